@@ -1,0 +1,120 @@
+/**
+ * Appends bytes to a buffer that grows. The log lends its active segment as the buffer, so that an operation is encoded
+ * in place; when a record does not fit, the writer moves to a larger buffer of its own and the log notices.
+ */
+const ASCII_LOOP_CHARS_MAX = 64
+
+export class ByteWriter {
+  bytes: Uint8Array<ArrayBuffer>
+  view: DataView
+  /** Where the next byte goes. */
+  at: number
+  /** The first byte that must survive growing. */
+  start: number
+  readonly #encoder = new TextEncoder()
+
+  constructor(capacity = 256) {
+    this.bytes = new Uint8Array(capacity)
+    this.view = new DataView(this.bytes.buffer)
+    this.at = 0
+    this.start = 0
+  }
+
+  /** Continues in a borrowed buffer. */
+  borrow(bytes: Uint8Array<ArrayBuffer>, view: DataView, at: number): void {
+    this.bytes = bytes
+    this.view = view
+    this.at = at
+    this.start = at
+  }
+
+  /** Starts over in the present buffer. */
+  reset(): void {
+    this.at = 0
+    this.start = 0
+  }
+
+  ensure(count: number): void {
+    if (this.at + count > this.bytes.length) this.#grow(count)
+  }
+
+  u8(value: number): void {
+    if (this.at === this.bytes.length) this.#grow(1)
+    this.bytes[this.at++] = value
+  }
+
+  u32(value: number): void {
+    this.ensure(4)
+    this.view.setUint32(this.at, value)
+    this.at += 4
+  }
+
+  f64(value: number): void {
+    this.ensure(8)
+    this.view.setFloat64(this.at, value)
+    this.at += 8
+  }
+
+  /** An unsigned integer below 2^53 in base 128, least significant group first (LEB128). */
+  varint(value: number): void {
+    this.ensure(8)
+    let rest = value
+    while (rest > 0x7fffffff) {
+      this.bytes[this.at++] = (rest % 128) | 0x80
+      rest = Math.floor(rest / 128)
+    }
+    while (rest > 0x7f) {
+      this.bytes[this.at++] = (rest & 0x7f) | 0x80
+      rest >>>= 7
+    }
+    this.bytes[this.at++] = rest
+  }
+
+  raw(bytes: Uint8Array, from = 0, to: number = bytes.length): void {
+    const count = to - from
+    this.ensure(count)
+    if (count <= 48) {
+      for (let i = from; i < to; i++) this.bytes[this.at++] = bytes[i] as number
+    } else {
+      this.bytes.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), this.at)
+      this.at += count
+    }
+  }
+
+  /** UTF-8 without a length. Returns the number of bytes. The caller has made sure that the text is well formed. */
+  utf8(text: string): number {
+    const length = text.length
+    this.ensure(length * 3)
+    const begin = this.at
+    if (length <= ASCII_LOOP_CHARS_MAX) {
+      let i = 0
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i)
+        if (code > 0x7f) break
+        this.bytes[begin + i] = code
+      }
+      if (i === length) {
+        this.at = begin + length
+        return length
+      }
+    }
+    const { written } = this.#encoder.encodeInto(text, this.bytes.subarray(begin))
+    this.at = begin + written
+    return written
+  }
+
+  /** A copy of what has been written since `start`. */
+  take(): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(this.start, this.at)
+  }
+
+  #grow(count: number): void {
+    const used = this.at - this.start
+    const larger = new Uint8Array(Math.max(256, (used + count) * 2))
+    larger.set(this.bytes.subarray(this.start, this.at))
+    this.bytes = larger
+    this.view = new DataView(larger.buffer)
+    this.start = 0
+    this.at = used
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A strategy says what the operations of a key mean. The state of a key is a pure fold of its log: the engine hands
+ * operations to `apply`, once each, causes before effects, and `read` turns the state into the value that readers get.
+ *
+ * Three folds, by what the strategy's operations satisfy:
+ *
+ * - `'last'`: only the operation that is greatest in canonical order counts (a register). The engine keeps no state.
+ * - `'any'`: concurrent operations commute. Operations arrive in any causal order, each once. `apply` may change the
+ *   state that it is given and return it.
+ * - `'canonical'`: operations do not commute. The engine presents them in canonical order (HLC, replica, sequence) and, when
+ *   one arrives late, goes back to an earlier state and replays. Therefore `apply` must NOT change the state that it is
+ *   given. If it throws, the operation is skipped, on every replica alike.
+ *
+ * Deleting a key is the engine's: with `'observed'` a delete cancels exactly the operations that its writer had seen
+ * (concurrent ones survive, as in an observed-remove set: Shapiro et al. 2011); with `'ordered'` it cancels everything before
+ * it in canonical order; with `'refused'` the key cannot be deleted.
+ */
+import type { Encodable } from './encodable.ts'
+import type { ReplicaId } from './replica-id.ts'
+import type { Stamp } from './hlc.ts'
+
+/** One operation as a strategy sees it. Valid only during the call; copy what you keep. */
+export interface Applied<Payload> extends Stamp {
+  readonly payload: Payload
+  /**
+   * Whether the writer of this operation had seen that other operation *of this key* when it wrote. Its own earlier ones
+   * always.
+   */
+  observed(replica: ReplicaId, sequence: number): boolean
+}
+
+/** What a verb may know when it turns an intent into a payload. */
+export interface Prepare<State> {
+  /** The replica that will write the operation. */
+  readonly replica: ReplicaId
+  /** The sequence that the operation's dot will have. */
+  readonly sequence: number
+  /** The current state. A function, so that a verb which does not need it does not cost a fold. */
+  state(): State
+}
+
+/** Turns an intent into a payload, or `undefined` if there is nothing to write. Throws a WarpError to refuse. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- parameters are contravariant: only `any` admits every verb
+export type Verb<State> = (prepare: Prepare<State>, ...parameters: any[]) => Encodable | undefined
+export type Verbs<State> = Readonly<Record<string, Verb<State>>>
+
+/** Asks something of a state that its value does not show. Must not change the state. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+export type Query<State> = (state: State, ...parameters: any[]) => unknown
+export type Queries<State> = Readonly<Record<string, Query<State>>>
+
+export type Fold = 'last' | 'any' | 'canonical'
+export type DeleteRule = 'observed' | 'ordered' | 'refused'
+
+export interface Strategy<
+  Value,
+  State = unknown,
+  Payload extends Encodable = Encodable,
+  V extends Verbs<State> = Verbs<State>,
+  Q extends Queries<State> = Queries<State>,
+> {
+  /** Names the strategy in `explain`, `stats` and errors. */
+  readonly kind: string
+  /** Identifies the payload's meaning on the wire; 1 to 63 are Warp's, 64 to 255 are free for users. */
+  readonly code: number
+  readonly fold: Fold
+  readonly deletes: DeleteRule
+  /** The verb has already changed the state when it returns (documents that hold their own); `apply` is not called for it. */
+  readonly appliesOnPrepare?: boolean
+  initial(): State
+  apply(state: State, operation: Applied<Payload>): State
+  /** The value that readers see, `undefined` if there is none. The engine freezes plain objects and arrays in it. */
+  read(state: State): Value | undefined
+  /** Whether the state holds nothing, so that a stable key in this state may be forgotten altogether. */
+  isEmpty(state: State): boolean
+  /** A snapshot of the state. Equal states give equal encodings, in whatever order operations arrived. */
+  encodeState(state: State): Encodable
+  decodeState(encoded: Encodable): State
+  /**
+   * For operations that cancel earlier ones of the same key which they observed (removing an entry of a map): which payloads
+   * are cancelled. The engine calls `apply` for it when it observed everything folded so far; otherwise it folds
+   * again without the cancelled operations (and without calling `apply` for the canceller on their account).
+   */
+  cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
+  /** Rewrites dots inside a payload, for operations that are issued again under a new identity. */
+  rebase?(payload: Payload, rename: (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]): Payload
+  readonly verbs: V
+  readonly queries?: Q
+}
+
+/** Any strategy, where its types do not matter. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- State is invariant: only `any` admits every strategy
+export type AnyStrategy = Strategy<any, any, any, any, any>
+
+export type ValueOf<S> = S extends { read(state: never): infer Value } ? Exclude<Value, undefined> : never
+export type VerbsOf<S> = S extends { readonly verbs: infer V } ? V : never
+export type QueriesOf<S> = S extends { readonly queries?: infer Q } ? Exclude<Q, undefined> : never

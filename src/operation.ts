@@ -1,0 +1,261 @@
+/**
+ * The envelope: one operation as bytes, the same in the log, on the wire and in exports. Written once by its writer, then
+ * only copied. Layout (big endian; see docs/wire-format.md for vectors):
+ *
+ *     envelope   = version:u8 kind:u8 strategy:u8 flags:u8 replica:8 sequence:varint hlc:u64
+ *                  keyBytes:varint key:utf8
+ *                  [ context ]       flag 1: what the writer had seen of this key, itself left out
+ *                  [ dependencies ]  flag 2: entries of the writer's version vector changed since its previous operation
+ *                  [ extension ]     flag 4: bytes:varint bytes; of later versions, kept and forwarded
+ *                  payload           the rest
+ *     vector     = count:varint (replica:8 sequence:varint)*
+ *
+ * A kind that is not known is kept, forwarded and blocks only its own key. Another version is refused.
+ */
+import type { ByteWriter } from '../crdt/byte-writer.ts'
+import type { Hlc } from '../crdt/hlc.ts'
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
+import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../crdt/replica-id.ts'
+import { WarpError } from '../crdt/warp-error.ts'
+
+export const ENVELOPE_VERSION = 1
+
+export const OPERATION_KIND = { update: 1, delete: 2 } as const
+
+const FLAG_CONTEXT = 1
+const FLAG_DEPENDENCIES = 2
+const FLAG_EXTENSION = 4
+const VECTOR_ENTRIES_MAX = 4096
+const TWO_POW_32 = 4294967296
+
+/** Interns replica ids: the same id is always the same string object, found from its bytes without making a new one. */
+export class ReplicaTable {
+  readonly #byWord = new Map<number, { bytes: Uint8Array; replica: ReplicaId }[]>()
+  readonly #bytesOf = new Map<ReplicaId, Uint8Array>()
+  #lastBytes: Uint8Array | undefined
+  #last: ReplicaId | undefined
+
+  read(bytes: Uint8Array, at: number): ReplicaId {
+    const last = this.#lastBytes
+    if (last !== undefined && sameReplica(last, bytes, at)) return this.#last as ReplicaId
+    const word = (bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!
+    const bucket = this.#byWord.get(word)
+    const known = bucket?.find((entry) => sameReplica(entry.bytes, bytes, at))
+    if (known !== undefined) return this.#remember(known.replica, known.bytes)
+    const copy = bytes.slice(at, at + REPLICA_ID_BYTES)
+    const replica = replicaIdFromBytes(copy)
+    if (bucket === undefined) this.#byWord.set(word, [{ bytes: copy, replica }])
+    else bucket.push({ bytes: copy, replica })
+    this.#bytesOf.set(replica, copy)
+    return this.#remember(replica, copy)
+  }
+
+  /** The interned string equal to `replica`. */
+  intern(replica: ReplicaId): ReplicaId {
+    return this.read(this.bytes(replica), 0)
+  }
+
+  bytes(replica: ReplicaId): Uint8Array {
+    const known = this.#bytesOf.get(replica)
+    if (known !== undefined) return known
+    const bytes = new Uint8Array(REPLICA_ID_BYTES)
+    for (let i = 0; i < REPLICA_ID_BYTES; i++) bytes[i] = Number.parseInt(replica.slice(i * 2, i * 2 + 2), 16)
+    return this.#bytesOf.get(this.read(bytes, 0)) ?? bytes
+  }
+
+  #remember(replica: ReplicaId, bytes: Uint8Array): ReplicaId {
+    this.#last = replica
+    this.#lastBytes = bytes
+    return replica
+  }
+}
+
+function sameReplica(a: Uint8Array, b: Uint8Array, at: number): boolean {
+  for (let i = 0; i < REPLICA_ID_BYTES; i++) if (a[i] !== b[at + i]) return false
+  return true
+}
+
+export interface EnvelopeHeader {
+  readonly kind: number
+  readonly strategy: number
+  readonly replicaBytes: Uint8Array
+  readonly sequence: number
+  readonly hlc: Hlc
+  readonly keyBytes: Uint8Array
+  /** Without the writer itself; `undefined` or empty when nobody else wrote this key. */
+  readonly context: VersionVector | undefined
+  readonly dependencies: readonly (readonly [ReplicaId, number])[] | undefined
+}
+
+/** Writes everything but the payload, which the caller appends. */
+export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, table: ReplicaTable): void {
+  const hasContext = header.context !== undefined && header.context.size > 0
+  const hasDependencies = header.dependencies !== undefined && header.dependencies.length > 0
+  writer.ensure(40)
+  writer.u8(ENVELOPE_VERSION)
+  writer.u8(header.kind)
+  writer.u8(header.strategy)
+  writer.u8((hasContext ? FLAG_CONTEXT : 0) | (hasDependencies ? FLAG_DEPENDENCIES : 0))
+  writer.raw(header.replicaBytes)
+  writer.varint(header.sequence)
+  writer.u32(Math.floor(header.hlc / TWO_POW_32))
+  writer.u32(header.hlc >>> 0)
+  writer.varint(header.keyBytes.length)
+  writer.raw(header.keyBytes)
+  if (hasContext) writeVector(writer, header.context.sorted(), table)
+  if (hasDependencies) writeVector(writer, header.dependencies, table)
+}
+
+export function writeVector(
+  writer: ByteWriter,
+  entries: readonly (readonly [ReplicaId, number])[],
+  table: ReplicaTable,
+): void {
+  writer.varint(entries.length)
+  for (const [replica, sequence] of entries) {
+    writer.raw(table.bytes(replica))
+    writer.varint(sequence)
+  }
+}
+
+/**
+ * Reads an envelope in place, field by field, when asked. A flyweight: `load` points it at other bytes. Every read is bounded
+ * by `end`; anything malformed throws `WARP_E_PROTOCOL` with the offset and never the content.
+ */
+export class OperationReader {
+  bytes: Uint8Array = new Uint8Array(0)
+  start = 0
+  end = 0
+  kind = 0
+  strategy = 0
+  replica: ReplicaId = '' as ReplicaId
+  sequence = 0
+  hlc: Hlc = 0
+  keyStart = 0
+  keyEnd = 0
+  payloadStart = 0
+  #contextStart = 0
+  #dependenciesStart = 0
+  #at = 0
+  readonly #table: ReplicaTable
+
+  constructor(table: ReplicaTable) {
+    this.#table = table
+  }
+
+  /** Points the reader at `bytes[start, end)` and reads the fixed part. */
+  load(bytes: Uint8Array, start: number, end: number): this {
+    if (end - start < 21) throw malformed('envelope too short', 0)
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+    if (bytes[start] !== ENVELOPE_VERSION) {
+      throw new WarpError(
+        'WARP_E_PROTOCOL',
+        `an operation of envelope version ${bytes[start]}; this build reads version ${ENVELOPE_VERSION}; upgrade this replica`,
+        { details: { version: bytes[start] } },
+      )
+    }
+    this.kind = bytes[start + 1]!
+    this.strategy = bytes[start + 2]!
+    const flags = bytes[start + 3]!
+    this.replica = this.#table.read(bytes, start + 4)
+    this.#at = start + 12
+    this.sequence = this.#varint()
+    if (this.sequence === 0) throw malformed('sequence 0', this.#at - start)
+    const at = this.#at
+    if (at + 8 > end) throw malformed('envelope too short', at - start)
+    const high = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+    const low = ((bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!) >>> 0
+    if (high > 0x1fffff) throw malformed('stamp beyond 2^53', at - start)
+    this.hlc = high * TWO_POW_32 + low
+    this.#at = at + 8
+    const keyBytes = this.#varint()
+    this.keyStart = this.#at
+    this.keyEnd = this.keyStart + keyBytes
+    if (this.keyEnd > end) throw malformed('key beyond the end', this.keyStart - start)
+    this.#at = this.keyEnd
+    this.#contextStart = (flags & FLAG_CONTEXT) === 0 ? 0 : this.#skipVector()
+    this.#dependenciesStart = (flags & FLAG_DEPENDENCIES) === 0 ? 0 : this.#skipVector()
+    if ((flags & FLAG_EXTENSION) !== 0) {
+      const extensionBytes = this.#varint()
+      this.#at += extensionBytes
+      if (this.#at > end) throw malformed('extension beyond the end', this.#at - start)
+    }
+    this.payloadStart = this.#at
+    return this
+  }
+
+  /** Whether the writer had seen that operation of this key. */
+  observed(replica: ReplicaId, sequence: number): boolean {
+    if (replica === this.replica) return sequence < this.sequence
+    if (this.#contextStart === 0) return false
+    this.#at = this.#contextStart
+    const count = this.#varint()
+    for (let i = 0; i < count; i++) {
+      const entry = this.#table.read(this.bytes, this.#at)
+      this.#at += REPLICA_ID_BYTES
+      const seen = this.#varint()
+      if (entry === replica) return sequence <= seen
+    }
+    return false
+  }
+
+  /** The causal context without the writer's own entry. */
+  context(): (readonly [ReplicaId, number])[] {
+    return this.#contextStart === 0 ? [] : this.#readVector(this.#contextStart)
+  }
+
+  get hasDependencies(): boolean {
+    return this.#dependenciesStart !== 0
+  }
+
+  dependencies(): (readonly [ReplicaId, number])[] {
+    return this.#dependenciesStart === 0 ? [] : this.#readVector(this.#dependenciesStart)
+  }
+
+  #readVector(start: number): (readonly [ReplicaId, number])[] {
+    this.#at = start
+    const count = this.#varint()
+    const entries: (readonly [ReplicaId, number])[] = []
+    for (let i = 0; i < count; i++) {
+      const replica = this.#table.read(this.bytes, this.#at)
+      this.#at += REPLICA_ID_BYTES
+      entries.push([replica, this.#varint()])
+    }
+    return entries
+  }
+
+  #skipVector(): number {
+    const start = this.#at
+    const count = this.#varint()
+    if (count > VECTOR_ENTRIES_MAX) throw malformed(`a vector of ${count} entries`, start - this.start)
+    for (let i = 0; i < count; i++) {
+      this.#at += REPLICA_ID_BYTES
+      this.#varint()
+    }
+    return start
+  }
+
+  #varint(): number {
+    const { bytes, end } = this
+    let value = 0
+    let scale = 1
+    for (let i = 0; i < 8; i++) {
+      if (this.#at >= end) throw malformed('a number beyond the end', this.#at - this.start)
+      const byte = bytes[this.#at++]!
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) {
+        if (value > Number.MAX_SAFE_INTEGER) break
+        return value
+      }
+      scale *= 128
+    }
+    throw malformed('a number beyond 2^53', this.#at - this.start)
+  }
+}
+
+function malformed(what: string, offset: number): WarpError {
+  return new WarpError('WARP_E_PROTOCOL', `malformed operation: ${what}, at byte ${offset}`, { details: { offset } })
+}

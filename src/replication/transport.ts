@@ -1,0 +1,34 @@
+/**
+ * The broadcast port: carries frames between replicas and may lose, repeat and reorder them. Replication repairs by
+ * anti-entropy, so an implementation never needs to retry. The in-memory network of `adapters/memory` is its executable
+ * specification; `adapters/conformance` holds the suite that every implementation passes.
+ */
+export interface Transport {
+  readonly kind: 'broadcast'
+  /** Names the transport in events, `stats` and `capabilities`. */
+  readonly name: string
+  /** Joins the network. Rejects if that cannot be done. Called once. */
+  open(receiver: TransportReceiver): Promise<TransportLink>
+}
+
+/** Given by the engine. Calls never throw and return quickly: the work is queued. */
+export interface TransportReceiver {
+  /** A frame came from the peer at `from`. The receiver may keep `bytes`; the transport does not change them. */
+  receive(from: PeerAddress, bytes: Uint8Array): void
+  /** A link to a peer has come up (perhaps again), so that it is worth telling it what we have. */
+  peerUp?(peer: PeerAddress): void
+  peerDown?(peer: PeerAddress): void
+}
+
+/** Opaque to the engine; stable while the peer runs. */
+export type PeerAddress = string
+
+export interface TransportLink {
+  /** The largest frame that `broadcast` and `send` take. */
+  readonly frameBytesMax: number
+  /** To everybody who can be reached. Does not keep `bytes`. */
+  broadcast(bytes: Uint8Array): void
+  /** To one peer. Returns `false` if the peer's queue is full: the frame is dropped and the caller tries again later. */
+  send(to: PeerAddress, bytes: Uint8Array): boolean
+  close(): Promise<void>
+}
