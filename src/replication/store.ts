@@ -1,0 +1,66 @@
+/**
+ * What replication may know of the engine: operations by dot, one door for foreign ones, and snapshots as opaque chunks.
+ * The decisions (duplicate, too early, drifting, cloned) are the engine's; when to send what to whom is replication's.
+ */
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { OperationReader, ReplicaTable } from '../operation.ts'
+
+/** A place in the log; see docs/architecture.md. */
+export type Position = number
+
+/**
+ * - `applied`: appended and visible.
+ * - `duplicate`: known already; nothing changed.
+ * - `early`: an operation that it depends on is missing; offer it again when that has been applied.
+ * - `drift`: stamped further ahead than the clock drift allowed; not kept, offer it again later (anti-entropy will).
+ * - `resync`: its writer has not seen what this replica has compacted; the writer must resync from a snapshot.
+ * - `clone`: carries this replica's own id and a dot it never used, or a dot with other content.
+ * - `full`: no space to keep it; offer it again later.
+ * Malformed bytes throw `WARP_E_PROTOCOL`.
+ */
+export type Admission = 'applied' | 'duplicate' | 'early' | 'drift' | 'resync' | 'clone' | 'full'
+
+export interface ReplicationStore {
+  /** This replica's own shared id. Changes when it takes a new identity; read it each time. */
+  readonly replica: ReplicaId
+  readonly table: ReplicaTable
+  /** All operations up to these have been applied here, also by snapshot. Live: do not change, copy what you keep. */
+  readonly applied: VersionVector
+  /** Operations at or below may be gone, folded into snapshots. Live. */
+  readonly floor: VersionVector
+  /** Where the next record goes. */
+  readonly end: Position
+  /** Records before this one are safe enough to be sent (they outlive this process). */
+  readonly sendable: Position
+  /** Offers one envelope, `bytes[start, end)`. The bytes are copied if kept. */
+  admit(bytes: Uint8Array, start: number, end: number): Admission
+  /**
+   * Visits the shared operations (never those of `local` keys) in log order, from `from` up to `sendable`, until `visit`
+   * returns `false`. The reader is a flyweight: envelope bytes are `reader.bytes[start, end)`. Returns where to continue.
+   */
+  scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position
+  /** A position at or shortly before the first record that holds an operation of `replica` beyond `sequence`. */
+  positionAfter(replica: ReplicaId, sequence: number): Position
+  /** Every known replica has applied these, and nothing concurrent with them is still to come: compaction may use it. */
+  stabilise(stable: VersionVector): void
+  /** The whole state as chunks of at most about `chunkBytes`, opaque here; taken at the moment of the call's `vector`. */
+  exportSnapshot(chunkBytes: number): SnapshotExport
+  /** Starts replacing this replica's state by a peer's snapshot whose operations are `vector`. */
+  beginSnapshot(vector: VersionVector): SnapshotImport
+}
+
+export interface SnapshotExport {
+  readonly vector: VersionVector
+  /** The next chunk, `undefined` at the end. Synchronous and bounded. */
+  next(): Uint8Array | undefined
+}
+
+export interface SnapshotImport {
+  /** Takes the next chunk, in order. Throws `WARP_E_PROTOCOL`. */
+  chunk(bytes: Uint8Array): void
+  /** All chunks have come: raises `applied` and `floor`, issues again the own operations that the snapshot does not hold. */
+  finish(): void
+  /** Gives up; the replica stays in need of a resync. */
+  abandon(): void
+}
