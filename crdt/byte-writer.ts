@@ -103,6 +103,20 @@ export class ByteWriter {
     return written
   }
 
+  /** UTF-8 behind its length in bytes as a varint. */
+  text(text: string): void {
+    const lengthAt = this.at
+    this.varint(text.length)
+    const begin = this.at
+    const count = this.utf8(text)
+    if (count === text.length) return
+    // Not ASCII: the length guessed was too small, and its varint may be longer too. Rare, so simply do it again.
+    const encoded = this.bytes.slice(begin, begin + count)
+    this.at = lengthAt
+    this.varint(count)
+    this.raw(encoded)
+  }
+
   /** A copy of what has been written since `start`. */
   take(): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(this.start, this.at)

@@ -78,8 +78,8 @@ export interface Strategy<
   decodeState(encoded: Encodable): State
   /**
    * For operations that cancel earlier ones of the same key which they observed (removing an entry of a map): which payloads
-   * are cancelled. The engine calls `apply` for it when it observed everything folded so far; otherwise it folds
-   * again without the cancelled operations (and without calling `apply` for the canceller on their account).
+   * are cancelled. Cancelling is the only effect of such an operation. The engine calls `apply` for it when it observed
+   * everything folded so far; otherwise it folds again, from operations, leaving out both the cancelled ones and the canceller.
    */
   cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
   /** Rewrites dots inside a payload, for operations that are issued again under a new identity. */

@@ -15,7 +15,6 @@
 import type { ByteWriter } from '../crdt/byte-writer.ts'
 import type { Hlc } from '../crdt/hlc.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
-import type { VersionVector } from '../crdt/version-vector.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../crdt/replica-id.ts'
 import { WarpError } from '../crdt/warp-error.ts'
 
@@ -82,15 +81,18 @@ export interface EnvelopeHeader {
   readonly replicaBytes: Uint8Array
   readonly sequence: number
   readonly hlc: Hlc
-  readonly keyBytes: Uint8Array
+  /** Well formed, within the limit. */
+  readonly key: string
   /** Without the writer itself; `undefined` or empty when nobody else wrote this key. */
-  readonly context: VersionVector | undefined
-  readonly dependencies: readonly (readonly [ReplicaId, number])[] | undefined
+  readonly context: VectorEntries | undefined
+  readonly dependencies: VectorEntries | undefined
 }
+
+export type VectorEntries = readonly (readonly [ReplicaId, number])[]
 
 /** Writes everything but the payload, which the caller appends. */
 export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, table: ReplicaTable): void {
-  const hasContext = header.context !== undefined && header.context.size > 0
+  const hasContext = header.context !== undefined && header.context.length > 0
   const hasDependencies = header.dependencies !== undefined && header.dependencies.length > 0
   writer.ensure(40)
   writer.u8(ENVELOPE_VERSION)
@@ -101,15 +103,14 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   writer.varint(header.sequence)
   writer.u32(Math.floor(header.hlc / TWO_POW_32))
   writer.u32(header.hlc >>> 0)
-  writer.varint(header.keyBytes.length)
-  writer.raw(header.keyBytes)
-  if (hasContext) writeVector(writer, header.context.sorted(), table)
+  writer.text(header.key)
+  if (hasContext) writeVector(writer, header.context, table)
   if (hasDependencies) writeVector(writer, header.dependencies, table)
 }
 
 export function writeVector(
   writer: ByteWriter,
-  entries: readonly (readonly [ReplicaId, number])[],
+  entries: VectorEntries,
   table: ReplicaTable,
 ): void {
   writer.varint(entries.length)

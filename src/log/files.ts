@@ -28,6 +28,8 @@ export interface LogFiles {
   readonly persistent: boolean
   /** Names a boot of the machine, where that can be known: tells a crashed process from a power failure. */
   readonly bootId?: string | undefined
+  /** Names the place, where that can be known: another one means that the folder was copied or restored from a backup. */
+  readonly home?: string | undefined
   list(): string[]
   /** Opens an existing file. */
   open(name: string): LogFile
