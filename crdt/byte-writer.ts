@@ -105,14 +105,13 @@ export class ByteWriter {
 
   /** UTF-8 behind its length in bytes as a varint. */
   text(text: string): void {
-    const lengthAt = this.at
+    const offset = this.at - this.start
     this.varint(text.length)
-    const begin = this.at
     const count = this.utf8(text)
     if (count === text.length) return
     // Not ASCII: the length guessed was too small, and its varint may be longer too. Rare, so simply do it again.
-    const encoded = this.bytes.slice(begin, begin + count)
-    this.at = lengthAt
+    const encoded = this.bytes.slice(this.at - count, this.at)
+    this.at = this.start + offset
     this.varint(count)
     this.raw(encoded)
   }
