@@ -78,8 +78,16 @@ export interface Strategy<
   decodeState(encoded: Encodable): State
   /**
    * For operations that cancel earlier ones of the same key which they observed (removing an entry of a map): which payloads
-   * are cancelled. Cancelling is the only effect of such an operation. The engine calls `apply` for it when it observed
-   * everything folded so far; otherwise it folds again, from operations, leaving out both the cancelled ones and the canceller.
+   * are cancelled. Such a canceller does nothing but take away, and `apply` for it takes away everything that it finds, so
+   * an engine calls it only on states all of whose operations the canceller observed:
+   *
+   * - on the present state, when the canceller has observed everything that was folded so far;
+   * - otherwise the key is folded again, from `initial()` or a snapshot that every canceller of the rest has observed: the
+   *   cancelled operations are left out, the cancellers come FIRST, then the others in canonical order. (At its own place in
+   *   the order a canceller would also take away concurrent operations with lower stamps.) The same when a canonical fold goes
+   *   back behind a canceller.
+   *
+   * A canceller that is itself cancelled still cancels.
    */
   cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
   /** Rewrites dots inside a payload, for operations that are issued again under a new identity. */

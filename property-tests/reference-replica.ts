@@ -1,0 +1,119 @@
+/**
+ * A replica of one key, as small as it can be: the set of operations it holds, those that wait for their causes, and the
+ * fold. The oracle for laws; knows nothing of the engine.
+ */
+import type { AnyStrategy } from '../crdt/strategy.ts'
+import type { Encodable } from '../crdt/encodable.ts'
+import type { LawOperation } from './reference-fold.ts'
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import { IncrementalFold, foldFrom } from './reference-fold.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
+import { decode, encode } from '../crdt/encoding.ts'
+import { formatDot } from '../crdt/dot.ts'
+import { parseReplicaId } from '../crdt/replica-id.ts'
+
+/** Ids for histories, in canonical order. */
+export const REPLICA_IDS: readonly ReplicaId[] = ['a', 'b', 'c', 'd'].map((letter) => parseReplicaId(letter.repeat(16)))
+
+export interface WriteAt {
+  /** The replica's wall clock; stamps never go below what has been seen. */
+  readonly wall?: number
+  /** How many operations on other keys came before: sequences of one key have gaps. */
+  readonly gap?: number
+}
+
+export class ReferenceReplica {
+  readonly id: ReplicaId
+  readonly operations: Map<string, LawOperation> = new Map<string, LawOperation>()
+  readonly #strategy: AnyStrategy
+  readonly #seen = new VersionVector()
+  readonly #fold: IncrementalFold
+  #waiting: LawOperation[] = []
+  #clock = 0
+  #sequence = 0
+
+  constructor(strategy: AnyStrategy, id: ReplicaId) {
+    this.#strategy = strategy
+    this.#fold = new IncrementalFold(strategy)
+    this.id = id
+  }
+
+  /** The state folded as operations arrived. */
+  get state(): unknown {
+    return this.#fold.state
+  }
+
+  /** The state folded from scratch. */
+  get stateFromScratch(): unknown {
+    return foldFrom(this.#strategy, this.#strategy.initial(), this.operations.values())
+  }
+
+  get value(): unknown {
+    return this.#strategy.read(this.state)
+  }
+
+  query(name: string, ...parameters: readonly unknown[]): unknown {
+    return this.#strategy.queries?.[name]?.(this.state, ...parameters)
+  }
+
+  /** Runs a verb; the operation it made, or `undefined` if there was nothing to write. Refusals are thrown. */
+  write(verb: string, parameters: readonly unknown[] = [], at: WriteAt = {}): LawOperation | undefined {
+    const sequence = this.#sequence + 1 + (at.gap ?? 0)
+    const run = this.#strategy.verbs[verb]
+    if (run === undefined) throw new Error(`the strategy has no verb ${verb}`)
+    const prepare = { replica: this.id, sequence, state: (): unknown => this.state }
+    const payload = run(prepare, ...parameters)
+    if (payload === undefined) return undefined
+    return this.#append(sequence, payload, at)
+  }
+
+  /** Deletes the whole key. */
+  delete(at: WriteAt = {}): LawOperation {
+    return this.#append(this.#sequence + 1 + (at.gap ?? 0), undefined, at)
+  }
+
+  /** Takes an operation in, once, when its causes are here. */
+  deliver(operation: LawOperation): void {
+    this.#waiting.push(operation)
+    let progress = true
+    while (progress) {
+      const ready = this.#waiting.filter((candidate) => this.#seen.dominates(causesOf(candidate)))
+      this.#waiting = this.#waiting.filter((candidate) => !ready.includes(candidate))
+      for (const candidate of ready) this.#admit(candidate)
+      progress = ready.length > 0
+    }
+  }
+
+  deliverAll(operations: Iterable<LawOperation>): this {
+    for (const operation of operations) this.deliver(operation)
+    return this
+  }
+
+  #append(sequence: number, payload: Encodable | undefined, at: WriteAt): LawOperation {
+    const operation: LawOperation = {
+      hlc: Math.max(this.#clock + 1, at.wall ?? 0),
+      replica: this.id,
+      sequence,
+      context: this.#seen.copy(),
+      isDelete: payload === undefined,
+      payload: payload === undefined ? null : decode(encode(payload)),
+    }
+    this.#admit(operation, payload !== undefined && this.#strategy.appliesOnPrepare === true)
+    return operation
+  }
+
+  #admit(operation: LawOperation, alreadyApplied = false): void {
+    const name = formatDot(operation)
+    if (this.operations.has(name)) return
+    this.operations.set(name, operation)
+    this.#seen.raise(operation.replica, operation.sequence)
+    this.#clock = Math.max(this.#clock, operation.hlc)
+    if (operation.replica === this.id) this.#sequence = operation.sequence
+    this.#fold.add(operation, alreadyApplied)
+  }
+}
+
+/** What must be here first: the context, in which the writer's own entry is that of its previous operation of this key. */
+function causesOf(operation: LawOperation): VersionVector {
+  return operation.context
+}
