@@ -1,0 +1,36 @@
+/**
+ * Every bound in the engine, each with the reason for its size. What exceeds one is refused with a typed error at the
+ * border (`WARP_E_LIMIT` from callers, `WARP_E_PROTOCOL` from peers and disks) before anything has been stored or sent.
+ *
+ * Bounds hold for what comes from the network too, so all replicas of a cluster must agree on them.
+ */
+
+/** Bytes of a key in UTF-8. Keys stay in memory for as long as they live, and every operation carries its own. */
+export const KEY_BYTES_MAX = 1024
+
+/** Bytes of one encoded payload. Four fit a frame, and copying one costs well under a millisecond. */
+export const VALUE_BYTES_MAX = 1024 * 1024
+
+/**
+ * Bytes of one frame between replicas. The largest operation is the largest payload, key and two full version vectors
+ * (1 MiB + 1 KiB + 2 × 64 KiB), which leaves room to batch smaller ones and bounds what a peer can make us hold.
+ */
+export const FRAME_BYTES_MAX = 4 * 1024 * 1024
+
+/**
+ * Levels of arrays and objects inside one payload, far above what people write and far below the call stack's depth; and
+ * entries of one of them, as many as the largest payload holds at 16 bytes each. Kept by the encoding, hence stated there.
+ */
+export { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from '../crdt/encoding-limits.ts'
+
+/** Operations in one batch: at 0.4 µs each to admit, one batch holds the event loop for about 4 ms. */
+export const BATCH_OPERATIONS_MAX = 10_000
+
+/** Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many replicas. */
+export const VECTOR_ENTRIES_MAX = 4096
+
+/** Key patterns of one engine. A key's first use asks each of them at most once. */
+export const PATTERNS_MAX = 10_000
+
+/** UTF-16 units of a key pattern as written, escapes included. Bounds the product automaton of two patterns to 66,049 pairs. */
+export const PATTERN_LENGTH_MAX = 256

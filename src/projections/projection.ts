@@ -1,0 +1,51 @@
+/**
+ * A projection is a fold of the whole operation stream into one state: an index, a count, a search table. Warp's own
+ * (cache, history, watch) are built on the same call. The state is never the truth: it can be dropped and rebuilt from the
+ * log at any time, and therefore `apply` must depend on nothing but its arguments.
+ *
+ * Cost: one direct call per operation. `value` and `operation` are computed only when read.
+ */
+import type { OperationRecord } from '../operation-record.ts'
+
+/** A flyweight: valid only during the call of `apply`; copy what you keep. */
+export interface ProjectedOperation {
+  readonly key: string
+  /** The key's value now, `undefined` if it has none. Reading it may fold the key. Frozen. */
+  readonly value: unknown
+  /** A record that may be kept. */
+  readonly operation: OperationRecord
+  /** Where the operation is in this replica's log. Increases; survives restarts. */
+  readonly position: number
+}
+
+export interface Projection<State> {
+  /** Names it in `stats` and errors. One of a name at a time, or `WARP_E_CONFIG`. */
+  readonly name: string
+  /** Only operations of keys that match this pattern. Default: of all keys. Throws `WARP_E_PATTERN`. */
+  readonly keys?: string
+  initial(): State
+  /**
+   * Takes the next operation in, in log order, each once. May change the state that it is given and return it. Synchronous. If
+   * it throws, the projection stops: `ProjectionHandle.state` throws the same until a `rebuild` succeeds.
+   */
+  apply(state: State, change: ProjectedOperation): State
+}
+
+export interface RebuildOptions {
+  /** Gives up with `WARP_E_ABORTED`; the projection keeps the state that it had. */
+  readonly signal?: AbortSignal
+  /** Told now and then how far it is, 0 to 1. */
+  readonly progress?: (fraction: number) => void
+}
+
+export interface ProjectionHandle<State> extends AsyncDisposable {
+  readonly name: string
+  /** Contains every operation before `position`. */
+  readonly state: State
+  /** Where in the log the next operation will be. */
+  readonly position: number
+  /** Starts from `initial()` and reads the log again, in steps that let other work proceed. */
+  rebuild(options?: RebuildOptions): Promise<void>
+  /** Stops it. Idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,223 @@
+/**
+ * The public face: what `openWarp` takes and what it gives. Types only; `warp.ts` implements them. How the type of a key
+ * follows from the map of patterns is in `typed-keys.ts`.
+ *
+ * All calls with a key throw `WARP_E_UNREGISTERED_KEY` (no pattern matches), `WARP_E_LIMIT` (key too long) and, once the
+ * engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is returned.
+ */
+import type { Dot } from '../crdt/dot.ts'
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { WarpErrorCode } from '../crdt/warp-error.ts'
+import type { Env } from './env.ts'
+import type { LogStore } from './log/files.ts'
+import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from './operation-record.ts'
+import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
+import type { Ack, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+import type { PeerAddress, Transport } from './replication/transport.ts'
+import type {
+  KeyMap,
+  KnownKey,
+  MethodsOf,
+  Mode,
+  SettableKey,
+  SettableValue,
+  StrategyAt,
+  ValueAt,
+  WatchedValue,
+} from './typed-keys.ts'
+
+export interface WarpOptions<K extends KeyMap> {
+  /** Key pattern → strategy, bare or with options. The most specific pattern wins. Throws `WARP_E_PATTERN`. */
+  readonly keys: K
+  /** Where operations are kept. Default: in memory, gone with the process. */
+  readonly log?: LogStore
+  /** The networks to replicate over. Default: none, this replica is alone. */
+  readonly transports?: readonly Transport[]
+  /** Time, timers and randomness. Default: the platform's. */
+  readonly env?: Env
+  readonly cache?: CacheOptions
+  readonly replication?: ReplicationOptions
+  /** How safe a write is when its promise settles, unless it asks otherwise. Default `'logged'`; in memory `'memory'`. */
+  readonly ack?: Ack
+  /** Milliseconds that an operation may be stamped ahead of this clock; beyond, it is not admitted yet. Default 500. */
+  readonly clockDriftMsMax?: number
+  /** Told what operators want to know. Called synchronously; must not throw. Default: nobody is told. */
+  readonly observe?: (event: WarpEvent) => void
+}
+
+/** How many materialised values stay in memory. What is evicted is folded again from the log. Default: all stay. */
+export interface CacheOptions {
+  readonly entriesMax?: number
+  /** Bytes of keys and encoded values. */
+  readonly bytesMax?: number
+}
+
+export interface ReplicationOptions {
+  /** Milliseconds between two comparisons with a peer that is up to date. Default 1,000. */
+  readonly antiEntropyMs?: number
+  /**
+   * Milliseconds that an unreachable replica holds up compaction; when it comes back later than that, it is sent a snapshot.
+   * Default 24 hours.
+   */
+  readonly horizonMs?: number
+}
+
+/** What a handle may fix for the calls made through it. */
+export type HandleOptions = WriteOptions
+
+/**
+ * One key, looked up once: reading and writing through a held handle skips the pattern and the key table. The strategy's own
+ * verbs and queries are methods beside these; a strategy that names one of its own like one of these is refused at open with
+ * `WARP_E_CONFIG`.
+ */
+export interface KeyHandle<Value = unknown> {
+  readonly key: string
+  /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
+  get(): Promise<Value | undefined>
+  /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
+  peek(): Value | undefined
+  /** Throws `WARP_E_MODE` if the strategy refuses it. */
+  delete(): Promise<Receipt>
+  log(options?: LogOptions): AsyncIterable<OperationRecord>
+  getAt(at: At): Promise<Value | undefined>
+  explain(): Promise<Explanation<Value>>
+  watch(options?: WatchOptions): Watch<Value>
+}
+
+/** A handle with the verbs and queries of the key's strategy. */
+export type HandleFor<K extends KeyMap, Key extends string> = HandleOf<StrategyAt<K, Key>, ValueAt<K, Key>>
+
+type HandleOf<S, Value> = S extends unknown
+  ? KeyHandle<Value> &
+      Omit<MethodsOf<S>, keyof KeyHandle | 'with'> & {
+        /** The same key with these options for every call made through the handle returned. Costs one small object. */
+        with(options: HandleOptions): HandleOf<S, Value>
+      }
+  : never
+
+/** An open engine. */
+export interface Warp<K extends KeyMap> extends AsyncDisposable {
+  /** This replica, as other replicas see it. Changes only if the engine has to take a new identity. */
+  readonly replica: ReplicaId
+
+  /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
+  get<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
+
+  /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
+  peek<Key extends string>(key: KnownKey<K, Key>): ValueAt<K, Key> | undefined
+
+  /**
+   * Writes a whole value, where the strategy has a verb `set` of one argument; others are written through `key()`. The value
+   * is encoded before the call returns. Throws `WARP_E_UNENCODABLE`, `WARP_E_LIMIT`, `WARP_E_STORAGE_FULL`,
+   * `WARP_E_STORAGE_POISONED`, `WARP_E_ABORTED`.
+   */
+  set<Key extends string>(
+    key: SettableKey<K, Key>,
+    value: SettableValue<K, Key>,
+    options?: WriteOptions,
+  ): Promise<Receipt>
+
+  /** Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it, and as `set` does. */
+  delete<Key extends string>(key: KnownKey<K, Key>, options?: WriteOptions): Promise<Receipt>
+
+  /** A handle to one key. Hold it where the key is used often. */
+  key<Key extends string>(key: KnownKey<K, Key>): HandleFor<K, Key>
+
+  /** The operations that this replica holds of the key, in the order in which it took them in. */
+  log<Key extends string>(key: KnownKey<K, Key>, options?: LogOptions): AsyncIterable<OperationRecord>
+
+  /**
+   * The value at a moment of the past, `undefined` if there was none. Throws `WARP_E_HISTORY` for a moment whose operations
+   * have been compacted away.
+   */
+  getAt<Key extends string>(key: KnownKey<K, Key>, at: At, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
+
+  /** Which operations made the value, which were concurrent, and what the strategy did about it. Reads the key's whole log. */
+  explain<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<Explanation<ValueAt<K, Key>>>
+
+  /** Changes of the keys that match a pattern (a key is a pattern too). Throws `WARP_E_PATTERN`. */
+  watch<Pattern extends string>(pattern: Pattern, options?: WatchOptions): Watch<WatchedValue<K, Pattern>>
+
+  /** Starts a projection; settles when it has caught up with the log. */
+  project<State>(projection: Projection<State>, options?: RebuildOptions): Promise<ProjectionHandle<State>>
+
+  stats(): Stats
+  capabilities(): Capabilities
+
+  /** Folds what is stable and not retained into snapshots and gives its space back, in steps that do not hold up writes. */
+  compact(options?: ReadOptions): Promise<Compaction>
+
+  /** Flushes, leaves the networks, lets go of the log. Idempotent. Writes in progress settle first. */
+  close(): Promise<void>
+}
+
+export interface Compaction {
+  readonly droppedOperationsCount: number
+  readonly freedBytes: number
+}
+
+/** Numbers of this moment; counts since open unless said otherwise. */
+export interface Stats {
+  readonly replica: ReplicaId
+  readonly keysCount: number
+  readonly log: {
+    /** Held now, snapshots not counted. */
+    readonly operationsCount: number
+    /** On disk or in RAM now. */
+    readonly bytes: number
+    readonly segmentsCount: number
+    readonly flushesCount: number
+  }
+  readonly cache: {
+    /** Held now. */
+    readonly entriesCount: number
+    readonly hitsCount: number
+    readonly missesCount: number
+    readonly evictionsCount: number
+  }
+  readonly operations: {
+    readonly writtenCount: number
+    readonly admittedCount: number
+    readonly duplicatesCount: number
+    /** Refused because stamped too far ahead. */
+    readonly driftingCount: number
+    /** Waiting now for operations that they depend on. */
+    readonly waitingCount: number
+  }
+  /** Known now. */
+  readonly peers: readonly { readonly address: PeerAddress; readonly transport: string; readonly up: boolean }[]
+  readonly watchesCount: number
+  readonly projections: readonly { readonly name: string; readonly position: number }[]
+}
+
+/** What this engine can promise with the log and transports that it was opened with. */
+export interface Capabilities {
+  /** `'strong'` needs an ordered log. */
+  readonly modes: readonly Mode[]
+  /** The acknowledgements that writes may ask for. */
+  readonly acks: readonly Ack[]
+  /** Whether anything outlives the process. */
+  readonly persistent: boolean
+  readonly transports: readonly { readonly name: string; readonly kind: Transport['kind'] }[]
+}
+
+/** What operators want to know. Never carries keys' values. */
+export type WarpEvent =
+  | { readonly kind: 'peer-up' | 'peer-down'; readonly transport: string; readonly peer: PeerAddress }
+  /** A peer sent what is malformed, or of another version; the frame was dropped. */
+  | { readonly kind: 'frame-refused'; readonly peer: PeerAddress; readonly code: WarpErrorCode; readonly message: string }
+  /** An operation is stamped further ahead than the clock drift allowed. */
+  | { readonly kind: 'clock-drift'; readonly dot: Dot; readonly aheadMs: number }
+  /** This replica met its own identity elsewhere and has taken a new one. */
+  | { readonly kind: 'identity-changed'; readonly from: ReplicaId; readonly to: ReplicaId }
+  /** A strategy threw while folding this operation, which is skipped on every replica alike. */
+  | { readonly kind: 'operation-rejected'; readonly key: string; readonly dot: Dot; readonly message: string }
+  /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
+  | { readonly kind: 'operation-unknown'; readonly key: string; readonly dot: Dot }
+  /** This replica's state was, or is being, replaced by a peer's snapshot. */
+  | { readonly kind: 'resync-started' | 'resync-finished'; readonly peer: PeerAddress }
+  /** At open: bytes behind the last whole record of the log were cut off, as after a crash. */
+  | { readonly kind: 'log-tail-cut'; readonly bytes: number }
+  /** The log is read-only until reopened, or full until there is space. */
+  | { readonly kind: 'storage-failed'; readonly code: WarpErrorCode; readonly message: string }
+  | ({ readonly kind: 'compacted' } & Compaction)

@@ -1,0 +1,173 @@
+/**
+ * From the map of key patterns to the types of the calls. Types only; nothing here exists at run time.
+ *
+ * A pattern becomes a template literal type, `*` and `?` both as `${string}`; a key belongs to the patterns whose template it
+ * extends. Of several, those drop out whose template another one's properly extends: the narrower pattern wins, as it
+ * does at run time (`key-pattern.ts` proves that its order never contradicts inclusion). What remains open is a union:
+ *
+ * - patterns of which neither contains the other (`user:*` and `*:1`, key `user:1`);
+ * - patterns with `?`, which the compiler cannot tell from `*`: they neither win nor drop out, except against a pattern
+ *   that is the very key;
+ * - keys that are themselves wide: of type `user:${string}` beside a pattern `user:admin:*`, or just `string`. Every pattern
+ *   that such a key may turn out to match takes part.
+ *
+ * Reading through a union gives a union of values; writing takes what all of them take. A key that is known only at run
+ * time (`string`) may therefore match nothing, which is `WARP_E_UNREGISTERED_KEY` then. With a map that is itself known only at
+ * run time (`KeyMap`), values are `unknown`, `set` takes any {@link Encodable} and handles have any verb.
+ *
+ * Cost: one conditional type per pattern and distinct key type, and per pair of patterns only among those that match.
+ */
+import type { Encodable } from '../crdt/encodable.ts'
+import type { AnyStrategy, QueriesOf, ValueOf, VerbsOf } from '../crdt/strategy.ts'
+import type { Receipt } from './receipt.ts'
+
+/** How long operations are kept once they are stable: all of them, none but the last state, or something between. */
+export type Retention = 'all' | 'latest' | { readonly versions: number } | { readonly forMs: number }
+
+export type Mode = 'local' | 'eventual' | 'strong'
+
+interface KeyOptionsBase<S extends AnyStrategy> {
+  readonly strategy: S
+  /**
+   * `'local'`: never leaves this replica. `'eventual'` (the default): written here, replicated in the background.
+   * `'strong'`: decided by an ordered log; without one, refused with `WARP_E_LINEARIZABLE_UNSUPPORTED`.
+   */
+  readonly mode?: Mode
+  /** What the log keeps for `log`, `getAt` and `explain`. Default `'all'`. */
+  readonly retain?: Retention
+}
+
+interface Expiring {
+  /** Milliseconds after which the key reads as absent on this replica. At least 1. Default: never. */
+  readonly ttlMs: number
+  /** `'absolute'` (the default): counted from the last write. `'sliding'`: from the last write or read on this replica. */
+  readonly ttl?: 'absolute' | 'sliding'
+}
+
+interface NotExpiring {
+  readonly ttlMs?: never
+  readonly ttl?: never
+}
+
+/** A pattern's strategy with what may be chosen beside it. */
+export type KeyOptions<S extends AnyStrategy = AnyStrategy> = KeyOptionsBase<S> & (Expiring | NotExpiring)
+
+/** What `keys` takes: pattern → strategy, bare or with options. */
+export type KeyMap = Readonly<Record<string, AnyStrategy | KeyOptions>>
+
+/** The keys that a pattern may match, as a type. */
+export type KeysOf<Pattern extends string> = Pattern extends `${infer Head}\\${infer Tail}`
+  ? Tail extends `${infer Escaped}${infer Rest}`
+    ? `${Widened<Head, '*'>}${Escaped}${KeysOf<Rest>}`
+    : never
+  : Widened<Pattern, '*'>
+
+type Widened<Text extends string, Wildcard extends '*' | '?'> = Text extends `${infer Head}${Wildcard}${infer Tail}`
+  ? `${Wildcard extends '*' ? Widened<Head, '?'> : Head}${string}${Widened<Tail, Wildcard>}`
+  : Wildcard extends '*'
+    ? Widened<Text, '?'>
+    : Text
+
+/** The patterns of `K` that a key of this type may match; `never` if there is none. A pattern that is the key needs no search. */
+export type PatternsAt<K extends KeyMap, Key extends string> = Key extends keyof K & string
+  ? KeysOf<Key> extends Key
+    ? Key
+    : Candidates<K, Key>
+  : Candidates<K, Key>
+
+type Candidates<K extends KeyMap, Key extends string> = Narrowest<Containing<K, Key>> | Contained<K, Key>
+
+type Containing<K extends KeyMap, Key extends string> = {
+  [Pattern in keyof K & string]: [Key] extends [KeysOf<Pattern>] ? Pattern : never
+}[keyof K & string]
+
+type Contained<K extends KeyMap, Key extends string> = {
+  [Pattern in keyof K & string]: [KeysOf<Pattern>] extends [Key] ? Pattern : never
+}[keyof K & string]
+
+type Narrowest<Patterns extends string> = Single<Patterns> extends true ? Patterns : Unbeaten<Patterns, Patterns>
+
+type Unbeaten<Pattern extends string, Patterns extends string> = Pattern extends string
+  ? [Narrower<Patterns, Pattern>] extends [never]
+    ? Pattern
+    : never
+  : never
+
+type Narrower<Other extends string, Pattern extends string> = Other extends string
+  ? Other | Pattern extends `${string}?${string}`
+    ? never
+    : [KeysOf<Other>] extends [KeysOf<Pattern>]
+      ? [KeysOf<Pattern>] extends [KeysOf<Other>]
+        ? never
+        : Other
+      : never
+  : never
+
+type Single<T, All = T> = [T] extends [never] ? true : T extends unknown ? ([All] extends [T] ? true : false) : never
+
+/** The strategies that a key of this type may have. */
+export type StrategyAt<K extends KeyMap, Key extends string> = StrategyOf<K[PatternsAt<K, Key>]>
+
+type StrategyOf<Definition> = Definition extends { readonly strategy: infer S } ? S : Definition
+
+/** What `get` and `peek` find at a key of this type, `undefined` aside. */
+export type ValueAt<K extends KeyMap, Key extends string> = ValueIn<StrategyAt<K, Key>>
+
+type ValueIn<S> = S extends unknown ? (IsAny<ValueOf<S>> extends true ? unknown : ValueOf<S>) : never
+
+/** What a watch of this pattern may see. `unknown` where the pattern crosses others instead of containing or refining them. */
+export type WatchedValue<K extends KeyMap, Pattern extends string> = [PatternsAt<K, KeysOf<Pattern>>] extends [never]
+  ? unknown
+  : ValueAt<K, KeysOf<Pattern>>
+
+/** The key itself if a pattern matches it, otherwise a sentence for the compiler to show. */
+export type KnownKey<K extends KeyMap, Key extends string> = [PatternsAt<K, Key>] extends [never]
+  ? 'no key pattern matches this key'
+  : Key
+
+/** The key itself if `set` may be called on it, otherwise a sentence for the compiler to show. */
+export type SettableKey<K extends KeyMap, Key extends string> = [PatternsAt<K, Key>] extends [never]
+  ? 'no key pattern matches this key'
+  : [Unsettable<StrategyAt<K, Key>>] extends [never]
+    ? Key
+    : 'the strategy of this key has no set'
+
+/** What `set` takes at a key of this type. */
+export type SettableValue<K extends KeyMap, Key extends string> = (
+  StrategyAt<K, Key> extends infer S ? (S extends unknown ? (value: SetParameter<S>) => void : never) : never
+) extends (value: infer Value) => void
+  ? Value
+  : never
+
+type Unsettable<S> = S extends unknown ? (Settable<S> extends true ? never : S) : never
+
+type Settable<S> = IsAny<VerbsOf<S>> extends true ? true : SetParameters<S> extends readonly [unknown, ...infer Rest] ? [] extends Rest ? true : false : false
+
+type SetParameter<S> = IsAny<VerbsOf<S>> extends true ? Encodable : SetParameters<S> extends readonly [infer Value, ...unknown[]] ? Value : never
+
+type SetParameters<S> = VerbsOf<S> extends { readonly set: infer Set } ? ParametersAfterFirst<Set> : never
+
+type ParametersAfterFirst<F> = F extends (first: never, ...parameters: infer Parameters) => unknown ? Parameters : never
+
+/** A strategy's own methods: its verbs without `prepare`, its queries without the state. */
+export type MethodsOf<S> = IsAny<VerbsOf<S>> extends true
+  ? AnyMethods
+  : VerbMethods<VerbsOf<S>> & QueryMethods<QueriesOf<S>>
+
+/** Of a strategy that is known only at run time. */
+type AnyMethods = Readonly<Record<string, (...parameters: readonly Encodable[]) => Promise<unknown>>>
+
+type VerbMethods<Verbs> = {
+  readonly [Name in Named<Verbs>]: (...parameters: ParametersAfterFirst<Verbs[Name]>) => Promise<Receipt>
+}
+
+type QueryMethods<Queries> = {
+  readonly [Name in Named<Queries>]: Queries[Name] extends (state: never, ...parameters: infer Parameters) => infer Result
+    ? (...parameters: Parameters) => Promise<Result>
+    : never
+}
+
+/** The names that are spelled out, without an index signature. */
+type Named<Methods> = keyof { [Name in keyof Methods as string extends Name ? never : Name]: true } & keyof Methods
+
+type IsAny<T> = 0 extends 1 & T ? true : false
