@@ -1,0 +1,60 @@
+/**
+ * The log on disk: makes the folder, takes its lock, and says in words what is wrong where that fails.
+ */
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { WarpError, isWarpError } from '../../crdt/warp-error.ts'
+import type { LogFiles, LogStore } from '../../src/log/files.ts'
+import { Folder, syncFolder } from './folder.ts'
+import { lockFolder } from './folder-lock.ts'
+import { type FileLogOptions, type FileLogSettings, fileLogSettings } from './options.ts'
+
+/** Keeps the log in a folder, for one process at a time. Throws `WARP_E_CONFIG`; nothing is touched before it is opened. */
+export function fileLog(options: FileLogOptions): LogStore {
+  const settings = fileLogSettings(options)
+  return { name: `file:${settings.path}`, open: () => openFolder(settings) }
+}
+
+async function openFolder(settings: FileLogSettings): Promise<LogFiles> {
+  const { path, fileMode } = settings
+  try {
+    await createFolder(settings)
+    readdirSync(path) // a folder that can be written but not listed would look empty
+    return new Folder(path, fileMode, lockFolder(path, fileMode))
+  } catch (cause) {
+    throw isWarpError(cause) ? cause : openError(path, cause)
+  }
+}
+
+/** The names of new folders are flushed as well: a log that survives a power failure in a folder that does not would be lost. */
+async function createFolder({ path, folderMode }: FileLogSettings): Promise<void> {
+  const existing = statSync(path, { throwIfNoEntry: false })
+  if (existing !== undefined && !existing.isDirectory()) {
+    throw new WarpError('WARP_E_STORAGE', `${path} is a file, not a folder; give the log a folder of its own`, { details: { path } })
+  }
+  const first = mkdirSync(path, { recursive: true, mode: folderMode })
+  if (first === undefined) return
+  for (let parent = dirname(path); ; parent = dirname(parent)) {
+    await syncFolder(parent)
+    if (parent === dirname(first) || parent === dirname(parent)) return
+  }
+}
+
+const REASONS: Readonly<Partial<Record<string, string>>> = {
+  EACCES: 'this user may not read and write it; change its permissions or choose another path',
+  EPERM: 'the file system refuses an operation that the log needs (such as hard links for its lock); choose another path',
+  EROFS: 'it is on a file system mounted read-only; choose another path',
+  ENOTDIR: 'a part of its path is a file; choose another path',
+  ENOSPC: 'no space is left on its disk; make room',
+  EDQUOT: 'the disk quota is used up; make room',
+}
+
+function openError(path: string, cause: unknown): WarpError {
+  const code = (cause as NodeJS.ErrnoException).code ?? 'UNKNOWN'
+  const full = code === 'ENOSPC' || code === 'EDQUOT'
+  const reason = REASONS[code] ?? 'see the cause'
+  return new WarpError(full ? 'WARP_E_STORAGE_FULL' : 'WARP_E_STORAGE', `cannot open the log folder ${path} (${code}): ${reason}`, {
+    details: { path, errno: code },
+    cause,
+  })
+}

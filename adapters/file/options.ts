@@ -1,0 +1,34 @@
+/** What `fileLog` takes, with defaults and bounds. */
+import { resolve } from 'node:path'
+import { WarpError } from '../../crdt/warp-error.ts'
+
+export interface FileLogOptions {
+  /** The folder of the log. Created with its parents where it does not exist. One folder, one process. */
+  readonly path: string
+  /** Permissions of new files; folders get the same with search permission added. Default `0o600`: the owner alone. */
+  readonly fileMode?: number
+}
+
+export interface FileLogSettings {
+  readonly path: string
+  readonly fileMode: number
+  readonly folderMode: number
+}
+
+const FILE_MODE_DEFAULT = 0o600
+
+export function fileLogSettings(options: FileLogOptions): FileLogSettings {
+  const { path, fileMode = FILE_MODE_DEFAULT } = options
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw new WarpError('WARP_E_CONFIG', 'fileLog: path must name a folder, such as "./data"', { details: { option: 'path' } })
+  }
+  if (!Number.isInteger(fileMode) || fileMode < 0 || fileMode > 0o777 || (fileMode & 0o600) !== 0o600) {
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `fileLog: fileMode is ${String(fileMode)}; it must be an integer of 0o600 .. 0o777 that lets the owner read and write`,
+      { details: { option: 'fileMode' } },
+    )
+  }
+  // Whoever may read a file may search its folder.
+  return { path: resolve(path), fileMode, folderMode: fileMode | ((fileMode & 0o444) >> 2) }
+}
