@@ -141,11 +141,18 @@ export type SettableValue<K extends KeyMap, Key extends string> = (
 
 type Unsettable<S> = S extends unknown ? (Settable<S> extends true ? never : S) : never
 
-type Settable<S> = IsAny<VerbsOf<S>> extends true ? true : SetParameters<S> extends readonly [unknown, ...infer Rest] ? [] extends Rest ? true : false : false
+type Settable<S> = IsAny<VerbsOf<S>> extends true ? true : [SetParameter<S>] extends [never] ? false : true
 
-type SetParameter<S> = IsAny<VerbsOf<S>> extends true ? Encodable : SetParameters<S> extends readonly [infer Value, ...unknown[]] ? Value : never
-
-type SetParameters<S> = VerbsOf<S> extends { readonly set: infer Set } ? ParametersAfterFirst<Set> : never
+/** The one argument of the verb `set`; `never` if there is no such verb, or if it wants more. */
+type SetParameter<S> = IsAny<VerbsOf<S>> extends true
+  ? Encodable
+  : VerbsOf<S> extends { readonly set: (prepare: never, ...parameters: infer Parameters) => unknown }
+    ? Parameters extends readonly [infer Value, ...infer Rest]
+      ? [] extends Rest
+        ? Value
+        : never
+      : never
+    : never
 
 type ParametersAfterFirst<F> = F extends (first: never, ...parameters: infer Parameters) => unknown ? Parameters : never
 
