@@ -35,7 +35,8 @@ function newestSourceMs() {
   for (const folder of SOURCES) {
     // A folder's own time changes when a file in it is removed.
     for (const name of filesUnder(path.join(ROOT, folder), true)) {
-      if (name.endsWith('.ts') || !path.extname(name)) times.push(statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? 0)
+      if (name.endsWith('.ts') || !path.extname(name))
+        times.push(statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? 0)
     }
   }
   return Math.max(...times)

@@ -7,7 +7,9 @@ const DEFAULT_SEED = '20111'
 export default function setup(project: TestProject): void {
   const isSoak = project.config.env['SOAK'] === '1'
   process.env['SEED'] ??= isSoak ? freshSeed() : DEFAULT_SEED
-  console.info(`seed ${process.env['SEED']}; to repeat this run: SEED=${process.env['SEED']}${isSoak ? ' npm run soak' : ''}`)
+  console.info(
+    `seed ${process.env['SEED']}; to repeat this run: SEED=${process.env['SEED']}${isSoak ? ' npm run soak' : ''}`,
+  )
   ensureBuilt()
 }
 

@@ -6,14 +6,12 @@ export default class SkippedReporter implements Reporter {
     const skipped: string[] = []
     for (const module of modules) {
       for (const test of module.children.allTests('skipped')) {
-        skipped.push(`  ${module.relativeModuleId} > ${test.fullName}${reason(test.result().note)}`)
+        const result = test.result()
+        const reason = result.state === 'skipped' && result.note !== undefined ? `: ${result.note}` : ''
+        skipped.push(`  ${module.relativeModuleId} > ${test.fullName}${reason}`)
       }
     }
     if (skipped.length === 0) return
     console.warn(`\nNOT RUN: ${skipped.length} skipped\n${skipped.join('\n')}\n`)
   }
-}
-
-function reason(note: string | undefined): string {
-  return note === undefined ? '' : `: ${note}`
 }

@@ -1,0 +1,27 @@
+/** Signs that a file is not finished or has outgrown itself. */
+import type { TextFile } from './source-tree.ts'
+
+export const FILE_LINES_MAX = 400
+
+export function oversized(files: readonly TextFile[]): string[] {
+  return files.flatMap((file) => {
+    const lines = file.text.split('\n').length - 1
+    return lines > FILE_LINES_MAX ? [`${file.path}: ${lines} lines; what is it hiding?`] : []
+  })
+}
+
+/** The words are put together here, so that this file does not report itself. */
+const MARKS = new RegExp(String.raw`\b(${['TO' + 'DO', 'FIX' + 'ME', 'HA' + 'CK', 'XX' + 'X'].join('|')})\b`)
+
+export function unfinished(files: readonly TextFile[]): string[] {
+  return files.flatMap((file) =>
+    file.text.split('\n').flatMap((line, i) => (MARKS.test(line) ? [`${file.path}:${i + 1}: ${line.trim()}`] : [])),
+  )
+}
+
+/** A test that is switched off, or that switches the others off. */
+const SWITCHED_OFF = /\b(?:it|test|describe)\.(?:only|skip|todo)\b/
+
+export function switchedOff(files: readonly TextFile[]): string[] {
+  return files.filter((file) => SWITCHED_OFF.test(file.text)).map((file) => file.path)
+}

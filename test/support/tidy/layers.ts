@@ -1,0 +1,45 @@
+/** The direction of imports: bin → adapters → src → crdt, no adapter into another one, third parties at the edge only. */
+import type { TextFile } from './source-tree.ts'
+import { type Import, importsOf } from './imports.ts'
+
+const RANK: Readonly<Record<string, number>> = { crdt: 0, src: 1, adapters: 2, bin: 3 }
+
+/** Strategies that wrap a library are mathematics all the same; each has an entry point of its own. */
+const LIBRARY_STRATEGIES = ['crdt/yjs.ts', 'crdt/automerge.ts']
+
+export function layerViolations(files: readonly TextFile[]): string[] {
+  return files.flatMap((file) => importsOf(file)).flatMap((edge) => violation(edge) ?? [])
+}
+
+function violation(edge: Import): string | undefined {
+  const ring = ringOf(edge.from)
+  const target = ringOf(edge.to)
+  if (RANK[target] === undefined) return outsideViolation(edge, ring)
+  if ((RANK[target] ?? 0) > (RANK[ring] ?? 0)) return `${edge.from}: ${ring} may not import ${edge.to}`
+  if (ring !== 'adapters' || target !== 'adapters') return undefined
+  const [own, other] = [adapterOf(edge.from), adapterOf(edge.to)]
+  if (own === other || other === 'conformance') return undefined
+  return `${edge.from}: an adapter may not import another one: ${edge.to}`
+}
+
+function outsideViolation(edge: Import, ring: string): string | undefined {
+  if (edge.to.includes('/') && !isPackage(edge.to)) return `${edge.from}: ${edge.to} is no part of the product`
+  const isNode = edge.to.startsWith('node:')
+  if (isNode)
+    return ring === 'adapters' || ring === 'bin' ? undefined : `${edge.from}: ${ring} may not import ${edge.to}`
+  if (ring === 'adapters' || LIBRARY_STRATEGIES.includes(edge.from)) return undefined
+  return `${edge.from}: third parties live in adapters/ only: ${edge.to}`
+}
+
+/** Relative imports have been resolved to paths that end in `.ts`. */
+function isPackage(specifier: string): boolean {
+  return !specifier.endsWith('.ts') && !specifier.startsWith('..')
+}
+
+function ringOf(path: string): string {
+  return path.endsWith('.ts') ? (path.split('/')[0] ?? '') : ''
+}
+
+function adapterOf(path: string): string {
+  return path.split('/')[1] ?? ''
+}
