@@ -2,7 +2,7 @@
  * A folder of log files on a real disk: `LogFiles` over `node:fs`. Errors of the file system pass through as they are, with
  * their `code`, since only the log knows what they mean for an operation.
  */
-import { closeSync, constants, fsync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, constants, fsync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { LogFile, LogFiles } from '../../src/log/files.ts'
@@ -16,6 +16,7 @@ const NAMES_NEED_SYNC = process.platform !== 'win32'
 export class Folder implements LogFiles {
   readonly persistent = true
   readonly bootId: string | undefined = bootId()
+  readonly home: string
   readonly #path: string
   readonly #fileMode: number
   readonly #lock: FolderLock
@@ -27,6 +28,7 @@ export class Folder implements LogFiles {
     this.#path = path
     this.#fileMode = fileMode
     this.#lock = lock
+    this.home = homeOf(path)
   }
 
   /** Regular files other than the lock's. What is not of the log is the log's to judge. */
@@ -94,6 +96,15 @@ export class Folder implements LogFiles {
       throw new WarpError('WARP_E_CLOSED', `the log folder ${this.#path} has been closed; open it again`)
     }
   }
+}
+
+/**
+ * The folder's inode and time of birth: a copy gets others, and so does a backup restored into a new folder, while a rename, a reboot
+ * and another mount point change neither. A copy of the whole block device keeps both; that is left to the clone tripwire.
+ */
+function homeOf(path: string): string {
+  const { ino, birthtimeNs } = statSync(path, { bigint: true })
+  return `${ino.toString(36)}-${birthtimeNs.toString(36)}`
 }
 
 /** Makes the names in a folder survive a power failure. */
