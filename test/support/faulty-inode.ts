@@ -6,6 +6,8 @@ export const SECTOR_BYTES = 512
 /** A tear in the next write of a sector: one in so many sectors that lost a write. */
 const TEAR_ONE_IN = 4
 
+const NO_BYTES = new Uint8Array(0)
+
 interface UnflushedWrite {
   readonly offset: number
   readonly bytes: Uint8Array
@@ -102,7 +104,7 @@ export class FaultyInode {
   }
 
   #put(offset: number, bytes: Uint8Array, size: number): void {
-    this.#cache = placed(this.#cache, offset, bytes)
+    this.#cache = placed(placed(this.#cache, offset, bytes), size, NO_BYTES)
     this.#unflushed.push({ offset, bytes, size, isForsaken: false })
     this.size = size
   }

@@ -1,0 +1,3 @@
+/** `warp-engine/conformance`: the suites that implementations of the ports pass. */
+export { logFilesSuite } from './log-files.ts'
+export type { LogFilesSubject, LogFilesSuiteOptions } from './log-files.ts'
