@@ -4,8 +4,20 @@
 import fc from 'fast-check'
 
 const DEFAULT_SEED = 20_111
+const SOAK_FACTOR = 20
 
 export const SEED: number = Number.parseInt(process.env['SEED'] ?? '', 10) || DEFAULT_SEED
 
-fc.configureGlobal({ seed: SEED })
+/** Sets the seed for all properties of this process. Importing this module has done so already. */
+export function configureSeed(): number {
+  fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: SEED })
+  return SEED
+}
+
+/** The parameters of a property with `n` cases, many more under `npm run soak`. */
+export function runs(n = 10_000): { readonly numRuns: number } {
+  return { numRuns: process.env['SOAK'] === '1' ? n * SOAK_FACTOR : n }
+}
+
+configureSeed()
 console.info(`fast-check seed ${SEED}; repeat with SEED=${SEED}`)
