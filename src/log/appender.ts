@@ -1,0 +1,311 @@
+/**
+ * Where records come into being. A body is encoded straight into the active segment, behind the place of its header; `commit` fills in
+ * the header and moves the end. That is the whole of a write in RAM: no copy, no object, no checksum (the flusher computes it).
+ *
+ * One comparison guards the fast path: `#limit` is the end of the space known to exist, and 0 when the log is closed or poisoned. Everything
+ * rare (a new segment, more space, refusals) is behind it. Space is taken ahead in chunks, so a full disk is noticed here, before the
+ * record exists, and the next commit tries again.
+ */
+import type { Env } from '../env.ts'
+import type { LogEvent } from './log-event.ts'
+import type { Position } from './segment-format.ts'
+import type { SegmentSet } from './segment-set.ts'
+import { ByteWriter } from '../../crdt/byte-writer.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { storageError } from './storage-error.ts'
+import {
+  INTERNAL_KIND_MIN,
+  KIND_JUMP,
+  KIND_MARK,
+  MARK_BODY_BYTES,
+  RECORD_BODY_BYTES_MAX,
+  RECORD_HEADER_BYTES,
+  SEGMENT_HEADER_BYTES,
+  TWO_POW_32,
+  writeMark,
+  writeRecordHeader,
+} from './segment-format.ts'
+import { emptySegment, segmentName } from './segment.ts'
+import type { Segment } from './segment.ts'
+
+const MARK_BYTES = RECORD_HEADER_BYTES + MARK_BODY_BYTES
+/** Kept free behind the last record of a segment: for the mark of a clean close and the jump to the next segment. */
+const TAIL_BYTES = 64
+const RAM_SEGMENT_BYTES_MIN = 65_536
+const RESERVE_BYTES_MIN = 262_144
+const RESERVE_BYTES_MAX = 1_048_576
+/** Committed bytes that wait for nobody are flushed when so many have gathered. */
+const FLUSH_BYTES = 262_144
+
+export interface AppenderOptions {
+  readonly segments: SegmentSet
+  readonly env: Env
+  readonly segmentBytes: number
+  readonly boot: number
+  /** Called when something was committed that no flush is planned for, and again when much has gathered. */
+  readonly onBacklog: (large: boolean) => void
+  readonly observe: (event: LogEvent) => void
+}
+
+export class Appender {
+  readonly writer: ByteWriter = new ByteWriter(0)
+  readonly #segments: SegmentSet
+  readonly #options: AppenderOptions
+  readonly #scratch = new Uint8Array(512)
+  readonly #scratchView = new DataView(this.#scratch.buffer)
+  #active: Segment | undefined
+  #bytes: Uint8Array<ArrayBuffer> = this.#scratch
+  #view: DataView = this.#scratchView
+  #base: Position = 0
+  #end = 0
+  /** No commit may end behind this without a second look. */
+  #limit = 0
+  /** A commit that ends behind this calls `onBacklog`. */
+  #backlogAt: number = Number.POSITIVE_INFINITY
+  #prepared: Segment | undefined
+  #chunkBytes = RESERVE_BYTES_MIN
+
+  constructor(options: AppenderOptions) {
+    this.#options = options
+    this.#segments = options.segments
+  }
+
+  /** Where the next record will go. */
+  get end(): Position {
+    return this.#base + this.#end
+  }
+
+  /** A writer that stands where the body of the next record goes. */
+  begin(): ByteWriter {
+    const at = this.#end + RECORD_HEADER_BYTES
+    if (at <= this.#bytes.length) this.writer.borrow(this.#bytes, this.#view, at)
+    else this.writer.borrow(this.#scratch, this.#scratchView, 0)
+    return this.writer
+  }
+
+  commit(kind: number, previous: Position): Position {
+    const { writer } = this
+    const at = this.#end
+    const length = writer.at - writer.start
+    const end = at + RECORD_HEADER_BYTES + length
+    if (end > this.#limit || writer.bytes !== this.#bytes || length > RECORD_BODY_BYTES_MAX) {
+      return this.#commitSlowly(kind, previous, length)
+    }
+    return this.#finish(kind, previous, length)
+  }
+
+  #finish(kind: number, previous: Position, length: number): Position {
+    const at = this.#end
+    const position = this.#base + at
+    if (kind < 1 || kind >= INTERNAL_KIND_MIN || previous >= position) throw misuse(kind, previous, position)
+    const view = this.#view
+    view.setUint32(at + 4, (kind << 24) | length)
+    view.setUint32(at + 8, previous === 0 ? 0 : Math.floor(previous / TWO_POW_32))
+    view.setUint32(at + 12, previous >>> 0)
+    this.#advance(at + RECORD_HEADER_BYTES + length)
+    return position
+  }
+
+  #advance(end: number): void {
+    this.#end = end
+    if (this.#active !== undefined) this.#active.end = end
+    if (end > this.#backlogAt) this.#noteBacklog()
+  }
+
+  #commitSlowly(kind: number, previous: Position, length: number): Position {
+    const { failure, closed } = this.#segments
+    if (closed) throw new WarpError('WARP_E_CLOSED', 'the log has been closed')
+    if (failure !== undefined) throw failure
+    if (length > RECORD_BODY_BYTES_MAX) {
+      throw new WarpError(
+        'WARP_E_LIMIT',
+        `a record of ${length} bytes exceeds ${RECORD_BODY_BYTES_MAX}; store large values in pieces`,
+        { details: { bytes: length, limit: RECORD_BODY_BYTES_MAX } },
+      )
+    }
+    const { writer } = this
+    const body = writer.bytes.subarray(writer.start, writer.at)
+    const bodyBuffer = writer.bytes
+    if (this.#end + RECORD_HEADER_BYTES + length > this.#bytes.length - TAIL_BYTES) this.#roll(body)
+    else {
+      this.#reserve(this.#end + RECORD_HEADER_BYTES + length + TAIL_BYTES)
+      if (bodyBuffer !== this.#bytes) this.#bytes.set(body, this.#end + RECORD_HEADER_BYTES)
+    }
+    return this.#finish(kind, previous, length)
+  }
+
+  /** Continues in `segment`, whose records end at its `end`. */
+  use(segment: Segment): void {
+    this.#active = segment
+    this.#bytes = segment.bytes as Uint8Array<ArrayBuffer>
+    this.#view = segment.view as DataView
+    this.#base = segment.base
+    this.#end = segment.end
+    this.refreshLimit()
+  }
+
+  /** After space was gained, or after the log was closed or poisoned. */
+  refreshLimit(): void {
+    const { closed, failure, persistent } = this.#segments
+    const space = persistent ? Math.min(this.#active?.reserved ?? 0, this.#bytes.length) : this.#bytes.length
+    this.#limit = closed || failure !== undefined ? 0 : space - TAIL_BYTES
+  }
+
+  /** Opens the first segment of a log. */
+  start(): void {
+    const segment = this.#create(1, this.#capacity(0), SEGMENT_HEADER_BYTES + MARK_BYTES + TAIL_BYTES)
+    this.#segments.add(segment)
+    this.use(segment)
+  }
+
+  /** From now on the next commit calls `onBacklog`. */
+  watchBacklog(): void {
+    if (this.#segments.persistent) this.#backlogAt = 0
+  }
+
+  #noteBacklog(): void {
+    const large = this.#backlogAt > 0
+    this.#backlogAt = large ? Number.POSITIVE_INFINITY : this.#end + FLUSH_BYTES
+    this.#options.onBacklog(large)
+  }
+
+  /** Writes a mark as the next record. `false` if it has no room; `closing` may use the room kept for it. */
+  appendMark(mark: { clean: boolean; firstSegment: number }, closing = false): boolean {
+    const at = this.#end
+    if (at + MARK_BYTES > this.#limit + (closing ? MARK_BYTES : 0)) return false
+    writeRecordHeader(this.#view, at, KIND_MARK, MARK_BODY_BYTES, 0)
+    writeMark(this.#view, at + RECORD_HEADER_BYTES, {
+      ...mark,
+      durableThrough: this.#segments.durableThrough,
+      boot: this.#options.boot,
+    })
+    this.#end = at + MARK_BYTES
+    if (this.#active !== undefined) this.#active.end = this.#end
+    return true
+  }
+
+  /** Asks for space before it is needed: the next chunk, or the next segment. A full disk is left to the commit that needs it. */
+  prepare(): void {
+    const active = this.#active
+    if (active === undefined || !this.#segments.persistent || this.#limit === 0) return
+    try {
+      const capacity = this.#bytes.length
+      if (active.reserved < capacity) {
+        if (active.reserved - active.end < this.#chunkBytes / 2) this.#reserve(active.end + this.#chunkBytes)
+      } else if (this.#prepared === undefined && active.end > capacity / 2) {
+        this.#prepared = this.#create(active.number + 1, this.#capacity(0), this.#chunkBytes)
+      }
+    } catch (error) {
+      this.#options.observe({ kind: 'storage-full', error: storageError(error, 'reserving space') })
+    }
+  }
+
+  /** The segment made ahead, so that it can be put on stable storage before it is needed. */
+  get prepared(): Segment | undefined {
+    return this.#prepared
+  }
+
+  /** Takes back a segment that was made ahead and never used. */
+  dropPrepared(): void {
+    const segment = this.#prepared
+    if (segment === undefined) return
+    this.#prepared = undefined
+    segment.file?.close()
+    this.#segments.files.remove(segmentName(segment.number))
+  }
+
+  #reserve(bytes: number): void {
+    const active = this.#active
+    if (active?.file === undefined || active.reserved >= bytes) return
+    const target = Math.min(this.#bytes.length, Math.max(bytes, active.reserved + this.#chunkBytes))
+    try {
+      active.file.reserve(target)
+      active.reserved = target
+      this.#chunkBytes = Math.min(RESERVE_BYTES_MAX, this.#chunkBytes * 2)
+    } catch (error) {
+      this.#reserveExactly(bytes, error)
+    }
+    this.refreshLimit()
+  }
+
+  /** On a disk that is nearly full the chunk may not fit and the record still may. */
+  #reserveExactly(bytes: number, cause: unknown): void {
+    const active = this.#active
+    if (active?.file === undefined) return
+    const failure = storageError(cause, `reserving space in ${segmentName(active.number)}`)
+    if (failure.code !== 'WARP_E_STORAGE_FULL') throw failure
+    try {
+      active.file.reserve(bytes)
+      active.reserved = bytes
+    } catch {
+      throw failure
+    }
+  }
+
+  /** Seals the active segment and continues in a new one, with `body` standing behind the place of its header. */
+  #roll(body: Uint8Array): void {
+    const old = this.#segments.active
+    const ahead = SEGMENT_HEADER_BYTES + MARK_BYTES + RECORD_HEADER_BYTES + body.length + TAIL_BYTES
+    const capacity = this.#capacity(ahead)
+    const segment = this.#takePrepared(capacity, ahead) ?? this.#create(old.number + 1, capacity, ahead)
+    const bytes = segment.bytes as Uint8Array<ArrayBuffer>
+    const bodyAt = ahead - TAIL_BYTES - body.length - (this.#segments.persistent ? 0 : MARK_BYTES)
+    bytes.set(body, bodyAt)
+    writeRecordHeader(this.#view, this.#end, KIND_JUMP, 0, segment.base + SEGMENT_HEADER_BYTES)
+    old.end = this.#end + RECORD_HEADER_BYTES
+    old.sealed = true
+    this.#segments.add(segment)
+    this.use(segment)
+    if (this.#segments.persistent) this.appendMark({ clean: false, firstSegment: this.#segments.first })
+    if (this.#backlogAt !== Number.POSITIVE_INFINITY) this.#backlogAt = 0
+  }
+
+  #takePrepared(capacity: number, bytes: number): Segment | undefined {
+    const segment = this.#prepared
+    if (segment === undefined || segment.bytes === undefined) return undefined
+    if (segment.bytes.length < capacity || segment.reserved < bytes) {
+      this.dropPrepared()
+      return undefined
+    }
+    this.#prepared = undefined
+    return segment
+  }
+
+  #capacity(needed: number): number {
+    const { segmentBytes, segments } = this.#options
+    const last = segments.list.length === 0 ? 0 : this.#bytes.length
+    const usual = segments.persistent ? segmentBytes : Math.min(segmentBytes, Math.max(RAM_SEGMENT_BYTES_MIN, last * 2))
+    return Math.max(usual, needed)
+  }
+
+  #create(number: number, capacity: number, bytes: number): Segment {
+    const salt = new DataView(this.#options.env.random(4).buffer).getUint32(0)
+    const segment = emptySegment({ number, salt, rewrittenAt: 0 }, capacity)
+    if (!this.#segments.persistent) return segment
+    const name = segmentName(number)
+    try {
+      const file = this.#segments.files.create(name)
+      segment.file = file
+      segment.registered = false
+      const size = Math.min(capacity, Math.max(bytes, Math.min(capacity, this.#chunkBytes)))
+      file.reserve(size)
+      segment.reserved = size
+    } catch (error) {
+      if (segment.file !== undefined) {
+        segment.file.close()
+        this.#segments.files.remove(name)
+      }
+      throw storageError(error, `creating ${name}`)
+    }
+    segment.flushed = 0
+    return segment
+  }
+}
+
+function misuse(kind: number, previous: Position, position: Position): WarpError {
+  return new WarpError(
+    'WARP_E_PROTOCOL',
+    `a record of kind ${kind} that points at ${previous} cannot stand at ${position}: kinds are 1 to 7, links point back`,
+    { details: { kind, previous, position } },
+  )
+}

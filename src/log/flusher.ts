@@ -1,0 +1,264 @@
+/**
+ * Carries what was committed from RAM to the file and makes it durable, in groups: whoever asks while a group is on its way shares the
+ * next one. A group is the bytes `[flushed, end)` of one or more segments, checksummed here and written with one call each.
+ *
+ * - `logged`: the operating system has the bytes. `durable`: and a sync after that has succeeded.
+ * - With the first write after a sync goes a mark that says how far the log was durable, so that recovery can tell bytes that were
+ *   damaged from bytes that never reached the disk.
+ * - A new segment is registered (its header and its name synced) before the jump that leads to it is written.
+ * - A write or sync that fails poisons the log: it is never tried again, since the kernel forgets dirty pages after telling
+ *   once (Rebello et al. 2020, "Can applications recover from fsync failures?").
+ */
+import type { Env, Timer } from '../env.ts'
+import type { Appender } from './appender.ts'
+import type { LogEvent } from './log-event.ts'
+import type { LogFile } from './files.ts'
+import type { Position } from './segment-format.ts'
+import type { Segment } from './segment.ts'
+import type { SegmentSet } from './segment-set.ts'
+import { poisoned } from './storage-error.ts'
+import { RECORD_HEADER_BYTES, sealRecord, SEGMENT_HEADER_BYTES } from './segment-format.ts'
+
+export type Level = 'logged' | 'durable'
+
+/** Records for which nobody waits are written within this time. */
+const BACKLOG_DELAY_MS = 20
+
+interface Group {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (reason: unknown) => void
+}
+
+export interface FlusherOptions {
+  readonly segments: SegmentSet
+  readonly env: Env
+  readonly syncIntervalMs: number
+  readonly observe: (event: LogEvent) => void
+  /** After records were written: whole segments may leave RAM now. */
+  readonly onWritten: () => void
+}
+
+const SETTLED: Promise<void> = Promise.resolve()
+
+export class Flusher {
+  readonly #options: FlusherOptions
+  readonly #segments: SegmentSet
+  readonly #appender: Appender
+  readonly #unsynced = new Set<LogFile>()
+  readonly #waiting = new Set<Group>()
+  #logged: Group | undefined
+  #durable: Group | undefined
+  #firstDirty: Segment | undefined
+  #scheduled = false
+  #writing = false
+  #again = false
+  #syncing = false
+  #timer: Timer | undefined
+  #markedThrough: Position = 0
+  /** The end of the log when nothing but a mark had been added since it was durable. */
+  #restingAt: Position = 0
+  syncs = 0
+  syncErrors = 0
+
+  constructor(options: FlusherOptions, appender: Appender) {
+    this.#options = options
+    this.#segments = options.segments
+    this.#appender = appender
+  }
+
+  settled(level: Level): Promise<void> {
+    const { segments } = this.#options
+    if (!segments.persistent) return SETTLED
+    const { end } = this.#appender
+    if ((level === 'logged' ? segments.loggedThrough : segments.durableThrough) >= end) return SETTLED
+    if (segments.failure !== undefined) return Promise.reject(segments.failure)
+    const group = level === 'logged' ? (this.#logged ??= this.#group()) : (this.#durable ??= this.#group())
+    if (level === 'logged' || !this.#syncing) this.#schedule()
+    return group.promise
+  }
+
+  /** Called by the appender: records wait that nobody asked for. */
+  backlog(large: boolean): void {
+    if (large) this.#schedule()
+    else this.#timer ??= this.#options.env.schedule(BACKLOG_DELAY_MS, () => this.#tick())
+  }
+
+  /** Ends the timers. What is under way ends by itself. */
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  #group(): Group {
+    let resolve: () => void = () => undefined
+    let reject: (reason: unknown) => void = resolve
+    const promise = new Promise<void>((onResolve, onReject) => {
+      resolve = onResolve
+      reject = onReject
+    })
+    // A failure is reported to the observer; who waits sees it too, and nobody has to wait.
+    promise.catch(() => undefined)
+    const group = { promise, resolve, reject }
+    this.#waiting.add(group)
+    return group
+  }
+
+  #settle(group: Group | undefined): void {
+    if (group === undefined) return
+    this.#waiting.delete(group)
+    group.resolve()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#options.env.defer(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #tick(): void {
+    this.#timer = undefined
+    const { loggedThrough, durableThrough, closed } = this.#segments
+    if (closed) return
+    if (loggedThrough < this.#appender.end || this.#markedThrough < durableThrough) this.#flush()
+    else if (durableThrough < loggedThrough && !this.#syncing) this.#sync(loggedThrough, undefined)
+  }
+
+  #flush(): void {
+    if (this.#segments.failure !== undefined) return
+    if (this.#writing) {
+      this.#again = true
+      return
+    }
+    const idle = this.#segments.durableThrough === this.#appender.end
+    this.#mark(false)
+    if (idle) this.#restingAt = this.#appender.end
+    const logged = this.#logged
+    this.#logged = undefined
+    const durable = this.#syncing ? undefined : this.#durable
+    if (durable !== undefined) this.#durable = undefined
+    const target = this.#appender.end
+    this.#writing = true
+    const written = (): void => {
+      this.#written(target, logged, durable)
+    }
+    try {
+      const pending = this.#write()
+      if (pending === undefined) written()
+      else pending.then(written).catch((error: unknown) => this.#fail(error, 'writing the log'))
+    } catch (error) {
+      this.#fail(error, 'writing the log')
+    }
+  }
+
+  /** Says in the log how far it is durable, if that has not been said. */
+  #mark(clean: boolean): void {
+    const { durableThrough, first } = this.#segments
+    if (this.#markedThrough >= durableThrough && !clean) return
+    if (this.#appender.appendMark({ clean, firstSegment: first }, clean)) this.#markedThrough = durableThrough
+  }
+
+  #written(target: Position, logged: Group | undefined, durable: Group | undefined): void {
+    this.#writing = false
+    this.#segments.loggedThrough = target
+    this.#settle(logged)
+    if (durable !== undefined) this.#sync(target, durable)
+    else if (target !== this.#restingAt) this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
+    this.#appender.prepare()
+    this.#appender.watchBacklog()
+    this.#options.onWritten()
+    if (this.#again) {
+      this.#again = false
+      this.#schedule()
+    }
+  }
+
+  /** Hands everything unwritten to the files. A promise only if a file gives one or a segment is new. */
+  #write(): Promise<void> | undefined {
+    const { list, active } = this.#segments
+    let index = (this.#firstDirty?.number ?? active.number) - this.#segments.first
+    for (; index < list.length; index++) {
+      const segment = list[index] as Segment
+      const next = list[index + 1]
+      const pending = this.#prerequisites(segment, next) ?? writeSegment(segment, this.#unsynced)
+      this.#firstDirty = segment
+      if (pending !== undefined) return pending.then(() => this.#write())
+    }
+    return undefined
+  }
+
+  #prerequisites(segment: Segment, next: Segment | undefined): Promise<void> | undefined {
+    if (!segment.registered) return this.register(segment)
+    return next === undefined || next.registered ? undefined : this.register(next)
+  }
+
+  /** Puts header and name of a new segment on stable storage. */
+  async register(segment: Segment): Promise<void> {
+    const { file, bytes } = segment
+    if (file === undefined || bytes === undefined) return
+    await file.write(0, bytes.subarray(0, SEGMENT_HEADER_BYTES))
+    await file.sync()
+    await this.#segments.files.syncNames()
+    segment.flushed = SEGMENT_HEADER_BYTES
+    segment.registered = true
+  }
+
+  #sync(target: Position, group: Group | undefined): void {
+    this.#syncing = true
+    const files = [...this.#unsynced]
+    this.#unsynced.clear()
+    const done = (): void => {
+      this.#synced(target, group)
+    }
+    const failed = (error: unknown): void => {
+      this.syncErrors++
+      this.#fail(error, 'syncing the log')
+    }
+    this.syncs++
+    try {
+      const only = files.length === 1 ? files[0] : undefined
+      const pending = only === undefined ? Promise.all(files.map((file) => file.sync())) : only.sync()
+      pending.then(done, failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #synced(target: Position, group: Group | undefined): void {
+    this.#syncing = false
+    if (this.#segments.failure !== undefined) return
+    this.#segments.durableThrough = target
+    this.#settle(group)
+    if (this.#durable !== undefined) this.#schedule()
+    else if (target !== this.#restingAt) this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
+  }
+
+  #fail(cause: unknown, doing: string): void {
+    if (this.#segments.failure !== undefined) return
+    const failure = poisoned(cause, doing)
+    this.#segments.failure = failure
+    this.#appender.refreshLimit()
+    this.stop()
+    for (const group of this.#waiting) group.reject(failure)
+    this.#waiting.clear()
+    this.#options.observe({ kind: 'poisoned', error: failure })
+  }
+}
+
+/** Checksums and writes what the segment has gained. */
+function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> | undefined {
+  const { file, bytes, view, end } = segment
+  if (file === undefined || bytes === undefined || view === undefined || segment.flushed >= end) return undefined
+  for (let at = segment.flushed; at < end; ) {
+    sealRecord(bytes, view, at, segment.salt ^ at)
+    at += RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
+  }
+  const from = segment.flushed
+  segment.flushed = end
+  unsynced.add(file)
+  const pending = file.write(from, bytes.subarray(from, end))
+  return pending ?? undefined
+}

@@ -1,0 +1,236 @@
+/**
+ * Reads records: one by position, or many in log order. A resident segment is read in place; of another one only the bytes of the
+ * record are fetched, until it has been asked for so often that the whole is kept (the few most recently used ones are).
+ *
+ * Bytes that this process neither wrote nor checked are checked with every read, and damage is an error that says where, never
+ * a wrong record.
+ */
+import type { Position } from './segment-format.ts'
+import type { Segment } from './segment.ts'
+import type { SegmentSet } from './segment-set.ts'
+import type { Cursor } from './segment-index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { SegmentIndex, stepOver, walkTo } from './segment-index.ts'
+import {
+  checkRecord,
+  describePosition,
+  INTERNAL_KIND_MIN,
+  KIND_JUMP,
+  RECORD_HEADER_BYTES,
+  RecordView,
+  SEGMENT_HEADER_BYTES,
+  TWO_POW_32,
+  viewOf,
+} from './segment-format.ts'
+import { segmentName } from './segment.ts'
+
+/** What is fetched for one record whose length is not known yet. */
+const COLD_READ_BYTES = 1024
+/** From so many cold reads on, reading the whole segment is the cheaper way. */
+const COLD_READS_MAX = 256
+
+export class Reader {
+  readonly #segments: SegmentSet
+  readonly #residentMax: number
+  readonly #view = new RecordView()
+  readonly #cursor: Cursor = { logical: 0, physical: 0 }
+  readonly #place = { base: 0, salt: 0, offset: 0 }
+  #clock = 0
+
+  constructor(segments: SegmentSet, residentMax: number) {
+    this.#segments = segments
+    this.#residentMax = residentMax
+  }
+
+  isResident(position: Position): boolean {
+    return this.#segments.find(position)?.bytes !== undefined
+  }
+
+  record(position: Position): RecordView {
+    const segment = this.#segments.find(position)
+    if (segment === undefined) throw missing(position)
+    if (segment.bytes === undefined) return this.#recordCold(segment, position)
+    segment.lastUse = ++this.#clock
+    const at = segment.rewrittenAt === 0 ? position >>> 0 : this.#locate(segment, position)
+    return this.#load(this.#view, segment, at, position)
+  }
+
+  /** See `Log.scan`. */
+  scan(from: Position, visit: (record: RecordView) => boolean): Position {
+    const record = new RecordView()
+    let position = from
+    for (;;) {
+      const segment = this.#segments.find(position) ?? this.#skipGone(position)
+      if (segment === undefined) return this.#end()
+      if (Math.floor(position / TWO_POW_32) !== segment.number) position = segment.base + SEGMENT_HEADER_BYTES
+      const next = this.#scanSegment(segment, position, record, visit)
+      if (next !== undefined) return next
+      if (segment === this.#segments.active) return this.#end()
+      position = segment.base + TWO_POW_32 + SEGMENT_HEADER_BYTES
+    }
+  }
+
+  /** `undefined` when the segment was read to its end. */
+  #scanSegment(
+    segment: Segment,
+    from: Position,
+    record: RecordView,
+    visit: (record: RecordView) => boolean,
+  ): Position | undefined {
+    this.load(segment)
+    const { view } = segment
+    if (view === undefined) return undefined
+    const cursor: Cursor = { logical: from >>> 0, physical: from >>> 0 }
+    if (segment.rewrittenAt !== 0) {
+      const start = this.#indexOf(segment)
+      const entry = start.find(from >>> 0)
+      cursor.logical = start.logicalAt(entry)
+      cursor.physical = start.physicalAt(entry)
+      if (!walkTo(view, segment.end, segment.number, from >>> 0, cursor)) return undefined
+    }
+    while (cursor.physical < segment.end) {
+      this.#load(record, segment, cursor.physical, segment.base + cursor.logical, true)
+      if (!stepOver(view, segment.end, segment.number, cursor)) return undefined
+      if (record.kind < INTERNAL_KIND_MIN && !visit(record)) return segment.base + cursor.logical
+    }
+    return undefined
+  }
+
+  #skipGone(position: Position): Segment | undefined {
+    return Math.floor(position / TWO_POW_32) < this.#segments.first ? this.#segments.list[0] : undefined
+  }
+
+  #end(): Position {
+    const { active } = this.#segments
+    return active.base + active.end
+  }
+
+  #load(record: RecordView, segment: Segment, at: number, position: Position, internal = false): RecordView {
+    const { bytes, view } = segment
+    if (bytes === undefined || view === undefined || at < SEGMENT_HEADER_BYTES) throw missing(position)
+    if (at + RECORD_HEADER_BYTES > segment.end) throw missing(position)
+    if (at < segment.trustedFrom) this.#check(bytes, view, at, segment, position)
+    record.load(bytes, view, at, position)
+    if (record.end > segment.end || record.kind === 0) throw missing(position)
+    if (record.kind >= INTERNAL_KIND_MIN && !internal) throw missing(position)
+    return record
+  }
+
+  #check(bytes: Uint8Array, view: DataView, at: number, segment: Segment, position: Position): void {
+    const place = this.#place
+    place.base = segment.base
+    place.salt = segment.salt
+    place.offset = position >>> 0
+    if (checkRecord(bytes, view, at, Math.min(bytes.length, segment.end), place) === 0) throw damaged(position)
+  }
+
+  #locate(segment: Segment, position: Position): number {
+    const index = this.#indexOf(segment)
+    const cursor = this.#cursor
+    const target = position >>> 0
+    const entry = index.find(target)
+    cursor.logical = index.logicalAt(entry)
+    cursor.physical = index.physicalAt(entry)
+    const found = walkTo(segment.view as DataView, segment.end, segment.number, target, cursor)
+    if (!found || cursor.logical !== target) throw missing(position)
+    return cursor.physical
+  }
+
+  #recordCold(segment: Segment, position: Position): RecordView {
+    if (++segment.coldReads >= COLD_READS_MAX || (segment.rewrittenAt !== 0 && segment.index === undefined)) {
+      this.load(segment)
+      return this.record(position)
+    }
+    const at = segment.rewrittenAt === 0 ? position >>> 0 : this.#locateCold(segment, position)
+    let bytes = this.#fetch(segment, at, COLD_READ_BYTES)
+    if (bytes.length < RECORD_HEADER_BYTES) throw missing(position)
+    const length = RECORD_HEADER_BYTES + (viewOf(bytes).getUint32(4) & 0xffffff)
+    if (at + length > segment.end) throw damaged(position)
+    if (length > bytes.length) bytes = this.#fetch(segment, at, length)
+    const view = viewOf(bytes)
+    const place = { base: segment.base, salt: segment.salt, offset: position >>> 0 }
+    if (checkRecord(bytes, view, 0, bytes.length, place) === 0) throw damaged(position)
+    this.#view.load(bytes, view, 0, position)
+    if (this.#view.kind >= INTERNAL_KIND_MIN) throw missing(position)
+    return this.#view
+  }
+
+  #locateCold(segment: Segment, position: Position): number {
+    const index = segment.index as SegmentIndex
+    const entry = index.find(position >>> 0)
+    const from = index.physicalAt(entry)
+    const bytes = this.#fetch(segment, from, index.spanBytes(entry, segment.end) + RECORD_HEADER_BYTES)
+    const cursor: Cursor = { logical: index.logicalAt(entry), physical: 0 }
+    const found = walkTo(viewOf(bytes), bytes.length, segment.number, position >>> 0, cursor)
+    if (!found || cursor.logical !== position >>> 0) throw missing(position)
+    return from + cursor.physical
+  }
+
+  #fetch(segment: Segment, at: number, length: number): Uint8Array {
+    if (segment.file === undefined) throw missing(segment.base + at)
+    try {
+      return segment.file.read(at, Math.min(length, segment.end - at))
+    } catch (cause) {
+      throw new WarpError('WARP_E_STORAGE', `cannot read ${segmentName(segment.number)}`, { cause })
+    }
+  }
+
+  /** Brings a whole segment into RAM; the least recently used sealed ones make room. */
+  load(segment: Segment): void {
+    segment.lastUse = ++this.#clock
+    segment.coldReads = 0
+    if (segment.bytes !== undefined) return
+    const bytes = this.#fetch(segment, 0, segment.end)
+    segment.hold(bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice())
+    segment.trustedFrom = Number.POSITIVE_INFINITY
+    this.trim()
+  }
+
+  /** Lets go of whole segments beyond the bound. */
+  trim(): void {
+    if (!this.#segments.persistent) return
+    const { loggedThrough } = this.#segments
+    const resident = this.#segments.list.filter(
+      (segment) => segment.bytes !== undefined && segment.sealed && segment.base + segment.end <= loggedThrough,
+    )
+    if (resident.length <= this.#residentMax) return
+    resident.sort((a, b) => a.lastUse - b.lastUse)
+    for (const segment of resident.slice(0, resident.length - this.#residentMax)) {
+      if (segment.lastUse !== this.#clock) segment.release()
+    }
+  }
+
+  #indexOf(segment: Segment): SegmentIndex {
+    return (segment.index ??= buildIndex(segment))
+  }
+}
+
+function buildIndex(segment: Segment): SegmentIndex {
+  const index = new SegmentIndex()
+  const cursor: Cursor = { logical: SEGMENT_HEADER_BYTES, physical: SEGMENT_HEADER_BYTES }
+  const view = segment.view as DataView
+  do {
+    if (cursor.physical + RECORD_HEADER_BYTES <= segment.end && view.getUint8(cursor.physical + 4) !== KIND_JUMP) {
+      index.add(cursor.logical, cursor.physical)
+    }
+  } while (stepOver(view, segment.end, segment.number, cursor))
+  return index
+}
+
+function missing(position: Position): WarpError {
+  return new WarpError(
+    'WARP_E_LOG_CORRUPT',
+    `no record at ${describePosition(position)}: compaction dropped it, or the position was never given out`,
+    { details: { position } },
+  )
+}
+
+export function damaged(position: Position): WarpError {
+  const segment = Math.floor(position / TWO_POW_32)
+  return new WarpError(
+    'WARP_E_LOG_CORRUPT',
+    `the record at ${describePosition(position)} is damaged (checksum); restore ${segmentName(segment)} from a backup ` +
+      'or let another replica supply the data',
+    { details: { position, file: segmentName(segment), offset: position >>> 0 } },
+  )
+}

@@ -1,0 +1,167 @@
+/**
+ * Compaction of one sealed segment: the records that live are copied to a new file that then takes the old one's name. A run of dead
+ * records becomes one jump, so survivors keep their positions; their bytes and checksums stay as they are. Done in steps,
+ * with other work let in between; until the rename nothing has changed, and after it nothing is missing, so a
+ * crash at any point is safe.
+ */
+import type { Env } from '../env.ts'
+import type { LogFile } from './files.ts'
+import type { RecordView } from './segment-format.ts'
+import type { Segment } from './segment.ts'
+import type { SegmentSet } from './segment-set.ts'
+import type { Cursor } from './segment-index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { damaged } from './reader.ts'
+import { SegmentIndex, stepOver } from './segment-index.ts'
+import { storageError } from './storage-error.ts'
+import { segmentName } from './segment.ts'
+import {
+  checkRecord,
+  encodeSegmentHeader,
+  INTERNAL_KIND_MIN,
+  KIND_JUMP,
+  RECORD_HEADER_BYTES,
+  RecordView as Record,
+  sealRecord,
+  SEGMENT_HEADER_BYTES,
+  TWO_POW_32,
+  viewOf,
+  writeRecordHeader,
+} from './segment-format.ts'
+
+/** So many bytes are copied, checked or written between two breaks: a millisecond or so. */
+const STEP_BYTES = 524_288
+
+export interface RewriteOptions {
+  readonly segments: SegmentSet
+  readonly env: Env
+  readonly segment: Segment
+  /** The log's end when the rewriting began. */
+  readonly rewrittenAt: number
+  readonly isLive: (record: RecordView) => boolean
+  /** Throws when the work is to be given up. */
+  readonly check: () => void
+}
+
+interface Rewritten {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly end: number
+  readonly index: SegmentIndex
+}
+
+/** Returns whether anything lives in the segment. The segment has to be resident, sealed and durable. */
+export async function rewriteSegment(options: RewriteOptions): Promise<void> {
+  const { segment, segments } = options
+  const rewritten = await copyLive(options)
+  let file: LogFile | undefined
+  if (segments.persistent) file = await writeFile(options, rewritten)
+  const old = segment.file
+  segment.file = file
+  segment.hold(rewritten.bytes)
+  segment.end = rewritten.end
+  segment.flushed = rewritten.end
+  segment.reserved = rewritten.end
+  segment.trustedFrom = 0
+  segment.index = rewritten.index
+  segment.rewrittenAt = options.rewrittenAt
+  segment.discardedBytes = 0
+  old?.close()
+}
+
+async function copyLive(options: RewriteOptions): Promise<Rewritten> {
+  const { segment, env } = options
+  const source = segment.bytes as Uint8Array<ArrayBuffer>
+  const view = segment.view as DataView
+  const end = segment.end
+  const copy = new Copy(segment, options.rewrittenAt)
+  const record = new Record()
+  const cursor: Cursor = { logical: SEGMENT_HEADER_BYTES, physical: SEGMENT_HEADER_BYTES }
+  let breakAt = STEP_BYTES
+  while (cursor.physical < end) {
+    const at = cursor.physical
+    const offset = cursor.logical
+    const place = { base: segment.base, salt: segment.salt, offset }
+    if (at < segment.trustedFrom && checkRecord(source, view, at, end, place) === 0) throw damaged(segment.base + offset)
+    record.load(source, view, at, segment.base + offset)
+    const inside = stepOver(view, end, segment.number, cursor)
+    if (record.kind < INTERNAL_KIND_MIN && options.isLive(record)) copy.keep(source, at, record.end, offset)
+    if (!inside) break
+    if (at >= breakAt) {
+      breakAt = at + STEP_BYTES
+      await env.yield()
+      options.check()
+    }
+  }
+  return copy.finish()
+}
+
+/** The new bytes as they grow. */
+class Copy {
+  readonly #segment: Segment
+  readonly #bytes: Uint8Array<ArrayBuffer>
+  readonly #view: DataView
+  readonly #index = new SegmentIndex()
+  #logical = SEGMENT_HEADER_BYTES
+  #physical = SEGMENT_HEADER_BYTES
+
+  constructor(segment: Segment, rewrittenAt: number) {
+    this.#segment = segment
+    this.#bytes = new Uint8Array(segment.end)
+    this.#view = viewOf(this.#bytes)
+    encodeSegmentHeader({ number: segment.number, salt: segment.salt, rewrittenAt }, this.#bytes, this.#view)
+  }
+
+  keep(source: Uint8Array, from: number, to: number, logical: number): void {
+    if (logical !== this.#logical) this.#jump(this.#segment.base + logical)
+    this.#index.add(logical, this.#physical)
+    this.#bytes.set(source.subarray(from, to), this.#physical)
+    this.#physical += to - from
+    this.#logical = logical + to - from
+  }
+
+  #jump(to: number): void {
+    const at = this.#physical
+    writeRecordHeader(this.#view, at, KIND_JUMP, 0, to)
+    sealRecord(this.#bytes, this.#view, at, this.#segment.salt ^ this.#logical)
+    this.#physical = at + RECORD_HEADER_BYTES
+  }
+
+  finish(): Rewritten {
+    this.#jump((this.#segment.number + 1) * TWO_POW_32 + SEGMENT_HEADER_BYTES)
+    return { bytes: this.#bytes.slice(0, this.#physical), end: this.#physical, index: this.#index }
+  }
+}
+
+async function writeFile(options: RewriteOptions, rewritten: Rewritten): Promise<LogFile> {
+  const { files } = options.segments
+  const name = segmentName(options.segment.number)
+  const temporary = `${name}.new`
+  let file: LogFile | undefined
+  try {
+    file = files.create(temporary)
+    for (let at = 0; at < rewritten.end; at += STEP_BYTES) {
+      await file.write(at, rewritten.bytes.subarray(at, Math.min(rewritten.end, at + STEP_BYTES)))
+      await options.env.yield()
+      options.check()
+    }
+    await file.sync()
+    options.check()
+    files.rename(temporary, name)
+  } catch (error) {
+    if (file !== undefined) discardFile(options.segments, file, temporary)
+    if (error instanceof WarpError) throw error
+    throw storageError(error, `rewriting ${name}`)
+  }
+  await files.syncNames()
+  return file
+}
+
+/** The temporary file is removed at the next opening if it cannot be now. */
+function discardFile(segments: SegmentSet, file: LogFile, name: string): void {
+  try {
+    file.close()
+    segments.files.remove(name)
+  } catch {
+    return
+  }
+}

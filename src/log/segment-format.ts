@@ -1,0 +1,191 @@
+/**
+ * The bytes of a segment file: a header and records, big endian (docs/wire-format.md, "Log segments", has vectors).
+ *
+ *     segment = header record* zero*
+ *     header  = 'WARP-SEG' version:u32 number:u32 salt:u32 0:u32 rewrittenAt:position 0:28 crc:u32      64 bytes
+ *     record  = crc:u32 kind:u8 bodyBytes:u24 previous:position body
+ *     position= segment:u32 offset:u32
+ *     mark    = durableThrough:position firstSegment:u32 flags:u32 boot:8      body of kind 9; flag 1: closed cleanly
+ *     jump    = a record of kind 8 without a body, whose `previous` is where the log goes on
+ *
+ * The header's checksum is the plain CRC-32C of its bytes 8 to 59. A record's starts at `salt ^ offset` and covers everything
+ * behind it, so a record is valid in its own file at its own offset only: stale sectors, swapped blocks and files
+ * that were renamed by hand are seen. `offset` is the logical offset, which a rewritten segment keeps: where records were dropped
+ * a jump says at which offset the next one stands, and positions stay valid for ever.
+ */
+import { crc32c, crc32cUpdate } from './crc32c.ts'
+
+/** `segment × 2^32 + offset`; 0 is nowhere. */
+export type Position = number
+
+export const TWO_POW_32 = 4294967296
+
+export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4 } as const
+/** Kinds from here on are the log's own and are never handed out. */
+export const INTERNAL_KIND_MIN = 8
+export const KIND_JUMP = 8
+export const KIND_MARK = 9
+/** No kind reaches this: bytes of text at a record's place are seen not to be one. */
+const KIND_MAX = 31
+
+export const SEGMENT_HEADER_BYTES = 64
+export const RECORD_HEADER_BYTES = 16
+export const MARK_BODY_BYTES = 24
+export const RECORD_BODY_BYTES_MAX = 0xffffff
+export const SEGMENT_FORMAT_VERSION = 1
+
+const SEGMENT_MAGIC = 'WARP-SEG'
+
+/** A record in place, a flyweight: the log points it at another record with the next call. */
+export class RecordView {
+  bytes: Uint8Array = new Uint8Array(0)
+  view: DataView = new DataView(this.bytes.buffer)
+  /** Where the body begins in `bytes`. */
+  start = 0
+  end = 0
+  kind = 0
+  position: Position = 0
+  /** What the writer of the record gave to `commit`. */
+  previous: Position = 0
+  /** Where the record behind this one stands, unless a jump does. */
+  next: Position = 0
+
+  /** Points at the record whose header is at `at`. Trusts the bytes. */
+  load(bytes: Uint8Array, view: DataView, at: number, position: Position): void {
+    const word = view.getUint32(at + 4)
+    const length = word & 0xffffff
+    this.bytes = bytes
+    this.view = view
+    this.start = at + RECORD_HEADER_BYTES
+    this.end = at + RECORD_HEADER_BYTES + length
+    this.kind = word >>> 24
+    this.position = position
+    this.previous = view.getUint32(at + 8) * TWO_POW_32 + view.getUint32(at + 12)
+    this.next = position + RECORD_HEADER_BYTES + length
+  }
+}
+
+export interface SegmentHeader {
+  readonly number: number
+  readonly salt: number
+  /** The log's end when this file was written by compaction; 0 if it never was. */
+  readonly rewrittenAt: Position
+}
+
+export type SegmentHeaderResult =
+  | { readonly kind: 'header'; readonly header: SegmentHeader }
+  | { readonly kind: 'blank' }
+  | { readonly kind: 'foreign' }
+  | { readonly kind: 'damaged' }
+  | { readonly kind: 'newer'; readonly version: number }
+
+export function encodeSegmentHeader(header: SegmentHeader, target: Uint8Array, view: DataView): void {
+  target.fill(0, 0, SEGMENT_HEADER_BYTES)
+  for (let i = 0; i < SEGMENT_MAGIC.length; i++) target[i] = SEGMENT_MAGIC.charCodeAt(i)
+  view.setUint32(8, SEGMENT_FORMAT_VERSION)
+  view.setUint32(12, header.number)
+  view.setUint32(16, header.salt)
+  writePosition(view, 24, header.rewrittenAt)
+  view.setUint32(60, crc32c(target, 8, 60))
+}
+
+/** The first 64 bytes keep this meaning in every version, so that a newer file is told from a damaged one. */
+export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
+  if (isZero(bytes, 0, Math.min(bytes.length, SEGMENT_HEADER_BYTES))) return { kind: 'blank' }
+  const ours = [...SEGMENT_MAGIC].every((letter, i) => i >= bytes.length || bytes[i] === letter.charCodeAt(0))
+  if (bytes.length < SEGMENT_HEADER_BYTES) return { kind: ours ? 'damaged' : 'foreign' }
+  const view = viewOf(bytes)
+  const intact = view.getUint32(60) === crc32c(bytes, 8, 60)
+  if (!intact && !ours) return { kind: 'foreign' }
+  if (!intact || !ours) return { kind: 'damaged' }
+  const version = view.getUint32(8)
+  if (version > SEGMENT_FORMAT_VERSION) return { kind: 'newer', version }
+  if (version < 1) return { kind: 'damaged' }
+  const header = { number: view.getUint32(12), salt: view.getUint32(16), rewrittenAt: readPosition(view, 24) }
+  return { kind: 'header', header }
+}
+
+/** Writes everything of a record's header but the checksum. */
+export function writeRecordHeader(view: DataView, at: number, kind: number, length: number, previous: Position): void {
+  view.setUint32(at + 4, (kind << 24) | length)
+  writePosition(view, at + 8, previous)
+}
+
+/** Writes the checksum of the record at `at`. */
+export function sealRecord(bytes: Uint8Array, view: DataView, at: number, seed: number): void {
+  const end = at + RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
+  view.setInt32(at, crc32cUpdate(seed, bytes, at + 4, end))
+}
+
+/**
+ * The length of the record at `at` if it is whole, plausible and carries the right checksum; 0 if not. `limit` is the end of
+ * the bytes that count, `position` the record's own.
+ */
+export function checkRecord(bytes: Uint8Array, view: DataView, at: number, limit: number, place: RecordPlace): number {
+  if (at + RECORD_HEADER_BYTES > limit) return 0
+  const word = view.getUint32(at + 4)
+  const kind = word >>> 24
+  if (kind === 0 || kind > KIND_MAX) return 0
+  const length = RECORD_HEADER_BYTES + (word & 0xffffff)
+  if (at + length > limit) return 0
+  const link = view.getUint32(at + 8) * TWO_POW_32 + view.getUint32(at + 12)
+  if (kind === KIND_JUMP ? link <= place.base + place.offset : link >= place.base + place.offset) return 0
+  if (view.getInt32(at) !== crc32cUpdate(place.salt ^ place.offset, bytes, at + 4, at + length)) return 0
+  return length
+}
+
+/** Which record is expected: of which segment, at which logical offset. */
+export interface RecordPlace {
+  readonly base: Position
+  readonly salt: number
+  readonly offset: number
+}
+
+export interface Mark {
+  /** Everything before this was on stable storage when the mark was written. */
+  readonly durableThrough: Position
+  readonly firstSegment: number
+  readonly clean: boolean
+  /** Names the boot of the machine; 0 where it is not known. */
+  readonly boot: number
+}
+
+export function writeMark(view: DataView, at: number, mark: Mark): void {
+  writePosition(view, at, mark.durableThrough)
+  view.setUint32(at + 8, mark.firstSegment)
+  view.setUint32(at + 12, mark.clean ? 1 : 0)
+  view.setUint32(at + 16, 0)
+  view.setUint32(at + 20, mark.boot)
+}
+
+export function readMark(view: DataView, at: number): Mark {
+  return {
+    durableThrough: readPosition(view, at),
+    firstSegment: view.getUint32(at + 8),
+    clean: (view.getUint32(at + 12) & 1) === 1,
+    boot: view.getUint32(at + 20),
+  }
+}
+
+export function writePosition(view: DataView, at: number, position: Position): void {
+  view.setUint32(at, Math.floor(position / TWO_POW_32))
+  view.setUint32(at + 4, position >>> 0)
+}
+
+export function readPosition(view: DataView, at: number): Position {
+  return view.getUint32(at) * TWO_POW_32 + view.getUint32(at + 4)
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+export function isZero(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] !== 0) return false
+  return true
+}
+
+/** For messages: `segment 3, offset 4096`. */
+export function describePosition(position: Position): string {
+  return `segment ${Math.floor(position / TWO_POW_32)}, offset ${position >>> 0}`
+}

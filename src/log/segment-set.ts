@@ -1,0 +1,54 @@
+/**
+ * The segments of a log, by number without gaps, and the facts that all parts of the log share. Segment numbers start at 1, so
+ * position 0 is nowhere.
+ */
+import type { LogFiles } from './files.ts'
+import type { Position } from './segment-format.ts'
+import type { Segment } from './segment.ts'
+import type { WarpError } from '../../crdt/warp-error.ts'
+import { TWO_POW_32 } from './segment-format.ts'
+
+export class SegmentSet {
+  readonly files: LogFiles
+  readonly list: Segment[] = []
+  /** Number of the first segment; those before it held nothing that lives and are gone. */
+  first = 1
+  /** Everything before it survives the death of the process. */
+  loggedThrough: Position = 0
+  /** Everything before it survives a power failure. */
+  durableThrough: Position = 0
+  /** Set once a write or a sync of committed records failed. */
+  failure: WarpError | undefined
+  closed = false
+
+  constructor(files: LogFiles) {
+    this.files = files
+  }
+
+  get persistent(): boolean {
+    return this.files.persistent
+  }
+
+  get active(): Segment {
+    return this.list[this.list.length - 1] as Segment
+  }
+
+  find(position: Position): Segment | undefined {
+    return this.list[Math.floor(position / TWO_POW_32) - this.first]
+  }
+
+  byNumber(number: number): Segment | undefined {
+    return this.list[number - this.first]
+  }
+
+  add(segment: Segment): void {
+    if (this.list.length === 0) this.first = segment.number
+    this.list.push(segment)
+  }
+
+  removeFirst(): Segment | undefined {
+    const segment = this.list.shift()
+    if (segment !== undefined) this.first = segment.number + 1
+    return segment
+  }
+}

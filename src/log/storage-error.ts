@@ -1,0 +1,26 @@
+/** Turns what a medium throws into a WarpError: full, or something else. */
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+
+const FULL_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'WARP_E_STORAGE_FULL', 'QuotaExceededError'])
+
+export function storageError(error: unknown, doing: string): WarpError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (FULL_CODES.has(code)) {
+    return new WarpError('WARP_E_STORAGE_FULL', `no space left while ${doing}; free space and try again`, {
+      cause: error,
+    })
+  }
+  if (isWarpError(error)) return error
+  const text = typeof code === 'string' ? ` (${code})` : ''
+  return new WarpError('WARP_E_STORAGE', `the storage failed while ${doing}${text}`, { cause: error })
+}
+
+/** What every later commit is answered with. */
+export function poisoned(error: unknown, doing: string): WarpError {
+  return new WarpError(
+    'WARP_E_STORAGE_POISONED',
+    `the storage failed while ${doing}: what was committed may not be stored; reading goes on, writing ends; ` +
+      'repair the medium and open the log again',
+    { cause: error, outcome: 'indeterminate' },
+  )
+}
