@@ -27,7 +27,8 @@ export interface Random {
 export function seededRandom(seed: number | string): Random {
   const uint32 = sfc32(expand(String(seed)))
   const below = (bound: number): number => {
-    if (!Number.isInteger(bound) || bound < 1 || bound > 2 ** 32) throw new RangeError(`below(${bound}): not in 1 .. 2^32`)
+    if (!Number.isInteger(bound) || bound < 1 || bound > 2 ** 32)
+      throw new RangeError(`below(${bound}): not in 1 .. 2^32`)
     return Math.floor((uint32() / 2 ** 32) * bound)
   }
   const self: Random = {

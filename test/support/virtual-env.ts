@@ -108,7 +108,8 @@ class TimeLine {
   }
 
   async advanceTo(targetMs: number): Promise<void> {
-    if (!(targetMs >= this.nowMs)) throw new RangeError(`virtual time is ${this.nowMs} ms and cannot go to ${targetMs} ms`)
+    if (!(targetMs >= this.nowMs))
+      throw new RangeError(`virtual time is ${this.nowMs} ms and cannot go to ${targetMs} ms`)
     await this.#settle()
     for (let next = this.#next(targetMs); next !== undefined; next = this.#next(targetMs)) await this.#fire(next)
     this.nowMs = targetMs
