@@ -1,0 +1,161 @@
+/**
+ * The border for operations of other replicas: what comes in, what waits, what is refused. Pure decisions in the order in which they can be
+ * made; an operation that passes is copied into the log as it came and enters its key through the same door as a local one.
+ */
+import { VersionVector } from '../crdt/version-vector.ts'
+import { WarpError } from '../crdt/warp-error.ts'
+import type { DotIndex } from './dot-index.ts'
+import type { KeyStore } from './key-store.ts'
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
+import { RECORD_KIND } from './log/log.ts'
+import { OPERATION_KIND, OperationReader } from './operation.ts'
+import { textOf } from './recovery.ts'
+import type { Admission as Verdict } from './replication/store.ts'
+import type { WarpEvent } from './public.ts'
+
+export interface AdmissionOptions {
+  readonly store: KeyStore
+  readonly dots: DotIndex
+  readonly floor: VersionVector
+  readonly observe: (event: WarpEvent) => void
+  /** This replica's identity is in use elsewhere. */
+  readonly onClone: () => void
+}
+
+export class AdmissionDesk {
+  readonly #store: KeyStore
+  readonly #dots: DotIndex
+  readonly #floor: VersionVector
+  readonly #observe: (event: WarpEvent) => void
+  readonly #onClone: () => void
+  readonly #reader: OperationReader
+  readonly #other: OperationReader
+  admittedCount = 0
+  duplicatesCount = 0
+  driftingCount = 0
+
+  constructor(options: AdmissionOptions) {
+    this.#store = options.store
+    this.#dots = options.dots
+    this.#floor = options.floor
+    this.#observe = options.observe
+    this.#onClone = options.onClone
+    this.#reader = new OperationReader(options.store.table)
+    this.#other = new OperationReader(options.store.table)
+  }
+
+  /** See `ReplicationStore.admit`. */
+  admit(bytes: Uint8Array, start: number, end: number): Verdict {
+    const operation = this.#reader.load(bytes, start, end)
+    const verdict = this.#judge(operation)
+    return verdict ?? this.#take(operation)
+  }
+
+  /** `undefined` if nothing speaks against it. */
+  #judge(operation: OperationReader): Verdict | undefined {
+    const { applied, lanes, clock } = this.#store
+    const { replica, sequence } = operation
+    const isOwn = replica === lanes.shared.replica || replica === lanes.local.replica
+    if (applied.includes(replica, sequence)) return isOwn ? this.#judgeOwn(operation) : this.#duplicate()
+    if (isOwn) return this.#clone()
+    const known = applied.get(replica)
+    if (sequence !== known + 1 || !this.#hasCauses(operation)) return 'early'
+    if (clock.isAhead(operation.hlc)) return this.#drift(operation)
+    if (known === 0 && !this.#knowsFloor(operation)) return 'resync'
+    checkSizes(operation)
+    return undefined
+  }
+
+  #take(operation: OperationReader): Verdict {
+    const store = this.#store
+    const key = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
+    const slot = store.keys.find(key)
+    const writer = store.log.begin()
+    writer.raw(operation.bytes, operation.start, operation.end)
+    let position: number
+    try {
+      position = store.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : store.keys.head[slot]!)
+    } catch (error) {
+      if (error instanceof WarpError && error.code === 'WARP_E_STORAGE_FULL') return 'full'
+      throw error
+    }
+    store.clock.observe(operation.hlc)
+    store.lanes.shared.noteApplied(operation.replica)
+    this.#dots.note(operation.replica, operation.sequence, position)
+    this.admittedCount++
+    this.#noticeUnknown(key, operation)
+    const keyspace = store.keyspaces.list[slot === undefined ? -1 : store.keys.keyspace[slot]!] ?? store.keyspaces.find(key)
+    store.enter(key, slot, keyspace ?? store.keyspaces.unregistered, position, operation)
+    return 'applied'
+  }
+
+  #hasCauses(operation: OperationReader): boolean {
+    if (!operation.hasDependencies) return true
+    const { applied } = this.#store
+    return operation.dependencies().every(([replica, sequence]) => applied.includes(replica, sequence))
+  }
+
+  /**
+   * A replica that is met for the first time must have seen what has been compacted here, or its operations could bring back what
+   * was deleted and forgotten. Its first operation depends on all that it had seen.
+   */
+  #knowsFloor(operation: OperationReader): boolean {
+    if (this.#floor.size === 0) return true
+    return VersionVector.from(operation.dependencies()).dominates(this.#floor)
+  }
+
+  #drift(operation: OperationReader): Verdict {
+    this.driftingCount++
+    const aheadMs = Math.round(operation.hlc / 2048 - this.#store.env.now())
+    this.#observe({ kind: 'clock-drift', dot: { replica: operation.replica, sequence: operation.sequence }, aheadMs })
+    return 'drift'
+  }
+
+  #duplicate(): Verdict {
+    this.duplicatesCount++
+    return 'duplicate'
+  }
+
+  #clone(): Verdict {
+    this.#onClone()
+    return 'clone'
+  }
+
+  /** One of our own dots comes back: an echo, unless it names another operation. */
+  #judgeOwn(operation: OperationReader): Verdict {
+    return this.#isOurs(operation) ? this.#duplicate() : this.#clone()
+  }
+
+  #isOurs(operation: OperationReader): boolean {
+    const { log } = this.#store
+    const { replica, sequence } = operation
+    let isSame = true
+    log.scan(this.#dots.before(replica, sequence - 1), (record) => {
+      if (record.kind !== RECORD_KIND.operation) return true
+      const ours = this.#other.load(record.bytes, record.start, record.end)
+      if (ours.replica !== replica || ours.sequence < sequence) return true
+      isSame = ours.sequence > sequence || equalBytes(ours, operation)
+      return false
+    })
+    return isSame
+  }
+
+  #noticeUnknown(key: string, operation: OperationReader): void {
+    const { kind, replica, sequence } = operation
+    if (kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete) return
+    this.#observe({ kind: 'operation-unknown', key, dot: { replica, sequence } })
+  }
+}
+
+function equalBytes(a: OperationReader, b: OperationReader): boolean {
+  if (a.end - a.start !== b.end - b.start) return false
+  for (let i = 0; i < a.end - a.start; i++) if (a.bytes[a.start + i] !== b.bytes[b.start + i]) return false
+  return true
+}
+
+function checkSizes(operation: OperationReader): void {
+  const keyBytes = operation.keyEnd - operation.keyStart
+  const payloadBytes = operation.end - operation.payloadStart
+  if (keyBytes > 0 && keyBytes <= KEY_BYTES_MAX && payloadBytes <= VALUE_BYTES_MAX) return
+  throw new WarpError('WARP_E_PROTOCOL', `an operation with a key of ${keyBytes} and a payload of ${payloadBytes} bytes is beyond the limits`)
+}

@@ -1,0 +1,345 @@
+/**
+ * The heart: keys, their chains in the log, and their values in memory. Everything that becomes part of a key, written here or
+ * admitted from another replica, goes through `enter`: the one door. Synchronous throughout; whoever needs to wait for a
+ * disk or a network does so outside.
+ */
+import type { AnyStrategy } from '../crdt/strategy.ts'
+import { encodeInto } from '../crdt/encoding.ts'
+import { hlcToMs, type Hlc } from '../crdt/hlc.ts'
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
+import { WarpError } from '../crdt/warp-error.ts'
+import type { HybridClock } from './clock.ts'
+import type { Env } from './env.ts'
+import type { Lane } from './identity.ts'
+import { KeyTable, type Slot } from './key-table.ts'
+import type { Keyspace, Keyspaces } from './keyspace.ts'
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
+import { RECORD_KIND, type Log } from './log/log.ts'
+import { Folder, type Chain } from './merge/folder.ts'
+import type { Resident } from './merge/resident.ts'
+import { OPERATION_KIND, writeEnvelopeHeader, type ReplicaTable, type VectorEntries } from './operation.ts'
+import { Expiry } from './projections/expiry.ts'
+import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './projections/residency.ts'
+import type { Position } from './replication/store.ts'
+
+/** An operation that has just entered a key. A flyweight: valid during the call. */
+export interface Entered {
+  readonly slot: Slot
+  readonly position: Position
+  readonly kind: number
+  readonly hlc: Hlc
+  readonly replica: ReplicaId
+  readonly sequence: number
+}
+
+/** Told of every operation that enters, in log order. Must not throw. */
+export type Subscriber = (entered: Entered) => void
+
+export interface KeyStoreOptions {
+  readonly log: Log
+  readonly env: Env
+  readonly clock: HybridClock
+  readonly table: ReplicaTable
+  readonly keyspaces: Keyspaces
+  readonly cache: ResidencyLimits
+  readonly lanes: { shared: Lane; local: Lane }
+}
+
+/** What to write: an intent that a strategy has turned into a payload. */
+export interface Draft {
+  readonly key: string
+  readonly keyspace: Keyspace
+  /** The key's slot, if it has one. */
+  readonly slot: Slot | undefined
+  readonly kind: number
+  readonly payload: unknown
+  /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
+  readonly context?: VectorEntries
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+export class KeyStore {
+  readonly keys: KeyTable = new KeyTable()
+  readonly log: Log
+  readonly env: Env
+  readonly clock: HybridClock
+  readonly table: ReplicaTable
+  readonly keyspaces: Keyspaces
+  readonly folder: Folder
+  readonly residency: Residency
+  /** Who writes; replaced when the replica takes a new identity. */
+  lanes: { shared: Lane; local: Lane }
+  /** All operations up to these are in the log or in snapshots. The local lane's included. */
+  readonly applied: VersionVector = new VersionVector()
+  readonly #residents: (Resident | undefined)[] = []
+  readonly #expiry: Expiry
+  readonly #subscribers = new Set<Subscriber>()
+  #subscriberList: Subscriber[] = []
+  readonly #chain: Mutable<Chain> = { head: 0, snapshot: 0, cut: 0 }
+  readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
+  hits = 0
+  misses = 0
+
+  constructor(options: KeyStoreOptions) {
+    this.log = options.log
+    this.env = options.env
+    this.clock = options.clock
+    this.table = options.table
+    this.keyspaces = options.keyspaces
+    this.lanes = options.lanes
+    this.folder = new Folder(options.log, options.table)
+    this.residency = new Residency(options.cache, (slot) => (this.#residents[slot] = undefined))
+    this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
+  }
+
+  /** The keyspace of a key. Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`. */
+  keyspaceOf(key: string): Keyspace {
+    const slot = this.keys.find(key)
+    if (slot === undefined) checkKey(key)
+    const keyspace = slot === undefined ? this.keyspaces.find(key) : this.#keyspaceAt(slot)
+    if (keyspace !== undefined && keyspace !== this.keyspaces.unregistered) return keyspace
+    throw new WarpError('WARP_E_UNREGISTERED_KEY', `no key pattern matches '${key}'; register one in openWarp({ keys })`, {
+      details: { key },
+    })
+  }
+
+  laneOf(keyspace: Keyspace): Lane {
+    return keyspace.mode === 'local' ? this.lanes.local : this.lanes.shared
+  }
+
+  /** Encodes an operation into the log and lets it enter. Throws, and then nothing has happened. Returns its key's slot. */
+  append(draft: Draft): Slot {
+    const { keyspace, slot } = draft
+    const lane = this.laneOf(keyspace)
+    const hlc = this.clock.tick()
+    const writer = this.log.begin()
+    const isUpdate = draft.kind === OPERATION_KIND.update
+    writeEnvelopeHeader(
+      writer,
+      {
+        kind: draft.kind,
+        strategy: isUpdate ? keyspace.strategy.code : 0,
+        replicaBytes: lane.bytes,
+        sequence: lane.sequence + 1,
+        hlc,
+        key: draft.key,
+        context: draft.context ?? (slot === undefined ? undefined : this.keys.context(slot, lane.replica)),
+        dependencies: keyspace.mode === 'local' ? undefined : lane.dependencies(this.applied),
+      },
+      this.table,
+    )
+    if (isUpdate) {
+      const before = writer.at - writer.start
+      encodeInto(writer, draft.payload)
+      const bytes = writer.at - writer.start - before
+      if (bytes > VALUE_BYTES_MAX) throw tooLarge(draft.key, bytes)
+    }
+    const position = this.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : this.keys.head[slot]!)
+    lane.advance()
+    const entered = this.#entered
+    entered.kind = draft.kind
+    entered.hlc = hlc
+    entered.replica = lane.replica
+    entered.sequence = lane.sequence
+    return this.enter(draft.key, slot, keyspace, position, entered)
+  }
+
+  /** The one door: an operation that is in the log becomes part of its key. */
+  enter(
+    key: string,
+    known: Slot | undefined,
+    keyspace: Keyspace,
+    position: Position,
+    operation: { hlc: Hlc; replica: ReplicaId; sequence: number; kind: number },
+  ): Slot {
+    const slot = known ?? this.addKey(key, keyspace)
+    this.keys.advance(slot, operation, position)
+    this.applied.raise(operation.replica, operation.sequence)
+    this.residency.outdate(slot)
+    if (keyspace.ttlMs > 0) this.keys.expiresAt[slot] = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs
+    const subscribers = this.#subscriberList
+    if (subscribers.length > 0) {
+      const entered = this.#entered
+      entered.slot = slot
+      entered.position = position
+      entered.kind = operation.kind
+      entered.hlc = operation.hlc
+      entered.replica = operation.replica
+      entered.sequence = operation.sequence
+      for (const subscriber of subscribers) subscriber(entered)
+    }
+    return slot
+  }
+
+  addKey(key: string, keyspace: Keyspace): Slot {
+    const slot = this.keys.add(key, keyspace.index)
+    this.residency.reserve(this.keys.capacity)
+    return slot
+  }
+
+  /** Forgets a key altogether. */
+  removeKey(slot: Slot): void {
+    this.dropState(slot)
+    this.keys.remove(slot)
+  }
+
+  subscribe(subscriber: Subscriber): () => void {
+    this.#subscribers.add(subscriber)
+    this.#subscriberList = [...this.#subscribers]
+    return () => {
+      this.#subscribers.delete(subscriber)
+      this.#subscriberList = [...this.#subscribers]
+    }
+  }
+
+  /** The value, from memory or folded from the log. */
+  read(slot: Slot): unknown {
+    const state = this.residency.states[slot]!
+    if (state === HOT_VISITED) return this.residency.values[slot]
+    if (state !== COLD) return this.#touch(slot, state)
+    return this.#materialise(slot)
+  }
+
+  /** The value, if it can be had without touching the disk. */
+  peek(slot: Slot): unknown {
+    if (this.residency.states[slot] === COLD && this.log.persistent && !this.#isChainResident(slot)) return undefined
+    return this.read(slot)
+  }
+
+  /** The state that a verb starts from. For strategies that keep one. */
+  state(slot: Slot): unknown {
+    return this.resident(slot).state
+  }
+
+  resident(slot: Slot): Resident {
+    const resident = this.folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#residents[slot])
+    this.#residents[slot] = resident
+    if (!this.residency.isListed(slot)) this.residency.install(slot, undefined, { bytes: resident.bytes, state: COLD })
+    return resident
+  }
+
+  /** The state already contains the operation at the key's head (see `appliesOnPrepare`). */
+  markFolded(slot: Slot): void {
+    const resident = this.#residents[slot]
+    if (resident === undefined) return
+    resident.folded = this.keys.head[slot]!
+    resident.present = true
+    resident.take({
+      hlc: this.keys.tipHlc[slot]!,
+      replica: this.keys.tipReplica[slot]!,
+      sequence: this.keys.tipSequence[slot]!,
+    })
+  }
+
+  /** A state made before the key had a slot. */
+  adopt(slot: Slot, resident: Resident): void {
+    this.#residents[slot] = resident
+  }
+
+  /** Lets go of what is in memory of a key; the next read folds it again. */
+  dropState(slot: Slot): void {
+    this.residency.evict(slot)
+    this.#residents[slot] = undefined
+  }
+
+  /** Where the key's operations are. A flyweight: valid until the next call. */
+  chain(slot: Slot): Chain {
+    const chain = this.#chain
+    chain.head = this.keys.head[slot]!
+    chain.snapshot = this.keys.snapshot[slot]!
+    chain.cut = this.keys.cut[slot]!
+    return chain
+  }
+
+  strategyAt(slot: Slot): AnyStrategy {
+    return this.#keyspaceAt(slot).strategy
+  }
+
+  close(): void {
+    this.#expiry.close()
+  }
+
+  #keyspaceAt(slot: Slot): Keyspace {
+    return this.keyspaces.list[this.keys.keyspace[slot]!] as Keyspace
+  }
+
+  #touch(slot: Slot, state: number): unknown {
+    if (state === HOT) this.residency.states[slot] = HOT_VISITED
+    else if (state === HOT_SLIDING) {
+      this.residency.markSliding(slot)
+      this.keys.expiresAt[slot] = this.env.now() + this.#keyspaceAt(slot).ttlMs
+    }
+    return this.residency.values[slot]
+  }
+
+  #materialise(slot: Slot): unknown {
+    this.misses++
+    const keyspace = this.#keyspaceAt(slot)
+    const nowMs = keyspace.ttlMs > 0 ? this.env.now() : 0
+    if (nowMs > 0 && this.keys.expiresAt[slot]! <= nowMs) return undefined
+    const { value, bytes } = keyspace.isLast ? this.folder.foldTip(keyspace.strategy, this.keys.tip[slot]!) : this.#foldValue(slot)
+    if (nowMs > 0) {
+      if (keyspace.isSliding) this.keys.expiresAt[slot] = nowMs + keyspace.ttlMs
+      this.#expiry.watch(slot, this.keys.expiresAt[slot]!)
+    }
+    const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT
+    const weight = bytes + (this.keys.keys[slot] as string).length
+    this.residency.install(slot, frozen(value), { bytes: weight, state: keyspace.isSliding ? HOT_SLIDING : hot })
+    return value
+  }
+
+  #foldValue(slot: Slot): { value: unknown; bytes: number } {
+    const strategy = this.#keyspaceAt(slot).strategy
+    const resident = this.folder.fold(strategy, this.chain(slot), this.#residents[slot])
+    this.#residents[slot] = resident
+    return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
+  }
+
+  /** Asked by the wheel: lets an expired value go cold. Returns when to ask again, 0 for never. */
+  #expire(slot: Slot, nowMs: number): number {
+    if (this.residency.states[slot] === COLD) return 0
+    const expiresAt = this.keys.expiresAt[slot]!
+    if (expiresAt > nowMs) return expiresAt
+    this.residency.outdate(slot)
+    return 0
+  }
+
+  #isChainResident(slot: Slot): boolean {
+    const after = Math.max(this.#residents[slot]?.folded ?? 0, this.keys.cut[slot]!)
+    if (this.#keyspaceAt(slot).isLast) return this.log.isResident(this.keys.tip[slot]!)
+    if (this.#residents[slot] === undefined && this.keys.snapshot[slot]! > 0 && !this.log.isResident(this.keys.snapshot[slot]!)) return false
+    for (let position = this.keys.head[slot]!; position > after; position = this.log.record(position).previous) {
+      if (!this.log.isResident(position)) return false
+    }
+    return true
+  }
+}
+
+/** Values are shared by all readers, so plain objects and arrays are frozen: changing one would not be a write. */
+function frozen(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return Array.isArray(value) || prototype === Object.prototype || prototype === null ? Object.freeze(value) : value
+}
+
+const ENCODER = new TextEncoder()
+
+/** Throws `WARP_E_LIMIT` or `WARP_E_UNENCODABLE`. */
+export function checkKey(key: string): void {
+  if (typeof key !== 'string' || key.length === 0) throw new WarpError('WARP_E_LIMIT', 'a key is a string of at least one character')
+  const bytes = key.length * 3 <= KEY_BYTES_MAX ? 0 : ENCODER.encode(key).length
+  if (bytes > KEY_BYTES_MAX) {
+    throw new WarpError('WARP_E_LIMIT', `a key of ${bytes} bytes exceeds ${KEY_BYTES_MAX}; use a shorter key`, {
+      details: { bytes, limit: KEY_BYTES_MAX },
+    })
+  }
+  if (!key.isWellFormed()) throw new WarpError('WARP_E_UNENCODABLE', 'a key contains half of a surrogate pair; keys are well-formed text')
+}
+
+function tooLarge(key: string, bytes: number): WarpError {
+  return new WarpError('WARP_E_LIMIT', `the value for '${key}' takes ${bytes} bytes, more than ${VALUE_BYTES_MAX}; split it over several keys`, {
+    details: { key, bytes, limit: VALUE_BYTES_MAX },
+  })
+}

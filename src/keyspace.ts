@@ -1,0 +1,114 @@
+/** A keyspace: what one key pattern says about the keys that match it, checked once at open. */
+import type { AnyStrategy } from '../crdt/strategy.ts'
+import { WarpError } from '../crdt/warp-error.ts'
+import { PatternIndex } from './key-pattern-index.ts'
+import type { KeyMap, KeyOptions, Mode, Retention } from './typed-keys.ts'
+
+export interface Keyspace {
+  /** Its place among the keyspaces of this engine. */
+  readonly index: number
+  readonly pattern: string
+  readonly strategy: AnyStrategy
+  readonly mode: Exclude<Mode, 'strong'>
+  /** 0: never. */
+  readonly ttlMs: number
+  readonly isSliding: boolean
+  readonly retain: Retention
+  /** Only the greatest operation in canonical order counts: no state is kept. */
+  readonly isLast: boolean
+}
+
+/** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`, `WARP_E_LINEARIZABLE_UNSUPPORTED`. */
+export class Keyspaces {
+  readonly list: readonly Keyspace[]
+  /** Where keys go that come from other replicas and match no pattern here: kept and forwarded, never read. */
+  readonly unregistered: Keyspace
+  readonly #index: PatternIndex<Keyspace>
+
+  constructor(keys: KeyMap) {
+    this.#index = new PatternIndex<Keyspace>()
+    const registered = Object.entries(keys).map(([pattern, definition], index) => {
+      const keyspace = defineKeyspace(pattern, isStrategy(definition) ? { strategy: definition } : definition, index)
+      this.#index.add(pattern, keyspace)
+      return keyspace
+    })
+    this.unregistered = { ...UNREGISTERED, index: registered.length }
+    this.list = [...registered, this.unregistered]
+    if (registered.length === 0) throw misconfigured('keys', 'is empty', 'register at least one key pattern')
+  }
+
+  find(key: string): Keyspace | undefined {
+    return this.#index.find(key)
+  }
+}
+
+const OPAQUE: AnyStrategy = {
+  kind: 'unregistered',
+  code: 0,
+  fold: 'any',
+  deletes: 'refused',
+  initial: () => undefined,
+  apply: (state: unknown) => state,
+  read: () => undefined,
+  isEmpty: () => false,
+  encodeState: () => null,
+  decodeState: () => undefined,
+  verbs: {},
+}
+
+const UNREGISTERED: Omit<Keyspace, 'index'> = {
+  pattern: '',
+  strategy: OPAQUE,
+  mode: 'eventual',
+  ttlMs: 0,
+  isSliding: false,
+  retain: 'all',
+  isLast: false,
+}
+
+function isStrategy(definition: AnyStrategy | KeyOptions): definition is AnyStrategy {
+  return 'apply' in definition
+}
+
+function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
+  const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
+  if (mode === 'strong') throw strongUnsupported(pattern)
+  if (mode !== 'local' && mode !== 'eventual') throw misconfigured(pattern, `has mode '${String(mode)}'`, `use 'local' or 'eventual'`)
+  if (!Number.isFinite(ttlMs) || ttlMs < 0) throw misconfigured(pattern, `has ttlMs ${ttlMs}`, 'use a number of milliseconds of at least 1')
+  if (ttl !== 'absolute' && ttl !== 'sliding') throw misconfigured(pattern, `has ttl '${String(ttl)}'`, `use 'absolute' or 'sliding'`)
+  checkRetention(pattern, retain)
+  checkStrategy(pattern, strategy)
+  return { index, pattern, strategy, mode, ttlMs, isSliding: ttl === 'sliding', retain, isLast: strategy.fold === 'last' }
+}
+
+function checkRetention(pattern: string, retain: Retention): void {
+  if (retain === 'all' || retain === 'latest') return
+  const count = 'versions' in retain ? retain.versions : retain.forMs
+  if (Number.isFinite(count) && count >= 1) return
+  throw misconfigured(pattern, `retains ${JSON.stringify(retain)}`, 'use a number of at least 1')
+}
+
+/** Names that handles have anyway. */
+const HANDLE_NAMES = new Set(['key', 'get', 'peek', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'])
+
+function checkStrategy(pattern: string, strategy: AnyStrategy): void {
+  if (strategy.fold === 'any' && strategy.deletes === 'ordered') {
+    throw misconfigured(pattern, `has strategy '${strategy.kind}' with fold 'any' and deletes 'ordered'`, `use fold 'canonical', or deletes 'observed' or 'refused'`)
+  }
+  for (const name of [...Object.keys(strategy.verbs), ...Object.keys(strategy.queries ?? {})]) {
+    if (HANDLE_NAMES.has(name)) throw misconfigured(pattern, `has strategy '${strategy.kind}' with a verb '${name}'`, 'every handle has that already; rename it')
+  }
+}
+
+function misconfigured(what: string, problem: string, remedy: string): WarpError {
+  return new WarpError('WARP_E_CONFIG', `'${what}' ${problem}; ${remedy}`)
+}
+
+function strongUnsupported(pattern: string): WarpError {
+  return new WarpError(
+    'WARP_E_LINEARIZABLE_UNSUPPORTED',
+    `'${pattern}' asks for mode 'strong', which needs a transport with an ordered log; none is configured; ` +
+      `use mode 'eventual' with a strategy that merges, or 'local'`,
+    { details: { pattern } },
+  )
+}

@@ -1,0 +1,55 @@
+/** A key's state in memory: what has been folded so far, and how far that is. */
+import { compareStamps, type Hlc, type Stamp } from '../../crdt/hlc.ts'
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import type { Position } from '../replication/store.ts'
+import type { Timeline } from './timeline.ts'
+
+export class Resident {
+  state: unknown
+  /** Whether the key exists: something has been written that no delete has taken away. */
+  present: boolean
+  /** The newest record of the key's chain that the state has taken in. */
+  folded: Position
+  /** The operations that the state has taken in. */
+  readonly vector: VersionVector
+  /** The greatest of them in canonical order. */
+  hlc: Hlc
+  replica: ReplicaId
+  sequence: number
+  /** Whether there is one at all. */
+  hasTip: boolean
+  /** For canonical folds. */
+  timeline: Timeline | undefined
+  /** Some operations of the timeline have been cancelled, so that replaying a stretch of it would not do. */
+  hasCancelled = false
+  /** Operations that the strategy refused to apply. */
+  rejectedCount = 0
+  /** Payload bytes folded: a rough measure of what the state weighs. */
+  bytes = 0
+
+  constructor(state: unknown, folded: Position, base?: Stamp & { vector: VersionVector; present: boolean }) {
+    this.state = state
+    this.present = base?.present ?? false
+    this.folded = folded
+    this.vector = base?.vector.copy() ?? new VersionVector()
+    this.hlc = base?.hlc ?? 0
+    this.replica = base?.replica ?? ('' as ReplicaId)
+    this.sequence = base?.sequence ?? 0
+    this.hasTip = base !== undefined
+  }
+
+  /** Whether an operation comes behind everything folded so far in canonical order. */
+  isBehind(stamp: Stamp): boolean {
+    return !this.hasTip || compareStamps(this, stamp) < 0
+  }
+
+  take(stamp: Stamp): void {
+    this.vector.raise(stamp.replica, stamp.sequence)
+    if (!this.isBehind(stamp)) return
+    this.hlc = stamp.hlc
+    this.replica = stamp.replica
+    this.sequence = stamp.sequence
+    this.hasTip = true
+  }
+}

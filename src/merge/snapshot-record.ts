@@ -1,0 +1,73 @@
+/**
+ * A snapshot: the state of one key after a causally stable prefix of its log, as the body of a log record.
+ *
+ *     snapshot = key:text strategy:u8 present:u8 through:f64 baseVersion:varint version:varint hlc:f64 replica:8 sequence:varint vector state
+ *
+ * `baseVersion` is the key's version after the last operation that the state holds, `version` the one when the snapshot was written;
+ * `through` is the position of the last record of the key's chain that the state holds; hlc, replica and sequence are those of its
+ * greatest operation; `vector` says which operations it holds; `state` is the strategy's own encoding (canonical MessagePack).
+ */
+import type { ByteWriter } from '../../crdt/byte-writer.ts'
+import type { Encodable } from '../../crdt/encodable.ts'
+import { decode, encodeInto } from '../../crdt/encoding.ts'
+import type { Hlc } from '../../crdt/hlc.ts'
+import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { ByteReader } from '../byte-reader.ts'
+import { writeVector, type ReplicaTable } from '../operation.ts'
+import type { Position } from '../replication/store.ts'
+
+export interface KeySnapshot {
+  readonly key: string
+  readonly strategy: number
+  /** Whether the key exists in this state. */
+  readonly present: boolean
+  readonly through: Position
+  readonly baseVersion: number
+  readonly version: number
+  readonly hlc: Hlc
+  readonly replica: ReplicaId
+  readonly sequence: number
+  readonly vector: VersionVector
+  readonly state: Encodable
+}
+
+export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: ReplicaTable): void {
+  writer.text(snapshot.key)
+  writer.u8(snapshot.strategy)
+  writer.u8(snapshot.present ? 1 : 0)
+  writer.f64(snapshot.through)
+  writer.varint(snapshot.baseVersion)
+  writer.varint(snapshot.version)
+  writer.f64(snapshot.hlc)
+  writer.raw(table.bytes(snapshot.replica))
+  writer.varint(snapshot.sequence)
+  writeVector(writer, snapshot.vector.sorted(), table)
+  encodeInto(writer, snapshot.state)
+}
+
+/** Throws `WARP_E_PROTOCOL`. */
+export function readSnapshot(bytes: Uint8Array, start: number, end: number, table: ReplicaTable): KeySnapshot {
+  const reader = new ByteReader(bytes, start, end)
+  const key = reader.text()
+  const strategy = reader.u8()
+  const present = reader.u8() === 1
+  const through = reader.f64()
+  const baseVersion = reader.varint()
+  const version = reader.varint()
+  const hlc = reader.f64()
+  const replica = table.read(bytes, reader.skip(REPLICA_ID_BYTES))
+  const sequence = reader.varint()
+  const vector = readVector(reader, table)
+  return { key, strategy, present, through, baseVersion, version, hlc, replica, sequence, vector, state: decode(bytes, reader.at, end) }
+}
+
+export function readVector(reader: ByteReader, table: ReplicaTable): VersionVector {
+  const vector = new VersionVector()
+  const count = reader.varint()
+  for (let i = 0; i < count; i++) {
+    const replica = table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
+    vector.raise(replica, reader.varint())
+  }
+  return vector
+}

@@ -1,0 +1,198 @@
+/**
+ * From the log back to memory: reads what `Log.open` replays, and writes the checkpoint that makes the next opening quick. A
+ * checkpoint is the key table as bytes; it is only ever a shortcut for reading the records that it covers.
+ *
+ *     checkpoint = version:u8 meta dots keys:varint key*
+ *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint version:varint snapshot:f64 cut:f64 vector
+ */
+import { ByteWriter } from '../crdt/byte-writer.ts'
+import { REPLICA_ID_BYTES, type ReplicaId } from '../crdt/replica-id.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
+import { WarpError } from '../crdt/warp-error.ts'
+import { ByteReader } from './byte-reader.ts'
+import { DotIndex } from './dot-index.ts'
+import { KeyTable, type Slot } from './key-table.ts'
+import type { Keyspaces } from './keyspace.ts'
+import { RECORD_KIND, type RecordView } from './log/log.ts'
+import { readVector, readSnapshot, type KeySnapshot } from './merge/snapshot-record.ts'
+import { readMeta, writeMeta, type Meta } from './meta-record.ts'
+import { OperationReader, writeVector, type ReplicaTable } from './operation.ts'
+import type { Position } from './replication/store.ts'
+
+const CHECKPOINT_VERSION = 1
+
+/** What a log holds, as far as memory needs to know. */
+export class Recovered {
+  readonly keys: KeyTable = new KeyTable()
+  readonly dots: DotIndex = new DotIndex()
+  readonly applied: VersionVector = new VersionVector()
+  readonly floor: VersionVector = new VersionVector()
+  meta: Meta | undefined
+  /** Where the newest meta record lies; older ones are garbage. */
+  metaPosition: Position = 0
+  hlc = 0
+  operationsCount = 0
+  readonly #keyspaces: Keyspaces
+  readonly #table: ReplicaTable
+  readonly #reader: OperationReader
+
+  constructor(keyspaces: Keyspaces, table: ReplicaTable) {
+    this.#keyspaces = keyspaces
+    this.#table = table
+    this.#reader = new OperationReader(table)
+  }
+
+  /** Takes one record in, in log order. */
+  record(record: RecordView): void {
+    switch (record.kind) {
+      case RECORD_KIND.operation:
+        this.#operation(record)
+        return
+      case RECORD_KIND.snapshot:
+        this.#snapshot(record)
+        return
+      case RECORD_KIND.forget:
+        this.#forget(record)
+        return
+      case RECORD_KIND.meta:
+        this.#meta(readMeta(new ByteReader(record.bytes, record.start, record.end), this.#table), record.position)
+        return
+      default:
+        // A later version's record: it stays where it is.
+        return
+    }
+  }
+
+  /** Reads a checkpoint. Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
+  restore(body: Uint8Array): void {
+    const reader = new ByteReader(body)
+    const version = reader.u8()
+    if (version !== CHECKPOINT_VERSION) {
+      throw new WarpError('WARP_E_LOG_VERSION', `a checkpoint of version ${version}; this build reads ${CHECKPOINT_VERSION}; upgrade it`)
+    }
+    this.metaPosition = reader.f64()
+    this.#meta(readMeta(reader, this.#table), this.metaPosition)
+    this.operationsCount = reader.varint()
+    this.dots.read(reader, this.#table)
+    const count = reader.varint()
+    for (let i = 0; i < count; i++) this.#readKey(reader)
+  }
+
+  #operation(record: RecordView): void {
+    const operation = this.#reader.load(record.bytes, record.start, record.end)
+    const { replica, sequence, hlc } = operation
+    if (hlc > this.hlc) this.hlc = hlc
+    if (this.meta?.isResyncing !== true) this.applied.raise(replica, sequence)
+    this.dots.note(replica, sequence, record.position)
+    this.operationsCount++
+    const slot = this.#slotOf(textOf(record.bytes, operation.keyStart, operation.keyEnd))
+    if (record.position > this.keys.cut[slot]!) this.keys.advance(slot, operation, record.position)
+  }
+
+  #snapshot(record: RecordView): void {
+    const snapshot = readSnapshot(record.bytes, record.start, record.end, this.#table)
+    if (snapshot.hlc > this.hlc) this.hlc = snapshot.hlc
+    installSnapshot(this.keys, this.#slotOf(snapshot.key), snapshot, record.position)
+  }
+
+  #forget(record: RecordView): void {
+    const reader = new ByteReader(record.bytes, record.start, record.end)
+    const slot = this.keys.find(reader.text())
+    if (slot !== undefined && this.keys.head[slot]! <= reader.f64()) this.keys.remove(slot)
+  }
+
+  #meta(meta: Meta, position: Position): void {
+    this.meta = meta
+    this.metaPosition = position
+    this.floor.join(meta.floor)
+    this.applied.join(meta.applied)
+    if (meta.hlc > this.hlc) this.hlc = meta.hlc
+  }
+
+  #slotOf(key: string): Slot {
+    return this.keys.find(key) ?? this.keys.add(key, (this.#keyspaces.find(key) ?? this.#keyspaces.unregistered).index)
+  }
+
+  #readKey(reader: ByteReader): void {
+    const { keys } = this
+    const slot = this.#slotOf(reader.text())
+    keys.head[slot] = reader.f64()
+    keys.tip[slot] = reader.f64()
+    keys.tipHlc[slot] = reader.f64()
+    keys.tipReplica[slot] = this.#table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
+    keys.tipSequence[slot] = reader.varint()
+    keys.version[slot] = reader.varint()
+    keys.snapshot[slot] = reader.f64()
+    keys.cut[slot] = reader.f64()
+    const vector = readVector(reader, this.#table)
+    if (vector.size > 0) keys.vectors[slot] = vector
+  }
+}
+
+/** Points a key at its new snapshot. The tip moves there if the snapshot holds it. */
+export function installSnapshot(
+  keys: KeyTable,
+  slot: Slot,
+  snapshot: Omit<KeySnapshot, 'state'>,
+  position: Position,
+): void {
+  keys.snapshot[slot] = position
+  keys.cut[slot] = snapshot.through
+  if (keys.head[slot] === 0) keys.head[slot] = snapshot.through
+  if (keys.version[slot]! < snapshot.version) keys.version[slot] = snapshot.version
+  if (keys.tip[slot] === 0 || keys.tip[slot]! <= snapshot.through) {
+    keys.tip[slot] = position
+    keys.tipHlc[slot] = snapshot.hlc
+    keys.tipReplica[slot] = snapshot.replica
+    keys.tipSequence[slot] = snapshot.sequence
+  }
+  const isByTipAlone = snapshot.vector.size === 1 && snapshot.vector.get(keys.tipReplica[slot] as ReplicaId) > 0
+  if (isByTipAlone && keys.vectors[slot] === undefined) return
+  const vector = keys.vector(slot)
+  vector.join(snapshot.vector)
+  keys.vectors[slot] = vector
+}
+
+export interface CheckpointSource {
+  readonly keys: KeyTable
+  readonly dots: DotIndex
+  readonly operationsCount: number
+  readonly metaPosition: Position
+}
+
+export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: ReplicaTable): Uint8Array {
+  const { keys } = source
+  const writer = new ByteWriter(256 + keys.size * 96)
+  writer.u8(CHECKPOINT_VERSION)
+  writer.f64(source.metaPosition)
+  writeMeta(writer, meta, table)
+  writer.varint(source.operationsCount)
+  source.dots.write(writer, table)
+  writer.varint(keys.size)
+  for (const slot of keys.occupied()) {
+    writer.text(keys.keys[slot] as string)
+    writer.f64(keys.head[slot]!)
+    writer.f64(keys.tip[slot]!)
+    writer.f64(keys.tipHlc[slot]!)
+    writer.raw(table.bytes(keys.tipReplica[slot] as ReplicaId))
+    writer.varint(keys.tipSequence[slot]!)
+    writer.varint(keys.version[slot]!)
+    writer.f64(keys.snapshot[slot]!)
+    writer.f64(keys.cut[slot]!)
+    writeVector(writer, keys.vectors[slot]?.sorted() ?? [], table)
+  }
+  return writer.take()
+}
+
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Keys are short and mostly ASCII, for which a loop beats the decoder. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  let text = ''
+  for (let i = start; i < end; i++) {
+    const code = bytes[i]!
+    if (code > 0x7f || end - start > 48) return DECODER.decode(bytes.subarray(start, end))
+    text += String.fromCharCode(code)
+  }
+  return text
+}
