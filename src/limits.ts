@@ -32,5 +32,5 @@ export const VECTOR_ENTRIES_MAX = 4096
 /** Key patterns of one engine. A key's first use asks each of them at most once. */
 export const PATTERNS_MAX = 10_000
 
-/** UTF-16 units of a key pattern as written, escapes included. Bounds the product automaton of two patterns to 66,049 pairs. */
+/** UTF-16 units of a key pattern as written, escapes included. Bounds a match to nine words per character. */
 export const PATTERN_LENGTH_MAX = 256

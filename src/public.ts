@@ -7,12 +7,14 @@
  */
 import type { Dot } from '../crdt/dot.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
-import type { WarpErrorCode } from '../crdt/warp-error.ts'
 import type { Env } from './env.ts'
 import type { LogStore } from './log/files.ts'
+import type { LogEvent } from './log/log-event.ts'
 import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from './operation-record.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
 import type { Ack, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+import type { ReplicationEvent } from './replication/events.ts'
+import type { ReplicationOptions } from './replication/options.ts'
 import type { PeerAddress, Transport } from './replication/transport.ts'
 import type {
   KeyMap,
@@ -50,16 +52,6 @@ export interface CacheOptions {
   readonly entriesMax?: number
   /** Bytes of keys and encoded values. */
   readonly bytesMax?: number
-}
-
-export interface ReplicationOptions {
-  /** Milliseconds between two comparisons with a peer that is up to date. Default 1,000. */
-  readonly antiEntropyMs?: number
-  /**
-   * Milliseconds that an unreachable replica holds up compaction; when it comes back later than that, it is sent a snapshot.
-   * Default 24 hours.
-   */
-  readonly horizonMs?: number
 }
 
 /** What a handle may fix for the calls made through it. */
@@ -201,23 +193,14 @@ export interface Capabilities {
   readonly transports: readonly { readonly name: string; readonly kind: Transport['kind'] }[]
 }
 
-/** What operators want to know. Never carries keys' values. */
-export type WarpEvent =
-  | { readonly kind: 'peer-up' | 'peer-down'; readonly transport: string; readonly peer: PeerAddress }
-  /** A peer sent what is malformed, or of another version; the frame was dropped. */
-  | { readonly kind: 'frame-refused'; readonly peer: PeerAddress; readonly code: WarpErrorCode; readonly message: string }
-  /** An operation is stamped further ahead than the clock drift allowed. */
-  | { readonly kind: 'clock-drift'; readonly dot: Dot; readonly aheadMs: number }
-  /** This replica met its own identity elsewhere and has taken a new one. */
-  | { readonly kind: 'identity-changed'; readonly from: ReplicaId; readonly to: ReplicaId }
+/** What operators want to know, of the engine, its log and its replication. Never carries values. */
+export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent
+
+export type EngineEvent =
+  /** This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken a new one. */
+  | { readonly kind: 'identity:changed'; readonly from: ReplicaId; readonly to: ReplicaId }
   /** A strategy threw while folding this operation, which is skipped on every replica alike. */
-  | { readonly kind: 'operation-rejected'; readonly key: string; readonly dot: Dot; readonly message: string }
+  | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
   /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
-  | { readonly kind: 'operation-unknown'; readonly key: string; readonly dot: Dot }
-  /** This replica's state was, or is being, replaced by a peer's snapshot. */
-  | { readonly kind: 'resync-started' | 'resync-finished'; readonly peer: PeerAddress }
-  /** At open: bytes behind the last whole record of the log were cut off, as after a crash. */
-  | { readonly kind: 'log-tail-cut'; readonly bytes: number }
-  /** The log is read-only until reopened, or full until there is space. */
-  | { readonly kind: 'storage-failed'; readonly code: WarpErrorCode; readonly message: string }
+  | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
   | ({ readonly kind: 'compacted' } & Compaction)

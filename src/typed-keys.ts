@@ -144,22 +144,22 @@ type Unsettable<S> = S extends unknown ? (Settable<S> extends true ? never : S) 
 type Settable<S> = IsAny<VerbsOf<S>> extends true ? true : [SetParameter<S>] extends [never] ? false : true
 
 /** The one argument of the verb `set`; `never` if there is no such verb, or if it wants more. */
-type SetParameter<S> = IsAny<VerbsOf<S>> extends true
-  ? Encodable
-  : VerbsOf<S> extends { readonly set: (prepare: never, ...parameters: infer Parameters) => unknown }
-    ? Parameters extends readonly [infer Value, ...infer Rest]
-      ? [] extends Rest
-        ? Value
+type SetParameter<S> =
+  IsAny<VerbsOf<S>> extends true
+    ? Encodable
+    : VerbsOf<S> extends { readonly set: (prepare: never, ...parameters: infer Parameters) => unknown }
+      ? Parameters extends readonly [infer Value, ...infer Rest]
+        ? [] extends Rest
+          ? Value
+          : never
         : never
       : never
-    : never
 
 type ParametersAfterFirst<F> = F extends (first: never, ...parameters: infer Parameters) => unknown ? Parameters : never
 
 /** A strategy's own methods: its verbs without `prepare`, its queries without the state. */
-export type MethodsOf<S> = IsAny<VerbsOf<S>> extends true
-  ? AnyMethods
-  : VerbMethods<VerbsOf<S>> & QueryMethods<QueriesOf<S>>
+export type MethodsOf<S> =
+  IsAny<VerbsOf<S>> extends true ? AnyMethods : VerbMethods<VerbsOf<S>> & QueryMethods<QueriesOf<S>>
 
 /** Of a strategy that is known only at run time. */
 type AnyMethods = Readonly<Record<string, (...parameters: readonly Encodable[]) => Promise<unknown>>>
@@ -169,7 +169,10 @@ type VerbMethods<Verbs> = {
 }
 
 type QueryMethods<Queries> = {
-  readonly [Name in Named<Queries>]: Queries[Name] extends (state: never, ...parameters: infer Parameters) => infer Result
+  readonly [Name in Named<Queries>]: Queries[Name] extends (
+    state: never,
+    ...parameters: infer Parameters
+  ) => infer Result
     ? (...parameters: Parameters) => Promise<Result>
     : never
 }
