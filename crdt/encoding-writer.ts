@@ -21,6 +21,8 @@ import {
 } from './encoding-scalars.ts'
 import { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
 
+export { isDate, isUint8Array, isWellFormed } from './encoding-scalars.ts'
+
 const SHAPE_KEYS_MAX = 32
 const SHAPE_KEY_CHARS_MAX = 64
 const SHAPES_MAX = 1024

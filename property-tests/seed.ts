@@ -1,5 +1,5 @@
 /**
- * The seed of every random test: `SEED=123 npx vitest run property-tests`. Printed, so that a failure anywhere can be repeated.
+ * The seed of every random test, printed by the test run and taken from it: `SEED=123 npx vitest run property-tests`.
  */
 import fc from 'fast-check'
 
@@ -20,4 +20,3 @@ export function runs(n = 10_000): { readonly numRuns: number } {
 }
 
 configureSeed()
-console.info(`fast-check seed ${SEED}; repeat with SEED=${SEED}`)
