@@ -1,0 +1,165 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fileLog } from '../../../adapters/file/file-log.ts'
+
+const NOBODY = 65_534
+
+let root: string
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'warp-file-log-'))
+})
+
+afterEach(() => {
+  rmSync(root, { recursive: true })
+})
+
+describe('opening', () => {
+  test('makes the folder and its parents, for the owner alone', async () => {
+    const path = join(root, 'a', 'b', 'c')
+    const files = await fileLog({ path }).open()
+    files.create('x').close()
+    expect(statSync(path).mode & 0o777).toBe(0o700)
+    expect(statSync(join(path, 'x')).mode & 0o777).toBe(0o600)
+    await files.close()
+  })
+
+  test('touches nothing before it is asked for', () => {
+    expect(fileLog({ path: join(root, 'a') }).name).toBe(`file:${join(root, 'a')}`)
+    expect(() => statSync(join(root, 'a'))).toThrow('ENOENT')
+  })
+
+  test('refuses options out of range', () => {
+    for (const options of [{ path: '' }, { path: 'a\0b' }, { path: root, fileMode: 0o444 }, { path: root, fileMode: 0o1777 }]) {
+      expect(() => fileLog(options)).toThrow(expect.objectContaining({ code: 'WARP_E_CONFIG' }))
+    }
+  })
+
+  test('refuses a file, and a path through a file, and says so', async () => {
+    const path = join(root, 'file')
+    writeFileSync(path, '')
+    await expect(fileLog({ path }).open()).rejects.toMatchObject({ code: 'WARP_E_STORAGE', message: expect.stringContaining('is a file') })
+    await expect(fileLog({ path: join(path, 'a') }).open()).rejects.toMatchObject({
+      code: 'WARP_E_STORAGE',
+      details: { errno: 'ENOTDIR' },
+    })
+  })
+
+  test.each([
+    ['cannot be written', 0o555],
+    ['cannot be listed', 0o333],
+  ])('refuses a folder that %s, and says so', async (_, mode) => {
+    const path = join(root, 'folder')
+    mkdirSync(path)
+    chmodSync(root, 0o755)
+    chmodSync(path, mode)
+    const opened = asNobody(() => fileLog({ path }).open())
+    await expect(opened).rejects.toMatchObject({
+      code: 'WARP_E_STORAGE',
+      message: expect.stringMatching(/folder.*EACCES.*permissions/),
+      cause: { code: 'EACCES' },
+    })
+  })
+})
+
+describe('an open folder', () => {
+  test('lists files, and neither folders nor its lock', async () => {
+    const files = await fileLog({ path: root }).open()
+    mkdirSync(join(root, 'folder'))
+    writeFileSync(join(root, 'foreign'), '')
+    files.create('b').close()
+    expect(files.list()).toEqual(['b', 'foreign'])
+    await files.close()
+  })
+
+  test('refuses names that lead out of it or to its lock', async () => {
+    const files = await fileLog({ path: root }).open()
+    for (const name of ['', '.', '..', '../x', 'a/b', 'warp.lock', 'warp.lock.x']) {
+      expect(() => files.create(name)).toThrow(expect.objectContaining({ code: 'WARP_E_STORAGE' }))
+    }
+    await files.close()
+  })
+
+  test('closes what is still open, after the flushes under way, and then refuses everything', async () => {
+    const files = await fileLog({ path: root }).open()
+    const file = files.create('a')
+    file.write(0, new Uint8Array(100_000))
+    let flushed = false
+    void file.sync().then(() => (flushed = true))
+    await files.close()
+    expect(flushed).toBe(true)
+    expect(() => file.read(0, 1)).toThrow('EBADF')
+    await expect(file.sync()).rejects.toThrow('EBADF')
+    expect(() => files.list()).toThrow(expect.objectContaining({ code: 'WARP_E_CLOSED' }))
+    await expect(files.syncNames()).rejects.toMatchObject({ code: 'WARP_E_CLOSED' })
+  })
+
+  test('keeps its home when it is opened again, and a copy has another one', async () => {
+    const original = join(root, 'original')
+    const homeOf = async (path: string): Promise<string | undefined> => {
+      const files = await fileLog({ path }).open()
+      await files.close()
+      return files.home
+    }
+    const home = await homeOf(original)
+    expect(await homeOf(original)).toBe(home)
+    cpSync(original, join(root, 'copy'), { recursive: true })
+    expect(await homeOf(join(root, 'copy'))).not.toBe(home)
+  })
+
+  test.runIf(process.platform === 'linux')('knows the boot', async () => {
+    const files = await fileLog({ path: root }).open()
+    expect(files.bootId).toMatch(/^[0-9a-f-]{36}$/)
+    await files.close()
+  })
+})
+
+describe('a full disk', () => {
+  test('is reported as such, keeps what was there, and gives back what a reservation took', async ({ skip }) => {
+    const path = join(root, 'small')
+    const unmount = mountSmall(path)
+    if (unmount === undefined) return skip('no permission to mount a tmpfs')
+    try {
+      const files = await fileLog({ path }).open()
+      const file = files.create('a')
+      file.write(0, new Uint8Array(1000).fill(1))
+      expect(() => file.reserve(2 ** 21)).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+      expect(file.size).toBe(1000)
+      file.reserve(2 ** 19)
+      const other = files.create('b')
+      expect(() => other.write(0, new Uint8Array(2 ** 20))).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+      file.write(1000, new Uint8Array(2 ** 19 - 1000).fill(2)) // the reserved space is ours
+      await file.sync()
+      expect(file.read(999, 2)).toEqual(Uint8Array.of(1, 2))
+      await files.close()
+      expect(() => writeFileSync(join(path, 'filler'), new Uint8Array(2 ** 20))).toThrow('ENOSPC')
+      await expect(fileLog({ path }).open()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
+    } finally {
+      unmount()
+    }
+  })
+})
+
+/** Root may do everything, so permissions are tried as somebody else. */
+async function asNobody<Result>(run: () => Promise<Result>): Promise<Result> {
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) process.seteuid?.(NOBODY)
+  try {
+    return await run()
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+}
+
+function mountSmall(path: string): (() => void) | undefined {
+  mkdirSync(path)
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path], { stdio: 'ignore' })
+  } catch {
+    return undefined // the caller says that it skips
+  }
+  return () => execFileSync('umount', [path])
+}
