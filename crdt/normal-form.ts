@@ -1,0 +1,105 @@
+/**
+ * A value as the codec would give it back, without the bytes: `normalForm(value)` equals `decode(encode(value))`, and throws
+ * where `encode` would. The result is frozen, and whatever has been through here, or is part of that, costs nothing again:
+ * a merge function that returns `[...old, next]` pays for the new list and the new entry, not for the old entries.
+ *
+ * Why a value has to be like this: what a merge returned on one replica is read from a snapshot on another one, and the next
+ * merge must not be able to tell -0 from 0, a missing property from `undefined`, or one order of properties from another.
+ *
+ * Cost: O(entries of containers that are new). Bytes and dates are passed through; they cannot be frozen, do not change them.
+ */
+import type { Encodable } from './encodable.ts'
+import { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
+import { isDate, isPlainObject, isUint8Array, isWellFormed } from './encoding-writer.ts'
+import { refusalOf } from './encoding-refusal.ts'
+
+/** How deep a normal container nests: 1 if it holds no others. */
+const depths = new WeakMap<object, number>()
+const ASCII_CHARS_MAX = 64
+
+export function normalForm(value: unknown): Encodable {
+  const normal = normalValue(value, 0)
+  if (normal === undefined) throw refusalOf(value)
+  return normal
+}
+
+/** `undefined` if it cannot be encoded. `depth` is that of what it lies in, so that cycles end. */
+function normalValue(value: unknown, depth: number): Encodable | undefined {
+  switch (typeof value) {
+    case 'string':
+      return isCarried(value) ? value : undefined
+    case 'number':
+      return value + 0
+    case 'boolean':
+      return value
+    case 'bigint':
+      return BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value ? value : undefined
+    case 'object':
+      return value === null ? null : normalReference(value, depth)
+    default:
+      return undefined
+  }
+}
+
+/** Most texts are short and ASCII. */
+function isCarried(text: string): boolean {
+  if (text.length > ASCII_CHARS_MAX) return isWellFormed(text)
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xd7ff) return isWellFormed(text)
+  return true
+}
+
+function normalReference(value: object, depth: number): Encodable | undefined {
+  const known = depths.get(value)
+  if (known !== undefined) return depth + known <= ENCODED_DEPTH_MAX ? (value as Encodable) : undefined
+  if (isUint8Array(value)) return isPlain(value, Uint8Array.prototype) ? value : new Uint8Array(value)
+  if (isDate(value)) return Number.isNaN(value.getTime()) ? undefined : value
+  if (depth >= ENCODED_DEPTH_MAX) return undefined
+  if (Array.isArray(value)) return normalArray(value, depth + 1)
+  return isPlainObject(value) ? normalObject(value as Record<string, unknown>, depth + 1) : undefined
+}
+
+function normalArray(array: readonly unknown[], depth: number): Encodable | undefined {
+  if (array.length > ENCODED_ENTRIES_MAX) return undefined
+  let copy = isPlain(array, Array.prototype) ? undefined : [...(array as readonly Encodable[])]
+  let nested = 0
+  for (let i = 0; i < array.length; i++) {
+    const entry = array[i]
+    const normal = normalValue(entry, depth)
+    if (normal === undefined) return undefined
+    if (!Object.is(normal, entry)) copy ??= array.slice() as Encodable[]
+    if (copy !== undefined) copy[i] = normal
+    if (typeof normal === 'object') nested = Math.max(nested, depthOf(normal))
+  }
+  return remembered(copy ?? (array as readonly Encodable[]), nested)
+}
+
+/** Not of a subclass: a Buffer, say. */
+function isPlain(value: object, prototype: object): boolean {
+  return Object.getPrototypeOf(value) === prototype
+}
+
+function normalObject(object: Record<string, unknown>, depth: number): Encodable | undefined {
+  const keys = Object.keys(object).filter((key) => object[key] !== undefined)
+  if (keys.length > ENCODED_ENTRIES_MAX) return undefined
+  const normal: Record<string, Encodable> = {}
+  let nested = 0
+  for (const key of keys.sort()) {
+    const entry = isWellFormed(key) ? normalValue(object[key], depth) : undefined
+    if (entry === undefined) return undefined
+    // Assigning to `__proto__` would not make a property.
+    if (key in Object.prototype) {
+      Object.defineProperty(normal, key, { value: entry, enumerable: true, writable: true, configurable: true })
+    } else normal[key] = entry
+    if (typeof entry === 'object') nested = Math.max(nested, depthOf(entry))
+  }
+  return remembered(normal, nested)
+}
+
+function depthOf(normal: Encodable): number {
+  return depths.get(normal as object) ?? 0
+}
+
+function remembered<T extends object>(normal: T, nested: number): T {
+  depths.set(normal, nested + 1)
+  return Object.freeze(normal)
+}
