@@ -112,7 +112,7 @@ export default defineConfig(
     rules: { 'no-restricted-globals': ['error', ...bannedOutsideCodec] },
   },
   {
-    files: ['test/**', 'property-tests/**', 'bench/**'],
+    files: ['test/**', 'property-tests/**', 'bench/**', 'tools/**'],
     rules: {
       'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'use a seeded source' }],
       // A describe block is a chapter, not a function.

@@ -25,7 +25,7 @@ async function run(compiled: readonly CompiledBlock[]): Promise<string[]> {
   if (compiled.length === 0) return []
   const runner = path.join(ROOT, 'test/support/docs/run-blocks.mjs')
   const child = promisify(execFile)(process.execPath, [runner, ...compiled.map(({ script }) => script)])
-  const { stdout } = await child.catch((failure: { stdout: string }) => failure)
+  const { stdout } = await child.catch((failure: unknown) => failure as { stdout: string })
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
   const results = new Map(
     lines.map((line) => {

@@ -91,7 +91,9 @@ describe('the packed tarball', () => {
   test('its types resolve for everybody who imports it', async () => {
     const attw = path.join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js')
     const parameters = [attw, packed.tarball, '--profile', 'esm-only', '--no-definitely-typed', '--format', 'ascii']
-    const { stdout } = await run(process.execPath, parameters).catch((failure: { stdout: string }) => failure)
+    const { stdout } = await run(process.execPath, parameters).catch(
+      (failure: unknown) => failure as { stdout: string },
+    )
     expect(stdout).toContain('No problems found')
   })
 })
