@@ -42,6 +42,11 @@ export interface ReplicationStore {
   scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position
   /** A position at or shortly before the first record that holds an operation of `replica` beyond `sequence`. */
   positionAfter(replica: ReplicaId, sequence: number): Position
+  /**
+   * A peer has applied this replica's own operations up to `sequence`, which this replica never wrote or has lost: its identity
+   * is used elsewhere, or its log lost its tail. The store fences itself and takes a new identity.
+   */
+  ownDotSeenElsewhere?(sequence: number): void
   /** Every known replica has applied these, and nothing concurrent with them is still to come: compaction may use it. */
   stabilise(stable: VersionVector): void
   /** The whole state as chunks of at most about `chunkBytes`, opaque here; taken at the moment of the call's `vector`. */

@@ -1,0 +1,115 @@
+/**
+ * The way out for our own operations: follows the log from a cursor and broadcasts what this replica wrote, in batches. Others'
+ * operations are not relayed unasked; whoever lacks them asks (anti-entropy). Nothing is queued here: the log is the
+ * queue, so a dead peer costs nothing.
+ *
+ * Only records that are safe in the log are sent (`sendable`), so a flush may stop short; it is then tried again soon.
+ */
+import type { Env, Timer } from '../env.ts'
+import type { OperationReader } from '../operation.ts'
+import { OperationsBatch, type Sender } from './frames.ts'
+import type { Position, ReplicationStore } from './store.ts'
+
+/** Records looked at in one slice: about a millisecond. */
+const SLICE_RECORDS = 4096
+/** While records wait to become sendable. The engine calls `appended` then as well, usually sooner. */
+const UNSENDABLE_RETRY_MS = 20
+
+export interface BroadcasterOptions {
+  readonly sender: () => Sender
+  /** Nothing is sent for now; `wake` is called when that ends. */
+  readonly isPaused: () => boolean
+  readonly batchBytes: number
+  /** The largest frame that all transports take. */
+  readonly frameBytesMax: number
+  readonly broadcast: (frame: Uint8Array) => void
+  readonly onOversize: (sequence: number, bytes: number) => void
+}
+
+export class Broadcaster {
+  readonly #store: ReplicationStore
+  readonly #env: Env
+  readonly #options: BroadcasterOptions
+  readonly #batch: OperationsBatch
+  readonly #run = (): void => this.#slice()
+  #cursor: Position
+  #isScheduled = false
+  #isClosed = false
+  #timer: Timer | undefined
+  #visited = 0
+  #operationCount = 0
+
+  constructor(store: ReplicationStore, env: Env, options: BroadcasterOptions) {
+    this.#store = store
+    this.#env = env
+    this.#options = options
+    this.#batch = new OperationsBatch(store.table)
+    this.#cursor = store.sendable
+  }
+
+  /** Operations sent so far. */
+  get operationCount(): number {
+    return this.#operationCount
+  }
+
+  /** Something may have become sendable. Cheap: the work is done later, once for many calls. */
+  wake(): void {
+    if (this.#isScheduled || this.#isClosed) return
+    this.#isScheduled = true
+    this.#env.defer(this.#run)
+  }
+
+  /** Sends what one slice can, and no more. */
+  close(): void {
+    this.#slice()
+    this.#isClosed = true
+    this.#timer?.cancel()
+  }
+
+  #slice(): void {
+    if (this.#isClosed) return
+    if (this.#options.isPaused()) {
+      this.#isScheduled = false
+      return
+    }
+    this.#visited = 0
+    this.#batch.begin(this.#options.sender(), 0)
+    this.#cursor = this.#store.scanOperations(this.#cursor, this.#visit)
+    this.#flush()
+    if (this.#cursor < this.#store.sendable) {
+      void this.#env.yield().then(this.#run)
+    } else if (this.#cursor < this.#store.end) {
+      this.#isScheduled = false
+      this.#timer ??= this.#env.schedule(UNSENDABLE_RETRY_MS, () => {
+        this.#timer = undefined
+        this.wake()
+      })
+    } else {
+      this.#isScheduled = false
+    }
+  }
+
+  readonly #visit = (operation: OperationReader): boolean => {
+    if (operation.replica === this.#store.replica) this.#add(operation)
+    return ++this.#visited < SLICE_RECORDS
+  }
+
+  #add(operation: OperationReader): void {
+    const bytes = operation.end - operation.start
+    const { frameBytesMax, batchBytes } = this.#options
+    if (!this.#batch.fits(bytes, frameBytesMax)) this.#flush()
+    if (!this.#batch.fits(bytes, frameBytesMax)) {
+      this.#options.onOversize(operation.sequence, bytes)
+      return
+    }
+    this.#batch.add(operation.bytes, operation.start, operation.end)
+    if (this.#batch.bytesCount >= batchBytes) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#batch.count === 0) return
+    this.#operationCount += this.#batch.count
+    this.#options.broadcast(this.#batch.finish(false))
+    this.#batch.begin(this.#options.sender(), 0)
+  }
+}

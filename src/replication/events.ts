@@ -1,0 +1,43 @@
+/**
+ * What replication reports, through one observer. Nothing is dropped, refused or repaired in silence: each of these is also
+ * counted in the replicator's `stats`. Observers must not throw and should return quickly.
+ */
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { PeerAddress } from './transport.ts'
+
+/** A peer as it is seen over one transport. `replica` is absent until it has been heard. */
+export interface PeerName {
+  readonly transport: string
+  readonly address: PeerAddress
+  readonly replica?: ReplicaId
+}
+
+export type ReplicationEvent =
+  | { readonly kind: 'peer:up'; readonly peer: PeerName }
+  | { readonly kind: 'peer:down'; readonly peer: PeerName; readonly reason: 'transport' | 'silent' | 'closed' }
+  /** It has lacked operations of ours for longer than `peerLaggingMs`. Once, until it has caught up. */
+  | { readonly kind: 'peer:lagging'; readonly peer: PeerName; readonly missingCount: number }
+  /** Silent beyond the horizon: it no longer holds back compaction. */
+  | { readonly kind: 'member:gone'; readonly replica: ReplicaId }
+  /** More replicas than can be kept track of; nothing becomes stable until there are fewer. */
+  | { readonly kind: 'member:overflow'; readonly limit: number }
+  /** Operations of `replica` up to `to` exist and have not arrived; they are being asked for. */
+  | { readonly kind: 'gap'; readonly replica: ReplicaId; readonly from: number; readonly to: number }
+  /** Arrived frames were dropped because too many waited; anti-entropy fetches what they held. */
+  | { readonly kind: 'queue:overflow'; readonly queue: 'inbox'; readonly droppedCount: number }
+  | { readonly kind: 'frame:malformed'; readonly peer: PeerName; readonly error: Error }
+  /** Stamped beyond the clock drift allowed; not taken in, tried again later. Once per replica until one is taken in. */
+  | { readonly kind: 'operation:drift'; readonly replica: ReplicaId; readonly sequence: number }
+  /** Larger than a transport's frames; it cannot be sent there. */
+  | { readonly kind: 'operation:oversize'; readonly transport: string; readonly sequence: number; readonly bytes: number }
+  /** The store could not take an operation in; tried again later. `error` is absent when there is no space. */
+  | { readonly kind: 'store:refused'; readonly replica: ReplicaId; readonly error?: Error }
+  /** `us`: this replica is behind what `peer` has compacted. `peer`: `replica` wrote without having seen what we compacted. */
+  | { readonly kind: 'resync:required'; readonly side: 'us' | 'peer'; readonly replica: ReplicaId }
+  | { readonly kind: 'resync:done'; readonly replica: ReplicaId; readonly chunkCount: number }
+  | { readonly kind: 'resync:failed'; readonly replica: ReplicaId; readonly error: Error }
+  /** This replica's identity has been used elsewhere. The engine takes a new one. */
+  | { readonly kind: 'clone:detected'; readonly replica: ReplicaId }
+  | { readonly kind: 'transport:failed'; readonly transport: string; readonly error: Error }
+
+export type ReplicationObserver = (event: ReplicationEvent) => void

@@ -1,0 +1,107 @@
+/**
+ * Peers: replicas as they are seen over one transport, by address. What a peer has (by its digests, and by what it sends:
+ * whoever sends an operation has everything of its writer before it) decides what is asked of whom. Bounded: beyond
+ * the bound the peer that has been silent longest makes room.
+ */
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import type { PeerName } from './events.ts'
+import type { Sender } from './frames.ts'
+import type { PeerAddress, TransportLink } from './transport.ts'
+
+export const PEERS_MAX = 4096
+
+/** One transport that has been opened. */
+export interface Link {
+  readonly index: number
+  readonly name: string
+  readonly link: TransportLink
+}
+
+export class Peer {
+  readonly via: Link
+  readonly address: PeerAddress
+  sender: Sender | undefined
+  heardMs: number
+  /** It is up: heard not too long ago. */
+  isUp = false
+  /** What it has for us; at least its last digest. */
+  readonly has: VersionVector = new VersionVector()
+  /** What it has compacted; `undefined` until its first digest. */
+  floor: VersionVector | undefined
+  /** Since when it lacks what we have had for a while. */
+  behindSinceMs: number | undefined
+  isLagging = false
+  repliedMs = -Infinity
+
+  constructor(via: Link, address: PeerAddress, heardMs: number) {
+    this.via = via
+    this.address = address
+    this.heardMs = heardMs
+  }
+
+  get replica(): ReplicaId | undefined {
+    return this.sender?.replica
+  }
+
+  get name(): PeerName {
+    const place = { transport: this.via.name, address: this.address }
+    return this.sender === undefined ? place : { ...place, replica: this.sender.replica }
+  }
+
+  /** A frame of it came. Returns whether it is another replica, or started again: nothing known of it holds any longer. */
+  heard(sender: Sender, nowMs: number): boolean {
+    this.heardMs = nowMs
+    const known = this.sender
+    this.sender = sender
+    if (known === undefined) return false
+    return known.replica !== sender.replica || known.session !== sender.session
+  }
+}
+
+/** How many operations `vector` lacks of what `other` has. */
+export function missingCount(vector: VersionVector, other: VersionVector): number {
+  let count = 0
+  for (const [replica, sequence] of other.entries()) count += Math.max(0, sequence - vector.get(replica))
+  return count
+}
+
+export class Peers {
+  readonly #peers = new Map<string, Peer>()
+  readonly #onEvicted: (peer: Peer) => void
+
+  constructor(onEvicted: (peer: Peer) => void) {
+    this.#onEvicted = onEvicted
+  }
+
+  get count(): number {
+    return this.#peers.size
+  }
+
+  all(): IterableIterator<Peer> {
+    return this.#peers.values()
+  }
+
+  find(via: Link, address: PeerAddress): Peer | undefined {
+    return this.#peers.get(`${via.index}/${address}`)
+  }
+
+  add(via: Link, address: PeerAddress, nowMs: number): Peer {
+    if (this.#peers.size >= PEERS_MAX) this.#evict()
+    const peer = new Peer(via, address, nowMs)
+    this.#peers.set(`${via.index}/${address}`, peer)
+    return peer
+  }
+
+  remove(peer: Peer): void {
+    this.#peers.delete(`${peer.via.index}/${peer.address}`)
+  }
+
+  #evict(): void {
+    let oldest: Peer | undefined
+    for (const peer of this.#peers.values()) if (oldest === undefined || peer.heardMs < oldest.heardMs) oldest = peer
+    if (oldest === undefined) return
+    this.remove(oldest)
+    this.#onEvicted(oldest)
+  }
+}

@@ -1,0 +1,436 @@
+/**
+ * What happens with frames that arrive: decoded, booked to the peer that sent them, and handed to the part that they concern.
+ * Also the beat of replication: with each digest that goes out, silent peers go down, silent members leave, and
+ * what has become stable is told to the store.
+ *
+ * Work is done in slices of a budget, in which one operation costs 1 and any other frame as much as a few; the inbox yields
+ * between slices. Nothing that arrives can throw out of here: malformed frames are counted and reported.
+ */
+import { VersionVector } from '../../crdt/version-vector.ts'
+import type { Env } from '../env.ts'
+import { Admitter } from './admission.ts'
+import { Answers } from './answers.ts'
+import { AntiEntropy } from './anti-entropy.ts'
+import { DIGEST_SPACING, DigestSchedule, SafeVector } from './digests.ts'
+import type { ReplicationObserver } from './events.ts'
+import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationsFrame, type Sender } from './frames.ts'
+import { type ArrivedFrame, Inbox } from './inbox.ts'
+import { Membership } from './membership.ts'
+import type { ReplicationSettings } from './options.ts'
+import { type Link, type Peer, Peers, missingCount } from './peers.ts'
+import type { ReplicationStats } from './replication-stats.ts'
+import { SnapshotFetch } from './snapshot-fetch.ts'
+import { SnapshotOffers } from './snapshot-offer.ts'
+import { stableVector } from './stability.ts'
+import type { ReplicationStore } from './store.ts'
+import type { PeerAddress } from './transport.ts'
+
+/** Operations tried in one slice: about a millisecond. */
+const SLICE_OPERATIONS = 512
+const FRAME_COST = 16
+const HEARD_MAX = 4096
+
+export interface ReceptionOptions {
+  readonly store: ReplicationStore
+  readonly env: Env
+  readonly settings: ReplicationSettings
+  readonly observe: ReplicationObserver
+  readonly broadcast: (frame: Uint8Array) => void
+  readonly send: (peer: Peer, frame: Uint8Array) => boolean
+  /** A snapshot has been taken in, or not: what waited for that may go on. */
+  readonly onResume: () => void
+}
+
+export class Reception {
+  readonly peers: Peers = new Peers((peer) => this.#down(peer, 'silent'))
+  readonly #options: ReceptionOptions
+  readonly #session: number
+  readonly #encoder: FrameEncoder
+  readonly #decoder = new FrameDecoder()
+  readonly #inbox: Inbox
+  readonly #admitter: Admitter
+  readonly #antiEntropy: AntiEntropy
+  readonly #answers: Answers
+  readonly #offers: SnapshotOffers
+  readonly #fetch: SnapshotFetch
+  readonly #membership: Membership
+  readonly #digests: DigestSchedule
+  readonly #safe: SafeVector
+  /** What our last broadcast digest said. */
+  #told = new VersionVector()
+  #stable = new VersionVector()
+  #clonedReplica: string | undefined
+  /** The frame of operations that is being worked off, and how far. */
+  #current: { readonly peer: Peer; readonly frame: OperationsFrame; at: number } | undefined
+  readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0 }
+
+  constructor(options: ReceptionOptions) {
+    const { store, env, settings, observe } = options
+    this.#options = options
+    this.#session = word(env)
+    const random = (): number => word(env) / 2 ** 32
+    const sender = (): Sender => this.sender()
+    this.#encoder = new FrameEncoder(store.table, sender)
+    this.#inbox = new Inbox(env, {
+      framesMax: settings.inboxFramesMax,
+      bytesMax: settings.inboxBytesMax,
+      slice: (take) => this.#slice(take),
+      onDropped: (droppedCount) => this.#dropped(droppedCount),
+    })
+    const limits = { operationsMax: settings.bufferOperationsMax, bytesMax: settings.bufferBytesMax }
+    this.#admitter = new Admitter(store, limits, observe)
+    const { buffer } = this.#admitter
+    this.#antiEntropy = new AntiEntropy({
+      ...{ store, env, settings, buffer, peers: this.peers, observe, random },
+      request: (peer, number, ranges) => options.send(peer, this.#encoder.request(number, ranges)),
+    })
+    this.#answers = new Answers(store, env, {
+      ...{ sender, batchBytes: settings.batchBytes, windowBytes: settings.windowBytes, send: options.send },
+      onOversize: (peer, sequence, bytes) =>
+        observe({ kind: 'operation:oversize', transport: peer.via.name, sequence, bytes }),
+    })
+    this.#offers = new SnapshotOffers(store, {
+      chunkBytes: settings.snapshotChunkBytes,
+      exportsMax: settings.snapshotExportsMax,
+      idleMs: settings.snapshotIdleMs,
+      send: (peer, chunk) => options.send(peer, this.#encoder.snapshotChunk(chunk)),
+    })
+    const fetch = {
+      ...{ store, env, settings, observe },
+      request: (peer: Peer, wanted: Parameters<FrameEncoder['snapshotRequest']>[0]): void => {
+        options.send(peer, this.#encoder.snapshotRequest(wanted))
+      },
+      onEnd: (): void => this.#resume(),
+    }
+    this.#fetch = new SnapshotFetch(fetch, word(env))
+    this.#membership = new Membership({
+      horizonMs: settings.horizonMs,
+      onGone: (replica) => observe({ kind: 'member:gone', replica }),
+      onOverflow: (limit) => observe({ kind: 'member:overflow', limit }),
+    })
+    const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
+    this.#digests = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
+    this.#safe = new SafeVector(store)
+  }
+
+  /** The transports are open. */
+  start(): void {
+    this.#membership.seen(this.#options.store.applied, this.#now())
+    this.#digests.start()
+  }
+
+  get isImporting(): boolean {
+    return this.#fetch.isUnderWay
+  }
+
+  sender(): Sender {
+    return { replica: this.#options.store.replica, session: this.#session }
+  }
+
+  /** There is something new to tell of. Cheap. */
+  changed(): void {
+    this.#digests.changed()
+  }
+
+  receive(via: Link, from: PeerAddress, bytes: Uint8Array): void {
+    this.#counts.frames++
+    this.#counts.bytes += bytes.length
+    this.#inbox.push({ via, from, bytes })
+  }
+
+  peerUp(via: Link, address: PeerAddress): void {
+    const peer = this.peers.find(via, address) ?? this.peers.add(via, address, this.#now())
+    this.#up(peer)
+    this.#tell(peer, false)
+  }
+
+  peerDown(via: Link, address: PeerAddress): void {
+    const peer = this.peers.find(via, address)
+    if (peer !== undefined) this.#down(peer, 'transport')
+  }
+
+  close(): void {
+    this.#inbox.close()
+    this.#digests.close()
+    this.#antiEntropy.close()
+    this.#answers.close()
+    this.#fetch.close()
+    this.#offers.close()
+    this.#admitter.buffer.clear()
+    for (const peer of [...this.peers.all()]) this.#down(peer, 'closed')
+  }
+
+  stats(): Omit<ReplicationStats, 'sentFrames' | 'sentBytes' | 'broadcastOperations'> {
+    const { counts, buffer } = this.#admitter
+    return {
+      answeredOperations: this.#answers.operationCount,
+      receivedFrames: this.#counts.frames,
+      receivedBytes: this.#counts.bytes,
+      malformedFrames: this.#counts.malformed,
+      unknownFrames: this.#counts.unknown,
+      echoedFrames: this.#counts.echoed,
+      droppedFrames: this.#inbox.droppedCount,
+      heldBackOperations: this.#counts.heldBack,
+      appliedOperations: counts.applied,
+      duplicateOperations: counts.duplicate,
+      earlyOperations: counts.early,
+      refusedOperations: counts.drift + counts.resync + counts.clone + counts.full + counts.failed,
+      requests: this.#antiEntropy.requestCount,
+      snapshotChunks: this.#offers.chunkCount,
+      inboxFrames: this.#inbox.count,
+      inboxBytes: this.#inbox.bytesCount,
+      bufferedOperations: buffer.count,
+      bufferedBytes: buffer.bytesCount,
+      bufferDroppedOperations: buffer.droppedCount,
+      pendingRequests: this.#antiEntropy.pendingCount,
+      pendingAnswers: this.#answers.count,
+      snapshotExports: this.#offers.count,
+      peers: this.peers.count,
+      members: this.#membership.count,
+    }
+  }
+
+  #now(): number {
+    return this.#options.env.monotonic()
+  }
+
+  /** One slice of the inbox's work. Returns whether something half done is left. */
+  #slice(take: () => ArrivedFrame | undefined): boolean {
+    const appliedBefore = this.#admitter.counts.applied
+    let budget = SLICE_OPERATIONS
+    while (budget > 0) {
+      budget = this.#admitter.drain(budget)
+      if (this.#current !== undefined) {
+        budget = this.#workOff(this.#current, budget)
+        continue
+      }
+      const arrived = budget > 0 ? take() : undefined
+      if (arrived === undefined) break
+      budget -= FRAME_COST
+      this.#dispatch(arrived)
+    }
+    if (this.#admitter.counts.applied > appliedBefore) this.#digests.changed()
+    if (this.#admitter.buffer.count > 0) this.#antiEntropy.consider()
+    return this.#current !== undefined || !this.#admitter.isDrained
+  }
+
+  #workOff(current: { readonly peer: Peer; readonly frame: OperationsFrame; at: number }, budget: number): number {
+    const { peer, frame } = current
+    let left = budget
+    try {
+      while (left > 0 && current.at < frame.bounds.length && !this.isImporting) {
+        const start = frame.bounds[current.at]!
+        const end = frame.bounds[current.at + 1]!
+        current.at += 2
+        left--
+        const { replica, sequence } = this.#admitter.offer(frame.bytes, start, end)
+        // Whoever sends an operation has everything of its writer before it.
+        peer.has.raise(replica, sequence)
+      }
+    } catch (error) {
+      this.#malformed(peer, error)
+      current.at = frame.bounds.length
+    }
+    if (current.at < frame.bounds.length && !this.isImporting) return left
+    this.#counts.heldBack += (frame.bounds.length - current.at) / 2
+    this.#current = undefined
+    if (frame.number !== 0) this.#antiEntropy.answered(peer, frame.number, frame.end)
+    return left
+  }
+
+  #dispatch(arrived: ArrivedFrame): void {
+    const { via, from, bytes } = arrived
+    let frame: Frame
+    try {
+      frame = this.#decoder.decode(bytes)
+    } catch (error) {
+      this.#malformed(this.peers.find(via, from) ?? { name: { transport: via.name, address: from } }, error)
+      return
+    }
+    if (frame.sender.replica === this.#options.store.replica && frame.sender.session === this.#session) {
+      this.#counts.echoed++
+      return
+    }
+    this.#react(this.#heard(via, from, frame.sender), frame)
+  }
+
+  #react(peer: Peer, frame: Frame): void {
+    switch (frame.kind) {
+      case 'digest':
+        this.#digest(peer, frame)
+        return
+      case 'operations':
+        this.#current = { peer, frame, at: 0 }
+        return
+      case 'request':
+        if (!this.isImporting) this.#answers.answer(peer, frame.number, frame.ranges)
+        return
+      case 'snapshot-request':
+        if (!this.isImporting) this.#offers.request(peer, frame, this.#now())
+        return
+      case 'snapshot-chunk':
+        this.#fetch.chunk(peer, frame)
+        return
+      case 'unknown':
+        this.#counts.unknown++
+    }
+  }
+
+  #heard(via: Link, from: PeerAddress, sender: Sender): Peer {
+    const now = this.#now()
+    let peer = this.peers.find(via, from)
+    if (peer?.heard(sender, now) === true) {
+      // Another replica at that address, or the same one started again: what was known of it does not hold.
+      this.#forget(peer)
+      this.peers.remove(peer)
+      peer = undefined
+    }
+    peer ??= this.peers.add(via, from, now)
+    peer.heard(sender, now)
+    this.#up(peer)
+    if (sender.replica !== this.#options.store.replica) this.#membership.heard(sender.replica, now)
+    return peer
+  }
+
+  #digest(peer: Peer, digest: Digest): void {
+    const { store } = this.#options
+    const now = this.#now()
+    peer.has.join(digest.applied)
+    peer.floor ??= new VersionVector()
+    peer.floor.join(digest.floor)
+    this.#checkIdentity(peer, digest)
+    this.#membership.seen(digest.applied, now)
+    for (const replica of digest.heard) this.#membership.named(replica, now)
+    const replica = peer.replica
+    if (replica !== undefined && replica !== store.replica) this.#membership.acknowledged(replica, digest.applied)
+    this.#membership.forget(store.replica)
+    this.#compare(peer, digest, now)
+    if (!store.applied.dominates(peer.floor)) this.#require(peer)
+    else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
+  }
+
+  /** Whether the peer is behind, and whether to tell it. */
+  #compare(peer: Peer, digest: Digest, now: number): void {
+    const { settings, observe } = this.#options
+    if (digest.applied.dominates(this.#told)) {
+      peer.behindSinceMs = undefined
+      peer.isLagging = false
+      return
+    }
+    peer.behindSinceMs ??= now
+    if (!peer.isLagging && now - peer.behindSinceMs >= settings.peerLaggingMs) {
+      peer.isLagging = true
+      observe({ kind: 'peer:lagging', peer: peer.name, missingCount: missingCount(digest.applied, this.#told) })
+    }
+    if (digest.reply || now - peer.repliedMs < settings.digestIntervalMs / DIGEST_SPACING) return
+    peer.repliedMs = now
+    this.#tell(peer, true)
+  }
+
+  /** Our own id in others' vectors tells whether somebody else writes under it. */
+  #checkIdentity(peer: Peer, digest: Digest): void {
+    const { store, observe, send } = this.#options
+    const own = store.replica
+    const seen = digest.applied.get(own)
+    if (seen > store.applied.get(own)) {
+      if (this.#clonedReplica !== own) observe({ kind: 'clone:detected', replica: own })
+      this.#clonedReplica = own
+      store.ownDotSeenElsewhere?.(seen)
+    } else if (peer.replica === own && seen > 0) {
+      // Somebody is up under our id. The newest operation that both have tells whether it is us: the store compares them.
+      send(peer, this.#encoder.request(0, [{ replica: own, from: seen, to: seen }]))
+    }
+  }
+
+  #require(peer: Peer): void {
+    if (peer.replica === this.#options.store.replica) return
+    this.#fetch.require(peer)
+    this.#antiEntropy.isPaused = this.#fetch.isUnderWay
+  }
+
+  /** A snapshot transfer has ended. */
+  #resume(): void {
+    this.#antiEntropy.isPaused = false
+    this.#admitter.reconsider()
+    this.#inbox.wake()
+    this.#antiEntropy.consider()
+    this.#digests.changed()
+    this.#options.onResume()
+  }
+
+  #tell(peer: Peer, reply: boolean): void {
+    this.#options.send(peer, this.#encodeDigest(reply))
+  }
+
+  #encodeDigest(reply: boolean): Uint8Array {
+    const heard: Digest['heard'][number][] = []
+    for (const member of this.#membership.present()) {
+      if (member.heardDirectly && heard.length < HEARD_MAX) heard.push(member.replica)
+    }
+    return this.#encoder.digest({ reply, applied: this.#safe.read(), floor: this.#options.store.floor, heard })
+  }
+
+  /** With each broadcast digest. */
+  #beat(): void {
+    const { store, settings, broadcast } = this.#options
+    const now = this.#now()
+    broadcast(this.#encodeDigest(false))
+    this.#told = this.#safe.read()
+    if (this.#safe.isBehind) this.#digests.changed()
+    const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
+    for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
+    this.#offers.expire(now)
+    this.#membership.seen(store.applied, now)
+    this.#membership.forget(store.replica)
+    this.#membership.expire(now)
+    this.#stabilise()
+  }
+
+  #stabilise(): void {
+    const { store } = this.#options
+    if (this.isImporting || this.#membership.overflowed) return
+    this.#membership.settle(store.applied)
+    const stable = stableVector(store.applied, this.#membership.present())
+    if (stable.size === 0 || this.#stable.dominates(stable)) return
+    this.#stable = stable
+    store.stabilise(stable)
+  }
+
+  #up(peer: Peer): void {
+    if (peer.isUp) return
+    peer.isUp = true
+    this.#options.observe({ kind: 'peer:up', peer: peer.name })
+  }
+
+  #down(peer: Peer, reason: 'transport' | 'silent' | 'closed'): void {
+    this.peers.remove(peer)
+    this.#forget(peer)
+    if (!peer.isUp) return
+    peer.isUp = false
+    this.#options.observe({ kind: 'peer:down', peer: peer.name, reason })
+  }
+
+  #forget(peer: Peer): void {
+    this.#antiEntropy.forget(peer)
+    this.#answers.forget(peer)
+    this.#offers.forget(peer)
+    this.#fetch.forget(peer)
+  }
+
+  #malformed(peer: Pick<Peer, 'name'>, error: unknown): void {
+    this.#counts.malformed++
+    const known = error instanceof Error ? error : new Error(String(error))
+    this.#options.observe({ kind: 'frame:malformed', peer: peer.name, error: known })
+  }
+
+  #dropped(droppedCount: number): void {
+    this.#options.observe({ kind: 'queue:overflow', queue: 'inbox', droppedCount })
+    this.#antiEntropy.consider()
+    this.#digests.changed()
+  }
+}
+
+/** 32 random bits. */
+function word(env: Env): number {
+  return env.random(4).reduce((value, byte) => value * 256 + byte, 0)
+}

@@ -1,0 +1,217 @@
+/**
+ * Replication: carries this replica's operations to the others and theirs to it, over transports that may lose, repeat and
+ * reorder. This file composes the parts and decides nothing by itself:
+ *
+ *     own appends ─► broadcaster ─► transports          transports ─► inbox ─► reception ─► admission ─► store
+ *                                                                                 │
+ *                                digests, both ways ◄─────────────────────────────┤ what do they have, what do we lack
+ *                                anti-entropy: requests ─► answers ◄──────────────┤
+ *                                snapshots: fetch ─► offer ◄──────────────────────┘ behind what has been compacted
+ *
+ * Every reaction to the network enqueues; the work is done in slices between which the event loop turns. Every queue has a
+ * bound, and whatever is dropped is repaired by anti-entropy, so two replicas that can exchange frames converge within a few
+ * rounds of digests. Per digest interval a replica broadcasts at most four digests and sends each peer at most four in reply.
+ */
+import type { Env } from '../env.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { FRAME_BYTES_MAX } from '../limits.ts'
+import { Broadcaster } from './broadcaster.ts'
+import type { ReplicationEvent, ReplicationObserver } from './events.ts'
+import { type ReplicationOptions, type ReplicationSettings, replicationSettings } from './options.ts'
+import type { Link, Peer } from './peers.ts'
+import { Reception } from './reception.ts'
+import { type PeerReport, type ReplicationStats, peerReport } from './replication-stats.ts'
+import type { ReplicationStore } from './store.ts'
+import type { Transport, TransportLink, TransportReceiver } from './transport.ts'
+
+/** A transport must carry frames of this size, splitting them if need be: digests of many replicas are this large. */
+export const TRANSPORT_FRAME_BYTES_MIN = 256 * 1024
+
+export interface ReplicatorOptions {
+  readonly store: ReplicationStore
+  readonly env: Env
+  readonly transports: readonly Transport[]
+  readonly options?: ReplicationOptions
+  readonly observe?: ReplicationObserver
+}
+
+export class Replicator {
+  readonly #options: ReplicatorOptions
+  readonly #settings: ReplicationSettings
+  readonly #links: Link[] = []
+  readonly #reception: Reception
+  #broadcaster: Broadcaster | undefined
+  #state: 'new' | 'starting' | 'running' | 'closed' = 'new'
+  #closing: Promise<void> | undefined
+  #sent = { frames: 0, bytes: 0 }
+
+  readonly #observe = (event: ReplicationEvent): void => {
+    this.#options.observe?.(event)
+  }
+
+  /** Throws `WARP_E_CONFIG`. Nothing happens before `start`. */
+  constructor(options: ReplicatorOptions) {
+    this.#settings = replicationSettings(options.options)
+    this.#options = options
+    this.#reception = new Reception({
+      store: options.store,
+      env: options.env,
+      settings: this.#settings,
+      observe: this.#observe,
+      broadcast: (frame) => this.#broadcast(frame),
+      send: (peer, frame) => this.#send(peer, frame),
+      onResume: () => this.#broadcaster?.wake(),
+    })
+  }
+
+  /** Opens the transports. Rejects if one cannot be opened or `signal` fires, and has then closed the others. */
+  async start(signal?: AbortSignal): Promise<void> {
+    if (this.#state !== 'new') throw new WarpError('WARP_E_CLOSED', 'a replicator is started once')
+    this.#state = 'starting'
+    try {
+      for (const transport of this.#options.transports) {
+        throwIfAborted(signal)
+        await this.#open(transport)
+      }
+      throwIfAborted(signal)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    if (this.#isClosed()) throw new WarpError('WARP_E_CLOSED', 'replication was closed while it started')
+    this.#run()
+  }
+
+  /** The store has appended, or records have become sendable. Cheap; call it each time. */
+  appended(): void {
+    this.#broadcaster?.wake()
+    this.#reception.changed()
+  }
+
+  /** Sends what can be sent, says good-bye to the transports, settles everything. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  peers(): PeerReport[] {
+    const now = this.#options.env.monotonic()
+    return [...this.#reception.peers.all()].map((peer) => peerReport(peer, now))
+  }
+
+  stats(): ReplicationStats {
+    return {
+      sentFrames: this.#sent.frames,
+      sentBytes: this.#sent.bytes,
+      broadcastOperations: this.#broadcaster?.operationCount ?? 0,
+      ...this.#reception.stats(),
+    }
+  }
+
+  #run(): void {
+    const { store, env } = this.#options
+    this.#state = 'running'
+    this.#broadcaster = new Broadcaster(store, env, {
+      sender: () => this.#reception.sender(),
+      isPaused: () => this.#reception.isImporting,
+      batchBytes: this.#settings.batchBytes,
+      frameBytesMax: Math.min(FRAME_BYTES_MAX, ...this.#links.map(({ link }) => link.frameBytesMax)),
+      broadcast: (frame) => this.#broadcast(frame),
+      onOversize: (sequence, bytes) => this.#oversize(sequence, bytes),
+    })
+    this.#reception.start()
+  }
+
+  async #open(transport: Transport): Promise<void> {
+    // What comes before `open` has resolved is lost, as on any bad day; digests repeat it.
+    let via: Link | undefined
+    const receiver: TransportReceiver = {
+      receive: (from, bytes) => {
+        if (via !== undefined) this.#reception.receive(via, from, bytes)
+      },
+      peerUp: (address) => {
+        if (via !== undefined) this.#reception.peerUp(via, address)
+      },
+      peerDown: (address) => {
+        if (via !== undefined) this.#reception.peerDown(via, address)
+      },
+    }
+    const link = await transport.open(receiver)
+    via = { index: this.#links.length, name: transport.name, link }
+    this.#links.push(via)
+    checkLink(transport, link)
+  }
+
+  #broadcast(frame: Uint8Array): void {
+    for (const via of this.#links) {
+      this.#count(frame)
+      try {
+        via.link.broadcast(frame)
+      } catch (error) {
+        this.#failed(via, error)
+      }
+    }
+  }
+
+  #send(peer: Peer, frame: Uint8Array): boolean {
+    try {
+      if (!peer.via.link.send(peer.address, frame)) return false
+      this.#count(frame)
+      return true
+    } catch (error) {
+      this.#failed(peer.via, error)
+      return false
+    }
+  }
+
+  #count(frame: Uint8Array): void {
+    this.#sent.frames++
+    this.#sent.bytes += frame.length
+  }
+
+  #failed(via: Link, error: unknown): void {
+    const known = error instanceof Error ? error : new Error(String(error))
+    this.#observe({ kind: 'transport:failed', transport: via.name, error: known })
+  }
+
+  #oversize(sequence: number, bytes: number): void {
+    for (const via of this.#links) {
+      if (via.link.frameBytesMax >= bytes) continue
+      this.#observe({ kind: 'operation:oversize', transport: via.name, sequence, bytes })
+    }
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  async #close(): Promise<void> {
+    this.#broadcaster?.close()
+    this.#reception.close()
+    this.#state = 'closed'
+    const closings = await Promise.allSettled(this.#links.map(({ link }) => link.close()))
+    closings.forEach((closing, i) => {
+      const via = this.#links[i]
+      if (closing.status === 'rejected' && via !== undefined) this.#failed(via, closing.reason)
+    })
+  }
+}
+
+function checkLink(transport: Transport, link: TransportLink): void {
+  if (link.frameBytesMax >= TRANSPORT_FRAME_BYTES_MIN) return
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `transport ${transport.name} takes frames of ${link.frameBytesMax} bytes; replication needs ` +
+      `${TRANSPORT_FRAME_BYTES_MIN}; let the transport split larger frames`,
+    { details: { transport: transport.name, frameBytesMax: link.frameBytesMax } },
+  )
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return
+  throw new WarpError('WARP_E_ABORTED', 'replication was aborted while it started', { cause: signal.reason })
+}

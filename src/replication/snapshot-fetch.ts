@@ -1,0 +1,194 @@
+/**
+ * Fetches a snapshot from a peer when this replica is behind what that peer has compacted. One at a time, over a transport that
+ * loses, repeats and reorders: we ask for a window of chunks from the first that we lack, keep what comes early within the
+ * window, take chunks in strictly in order, and ask again when nothing came for a while. The transfer carries a number
+ * of our choosing, so chunks of an abandoned one are recognised and ignored. If the peer refuses, goes away or stalls, the
+ * transfer is abandoned and started again later, perhaps with another peer.
+ */
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { Env, Timer } from '../env.ts'
+import type { ReplicationObserver } from './events.ts'
+import type { SnapshotChunk, SnapshotRequest } from './frames.ts'
+import type { ReplicationSettings } from './options.ts'
+import type { Peer } from './peers.ts'
+import type { ReplicationStore, SnapshotImport } from './store.ts'
+
+/** Chunks under way at one time: 2 MiB with chunks of the default size. */
+const WINDOW_CHUNKS = 8
+
+export interface SnapshotFetchOptions {
+  readonly store: ReplicationStore
+  readonly env: Env
+  readonly settings: ReplicationSettings
+  readonly observe: ReplicationObserver
+  readonly request: (peer: Peer, request: SnapshotRequest) => void
+  /** The transfer is over: the store's vectors have been raised, or not. */
+  readonly onEnd: () => void
+}
+
+interface Transfer {
+  readonly peer: Peer
+  readonly replica: ReplicaId
+  readonly number: number
+  import: SnapshotImport | undefined
+  /** The next chunk to take in. */
+  next: number
+  /** Chunks asked for, exclusive. */
+  asked: number
+  /** Chunks beyond `next` that have arrived. */
+  readonly early: Map<number, SnapshotChunk>
+  progressMs: number
+  askedMs: number
+  retryDelayMs: number
+}
+
+export class SnapshotFetch {
+  readonly #options: SnapshotFetchOptions
+  #transfer: Transfer | undefined
+  #timer: Timer | undefined
+  #number: number
+  #notBeforeMs = 0
+  #failedCount = 0
+  #reported: ReplicaId | undefined
+  #isClosed = false
+
+  constructor(options: SnapshotFetchOptions, firstNumber: number) {
+    this.#options = options
+    this.#number = firstNumber
+  }
+
+  get isUnderWay(): boolean {
+    return this.#transfer !== undefined
+  }
+
+  /** `peer` has compacted what we have not applied. Starts a transfer unless one is under way or must wait. */
+  require(peer: Peer): void {
+    const { env, observe } = this.#options
+    const now = env.monotonic()
+    if (this.#isClosed || this.#transfer !== undefined || now < this.#notBeforeMs || peer.replica === undefined) return
+    if (this.#reported !== peer.replica) observe({ kind: 'resync:required', side: 'us', replica: peer.replica })
+    this.#reported = peer.replica
+    this.#number = (this.#number + 1) >>> 0
+    this.#transfer = {
+      peer,
+      replica: peer.replica,
+      number: this.#number,
+      import: undefined,
+      next: 0,
+      asked: 0,
+      early: new Map(),
+      progressMs: now,
+      askedMs: now,
+      retryDelayMs: this.#options.settings.requestTimeoutMs,
+    }
+    this.#ask(this.#transfer, 0)
+    this.#tick()
+  }
+
+  chunk(peer: Peer, chunk: SnapshotChunk): void {
+    const transfer = this.#transfer
+    if (transfer === undefined || transfer.peer !== peer || transfer.number !== chunk.transfer) return
+    if (chunk.refused) {
+      this.#fail(transfer, 'the peer hands out no snapshot now')
+      return
+    }
+    if (chunk.index < transfer.next || chunk.index >= transfer.next + WINDOW_CHUNKS) return
+    transfer.early.set(chunk.index, chunk)
+    this.#takeIn(transfer)
+  }
+
+  forget(peer: Peer): void {
+    if (this.#transfer?.peer === peer) this.#fail(this.#transfer, 'the peer is gone')
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#transfer?.import?.abandon()
+    this.#transfer = undefined
+  }
+
+  #takeIn(transfer: Transfer): void {
+    const { store, env } = this.#options
+    try {
+      for (let chunk = transfer.early.get(transfer.next); chunk !== undefined; chunk = transfer.early.get(transfer.next)) {
+        transfer.early.delete(transfer.next)
+        if (transfer.import === undefined) {
+          if (chunk.vector === undefined) return
+          transfer.import = store.beginSnapshot(chunk.vector)
+        }
+        // The empty snapshot's only chunk is empty, and no chunk of it.
+        if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
+        transfer.next++
+        transfer.progressMs = env.monotonic()
+        transfer.retryDelayMs = this.#options.settings.requestTimeoutMs
+        if (!chunk.last) continue
+        transfer.import.finish()
+        this.#done(transfer)
+        return
+      }
+    } catch (error) {
+      this.#fail(transfer, 'the snapshot could not be taken in', error)
+      return
+    }
+    if (transfer.asked - transfer.next <= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked)
+  }
+
+  /** Asks for the chunks from `from` to the end of the window. */
+  #ask(transfer: Transfer, from: number): void {
+    const end = transfer.next + WINDOW_CHUNKS
+    transfer.asked = end
+    transfer.askedMs = this.#options.env.monotonic()
+    const request = { transfer: transfer.number, acknowledged: transfer.next, from, count: end - from }
+    this.#options.request(transfer.peer, request)
+  }
+
+  /** Asks again for what did not come, and gives up in the end. */
+  #tick(): void {
+    this.#timer?.cancel()
+    const transfer = this.#transfer
+    if (transfer === undefined) return
+    const { env, settings } = this.#options
+    this.#timer = env.schedule(settings.requestTimeoutMs / 4, () => {
+      const now = env.monotonic()
+      if (now - transfer.progressMs > settings.snapshotIdleMs) {
+        this.#fail(transfer, 'no chunk came for too long')
+        return
+      }
+      if (now - Math.max(transfer.askedMs, transfer.progressMs) >= transfer.retryDelayMs / 2) {
+        transfer.retryDelayMs = Math.min(transfer.retryDelayMs * 2, settings.snapshotIdleMs / 4)
+        this.#ask(transfer, transfer.next)
+      }
+      this.#tick()
+    })
+  }
+
+  #done(transfer: Transfer): void {
+    this.#end()
+    this.#failedCount = 0
+    this.#reported = undefined
+    this.#options.observe({ kind: 'resync:done', replica: transfer.replica, chunkCount: transfer.next })
+    this.#options.onEnd()
+  }
+
+  #fail(transfer: Transfer, reason: string, cause?: unknown): void {
+    const { env, settings, observe } = this.#options
+    this.#end()
+    transfer.import?.abandon()
+    const delayMs = settings.requestTimeoutMs * 2 ** Math.min(this.#failedCount++, 20)
+    this.#notBeforeMs = env.monotonic() + Math.min(settings.retryDelayMsMax, delayMs)
+    const error = new WarpError(
+      'WARP_E_RESYNC_REQUIRED',
+      `the snapshot of replica ${transfer.replica} was not taken in: ${reason}; it is asked for again later`,
+      { details: { replica: transfer.replica, chunkCount: transfer.next }, cause },
+    )
+    observe({ kind: 'resync:failed', replica: transfer.replica, error })
+    this.#options.onEnd()
+  }
+
+  #end(): void {
+    this.#timer?.cancel()
+    this.#transfer = undefined
+  }
+}
