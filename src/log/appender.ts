@@ -8,6 +8,7 @@
  */
 import type { Env } from '../env.ts'
 import type { LogEvent } from './log-event.ts'
+import type { LogFile } from './files.ts'
 import type { Position } from './segment-format.ts'
 import type { SegmentSet } from './segment-set.ts'
 import { ByteWriter } from '../../crdt/byte-writer.ts'
@@ -18,6 +19,7 @@ import {
   KIND_JUMP,
   KIND_MARK,
   MARK_BODY_BYTES,
+  MARK_BYTES,
   RECORD_BODY_BYTES_MAX,
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
@@ -28,9 +30,11 @@ import {
 import { emptySegment, segmentName } from './segment.ts'
 import type { Segment } from './segment.ts'
 
-const MARK_BYTES = RECORD_HEADER_BYTES + MARK_BODY_BYTES
 /** Kept free behind the last record of a segment: for the mark of a clean close and the jump to the next segment. */
 const TAIL_BYTES = 64
+/** What a new segment needs before the first record. */
+const EMPTY_BYTES = SEGMENT_HEADER_BYTES + MARK_BYTES + TAIL_BYTES
+const NO_BYTES: Uint8Array = new Uint8Array(0)
 const RAM_SEGMENT_BYTES_MIN = 65_536
 const RESERVE_BYTES_MIN = 262_144
 const RESERVE_BYTES_MAX = 1_048_576
@@ -41,6 +45,7 @@ export interface AppenderOptions {
   readonly segments: SegmentSet
   readonly env: Env
   readonly segmentBytes: number
+  readonly home: number
   readonly boot: number
   /** Called when something was committed that no flush is planned for, and again when much has gathered. */
   readonly onBacklog: (large: boolean) => void
@@ -51,11 +56,9 @@ export class Appender {
   readonly writer: ByteWriter = new ByteWriter(0)
   readonly #segments: SegmentSet
   readonly #options: AppenderOptions
-  readonly #scratch = new Uint8Array(512)
-  readonly #scratchView = new DataView(this.#scratch.buffer)
   #active: Segment | undefined
-  #bytes: Uint8Array<ArrayBuffer> = this.#scratch
-  #view: DataView = this.#scratchView
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+  #view: DataView = new DataView(this.#bytes.buffer)
   #base: Position = 0
   #end = 0
   /** No commit may end behind this without a second look. */
@@ -77,9 +80,7 @@ export class Appender {
 
   /** A writer that stands where the body of the next record goes. */
   begin(): ByteWriter {
-    const at = this.#end + RECORD_HEADER_BYTES
-    if (at <= this.#bytes.length) this.writer.borrow(this.#bytes, this.#view, at)
-    else this.writer.borrow(this.#scratch, this.#scratchView, 0)
+    this.writer.borrow(this.#bytes, this.#view, this.#end + RECORD_HEADER_BYTES)
     return this.writer
   }
 
@@ -134,6 +135,14 @@ export class Appender {
     return this.#finish(kind, previous, length)
   }
 
+  /** Continues in a segment that was read from its file, in a buffer of full size. */
+  resume(segment: Segment): void {
+    const bytes = new Uint8Array(Math.max(this.#options.segmentBytes, segment.end + TAIL_BYTES))
+    bytes.set((segment.bytes as Uint8Array).subarray(0, segment.end))
+    segment.hold(bytes)
+    this.use(segment)
+  }
+
   /** Continues in `segment`, whose records end at its `end`. */
   use(segment: Segment): void {
     this.#active = segment
@@ -153,7 +162,7 @@ export class Appender {
 
   /** Opens the first segment of a log. */
   start(): void {
-    const segment = this.#create(1, this.#capacity(0), SEGMENT_HEADER_BYTES + MARK_BYTES + TAIL_BYTES)
+    const segment = this.#create(1, this.#capacity(0), EMPTY_BYTES)
     this.#segments.add(segment)
     this.use(segment)
   }
@@ -169,19 +178,38 @@ export class Appender {
     this.#options.onBacklog(large)
   }
 
-  /** Writes a mark as the next record. `false` if it has no room; `closing` may use the room kept for it. */
-  appendMark(mark: { clean: boolean; firstSegment: number }, closing = false): boolean {
+  /** Writes a mark as the next record. `false` if there is no room for it. */
+  appendMark(): boolean {
+    if (this.#end + MARK_BYTES > this.#limit) return false
+    this.#mark(false)
+    return true
+  }
+
+  /** Writes a mark, in a new segment if this one is full. Throws `WARP_E_STORAGE_FULL`. */
+  forceMark(): void {
+    if (this.#end + MARK_BYTES + TAIL_BYTES > this.#bytes.length) this.#roll(NO_BYTES)
+    else {
+      this.#reserve(this.#end + MARK_BYTES + TAIL_BYTES)
+      this.#mark(false)
+    }
+  }
+
+  /** Writes the mark of a clean close, for which room was kept. `false` if an earlier close has used it. */
+  appendCloseMark(): boolean {
+    const space = Math.min(this.#active?.reserved ?? 0, this.#bytes.length)
+    if (this.#end + MARK_BYTES + RECORD_HEADER_BYTES > space) return false
+    this.#mark(true)
+    return true
+  }
+
+  #mark(clean: boolean): void {
     const at = this.#end
-    if (at + MARK_BYTES > this.#limit + (closing ? MARK_BYTES : 0)) return false
+    const { durableThrough, floor } = this.#segments
+    const { home, boot } = this.#options
     writeRecordHeader(this.#view, at, KIND_MARK, MARK_BODY_BYTES, 0)
-    writeMark(this.#view, at + RECORD_HEADER_BYTES, {
-      ...mark,
-      durableThrough: this.#segments.durableThrough,
-      boot: this.#options.boot,
-    })
+    writeMark(this.#view, at + RECORD_HEADER_BYTES, { durableThrough, firstSegment: floor, clean, home, boot })
     this.#end = at + MARK_BYTES
     if (this.#active !== undefined) this.#active.end = this.#end
-    return true
   }
 
   /** Asks for space before it is needed: the next chunk, or the next segment. A full disk is left to the commit that needs it. */
@@ -191,9 +219,9 @@ export class Appender {
     try {
       const capacity = this.#bytes.length
       if (active.reserved < capacity) {
-        if (active.reserved - active.end < this.#chunkBytes / 2) this.#reserve(active.end + this.#chunkBytes)
+        if (active.reserved - active.end < this.#chunkBytes / 2) this.#reserve(Math.min(capacity, active.end + this.#chunkBytes))
       } else if (this.#prepared === undefined && active.end > capacity / 2) {
-        this.#prepared = this.#create(active.number + 1, this.#capacity(0), this.#chunkBytes)
+        this.#prepared = this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES)
       }
     } catch (error) {
       this.#options.observe({ kind: 'storage-full', error: storageError(error, 'reserving space') })
@@ -210,35 +238,27 @@ export class Appender {
     const segment = this.#prepared
     if (segment === undefined) return
     this.#prepared = undefined
-    segment.file?.close()
-    this.#segments.files.remove(segmentName(segment.number))
+    this.#discardFile(segment)
   }
 
   #reserve(bytes: number): void {
     const active = this.#active
     if (active?.file === undefined || active.reserved >= bytes) return
-    const target = Math.min(this.#bytes.length, Math.max(bytes, active.reserved + this.#chunkBytes))
-    try {
-      active.file.reserve(target)
-      active.reserved = target
-      this.#chunkBytes = Math.min(RESERVE_BYTES_MAX, this.#chunkBytes * 2)
-    } catch (error) {
-      this.#reserveExactly(bytes, error)
-    }
+    this.#extend(active, Math.min(this.#bytes.length, Math.max(bytes, active.reserved + this.#chunkBytes)), bytes)
+    this.#chunkBytes = Math.min(RESERVE_BYTES_MAX, this.#chunkBytes * 2)
     this.refreshLimit()
   }
 
-  /** On a disk that is nearly full the chunk may not fit and the record still may. */
-  #reserveExactly(bytes: number, cause: unknown): void {
-    const active = this.#active
-    if (active?.file === undefined) return
-    const failure = storageError(cause, `reserving space in ${segmentName(active.number)}`)
-    if (failure.code !== 'WARP_E_STORAGE_FULL') throw failure
+  /** Takes `ahead` bytes in all. On a disk that is nearly full these may not be there and the `needed` ones still may. */
+  #extend(segment: Segment, ahead: number, needed: number): void {
+    const file = segment.file as LogFile
     try {
-      active.file.reserve(bytes)
-      active.reserved = bytes
-    } catch {
-      throw failure
+      file.reserve(ahead)
+      segment.reserved = ahead
+    } catch (cause) {
+      const failure = storageError(cause, `reserving space in ${segmentName(segment.number)}`)
+      if (failure.code !== 'WARP_E_STORAGE_FULL' || needed >= ahead) throw failure
+      this.#extend(segment, needed, needed)
     }
   }
 
@@ -256,16 +276,19 @@ export class Appender {
     old.sealed = true
     this.#segments.add(segment)
     this.use(segment)
-    if (this.#segments.persistent) this.appendMark({ clean: false, firstSegment: this.#segments.first })
+    if (this.#segments.persistent) this.#mark(false)
     if (this.#backlogAt !== Number.POSITIVE_INFINITY) this.#backlogAt = 0
   }
 
-  #takePrepared(capacity: number, bytes: number): Segment | undefined {
+  /** The segment made ahead, made larger if need be. */
+  #takePrepared(capacity: number, needed: number): Segment | undefined {
     const segment = this.#prepared
-    if (segment === undefined || segment.bytes === undefined) return undefined
-    if (segment.bytes.length < capacity || segment.reserved < bytes) {
-      this.dropPrepared()
-      return undefined
+    if (segment?.bytes === undefined) return undefined
+    if (segment.reserved < needed) this.#extend(segment, Math.min(capacity, needed + this.#chunkBytes), needed)
+    if (segment.bytes.length < capacity) {
+      const larger = new Uint8Array(capacity)
+      larger.set(segment.bytes.subarray(0, SEGMENT_HEADER_BYTES))
+      segment.hold(larger)
     }
     this.#prepared = undefined
     return segment
@@ -283,22 +306,21 @@ export class Appender {
     const segment = emptySegment({ number, salt, rewrittenAt: 0 }, capacity)
     if (!this.#segments.persistent) return segment
     const name = segmentName(number)
+    segment.registered = false
+    segment.flushed = 0
     try {
-      const file = this.#segments.files.create(name)
-      segment.file = file
-      segment.registered = false
-      const size = Math.min(capacity, Math.max(bytes, Math.min(capacity, this.#chunkBytes)))
-      file.reserve(size)
-      segment.reserved = size
+      segment.file = this.#segments.files.create(name)
+      this.#extend(segment, Math.min(capacity, Math.max(bytes, this.#chunkBytes)), bytes)
     } catch (error) {
-      if (segment.file !== undefined) {
-        segment.file.close()
-        this.#segments.files.remove(name)
-      }
+      if (segment.file !== undefined) this.#discardFile(segment)
       throw storageError(error, `creating ${name}`)
     }
-    segment.flushed = 0
     return segment
+  }
+
+  #discardFile(segment: Segment): void {
+    segment.file?.close()
+    this.#segments.files.remove(segmentName(segment.number))
   }
 }
 

@@ -16,11 +16,14 @@ import type { LogFile } from './files.ts'
 import type { Position } from './segment-format.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentSet } from './segment-set.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
 import { poisoned } from './storage-error.ts'
 import { RECORD_HEADER_BYTES, sealRecord, SEGMENT_HEADER_BYTES } from './segment-format.ts'
 
 export type Level = 'logged' | 'durable'
 
+/** Left behind the end of a closed log, so that it can be opened and closed again on a full disk. */
+const SPARE_BYTES = 4096
 /** Records for which nobody waits are written within this time. */
 const BACKLOG_DELAY_MS = 20
 
@@ -56,6 +59,8 @@ export class Flusher {
   #syncing = false
   #timer: Timer | undefined
   #markedThrough: Position = 0
+  /** The mark that this opening of the log owes is not yet durable: until it is, a clean end could be seen where none was. */
+  #owesMark = false
   /** The end of the log when nothing but a mark had been added since it was durable. */
   #restingAt: Position = 0
   syncs = 0
@@ -73,6 +78,7 @@ export class Flusher {
     const { end } = this.#appender
     if ((level === 'logged' ? segments.loggedThrough : segments.durableThrough) >= end) return SETTLED
     if (segments.failure !== undefined) return Promise.reject(segments.failure)
+    if (this.#owesMark && level === 'logged') return this.settled('durable')
     const group = level === 'logged' ? (this.#logged ??= this.#group()) : (this.#durable ??= this.#group())
     if (level === 'logged' || !this.#syncing) this.#schedule()
     return group.promise
@@ -82,6 +88,50 @@ export class Flusher {
   backlog(large: boolean): void {
     if (large) this.#schedule()
     else this.#timer ??= this.#options.env.schedule(BACKLOG_DELAY_MS, () => this.#tick())
+  }
+
+  /**
+   * Begins a life of the log: says in it that it is open, durably, before anything else. On a full disk that is made up for
+   * with the first records.
+   */
+  async open(): Promise<void> {
+    try {
+      this.#appender.forceMark()
+      this.#marked()
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_STORAGE_FULL')) throw error
+      this.#owesMark = true
+      return
+    }
+    await this.settled('durable')
+    this.#appender.watchBacklog()
+  }
+
+  /** Says in the log, durably, how far it is durable and which segment is the first. Throws `WARP_E_STORAGE_FULL`. */
+  async mark(): Promise<void> {
+    this.#appender.forceMark()
+    this.#marked()
+    await this.settled('durable')
+  }
+
+  /** Stores everything and says that the log was closed in order. */
+  async close(): Promise<void> {
+    await this.settled('durable')
+    this.stop()
+    await this.#appender.prepared?.registering
+    this.#appender.dropPrepared()
+    if (!this.#appender.appendCloseMark()) return
+    const { active } = this.#segments
+    const spare = active.end + SPARE_BYTES
+    await this.settled('logged')
+    this.stop()
+    if (active.reserved > spare) active.file?.truncate(spare)
+    await this.settled('durable')
+    this.stop()
+  }
+
+  #marked(): void {
+    this.#markedThrough = this.#segments.durableThrough
   }
 
   /** Ends the timers. What is under way ends by itself. */
@@ -134,7 +184,7 @@ export class Flusher {
       return
     }
     const idle = this.#segments.durableThrough === this.#appender.end
-    this.#mark(false)
+    if (this.#markedThrough < this.#segments.durableThrough && this.#appender.appendMark()) this.#marked()
     if (idle) this.#restingAt = this.#appender.end
     const logged = this.#logged
     this.#logged = undefined
@@ -154,26 +204,27 @@ export class Flusher {
     }
   }
 
-  /** Says in the log how far it is durable, if that has not been said. */
-  #mark(clean: boolean): void {
-    const { durableThrough, first } = this.#segments
-    if (this.#markedThrough >= durableThrough && !clean) return
-    if (this.#appender.appendMark({ clean, firstSegment: first }, clean)) this.#markedThrough = durableThrough
-  }
-
   #written(target: Position, logged: Group | undefined, durable: Group | undefined): void {
     this.#writing = false
     this.#segments.loggedThrough = target
     this.#settle(logged)
     if (durable !== undefined) this.#sync(target, durable)
     else if (target !== this.#restingAt) this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
-    this.#appender.prepare()
+    this.#prepare()
     this.#appender.watchBacklog()
     this.#options.onWritten()
     if (this.#again) {
       this.#again = false
       this.#schedule()
     }
+  }
+
+  /** Takes space ahead, and puts a segment that was made ahead on stable storage. */
+  #prepare(): void {
+    this.#appender.prepare()
+    const { prepared } = this.#appender
+    if (prepared === undefined || prepared.registered) return
+    this.register(prepared).catch((error: unknown) => this.#fail(error, 'creating a segment'))
   }
 
   /** Hands everything unwritten to the files. A promise only if a file gives one or a segment is new. */
@@ -196,7 +247,12 @@ export class Flusher {
   }
 
   /** Puts header and name of a new segment on stable storage. */
-  async register(segment: Segment): Promise<void> {
+  register(segment: Segment): Promise<void> {
+    segment.registering ??= this.#register(segment)
+    return segment.registering
+  }
+
+  async #register(segment: Segment): Promise<void> {
     const { file, bytes } = segment
     if (file === undefined || bytes === undefined) return
     await file.write(0, bytes.subarray(0, SEGMENT_HEADER_BYTES))
@@ -231,6 +287,7 @@ export class Flusher {
     this.#syncing = false
     if (this.#segments.failure !== undefined) return
     this.#segments.durableThrough = target
+    this.#owesMark = false
     this.#settle(group)
     if (this.#durable !== undefined) this.#schedule()
     else if (target !== this.#restingAt) this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
@@ -260,5 +317,12 @@ function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> |
   segment.flushed = end
   unsynced.add(file)
   const pending = file.write(from, bytes.subarray(from, end))
-  return pending ?? undefined
+  if (!segment.sealed || segment.reserved <= end) return pending ?? undefined
+  return pending === undefined ? shorten(segment, file) : pending.then(() => shorten(segment, file))
+}
+
+/** Gives back the space that a sealed segment was too short for. */
+function shorten(segment: Segment, file: LogFile): undefined {
+  file.truncate(segment.end)
+  segment.reserved = segment.end
 }

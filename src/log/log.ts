@@ -15,16 +15,22 @@ import type { LogEvent } from './log-event.ts'
 import type { Position, RecordView } from './segment-format.ts'
 import type { Level } from './flusher.ts'
 import type { Segment, SegmentInfo } from './segment.ts'
+import type { LogDamage } from './verify.ts'
+import type { Recovered } from './recovery.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { Appender } from './appender.ts'
+import { writeCheckpointFile } from './checkpoint.ts'
 import { Flusher } from './flusher.ts'
 import { Reader } from './reader.ts'
+import { recover } from './recovery.ts'
 import { rewriteSegment } from './rewrite.ts'
-import { RECORD_KIND, RECORD_HEADER_BYTES } from './segment-format.ts'
+import { digestName, MARK_BYTES, RECORD_KIND, RECORD_HEADER_BYTES } from './segment-format.ts'
 import { SegmentSet } from './segment-set.ts'
+import { segmentName } from './segment.ts'
+import { verifyLog } from './verify.ts'
 
 export { RECORD_KIND }
-export type { LogEvent, Position, RecordView, SegmentInfo }
+export type { LogDamage, LogEvent, Position, RecordView, SegmentInfo }
 
 const SEGMENT_BYTES = 8_388_608
 const SYNC_INTERVAL_MS = 1000
@@ -56,6 +62,8 @@ export interface LogRecovery {
   readonly clean: boolean
   /** Whether the machine has not been started anew since; `undefined` if that cannot be known. */
   readonly sameBoot: boolean | undefined
+  /** Whether the log is where it was; `undefined` if that cannot be known. */
+  readonly sameHome: boolean | undefined
   readonly cutBytes: number
   readonly cutRecords: number
   readonly replayed: number
@@ -80,17 +88,46 @@ export class Log {
   readonly #flusher: Flusher
   readonly #reader: Reader
   #maintenance: Promise<unknown> = Promise.resolve()
+  #checkpointNumber: number
   #closing: Promise<void> | undefined
 
-  static async open(options: LogOptions, _replay: LogReplay): Promise<Log> {
-    const log = new Log(options)
-    if (log.persistent) throw new WarpError('WARP_E_CONFIG', 'logs on disk are not open yet')
-    log.#appender.start()
-    return log
+  /**
+   * Opens the log or makes a new one. Takes over `files`: they are closed with the log, or now if opening fails. Throws
+   * `WARP_E_LOG_CORRUPT`, `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION` (and has changed nothing), `WARP_E_STORAGE`.
+   */
+  static async open(options: LogOptions, replay: LogReplay): Promise<Log> {
+    const { files, env } = options
+    const segments = new SegmentSet(files)
+    try {
+      const found = files.persistent
+        ? await recover({
+            segments,
+            env,
+            observe: options.observe ?? ignore,
+            restore: (body) => replay.restore(body),
+            record: (record) => replay.record(record),
+          })
+        : undefined
+      const log = new Log(options, segments, found)
+      await log.#start(found !== undefined)
+      return log
+    } catch (error) {
+      for (const segment of segments.list) segment.file?.close()
+      await files.close()
+      throw error
+    }
   }
 
-  private constructor(options: LogOptions) {
-    const segments = new SegmentSet(options.files)
+  async #start(exists: boolean): Promise<void> {
+    const { active } = this.#segments
+    if (exists) this.#appender.resume(active)
+    else this.#appender.start()
+    if (!this.persistent) return
+    if (!exists) await this.#flusher.register(this.#segments.active)
+    await this.#flusher.open()
+  }
+
+  private constructor(options: LogOptions, segments: SegmentSet, found: Recovered | undefined) {
     const observe = options.observe ?? ignore
     this.#env = options.env
     this.#segments = segments
@@ -98,18 +135,22 @@ export class Log {
     this.#reader = new Reader(segments, options.residentSegments ?? RESIDENT_SEGMENTS)
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
     const onBacklog = (large: boolean): void => this.#flusher.backlog(large)
-    this.#appender = new Appender({ segments, env: options.env, segmentBytes, boot: 0, onBacklog, observe })
+    const home = digestName(options.files.home)
+    const boot = digestName(options.files.bootId)
+    this.#appender = new Appender({ segments, env: options.env, segmentBytes, home, boot, onBacklog, observe })
     const syncIntervalMs = options.syncIntervalMs ?? SYNC_INTERVAL_MS
-    const onWritten = (): void => this.#reader.trim()
+    const onWritten = (): void => this.#reader.trimSealed()
     this.#flusher = new Flusher({ segments, env: options.env, syncIntervalMs, observe, onWritten }, this.#appender)
+    this.#checkpointNumber = found?.checkpointNumber ?? 0
     this.recovery = {
-      created: true,
-      clean: true,
-      sameBoot: undefined,
-      cutBytes: 0,
-      cutRecords: 0,
-      replayed: 0,
-      checkpointUsed: false,
+      created: found === undefined,
+      clean: found?.clean ?? true,
+      sameHome: sameName(found?.mark?.home, home),
+      sameBoot: sameName(found?.mark?.boot, boot),
+      cutBytes: found?.cutBytes ?? 0,
+      cutRecords: found?.cutRecords ?? 0,
+      replayed: found?.replayed ?? 0,
+      checkpointUsed: found?.checkpoint !== undefined,
     }
   }
 
@@ -218,9 +259,30 @@ export class Log {
     return this.#segments.list.every((segment) => segment.number > throughSegment || segment.rewrittenAt >= position)
   }
 
-  /** Saves the engine's index as it is now, for a fast opening. Does nothing in RAM. */
-  writeCheckpoint(_body: Uint8Array): Promise<void> {
-    return Promise.resolve()
+  /**
+   * Saves the engine's index as it is now, for a fast opening: `body` must hold what the records before the present end amount
+   * to, and stays borrowed until the promise settles. Does nothing in RAM. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`.
+   */
+  writeCheckpoint(body: Uint8Array): Promise<void> {
+    if (!this.persistent) return Promise.resolve()
+    this.#check(undefined)
+    const from = this.#checkpointFrom()
+    const through = this.end
+    return this.#maintain(async () => {
+      await this.#flusher.settled('durable')
+      const check = (): void => this.#check(undefined)
+      check()
+      const { list } = this.#segments
+      const discarded = new Map(list.map((segment) => [segment.number, Math.min(segment.discardedBytes, 0xffffffff)]))
+      const salt = this.#segments.find(from)?.salt ?? 0
+      const head = { number: ++this.#checkpointNumber, from, through, salt, discarded }
+      await writeCheckpointFile({ files: this.#segments.files, env: this.#env, head, body, check })
+    })
+  }
+
+  /** Checks every stored record and checkpoint again, from the disk; yields what is damaged. In RAM nothing is. */
+  verify(signal?: AbortSignal): AsyncGenerator<LogDamage, void, undefined> {
+    return verifyLog({ segments: this.#segments, env: this.#env, check: () => this.#check(signal) })
   }
 
   stats(): LogStats {
@@ -246,15 +308,35 @@ export class Log {
     this.#segments.closed = true
     this.#appender.refreshLimit()
     await this.#maintenance
-    this.#flusher.stop()
-    await this.#segments.files.close()
+    try {
+      if (this.persistent && this.#segments.failure === undefined) await this.#flusher.close()
+    } finally {
+      this.#flusher.stop()
+      for (const segment of this.#segments.list) segment.file?.close()
+      await this.#segments.files.close()
+    }
   }
 
-  /** Segments at the front in which nothing lives are removed. */
-  #dropStubs(): Promise<void> {
-    const { list } = this.#segments
-    while (list.length > 1 && list[0]?.index?.isEmpty === true) this.#segments.removeFirst()
-    return Promise.resolve()
+  /** Where a mark now stands that opening from the checkpoint will meet first. */
+  #checkpointFrom(): Position {
+    this.#appender.forceMark()
+    return this.end - MARK_BYTES
+  }
+
+  /** Segments at the front in which nothing lives are removed, after the log says durably that it begins behind them. */
+  async #dropStubs(): Promise<void> {
+    const { list, files } = this.#segments
+    const live = list.findIndex((segment) => !segment.isStub)
+    if (live <= 0) return
+    if (this.persistent) {
+      this.#segments.floor = (list[live] as Segment).number
+      await this.#flusher.mark()
+    }
+    for (const segment of list.slice(0, live)) {
+      this.#segments.removeFirst()
+      segment.file?.close()
+      if (this.persistent) files.remove(segmentName(segment.number))
+    }
   }
 
   #check(signal: AbortSignal | undefined): void {
@@ -272,6 +354,11 @@ export class Log {
 }
 
 const DISCARD_BYTES_ASSUMED = 256
+
+/** `undefined` when one of the two is not known. */
+function sameName(stored: number | undefined, present: number): boolean | undefined {
+  return stored === undefined || stored === 0 || present === 0 ? undefined : stored === present
+}
 
 function ignore(): void {
   // Without an observer nobody is told.

@@ -11,6 +11,7 @@ export interface MemoryFilesOptions {
   /** Default `false`. */
   readonly persistent?: boolean
   readonly bootId?: string
+  readonly home?: string
 }
 
 /** What `memoryFiles` gives beyond the port: a look at the bytes, and a copy of the whole for another opening. */
@@ -67,11 +68,15 @@ class MemoryFile implements LogFile {
 class MemoryFolder implements MemoryFiles {
   readonly persistent: boolean
   readonly bootId: string | undefined
+  readonly home: string | undefined
+  readonly #options: MemoryFilesOptions
   readonly #files = new Map<string, MemoryFile>()
 
   constructor(options: MemoryFilesOptions) {
+    this.#options = options
     this.persistent = options.persistent ?? false
     this.bootId = options.bootId
+    this.home = options.home
   }
 
   list(): string[] {
@@ -113,8 +118,8 @@ class MemoryFolder implements MemoryFiles {
     return file.bytes.subarray(0, file.size)
   }
 
-  copy(options: MemoryFilesOptions = { persistent: this.persistent, ...boot(this.bootId) }): MemoryFiles {
-    const folder = new MemoryFolder(options)
+  copy(options: MemoryFilesOptions = {}): MemoryFiles {
+    const folder = new MemoryFolder({ ...this.#options, ...options })
     for (const [name, file] of this.#files) folder.#files.set(name, new MemoryFile(file.bytes.slice(0, file.size)))
     return folder
   }
@@ -124,10 +129,6 @@ class MemoryFolder implements MemoryFiles {
     if (file === undefined) throw new WarpError('WARP_E_STORAGE', `no file ${name}`)
     return file
   }
-}
-
-function boot(bootId: string | undefined): MemoryFilesOptions {
-  return bootId === undefined ? {} : { bootId }
 }
 
 /** A folder in RAM. */

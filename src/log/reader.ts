@@ -5,6 +5,7 @@
  * Bytes that this process neither wrote nor checked are checked with every read, and damage is an error that says where, never
  * a wrong record.
  */
+import type { LogFile } from './files.ts'
 import type { Position } from './segment-format.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentSet } from './segment-set.ts'
@@ -28,6 +29,7 @@ import { segmentName } from './segment.ts'
 const COLD_READ_BYTES = 1024
 /** From so many cold reads on, reading the whole segment is the cheaper way. */
 const COLD_READS_MAX = 256
+const OPEN_FILES_MAX = 128
 
 export class Reader {
   readonly #segments: SegmentSet
@@ -36,6 +38,7 @@ export class Reader {
   readonly #cursor: Cursor = { logical: 0, physical: 0 }
   readonly #place = { base: 0, salt: 0, offset: 0 }
   #clock = 0
+  #trimmedAt = 0
 
   constructor(segments: SegmentSet, residentMax: number) {
     this.#segments = segments
@@ -137,6 +140,7 @@ export class Reader {
   }
 
   #recordCold(segment: Segment, position: Position): RecordView {
+    segment.lastUse = ++this.#clock
     if (++segment.coldReads >= COLD_READS_MAX || (segment.rewrittenAt !== 0 && segment.index === undefined)) {
       this.load(segment)
       return this.record(position)
@@ -167,12 +171,26 @@ export class Reader {
   }
 
   #fetch(segment: Segment, at: number, length: number): Uint8Array {
-    if (segment.file === undefined) throw missing(segment.base + at)
     try {
+      segment.file ??= this.#open(segment)
       return segment.file.read(at, Math.min(length, segment.end - at))
     } catch (cause) {
       throw new WarpError('WARP_E_STORAGE', `cannot read ${segmentName(segment.number)}`, { cause })
     }
+  }
+
+  /** Files are opened when they are read, and only so many stay open. */
+  #open(segment: Segment): LogFile {
+    const { list, files } = this.#segments
+    const idle = list.filter((one) => one.file !== undefined && one.sealed && one.base + one.end <= this.#segments.durableThrough)
+    if (idle.length >= OPEN_FILES_MAX) {
+      idle.sort((a, b) => a.lastUse - b.lastUse)
+      for (const one of idle.slice(0, OPEN_FILES_MAX / 2)) {
+        one.file?.close()
+        one.file = undefined
+      }
+    }
+    return files.open(segmentName(segment.number))
   }
 
   /** Brings a whole segment into RAM; the least recently used sealed ones make room. */
@@ -183,6 +201,14 @@ export class Reader {
     const bytes = this.#fetch(segment, 0, segment.end)
     segment.hold(bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice())
     segment.trustedFrom = Number.POSITIVE_INFINITY
+    this.trim()
+  }
+
+  /** After records were stored: a segment that has been sealed may leave RAM. */
+  trimSealed(): void {
+    const { number } = this.#segments.active
+    if (number === this.#trimmedAt) return
+    this.#trimmedAt = number
     this.trim()
   }
 

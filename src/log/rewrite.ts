@@ -49,7 +49,7 @@ interface Rewritten {
   readonly index: SegmentIndex
 }
 
-/** Returns whether anything lives in the segment. The segment has to be resident, sealed and durable. */
+/** The segment has to be resident, sealed and durable. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`. */
 export async function rewriteSegment(options: RewriteOptions): Promise<void> {
   const { segment, segments } = options
   const rewritten = await copyLive(options)
@@ -66,6 +66,9 @@ export async function rewriteSegment(options: RewriteOptions): Promise<void> {
   segment.rewrittenAt = options.rewrittenAt
   segment.discardedBytes = 0
   old?.close()
+  await segments.files.syncNames().catch((error: unknown) => {
+    throw storageError(error, `renaming ${segmentName(segment.number)}`)
+  })
 }
 
 async function copyLive(options: RewriteOptions): Promise<Rewritten> {
@@ -152,7 +155,6 @@ async function writeFile(options: RewriteOptions, rewritten: Rewritten): Promise
     if (error instanceof WarpError) throw error
     throw storageError(error, `rewriting ${name}`)
   }
-  await files.syncNames()
   return file
 }
 

@@ -5,7 +5,7 @@
  *     header  = 'WARP-SEG' version:u32 number:u32 salt:u32 0:u32 rewrittenAt:position 0:28 crc:u32      64 bytes
  *     record  = crc:u32 kind:u8 bodyBytes:u24 previous:position body
  *     position= segment:u32 offset:u32
- *     mark    = durableThrough:position firstSegment:u32 flags:u32 boot:8      body of kind 9; flag 1: closed cleanly
+ *     mark    = durableThrough:position firstSegment:u32 flags:u32 home:u32 boot:u32    body of kind 9; flag 1: closed cleanly
  *     jump    = a record of kind 8 without a body, whose `previous` is where the log goes on
  *
  * The header's checksum is the plain CRC-32C of its bytes 8 to 59. A record's starts at `salt ^ offset` and covers everything
@@ -31,6 +31,7 @@ const KIND_MAX = 31
 export const SEGMENT_HEADER_BYTES = 64
 export const RECORD_HEADER_BYTES = 16
 export const MARK_BODY_BYTES = 24
+export const MARK_BYTES: number = RECORD_HEADER_BYTES + MARK_BODY_BYTES
 export const RECORD_BODY_BYTES_MAX = 0xffffff
 export const SEGMENT_FORMAT_VERSION = 1
 
@@ -146,15 +147,21 @@ export interface Mark {
   readonly durableThrough: Position
   readonly firstSegment: number
   readonly clean: boolean
-  /** Names the boot of the machine; 0 where it is not known. */
+  /** Digests of the names of the place and of the boot of the machine; 0 where they are not known. */
+  readonly home: number
   readonly boot: number
+}
+
+/** A name as it stands in a mark. */
+export function digestName(name: string | undefined): number {
+  return name === undefined ? 0 : crc32c(new TextEncoder().encode(name)) || 1
 }
 
 export function writeMark(view: DataView, at: number, mark: Mark): void {
   writePosition(view, at, mark.durableThrough)
   view.setUint32(at + 8, mark.firstSegment)
   view.setUint32(at + 12, mark.clean ? 1 : 0)
-  view.setUint32(at + 16, 0)
+  view.setUint32(at + 16, mark.home)
   view.setUint32(at + 20, mark.boot)
 }
 
@@ -163,6 +170,7 @@ export function readMark(view: DataView, at: number): Mark {
     durableThrough: readPosition(view, at),
     firstSegment: view.getUint32(at + 8),
     clean: (view.getUint32(at + 12) & 1) === 1,
+    home: view.getUint32(at + 16),
     boot: view.getUint32(at + 20),
   }
 }

@@ -23,11 +23,6 @@ export class SegmentIndex {
     this.#physical.push(physical)
   }
 
-  /** Whether the segment holds no record. */
-  get isEmpty(): boolean {
-    return this.#logical.length === 0
-  }
-
   /** The entry number to start walking from. */
   find(logical: number): number {
     let low = 0

@@ -13,6 +13,8 @@ export class SegmentSet {
   readonly list: Segment[] = []
   /** Number of the first segment; those before it held nothing that lives and are gone. */
   first = 1
+  /** What marks say of the first segment. Ahead of `first` while segments at the front are being removed. */
+  floor = 1
   /** Everything before it survives the death of the process. */
   loggedThrough: Position = 0
   /** Everything before it survives a power failure. */

@@ -6,7 +6,7 @@
 import type { LogFile } from './files.ts'
 import type { SegmentIndex } from './segment-index.ts'
 import type { Position, SegmentHeader } from './segment-format.ts'
-import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, TWO_POW_32, viewOf } from './segment-format.ts'
+import { encodeSegmentHeader, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, TWO_POW_32, viewOf } from './segment-format.ts'
 
 export interface SegmentInfo {
   readonly number: number
@@ -28,15 +28,17 @@ export class Segment {
   bytes: Uint8Array<ArrayBuffer> | undefined
   view: DataView | undefined
   /** Physical end of the records. */
-  end = SEGMENT_HEADER_BYTES
+  end: number = SEGMENT_HEADER_BYTES
   /** Bytes from here on were written or checked by this process; before it, each record is checked when it is read. */
   trustedFrom = 0
   /** Physical end of what has been handed to the file. */
-  flushed = SEGMENT_HEADER_BYTES
+  flushed: number = SEGMENT_HEADER_BYTES
   /** Space that the file has for sure. */
   reserved = 0
   /** Header and name are on stable storage. */
   registered = true
+  /** They are on their way there. */
+  registering: Promise<void> | undefined
   sealed = false
   discardedBytes = 0
   /** Present in a rewritten segment once somebody read from it. */
@@ -62,6 +64,11 @@ export class Segment {
     this.bytes = undefined
     this.view = undefined
     this.trustedFrom = Number.POSITIVE_INFINITY
+  }
+
+  /** Nothing lives in it: a header and the jump to the next segment. */
+  get isStub(): boolean {
+    return this.rewrittenAt !== 0 && this.end <= SEGMENT_HEADER_BYTES + RECORD_HEADER_BYTES
   }
 
   info(): SegmentInfo {

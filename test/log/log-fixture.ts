@@ -1,0 +1,58 @@
+/** What the tests of the log share: a log on one of the disks in RAM, whose records are short texts. */
+import type { Env } from '../../src/env.ts'
+import type { LogFiles } from '../../src/log/files.ts'
+import type { LogEvent, LogOptions, Position, RecordView } from '../../src/log/log.ts'
+import { Log, RECORD_KIND } from '../../src/log/log.ts'
+import { virtualEnv } from '../support/virtual-env.ts'
+
+const DECODER = new TextDecoder()
+
+export interface Opened {
+  readonly log: Log
+  readonly env: Env
+  /** What opening replayed, in order. */
+  readonly replayed: { text: string; position: Position }[]
+  /** The body of the checkpoint that opening restored. */
+  readonly restored: Uint8Array | undefined
+  readonly events: LogEvent[]
+}
+
+export async function openLog(files: LogFiles, options: Partial<LogOptions> = {}): Promise<Opened> {
+  const env = options.env ?? virtualEnv()
+  const replayed: { text: string; position: Position }[] = []
+  const events: LogEvent[] = []
+  let restored: Uint8Array | undefined
+  const log = await Log.open(
+    { files, env, segmentBytes: 16_384, observe: (event) => events.push(event), ...options },
+    {
+      restore: (body) => (restored = body.slice()),
+      record: (record) => replayed.push({ text: textOf(record), position: record.position }),
+    },
+  )
+  return { log, env, replayed, restored, events }
+}
+
+export function append(log: Log, text: string, previous: Position = 0): Position {
+  log.begin().utf8(text)
+  return log.commit(RECORD_KIND.operation, previous)
+}
+
+export function textOf(record: RecordView): string {
+  return DECODER.decode(record.bytes.subarray(record.start, record.end))
+}
+
+export function textAt(log: Log, position: Position): string {
+  return textOf(log.record(position))
+}
+
+/** The texts from a position on. */
+export function texts(log: Log, from: Position = 0): string[] {
+  const found: string[] = []
+  log.scan(from, (record) => found.push(textOf(record)) > 0)
+  return found
+}
+
+/** `count` texts of different lengths, none empty. */
+export function sampleTexts(count: number, from = 0): string[] {
+  return Array.from({ length: count }, (_, i) => `record ${from + i} `.padEnd(20 + ((from + i) * 37) % 180, '.'))
+}
