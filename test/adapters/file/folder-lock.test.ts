@@ -15,14 +15,14 @@ const isLinux = process.platform === 'linux'
 const NO_PROCESS = 2 ** 22 + 1 // above the largest process id that Linux gives
 
 let path: string
-const children: Child[] = []
+const cleanups: (() => void | Promise<void>)[] = []
 
 beforeEach(() => {
   path = mkdtempSync(join(tmpdir(), 'warp-lock-'))
 })
 
 afterEach(async () => {
-  await Promise.all(children.splice(0).map((child) => child.kill()))
+  await Promise.all(cleanups.splice(0).map((cleanup) => cleanup()))
   rmSync(path, { recursive: true })
 })
 
@@ -30,7 +30,7 @@ const open = (): Promise<LogFiles> => fileLog({ path }).open()
 
 function child(): Child {
   const started = startChild()
-  children.push(started)
+  cleanups.push(() => started.kill())
   return started
 }
 
@@ -123,14 +123,13 @@ describe('a lock is taken over', () => {
   test.runIf(isLinux)('from a killed process that its parent has not noticed', async () => {
     // The shell leaves a child behind and turns into a program that never asks for exit codes.
     const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    cleanups.push(() => void parent.kill('SIGKILL'))
     const [output] = (await once(parent.stdout, 'data')) as [Buffer]
     const pid = Number(output.toString())
     const stat = (): string => readFileSync(`/proc/${pid}/stat`, 'utf8')
     while (!stat().includes(') Z ')) await new Promise((resolve) => setImmediate(resolve))
     leave({ pid, startTicks: stat().split(') ')[1]?.split(' ')[19] })
     await expectTakenOver()
-    parent.kill('SIGKILL')
-    await once(parent, 'exit')
   })
 
   test('from one that died while taking over, and from one that died taking over from that', async () => {
