@@ -9,7 +9,10 @@
  *   state that it is given and return it.
  * - `'canonical'`: operations do not commute. The engine presents them in canonical order (HLC, replica, sequence) and, when
  *   one arrives late, goes back to an earlier state and replays. Therefore `apply` must NOT change the state that it is
- *   given. If it throws, the operation is skipped, on every replica alike.
+ *   given.
+ *
+ * If `apply` throws, which it may do only before it changes anything, the operation is skipped, on every replica alike. That is
+ * how a strategy answers a payload that none of its verbs makes.
  *
  * Deleting a key is the engine's: with `'observed'` a delete cancels exactly the operations that its writer had seen
  * (concurrent ones survive, as in an observed-remove set: Shapiro et al. 2011); with `'ordered'` it cancels everything before
@@ -65,7 +68,10 @@ export interface Strategy<
   readonly code: number
   readonly fold: Fold
   readonly deletes: DeleteRule
-  /** The verb has already changed the state when it returns (documents that hold their own); `apply` is not called for it. */
+  /**
+   * The verb has already changed the state when it returns (documents that hold their own); `apply` is not called for it. When such a
+   * verb throws, or what it returned cannot be appended, the state is worth nothing: the engine drops it and folds again.
+   */
   readonly appliesOnPrepare?: boolean
   initial(): State
   apply(state: State, operation: Applied<Payload>): State
@@ -92,6 +98,11 @@ export interface Strategy<
   cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
   /** Rewrites dots inside a payload, for operations that are issued again under a new identity. */
   rebase?(payload: Payload, rename: (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]): Payload
+  /**
+   * Payloads hold the writer's identity in a form that cannot be rewritten (sealed by hashes, say), so an operation cannot be issued again
+   * under another one: a fenced replica refuses with `WARP_E_IDENTITY_CLONED` instead. Absent: they can, by `rebase` if there is one.
+   */
+  readonly isBoundToWriter?: true
   readonly verbs: V
   readonly queries?: Q
 }

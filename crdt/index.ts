@@ -1,0 +1,48 @@
+/**
+ * `warp-engine/crdt`: the strategies, and what it takes to write one of your own. The documents `yjs` and `automerge` have entry points
+ * of their own, because they need the packages of those names.
+ */
+export { boundedCounter } from './bounded-counter.ts'
+export type { BoundedCounter, BoundedCounterOptions, Right } from './bounded-counter.ts'
+export { counter } from './counter.ts'
+export type { Counter } from './counter.ts'
+export { custom } from './custom.ts'
+export type { Custom, CustomOptions, Merge } from './custom.ts'
+export { formatDot } from './dot.ts'
+export type { Dot } from './dot.ts'
+export type { Encodable } from './encodable.ts'
+export { max, min } from './extremum.ts'
+export type { Extremum, Ordered } from './extremum.ts'
+export { compareStamps, hlcToMs } from './hlc.ts'
+export type { Hlc, Stamp } from './hlc.ts'
+export { list } from './list.ts'
+export { map } from './map.ts'
+export type { Fields, MapOf, RecordOf } from './map.ts'
+export { multiValue } from './multi-value.ts'
+export type { MultiValue } from './multi-value.ts'
+export { register } from './register.ts'
+export type { Register } from './register.ts'
+export { parseReplicaId } from './replica-id.ts'
+export type { ReplicaId } from './replica-id.ts'
+export { set } from './set.ts'
+export type { ObservedRemoveSet } from './set.ts'
+export type {
+  AnyStrategy,
+  Applied,
+  DeleteRule,
+  Fold,
+  Prepare,
+  QueriesOf,
+  Queries,
+  Query,
+  Strategy,
+  ValueOf,
+  Verb,
+  Verbs,
+  VerbsOf,
+} from './strategy.ts'
+export { text } from './text.ts'
+export { VersionVector } from './version-vector.ts'
+export type { CausalOrder } from './version-vector.ts'
+export { WarpError, isWarpError } from './warp-error.ts'
+export type { WarpErrorCode, WarpErrorDetails, WarpErrorOptions, WarpOutcome } from './warp-error.ts'
