@@ -91,9 +91,11 @@ describe('the packed tarball', () => {
   test('its types resolve for everybody who imports it', async () => {
     const attw = path.join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js')
     const parameters = [attw, packed.tarball, '--profile', 'esm-only', '--no-definitely-typed', '--format', 'ascii']
-    const { stdout } = await run(process.execPath, parameters).catch(
-      (failure: unknown) => failure as { stdout: string },
+    // It succeeds silently as far as this test goes; what it finds wrong is on its standard output.
+    const found = await run(process.execPath, parameters).then(
+      () => '',
+      (failure: unknown) => (failure as { stdout: string }).stdout,
     )
-    expect(stdout).toContain('No problems found')
+    expect(found).toBe('')
   })
 })
