@@ -10,7 +10,8 @@
  *                  payload           the rest
  *     vector     = count:varint (replica:8 sequence:varint)*
  *
- * A kind that is not known is kept, forwarded and blocks only its own key. Another version is refused.
+ * A kind that is not known is kept, forwarded and blocks only its own key. Another version is refused, and so is another flag,
+ * because what it stands for would be taken for payload: additions that old readers may ignore go into the extension.
  */
 import type { ByteWriter } from '../crdt/byte-writer.ts'
 import type { Hlc } from '../crdt/hlc.ts'
@@ -25,29 +26,64 @@ export const OPERATION_KIND = { update: 1, delete: 2 } as const
 const FLAG_CONTEXT = 1
 const FLAG_DEPENDENCIES = 2
 const FLAG_EXTENSION = 4
+const FLAGS_KNOWN = FLAG_CONTEXT | FLAG_DEPENDENCIES | FLAG_EXTENSION
+const ENVELOPE_BYTES_MIN = 21
 const VECTOR_ENTRIES_MAX = 4096
+
+/** Ids in one generation of a {@link ReplicaTable}: as many as one vector may name. */
+export const REPLICAS_INTERNED_MAX = 4096
+
 const TWO_POW_32 = 4294967296
 
-/** Interns replica ids: the same id is always the same string object, found from its bytes without making a new one. */
+interface Interned {
+  readonly bytes: Uint8Array
+  readonly replica: ReplicaId
+}
+
+/** Interned ids, found by the two halves of their bytes, or by text. */
+class Generation {
+  readonly #byHalves = new Map<number, Map<number, Interned>>()
+  readonly #byText = new Map<ReplicaId, Interned>()
+
+  get size(): number {
+    return this.#byText.size
+  }
+
+  get(high: number, low: number): Interned | undefined {
+    return this.#byHalves.get(low)?.get(high)
+  }
+
+  getByText(replica: ReplicaId): Interned | undefined {
+    return this.#byText.get(replica)
+  }
+
+  set(high: number, low: number, interned: Interned): void {
+    const sameLow = this.#byHalves.get(low)
+    if (sameLow === undefined) this.#byHalves.set(low, new Map([[high, interned]]))
+    else sameLow.set(high, interned)
+    this.#byText.set(interned.replica, interned)
+  }
+}
+
+/**
+ * Interns replica ids: the same id is nearly always the same string object, found from its bytes without making a new one. Only
+ * speed rests on that, so the table may forget, and must, because anybody can make up ids: it holds two generations of
+ * {@link REPLICAS_INTERNED_MAX}. When the young one is full, it becomes the old one, and the old one goes. An id that is
+ * met again moves to the young one, so what a flood of fake ids displaces is mostly the flood.
+ */
 export class ReplicaTable {
-  readonly #byWord = new Map<number, { bytes: Uint8Array; replica: ReplicaId }[]>()
-  readonly #bytesOf = new Map<ReplicaId, Uint8Array>()
-  #lastBytes: Uint8Array | undefined
-  #last: ReplicaId | undefined
+  #young = new Generation()
+  #old = new Generation()
+  #last: Interned | undefined
+
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
 
   read(bytes: Uint8Array, at: number): ReplicaId {
-    const last = this.#lastBytes
-    if (last !== undefined && sameReplica(last, bytes, at)) return this.#last as ReplicaId
-    const word = (bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!
-    const bucket = this.#byWord.get(word)
-    const known = bucket?.find((entry) => sameReplica(entry.bytes, bytes, at))
-    if (known !== undefined) return this.#remember(known.replica, known.bytes)
-    const copy = bytes.slice(at, at + REPLICA_ID_BYTES)
-    const replica = replicaIdFromBytes(copy)
-    if (bucket === undefined) this.#byWord.set(word, [{ bytes: copy, replica }])
-    else bucket.push({ bytes: copy, replica })
-    this.#bytesOf.set(replica, copy)
-    return this.#remember(replica, copy)
+    const last = this.#last
+    if (last !== undefined && sameReplica(last.bytes, bytes, at)) return last.replica
+    return this.#intern(bytes, at).replica
   }
 
   /** The interned string equal to `replica`. */
@@ -55,19 +91,38 @@ export class ReplicaTable {
     return this.read(this.bytes(replica), 0)
   }
 
+  /** Not to be changed. */
   bytes(replica: ReplicaId): Uint8Array {
-    const known = this.#bytesOf.get(replica)
-    if (known !== undefined) return known
+    const known = this.#young.getByText(replica)
+    if (known !== undefined) return known.bytes
     const bytes = new Uint8Array(REPLICA_ID_BYTES)
     for (let i = 0; i < REPLICA_ID_BYTES; i++) bytes[i] = Number.parseInt(replica.slice(i * 2, i * 2 + 2), 16)
-    return this.#bytesOf.get(this.read(bytes, 0)) ?? bytes
+    return this.#intern(bytes, 0).bytes
   }
 
-  #remember(replica: ReplicaId, bytes: Uint8Array): ReplicaId {
-    this.#last = replica
-    this.#lastBytes = bytes
-    return replica
+  #intern(bytes: Uint8Array, at: number): Interned {
+    const high = word(bytes, at)
+    const low = word(bytes, at + 4)
+    const young = this.#young.get(high, low)
+    if (young !== undefined) return (this.#last = young)
+    const interned = this.#old.get(high, low) ?? internedFrom(bytes, at)
+    if (this.#young.size === REPLICAS_INTERNED_MAX) {
+      this.#old = this.#young
+      this.#young = new Generation()
+    }
+    this.#young.set(high, low, interned)
+    return (this.#last = interned)
   }
+}
+
+function internedFrom(bytes: Uint8Array, at: number): Interned {
+  const copy = new Uint8Array(REPLICA_ID_BYTES)
+  for (let i = 0; i < REPLICA_ID_BYTES; i++) copy[i] = bytes[at + i]!
+  return { bytes: copy, replica: replicaIdFromBytes(copy) }
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
 
 function sameReplica(a: Uint8Array, b: Uint8Array, at: number): boolean {
@@ -94,6 +149,8 @@ export type VectorEntries = readonly (readonly [ReplicaId, number])[]
 export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, table: ReplicaTable): void {
   const hasContext = header.context !== undefined && header.context.length > 0
   const hasDependencies = header.dependencies !== undefined && header.dependencies.length > 0
+  if (hasContext) checkVector(header.context, 'the causal context')
+  if (hasDependencies) checkVector(header.dependencies, 'the dependencies')
   writer.ensure(40)
   writer.u8(ENVELOPE_VERSION)
   writer.u8(header.kind)
@@ -108,11 +165,17 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   if (hasDependencies) writeVector(writer, header.dependencies, table)
 }
 
-export function writeVector(
-  writer: ByteWriter,
-  entries: VectorEntries,
-  table: ReplicaTable,
-): void {
+/** What the reader would refuse must not be written. */
+function checkVector(entries: VectorEntries, name: string): void {
+  if (entries.length <= VECTOR_ENTRIES_MAX) return
+  throw new WarpError(
+    'WARP_E_LIMIT',
+    `${name} of an operation would name ${entries.length} replicas; the limit is ${VECTOR_ENTRIES_MAX}; let fewer replicas write`,
+    { details: { entries: entries.length, limit: VECTOR_ENTRIES_MAX } },
+  )
+}
+
+export function writeVector(writer: ByteWriter, entries: VectorEntries, table: ReplicaTable): void {
   writer.varint(entries.length)
   for (const [replica, sequence] of entries) {
     writer.raw(table.bytes(replica))
@@ -147,7 +210,7 @@ export class OperationReader {
 
   /** Points the reader at `bytes[start, end)` and reads the fixed part. */
   load(bytes: Uint8Array, start: number, end: number): this {
-    if (end - start < 21) throw malformed('envelope too short', 0)
+    if (end - start < ENVELOPE_BYTES_MIN || end > bytes.length) throw malformed('envelope too short', 0)
     this.bytes = bytes
     this.start = start
     this.end = end
@@ -161,17 +224,12 @@ export class OperationReader {
     this.kind = bytes[start + 1]!
     this.strategy = bytes[start + 2]!
     const flags = bytes[start + 3]!
+    if ((flags & ~FLAGS_KNOWN) !== 0) throw malformed('flags that this version does not have', 3)
     this.replica = this.#table.read(bytes, start + 4)
     this.#at = start + 12
     this.sequence = this.#varint()
     if (this.sequence === 0) throw malformed('sequence 0', this.#at - start)
-    const at = this.#at
-    if (at + 8 > end) throw malformed('envelope too short', at - start)
-    const high = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
-    const low = ((bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!) >>> 0
-    if (high > 0x1fffff) throw malformed('stamp beyond 2^53', at - start)
-    this.hlc = high * TWO_POW_32 + low
-    this.#at = at + 8
+    this.hlc = this.#stamp()
     const keyBytes = this.#varint()
     this.keyStart = this.#at
     this.keyEnd = this.keyStart + keyBytes
@@ -179,11 +237,7 @@ export class OperationReader {
     this.#at = this.keyEnd
     this.#contextStart = (flags & FLAG_CONTEXT) === 0 ? 0 : this.#skipVector()
     this.#dependenciesStart = (flags & FLAG_DEPENDENCIES) === 0 ? 0 : this.#skipVector()
-    if ((flags & FLAG_EXTENSION) !== 0) {
-      const extensionBytes = this.#varint()
-      this.#at += extensionBytes
-      if (this.#at > end) throw malformed('extension beyond the end', this.#at - start)
-    }
+    if ((flags & FLAG_EXTENSION) !== 0) this.#skipExtension()
     this.payloadStart = this.#at
     return this
   }
@@ -192,13 +246,14 @@ export class OperationReader {
   observed(replica: ReplicaId, sequence: number): boolean {
     if (replica === this.replica) return sequence < this.sequence
     if (this.#contextStart === 0) return false
+    const wanted = this.#table.bytes(replica)
     this.#at = this.#contextStart
     const count = this.#varint()
     for (let i = 0; i < count; i++) {
-      const entry = this.#table.read(this.bytes, this.#at)
+      const at = this.#at
       this.#at += REPLICA_ID_BYTES
       const seen = this.#varint()
-      if (entry === replica) return sequence <= seen
+      if (sameReplica(wanted, this.bytes, at)) return sequence <= seen
     }
     return false
   }
@@ -237,6 +292,21 @@ export class OperationReader {
       this.#varint()
     }
     return start
+  }
+
+  #skipExtension(): void {
+    const extensionBytes = this.#varint()
+    if (extensionBytes > this.end - this.#at) throw malformed('extension beyond the end', this.#at - this.start)
+    this.#at += extensionBytes
+  }
+
+  #stamp(): Hlc {
+    const at = this.#at
+    if (at + 8 > this.end) throw malformed('envelope too short', at - this.start)
+    const high = word(this.bytes, at) >>> 0
+    if (high > 0x1fffff) throw malformed('stamp beyond 2^53', at - this.start)
+    this.#at = at + 8
+    return high * TWO_POW_32 + (word(this.bytes, at + 4) >>> 0)
   }
 
   #varint(): number {
