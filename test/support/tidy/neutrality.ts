@@ -16,7 +16,6 @@ const GLOBALS = [
   'queueMicrotask',
   'globalThis',
   'crypto',
-  'require',
   'WeakRef',
   'FinalizationRegistry',
 ]
