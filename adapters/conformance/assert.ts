@@ -4,7 +4,11 @@ export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what)
 }
 
-export function assertEqual<Value extends string | number | boolean | undefined>(actual: Value, expected: Value, what: string): void {
+export function assertEqual<Value extends string | number | boolean | undefined>(
+  actual: Value,
+  expected: Value,
+  what: string,
+): void {
   assert(Object.is(actual, expected), `${what}: expected ${String(expected)}, got ${String(actual)}`)
 }
 

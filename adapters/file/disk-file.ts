@@ -97,7 +97,8 @@ export class DiskFile implements LogFile {
   }
 
   #assertOpen(call: string): void {
-    if (this.#closed) throw Object.assign(new Error(`EBADF: the file is closed, ${call}`), { code: 'EBADF', syscall: call })
+    if (this.#closed)
+      throw Object.assign(new Error(`EBADF: the file is closed, ${call}`), { code: 'EBADF', syscall: call })
   }
 }
 

@@ -30,7 +30,9 @@ async function openFolder(settings: FileLogSettings): Promise<LogFiles> {
 async function createFolder({ path, folderMode }: FileLogSettings): Promise<void> {
   const existing = statSync(path, { throwIfNoEntry: false })
   if (existing !== undefined && !existing.isDirectory()) {
-    throw new WarpError('WARP_E_STORAGE', `${path} is a file, not a folder; give the log a folder of its own`, { details: { path } })
+    throw new WarpError('WARP_E_STORAGE', `${path} is a file, not a folder; give the log a folder of its own`, {
+      details: { path },
+    })
   }
   const first = mkdirSync(path, { recursive: true, mode: folderMode })
   if (first === undefined) return
@@ -42,7 +44,8 @@ async function createFolder({ path, folderMode }: FileLogSettings): Promise<void
 
 const REASONS: Readonly<Partial<Record<string, string>>> = {
   EACCES: 'this user may not read and write it; change its permissions or choose another path',
-  EPERM: 'the file system refuses an operation that the log needs (such as hard links for its lock); choose another path',
+  EPERM:
+    'the file system refuses an operation that the log needs (such as hard links for its lock); choose another path',
   EROFS: 'it is on a file system mounted read-only; choose another path',
   ENOTDIR: 'a part of its path is a file; choose another path',
   ENOSPC: 'no space is left on its disk; make room',
@@ -53,8 +56,12 @@ function openError(path: string, cause: unknown): WarpError {
   const code = (cause as NodeJS.ErrnoException).code ?? 'UNKNOWN'
   const full = code === 'ENOSPC' || code === 'EDQUOT'
   const reason = REASONS[code] ?? 'see the cause'
-  return new WarpError(full ? 'WARP_E_STORAGE_FULL' : 'WARP_E_STORAGE', `cannot open the log folder ${path} (${code}): ${reason}`, {
-    details: { path, errno: code },
-    cause,
-  })
+  return new WarpError(
+    full ? 'WARP_E_STORAGE_FULL' : 'WARP_E_STORAGE',
+    `cannot open the log folder ${path} (${code}): ${reason}`,
+    {
+      details: { path, errno: code },
+      cause,
+    },
+  )
 }

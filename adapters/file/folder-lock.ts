@@ -15,7 +15,17 @@
  * *Releasing.* The file is removed if it still is ours. While we live nobody else replaces it.
  */
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { type Holder, holderFate, parseHolder, thisProcess } from './lock-holder.ts'
@@ -55,9 +65,13 @@ function take(folder: string, own: string): void {
     const chain = claimDead(folder, own)
     if (chain !== undefined && replaceDead(folder, own, chain)) return
   }
-  throw new WarpError('WARP_E_LOG_LOCKED', `${folder}: other processes keep taking and releasing its lock; open it from one of them`, {
-    details: { path: folder },
-  })
+  throw new WarpError(
+    'WARP_E_LOG_LOCKED',
+    `${folder}: other processes keep taking and releasing its lock; open it from one of them`,
+    {
+      details: { path: folder },
+    },
+  )
 }
 
 /** One dead holder after the other, from the lock to the claim that nobody had made: ours from now on. */

@@ -86,7 +86,10 @@ export class Folder implements LogFiles {
   #pathOf(name: string): string {
     this.#assertOpen()
     if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name) || isLockName(name)) {
-      throw new WarpError('WARP_E_STORAGE', `"${name}" cannot name a file of a log: one plain name inside the folder is needed`)
+      throw new WarpError(
+        'WARP_E_STORAGE',
+        `"${name}" cannot name a file of a log: one plain name inside the folder is needed`,
+      )
     }
     return join(this.#path, name)
   }

@@ -20,7 +20,9 @@ const FILE_MODE_DEFAULT = 0o600
 export function fileLogSettings(options: FileLogOptions): FileLogSettings {
   const { path, fileMode = FILE_MODE_DEFAULT } = options
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw new WarpError('WARP_E_CONFIG', 'fileLog: path must name a folder, such as "./data"', { details: { option: 'path' } })
+    throw new WarpError('WARP_E_CONFIG', 'fileLog: path must name a folder, such as "./data"', {
+      details: { option: 'path' },
+    })
   }
   if (!Number.isInteger(fileMode) || fileMode < 0 || fileMode > 0o777 || (fileMode & 0o600) !== 0o600) {
     throw new WarpError(

@@ -13,7 +13,11 @@ test('a log whose writer is killed keeps every acknowledged record, as a prefix 
   let acked = 0
   for (let cycle = 0; cycle < cycles; cycle++) {
     const afterAcked = random.pick([0, 1, random.between(2, 30), random.between(30, 400)])
-    const lines = await linesUntilKilled({ program: 'log-writer', arguments: [path, String(random.uint32())], afterAcked })
+    const lines = await linesUntilKilled({
+      program: 'log-writer',
+      arguments: [path, String(random.uint32())],
+      afterAcked,
+    })
     for (const line of lines) if (line.startsWith('acked')) acked = Math.max(acked, Number(line.split(' ')[1]))
     // Now and then the next writer is the first to open what this one left.
     if (cycle < cycles - 1 && random.chance(0.3)) continue

@@ -16,7 +16,7 @@ say('starting')
 const env = nodeEnv()
 const { log, last } = await openNumbered(await fileLog({ path }).open(), env)
 
-for (let n = last; ; ) {
+for (let n = last; ;) {
   for (let i = batchLength(random); i > 0; i--) appendNumber(log, ++n)
   if (random.chance(0.02)) void checkpointNumber(log, n)
   const level = random.chance(0.3) ? 'durable' : 'logged'

@@ -10,7 +10,7 @@ const distinct = (bytes: Uint8Array): number[] => [...new Set(bytes)]
 async function written(options: Parameters<typeof faultyFiles>[0] = {}): Promise<{ disk: FaultyFiles; file: LogFile }> {
   const disk = faultyFiles(options)
   const file = disk.create('a')
-  file.write(0, filled(2048, 1))
+  await file.write(0, filled(2048, 1))
   await file.sync()
   await disk.syncNames()
   return { disk, file }
@@ -29,7 +29,7 @@ describe('a power failure', () => {
     let torn = 0
     for (let seed = 0; seed < 200; seed++) {
       const { disk, file } = await written({ seed })
-      file.write(512, filled(1024, 2))
+      await file.write(512, filled(1024, 2))
       const bytes = disk.crash().bytes('a')
       expect(distinct(bytes.subarray(0, 512))).toEqual([1])
       expect(distinct(bytes.subarray(1536))).toEqual([1])
@@ -44,8 +44,8 @@ describe('a power failure', () => {
     const seen = new Set<number>()
     for (let seed = 0; seed < 100; seed++) {
       const { disk, file } = await written({ seed, tornSectors: false })
-      file.write(0, filled(8, 2))
-      file.write(0, filled(8, 3))
+      await file.write(0, filled(8, 2))
+      await file.write(0, filled(8, 3))
       seen.add(disk.crash().bytes('a')[0] as number)
     }
     expect([...seen].sort()).toEqual([1, 2, 3])
@@ -70,7 +70,7 @@ describe('a power failure', () => {
       const temporary = disk.create('b')
       await temporary.sync()
       disk.rename('b', 'a')
-      lists.add(`${disk.crash().list().join()}`)
+      lists.add(disk.crash().list().join())
     }
     expect([...lists].sort()).toEqual(['a', 'a,b'])
   })
@@ -87,14 +87,14 @@ describe('a power failure', () => {
 
 test('the death of the process alone loses nothing, and flushes nothing', async () => {
   const { disk, file } = await written({ tornSectors: false })
-  file.write(0, filled(512, 2))
+  await file.write(0, filled(512, 2))
   const next = disk.kill()
   expect(next.bytes('a')[0]).toBe(2)
   expect(next.bootId).toBe(disk.bootId)
   const seen = new Set<number>()
   for (let seed = 0; seed < 30; seed++) {
     const again = await written({ seed, tornSectors: false })
-    again.file.write(0, filled(512, 2))
+    await again.file.write(0, filled(512, 2))
     seen.add(again.disk.kill().crash().bytes('a')[0] as number)
   }
   expect([...seen].sort()).toEqual([1, 2])
@@ -106,9 +106,9 @@ describe('a flush', () => {
     for (let seed = 0; seed < 50; seed++) {
       const { disk, file } = await written({ seed, tornSectors: false })
       disk.holdSyncs = true
-      file.write(0, filled(512, 2))
+      await file.write(0, filled(512, 2))
       const flushed = file.sync()
-      file.write(512, filled(512, 2))
+      await file.write(512, filled(512, 2))
       disk.releaseSyncs()
       await flushed
       const bytes = disk.crash().bytes('a')
@@ -121,10 +121,10 @@ describe('a flush', () => {
     const seen = new Set<string>()
     for (let seed = 0; seed < 50; seed++) {
       const { disk, file } = await written({ seed, tornSectors: false })
-      file.write(0, filled(512, 2))
+      await file.write(0, filled(512, 2))
       disk.failNext('sync', 'EIO')
       await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' })
-      file.write(512, filled(512, 2))
+      await file.write(512, filled(512, 2))
       await file.sync()
       const bytes = disk.crash().bytes('a')
       seen.add(`${bytes[0]}${bytes[512]}`)
@@ -138,12 +138,12 @@ describe('faults', () => {
     const { disk, file } = await written({ spaceBytes: 3000 })
     expect(() => file.reserve(3001)).toThrow('ENOSPC')
     file.reserve(3000)
-    file.write(2048, filled(952, 2))
+    await file.write(2048, filled(952, 2))
     expect(() => file.write(2990, filled(20, 3))).toThrow('ENOSPC')
     expect(file.size).toBe(3000)
     expect(disk.bytes('a').subarray(2989)).toEqual(Uint8Array.of(2, ...filled(10, 3)))
     disk.spaceBytes = 4000
-    file.write(3000, filled(1000, 4))
+    await file.write(3000, filled(1000, 4))
   })
 
   test('a chosen step fails without effect', async () => {
@@ -165,7 +165,7 @@ describe('faults', () => {
       disk.crashAtStep(step)
       const run = async (): Promise<void> => {
         const file = disk.create('a')
-        file.write(0, filled(512, 1))
+        await file.write(0, filled(512, 1))
         await file.sync()
         await disk.syncNames()
       }
@@ -187,7 +187,7 @@ describe('faults', () => {
 test('one seed gives one outcome', async () => {
   const outcome = async (seed: number): Promise<Uint8Array> => {
     const { disk, file } = await written({ seed })
-    file.write(100, filled(1500, 7))
+    await file.write(100, filled(1500, 7))
     return disk.crash().bytes('a')
   }
   expect(await outcome(5)).toEqual(await outcome(5))

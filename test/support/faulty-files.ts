@@ -149,9 +149,7 @@ class FaultyFolder implements FaultyFiles {
   }
 
   rename(from: string, to: string): void {
-    this.#step('rename', () =>
-      this.#rename([to, this.#find(from)]),
-    )
+    this.#step('rename', () => this.#rename([to, this.#find(from)]))
   }
 
   remove(name: string): void {

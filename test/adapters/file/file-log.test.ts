@@ -33,7 +33,12 @@ describe('opening', () => {
   })
 
   test('refuses options out of range', () => {
-    for (const options of [{ path: '' }, { path: 'a\0b' }, { path: root, fileMode: 0o444 }, { path: root, fileMode: 0o1777 }]) {
+    for (const options of [
+      { path: '' },
+      { path: 'a\0b' },
+      { path: root, fileMode: 0o444 },
+      { path: root, fileMode: 0o1777 },
+    ]) {
       expect(() => fileLog(options)).toThrow(expect.objectContaining({ code: 'WARP_E_CONFIG' }))
     }
   })
@@ -41,7 +46,10 @@ describe('opening', () => {
   test('refuses a file, and a path through a file, and says so', async () => {
     const path = join(root, 'file')
     writeFileSync(path, '')
-    await expect(fileLog({ path }).open()).rejects.toMatchObject({ code: 'WARP_E_STORAGE', message: expect.stringContaining('is a file') })
+    await expect(fileLog({ path }).open()).rejects.toMatchObject({
+      code: 'WARP_E_STORAGE',
+      message: expect.stringContaining('is a file'),
+    })
     await expect(fileLog({ path: join(path, 'a') }).open()).rejects.toMatchObject({
       code: 'WARP_E_STORAGE',
       details: { errno: 'ENOTDIR' },
@@ -86,7 +94,7 @@ describe('an open folder', () => {
   test('closes what is still open, after the flushes under way, and then refuses everything', async () => {
     const files = await fileLog({ path: root }).open()
     const file = files.create('a')
-    file.write(0, new Uint8Array(100_000))
+    await file.write(0, new Uint8Array(100_000))
     let flushed = false
     void file.sync().then(() => (flushed = true))
     await files.close()
@@ -125,13 +133,13 @@ describe('a full disk', () => {
     try {
       const files = await fileLog({ path }).open()
       const file = files.create('a')
-      file.write(0, new Uint8Array(1000).fill(1))
+      await file.write(0, new Uint8Array(1000).fill(1))
       expect(() => file.reserve(2 ** 21)).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
       expect(file.size).toBe(1000)
       file.reserve(2 ** 19)
       const other = files.create('b')
       expect(() => other.write(0, new Uint8Array(2 ** 20))).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
-      file.write(1000, new Uint8Array(2 ** 19 - 1000).fill(2)) // the reserved space is ours
+      await file.write(1000, new Uint8Array(2 ** 19 - 1000).fill(2)) // the reserved space is ours
       await file.sync()
       expect(file.read(999, 2)).toEqual(Uint8Array.of(1, 2))
       await files.close()

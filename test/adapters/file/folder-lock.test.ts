@@ -22,7 +22,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
-  await Promise.all(cleanups.splice(0).map((cleanup) => cleanup()))
+  for (const cleanup of cleanups.splice(0)) await cleanup()
   rmSync(path, { recursive: true })
 })
 

@@ -40,7 +40,11 @@ async function close(): Promise<string> {
   return 'closed'
 }
 
-async function hammer(path: string, rounds: number, { random, dead }: { random: Random; dead: string }): Promise<string> {
+async function hammer(
+  path: string,
+  rounds: number,
+  { random, dead }: { random: Random; dead: string },
+): Promise<string> {
   let wins = 0
   let doubles = 0
   const errors = new Set<string>()
