@@ -60,7 +60,7 @@ export class AdmissionDesk {
     if (isOwn) return this.#clone()
     const known = applied.get(replica)
     if (sequence !== known + 1 || !this.#hasCauses(operation)) return 'early'
-    if (clock.isAhead(operation.hlc)) return this.#drift(operation)
+    if (clock.isAhead(operation.hlc)) return this.#drift()
     if (known === 0 && !this.#knowsFloor(operation)) return 'resync'
     checkSizes(operation)
     return undefined
@@ -81,11 +81,9 @@ export class AdmissionDesk {
     }
     store.clock.observe(operation.hlc)
     store.lanes.shared.noteApplied(operation.replica)
-    this.#dots.note(operation.replica, operation.sequence, position)
     this.admittedCount++
     this.#noticeUnknown(key, operation)
-    const keyspace = store.keyspaces.list[slot === undefined ? -1 : store.keys.keyspace[slot]!] ?? store.keyspaces.find(key)
-    store.enter(key, slot, keyspace ?? store.keyspaces.unregistered, position, operation)
+    store.enter(key, slot, store.keyspaceFor(key, slot), position, operation)
     return 'applied'
   }
 
@@ -104,10 +102,8 @@ export class AdmissionDesk {
     return VersionVector.from(operation.dependencies()).dominates(this.#floor)
   }
 
-  #drift(operation: OperationReader): Verdict {
+  #drift(): Verdict {
     this.driftingCount++
-    const aheadMs = Math.round(operation.hlc / 2048 - this.#store.env.now())
-    this.#observe({ kind: 'clock-drift', dot: { replica: operation.replica, sequence: operation.sequence }, aheadMs })
     return 'drift'
   }
 
@@ -143,7 +139,7 @@ export class AdmissionDesk {
   #noticeUnknown(key: string, operation: OperationReader): void {
     const { kind, replica, sequence } = operation
     if (kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete) return
-    this.#observe({ kind: 'operation-unknown', key, dot: { replica, sequence } })
+    this.#observe({ kind: 'operation:unknown', key, dot: { replica, sequence } })
   }
 }
 

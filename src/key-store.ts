@@ -7,12 +7,12 @@ import type { AnyStrategy } from '../crdt/strategy.ts'
 import { encodeInto } from '../crdt/encoding.ts'
 import { hlcToMs, type Hlc } from '../crdt/hlc.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
-import { VersionVector } from '../crdt/version-vector.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
 import { WarpError } from '../crdt/warp-error.ts'
 import type { HybridClock } from './clock.ts'
 import type { Env } from './env.ts'
 import type { Lane } from './identity.ts'
-import { KeyTable, type Slot } from './key-table.ts'
+import type { KeyTable, Slot } from './key-table.ts'
 import type { Keyspace, Keyspaces } from './keyspace.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND, type Log } from './log/log.ts'
@@ -38,6 +38,8 @@ export type Subscriber = (entered: Entered) => void
 
 export interface KeyStoreOptions {
   readonly log: Log
+  readonly keys: KeyTable
+  readonly applied: VersionVector
   readonly env: Env
   readonly clock: HybridClock
   readonly table: ReplicaTable
@@ -61,7 +63,7 @@ export interface Draft {
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export class KeyStore {
-  readonly keys: KeyTable = new KeyTable()
+  readonly keys: KeyTable
   readonly log: Log
   readonly env: Env
   readonly clock: HybridClock
@@ -71,19 +73,21 @@ export class KeyStore {
   readonly residency: Residency
   /** Who writes; replaced when the replica takes a new identity. */
   lanes: { shared: Lane; local: Lane }
-  /** All operations up to these are in the log or in snapshots. The local lane's included. */
-  readonly applied: VersionVector = new VersionVector()
+  /** All shared operations up to these are in the log or in snapshots. */
+  readonly applied: VersionVector
   readonly #residents: (Resident | undefined)[] = []
   readonly #expiry: Expiry
   readonly #subscribers = new Set<Subscriber>()
   #subscriberList: Subscriber[] = []
   readonly #chain: Mutable<Chain> = { head: 0, snapshot: 0, cut: 0 }
   readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
-  hits = 0
   misses = 0
+  #isClosed = false
 
   constructor(options: KeyStoreOptions) {
     this.log = options.log
+    this.keys = options.keys
+    this.applied = options.applied
     this.env = options.env
     this.clock = options.clock
     this.table = options.table
@@ -91,6 +95,7 @@ export class KeyStore {
     this.lanes = options.lanes
     this.folder = new Folder(options.log, options.table)
     this.residency = new Residency(options.cache, (slot) => (this.#residents[slot] = undefined))
+    this.residency.reserve(options.keys.capacity)
     this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
   }
 
@@ -103,6 +108,12 @@ export class KeyStore {
     throw new WarpError('WARP_E_UNREGISTERED_KEY', `no key pattern matches '${key}'; register one in openWarp({ keys })`, {
       details: { key },
     })
+  }
+
+  /** The keyspace that any key falls into, registered or not. */
+  keyspaceFor(key: string, slot: Slot | undefined): Keyspace {
+    if (slot !== undefined) return this.#keyspaceAt(slot)
+    return this.keyspaces.find(key) ?? this.keyspaces.unregistered
   }
 
   laneOf(keyspace: Keyspace): Lane {
@@ -146,7 +157,7 @@ export class KeyStore {
     return this.enter(draft.key, slot, keyspace, position, entered)
   }
 
-  /** The one door: an operation that is in the log becomes part of its key. */
+  /** The one door: an operation that is in the log becomes part of its key, and everybody is told. */
   enter(
     key: string,
     known: Slot | undefined,
@@ -154,11 +165,8 @@ export class KeyStore {
     position: Position,
     operation: { hlc: Hlc; replica: ReplicaId; sequence: number; kind: number },
   ): Slot {
-    const slot = known ?? this.addKey(key, keyspace)
-    this.keys.advance(slot, operation, position)
-    this.applied.raise(operation.replica, operation.sequence)
-    this.residency.outdate(slot)
-    if (keyspace.ttlMs > 0) this.keys.expiresAt[slot] = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs
+    const slot = this.take(key, known, keyspace, position, operation)
+    if (operation.replica !== this.lanes.local.replica) this.applied.raise(operation.replica, operation.sequence)
     const subscribers = this.#subscriberList
     if (subscribers.length > 0) {
       const entered = this.#entered
@@ -173,8 +181,26 @@ export class KeyStore {
     return slot
   }
 
-  addKey(key: string, keyspace: Keyspace): Slot {
+  /** Makes an operation part of its key. Returns the key's slot. */
+  take(
+    key: string,
+    known: Slot | undefined,
+    keyspace: Keyspace,
+    position: Position,
+    operation: { hlc: Hlc; replica: ReplicaId; sequence: number },
+  ): Slot {
+    const slot = known ?? this.addKey(key, keyspace, position)
+    this.keys.advance(slot, operation, position)
+    this.residency.outdate(slot)
+    if (keyspace.ttlMs > 0) this.keys.expiresAt[slot] = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs
+    return slot
+  }
+
+  /** Gives a key that is new, or had been forgotten, a chain that begins at `position`. */
+  addKey(key: string, keyspace: Keyspace, position: Position): Slot {
     const slot = this.keys.add(key, keyspace.index)
+    // Records of a former life of this key may still be in the log: they are not part of the chain.
+    this.keys.cut[slot] = position - 1
     this.residency.reserve(this.keys.capacity)
     return slot
   }
@@ -253,12 +279,21 @@ export class KeyStore {
     return chain
   }
 
+  /** When the value stops being visible, ms. Worked out again after a restart. */
+  expiresAt(slot: Slot, keyspace: Keyspace): number {
+    const known = this.keys.expiresAt[slot]!
+    if (known > 0) return known
+    return (this.keys.expiresAt[slot] = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs)
+  }
+
   strategyAt(slot: Slot): AnyStrategy {
     return this.#keyspaceAt(slot).strategy
   }
 
   close(): void {
+    this.#isClosed = true
     this.#expiry.close()
+    this.residency.clear()
   }
 
   #keyspaceAt(slot: Slot): Keyspace {
@@ -275,10 +310,11 @@ export class KeyStore {
   }
 
   #materialise(slot: Slot): unknown {
+    if (this.#isClosed) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
     this.misses++
     const keyspace = this.#keyspaceAt(slot)
     const nowMs = keyspace.ttlMs > 0 ? this.env.now() : 0
-    if (nowMs > 0 && this.keys.expiresAt[slot]! <= nowMs) return undefined
+    if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
     const { value, bytes } = keyspace.isLast ? this.folder.foldTip(keyspace.strategy, this.keys.tip[slot]!) : this.#foldValue(slot)
     if (nowMs > 0) {
       if (keyspace.isSliding) this.keys.expiresAt[slot] = nowMs + keyspace.ttlMs

@@ -17,8 +17,11 @@ export interface OperationRecord {
   readonly hlc: Hlc
   /** The key's version on this replica once this operation had been taken in. */
   readonly version: number
-  /** `'unknown'`: written by a later version of Warp; kept and forwarded, not understood. */
-  readonly kind: 'update' | 'delete' | 'unknown'
+  /**
+   * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood. `'snapshot'`: stands for all the operations that
+   * compaction folded away, in a rebuilt projection; its dot and time are those of the greatest of them.
+   */
+  readonly kind: 'update' | 'delete' | 'unknown' | 'snapshot'
   /** The `kind` of the strategy that wrote it, or `code n` if this replica has no such strategy. */
   readonly strategy: string
   /** Decoded at first access. `undefined` unless `kind` is `'update'`. Throws `WARP_E_PROTOCOL`. */
@@ -107,8 +110,11 @@ export interface WatchGap {
 export type Change<Value = unknown> = ValueChange<Value> | WatchGap
 
 export interface WatchOptions {
-  /** Continues behind this cursor of an earlier change, reading the log first. Default: from now on. */
-  readonly from?: Cursor
+  /**
+   * Continues behind this cursor of an earlier change, or behind this version of the one key watched, reading the log first.
+   * Default: from now on.
+   */
+  readonly from?: Cursor | { readonly version: number }
   /** Changes held for a slow consumer before it is told of a gap. Default 1,024. */
   readonly pendingCountMax?: number
   /** Ends the watch: the iteration finishes without an error. */

@@ -163,7 +163,6 @@ export interface Stats {
   readonly cache: {
     /** Held now. */
     readonly entriesCount: number
-    readonly hitsCount: number
     readonly missesCount: number
     readonly evictionsCount: number
   }
@@ -204,3 +203,5 @@ export type EngineEvent =
   /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
   | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
   | ({ readonly kind: 'compacted' } & Compaction)
+  /** Compaction or a checkpoint could not be finished; nothing is lost, it is tried again later. */
+  | { readonly kind: 'maintenance:failed'; readonly error: Error }

@@ -2,7 +2,7 @@
  * From the log back to memory: reads what `Log.open` replays, and writes the checkpoint that makes the next opening quick. A
  * checkpoint is the key table as bytes; it is only ever a shortcut for reading the records that it covers.
  *
- *     checkpoint = version:u8 meta dots keys:varint key*
+ *     checkpoint = version:u8 metaPosition:f64 meta operations:varint localSequence:varint dots keys:varint key*
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { ByteWriter } from '../crdt/byte-writer.ts'
@@ -31,6 +31,8 @@ export class Recovered {
   /** Where the newest meta record lies; older ones are garbage. */
   metaPosition: Position = 0
   hlc = 0
+  /** Operations written to keys of mode `local`. */
+  localSequence = 0
   operationsCount = 0
   readonly #keyspaces: Keyspaces
   readonly #table: ReplicaTable
@@ -73,6 +75,7 @@ export class Recovered {
     this.metaPosition = reader.f64()
     this.#meta(readMeta(reader, this.#table), this.metaPosition)
     this.operationsCount = reader.varint()
+    this.localSequence = reader.varint()
     this.dots.read(reader, this.#table)
     const count = reader.varint()
     for (let i = 0; i < count; i++) this.#readKey(reader)
@@ -82,10 +85,16 @@ export class Recovered {
     const operation = this.#reader.load(record.bytes, record.start, record.end)
     const { replica, sequence, hlc } = operation
     if (hlc > this.hlc) this.hlc = hlc
-    if (this.meta?.isResyncing !== true) this.applied.raise(replica, sequence)
-    this.dots.note(replica, sequence, record.position)
+    if (replica === this.meta?.local) this.localSequence = sequence
+    else if (this.meta?.isResyncing !== true) {
+      this.applied.raise(replica, sequence)
+      this.dots.note(replica, sequence, record.position)
+    }
     this.operationsCount++
-    const slot = this.#slotOf(textOf(record.bytes, operation.keyStart, operation.keyEnd))
+    const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
+    const known = this.keys.find(key)
+    const slot = known ?? this.#slotOf(key)
+    if (known === undefined) this.keys.cut[slot] = record.position - 1
     if (record.position > this.keys.cut[slot]!) this.keys.advance(slot, operation, record.position)
   }
 
@@ -157,6 +166,7 @@ export interface CheckpointSource {
   readonly keys: KeyTable
   readonly dots: DotIndex
   readonly operationsCount: number
+  readonly localSequence: number
   readonly metaPosition: Position
 }
 
@@ -167,6 +177,7 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
   writer.f64(source.metaPosition)
   writeMeta(writer, meta, table)
   writer.varint(source.operationsCount)
+  writer.varint(source.localSequence)
   source.dots.write(writer, table)
   writer.varint(keys.size)
   for (const slot of keys.occupied()) {

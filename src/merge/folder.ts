@@ -149,6 +149,24 @@ export class Folder {
     return result
   }
 
+  /** Which of the operations, given in canonical order, the strategy refuses to apply. Folds them all. */
+  rejected(
+    strategy: AnyStrategy,
+    chain: Chain,
+    ordered: readonly Placed[],
+    cancelled: ReadonlyMap<Placed, unknown>,
+  ): Set<Placed> {
+    const resident = this.base(strategy, chain)
+    const rejected = new Set<Placed>()
+    for (const operation of ordered) {
+      if (cancelled.has(operation)) continue
+      const before = resident.rejectedCount
+      this.#applyAt(strategy, resident, operation.position)
+      if (resident.rejectedCount > before) rejected.add(operation)
+    }
+    return rejected
+  }
+
   /** Reads the operation at a position. Valid until the folder reads the next one. */
   read(position: Position): OperationReader {
     const record = this.#log.record(position)
@@ -304,6 +322,11 @@ export class Folder {
     const positions: Position[] = []
     for (let position = head; position > after; position = this.#log.record(position).previous) positions.push(position)
     return positions
+  }
+
+  /** How many records of the chain lie behind `position`. */
+  countAfter(head: Position, position: Position): number {
+    return this.#positionsAfter(head, position).length
   }
 
   #placed(position: Position): Placed {

@@ -1,0 +1,328 @@
+/**
+ * The engine: one log, one key store, and the parts that feed and trim them. It opens the log, knows who this replica is, and is what
+ * replication sees as its store. No part knows another one except through here.
+ */
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
+import { AdmissionDesk } from './admission.ts'
+import { HybridClock } from './clock.ts'
+import { Compactor } from './compactor.ts'
+import type { DotIndex } from './dot-index.ts'
+import type { Env } from './env.ts'
+import { Lane, newReplicaId } from './identity.ts'
+import { KeyStore, type Entered } from './key-store.ts'
+import type { Keyspaces } from './keyspace.ts'
+import { RECORD_KIND, Log } from './log/log.ts'
+import type { LogFiles } from './log/files.ts'
+import { writeMeta, type Meta } from './meta-record.ts'
+import { OperationReader, ReplicaTable } from './operation.ts'
+import type { Compaction, WarpEvent } from './public.ts'
+import { encodeCheckpoint, Recovered } from './recovery.ts'
+import type { ResidencyLimits } from './projections/residency.ts'
+import type { Admission, Position, ReplicationStore, SnapshotExport, SnapshotImport } from './replication/store.ts'
+import { SnapshotReader, SnapshotWriter } from './snapshot-transfer.ts'
+
+export interface EngineOptions {
+  readonly files: LogFiles
+  readonly env: Env
+  readonly keyspaces: Keyspaces
+  readonly cache: ResidencyLimits
+  readonly clockDriftMsMax: number
+  /** Whether other replicas may exist: then only what they have acknowledged is stable. */
+  readonly isReplicated: boolean
+  readonly observe: (event: WarpEvent) => void
+}
+
+/** A checkpoint is worth writing after this many records. */
+const CHECKPOINT_RECORDS = 100_000
+/** Compaction runs by itself when this many keys wait for it. */
+const COMPACTION_KEYS_MIN = 4096
+const COMPACTION_DELAY_MS = 100
+
+export class Engine implements ReplicationStore {
+  readonly store: KeyStore
+  readonly table: ReplicaTable
+  readonly log: Log
+  readonly floor: VersionVector
+  readonly compactor: Compactor
+  readonly admission: AdmissionDesk
+  operationsCount: number
+  readonly #dots: DotIndex
+  readonly #options: EngineOptions
+  readonly #reader: OperationReader
+  readonly #resetListeners = new Set<() => void>()
+  #metaPosition: Position
+  #stable = new VersionVector()
+  #recordsSinceCheckpoint = 0
+  #heldCount = 0
+  #isCompactionDue = false
+  #isCheckpointing = false
+  #isClosed = false
+
+  /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const table = new ReplicaTable()
+    const recovered = new Recovered(options.keyspaces, table)
+    const { files, env, observe } = options
+    const log = await Log.open(
+      { files, env, observe },
+      { restore: (body) => recovered.restore(body), record: (record) => recovered.record(record) },
+    )
+    try {
+      return new Engine(options, log, recovered, table)
+    } catch (error) {
+      await log.close()
+      throw error
+    }
+  }
+
+  private constructor(options: EngineOptions, log: Log, recovered: Recovered, table: ReplicaTable) {
+    this.#options = options
+    this.log = log
+    this.table = table
+    this.floor = recovered.floor
+    this.operationsCount = recovered.operationsCount
+    this.#dots = recovered.dots
+    this.#metaPosition = recovered.metaPosition
+    this.#reader = new OperationReader(table)
+    this.store = this.#openStore(recovered)
+    this.admission = new AdmissionDesk({
+      store: this.store,
+      dots: this.#dots,
+      floor: this.floor,
+      observe: options.observe,
+      onClone: () => this.takeNewIdentity(),
+    })
+    this.compactor = new Compactor({
+      store: this.store,
+      floor: this.floor,
+      stable: () => (options.isReplicated ? this.#stable : this.store.applied),
+      writeMeta: () => this.#writeMeta(false),
+      metaPosition: () => this.#metaPosition,
+      isHeld: () => this.#heldCount > 0,
+    })
+    this.store.subscribe((entered) => this.#entered(entered))
+    this.#settleIdentity(recovered.meta)
+  }
+
+  get replica(): ReplicaId {
+    return this.store.lanes.shared.replica
+  }
+
+  get applied(): VersionVector {
+    return this.store.applied
+  }
+
+  get end(): Position {
+    return this.log.end
+  }
+
+  get sendable(): Position {
+    return this.log.loggedThrough
+  }
+
+  admit(bytes: Uint8Array, start: number, end: number): Admission {
+    return this.admission.admit(bytes, start, end)
+  }
+
+  scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position {
+    const { sendable } = this
+    const { local } = this.store.lanes
+    return this.log.scan(from, (record) => {
+      if (record.position >= sendable) return false
+      if (record.kind !== RECORD_KIND.operation) return true
+      const operation = this.#reader.load(record.bytes, record.start, record.end)
+      return operation.replica === local.replica || visit(operation)
+    })
+  }
+
+  positionAfter(replica: ReplicaId, sequence: number): Position {
+    return this.#dots.before(replica, sequence)
+  }
+
+  ownDotSeenElsewhere(): void {
+    this.takeNewIdentity()
+  }
+
+  stabilise(stable: VersionVector): void {
+    this.#stable = stable.copy()
+    if (this.compactor.dirtyCount >= COMPACTION_KEYS_MIN) this.#compactSoon()
+  }
+
+  exportSnapshot(chunkBytes: number): SnapshotExport {
+    this.#heldCount++
+    return new SnapshotReader(this.store, chunkBytes, () => this.#heldCount--)
+  }
+
+  beginSnapshot(vector: VersionVector): SnapshotImport {
+    this.#heldCount++
+    return new SnapshotWriter({
+      store: this.store,
+      vector,
+      writeMeta: (isResyncing) => this.#writeMeta(isResyncing),
+      takeNewIdentity: () => this.takeNewIdentity(),
+      admit: (envelope) => this.admit(envelope, 0, envelope.length),
+      onEnd: (finished) => {
+        this.#heldCount--
+        if (finished) this.floor.join(vector)
+        for (const listener of this.#resetListeners) listener()
+      },
+    })
+  }
+
+  /** Told when the state has been replaced otherwise than by operations. */
+  onReset(listener: () => void): () => void {
+    this.#resetListeners.add(listener)
+    return () => this.#resetListeners.delete(listener)
+  }
+
+  /** Writes under a new replica id from now on; the old one stays for ever what it was. */
+  takeNewIdentity(): void {
+    const { lanes } = this.store
+    const from = lanes.shared.replica
+    const shared = new Lane(newReplicaId(this.#options.env), this.table)
+    // The first operation of the new id depends on everything that the old one had seen, and on the old one itself.
+    for (const [replica] of this.store.applied.entries()) shared.noteApplied(replica)
+    this.store.lanes = { shared, local: lanes.local }
+    this.#writeMeta(false)
+    this.#options.observe({ kind: 'identity:changed', from, to: shared.replica })
+  }
+
+  async compact(signal?: AbortSignal): Promise<Compaction> {
+    const compaction = await this.compactor.run(signal)
+    this.operationsCount -= compaction.droppedOperationsCount
+    if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
+    return compaction
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#recordsSinceCheckpoint = 0
+    await this.log.writeCheckpoint(this.#encodeCheckpoint())
+  }
+
+  /** Writes a checkpoint, flushes and lets go of the log. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.store.close()
+    try {
+      if (this.log.persistent && this.#recordsSinceCheckpoint > 0) await this.checkpoint()
+    } finally {
+      await this.log.close()
+    }
+  }
+
+  #openStore(recovered: Recovered): KeyStore {
+    const { env, keyspaces, cache, clockDriftMsMax } = this.#options
+    const clock = new HybridClock(env, clockDriftMsMax)
+    clock.observe(recovered.hlc)
+    const { meta, keys, applied } = recovered
+    const shared = meta?.shared ?? newReplicaId(env)
+    return new KeyStore({
+      log: this.log,
+      keys,
+      applied,
+      env,
+      clock,
+      table: this.table,
+      keyspaces,
+      cache,
+      lanes: {
+        shared: new Lane(shared, this.table, applied.get(shared)),
+        local: new Lane(meta?.local ?? newReplicaId(env), this.table, recovered.localSequence),
+      },
+    })
+  }
+
+  /**
+   * A new log gets its first meta record. An old one keeps its identity unless dots might be used twice: the folder is a copy or a
+   * restored backup, or the machine went down before everything had been flushed.
+   */
+  #settleIdentity(meta: Meta | undefined): void {
+    if (meta === undefined) {
+      this.#writeMeta(false)
+      return
+    }
+    // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
+    for (const [replica] of this.store.applied.entries()) {
+      if (replica !== this.replica) this.store.lanes.shared.noteApplied(replica)
+    }
+    const { clean, sameBoot } = this.log.recovery
+    const isMoved = meta.home !== '' && meta.home !== this.#home
+    const mayHaveLostItsTail = !clean && sameBoot !== true
+    if (isMoved || mayHaveLostItsTail) this.takeNewIdentity()
+  }
+
+  get #home(): string {
+    return this.#options.files.home ?? ''
+  }
+
+  #meta(isResyncing: boolean): Meta {
+    const { lanes, applied, clock } = this.store
+    return {
+      shared: lanes.shared.replica,
+      local: lanes.local.replica,
+      home: this.#home,
+      hlc: clock.last,
+      floor: this.floor,
+      applied,
+      isResyncing,
+    }
+  }
+
+  #writeMeta(isResyncing: boolean): void {
+    writeMeta(this.log.begin(), this.#meta(isResyncing), this.table)
+    if (this.#metaPosition > 0) this.log.discard(this.#metaPosition)
+    this.#metaPosition = this.log.commit(RECORD_KIND.meta, 0)
+  }
+
+  #entered(entered: Entered): void {
+    this.operationsCount++
+    this.#dotsNote(entered)
+    const { store } = this
+    if (store.keyspaceFor('', entered.slot).retain !== 'all') {
+      this.compactor.note(entered.slot)
+      if (this.compactor.dirtyCount >= Math.max(COMPACTION_KEYS_MIN, store.keys.size)) this.#compactSoon()
+    }
+    if (++this.#recordsSinceCheckpoint >= CHECKPOINT_RECORDS && this.log.persistent) this.#checkpointSoon()
+  }
+
+  #dotsNote({ replica, sequence, position }: Entered): void {
+    if (replica !== this.store.lanes.local.replica) this.#dots.note(replica, sequence, position)
+  }
+
+  #compactSoon(): void {
+    if (this.#isCompactionDue) return
+    this.#isCompactionDue = true
+    this.#options.env.schedule(COMPACTION_DELAY_MS, () => {
+      this.#isCompactionDue = false
+      if (!this.#isClosed) this.compact().catch((error: unknown) => this.#maintenanceFailed(error))
+    })
+  }
+
+  #checkpointSoon(): void {
+    if (this.#isCheckpointing) return
+    this.#isCheckpointing = true
+    this.checkpoint()
+      .catch((error: unknown) => this.#maintenanceFailed(error))
+      .finally(() => (this.#isCheckpointing = false))
+  }
+
+  /** Compaction and checkpoints only ever save space and time: without them everything still works. */
+  #maintenanceFailed(error: unknown): void {
+    if (this.#isClosed) return
+    this.#options.observe({ kind: 'maintenance:failed', error: error instanceof Error ? error : new Error(String(error)) })
+  }
+
+  #encodeCheckpoint(): Uint8Array {
+    const { keys, lanes } = this.store
+    const source = {
+      keys,
+      dots: this.#dots,
+      operationsCount: this.operationsCount,
+      localSequence: lanes.local.sequence,
+      metaPosition: this.#metaPosition,
+    }
+    return encodeCheckpoint(source, this.#meta(false), this.table)
+  }
+}

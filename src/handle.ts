@@ -1,0 +1,136 @@
+/**
+ * Handles: one key, looked up once. A handle remembers the slot of its key, so that reading through it is a compare and two loads. For each
+ * strategy a class is made whose methods are the strategy's verbs and queries.
+ *
+ * The slot is good while the table's generation is; afterwards it is looked up again.
+ */
+import type { AnyStrategy, Query, Verb } from '../crdt/strategy.ts'
+import type { KeyStore } from './key-store.ts'
+import type { Slot } from './key-table.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from './operation-record.ts'
+import type { History } from './projections/history.ts'
+import type { WatchHub } from './projections/watch.ts'
+import { HOT_VISITED, type Residency } from './projections/residency.ts'
+import type { KeyHandle } from './public.ts'
+import type { Receipt, WriteOptions } from './receipt.ts'
+import { NO_OPTIONS, type Target, type Writer } from './writer.ts'
+
+/** What handles work with. */
+export interface HandleContext {
+  readonly store: KeyStore
+  readonly writer: Writer
+  readonly history: History
+  readonly watches: WatchHub
+}
+
+const UNKNOWN = -1
+
+export class Handle implements KeyHandle, Target {
+  readonly key: string
+  readonly keyspace: Keyspace
+  readonly #context: HandleContext
+  readonly #residency: Residency
+  readonly #options: WriteOptions
+  #slot: Slot = UNKNOWN
+  #generation = UNKNOWN
+
+  constructor(context: HandleContext, key: string, keyspace: Keyspace, options: WriteOptions = NO_OPTIONS) {
+    this.key = key
+    this.keyspace = keyspace
+    this.#context = context
+    this.#residency = context.store.residency
+    this.#options = options
+  }
+
+  /** The key's slot, `undefined` while the key does not exist. */
+  get slot(): Slot | undefined {
+    const { keys } = this.#context.store
+    if (this.#generation === keys.generation && this.#slot !== UNKNOWN) return this.#slot
+    const slot = keys.find(this.key)
+    if (slot === undefined) return undefined
+    this.#generation = keys.generation
+    this.#slot = slot
+    return slot
+  }
+
+  peek(): unknown {
+    const residency = this.#residency
+    if (this.#generation === this.#context.store.keys.generation && residency.states[this.#slot] === HOT_VISITED) {
+      return residency.values[this.#slot]
+    }
+    return this.#peekSlowly()
+  }
+
+  get(): Promise<unknown> {
+    try {
+      const { slot } = this
+      return Promise.resolve(slot === undefined ? undefined : this.#context.store.read(slot))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  delete(): Promise<Receipt> {
+    return this.#context.writer.delete(this, this.#options)
+  }
+
+  log(options?: LogOptions): AsyncIterable<OperationRecord> {
+    return this.#context.history.log(this.key, options)
+  }
+
+  async getAt(at: At): Promise<unknown> {
+    return this.#context.history.getAt(this.key, at)
+  }
+
+  async explain(): Promise<Explanation> {
+    return this.#context.history.explain(this.key)
+  }
+
+  watch(options?: WatchOptions): Watch {
+    return this.#context.watches.watchKey(this.key, options)
+  }
+
+  with(options: WriteOptions): Handle {
+    return new (this.constructor as typeof Handle)(this.#context, this.key, this.keyspace, options)
+  }
+
+  /** For the methods made from verbs. */
+  protected write(verb: Verb<unknown>, parameters: readonly unknown[]): Promise<Receipt> {
+    return this.#context.writer.verb(this, verb, parameters, this.#options)
+  }
+
+  /** For the methods made from queries. */
+  protected async ask(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+    const { slot } = this
+    return query(slot === undefined ? this.keyspace.strategy.initial() : this.#context.store.state(slot), ...parameters)
+  }
+
+  #peekSlowly(): unknown {
+    const { slot } = this
+    return slot === undefined ? undefined : this.#context.store.peek(slot)
+  }
+}
+
+/** A class of handles with the verbs and queries of one strategy as methods. */
+export function handleClass(strategy: AnyStrategy): typeof Handle {
+  class StrategyHandle extends Handle {
+    static {
+      for (const [name, verb] of Object.entries(strategy.verbs as Record<string, Verb<unknown>>)) {
+        define(this.prototype, name, function (this: StrategyHandle, ...parameters: unknown[]) {
+          return this.write(verb, parameters)
+        })
+      }
+      for (const [name, query] of Object.entries((strategy.queries ?? {}) as Record<string, Query<unknown>>)) {
+        define(this.prototype, name, function (this: StrategyHandle, ...parameters: unknown[]) {
+          return this.ask(query, parameters)
+        })
+      }
+    }
+  }
+  return StrategyHandle
+}
+
+function define(prototype: object, name: string, value: unknown): void {
+  Object.defineProperty(prototype, name, { value, writable: true, configurable: true })
+}

@@ -1,0 +1,42 @@
+/** What adapters, and through them users, may use of the engine. */
+export { openWarpOn, type Platform } from './warp.ts'
+export type { Env, Timer } from './env.ts'
+export type { LogFile, LogFiles, LogStore } from './log/files.ts'
+export { memoryFiles } from './log/memory-files.ts'
+export type { LogEvent } from './log/log.ts'
+export type {
+  CacheOptions,
+  Capabilities,
+  Compaction,
+  HandleFor,
+  HandleOptions,
+  KeyHandle,
+  Stats,
+  Warp,
+  WarpEvent,
+  WarpOptions,
+} from './public.ts'
+export type { KeyMap, KeyOptions, Mode, Retention, ValueAt } from './typed-keys.ts'
+export type { Ack, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+export type {
+  At,
+  Change,
+  Cursor,
+  Effect,
+  ExplainedOperation,
+  Explanation,
+  LogOptions,
+  OperationRecord,
+  ValueChange,
+  Watch,
+  WatchGap,
+  WatchOptions,
+} from './operation-record.ts'
+export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
+export type { ReplicationEvent } from './replication/events.ts'
+export type { ReplicationOptions } from './replication/options.ts'
+export type { PeerAddress, Transport, TransportLink, TransportReceiver } from './replication/transport.ts'
+export { isWarpError, WarpError, type WarpErrorCode, type WarpErrorDetails, type WarpOutcome } from '../crdt/warp-error.ts'
+export type { Dot } from '../crdt/dot.ts'
+export type { ReplicaId } from '../crdt/replica-id.ts'
+export type { Encodable } from '../crdt/encodable.ts'

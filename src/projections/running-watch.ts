@@ -1,0 +1,211 @@
+/**
+ * One running watch. It reads from the ring while it keeps up. A watch that resumes reads the log first, at its consumer's own pace; a live one
+ * that has more than its bound to catch up with is told of the gap instead.
+ */
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { Change, WatchGap, Watch, WatchOptions } from '../operation-record.ts'
+import { RECORD_KIND } from '../log/log.ts'
+import { OperationReader } from '../operation.ts'
+import { textOf } from '../recovery.ts'
+import type { Position } from '../replication/store.ts'
+import { LazyChange } from './lazy-change.ts'
+import type { WatchHub } from './watch.ts'
+
+/** Operations of the log looked at in one go while resuming. */
+const REPLAY_STEP = 256
+
+/** Which keys a watch is about. */
+export interface Interest {
+  /** As the caller wrote it. */
+  readonly text: string
+  readonly matches: (key: string) => boolean
+  /** The one key, if it is one. */
+  readonly key: string | undefined
+}
+
+type Waiting = (result: IteratorResult<Change, undefined>) => void
+
+export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
+  readonly #hub: WatchHub
+  readonly #interest: Interest
+  readonly #pendingCountMax: number
+  readonly #reader: OperationReader
+  readonly #signal: AbortSignal | undefined
+  /** The number of the next operation in the ring. */
+  #next: number
+  /** Everything before this position has been looked at. */
+  #seenBefore: Position
+  /** Reads the log instead of the ring until it has caught up. */
+  #isReplaying = false
+  #queue: Change[] = []
+  #waiting: Waiting | undefined
+  #isClosed = false
+
+  constructor(hub: WatchHub, interest: Interest, options: WatchOptions & { pendingCountMax: number }) {
+    this.#hub = hub
+    this.#interest = interest
+    this.#pendingCountMax = options.pendingCountMax
+    this.#reader = new OperationReader(hub.store.table)
+    this.#next = hub.ring.count
+    this.#seenBefore = hub.store.log.end
+    this.#signal = options.signal
+    if (options.from !== undefined) this.#resume(options.from)
+    if (options.signal?.aborted === true) this.#isClosed = true
+    else options.signal?.addEventListener('abort', this.close, { once: true })
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Change, undefined> {
+    return this
+  }
+
+  next(): Promise<IteratorResult<Change, undefined>> {
+    if (this.#isClosed) return Promise.resolve({ done: true, value: undefined })
+    if (this.#waiting !== undefined) {
+      return Promise.reject(new WarpError('WARP_E_CONFIG', 'a watch has one consumer; open another watch for another one'))
+    }
+    const change = this.#take()
+    if (change !== undefined) return Promise.resolve({ done: false, value: change })
+    return new Promise((resolve) => (this.#waiting = resolve))
+  }
+
+  return(): Promise<IteratorResult<Change, undefined>> {
+    this.close()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  readonly close = (): void => {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#signal?.removeEventListener('abort', this.close)
+    this.#hub.remove(this)
+    this.#settle({ done: true, value: undefined })
+  }
+
+  wake(): void {
+    if (this.#waiting === undefined) return
+    const change = this.#take()
+    if (change !== undefined) this.#settle({ done: false, value: change })
+  }
+
+  /** The state has been replaced otherwise than by operations: everything may have changed. */
+  reset(): void {
+    this.#startAfresh(undefined)
+    this.wake()
+  }
+
+  #settle(result: IteratorResult<Change, undefined>): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.(result)
+  }
+
+  #take(): Change | undefined {
+    const { ring } = this.#hub
+    if (this.#isReplaying) this.#replay()
+    else if (ring.count - this.#next > Math.min(this.#pendingCountMax, ring.capacity)) this.#catchUp()
+    const queued = this.#queue.shift()
+    if (queued !== undefined) return queued
+    while (this.#next < ring.count) {
+      const number = this.#next++
+      const key = ring.key(number)
+      const position = ring.position(number)
+      this.#seenBefore = position + 1
+      if (this.#interest.matches(key)) return new LazyChange(this.#hub, key, ring.version(number), position)
+    }
+    return undefined
+  }
+
+  /** Takes everything that is pending at once, or tells of the gap if that is more than the bound. */
+  #catchUp(): void {
+    const pending = this.#queue
+    this.#readLog(Number.POSITIVE_INFINITY, (change) => pending.push(change))
+    this.#next = this.#hub.ring.count
+    if (pending.length > this.#pendingCountMax) this.#startAfresh(pending.length)
+  }
+
+  /** Reads on in the log until something matches or the end is reached. */
+  #replay(): void {
+    while (this.#queue.length === 0 && this.#isReplaying) {
+      const isAtEnd = this.#readLog(REPLAY_STEP, (change) => this.#queue.push(change))
+      if (!isAtEnd) continue
+      this.#isReplaying = false
+      this.#next = this.#hub.ring.count
+    }
+  }
+
+  /** Looks at up to `count` further operations of the log. Returns whether that was all. */
+  #readLog(count: number, take: (change: Change) => void): boolean {
+    const { store } = this.#hub
+    const end = store.log.end
+    const found: { key: string; position: Position }[] = []
+    let left = count
+    this.#seenBefore = store.log.scan(this.#seenBefore, (record) => {
+      if (left-- <= 0) return false
+      if (record.kind !== RECORD_KIND.operation) return true
+      const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+      const key = textOf(bytes, keyStart, keyEnd)
+      if (this.#interest.matches(key)) found.push({ key, position: record.position })
+      return true
+    })
+    for (const { key, position } of found) {
+      const version = this.#versionAt(key, position)
+      if (version > 0) take(new LazyChange(this.#hub, key, version, position))
+    }
+    return this.#seenBefore >= end
+  }
+
+  /** The key's version once the operation at `position` had been taken in; 0 if it has been compacted away meanwhile. */
+  #versionAt(key: string, position: Position): number {
+    const { keys, folder } = this.#hub.store
+    const slot = keys.find(key)
+    if (slot === undefined || position <= keys.cut[slot]!) return 0
+    return keys.version[slot]! - folder.countAfter(keys.head[slot]!, position)
+  }
+
+  #resume(from: NonNullable<WatchOptions['from']>): void {
+    const position = typeof from === 'string' ? this.#hub.positionOf(from) : this.#positionOfVersion(from.version)
+    if (position === undefined || this.#isCompactedBehind(position)) {
+      this.#startAfresh(undefined)
+      return
+    }
+    this.#seenBefore = position + 1
+    this.#isReplaying = true
+  }
+
+  /** The position of the last operation that made the version of the one key watched. */
+  #positionOfVersion(version: number): Position | undefined {
+    const { store } = this.#hub
+    if (this.#interest.key === undefined) {
+      throw new WarpError('WARP_E_CONFIG', `'${this.#interest.text}' is a pattern: versions are per key, resume from a cursor instead`)
+    }
+    const slot = store.keys.find(this.#interest.key)
+    if (slot === undefined) return version === 0 ? this.#seenBefore - 1 : undefined
+    const operations = store.folder.operations(store.chain(slot))
+    const index = version - (store.keys.version[slot]! - operations.length)
+    if (index === 0) return (operations[0]?.position ?? this.#seenBefore) - 1
+    return operations[index - 1]?.position
+  }
+
+  /** Whether operations behind `position` that this watch should have seen have been folded into snapshots. */
+  #isCompactedBehind(position: Position): boolean {
+    const { keys } = this.#hub.store
+    for (const slot of keys.occupied()) {
+      if (keys.snapshot[slot]! > 0 && keys.cut[slot]! > position && this.#interest.matches(keys.keys[slot] as string)) return true
+    }
+    return false
+  }
+
+  /** Tells of a gap and goes on from the present. */
+  #startAfresh(missedCount: number | undefined): void {
+    const { store, ring } = this.#hub
+    const gap: WatchGap = { kind: 'gap', missedCount, cursor: this.#hub.cursor(store.log.end - 1) }
+    this.#queue = [gap]
+    this.#isReplaying = false
+    this.#next = ring.count
+    this.#seenBefore = store.log.end
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Watching: changes by key or pattern, as an async iterable that can be resumed. The log is the queue. A ring of the newest operations,
+ * shared by all watches, saves reading them back while a consumer keeps up; one that falls behind the ring reads the log; one
+ * that falls behind what its own bound allows is told of the gap and goes on from the present.
+ *
+ * Cost: two stores per operation however many watches there are, and a pattern match per watch and operation when it reads.
+ */
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { Entered, KeyStore } from '../key-store.ts'
+import { compilePattern } from '../key-pattern.ts'
+import type { Cursor, Watch, WatchOptions } from '../operation-record.ts'
+import type { Position } from '../replication/store.ts'
+import { OperationRing } from './operation-ring.ts'
+import { RunningWatch, type Interest } from './running-watch.ts'
+
+const RING_CAPACITY = 1024
+const PENDING_COUNT_MAX = 1024
+
+export interface WatchHubOptions {
+  readonly store: KeyStore
+  /** Names this log: a cursor of another one is answered with a gap. */
+  readonly logName: () => string
+  readonly onReset: (listener: () => void) => () => void
+}
+
+export class WatchHub {
+  readonly store: KeyStore
+  readonly ring: OperationRing = new OperationRing(RING_CAPACITY)
+  readonly #options: WatchHubOptions
+  readonly #watches = new Set<RunningWatch>()
+  #unsubscribe: (() => void) | undefined
+  #isWaking = false
+
+  constructor(options: WatchHubOptions) {
+    this.#options = options
+    this.store = options.store
+    options.onReset(() => {
+      for (const watch of this.#watches) watch.reset()
+    })
+  }
+
+  get count(): number {
+    return this.#watches.size
+  }
+
+  /** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`. */
+  watch(pattern: string, options: WatchOptions = {}): Watch {
+    const { text, matches } = compilePattern(pattern)
+    const isKey = !/[*?\\]/.test(text)
+    return this.#start({ text, matches: isKey ? (key) => key === text : matches, key: isKey ? text : undefined }, options)
+  }
+
+  /** Throws `WARP_E_CONFIG`. */
+  watchKey(key: string, options: WatchOptions = {}): Watch {
+    return this.#start({ text: key, matches: (other) => other === key, key }, options)
+  }
+
+  #start(interest: Interest, options: WatchOptions): Watch {
+    const pendingCountMax = options.pendingCountMax ?? PENDING_COUNT_MAX
+    if (!Number.isInteger(pendingCountMax) || pendingCountMax < 1) {
+      throw new WarpError('WARP_E_CONFIG', `pendingCountMax is ${pendingCountMax}; give a whole number of at least 1`)
+    }
+    const watch = new RunningWatch(this, interest, { ...options, pendingCountMax })
+    if (watch.isClosed) return watch
+    this.#watches.add(watch)
+    this.#unsubscribe ??= this.store.subscribe((entered) => this.#note(entered))
+    return watch
+  }
+
+  remove(watch: RunningWatch): void {
+    this.#watches.delete(watch)
+    if (this.#watches.size > 0) return
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
+  }
+
+  close(): void {
+    for (const watch of this.#watches) watch.close()
+  }
+
+  cursor(position: Position): Cursor {
+    return `${this.#options.logName()}@${position}`
+  }
+
+  /** The position that a cursor names, `undefined` if it is not of this log. */
+  positionOf(cursor: Cursor): Position | undefined {
+    const at = cursor.lastIndexOf('@')
+    const position = Number(cursor.slice(at + 1))
+    return cursor.slice(0, at) === this.#options.logName() && Number.isFinite(position) ? position : undefined
+  }
+
+  #note({ slot, position }: Entered): void {
+    const { keys } = this.store
+    this.ring.push(keys.keys[slot] as string, keys.version[slot]!, position)
+    if (!this.#isWaking) this.#wakeSoon()
+  }
+
+  #wakeSoon(): void {
+    this.#isWaking = true
+    this.store.env.defer(() => {
+      this.#isWaking = false
+      for (const watch of this.#watches) watch.wake()
+    })
+  }
+}

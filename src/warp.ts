@@ -1,0 +1,310 @@
+/**
+ * The composition root: puts log, engine, projections and replication together behind the public face, and takes them down in order. Decides
+ * nothing by itself. `adapters/node` adds the platform's `Env`.
+ */
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { Verb } from '../crdt/strategy.ts'
+import { WarpError } from '../crdt/warp-error.ts'
+import { Engine } from './engine.ts'
+import type { Env } from './env.ts'
+import { handleClass, type Handle, type HandleContext } from './handle.ts'
+import type { Slot } from './key-table.ts'
+import { Keyspaces, type Keyspace } from './keyspace.ts'
+import { memoryFiles } from './log/memory-files.ts'
+import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from './operation-record.ts'
+import { History } from './projections/history.ts'
+import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
+import { HOT_VISITED, type Residency, type ResidencyLimits } from './projections/residency.ts'
+import { ProjectionRunner } from './projections/runner.ts'
+import { WatchHub } from './projections/watch.ts'
+import type { CacheOptions, Capabilities, Compaction, Stats, Warp, WarpEvent, WarpOptions } from './public.ts'
+import type { ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+import { Replicator } from './replication/replicator.ts'
+import type { KeyMap } from './typed-keys.ts'
+import { NO_OPTIONS, Writer } from './writer.ts'
+
+const CLOCK_DRIFT_MS_MAX = 500
+
+/** What the platform provides where the caller does not. */
+export interface Platform {
+  readonly env: Env
+}
+
+/** Opens an engine. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
+export async function openWarpOn<K extends KeyMap>(platform: Platform, options: WarpOptions<K>): Promise<Warp<K>> {
+  const keyspaces = new Keyspaces(options.keys)
+  const env = options.env ?? platform.env
+  const observe = options.observe ?? ignore
+  const cache = cacheLimits(options.cache)
+  const clockDriftMsMax = options.clockDriftMsMax ?? CLOCK_DRIFT_MS_MAX
+  if (!(clockDriftMsMax >= 0)) throw new WarpError('WARP_E_CONFIG', `clockDriftMsMax is ${clockDriftMsMax}; give milliseconds of at least 0`)
+  const transports = options.transports ?? []
+  const files = options.log === undefined ? memoryFiles() : await options.log.open()
+  const isReplicated = transports.length > 0
+  let engine: Engine
+  try {
+    engine = await Engine.open({ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe })
+  } catch (error) {
+    await files.close()
+    throw error
+  }
+  try {
+    const warp = new OpenWarp(engine, options, env)
+    await warp.start()
+    return warp as unknown as Warp<K>
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+}
+
+function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
+  const { entriesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = options
+  for (const [name, value] of Object.entries({ entriesMax, bytesMax })) {
+    if (!(value >= 1)) throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${value}; give a number of at least 1`)
+  }
+  return { entriesMax, bytesMax }
+}
+
+/** Without the types that follow from the key patterns. */
+class OpenWarp {
+  readonly #engine: Engine
+  readonly #options: WarpOptions<KeyMap>
+  readonly #env: Env
+  readonly #residency: Residency
+  readonly #context: HandleContext
+  readonly #classes: (typeof Handle)[]
+  readonly #projections = new Map<string, ProjectionRunner<unknown>>()
+  readonly #replicator: Replicator | undefined
+  #isFlushing = false
+  #closing: Promise<void> | undefined
+
+  constructor(engine: Engine, options: WarpOptions<KeyMap>, env: Env) {
+    const { store } = engine
+    this.#engine = engine
+    this.#options = options
+    this.#env = env
+    this.#residency = store.residency
+    const watches = new WatchHub({ store, logName: () => store.lanes.local.replica, onReset: (listener) => engine.onReset(listener) })
+    this.#context = { store, writer: new Writer(store, options.ack), history: new History(store), watches }
+    this.#classes = store.keyspaces.list.map(({ strategy }) => handleClass(strategy))
+    this.#replicator = this.#openReplicator()
+  }
+
+  get replica(): ReplicaId {
+    return this.#engine.replica
+  }
+
+  async start(): Promise<void> {
+    if (this.#replicator === undefined) return
+    await this.#replicator.start()
+    this.#engine.store.subscribe(() => this.#appended())
+    this.#engine.onReset(() => this.#rebuildProjections())
+    this.#appended()
+  }
+
+  peek(key: string): unknown {
+    const slot = this.#engine.store.keys.find(key)
+    if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED) return this.#residency.values[slot]
+    return this.#peekSlowly(key, slot)
+  }
+
+  get(key: string, options?: ReadOptions): Promise<unknown> {
+    try {
+      options?.signal?.throwIfAborted()
+      const slot = this.#engine.store.keys.find(key)
+      if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED) return Promise.resolve(this.#residency.values[slot])
+      this.#assertReadable(key)
+      return Promise.resolve(slot === undefined ? undefined : this.#engine.store.read(slot))
+    } catch (error) {
+      return Promise.reject(asAborted(error, options?.signal))
+    }
+  }
+
+  set(key: string, value: unknown, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
+    try {
+      const target = this.#target(key)
+      const { set } = target.keyspace.strategy.verbs as { readonly set?: Verb<unknown> }
+      if (set === undefined) throw noSet(key, target.keyspace)
+      return this.#context.writer.verb(target, set, [value], options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  delete(key: string, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
+    try {
+      return this.#context.writer.delete(this.#target(key), options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  key(key: string): Handle {
+    const keyspace = this.#engine.store.keyspaceOf(key)
+    return new (this.#classes[keyspace.index] as typeof Handle)(this.#context, key, keyspace)
+  }
+
+  async *log(key: string, options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
+    this.#assertReadable(key)
+    yield* this.#context.history.log(key, options)
+  }
+
+  async getAt(key: string, at: At, options?: ReadOptions): Promise<unknown> {
+    this.#check(key, options)
+    return this.#context.history.getAt(key, at)
+  }
+
+  async explain(key: string, options?: ReadOptions): Promise<Explanation> {
+    this.#check(key, options)
+    return this.#context.history.explain(key)
+  }
+
+  watch(pattern: string, options?: WatchOptions): Watch {
+    this.#assertOpen()
+    return this.#context.watches.watch(pattern, options)
+  }
+
+  async project<State>(projection: Projection<State>, options?: RebuildOptions): Promise<ProjectionHandle<State>> {
+    this.#assertOpen()
+    const { name } = projection
+    if (this.#projections.has(name)) {
+      throw new WarpError('WARP_E_CONFIG', `a projection named '${name}' is running; close it first, or give this one another name`)
+    }
+    const runner = new ProjectionRunner(this.#engine.store, projection, () => this.#projections.delete(name))
+    this.#projections.set(name, runner as ProjectionRunner<unknown>)
+    try {
+      await runner.rebuild(options)
+    } catch (error) {
+      await runner.close()
+      throw error
+    }
+    return runner
+  }
+
+  async compact(options?: ReadOptions): Promise<Compaction> {
+    this.#assertOpen()
+    return this.#engine.compact(options?.signal)
+  }
+
+  stats(): Stats {
+    const { store, log, admission } = this.#engine
+    const { segments, bytes, syncs } = log.stats()
+    const peers = this.#replicator?.peers() ?? []
+    return {
+      replica: this.replica,
+      keysCount: store.keys.size,
+      log: { operationsCount: this.#engine.operationsCount, bytes, segmentsCount: segments, flushesCount: syncs },
+      cache: { entriesCount: this.#residency.count, missesCount: store.misses, evictionsCount: this.#residency.evictions },
+      operations: {
+        writtenCount: this.#context.writer.writtenCount,
+        admittedCount: admission.admittedCount,
+        duplicatesCount: admission.duplicatesCount,
+        driftingCount: admission.driftingCount,
+        waitingCount: this.#replicator?.stats().bufferedOperations ?? 0,
+      },
+      peers: peers.map(({ address, transport, isUp }) => ({ address, transport, up: isUp })),
+      watchesCount: this.#context.watches.count,
+      projections: [...this.#projections.values()].map(({ name, position }) => ({ name, position })),
+    }
+  }
+
+  capabilities(): Capabilities {
+    const { persistent } = this.#engine.log
+    return {
+      modes: ['local', 'eventual'],
+      acks: persistent ? ['memory', 'logged', 'durable'] : ['memory'],
+      persistent,
+      transports: (this.#options.transports ?? []).map(({ name, kind }) => ({ name, kind })),
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#context.watches.close()
+    for (const projection of [...this.#projections.values()]) await projection.close()
+    if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
+    await this.#replicator?.close()
+    await this.#engine.close()
+  }
+
+  #openReplicator(): Replicator | undefined {
+    const { transports = [], replication, observe } = this.#options
+    if (transports.length === 0) return undefined
+    return new Replicator({
+      store: this.#engine,
+      env: this.#env,
+      transports,
+      ...(replication === undefined ? {} : { options: replication }),
+      ...(observe === undefined ? {} : { observe: (event: WarpEvent) => observe(event) }),
+    })
+  }
+
+  /** Operations may be sent once they outlive this process: a dot that others know must not be used again. */
+  #appended(): void {
+    const { log } = this.#engine
+    if (!log.persistent) {
+      this.#replicator?.appended()
+      return
+    }
+    if (this.#isFlushing) return
+    this.#isFlushing = true
+    log.settled('logged').then(
+      () => {
+        this.#isFlushing = false
+        this.#replicator?.appended()
+      },
+      () => (this.#isFlushing = false),
+    )
+  }
+
+  #rebuildProjections(): void {
+    for (const projection of this.#projections.values()) projection.rebuild().catch(ignore)
+  }
+
+  #target(key: string): { key: string; keyspace: Keyspace; slot: Slot | undefined } {
+    const { store } = this.#engine
+    return { key, keyspace: store.keyspaceOf(key), slot: store.keys.find(key) }
+  }
+
+  #peekSlowly(key: string, slot: Slot | undefined): unknown {
+    this.#assertReadable(key)
+    return slot === undefined ? undefined : this.#engine.store.peek(slot)
+  }
+
+  #check(key: string, options: ReadOptions | undefined): void {
+    if (options?.signal?.aborted === true) throw asAborted(options.signal.reason, options.signal)
+    this.#assertReadable(key)
+  }
+
+  #assertReadable(key: string): void {
+    this.#assertOpen()
+    this.#engine.store.keyspaceOf(key)
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+  }
+}
+
+function noSet(key: string, keyspace: Keyspace): WarpError {
+  const verbs = Object.keys(keyspace.strategy.verbs).join(', ')
+  return new WarpError('WARP_E_MODE', `'${key}' has no set: its strategy '${keyspace.strategy.kind}' offers ${verbs}; use warp.key(key)`)
+}
+
+function asAborted(error: unknown, signal: AbortSignal | undefined): Error {
+  if (signal?.aborted !== true) return error as Error
+  return new WarpError('WARP_E_ABORTED', 'the read was given up', { cause: signal.reason })
+}
+
+function ignore(): void {
+  // Without an observer nobody is told.
+}

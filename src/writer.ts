@@ -1,0 +1,160 @@
+/**
+ * From an intent to a receipt: a strategy's verb turns the intent into a payload, the store appends the operation, and the promise settles when
+ * the operation is as safe as the caller asked. Whatever is refused is refused before anything exists.
+ */
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { Prepare, Verb } from '../crdt/strategy.ts'
+import { WarpError } from '../crdt/warp-error.ts'
+import type { KeyStore } from './key-store.ts'
+import type { Slot } from './key-table.ts'
+import type { Keyspace } from './keyspace.ts'
+import { OPERATION_KIND } from './operation.ts'
+import type { Ack, Receipt, WriteOptions } from './receipt.ts'
+import { Resident } from './merge/resident.ts'
+
+/** The key that a call is about. `slot` is undefined while the key does not exist. */
+export interface Target {
+  readonly key: string
+  readonly keyspace: Keyspace
+  readonly slot: Slot | undefined
+}
+
+export const NO_OPTIONS: WriteOptions = Object.freeze({})
+
+class Preparing implements Prepare<unknown> {
+  readonly replica: ReplicaId
+  readonly sequence: number
+  readonly #store: KeyStore
+  readonly #target: Target
+  /** The state of a key that does not exist yet. */
+  fresh: Resident | undefined
+
+  constructor(store: KeyStore, target: Target) {
+    const lane = store.laneOf(target.keyspace)
+    this.replica = lane.replica
+    this.sequence = lane.sequence + 1
+    this.#store = store
+    this.#target = target
+  }
+
+  state(): unknown {
+    const { slot, keyspace } = this.#target
+    if (slot !== undefined) return this.#store.state(slot)
+    this.fresh ??= new Resident(keyspace.strategy.initial(), 0)
+    return this.fresh.state
+  }
+}
+
+export class Writer {
+  readonly #store: KeyStore
+  readonly #ack: Ack
+  readonly #isPersistent: boolean
+  writtenCount = 0
+
+  constructor(store: KeyStore, ack: Ack | undefined) {
+    this.#store = store
+    this.#isPersistent = store.log.persistent
+    this.#ack = ack ?? (this.#isPersistent ? 'logged' : 'memory')
+    this.#checkAck(this.#ack)
+  }
+
+  /** Runs a verb and writes what it gives. */
+  verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
+    try {
+      this.#checkOptions(options)
+      const preparing = new Preparing(this.#store, target)
+      const payload = this.#prepare(target, verb, preparing, parameters)
+      if (payload === undefined) return Promise.resolve(this.#unchanged(target))
+      return this.#append(target, OPERATION_KIND.update, payload, options, preparing.fresh)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  delete(target: Target, options: WriteOptions): Promise<Receipt> {
+    try {
+      this.#checkOptions(options)
+      if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
+      if (target.slot === undefined) return Promise.resolve(this.#unchanged(target))
+      return this.#append(target, OPERATION_KIND.delete, undefined, options, undefined)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  #prepare(target: Target, verb: Verb<unknown>, preparing: Preparing, parameters: readonly unknown[]): unknown {
+    try {
+      return verb(preparing, ...parameters)
+    } catch (error) {
+      this.#forgetPrepared(target)
+      throw error
+    }
+  }
+
+  #append(target: Target, kind: number, payload: unknown, options: WriteOptions, fresh: Resident | undefined): Promise<Receipt> {
+    const store = this.#store
+    const { key, keyspace } = target
+    let slot: Slot
+    try {
+      slot = store.append({ key, keyspace, slot: target.slot, kind, payload })
+    } catch (error) {
+      this.#forgetPrepared(target)
+      throw error
+    }
+    this.writtenCount++
+    if (keyspace.strategy.appliesOnPrepare === true && kind === OPERATION_KIND.update) {
+      if (fresh !== undefined) store.adopt(slot, fresh)
+      store.markFolded(slot)
+    }
+    const lane = store.laneOf(keyspace)
+    const dot = { replica: lane.replica, sequence: lane.sequence }
+    const version = store.keys.version[slot]!
+    const ack = options.ack ?? this.#ack
+    if (ack === 'memory' || !this.#isPersistent) return Promise.resolve({ dot, version, ack: 'memory' })
+    const settled = store.log.settled(ack).then(() => ({ dot, version, ack }))
+    return options.signal === undefined ? settled : abortable(settled, options.signal)
+  }
+
+  /** A verb that works on the state itself may have changed it halfway: it is folded again. */
+  #forgetPrepared({ slot, keyspace }: Target): void {
+    if (slot !== undefined && keyspace.strategy.appliesOnPrepare === true) this.#store.dropState(slot)
+  }
+
+  #unchanged({ slot }: Target): Receipt {
+    const version = slot === undefined ? 0 : this.#store.keys.version[slot]!
+    return { dot: undefined, version, ack: this.#isPersistent ? 'logged' : 'memory' }
+  }
+
+  #checkOptions(options: WriteOptions): void {
+    if (options === NO_OPTIONS) return
+    if (options.ack !== undefined) this.#checkAck(options.ack)
+    if (options.signal?.aborted === true) throw aborted(options.signal, 'failed')
+  }
+
+  #checkAck(ack: Ack): void {
+    if (ack !== 'memory' && ack !== 'logged' && ack !== 'durable') {
+      throw new WarpError('WARP_E_CONFIG', `ack is '${String(ack)}'; use 'memory', 'logged' or 'durable'`)
+    }
+    if (ack === 'memory' || this.#isPersistent) return
+    throw new WarpError('WARP_E_CONFIG', `ack '${ack}' needs a log that outlives the process; this one is in memory; use fileLog()`)
+  }
+}
+
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const give = (): void => reject(aborted(signal, 'indeterminate'))
+    signal.addEventListener('abort', give, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', give))
+  })
+}
+
+function aborted(signal: AbortSignal, outcome: 'failed' | 'indeterminate'): WarpError {
+  const what = outcome === 'failed' ? 'nothing was written' : 'the operation is in the log, only the waiting ended'
+  return new WarpError('WARP_E_ABORTED', `the write was given up; ${what}`, { cause: signal.reason, outcome })
+}
+
+function deleteRefused({ key, keyspace }: Target): WarpError {
+  return new WarpError('WARP_E_MODE', `'${key}' cannot be deleted: its strategy '${keyspace.strategy.kind}' does not allow it`, {
+    details: { key, strategy: keyspace.strategy.kind },
+  })
+}
