@@ -60,6 +60,8 @@ export default defineConfig(
       '@typescript-eslint/non-nullable-type-assertion-style': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/restrict-plus-operands': ['error', { allowNumberAndString: true }],
+      // Hexadecimal digits and other ASCII are taken apart by spreading.
+      '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],
       // Methods of plain objects and of strategies are called through the object; `this` is checked by the compiler.
       '@typescript-eslint/unbound-method': 'off',
       // `void promise` is how a deliberate fire-and-forget is written.
