@@ -1,0 +1,123 @@
+/** The laws of the strategies that hold a sequence or a document. One line per strategy; the laws are in harness.ts. */
+import * as Automerge from '@automerge/automerge'
+import * as Y from 'yjs'
+import fc from 'fast-check'
+import { test } from 'vitest'
+import type { Encodable } from '../crdt/encodable.ts'
+import type { Intent, LawOptions } from './harness.ts'
+import type { ReferenceReplica } from './reference-replica.ts'
+import { automerge } from '../crdt/automerge.ts'
+import { checkLaws } from './harness.ts'
+import { fugueElements } from './fugue-oracle.ts'
+import { list } from '../crdt/list.ts'
+import { text } from '../crdt/text.ts'
+import { yjs } from '../crdt/yjs.ts'
+
+const fraction = fc.integer({ min: 0, max: 8 })
+const few = fc.integer({ min: 0, max: 3 })
+
+/** Index and count as eighths of the length, which `inRange` fits to the replica that writes. */
+function edits(inserted: fc.Arbitrary<readonly unknown[]>): fc.Arbitrary<Intent> {
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.tuple(fraction, inserted).map(([at, x]) => ({ verb: 'insert', parameters: [at, ...x] })) },
+    { weight: 1, arbitrary: inserted.map((x) => ({ verb: 'push', parameters: x })) },
+    { weight: 2, arbitrary: fc.tuple(fraction, few).map(([at, count]) => ({ verb: 'remove', parameters: [at, count] })) },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(fraction, few, inserted).map(([at, n, x]) => ({ verb: 'splice', parameters: [at, n, ...x] })),
+    },
+  )
+}
+
+function inRange(intent: Intent, replica: ReferenceReplica): Intent {
+  if (intent.verb === 'push') return intent
+  const length = [...((replica.value ?? '') as string | readonly unknown[])].length
+  const [at, ...rest] = intent.parameters
+  const index = Math.floor(((at as number) * length) / 8)
+  if (intent.verb === 'insert') return { ...intent, parameters: [index, ...rest] }
+  const [count, ...inserted] = rest
+  return { ...intent, parameters: [index, Math.min(count as number, length - index), ...inserted] }
+}
+
+const elements = fc.array(fc.oneof(fc.nat({ max: 99 }), fc.constantFrom('x', null, [1])), { minLength: 1, maxLength: 3 })
+const strings = fc.tuple(fc.constantFrom('a', 'b', 'cd', 'xyz', '🎈', 'é🎈z'))
+
+const listLaws: LawOptions = { resolve: inRange, oracle: (live) => (hasInserts(live) ? fugueElements(live) : undefined) }
+const textLaws: LawOptions = {
+  resolve: inRange,
+  oracle: (live) => (hasInserts(live) ? fugueElements(live).join('') : undefined),
+}
+
+function hasInserts(live: Parameters<NonNullable<LawOptions['oracle']>>[0]): boolean {
+  return live.some(({ payload }) => (payload as readonly unknown[]).length > 1)
+}
+
+test('list() obeys the laws', () => {
+  checkLaws(() => list(), edits(elements), listLaws)
+})
+
+test('text() obeys the laws', () => {
+  checkLaws(() => text(), edits(strings), textLaws)
+})
+
+const yjsEdits: fc.Arbitrary<Intent> = fc
+  .record({ kind: fc.nat({ max: 7 }), at: fraction, count: few, pick: fc.nat({ max: 2 }) })
+  .map((edit) => ({ verb: 'change', parameters: [(doc: Y.Doc) => editYjs(doc, edit)] }))
+
+interface DocumentEdit {
+  readonly kind: number
+  readonly at: number
+  readonly count: number
+  readonly pick: number
+}
+
+/** Text, formatting, nested types, maps: whatever Yjs merges, tidies or drops in a way of its own. */
+function editYjs(doc: Y.Doc, { kind, at, count, pick }: DocumentEdit): void {
+  const body = doc.getText('body')
+  const index = Math.floor((at * body.length) / 8)
+  const fitted = Math.min(count, body.length - index)
+  const map = doc.getMap<Y.Text | number>('map')
+  const rows = doc.getArray<Y.Array<number>>('rows')
+  const nested = map.get('text')
+  if (kind < 2) body.insert(index, 'xyz'.slice(pick), kind === 0 ? {} : { bold: true })
+  else if (kind === 2) body.delete(index, fitted)
+  else if (kind === 3) body.format(index, fitted, pick === 0 ? { bold: null } : { bold: true, em: pick })
+  else if (kind === 4) map.set('text', pick === 0 ? at : new Y.Text('t'))
+  else if (kind === 5 && nested instanceof Y.Text) nested.insert(0, 'n')
+  else if (kind === 6 && rows.length > 0) rows.delete(0)
+  else if (rows.length > 0 && pick > 0) rows.get(0).push([at])
+  else rows.push([new Y.Array()])
+}
+
+const yjsLaws: LawOptions = {
+  stepsMax: 8,
+  encodable: (value) => {
+    const doc = value as Y.Doc
+    return [doc.getText('body').toDelta(), doc.getMap('map').toJSON(), doc.getArray('rows').toJSON()] as Encodable
+  },
+}
+
+test('yjs() obeys the laws', () => {
+  checkLaws(() => yjs(), yjsEdits, yjsLaws)
+})
+
+const automergeEdits: fc.Arbitrary<Intent> = fc
+  .record({ kind: fc.nat({ max: 4 }), at: fraction, count: few, pick: fc.nat({ max: 2 }) })
+  .map((edit) => ({ verb: 'change', parameters: [(draft: Draft) => editAutomerge(draft, edit)] }))
+
+type Draft = { body?: string; rows?: number[]; title?: number }
+
+function editAutomerge(draft: Draft, { kind, at, count, pick }: DocumentEdit): void {
+  if (kind === 0) draft.title = pick
+  else if (kind === 1) delete draft.title
+  else if (draft.rows === undefined || draft.body === undefined) Object.assign(draft, { rows: [at], body: 'xy' })
+  else if (kind === 2) draft.rows.splice(Math.min(at, draft.rows.length), pick, count)
+  else Automerge.splice(draft, ['body'], Math.floor((at * draft.body.length) / 8), 0, 'xyz'.slice(pick))
+}
+
+/** The order of properties is not part of an Automerge document, and the encoding leaves it out. */
+const automergeLaws: LawOptions = { runs: 500, stepsMax: 4, encodable: (value) => value as Encodable }
+
+test('automerge() obeys the laws', () => {
+  checkLaws(() => automerge<Draft>(), automergeEdits, automergeLaws)
+})
