@@ -11,6 +11,7 @@ import { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
 import { WarpError } from './warp-error.ts'
 
 const SHORT_TEXT_BYTES_MAX = 48
+const SHORT_BYTES_MAX = 48
 const PATH_KEYS_MAX = 32
 const PATH_KEY_BYTES_MAX = 64
 const PATHS_MAX = 1024
@@ -132,8 +133,11 @@ function readBytes(bytes: Uint8Array, end: number, count: number): Uint8Array {
 
 /** Not slice(): of a Buffer, that is neither a copy nor a plain Uint8Array. */
 function copyOf(bytes: Uint8Array, begin: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - begin)
-  copy.set(bytes.subarray(begin, end))
+  const count = end - begin
+  const copy = new Uint8Array(count)
+  if (count > SHORT_BYTES_MAX) copy.set(bytes.subarray(begin, end))
+  // A subarray would cost more than the copy.
+  else for (let i = 0; i < count; i++) copy[i] = bytes[begin + i]!
   return copy
 }
 

@@ -18,6 +18,7 @@ import type { Hlc } from '../crdt/hlc.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../crdt/replica-id.ts'
 import { WarpError } from '../crdt/warp-error.ts'
+import { VECTOR_ENTRIES_MAX } from './limits.ts'
 
 export const ENVELOPE_VERSION = 1
 
@@ -28,10 +29,9 @@ const FLAG_DEPENDENCIES = 2
 const FLAG_EXTENSION = 4
 const FLAGS_KNOWN = FLAG_CONTEXT | FLAG_DEPENDENCIES | FLAG_EXTENSION
 const ENVELOPE_BYTES_MIN = 21
-const VECTOR_ENTRIES_MAX = 4096
 
 /** Ids in one generation of a {@link ReplicaTable}: as many as one vector may name. */
-export const REPLICAS_INTERNED_MAX = 4096
+export const REPLICAS_INTERNED_MAX: number = VECTOR_ENTRIES_MAX
 
 const TWO_POW_32 = 4294967296
 

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, test } from 'vitest'
+import { ByteWriter } from '../crdt/byte-writer.ts'
+import { decode, encode } from '../crdt/encoding.ts'
+import { hlcFromMs } from '../crdt/hlc.ts'
+import { parseReplicaId } from '../crdt/replica-id.ts'
+import {
+  OPERATION_KIND,
+  OperationReader,
+  ReplicaTable,
+  writeEnvelopeHeader,
+  type EnvelopeHeader,
+} from '../src/operation.ts'
+import { fromHex, toHex } from './support/hex.ts'
+import { refused } from './support/refused.ts'
+
+type Row = readonly [string, string]
+
+/** The tables of a section, as their first two cells, without the backticks around what is code. */
+function tablesOf(heading: string): Row[][] {
+  const text = readFileSync(new URL('../docs/wire-format.md', import.meta.url), 'utf8')
+  const section = text.split(`\n### ${heading}\n`)[1]?.split('\n#')[0]
+  if (section === undefined) throw new Error(`docs/wire-format.md has no section "${heading}"`)
+  return section
+    .trim()
+    .split(/\n\n/)
+    .filter((block) => block.startsWith('|'))
+    .map((block) => block.trim().split('\n').slice(2).map(cellsOf))
+}
+
+function cellsOf(line: string): Row {
+  const [first = '', second = ''] = line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, ''))
+  return [first.replaceAll('`', ''), second.replaceAll(/^`|`$/g, '')]
+}
+
+const [payloads = [], refusedPayloads = []] = tablesOf('Payload vectors')
+const [update = [], deletion = [], later = [], refusedEnvelopes = []] = tablesOf('Envelope vectors')
+
+const REPLICA = parseReplicaId('00000000000000aa')
+const HLC = hlcFromMs(1_700_000_000_000) + 5
+
+function joined(rows: readonly Row[]): string {
+  return rows.map(([bytes]) => bytes).join('')
+}
+
+function read(hex: string): OperationReader {
+  const bytes = fromHex(hex)
+  return new OperationReader(new ReplicaTable()).load(bytes, 0, bytes.length)
+}
+
+function written(header: Partial<EnvelopeHeader>, payload = new Uint8Array(0)): string {
+  const table = new ReplicaTable()
+  const full: EnvelopeHeader = {
+    kind: OPERATION_KIND.update,
+    strategy: 1,
+    replicaBytes: table.bytes(REPLICA),
+    sequence: 7,
+    hlc: HLC,
+    key: 'user:1',
+    context: undefined,
+    dependencies: undefined,
+    ...header,
+  }
+  const writer = new ByteWriter()
+  writeEnvelopeHeader(writer, full, table)
+  writer.raw(payload)
+  return toHex(writer.take())
+}
+
+describe('the payload vectors in the document', () => {
+  test('are all found', () => {
+    expect([payloads.length, refusedPayloads.length]).toEqual([36, 10])
+  })
+
+  test.each(payloads)('%s is written as %s', (expression, hex) => {
+    expect(toHex(encode(runInNewContext(`(${expression})`)))).toBe(hex)
+  })
+
+  test.each(payloads)('%s is read from %s', (expression, hex) => {
+    const value = decode(fromHex(hex))
+    expect(toHex(encode(value))).toBe(hex)
+    expect(typeof value).toBe(typeof runInNewContext(`(${expression})`))
+  })
+
+  test.each(refusedPayloads)('%s is refused: %s', (hex) => {
+    expect(refused(() => decode(fromHex(hex))).code).toBe('WARP_E_PROTOCOL')
+  })
+})
+
+describe('the envelope vectors in the document', () => {
+  test('are all found', () => {
+    expect([update.length, deletion.length, later.length, refusedEnvelopes.length]).toEqual([10, 14, 12, 6])
+  })
+
+  test('the update is written so and read so', () => {
+    const hex = joined(update)
+    expect(written({}, encode({ name: 'Alice' }))).toBe(hex)
+    const reader = read(hex)
+    expect(reader).toMatchObject({ kind: 1, strategy: 1, replica: REPLICA, sequence: 7, hlc: HLC })
+    expect(decode(reader.bytes, reader.payloadStart, reader.end)).toStrictEqual({ name: 'Alice' })
+  })
+
+  test('the delete is written so and read so', () => {
+    const hex = joined(deletion)
+    const context = [
+      [parseReplicaId('00000000000000bb'), 300],
+      [parseReplicaId('00000000000000cc'), 1],
+    ] as const
+    const dependencies = [[parseReplicaId('00000000000000cc'), 1]] as const
+    expect(written({ kind: OPERATION_KIND.delete, sequence: 128, context, dependencies })).toBe(hex)
+    const reader = read(hex)
+    expect(reader).toMatchObject({ kind: 2, sequence: 128, hlc: HLC })
+    expect([reader.context(), reader.dependencies()]).toEqual([context, dependencies])
+    expect(reader.payloadStart).toBe(reader.end)
+  })
+
+  test('the later operation is read as far as it is known', () => {
+    const reader = read(joined(later))
+    expect(reader).toMatchObject({ kind: 99, replica: REPLICA, sequence: 9, hlc: HLC })
+    expect(decode(reader.bytes, reader.payloadStart, reader.end)).toBeNull()
+  })
+
+  test.each(refusedEnvelopes)('%s is refused: %s', (hex) => {
+    expect(refused(() => read(hex)).code).toBe('WARP_E_PROTOCOL')
+  })
+})
