@@ -1,3 +1,5 @@
 /** `warp-engine/conformance`: the suites that implementations of the ports pass. */
 export { logFilesSuite } from './log-files.ts'
 export type { LogFilesSubject, LogFilesSuiteOptions } from './log-files.ts'
+export { transportSuite } from './transport.ts'
+export type { TransportSubject, TransportSuiteOptions } from './transport.ts'

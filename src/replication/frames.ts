@@ -332,7 +332,8 @@ function decodeSnapshotRequest(reader: FrameReader): SnapshotRequest {
   const transfer = reader.u32()
   const body = { transfer, acknowledged: reader.varint(), from: reader.varint(), count: reader.varint() }
   if (body.count < 1 || body.count > SNAPSHOT_WINDOW_MAX) throw reader.malformed(`a window of ${body.count} chunks`)
-  if (body.from < body.acknowledged) throw reader.malformed('a chunk wanted again that has been acknowledged')
+  const ahead = body.from - body.acknowledged
+  if (ahead < 0 || ahead >= SNAPSHOT_WINDOW_MAX) throw reader.malformed('a chunk outside the window')
   reader.mustBeAtEnd()
   return body
 }

@@ -54,7 +54,7 @@ const BOUNDS: Readonly<Record<keyof ReplicationOptions, Bound>> = {
   digestIntervalMs: [1000, 10, 10 * MINUTE_MS],
   digestSoonMs: [50, 0, MINUTE_MS],
   requestDelayMs: [15, 0, MINUTE_MS],
-  requestTimeoutMs: [2000, 10, 10 * MINUTE_MS],
+  requestTimeoutMs: [500, 10, 10 * MINUTE_MS],
   retryDelayMsMax: [30_000, 10, DAY_MS],
   windowBytes: [4 * MIB, 1024, 64 * MIB],
   batchBytes: [256 * 1024, 1024, FRAME_BYTES_MAX],

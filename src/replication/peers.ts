@@ -32,7 +32,7 @@ export class Peer {
   /** Since when it lacks what we have had for a while. */
   behindSinceMs: number | undefined
   isLagging = false
-  repliedMs = -Infinity
+  repliedMs: number = -Infinity
 
   constructor(via: Link, address: PeerAddress, heardMs: number) {
     this.via = via

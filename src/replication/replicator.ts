@@ -25,7 +25,7 @@ import type { ReplicationStore } from './store.ts'
 import type { Transport, TransportLink, TransportReceiver } from './transport.ts'
 
 /** A transport must carry frames of this size, splitting them if need be: digests of many replicas are this large. */
-export const TRANSPORT_FRAME_BYTES_MIN = 256 * 1024
+export const TRANSPORT_FRAME_BYTES_MIN: number = 256 * 1024
 
 export interface ReplicatorOptions {
   readonly store: ReplicationStore

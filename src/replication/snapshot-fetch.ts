@@ -16,6 +16,7 @@ import type { ReplicationStore, SnapshotImport } from './store.ts'
 
 /** Chunks under way at one time: 2 MiB with chunks of the default size. */
 const WINDOW_CHUNKS = 8
+const RETRY_DELAY_MS_MIN = 50
 
 export interface SnapshotFetchOptions {
   readonly store: ReplicationStore
@@ -40,6 +41,8 @@ interface Transfer {
   readonly early: Map<number, SnapshotChunk>
   progressMs: number
   askedMs: number
+  askedFrom: number
+  roundTripMs: number
   retryDelayMs: number
 }
 
@@ -80,10 +83,12 @@ export class SnapshotFetch {
       early: new Map(),
       progressMs: now,
       askedMs: now,
+      askedFrom: 0,
+      roundTripMs: Infinity,
       retryDelayMs: this.#options.settings.requestTimeoutMs,
     }
-    this.#ask(this.#transfer, 0)
-    this.#tick()
+    this.#ask(this.#transfer, 0, WINDOW_CHUNKS)
+    this.#arm(this.#transfer)
   }
 
   chunk(peer: Peer, chunk: SnapshotChunk): void {
@@ -95,7 +100,10 @@ export class SnapshotFetch {
     }
     if (chunk.index < transfer.next || chunk.index >= transfer.next + WINDOW_CHUNKS) return
     transfer.early.set(chunk.index, chunk)
+    this.#measure(transfer, chunk.index)
+    const { next } = transfer
     this.#takeIn(transfer)
+    if (this.#transfer === transfer && transfer.next > next) this.#arm(transfer)
   }
 
   forget(peer: Peer): void {
@@ -122,7 +130,6 @@ export class SnapshotFetch {
         if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
         transfer.next++
         transfer.progressMs = env.monotonic()
-        transfer.retryDelayMs = this.#options.settings.requestTimeoutMs
         if (!chunk.last) continue
         transfer.import.finish()
         this.#done(transfer)
@@ -132,36 +139,46 @@ export class SnapshotFetch {
       this.#fail(transfer, 'the snapshot could not be taken in', error)
       return
     }
-    if (transfer.asked - transfer.next <= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked)
+    const end = transfer.next + WINDOW_CHUNKS
+    if (end - transfer.asked >= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked, end)
   }
 
-  /** Asks for the chunks from `from` to the end of the window. */
-  #ask(transfer: Transfer, from: number): void {
-    const end = transfer.next + WINDOW_CHUNKS
-    transfer.asked = end
+  /** Asks for chunks from `from` up to `to`. */
+  #ask(transfer: Transfer, from: number, to: number): void {
+    transfer.asked = Math.max(transfer.asked, to)
     transfer.askedMs = this.#options.env.monotonic()
-    const request = { transfer: transfer.number, acknowledged: transfer.next, from, count: end - from }
+    transfer.askedFrom = from
+    const request = { transfer: transfer.number, acknowledged: transfer.next, from, count: to - from }
     this.#options.request(transfer.peer, request)
   }
 
-  /** Asks again for what did not come, and gives up in the end. */
-  #tick(): void {
-    this.#timer?.cancel()
-    const transfer = this.#transfer
-    if (transfer === undefined) return
+  /** Asks again for what did not come, twice as patient each time, and gives up in the end. */
+  #arm(transfer: Transfer): void {
     const { env, settings } = this.#options
-    this.#timer = env.schedule(settings.requestTimeoutMs / 4, () => {
+    this.#timer?.cancel()
+    this.#timer = env.schedule(transfer.retryDelayMs, () => {
       const now = env.monotonic()
       if (now - transfer.progressMs > settings.snapshotIdleMs) {
         this.#fail(transfer, 'no chunk came for too long')
         return
       }
-      if (now - Math.max(transfer.askedMs, transfer.progressMs) >= transfer.retryDelayMs / 2) {
+      if (now - Math.max(transfer.askedMs, transfer.progressMs) >= transfer.retryDelayMs) {
         transfer.retryDelayMs = Math.min(transfer.retryDelayMs * 2, settings.snapshotIdleMs / 4)
-        this.#ask(transfer, transfer.next)
+        // Some of these may be here already; where one was lost, others were as well, and waiting costs more than bytes.
+        this.#ask(transfer, transfer.next, transfer.next + WINDOW_CHUNKS)
       }
-      this.#tick()
+      this.#arm(transfer)
     })
+  }
+
+  /** The shortest round trip of late decides how soon a chunk counts as lost: longer ones may have been retransmissions. */
+  #measure(transfer: Transfer, index: number): void {
+    const { env, settings } = this.#options
+    if (index === transfer.askedFrom) {
+      const tookMs = env.monotonic() - transfer.askedMs
+      transfer.roundTripMs = Math.min(tookMs, transfer.roundTripMs * 1.1)
+    }
+    transfer.retryDelayMs = Math.min(settings.requestTimeoutMs, transfer.roundTripMs * 3 + RETRY_DELAY_MS_MIN)
   }
 
   #done(transfer: Transfer): void {

@@ -67,22 +67,26 @@ export class SnapshotOffers {
   }
 
   expire(nowMs: number): void {
-    for (const [peer, offer] of this.#offers) if (nowMs - offer.usedMs > this.#options.idleMs) this.#offers.delete(peer)
+    for (const [peer, offer] of this.#offers) if (nowMs - offer.usedMs > this.#options.idleMs) this.forget(peer)
   }
 
   forget(peer: Peer): void {
+    this.#offers.get(peer)?.source.close()
     this.#offers.delete(peer)
   }
 
   close(): void {
-    this.#offers.clear()
+    for (const peer of [...this.#offers.keys()]) this.forget(peer)
   }
 
-  #find(peer: Peer, { transfer, from }: SnapshotRequest): Offer | undefined {
+  #find(peer: Peer, { transfer, acknowledged, from }: SnapshotRequest): Offer | undefined {
     const known = this.#offers.get(peer)
-    if (known?.transfer === transfer) return from <= known.base + known.chunks.length ? known : undefined
+    if (known?.transfer === transfer) return acknowledged <= known.base + known.chunks.length ? known : undefined
     if (from !== 0) return undefined
+    // Numbers go up: a request of an earlier transfer that was under way for long does not end the present one.
+    if (known !== undefined && ((transfer - known.transfer) | 0) < 0) return undefined
     if (known === undefined && this.#offers.size >= this.#options.exportsMax) return undefined
+    this.forget(peer)
     const source = this.#store.exportSnapshot(this.#options.chunkBytes)
     const offer: Offer = { transfer, source, chunks: [], base: 0, length: undefined, ahead: source.next(), usedMs: 0 }
     this.#offers.set(peer, offer)
@@ -91,7 +95,8 @@ export class SnapshotOffers {
 
   /** Returns `false` at the end, and when the peer's queue is full: it asks again. */
   #sendChunk(peer: Peer, offer: Offer, index: number): boolean {
-    if (offer.base + offer.chunks.length === index && offer.length === undefined) this.#make(offer)
+    // Those before it may have been asked for by a request that was lost; they are made on the way and kept.
+    while (offer.base + offer.chunks.length <= index && offer.length === undefined) this.#make(offer)
     const bytes = offer.chunks[index - offer.base]
     if (bytes === undefined) return false
     const chunk = {

@@ -59,6 +59,8 @@ export interface SnapshotExport {
   readonly vector: VersionVector
   /** The next chunk, `undefined` at the end. Synchronous and bounded. */
   next(): Uint8Array | undefined
+  /** No more chunks are wanted. Idempotent; the end of the chunks does the same. */
+  close(): void
 }
 
 export interface SnapshotImport {

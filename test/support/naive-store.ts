@@ -1,0 +1,216 @@
+/**
+ * A replication store by the plainest means: an array of envelopes, linear searches, a set of dots. It shares nothing with the
+ * engine but the contract, so replication can be checked against it, and the engine against what replication expects.
+ *
+ * Its state is the set of operations that it holds, as `payloads`. It compacts when told to: what is stable leaves the log and
+ * lives on in the state, so that who lacks it must be given a snapshot.
+ */
+import { ByteWriter } from '../../crdt/byte-writer.ts'
+import { hlcToMs, nextHlc } from '../../crdt/hlc.ts'
+import { type ReplicaId, replicaIdFromBytes } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import type { Env } from '../../src/env.ts'
+import { OPERATION_KIND, OperationReader, ReplicaTable, writeEnvelopeHeader } from '../../src/operation.ts'
+import type { Admission, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
+
+const DRIFT_MS = 500
+
+interface Held {
+  readonly replica: ReplicaId
+  readonly sequence: number
+  readonly text: string
+  readonly bytes: Uint8Array
+}
+
+interface SnapshotLine {
+  readonly replica: string
+  readonly sequence: number
+  readonly text: string
+}
+
+export class NaiveStore implements ReplicationStore {
+  replica: ReplicaId
+  readonly table: ReplicaTable = new ReplicaTable()
+  applied: VersionVector = new VersionVector()
+  floor: VersionVector = new VersionVector()
+  stable: VersionVector = new VersionVector()
+  /** How many of the newest records have not been flushed. */
+  unflushedCount = 0
+  /** Each stable vector is compacted at once. */
+  compactsAtOnce = false
+  isFull = false
+  snapshotsTaken = 0
+  snapshotsOpen = 0
+  seenElsewhere: number[] = []
+  /** Called after each local write, as the engine calls the replicator. */
+  onAppend: () => void = () => undefined
+  readonly #env: Env
+  #log: (Held | undefined)[] = []
+  /** Everything, compacted or not. */
+  #held = new Map<string, Held>()
+  /** What the writer of each operation so far had seen: dependencies, summed up. */
+  #seenBy = new Map<ReplicaId, VersionVector>()
+  #told = new VersionVector()
+  #hlc = 0
+
+  constructor(env: Env) {
+    this.#env = env
+    this.replica = replicaIdFromBytes(env.random(8))
+  }
+
+  get end(): number {
+    return this.#log.length
+  }
+
+  get sendable(): number {
+    return this.#log.length - this.unflushedCount
+  }
+
+  /** All texts that were written, by whatever replica under whatever dot. */
+  texts(): string[] {
+    return [...this.#held.values()].map(({ text }) => text).sort()
+  }
+
+  dots(): string[] {
+    return [...this.#held.keys()].sort()
+  }
+
+  get recordCount(): number {
+    return this.#log.filter((held) => held !== undefined).length
+  }
+
+  write(text: string, options: { readonly aheadMs?: number } = {}): void {
+    const sequence = this.applied.get(this.replica) + 1
+    this.#hlc = nextHlc(this.#hlc, this.#env.now() + (options.aheadMs ?? 0))
+    const dependencies = this.applied
+      .sorted()
+      .filter(([replica, seen]) => replica !== this.replica && this.#told.get(replica) < seen)
+    this.#told = this.applied.copy()
+    const writer = new ByteWriter()
+    const replicaBytes = this.table.bytes(this.replica)
+    const header = { strategy: 1, replicaBytes, sequence, hlc: this.#hlc, key: 'k', context: undefined, dependencies }
+    writeEnvelopeHeader(writer, { kind: OPERATION_KIND.update, ...header }, this.table)
+    writer.raw(new TextEncoder().encode(text))
+    this.#append({ replica: this.replica, sequence, text, bytes: writer.take() })
+    this.onAppend()
+  }
+
+  admit(bytes: Uint8Array, start: number, end: number): Admission {
+    const reader = new OperationReader(this.table).load(bytes, start, end)
+    const { replica, sequence } = reader
+    const copy = bytes.slice(start, end)
+    const known = this.#held.get(dot(replica, sequence))
+    if (replica === this.replica && (known === undefined || !sameBytes(known.bytes, copy))) return 'clone'
+    if (sequence <= this.applied.get(replica)) return 'duplicate'
+    if (sequence > this.applied.get(replica) + 1) return 'early'
+    const dependencies = reader.dependencies()
+    if (dependencies.some(([cause, least]) => this.applied.get(cause) < least)) return 'early'
+    if (hlcToMs(reader.hlc) > this.#env.now() + DRIFT_MS) return 'drift'
+    if (this.isFull) return 'full'
+    const seen = VersionVector.from([...(this.#seenBy.get(replica)?.entries() ?? []), ...dependencies])
+    seen.raise(replica, sequence)
+    if (!seen.dominates(this.floor)) return 'resync'
+    this.#seenBy.set(replica, seen)
+    this.#append({ replica, sequence, text: new TextDecoder().decode(copy.subarray(reader.payloadStart - start)), bytes: copy })
+    return 'applied'
+  }
+
+  scanOperations(from: number, visit: (operation: OperationReader) => boolean): number {
+    const reader = new OperationReader(this.table)
+    for (let i = from; i < this.sendable; i++) {
+      const held = this.#log[i]
+      if (held !== undefined && !visit(reader.load(held.bytes, 0, held.bytes.length))) return i + 1
+    }
+    return Math.max(from, this.sendable)
+  }
+
+  positionAfter(replica: ReplicaId, sequence: number): number {
+    const at = this.#log.findIndex((held) => held?.replica === replica && held.sequence > sequence)
+    return at < 0 ? this.end : at
+  }
+
+  ownDotSeenElsewhere(sequence: number): void {
+    this.seenElsewhere.push(sequence)
+    this.#takeNewIdentity()
+  }
+
+  stabilise(stable: VersionVector): void {
+    this.stable = stable.copy()
+    if (this.compactsAtOnce) this.compact()
+  }
+
+  /** Drops what is stable from the log; it stays in the state. */
+  compact(): void {
+    this.#log = this.#log.map((held) =>
+      held !== undefined && this.stable.includes(held.replica, held.sequence) ? undefined : held,
+    )
+    this.floor.join(this.stable)
+  }
+
+  exportSnapshot(chunkBytes: number): SnapshotExport {
+    const lines = [...this.#held.values()].map(({ replica, sequence, text }) => JSON.stringify({ replica, sequence, text }))
+    this.snapshotsTaken++
+    this.snapshotsOpen++
+    let isOpen = true
+    return {
+      close: () => {
+        if (isOpen) this.snapshotsOpen--
+        isOpen = false
+      },
+      vector: this.applied.copy(),
+      next: () => {
+        let chunk = ''
+        while (lines.length > 0 && chunk.length < chunkBytes) chunk += `${lines.shift()}\n`
+        return chunk === '' ? undefined : new TextEncoder().encode(chunk)
+      },
+    }
+  }
+
+  beginSnapshot(vector: VersionVector): SnapshotImport {
+    const lines: SnapshotLine[] = []
+    return {
+      chunk: (bytes) => {
+        for (const line of new TextDecoder().decode(bytes).trimEnd().split('\n')) lines.push(JSON.parse(line) as SnapshotLine)
+      },
+      finish: () => this.#install(vector, lines),
+      abandon: () => undefined,
+    }
+  }
+
+  #install(vector: VersionVector, lines: readonly SnapshotLine[]): void {
+    const own = [...this.#held.values()].filter((held) => held.replica === this.replica)
+    const lost = own.filter(({ sequence }) => !vector.includes(this.replica, sequence))
+    this.#held = new Map()
+    for (const { replica, sequence, text } of lines) {
+      const id = replica as ReplicaId
+      this.#held.set(dot(id, sequence), { replica: id, sequence, text, bytes: new Uint8Array(0) })
+    }
+    this.#log = this.#log.map(() => undefined)
+    this.applied = vector.copy()
+    this.floor = vector.copy()
+    this.#told = new VersionVector()
+    for (const [replica] of vector.entries()) this.#seenBy.set(replica, vector.copy())
+    if (lost.length === 0) return
+    this.#takeNewIdentity()
+    for (const { text } of lost) this.write(text)
+  }
+
+  #takeNewIdentity(): void {
+    this.replica = replicaIdFromBytes(this.#env.random(8))
+    this.#told = new VersionVector()
+  }
+
+  #append(held: Held): void {
+    this.#held.set(dot(held.replica, held.sequence), held)
+    this.#log.push(held)
+    this.applied.raise(held.replica, held.sequence)
+  }
+}
+
+function dot(replica: ReplicaId, sequence: number): string {
+  return `${replica}:${sequence}`
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}

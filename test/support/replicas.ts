@@ -1,0 +1,61 @@
+/** Replicas with naive stores on one virtual time line and one memory network, for tests of replication. */
+import { memoryNetwork, type MemoryNetwork, type MemoryNetworkOptions } from '../../adapters/memory/memory-network.ts'
+import type { ReplicationEvent } from '../../src/replication/events.ts'
+import type { ReplicationOptions } from '../../src/replication/options.ts'
+import { Replicator } from '../../src/replication/replicator.ts'
+import { NaiveStore } from './naive-store.ts'
+import { type VirtualEnv, virtualEnv } from './virtual-env.ts'
+
+export interface TestReplica {
+  readonly name: string
+  readonly store: NaiveStore
+  readonly replicator: Replicator
+  readonly events: ReplicationEvent[]
+}
+
+export interface TestReplicas {
+  readonly env: VirtualEnv
+  readonly network: MemoryNetwork
+  readonly all: TestReplica[]
+  /** One more, started. With `store`, on that one: a restart. */
+  join(name: string, options?: ReplicationOptions, store?: NaiveStore): Promise<TestReplica>
+  close(): Promise<void>
+}
+
+export interface TestReplicasOptions extends MemoryNetworkOptions {
+  readonly names?: readonly string[]
+  readonly replication?: ReplicationOptions
+}
+
+export async function testReplicas(options: TestReplicasOptions = {}): Promise<TestReplicas> {
+  const { names = ['a', 'b', 'c'], replication, seed = 1, ...settings } = options
+  const env = virtualEnv({ seed })
+  const network = memoryNetwork({ ...settings, seed, env })
+  const all: TestReplica[] = []
+  const join: TestReplicas['join'] = async (name, own = {}, store = new NaiveStore(env.fork({ label: name }))) => {
+    const events: ReplicationEvent[] = []
+    const replicator = new Replicator({
+      store,
+      env: env.fork({ label: `${name}'s replicator` }),
+      transports: [network.transport(name)],
+      options: { ...replication, ...own },
+      observe: (event) => events.push(event),
+    })
+    store.onAppend = () => replicator.appended()
+    await replicator.start()
+    const replica = { name, store, replicator, events }
+    all.push(replica)
+    return replica
+  }
+  for (const name of names) await join(name)
+  return {
+    ...{ env, network, all, join },
+    close: async () => {
+      for (const { replicator } of all) await replicator.close()
+    },
+  }
+}
+
+export function kinds(replica: TestReplica): string[] {
+  return replica.events.map(({ kind }) => kind)
+}
