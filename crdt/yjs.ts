@@ -105,7 +105,7 @@ function change(prepare: Prepare<YjsState>, run: (doc: Y.Doc) => void): Uint8Arr
 function merge(prepare: Prepare<YjsState>, update: Uint8Array): Uint8Array | undefined {
   const state = openForWriting(prepare)
   try {
-    Y.applyUpdate(state.doc, update, YJS_ORIGIN)
+    integrate(state, update)
   } catch (cause) {
     throw new WarpError('WARP_E_PROTOCOL', 'malformed Yjs update; merge() takes updates of version 1', { cause })
   } finally {
@@ -126,17 +126,15 @@ function createState(): YjsState {
   doc.clientID = 0
   const record = (update: Uint8Array): void => {
     if (state.mode === 'verb') state.updates.push(update)
-    else state.isStray = true
+    else if (!state.isStray) {
+      state.isStray = true
+      doc.once('afterAllTransactions', () => {
+        throw strayChange() // not earlier: Yjs would be left in the middle of its own tidying
+      })
+    }
   }
   const state: YjsState = { doc, mode: 'idle', updates: [], isStray: false, writer: undefined, clientId: 0, record }
   doc.on('update', record)
-  doc.on('afterTransaction', (transaction) => {
-    if (!transaction.local) transaction._needFormattingCleanup = false // see Determinism above
-    else if (state.mode === 'apply' && transaction.changed.size > 0) state.isStray = true // an observer wrote
-  })
-  doc.on('afterAllTransactions', () => {
-    if (state.isStray && state.mode === 'idle') throw strayChange()
-  })
   return state
 }
 
@@ -145,10 +143,25 @@ function applyUpdate(state: YjsState, update: Uint8Array): void {
   doc.off('update', record)
   state.mode = 'apply'
   try {
-    Y.applyUpdate(doc, update, YJS_ORIGIN)
+    integrate(state, update)
   } finally {
     state.mode = 'idle'
     doc.on('update', record)
+  }
+}
+
+/** Takes the update in and lets Yjs change nothing else: see Determinism above. */
+function integrate(state: YjsState, update: Uint8Array): void {
+  const { doc } = state
+  const settle = (transaction: Y.Transaction): void => {
+    if (!transaction.local) transaction._needFormattingCleanup = false
+    else if (state.mode === 'apply' && transaction.changed.size > 0) state.isStray = true // an observer wrote
+  }
+  doc.on('afterTransaction', settle)
+  try {
+    Y.applyUpdate(doc, update, YJS_ORIGIN)
+  } finally {
+    doc.off('afterTransaction', settle)
   }
 }
 
