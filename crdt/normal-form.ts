@@ -16,6 +16,7 @@ import { refusalOf } from './encoding-refusal.ts'
 /** How deep a normal container nests: 1 if it holds no others. */
 const depths = new WeakMap<object, number>()
 const ASCII_CHARS_MAX = 64
+const FORGOTTEN_ENTRIES_MAX = 16
 
 export function normalForm(value: unknown): Encodable {
   const normal = normalValue(value, 0)
@@ -68,9 +69,9 @@ function normalArray(array: readonly unknown[], depth: number): Encodable | unde
     if (normal === undefined) return undefined
     if (!Object.is(normal, entry)) copy ??= array.slice() as Encodable[]
     if (copy !== undefined) copy[i] = normal
-    if (typeof normal === 'object') nested = Math.max(nested, depthOf(normal))
+    nested = Math.max(nested, depthOf(normal))
   }
-  return remembered(copy ?? (array as readonly Encodable[]), nested)
+  return finished(copy ?? (array as readonly Encodable[]), { entries: array.length, depth, nested })
 }
 
 /** Not of a subclass: a Buffer, say. */
@@ -83,23 +84,40 @@ function normalObject(object: Record<string, unknown>, depth: number): Encodable
   if (keys.length > ENCODED_ENTRIES_MAX) return undefined
   const normal: Record<string, Encodable> = {}
   let nested = 0
-  for (const key of keys.sort()) {
-    const entry = isWellFormed(key) ? normalValue(object[key], depth) : undefined
+  for (const key of isAscending(keys) ? keys : keys.sort()) {
+    const entry = isCarried(key) ? normalValue(object[key], depth) : undefined
     if (entry === undefined) return undefined
     // Assigning to `__proto__` would not make a property.
     if (key in Object.prototype) {
       Object.defineProperty(normal, key, { value: entry, enumerable: true, writable: true, configurable: true })
     } else normal[key] = entry
-    if (typeof entry === 'object') nested = Math.max(nested, depthOf(entry))
+    nested = Math.max(nested, depthOf(entry))
   }
-  return remembered(normal, nested)
+  return finished(normal, { entries: keys.length, depth, nested })
+}
+
+function isAscending(keys: readonly string[]): boolean {
+  for (let i = 1; i < keys.length; i++) if (keys[i - 1]! > keys[i]!) return false
+  return true
 }
 
 function depthOf(normal: Encodable): number {
-  return depths.get(normal as object) ?? 0
+  return typeof normal === 'object' && normal !== null ? (depths.get(normal) ?? 0) : 0
 }
 
-function remembered<T extends object>(normal: T, nested: number): T {
-  depths.set(normal, nested + 1)
+/** Where a container stands: within how many, itself included, and how many there are within it. */
+interface Extent {
+  readonly entries: number
+  readonly depth: number
+  readonly nested: number
+}
+
+/**
+ * Freezes and remembers. Not remembered are small lists and records of scalars that are the whole value: a merge makes a new one each time,
+ * and looking at it is cheaper than remembering it (0.9 µs against 1.4 µs for a list of 10 numbers).
+ */
+function finished<T extends object>(normal: T, { entries, depth, nested }: Extent): T {
+  const isForgotten = depth === 1 && nested === 0 && entries <= FORGOTTEN_ENTRIES_MAX
+  if (!isForgotten) depths.set(normal, nested + 1)
   return Object.freeze(normal)
 }

@@ -53,7 +53,8 @@ test('what has no order is refused', () => {
 })
 
 test('a payload or snapshot without an order is refused', () => {
-  const operation = { payload: NaN, hlc: 1, replica: threeReplicas(max()).a.id, sequence: 1, observed: () => false }
-  expect(codeOf(() => max().apply(undefined, operation))).toBe('WARP_E_PROTOCOL')
-  expect(codeOf(() => max().decodeState([NaN]))).toBe('WARP_E_PROTOCOL')
+  const strategy = max()
+  const operation = { payload: NaN, hlc: 1, replica: threeReplicas(strategy).a.id, sequence: 1, observed: () => false }
+  expect(codeOf(() => strategy.apply(strategy.initial(), operation))).toBe('WARP_E_PROTOCOL')
+  expect(codeOf(() => strategy.decodeState([NaN]))).toBe('WARP_E_PROTOCOL')
 })

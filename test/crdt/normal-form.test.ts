@@ -75,6 +75,17 @@ test('nesting is counted across parts that are shared', () => {
   expect(codeOf(() => normalForm([nested]))).toBeDefined()
 })
 
+test('nesting too deep and cycles are refused as the codec refuses them', () => {
+  let deep: unknown = []
+  for (let depth = 1; depth < 65; depth++) deep = { deep }
+  const cycle: unknown[] = []
+  cycle.push(cycle)
+  for (const value of [deep, cycle]) {
+    expect(codeOf(() => normalForm(value))).toBeDefined()
+    expect(codeOf(() => normalForm(value))).toBe(codeOf(() => encode(value)))
+  }
+})
+
 test('all of it is frozen', () => {
   const normal = normalForm({ list: [{ a: 1 }] }) as { readonly list: readonly object[] }
   expect([normal, normal.list, normal.list[0]].map((part) => Object.isFrozen(part))).toEqual([true, true, true])
