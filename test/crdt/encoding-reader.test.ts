@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Encodable } from '../../crdt/encodable.ts'
 import { decode, encode } from '../../crdt/encoding.ts'
-import { fromHex } from '../support/hex.ts'
+import { fromHex, toHex } from '../support/hex.ts'
 import { refused } from '../support/refused.ts'
 
 const u16 = (value: number): string => value.toString(16).padStart(4, '0')
@@ -65,6 +65,21 @@ describe('decode', () => {
   test('an error says where, counted from the start of the range', () => {
     expect(refused(() => decode(fromHex('ffff9201c1'), 2)).message).toContain('at byte 2')
     expect(refused(() => decode(fromHex('82a16201a16102'))).message).toContain('keys that do not ascend, at byte 4')
+  })
+
+  test('a count that the bytes left cannot hold is seen before anything is read', () => {
+    expect(refused(() => decode(fromHex('dc00030101'))).message).toContain('at byte 3')
+    expect(refused(() => decode(fromHex('de0002a16101a1'))).message).toContain('it ends early')
+    expect(refused(() => decode(fromHex('de0003a16101a162'))).message).toContain('at byte 3')
+  })
+
+  test.each([
+    ['twice', 20, 20],
+    ['descending', 21, 20],
+  ])('keys %s are refused in maps of many keys, too', (_, a, b) => {
+    const numbers = Array.from({ length: 40 }, (__, i) => (i === 20 ? a : i === 21 ? b : i))
+    const entries = numbers.map((n) => `a2${toHex(new TextEncoder().encode(String(n + 10)))}01`)
+    expect(refused(() => decode(fromHex(`de0028${entries.join('')}`))).message).toContain('keys that do not ascend')
   })
 
   test('takes longer forms than canonical ones', () => {

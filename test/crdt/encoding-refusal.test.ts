@@ -50,6 +50,19 @@ describe('what cannot be encoded', () => {
     expect(toHex(encode({ z: 1, b: 2 }))).toBe('82a16202a17a01')
   })
 
+  test('a value that has been refused is not kept alive', async () => {
+    const refuse = (): WeakRef<object> => {
+      const held = { large: 1 }
+      refused(() => encode({ a: () => 1, b: held }))
+      return new WeakRef(held)
+    }
+    const reference = refuse()
+    // A WeakRef holds on until the end of the turn in which it was made.
+    await new Promise((resolve) => setImmediate(resolve))
+    globalThis.gc?.()
+    expect(reference.deref()).toBeUndefined()
+  })
+
   test('64 levels are written and read, 65 are not', () => {
     expect(decode(encode(nested(ENCODED_DEPTH_MAX - 1)))).toStrictEqual(nested(ENCODED_DEPTH_MAX - 1))
     expect(decode(encode(nested(ENCODED_DEPTH_MAX)))).toStrictEqual(nested(ENCODED_DEPTH_MAX))

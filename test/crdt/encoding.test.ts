@@ -92,6 +92,11 @@ describe('encode', () => {
     expect(toHex(writer.take())).toBe(`0781a161d964${'62'.repeat(100)}9101`)
   })
 
+  test('writes a NaN with other bits as the one NaN', () => {
+    const odd = new Float64Array(BigUint64Array.of(0xfff8_0000_0000_0001n).buffer)
+    for (const nan of odd) expect(toHex(encode([nan, nan]))).toBe('92cb7ff8000000000000cb7ff8000000000000')
+  })
+
   test('sorts more keys than a shape may have', () => {
     const keys = Array.from({ length: 40 }, (_, i) => `k${(i * 17) % 40}`)
     const value = decode(encode(Object.fromEntries(keys.map((key) => [key, key])))) as object
