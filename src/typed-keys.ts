@@ -15,7 +15,9 @@
  * time (`string`) may therefore match nothing, which is `WARP_E_UNREGISTERED_KEY` then. With a map that is itself known only at
  * run time (`KeyMap`), values are `unknown`, `set` takes any {@link Encodable} and handles have any verb.
  *
- * Cost: one conditional type per pattern and distinct key type, and per pair of patterns only among those that match.
+ * Cost: the map becomes an object type with index signatures, so that the compiler's own look-up finds the patterns of a key: about
+ * seven instantiations per pattern and distinct key type (1,400 for 200 patterns, of the five million that TypeScript allows), and
+ * pairs of patterns are compared only among those that match.
  */
 import type { Encodable } from '../crdt/encodable.ts'
 import type { AnyStrategy, QueriesOf, ValueOf, VerbsOf } from '../crdt/strategy.ts'
@@ -68,22 +70,28 @@ type Widened<Text extends string, Wildcard extends '*' | '?'> = Text extends `${
     ? Widened<Text, '?'>
     : Text
 
-/** The patterns of `K` that a key of this type may match; `never` if there is none. A pattern that is the key needs no search. */
-export type PatternsAt<K extends KeyMap, Key extends string> = Key extends keyof K & string
-  ? KeysOf<Key> extends Key
-    ? Key
-    : Candidates<K, Key>
-  : Candidates<K, Key>
+/** The patterns of `K` that a key of this type may match; `never` if there is none. */
+export type PatternsAt<K extends KeyMap, Key extends string> = Key extends string
+  ? Narrowest<Containing<K, Key>> | (IsWide<Key> extends true ? Contained<K, Key> : never)
+  : never
 
-type Candidates<K extends KeyMap, Key extends string> = Narrowest<Containing<K, Key>> | Contained<K, Key>
+/** An object type with the keys that `K` allows, and at each the patterns' names. */
+type ByKey<K extends KeyMap> = {
+  readonly [Pattern in keyof K & string as KeysOf<Pattern>]: { readonly [Name in Pattern]: true }
+}
 
-type Containing<K extends KeyMap, Key extends string> = {
-  [Pattern in keyof K & string]: [Key] extends [KeysOf<Pattern>] ? Pattern : never
-}[keyof K & string]
+type Containing<K extends KeyMap, Key extends string> = Key extends keyof ByKey<K> ? NamesIn<ByKey<K>[Key]> : never
+
+/** Of an intersection all names (several templates match), of a union too (several patterns have one template). */
+type NamesIn<T> = T extends unknown ? keyof T & string : never
 
 type Contained<K extends KeyMap, Key extends string> = {
-  [Pattern in keyof K & string]: [KeysOf<Pattern>] extends [Key] ? Pattern : never
+  [Pattern in keyof K & string]: KeysOf<Pattern> extends Key ? Pattern : never
 }[keyof K & string]
+
+/** Whether it stands for many keys: `string` or a template. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- no property at all: enough for an index signature only
+type IsWide<Key extends string> = {} extends Record<Key, true> ? true : false
 
 type Narrowest<Patterns extends string> = Single<Patterns> extends true ? Patterns : Unbeaten<Patterns, Patterns>
 
@@ -144,18 +152,20 @@ type Unsettable<S> = S extends unknown ? (Settable<S> extends true ? never : S) 
 type Settable<S> = IsAny<VerbsOf<S>> extends true ? true : [SetParameter<S>] extends [never] ? false : true
 
 /** The one argument of the verb `set`; `never` if there is no such verb, or if it wants more. */
-type SetParameter<S> =
-  IsAny<VerbsOf<S>> extends true
-    ? Encodable
-    : VerbsOf<S> extends { readonly set: (prepare: never, ...parameters: infer Parameters) => unknown }
-      ? Parameters extends readonly [infer Value, ...infer Rest]
-        ? [] extends Rest
-          ? Value
-          : never
-        : never
-      : never
+type SetParameter<S> = IsAny<VerbsOf<S>> extends true ? Encodable : OnlyOne<ParametersAfterFirst<SetOf<VerbsOf<S>>>>
 
-type ParametersAfterFirst<F> = F extends (first: never, ...parameters: infer Parameters) => unknown ? Parameters : never
+type SetOf<Verbs> = Verbs extends { readonly set: infer Set } ? Set : never
+
+type OnlyOne<Parameters> = Parameters extends readonly [infer Value, ...infer Rest]
+  ? [] extends Rest
+    ? Value
+    : never
+  : never
+
+// The constraint is needed: without it, `...elements: readonly T[]` is not inferred.
+type ParametersAfterFirst<F> = F extends (first: never, ...rest: infer Rest extends readonly unknown[]) => unknown
+  ? Rest
+  : never
 
 /** A strategy's own methods: its verbs without `prepare`, its queries without the state. */
 export type MethodsOf<S> =
@@ -169,13 +179,12 @@ type VerbMethods<Verbs> = {
 }
 
 type QueryMethods<Queries> = {
-  readonly [Name in Named<Queries>]: Queries[Name] extends (
-    state: never,
-    ...parameters: infer Parameters
-  ) => infer Result
-    ? (...parameters: Parameters) => Promise<Result>
-    : never
+  readonly [Name in Named<Queries>]: (
+    ...parameters: ParametersAfterFirst<Queries[Name]>
+  ) => Promise<ResultOf<Queries[Name]>>
 }
+
+type ResultOf<F> = F extends (...parameters: never) => infer Result ? Result : never
 
 /** The names that are spelled out, without an index signature. */
 type Named<Methods> = keyof { [Name in keyof Methods as string extends Name ? never : Name]: true } & keyof Methods
