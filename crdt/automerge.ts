@@ -37,8 +37,8 @@ export interface AutomergeState<T> {
 }
 
 export type AutomergeVerbs<T> = {
-  /** Runs the function on a draft; everything that it writes is one operation. Not async. */
-  readonly change: (prepare: Prepare<AutomergeState<T>>, run: (draft: T) => void) => Uint8Array | undefined
+  /** Runs the function on a draft; everything that it writes is one operation. Its result is ignored; not async. */
+  readonly change: (prepare: Prepare<AutomergeState<T>>, run: (draft: T) => unknown) => Uint8Array | undefined
 }
 
 /** An Automerge document per key. Needs `@automerge/automerge` 3. */
@@ -70,7 +70,7 @@ export function automerge<T extends object = Shape>(): Strategy<
   }
 }
 
-function change<T>(prepare: Prepare<AutomergeState<T>>, run: (draft: T) => void): Uint8Array | undefined {
+function change<T>(prepare: Prepare<AutomergeState<T>>, run: (draft: T) => unknown): Uint8Array | undefined {
   const state = prepare.state()
   if (Automerge.getActorId(state.doc) !== prepare.replica) {
     state.doc = Automerge.clone(state.doc, { actor: prepare.replica, freeze: true })

@@ -109,22 +109,12 @@ function decodeRun<Content extends Encodable>(
   replicas: readonly ReplicaId[],
   into: { readonly kind: ContentKind<Content>; readonly chunk: Block<Content>['chunk'] },
 ): Block<Content> {
-  const [flags, at, sequence, index, part, parentAt, parentSequence, parentIndex] = run as readonly number[]
-  const replica = replicas[at ?? -1]
-  if (flags === undefined || replica === undefined || sequence === undefined || index === undefined) throw malformed()
+  const [flags = 0, at, sequence, index, part] = run as readonly (number | undefined)[] // by the grammar
   const deleted = (flags & FLAG_REMOVED) !== 0
-  const content = deleted ? into.kind.none : (part as Encodable as Content) // by the grammar
-  let parent: ElementId | undefined
-  if ((flags & FLAG_PARENT) !== 0) {
-    const parentReplica = replicas[parentAt ?? -1]
-    if (parentReplica === undefined || parentSequence === undefined || parentIndex === undefined) throw malformed()
-    parent = { replica: parentReplica, sequence: parentSequence, index: parentIndex }
-  }
+  const content = deleted ? into.kind.none : (part as Encodable as Content)
   return {
-    replica,
-    sequence,
-    index,
-    parent,
+    ...readElement(replicas, at, sequence, index),
+    parent: (flags & FLAG_PARENT) === 0 ? undefined : readElement(replicas, ...(run.slice(5) as number[])),
     side: (flags & FLAG_LEFT) === 0 ? 'right' : 'left',
     count: deleted ? Number(part) : into.kind.count(content),
     typed: (flags & FLAG_TYPED) !== 0,
@@ -134,6 +124,12 @@ function decodeRun<Content extends Encodable>(
     after: undefined,
     chunk: into.chunk,
   }
+}
+
+function readElement(replicas: readonly ReplicaId[], at = -1, sequence?: number, index?: number): ElementId {
+  const replica = replicas[at]
+  if (replica === undefined || sequence === undefined || index === undefined) throw malformed()
+  return { replica, sequence, index }
 }
 
 function malformed(): WarpError {

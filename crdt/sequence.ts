@@ -72,7 +72,7 @@ export interface Block<Content> extends Ordered<Block<Content>>, ElementId, Plac
 export const ROOT: Place = { parent: undefined, side: 'right' }
 
 export class Sequence<Content extends Encodable> {
-  readonly order = new BlockOrder<Block<Content>>()
+  readonly order: BlockOrder<Block<Content>> = new BlockOrder<Block<Content>>()
   readonly #kind: ContentKind<Content>
   readonly #byReplica = new Map<ReplicaId, Block<Content>[]>()
   readonly #roots: Block<Content>[] = []

@@ -53,8 +53,8 @@ export interface YjsState {
 }
 
 export type YjsVerbs = {
-  /** Runs the function in one transaction; everything that it writes is one operation. Not async. */
-  readonly change: (prepare: Prepare<YjsState>, run: (doc: Y.Doc) => void) => Uint8Array | undefined
+  /** Runs the function in one transaction; everything that it writes is one operation. Its result is ignored; not async. */
+  readonly change: (prepare: Prepare<YjsState>, run: (doc: Y.Doc) => unknown) => Uint8Array | undefined
   /**
    * Takes in an update (version 1) of another Yjs document. Throws `WARP_E_PROTOCOL` if it is malformed or builds on updates that
    * are not here; what is here already writes nothing.
@@ -88,7 +88,7 @@ export function yjs(): Strategy<Y.Doc, YjsState, Uint8Array, YjsVerbs> {
   }
 }
 
-function change(prepare: Prepare<YjsState>, run: (doc: Y.Doc) => void): Uint8Array | undefined {
+function change(prepare: Prepare<YjsState>, run: (doc: Y.Doc) => unknown): Uint8Array | undefined {
   const state = openForWriting(prepare)
   let returned: unknown
   try {

@@ -42,13 +42,21 @@ function remove(operation: LawOperation, nodes: ReadonlyMap<string, Node>): void
   const [removed] = operation.payload as readonly [readonly (readonly [string, ...number[]])[]]
   for (const [replica, ...runs] of removed) {
     for (let at = 0; at < runs.length; at += 3) {
-      const [sequence = 0, index = 0, count = 0] = runs.slice(at)
-      for (let i = 0; i < Math.abs(count); i++) {
-        const node = nodes.get(count < 0 ? `${replica} ${sequence + i} ${index}` : `${replica} ${sequence} ${index + i}`)
-        if (node !== undefined) node.removed = true
+      for (const id of idsOf(replica, runs.slice(at))) {
+        bury(nodes.get(id))
       }
     }
   }
+}
+
+function bury(node: Node | undefined): void {
+  if (node !== undefined) node.removed = true
+}
+
+function idsOf(replica: string, [sequence = 0, index = 0, count = 0]: readonly number[]): string[] {
+  return Array.from({ length: Math.abs(count) }, (_, i) =>
+    count < 0 ? `${replica} ${sequence + i} ${index}` : `${replica} ${sequence} ${index + i}`,
+  )
 }
 
 function walk(node: Node, values: unknown[]): void {

@@ -31,7 +31,7 @@ function edits(inserted: fc.Arbitrary<readonly unknown[]>): fc.Arbitrary<Intent>
 
 function inRange(intent: Intent, replica: ReferenceReplica): Intent {
   if (intent.verb === 'push') return intent
-  const length = [...((replica.value ?? '') as string | readonly unknown[])].length
+  const length = Array.from((replica.value ?? '') as string | readonly unknown[]).length
   const [at, ...rest] = intent.parameters
   const index = Math.floor(((at as number) * length) / 8)
   if (intent.verb === 'insert') return { ...intent, parameters: [index, ...rest] }
@@ -72,19 +72,28 @@ interface DocumentEdit {
 }
 
 /** Text, formatting, nested types, maps: whatever Yjs merges, tidies or drops in a way of its own. */
-function editYjs(doc: Y.Doc, { kind, at, count, pick }: DocumentEdit): void {
-  const body = doc.getText('body')
+function editYjs(doc: Y.Doc, edit: DocumentEdit): void {
+  if (edit.kind < 4) editBody(doc.getText('body'), edit)
+  else if (edit.kind < 6) editMap(doc.getMap('map'), edit)
+  else editRows(doc.getArray('rows'), edit)
+}
+
+function editBody(body: Y.Text, { kind, at, count, pick }: DocumentEdit): void {
   const index = Math.floor((at * body.length) / 8)
   const fitted = Math.min(count, body.length - index)
-  const map = doc.getMap<Y.Text | number>('map')
-  const rows = doc.getArray<Y.Array<number>>('rows')
-  const nested = map.get('text')
   if (kind < 2) body.insert(index, 'xyz'.slice(pick), kind === 0 ? {} : { bold: true })
   else if (kind === 2) body.delete(index, fitted)
-  else if (kind === 3) body.format(index, fitted, pick === 0 ? { bold: null } : { bold: true, em: pick })
-  else if (kind === 4) map.set('text', pick === 0 ? at : new Y.Text('t'))
-  else if (kind === 5 && nested instanceof Y.Text) nested.insert(0, 'n')
-  else if (kind === 6 && rows.length > 0) rows.delete(0)
+  else body.format(index, fitted, pick === 0 ? { bold: null } : { bold: true, em: pick })
+}
+
+function editMap(map: Y.Map<Y.Text | number>, { kind, at, pick }: DocumentEdit): void {
+  const nested = map.get('text')
+  if (kind === 5 && nested instanceof Y.Text) nested.insert(0, 'n')
+  else map.set('text', pick === 0 ? at : new Y.Text('t'))
+}
+
+function editRows(rows: Y.Array<Y.Array<number>>, { kind, at, pick }: DocumentEdit): void {
+  if (kind === 6 && rows.length > 0) rows.delete(0)
   else if (rows.length > 0 && pick > 0) rows.get(0).push([at])
   else rows.push([new Y.Array()])
 }

@@ -21,7 +21,7 @@ const editYjs: Edit = ([position, deleted, inserted]) => ({
   parameters: [
     (doc: Y.Doc): void => {
       const body = doc.getText('body')
-      const units = [...body.toString()]
+      const units = Array.from(body.toJSON())
       const at = units.slice(0, position).join('').length
       if (deleted > 0) body.delete(at, units.slice(position, position + deleted).join('').length)
       if (inserted !== '') body.insert(at, inserted)

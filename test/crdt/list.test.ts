@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { LawOperation } from '../../property-tests/reference-fold.ts'
 import { REPLICA_IDS, ReferenceReplica } from '../../property-tests/reference-replica.ts'
+import type { ListState } from '../../crdt/list.ts'
 import { list } from '../../crdt/list.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { encode } from '../../crdt/encoding.ts'
@@ -132,7 +133,7 @@ describe('operations', () => {
   test('do not reach what their writer had not seen', () => {
     const ann = open()
     const first = ann.write('push', ['a', 'b']) as LawOperation
-    const forged: LawOperation = { ...first, replica: BOB, payload: [[[ANN, 1, 0, 2]], ['x'], false, ANN, 1, 0] }
+    const forged: LawOperation = { ...first, replica: BOB, payload: [[[ANN, 1, 0, 2]], ['x'], true, ANN, 1, 0] }
     const early = open(REPLICA_IDS[2]).deliverAll([forged, first])
     const late = open(REPLICA_IDS[2]).deliverAll([first, forged])
     expect(early.value).toEqual(['a', 'b', 'x'])
@@ -174,13 +175,19 @@ describe('operations', () => {
   })
 })
 
-test('typing costs a run, not an element each, and so does what was typed and removed', () => {
-  const strategy = list()
+test.each([
+  ['forwards', () => 50],
+  ['backwards', (i: number) => 99 - i],
+])('typing costs a run, not an element each, and so does what was typed and then removed %s', (_, place) => {
   const replica = open()
   for (let i = 0; i < 200; i++) replica.write('push', [i])
-  for (let i = 99; i >= 50; i--) replica.write('remove', [i])
-  const [, runs] = strategy.encodeState(replica.state as never) as readonly unknown[][]
-  expect(runs?.length).toBe(3)
+  for (let i = 0; i < 50; i++) replica.write('remove', [place(i)])
+  const { sequence } = replica.state as ListState<number>
+  expect([...sequence.order.blocks()].map(({ count, deleted }) => [count, deleted])).toEqual([
+    [50, false],
+    [50, true],
+    [100, false],
+  ])
 })
 
 test('a snapshot of more elements than an array may have comes back whole', () => {
@@ -192,6 +199,8 @@ test('a snapshot of more elements than an array may have comes back whole', () =
   }
   const encoded = strategy.encodeState(state)
   encode(encoded)
+  const [, [, second]] = encoded as readonly [unknown, readonly (readonly unknown[])[]]
+  expect(second?.slice(5)).toEqual([0, 4096, 0]) // the parent of its first element is the last one of the part before
   expect(strategy.read(strategy.decodeState(encoded))).toEqual(strategy.read(state))
   expect(strategy.encodeState(strategy.decodeState(encoded))).toEqual(encoded)
 })
