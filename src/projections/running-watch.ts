@@ -3,13 +3,13 @@
  * that has more than its bound to catch up with is told of the gap instead.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Change, WatchGap, Watch, WatchOptions } from '../operation-record.ts'
+import type { Change, Cursor, WatchGap, Watch, WatchOptions } from '../operation-record.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { OperationReader } from '../operation.ts'
 import { textOf } from '../recovery.ts'
 import type { Position } from '../replication/store.ts'
-import { LazyChange } from './lazy-change.ts'
-import type { WatchHub } from './watch.ts'
+import { LazyChange, type ChangeSource } from './lazy-change.ts'
+import type { OperationRing } from './operation-ring.ts'
 
 /** Operations of the log looked at in one go while resuming. */
 const REPLAY_STEP = 256
@@ -23,10 +23,18 @@ export interface Interest {
   readonly key: string | undefined
 }
 
+/** What a watch needs of the hub that it hangs on. */
+export interface WatchSource extends ChangeSource {
+  readonly ring: OperationRing
+  /** The position that a cursor names, `undefined` if it is not of this log. */
+  positionOf(cursor: Cursor): Position | undefined
+  remove(watch: RunningWatch): void
+}
+
 type Waiting = (result: IteratorResult<Change, undefined>) => void
 
 export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
-  readonly #hub: WatchHub
+  readonly #hub: WatchSource
   readonly #interest: Interest
   readonly #pendingCountMax: number
   readonly #reader: OperationReader
@@ -41,7 +49,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   #waiting: Waiting | undefined
   #isClosed = false
 
-  constructor(hub: WatchHub, interest: Interest, options: WatchOptions & { pendingCountMax: number }) {
+  constructor(hub: WatchSource, interest: Interest, options: WatchOptions & { pendingCountMax: number }) {
     this.#hub = hub
     this.#interest = interest
     this.#pendingCountMax = options.pendingCountMax

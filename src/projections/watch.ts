@@ -11,7 +11,7 @@ import { compilePattern } from '../key-pattern.ts'
 import type { Cursor, Watch, WatchOptions } from '../operation-record.ts'
 import type { Position } from '../replication/store.ts'
 import { OperationRing } from './operation-ring.ts'
-import { RunningWatch, type Interest } from './running-watch.ts'
+import { RunningWatch, type Interest, type WatchSource } from './running-watch.ts'
 
 const RING_CAPACITY = 1024
 const PENDING_COUNT_MAX = 1024
@@ -23,7 +23,7 @@ export interface WatchHubOptions {
   readonly onReset: (listener: () => void) => () => void
 }
 
-export class WatchHub {
+export class WatchHub implements WatchSource {
   readonly store: KeyStore
   readonly ring: OperationRing = new OperationRing(RING_CAPACITY)
   readonly #options: WatchHubOptions
