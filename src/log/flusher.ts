@@ -95,6 +95,7 @@ export class Flusher {
    * with the first records.
    */
   async open(): Promise<void> {
+    this.#firstDirty = this.#segments.active
     try {
       this.#appender.forceMark()
       this.#marked()
@@ -230,7 +231,7 @@ export class Flusher {
   /** Hands everything unwritten to the files. A promise only if a file gives one or a segment is new. */
   #write(): Promise<void> | undefined {
     const { list, active } = this.#segments
-    let index = (this.#firstDirty?.number ?? active.number) - this.#segments.first
+    let index = Math.max(0, (this.#firstDirty ?? active).number - this.#segments.first)
     for (; index < list.length; index++) {
       const segment = list[index] as Segment
       const next = list[index + 1]

@@ -25,10 +25,20 @@ export interface MemoryFiles extends LogFiles {
 class MemoryFile implements LogFile {
   bytes: Uint8Array<ArrayBuffer>
   size: number
+  /** The bytes are another file's as well, and are copied before they are changed. */
+  shared: boolean
 
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  constructor(bytes: Uint8Array<ArrayBuffer>, shared: boolean) {
     this.bytes = bytes
     this.size = bytes.length
+    this.shared = shared
+  }
+
+  /** The content, to be changed in place. */
+  own(): Uint8Array<ArrayBuffer> {
+    if (this.shared) this.bytes = this.bytes.slice(0, this.size)
+    this.shared = false
+    return this.bytes.subarray(0, this.size)
   }
 
   read(offset: number, length: number): Uint8Array {
@@ -37,11 +47,12 @@ class MemoryFile implements LogFile {
 
   write(offset: number, bytes: Uint8Array): void {
     this.reserve(offset + bytes.length)
-    this.bytes.set(bytes, offset)
+    this.own().set(bytes, offset)
   }
 
   reserve(size: number): void {
     if (size <= this.size) return
+    this.own()
     if (size > this.bytes.length) {
       const larger = new Uint8Array(Math.max(size, this.bytes.length * 2))
       larger.set(this.bytes.subarray(0, this.size))
@@ -56,7 +67,7 @@ class MemoryFile implements LogFile {
 
   truncate(size: number): void {
     this.reserve(size)
-    this.bytes.fill(0, size, this.size)
+    if (!this.shared) this.bytes.fill(0, size, this.size)
     this.size = size
   }
 
@@ -89,7 +100,7 @@ class MemoryFolder implements MemoryFiles {
 
   create(name: string): LogFile {
     if (this.#files.has(name)) throw new WarpError('WARP_E_STORAGE', `file ${name} exists already`)
-    const file = new MemoryFile(new Uint8Array(0))
+    const file = new MemoryFile(new Uint8Array(0), false)
     this.#files.set(name, file)
     return file
   }
@@ -114,13 +125,15 @@ class MemoryFolder implements MemoryFiles {
   }
 
   bytes(name: string): Uint8Array {
-    const file = this.#find(name)
-    return file.bytes.subarray(0, file.size)
+    return this.#find(name).own()
   }
 
   copy(options: MemoryFilesOptions = {}): MemoryFiles {
     const folder = new MemoryFolder({ ...this.#options, ...options })
-    for (const [name, file] of this.#files) folder.#files.set(name, new MemoryFile(file.bytes.slice(0, file.size)))
+    for (const [name, file] of this.#files) {
+      file.shared = true
+      folder.#files.set(name, new MemoryFile(file.bytes.subarray(0, file.size), true))
+    }
     return folder
   }
 

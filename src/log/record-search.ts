@@ -22,8 +22,13 @@ export function searchRecords(searched: SearchedBytes, visit: (record: RecordVie
   const last = bytes.length - RECORD_HEADER_BYTES
   for (let at = searched.from; at <= last; ) {
     const kind = bytes[at + 4]!
+    // Almost every offset fails here: by its kind, or by the highest byte of its length.
+    if (kind === 0 || kind > 31 || bytes[at + 5]! > (last - at) >>> 16) {
+      at++
+      continue
+    }
     place.offset = at
-    const length = kind === 0 || kind > 31 ? 0 : checkRecord(bytes, view, at, bytes.length, place)
+    const length = checkRecord(bytes, view, at, bytes.length, place)
     if (length === 0) {
       at++
       continue

@@ -116,15 +116,12 @@ function inspect(files: LogFiles, name: string, number: number): Found {
   const file = files.open(name)
   try {
     const { size } = file
-    const result = decodeSegmentHeader(file.read(0, SEGMENT_HEADER_BYTES))
+    let result = decodeSegmentHeader(file.read(0, SEGMENT_HEADER_BYTES))
+    if (result.kind === 'blank') result = decodeSegmentHeader(file.read(0, size))
     if (result.kind === 'newer') throw tooNew(name, result.version)
     if (result.kind === 'foreign') throw foreign(name)
     if (result.kind === 'damaged') throw corrupt(`the header of ${name} is damaged`, { file: name, offset: 0 })
-    if (result.kind === 'blank') {
-      const rest = file.read(0, size)
-      if (!isZero(rest, 0, rest.length)) throw corrupt(`the header of ${name} was zeroed`, { file: name, offset: 0 })
-      return { number, name, size, header: undefined }
-    }
+    if (result.kind === 'blank') return { number, name, size, header: undefined }
     if (result.header.number !== number) {
       throw corrupt(`${name} is segment ${result.header.number} under another name`, { file: name })
     }
@@ -374,7 +371,7 @@ class Recovery {
     segment.sealed = false
     segment.end = offset
     segment.flushed = offset
-    segment.hold(bytes.slice(0, offset))
+    segment.hold(bytes as Uint8Array<ArrayBuffer>) // read only: the appender copies it
     segment.trustedFrom = this.#checkedFrom
     this.#segments.loggedThrough = segment.base + offset
     this.#segments.durableThrough = segment.base + offset

@@ -75,6 +75,7 @@ export interface SegmentHeader {
 
 export type SegmentHeaderResult =
   | { readonly kind: 'header'; readonly header: SegmentHeader }
+  /** All zero, or torn while it was written, with nothing behind. */
   | { readonly kind: 'blank' }
   | { readonly kind: 'foreign' }
   | { readonly kind: 'damaged' }
@@ -90,15 +91,17 @@ export function encodeSegmentHeader(header: SegmentHeader, target: Uint8Array, v
   view.setUint32(60, crc32c(target, 8, 60))
 }
 
-/** The first 64 bytes keep this meaning in every version, so that a newer file is told from a damaged one. */
+/** Takes the whole file. The first 64 bytes keep their meaning in every version, so that a newer file is told from a damaged one. */
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
-  if (isZero(bytes, 0, Math.min(bytes.length, SEGMENT_HEADER_BYTES))) return { kind: 'blank' }
-  const ours = [...SEGMENT_MAGIC].every((letter, i) => i >= bytes.length || bytes[i] === letter.charCodeAt(0))
-  if (bytes.length < SEGMENT_HEADER_BYTES) return { kind: ours ? 'damaged' : 'foreign' }
+  const intact = bytes.length >= SEGMENT_HEADER_BYTES && viewOf(bytes).getUint32(60) === crc32c(bytes, 8, 60)
+  const letters = [...SEGMENT_MAGIC].map((letter, i) => bytes[i] === letter.charCodeAt(0))
+  if (!intact) {
+    const torn = letters.every((same, i) => same || (bytes[i] ?? 0) === 0)
+    if (!torn) return { kind: letters.filter(Boolean).length >= 4 ? 'damaged' : 'foreign' }
+    return { kind: isZero(bytes, SEGMENT_HEADER_BYTES, bytes.length) ? 'blank' : 'damaged' }
+  }
+  if (!letters.every(Boolean)) return { kind: 'damaged' }
   const view = viewOf(bytes)
-  const intact = view.getUint32(60) === crc32c(bytes, 8, 60)
-  if (!intact && !ours) return { kind: 'foreign' }
-  if (!intact || !ours) return { kind: 'damaged' }
   const version = view.getUint32(8)
   if (version > SEGMENT_FORMAT_VERSION) return { kind: 'newer', version }
   if (version < 1) return { kind: 'damaged' }
