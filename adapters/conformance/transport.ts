@@ -60,14 +60,21 @@ export function transportSuite({ test, create }: TransportSuiteOptions): void {
 const CHECKS: Readonly<Record<string, Check>> = {
   'frames of 256 KiB and more are taken': (network) => {
     for (const { link } of network.places) {
-      assert(link.frameBytesMax >= FRAME_BYTES_MIN, `frameBytesMax is ${link.frameBytesMax}; at least ${FRAME_BYTES_MIN}`)
+      assert(
+        link.frameBytesMax >= FRAME_BYTES_MIN,
+        `frameBytesMax is ${link.frameBytesMax}; at least ${FRAME_BYTES_MIN}`,
+      )
     }
     return Promise.resolve()
   },
 
   'a broadcast reaches everybody else, whole, and not the sender': async (network) => {
     const [a, b, c] = three(network)
-    await until(network, () => a.link.broadcast(pattern(1000, 7)), () => b.received.length > 0 && c.received.length > 0)
+    await until(
+      network,
+      () => a.link.broadcast(pattern(1000, 7)),
+      () => b.received.length > 0 && c.received.length > 0,
+    )
     for (const place of [b, c]) for (const { bytes } of place.received) assertBytes(bytes, pattern(1000, 7))
     assertEqual(a.received.length, 0, 'frames that the sender received from itself')
   },
@@ -76,20 +83,32 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const [a, b, c] = three(network)
     const addressOfB = await addressOf(network, b, a)
     a.received.length = b.received.length = c.received.length = 0
-    await until(network, () => void a.link.send(addressOfB, pattern(10, 3)), () => b.received.some(isMarked(3)))
+    await until(
+      network,
+      () => void a.link.send(addressOfB, pattern(10, 3)),
+      () => b.received.some(isMarked(3)),
+    )
     assert(!c.received.some(isMarked(3)), 'a third party received the frame')
   },
 
   'the address that a frame comes from is the one to answer to': async (network) => {
     const [a, b] = three(network)
     const addressOfA = await addressOf(network, a, b)
-    await until(network, () => void b.link.send(addressOfA, pattern(20, 9)), () => a.received.some(isMarked(9)))
+    await until(
+      network,
+      () => void b.link.send(addressOfA, pattern(20, 9)),
+      () => a.received.some(isMarked(9)),
+    )
   },
 
   'the largest frame arrives whole': async (network) => {
     const [a, b] = three(network)
     const frame = pattern(Math.min(a.link.frameBytesMax, 4 * 1024 * 1024), 5)
-    await until(network, () => a.link.broadcast(frame), () => b.received.some(isMarked(5)))
+    await until(
+      network,
+      () => a.link.broadcast(frame),
+      () => b.received.some(isMarked(5)),
+    )
     for (const { bytes } of b.received) assertBytes(bytes, frame)
   },
 
@@ -134,7 +153,11 @@ async function open(transport: Transport): Promise<Place> {
 
 /** How `by` sees `place`: from a frame that it received. */
 async function addressOf(network: Network, place: Place, by: Place): Promise<string> {
-  await until(network, () => place.link.broadcast(pattern(8, 2)), () => by.received.some(isMarked(2)))
+  await until(
+    network,
+    () => place.link.broadcast(pattern(8, 2)),
+    () => by.received.some(isMarked(2)),
+  )
   return by.received.find(isMarked(2))?.from ?? ''
 }
 

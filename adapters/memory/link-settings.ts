@@ -30,9 +30,13 @@ export function behaviour(base: Behaviour, settings: LinkSettings): Behaviour {
     const value = settings[name]
     if (value === undefined) continue
     if (!(value >= 0 && value <= MAX[name]) || (name === 'bandwidth' && value === 0)) {
-      throw new WarpError('WARP_E_CONFIG', `link setting ${name} is ${value}; it is at least 0 and at most ${MAX[name]}`, {
-        details: { name, value },
-      })
+      throw new WarpError(
+        'WARP_E_CONFIG',
+        `link setting ${name} is ${value}; it is at least 0 and at most ${MAX[name]}`,
+        {
+          details: { name, value },
+        },
+      )
     }
     result[name] = value
   }

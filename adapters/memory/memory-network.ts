@@ -109,10 +109,9 @@ class Network implements MemoryNetwork {
   }
 
   partition(groups: readonly (readonly string[])[]): void {
-    for (const group of groups) {
-      for (const other of groups) {
-        if (group !== other) for (const a of group) for (const b of other) this.cut(a, b)
-      }
+    const members = groups.flatMap((group) => group.map((name) => ({ name, group })))
+    for (const a of members) {
+      for (const b of members) if (a.group !== b.group) this.cut(a.name, b.name)
     }
   }
 
@@ -190,7 +189,10 @@ class Network implements MemoryNetwork {
   /** Returns `false` only if the queue is full: a sender does not learn of losses. */
   #send(from: string, to: string, bytes: Uint8Array): boolean {
     if (bytes.length > FRAME_BYTES_MAX) {
-      throw new WarpError('WARP_E_LIMIT', `a frame of ${bytes.length} bytes exceeds the ${FRAME_BYTES_MAX} of frameBytesMax`)
+      throw new WarpError(
+        'WARP_E_LIMIT',
+        `a frame of ${bytes.length} bytes exceeds the ${FRAME_BYTES_MAX} of frameBytesMax`,
+      )
     }
     const link = this.#link(from, to)
     const { loss, repeat, reorder } = link.behaviour

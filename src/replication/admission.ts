@@ -109,7 +109,11 @@ export class Admitter {
       admission = this.#store.admit(bytes, start, end)
     } catch (error) {
       this.counts.failed++
-      this.#observe({ kind: 'store:refused', replica, error: error instanceof Error ? error : new Error(String(error)) })
+      this.#observe({
+        kind: 'store:refused',
+        replica,
+        error: error instanceof Error ? error : new Error(String(error)),
+      })
       return 'failed'
     }
     this.counts[admission]++

@@ -161,7 +161,11 @@ export class AntiEntropy {
   }
 
   /** Of the peers that have it and are free, the one with the least to do; not the one that failed, if there is another. */
-  #choose(owners: readonly Peer[], plan: ReadonlyMap<Peer, OperationRange[]>, failed: Peer | undefined): Peer | undefined {
+  #choose(
+    owners: readonly Peer[],
+    plan: ReadonlyMap<Peer, OperationRange[]>,
+    failed: Peer | undefined,
+  ): Peer | undefined {
     let best: Peer | undefined
     let bestLoad = Infinity
     for (const peer of owners) {
@@ -215,14 +219,22 @@ export class AntiEntropy {
 function whoHasWhatWeLack(store: ReplicationStore, peers: Peers): Map<ReplicaId, Peer[]> {
   const lacking = new Map<ReplicaId, Peer[]>()
   for (const peer of peers.all()) {
-    if (!peer.isUp || peer.floor === undefined || !store.applied.dominates(peer.floor)) continue
+    if (!canServe(peer, store)) continue
     for (const [replica, sequence] of peer.has.entries()) {
-      if (sequence <= store.applied.get(replica)) continue
-      const owners = lacking.get(replica)
-      const most = owners?.[0]?.has.get(replica) ?? 0
-      if (owners === undefined || sequence > most) lacking.set(replica, [peer])
-      else if (sequence === most) owners.push(peer)
+      if (sequence > store.applied.get(replica)) noteOwner(lacking, replica, peer)
     }
   }
   return lacking
+}
+
+function canServe(peer: Peer, { applied }: ReplicationStore): boolean {
+  return peer.isUp && peer.floor !== undefined && applied.dominates(peer.floor)
+}
+
+function noteOwner(lacking: Map<ReplicaId, Peer[]>, replica: ReplicaId, peer: Peer): void {
+  const owners = lacking.get(replica)
+  const most = owners?.[0]?.has.get(replica) ?? 0
+  const sequence = peer.has.get(replica)
+  if (owners === undefined || sequence > most) lacking.set(replica, [peer])
+  else if (sequence === most) owners.push(peer)
 }

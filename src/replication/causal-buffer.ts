@@ -5,7 +5,8 @@
  * the buffer keeps one run of operations per replica, sorted by sequence, and looks at its head alone: a head is tried
  * when its predecessor has been applied, and when it turns out to lack an operation of another replica, it is
  * parked under that replica and tried again when that one has got there. An operation is therefore tried once per cause
- * that it lacked, not once per arrival: O(log n) to insert, O(replicas) to release, no rescans.
+ * that it lacked, not once per arrival: O(1) to insert at the end of a run and the distance from
+ * it elsewhere, O(replicas) to release, no rescans.
  *
  * Bounded by count and bytes. When over the bound, the operation that is farthest ahead of what has been applied goes:
  * it is the last one that could be used, and anti-entropy fetches it again.

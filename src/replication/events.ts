@@ -29,7 +29,12 @@ export type ReplicationEvent =
   /** Stamped beyond the clock drift allowed; not taken in, tried again later. Once per replica until one is taken in. */
   | { readonly kind: 'operation:drift'; readonly replica: ReplicaId; readonly sequence: number }
   /** Larger than a transport's frames; it cannot be sent there. */
-  | { readonly kind: 'operation:oversize'; readonly transport: string; readonly sequence: number; readonly bytes: number }
+  | {
+      readonly kind: 'operation:oversize'
+      readonly transport: string
+      readonly sequence: number
+      readonly bytes: number
+    }
   /** The store could not take an operation in; tried again later. `error` is absent when there is no space. */
   | { readonly kind: 'store:refused'; readonly replica: ReplicaId; readonly error?: Error }
   /** `us`: this replica is behind what `peer` has compacted. `peer`: `replica` wrote without having seen what we compacted. */

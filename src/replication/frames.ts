@@ -99,7 +99,12 @@ export interface OperationsFrame {
 export type Frame =
   | ({ readonly kind: 'digest'; readonly sender: Sender } & Digest)
   | OperationsFrame
-  | { readonly kind: 'request'; readonly sender: Sender; readonly number: number; readonly ranges: readonly OperationRange[] }
+  | {
+      readonly kind: 'request'
+      readonly sender: Sender
+      readonly number: number
+      readonly ranges: readonly OperationRange[]
+    }
   | ({ readonly kind: 'snapshot-request'; readonly sender: Sender } & SnapshotRequest)
   | ({ readonly kind: 'snapshot-chunk'; readonly sender: Sender } & SnapshotChunk)
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }

@@ -106,7 +106,8 @@ export class Membership {
   settle(applied: VersionVector): void {
     for (const { replica, waiting, acknowledged } of this.#members.values()) {
       const own = applied.get(replica)
-      while (waiting[0] !== undefined && waiting[0].get(replica) <= own) acknowledged.join(waiting.shift() as VersionVector)
+      while (waiting[0] !== undefined && waiting[0].get(replica) <= own)
+        acknowledged.join(waiting.shift() as VersionVector)
     }
   }
 

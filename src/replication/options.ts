@@ -76,9 +76,13 @@ export function replicationSettings(options: ReplicationOptions = {}): Replicati
   for (const [name, [fallback, min, max]] of Object.entries(BOUNDS)) {
     const value = options[name as keyof ReplicationOptions] ?? fallback
     if (!Number.isInteger(value) || value < min || value > max) {
-      throw new WarpError('WARP_E_CONFIG', `replication.${name} is ${value}; it is a whole number from ${min} to ${max}`, {
-        details: { name, value, min, max },
-      })
+      throw new WarpError(
+        'WARP_E_CONFIG',
+        `replication.${name} is ${value}; it is a whole number from ${min} to ${max}`,
+        {
+          details: { name, value, min, max },
+        },
+      )
     }
     settings[name] = value
   }

@@ -15,20 +15,18 @@ import { DIGEST_SPACING, DigestSchedule, SafeVector } from './digests.ts'
 import type { ReplicationObserver } from './events.ts'
 import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationsFrame, type Sender } from './frames.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
-import { Membership } from './membership.ts'
 import type { ReplicationSettings } from './options.ts'
 import { type Link, type Peer, Peers, missingCount } from './peers.ts'
-import type { ReplicationStats } from './replication-stats.ts'
+import { type ReceptionStats, receptionStats } from './replication-stats.ts'
 import { SnapshotFetch } from './snapshot-fetch.ts'
 import { SnapshotOffers } from './snapshot-offer.ts'
-import { stableVector } from './stability.ts'
+import { Stability } from './stability.ts'
 import type { ReplicationStore } from './store.ts'
 import type { PeerAddress } from './transport.ts'
 
 /** Operations tried in one slice: about a millisecond. */
 const SLICE_OPERATIONS = 512
 const FRAME_COST = 16
-const HEARD_MAX = 4096
 
 export interface ReceptionOptions {
   readonly store: ReplicationStore
@@ -53,12 +51,11 @@ export class Reception {
   readonly #answers: Answers
   readonly #offers: SnapshotOffers
   readonly #fetch: SnapshotFetch
-  readonly #membership: Membership
+  readonly #stability: Stability
   readonly #digests: DigestSchedule
   readonly #safe: SafeVector
   /** What our last broadcast digest said. */
   #told = new VersionVector()
-  #stable = new VersionVector()
   #clonedReplica: string | undefined
   /** The frame of operations that is being worked off, and how far. */
   #current: { readonly peer: Peer; readonly frame: OperationsFrame; at: number } | undefined
@@ -103,11 +100,7 @@ export class Reception {
       onEnd: (): void => this.#resume(),
     }
     this.#fetch = new SnapshotFetch(fetch, word(env))
-    this.#membership = new Membership({
-      horizonMs: settings.horizonMs,
-      onGone: (replica) => observe({ kind: 'member:gone', replica }),
-      onOverflow: (limit) => observe({ kind: 'member:overflow', limit }),
-    })
+    this.#stability = new Stability(store, settings.horizonMs, observe)
     const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
     this.#digests = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
     this.#safe = new SafeVector(store)
@@ -115,7 +108,7 @@ export class Reception {
 
   /** The transports are open. */
   start(): void {
-    this.#membership.seen(this.#options.store.applied, this.#now())
+    this.#stability.advance(this.#now(), false)
     this.#digests.start()
   }
 
@@ -160,34 +153,17 @@ export class Reception {
     for (const peer of [...this.peers.all()]) this.#down(peer, 'closed')
   }
 
-  stats(): Omit<ReplicationStats, 'sentFrames' | 'sentBytes' | 'broadcastOperations'> {
-    const { counts, buffer } = this.#admitter
-    return {
-      answeredOperations: this.#answers.operationCount,
-      receivedFrames: this.#counts.frames,
-      receivedBytes: this.#counts.bytes,
-      malformedFrames: this.#counts.malformed,
-      unknownFrames: this.#counts.unknown,
-      echoedFrames: this.#counts.echoed,
-      droppedFrames: this.#inbox.droppedCount,
-      heldBackOperations: this.#counts.heldBack,
-      appliedOperations: counts.applied,
-      duplicateOperations: counts.duplicate,
-      earlyOperations: counts.early,
-      refusedOperations: counts.drift + counts.resync + counts.clone + counts.full + counts.failed,
-      requests: this.#antiEntropy.requestCount,
-      snapshotChunks: this.#offers.chunkCount,
-      inboxFrames: this.#inbox.count,
-      inboxBytes: this.#inbox.bytesCount,
-      bufferedOperations: buffer.count,
-      bufferedBytes: buffer.bytesCount,
-      bufferDroppedOperations: buffer.droppedCount,
-      pendingRequests: this.#antiEntropy.pendingCount,
-      pendingAnswers: this.#answers.count,
-      snapshotExports: this.#offers.count,
+  stats(): ReceptionStats {
+    return receptionStats({
+      admitter: this.#admitter,
+      antiEntropy: this.#antiEntropy,
+      answers: this.#answers,
+      offers: this.#offers,
+      inbox: this.#inbox,
+      counts: this.#counts,
       peers: this.peers.count,
-      members: this.#membership.count,
-    }
+      members: this.#stability.memberCount,
+    })
   }
 
   #now(): number {
@@ -288,7 +264,7 @@ export class Reception {
     peer ??= this.peers.add(via, from, now)
     peer.heard(sender, now)
     this.#up(peer)
-    if (sender.replica !== this.#options.store.replica) this.#membership.heard(sender.replica, now)
+    this.#stability.heard(sender.replica, now)
     return peer
   }
 
@@ -299,11 +275,7 @@ export class Reception {
     peer.floor ??= new VersionVector()
     peer.floor.join(digest.floor)
     this.#checkIdentity(peer, digest)
-    this.#membership.seen(digest.applied, now)
-    for (const replica of digest.heard) this.#membership.named(replica, now)
-    const replica = peer.replica
-    if (replica !== undefined && replica !== store.replica) this.#membership.acknowledged(replica, digest.applied)
-    this.#membership.forget(store.replica)
+    if (peer.replica !== undefined) this.#stability.digest(peer.replica, digest, now)
     this.#compare(peer, digest, now)
     if (!store.applied.dominates(peer.floor)) this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
@@ -363,16 +335,13 @@ export class Reception {
   }
 
   #encodeDigest(reply: boolean): Uint8Array {
-    const heard: Digest['heard'][number][] = []
-    for (const member of this.#membership.present()) {
-      if (member.heardDirectly && heard.length < HEARD_MAX) heard.push(member.replica)
-    }
+    const heard = this.#stability.heardReplicas()
     return this.#encoder.digest({ reply, applied: this.#safe.read(), floor: this.#options.store.floor, heard })
   }
 
   /** With each broadcast digest. */
   #beat(): void {
-    const { store, settings, broadcast } = this.#options
+    const { settings, broadcast } = this.#options
     const now = this.#now()
     broadcast(this.#encodeDigest(false))
     this.#told = this.#safe.read()
@@ -380,20 +349,7 @@ export class Reception {
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
     this.#offers.expire(now)
-    this.#membership.seen(store.applied, now)
-    this.#membership.forget(store.replica)
-    this.#membership.expire(now)
-    this.#stabilise()
-  }
-
-  #stabilise(): void {
-    const { store } = this.#options
-    if (this.isImporting || this.#membership.overflowed) return
-    this.#membership.settle(store.applied)
-    const stable = stableVector(store.applied, this.#membership.present())
-    if (stable.size === 0 || this.#stable.dominates(stable)) return
-    this.#stable = stable
-    store.stabilise(stable)
+    this.#stability.advance(now, !this.isImporting)
   }
 
   #up(peer: Peer): void {

@@ -1,6 +1,11 @@
 /** What replication tells about itself: counts since the start, and how full its bounded queues are. */
+import type { Admitter } from './admission.ts'
+import type { Answers } from './answers.ts'
+import type { AntiEntropy } from './anti-entropy.ts'
 import type { PeerName } from './events.ts'
+import type { Inbox } from './inbox.ts'
 import type { Peer } from './peers.ts'
+import type { SnapshotOffers } from './snapshot-offer.ts'
 
 export interface ReplicationStats {
   readonly sentFrames: number
@@ -35,6 +40,51 @@ export interface ReplicationStats {
   readonly snapshotExports: number
   readonly peers: number
   readonly members: number
+}
+
+/** The part that concerns what arrives. */
+export type ReceptionStats = Omit<ReplicationStats, 'sentFrames' | 'sentBytes' | 'broadcastOperations'>
+
+export interface ReceptionParts {
+  readonly admitter: Admitter
+  readonly antiEntropy: AntiEntropy
+  readonly answers: Answers
+  readonly offers: SnapshotOffers
+  readonly inbox: Inbox
+  readonly counts: Readonly<Record<'frames' | 'bytes' | 'malformed' | 'unknown' | 'echoed' | 'heldBack', number>>
+  readonly peers: number
+  readonly members: number
+}
+
+export function receptionStats(parts: ReceptionParts): ReceptionStats {
+  const { admitter, counts: frames } = parts
+  const { counts, buffer } = admitter
+  return {
+    answeredOperations: parts.answers.operationCount,
+    receivedFrames: frames.frames,
+    receivedBytes: frames.bytes,
+    malformedFrames: frames.malformed,
+    unknownFrames: frames.unknown,
+    echoedFrames: frames.echoed,
+    droppedFrames: parts.inbox.droppedCount,
+    heldBackOperations: frames.heldBack,
+    appliedOperations: counts.applied,
+    duplicateOperations: counts.duplicate,
+    earlyOperations: counts.early,
+    refusedOperations: counts.drift + counts.resync + counts.clone + counts.full + counts.failed,
+    requests: parts.antiEntropy.requestCount,
+    snapshotChunks: parts.offers.chunkCount,
+    inboxFrames: parts.inbox.count,
+    inboxBytes: parts.inbox.bytesCount,
+    bufferedOperations: buffer.count,
+    bufferedBytes: buffer.bytesCount,
+    bufferDroppedOperations: buffer.droppedCount,
+    pendingRequests: parts.antiEntropy.pendingCount,
+    pendingAnswers: parts.answers.count,
+    snapshotExports: parts.offers.count,
+    peers: parts.peers,
+    members: parts.members,
+  }
 }
 
 export interface PeerReport extends PeerName {

@@ -128,22 +128,20 @@ export class Replicator {
 
   async #open(transport: Transport): Promise<void> {
     // What comes before `open` has resolved is lost, as on any bad day; digests repeat it.
-    let via: Link | undefined
+    const index = this.#links.length
     const receiver: TransportReceiver = {
-      receive: (from, bytes) => {
-        if (via !== undefined) this.#reception.receive(via, from, bytes)
-      },
-      peerUp: (address) => {
-        if (via !== undefined) this.#reception.peerUp(via, address)
-      },
-      peerDown: (address) => {
-        if (via !== undefined) this.#reception.peerDown(via, address)
-      },
+      receive: (from, bytes) => this.#via(index, (via) => this.#reception.receive(via, from, bytes)),
+      peerUp: (address) => this.#via(index, (via) => this.#reception.peerUp(via, address)),
+      peerDown: (address) => this.#via(index, (via) => this.#reception.peerDown(via, address)),
     }
     const link = await transport.open(receiver)
-    via = { index: this.#links.length, name: transport.name, link }
-    this.#links.push(via)
+    this.#links.push({ index, name: transport.name, link })
     checkLink(transport, link)
+  }
+
+  #via(index: number, act: (via: Link) => void): void {
+    const via = this.#links[index]
+    if (via !== undefined && !this.#isClosed()) act(via)
   }
 
   #broadcast(frame: Uint8Array): void {

@@ -6,6 +6,7 @@
  * transfer is abandoned and started again later, perhaps with another peer.
  */
 import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Env, Timer } from '../env.ts'
 import type { ReplicationObserver } from './events.ts'
@@ -118,29 +119,35 @@ export class SnapshotFetch {
   }
 
   #takeIn(transfer: Transfer): void {
-    const { store, env } = this.#options
     try {
-      for (let chunk = transfer.early.get(transfer.next); chunk !== undefined; chunk = transfer.early.get(transfer.next)) {
-        transfer.early.delete(transfer.next)
-        if (transfer.import === undefined) {
-          if (chunk.vector === undefined) return
-          transfer.import = store.beginSnapshot(chunk.vector)
-        }
-        // The empty snapshot's only chunk is empty, and no chunk of it.
-        if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
-        transfer.next++
-        transfer.progressMs = env.monotonic()
-        if (!chunk.last) continue
-        transfer.import.finish()
-        this.#done(transfer)
-        return
+      while (this.#takeNext(transfer)) {
+        // Until the chunk that is next has not arrived.
       }
     } catch (error) {
       this.#fail(transfer, 'the snapshot could not be taken in', error)
       return
     }
     const end = transfer.next + WINDOW_CHUNKS
-    if (end - transfer.asked >= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked, end)
+    const isOver = this.#transfer !== transfer
+    if (!isOver && end - transfer.asked >= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked, end)
+  }
+
+  /** Takes in the next chunk if it is here. Returns whether there may be another one. */
+  #takeNext(transfer: Transfer): boolean {
+    const { store, env } = this.#options
+    const chunk = transfer.early.get(transfer.next)
+    if (chunk === undefined) return false
+    transfer.early.delete(transfer.next)
+    // The first chunk has a vector: the decoder sees to it.
+    transfer.import ??= store.beginSnapshot(chunk.vector ?? new VersionVector())
+    // The empty snapshot's only chunk is empty, and no chunk of it.
+    if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
+    transfer.next++
+    transfer.progressMs = env.monotonic()
+    if (!chunk.last) return true
+    transfer.import.finish()
+    this.#done(transfer)
+    return false
   }
 
   /** Asks for chunks from `from` up to `to`. */

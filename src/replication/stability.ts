@@ -6,8 +6,68 @@
  * (see membership.ts for when one is usable). It only grows while membership does not. O(members × replicas), so it is
  * computed with digests and not with operations. With no other member, all that is applied is stable.
  */
+import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
-import type { Member } from './membership.ts'
+import { VECTOR_ENTRIES_MAX } from '../limits.ts'
+import type { ReplicationObserver } from './events.ts'
+import type { Digest } from './frames.ts'
+import { type Member, Membership } from './membership.ts'
+import type { ReplicationStore } from './store.ts'
+
+/** Follows who there is and what they have acknowledged, and tells the store what has become stable. */
+export class Stability {
+  readonly #store: ReplicationStore
+  readonly #membership: Membership
+  #stable = new VersionVector()
+
+  constructor(store: ReplicationStore, horizonMs: number, observe: ReplicationObserver) {
+    this.#store = store
+    this.#membership = new Membership({
+      horizonMs,
+      onGone: (replica) => observe({ kind: 'member:gone', replica }),
+      onOverflow: (limit) => observe({ kind: 'member:overflow', limit }),
+    })
+  }
+
+  get memberCount(): number {
+    return this.#membership.count
+  }
+
+  /** The replicas that this one hears itself, for its digests. */
+  heardReplicas(): ReplicaId[] {
+    const heard: ReplicaId[] = []
+    for (const { replica, heardDirectly } of this.#membership.present()) {
+      if (heardDirectly && heard.length < VECTOR_ENTRIES_MAX) heard.push(replica)
+    }
+    return heard
+  }
+
+  heard(replica: ReplicaId, nowMs: number): void {
+    if (replica !== this.#store.replica) this.#membership.heard(replica, nowMs)
+  }
+
+  /** `replica` has sent a digest. */
+  digest(replica: ReplicaId, digest: Digest, nowMs: number): void {
+    this.#membership.seen(digest.applied, nowMs)
+    for (const named of digest.heard) this.#membership.named(named, nowMs)
+    if (replica !== this.#store.replica) this.#membership.acknowledged(replica, digest.applied)
+    this.#membership.forget(this.#store.replica)
+  }
+
+  /** With each digest that goes out. `mayStabilise`: the store is not in the middle of a snapshot. */
+  advance(nowMs: number, mayStabilise: boolean): void {
+    const { applied, replica } = this.#store
+    this.#membership.seen(applied, nowMs)
+    this.#membership.forget(replica)
+    this.#membership.expire(nowMs)
+    if (!mayStabilise || this.#membership.overflowed) return
+    this.#membership.settle(applied)
+    const stable = stableVector(applied, this.#membership.present())
+    if (stable.size === 0 || this.#stable.dominates(stable)) return
+    this.#stable = stable
+    this.#store.stabilise(stable)
+  }
+}
 
 export function stableVector(applied: VersionVector, members: Iterable<Member>): VersionVector {
   const acknowledged = [...members].map((member) => member.acknowledged)

@@ -23,7 +23,9 @@ test('a peer that is dead for 24 hours costs no queue, however much is written (
     }
     await world.env.advance(HOUR_MS - 3000)
     const stats = a?.replicator.stats()
-    sizes.add(`${stats?.inboxBytes} ${stats?.bufferedBytes} ${stats?.pendingAnswers} ${world.network.stats().queuedBytes}`)
+    sizes.add(
+      `${stats?.inboxBytes} ${stats?.bufferedBytes} ${stats?.pendingAnswers} ${world.network.stats().queuedBytes}`,
+    )
   }
   expect([...sizes]).toEqual(['0 0 0 0'])
   expect(a?.events).toContainEqual(expect.objectContaining({ kind: 'peer:down', reason: 'silent' }))
@@ -68,7 +70,9 @@ test('a lagging peer is told of once', async () => {
   if (b !== undefined) b.store.isFull = true
   a?.store.write('x')
   await world.env.advance(60_000)
-  expect(a?.events.filter(({ kind }) => kind === 'peer:lagging')).toEqual([expect.objectContaining({ missingCount: 1 })])
+  expect(a?.events.filter(({ kind }) => kind === 'peer:lagging')).toEqual([
+    expect.objectContaining({ missingCount: 1 }),
+  ])
   await world.close()
 })
 
@@ -103,7 +107,12 @@ test('no bytes from the network throw, and replication goes on', async () => {
   const network = memoryNetwork({ env })
   const store = new NaiveStore(env)
   const events: string[] = []
-  const replicator = new Replicator({ store, env, transports: [network.transport('a')], observe: ({ kind }) => events.push(kind) })
+  const replicator = new Replicator({
+    store,
+    env,
+    transports: [network.transport('a')],
+    observe: ({ kind }) => events.push(kind),
+  })
   await replicator.start()
   const captured: Uint8Array[] = []
   const enemy: TransportLink = await network.transport('x').open({ receive: (_, bytes) => captured.push(bytes) })
@@ -115,7 +124,8 @@ test('no bytes from the network throw, and replication goes on', async () => {
     const frame = random.pick(captured).slice(0, random.chance(0.3) ? random.below(80) : undefined)
     // Another sender, or it counts as an echo.
     if (frame.length > 3) frame[3] = 1
-    for (let flips = random.below(4); flips >= 0 && frame.length > 0; flips--) frame[random.below(frame.length)] = random.below(256)
+    for (let flips = random.below(4); flips >= 0 && frame.length > 0; flips--)
+      frame[random.below(frame.length)] = random.below(256)
     enemy.broadcast(frame)
     if (i % 50 === 0) await env.runUntilIdle()
   }
@@ -158,5 +168,7 @@ test('an aborted start opens nothing for good', async () => {
 test('options out of range are refused by name', () => {
   const env = virtualEnv()
   const options = { digestIntervalMs: 1 }
-  expect(() => new Replicator({ store: new NaiveStore(env), env, transports: [], options })).toThrow(/digestIntervalMs is 1/)
+  expect(() => new Replicator({ store: new NaiveStore(env), env, transports: [], options })).toThrow(
+    /digestIntervalMs is 1/,
+  )
 })

@@ -30,19 +30,22 @@ test('what one replica writes the others have at once, without asking', async ()
   await world.close()
 })
 
-test.each([1, 2, 3, 4, 5])('loss of 30 %, repetition, reordering and delays change nothing in the end (seed %i)', async (seed) => {
-  const faults = { delayMs: 20, jitterMs: 30, loss: 0.3, repeat: 0.2, reorder: 0.3 }
-  const world = await testReplicas({ seed, ...faults, replication: { batchBytes: 1024 } })
-  for (let i = 0; i < 40; i++) {
-    for (const replica of world.all) writeMany(replica, 10, `${replica.name}${i}-`)
-    await world.env.advance(25)
-  }
-  await world.env.advance(20 * ROUND_MS)
-  expectEqual(world, 1200)
-  const { lostFrames, repeatedFrames, reorderedFrames } = world.network.stats()
-  for (const count of [lostFrames, repeatedFrames, reorderedFrames]) expect(count).toBeGreaterThan(20)
-  await world.close()
-})
+test.each([1, 2, 3, 4, 5])(
+  'loss of 30 %, repetition, reordering and delays change nothing in the end (seed %i)',
+  async (seed) => {
+    const faults = { delayMs: 20, jitterMs: 30, loss: 0.3, repeat: 0.2, reorder: 0.3 }
+    const world = await testReplicas({ seed, ...faults, replication: { batchBytes: 1024 } })
+    for (let i = 0; i < 40; i++) {
+      for (const replica of world.all) writeMany(replica, 10, `${replica.name}${i}-`)
+      await world.env.advance(25)
+    }
+    await world.env.advance(20 * ROUND_MS)
+    expectEqual(world, 1200)
+    const { lostFrames, repeatedFrames, reorderedFrames } = world.network.stats()
+    for (const count of [lostFrames, repeatedFrames, reorderedFrames]) expect(count).toBeGreaterThan(20)
+    await world.close()
+  },
+)
 
 test('both sides of a cut write, and after the heal they are equal within three rounds of digests', async () => {
   const world = await testReplicas({ delayMs: 5 })

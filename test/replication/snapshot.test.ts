@@ -109,7 +109,11 @@ test('an empty snapshot is a snapshot', async () => {
   a?.store.write('gone')
   await world.env.advance(1000)
   a?.store.floor.raise(a.store.replica, 1)
-  const empty = { vector: a?.store.applied.copy() ?? world.all[0]!.store.applied, next: () => undefined, close: () => undefined }
+  const empty = {
+    vector: a?.store.applied.copy() ?? world.all[0]!.store.applied,
+    next: () => undefined,
+    close: () => undefined,
+  }
   if (a !== undefined) a.store.exportSnapshot = () => empty
   const late = await world.join('late')
   await world.env.advance(3000)

@@ -111,7 +111,12 @@ export class NaiveStore implements ReplicationStore {
     seen.raise(replica, sequence)
     if (!seen.dominates(this.floor)) return 'resync'
     this.#seenBy.set(replica, seen)
-    this.#append({ replica, sequence, text: new TextDecoder().decode(copy.subarray(reader.payloadStart - start)), bytes: copy })
+    this.#append({
+      replica,
+      sequence,
+      text: new TextDecoder().decode(copy.subarray(reader.payloadStart - start)),
+      bytes: copy,
+    })
     return 'applied'
   }
 
@@ -148,7 +153,9 @@ export class NaiveStore implements ReplicationStore {
   }
 
   exportSnapshot(chunkBytes: number): SnapshotExport {
-    const lines = [...this.#held.values()].map(({ replica, sequence, text }) => JSON.stringify({ replica, sequence, text }))
+    const lines = [...this.#held.values()].map(({ replica, sequence, text }) =>
+      JSON.stringify({ replica, sequence, text }),
+    )
     this.snapshotsTaken++
     this.snapshotsOpen++
     let isOpen = true
@@ -170,7 +177,8 @@ export class NaiveStore implements ReplicationStore {
     const lines: SnapshotLine[] = []
     return {
       chunk: (bytes) => {
-        for (const line of new TextDecoder().decode(bytes).trimEnd().split('\n')) lines.push(JSON.parse(line) as SnapshotLine)
+        for (const line of new TextDecoder().decode(bytes).trimEnd().split('\n'))
+          lines.push(JSON.parse(line) as SnapshotLine)
       },
       finish: () => this.#install(vector, lines),
       abandon: () => undefined,

@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { transportSuite } from '../../../adapters/conformance/transport.ts'
-import { type MemoryNetwork, type MemoryNetworkOptions, memoryNetwork } from '../../../adapters/memory/memory-network.ts'
+import {
+  type MemoryNetwork,
+  type MemoryNetworkOptions,
+  memoryNetwork,
+} from '../../../adapters/memory/memory-network.ts'
 import type { TransportLink } from '../../../src/replication/transport.ts'
 import { type VirtualEnv, virtualEnv } from '../../support/virtual-env.ts'
 
 describe('the memory network in virtual time', () => {
   const names = ['a', 'b', 'c', 'd']
-  for (const [kind, faults] of Object.entries({ flawless: {}, bad: { delayMs: 3, loss: 0.5, repeat: 0.3, reorder: 0.3 } })) {
+  for (const [kind, faults] of Object.entries({
+    flawless: {},
+    bad: { delayMs: 3, loss: 0.5, repeat: 0.3, reorder: 0.3 },
+  })) {
     describe(kind, () => {
       transportSuite({
         test,
@@ -137,7 +144,9 @@ describe('cuts', () => {
 
   test('closing tells the others, and the name is free again', async () => {
     const w = await world()
-    await expect(w.network.transport('a').open({ receive: () => undefined })).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
+    await expect(w.network.transport('a').open({ receive: () => undefined })).rejects.toMatchObject({
+      code: 'WARP_E_CONFIG',
+    })
     await w.a.close()
     expect(w.downs).toEqual(['a'])
     await w.network.transport('a').open({ receive: () => undefined })

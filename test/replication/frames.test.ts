@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { type ReplicaId, parseReplicaId } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
+import { FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../src/limits.ts'
+import { ReplicaTable } from '../../src/operation.ts'
+import { FrameDecoder, FrameEncoder, OperationsBatch, type Frame } from '../../src/replication/frames.ts'
+import { seededRandom } from '../support/random.ts'
+
+const A = parseReplicaId('0102030405060708')
+const B = parseReplicaId('1112131415161718')
+const sender = { replica: A, session: 0xcafe0001 }
+const encoder = new FrameEncoder(new ReplicaTable(), () => sender)
+
+function vector(...entries: [ReplicaId, number][]): VersionVector {
+  return VersionVector.from(entries)
+}
+
+function operations(number: number, end: boolean, ...envelopes: Uint8Array[]): Uint8Array {
+  const batch = new OperationsBatch(new ReplicaTable())
+  batch.begin(sender, number)
+  for (const envelope of envelopes) batch.add(envelope, 0, envelope.length)
+  return batch.finish(end)
+}
+
+const hex = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+const bytesOf = (text: string): Uint8Array =>
+  Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+const decode = (bytes: Uint8Array): Frame => new FrameDecoder().decode(bytes)
+
+/** The vectors of docs/wire-format.md. */
+const HEAD = '0102030405060708cafe0001'
+const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
+  digest: [
+    `0101${HEAD}01` +
+      '02' +
+      '010203040506070805' +
+      '1112131415161718ac02' +
+      '01' +
+      '010203040506070803' +
+      '01' +
+      '1112131415161718',
+    () => encoder.digest({ reply: true, applied: vector([B, 300], [A, 5]), floor: vector([A, 3]), heard: [B] }),
+  ],
+  operations: [
+    `0102${HEAD}01` + '07' + '03616263' + '0164',
+    () => operations(7, true, bytesOf('616263'), bytesOf('64')),
+  ],
+  request: [
+    `0103${HEAD}` + '07' + '01' + '1112131415161718' + '04' + 'ac02',
+    () => encoder.request(7, [{ replica: B, from: 4, to: 300 }]),
+  ],
+  'snapshot-request': [
+    `0104${HEAD}` + '00000009' + '02' + '03' + '08',
+    () => encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 8 }),
+  ],
+  'snapshot-chunk': [
+    `0105${HEAD}` + '03' + '00000009' + '00' + '01010203040506070805' + '616263',
+    () =>
+      encoder.snapshotChunk({
+        transfer: 9,
+        index: 0,
+        last: true,
+        refused: false,
+        vector: vector([A, 5]),
+        bytes: bytesOf('616263'),
+      }),
+  ],
+}
+
+test('the vectors are those of docs/wire-format.md', () => {
+  const text = readFileSync(new URL('../../docs/wire-format.md', import.meta.url), 'utf8')
+  const section = text.split('\n### Frame vectors\n')[1]?.split('\n#')[0] ?? ''
+  const rows = [...section.matchAll(/^\| ([a-z-]+) \| `([0-9a-f]+)` \|/gm)].map(([, kind, bytes]) => [kind, bytes])
+  expect(rows).toEqual(Object.entries(VECTORS).map(([kind, [bytes]]) => [kind, bytes]))
+})
+
+describe.each(Object.entries(VECTORS))('%s', (kind, [expected, encode]) => {
+  test('encodes to the bytes of the document', () => {
+    expect(hex(encode())).toBe(expected)
+  })
+
+  test('decodes to what was encoded', () => {
+    expect(decode(bytesOf(expected))).toMatchObject({ kind, sender })
+  })
+
+  test('cut short anywhere it is refused or is another whole frame, and never throws anything else', () => {
+    const frame = encode().slice()
+    for (let length = 0; length < frame.length; length++) {
+      try {
+        decode(frame.subarray(0, length))
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'WARP_E_PROTOCOL' })
+      }
+    }
+  })
+})
+
+describe('refused with WARP_E_PROTOCOL', () => {
+  const entry = (i: number): string => i.toString(16).padStart(16, '0')
+  const many = VECTOR_ENTRIES_MAX + 1
+  const refused: readonly (readonly [string, () => Uint8Array])[] = [
+    ['a frame beyond the limit', () => new Uint8Array(FRAME_BYTES_MAX + 1).fill(1)],
+    ['another frame version', () => bytesOf(`0201${HEAD}00000000`)],
+    ['a vector out of order', () => bytesOf(`0101${HEAD}00` + `02${entry(2)}01${entry(1)}01` + '0000')],
+    ['a replica twice', () => bytesOf(`0101${HEAD}00` + `02${entry(1)}01${entry(1)}02` + '0000')],
+    ['a sequence of 0', () => bytesOf(`0101${HEAD}00` + `01${entry(1)}00` + '0000')],
+    [
+      'more vector entries than allowed',
+      () =>
+        bytesOf(
+          `0101${HEAD}00` + '8120' + Array.from({ length: many }, (_, i) => `${entry(i + 1)}01`).join('') + '0000',
+        ),
+    ],
+    ['more entries than bytes', () => bytesOf(`0101${HEAD}00` + 'ff1f' + '00')],
+    ['a number beyond 2^53', () => bytesOf(`0103${HEAD}` + 'ffffffffffffff7f' + '00')],
+    ['a range that runs backwards', () => bytesOf(`0103${HEAD}` + '0101' + entry(1) + '0504')],
+    ['a range from 0', () => bytesOf(`0103${HEAD}` + '0101' + entry(1) + '0004')],
+    ['10,001 operations', () => operations(0, false, ...Array.from({ length: 10_001 }, () => Uint8Array.of(1)))],
+    ['an operation beyond the end', () => bytesOf(`0102${HEAD}0000` + '05' + '6162')],
+    ['a window of no chunks', () => bytesOf(`0104${HEAD}` + '00000009' + '000000')],
+    ['a chunk outside the window', () => bytesOf(`0104${HEAD}` + '00000009' + '001001')],
+    ['bytes behind a request', () => bytesOf(`0103${HEAD}` + '0700' + '00')],
+    ['a first chunk without its vector', () => bytesOf(`0105${HEAD}` + '01' + '00000009' + '00')],
+  ]
+  test.each(refused)('%s', (_, bytes) => {
+    expect(() => decode(bytes())).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
+  })
+})
+
+test('10,000 operations and 4096 vector entries are not too many', () => {
+  expect(decode(operations(0, false, ...Array.from({ length: 10_000 }, () => Uint8Array.of(1)))).kind).toBe(
+    'operations',
+  )
+  const full = VersionVector.from(
+    Array.from(
+      { length: VECTOR_ENTRIES_MAX },
+      (_, i) => [parseReplicaId(i.toString(16).padStart(16, '0')), i + 1] as const,
+    ),
+  )
+  const frame = encoder.digest({ reply: false, applied: full, floor: full, heard: [] })
+  const decoded = decode(frame)
+  expect(decoded.kind === 'digest' && decoded.applied.size).toBe(VECTOR_ENTRIES_MAX)
+})
+
+test('kinds of later versions are told apart, and the rest of a digest is left to them', () => {
+  expect(decode(bytesOf(`0163${HEAD}ffff`))).toEqual({ kind: 'unknown', sender, code: 0x63 })
+  expect(decode(bytesOf(`0101${HEAD}00000000` + 'c0ffee')).kind).toBe('digest')
+})
+
+test('50,000 random and damaged frames are decoded or refused, and nothing else', () => {
+  const random = seededRandom('frames')
+  const decoder = new FrameDecoder()
+  const whole = Object.values(VECTORS).map(([text]) => bytesOf(text))
+  let refusedCount = 0
+  for (let i = 0; i < 50_000; i++) {
+    const frame = random.chance(0.2) ? random.bytes(random.below(60)) : random.pick(whole).slice()
+    for (let flips = random.below(3); flips >= 0 && frame.length > 0; flips--)
+      frame[random.below(frame.length)] = random.below(256)
+    try {
+      decoder.decode(frame)
+    } catch (error) {
+      refusedCount++
+      if (!isWarpError(error, 'WARP_E_PROTOCOL')) throw error
+    }
+  }
+  expect(refusedCount).toBeGreaterThan(1000)
+})

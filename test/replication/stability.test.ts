@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest'
+import { type ReplicaId, replicaIdFromBytes } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { MEMBERS_MAX, Membership } from '../../src/replication/membership.ts'
+import { stableVector } from '../../src/replication/stability.ts'
+import { testReplicas } from '../support/replicas.ts'
+
+const [A, B, C] = [1, 2, 3].map((i) => replicaIdFromBytes(Uint8Array.of(i))) as [ReplicaId, ReplicaId, ReplicaId]
+const HORIZON_MS = 1000
+
+function vector(entries: readonly (readonly [ReplicaId, number])[]): VersionVector {
+  return VersionVector.from(entries)
+}
+
+function members(): { membership: Membership; gone: ReplicaId[]; overflows: number[] } {
+  const [gone, overflows]: [ReplicaId[], number[]] = [[], []]
+  const options = {
+    horizonMs: HORIZON_MS,
+    onGone: (id: ReplicaId) => gone.push(id),
+    onOverflow: (n: number) => overflows.push(n),
+  }
+  return { membership: new Membership(options), gone, overflows }
+}
+
+function stable(membership: Membership, applied: VersionVector): [ReplicaId, number][] {
+  membership.settle(applied)
+  return stableVector(applied, membership.present()).sorted() as [ReplicaId, number][]
+}
+
+describe('the stable vector', () => {
+  test('is all that is applied where nobody else has ever been heard', () => {
+    expect(stable(members().membership, vector([[A, 5]]))).toEqual([[A, 5]])
+  })
+
+  test('is the least that any member has acknowledged', () => {
+    const { membership } = members()
+    for (const id of [B, C]) membership.heard(id, 0)
+    membership.acknowledged(B, vector([[A, 3]]))
+    membership.acknowledged(C, vector([[A, 4]]))
+    expect(stable(membership, vector([[A, 5]]))).toEqual([[A, 3]])
+  })
+
+  test('is empty while a replica that wrote has not acknowledged anything', () => {
+    const { membership } = members()
+    membership.seen(vector([[B, 1]]), 0)
+    expect(
+      stable(
+        membership,
+        vector([
+          [A, 5],
+          [B, 1],
+        ]),
+      ),
+    ).toEqual([])
+  })
+
+  // B writes b1, then applies a1 and says so. b1 is concurrent with a1 and may still come.
+  test("uses an acknowledgement only once the member's own operations before it have been applied", () => {
+    const { membership } = members()
+    membership.heard(B, 0)
+    membership.acknowledged(
+      B,
+      vector([
+        [A, 1],
+        [B, 1],
+      ]),
+    )
+    expect(stable(membership, vector([[A, 1]]))).toEqual([])
+    expect(
+      stable(
+        membership,
+        vector([
+          [A, 1],
+          [B, 1],
+        ]),
+      ),
+    ).toEqual([
+      [A, 1],
+      [B, 1],
+    ])
+  })
+
+  test('goes on under a member that writes faster than its operations arrive', () => {
+    const { membership } = members()
+    membership.heard(B, 0)
+    let last = 0
+    for (let i = 1; i <= 50; i++) {
+      membership.acknowledged(
+        B,
+        vector([
+          [A, i],
+          [B, i + 5],
+        ]),
+      )
+      last =
+        stable(
+          membership,
+          vector([
+            [A, 100],
+            [B, i],
+          ]),
+        ).find(([id]) => id === A)?.[1] ?? 0
+    }
+    expect(last).toBeGreaterThan(30)
+  })
+})
+
+describe('members', () => {
+  test('silent beyond the horizon no longer hold back, once, until they are heard again', () => {
+    const { membership, gone } = members()
+    membership.heard(B, 0)
+    membership.expire(HORIZON_MS)
+    expect(stable(membership, vector([[A, 1]]))).toEqual([])
+    membership.expire(HORIZON_MS + 1)
+    membership.expire(HORIZON_MS + 2)
+    expect(gone).toEqual([B])
+    expect(stable(membership, vector([[A, 1]]))).toEqual([[A, 1]])
+    membership.heard(B, HORIZON_MS + 3)
+    expect(stable(membership, vector([[A, 1]]))).toEqual([])
+  })
+
+  test('that are gone do not come back because others still name them', () => {
+    const { membership } = members()
+    membership.seen(vector([[B, 4]]), 0)
+    membership.expire(HORIZON_MS + 1)
+    membership.seen(vector([[B, 4]]), HORIZON_MS + 2)
+    membership.named(B, HORIZON_MS + 2)
+    expect([...membership.present()]).toEqual([])
+    membership.seen(vector([[B, 5]]), HORIZON_MS + 3)
+    expect([...membership.present()].map(({ replica }) => replica)).toEqual([B])
+  })
+
+  test('beyond the bound are refused and reported; nothing is stable for a horizon', () => {
+    const { membership, overflows } = members()
+    const id = (i: number): ReplicaId => replicaIdFromBytes(Uint8Array.of(0, 0, 0, 0, 9, 9, i >> 8, i & 255))
+    for (let i = 0; i < MEMBERS_MAX + 5; i++) membership.heard(id(i), 0)
+    expect([membership.count, overflows, membership.overflowed]).toEqual([MEMBERS_MAX, [MEMBERS_MAX], true])
+    membership.expire(HORIZON_MS + 1)
+    expect(membership.overflowed).toBe(false)
+    membership.heard(A, HORIZON_MS + 2)
+    expect(membership.get(A)).toBeDefined()
+    expect(membership.count).toBe(MEMBERS_MAX)
+  })
+})
+
+describe('among replicas', () => {
+  test('what is stable everybody has, at every moment, under loss and cuts (W08)', async () => {
+    const world = await testReplicas({ seed: 7, loss: 0.2, delayMs: 15, reorder: 0.2, names: ['a', 'b', 'c', 'd'] })
+    await world.env.advance(2000)
+    for (let i = 0; i < 120; i++) {
+      if (i === 30)
+        world.network.partition([
+          ['a', 'b'],
+          ['c', 'd'],
+        ])
+      if (i === 80) world.network.heal()
+      for (const { store, name } of world.all) store.write(`${name}${i}`)
+      await world.env.advance(50)
+      for (const { store } of world.all) {
+        for (const other of world.all) expect(other.store.applied.dominates(store.stable)).toBe(true)
+      }
+    }
+    await world.env.advance(10_000)
+    for (const { store } of world.all) expect(store.stable.compare(store.applied)).toBe('equal')
+    await world.close()
+  })
+
+  test('compacting at once what is stable never leaves anybody behind (W08)', async () => {
+    const world = await testReplicas({ seed: 11, loss: 0.2, delayMs: 10, reorder: 0.3 })
+    await world.env.advance(2000)
+    for (const { store } of world.all) store.compactsAtOnce = true
+    for (let i = 0; i < 100; i++) {
+      for (const { store, name } of world.all) store.write(`${name}${i}`)
+      await world.env.advance(30)
+    }
+    await world.env.advance(10_000)
+    for (const { store, events } of world.all) {
+      expect(store.texts()).toHaveLength(300)
+      expect(store.recordCount).toBe(0)
+      expect(events.map(({ kind }) => kind)).not.toContain('resync:required')
+    }
+    await world.close()
+  })
+
+  test('a replica that only reads, and is heard by one other only, holds everybody back', async () => {
+    const world = await testReplicas()
+    world.network.cut('a', 'c')
+    const [a] = world.all
+    await world.env.advance(3000)
+    a?.store.write('x')
+    await world.env.advance(5000)
+    expect(a?.store.stable.size).toBe(0)
+    await world.close()
+  })
+})
