@@ -67,6 +67,8 @@ export class Appender {
   #backlogAt: number = Number.POSITIVE_INFINITY
   #prepared: Segment | undefined
   #chunkBytes = RESERVE_BYTES_MIN
+  /** Space could not be taken ahead; the next commit that needs some finds out whether that has changed. */
+  #full = false
 
   constructor(options: AppenderOptions) {
     this.#options = options
@@ -215,7 +217,7 @@ export class Appender {
   /** Asks for space before it is needed: the next chunk, or the next segment. A full disk is left to the commit that needs it. */
   prepare(): void {
     const active = this.#active
-    if (active === undefined || !this.#segments.persistent || this.#limit === 0) return
+    if (active === undefined || !this.#segments.persistent || this.#limit === 0 || this.#full) return
     try {
       const capacity = this.#bytes.length
       if (active.reserved < capacity) {
@@ -224,6 +226,7 @@ export class Appender {
         this.#prepared = this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES)
       }
     } catch (error) {
+      this.#full = true
       this.#options.observe({ kind: 'storage-full', error: storageError(error, 'reserving space') })
     }
   }
@@ -255,6 +258,7 @@ export class Appender {
     try {
       file.reserve(ahead)
       segment.reserved = ahead
+      this.#full = false
     } catch (cause) {
       const failure = storageError(cause, `reserving space in ${segmentName(segment.number)}`)
       if (failure.code !== 'WARP_E_STORAGE_FULL' || needed >= ahead) throw failure

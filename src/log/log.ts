@@ -26,6 +26,7 @@ import { recover } from './recovery.ts'
 import { rewriteSegment } from './rewrite.ts'
 import { digestName, MARK_BYTES, RECORD_KIND, RECORD_HEADER_BYTES } from './segment-format.ts'
 import { SegmentSet } from './segment-set.ts'
+import { mediumError } from './storage-error.ts'
 import { segmentName } from './segment.ts'
 import { verifyLog } from './verify.ts'
 
@@ -114,7 +115,7 @@ export class Log {
     } catch (error) {
       for (const segment of segments.list) segment.file?.close()
       await files.close()
-      throw error
+      throw mediumError(error, 'opening the log')
     }
   }
 
@@ -310,6 +311,8 @@ export class Log {
     await this.#maintenance
     try {
       if (this.persistent && this.#segments.failure === undefined) await this.#flusher.close()
+    } catch (error) {
+      throw mediumError(error, 'closing the log')
     } finally {
       this.#flusher.stop()
       for (const segment of this.#segments.list) segment.file?.close()
@@ -335,7 +338,7 @@ export class Log {
     for (const segment of list.slice(0, live)) {
       this.#segments.removeFirst()
       segment.file?.close()
-      if (this.persistent) files.remove(segmentName(segment.number))
+      if (this.persistent) removeFile(files, segmentName(segment.number))
     }
   }
 
@@ -354,6 +357,15 @@ export class Log {
 }
 
 const DISCARD_BYTES_ASSUMED = 256
+
+/** What cannot be removed now is at the next opening: the log says that it begins later. */
+function removeFile(files: LogFiles, name: string): void {
+  try {
+    files.remove(name)
+  } catch {
+    return
+  }
+}
 
 /** `undefined` when one of the two is not known. */
 function sameName(stored: number | undefined, present: number): boolean | undefined {

@@ -7,7 +7,14 @@ import { virtualEnv } from '../support/virtual-env.ts'
 
 const DECODER = new TextDecoder()
 
-export interface Opened {
+/** Nothing waits for a turn of the event loop, so that thousands of openings take seconds. Timers never fire. */
+export const QUICK: Pick<LogOptions, 'env' | 'segmentBytes'> = {
+  env: { ...virtualEnv(), yield: () => Promise.resolve(), defer: queueMicrotask },
+  segmentBytes: 4096,
+}
+
+export interface Opened<Files extends LogFiles = LogFiles> {
+  readonly files: Files
   readonly log: Log
   readonly env: Env
   /** What opening replayed, in order. */
@@ -17,7 +24,7 @@ export interface Opened {
   readonly events: LogEvent[]
 }
 
-export async function openLog(files: LogFiles, options: Partial<LogOptions> = {}): Promise<Opened> {
+export async function openLog<Files extends LogFiles>(files: Files, options: Partial<LogOptions> = {}): Promise<Opened<Files>> {
   const env = options.env ?? virtualEnv()
   const replayed: { text: string; position: Position }[] = []
   const events: LogEvent[] = []
@@ -29,7 +36,22 @@ export async function openLog(files: LogFiles, options: Partial<LogOptions> = {}
       record: (record) => replayed.push({ text: textOf(record), position: record.position }),
     },
   )
-  return { log, env, replayed, restored, events }
+  return { files, log, env, replayed, restored, events }
+}
+
+/** A log in small segments that waits for nothing but the disk. */
+export function openQuickly<Files extends LogFiles>(files: Files): Promise<Opened<Files>> {
+  return openLog(files, QUICK)
+}
+
+/** What `work` throws. */
+export function refusal(work: () => void): unknown {
+  try {
+    work()
+  } catch (error) {
+    return error
+  }
+  return undefined
 }
 
 export function append(log: Log, text: string, previous: Position = 0): Position {

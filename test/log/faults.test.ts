@@ -1,0 +1,153 @@
+/** A full disk refuses at the door and recovers by itself; a failed write or sync ends writing, for good and in plain sight. */
+import { expect, test } from 'vitest'
+import { isWarpError } from '../../crdt/warp-error.ts'
+import { faultyFiles } from '../support/faulty-files.ts'
+import { append, openQuickly, refusal, sampleTexts, texts } from './log-fixture.ts'
+
+test('a full disk refuses the record, keeps what is there, and takes the next one when there is space again', async () => {
+  const files = faultyFiles({ spaceBytes: 40_000 })
+  const { log } = await openQuickly(files)
+  const written: string[] = []
+  const refused = refusal(() => {
+    for (const text of sampleTexts(10_000)) {
+      append(log, text)
+      written.push(text)
+    }
+  })
+  expect(refused).toMatchObject({ code: 'WARP_E_STORAGE_FULL', outcome: 'failed' })
+  expect(written.length).toBeGreaterThan(100)
+  const { end } = log
+  await log.settled('durable')
+  expect(log.end - end).toBeLessThan(100) // a mark, and no record
+  expect(texts(log)).toEqual(written)
+  files.spaceBytes = 1_000_000
+  append(log, 'there is space again')
+  await log.close()
+  const { replayed } = await openQuickly(files.kill())
+  expect(replayed.map(({ text }) => text)).toEqual([...written, 'there is space again'])
+})
+
+test('whatever the space, every record that was taken in is stored', async () => {
+  for (let spaceBytes = 0; spaceBytes < 20_000; spaceBytes += 97) {
+    const files = faultyFiles({ spaceBytes })
+    const written: string[] = []
+    try {
+      const { log } = await openQuickly(files)
+      for (const text of sampleTexts(200)) {
+        append(log, text)
+        written.push(text)
+        if (written.length % 9 === 0) await log.settled('durable')
+      }
+      expect.unreachable('the disk never filled')
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_STORAGE_FULL')) throw error
+    }
+    const kept = written.length - (written.length % 9)
+    const after = files.kill()
+    after.spaceBytes = Infinity
+    const { replayed } = await openQuickly(after)
+    expect(replayed.map(({ text }) => text).slice(0, kept)).toEqual(written.slice(0, kept))
+  }
+})
+
+test('a closed log opens on a full disk', async () => {
+  const files = faultyFiles()
+  const { log } = await openQuickly(files)
+  append(log, 'one')
+  await log.close()
+  let disk = files.kill()
+  disk.spaceBytes = disk.list().reduce((sum, name) => sum + disk.bytes(name).length, 0)
+  for (let i = 0; i < 5; i++) {
+    const { log: again, replayed } = await openQuickly(disk)
+    expect(replayed.map(({ text }) => text)).toEqual(['one'])
+    expect(again.recovery.clean).toBe(true)
+    await again.close()
+    disk = disk.kill()
+  }
+})
+
+test.each(['write', 'sync'] as const)('a failed %s poisons the log: nothing is acknowledged any more, and reading goes on', async (call) => {
+  const files = faultyFiles()
+  const { log, events } = await openQuickly(files)
+  append(log, 'good')
+  await log.settled('durable')
+  files.failNext(call, 'EIO')
+  append(log, 'lost')
+  await expect(log.settled('durable')).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED', outcome: 'indeterminate' })
+  expect(refusal(() => append(log, 'more'))).toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+  const { syncs } = log.stats()
+  await expect(log.settled('durable')).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+  expect(log.stats().syncs).toBe(syncs)
+  expect(texts(log)).toEqual(['good', 'lost'])
+  expect(events).toContainEqual(expect.objectContaining({ kind: 'poisoned' }))
+  await log.close()
+})
+
+test('after a failed sync an opening stores again what the kernel may have dropped', async () => {
+  const files = faultyFiles({ seed: 3 })
+  const { log } = await openQuickly(files)
+  files.failNext('sync', 'EIO')
+  const written = sampleTexts(20)
+  for (const text of written) append(log, text)
+  await expect(log.settled('durable')).rejects.toThrow()
+  const again = await openQuickly(files.kill())
+  expect(again.replayed.map(({ text }) => text)).toEqual(written)
+  const last = await openQuickly(again.files.crash())
+  expect(last.replayed.map(({ text }) => text)).toEqual(written)
+})
+
+test.each(['EIO', 'ENOSPC'] as const)('with %s at any step, the log opens again to a prefix with everything acknowledged', async (code) => {
+  for (let step = 0; step < 70; step++) {
+    const files = faultyFiles({ seed: step })
+    files.failStep(step, code)
+    let acknowledged = 0
+    const written = sampleTexts(120)
+    try {
+      const { log } = await openQuickly(files)
+      for (const [i, text] of written.entries()) {
+        append(log, text)
+        if (i % 10 !== 9) continue
+        await log.settled('durable')
+        acknowledged = i + 1
+        if (i === 59) await log.writeCheckpoint(Uint8Array.of(60))
+        if (i === 89) await log.rewrite(log.segments()[0]?.number ?? 0, () => true)
+      }
+      await log.close()
+    } catch (error) {
+      expect(isWarpError(error)).toBe(true)
+    }
+    const { restored, replayed } = await openQuickly(files.crash())
+    const all = [...written.slice(0, restored?.[0] ?? 0), ...replayed.map(({ text }) => text)]
+    expect(all).toEqual(written.slice(0, all.length))
+    expect(all.length).toBeGreaterThanOrEqual(acknowledged)
+  }
+})
+
+test('a sync that fails while others wait fails all of them', async () => {
+  const files = faultyFiles()
+  const { log, env } = await openQuickly(files)
+  files.holdSyncs = true
+  append(log, 'one')
+  const first = log.settled('durable')
+  await env.yield()
+  append(log, 'two')
+  const second = log.settled('durable')
+  expect(second).not.toBe(first)
+  await env.yield()
+  files.releaseSyncs({ code: 'EIO' })
+  await expect(first).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+  await expect(second).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+})
+
+test('writers that ask at the same time share one sync', async () => {
+  const files = faultyFiles()
+  const { log } = await openQuickly(files)
+  const before = log.stats().syncs
+  const waits = sampleTexts(100).map((text) => {
+    append(log, text)
+    return log.settled('durable')
+  })
+  await Promise.all(waits)
+  expect(new Set(waits).size).toBe(1)
+  expect(log.stats().syncs - before).toBe(1)
+})
