@@ -75,6 +75,6 @@ function arrays<T extends Encodable>(): SequenceContent<readonly T[], readonly T
       return grown
     },
     is: (content) => Array.isArray(content) && content.length > 0,
-    read: (contents) => contents.flat() as readonly T[],
+    read: (contents) => contents.flat(),
   }
 }
