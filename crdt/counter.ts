@@ -12,7 +12,7 @@
  * Cost: O(1) per operation; a write folds what has arrived since, to check the range.
  *
  * When not to use it: if the sum must not pass a bound, say for stock or money (`boundedCounter`), or for fractions (count the
- * smallest unit). A counter whose sum is 0 may be forgotten, after which it reads as never written.
+ * smallest unit).
  *
  * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and Commutative Replicated Data
  *    Types. INRIA RR-7506, 2011, sections 3.1.1 and 3.1.3.

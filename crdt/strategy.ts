@@ -77,7 +77,7 @@ export interface Strategy<
   apply(state: State, operation: Applied<Payload>): State
   /** The value that readers see, `undefined` if there is none. The engine freezes plain objects and arrays in it. */
   read(state: State): Value | undefined
-  /** Whether the state holds nothing, so that a stable key in this state may be forgotten altogether. */
+  /** Whether the state holds nothing: a map does not list an entry in such a state. */
   isEmpty(state: State): boolean
   /** A snapshot of the state. Equal states give equal encodings, in whatever order operations arrived. */
   encodeState(state: State): Encodable
