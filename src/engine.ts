@@ -128,12 +128,18 @@ export class Engine implements ReplicationStore {
   scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position {
     const { sendable } = this
     const { local } = this.store.lanes
-    return this.log.scan(from, (record) => {
-      if (record.position >= sendable) return false
+    let unsendable: Position | undefined
+    const next = this.log.scan(from, (record) => {
+      if (record.position >= sendable) {
+        unsendable = record.position
+        return false
+      }
       if (record.kind !== RECORD_KIND.operation) return true
       const operation = this.#reader.load(record.bytes, record.start, record.end)
       return operation.replica === local.replica || visit(operation)
     })
+    // The log continues behind the record that stopped it; this one has not been visited.
+    return unsendable ?? next
   }
 
   positionAfter(replica: ReplicaId, sequence: number): Position {

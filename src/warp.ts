@@ -261,6 +261,8 @@ class OpenWarp {
       () => {
         this.#isFlushing = false
         this.#replicator?.appended()
+        // What was appended while that was on its way.
+        if (log.loggedThrough < log.end) this.#appended()
       },
       () => (this.#isFlushing = false),
     )
