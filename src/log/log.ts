@@ -299,7 +299,7 @@ export class Log {
     }
   }
 
-  /** Stores everything and lets go of the files. */
+  /** Stores everything and lets go of the files. Rejects, with the files released, if something could not be stored. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -318,6 +318,8 @@ export class Log {
       for (const segment of this.#segments.list) segment.file?.close()
       await this.#segments.files.close()
     }
+    const { failure, durableThrough } = this.#segments
+    if (failure !== undefined && durableThrough < this.end) throw failure
   }
 
   /** Where a mark now stands that opening from the checkpoint will meet first. */

@@ -18,16 +18,17 @@ import type { Env } from '../env.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { LogEvent } from './log-event.ts'
 import type { LogFile, LogFiles } from './files.ts'
-import type { Mark, Position, SegmentHeader } from './segment-format.ts'
+import type { Mark, Position } from './segment-format.ts'
 import type { SegmentSet } from './segment-set.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import { checkpointNumber, checkpointName, decodeCheckpoint } from './checkpoint.ts'
-import { Segment, segmentName, segmentNumber } from './segment.ts'
+import type { Stored, StoredSegment } from './stored-files.ts'
+import type { WarpError } from '../../crdt/warp-error.ts'
+import { checkpointName, decodeCheckpoint } from './checkpoint.ts'
+import { Segment, segmentName } from './segment.ts'
+import { corrupt, listStored } from './stored-files.ts'
 import { searchRecords } from './record-search.ts'
 import { storageError } from './storage-error.ts'
 import {
   checkRecord,
-  decodeSegmentHeader,
   describePosition,
   INTERNAL_KIND_MIN,
   isZero,
@@ -35,7 +36,6 @@ import {
   KIND_MARK,
   readMark,
   RecordView,
-  SEGMENT_FORMAT_VERSION,
   SEGMENT_HEADER_BYTES,
   TWO_POW_32,
   viewOf,
@@ -61,74 +61,18 @@ export interface Recovered {
   readonly replayed: number
 }
 
-/** A segment file as found. */
-interface Found {
-  readonly number: number
-  readonly name: string
-  readonly size: number
-  /** Absent if the file was created and its header never arrived. */
-  readonly header: SegmentHeader | undefined
-}
-
 /** Reads the log into `segments`. `undefined` if there is none. */
 export async function recover(options: RecoverOptions): Promise<Recovered | undefined> {
   const { files } = options.segments
-  const names = files.list()
-  const found = findSegments(files, names)
-  const checkpoints = names.map(checkpointNumber).filter((number) => number !== undefined)
-  const temporary = names.filter(isTemporary)
-  if (found.every((one) => one.header === undefined)) {
-    if (checkpoints.length > 0) throw corrupt('there are checkpoints and no segments: the segment files are missing', {})
-    refuseForeign(names, found.length + temporary.length)
-    for (const name of [...found.map((one) => one.name), ...temporary]) files.remove(name)
+  const stored = listStored(files)
+  if (stored.segments.every((one) => one.header === undefined)) {
+    for (const name of [...stored.segments.map((one) => one.name), ...stored.temporary]) files.remove(name)
     return undefined
   }
-  const recovery = new Recovery(options, found, checkpoints)
+  const recovery = new Recovery(options, stored)
   await recovery.read()
-  await recovery.repair(temporary)
+  await recovery.repair(stored.temporary)
   return recovery.result()
-}
-
-function findSegments(files: LogFiles, names: readonly string[]): Found[] {
-  const found = names.flatMap((name) => {
-    const number = segmentNumber(name)
-    return number === undefined ? [] : [inspect(files, name, number)]
-  })
-  found.sort((a, b) => a.number - b.number)
-  return found
-}
-
-function isTemporary(name: string): boolean {
-  const base = name.endsWith('.new') ? name.slice(0, -4) : ''
-  return segmentNumber(base) !== undefined || checkpointNumber(base) !== undefined
-}
-
-function refuseForeign(names: readonly string[], ours: number): void {
-  if (names.length === ours) return
-  throw new WarpError(
-    'WARP_E_LOG_FOREIGN',
-    `the folder holds ${names.length - ours} file(s) and no log, for example ${names.find((name) => !isTemporary(name))}; ` +
-      'give the log a folder of its own',
-  )
-}
-
-function inspect(files: LogFiles, name: string, number: number): Found {
-  const file = files.open(name)
-  try {
-    const { size } = file
-    let result = decodeSegmentHeader(file.read(0, SEGMENT_HEADER_BYTES))
-    if (result.kind === 'blank') result = decodeSegmentHeader(file.read(0, size))
-    if (result.kind === 'newer') throw tooNew(name, result.version)
-    if (result.kind === 'foreign') throw foreign(name)
-    if (result.kind === 'damaged') throw corrupt(`the header of ${name} is damaged`, { file: name, offset: 0 })
-    if (result.kind === 'blank') return { number, name, size, header: undefined }
-    if (result.header.number !== number) {
-      throw corrupt(`${name} is segment ${result.header.number} under another name`, { file: name })
-    }
-    return { number, name, size, header: result.header }
-  } finally {
-    file.close()
-  }
 }
 
 /** Where reading came to its end, and whether something lies behind. */
@@ -152,10 +96,11 @@ class Recovery {
   readonly #segments: SegmentSet
   readonly #files: LogFiles
   /** Without a gap, up to the last. */
-  readonly #run: Found[]
+  readonly #run: StoredSegment[]
   /** In front of a gap: removed segments whose name has come back. Behind the last: made ahead and never used. */
-  readonly #unused: Found[]
-  readonly #checkpointNumbers: number[]
+  readonly #unused: StoredSegment[]
+  /** The newest first. */
+  readonly #checkpointNumbers: readonly number[]
   readonly #record = new RecordView()
   #checkpoint: Checkpoint | undefined
   #mark: Mark | undefined
@@ -169,14 +114,14 @@ class Recovery {
   #clean = false
   #end: End | undefined
 
-  constructor(options: RecoverOptions, found: Found[], checkpoints: number[]) {
+  constructor(options: RecoverOptions, { segments: found, checkpoints }: Stored) {
     this.#options = options
     this.#segments = options.segments
     this.#files = options.segments.files
-    this.#checkpointNumbers = checkpoints.sort((a, b) => b - a)
+    this.#checkpointNumbers = checkpoints
     const last = found.findLastIndex((one) => one.header !== undefined)
     let first = last
-    while (first > 0 && found[first - 1]?.number === (found[first] as Found).number - 1) first--
+    while (first > 0 && found[first - 1]?.number === (found[first] as StoredSegment).number - 1) first--
     this.#run = found.slice(first, last + 1)
     this.#unused = [...found.slice(0, first), ...found.slice(last + 1)]
     for (const { header, size, name } of this.#run) {
@@ -436,27 +381,4 @@ class Recovery {
       replayed: this.#replayed,
     }
   }
-}
-
-function corrupt(what: string, details: Readonly<Record<string, string | number>>): WarpError {
-  return new WarpError(
-    'WARP_E_LOG_CORRUPT',
-    `the log is damaged: ${what}; nothing was changed; restore it from a backup, or start empty and let the other replicas ` +
-      'supply the data',
-    { details },
-  )
-}
-
-function foreign(name: string): WarpError {
-  return new WarpError('WARP_E_LOG_FOREIGN', `${name} is not a segment of a Warp log; give the log a folder of its own`, {
-    details: { file: name },
-  })
-}
-
-function tooNew(name: string, version: number): WarpError {
-  return new WarpError(
-    'WARP_E_LOG_VERSION',
-    `${name} has format version ${version}; this build reads up to ${SEGMENT_FORMAT_VERSION}; open the log with a newer build`,
-    { details: { file: name, version } },
-  )
 }

@@ -13,6 +13,7 @@ import { virtualEnv } from '../support/virtual-env.ts'
 import { append, openLog, textAt, texts } from './log-fixture.ts'
 
 const env: Env = { ...virtualEnv(), yield: () => Promise.resolve(), defer: queueMicrotask }
+const SEEDS = process.env['SOAK'] === '1' ? 5000 : 60
 const OPTIONS = { env, segmentBytes: 4096 }
 
 /** What the writer of a log knows about it. */
@@ -116,7 +117,7 @@ async function live(seed: number, end: 'crash' | 'kill'): Promise<FaultyFiles> {
 }
 
 test.each(['crash', 'kill'] as const)('after a %s at any step of the disk everything acknowledged is there', { timeout: 120_000 }, async (end) => {
-  for (let seed = 0; seed < 150; seed++) {
+  for (let seed = 0; seed < SEEDS; seed++) {
     try {
       await live(seed, end)
     } catch (error) {

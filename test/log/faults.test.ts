@@ -80,7 +80,7 @@ test.each(['write', 'sync'] as const)('a failed %s poisons the log: nothing is a
   expect(log.stats().syncs).toBe(syncs)
   expect(texts(log)).toEqual(['good', 'lost'])
   expect(events).toContainEqual(expect.objectContaining({ kind: 'poisoned' }))
-  await log.close()
+  await expect(log.close()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
 })
 
 test('after a failed sync an opening stores again what the kernel may have dropped', async () => {
