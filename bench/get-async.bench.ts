@@ -1,0 +1,60 @@
+/** The asynchronous read that most callers write, `await cache.get(key)`, one after the other. */
+import { BentoCache, bentostore } from 'bentocache'
+import { memoryDriver } from 'bentocache/drivers/memory'
+import { openWarp } from '../adapters/node/index.ts'
+import { register } from '../crdt/index.ts'
+import type { BenchContext } from './support/bench.ts'
+import type { Running } from './support/measure.ts'
+import { type User, type UserKey, uniformly, userKeys, userOf } from './support/users.ts'
+
+export const question = 'What does `await get(key)` of a hot key cost, against bentocache with its defaults?'
+
+export async function run(context: BenchContext): Promise<void> {
+  const keys = userKeys(100)
+  const order = uniformly(context, keys, context.size(100_000))
+  await context.compare({
+    title: '`await get` of 100 hot keys',
+    baseline: 'bentocache',
+    operations: order.length,
+    contestants: [
+      { name: 'bentocache', open: () => openBento(keys, order) },
+      { name: 'Warp', open: () => openUsers(keys, order) },
+    ],
+    goals: [{ of: 'Warp', atLeast: 10 }],
+  })
+}
+
+async function openBento(keys: readonly UserKey[], order: readonly UserKey[]): Promise<Running> {
+  const bento = new BentoCache({
+    default: 'memory',
+    stores: { memory: bentostore().useL1Layer(memoryDriver({ maxItems: 100_000 })) },
+  })
+  for (const [i, key] of keys.entries()) await bento.set({ key, value: userOf(i) })
+  return getting(order, async (key) => bento.get<User>({ key }), () => bento.disconnectAll())
+}
+
+async function openUsers(keys: readonly UserKey[], order: readonly UserKey[]): Promise<Running> {
+  const warp = await openWarp({ keys: { 'user:*': register<User>() }, cache: { entriesMax: 100_000 } })
+  for (const [i, key] of keys.entries()) await warp.set(key, userOf(i))
+  return getting(order, (key) => warp.get(key), () => warp.close())
+}
+
+function getting(
+  order: readonly UserKey[],
+  get: (key: UserKey) => Promise<User | undefined>,
+  close: () => Promise<void>,
+): Running {
+  let sum = 0
+  let expected = 0
+  for (const key of order) expected += userOf(Number(key.slice('user:'.length))).age
+  return {
+    async batch() {
+      sum = 0
+      for (const key of order) sum += ((await get(key)) as User).age
+    },
+    verify() {
+      if (sum !== expected) throw new Error(`ages add up to ${sum}, not ${expected}`)
+    },
+    close,
+  }
+}
