@@ -102,6 +102,22 @@ test('busy replicas send each other a bounded number of digests', async () => {
   await world.close()
 })
 
+test('replies are not replied to: two replicas that cannot converge send one reply per digest', async () => {
+  const world = await testReplicas({ names: ['a', 'b'] })
+  for (const { store } of world.all) {
+    store.write('x')
+    store.isFull = true
+  }
+  await world.env.advance(60_000)
+  const before = world.all[0]?.replicator.stats().sentFrames ?? 0
+  await world.env.advance(60_000)
+  const sent = (world.all[0]?.replicator.stats().sentFrames ?? 0) - before
+  // A minute: 60 digests, 60 replies, a few requests and answers at their longest intervals.
+  expect(sent).toBeGreaterThan(100)
+  expect(sent).toBeLessThan(140)
+  await world.close()
+})
+
 test('no bytes from the network throw, and replication goes on', async () => {
   const env = virtualEnv()
   const network = memoryNetwork({ env })

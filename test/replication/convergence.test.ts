@@ -127,6 +127,32 @@ test('records that are not safe in the log are neither sent nor acknowledged', a
   await world.close()
 })
 
+test('what is applied but not safe in the log is not acknowledged, so nobody compacts it (W08)', async () => {
+  const world = await testReplicas({ names: ['a', 'b'] })
+  const [a, b] = [get(world, 'a').store, get(world, 'b').store]
+  await world.env.advance(ROUND_MS)
+  b.unflushedCount = 1
+  a.write('x')
+  await world.env.advance(5 * ROUND_MS)
+  expect([b.texts(), a.stable.size]).toEqual([['x'], 0])
+  b.unflushedCount = 0
+  await world.env.advance(5 * ROUND_MS)
+  expect(a.stable.get(a.replica)).toBe(1)
+  await world.close()
+})
+
+test('nobody passes on unasked what others wrote', async () => {
+  const world = await testReplicas()
+  await world.env.advance(ROUND_MS)
+  writeMany(get(world, 'a'), 30)
+  await world.env.runUntilIdle()
+  get(world, 'b').store.write('own')
+  await world.env.advance(5 * ROUND_MS)
+  expectEqual(world, 31)
+  expect(get(world, 'b').replicator.stats()).toMatchObject({ broadcastOperations: 1, answeredOperations: 0 })
+  await world.close()
+})
+
 test('a replica that restarts on its log goes on where it was', async () => {
   const world = await testReplicas({ names: ['a', 'b'] })
   const a = get(world, 'a')

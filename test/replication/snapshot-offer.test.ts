@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { Peer } from '../../src/replication/peers.ts'
+import { SnapshotOffers } from '../../src/replication/snapshot-offer.ts'
+import { NaiveStore } from '../support/naive-store.ts'
+import { virtualEnv } from '../support/virtual-env.ts'
+
+interface Offered {
+  readonly store: NaiveStore
+  readonly offers: SnapshotOffers
+  /** Indices of the chunks sent, `-1` for a refusal. */
+  readonly sent: number[]
+  ask(acknowledged: number, from: number, count: number, transfer?: number): void
+}
+
+function offering(): Offered {
+  const store = new NaiveStore(virtualEnv())
+  for (let i = 0; i < 40; i++) store.write(`operation ${i}`)
+  const sent: number[] = []
+  const offers = new SnapshotOffers(store, {
+    chunkBytes: 1,
+    exportsMax: 1,
+    idleMs: 1000,
+    send: (_, chunk) => sent.push(chunk.refused ? -1 : chunk.index) > 0,
+  })
+  const link = { frameBytesMax: 1e6, broadcast: () => undefined, send: () => true, close: () => Promise.resolve() }
+  const peer = new Peer({ index: 0, name: 'test', link }, 'peer', 0)
+  const ask: Offered['ask'] = (acknowledged, from, count, transfer = 7) =>
+    offers.request(peer, { transfer, acknowledged, from, count }, 0)
+  return { store, offers, sent, ask }
+}
+
+test('a request behind one that was lost is served, and the chunks between can still be had', () => {
+  const { sent, ask } = offering()
+  ask(0, 0, 8)
+  // ask(4, 8, 4) was lost.
+  ask(8, 12, 4)
+  expect(sent.splice(0)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14, 15])
+  ask(8, 8, 4)
+  expect(sent).toEqual([8, 9, 10, 11])
+})
+
+test('a late request of an earlier transfer does not end the present one', () => {
+  const { sent, ask, store } = offering()
+  ask(0, 0, 1, 7)
+  ask(0, 0, 1, 8)
+  ask(0, 0, 1, 7)
+  ask(0, 1, 1, 8)
+  expect(sent).toEqual([0, 0, -1, 1])
+  expect([store.snapshotsTaken, store.snapshotsOpen]).toEqual([2, 1])
+})
+
+test('what has been acknowledged is gone; a late request for it is left alone', () => {
+  const { sent, ask } = offering()
+  ask(0, 0, 2)
+  ask(2, 2, 1)
+  ask(0, 0, 2)
+  expect(sent).toEqual([0, 1, 2])
+})
+
+test('a transfer that is not known and does not begin is refused', () => {
+  const { sent, ask, store } = offering()
+  ask(3, 3, 1)
+  expect([sent, store.snapshotsTaken]).toEqual([[-1], 0])
+})
