@@ -219,7 +219,7 @@ export class Engine implements ReplicationStore {
   }
 
   #openStore(recovered: Recovered): KeyStore {
-    const { env, keyspaces, cache, clockDriftMsMax } = this.#options
+    const { env, keyspaces, cache, clockDriftMsMax, observe } = this.#options
     const clock = new HybridClock(env, clockDriftMsMax)
     clock.observe(recovered.hlc)
     const { meta, keys, applied } = recovered
@@ -233,6 +233,7 @@ export class Engine implements ReplicationStore {
       table: this.table,
       keyspaces,
       cache,
+      observe,
       lanes: {
         shared: new Lane(shared, this.table, applied.get(shared)),
         local: new Lane(meta?.local ?? newReplicaId(env), this.table, recovered.localSequence),

@@ -16,11 +16,12 @@ import type { KeyTable, Slot } from './key-table.ts'
 import type { Keyspace, Keyspaces } from './keyspace.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND, type Log } from './log/log.ts'
-import { Folder, type Chain } from './merge/folder.ts'
+import { Folder, type Chain, type Rejection } from './merge/folder.ts'
 import type { Resident } from './merge/resident.ts'
 import { OPERATION_KIND, writeEnvelopeHeader, type ReplicaTable, type VectorEntries } from './operation.ts'
 import { Expiry } from './projections/expiry.ts'
 import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './projections/residency.ts'
+import type { WarpEvent } from './public.ts'
 import type { Position } from './replication/store.ts'
 
 /** An operation that has just entered a key. A flyweight: valid during the call. */
@@ -45,6 +46,7 @@ export interface KeyStoreOptions {
   readonly table: ReplicaTable
   readonly keyspaces: Keyspaces
   readonly cache: ResidencyLimits
+  readonly observe: (event: WarpEvent) => void
   readonly lanes: { shared: Lane; local: Lane }
 }
 
@@ -93,7 +95,10 @@ export class KeyStore {
     this.table = options.table
     this.keyspaces = options.keyspaces
     this.lanes = options.lanes
-    this.folder = new Folder(options.log, options.table)
+    // Told later: an observer that reads would otherwise do so in the middle of a fold.
+    const reject = (rejection: Rejection): void =>
+      options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))
+    this.folder = new Folder(options.log, options.table, reject)
     this.residency = new Residency(options.cache, (slot) => (this.#residents[slot] = undefined))
     this.residency.reserve(options.keys.capacity)
     this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
@@ -240,8 +245,7 @@ export class KeyStore {
   }
 
   resident(slot: Slot): Resident {
-    const resident = this.folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#residents[slot])
-    this.#residents[slot] = resident
+    const resident = this.#fold(slot)
     if (!this.residency.isListed(slot)) this.residency.install(slot, undefined, { bytes: resident.bytes, state: COLD })
     return resident
   }
@@ -315,7 +319,7 @@ export class KeyStore {
     const keyspace = this.#keyspaceAt(slot)
     const nowMs = keyspace.ttlMs > 0 ? this.env.now() : 0
     if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
-    const { value, bytes } = keyspace.isLast ? this.folder.foldTip(keyspace.strategy, this.keys.tip[slot]!) : this.#foldValue(slot)
+    const { value, bytes } = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
     if (nowMs > 0) {
       if (keyspace.isSliding) this.keys.expiresAt[slot] = nowMs + keyspace.ttlMs
       this.#expiry.watch(slot, this.keys.expiresAt[slot]!)
@@ -326,11 +330,23 @@ export class KeyStore {
     return value
   }
 
+  #foldTip(slot: Slot): { value: unknown; bytes: number } {
+    return this.folder.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.keys.tip[slot]!)
+  }
+
   #foldValue(slot: Slot): { value: unknown; bytes: number } {
     const strategy = this.#keyspaceAt(slot).strategy
-    const resident = this.folder.fold(strategy, this.chain(slot), this.#residents[slot])
-    this.#residents[slot] = resident
+    const resident = this.#fold(slot)
     return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
+  }
+
+  /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
+  #fold(slot: Slot): Resident {
+    const before = this.#residents[slot]
+    this.#residents[slot] = undefined
+    const resident = this.folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before)
+    this.#residents[slot] = resident
+    return resident
   }
 
   /** Asked by the wheel: lets an expired value go cold. Returns when to ask again, 0 for never. */

@@ -10,10 +10,14 @@
 import { decode } from '../../crdt/encoding.ts'
 import { compareStamps, type Hlc, type Stamp } from '../../crdt/hlc.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { Dot } from '../../crdt/dot.ts'
+import type { Encodable } from '../../crdt/encodable.ts'
 import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation.ts'
+import { textOf } from '../recovery.ts'
 import type { Position } from '../replication/store.ts'
 import { Resident } from './resident.ts'
 import { readSnapshot } from './snapshot-record.ts'
@@ -32,6 +36,16 @@ export interface Placed extends Stamp {
   readonly position: Position
   readonly kind: number
 }
+
+/** An operation that its strategy refused to apply. */
+export interface Rejection {
+  readonly key: string
+  readonly dot: Dot
+  readonly error: Error
+}
+
+/** Rejections remembered, so that folding again does not report them again. */
+const REPORTED_MAX = 4096
 
 /** The operation that a strategy is looking at. One object for all, valid during one call. */
 class AppliedView implements Applied<never> {
@@ -63,10 +77,14 @@ export class Folder {
   readonly #table: ReplicaTable
   readonly #reader: OperationReader
   readonly #view: AppliedView
+  readonly #onRejected: (rejection: Rejection) => void
+  readonly #reported = new Set<Position>()
 
-  constructor(log: Log, table: ReplicaTable) {
+  /** `onRejected` is told once of each operation that is skipped, as far as the last few thousand are remembered. */
+  constructor(log: Log, table: ReplicaTable, onRejected: (rejection: Rejection) => void) {
     this.#log = log
     this.#table = table
+    this.#onRejected = onRejected
     this.#reader = new OperationReader(table)
     this.#view = new AppliedView(this.#reader)
   }
@@ -76,9 +94,7 @@ export class Folder {
     if (resident !== undefined && resident.folded === chain.head) return resident
     const start = resident ?? this.base(strategy, chain)
     const pending = this.#positionsAfter(chain.head, start.folded)
-    const folded =
-      strategy.fold === 'canonical' ? this.#foldInOrder(strategy, start, pending) : this.#foldArrivals(strategy, start, pending)
-    return folded ?? this.#foldAnew(strategy, chain)
+    return this.#foldPending(strategy, start, pending) ?? this.#foldAnew(strategy, chain)
   }
 
   /** The state that the operations after `chain.cut` are applied to. */
@@ -87,14 +103,15 @@ export class Folder {
     const record = this.#log.record(chain.snapshot)
     const snapshot = readSnapshot(record.bytes, record.start, record.end, this.#table)
     if (snapshot.strategy !== strategy.code) throw cannotFold(strategy, `a snapshot by strategy ${snapshot.strategy}`)
-    const resident = new Resident(strategy.decodeState(snapshot.state), chain.cut, snapshot)
+    const state: unknown = strategy.decodeState(snapshot.state)
+    const resident = new Resident(state, chain.cut, snapshot)
     resident.bytes = record.end - record.start
     return resident
   }
 
-  /** The value that one operation, or the snapshot at its place, makes by itself: all that counts for the fold `'last'`. */
-  foldTip(strategy: AnyStrategy, position: Position): { value: unknown; bytes: number } {
-    const record = this.#log.record(position)
+  /** The value of a fold `'last'`: what the operation at `tip`, or the snapshot in its place, makes by itself. */
+  foldTip(strategy: AnyStrategy, chain: Chain, tip: Position): { value: unknown; bytes: number } {
+    const record = this.#log.record(tip)
     if (record.kind === RECORD_KIND.snapshot) {
       const { state, present } = readSnapshot(record.bytes, record.start, record.end, this.#table)
       return { value: present ? strategy.read(strategy.decodeState(state)) : undefined, bytes: record.end - record.start }
@@ -103,8 +120,15 @@ export class Folder {
     if (reader.kind === OPERATION_KIND.delete) return { value: undefined, bytes: 0 }
     this.#assertFoldable(strategy, reader)
     const { bytes, payloadStart, end } = reader
-    const state = strategy.apply(strategy.initial(), this.#view.load(decode(bytes, payloadStart, end)))
-    return { value: strategy.read(state), bytes: end - payloadStart }
+    try {
+      const state: unknown = strategy.apply(strategy.initial(), this.#view.load(decode(bytes, payloadStart, end)))
+      return { value: strategy.read(state), bytes: end - payloadStart }
+    } catch (error) {
+      // It has no effect, so the greatest of the others counts.
+      this.#reject(tip, error)
+      const resident = this.#foldAnew(strategy, chain)
+      return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
+    }
   }
 
   /** The operations after `chain.cut`, in the order in which they arrived. */
@@ -118,17 +142,38 @@ export class Folder {
   foldOf(strategy: AnyStrategy, chain: Chain, operations: readonly Placed[]): Resident {
     const resident = this.base(strategy, chain)
     const ordered = [...operations].sort(compareStamps)
+    if (strategy.fold === 'last') this.#applyGreatest(strategy, resident, ordered)
+    else this.#applyUncancelled(strategy, resident, ordered)
+    resident.folded = newest(operations, chain.cut)
+    return resident
+  }
+
+  #applyUncancelled(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[]): void {
     const cancelled = this.cancelled(strategy, ordered)
     if (strategy.fold === 'canonical') resident.timeline = new Timeline(resident)
     for (const operation of ordered) if (cancelled.get(operation) === 'base') this.#cancelInBase(strategy, resident, operation)
     for (const operation of ordered) {
       if (!cancelled.has(operation)) this.#applyAt(strategy, resident, operation.position)
-      else resident.take(operation)
+      else this.#passOver(strategy, resident, operation)
     }
-    resident.folded = newest(operations, chain.cut)
     resident.hasCancelled = cancelled.size > 0
-    if (resident.timeline !== undefined) resident.timeline.insert(ordered, this.#isBefore)
-    return resident
+    resident.timeline?.insert(ordered, this.#isBefore)
+  }
+
+  /** The greatest operation that is not rejected. */
+  #applyGreatest(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[]): void {
+    for (let i = ordered.length - 1; i >= 0; i--) {
+      const before = resident.rejectedCount
+      this.#applyAt(strategy, resident, (ordered[i] as Placed).position)
+      if (resident.rejectedCount === before) break
+    }
+    for (const operation of ordered) resident.take(operation)
+  }
+
+  /** Takes in an operation that is cancelled. One that cannot be understood blocks the key all the same, as it does when it is met first. */
+  #passOver(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
+    if (operation.kind !== OPERATION_KIND.delete) this.#assertFoldable(strategy, this.read(operation.position))
+    resident.take(operation)
   }
 
   /**
@@ -137,15 +182,17 @@ export class Folder {
    */
   cancelled(strategy: AnyStrategy, operations: readonly Placed[]): Map<Placed, 'cancelled' | 'base'> {
     const result = new Map<Placed, 'cancelled' | 'base'>()
-    for (const canceller of operations) {
-      const covers = this.#coverage(strategy, canceller)
-      if (covers === undefined) continue
-      result.set(canceller, 'base')
-      for (const operation of operations) {
-        if (operation === canceller || result.get(operation) === 'base') continue
-        if (this.#observes(canceller, operation) && covers(operation)) result.set(operation, 'cancelled')
-      }
-    }
+    const cancellers = this.#cancellers(strategy, operations)
+    if (cancellers.length === 0) return result
+    for (const { operation } of cancellers) result.set(operation, 'base')
+    const payloads = strategy.cancels === undefined ? [] : operations.map((operation) => this.#payloadOf(strategy, operation))
+    operations.forEach((operation, i) => {
+      if (result.has(operation)) return
+      const isCovered = cancellers.some(
+        ({ seen, covers }) => seen.includes(operation.replica, operation.sequence) && covers(payloads[i]),
+      )
+      if (isCovered) result.set(operation, 'cancelled')
+    })
     return result
   }
 
@@ -173,9 +220,16 @@ export class Folder {
     return this.#reader.load(record.bytes, record.start, record.end)
   }
 
-  payload(position: Position): unknown {
-    const { bytes, payloadStart, end } = this.read(position)
-    return decode(bytes, payloadStart, end)
+  /** Applies the operations behind what `resident` holds, newest first. `undefined` if all have to be folded anew. */
+  #foldPending(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
+    switch (strategy.fold) {
+      case 'last':
+        return this.#foldLast(strategy, resident, pending)
+      case 'any':
+        return this.#foldArrivals(strategy, resident, pending)
+      case 'canonical':
+        return this.#foldInOrder(strategy, resident, pending)
+    }
   }
 
   #foldArrivals(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
@@ -184,6 +238,17 @@ export class Folder {
       if (!this.#applyNext(strategy, resident, position)) return undefined
     }
     return resident
+  }
+
+  /** Applies the greatest of the newcomers, if it is the greatest of all. A rejected one counts for nothing, so then all are looked at. */
+  #foldLast(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
+    if (resident.rejectedCount > 0) return undefined
+    const placed = pending.map((position) => this.#placed(position)).sort(compareStamps)
+    const last = placed.at(-1)
+    if (last !== undefined && resident.isBehind(last)) this.#applyAt(strategy, resident, last.position)
+    for (const operation of placed) resident.take(operation)
+    resident.folded = pending[0] ?? resident.folded
+    return resident.rejectedCount > 0 ? undefined : resident
   }
 
   #foldInOrder(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
@@ -236,18 +301,18 @@ export class Folder {
       if (!this.#observesAll(resident)) return false
       resident.hasCancelled = true
     }
-    this.#applyRead(strategy, resident)
+    this.#applyRead(strategy, resident, position)
     resident.folded = position
     return true
   }
 
   #applyAt(strategy: AnyStrategy, resident: Resident, position: Position): void {
     this.read(position)
-    this.#applyRead(strategy, resident)
+    this.#applyRead(strategy, resident, position)
   }
 
   /** Applies the operation that has just been read. */
-  #applyRead(strategy: AnyStrategy, resident: Resident): void {
+  #applyRead(strategy: AnyStrategy, resident: Resident, position: Position): void {
     const reader = this.#reader
     if (reader.kind === OPERATION_KIND.delete) {
       this.#clear(strategy, resident)
@@ -255,32 +320,41 @@ export class Folder {
       return
     }
     this.#assertFoldable(strategy, reader)
-    resident.bytes += reader.end - reader.payloadStart
-    resident.take(reader)
     const { bytes, payloadStart, end } = reader
+    const before: unknown = strategy.fold === 'last' ? strategy.initial() : resident.state
     try {
-      resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
+      resident.state = strategy.apply(before, this.#view.load(decode(bytes, payloadStart, end)))
       resident.present = true
-    } catch {
+    } catch (error) {
+      if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) throw error
       // The strategy refuses it, here as on every replica: the operation stays in the log and has no effect.
       resident.rejectedCount++
+      this.#reject(position, error)
     }
+    resident.bytes += end - payloadStart
+    resident.take(reader)
+  }
+
+  #reject(position: Position, cause: unknown): void {
+    if (this.#reported.has(position)) return
+    if (this.#reported.size >= REPORTED_MAX) this.#reported.clear()
+    this.#reported.add(position)
+    const { bytes, keyStart, keyEnd, replica, sequence } = this.read(position)
+    const error = cause instanceof Error ? cause : new Error(String(cause))
+    this.#onRejected({ key: textOf(bytes, keyStart, keyEnd), dot: { replica, sequence }, error })
   }
 
   #cancelInBase(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
-    const reader = this.read(operation.position)
     if (operation.kind === OPERATION_KIND.delete) this.#clear(strategy, resident)
     else {
-      const { bytes, payloadStart, end } = reader
+      const { bytes, payloadStart, end } = this.read(operation.position)
       resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
     }
   }
 
   #isCanceller(strategy: AnyStrategy, reader: OperationReader): boolean {
     if (reader.kind === OPERATION_KIND.delete) return strategy.deletes === 'observed'
-    if (strategy.cancels === undefined) return false
-    const { bytes, payloadStart, end } = reader
-    return strategy.cancels(decode(bytes, payloadStart, end)) !== undefined
+    return strategy.cancels !== undefined && this.#covers(strategy, this.#payloadRead(strategy)) !== undefined
   }
 
   #clear(strategy: AnyStrategy, resident: Resident): void {
@@ -288,20 +362,48 @@ export class Folder {
     resident.present = false
   }
 
-  /** What an operation cancels among those that it observed; `undefined` if it cancels nothing. */
-  #coverage(strategy: AnyStrategy, operation: Placed): ((earlier: Placed) => boolean) | undefined {
-    if (operation.kind === OPERATION_KIND.delete) return strategy.deletes === 'observed' ? () => true : undefined
-    const covers = strategy.cancels?.(this.payload(operation.position))
-    if (covers === undefined) return undefined
-    return (earlier) => earlier.kind === OPERATION_KIND.update && covers(this.payload(earlier.position))
+  /** Those of the operations that cancel others, with what they had seen and what of it they cancel. */
+  #cancellers(strategy: AnyStrategy, operations: readonly Placed[]): Canceller[] {
+    const found: Canceller[] = []
+    for (const operation of operations) {
+      const reader = this.read(operation.position)
+      if (!this.#isCanceller(strategy, reader)) continue
+      const seen = VersionVector.from(reader.context())
+      seen.raise(operation.replica, operation.sequence - 1)
+      const covers = operation.kind === OPERATION_KIND.delete ? undefined : this.#covers(strategy, this.#payloadRead(strategy))
+      found.push({ operation, seen, covers: covers ?? always })
+    }
+    return found
   }
 
   #anyCancels(strategy: AnyStrategy, operations: readonly Placed[]): boolean {
-    return operations.some((operation) => this.#coverage(strategy, operation) !== undefined)
+    return operations.some((operation) => this.#isCanceller(strategy, this.read(operation.position)))
   }
 
-  #observes(later: Placed, earlier: Placed): boolean {
-    return this.read(later.position).observed(earlier.replica, earlier.sequence)
+  /** What a payload cancels. A strategy that throws over it cancels nothing; it will refuse to apply it as well. */
+  #covers(strategy: AnyStrategy, payload: Encodable | undefined): ((earlier: Encodable | undefined) => boolean) | undefined {
+    try {
+      const covers = payload === undefined ? undefined : strategy.cancels?.(payload)
+      return covers === undefined ? undefined : (earlier) => earlier !== undefined && isTrue(covers, earlier)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** The payload of the update that has just been read; `undefined` if it is none of the strategy's, or malformed. */
+  #payloadRead(strategy: AnyStrategy): Encodable | undefined {
+    const { kind, strategy: code, bytes, payloadStart, end } = this.#reader
+    if (kind !== OPERATION_KIND.update || code !== strategy.code) return undefined
+    try {
+      return decode(bytes, payloadStart, end)
+    } catch {
+      return undefined
+    }
+  }
+
+  #payloadOf(strategy: AnyStrategy, operation: Placed): Encodable | undefined {
+    this.read(operation.position)
+    return this.#payloadRead(strategy)
   }
 
   /** Whether the operation being read has seen everything that `resident` has taken in. */
@@ -335,6 +437,26 @@ export class Folder {
   }
 
   readonly #isBefore = (a: Position, b: Position): boolean => compareStamps(this.#placed(a), this.#placed(b)) < 0
+}
+
+interface Canceller {
+  readonly operation: Placed
+  /** What its writer had seen. */
+  readonly seen: VersionVector
+  /** Given the payload of an operation that it had seen. */
+  readonly covers: (payload: Encodable | undefined) => boolean
+}
+
+function always(): boolean {
+  return true
+}
+
+function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): boolean {
+  try {
+    return covers(earlier)
+  } catch {
+    return false
+  }
 }
 
 function cannotFold(strategy: AnyStrategy, what: string): WarpError {
