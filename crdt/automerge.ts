@@ -81,7 +81,10 @@ function change<T>(prepare: Prepare<AutomergeState<T>>, run: (draft: T) => unkno
     returned = run(draft)
   })
   if (returned instanceof Promise) {
-    throw new WarpError('WARP_E_MODE', 'change() takes a function that is done when it returns; await before calling change()')
+    throw new WarpError(
+      'WARP_E_MODE',
+      'change() takes a function that is done when it returns; await before calling change()',
+    )
   }
   if (after === before) return undefined
   state.doc = after
@@ -98,7 +101,12 @@ function saveInOrder<T>(doc: Automerge.Doc<T>): Uint8Array {
     return { bytes, startOp, actor }
   })
   const ordered = stamped.sort(compare).map(({ bytes }) => bytes)
-  return Automerge.save(Automerge.applyChanges(Automerge.init({ actor: READER }), ordered)[0])
+  const inOrder = Automerge.applyChanges(Automerge.init({ actor: READER }), ordered)[0]
+  try {
+    return Automerge.save(inOrder)
+  } finally {
+    Automerge.free(inOrder) // or its WebAssembly memory stays until a finalizer gets to it
+  }
 }
 
 /** A change starts counting above all that it has seen, so this order extends happened-before. */

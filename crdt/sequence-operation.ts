@@ -89,7 +89,11 @@ export function renameChange<Content>(change: SequenceChange<Content>, rename: R
     }
   }
   const { parent, side } = change.place
-  return { ...change, removed, place: { parent: parent === undefined ? undefined : renameElement(parent, rename), side } }
+  return {
+    ...change,
+    removed,
+    place: { parent: parent === undefined ? undefined : renameElement(parent, rename), side },
+  }
 }
 
 function renameElement(id: ElementId, rename: Rename): ElementId {

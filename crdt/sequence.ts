@@ -189,7 +189,8 @@ export class Sequence<Content extends Encodable> {
     const previous = siblings[rank - 1]
     const parent = block.side === 'left' ? this.#find(block.parent as ElementId) : host // a split may have moved it
     if (next !== undefined) this.order.insertBefore(startOf(next), block)
-    else if (block.side === 'left') this.order.insertBefore(parent as Block<Content>, block) // left children have a parent
+    else if (block.side === 'left')
+      this.order.insertBefore(parent as Block<Content>, block) // left children have a parent
     else if (previous !== undefined) this.order.insertAfter(endOf(previous), block)
     else if (parent !== undefined) this.order.insertAfter(parent, block)
     else this.order.insertFirst(block)
@@ -277,7 +278,10 @@ export function elementOf(block: ElementId & { readonly typed: boolean }, offset
 }
 
 /** Whether `right` goes on with the ids of `left` and its first element is a right child of the last one of `left`. */
-export function continues<Content>(left: Run['first'] & { count: number; typed: boolean }, right: Block<Content>): boolean {
+export function continues<Content>(
+  left: Run['first'] & { count: number; typed: boolean },
+  right: Block<Content>,
+): boolean {
   if (left.typed !== right.typed || left.replica !== right.replica || right.side === 'left') return false
   const next = elementOf(left, left.count)
   if (next.sequence !== right.sequence || next.index !== right.index) return false

@@ -40,9 +40,14 @@ export function text(): Strategy<string, TextState, TextPayload, TextVerbs> {
     verbs: {
       insert: (prepare, index, added) => spliceSequence(prepare, { index, deleteCount: 0 }, wellFormed(added)),
       push: (prepare, added) =>
-        spliceSequence(prepare, { index: prepare.state().sequence.order.visibleCount, deleteCount: 0 }, wellFormed(added)),
+        spliceSequence(
+          prepare,
+          { index: prepare.state().sequence.order.visibleCount, deleteCount: 0 },
+          wellFormed(added),
+        ),
       remove: (prepare, index, count = 1) => spliceSequence(prepare, { index, deleteCount: count }, undefined),
-      splice: (prepare, index, deleteCount, added) => spliceSequence(prepare, { index, deleteCount }, wellFormed(added)),
+      splice: (prepare, index, deleteCount, added) =>
+        spliceSequence(prepare, { index, deleteCount }, wellFormed(added)),
     },
   }
 }
@@ -62,7 +67,10 @@ const STRINGS: SequenceContent<string, string> = {
 
 function wellFormed(added: string): string | undefined {
   if (typeof added !== 'string' || LONE_SURROGATE.test(added)) {
-    throw new WarpError('WARP_E_UNENCODABLE', 'text to insert is not a well-formed string; keep surrogate pairs together')
+    throw new WarpError(
+      'WARP_E_UNENCODABLE',
+      'text to insert is not a well-formed string; keep surrogate pairs together',
+    )
   }
   return added === '' ? undefined : added
 }

@@ -97,7 +97,10 @@ function change(prepare: Prepare<YjsState>, run: (doc: Y.Doc) => unknown): Uint8
     state.mode = 'idle'
   }
   if (returned instanceof Promise) {
-    throw new WarpError('WARP_E_MODE', 'change() takes a function that is done when it returns; await before calling change()')
+    throw new WarpError(
+      'WARP_E_MODE',
+      'change() takes a function that is done when it returns; await before calling change()',
+    )
   }
   return takeUpdate(state)
 }

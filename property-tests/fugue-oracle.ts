@@ -66,5 +66,7 @@ function walk(node: Node, values: unknown[]): void {
 }
 
 function sorted(nodes: readonly Node[]): Node[] {
-  return [...nodes].sort((a, b) => (a.id[0] === b.id[0] ? a.id[1] - b.id[1] || a.id[2] - b.id[2] : a.id[0] < b.id[0] ? -1 : 1))
+  return [...nodes].sort((a, b) =>
+    a.id[0] === b.id[0] ? a.id[1] - b.id[1] || a.id[2] - b.id[2] : a.id[0] < b.id[0] ? -1 : 1,
+  )
 }

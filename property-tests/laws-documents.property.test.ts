@@ -1,12 +1,10 @@
-/** The laws of the strategies that hold a sequence or a document. One line per strategy; the laws are in harness.ts. */
-import * as Automerge from '@automerge/automerge'
+/** The laws of sequences and of Yjs documents. */
 import * as Y from 'yjs'
 import fc from 'fast-check'
 import { test } from 'vitest'
 import type { Encodable } from '../crdt/encodable.ts'
 import type { Intent, LawOptions } from './harness.ts'
 import type { ReferenceReplica } from './reference-replica.ts'
-import { automerge } from '../crdt/automerge.ts'
 import { checkLaws } from './harness.ts'
 import { fugueElements } from './fugue-oracle.ts'
 import { list } from '../crdt/list.ts'
@@ -19,9 +17,15 @@ const few = fc.integer({ min: 0, max: 3 })
 /** Index and count as eighths of the length, which `inRange` fits to the replica that writes. */
 function edits(inserted: fc.Arbitrary<readonly unknown[]>): fc.Arbitrary<Intent> {
   return fc.oneof(
-    { weight: 4, arbitrary: fc.tuple(fraction, inserted).map(([at, x]) => ({ verb: 'insert', parameters: [at, ...x] })) },
+    {
+      weight: 4,
+      arbitrary: fc.tuple(fraction, inserted).map(([at, x]) => ({ verb: 'insert', parameters: [at, ...x] })),
+    },
     { weight: 1, arbitrary: inserted.map((x) => ({ verb: 'push', parameters: x })) },
-    { weight: 2, arbitrary: fc.tuple(fraction, few).map(([at, count]) => ({ verb: 'remove', parameters: [at, count] })) },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(fraction, few).map(([at, count]) => ({ verb: 'remove', parameters: [at, count] })),
+    },
     {
       weight: 2,
       arbitrary: fc.tuple(fraction, few, inserted).map(([at, n, x]) => ({ verb: 'splice', parameters: [at, n, ...x] })),
@@ -39,10 +43,16 @@ function inRange(intent: Intent, replica: ReferenceReplica): Intent {
   return { ...intent, parameters: [index, Math.min(count as number, length - index), ...inserted] }
 }
 
-const elements = fc.array(fc.oneof(fc.nat({ max: 99 }), fc.constantFrom('x', null, [1])), { minLength: 1, maxLength: 3 })
+const elements = fc.array(fc.oneof(fc.nat({ max: 99 }), fc.constantFrom('x', null, [1])), {
+  minLength: 1,
+  maxLength: 3,
+})
 const strings = fc.tuple(fc.constantFrom('a', 'b', 'cd', 'xyz', '🎈', 'é🎈z'))
 
-const listLaws: LawOptions = { resolve: inRange, oracle: (live) => (hasInserts(live) ? fugueElements(live) : undefined) }
+const listLaws: LawOptions = {
+  resolve: inRange,
+  oracle: (live) => (hasInserts(live) ? fugueElements(live) : undefined),
+}
 const textLaws: LawOptions = {
   resolve: inRange,
   oracle: (live) => (hasInserts(live) ? fugueElements(live).join('') : undefined),
@@ -108,26 +118,4 @@ const yjsLaws: LawOptions = {
 
 test('yjs() obeys the laws', { timeout: 300_000 }, () => {
   checkLaws(() => yjs(), yjsEdits, yjsLaws)
-})
-
-const automergeEdits: fc.Arbitrary<Intent> = fc
-  .record({ kind: fc.nat({ max: 4 }), at: fraction, count: few, pick: fc.nat({ max: 2 }) })
-  .map((edit) => ({ verb: 'change', parameters: [(draft: Draft) => editAutomerge(draft, edit)] }))
-
-type Draft = { body?: string; rows?: number[]; title?: number }
-
-function editAutomerge(draft: Draft, { kind, at, count, pick }: DocumentEdit): void {
-  if (kind === 0) draft.title = pick
-  else if (kind === 1) delete draft.title
-  else if (draft.rows === undefined || draft.body === undefined) Object.assign(draft, { rows: [at], body: 'xy' })
-  else if (kind === 2) draft.rows.splice(Math.min(at, draft.rows.length), pick, count)
-  else Automerge.splice(draft, ['body'], Math.floor((at * draft.body.length) / 8), 0, 'xyz'.slice(pick))
-}
-
-/** The order of properties is not part of an Automerge document, and the encoding leaves it out. */
-const automergeLaws: LawOptions = { runs: process.env['SOAK'] === '1' ? 10_000 : 500, stepsMax: 4, encodable: (value) => value as Encodable }
-
-// An Automerge history of four steps takes some 25 ms, so 10,000 of them would take minutes: `npm run soak` has them.
-test('automerge() obeys the laws', { timeout: 600_000 }, () => {
-  checkLaws(() => automerge<Draft>(), automergeEdits, automergeLaws)
 })

@@ -16,7 +16,11 @@ export type Patch = readonly [position: number, deleted: number, inserted: strin
 export interface Trace {
   readonly endContent: string
   readonly numAgents: number
-  readonly txns: readonly { readonly parents: readonly number[]; readonly agent: number; readonly patches: readonly Patch[] }[]
+  readonly txns: readonly {
+    readonly parents: readonly number[]
+    readonly agent: number
+    readonly patches: readonly Patch[]
+  }[]
 }
 
 export interface TraceOperation {
@@ -127,7 +131,9 @@ export function inRandomCausalOrder(
   agents: number,
   random: Random,
 ): TraceOperation[] {
-  const queues = Array.from({ length: agents }, (_, agent) => operations.filter((operation) => operation.agent === agent))
+  const queues = Array.from({ length: agents }, (_, agent) =>
+    operations.filter((operation) => operation.agent === agent),
+  )
   const next = queues.map(() => 0)
   const order: TraceOperation[] = []
   while (order.length < operations.length) {
@@ -146,7 +152,7 @@ export function inRandomCausalOrder(
 }
 
 function catchUp(replica: TraceReplica, byAgent: readonly TraceOperation[][], known: readonly number[]): void {
-  for (let progress = true; progress; ) {
+  for (let progress = true; progress;) {
     progress = false
     known.forEach((count, agent) => {
       for (let at = replica.seen[agent] ?? 0; at < count; at++) {

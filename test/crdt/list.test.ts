@@ -152,8 +152,15 @@ describe('operations', () => {
     const removal = strategy.verbs.remove(prepare, 0, 3) as never
     expect(letters[1]).toEqual([[], ['b'], false, ANN, 1, 0])
     expect(removal).toEqual([[[ANN, 1, 0, -3]]])
-    const renamed = strategy.rebase?.(removal, (replica, sequence) => (sequence < 2 ? [replica, sequence] : [BOB, sequence * 2]))
-    expect(renamed).toEqual([[[ANN, 1, 0, -1], [BOB, 4, 0, -1, 6, 0, -1]]])
+    const renamed = strategy.rebase?.(removal, (replica, sequence) =>
+      sequence < 2 ? [replica, sequence] : [BOB, sequence * 2],
+    )
+    expect(renamed).toEqual([
+      [
+        [ANN, 1, 0, -1],
+        [BOB, 4, 0, -1, 6, 0, -1],
+      ],
+    ])
   })
 
   test('removing everything of a list in many pieces is one operation that can be encoded', () => {
