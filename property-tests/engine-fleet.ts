@@ -1,0 +1,279 @@
+/**
+ * A few engines that are fed each other's operations by hand, through the border, next to the plainest model of what each of them then
+ * holds: a list of operations in the order of their arrival. `foldFrom` over that list is what the engine must show.
+ *
+ * The engines live as long as the fleet; each history has a key of its own. Beside them writes a stranger: a replica of another version, or
+ * a hostile one, whose operations need not make sense.
+ */
+import type { AnyStrategy } from '../crdt/strategy.ts'
+import type { Encodable } from '../crdt/encodable.ts'
+import { ByteWriter } from '../crdt/byte-writer.ts'
+import { decode, encode, encodeInto } from '../crdt/encoding.ts'
+import { HLC_LOGICAL_STEPS } from '../crdt/hlc.ts'
+import { parseReplicaId, type ReplicaId } from '../crdt/replica-id.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
+import { Engine } from '../src/engine.ts'
+import type { Slot } from '../src/key-table.ts'
+import { Keyspaces, type Keyspace } from '../src/keyspace.ts'
+import { memoryFiles } from '../src/log/memory-files.ts'
+import { OperationReader, ReplicaTable, writeEnvelopeHeader } from '../src/operation.ts'
+import { History } from '../src/projections/history.ts'
+import type { WarpEvent } from '../src/public.ts'
+import { NO_OPTIONS, Writer } from '../src/writer.ts'
+import type { KeyOptions } from '../src/typed-keys.ts'
+import { virtualEnv, type VirtualEnv } from '../test/support/virtual-env.ts'
+import { foldFrom, type LawOperation } from './reference-fold.ts'
+
+/** An operation as the fleet knows it. */
+export interface Sent extends LawOperation {
+  readonly envelope: Uint8Array
+  /** What its writer held when it wrote it, of this history. */
+  readonly causes: ReadonlySet<Sent>
+  /** Whether there is anything in it to fold; otherwise it is skipped. */
+  readonly isSound: boolean
+}
+
+const STRANGER = parseReplicaId('f'.repeat(16))
+const HISTORY_MS = 1000
+
+export class Member {
+  readonly engine: Engine
+  readonly env: VirtualEnv
+  readonly history: History
+  readonly events: WarpEvent[]
+  /** What it holds of the present key, in the order of arrival. */
+  held: Sent[] = []
+  readonly #writer: Writer
+  readonly #reader: OperationReader
+  #key = ''
+
+  constructor(engine: Engine, env: VirtualEnv, events: WarpEvent[]) {
+    this.engine = engine
+    this.env = env
+    this.events = events
+    this.history = new History(engine.store)
+    this.#writer = new Writer(engine.store, undefined)
+    this.#reader = new OperationReader(engine.table)
+  }
+
+  begin(key: string): void {
+    this.#key = key
+    this.held = []
+  }
+
+  get key(): string {
+    return this.#key
+  }
+
+  get slot(): Slot | undefined {
+    return this.engine.store.keys.find(this.#key)
+  }
+
+  get keyspace(): Keyspace {
+    return this.engine.store.keyspaceOf(this.#key)
+  }
+
+  get value(): unknown {
+    return this.slot === undefined ? undefined : this.engine.store.read(this.slot)
+  }
+
+  /** Runs a verb, or deletes if there is none. Refusals are swallowed: then there is no operation. */
+  write(verb: string | undefined, parameters: readonly unknown[]): Sent | undefined {
+    const { store } = this.engine
+    const { key, slot, keyspace } = this
+    const end = store.log.end
+    const target = { key, slot, keyspace }
+    const written =
+      verb === undefined
+        ? this.#writer.delete(target, NO_OPTIONS)
+        : this.#writer.verb(target, (keyspace.strategy.verbs as AnyStrategy['verbs'])[verb], parameters, NO_OPTIONS)
+    written.catch(() => undefined)
+    let sent: Sent | undefined
+    store.log.scan(end, (record) => {
+      sent = this.#sent(record.bytes.slice(record.start, record.end))
+      return true
+    })
+    if (sent !== undefined) this.held.push(sent)
+    return sent
+  }
+
+  /** Offers an operation at the border and says what the verdict must be. */
+  take(sent: Sent): { verdict: string; expected: string } {
+    const known = this.held.includes(sent)
+    const isReady = [...sent.causes].every((cause) => this.held.includes(cause))
+    const expected = known ? 'duplicate' : isReady ? 'applied' : 'early'
+    const verdict = this.engine.admit(sent.envelope, 0, sent.envelope.length)
+    if (verdict === 'applied') this.held.push(sent)
+    return { verdict, expected }
+  }
+
+  /** Forgets what is in memory. */
+  drop(): void {
+    if (this.slot !== undefined) this.engine.store.dropState(this.slot)
+  }
+
+  #sent(envelope: Uint8Array): Sent {
+    const reader = this.#reader.load(envelope, 0, envelope.length)
+    return {
+      hlc: reader.hlc,
+      replica: reader.replica,
+      sequence: reader.sequence,
+      context: contextOf(this.held, reader.replica),
+      isDelete: reader.kind === 2,
+      payload: reader.kind === 2 ? null : decode(envelope, reader.payloadStart, reader.end),
+      envelope,
+      causes: new Set(this.held),
+      isSound: true,
+    }
+  }
+}
+
+/** What a replica that holds these has seen, as the model counts it. */
+function contextOf(held: readonly Sent[], writer: ReplicaId): VersionVector {
+  const context = new VersionVector()
+  for (const { replica, sequence } of held) if (replica !== writer) context.raise(replica, sequence)
+  return context
+}
+
+export class Fleet {
+  readonly strategy: AnyStrategy
+  readonly members: readonly Member[]
+  readonly #table = new ReplicaTable()
+  #histories = 0
+  #strangerSequence = 0
+  #strangerHlc = 0
+  #nowMs = 0
+
+  static async open(make: () => AnyStrategy, options: Omit<KeyOptions, 'strategy'> = {}): Promise<Fleet> {
+    const env = virtualEnv()
+    const open = async (label: string): Promise<Member> => {
+      const own = env.fork({ label })
+      const events: WarpEvent[] = []
+      const engine = await Engine.open({
+        files: memoryFiles(),
+        env: own,
+        keyspaces: new Keyspaces({ '*': { strategy: make(), ...options } }),
+        cache: { entriesMax: 2, bytesMax: Number.POSITIVE_INFINITY },
+        clockDriftMsMax: Number.POSITIVE_INFINITY,
+        isReplicated: true,
+        observe: (event) => events.push(event),
+      })
+      return new Member(engine, own, events)
+    }
+    return new Fleet(make(), await Promise.all(['a', 'b', 'c'].map(open)), env.now())
+  }
+
+  private constructor(strategy: AnyStrategy, members: readonly Member[], nowMs: number) {
+    this.strategy = strategy
+    this.members = members
+    this.#nowMs = nowMs
+  }
+
+  /** Starts a history on a new key, later than all before it. */
+  begin(): void {
+    this.#histories++
+    this.#nowMs += HISTORY_MS
+    for (const member of this.members) member.begin(`key ${this.#histories}`)
+  }
+
+  /** Sets a member's clock to so many milliseconds after the start of the history. */
+  at(member: Member, ms: number): void {
+    member.env.setWall(this.#nowMs + ms)
+  }
+
+  /** An operation by the stranger, who holds just what `like` holds. */
+  strange(like: Member, ms: number, body: { kind: number; strategy: number; payload: Uint8Array; isSound: boolean }): Sent {
+    const writer = new ByteWriter(256)
+    this.#strangerHlc = Math.max(this.#strangerHlc + 1, (this.#nowMs + ms) * HLC_LOGICAL_STEPS, like.engine.store.clock.last + 1)
+    const sequence = ++this.#strangerSequence
+    const context = contextOf(like.held, STRANGER)
+    const applied = [...like.engine.applied.entries()].filter(([replica]) => replica !== STRANGER)
+    const header = {
+      kind: body.kind,
+      strategy: body.strategy,
+      replicaBytes: this.#table.bytes(STRANGER),
+      sequence,
+      hlc: this.#strangerHlc,
+      key: like.key,
+      context: [...context.entries()],
+      dependencies: applied,
+    }
+    writeEnvelopeHeader(writer, header, this.#table)
+    writer.raw(body.payload)
+    return {
+      hlc: this.#strangerHlc,
+      replica: STRANGER,
+      sequence,
+      context,
+      isDelete: body.kind === 2,
+      payload: body.isSound && body.kind === 1 ? decode(body.payload) : null,
+      envelope: writer.take(),
+      causes: new Set(like.held),
+      isSound: body.isSound,
+    }
+  }
+
+  /** What a key with these operations must look like, whatever order they came in. */
+  expected(held: readonly Sent[]): Digest {
+    let appliedCount = 0
+    const { strategy } = this
+    const counting: AnyStrategy = {
+      ...strategy,
+      apply: (state: unknown, operation) => {
+        try {
+          const after: unknown = strategy.apply(state, operation)
+          appliedCount++
+          return after
+        } catch {
+          return state
+        }
+      },
+    }
+    const sound = held.filter(({ isSound }) => isSound)
+    const state = foldFrom(counting, counting.initial(), sound)
+    return digest(strategy, state, appliedCount > 0 ? strategy.read(state) : undefined)
+  }
+
+  actual(member: Member): Digest {
+    const { slot } = member
+    if (slot === undefined) return digest(this.strategy, this.strategy.initial(), undefined)
+    // The value first: it must not depend on somebody's having asked for the state.
+    const { value } = member
+    return digest(this.strategy, member.engine.store.resident(slot).state, value)
+  }
+
+  async close(): Promise<void> {
+    for (const { engine } of this.members) await engine.close()
+  }
+}
+
+/** State and value by their canonical bytes. */
+export interface Digest {
+  readonly state: string
+  readonly value: string
+}
+
+function digest(strategy: AnyStrategy, state: unknown, value: unknown): Digest {
+  return { state: text(encode(strategy.encodeState(state))), value: valueText(value) }
+}
+
+export function valueText(value: unknown): string {
+  return value === undefined ? 'undefined' : text(encode(plain(value)))
+}
+
+/** With lists in the place of sets. */
+function plain(value: unknown): Encodable {
+  if (value instanceof Set) return [...(value as Set<Encodable>)]
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value as Encodable
+  return Object.entries(value).map(([name, entry]) => [name, plain(entry)])
+}
+
+function text(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
+}
+
+export function payloadBytes(payload: Encodable): Uint8Array {
+  const writer = new ByteWriter(64)
+  encodeInto(writer, payload)
+  return writer.take()
+}

@@ -1,0 +1,225 @@
+/**
+ * The engine's fold against the definition: whatever order operations come in, however often, and whenever somebody reads, evicts or
+ * rebuilds in between, each replica shows what the fold from scratch shows over the operations that it holds.
+ *
+ * Every strategy's histories contain operations of a stranger as well, whose payloads no verb makes.
+ */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { counter } from '../crdt/counter.ts'
+import { custom } from '../crdt/custom.ts'
+import { max } from '../crdt/extremum.ts'
+import { list } from '../crdt/list.ts'
+import { map } from '../crdt/map.ts'
+import { multiValue } from '../crdt/multi-value.ts'
+import { register } from '../crdt/register.ts'
+import { set } from '../crdt/set.ts'
+import type { AnyStrategy } from '../crdt/strategy.ts'
+import { text } from '../crdt/text.ts'
+import { Fleet, payloadBytes, valueText, type Member, type Sent } from './engine-fleet.ts'
+import type { Intent } from './harness.ts'
+import * as intents from './intents.ts'
+import { picky } from './oracles.ts'
+import { runs } from './seed.ts'
+
+type Step =
+  | { readonly kind: 'write'; readonly at: number; readonly intent: Intent; readonly skew: number }
+  | { readonly kind: 'delete'; readonly at: number; readonly skew: number }
+  | { readonly kind: 'strange'; readonly at: number; readonly payload: number; readonly skew: number }
+  | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
+  | { readonly kind: 'exchange'; readonly at: number; readonly from: number }
+  | { readonly kind: 'read' | 'drop' | 'check'; readonly at: number }
+
+/** What no verb makes: not even bytes of a value, and values of all kinds. */
+const STRANGE_PAYLOADS = [
+  Uint8Array.of(0xc1),
+  Uint8Array.of(),
+  Uint8Array.of(0x91),
+  payloadBytes(null),
+  payloadBytes([]),
+  payloadBytes('a'),
+  payloadBytes([7, 'a', [1]]),
+  payloadBytes({ a: 1 }),
+]
+
+const at = fc.nat({ max: 2 })
+const skew = fc.nat({ max: 12 })
+
+function steps(writes: fc.Arbitrary<Intent>): fc.Arbitrary<Step[]> {
+  const step = fc.oneof(
+    { weight: 8, arbitrary: fc.record({ kind: fc.constant('write' as const), at, intent: writes, skew }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), at, skew }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), at, pick: fc.nat({ max: 40 }) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('exchange' as const), at, from: at }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('read' as const, 'drop' as const, 'check' as const), at }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('strange' as const), at, payload: fc.nat({ max: STRANGE_PAYLOADS.length - 1 }), skew }),
+    },
+  )
+  return fc.array(step, { minLength: 1, maxLength: 24 })
+}
+
+class Play {
+  readonly #fleet: Fleet
+  readonly #sent: Sent[] = []
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+    fleet.begin()
+  }
+
+  take(step: Step, i: number): void {
+    const member = this.#fleet.members[step.at] as Member
+    if ('skew' in step) this.#fleet.at(member, i + step.skew)
+    switch (step.kind) {
+      case 'write':
+        this.#keep(member.write(step.intent.verb, fitted(step.intent, member)))
+        return
+      case 'delete':
+        this.#keep(member.write(undefined, []))
+        return
+      case 'strange':
+        this.#strange(member, STRANGE_PAYLOADS[step.payload] as Uint8Array, i + step.skew)
+        return
+      case 'deliver':
+        if (this.#sent.length > 0) this.#deliver(member, this.#sent[step.pick % this.#sent.length] as Sent)
+        return
+      case 'exchange':
+        for (const sent of (this.#fleet.members[step.from] as Member).held) this.#deliver(member, sent)
+        return
+      case 'read':
+        void member.value
+        return
+      case 'drop':
+        member.drop()
+        return
+      case 'check':
+        this.check(member)
+    }
+  }
+
+  /** Delivers everything to everybody, in an order that `pick` shuffles, and looks at it from all sides. */
+  finish(pick: number): void {
+    const order = shuffled(this.#sent, pick)
+    for (const member of this.#fleet.members) {
+      for (let round = 0; round <= order.length && member.held.length < order.length; round++) {
+        for (const sent of order) this.#deliver(member, sent)
+        if (round === 0 && pick % 2 === 0) void member.value
+      }
+      expect(member.held.length).toBe(order.length)
+      this.check(member)
+      member.drop()
+      this.check(member)
+      this.#checkPast(member, pick)
+    }
+  }
+
+  check(member: Member): void {
+    expect(this.#fleet.actual(member)).toEqual(this.#fleet.expected(member.held))
+  }
+
+  /** `getAt` is the fold of what had arrived by then, or of what had been stamped by then. */
+  #checkPast(member: Member, pick: number): void {
+    const { held, history, key } = member
+    if (held.length === 0) return
+    const version = pick % (held.length + 1)
+    const valueOf = (sent: readonly Sent[]): string => this.#fleet.expected(sent).value
+    expect(valueText(history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version)))
+    const timeMs = Math.floor((held[version] ?? (held[0] as Sent)).hlc / 2048)
+    expect(valueText(history.getAt(key, { timeMs }))).toBe(valueOf(held.filter(({ hlc }) => Math.floor(hlc / 2048) <= timeMs)))
+  }
+
+  #deliver(member: Member, sent: Sent): void {
+    const { verdict, expected } = member.take(sent)
+    expect(verdict).toBe(expected)
+  }
+
+  #strange(member: Member, payload: Uint8Array, ms: number): void {
+    const { code } = this.#fleet.strategy
+    // The stranger's operations depend on each other, like everybody's: somebody who lacks an earlier one cannot show it the next.
+    const former = this.#sent.filter(({ replica }) => replica.startsWith('f'.repeat(16)))
+    if (!former.every((sent) => member.held.includes(sent))) return
+    const sent = this.#fleet.strange(member, ms, { kind: 1, strategy: code, payload, isSound: isDecodable(payload) })
+    this.#sent.push(sent)
+    this.#deliver(member, sent)
+  }
+
+  #keep(sent: Sent | undefined): void {
+    if (sent !== undefined) this.#sent.push(sent)
+  }
+}
+
+function isDecodable(payload: Uint8Array): boolean {
+  return payload.length > 0 && payload[0] !== 0xc1 && payload[0] !== 0x91
+}
+
+/** Places in lists and texts as eighths of their length. */
+function fitted({ verb, parameters }: Intent, member: Member): readonly unknown[] {
+  const { kind } = member.keyspace.strategy
+  if ((kind !== 'list' && kind !== 'text') || verb === 'push') return parameters
+  const length = Array.from((member.value ?? '') as string | readonly unknown[]).length
+  const [eighths, ...rest] = parameters
+  const index = Math.floor(((eighths as number) * length) / 8)
+  if (verb === 'insert') return [index, ...rest]
+  return [index, Math.min(rest[0] as number, length - index), ...rest.slice(1)]
+}
+
+const eighths = fc.nat({ max: 8 })
+const edit = (inserted: fc.Arbitrary<unknown>): fc.Arbitrary<Intent> =>
+  fc.oneof(
+    fc.tuple(eighths, inserted).map((parameters) => ({ verb: 'insert', parameters })),
+    fc.tuple(eighths, fc.nat({ max: 3 })).map((parameters) => ({ verb: 'remove', parameters })),
+  )
+
+function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const order = [...items]
+  let state = seed
+  for (let i = order.length - 1; i > 0; i--) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    const j = (state >>> 8) % (i + 1)
+    const item = order[i] as T
+    order[i] = order[j] as T
+    order[j] = item
+  }
+  return order
+}
+
+const append = (): AnyStrategy => custom<string[]>((old, next) => [...old, ...next])
+const product = (): AnyStrategy =>
+  map({ price: register<number>(), tags: set<unknown>(), seen: counter(), nested: map(counter()) })
+const ordered = (): AnyStrategy =>
+  map({ notes: custom<string[]>((old, next) => [...old, ...next]), tags: set<unknown>(), price: register<number>(), nested: map(counter()) })
+
+const STRATEGIES: readonly (readonly [string, () => AnyStrategy, fc.Arbitrary<Intent>, number])[] = [
+  ['register', () => register(), intents.setAnything, 150],
+  ['multi-value', () => multiValue(), intents.setAnything, 150],
+  ['counter', counter, intents.count, 150],
+  ['max', () => max(), intents.setOrdered, 100],
+  ['set', () => set(), intents.changeSet, 200],
+  ['map of counters', () => map(counter()), intents.changeEntries(intents.count), 200],
+  ['map of maps of sets', () => map(map(set())), intents.changeEntries(intents.changeEntries(intents.changeSet)), 200],
+  ['record', product, intents.changeFields, 200],
+  ['record in canonical order', ordered, intents.changeFields, 250],
+  ['custom', append, intents.setTexts, 200],
+  ['custom that may throw', picky, intents.setNumber, 200],
+  ['custom with observed deletes', () => ({ ...append(), deletes: 'observed' }), intents.setTexts, 150],
+  ['list', () => list(), edit(fc.nat({ max: 99 })), 100],
+  ['text', () => text(), edit(fc.constantFrom('a', 'bc', '🎈')), 100],
+]
+
+test.each(STRATEGIES)('the engine folds what the definition folds: %s', async (_name, make, writes, cases) => {
+  let fleet: Fleet | undefined
+  const history = fc.tuple(steps(writes), fc.nat())
+  const property = fc.asyncProperty(history, async ([taken, pick]) => {
+    // Histories share engines, but a failed one leaves them in no state for the next.
+    const sound = fleet ?? (await Fleet.open(make))
+    fleet = undefined
+    const play = new Play(sound)
+    taken.forEach((step, i) => play.take(step, i))
+    play.finish(pick)
+    fleet = sound
+  })
+  await fc.assert(property, runs(cases))
+  await (fleet as Fleet | undefined)?.close()
+})
