@@ -139,10 +139,11 @@ export async function writeCheckpointFile(writing: CheckpointWriting): Promise<v
 
 async function writeContent(file: LogFile, { env, head, body, check }: CheckpointWriting): Promise<void> {
   const bodyAt = HEADER_BYTES + head.discarded.size * TABLE_ENTRY_BYTES
+  const view = viewOf(body)
   let crc = -1
   for (let at = 0; at < body.length; at += STEP_BYTES) {
     const end = Math.min(body.length, at + STEP_BYTES)
-    crc = crc32cUpdate(crc, body, at, end)
+    crc = crc32cUpdate(crc, view, at, end)
     await file.write(bodyAt + at, body.subarray(at, end))
     await env.yield()
     check()

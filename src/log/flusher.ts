@@ -311,7 +311,7 @@ function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> |
   const { file, bytes, view, end } = segment
   if (file === undefined || bytes === undefined || view === undefined || segment.flushed >= end) return undefined
   for (let at = segment.flushed; at < end; ) {
-    sealRecord(bytes, view, at, segment.salt ^ at)
+    sealRecord(view, at, segment.salt ^ at)
     at += RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
   }
   const from = segment.flushed

@@ -124,7 +124,7 @@ export class Reader {
     place.base = segment.base
     place.salt = segment.salt
     place.offset = position >>> 0
-    if (checkRecord(bytes, view, at, Math.min(bytes.length, segment.end), place) === 0) throw damaged(position)
+    if (checkRecord(view, at, Math.min(bytes.length, segment.end), place) === 0) throw damaged(position)
   }
 
   #locate(segment: Segment, position: Position): number {
@@ -153,7 +153,7 @@ export class Reader {
     if (length > bytes.length) bytes = this.#fetch(segment, at, length)
     const view = viewOf(bytes)
     const place = { base: segment.base, salt: segment.salt, offset: position >>> 0 }
-    if (checkRecord(bytes, view, 0, bytes.length, place) === 0) throw damaged(position)
+    if (checkRecord(view, 0, bytes.length, place) === 0) throw damaged(position)
     this.#view.load(bytes, view, 0, position)
     if (this.#view.kind >= INTERNAL_KIND_MIN) throw missing(position)
     return this.#view

@@ -28,7 +28,7 @@ export function searchRecords(searched: SearchedBytes, visit: (record: RecordVie
       continue
     }
     place.offset = at
-    const length = checkRecord(bytes, view, at, bytes.length, place)
+    const length = checkRecord(view, at, bytes.length, place)
     if (length === 0) {
       at++
       continue

@@ -210,7 +210,7 @@ class Recovery {
     const place = { base: segment.base, salt: segment.salt, offset: 0 }
     for (;;) {
       place.offset = cursor.logical
-      const length = checkRecord(bytes, view, cursor.physical, bytes.length, place)
+      const length = checkRecord(view, cursor.physical, bytes.length, place)
       if (length === 0) {
         if (segment.rewrittenAt !== 0) throw this.#damaged(segment, cursor.physical, 'in a segment that was complete')
         return cursor.logical

@@ -84,7 +84,7 @@ async function copyLive(options: RewriteOptions): Promise<Rewritten> {
     const at = cursor.physical
     const offset = cursor.logical
     const place = { base: segment.base, salt: segment.salt, offset }
-    if (at < segment.trustedFrom && checkRecord(source, view, at, end, place) === 0) throw damaged(segment.base + offset)
+    if (at < segment.trustedFrom && checkRecord(view, at, end, place) === 0) throw damaged(segment.base + offset)
     record.load(source, view, at, segment.base + offset)
     const inside = stepOver(view, end, segment.number, cursor)
     if (record.kind < INTERNAL_KIND_MIN && options.isLive(record)) copy.keep(source, at, record.end, offset)
@@ -125,7 +125,7 @@ class Copy {
   #jump(to: number): void {
     const at = this.#physical
     writeRecordHeader(this.#view, at, KIND_JUMP, 0, to)
-    sealRecord(this.#bytes, this.#view, at, this.#segment.salt ^ this.#logical)
+    sealRecord(this.#view, at, this.#segment.salt ^ this.#logical)
     this.#physical = at + RECORD_HEADER_BYTES
   }
 

@@ -20,7 +20,7 @@ export type Position = number
 
 export const TWO_POW_32 = 4294967296
 
-export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4 } as const
+export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4, chunk: 5 } as const
 /** Kinds from here on are the log's own and are never handed out. */
 export const INTERNAL_KIND_MIN = 8
 export const KIND_JUMP = 8
@@ -116,16 +116,16 @@ export function writeRecordHeader(view: DataView, at: number, kind: number, leng
 }
 
 /** Writes the checksum of the record at `at`. */
-export function sealRecord(bytes: Uint8Array, view: DataView, at: number, seed: number): void {
+export function sealRecord(view: DataView, at: number, seed: number): void {
   const end = at + RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
-  view.setInt32(at, crc32cUpdate(seed, bytes, at + 4, end))
+  view.setInt32(at, crc32cUpdate(seed, view, at + 4, end))
 }
 
 /**
  * The length of the record at `at` if it is whole, plausible and carries the right checksum; 0 if not. `limit` is the end of
- * the bytes that count, `position` the record's own.
+ * the bytes that count.
  */
-export function checkRecord(bytes: Uint8Array, view: DataView, at: number, limit: number, place: RecordPlace): number {
+export function checkRecord(view: DataView, at: number, limit: number, place: RecordPlace): number {
   if (at + RECORD_HEADER_BYTES > limit) return 0
   const word = view.getUint32(at + 4)
   const kind = word >>> 24
@@ -134,7 +134,7 @@ export function checkRecord(bytes: Uint8Array, view: DataView, at: number, limit
   if (at + length > limit) return 0
   const link = view.getUint32(at + 8) * TWO_POW_32 + view.getUint32(at + 12)
   if (kind === KIND_JUMP ? link <= place.base + place.offset : link >= place.base + place.offset) return 0
-  if (view.getInt32(at) !== crc32cUpdate(place.salt ^ place.offset, bytes, at + 4, at + length)) return 0
+  if (view.getInt32(at) !== crc32cUpdate(place.salt ^ place.offset, view, at + 4, at + length)) return 0
   return length
 }
 

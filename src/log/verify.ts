@@ -50,7 +50,7 @@ function verifySegment(segments: SegmentSet, segment: Segment): LogDamage | unde
   const end = Math.min(bytes.length, segment.flushed)
   const place = { base: segment.base, salt: segment.salt, offset: SEGMENT_HEADER_BYTES }
   for (let at = SEGMENT_HEADER_BYTES; at < segment.flushed; ) {
-    const length = checkRecord(bytes, view, at, end, place)
+    const length = checkRecord(view, at, end, place)
     if (length === 0) return { file, offset: at, reason: 'the record there is damaged' }
     if (view.getUint8(at + 4) !== KIND_JUMP) place.offset += length
     else if (view.getUint32(at + 8) !== segment.number) return trailing(bytes, at + length, file)

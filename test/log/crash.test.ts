@@ -3,7 +3,6 @@
  * what is there is a prefix of what was appended, and compaction loses nothing that lives.
  */
 import { expect, test } from 'vitest'
-import { isWarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../../src/env.ts'
 import type { LogFiles } from '../../src/log/files.ts'
 import type { Log } from '../../src/log/log.ts'
