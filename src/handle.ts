@@ -14,7 +14,7 @@ import type { WatchHub } from './projections/watch.ts'
 import { HOT_VISITED, type Residency } from './projections/residency.ts'
 import type { KeyHandle } from './public.ts'
 import type { Receipt, WriteOptions } from './receipt.ts'
-import { NO_OPTIONS, type Target, type Writer } from './writer.ts'
+import { NO_OPTIONS, rejected, type Target, type Writer } from './writer.ts'
 
 /** What handles work with. */
 export interface HandleContext {
@@ -65,9 +65,11 @@ export class Handle implements KeyHandle, Target {
   get(): Promise<unknown> {
     try {
       const { slot } = this
-      return Promise.resolve(slot === undefined ? undefined : this.#context.store.read(slot))
+      if (slot !== undefined) return Promise.resolve(this.#context.store.read(slot))
+      this.#context.store.assertOpen()
+      return Promise.resolve(undefined)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return rejected(error)
     }
   }
 
@@ -75,19 +77,23 @@ export class Handle implements KeyHandle, Target {
     return this.#context.writer.delete(this, this.#options)
   }
 
-  log(options?: LogOptions): AsyncIterable<OperationRecord> {
-    return this.#context.history.log(this.key, options)
+  async *log(options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
+    this.#context.store.assertOpen()
+    yield* this.#context.history.log(this.key, options)
   }
 
   async getAt(at: At): Promise<unknown> {
+    this.#context.store.assertOpen()
     return this.#context.history.getAt(this.key, at)
   }
 
   async explain(): Promise<Explanation> {
+    this.#context.store.assertOpen()
     return this.#context.history.explain(this.key)
   }
 
   watch(options?: WatchOptions): Watch {
+    this.#context.store.assertOpen()
     return this.#context.watches.watchKey(this.key, options)
   }
 
@@ -103,12 +109,15 @@ export class Handle implements KeyHandle, Target {
   /** For the methods made from queries. */
   protected async ask(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
     const { slot } = this
+    this.#context.store.assertOpen()
     return query(slot === undefined ? this.keyspace.strategy.initial() : this.#context.store.state(slot), ...parameters)
   }
 
   #peekSlowly(): unknown {
     const { slot } = this
-    return slot === undefined ? undefined : this.#context.store.peek(slot)
+    if (slot !== undefined) return this.#context.store.peek(slot)
+    this.#context.store.assertOpen()
+    return undefined
   }
 }
 

@@ -12,14 +12,16 @@ import { WarpError } from '../crdt/warp-error.ts'
 import type { HybridClock } from './clock.ts'
 import type { Env } from './env.ts'
 import type { Lane } from './identity.ts'
+import { checkKey, nestedWrite, valueTooLarge } from './key-refusals.ts'
 import type { KeyTable, Slot } from './key-table.ts'
 import type { Keyspace, Keyspaces } from './keyspace.ts'
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
+import { VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND, type Log } from './log/log.ts'
 import { Folder, type Chain, type Rejection } from './merge/folder.ts'
 import type { Resident } from './merge/resident.ts'
 import { OPERATION_KIND, writeEnvelopeHeader, type ReplicaTable, type VectorEntries } from './operation.ts'
 import { Expiry } from './projections/expiry.ts'
+import { frozen } from './projections/frozen.ts'
 import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './projections/residency.ts'
 import type { WarpEvent } from './public.ts'
 import type { Position } from './replication/store.ts'
@@ -85,6 +87,7 @@ export class KeyStore {
   readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
   misses = 0
   #isClosed = false
+  #isAppending = false
 
   constructor(options: KeyStoreOptions) {
     this.log = options.log
@@ -125,8 +128,21 @@ export class KeyStore {
     return keyspace.mode === 'local' ? this.lanes.local : this.lanes.shared
   }
 
-  /** Encodes an operation into the log and lets it enter. Throws, and then nothing has happened. Returns its key's slot. */
+  /**
+   * Encodes an operation into the log and lets it enter. Throws, and then nothing has happened. Returns its key's slot. Not to be called
+   * from inside itself, by a getter of a value that is being encoded or by a projection: there is one place to write at.
+   */
   append(draft: Draft): Slot {
+    if (this.#isAppending) throw nestedWrite(draft.key)
+    this.#isAppending = true
+    try {
+      return this.#append(draft)
+    } finally {
+      this.#isAppending = false
+    }
+  }
+
+  #append(draft: Draft): Slot {
     const { keyspace, slot } = draft
     const lane = this.laneOf(keyspace)
     const hlc = this.clock.tick()
@@ -150,7 +166,7 @@ export class KeyStore {
       const before = writer.at - writer.start
       encodeInto(writer, draft.payload)
       const bytes = writer.at - writer.start - before
-      if (bytes > VALUE_BYTES_MAX) throw tooLarge(draft.key, bytes)
+      if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(draft.key, bytes)
     }
     const position = this.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : this.keys.head[slot]!)
     lane.advance()
@@ -163,6 +179,7 @@ export class KeyStore {
   }
 
   /** The one door: an operation that is in the log becomes part of its key, and everybody is told. */
+  // eslint-disable-next-line max-params -- once per operation: an object for these five costs as much as the key table's work
   enter(
     key: string,
     known: Slot | undefined,
@@ -187,6 +204,7 @@ export class KeyStore {
   }
 
   /** Makes an operation part of its key. Returns the key's slot. */
+  // eslint-disable-next-line max-params -- as above
   take(
     key: string,
     known: Slot | undefined,
@@ -197,7 +215,7 @@ export class KeyStore {
     const slot = known ?? this.addKey(key, keyspace, position)
     this.keys.advance(slot, operation, position)
     this.residency.outdate(slot)
-    if (keyspace.ttlMs > 0) this.keys.expiresAt[slot] = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs
+    if (keyspace.ttlMs > 0) this.#prolong(slot, keyspace)
     return slot
   }
 
@@ -266,6 +284,7 @@ export class KeyStore {
   /** A state made before the key had a slot. */
   adopt(slot: Slot, resident: Resident): void {
     this.#residents[slot] = resident
+    this.residency.install(slot, undefined, { bytes: resident.bytes, state: COLD })
   }
 
   /** Lets go of what is in memory of a key; the next read folds it again. */
@@ -294,10 +313,21 @@ export class KeyStore {
     return this.#keyspaceAt(slot).strategy
   }
 
+  /** Throws `WARP_E_CLOSED`. */
+  assertOpen(): void {
+    if (this.#isClosed) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+  }
+
   close(): void {
     this.#isClosed = true
     this.#expiry.close()
     this.residency.clear()
+  }
+
+  /** A late write does not shorten a life that reads have prolonged. */
+  #prolong(slot: Slot, keyspace: Keyspace): void {
+    const expiresAt = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs
+    if (!keyspace.isSliding || this.keys.expiresAt[slot]! < expiresAt) this.keys.expiresAt[slot] = expiresAt
   }
 
   #keyspaceAt(slot: Slot): Keyspace {
@@ -314,7 +344,7 @@ export class KeyStore {
   }
 
   #materialise(slot: Slot): unknown {
-    if (this.#isClosed) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+    this.assertOpen()
     this.misses++
     const keyspace = this.#keyspaceAt(slot)
     const nowMs = keyspace.ttlMs > 0 ? this.env.now() : 0
@@ -367,31 +397,4 @@ export class KeyStore {
     }
     return true
   }
-}
-
-/** Values are shared by all readers, so plain objects and arrays are frozen: changing one would not be a write. */
-function frozen(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return Array.isArray(value) || prototype === Object.prototype || prototype === null ? Object.freeze(value) : value
-}
-
-const ENCODER = new TextEncoder()
-
-/** Throws `WARP_E_LIMIT` or `WARP_E_UNENCODABLE`. */
-export function checkKey(key: string): void {
-  if (typeof key !== 'string' || key.length === 0) throw new WarpError('WARP_E_LIMIT', 'a key is a string of at least one character')
-  const bytes = key.length * 3 <= KEY_BYTES_MAX ? 0 : ENCODER.encode(key).length
-  if (bytes > KEY_BYTES_MAX) {
-    throw new WarpError('WARP_E_LIMIT', `a key of ${bytes} bytes exceeds ${KEY_BYTES_MAX}; use a shorter key`, {
-      details: { bytes, limit: KEY_BYTES_MAX },
-    })
-  }
-  if (!key.isWellFormed()) throw new WarpError('WARP_E_UNENCODABLE', 'a key contains half of a surrogate pair; keys are well-formed text')
-}
-
-function tooLarge(key: string, bytes: number): WarpError {
-  return new WarpError('WARP_E_LIMIT', `the value for '${key}' takes ${bytes} bytes, more than ${VALUE_BYTES_MAX}; split it over several keys`, {
-    details: { key, bytes, limit: VALUE_BYTES_MAX },
-  })
 }

@@ -23,6 +23,9 @@ export class KeyTable {
   #used = 0
   /** Changes whenever a slot has been freed. */
   generation = 0
+  /** The newest record that is part of a snapshot, of any key; and the newest of a key that has been forgotten. */
+  foldedThrough: Position = 0
+  forgottenThrough: Position = 0
 
   keys: (string | undefined)[] = []
   /** The key's definition: index into the engine's keyspaces. */
@@ -76,6 +79,7 @@ export class KeyTable {
     const key = this.keys[slot]
     if (key === undefined) return
     this.#slots.delete(key)
+    this.forgottenThrough = Math.max(this.forgottenThrough, this.head[slot]!)
     this.keys[slot] = undefined
     this.tipReplica[slot] = undefined
     this.vectors[slot] = undefined

@@ -28,7 +28,7 @@ export class Keyspaces {
   constructor(keys: KeyMap) {
     this.#index = new PatternIndex<Keyspace>()
     const registered = Object.entries(keys).map(([pattern, definition], index) => {
-      const keyspace = defineKeyspace(pattern, isStrategy(definition) ? { strategy: definition } : definition, index)
+      const keyspace = defineKeyspace(pattern, definitionOf(pattern, definition), index)
       this.#index.add(pattern, keyspace)
       return keyspace
     })
@@ -70,6 +70,14 @@ function isStrategy(definition: AnyStrategy | KeyOptions): definition is AnyStra
   return 'apply' in definition
 }
 
+/** Throws for what only callers without a compiler write. */
+function definitionOf(pattern: string, definition: unknown): KeyOptions {
+  if (typeof definition !== 'object' || definition === null) {
+    throw misconfigured(pattern, 'has no strategy', 'give one, or options with a strategy')
+  }
+  return isStrategy(definition as AnyStrategy | KeyOptions) ? { strategy: definition as AnyStrategy } : (definition as KeyOptions)
+}
+
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
   const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
@@ -83,21 +91,43 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
 
 function checkRetention(pattern: string, retain: Retention): void {
   if (retain === 'all' || retain === 'latest') return
-  const count = 'versions' in retain ? retain.versions : retain.forMs
-  if (Number.isFinite(count) && count >= 1) return
-  throw misconfigured(pattern, `retains ${JSON.stringify(retain)}`, 'use a number of at least 1')
+  if (typeof retain === 'object') {
+    const count = 'versions' in retain ? retain.versions : retain.forMs
+    if (Number.isFinite(count) && count >= 1) return
+  }
+  throw misconfigured(pattern, `retains ${JSON.stringify(retain)}`, `use 'all', 'latest', { versions } or { forMs } of at least 1`)
 }
 
 /** Names that handles have anyway. */
 const HANDLE_NAMES = new Set(['key', 'get', 'peek', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'])
 
+const FOLDS: ReadonlySet<unknown> = new Set(['last', 'any', 'canonical'])
+const DELETE_RULES: ReadonlySet<unknown> = new Set(['observed', 'ordered', 'refused'])
+const CODE_MAX = 255
+
 function checkStrategy(pattern: string, strategy: AnyStrategy): void {
-  if (strategy.fold === 'any' && strategy.deletes === 'ordered') {
-    throw misconfigured(pattern, `has strategy '${strategy.kind}' with fold 'any' and deletes 'ordered'`, `use fold 'canonical', or deletes 'observed' or 'refused'`)
+  if (typeof (strategy as AnyStrategy | undefined)?.apply !== 'function') {
+    throw misconfigured(pattern, 'has no strategy', 'give one, or options with a strategy')
   }
-  for (const name of [...Object.keys(strategy.verbs), ...Object.keys(strategy.queries ?? {})]) {
-    if (HANDLE_NAMES.has(name)) throw misconfigured(pattern, `has strategy '${strategy.kind}' with a verb '${name}'`, 'every handle has that already; rename it')
+  const { kind, code, fold, deletes } = strategy
+  if (!Number.isInteger(code) || code < 1 || code > CODE_MAX) {
+    throw misconfigured(pattern, `has strategy '${kind}' with code ${code}`, 'use a whole number from 64 to 255')
   }
+  if (!FOLDS.has(fold)) throw misconfigured(pattern, `has strategy '${kind}' with fold '${fold}'`, `use 'last', 'any' or 'canonical'`)
+  if (!DELETE_RULES.has(deletes)) {
+    throw misconfigured(pattern, `has strategy '${kind}' with deletes '${deletes}'`, `use 'observed', 'ordered' or 'refused'`)
+  }
+  if (fold === 'any' && deletes === 'ordered') {
+    throw misconfigured(pattern, `has strategy '${kind}' with fold 'any' and deletes 'ordered'`, `use fold 'canonical', or deletes 'observed' or 'refused'`)
+  }
+  for (const name of methodsOf(strategy)) {
+    if (HANDLE_NAMES.has(name)) throw misconfigured(pattern, `has strategy '${kind}' with a verb '${name}'`, 'every handle has that already; rename it')
+  }
+}
+
+function methodsOf(strategy: AnyStrategy): string[] {
+  const { verbs, queries = {} } = strategy as { readonly verbs: object; readonly queries?: object }
+  return [...Object.keys(verbs), ...Object.keys(queries)]
 }
 
 function misconfigured(what: string, problem: string, remedy: string): WarpError {

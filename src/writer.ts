@@ -45,6 +45,16 @@ class Preparing implements Prepare<unknown> {
   }
 }
 
+/** What is to be written. */
+interface Prepared {
+  readonly kind: number
+  readonly payload: unknown
+  /** The state that the verb has made of a key that did not exist. */
+  readonly fresh: Resident | undefined
+}
+
+const DELETION: Prepared = { kind: OPERATION_KIND.delete, payload: undefined, fresh: undefined }
+
 export class Writer {
   readonly #store: KeyStore
   readonly #ack: Ack
@@ -61,24 +71,24 @@ export class Writer {
   /** Runs a verb and writes what it gives. */
   verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
     try {
-      this.#checkOptions(options)
+      this.#check(options)
       const preparing = new Preparing(this.#store, target)
       const payload = this.#prepare(target, verb, preparing, parameters)
       if (payload === undefined) return Promise.resolve(this.#unchanged(target))
-      return this.#append(target, OPERATION_KIND.update, payload, options, preparing.fresh)
+      return this.#append(target, { kind: OPERATION_KIND.update, payload, fresh: preparing.fresh }, options)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return rejected(error)
     }
   }
 
   delete(target: Target, options: WriteOptions): Promise<Receipt> {
     try {
-      this.#checkOptions(options)
+      this.#check(options)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
       if (target.slot === undefined) return Promise.resolve(this.#unchanged(target))
-      return this.#append(target, OPERATION_KIND.delete, undefined, options, undefined)
+      return this.#append(target, DELETION, options)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return rejected(error)
     }
   }
 
@@ -91,7 +101,7 @@ export class Writer {
     }
   }
 
-  #append(target: Target, kind: number, payload: unknown, options: WriteOptions, fresh: Resident | undefined): Promise<Receipt> {
+  #append(target: Target, { kind, payload, fresh }: Prepared, options: WriteOptions): Promise<Receipt> {
     const store = this.#store
     const { key, keyspace } = target
     let slot: Slot
@@ -125,7 +135,8 @@ export class Writer {
     return { dot: undefined, version, ack: this.#isPersistent ? 'logged' : 'memory' }
   }
 
-  #checkOptions(options: WriteOptions): void {
+  #check(options: WriteOptions): void {
+    this.#store.assertOpen()
     if (options === NO_OPTIONS) return
     if (options.ack !== undefined) this.#checkAck(options.ack)
     if (options.signal?.aborted === true) throw aborted(options.signal, 'failed')
@@ -138,6 +149,11 @@ export class Writer {
     if (ack === 'memory' || this.#isPersistent) return
     throw new WarpError('WARP_E_CONFIG', `ack '${ack}' needs a log that outlives the process; this one is in memory; use fileLog()`)
   }
+}
+
+/** What a caller's function threw may be anything. */
+export function rejected(error: unknown): Promise<never> {
+  return Promise.reject(error instanceof Error ? error : new Error('something was thrown that is no Error', { cause: error }))
 }
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -8,17 +8,17 @@
  * its operations, leaving out what is cancelled.
  */
 import { decode } from '../../crdt/encoding.ts'
-import { compareStamps, type Hlc, type Stamp } from '../../crdt/hlc.ts'
+import { compareStamps, type Hlc } from '../../crdt/hlc.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import type { Dot } from '../../crdt/dot.ts'
-import type { Encodable } from '../../crdt/encodable.ts'
 import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation.ts'
 import { textOf } from '../recovery.ts'
 import type { Position } from '../replication/store.ts'
+import { cancelledBy, isCanceller } from './cancellation.ts'
+import type { Placed } from './placed.ts'
 import { Resident } from './resident.ts'
 import { readSnapshot } from './snapshot-record.ts'
 import { Timeline } from './timeline.ts'
@@ -29,12 +29,6 @@ export interface Chain {
   /** The snapshot that stands for the records up to `cut`; 0 if there is none. */
   readonly snapshot: Position
   readonly cut: Position
-}
-
-/** One operation of a key, by its place. */
-export interface Placed extends Stamp {
-  readonly position: Position
-  readonly kind: number
 }
 
 /** An operation that its strategy refused to apply. */
@@ -149,7 +143,7 @@ export class Folder {
   }
 
   #applyUncancelled(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[]): void {
-    const cancelled = this.cancelled(strategy, ordered)
+    const cancelled = cancelledBy(strategy, ordered, this.#readPlaced)
     if (strategy.fold === 'canonical') resident.timeline = new Timeline(resident)
     for (const operation of ordered) if (cancelled.get(operation) === 'base') this.#cancelInBase(strategy, resident, operation)
     for (const operation of ordered) {
@@ -176,24 +170,9 @@ export class Folder {
     resident.take(operation)
   }
 
-  /**
-   * Which of the operations have no effect of their own: those that another one cancels (`'cancelled'`), and the cancellers themselves
-   * (`'base'`: they observed the whole base, so what they cancel there is cancelled first).
-   */
+  /** See {@link cancelledBy}. */
   cancelled(strategy: AnyStrategy, operations: readonly Placed[]): Map<Placed, 'cancelled' | 'base'> {
-    const result = new Map<Placed, 'cancelled' | 'base'>()
-    const cancellers = this.#cancellers(strategy, operations)
-    if (cancellers.length === 0) return result
-    for (const { operation } of cancellers) result.set(operation, 'base')
-    const payloads = strategy.cancels === undefined ? [] : operations.map((operation) => this.#payloadOf(strategy, operation))
-    operations.forEach((operation, i) => {
-      if (result.has(operation)) return
-      const isCovered = cancellers.some(
-        ({ seen, covers }) => seen.includes(operation.replica, operation.sequence) && covers(payloads[i]),
-      )
-      if (isCovered) result.set(operation, 'cancelled')
-    })
-    return result
+    return cancelledBy(strategy, operations, this.#readPlaced)
   }
 
   /** Which of the operations, given in canonical order, the strategy refuses to apply. Folds them all. */
@@ -297,7 +276,7 @@ export class Folder {
   /** Applies the next operation of the chain. `false` if it cancels something without having seen everything folded so far. */
   #applyNext(strategy: AnyStrategy, resident: Resident, position: Position): boolean {
     const reader = this.read(position)
-    if (this.#isCanceller(strategy, reader)) {
+    if (isCanceller(strategy, reader)) {
       if (!this.#observesAll(resident)) return false
       resident.hasCancelled = true
     }
@@ -352,58 +331,13 @@ export class Folder {
     }
   }
 
-  #isCanceller(strategy: AnyStrategy, reader: OperationReader): boolean {
-    if (reader.kind === OPERATION_KIND.delete) return strategy.deletes === 'observed'
-    return strategy.cancels !== undefined && this.#covers(strategy, this.#payloadRead(strategy)) !== undefined
-  }
-
   #clear(strategy: AnyStrategy, resident: Resident): void {
     resident.state = strategy.initial()
     resident.present = false
   }
 
-  /** Those of the operations that cancel others, with what they had seen and what of it they cancel. */
-  #cancellers(strategy: AnyStrategy, operations: readonly Placed[]): Canceller[] {
-    const found: Canceller[] = []
-    for (const operation of operations) {
-      const reader = this.read(operation.position)
-      if (!this.#isCanceller(strategy, reader)) continue
-      const seen = VersionVector.from(reader.context())
-      seen.raise(operation.replica, operation.sequence - 1)
-      const covers = operation.kind === OPERATION_KIND.delete ? undefined : this.#covers(strategy, this.#payloadRead(strategy))
-      found.push({ operation, seen, covers: covers ?? always })
-    }
-    return found
-  }
-
   #anyCancels(strategy: AnyStrategy, operations: readonly Placed[]): boolean {
-    return operations.some((operation) => this.#isCanceller(strategy, this.read(operation.position)))
-  }
-
-  /** What a payload cancels. A strategy that throws over it cancels nothing; it will refuse to apply it as well. */
-  #covers(strategy: AnyStrategy, payload: Encodable | undefined): ((earlier: Encodable | undefined) => boolean) | undefined {
-    try {
-      const covers = payload === undefined ? undefined : strategy.cancels?.(payload)
-      return covers === undefined ? undefined : (earlier) => earlier !== undefined && isTrue(covers, earlier)
-    } catch {
-      return undefined
-    }
-  }
-
-  /** The payload of the update that has just been read; `undefined` if it is none of the strategy's, or malformed. */
-  #payloadRead(strategy: AnyStrategy): Encodable | undefined {
-    const { kind, strategy: code, bytes, payloadStart, end } = this.#reader
-    if (kind !== OPERATION_KIND.update || code !== strategy.code) return undefined
-    try {
-      return decode(bytes, payloadStart, end)
-    } catch {
-      return undefined
-    }
-  }
-
-  #payloadOf(strategy: AnyStrategy, operation: Placed): Encodable | undefined {
-    this.read(operation.position)
-    return this.#payloadRead(strategy)
+    return operations.some((operation) => isCanceller(strategy, this.read(operation.position)))
   }
 
   /** Whether the operation being read has seen everything that `resident` has taken in. */
@@ -436,27 +370,9 @@ export class Folder {
     return { hlc, replica, sequence, kind, position }
   }
 
+  readonly #readPlaced = ({ position }: Placed): OperationReader => this.read(position)
+
   readonly #isBefore = (a: Position, b: Position): boolean => compareStamps(this.#placed(a), this.#placed(b)) < 0
-}
-
-interface Canceller {
-  readonly operation: Placed
-  /** What its writer had seen. */
-  readonly seen: VersionVector
-  /** Given the payload of an operation that it had seen. */
-  readonly covers: (payload: Encodable | undefined) => boolean
-}
-
-function always(): boolean {
-  return true
-}
-
-function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): boolean {
-  try {
-    return covers(earlier)
-  } catch {
-    return false
-  }
 }
 
 function cannotFold(strategy: AnyStrategy, what: string): WarpError {

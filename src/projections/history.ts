@@ -8,10 +8,11 @@ import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../key-store.ts'
 import type { Slot } from '../key-table.ts'
-import type { Placed } from '../merge/folder.ts'
+import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
 import type { At, Effect, ExplainedOperation, Explanation, LogOptions, OperationRecord } from '../operation-record.ts'
 import { OPERATION_KIND } from '../operation.ts'
+import { frozen } from './frozen.ts'
 import { compactedAway, keepOperation } from './kept-operation.ts'
 
 export class History {
@@ -43,7 +44,7 @@ export class History {
       return undefined
     }
     const resident = 'version' in at ? this.#atVersion(slot, key, at.version) : this.#atTime(slot, key, at.timeMs)
-    return resident?.present === true ? this.#store.strategyAt(slot).read(resident.state) : undefined
+    return resident?.present === true ? frozen(this.#store.strategyAt(slot).read(resident.state)) : undefined
   }
 
   explain(key: string): Explanation {

@@ -16,6 +16,7 @@ import type { OperationRecord } from '../operation-record.ts'
 import { textOf } from '../recovery.ts'
 import type { Position } from '../replication/store.ts'
 import { hlcToMs } from '../../crdt/hlc.ts'
+import { frozen } from './frozen.ts'
 import { keepOperation } from './kept-operation.ts'
 import type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projection.ts'
 
@@ -26,10 +27,8 @@ const RECORDS_PER_STEP = 2048
 class Flyweight implements ProjectedOperation {
   key = ''
   position: Position = 0
-  readValue: () => unknown = () => undefined
-  readOperation: () => OperationRecord = () => {
-    throw new WarpError('WARP_E_CLOSED', 'a projected operation is valid only during apply')
-  }
+  readValue: () => unknown = expired
+  readOperation: () => OperationRecord = expired
 
   get value(): unknown {
     return this.readValue()
@@ -38,6 +37,10 @@ class Flyweight implements ProjectedOperation {
   get operation(): OperationRecord {
     return this.readOperation()
   }
+}
+
+function expired(): never {
+  throw new WarpError('WARP_E_CLOSED', 'a projected operation is valid only during apply; copy what you keep')
 }
 
 export class ProjectionRunner<State> implements ProjectionHandle<State> {
@@ -50,7 +53,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   readonly #onClose: () => void
   #state: State
   #position: Position = 0
-  #failure: unknown
+  #failure: Error | undefined
   #unsubscribe: (() => void) | undefined
   #isClosed = false
 
@@ -75,7 +78,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   async rebuild(options: RebuildOptions = {}): Promise<void> {
-    const pass = { state: this.#projection.initial(), residents: new Map<Slot, Resident>(), versions: new Map<Slot, number>() }
+    const pass: Pass<State> = { state: this.#projection.initial(), keys: new Map() }
     const { log, env } = this.#store
     const first = (log.segments()[0]?.number ?? 0) * POSITIONS_PER_SEGMENT
     let position: Position = 0
@@ -116,15 +119,16 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const key = keys.keys[slot] as string
     this.#position = position + 1
     if (this.#pattern?.matches(key) === false) return
-    const view = this.#flyweight
-    view.key = key
-    view.position = position
-    view.readValue = () => this.#store.read(slot)
-    view.readOperation = () => keepOperation(this.#store, key, keys.version[slot]!, position)
+    const shown = {
+      key,
+      position,
+      value: () => this.#store.read(slot),
+      operation: () => keepOperation(this.#store, key, keys.version[slot]!, position),
+    }
     try {
-      this.#state = this.#projection.apply(this.#state, view)
+      this.#state = this.#show(this.#state, shown)
     } catch (error) {
-      this.#failure = error ?? new Error('the projection threw nothing')
+      this.#failure = error instanceof Error ? error : new Error(`projection '${this.name}' threw no error`, { cause: error })
     }
   }
 
@@ -135,33 +139,47 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const slot = keys.find(key)
     if (slot === undefined || this.#pattern?.matches(key) === false) return
     const { position, kind } = record
-    if (!pass.versions.has(slot)) this.#rebuildBase(pass, slot, key)
+    const seen = this.#seen(pass, key, slot)
     if (kind !== RECORD_KIND.operation || position <= keys.cut[slot]!) return
-    const version = (pass.versions.get(slot) as number) + 1
-    pass.versions.set(slot, version)
-    this.#show(pass, {
+    const version = ++seen.version
+    pass.state = this.#show(pass.state, {
       key,
       position,
-      value: () => this.#valueAt(pass, slot, position),
+      value: () => this.#valueAt(seen, slot, position),
       operation: () => keepOperation(this.#store, key, version, position),
     })
   }
 
-  /** At the first record of a key, shows the snapshot that its operations are based on, if there is one. */
-  #rebuildBase(pass: Pass<State>, slot: Slot, key: string): void {
-    const { keys, log, table } = this.#store
-    const position = keys.snapshot[slot]!
-    pass.versions.set(slot, 0)
-    if (position === 0) return
-    const record = log.record(position)
+  /**
+   * What this pass knows of a key. At its first record, and when compaction has folded operations away since the last one, the snapshot is
+   * shown that they are part of.
+   */
+  #seen(pass: Pass<State>, key: string, slot: Slot): SeenKey {
+    const { keys } = this.#store
+    const known = pass.keys.get(key)
+    const snapshot = keys.snapshot[slot]!
+    if (known !== undefined && known.snapshot === snapshot) return known
+    const seen: SeenKey = { snapshot, version: 0, resident: undefined }
+    pass.keys.set(key, seen)
+    if (snapshot > 0) this.#showSnapshot(pass, seen, slot, known?.version ?? 0)
+    return seen
+  }
+
+  #showSnapshot(pass: Pass<State>, seen: SeenKey, slot: Slot, shownVersion: number): void {
+    const { log, table } = this.#store
+    const record = log.record(seen.snapshot)
     const snapshot = readSnapshot(record.bytes, record.start, record.end, table)
-    pass.versions.set(slot, snapshot.baseVersion)
-    this.#show(pass, {
-      key,
+    seen.version = snapshot.baseVersion
+    if (snapshot.baseVersion <= shownVersion) {
+      seen.version = shownVersion
+      return
+    }
+    pass.state = this.#show(pass.state, {
+      key: snapshot.key,
       position: snapshot.through,
-      value: () => this.#valueAt(pass, slot, snapshot.through),
+      value: () => this.#valueAt(seen, slot, snapshot.through),
       operation: () => ({
-        key,
+        key: snapshot.key,
         dot: { replica: snapshot.replica, sequence: snapshot.sequence },
         timeMs: hlcToMs(snapshot.hlc),
         hlc: snapshot.hlc,
@@ -174,26 +192,31 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     })
   }
 
-  #show(
-    pass: Pass<State>,
-    shown: { key: string; position: Position; value: () => unknown; operation: () => OperationRecord },
-  ): void {
+  /** Lets the projection take in one operation. */
+  #show(state: State, shown: Shown): State {
     const view = this.#flyweight
     view.key = shown.key
     view.position = shown.position
     view.readValue = shown.value
     view.readOperation = shown.operation
-    pass.state = this.#projection.apply(pass.state, view)
+    try {
+      return this.#projection.apply(state, view)
+    } finally {
+      view.readValue = expired
+      view.readOperation = expired
+    }
   }
 
   /** The key's value after everything in its chain up to `position`. */
-  #valueAt(pass: Pass<State>, slot: Slot, position: Position): unknown {
+  #valueAt(seen: SeenKey, slot: Slot, position: Position): unknown {
     const store = this.#store
     const strategy = store.strategyAt(slot)
     const chain = { ...store.chain(slot), head: position }
-    const resident = store.folder.fold(strategy, chain, pass.residents.get(slot))
-    pass.residents.set(slot, resident)
-    return resident.present ? strategy.read(resident.state) : undefined
+    const before = seen.resident
+    seen.resident = undefined
+    const resident = store.folder.fold(strategy, chain, before)
+    seen.resident = resident
+    return resident.present ? frozen(strategy.read(resident.state)) : undefined
   }
 
   #keyOf(record: RecordView): string {
@@ -212,9 +235,22 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
 interface Pass<State> {
   state: State
-  /** Folded states of this pass: the live ones are ahead. */
-  readonly residents: Map<Slot, Resident>
-  readonly versions: Map<Slot, number>
+  readonly keys: Map<string, SeenKey>
+}
+
+/** One key, as far as a rebuild has come with it. The live state is ahead. */
+interface SeenKey {
+  /** The snapshot that it goes on from; 0 if there is none. */
+  readonly snapshot: Position
+  version: number
+  resident: Resident | undefined
+}
+
+interface Shown {
+  readonly key: string
+  readonly position: Position
+  readonly value: () => unknown
+  readonly operation: () => OperationRecord
 }
 
 const POSITIONS_PER_SEGMENT = 4_294_967_296

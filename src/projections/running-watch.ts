@@ -129,6 +129,10 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
 
   /** Takes everything that is pending at once, or tells of the gap if that is more than the bound. */
   #catchUp(): void {
+    if (this.#hasLost()) {
+      this.#startAfresh(undefined)
+      return
+    }
     const pending = this.#queue
     this.#readLog(Number.POSITIVE_INFINITY, (change) => pending.push(change))
     this.#next = this.#hub.ring.count
@@ -138,6 +142,10 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   /** Reads on in the log until something matches or the end is reached. */
   #replay(): void {
     while (this.#queue.length === 0 && this.#isReplaying) {
+      if (this.#hasLost()) {
+        this.#startAfresh(undefined)
+        return
+      }
       const isAtEnd = this.#readLog(REPLAY_STEP, (change) => this.#queue.push(change))
       if (!isAtEnd) continue
       this.#isReplaying = false
@@ -176,12 +184,18 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
 
   #resume(from: NonNullable<WatchOptions['from']>): void {
     const position = typeof from === 'string' ? this.#hub.positionOf(from) : this.#positionOfVersion(from.version)
-    if (position === undefined || this.#isCompactedBehind(position)) {
+    // A position beyond the end was given out for operations that a crash has taken.
+    if (position === undefined || position >= this.#seenBefore || this.#isCompactedBehind(position)) {
       this.#startAfresh(undefined)
       return
     }
     this.#seenBefore = position + 1
     this.#isReplaying = true
+  }
+
+  /** Whether compaction has taken away what this watch has not looked at yet. */
+  #hasLost(): boolean {
+    return this.#isCompactedBehind(this.#seenBefore - 1)
   }
 
   /** The position of the last operation that made the version of the one key watched. */
@@ -198,11 +212,16 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     return operations[index - 1]?.position
   }
 
-  /** Whether operations behind `position` that this watch should have seen have been folded into snapshots. */
+  /** Whether operations behind `position` that this watch should have seen are in snapshots now, or, perhaps, forgotten with their keys. */
   #isCompactedBehind(position: Position): boolean {
     const { keys } = this.#hub.store
-    for (const slot of keys.occupied()) {
-      if (keys.snapshot[slot]! > 0 && keys.cut[slot]! > position && this.#interest.matches(keys.keys[slot] as string)) return true
+    const { key, matches } = this.#interest
+    const slot = key === undefined ? undefined : keys.find(key)
+    if (slot !== undefined) return keys.cut[slot]! > position && (keys.snapshot[slot]! > 0 || keys.forgottenThrough > position)
+    if (keys.forgottenThrough > position) return true
+    if (keys.foldedThrough <= position) return false
+    for (const other of keys.occupied()) {
+      if (keys.snapshot[other]! > 0 && keys.cut[other]! > position && matches(keys.keys[other] as string)) return true
     }
     return false
   }

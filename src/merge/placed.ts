@@ -1,0 +1,8 @@
+import type { Stamp } from '../../crdt/hlc.ts'
+import type { Position } from '../replication/store.ts'
+
+/** One operation of a key, by its place in the log. */
+export interface Placed extends Stamp {
+  readonly position: Position
+  readonly kind: number
+}
