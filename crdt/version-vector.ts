@@ -58,6 +58,15 @@ export class VersionVector {
     }
   }
 
+  /** Becomes equal to the other: entries may fall, and go. */
+  assign(other: VersionVector): void {
+    const entries = [...other.entries()]
+    this.#replicas.length = 0
+    this.#sequences.length = 0
+    this.#index = undefined
+    for (const [replica, sequence] of entries) this.raise(replica, sequence)
+  }
+
   /** Whether every entry is at least the other's. */
   dominates(other: VersionVector): boolean {
     for (let i = 0; i < other.#replicas.length; i++) {

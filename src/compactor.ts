@@ -7,17 +7,18 @@
  * belong inside, and no read changes (Baquero, Almeida, Shoker 2014 on causal stability). What is dropped raises the floor.
  */
 import { hlcToMs } from '../crdt/hlc.ts'
-import { VersionVector } from '../crdt/version-vector.ts'
-import { WarpError } from '../crdt/warp-error.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
+import { isWarpError, WarpError } from '../crdt/warp-error.ts'
 import { ByteReader } from './byte-reader.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Slot } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
 import { RECORD_KIND, type RecordView } from './log/log.ts'
-import type { Placed } from './merge/folder.ts'
+import type { Placed } from './merge/placed.ts'
+import type { Resident } from './merge/resident.ts'
 import { writeSnapshot } from './merge/snapshot-record.ts'
 import { OperationReader } from './operation.ts'
-import { textOf, installSnapshot } from './recovery.ts'
+import { textOf, installSnapshot, type Forgotten } from './recovery.ts'
 import type { Compaction } from './public.ts'
 import type { Position } from './replication/store.ts'
 import { forgetKey } from './snapshot-transfer.ts'
@@ -32,37 +33,58 @@ export interface CompactorOptions {
   readonly store: KeyStore
   /** Operations at or below may be gone. Raised here. */
   readonly floor: VersionVector
+  /** Notes that keys have been forgotten, as found in the log. */
+  readonly forgotten: readonly Forgotten[]
   /** What every known replica has applied. */
   readonly stable: () => VersionVector
   /** Appends a meta record, which carries the floor. */
   readonly writeMeta: () => void
   readonly metaPosition: () => Position
-  /** Whether segments have to stay as they are for now. */
+  /** Whether everything has to stay as it is for now. */
   readonly isHeld: () => boolean
+  /** A key's log has lost so many operations. */
+  readonly onDropped: (operationsCount: number) => void
+  readonly onDone: (compaction: Compaction) => void
 }
 
 export class Compactor {
+  /** Notes that keys have been forgotten, kept for as long as they are needed. */
+  forgotten: Forgotten[]
+  /** Operations since the last run began, in keyspaces that do not retain everything. */
+  notedCount = 0
   readonly #options: CompactorOptions
   readonly #store: KeyStore
   readonly #reader: OperationReader
-  /** Slots written since they were last looked at, in keyspaces that do not retain everything. */
-  readonly #dirty: Slot[] = []
+  /** Slots to be looked at. */
+  #dirty: Slot[] = []
   #isDirty = new Uint8Array(64)
+  /** Operations that need not be retained and were not stable in the last run. */
+  #unstableCount = 0
+  #droppedCount = 0
+  /** Something has been folded away since the last meta record. */
+  #isMetaDue = false
   #running: Promise<Compaction> | undefined
 
   constructor(options: CompactorOptions) {
     this.#options = options
     this.#store = options.store
     this.#reader = new OperationReader(options.store.table)
+    this.forgotten = [...options.forgotten]
   }
 
-  /** How many keys wait to be looked at. */
-  get dirtyCount(): number {
-    return this.#dirty.length
+  /** Operations that may be foldable once they are stable. */
+  get waitingCount(): number {
+    return this.notedCount + this.#unstableCount
   }
 
   /** A key has been written. */
   note(slot: Slot): void {
+    this.notedCount++
+    this.look(slot)
+  }
+
+  /** The next run is to look at a key. */
+  look(slot: Slot): void {
     if (slot >= this.#isDirty.length) {
       const larger = new Uint8Array(Math.max(slot + 1, this.#isDirty.length * 2))
       larger.set(this.#isDirty)
@@ -73,32 +95,62 @@ export class Compactor {
     this.#dirty.push(slot)
   }
 
-  /** One run over everything that is due. A second call joins the first. */
+  /** One run over everything that is due. A second call joins the first. Does nothing while it is held. */
   run(signal?: AbortSignal): Promise<Compaction> {
     this.#running ??= this.#run(signal).finally(() => (this.#running = undefined))
     return this.#running
   }
 
   async #run(signal?: AbortSignal): Promise<Compaction> {
-    const before = this.#store.log.stats().bytes
-    const floor = this.#options.floor.copy()
-    const droppedOperationsCount = await this.#foldKeys(signal)
-    if (!floor.dominates(this.#options.floor)) this.#options.writeMeta()
-    if (this.#store.log.persistent) await this.#store.log.settled('durable')
+    if (this.#options.isHeld()) return { droppedOperationsCount: 0, freedBytes: 0 }
+    const { log } = this.#store
+    const before = log.stats().bytes
+    this.#droppedCount = 0
+    try {
+      await this.#foldKeys(signal)
+    } finally {
+      // Behind the records that it is about, and stored before anything is rewritten.
+      if (this.#isMetaDue) this.#options.writeMeta()
+      this.#isMetaDue = false
+    }
     await this.#rewriteSegments(signal)
-    return { droppedOperationsCount, freedBytes: Math.max(0, before - this.#store.log.stats().bytes) }
+    const compaction = { droppedOperationsCount: this.#droppedCount, freedBytes: Math.max(0, before - log.stats().bytes) }
+    this.#options.onDone(compaction)
+    return compaction
   }
 
-  async #foldKeys(signal?: AbortSignal): Promise<number> {
-    const slots = this.#dirty.splice(0)
-    let dropped = 0
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i] as Slot
-      this.#isDirty[slot] = 0
-      if (this.#store.keys.keys[slot] !== undefined) dropped += this.#foldKey(slot)
-      if (i % KEYS_PER_STEP === KEYS_PER_STEP - 1) await this.#pause(signal)
+  async #foldKeys(signal?: AbortSignal): Promise<void> {
+    const slots = this.#dirty
+    this.#dirty = []
+    this.notedCount = 0
+    this.#unstableCount = 0
+    let done = 0
+    try {
+      while (done < slots.length && !this.#options.isHeld()) {
+        this.#look(slots[done] as Slot)
+        if (++done % KEYS_PER_STEP === 0) await this.#pause(signal)
+      }
+    } finally {
+      // What was not got to, or failed, is due in the next run.
+      for (const slot of slots.slice(done)) {
+        this.#isDirty[slot] = 0
+        this.look(slot)
+      }
     }
-    return dropped
+  }
+
+  #look(slot: Slot): void {
+    const { keys } = this.#store
+    this.#isDirty[slot] = 0
+    if (keys.keys[slot] === undefined) return
+    try {
+      const dropped = this.#foldKey(slot)
+      this.#droppedCount += dropped
+      this.#options.onDropped(dropped)
+    } catch (error) {
+      // A key that cannot be folded here is left as it is.
+      if (!isWarpError(error, 'WARP_E_UNKNOWN_OP')) throw error
+    }
   }
 
   /** Returns how many operations the key's log has lost. */
@@ -110,25 +162,29 @@ export class Compactor {
     const operations = store.folder.operations(chain)
     const count = this.#foldableCount(keyspace, operations)
     // What could not go yet, and what will have expired by then, is looked at again in the next run.
-    if (count < operations.length || keyspace.ttlMs > 0) this.note(slot)
+    if (count < operations.length || keyspace.ttlMs > 0) this.look(slot)
     if (operations.length === 0) return this.#forgetExpired(slot, keyspace)
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return 0
     const prefix = operations.slice(0, count)
     const resident = store.folder.foldOf(keyspace.strategy, chain, prefix)
     this.#raiseFloor(keyspace, prefix)
+    if (count === operations.length && !this.#isAlive(slot, keyspace, resident.present)) this.#forget(slot)
+    else this.#install(slot, keyspace, operations, prefix, resident)
     for (const { position } of prefix) store.log.discard(position)
     if (chain.snapshot > 0) store.log.discard(chain.snapshot)
-    if (count === operations.length && !this.#isAlive(slot, keyspace, resident.present)) {
-      forgetKey(store, slot)
-      return count
-    }
+    return count
+  }
+
+  #install(slot: Slot, keyspace: Keyspace, operations: readonly Placed[], prefix: readonly Placed[], resident: Resident): void {
+    const store = this.#store
+    this.#isMetaDue = true
     const version = store.keys.version[slot]!
     const snapshot = {
       key: store.keys.keys[slot] as string,
       strategy: keyspace.strategy.code,
       present: resident.present,
       through: (prefix.at(-1) as Placed).position,
-      baseVersion: version - (operations.length - count),
+      baseVersion: version - (operations.length - prefix.length),
       version,
       hlc: resident.hlc,
       replica: resident.replica,
@@ -140,13 +196,18 @@ export class Compactor {
     const position = store.log.commit(RECORD_KIND.snapshot, 0)
     store.dropState(slot)
     installSnapshot(store.keys, slot, snapshot, position)
-    return count
+  }
+
+  #forget(slot: Slot): void {
+    this.#isMetaDue = true
+    this.forgotten.push(forgetKey(this.#store, slot))
   }
 
   #forgetExpired(slot: Slot, keyspace: Keyspace): number {
-    if (this.#isAlive(slot, keyspace, true)) return 0
-    this.#store.log.discard(this.#store.keys.snapshot[slot]!)
-    forgetKey(this.#store, slot)
+    const snapshot = this.#store.keys.snapshot[slot]!
+    if (snapshot === 0 || this.#isAlive(slot, keyspace, true)) return 0
+    this.#forget(slot)
+    this.#store.log.discard(snapshot)
     return 0
   }
 
@@ -155,9 +216,13 @@ export class Compactor {
     return count > 1 || operations.length > 1 || this.#store.keys.snapshot[slot]! > 0 || this.#store.read(slot) === undefined
   }
 
+  /**
+   * A value that has expired is only out of sight, and the next operation builds on it: such a key may be forgotten only if its operations
+   * do not build on each other.
+   */
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false
-    return keyspace.ttlMs === 0 || keyspace.isSliding || this.#store.expiresAt(slot, keyspace) > this.#store.env.now()
+    return keyspace.ttlMs === 0 || keyspace.isSliding || !keyspace.isLast || this.#store.expiresAt(slot, keyspace) > this.#store.env.now()
   }
 
   /** The length of the longest prefix, in order of arrival, that may be folded. */
@@ -166,6 +231,7 @@ export class Compactor {
     const stable = keyspace.mode === 'local' ? undefined : this.#options.stable()
     let count = 0
     while (count < unretained && (stable === undefined || isStable(stable, operations[count] as Placed))) count++
+    this.#unstableCount += unretained - count
     return count === operations.length ? count : this.#closedCount(keyspace, operations, count)
   }
 
@@ -203,17 +269,39 @@ export class Compactor {
     for (const { replica, sequence } of prefix) this.#options.floor.raise(replica, sequence)
   }
 
+  /** Rewriting makes notes of forgotten keys superfluous, and that may be what makes a segment worth rewriting. */
   async #rewriteSegments(signal?: AbortSignal): Promise<void> {
-    const { log } = this.#store
-    for (const { number, bytes, sealed, discardedBytes } of log.segments()) {
-      if (this.#options.isHeld()) return
-      if (!sealed || discardedBytes < bytes * GARBAGE_SHARE_MIN) continue
-      await log.rewrite(number, (record) => this.#isLive(record), signal)
+    let isProgress = true
+    while (isProgress && !this.#options.isHeld()) {
+      this.#releaseForgotten()
+      isProgress = await this.#rewriteOnce(signal)
     }
+  }
+
+  async #rewriteOnce(signal?: AbortSignal): Promise<boolean> {
+    const { log } = this.#store
+    const due = log.segments().filter(({ bytes, sealed, discardedBytes }) => sealed && discardedBytes >= bytes * GARBAGE_SHARE_MIN)
+    for (const { number } of due) {
+      if (this.#options.isHeld()) return false
+      await log.rewrite(number, (record) => this.#isLive(record), signal).catch((error: unknown) => {
+        if (!this.#options.isHeld()) throw error
+      })
+    }
+    return due.length > 0
+  }
+
+  #releaseForgotten(): void {
+    const { log } = this.#store
+    const [needed, done] = [[] as Forgotten[], [] as Forgotten[]]
+    for (const forgotten of this.forgotten) (this.#isDone(forgotten) ? done : needed).push(forgotten)
+    for (const { position } of done) log.discard(position)
+    this.forgotten = needed
   }
 
   #isLive(record: RecordView): boolean {
     const { keys } = this.#store
+    // What is kept as it is now need not be kept as it was when the rewriting began, and what it changed to may not be stored yet.
+    if (this.#options.isHeld()) throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was put off: the state is being copied or replaced')
     switch (record.kind) {
       case RECORD_KIND.operation: {
         const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
@@ -225,7 +313,9 @@ export class Compactor {
         return slot !== undefined && keys.snapshot[slot] === record.position
       }
       case RECORD_KIND.forget:
-        return !this.#isForgetDone(record)
+        return !this.#isDone({ position: record.position, through: forgottenThrough(record) })
+      case RECORD_KIND.chunk:
+        return false
       case RECORD_KIND.meta:
         return record.position === this.#options.metaPosition()
       default:
@@ -234,10 +324,8 @@ export class Compactor {
   }
 
   /** A note that a key is forgotten is needed for as long as records of the key may be left in older segments. */
-  #isForgetDone(record: RecordView): boolean {
-    const reader = new ByteReader(record.bytes, record.start, record.end)
-    reader.text()
-    return this.#store.log.rewrittenSince(record.position, Math.floor(reader.f64() / POSITIONS_PER_SEGMENT))
+  #isDone({ position, through }: Forgotten): boolean {
+    return this.#store.log.rewrittenSince(position, Math.floor(through / POSITIONS_PER_SEGMENT))
   }
 
   async #pause(signal: AbortSignal | undefined): Promise<void> {
@@ -248,4 +336,10 @@ export class Compactor {
 
 function isStable(stable: VersionVector, operation: Placed): boolean {
   return stable.includes(operation.replica, operation.sequence)
+}
+
+function forgottenThrough(record: RecordView): Position {
+  const reader = new ByteReader(record.bytes, record.start, record.end)
+  reader.text()
+  return reader.f64()
 }

@@ -11,6 +11,7 @@ import type { DotIndex } from './dot-index.ts'
 import type { Env } from './env.ts'
 import { Lane, newReplicaId } from './identity.ts'
 import { KeyStore, type Entered } from './key-store.ts'
+import type { Slot } from './key-table.ts'
 import type { Keyspaces } from './keyspace.ts'
 import { RECORD_KIND, Log } from './log/log.ts'
 import type { LogFiles } from './log/files.ts'
@@ -20,6 +21,7 @@ import type { Compaction, WarpEvent } from './public.ts'
 import { encodeCheckpoint, Recovered } from './recovery.ts'
 import type { ResidencyLimits } from './projections/residency.ts'
 import type { Admission, Position, ReplicationStore, SnapshotExport, SnapshotImport } from './replication/store.ts'
+import { leftoversBeyond, reenter, type Leftover } from './leftovers.ts'
 import { SnapshotReader, SnapshotWriter } from './snapshot-transfer.ts'
 
 export interface EngineOptions {
@@ -30,13 +32,15 @@ export interface EngineOptions {
   readonly clockDriftMsMax: number
   /** Whether other replicas may exist: then only what they have acknowledged is stable. */
   readonly isReplicated: boolean
+  /** See `LogOptions`. */
+  readonly segmentBytes?: number
   readonly observe: (event: WarpEvent) => void
 }
 
 /** A checkpoint is worth writing after this many records. */
 const CHECKPOINT_RECORDS = 100_000
-/** Compaction runs by itself when this many keys wait for it. */
-const COMPACTION_KEYS_MIN = 4096
+/** Compaction runs by itself when there have been so many operations, and as many as there are keys, in keyspaces that do not retain all. */
+const COMPACTION_OPERATIONS_MIN = 4096
 const COMPACTION_DELAY_MS = 100
 
 export class Engine implements ReplicationStore {
@@ -58,14 +62,18 @@ export class Engine implements ReplicationStore {
   #isCompactionDue = false
   #isCheckpointing = false
   #isClosed = false
+  /** The state is a mixture of an old one and a snapshot. */
+  #isResyncing: boolean
+  /** Whose operations are being issued again. */
+  #former: ReplicaId | undefined
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
   static async open(options: EngineOptions): Promise<Engine> {
     const table = new ReplicaTable()
     const recovered = new Recovered(options.keyspaces, table)
-    const { files, env, observe } = options
+    const { files, env, observe, segmentBytes } = options
     const log = await Log.open(
-      { files, env, observe },
+      { files, env, observe, ...(segmentBytes === undefined ? {} : { segmentBytes }) },
       { restore: (body) => recovered.restore(body), record: (record) => recovered.record(record) },
     )
     try {
@@ -84,6 +92,8 @@ export class Engine implements ReplicationStore {
     this.operationsCount = recovered.operationsCount
     this.#dots = recovered.dots
     this.#metaPosition = recovered.metaPosition
+    this.#isResyncing = recovered.meta?.isResyncing === true
+    this.#former = recovered.meta?.former
     this.#reader = new OperationReader(table)
     this.store = this.#openStore(recovered)
     this.admission = new AdmissionDesk({
@@ -96,11 +106,15 @@ export class Engine implements ReplicationStore {
     this.compactor = new Compactor({
       store: this.store,
       floor: this.floor,
+      forgotten: recovered.forgotten,
       stable: () => (options.isReplicated ? this.#stable : this.store.applied),
-      writeMeta: () => this.#writeMeta(false),
+      writeMeta: () => this.#writeMeta(),
       metaPosition: () => this.#metaPosition,
-      isHeld: () => this.#heldCount > 0,
+      isHeld: () => this.#heldCount > 0 || this.#isResyncing || this.#isClosed,
+      onDropped: (count) => (this.operationsCount -= count),
+      onDone: (compaction) => this.#compacted(compaction),
     })
+    for (const slot of this.store.keys.occupied()) if (this.#isCompactable(slot)) this.compactor.look(slot)
     this.store.subscribe((entered) => this.#entered(entered))
     this.#settleIdentity(recovered.meta)
   }
@@ -121,12 +135,18 @@ export class Engine implements ReplicationStore {
     return this.log.loggedThrough
   }
 
+  get needsSnapshot(): boolean {
+    return this.#isResyncing
+  }
+
   admit(bytes: Uint8Array, start: number, end: number): Admission {
+    // What a half installed snapshot already contains must not be applied on top of it.
+    if (this.#isResyncing) return 'early'
     return this.admission.admit(bytes, start, end)
   }
 
   scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position {
-    const { sendable } = this
+    const { sendable, applied } = this
     const { local } = this.store.lanes
     let unsendable: Position | undefined
     const next = this.log.scan(from, (record) => {
@@ -136,7 +156,9 @@ export class Engine implements ReplicationStore {
       }
       if (record.kind !== RECORD_KIND.operation) return true
       const operation = this.#reader.load(record.bytes, record.start, record.end)
-      return operation.replica === local.replica || visit(operation)
+      // What was issued again under another name is in the log, and void.
+      const isShared = operation.replica !== local.replica && applied.includes(operation.replica, operation.sequence)
+      return !isShared || visit(operation)
     })
     // The log continues behind the record that stopped it; this one has not been visited.
     return unsendable ?? next
@@ -152,27 +174,35 @@ export class Engine implements ReplicationStore {
 
   stabilise(stable: VersionVector): void {
     this.#stable = stable.copy()
-    if (this.compactor.dirtyCount >= COMPACTION_KEYS_MIN) this.#compactSoon()
+    if (this.compactor.waitingCount >= COMPACTION_OPERATIONS_MIN) this.#compactSoon()
   }
 
   exportSnapshot(chunkBytes: number): SnapshotExport {
     this.#heldCount++
-    return new SnapshotReader(this.store, chunkBytes, () => this.#heldCount--)
+    return new SnapshotReader(this.store, { floor: this.floor, chunkBytes, done: () => this.#heldCount-- })
   }
 
   beginSnapshot(vector: VersionVector): SnapshotImport {
     this.#heldCount++
+    const held = vector.copy()
+    let leftovers: Leftover[] = []
     return new SnapshotWriter({
       store: this.store,
-      vector,
-      writeMeta: (isResyncing) => this.#writeMeta(isResyncing),
-      takeNewIdentity: () => this.takeNewIdentity(),
-      admit: (envelope) => this.admit(envelope, 0, envelope.length),
-      onEnd: (finished) => {
-        this.#heldCount--
-        if (finished) this.floor.join(vector)
-        for (const listener of this.#resetListeners) listener()
+      onInstall: () => {
+        leftovers = leftoversBeyond(this.store, held, this.applied, this.replica)
+        this.#isResyncing = true
+        this.#writeMeta()
       },
+      onForgotten: (forgotten, operationsCount) => {
+        this.operationsCount -= operationsCount
+        this.compactor.forgotten.push(forgotten)
+      },
+      onOperation: (slot) => {
+        this.operationsCount++
+        if (this.#isCompactable(slot)) this.compactor.note(slot)
+      },
+      onInstalled: (floor) => this.#installed(held, floor, leftovers),
+      onEnd: () => this.#heldCount--,
     })
   }
 
@@ -190,15 +220,12 @@ export class Engine implements ReplicationStore {
     // The first operation of the new id depends on everything that the old one had seen, and on the old one itself.
     for (const [replica] of this.store.applied.entries()) shared.noteApplied(replica)
     this.store.lanes = { shared, local: lanes.local }
-    this.#writeMeta(false)
+    this.#writeMeta()
     this.#options.observe({ kind: 'identity:changed', from, to: shared.replica })
   }
 
-  async compact(signal?: AbortSignal): Promise<Compaction> {
-    const compaction = await this.compactor.run(signal)
-    this.operationsCount -= compaction.droppedOperationsCount
-    if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
-    return compaction
+  compact(signal?: AbortSignal): Promise<Compaction> {
+    return this.compactor.run(signal)
   }
 
   async checkpoint(): Promise<void> {
@@ -247,9 +274,10 @@ export class Engine implements ReplicationStore {
    */
   #settleIdentity(meta: Meta | undefined): void {
     if (meta === undefined) {
-      this.#writeMeta(false)
+      this.#writeMeta()
       return
     }
+    const done = { replica: this.replica, count: this.applied.get(this.replica) }
     // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
     for (const [replica] of this.store.applied.entries()) {
       if (replica !== this.replica) this.store.lanes.shared.noteApplied(replica)
@@ -258,13 +286,48 @@ export class Engine implements ReplicationStore {
     const isMoved = meta.home !== '' && meta.home !== this.#home
     const mayHaveLostItsTail = !clean && sameBoot !== true
     if (isMoved || mayHaveLostItsTail) this.takeNewIdentity()
+    if (this.#former !== undefined) this.#resumeIssuing(this.#former, done)
+  }
+
+  /** The machine died while operations were being issued again. */
+  #resumeIssuing(former: ReplicaId, done: { readonly replica: ReplicaId; readonly count: number }): void {
+    const everything = this.applied.copy()
+    everything.raise(former, Number.MAX_SAFE_INTEGER)
+    this.#reenter(leftoversBeyond(this.store, this.applied, everything, former), former, done)
+  }
+
+  /** The state is the snapshot's: what goes beyond it enters again. */
+  #installed(vector: VersionVector, floor: VersionVector, leftovers: readonly Leftover[]): void {
+    const { lanes } = this.store
+    const before = this.applied.copy()
+    const former = this.replica
+    this.applied.assign(vector)
+    this.floor.assign(floor)
+    this.#isResyncing = false
+    for (const [replica] of vector.entries()) if (replica !== former) lanes.shared.noteApplied(replica)
+    if (leftovers.some(({ isOwn }) => isOwn)) {
+      this.#former = former
+      this.takeNewIdentity()
+    } else this.#writeMeta()
+    this.#reenter(leftovers, former, { replica: this.replica, count: 0 })
+    // Peers remember what they heard that we have: what is gone is gone with the name.
+    if (this.replica === former && !this.applied.dominates(before)) this.takeNewIdentity()
+    for (const listener of this.#resetListeners) listener()
+  }
+
+  #reenter(leftovers: readonly Leftover[], former: ReplicaId, done: { readonly replica: ReplicaId; readonly count: number }): void {
+    const admit = (envelope: Uint8Array): void => void this.admit(envelope, 0, envelope.length)
+    reenter(leftovers, { store: this.store, former, done, admit })
+    if (this.#former === undefined) return
+    this.#former = undefined
+    this.#writeMeta()
   }
 
   get #home(): string {
     return this.#options.files.home ?? ''
   }
 
-  #meta(isResyncing: boolean): Meta {
+  #meta(): Meta {
     const { lanes, applied, clock } = this.store
     return {
       shared: lanes.shared.replica,
@@ -273,12 +336,13 @@ export class Engine implements ReplicationStore {
       hlc: clock.last,
       floor: this.floor,
       applied,
-      isResyncing,
+      isResyncing: this.#isResyncing,
+      former: this.#former,
     }
   }
 
-  #writeMeta(isResyncing: boolean): void {
-    writeMeta(this.log.begin(), this.#meta(isResyncing), this.table)
+  #writeMeta(): void {
+    writeMeta(this.log.begin(), this.#meta(), this.table)
     if (this.#metaPosition > 0) this.log.discard(this.#metaPosition)
     this.#metaPosition = this.log.commit(RECORD_KIND.meta, 0)
   }
@@ -287,11 +351,19 @@ export class Engine implements ReplicationStore {
     this.operationsCount++
     this.#dotsNote(entered)
     const { store } = this
-    if (store.keyspaceFor('', entered.slot).retain !== 'all') {
+    if (this.#isCompactable(entered.slot)) {
       this.compactor.note(entered.slot)
-      if (this.compactor.dirtyCount >= Math.max(COMPACTION_KEYS_MIN, store.keys.size)) this.#compactSoon()
+      if (this.compactor.notedCount >= Math.max(COMPACTION_OPERATIONS_MIN, store.keys.size)) this.#compactSoon()
     }
     if (++this.#recordsSinceCheckpoint >= CHECKPOINT_RECORDS && this.log.persistent) this.#checkpointSoon()
+  }
+
+  #isCompactable(slot: Slot): boolean {
+    return this.store.keyspaceFor('', slot).retain !== 'all'
+  }
+
+  #compacted(compaction: Compaction): void {
+    if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
   }
 
   #dotsNote({ replica, sequence, position }: Entered): void {
@@ -329,7 +401,8 @@ export class Engine implements ReplicationStore {
       operationsCount: this.operationsCount,
       localSequence: lanes.local.sequence,
       metaPosition: this.#metaPosition,
+      forgotten: this.compactor.forgotten,
     }
-    return encodeCheckpoint(source, this.#meta(false), this.table)
+    return encodeCheckpoint(source, this.#meta(), this.table)
   }
 }

@@ -3,7 +3,7 @@
  * of mode `local`, whose operations never leave, so that the shared sequence has no holes for others to wait for.
  */
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../crdt/replica-id.ts'
-import { VersionVector } from '../crdt/version-vector.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
 import type { Env } from './env.ts'
 import type { ReplicaTable, VectorEntries } from './operation.ts'
 

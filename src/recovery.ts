@@ -2,7 +2,8 @@
  * From the log back to memory: reads what `Log.open` replays, and writes the checkpoint that makes the next opening quick. A
  * checkpoint is the key table as bytes; it is only ever a shortcut for reading the records that it covers.
  *
- *     checkpoint = version:u8 metaPosition:f64 meta operations:varint localSequence:varint dots keys:varint key*
+ *     checkpoint = version:u8 metaPosition:f64 meta operations:varint localSequence:varint dots forgotten:varint (position:f64 through:f64)*
+ *                  keys:varint key*
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { ByteWriter } from '../crdt/byte-writer.ts'
@@ -21,6 +22,13 @@ import type { Position } from './replication/store.ts'
 
 const CHECKPOINT_VERSION = 1
 
+/** A note that a key has been forgotten, for as long as there may be older records of the key. */
+export interface Forgotten {
+  readonly position: Position
+  /** The last position at which there can be any. */
+  readonly through: Position
+}
+
 /** What a log holds, as far as memory needs to know. */
 export class Recovered {
   readonly keys: KeyTable = new KeyTable()
@@ -34,6 +42,7 @@ export class Recovered {
   /** Operations written to keys of mode `local`. */
   localSequence = 0
   operationsCount = 0
+  readonly forgotten: Forgotten[] = []
   readonly #keyspaces: Keyspaces
   readonly #table: ReplicaTable
   readonly #reader: OperationReader
@@ -77,16 +86,16 @@ export class Recovered {
     this.operationsCount = reader.varint()
     this.localSequence = reader.varint()
     this.dots.read(reader, this.#table)
-    const count = reader.varint()
-    for (let i = 0; i < count; i++) this.#readKey(reader)
+    for (let left = reader.varint(); left > 0; left--) this.forgotten.push({ position: reader.f64(), through: reader.f64() })
+    for (let left = reader.varint(); left > 0; left--) this.#readKey(reader)
   }
 
   #operation(record: RecordView): void {
     const operation = this.#reader.load(record.bytes, record.start, record.end)
     const { replica, sequence, hlc } = operation
     if (hlc > this.hlc) this.hlc = hlc
-    if (replica === this.meta?.local) this.localSequence = sequence
-    else if (this.meta?.isResyncing !== true) {
+    if (replica === this.meta?.local) this.localSequence = Math.max(this.localSequence, sequence)
+    else if (this.meta?.isResyncing !== true || replica === this.meta.shared) {
       this.applied.raise(replica, sequence)
       this.dots.note(replica, sequence, record.position)
     }
@@ -101,20 +110,36 @@ export class Recovered {
   #snapshot(record: RecordView): void {
     const snapshot = readSnapshot(record.bytes, record.start, record.end, this.#table)
     if (snapshot.hlc > this.hlc) this.hlc = snapshot.hlc
+    this.#raiseFloor(snapshot.vector)
     installSnapshot(this.keys, this.#slotOf(snapshot.key), snapshot, record.position)
   }
 
   #forget(record: RecordView): void {
     const reader = new ByteReader(record.bytes, record.start, record.end)
     const slot = this.keys.find(reader.text())
-    if (slot !== undefined && this.keys.head[slot]! <= reader.f64()) this.keys.remove(slot)
+    const through = reader.f64()
+    this.forgotten.push({ position: record.position, through })
+    if (slot === undefined || this.keys.head[slot]! > through) return
+    this.#raiseFloor(this.keys.vector(slot))
+    this.keys.remove(slot)
+  }
+
+  /** The meta record that says so comes behind what has been folded away, and may not have arrived. */
+  #raiseFloor(vector: VersionVector): void {
+    if (this.meta?.isResyncing === true) return
+    const local = this.meta?.local
+    for (const [replica, sequence] of vector.entries()) {
+      if (replica === local) this.localSequence = Math.max(this.localSequence, sequence)
+      else if (this.applied.includes(replica, sequence)) this.floor.raise(replica, sequence)
+    }
   }
 
   #meta(meta: Meta, position: Position): void {
     this.meta = meta
     this.metaPosition = position
-    this.floor.join(meta.floor)
-    this.applied.join(meta.applied)
+    // Both are what they were then: installing a snapshot may have made them fall.
+    this.floor.assign(meta.floor)
+    this.applied.assign(meta.applied)
     if (meta.hlc > this.hlc) this.hlc = meta.hlc
   }
 
@@ -147,6 +172,7 @@ export function installSnapshot(
 ): void {
   keys.snapshot[slot] = position
   keys.cut[slot] = snapshot.through
+  if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
   if (keys.head[slot] === 0) keys.head[slot] = snapshot.through
   if (keys.version[slot]! < snapshot.version) keys.version[slot] = snapshot.version
   if (keys.tip[slot] === 0 || keys.tip[slot]! <= snapshot.through) {
@@ -168,6 +194,7 @@ export interface CheckpointSource {
   readonly operationsCount: number
   readonly localSequence: number
   readonly metaPosition: Position
+  readonly forgotten: readonly Forgotten[]
 }
 
 export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: ReplicaTable): Uint8Array {
@@ -179,6 +206,11 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
   writer.varint(source.operationsCount)
   writer.varint(source.localSequence)
   source.dots.write(writer, table)
+  writer.varint(source.forgotten.length)
+  for (const { position, through } of source.forgotten) {
+    writer.f64(position)
+    writer.f64(through)
+  }
   writer.varint(keys.size)
   for (const slot of keys.occupied()) {
     writer.text(keys.keys[slot] as string)
@@ -197,13 +229,21 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Keys are short and mostly ASCII, for which a loop beats the decoder. */
+/** Keys are short and mostly ASCII, for which a loop beats the decoder. Throws `WARP_E_PROTOCOL`. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
   let text = ''
   for (let i = start; i < end; i++) {
     const code = bytes[i]!
-    if (code > 0x7f || end - start > 48) return DECODER.decode(bytes.subarray(start, end))
+    if (code > 0x7f || end - start > 48) return decodeText(bytes.subarray(start, end))
     text += String.fromCharCode(code)
   }
   return text
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return DECODER.decode(bytes)
+  } catch {
+    throw new WarpError('WARP_E_PROTOCOL', `an operation whose key of ${bytes.length} bytes is not UTF-8`)
+  }
 }

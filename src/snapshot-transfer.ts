@@ -1,159 +1,227 @@
 /**
- * Whole-state transfer, for a replica that is behind what its peers have compacted. The stream is, key by key, the key's snapshot and the
- * operations behind it, each as it stands in the log:
+ * Whole-state transfer, for a replica that is behind what its peers have compacted. The stream is the sender's floor, the snapshots of
+ * its keys, and all operations behind them, in the order of the sender's log; chunks are pieces of the stream, cut anywhere:
  *
- *     chunk = item*        item = type:u8 bytes:varint body        type 1: snapshot record, 2: envelope
+ *     stream = item*        item = type:u8 bytes:varint body        type 1: snapshot record, 2: envelope, 3: the floor, a vector
  *
- * The receiver replaces its own state key by key and forgets keys that the peer no longer has. What it holds beyond the
- * snapshot is not lost: foreign operations are admitted again, its own are issued again under a new identity, because
- * the others may have compacted past the places that they had.
+ * The receiver checks what arrives and puts it aside in its log. Only when all is there does it replace its own state, key by key and in one go,
+ * and forgets keys that the peer no longer has; until then reads, writes and what it tells its peers stay what they were, so a transfer
+ * that ends midway leaves nothing behind. What it holds beyond the snapshot is not lost (see leftovers.ts).
  */
 import { ByteWriter } from '../crdt/byte-writer.ts'
-import type { Encodable } from '../crdt/encodable.ts'
-import { decode } from '../crdt/encoding.ts'
-import type { ReplicaId } from '../crdt/replica-id.ts'
-import type { VersionVector } from '../crdt/version-vector.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
 import { ByteReader } from './byte-reader.ts'
 import type { Slot } from './key-table.ts'
 import type { KeyStore } from './key-store.ts'
-import { RECORD_KIND } from './log/log.ts'
-import { readSnapshot, writeSnapshot } from './merge/snapshot-record.ts'
-import { OPERATION_KIND, OperationReader, type VectorEntries } from './operation.ts'
-import { installSnapshot, textOf } from './recovery.ts'
+import { RECORD_KIND, type RecordView } from './log/log.ts'
+import { readSnapshot, readVector, writeSnapshot } from './merge/snapshot-record.ts'
+import { OperationReader, writeVector, type VectorEntries } from './operation.ts'
+import { installSnapshot, textOf, type Forgotten } from './recovery.ts'
 import type { Position, SnapshotExport, SnapshotImport } from './replication/store.ts'
 
-const ITEM = { snapshot: 1, operation: 2 } as const
-
-interface ExportedKey {
-  readonly head: Position
-  readonly snapshot: Position
-  readonly cut: Position
-}
+const ITEM = { snapshot: 1, operation: 2, floor: 3 } as const
+/** No item: what the receiver makes of a stream that cannot be finished. */
+const BROKEN = 0xff
+/** As large as a record of the log. */
+const ITEM_BYTES_MAX = 0xffffff
+/** Records of the log looked at for one chunk, some 100 µs, before it is seen whether there is enough. */
+const RECORDS_PER_STEP = 512
+const NO_BYTES = new Uint8Array(0)
 
 /** What is exported is settled when the export begins; later writes do not show, and compaction has to wait. */
 export class SnapshotReader implements SnapshotExport {
   readonly vector: VersionVector
   readonly #store: KeyStore
-  readonly #keys: readonly ExportedKey[]
   readonly #chunkBytes: number
   readonly #writer = new ByteWriter(64 * 1024)
+  readonly #reader: OperationReader
+  readonly #items: Iterator<void>
   readonly #done: () => void
-  #next = 0
+  /** Of the keys that are exported, by slot; of all others infinity. */
+  readonly #cuts: Float64Array
+  readonly #generation: number
+  readonly #end: Position
   #isDone = false
 
-  constructor(store: KeyStore, chunkBytes: number, done: () => void) {
-    this.#store = store
-    this.#chunkBytes = chunkBytes
-    this.#done = done
-    this.vector = store.applied.copy()
+  constructor(store: KeyStore, options: { readonly floor: VersionVector; readonly chunkBytes: number; readonly done: () => void }) {
     const { keys } = store
-    this.#keys = [...keys.occupied()]
-      .filter((slot) => isShared(store, slot))
-      .map((slot) => ({ head: keys.head[slot]!, snapshot: keys.snapshot[slot]!, cut: keys.cut[slot]! }))
+    this.#store = store
+    this.#chunkBytes = options.chunkBytes
+    this.#done = options.done
+    this.#reader = new OperationReader(store.table)
+    this.vector = store.applied.copy()
+    this.#generation = keys.generation
+    this.#end = store.log.end
+    this.#cuts = new Float64Array(keys.slotsUsed).fill(Number.POSITIVE_INFINITY)
+    const snapshots: Position[] = []
+    for (const slot of keys.occupied()) {
+      if (!isShared(store, slot)) continue
+      this.#cuts[slot] = keys.cut[slot]!
+      if (keys.snapshot[slot]! > 0) snapshots.push(keys.snapshot[slot]!)
+    }
+    this.#items = this.#write(options.floor.sorted(), snapshots)
   }
 
   next(): Uint8Array | undefined {
-    if (this.#next >= this.#keys.length) {
+    if (this.#isDone) return undefined
+    const writer = this.#writer
+    while (writer.at - writer.start < this.#chunkBytes && this.#items.next().done !== true) {
+      // Until the chunk is full or nothing is left.
+    }
+    const bytes = writer.take()
+    writer.reset()
+    if (bytes.length === 0) {
       this.close()
       return undefined
     }
-    this.#writer.reset()
-    while (this.#next < this.#keys.length && this.#writer.at - this.#writer.start < this.#chunkBytes) {
-      this.#writeKey(this.#keys[this.#next++] as ExportedKey)
-    }
-    return this.#writer.take()
+    writer.raw(bytes, Math.min(bytes.length, this.#chunkBytes), bytes.length)
+    return bytes.subarray(0, this.#chunkBytes)
   }
 
-  /** Lets compaction go on. Idempotent. */
   close(): void {
     if (this.#isDone) return
     this.#isDone = true
     this.#done()
   }
 
-  #writeKey(key: ExportedKey): void {
-    if (key.snapshot > 0) this.#writeItem(ITEM.snapshot, key.snapshot)
-    for (const { position } of this.#store.folder.operations(key)) this.#writeItem(ITEM.operation, position)
+  /** Writes a little at each step. */
+  *#write(floor: VectorEntries, snapshots: readonly Position[]): Generator<void> {
+    const { log, table } = this.#store
+    const vector = new ByteWriter()
+    writeVector(vector, floor, table)
+    yield this.#writeItem(ITEM.floor, vector.take(), 0, vector.at - vector.start)
+    for (const position of snapshots) {
+      if (this.#isBroken()) return
+      const { bytes, start, end } = log.record(position)
+      yield this.#writeItem(ITEM.snapshot, bytes, start, end)
+    }
+    for (let position: Position = 0; position < this.#end && !this.#isBroken(); ) {
+      position = this.#writeOperations(position)
+      yield
+    }
   }
 
-  #writeItem(type: number, position: Position): void {
-    const record = this.#store.log.record(position)
+  #writeOperations(from: Position): Position {
+    let left = RECORDS_PER_STEP
+    return this.#store.log.scan(from, (record) => {
+      if (record.position >= this.#end) return false
+      if (record.kind === RECORD_KIND.operation && this.#isExported(record)) {
+        this.#writeItem(ITEM.operation, record.bytes, record.start, record.end)
+      }
+      return --left > 0 && this.#writer.at - this.#writer.start < this.#chunkBytes
+    })
+  }
+
+  #isExported(record: RecordView): boolean {
+    const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+    const slot = this.#store.keys.find(textOf(bytes, keyStart, keyEnd))
+    return slot !== undefined && slot < this.#cuts.length && record.position > this.#cuts[slot]!
+  }
+
+  /** The state that is exported has been replaced by another one: the receiver has to begin again. */
+  #isBroken(): boolean {
+    if (this.#store.keys.generation === this.#generation) return false
+    this.#writer.u8(BROKEN)
+    this.#writer.varint(0)
+    return true
+  }
+
+  #writeItem(type: number, bytes: Uint8Array, start: number, end: number): void {
     this.#writer.u8(type)
-    this.#writer.varint(record.end - record.start)
-    this.#writer.raw(record.bytes, record.start, record.end)
+    this.#writer.varint(end - start)
+    this.#writer.raw(bytes, start, end)
   }
-}
-
-/** An operation that the snapshot does not hold. */
-interface Leftover {
-  readonly envelope: Uint8Array
-  readonly isOwn: boolean
 }
 
 export interface SnapshotWriterOptions {
   readonly store: KeyStore
-  readonly vector: VersionVector
-  /** Appends a meta record. */
-  readonly writeMeta: (isResyncing: boolean) => void
-  readonly takeNewIdentity: () => void
-  readonly admit: (envelope: Uint8Array) => void
-  /** The state has been replaced, or what there was of it abandoned. */
-  readonly onEnd: (finished: boolean) => void
+  /** All has come and is right: the state is going to be replaced. */
+  readonly onInstall: () => void
+  /** The state has been replaced. `floor` is the sender's. */
+  readonly onInstalled: (floor: VersionVector) => void
+  /** A key had so many operations and has been forgotten. */
+  readonly onForgotten: (forgotten: Forgotten, operationsCount: number) => void
+  /** An operation has become part of a key. */
+  readonly onOperation: (slot: Slot) => void
+  /** The transfer is over, one way or the other. */
+  readonly onEnd: () => void
 }
 
 export class SnapshotWriter implements SnapshotImport {
   readonly #options: SnapshotWriterOptions
   readonly #store: KeyStore
-  readonly #leftovers: Leftover[] = []
+  readonly #aside: Position[] = []
   readonly #installed = new Set<string>()
   readonly #reader: OperationReader
-  readonly #formerSelf: ReplicaId
-  #current = ''
+  #rest: Uint8Array = NO_BYTES
+  #floor = new VersionVector()
+  #isOver = false
 
   constructor(options: SnapshotWriterOptions) {
     this.#options = options
     this.#store = options.store
-    this.#formerSelf = options.store.lanes.shared.replica
     this.#reader = new OperationReader(options.store.table)
-    this.#gatherLeftovers()
-    options.writeMeta(true)
   }
 
   chunk(bytes: Uint8Array): void {
-    const reader = new ByteReader(bytes)
-    while (reader.remaining > 0) {
-      const type = reader.u8()
-      const count = reader.varint()
-      const start = reader.skip(count)
-      if (type === ITEM.snapshot) this.#installSnapshot(bytes, start, start + count)
-      else if (type === ITEM.operation) this.#installOperation(bytes, start, start + count)
-      else throw reader.malformed(`an item of type ${type}`)
-    }
+    const joined = this.#rest.length === 0 ? bytes : concatenated(this.#rest, bytes)
+    const whole = eachItem(joined, (type, start, end) => this.#check(type, joined, start, end))
+    this.#rest = joined.slice(whole)
+    if (whole === 0) return
+    const { log } = this.#store
+    log.begin().raw(joined, 0, whole)
+    this.#aside.push(log.commit(RECORD_KIND.chunk, 0))
   }
 
   finish(): void {
-    const store = this.#store
+    if (this.#rest.length > 0) throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
+    const { store, onInstall, onInstalled } = this.#options
+    onInstall()
+    for (const position of this.#aside) this.#install(position)
     for (const slot of [...store.keys.occupied()]) {
-      if (isShared(store, slot) && !this.#installed.has(store.keys.keys[slot] as string)) forgetKey(store, slot)
+      if (isShared(store, slot) && !this.#installed.has(store.keys.keys[slot] as string)) this.#forget(slot)
     }
-    store.applied.join(this.#options.vector)
-    this.#options.onEnd(true)
-    if (this.#leftovers.some(({ isOwn }) => isOwn)) this.#options.takeNewIdentity()
-    for (const [replica] of this.#options.vector.entries()) store.lanes.shared.noteApplied(replica)
-    this.#options.writeMeta(false)
-    this.#reissue()
+    this.#end()
+    onInstalled(this.#floor)
   }
 
   abandon(): void {
-    this.#options.onEnd(false)
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    for (const position of this.#aside) this.#store.log.discard(position)
+    this.#options.onEnd()
+  }
+
+  /** Throws `WARP_E_PROTOCOL`. */
+  #check(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type === ITEM.floor) this.#floor = readVector(new ByteReader(bytes, start, end), this.#store.table)
+    else if (type === ITEM.snapshot) readSnapshot(bytes, start, end, this.#store.table)
+    else {
+      const { keyStart, keyEnd } = this.#reader.load(bytes, start, end)
+      textOf(bytes, keyStart, keyEnd)
+    }
+  }
+
+  #install(position: Position): void {
+    const record = this.#store.log.record(position)
+    const bytes = record.bytes.slice(record.start, record.end)
+    eachItem(bytes, (type, start, end) => {
+      if (type === ITEM.snapshot) this.#installSnapshot(bytes, start, end)
+      if (type === ITEM.operation) this.#installOperation(bytes, start, end)
+    })
   }
 
   #installSnapshot(bytes: Uint8Array, start: number, end: number): void {
     const store = this.#store
     const snapshot = readSnapshot(bytes, start, end, store.table)
-    const slot = this.#beginKey(snapshot.key) ?? store.addKey(snapshot.key, store.keyspaceFor(snapshot.key, undefined), store.log.end)
-    const through = store.log.end
-    const moved = { ...snapshot, through, version: snapshot.baseVersion }
+    const keyspace = store.keyspaceFor(snapshot.key, undefined)
+    if (keyspace.mode === 'local') return
+    const slot = this.#beginKey(snapshot.key) ?? store.addKey(snapshot.key, keyspace, store.log.end)
+    const moved = { ...snapshot, through: store.log.end, version: snapshot.baseVersion }
     writeSnapshot(store.log.begin(), moved, store.table)
     installSnapshot(store.keys, slot, moved, store.log.commit(RECORD_KIND.snapshot, 0))
     store.clock.observe(snapshot.hlc)
@@ -164,74 +232,76 @@ export class SnapshotWriter implements SnapshotImport {
     const store = this.#store
     const operation = this.#reader.load(bytes, start, end)
     const key = textOf(bytes, operation.keyStart, operation.keyEnd)
+    const keyspace = store.keyspaceFor(key, undefined)
+    if (keyspace.mode === 'local') return
     const slot = this.#beginKey(key)
     store.log.begin().raw(bytes, start, end)
     const position = store.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : store.keys.head[slot]!)
     store.clock.observe(operation.hlc)
-    store.take(key, slot, store.keyspaceFor(key, slot), position, operation)
+    this.#options.onOperation(store.take(key, slot, keyspace, position, operation))
   }
 
   /** At the first item of a key, forgets what this replica had of it. Returns the key's slot if it has one now. */
   #beginKey(key: string): Slot | undefined {
-    if (key !== this.#current) {
-      this.#current = key
-      this.#installed.add(key)
-      const old = this.#store.keys.find(key)
-      if (old !== undefined) forgetKey(this.#store, old)
-    }
-    return this.#store.keys.find(key)
+    const slot = this.#store.keys.find(key)
+    if (this.#installed.has(key)) return slot
+    this.#installed.add(key)
+    if (slot !== undefined) this.#forget(slot)
+    return undefined
   }
 
-  #gatherLeftovers(): void {
-    const { log, lanes } = this.#store
-    log.scan(0, (record) => {
-      if (record.kind !== RECORD_KIND.operation) return true
-      const { replica, sequence } = this.#reader.load(record.bytes, record.start, record.end)
-      if (replica === lanes.local.replica || this.#options.vector.includes(replica, sequence)) return true
-      this.#leftovers.push({ envelope: record.bytes.slice(record.start, record.end), isOwn: replica === this.#formerSelf })
-      return true
-    })
-  }
-
-  #reissue(): void {
-    const renamed = new Map<number, number>()
-    for (const { envelope, isOwn } of this.#leftovers) {
-      if (isOwn) this.#issueAgain(this.#reader.load(envelope, 0, envelope.length), renamed)
-      else this.#options.admit(envelope)
-    }
-  }
-
-  #issueAgain(operation: OperationReader, renamed: Map<number, number>): void {
+  #forget(slot: Slot): void {
     const store = this.#store
-    const { bytes, kind, sequence, payloadStart, end } = operation
-    const key = textOf(bytes, operation.keyStart, operation.keyEnd)
-    const slot = store.keys.find(key)
-    const keyspace = store.keyspaceFor(key, slot)
-    const context = this.#renamedContext(operation)
-    const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
-    const lane = store.lanes.shared
-    const rename = (replica: ReplicaId, old: number): readonly [ReplicaId, number] =>
-      replica === this.#formerSelf && renamed.has(old) ? [lane.replica, renamed.get(old) as number] : [replica, old]
-    const payload = written === undefined ? undefined : ((keyspace.strategy.rebase?.(written, rename) ?? written) as Encodable)
-    store.append({ key, keyspace, slot, kind, payload, context })
-    renamed.set(sequence, lane.sequence)
-  }
-
-  /** What the writer had seen, its former self's operations among it as far as they are in the snapshot. */
-  #renamedContext(operation: OperationReader): VectorEntries {
-    const former = Math.min(this.#options.vector.get(this.#formerSelf), operation.sequence - 1)
-    const others = operation.context()
-    return former > 0 ? [...others, [this.#formerSelf, former]] : others
+    const { head, snapshot, cut } = store.chain(slot)
+    const operations = store.folder.operations({ head, snapshot, cut })
+    for (const { position } of operations) store.log.discard(position)
+    if (snapshot > 0) store.log.discard(snapshot)
+    this.#options.onForgotten(forgetKey(store, slot), operations.length)
   }
 }
 
+/** Calls `visit` for each item that is there as a whole. Returns where they end. Throws `WARP_E_PROTOCOL`. */
+function eachItem(bytes: Uint8Array, visit: (type: number, start: number, end: number) => void): number {
+  let whole = 0
+  while (bytes.length - whole >= ITEM_HEADER_BYTES_MAX || hasHeader(bytes, whole)) {
+    const reader = new ByteReader(bytes, whole)
+    const type = reader.u8()
+    const count = reader.varint()
+    if (type < ITEM.snapshot || type > ITEM.floor) throw reader.malformed(`an item of type ${type}`)
+    if (count > ITEM_BYTES_MAX) throw reader.malformed(`an item of ${count} bytes`)
+    if (count > reader.remaining) break
+    visit(type, reader.at, reader.at + count)
+    whole = reader.at + count
+  }
+  return whole
+}
+
+/** A type and the longest number. */
+const ITEM_HEADER_BYTES_MAX = 9
+
+/** Whether the number behind the type ends before the bytes do. */
+function hasHeader(bytes: Uint8Array, at: number): boolean {
+  return bytes.subarray(at + 1).some((byte) => byte < 0x80)
+}
+
+function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.length + second.length)
+  bytes.set(first)
+  bytes.set(second, first.length)
+  return bytes
+}
+
 /** Writes that a key is forgotten, so that its records are ignored when the log is read again, and forgets it. */
-export function forgetKey(store: KeyStore, slot: Slot): void {
-  const writer = store.log.begin()
-  writer.text(store.keys.keys[slot] as string)
-  writer.f64(store.keys.head[slot]!)
-  store.log.commit(RECORD_KIND.forget, 0)
+export function forgetKey(store: KeyStore, slot: Slot): Forgotten {
+  const { keys, log } = store
+  const writer = log.begin()
+  writer.text(keys.keys[slot] as string)
+  // Records of the key lie up to here: a snapshot may come behind the operations that it holds.
+  const through = Math.max(keys.head[slot]!, keys.snapshot[slot]!)
+  writer.f64(through)
+  const position = log.commit(RECORD_KIND.forget, 0)
   store.removeKey(slot)
+  return { position, through }
 }
 
 function isShared(store: KeyStore, slot: Slot): boolean {

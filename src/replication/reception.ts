@@ -242,7 +242,7 @@ export class Reception {
         if (!this.isImporting) this.#answers.answer(peer, frame.number, frame.ranges)
         return
       case 'snapshot-request':
-        if (!this.isImporting) this.#offers.request(peer, frame, this.#now())
+        if (!this.isImporting && this.#options.store.needsSnapshot !== true) this.#offers.request(peer, frame, this.#now())
         return
       case 'snapshot-chunk':
         this.#fetch.chunk(peer, frame)
@@ -277,7 +277,7 @@ export class Reception {
     this.#checkIdentity(peer, digest)
     if (peer.replica !== undefined) this.#stability.digest(peer.replica, digest, now)
     this.#compare(peer, digest, now)
-    if (!store.applied.dominates(peer.floor)) this.#require(peer)
+    if (store.needsSnapshot === true || !store.applied.dominates(peer.floor)) this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
   }
 
@@ -349,7 +349,7 @@ export class Reception {
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
     this.#offers.expire(now)
-    this.#stability.advance(now, !this.isImporting)
+    this.#stability.advance(now, !this.isImporting && this.#options.store.needsSnapshot !== true)
   }
 
   #up(peer: Peer): void {

@@ -29,6 +29,8 @@ export interface ReplicationStore {
   readonly applied: VersionVector
   /** Operations at or below may be gone, folded into snapshots. Live. */
   readonly floor: VersionVector
+  /** What is here is a mixture that only a snapshot mends: nothing is admitted, nothing exported until one has been taken in. */
+  readonly needsSnapshot?: boolean
   /** Where the next record goes. */
   readonly end: Position
   /** Records before this one are safe enough to be sent (they outlive this process). */

@@ -1,0 +1,91 @@
+/**
+ * What a replica holds beyond a snapshot that it takes over. Foreign operations keep their names and are admitted again. Its own cannot: others
+ * may have compacted past the places that they had, so they are issued again under a new identity, as writes of now, with
+ * what they had seen then as their context. Under the old one they are void: nobody is told of them any more.
+ *
+ * Issuing again is done in one go behind the record that says so (`Meta.former`), in log order. If the machine dies in between, the
+ * operations that the new identity has written are the first so many, and the rest follows at the next opening.
+ */
+import type { Encodable } from '../crdt/encodable.ts'
+import { decode } from '../crdt/encoding.ts'
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
+import type { KeyStore } from './key-store.ts'
+import { RECORD_KIND } from './log/log.ts'
+import { OPERATION_KIND, OperationReader, type VectorEntries } from './operation.ts'
+import { textOf } from './recovery.ts'
+
+/** An operation that the snapshot does not hold, as its envelope. */
+export interface Leftover {
+  readonly envelope: Uint8Array
+  readonly isOwn: boolean
+}
+
+/** The operations of `held`, in log order, that are not in `vector`. */
+export function leftoversBeyond(store: KeyStore, vector: VersionVector, held: VersionVector, self: ReplicaId): Leftover[] {
+  const reader = new OperationReader(store.table)
+  const own = new Set<number>()
+  const leftovers: Leftover[] = []
+  store.log.scan(0, (record) => {
+    if (record.kind !== RECORD_KIND.operation) return true
+    const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
+    if (vector.includes(replica, sequence) || !held.includes(replica, sequence)) return true
+    const isOwn = replica === self
+    if (isOwn && own.has(sequence)) return true
+    if (isOwn) own.add(sequence)
+    leftovers.push({ envelope: record.bytes.slice(record.start, record.end), isOwn })
+    return true
+  })
+  return leftovers
+}
+
+export interface ReentryOptions {
+  readonly store: KeyStore
+  /** Whose own operations are issued again. */
+  readonly former: ReplicaId
+  /** Own operations that have been issued again before, as the first ones of `done.replica`. */
+  readonly done: { readonly replica: ReplicaId; readonly count: number }
+  readonly admit: (envelope: Uint8Array) => void
+}
+
+/** Lets the leftovers enter again. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`. */
+export function reenter(leftovers: readonly Leftover[], options: ReentryOptions): void {
+  const { store, former, done } = options
+  const reader = new OperationReader(store.table)
+  const renamed = new Map<number, readonly [ReplicaId, number]>()
+  for (const { envelope, isOwn } of leftovers) {
+    if (!isOwn) {
+      options.admit(envelope)
+      continue
+    }
+    const operation = reader.load(envelope, 0, envelope.length)
+    const { sequence } = operation
+    if (renamed.size < done.count) renamed.set(sequence, [done.replica, renamed.size + 1])
+    else {
+      issueAgain(store, operation, (replica, old) => (replica === former && renamed.get(old)) || [replica, old])
+      const { replica, sequence: next } = store.lanes.shared
+      renamed.set(sequence, [replica, next])
+    }
+  }
+}
+
+type Rename = (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]
+
+function issueAgain(store: KeyStore, operation: OperationReader, rename: Rename): void {
+  const { bytes, kind, payloadStart, end } = operation
+  const key = textOf(bytes, operation.keyStart, operation.keyEnd)
+  const slot = store.keys.find(key)
+  const keyspace = store.keyspaceFor(key, slot)
+  const context = formerContext(store, operation)
+  const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
+  const payload = written === undefined ? undefined : ((keyspace.strategy.rebase?.(written, rename) ?? written) as Encodable)
+  store.append({ key, keyspace, slot, kind, payload, context })
+}
+
+/** What the writer had seen, its former self's operations among it as far as they are still valid. */
+function formerContext(store: KeyStore, operation: OperationReader): VectorEntries {
+  const { replica, sequence } = operation
+  const former = Math.min(store.applied.get(replica), sequence - 1)
+  const others = operation.context()
+  return former > 0 ? [...others, [replica, former]] : others
+}
