@@ -30,13 +30,21 @@ async function openBento(keys: readonly UserKey[], order: readonly UserKey[]): P
     stores: { memory: bentostore().useL1Layer(memoryDriver({ maxItems: 100_000 })) },
   })
   for (const [i, key] of keys.entries()) await bento.set({ key, value: userOf(i) })
-  return getting(order, async (key) => bento.get<User>({ key }), () => bento.disconnectAll())
+  return getting(
+    order,
+    async (key) => bento.get<User>({ key }),
+    () => bento.disconnectAll(),
+  )
 }
 
 async function openUsers(keys: readonly UserKey[], order: readonly UserKey[]): Promise<Running> {
   const warp = await openWarp({ keys: { 'user:*': register<User>() }, cache: { entriesMax: 100_000 } })
   for (const [i, key] of keys.entries()) await warp.set(key, userOf(i))
-  return getting(order, (key) => warp.get(key), () => warp.close())
+  return getting(
+    order,
+    (key) => warp.get(key),
+    () => warp.close(),
+  )
 }
 
 function getting(

@@ -1,0 +1,179 @@
+/**
+ * Whether one write and one read stay as cheap as they were: ten and a hundred times the keys, ten and a hundred times the operations of
+ * a key, and up to 32 replicas that have written. With the keys a plain Map gets slower as well, since they no longer
+ * fit the processor's caches; it is shown beside.
+ */
+import { counter, register } from '../crdt/index.ts'
+import type { BenchContext } from './support/bench.ts'
+import { quantile } from './support/measure.ts'
+import { BenchReplica } from './support/replica.ts'
+import type { Series } from './support/svg.ts'
+import { formatNs } from './support/table.ts'
+import { type User, userKeys, userOf } from './support/users.ts'
+
+export const question = 'Does a write or a read get dearer as there are more keys, longer logs, more replicas?'
+
+const TIMES = [1, 10, 100]
+const REPLICAS = [2, 4, 8, 16, 32]
+const ROUNDS = 5
+
+interface Cost {
+  readonly times: number
+  readonly writeNs: number
+  readonly readNs: number
+}
+
+export async function run(context: BenchContext): Promise<void> {
+  const keys = await eachOf(TIMES, (times) => byKeys(context, context.size(10_000, 50) * times))
+  const map = await eachOf(TIMES, (times) => byKeysInMap(context, context.size(10_000, 50) * times))
+  const log = await eachOf(TIMES, (times) => byLogLength(context, context.size(1000, 10) * times))
+  const replicas = await eachOf(
+    REPLICAS.map((count) => count / 2),
+    (times) => byReplicas(context, times * 2),
+  )
+  report(context, 'keys, from 10,000', keys)
+  context.goal(
+    'write, 100 × the keys, in units of what it does to a Map',
+    grownBy(keys, 'writeNs') / grownBy(map, 'writeNs'),
+    { atMost: 1.5 },
+  )
+  context.goal(
+    'read, 100 × the keys, in units of what it does to a Map',
+    grownBy(keys, 'readNs') / grownBy(map, 'readNs'),
+    { atMost: 1.5 },
+  )
+  report(context, 'keys of a plain Map, from 10,000', map)
+  report(context, 'operations of each key, from 1,000', log)
+  context.goal('write, 100 × the log', grownBy(log, 'writeNs'), { atMost: 1.5 })
+  context.goal('read, 100 × the log', grownBy(log, 'readNs'), { atMost: 1.5 })
+  report(context, 'replicas that have written every key, from 2', replicas)
+  context.goal('write, 32 replicas instead of 2', grownBy(replicas, 'writeNs'), { atMost: 1.5 })
+  context.goal('read, 32 replicas instead of 2', grownBy(replicas, 'readNs'), { atMost: 1.5 })
+  context.figure('growth', {
+    title: 'Cost of one write and one read',
+    x: { label: 'times as many keys, operations, replicas', scale: 'log' },
+    y: { label: 'nanoseconds', scale: 'log' },
+    series: [
+      line('write / keys', keys, 'writeNs'),
+      line('write / log length', log, 'writeNs'),
+      line('write / replicas', replicas, 'writeNs'),
+      line('read / keys', keys, 'readNs'),
+      line('read / log length', log, 'readNs'),
+      line('read / replicas', replicas, 'readNs'),
+    ],
+  })
+}
+
+async function eachOf(
+  times: readonly number[],
+  measure: (times: number) => Promise<Omit<Cost, 'times'>>,
+): Promise<Cost[]> {
+  const costs: Cost[] = []
+  for (const time of times) costs.push({ times: time, ...(await measure(time)) })
+  return costs
+}
+
+function report(context: BenchContext, what: string, costs: readonly Cost[]): void {
+  const rows = costs.map(({ times, writeNs, readNs }) => [`× ${times}`, formatNs(writeNs), formatNs(readNs)])
+  context.report(what, ['', 'a write', 'a read'], rows)
+}
+
+function grownBy(costs: readonly Cost[], field: 'writeNs' | 'readNs'): number {
+  return (costs.at(-1) as Cost)[field] / (costs[0] as Cost)[field]
+}
+
+function line(name: string, costs: readonly Cost[], field: 'writeNs' | 'readNs'): Series {
+  return { name, points: costs.map((cost) => [cost.times, Math.max(0.1, cost[field])]) }
+}
+
+async function byKeys(context: BenchContext, count: number): Promise<Omit<Cost, 'times'>> {
+  const keys = userKeys(count)
+  const replica = await BenchReplica.open({ 'user:*': register<User>() })
+  keys.forEach((key, i) => replica.write(key, userOf(i)))
+  const cost = measure(
+    context,
+    keys,
+    (key, user) => replica.write(key, user),
+    (key) => replica.read(key),
+  )
+  await replica.close()
+  return cost
+}
+
+async function byKeysInMap(context: BenchContext, count: number): Promise<Omit<Cost, 'times'>> {
+  const keys = userKeys(count)
+  const map = new Map<string, User>(keys.map((key, i) => [key, userOf(i)]))
+  return measure(
+    context,
+    keys,
+    (key, user) => map.set(key, { ...user }),
+    (key) => map.get(key),
+  )
+}
+
+/** A hundred keys that have so many operations each, read after each of the writes that are timed. */
+async function byLogLength(context: BenchContext, length: number): Promise<Omit<Cost, 'times'>> {
+  const keys = userKeys(context.size(40, 4))
+  const replica = await BenchReplica.open({ 'user:*': counter() })
+  for (let i = 0; i < length; i++) for (const key of keys) replica.write(key, 1)
+  const before = keys.map((key) => replica.read(key))
+  context.check(
+    before.every((count) => count === length),
+    'every increment is counted',
+  )
+  const cost = measure(
+    context,
+    keys,
+    (key) => replica.write(key, 1),
+    (key) => replica.read(key),
+  )
+  await replica.close()
+  return cost
+}
+
+/** Every replica has written every key, so the vector of each key names them all. */
+async function byReplicas(context: BenchContext, count: number): Promise<Omit<Cost, 'times'>> {
+  const keys = userKeys(context.size(1000, 20))
+  const replica = await BenchReplica.open({ 'user:*': register<User>() })
+  for (let i = 1; i < count; i++) {
+    const other = await BenchReplica.open({ 'user:*': register<User>() })
+    for (const key of keys) other.write(key, userOf(i))
+    for (const envelope of other.envelopes()) replica.admit(envelope)
+    await other.close()
+  }
+  const cost = measure(
+    context,
+    keys,
+    (key, user) => replica.write(key, user),
+    (key) => replica.read(key),
+  )
+  await replica.close()
+  return cost
+}
+
+/** Medians over rounds of uniform writes, each followed at some time by a read, and of reads of what is in memory. */
+function measure(
+  context: BenchContext,
+  keys: readonly string[],
+  write: (key: string, user: User) => void,
+  read: (key: string) => unknown,
+): Omit<Cost, 'times'> {
+  const random = context.random('growth')
+  const order = Array.from({ length: context.size(100_000, 100) }, () => random.pick(keys))
+  const users = Array.from({ length: 1024 }, (_, i) => userOf(i))
+  const writes: number[] = []
+  const reads: number[] = []
+  for (let round = 0; round <= ROUNDS; round++) {
+    writes.push(timed(order.length, () => order.forEach((key, i) => write(key, users[i & 1023] as User))))
+    // The first read folds what was written, the second marks what is in memory as read.
+    for (let i = 0; i < 2; i++) for (const key of keys) read(key)
+    reads.push(timed(order.length, () => order.forEach((key) => read(key))))
+  }
+  return { writeNs: quantile(writes.slice(1), 0.5), readNs: quantile(reads.slice(1), 0.5) }
+}
+
+function timed(operations: number, run: () => void): number {
+  const startedAt = process.hrtime.bigint()
+  run()
+  return Number(process.hrtime.bigint() - startedAt) / operations
+}
