@@ -27,8 +27,8 @@ import { segmentName } from './segment.ts'
 
 /** What is fetched for one record whose length is not known yet. */
 const COLD_READ_BYTES = 1024
-/** From so many cold reads on, reading the whole segment is the cheaper way. */
-const COLD_READS_MAX = 256
+/** From so many cold reads on, the whole segment is kept: its 8 MiB take as long to read as a thousand single records. */
+const COLD_READS_MAX = 4096
 const OPEN_FILES_MAX = 128
 
 export class Reader {
@@ -201,7 +201,7 @@ export class Reader {
     const bytes = this.#fetch(segment, 0, segment.end)
     segment.hold(bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice())
     segment.trustedFrom = Number.POSITIVE_INFINITY
-    this.trim()
+    this.#trim(segment)
   }
 
   /** After records were stored: a segment that has been sealed may leave RAM. */
@@ -209,11 +209,11 @@ export class Reader {
     const { number } = this.#segments.active
     if (number === this.#trimmedAt) return
     this.#trimmedAt = number
-    this.trim()
+    this.#trim()
   }
 
-  /** Lets go of whole segments beyond the bound. */
-  trim(): void {
+  /** Lets go of whole segments beyond the bound, but not of the one that was asked for. */
+  #trim(asked?: Segment): void {
     if (!this.#segments.persistent) return
     const { loggedThrough } = this.#segments
     const resident = this.#segments.list.filter(
@@ -222,7 +222,7 @@ export class Reader {
     if (resident.length <= this.#residentMax) return
     resident.sort((a, b) => a.lastUse - b.lastUse)
     for (const segment of resident.slice(0, resident.length - this.#residentMax)) {
-      if (segment.lastUse !== this.#clock) segment.release()
+      if (segment !== asked) segment.release()
     }
   }
 
