@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
+import { faultyFiles } from '../support/faulty-files.ts'
 import { append, openQuickly, sampleTexts, texts } from './log-fixture.ts'
 
 const FIRST = 'checkpoint-0000000001'
@@ -78,6 +79,16 @@ test('a checkpoint is not trusted beyond where it stands: what was written after
   await log.settled('logged')
   const { replayed } = await openQuickly(files.copy())
   expect(replayed.map(({ text }) => text)).toEqual(['while it was written'])
+})
+
+test('what a checkpoint covers is durable before the checkpoint is there', async () => {
+  const files = faultyFiles()
+  const { log } = await openQuickly(files)
+  append(log, 'one')
+  const from = files.steps
+  await log.writeCheckpoint(Uint8Array.of(1))
+  expect(files.journal.slice(from)).toEqual(['write', 'sync', 'create', 'write', 'write', 'sync', 'rename', 'syncNames'])
+  expect(log.durableThrough).toBe(log.end)
 })
 
 test('a checkpoint of a later version is refused, not ignored', async () => {

@@ -45,9 +45,13 @@ test('a hole in what was never synced is a power failure: everything behind it i
   await log.settled('logged')
   const hole = (positions[4] ?? 0) % 2 ** 32
   files.bytes('segment-0000000001').fill(0, hole, hole + 30)
-  const { log: again, replayed } = await openQuickly(files.copy())
+  const disk = files.copy()
+  const { log: again, replayed } = await openQuickly(disk)
   expect(replayed.map(({ position }) => position)).toEqual(positions.slice(0, 4))
   expect(again.recovery.cutRecords).toBe(5)
+  // What was cut is gone for good, and not found again by the next opening.
+  const { log: third } = await openQuickly(disk.copy())
+  expect(third.recovery).toMatchObject({ cutBytes: 0, cutRecords: 0 })
 })
 
 test('the same hole in what a mark calls durable is damage: refused, nothing changed, and the place is named', async () => {

@@ -25,6 +25,17 @@ test('a dead segment in the middle shrinks to a stub; those at the front go away
   expect(again.log.recovery.clean).toBe(true)
 })
 
+test('segments at the front are removed only after the log says durably that it begins behind them', async () => {
+  const files = faultyFiles()
+  const { log } = await openQuickly(files)
+  for (const text of sampleTexts(200)) append(log, text)
+  await log.settled('durable')
+  const from = files.steps
+  await log.rewrite(1, () => false)
+  const steps = files.journal.slice(from)
+  expect(steps.slice(steps.indexOf('syncNames'))).toEqual(['syncNames', 'write', 'sync', 'remove'])
+})
+
 test('compaction gives space back and keeps count of what could be', async () => {
   const { log, positions } = await filled()
   const dead = new Set(positions.filter((position, i) => segmentOf(position) === 2 && i % 2 === 0))
