@@ -16,6 +16,7 @@ import { register } from '../crdt/register.ts'
 import { set } from '../crdt/set.ts'
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import { text } from '../crdt/text.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
 import { Fleet, payloadBytes, valueText, type Member, type Sent } from './engine-fleet.ts'
 import type { Intent } from './harness.ts'
 import * as intents from './intents.ts'
@@ -28,7 +29,7 @@ type Step =
   | { readonly kind: 'strange'; readonly at: number; readonly payload: number; readonly skew: number }
   | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
   | { readonly kind: 'exchange'; readonly at: number; readonly from: number }
-  | { readonly kind: 'read' | 'drop' | 'check'; readonly at: number }
+  | { readonly kind: 'read' | 'drop' | 'check' | 'compact'; readonly at: number }
 
 /** What no verb makes: not even bytes of a value, and values of all kinds. */
 const STRANGE_PAYLOADS = [
@@ -45,13 +46,15 @@ const STRANGE_PAYLOADS = [
 const at = fc.nat({ max: 2 })
 const skew = fc.nat({ max: 12 })
 
-function steps(writes: fc.Arbitrary<Intent>): fc.Arbitrary<Step[]> {
+const looks = ['read', 'drop', 'check'] as const
+
+function steps(writes: fc.Arbitrary<Intent>, others: readonly ('compact' | (typeof looks)[number])[] = looks): fc.Arbitrary<Step[]> {
   const step = fc.oneof(
     { weight: 8, arbitrary: fc.record({ kind: fc.constant('write' as const), at, intent: writes, skew }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), at, skew }) },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), at, pick: fc.nat({ max: 40 }) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('exchange' as const), at, from: at }) },
-    { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('read' as const, 'drop' as const, 'check' as const), at }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom(...others), at }) },
     {
       weight: 1,
       arbitrary: fc.record({ kind: fc.constant('strange' as const), at, payload: fc.nat({ max: STRANGE_PAYLOADS.length - 1 }), skew }),
@@ -69,7 +72,7 @@ class Play {
     fleet.begin()
   }
 
-  take(step: Step, i: number): void {
+  async take(step: Step, i: number): Promise<void> {
     const member = this.#fleet.members[step.at] as Member
     if ('skew' in step) this.#fleet.at(member, i + step.skew)
     switch (step.kind) {
@@ -95,6 +98,11 @@ class Play {
         member.drop()
         return
       case 'check':
+        this.check(member)
+        return
+      case 'compact':
+        member.engine.stabilise(this.#stable())
+        await member.engine.compact()
         this.check(member)
     }
   }
@@ -122,12 +130,28 @@ class Play {
   /** `getAt` is the fold of what had arrived by then, or of what had been stamped by then. */
   #checkPast(member: Member, pick: number): void {
     const { held, history, key } = member
-    if (held.length === 0) return
+    if (held.length === 0 || member.keyspace.retain !== 'all') return
     const version = pick % (held.length + 1)
     const valueOf = (sent: readonly Sent[]): string => this.#fleet.expected(sent).value
     expect(valueText(history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version)))
     const timeMs = Math.floor((held[version] ?? (held[0] as Sent)).hlc / 2048)
     expect(valueText(history.getAt(key, { timeMs }))).toBe(valueOf(held.filter(({ hlc }) => Math.floor(hlc / 2048) <= timeMs)))
+  }
+
+  /** What everybody holds, and whose concurrent operations everybody holds as well. */
+  #stable(): VersionVector {
+    const { members } = this.#fleet
+    const isEverywhere = (sent: Sent): boolean => members.every(({ held }) => held.includes(sent))
+    const isStable = (sent: Sent): boolean =>
+      isEverywhere(sent) && this.#sent.every((other) => isEverywhere(other) || other.causes.has(sent))
+    const stable = members[0]?.engine.applied.copy() ?? new VersionVector()
+    const unstable = this.#sent.filter((sent) => !isStable(sent))
+    return VersionVector.from(
+      [...stable.entries()].map(([replica, sequence]) => {
+        const first = unstable.find((sent) => sent.replica === replica)
+        return [replica, first === undefined ? sequence : first.sequence - 1]
+      }),
+    )
   }
 
   #deliver(member: Member, sent: Sent): void {
@@ -209,17 +233,24 @@ const STRATEGIES: readonly (readonly [string, () => AnyStrategy, fc.Arbitrary<In
 ]
 
 test.each(STRATEGIES)('the engine folds what the definition folds: %s', async (_name, make, writes, cases) => {
+  await checkFold(() => Fleet.open(make), steps(writes), cases)
+})
+
+test.each(STRATEGIES)('compacting stable prefixes changes nothing: %s', async (_name, make, writes, cases) => {
+  await checkFold(() => Fleet.open(make, { retain: 'latest' }), steps(writes, [...looks, 'compact', 'compact']), cases / 2)
+})
+
+async function checkFold(open: () => Promise<Fleet>, history: fc.Arbitrary<Step[]>, cases: number): Promise<void> {
   let fleet: Fleet | undefined
-  const history = fc.tuple(steps(writes), fc.nat())
-  const property = fc.asyncProperty(history, async ([taken, pick]) => {
+  const property = fc.asyncProperty(history, fc.nat(), async (taken, pick) => {
     // Histories share engines, but a failed one leaves them in no state for the next.
-    const sound = fleet ?? (await Fleet.open(make))
+    const sound = fleet ?? (await open())
     fleet = undefined
     const play = new Play(sound)
-    taken.forEach((step, i) => play.take(step, i))
+    for (const [i, step] of taken.entries()) await play.take(step, i)
     play.finish(pick)
     fleet = sound
   })
   await fc.assert(property, runs(cases))
   await (fleet as Fleet | undefined)?.close()
-})
+}

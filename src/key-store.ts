@@ -24,6 +24,7 @@ import { Expiry } from './projections/expiry.ts'
 import { frozen } from './projections/frozen.ts'
 import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './projections/residency.ts'
 import type { WarpEvent } from './public.ts'
+import { weightOf } from './projections/weight.ts'
 import type { Position } from './replication/store.ts'
 
 /** An operation that has just entered a key. A flyweight: valid during the call. */
@@ -264,7 +265,7 @@ export class KeyStore {
 
   resident(slot: Slot): Resident {
     const resident = this.#fold(slot)
-    if (!this.residency.isListed(slot)) this.residency.install(slot, undefined, { bytes: resident.bytes, state: COLD })
+    if (!this.residency.isListed(slot)) this.adopt(slot, resident)
     return resident
   }
 
@@ -281,10 +282,11 @@ export class KeyStore {
     })
   }
 
-  /** A state made before the key had a slot. */
+  /** Keeps a state in memory, within the bounds of the cache. */
   adopt(slot: Slot, resident: Resident): void {
     this.#residents[slot] = resident
-    this.residency.install(slot, undefined, { bytes: resident.bytes, state: COLD })
+    const value: unknown = this.residency.isWeighed ? this.#keyspaceAt(slot).strategy.read(resident.state) : undefined
+    this.residency.install(slot, undefined, { bytes: this.#weight(slot, value, resident.bytes), state: COLD })
   }
 
   /** Lets go of what is in memory of a key; the next read folds it again. */
@@ -355,7 +357,7 @@ export class KeyStore {
       this.#expiry.watch(slot, this.keys.expiresAt[slot]!)
     }
     const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT
-    const weight = bytes + (this.keys.keys[slot] as string).length
+    const weight = keyspace.isLast ? bytes + this.#keyLength(slot) : this.#weight(slot, value, bytes)
     this.residency.install(slot, frozen(value), { bytes: weight, state: keyspace.isSliding ? HOT_SLIDING : hot })
     return value
   }
@@ -377,6 +379,15 @@ export class KeyStore {
     const resident = this.folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before)
     this.#residents[slot] = resident
     return resident
+  }
+
+  /** What a key costs in the cache. What has been folded into its value, `bytes`, says little: a counter weighs a number. */
+  #weight(slot: Slot, value: unknown, bytes: number): number {
+    return this.residency.isWeighed ? weightOf(value, bytes) + this.#keyLength(slot) : 0
+  }
+
+  #keyLength(slot: Slot): number {
+    return (this.keys.keys[slot] as string).length
   }
 
   /** Asked by the wheel: lets an expired value go cold. Returns when to ask again, 0 for never. */

@@ -75,8 +75,18 @@ export class Residency {
     return this.#listed[slot] === 1
   }
 
-  /** Installs a fresh value, letting others go if there is no room. */
+  /** Whether it matters what values weigh. */
+  get isWeighed(): boolean {
+    return this.#limits.bytesMax !== Number.POSITIVE_INFINITY
+  }
+
+  /** Installs a fresh value, letting others go if there is no room. One that alone is too heavy is let go itself. */
   install(slot: Slot, value: unknown, entry: { bytes: number; state: number }): void {
+    if (entry.bytes > this.#limits.bytesMax) {
+      this.evict(slot)
+      this.#onEvict(slot)
+      return
+    }
     this.values[slot] = value
     this.#totalBytes += entry.bytes - this.#bytes[slot]!
     this.#bytes[slot] = entry.bytes
@@ -101,7 +111,7 @@ export class Residency {
   }
 
   #makeRoom(installed: Slot): void {
-    while (this.#count > this.#limits.entriesMax || (this.#totalBytes > this.#limits.bytesMax && this.#count > 1)) {
+    while (this.#count > this.#limits.entriesMax || this.#totalBytes > this.#limits.bytesMax) {
       this.evict(this.#victim(installed))
       this.evictions++
     }
