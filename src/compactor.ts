@@ -58,6 +58,8 @@ export class Compactor {
   /** Slots to be looked at. */
   #dirty: Slot[] = []
   #isDirty = new Uint8Array(64)
+  /** Notes that are not in the log any more. */
+  readonly #goneNotes = new Set<Position>()
   /** Operations that need not be retained and were not stable in the last run. */
   #unstableCount = 0
   #droppedCount = 0
@@ -293,7 +295,10 @@ export class Compactor {
   #releaseForgotten(): void {
     const { log } = this.#store
     const [needed, done] = [[] as Forgotten[], [] as Forgotten[]]
-    for (const forgotten of this.forgotten) (this.#isDone(forgotten) ? done : needed).push(forgotten)
+    for (const forgotten of this.forgotten) {
+      if (!this.#goneNotes.has(forgotten.position)) (this.#isDone(forgotten) ? done : needed).push(forgotten)
+    }
+    this.#goneNotes.clear()
     for (const { position } of done) log.discard(position)
     this.forgotten = needed
   }
@@ -313,7 +318,7 @@ export class Compactor {
         return slot !== undefined && keys.snapshot[slot] === record.position
       }
       case RECORD_KIND.forget:
-        return !this.#isDone({ position: record.position, through: forgottenThrough(record) })
+        return !this.#isSuperfluous(record)
       case RECORD_KIND.chunk:
         return false
       case RECORD_KIND.meta:
@@ -321,6 +326,12 @@ export class Compactor {
       default:
         return true
     }
+  }
+
+  #isSuperfluous(note: RecordView): boolean {
+    if (!this.#isDone({ position: note.position, through: forgottenThrough(note) })) return false
+    this.#goneNotes.add(note.position)
+    return true
   }
 
   /** A note that a key is forgotten is needed for as long as records of the key may be left in older segments. */

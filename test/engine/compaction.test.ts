@@ -1,0 +1,282 @@
+import { describe, expect, test } from 'vitest'
+import { type FaultyFiles, faultyFiles } from '../support/faulty-files.ts'
+import { virtualEnv } from '../support/virtual-env.ts'
+import { TestEngine } from './engine-fixture.ts'
+
+async function historyOf(replica: TestEngine, key: string): Promise<unknown[]> {
+  const payloads: unknown[] = []
+  for await (const { payload } of replica.history.log(key)) payloads.push(payload)
+  return payloads
+}
+
+describe('retention', () => {
+  async function written(retain: 'all' | 'latest' | { versions: number } | { forMs: number }) {
+    const replica = await TestEngine.open({ retain })
+    for (let i = 1; i <= 10; i++) {
+      await replica.set('reg:1', i)
+      await replica.write('list:1', 'set', [[`${i}`]])
+      await replica.env.advance(100)
+    }
+    await replica.engine.compact()
+    return replica
+  }
+
+  test("'all' keeps everything", async () => {
+    const replica = await written('all')
+    expect(await historyOf(replica, 'reg:1')).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(replica.history.getAt('reg:1', { version: 1 })).toBe(1)
+  })
+
+  test("'latest' keeps the value and its version alone", async () => {
+    const replica = await written('latest')
+    expect(await historyOf(replica, 'reg:1')).toEqual([])
+    expect(replica.get('reg:1')).toBe(10)
+    expect(replica.version('reg:1')).toBe(10)
+    expect(replica.get('list:1')).toHaveLength(10)
+    expect(() => replica.history.getAt('reg:1', { version: 9 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+    expect(() => replica.history.getAt('list:1', { timeMs: replica.env.now() - 500 })).toThrow(
+      expect.objectContaining({ code: 'WARP_E_HISTORY' }),
+    )
+    expect(replica.engine.operationsCount).toBe(0)
+  })
+
+  test('{ versions } keeps so many operations', async () => {
+    const replica = await written({ versions: 3 })
+    expect(await historyOf(replica, 'reg:1')).toEqual([8, 9, 10])
+    expect(replica.history.getAt('reg:1', { version: 7 })).toBe(7)
+    expect(replica.history.getAt('list:1', { version: 8 })).toHaveLength(8)
+    expect(() => replica.history.getAt('reg:1', { version: 6 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+    expect(replica.version('reg:1')).toBe(10)
+  })
+
+  test('{ forMs } keeps what is needed to read any moment of that time', async () => {
+    const replica = await written({ forMs: 350 })
+    const now = replica.env.now()
+    expect(await historyOf(replica, 'reg:1')).toEqual([8, 9, 10])
+    expect(replica.history.getAt('reg:1', { timeMs: now - 350 })).toBe(7)
+    expect(replica.history.getAt('reg:1', { timeMs: now - 250 })).toBe(8)
+    expect(replica.history.getAt('list:1', { timeMs: now })).toHaveLength(10)
+    expect(() => replica.history.getAt('reg:1', { timeMs: now - 500 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+    await replica.env.advance(10_000)
+    await replica.engine.compact()
+    expect(await historyOf(replica, 'reg:1')).toEqual([])
+    expect(replica.get('reg:1')).toBe(10)
+  })
+})
+
+describe('stability', () => {
+  test('of a replicated log nothing is folded that some known replica may lack', async () => {
+    const replica = await TestEngine.open({ isReplicated: true })
+    for (let i = 1; i <= 10; i++) await replica.set('reg:1', i)
+    expect((await replica.engine.compact()).droppedOperationsCount).toBe(0)
+    const stable = replica.engine.applied.copy()
+    await replica.set('reg:1', 11)
+    replica.engine.stabilise(stable)
+    expect((await replica.engine.compact()).droppedOperationsCount).toBe(10)
+    expect(replica.engine.floor.get(replica.engine.replica)).toBe(10)
+    expect(await historyOf(replica, 'reg:1')).toEqual([11])
+  })
+
+  test('keys of mode local need nobody else and do not raise the floor', async () => {
+    const replica = await TestEngine.open({ isReplicated: true })
+    for (let i = 1; i <= 10; i++) await replica.write('own:1', 'increment', [1])
+    expect((await replica.engine.compact()).droppedOperationsCount).toBe(10)
+    expect(replica.get('own:1')).toBe(10)
+    expect(replica.engine.floor.size).toBe(0)
+  })
+
+  test('a prefix is folded only as far as everything behind it has seen it', async () => {
+    const env = virtualEnv()
+    const [a, b] = [await TestEngine.open({ env: env.fork({ label: 'a' }), isReplicated: true }), await TestEngine.open({ env })]
+    await a.write('list:1', 'set', [['1']])
+    await b.pull(a)
+    await a.write('list:1', 'set', [['2']])
+    await env.advance(10)
+    await b.write('list:1', 'set', [['3']])
+    const stable = a.engine.applied.copy()
+    await a.pull(b)
+    a.engine.stabilise(stable)
+    await a.engine.compact()
+    // '3' had not seen '2': only '1' is below both.
+    expect(await historyOf(a, 'list:1')).toEqual([['2'], ['3']])
+    await b.pull(a)
+    expect(a.get('list:1')).toEqual(b.get('list:1'))
+  })
+})
+
+test('a key that cannot be folded here does not keep others from being compacted', async () => {
+  const replica = await TestEngine.open()
+  const other = await TestEngine.open({ env: virtualEnv({ seed: 2 }) })
+  await other.set('reg:odd', 1)
+  const [envelope] = other.envelopes() as [Uint8Array]
+  envelope[1] = 77
+  expect(replica.admit(envelope)).toBe('applied')
+  await replica.set('reg:odd', 2)
+  await replica.set('reg:odd', 3)
+  for (let i = 0; i < 3; i++) await replica.set('reg:1', i)
+  expect((await replica.engine.compact()).droppedOperationsCount).toBeGreaterThanOrEqual(3)
+  expect(await historyOf(replica, 'reg:1')).toEqual([])
+})
+
+test('two calls at once are one run and count once', async () => {
+  const replica = await TestEngine.open()
+  for (let i = 0; i < 10; i++) await replica.set('reg:1', i)
+  const [first, second] = await Promise.all([replica.engine.compact(), replica.engine.compact()])
+  expect(first).toEqual(second)
+  expect(replica.engine.operationsCount).toBe(0)
+  expect(replica.events.filter(({ kind }) => kind === 'compacted')).toHaveLength(1)
+})
+
+test('a compaction that is aborted is continued by the next one', async () => {
+  const replica = await TestEngine.open()
+  for (let i = 0; i < 400; i++) for (const value of [1, 2]) void replica.set(`reg:${i}`, value)
+  const abort = new AbortController()
+  const running = replica.engine.compact(abort.signal)
+  abort.abort()
+  await expect(running).rejects.toMatchObject({ code: 'WARP_E_ABORTED' })
+  expect(replica.engine.operationsCount).toBeLessThan(800)
+  expect(replica.engine.operationsCount).toBeGreaterThan(0)
+  await replica.engine.compact()
+  expect(replica.engine.operationsCount).toBe(0)
+})
+
+test('writes go on between the steps of a compaction and none is lost', async () => {
+  const files = faultyFiles()
+  const replica = await TestEngine.open({ files, segmentBytes: 8192 })
+  for (let i = 0; i < 300; i++) for (const value of [1, 2]) void replica.set(`reg:${i}`, value)
+  const running = replica.engine.compact()
+  let isDone = false
+  void running.finally(() => (isDone = true))
+  let round = 0
+  while (!isDone) {
+    for (let i = 0; i < 5; i++) void replica.write(`count:${i}`, 'increment', [1])
+    void replica.set(`reg:${round % 300}`, `during ${round}`)
+    if (round % 7 === 0) void replica.write(`reg:${(round * 31) % 300}`, 'delete')
+    round++
+    await replica.env.yield()
+  }
+  expect(round).toBeGreaterThan(4)
+  expect(replica.get('count:4')).toBe(round)
+  const before = replica.state()
+  await replica.engine.compact()
+  expect(replica.state()).toEqual(before)
+  await replica.close()
+  const again = await TestEngine.open({ files: files.kill(), segmentBytes: 8192 })
+  expect(again.state()).toEqual(before)
+})
+
+describe('by itself', () => {
+  test("a 'latest' key that is overwritten 200,000 times takes bounded space", async () => {
+    const replica = await TestEngine.open({ segmentBytes: 262_144 })
+    let bytesMax = 0
+    for (let i = 0; i < 200_000; i++) {
+      void replica.set('reg:1', i)
+      if (i % 2000 === 0) {
+        await replica.env.advance(200)
+        bytesMax = Math.max(bytesMax, replica.engine.log.stats().bytes)
+      }
+    }
+    await replica.env.advance(200)
+    expect(bytesMax).toBeLessThan(1_500_000)
+    expect(replica.get('reg:1')).toBe(199_999)
+    expect(replica.version('reg:1')).toBe(200_000)
+    await replica.close()
+  })
+
+  test('operations that become stable later are folded then', async () => {
+    const replica = await TestEngine.open({ isReplicated: true })
+    for (let i = 0; i < 10_000; i++) void replica.set('reg:1', i)
+    await replica.env.advance(1000)
+    expect(replica.engine.operationsCount).toBe(10_000)
+    replica.engine.stabilise(replica.engine.applied)
+    await replica.env.advance(1000)
+    expect(replica.engine.operationsCount).toBe(0)
+  })
+})
+
+describe('dead keys', () => {
+  async function emptied(files: FaultyFiles) {
+    const replica = await TestEngine.open({ files, segmentBytes: 4096 })
+    for (let i = 0; i < 200; i++) {
+      void replica.set(`reg:${i}`, 'value')
+      void replica.set(`ttl:${i}`, 'value')
+      void replica.write(`set:${i}`, 'add', ['x'])
+    }
+    await replica.engine.compact()
+    for (let i = 0; i < 200; i++) {
+      void replica.write(`reg:${i}`, 'delete')
+      void replica.write(`set:${i}`, 'delete')
+    }
+    await replica.env.advance(5000)
+    await replica.engine.compact()
+    return replica
+  }
+
+  test('cost nothing: neither in memory nor in the log', async () => {
+    const files = faultyFiles()
+    const replica = await emptied(files)
+    expect(replica.engine.store.keys.size).toBe(0)
+    for (let i = 0; i < 200; i++) void replica.set('kept:1', i)
+    await replica.engine.compact()
+    await replica.engine.compact()
+    const kinds = new Map<number, number>()
+    replica.engine.log.scan(0, ({ kind }) => {
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+      return true
+    })
+    // 200 operations on 'kept:1', a few notes in the segment that is still written to.
+    expect(kinds.get(1)).toBe(200)
+    expect(kinds.get(2) ?? 0).toBe(0)
+    expect(kinds.get(3) ?? 0).toBeLessThan(100)
+    await replica.close()
+    const again = await TestEngine.open({ files: files.kill(), segmentBytes: 4096 })
+    expect(again.engine.store.keys.size).toBe(1)
+  })
+
+  test('a counter that has expired goes on counting, whether it has been compacted or not', async () => {
+    for (const isCompacted of [false, true]) {
+      const replica = await TestEngine.open()
+      await replica.write('sum-ttl:1', 'increment', [5])
+      await replica.write('sum-ttl:1', 'increment', [5])
+      await replica.env.advance(5000)
+      if (isCompacted) await replica.engine.compact()
+      expect(replica.get('sum-ttl:1')).toBe(undefined)
+      await replica.write('sum-ttl:1', 'increment', [1])
+      expect(replica.get('sum-ttl:1')).toBe(11)
+    }
+  })
+
+  test('a key written again does not see its former life', async () => {
+    const replica = await TestEngine.open()
+    await replica.write('set:1', 'add', ['old'])
+    await replica.write('set:1', 'delete')
+    await replica.write('mv:1', 'set', ['old'])
+    await replica.write('mv:1', 'delete')
+    await replica.engine.compact()
+    await replica.write('set:1', 'add', ['new'])
+    await replica.write('mv:1', 'set', ['new'])
+    expect(replica.get('set:1')).toEqual(new Set(['new']))
+    expect(replica.get('mv:1')).toEqual(['new'])
+    expect(replica.version('set:1')).toBe(1)
+    expect(() => replica.history.getAt('set:1', { version: 2 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+  })
+
+  test('the snapshot of a key that died later does not come back when the older segments are rewritten', async () => {
+    const files = faultyFiles()
+    const options = { files, segmentBytes: 2048 }
+    const replica = await TestEngine.open(options)
+    for (let i = 0; i < 20; i++) void replica.set('ttl:1', `value ${i}`)
+    for (let i = 0; i < 20; i++) void replica.set('kept:a', 'x'.repeat(100))
+    await replica.engine.compact()
+    for (let i = 0; i < 30; i++) void replica.set('kept:b', 'x'.repeat(100))
+    await replica.env.advance(5000)
+    await replica.engine.compact()
+    expect(replica.engine.store.keys.find('ttl:1')).toBe(undefined)
+    for (let i = 0; i < 30; i++) void replica.set('reg:c', 'x'.repeat(100))
+    await replica.engine.compact()
+    await replica.engine.compact()
+    await replica.engine.log.settled('durable')
+    const again = await TestEngine.open({ ...options, files: files.kill(), env: virtualEnv({ wallMs: 1_600_000_000_000 }) })
+    expect(again.engine.store.keys.find('ttl:1')).toBe(undefined)
+  })
+})
