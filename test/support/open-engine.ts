@@ -1,0 +1,56 @@
+/** An engine in memory on virtual time, for what the public face does not show. */
+import { Engine } from '../../src/engine.ts'
+import { Keyspaces } from '../../src/keyspace.ts'
+import { memoryFiles } from '../../src/log/memory-files.ts'
+import type { LogFiles } from '../../src/log/files.ts'
+import type { ResidencyLimits } from '../../src/projections/residency.ts'
+import type { WarpEvent } from '../../src/public.ts'
+import type { Receipt } from '../../src/receipt.ts'
+import type { KeyMap } from '../../src/typed-keys.ts'
+import { NO_OPTIONS, Writer } from '../../src/writer.ts'
+import { virtualEnv, type VirtualEnv } from './virtual-env.ts'
+
+export interface OpenEngine {
+  readonly engine: Engine
+  readonly env: VirtualEnv
+  readonly events: readonly WarpEvent[]
+  write(key: string, verb: string, ...parameters: readonly unknown[]): Promise<Receipt>
+  read(key: string): unknown
+}
+
+export interface OpenEngineOptions {
+  readonly cache?: Partial<ResidencyLimits>
+  readonly env?: VirtualEnv
+  readonly files?: LogFiles
+}
+
+export async function openEngine(keys: KeyMap, options: OpenEngineOptions = {}): Promise<OpenEngine> {
+  const env = options.env ?? virtualEnv()
+  const events: WarpEvent[] = []
+  const engine = await Engine.open({
+    files: options.files ?? memoryFiles(),
+    env,
+    keyspaces: new Keyspaces(keys),
+    cache: { entriesMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY, ...options.cache },
+    clockDriftMsMax: Number.POSITIVE_INFINITY,
+    isReplicated: false,
+    observe: (event) => events.push(event),
+  })
+  const { store } = engine
+  const writer = new Writer(store, undefined)
+  return {
+    engine,
+    env,
+    events,
+    write(key, verb, ...parameters) {
+      const keyspace = store.keyspaceOf(key)
+      const run = (keyspace.strategy.verbs as Record<string, Parameters<Writer['verb']>[1]>)[verb]
+      if (run === undefined) throw new Error(`no verb ${verb}`)
+      return writer.verb({ key, keyspace, slot: store.keys.find(key) }, run, parameters, NO_OPTIONS)
+    },
+    read(key) {
+      const slot = store.keys.find(key)
+      return slot === undefined ? undefined : store.read(slot)
+    },
+  }
+}
