@@ -208,7 +208,7 @@ export class Appender {
     const at = this.#end
     const { durableThrough, floor } = this.#segments
     const { home, boot } = this.#options
-    writeRecordHeader(this.#view, at, KIND_MARK, MARK_BODY_BYTES, 0)
+    writeRecordHeader(this.#view, at, { kind: KIND_MARK, bodyBytes: MARK_BODY_BYTES, previous: 0 })
     writeMark(this.#view, at + RECORD_HEADER_BYTES, { durableThrough, firstSegment: floor, clean, home, boot })
     this.#end = at + MARK_BYTES
     if (this.#active !== undefined) this.#active.end = this.#end
@@ -275,7 +275,8 @@ export class Appender {
     const bytes = segment.bytes as Uint8Array<ArrayBuffer>
     const bodyAt = ahead - TAIL_BYTES - body.length - (this.#segments.persistent ? 0 : MARK_BYTES)
     bytes.set(body, bodyAt)
-    writeRecordHeader(this.#view, this.#end, KIND_JUMP, 0, segment.base + SEGMENT_HEADER_BYTES)
+    const next = segment.base + SEGMENT_HEADER_BYTES
+    writeRecordHeader(this.#view, this.#end, { kind: KIND_JUMP, bodyBytes: 0, previous: next })
     old.end = this.#end + RECORD_HEADER_BYTES
     old.sealed = true
     this.#segments.add(segment)

@@ -19,7 +19,7 @@ import { crc32c, crc32cUpdate } from './crc32c.ts'
 import { readPosition, viewOf, writePosition } from './segment-format.ts'
 import { storageError } from './storage-error.ts'
 
-const MAGIC = 'WARP-CKP'
+const MAGIC: Uint8Array = new TextEncoder().encode('WARP-CKP')
 const VERSION = 1
 const HEADER_BYTES = 64
 const TABLE_ENTRY_BYTES = 8
@@ -53,7 +53,7 @@ export function checkpointNumber(name: string): number | undefined {
 export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint | string {
   if (bytes.length < HEADER_BYTES) return 'it is cut short'
   const view = viewOf(bytes)
-  if ([...MAGIC].some((letter, i) => bytes[i] !== letter.charCodeAt(0))) return 'it is not a checkpoint'
+  if (MAGIC.some((letter, i) => bytes[i] !== letter)) return 'it is not a checkpoint'
   if (view.getUint32(60) !== crc32c(bytes, 8, 60)) return 'its header is damaged'
   const version = view.getUint32(8)
   if (version > VERSION) {
@@ -84,7 +84,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint | 
 function encodeHead(head: CheckpointHead, bodyBytes: number, bodyCrc: number): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + head.discarded.size * TABLE_ENTRY_BYTES)
   const view = viewOf(bytes)
-  for (let i = 0; i < MAGIC.length; i++) bytes[i] = MAGIC.charCodeAt(i)
+  bytes.set(MAGIC)
   view.setUint32(8, VERSION)
   view.setUint32(12, head.number)
   writePosition(view, 16, head.from)

@@ -319,11 +319,13 @@ function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> |
   unsynced.add(file)
   const pending = file.write(from, bytes.subarray(from, end))
   if (!segment.sealed || segment.reserved <= end) return pending ?? undefined
-  return pending === undefined ? shorten(segment, file) : pending.then(() => shorten(segment, file))
+  if (pending !== undefined) return pending.then(() => shorten(segment, file))
+  shorten(segment, file)
+  return undefined
 }
 
 /** Gives back the space that a sealed segment was too short for. */
-function shorten(segment: Segment, file: LogFile): undefined {
+function shorten(segment: Segment, file: LogFile): void {
   file.truncate(segment.end)
   segment.reserved = segment.end
 }

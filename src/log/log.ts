@@ -16,7 +16,7 @@ import type { Position, RecordView } from './segment-format.ts'
 import type { Level } from './flusher.ts'
 import type { Segment, SegmentInfo } from './segment.ts'
 import type { LogDamage } from './verify.ts'
-import type { Recovered } from './recovery.ts'
+import type { LogReplay, Recovered } from './recovery.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { Appender } from './appender.ts'
 import { writeCheckpointFile } from './checkpoint.ts'
@@ -31,11 +31,8 @@ import { segmentName } from './segment.ts'
 import { verifyLog } from './verify.ts'
 
 export { RECORD_KIND }
-export type { LogDamage, LogEvent, Position, RecordView, SegmentInfo }
+export type { LogDamage, LogEvent, LogReplay, Position, RecordView, SegmentInfo }
 
-const SEGMENT_BYTES = 8_388_608
-const SYNC_INTERVAL_MS = 1000
-const RESIDENT_SEGMENTS = 4
 
 export interface LogOptions {
   readonly files: LogFiles
@@ -47,14 +44,6 @@ export interface LogOptions {
   /** How many sealed segments stay in RAM as a whole. Default 4; a log in RAM keeps all. */
   readonly residentSegments?: number
   readonly observe?: (event: LogEvent) => void
-}
-
-/** Receives what was stored while a log is opened. */
-export interface LogReplay {
-  /** The body of the newest good checkpoint, before any record. Not called if there is none. Borrowed. */
-  restore(body: Uint8Array): void
-  /** Every record after the checkpoint (every one, if there is none), in log order. A flyweight. */
-  record(record: RecordView): void
 }
 
 export interface LogRecovery {
@@ -80,6 +69,13 @@ export interface LogStats {
   readonly syncErrors: number
 }
 
+const DEFAULTS: Required<Pick<LogOptions, 'segmentBytes' | 'syncIntervalMs' | 'residentSegments' | 'observe'>> = {
+  segmentBytes: 8_388_608,
+  syncIntervalMs: 1000,
+  residentSegments: 4,
+  observe: () => undefined,
+}
+
 export class Log {
   readonly recovery: LogRecovery
   readonly persistent: boolean
@@ -97,19 +93,12 @@ export class Log {
    * `WARP_E_LOG_CORRUPT`, `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION` (and has changed nothing), `WARP_E_STORAGE`.
    */
   static async open(options: LogOptions, replay: LogReplay): Promise<Log> {
-    const { files, env } = options
+    const settings = { ...DEFAULTS, ...options }
+    const { files, env, observe } = settings
     const segments = new SegmentSet(files)
     try {
-      const found = files.persistent
-        ? await recover({
-            segments,
-            env,
-            observe: options.observe ?? ignore,
-            restore: (body) => replay.restore(body),
-            record: (record) => replay.record(record),
-          })
-        : undefined
-      const log = new Log(options, segments, found)
+      const found = files.persistent ? await recover({ segments, env, observe, replay }) : undefined
+      const log = new Log(settings, segments, found)
       await log.#start(found !== undefined)
       return log
     } catch (error) {
@@ -128,31 +117,20 @@ export class Log {
     await this.#flusher.open()
   }
 
-  private constructor(options: LogOptions, segments: SegmentSet, found: Recovered | undefined) {
-    const observe = options.observe ?? ignore
-    this.#env = options.env
+  private constructor(settings: Required<LogOptions>, segments: SegmentSet, found: Recovered | undefined) {
+    const { env, observe, segmentBytes, syncIntervalMs, files } = settings
+    const home = digestName(files.home)
+    const boot = digestName(files.bootId)
+    const onBacklog = (large: boolean): void => this.#flusher.backlog(large)
+    const onWritten = (): void => this.#reader.trimSealed()
+    this.#env = env
     this.#segments = segments
     this.persistent = segments.persistent
-    this.#reader = new Reader(segments, options.residentSegments ?? RESIDENT_SEGMENTS)
-    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
-    const onBacklog = (large: boolean): void => this.#flusher.backlog(large)
-    const home = digestName(options.files.home)
-    const boot = digestName(options.files.bootId)
-    this.#appender = new Appender({ segments, env: options.env, segmentBytes, home, boot, onBacklog, observe })
-    const syncIntervalMs = options.syncIntervalMs ?? SYNC_INTERVAL_MS
-    const onWritten = (): void => this.#reader.trimSealed()
-    this.#flusher = new Flusher({ segments, env: options.env, syncIntervalMs, observe, onWritten }, this.#appender)
+    this.#reader = new Reader(segments, settings.residentSegments)
+    this.#appender = new Appender({ segments, env, segmentBytes, home, boot, onBacklog, observe })
+    this.#flusher = new Flusher({ segments, env, syncIntervalMs, observe, onWritten }, this.#appender)
     this.#checkpointNumber = found?.checkpointNumber ?? 0
-    this.recovery = {
-      created: found === undefined,
-      clean: found?.clean ?? true,
-      sameHome: sameName(found?.mark?.home, home),
-      sameBoot: sameName(found?.mark?.boot, boot),
-      cutBytes: found?.cutBytes ?? 0,
-      cutRecords: found?.cutRecords ?? 0,
-      replayed: found?.replayed ?? 0,
-      checkpointUsed: found?.checkpoint !== undefined,
-    }
+    this.recovery = recoveryOf(found, home, boot)
   }
 
   /**
@@ -369,11 +347,25 @@ function removeFile(files: LogFiles, name: string): void {
   }
 }
 
+function recoveryOf(found: Recovered | undefined, home: number, boot: number): LogRecovery {
+  if (found === undefined) {
+    const nothing = { cutBytes: 0, cutRecords: 0, replayed: 0, checkpointUsed: false }
+    return { created: true, clean: true, sameHome: undefined, sameBoot: undefined, ...nothing }
+  }
+  const { clean, mark, cutBytes, cutRecords, replayed, checkpoint } = found
+  return {
+    created: false,
+    clean,
+    sameHome: sameName(mark?.home, home),
+    sameBoot: sameName(mark?.boot, boot),
+    cutBytes,
+    cutRecords,
+    replayed,
+    checkpointUsed: checkpoint !== undefined,
+  }
+}
+
 /** `undefined` when one of the two is not known. */
 function sameName(stored: number | undefined, present: number): boolean | undefined {
   return stored === undefined || stored === 0 || present === 0 ? undefined : stored === present
-}
-
-function ignore(): void {
-  // Without an observer nobody is told.
 }

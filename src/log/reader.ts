@@ -9,9 +9,8 @@ import type { LogFile } from './files.ts'
 import type { Position } from './segment-format.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentSet } from './segment-set.ts'
-import type { Cursor } from './segment-index.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { SegmentIndex, stepOver, walkTo } from './segment-index.ts'
+import { Cursor, SegmentIndex } from './segment-index.ts'
 import {
   checkRecord,
   describePosition,
@@ -35,7 +34,6 @@ export class Reader {
   readonly #segments: SegmentSet
   readonly #residentMax: number
   readonly #view = new RecordView()
-  readonly #cursor: Cursor = { logical: 0, physical: 0 }
   readonly #place = { base: 0, salt: 0, offset: 0 }
   #clock = 0
   #trimmedAt = 0
@@ -55,7 +53,7 @@ export class Reader {
     if (segment.bytes === undefined) return this.#recordCold(segment, position)
     segment.lastUse = ++this.#clock
     const at = segment.rewrittenAt === 0 ? position >>> 0 : this.#locate(segment, position)
-    return this.#load(this.#view, segment, at, position)
+    return this.#load(segment, at, position)
   }
 
   /** See `Log.scan`. */
@@ -81,22 +79,34 @@ export class Reader {
     visit: (record: RecordView) => boolean,
   ): Position | undefined {
     this.load(segment)
-    const { view } = segment
-    if (view === undefined) return undefined
-    const cursor: Cursor = { logical: from >>> 0, physical: from >>> 0 }
-    if (segment.rewrittenAt !== 0) {
-      const start = this.#indexOf(segment)
-      const entry = start.find(from >>> 0)
-      cursor.logical = start.logicalAt(entry)
-      cursor.physical = start.physicalAt(entry)
-      if (!walkTo(view, segment.end, segment.number, from >>> 0, cursor)) return undefined
-    }
+    const { bytes, view } = segment
+    if (bytes === undefined || view === undefined) return undefined
+    const place = { base: segment.base, salt: segment.salt, offset: 0 }
+    const cursor = new Cursor(view, bytes.length, segment.number)
+    if (!this.#seek(segment, cursor, from >>> 0)) return undefined
     while (cursor.physical < segment.end) {
-      this.#load(record, segment, cursor.physical, segment.base + cursor.logical, true)
-      if (!stepOver(view, segment.end, segment.number, cursor)) return undefined
+      const at = cursor.physical
+      const position = segment.base + cursor.logical
+      place.offset = cursor.logical
+      if (at < segment.trustedFrom && checkRecord(view, at, bytes.length, place) === 0) throw damaged(position)
+      record.load(bytes, view, at, position)
+      if (!cursor.step()) return undefined
       if (record.kind < INTERNAL_KIND_MIN && !visit(record)) return segment.base + cursor.logical
     }
     return undefined
+  }
+
+  /** Puts the cursor on the record at `offset`, or the first one behind it. */
+  #seek(segment: Segment, cursor: Cursor, offset: number): boolean {
+    if (segment.rewrittenAt === 0) {
+      cursor.logical = cursor.physical = offset
+      return true
+    }
+    const index = this.#indexOf(segment)
+    const entry = index.find(offset)
+    cursor.logical = index.logicalAt(entry)
+    cursor.physical = index.physicalAt(entry)
+    return cursor.walkTo(offset)
   }
 
   #skipGone(position: Position): Segment | undefined {
@@ -108,34 +118,26 @@ export class Reader {
     return active.base + active.end
   }
 
-  #load(record: RecordView, segment: Segment, at: number, position: Position, internal = false): RecordView {
+  #load(segment: Segment, at: number, position: Position): RecordView {
+    const record = this.#view
     const { bytes, view } = segment
     if (bytes === undefined || view === undefined || at < SEGMENT_HEADER_BYTES) throw missing(position)
     if (at + RECORD_HEADER_BYTES > segment.end) throw missing(position)
-    if (at < segment.trustedFrom) this.#check(bytes, view, at, segment, position)
+    if (at < segment.trustedFrom) {
+      const place = this.#place
+      place.base = segment.base
+      place.salt = segment.salt
+      place.offset = position >>> 0
+      if (checkRecord(view, at, segment.end, place) === 0) throw damaged(position)
+    }
     record.load(bytes, view, at, position)
-    if (record.end > segment.end || record.kind === 0) throw missing(position)
-    if (record.kind >= INTERNAL_KIND_MIN && !internal) throw missing(position)
+    if (record.end > segment.end || record.kind === 0 || record.kind >= INTERNAL_KIND_MIN) throw missing(position)
     return record
   }
 
-  #check(bytes: Uint8Array, view: DataView, at: number, segment: Segment, position: Position): void {
-    const place = this.#place
-    place.base = segment.base
-    place.salt = segment.salt
-    place.offset = position >>> 0
-    if (checkRecord(view, at, Math.min(bytes.length, segment.end), place) === 0) throw damaged(position)
-  }
-
   #locate(segment: Segment, position: Position): number {
-    const index = this.#indexOf(segment)
-    const cursor = this.#cursor
-    const target = position >>> 0
-    const entry = index.find(target)
-    cursor.logical = index.logicalAt(entry)
-    cursor.physical = index.physicalAt(entry)
-    const found = walkTo(segment.view as DataView, segment.end, segment.number, target, cursor)
-    if (!found || cursor.logical !== target) throw missing(position)
+    const cursor = new Cursor(segment.view as DataView, segment.end, segment.number)
+    if (!this.#seek(segment, cursor, position >>> 0) || cursor.logical !== position >>> 0) throw missing(position)
     return cursor.physical
   }
 
@@ -164,9 +166,10 @@ export class Reader {
     const entry = index.find(position >>> 0)
     const from = index.physicalAt(entry)
     const bytes = this.#fetch(segment, from, index.spanBytes(entry, segment.end) + RECORD_HEADER_BYTES)
-    const cursor: Cursor = { logical: index.logicalAt(entry), physical: 0 }
-    const found = walkTo(viewOf(bytes), bytes.length, segment.number, position >>> 0, cursor)
-    if (!found || cursor.logical !== position >>> 0) throw missing(position)
+    const cursor = new Cursor(viewOf(bytes), bytes.length, segment.number)
+    cursor.logical = index.logicalAt(entry)
+    cursor.physical = 0
+    if (!cursor.walkTo(position >>> 0) || cursor.logical !== position >>> 0) throw missing(position)
     return from + cursor.physical
   }
 
@@ -233,13 +236,13 @@ export class Reader {
 
 function buildIndex(segment: Segment): SegmentIndex {
   const index = new SegmentIndex()
-  const cursor: Cursor = { logical: SEGMENT_HEADER_BYTES, physical: SEGMENT_HEADER_BYTES }
   const view = segment.view as DataView
+  const cursor = new Cursor(view, segment.end, segment.number)
   do {
     if (cursor.physical + RECORD_HEADER_BYTES <= segment.end && view.getUint8(cursor.physical + 4) !== KIND_JUMP) {
       index.add(cursor.logical, cursor.physical)
     }
-  } while (stepOver(view, segment.end, segment.number, cursor))
+  } while (cursor.step())
   return index
 }
 

@@ -40,14 +40,21 @@ import {
   TWO_POW_32,
   viewOf,
 } from './segment-format.ts'
-import { walkTo } from './segment-index.ts'
+import { Cursor } from './segment-index.ts'
 
 export interface RecoverOptions {
   readonly segments: SegmentSet
   readonly env: Env
   readonly observe: (event: LogEvent) => void
-  readonly restore: (body: Uint8Array) => void
-  readonly record: (record: RecordView) => void
+  readonly replay: LogReplay
+}
+
+/** Receives what was stored while a log is opened. */
+export interface LogReplay {
+  /** The body of the newest good checkpoint, before any record. Not called if there is none. Borrowed. */
+  restore(body: Uint8Array): void
+  /** Every record after the checkpoint (every one, if there is none), in log order. A flyweight. */
+  record(record: RecordView): void
 }
 
 export interface Recovered {
@@ -139,7 +146,7 @@ class Recovery {
   /** Replays the log and judges its end. Changes nothing on the disk. */
   async read(): Promise<void> {
     this.#checkpoint = this.#chooseCheckpoint()
-    if (this.#checkpoint !== undefined) this.#options.restore(this.#checkpoint.body)
+    if (this.#checkpoint !== undefined) this.#options.replay.restore(this.#checkpoint.body)
     this.#durableThrough = this.#checkpoint?.through ?? 0
     const end = await this.#replay(this.#checkpoint?.from ?? 0)
     this.#judge(end)
@@ -200,11 +207,9 @@ class Recovery {
   /** Replays from a logical offset. Returns where the records end, `undefined` if they lead to the next segment. */
   #replaySegment(segment: Segment, bytes: Uint8Array, from: number): number | undefined {
     const view = viewOf(bytes)
-    const cursor = { logical: from, physical: from }
-    if (segment.rewrittenAt !== 0) {
-      cursor.logical = cursor.physical = SEGMENT_HEADER_BYTES
-      if (!walkTo(view, bytes.length, segment.number, from, cursor)) cursor.logical = cursor.physical = SEGMENT_HEADER_BYTES
-    }
+    const cursor = new Cursor(view, bytes.length, segment.number)
+    // A rewritten segment is read from its beginning: the records in front of the checkpoint are passed over below.
+    if (segment.rewrittenAt === 0) cursor.logical = cursor.physical = from
     this.#checkedFrom = cursor.physical
     const record = this.#record
     const place = { base: segment.base, salt: segment.salt, offset: 0 }
@@ -226,7 +231,7 @@ class Recovery {
       if (record.kind >= INTERNAL_KIND_MIN) this.#takeMark(record)
       else if (record.position >= from + segment.base) {
         this.#replayed++
-        this.#options.record(record)
+        this.#options.replay.record(record)
       }
     }
   }

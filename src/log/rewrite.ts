@@ -9,10 +9,9 @@ import type { LogFile } from './files.ts'
 import type { RecordView } from './segment-format.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentSet } from './segment-set.ts'
-import type { Cursor } from './segment-index.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { damaged } from './reader.ts'
-import { SegmentIndex, stepOver } from './segment-index.ts'
+import { Cursor, SegmentIndex } from './segment-index.ts'
 import { storageError } from './storage-error.ts'
 import { segmentName } from './segment.ts'
 import {
@@ -78,7 +77,7 @@ async function copyLive(options: RewriteOptions): Promise<Rewritten> {
   const end = segment.end
   const copy = new Copy(segment, options.rewrittenAt)
   const record = new Record()
-  const cursor: Cursor = { logical: SEGMENT_HEADER_BYTES, physical: SEGMENT_HEADER_BYTES }
+  const cursor = new Cursor(view, end, segment.number)
   let breakAt = STEP_BYTES
   while (cursor.physical < end) {
     const at = cursor.physical
@@ -86,7 +85,7 @@ async function copyLive(options: RewriteOptions): Promise<Rewritten> {
     const place = { base: segment.base, salt: segment.salt, offset }
     if (at < segment.trustedFrom && checkRecord(view, at, end, place) === 0) throw damaged(segment.base + offset)
     record.load(source, view, at, segment.base + offset)
-    const inside = stepOver(view, end, segment.number, cursor)
+    const inside = cursor.step()
     if (record.kind < INTERNAL_KIND_MIN && options.isLive(record)) copy.keep(source, at, record.end, offset)
     if (!inside) break
     if (at >= breakAt) {
@@ -124,7 +123,7 @@ class Copy {
 
   #jump(to: number): void {
     const at = this.#physical
-    writeRecordHeader(this.#view, at, KIND_JUMP, 0, to)
+    writeRecordHeader(this.#view, at, { kind: KIND_JUMP, bodyBytes: 0, previous: to })
     sealRecord(this.#view, at, this.#segment.salt ^ this.#logical)
     this.#physical = at + RECORD_HEADER_BYTES
   }

@@ -35,7 +35,7 @@ export const MARK_BYTES: number = RECORD_HEADER_BYTES + MARK_BODY_BYTES
 export const RECORD_BODY_BYTES_MAX = 0xffffff
 export const SEGMENT_FORMAT_VERSION = 1
 
-const SEGMENT_MAGIC = 'WARP-SEG'
+const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode('WARP-SEG')
 
 /** A record in place, a flyweight: the log points it at another record with the next call. */
 export class RecordView {
@@ -83,7 +83,7 @@ export type SegmentHeaderResult =
 
 export function encodeSegmentHeader(header: SegmentHeader, target: Uint8Array, view: DataView): void {
   target.fill(0, 0, SEGMENT_HEADER_BYTES)
-  for (let i = 0; i < SEGMENT_MAGIC.length; i++) target[i] = SEGMENT_MAGIC.charCodeAt(i)
+  target.set(SEGMENT_MAGIC)
   view.setUint32(8, SEGMENT_FORMAT_VERSION)
   view.setUint32(12, header.number)
   view.setUint32(16, header.salt)
@@ -94,7 +94,7 @@ export function encodeSegmentHeader(header: SegmentHeader, target: Uint8Array, v
 /** Takes the whole file. The first 64 bytes keep their meaning in every version, so that a newer file is told from a damaged one. */
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
   const intact = bytes.length >= SEGMENT_HEADER_BYTES && viewOf(bytes).getUint32(60) === crc32c(bytes, 8, 60)
-  const letters = [...SEGMENT_MAGIC].map((letter, i) => bytes[i] === letter.charCodeAt(0))
+  const letters = Array.from(SEGMENT_MAGIC, (letter, i) => bytes[i] === letter)
   if (!intact) {
     const torn = letters.every((same, i) => same || (bytes[i] ?? 0) === 0)
     if (!torn) return { kind: letters.filter(Boolean).length >= 4 ? 'damaged' : 'foreign' }
@@ -109,10 +109,16 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
   return { kind: 'header', header }
 }
 
+export interface RecordHeader {
+  readonly kind: number
+  readonly bodyBytes: number
+  readonly previous: Position
+}
+
 /** Writes everything of a record's header but the checksum. */
-export function writeRecordHeader(view: DataView, at: number, kind: number, length: number, previous: Position): void {
-  view.setUint32(at + 4, (kind << 24) | length)
-  writePosition(view, at + 8, previous)
+export function writeRecordHeader(view: DataView, at: number, header: RecordHeader): void {
+  view.setUint32(at + 4, (header.kind << 24) | header.bodyBytes)
+  writePosition(view, at + 8, header.previous)
 }
 
 /** Writes the checksum of the record at `at`. */

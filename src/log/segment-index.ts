@@ -3,11 +3,7 @@
  * forward; this maps the one to the other. Sparse: one entry for about 4 KiB, the rest is walked, so that a segment of 8 MiB
  * costs at most 16 KiB however many records survive in it.
  */
-import {
-  KIND_JUMP,
-  RECORD_HEADER_BYTES,
-  SEGMENT_HEADER_BYTES,
-} from './segment-format.ts'
+import { KIND_JUMP, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './segment-format.ts'
 
 const ENTRY_SPACING_BYTES = 4096
 
@@ -49,36 +45,45 @@ export class SegmentIndex {
   }
 }
 
-/** A place in a segment: the same record by its position and by its bytes. Mutable, to walk without allocation. */
-export interface Cursor {
-  logical: number
-  physical: number
-}
-
 /**
- * Walks on until the record at `target` or the first one behind it. Trusts lengths; whoever uses the record checks it.
- * Returns `false` when the bytes end first or the segment does (a jump leads out of it).
+ * A place in the bytes of a segment: the same record by its logical offset and by where it stands. Walks from record to record
+ * by their lengths, which it trusts; whoever uses a record checks it.
  */
-export function walkTo(view: DataView, limit: number, number: number, target: number, cursor: Cursor): boolean {
-  while (cursor.logical < target) {
-    if (!stepOver(view, limit, number, cursor)) return false
-  }
-  return cursor.physical + RECORD_HEADER_BYTES <= limit
-}
+export class Cursor {
+  logical: number = SEGMENT_HEADER_BYTES
+  physical: number = SEGMENT_HEADER_BYTES
+  readonly #view: DataView
+  readonly #end: number
+  readonly #segment: number
 
-/** Moves the cursor over the record that it stands on. `false` at the end, with the cursor left where it was. */
-export function stepOver(view: DataView, limit: number, number: number, cursor: Cursor): boolean {
-  const at = cursor.physical
-  if (at + RECORD_HEADER_BYTES > limit) return false
-  const word = view.getUint32(at + 4)
-  if (word === 0) return false
-  const length = RECORD_HEADER_BYTES + (word & 0xffffff)
-  if (word >>> 24 !== KIND_JUMP) {
-    cursor.logical += length
-  } else {
-    if (view.getUint32(at + 8) !== number) return false
-    cursor.logical = view.getUint32(at + 12)
+  /** `end` is where the bytes that count end, `segment` the number of theirs. */
+  constructor(view: DataView, end: number, segment: number) {
+    this.#view = view
+    this.#end = end
+    this.#segment = segment
   }
-  cursor.physical = at + length
-  return true
+
+  /** Goes on to the record at `target`, or the first one behind it. `false` when the records of this segment end before. */
+  walkTo(target: number): boolean {
+    while (this.logical < target) if (!this.step()) return false
+    return this.physical + RECORD_HEADER_BYTES <= this.#end
+  }
+
+  /** Steps over the record that it stands on. `false`, and it stays, where the log leads out of the segment or the bytes end. */
+  step(): boolean {
+    const view = this.#view
+    const at = this.physical
+    if (at + RECORD_HEADER_BYTES > this.#end) return false
+    const word = view.getUint32(at + 4)
+    if (word === 0) return false
+    const length = RECORD_HEADER_BYTES + (word & 0xffffff)
+    if (word >>> 24 !== KIND_JUMP) {
+      this.logical += length
+    } else {
+      if (view.getUint32(at + 8) !== this.#segment) return false
+      this.logical = view.getUint32(at + 12)
+    }
+    this.physical = at + length
+    return true
+  }
 }

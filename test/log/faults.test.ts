@@ -1,7 +1,7 @@
 /** A full disk refuses at the door and recovers by itself; a failed write or sync ends writing, for good and in plain sight. */
 import { expect, test } from 'vitest'
 import { isWarpError } from '../../crdt/warp-error.ts'
-import { faultyFiles } from '../support/faulty-files.ts'
+import { type FaultyFiles, faultyFiles } from '../support/faulty-files.ts'
 import { append, openQuickly, refusal, sampleTexts, texts } from './log-fixture.ts'
 
 test('a full disk refuses the record, keeps what is there, and takes the next one when there is space again', async () => {
@@ -27,27 +27,54 @@ test('a full disk refuses the record, keeps what is there, and takes the next on
   expect(replayed.map(({ text }) => text)).toEqual([...written, 'there is space again'])
 })
 
-test('whatever the space, every record that was taken in is stored', async () => {
+/** Appends and asks for durability now and then, until the disk refuses. Returns what was taken in. */
+async function fill(files: FaultyFiles): Promise<{ written: string[]; acknowledged: number }> {
+  const written: string[] = []
+  let acknowledged = 0
+  try {
+    const { log } = await openQuickly(files)
+    for (const text of sampleTexts(200)) {
+      append(log, text)
+      written.push(text)
+      if (written.length % 9 !== 0) continue
+      await log.settled('durable')
+      acknowledged = written.length
+    }
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
+    return { written, acknowledged }
+  }
+  return expect.unreachable('the disk never filled')
+}
+
+test('whatever the space, it is used, and every record that was acknowledged is stored', async () => {
   for (let spaceBytes = 0; spaceBytes < 20_000; spaceBytes += 97) {
     const files = faultyFiles({ spaceBytes })
-    const written: string[] = []
-    try {
-      const { log } = await openQuickly(files)
-      for (const text of sampleTexts(200)) {
-        append(log, text)
-        written.push(text)
-        if (written.length % 9 === 0) await log.settled('durable')
-      }
-      expect.unreachable('the disk never filled')
-    } catch (error) {
-      if (!isWarpError(error, 'WARP_E_STORAGE_FULL')) throw error
-    }
-    const kept = written.length - (written.length % 9)
+    const { written, acknowledged } = await fill(files)
+    // A record of at most 216 bytes did not fit any more, nor a new segment with its own first mark.
+    expect(written.join('').length + written.length * 16).toBeGreaterThan(spaceBytes * 0.9 - 800)
     const after = files.kill()
     after.spaceBytes = Infinity
     const { replayed } = await openQuickly(after)
-    expect(replayed.map(({ text }) => text).slice(0, kept)).toEqual(written.slice(0, kept))
+    expect(replayed.map(({ text }) => text).slice(0, acknowledged)).toEqual(written.slice(0, acknowledged))
   }
+})
+
+test('a log that could not say that it is open does so, durably, before it acknowledges anything', async () => {
+  const files = faultyFiles()
+  const { log } = await openQuickly(files)
+  while (log.end % 2 ** 32 < 3993) append(log, 'to the brim')
+  await log.settled('durable')
+  const full = files.kill()
+  full.failNext('create', 'ENOSPC', 2)
+  const { log: again } = await openQuickly(full)
+  expect(refusal(() => append(again, 'x'.repeat(99)))).toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
+  append(again, 'x'.repeat(99))
+  await again.settled('logged')
+  expect(again.durableThrough).toBe(again.end)
+  const { log: third } = await openQuickly(full.crash())
+  expect(third.recovery.clean).toBe(false)
+  expect(texts(third).at(-1)).toBe('x'.repeat(99))
 })
 
 test('a closed log opens on a full disk', async () => {
@@ -96,26 +123,32 @@ test('after a failed sync an opening stores again what the kernel may have dropp
   expect(last.replayed.map(({ text }) => text)).toEqual(written)
 })
 
+/** A life with a checkpoint and a compaction. Returns how many records were acknowledged before the disk failed. */
+async function live(files: FaultyFiles, written: readonly string[]): Promise<number> {
+  let acknowledged = 0
+  try {
+    const { log } = await openQuickly(files)
+    for (const [i, text] of written.entries()) {
+      append(log, text)
+      if (i % 10 !== 9) continue
+      await log.settled('durable')
+      acknowledged = i + 1
+      if (i === 59) await log.writeCheckpoint(Uint8Array.of(60))
+      else if (i === 89) await log.rewrite(log.segments()[0]?.number ?? 0, () => true)
+    }
+    await log.close()
+  } catch (error) {
+    expect(isWarpError(error)).toBe(true)
+  }
+  return acknowledged
+}
+
 test.each(['EIO', 'ENOSPC'] as const)('with %s at any step, the log opens again to a prefix with everything acknowledged', async (code) => {
+  const written = sampleTexts(120)
   for (let step = 0; step < 70; step++) {
     const files = faultyFiles({ seed: step })
     files.failStep(step, code)
-    let acknowledged = 0
-    const written = sampleTexts(120)
-    try {
-      const { log } = await openQuickly(files)
-      for (const [i, text] of written.entries()) {
-        append(log, text)
-        if (i % 10 !== 9) continue
-        await log.settled('durable')
-        acknowledged = i + 1
-        if (i === 59) await log.writeCheckpoint(Uint8Array.of(60))
-        if (i === 89) await log.rewrite(log.segments()[0]?.number ?? 0, () => true)
-      }
-      await log.close()
-    } catch (error) {
-      expect(isWarpError(error)).toBe(true)
-    }
+    const acknowledged = await live(files, written)
     const { restored, replayed } = await openQuickly(files.crash())
     const all = [...written.slice(0, restored?.[0] ?? 0), ...replayed.map(({ text }) => text)]
     expect(all).toEqual(written.slice(0, all.length))

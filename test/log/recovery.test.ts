@@ -110,13 +110,13 @@ test('a segment under the name of another is damage', async () => {
 
 test('a folder of something else is refused and left alone', async () => {
   const files = memoryFiles({ persistent: true })
-  files.create('holiday.jpg').write(0, new Uint8Array(100))
+  await files.create('holiday.jpg').write(0, new Uint8Array(100))
   await expectRefused(files, 'WARP_E_LOG_FOREIGN', /holiday\.jpg/)
 })
 
 test('a file of something else under the name of a segment is refused', async () => {
   const files = memoryFiles({ persistent: true })
-  files.create('segment-0000000001').write(0, new TextEncoder().encode('a diary, most of it about the weather'.repeat(9)))
+  await files.create('segment-0000000001').write(0, new TextEncoder().encode('a diary, most of it about the weather'.repeat(9)))
   await expectRefused(files, 'WARP_E_LOG_FOREIGN', /segment-0000000001/)
 })
 
@@ -131,8 +131,8 @@ test('a segment of a later version is refused and left alone', async () => {
 
 test('what interrupted writing left behind is removed', async () => {
   const { files, written } = await closedLog()
-  files.create('segment-0000000002.new').write(0, Uint8Array.of(1))
-  files.create('checkpoint-0000000007.new').write(0, Uint8Array.of(1))
+  await files.create('segment-0000000002.new').write(0, Uint8Array.of(1))
+  await files.create('checkpoint-0000000007.new').write(0, Uint8Array.of(1))
   files.create('segment-0000000099')
   const { log } = await openQuickly(files)
   expect(texts(log)).toEqual(written)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Env } from '../../src/env.ts'
 import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
 import { decodeSegmentHeader } from '../../src/log/segment-format.ts'
-import { toHex } from '../support/hex.ts'
+import { fromHex, toHex } from '../support/hex.ts'
 import { append, openLog, QUICK, texts } from './log-fixture.ts'
 
 const SALT = [0x5a, 0x17, 0x0c, 0x0d]
@@ -47,7 +47,7 @@ test('its segment after the first record was dropped, and a checkpoint', async (
 
 test('the bytes of the document open to the records that it names', async () => {
   const files = memoryFiles({ persistent: true, home: '/var/lib/warp', bootId: 'boot-1' })
-  files.create('segment-0000000001').write(0, Uint8Array.from(closed.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)))
+  await files.create('segment-0000000001').write(0, fromHex(closed))
   const { log, replayed } = await openLog(files, { env })
   expect(replayed).toEqual([
     { text: 'one', position: 2 ** 32 + 104 },
@@ -57,7 +57,7 @@ test('the bytes of the document open to the records that it names', async () => 
 })
 
 test('a header that was torn while it was written is told from one that was damaged later', () => {
-  const header = Uint8Array.from(closed.slice(0, 128).match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  const header = fromHex(closed.slice(0, 128))
   for (let torn = 0; torn < 64; torn++) {
     const bytes = new Uint8Array(256)
     bytes.set(header.subarray(0, torn))
