@@ -3,6 +3,7 @@
  * in place; when a record does not fit, the writer moves to a larger buffer of its own and the log notices.
  */
 const ASCII_LOOP_CHARS_MAX = 64
+const TWO_POW_32 = 4294967296
 
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>
@@ -49,6 +50,15 @@ export class ByteWriter {
     this.at += 4
   }
 
+  /** An unsigned integer below 2^53 in eight bytes. */
+  u64(value: number): void {
+    this.ensure(8)
+    const { view, at } = this
+    view.setUint32(at, Math.floor(value / TWO_POW_32))
+    view.setUint32(at + 4, value >>> 0)
+    this.at = at + 8
+  }
+
   f64(value: number): void {
     this.ensure(8)
     this.view.setFloat64(this.at, value)
@@ -58,23 +68,29 @@ export class ByteWriter {
   /** An unsigned integer below 2^53 in base 128, least significant group first (LEB128). */
   varint(value: number): void {
     this.ensure(8)
+    const { bytes } = this
+    let { at } = this
     let rest = value
     while (rest > 0x7fffffff) {
-      this.bytes[this.at++] = (rest % 128) | 0x80
+      bytes[at++] = (rest % 128) | 0x80
       rest = Math.floor(rest / 128)
     }
     while (rest > 0x7f) {
-      this.bytes[this.at++] = (rest & 0x7f) | 0x80
+      bytes[at++] = (rest & 0x7f) | 0x80
       rest >>>= 7
     }
-    this.bytes[this.at++] = rest
+    bytes[at++] = rest
+    this.at = at
   }
 
   raw(bytes: Uint8Array, from = 0, to: number = bytes.length): void {
     const count = to - from
     this.ensure(count)
     if (count <= 48) {
-      for (let i = from; i < to; i++) this.bytes[this.at++] = bytes[i] as number
+      const own = this.bytes
+      let { at } = this
+      for (let i = from; i < to; i++) own[at++] = bytes[i] as number
+      this.at = at
     } else {
       this.bytes.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), this.at)
       this.at += count
@@ -87,11 +103,12 @@ export class ByteWriter {
     this.ensure(length * 3)
     const begin = this.at
     if (length <= ASCII_LOOP_CHARS_MAX) {
+      const { bytes } = this
       let i = 0
       for (; i < length; i++) {
         const code = text.charCodeAt(i)
         if (code > 0x7f) break
-        this.bytes[begin + i] = code
+        bytes[begin + i] = code
       }
       if (i === length) {
         this.at = begin + length

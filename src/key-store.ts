@@ -19,7 +19,7 @@ import { VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND, type Log } from './log/log.ts'
 import { Folder, type Chain, type Rejection } from './merge/folder.ts'
 import type { Resident } from './merge/resident.ts'
-import { OPERATION_KIND, writeEnvelopeHeader, type ReplicaTable, type VectorEntries } from './operation.ts'
+import { OPERATION_KIND, writeEnvelopeHeader, type EnvelopeHeader, type ReplicaTable, type VectorEntries } from './operation.ts'
 import { Expiry } from './projections/expiry.ts'
 import { frozen } from './projections/frozen.ts'
 import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './projections/residency.ts'
@@ -65,6 +65,8 @@ export interface Draft {
   readonly context?: VectorEntries
 }
 
+const NO_BYTES = new Uint8Array(0)
+
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export class KeyStore {
@@ -85,6 +87,16 @@ export class KeyStore {
   readonly #subscribers = new Set<Subscriber>()
   #subscriberList: Subscriber[] = []
   readonly #chain: Mutable<Chain> = { head: 0, snapshot: 0, cut: 0 }
+  readonly #header: Mutable<EnvelopeHeader> = {
+    kind: 0,
+    strategy: 0,
+    replicaBytes: NO_BYTES,
+    sequence: 0,
+    hlc: 0,
+    key: '',
+    context: undefined,
+    dependencies: undefined,
+  }
   readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
   misses = 0
   #isClosed = false
@@ -144,39 +156,34 @@ export class KeyStore {
   }
 
   #append(draft: Draft): Slot {
-    const { keyspace, slot } = draft
+    const { key, keyspace, slot, kind } = draft
     const lane = this.laneOf(keyspace)
-    const hlc = this.clock.tick()
+    const isUpdate = kind === OPERATION_KIND.update
+    const header = this.#header
+    header.kind = kind
+    header.strategy = isUpdate ? keyspace.strategy.code : 0
+    header.replicaBytes = lane.bytes
+    header.sequence = lane.sequence + 1
+    header.hlc = this.clock.tick()
+    header.key = key
+    header.context = draft.context ?? (slot === undefined ? undefined : this.keys.context(slot, lane.replica))
+    header.dependencies = lane === this.lanes.local ? undefined : lane.dependencies(this.applied)
     const writer = this.log.begin()
-    const isUpdate = draft.kind === OPERATION_KIND.update
-    writeEnvelopeHeader(
-      writer,
-      {
-        kind: draft.kind,
-        strategy: isUpdate ? keyspace.strategy.code : 0,
-        replicaBytes: lane.bytes,
-        sequence: lane.sequence + 1,
-        hlc,
-        key: draft.key,
-        context: draft.context ?? (slot === undefined ? undefined : this.keys.context(slot, lane.replica)),
-        dependencies: keyspace.mode === 'local' ? undefined : lane.dependencies(this.applied),
-      },
-      this.table,
-    )
+    writeEnvelopeHeader(writer, header, this.table)
     if (isUpdate) {
       const before = writer.at - writer.start
       encodeInto(writer, draft.payload)
       const bytes = writer.at - writer.start - before
-      if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(draft.key, bytes)
+      if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
     }
     const position = this.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : this.keys.head[slot]!)
     lane.advance()
     const entered = this.#entered
-    entered.kind = draft.kind
-    entered.hlc = hlc
+    entered.kind = kind
+    entered.hlc = header.hlc
     entered.replica = lane.replica
     entered.sequence = lane.sequence
-    return this.enter(draft.key, slot, keyspace, position, entered)
+    return this.enter(key, slot, keyspace, position, entered)
   }
 
   /** The one door: an operation that is in the log becomes part of its key, and everybody is told. */

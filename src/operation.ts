@@ -147,22 +147,24 @@ export type VectorEntries = readonly (readonly [ReplicaId, number])[]
 
 /** Writes everything but the payload, which the caller appends. */
 export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, table: ReplicaTable): void {
-  const hasContext = header.context !== undefined && header.context.length > 0
-  const hasDependencies = header.dependencies !== undefined && header.dependencies.length > 0
-  if (hasContext) checkVector(header.context, 'the causal context')
-  if (hasDependencies) checkVector(header.dependencies, 'the dependencies')
-  writer.ensure(40)
-  writer.u8(ENVELOPE_VERSION)
-  writer.u8(header.kind)
-  writer.u8(header.strategy)
-  writer.u8((hasContext ? FLAG_CONTEXT : 0) | (hasDependencies ? FLAG_DEPENDENCIES : 0))
-  writer.raw(header.replicaBytes)
+  const { context, dependencies, replicaBytes, hlc } = header
+  const hasContext = context !== undefined && context.length > 0
+  const hasDependencies = dependencies !== undefined && dependencies.length > 0
+  if (hasContext) checkVector(context, 'the causal context')
+  if (hasDependencies) checkVector(dependencies, 'the dependencies')
+  writer.ensure(ENVELOPE_BYTES_MIN)
+  const { bytes, at } = writer
+  bytes[at] = ENVELOPE_VERSION
+  bytes[at + 1] = header.kind
+  bytes[at + 2] = header.strategy
+  bytes[at + 3] = (hasContext ? FLAG_CONTEXT : 0) | (hasDependencies ? FLAG_DEPENDENCIES : 0)
+  for (let i = 0; i < REPLICA_ID_BYTES; i++) bytes[at + 4 + i] = replicaBytes[i]!
+  writer.at = at + 4 + REPLICA_ID_BYTES
   writer.varint(header.sequence)
-  writer.u32(Math.floor(header.hlc / TWO_POW_32))
-  writer.u32(header.hlc >>> 0)
+  writer.u64(hlc)
   writer.text(header.key)
-  if (hasContext) writeVector(writer, header.context, table)
-  if (hasDependencies) writeVector(writer, header.dependencies, table)
+  if (hasContext) writeVector(writer, context, table)
+  if (hasDependencies) writeVector(writer, dependencies, table)
 }
 
 /** What the reader would refuse must not be written. */

@@ -45,16 +45,6 @@ class Preparing implements Prepare<unknown> {
   }
 }
 
-/** What is to be written. */
-interface Prepared {
-  readonly kind: number
-  readonly payload: unknown
-  /** The state that the verb has made of a key that did not exist. */
-  readonly fresh: Resident | undefined
-}
-
-const DELETION: Prepared = { kind: OPERATION_KIND.delete, payload: undefined, fresh: undefined }
-
 export class Writer {
   readonly #store: KeyStore
   readonly #ack: Ack
@@ -75,7 +65,7 @@ export class Writer {
       const preparing = new Preparing(this.#store, target)
       const payload = this.#prepare(target, verb, preparing, parameters)
       if (payload === undefined) return Promise.resolve(this.#unchanged(target))
-      return this.#append(target, { kind: OPERATION_KIND.update, payload, fresh: preparing.fresh }, options)
+      return this.#append(target, payload, preparing.fresh, options)
     } catch (error) {
       return rejected(error)
     }
@@ -86,7 +76,7 @@ export class Writer {
       this.#check(options)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
       if (target.slot === undefined) return Promise.resolve(this.#unchanged(target))
-      return this.#append(target, DELETION, options)
+      return this.#append(target, undefined, undefined, options)
     } catch (error) {
       return rejected(error)
     }
@@ -94,25 +84,28 @@ export class Writer {
 
   #prepare(target: Target, verb: Verb<unknown>, preparing: Preparing, parameters: readonly unknown[]): unknown {
     try {
-      return verb(preparing, ...parameters)
+      // Spreading costs as much as the rest of a short verb, and most verbs take one parameter.
+      return parameters.length === 1 ? verb(preparing, parameters[0]) : verb(preparing, ...parameters)
     } catch (error) {
       this.#forgetPrepared(target)
       throw error
     }
   }
 
-  #append(target: Target, { kind, payload, fresh }: Prepared, options: WriteOptions): Promise<Receipt> {
+  /** Appends an update, or without a payload a delete. `fresh` is the state that the verb has made of a key that did not exist. */
+  #append(target: Target, payload: unknown, fresh: Resident | undefined, options: WriteOptions): Promise<Receipt> {
     const store = this.#store
-    const { key, keyspace } = target
+    const { key, keyspace, slot: known } = target
+    const kind = payload === undefined ? OPERATION_KIND.delete : OPERATION_KIND.update
     let slot: Slot
     try {
-      slot = store.append({ key, keyspace, slot: target.slot, kind, payload })
+      slot = store.append({ key, keyspace, slot: known, kind, payload })
     } catch (error) {
       this.#forgetPrepared(target)
       throw error
     }
     this.writtenCount++
-    if (keyspace.strategy.appliesOnPrepare === true && kind === OPERATION_KIND.update) {
+    if (keyspace.strategy.appliesOnPrepare === true && payload !== undefined) {
       if (fresh !== undefined) store.adopt(slot, fresh)
       store.markFolded(slot)
     }
