@@ -5,6 +5,7 @@
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { AdmissionDesk } from './admission.ts'
+import { CheckpointEnds } from './checkpoint-ends.ts'
 import { HybridClock } from './clock.ts'
 import { Compactor } from './compactor.ts'
 import type { DotIndex } from './dot-index.ts'
@@ -18,11 +19,11 @@ import type { LogFiles } from './log/files.ts'
 import { writeMeta, type Meta } from './meta-record.ts'
 import { OperationReader, ReplicaTable } from './operation.ts'
 import type { Compaction, WarpEvent } from './public.ts'
-import { encodeCheckpoint, Recovered } from './recovery.ts'
+import { encodeCheckpoint, Recovered, type Forgotten } from './recovery.ts'
 import type { ResidencyLimits } from './projections/residency.ts'
 import type { Admission, Position, ReplicationStore, SnapshotExport, SnapshotImport } from './replication/store.ts'
-import { leftoversBeyond, reenter, type Leftover } from './leftovers.ts'
-import { SnapshotReader, SnapshotWriter } from './snapshot-transfer.ts'
+import { Resync } from './resync.ts'
+import { SnapshotReader } from './snapshot-transfer.ts'
 
 export interface EngineOptions {
   readonly files: LogFiles
@@ -52,6 +53,8 @@ export class Engine implements ReplicationStore {
   readonly admission: AdmissionDesk
   operationsCount: number
   readonly #dots: DotIndex
+  readonly #checkpoints: CheckpointEnds
+  readonly #resync: Resync
   readonly #options: EngineOptions
   readonly #reader: OperationReader
   readonly #resetListeners = new Set<() => void>()
@@ -62,10 +65,8 @@ export class Engine implements ReplicationStore {
   #isCompactionDue = false
   #isCheckpointing = false
   #isClosed = false
-  /** The state is a mixture of an old one and a snapshot. */
-  #isResyncing: boolean
-  /** Whose operations are being issued again. */
-  #former: ReplicaId | undefined
+  /** What the first operation under an identity had seen. */
+  #first: { readonly replica: ReplicaId; readonly saw: VersionVector | undefined } | undefined
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
   static async open(options: EngineOptions): Promise<Engine> {
@@ -91,9 +92,8 @@ export class Engine implements ReplicationStore {
     this.floor = recovered.floor
     this.operationsCount = recovered.operationsCount
     this.#dots = recovered.dots
+    this.#checkpoints = new CheckpointEnds(log.recovery.created)
     this.#metaPosition = recovered.metaPosition
-    this.#isResyncing = recovered.meta?.isResyncing === true
-    this.#former = recovered.meta?.former
     this.#reader = new OperationReader(table)
     this.store = this.#openStore(recovered)
     this.admission = new AdmissionDesk({
@@ -103,6 +103,7 @@ export class Engine implements ReplicationStore {
       observe: options.observe,
       onClone: () => this.takeNewIdentity(),
     })
+    this.#resync = this.#openResync(recovered.meta)
     this.compactor = new Compactor({
       store: this.store,
       floor: this.floor,
@@ -110,7 +111,8 @@ export class Engine implements ReplicationStore {
       stable: () => (options.isReplicated ? this.#stable : this.store.applied),
       writeMeta: () => this.#writeMeta(),
       metaPosition: () => this.#metaPosition,
-      isHeld: () => this.#heldCount > 0 || this.#isResyncing || this.#isClosed,
+      checkpointedThrough: () => this.#checkpoints.oldest,
+      isHeld: () => this.#heldCount > 0 || this.#resync.isHalfDone || this.#isClosed,
       onDropped: (count) => (this.operationsCount -= count),
       onDone: (compaction) => this.#compacted(compaction),
     })
@@ -135,13 +137,42 @@ export class Engine implements ReplicationStore {
     return this.log.loggedThrough
   }
 
+  get firstSaw(): VersionVector | undefined {
+    const { replica, applied } = this
+    if (applied.get(replica) === 0) return applied
+    if (this.#first?.replica !== replica) this.#first = { replica, saw: this.#dependenciesOfFirst(replica) }
+    return this.#first.saw
+  }
+
+  get compacts(): boolean {
+    return this.#options.keyspaces.list.some(({ retain, mode }) => retain !== 'all' && mode !== 'local')
+  }
+
   get needsSnapshot(): boolean {
-    return this.#isResyncing
+    return this.#resync.isHalfDone
+  }
+
+  get compacts(): boolean {
+    return this.store.keyspaces.list.some(({ retain, mode }) => retain !== 'all' && mode !== 'local')
+  }
+
+  get firstSaw(): VersionVector | undefined {
+    const { replica } = this
+    if (this.applied.get(replica) === 0) return this.applied
+    let saw: VersionVector | undefined
+    this.log.scan(this.#dots.before(replica, 0), (record) => {
+      if (record.kind !== RECORD_KIND.operation) return true
+      const operation = this.#reader.load(record.bytes, record.start, record.end)
+      if (operation.replica !== replica) return true
+      if (operation.sequence === 1) saw = VersionVector.from(operation.dependencies())
+      return false
+    })
+    return saw
   }
 
   admit(bytes: Uint8Array, start: number, end: number): Admission {
     // What a half installed snapshot already contains must not be applied on top of it.
-    if (this.#isResyncing) return 'early'
+    if (this.#resync.isHalfDone) return 'early'
     return this.admission.admit(bytes, start, end)
   }
 
@@ -183,27 +214,7 @@ export class Engine implements ReplicationStore {
   }
 
   beginSnapshot(vector: VersionVector): SnapshotImport {
-    this.#heldCount++
-    const held = vector.copy()
-    let leftovers: Leftover[] = []
-    return new SnapshotWriter({
-      store: this.store,
-      onInstall: () => {
-        leftovers = leftoversBeyond(this.store, held, this.applied, this.replica)
-        this.#isResyncing = true
-        this.#writeMeta()
-      },
-      onForgotten: (forgotten, operationsCount) => {
-        this.operationsCount -= operationsCount
-        this.compactor.forgotten.push(forgotten)
-      },
-      onOperation: (slot) => {
-        this.operationsCount++
-        if (this.#isCompactable(slot)) this.compactor.note(slot)
-      },
-      onInstalled: (floor) => this.#installed(held, floor, leftovers),
-      onEnd: () => this.#heldCount--,
-    })
+    return this.#resync.begin(vector)
   }
 
   /** Told when the state has been replaced otherwise than by operations. */
@@ -230,7 +241,9 @@ export class Engine implements ReplicationStore {
 
   async checkpoint(): Promise<void> {
     this.#recordsSinceCheckpoint = 0
+    const written = this.#checkpoints.begin(this.log.end)
     await this.log.writeCheckpoint(this.#encodeCheckpoint())
+    written()
   }
 
   /** Writes a checkpoint, flushes and lets go of the log. */
@@ -268,6 +281,30 @@ export class Engine implements ReplicationStore {
     })
   }
 
+  #openResync(meta: Meta | undefined): Resync {
+    const options = {
+      store: this.store,
+      floor: this.floor,
+      writeMeta: () => this.#writeMeta(),
+      takeNewIdentity: () => this.takeNewIdentity(),
+      admit: (envelope: Uint8Array) => void this.admit(envelope, 0, envelope.length),
+      onBegin: () => void this.#heldCount++,
+      onEnd: () => void this.#heldCount--,
+      onForgotten: (forgotten: Forgotten, operationsCount: number) => {
+        this.operationsCount -= operationsCount
+        this.compactor.forgotten.push(forgotten)
+      },
+      onOperation: (slot: Slot) => {
+        this.operationsCount++
+        if (this.#isCompactable(slot)) this.compactor.note(slot)
+      },
+      onReplaced: () => {
+        for (const listener of this.#resetListeners) listener()
+      },
+    }
+    return new Resync(options, meta)
+  }
+
   /**
    * A new log gets its first meta record. An old one keeps its identity unless dots might be used twice: the folder is a copy or a
    * restored backup, or the machine went down before everything had been flushed.
@@ -277,7 +314,7 @@ export class Engine implements ReplicationStore {
       this.#writeMeta()
       return
     }
-    const done = { replica: this.replica, count: this.applied.get(this.replica) }
+    const issued = { replica: this.replica, count: this.applied.get(this.replica) }
     // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
     for (const [replica] of this.store.applied.entries()) {
       if (replica !== this.replica) this.store.lanes.shared.noteApplied(replica)
@@ -286,41 +323,7 @@ export class Engine implements ReplicationStore {
     const isMoved = meta.home !== '' && meta.home !== this.#home
     const mayHaveLostItsTail = !clean && sameBoot !== true
     if (isMoved || mayHaveLostItsTail) this.takeNewIdentity()
-    if (this.#former !== undefined) this.#resumeIssuing(this.#former, done)
-  }
-
-  /** The machine died while operations were being issued again. */
-  #resumeIssuing(former: ReplicaId, done: { readonly replica: ReplicaId; readonly count: number }): void {
-    const everything = this.applied.copy()
-    everything.raise(former, Number.MAX_SAFE_INTEGER)
-    this.#reenter(leftoversBeyond(this.store, this.applied, everything, former), former, done)
-  }
-
-  /** The state is the snapshot's: what goes beyond it enters again. */
-  #installed(vector: VersionVector, floor: VersionVector, leftovers: readonly Leftover[]): void {
-    const { lanes } = this.store
-    const before = this.applied.copy()
-    const former = this.replica
-    this.applied.assign(vector)
-    this.floor.assign(floor)
-    this.#isResyncing = false
-    for (const [replica] of vector.entries()) if (replica !== former) lanes.shared.noteApplied(replica)
-    if (leftovers.some(({ isOwn }) => isOwn)) {
-      this.#former = former
-      this.takeNewIdentity()
-    } else this.#writeMeta()
-    this.#reenter(leftovers, former, { replica: this.replica, count: 0 })
-    // Peers remember what they heard that we have: what is gone is gone with the name.
-    if (this.replica === former && !this.applied.dominates(before)) this.takeNewIdentity()
-    for (const listener of this.#resetListeners) listener()
-  }
-
-  #reenter(leftovers: readonly Leftover[], former: ReplicaId, done: { readonly replica: ReplicaId; readonly count: number }): void {
-    const admit = (envelope: Uint8Array): void => void this.admit(envelope, 0, envelope.length)
-    reenter(leftovers, { store: this.store, former, done, admit })
-    if (this.#former === undefined) return
-    this.#former = undefined
-    this.#writeMeta()
+    this.#resync.resume(issued)
   }
 
   get #home(): string {
@@ -336,8 +339,8 @@ export class Engine implements ReplicationStore {
       hlc: clock.last,
       floor: this.floor,
       applied,
-      isResyncing: this.#isResyncing,
-      former: this.#former,
+      isResyncing: this.#resync.isHalfDone,
+      former: this.#resync.former,
     }
   }
 
@@ -364,6 +367,18 @@ export class Engine implements ReplicationStore {
 
   #compacted(compaction: Compaction): void {
     if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
+  }
+
+  #dependenciesOfFirst(own: ReplicaId): VersionVector | undefined {
+    let saw: VersionVector | undefined
+    this.log.scan(this.#dots.before(own, 0), (record) => {
+      if (record.kind !== RECORD_KIND.operation) return true
+      const { replica, sequence } = this.#reader.load(record.bytes, record.start, record.end)
+      if (replica !== own) return true
+      if (sequence === 1) saw = VersionVector.from(this.#reader.dependencies())
+      return false
+    })
+    return saw
   }
 
   #dotsNote({ replica, sequence, position }: Entered): void {

@@ -22,6 +22,12 @@ export interface AdmissionCounts {
   failed: number
 }
 
+export interface AdmitterOptions {
+  readonly limits: CausalBufferLimits
+  readonly observe: ReplicationObserver
+  readonly isGone: (replica: ReplicaId) => boolean
+}
+
 export class Admitter {
   readonly buffer: CausalBuffer
   readonly counts: AdmissionCounts = {
@@ -36,17 +42,20 @@ export class Admitter {
   }
   readonly #store: ReplicationStore
   readonly #observe: ReplicationObserver
+  readonly #isGone: (replica: ReplicaId) => boolean
   readonly #reader: OperationReader
   /** Replicas whose next waiting operation is worth trying. */
   readonly #ready = new Set<ReplicaId>()
   /** What was reported of a replica and has not been cleared since by an operation that was applied. */
   readonly #reported = new Map<ReplicaId, Set<Admission>>()
 
-  constructor(store: ReplicationStore, limits: CausalBufferLimits, observe: ReplicationObserver) {
+  /** `isGone`: whether a replica was away for so long that it has to resync before anything of it is taken in. */
+  constructor(store: ReplicationStore, options: AdmitterOptions) {
     this.#store = store
-    this.#observe = observe
+    this.#observe = options.observe
+    this.#isGone = options.isGone
     this.#reader = new OperationReader(store.table)
-    this.buffer = new CausalBuffer(limits)
+    this.buffer = new CausalBuffer(options.limits)
   }
 
   /** Offers `bytes[start, end)`. Returns its writer and sequence. Throws `WARP_E_PROTOCOL` if it is malformed. */
@@ -106,7 +115,7 @@ export class Admitter {
     const { replica, sequence } = reader
     let admission: Admission
     try {
-      admission = this.#store.admit(bytes, start, end)
+      admission = this.#isGone(replica) ? 'resync' : this.#store.admit(bytes, start, end)
     } catch (error) {
       this.counts.failed++
       this.#observe({

@@ -2,7 +2,7 @@
  * The frames that replicas exchange. Big endian; numbers are LEB128 varints below 2^53.
  *
  *     frame            = version:u8 kind:u8 sender:8 session:u32 body
- *     digest           = 1: flags:u8 applied:vector floor:vector heard:ids rest
+ *     digest           = 1: flags:u8 applied:vector floor:vector stable:vector heard:ids rest
  *     operations       = 2: flags:u8 number:varint (bytes:varint envelope)*
  *     request          = 3: number:varint count:varint (replica:8 from:varint to:varint)*
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
@@ -46,12 +46,14 @@ export interface Sender {
   readonly session: number
 }
 
-/** What the sender has applied and compacted, and which replicas it hears. */
+/** What the sender has applied, compacted and knows to be stable, and which replicas it hears. */
 export interface Digest {
   /** In reply to a digest; not replied to. */
   readonly reply: boolean
   readonly applied: VersionVector
   readonly floor: VersionVector
+  /** Acknowledged by all members that the sender knows. Nobody compacts what any member has not announced here. */
+  readonly stable: VersionVector
   /** Replicas that have perhaps written nothing, but read, and therefore count for stability. */
   readonly heard: readonly ReplicaId[]
 }
@@ -125,6 +127,7 @@ export class FrameEncoder {
     writer.u8(digest.reply ? DIGEST_REPLY : 0)
     writeVector(writer, digest.applied.sorted(), this.#table)
     writeVector(writer, digest.floor.sorted(), this.#table)
+    writeVector(writer, digest.stable.sorted(), this.#table)
     writer.varint(digest.heard.length)
     for (const replica of digest.heard) writer.raw(this.#table.bytes(replica))
     return this.#finish()
@@ -263,10 +266,11 @@ export class FrameDecoder {
     const flags = reader.u8()
     const applied = this.#vector(reader)
     const floor = this.#vector(reader)
+    const stable = this.#vector(reader)
     const count = reader.count(VECTOR_ENTRIES_MAX, REPLICA_ID_BYTES)
     const heard: ReplicaId[] = []
     for (let i = 0; i < count; i++) heard.push(this.#replica(reader))
-    return { reply: (flags & DIGEST_REPLY) !== 0, applied, floor, heard }
+    return { reply: (flags & DIGEST_REPLY) !== 0, applied, floor, stable, heard }
   }
 
   #request(reader: FrameReader): { number: number; ranges: OperationRange[] } {

@@ -3,8 +3,9 @@
  *
  * Every replica id that appears in any vector is a member, so that membership spreads transitively: a replica whose operation
  * reached us through others counts as well as one that we hear ourselves, and so does a replica that only reads, once
- * anybody hears it. A member that has been silent beyond the horizon is `gone`: it no longer holds back stability, and
- * comes back when it is heard again or its sequence advances. An id of an earlier incarnation leaves in the same way.
+ * anybody hears it. A member that has been silent beyond the horizon is `gone`: it no longer holds back stability. It comes
+ * back when it says that it has applied what was compacted meanwhile, or when others have taken in something new of it. An
+ * id of an earlier incarnation leaves in the same way.
  *
  * Acknowledgements (what causal stability needs; Baquero, Almeida, Shoker 2014): a member's vector V says that it has applied
  * V, but its own earlier operations may have been written before it had, and may still be under way. Once we hold its
@@ -31,6 +32,8 @@ export interface Member {
   gone: boolean
   /** What it has applied, and nothing from it is still to come that had not seen this. */
   readonly acknowledged: VersionVector
+  /** What it has announced as stable. */
+  readonly stable: VersionVector
   /** Acknowledgements that cannot be used yet, oldest first, at most two. */
   readonly waiting: VersionVector[]
 }
@@ -75,7 +78,12 @@ export class Membership {
     if (member === undefined) return
     member.heardMs = nowMs
     member.heardDirectly = true
-    member.gone = false
+  }
+
+  /** A member that was gone has caught up with what was compacted meanwhile. */
+  returned(replica: ReplicaId): void {
+    const member = this.#members.get(replica)
+    if (member !== undefined) member.gone = false
   }
 
   /** The id was named by somebody who hears it. */
@@ -137,6 +145,7 @@ export class Membership {
       sequence: 0,
       gone: false,
       acknowledged: new VersionVector(),
+      stable: new VersionVector(),
       waiting: [],
     }
     this.#members.set(replica, member)

@@ -15,6 +15,7 @@ import { DIGEST_SPACING, DigestSchedule, SafeVector } from './digests.ts'
 import type { ReplicationObserver } from './events.ts'
 import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationsFrame, type Sender } from './frames.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
+import { Joining } from './joining.ts'
 import type { ReplicationSettings } from './options.ts'
 import { type Link, type Peer, Peers, missingCount } from './peers.ts'
 import { type ReceptionStats, receptionStats } from './replication-stats.ts'
@@ -52,6 +53,7 @@ export class Reception {
   readonly #offers: SnapshotOffers
   readonly #fetch: SnapshotFetch
   readonly #stability: Stability
+  readonly #joining: Joining
   readonly #digests: DigestSchedule
   readonly #safe: SafeVector
   /** What our last broadcast digest said. */
@@ -75,7 +77,8 @@ export class Reception {
       onDropped: (droppedCount) => this.#dropped(droppedCount),
     })
     const limits = { operationsMax: settings.bufferOperationsMax, bytesMax: settings.bufferBytesMax }
-    this.#admitter = new Admitter(store, limits, observe)
+    this.#joining = new Joining(store)
+    this.#admitter = new Admitter(store, { limits, observe, isGone: (replica) => this.#stability.isGone(replica) })
     const { buffer } = this.#admitter
     this.#antiEntropy = new AntiEntropy({
       ...{ store, env, settings, buffer, peers: this.peers, observe, random },
@@ -118,6 +121,11 @@ export class Reception {
 
   sender(): Sender {
     return { replica: this.#options.store.replica, session: this.#session }
+  }
+
+  /** Whether others may be told of what this replica writes. */
+  get isJoined(): boolean {
+    return this.#joining.isJoined
   }
 
   /** There is something new to tell of. Cheap. */
@@ -242,7 +250,7 @@ export class Reception {
         if (!this.isImporting) this.#answers.answer(peer, frame.number, frame.ranges)
         return
       case 'snapshot-request':
-        if (!this.isImporting && this.#options.store.needsSnapshot !== true) this.#offers.request(peer, frame, this.#now())
+        if (this.#mayOffer) this.#offers.request(peer, frame, this.#now())
         return
       case 'snapshot-chunk':
         this.#fetch.chunk(peer, frame)
@@ -250,6 +258,10 @@ export class Reception {
       case 'unknown':
         this.#counts.unknown++
     }
+  }
+
+  get #mayOffer(): boolean {
+    return this.isJoined && !this.isImporting && this.#options.store.needsSnapshot !== true
   }
 
   #heard(via: Link, from: PeerAddress, sender: Sender): Peer {
@@ -277,8 +289,16 @@ export class Reception {
     this.#checkIdentity(peer, digest)
     if (peer.replica !== undefined) this.#stability.digest(peer.replica, digest, now)
     this.#compare(peer, digest, now)
-    if (store.needsSnapshot === true || !store.applied.dominates(peer.floor)) this.#require(peer)
+    const wasJoined = this.isJoined
+    const joining = this.#joining.meet(digest)
+    if (!wasJoined && this.isJoined) this.#joined()
+    if (joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor)) this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
+  }
+
+  #joined(): void {
+    this.#digests.changed()
+    this.#options.onResume()
   }
 
   /** Whether the peer is behind, and whether to tell it. */
@@ -336,7 +356,9 @@ export class Reception {
 
   #encodeDigest(reply: boolean): Uint8Array {
     const heard = this.#stability.heardReplicas()
-    return this.#encoder.digest({ reply, applied: this.#safe.read(), floor: this.#options.store.floor, heard })
+    const applied = this.#joining.tellable(this.#safe.read())
+    const { floor } = this.#options.store
+    return this.#encoder.digest({ reply, applied, floor, stable: this.#stability.announced, heard })
   }
 
   /** With each broadcast digest. */
@@ -344,7 +366,7 @@ export class Reception {
     const { settings, broadcast } = this.#options
     const now = this.#now()
     broadcast(this.#encodeDigest(false))
-    this.#told = this.#safe.read()
+    this.#told = this.#joining.tellable(this.#safe.read())
     if (this.#safe.isBehind) this.#digests.changed()
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')

@@ -117,7 +117,7 @@ export class Replicator {
     this.#state = 'running'
     this.#broadcaster = new Broadcaster(store, env, {
       sender: () => this.#reception.sender(),
-      isPaused: () => this.#reception.isImporting,
+      isPaused: () => this.#reception.isImporting || !this.#reception.isJoined,
       batchBytes: this.#settings.batchBytes,
       frameBytesMax: Math.min(FRAME_BYTES_MAX, ...this.#links.map(({ link }) => link.frameBytesMax)),
       broadcast: (frame) => this.#broadcast(frame),

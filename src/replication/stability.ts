@@ -4,14 +4,19 @@
  *
  * The stable vector is the pointwise minimum of what we have applied and of each member's usable acknowledgement
  * (see membership.ts for when one is usable). It only grows while membership does not. O(members × replicas), so it is
- * computed with digests and not with operations. With no other member, all that is applied is stable.
+ * computed with digests and not with operations.
+ *
+ * One replica's word is not enough: a newcomer that it has not heard of may be joining through another one. So what is stable here
+ * is announced, and only what every member has announced may be compacted. A newcomer must have seen what the member
+ * through which it joins has announced (see joining.ts); therefore nothing that it writes is concurrent with what anybody
+ * has compacted. A replica that has met no other one announces what it has compacted, and may compact all that it has.
  */
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import { VECTOR_ENTRIES_MAX } from '../limits.ts'
 import type { ReplicationObserver } from './events.ts'
 import type { Digest } from './frames.ts'
-import { type Member, Membership } from './membership.ts'
+import { Membership } from './membership.ts'
 import type { ReplicationStore } from './store.ts'
 
 /** Follows who there is and what they have acknowledged, and tells the store what has become stable. */
@@ -19,6 +24,7 @@ export class Stability {
   readonly #store: ReplicationStore
   readonly #membership: Membership
   #stable = new VersionVector()
+  #compactable = new VersionVector()
 
   constructor(store: ReplicationStore, horizonMs: number, observe: ReplicationObserver) {
     this.#store = store
@@ -42,6 +48,16 @@ export class Stability {
     return heard
   }
 
+  /** What this replica announces: acknowledged by all members that it knows. */
+  get announced(): VersionVector {
+    return this.#stable
+  }
+
+  /** Whether the replica was away for so long that what it wrote meanwhile may be concurrent with what has been compacted. */
+  isGone(replica: ReplicaId): boolean {
+    return this.#membership.get(replica)?.gone === true
+  }
+
   heard(replica: ReplicaId, nowMs: number): void {
     if (replica !== this.#store.replica) this.#membership.heard(replica, nowMs)
   }
@@ -51,6 +67,8 @@ export class Stability {
     this.#membership.seen(digest.applied, nowMs)
     for (const named of digest.heard) this.#membership.named(named, nowMs)
     if (replica !== this.#store.replica) this.#membership.acknowledged(replica, digest.applied)
+    this.#membership.get(replica)?.stable.join(digest.stable)
+    if (digest.applied.dominates(this.#store.floor)) this.#membership.returned(replica)
     this.#membership.forget(this.#store.replica)
   }
 
@@ -62,15 +80,19 @@ export class Stability {
     this.#membership.expire(nowMs)
     if (!mayStabilise || this.#membership.overflowed) return
     this.#membership.settle(applied)
-    const stable = stableVector(applied, this.#membership.present())
-    if (stable.size === 0 || this.#stable.dominates(stable)) return
-    this.#stable = stable
-    this.#store.stabilise(stable)
+    const members = [...this.#membership.present()]
+    const isAlone = members.length === 0
+    const isAnnounced = this.#store.compacts && !isAlone
+    this.#stable.join(isAnnounced ? stableVector(applied, members.map((member) => member.acknowledged)) : this.#store.floor)
+    const compactable = isAlone ? applied : stableVector(this.#stable, members.map((member) => member.stable))
+    if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
+    this.#compactable = compactable.copy()
+    this.#store.stabilise(this.#compactable)
   }
 }
 
-export function stableVector(applied: VersionVector, members: Iterable<Member>): VersionVector {
-  const acknowledged = [...members].map((member) => member.acknowledged)
+/** The pointwise minimum. */
+export function stableVector(applied: VersionVector, acknowledged: readonly VersionVector[]): VersionVector {
   const stable = new VersionVector()
   for (const [replica, sequence] of applied.entries()) {
     let least = sequence

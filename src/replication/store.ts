@@ -31,6 +31,13 @@ export interface ReplicationStore {
   readonly floor: VersionVector
   /** What is here is a mixture that only a snapshot mends: nothing is admitted, nothing exported until one has been taken in. */
   readonly needsSnapshot?: boolean
+  /**
+   * What this replica had applied when it wrote its first shared operation under its present id; while it has written none, what it
+   * has applied. `undefined` if that operation has been compacted, so that others must know it.
+   */
+  readonly firstSaw: VersionVector | undefined
+  /** Whether anything here is ever compacted. If not, nobody has to wait for what this replica calls stable. */
+  readonly compacts: boolean
   /** Where the next record goes. */
   readonly end: Position
   /** Records before this one are safe enough to be sent (they outlive this process). */

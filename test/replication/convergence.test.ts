@@ -103,7 +103,7 @@ test('ranges are spread over the peers that have them', async () => {
 })
 
 test('a difference larger than a window comes in several answers', async () => {
-  const world = await testReplicas({ names: ['a'], replication: { windowBytes: 4096, batchBytes: 1024 } })
+  const world = await testReplicas({ names: ['a', 'b'], replication: { windowBytes: 4096, batchBytes: 1024 } })
   writeMany(get(world, 'a'), 2000)
   await world.env.advance(ROUND_MS)
   const late = await world.join('late')

@@ -24,7 +24,8 @@ function members(): { membership: Membership; gone: ReplicaId[]; overflows: numb
 
 function stable(membership: Membership, applied: VersionVector): [ReplicaId, number][] {
   membership.settle(applied)
-  return stableVector(applied, membership.present()).sorted() as [ReplicaId, number][]
+  const acknowledged = [...membership.present()].map((member) => member.acknowledged)
+  return stableVector(applied, acknowledged).sorted() as [ReplicaId, number][]
 }
 
 describe('the stable vector', () => {
@@ -106,7 +107,7 @@ describe('the stable vector', () => {
 })
 
 describe('members', () => {
-  test('silent beyond the horizon no longer hold back, once, until they are heard again', () => {
+  test('silent beyond the horizon no longer hold back, once, until they have caught up', () => {
     const { membership, gone } = members()
     membership.heard(B, 0)
     membership.expire(HORIZON_MS)
@@ -116,6 +117,8 @@ describe('members', () => {
     expect(gone).toEqual([B])
     expect(stable(membership, vector([[A, 1]]))).toEqual([[A, 1]])
     membership.heard(B, HORIZON_MS + 3)
+    expect(stable(membership, vector([[A, 1]]))).toEqual([[A, 1]])
+    membership.returned(B)
     expect(stable(membership, vector([[A, 1]]))).toEqual([])
   })
 

@@ -50,6 +50,7 @@ export class NaiveStore implements ReplicationStore {
   #held = new Map<string, Held>()
   /** What the writer of each operation so far had seen: dependencies, summed up. */
   #seenBy = new Map<ReplicaId, VersionVector>()
+  readonly #firstSaw = new Map<ReplicaId, VersionVector>()
   #told = new VersionVector()
   #hlc = 0
 
@@ -57,6 +58,13 @@ export class NaiveStore implements ReplicationStore {
     this.#env = env
     this.replica = replicaIdFromBytes(env.random(8))
   }
+
+  /** What had been applied when the first operation under the present id was written. */
+  get firstSaw(): VersionVector {
+    return this.#firstSaw.get(this.replica) ?? this.applied
+  }
+
+  readonly compacts = true
 
   get end(): number {
     return this.#log.length
@@ -81,6 +89,7 @@ export class NaiveStore implements ReplicationStore {
 
   write(text: string, options: { readonly aheadMs?: number } = {}): void {
     const sequence = this.applied.get(this.replica) + 1
+    if (sequence === 1) this.#firstSaw.set(this.replica, this.applied.copy())
     this.#hlc = nextHlc(this.#hlc, this.#env.now() + (options.aheadMs ?? 0))
     const dependencies = this.applied
       .sorted()
