@@ -21,9 +21,24 @@ type Action =
   | { readonly kind: 'checkpoint' | 'close' }
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant('append' as const), bytes: fc.array(fc.nat(2000), { minLength: 1, maxLength: 20 }) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('settle' as const), level: fc.constantFrom('logged' as const, 'durable' as const) }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('discard' as const, 'rewrite' as const), pick: fc.nat(100) }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      kind: fc.constant('append' as const),
+      bytes: fc.array(fc.nat(2000), { minLength: 1, maxLength: 20 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('settle' as const),
+      level: fc.constantFrom('logged' as const, 'durable' as const),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constantFrom('discard' as const, 'rewrite' as const), pick: fc.nat(100) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('kill' as const), pick: fc.nat(100) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('checkpoint' as const, 'close' as const) }) },
 )
@@ -154,7 +169,9 @@ test.each([
   { place: 'in RAM', persistent: false },
 ])('a log $place holds what an array holds', { timeout: 120_000 }, async ({ persistent }) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(action, { maxLength: 40, size: 'max' }), (actions) => run(new Model(persistent), actions, persistent)),
+    fc.asyncProperty(fc.array(action, { maxLength: 40, size: 'max' }), (actions) =>
+      run(new Model(persistent), actions, persistent),
+    ),
     runs(RUNS),
   )
 })

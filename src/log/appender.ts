@@ -221,7 +221,8 @@ export class Appender {
     try {
       const capacity = this.#bytes.length
       if (active.reserved < capacity) {
-        if (active.reserved - active.end < this.#chunkBytes / 2) this.#reserve(Math.min(capacity, active.end + this.#chunkBytes))
+        if (active.reserved - active.end < this.#chunkBytes / 2)
+          this.#reserve(Math.min(capacity, active.end + this.#chunkBytes))
       } else if (this.#prepared === undefined && active.end > capacity / 2) {
         this.#prepared = this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES)
       }

@@ -70,7 +70,8 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint | 
   if (crc32c(bytes, HEADER_BYTES, bodyAt) !== view.getUint32(48)) return 'its table is damaged'
   if (crc32c(bytes, bodyAt, end) !== view.getUint32(44)) return 'its body is damaged'
   const discarded = new Map<number, number>()
-  for (let at = HEADER_BYTES; at < bodyAt; at += TABLE_ENTRY_BYTES) discarded.set(view.getUint32(at), view.getUint32(at + 4))
+  for (let at = HEADER_BYTES; at < bodyAt; at += TABLE_ENTRY_BYTES)
+    discarded.set(view.getUint32(at), view.getUint32(at + 4))
   return {
     number: view.getUint32(12),
     from: readPosition(view, 16),
@@ -162,7 +163,10 @@ function giveUp(files: LogFiles, file: LogFile, name: string): void {
 }
 
 async function removeOld(files: LogFiles): Promise<void> {
-  const numbers = files.list().map(checkpointNumber).filter((number) => number !== undefined)
+  const numbers = files
+    .list()
+    .map(checkpointNumber)
+    .filter((number) => number !== undefined)
   numbers.sort((a, b) => b - a)
   for (const number of numbers.slice(KEPT)) files.remove(checkpointName(number))
   if (numbers.length > KEPT) await files.syncNames()

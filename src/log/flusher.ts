@@ -210,7 +210,8 @@ export class Flusher {
     this.#segments.loggedThrough = target
     this.#settle(logged)
     if (durable !== undefined) this.#sync(target, durable)
-    else if (target !== this.#restingAt) this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
+    else if (target !== this.#restingAt)
+      this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
     this.#prepare()
     this.#appender.watchBacklog()
     this.#options.onWritten()
@@ -291,7 +292,8 @@ export class Flusher {
     this.#owesMark = false
     this.#settle(group)
     if (this.#durable !== undefined) this.#schedule()
-    else if (target !== this.#restingAt) this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
+    else if (target !== this.#restingAt)
+      this.#timer ??= this.#options.env.schedule(this.#options.syncIntervalMs, () => this.#tick())
   }
 
   #fail(cause: unknown, doing: string): void {
@@ -310,7 +312,7 @@ export class Flusher {
 function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> | undefined {
   const { file, bytes, view, end } = segment
   if (file === undefined || bytes === undefined || view === undefined || segment.flushed >= end) return undefined
-  for (let at = segment.flushed; at < end; ) {
+  for (let at = segment.flushed; at < end;) {
     sealRecord(view, at, segment.salt ^ at)
     at += RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
   }

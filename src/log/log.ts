@@ -33,7 +33,6 @@ import { verifyLog } from './verify.ts'
 export { RECORD_KIND }
 export type { LogDamage, LogEvent, LogReplay, Position, RecordView, SegmentInfo }
 
-
 export interface LogOptions {
   readonly files: LogFiles
   readonly env: Env
@@ -218,7 +217,10 @@ export class Log {
     return this.#maintain(async () => {
       const found = this.#segments.byNumber(segment)
       if (found === undefined || !found.sealed) {
-        throw new WarpError('WARP_E_CONFIG', `segment ${segment} cannot be rewritten: it is ${found ? 'active' : 'gone'}`)
+        throw new WarpError(
+          'WARP_E_CONFIG',
+          `segment ${segment} cannot be rewritten: it is ${found ? 'active' : 'gone'}`,
+        )
       }
       const rewrittenAt = this.end
       await this.#flusher.settled('durable')

@@ -185,7 +185,9 @@ export class Reader {
   /** Files are opened when they are read, and only so many stay open. */
   #open(segment: Segment): LogFile {
     const { list, files } = this.#segments
-    const idle = list.filter((one) => one.file !== undefined && one.sealed && one.base + one.end <= this.#segments.durableThrough)
+    const idle = list.filter(
+      (one) => one.file !== undefined && one.sealed && one.base + one.end <= this.#segments.durableThrough,
+    )
     if (idle.length >= OPEN_FILES_MAX) {
       idle.sort((a, b) => a.lastUse - b.lastUse)
       for (const one of idle.slice(0, OPEN_FILES_MAX / 2)) {

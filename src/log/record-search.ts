@@ -20,7 +20,7 @@ export function searchRecords(searched: SearchedBytes, visit: (record: RecordVie
   const record = new RecordView()
   const place = { base, salt, offset: 0 }
   const last = bytes.length - RECORD_HEADER_BYTES
-  for (let at = searched.from; at <= last; ) {
+  for (let at = searched.from; at <= last;) {
     const kind = bytes[at + 4]!
     // Almost every offset fails here: by its kind, or by the highest byte of its length.
     if (kind === 0 || kind > 31 || bytes[at + 5]! > (last - at) >>> 16) {

@@ -173,9 +173,12 @@ class Recovery {
     if (Math.floor(from / TWO_POW_32) < this.#segments.first) return
     const segment = this.#segments.find(from)
     if (segment?.salt === salt) return
-    throw corrupt(`${name} covers the log up to ${describePosition(from)}, and that segment is missing or another one`, {
-      file: name,
-    })
+    throw corrupt(
+      `${name} covers the log up to ${describePosition(from)}, and that segment is missing or another one`,
+      {
+        file: name,
+      },
+    )
   }
 
   #readFile(name: string): Uint8Array {
@@ -194,7 +197,9 @@ class Recovery {
     for (let i = startNumber - first; ; i++) {
       const segment = list[i]
       if (segment === undefined) {
-        throw corrupt(`${segmentName(first + i)} is missing: the segment before it leads to it`, { file: segmentName(first + i) })
+        throw corrupt(`${segmentName(first + i)} is missing: the segment before it leads to it`, {
+          file: segmentName(first + i),
+        })
       }
       const bytes = this.#readFile(segmentName(segment.number))
       const end = this.#replaySegment(segment, bytes, offset)
@@ -290,7 +295,9 @@ class Recovery {
     const { first } = this.#segments
     const known = this.#mark?.firstSegment ?? 1
     if (known < first) {
-      throw corrupt(`${segmentName(first - 1)} is missing: the log begins with segment ${known}`, { file: segmentName(first - 1) })
+      throw corrupt(`${segmentName(first - 1)} is missing: the log begins with segment ${known}`, {
+        file: segmentName(first - 1),
+      })
     }
   }
 

@@ -37,7 +37,9 @@ export function listStored(files: LogFiles): Stored {
   const checkpoints = names.map(checkpointNumber).filter((number) => number !== undefined)
   checkpoints.sort((a, b) => b - a)
   const temporary = names.filter(isTemporary)
-  const other = names.find((name) => segmentNumber(name) === undefined && checkpointNumber(name) === undefined && !isTemporary(name))
+  const other = names.find(
+    (name) => segmentNumber(name) === undefined && checkpointNumber(name) === undefined && !isTemporary(name),
+  )
   if (segments.length + checkpoints.length === 0 && other !== undefined) {
     throw new WarpError(
       'WARP_E_LOG_FOREIGN',
@@ -85,9 +87,13 @@ export function corrupt(what: string, details: Readonly<Record<string, string | 
 }
 
 function foreign(name: string): WarpError {
-  return new WarpError('WARP_E_LOG_FOREIGN', `${name} is not a segment of a Warp log; give the log a folder of its own`, {
-    details: { file: name },
-  })
+  return new WarpError(
+    'WARP_E_LOG_FOREIGN',
+    `${name} is not a segment of a Warp log; give the log a folder of its own`,
+    {
+      details: { file: name },
+    },
+  )
 }
 
 function tooNew(name: string, version: number): WarpError {

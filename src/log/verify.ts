@@ -6,7 +6,15 @@ import type { Env } from '../env.ts'
 import type { SegmentSet } from './segment-set.ts'
 import type { Segment } from './segment.ts'
 import { checkpointNumber, decodeCheckpoint } from './checkpoint.ts'
-import { checkRecord, decodeSegmentHeader, isZero, KIND_JUMP, SEGMENT_HEADER_BYTES, TWO_POW_32, viewOf } from './segment-format.ts'
+import {
+  checkRecord,
+  decodeSegmentHeader,
+  isZero,
+  KIND_JUMP,
+  SEGMENT_HEADER_BYTES,
+  TWO_POW_32,
+  viewOf,
+} from './segment-format.ts'
 import { segmentName } from './segment.ts'
 
 export interface LogDamage {
@@ -49,7 +57,7 @@ function verifySegment(segments: SegmentSet, segment: Segment): LogDamage | unde
   const view = viewOf(bytes)
   const end = Math.min(bytes.length, segment.flushed)
   const place = { base: segment.base, salt: segment.salt, offset: SEGMENT_HEADER_BYTES }
-  for (let at = SEGMENT_HEADER_BYTES; at < segment.flushed; ) {
+  for (let at = SEGMENT_HEADER_BYTES; at < segment.flushed;) {
     const length = checkRecord(view, at, end, place)
     if (length === 0) return { file, offset: at, reason: 'the record there is damaged' }
     if (view.getUint8(at + 4) !== KIND_JUMP) place.offset += length

@@ -64,7 +64,11 @@ test('the newest two are kept', async () => {
 
 test('a log that holds less than its checkpoint says is damaged', async () => {
   const { files } = await withTwoCheckpoints()
-  const last = files.list().filter((name) => name.startsWith('segment')).at(-1) ?? ''
+  const last =
+    files
+      .list()
+      .filter((name) => name.startsWith('segment'))
+      .at(-1) ?? ''
   files.remove(last)
   await expect(openQuickly(files)).rejects.toMatchObject({ code: 'WARP_E_LOG_CORRUPT' })
 })
@@ -87,7 +91,16 @@ test('what a checkpoint covers is durable before the checkpoint is there', async
   append(log, 'one')
   const from = files.steps
   await log.writeCheckpoint(Uint8Array.of(1))
-  expect(files.journal.slice(from)).toEqual(['write', 'sync', 'create', 'write', 'write', 'sync', 'rename', 'syncNames'])
+  expect(files.journal.slice(from)).toEqual([
+    'write',
+    'sync',
+    'create',
+    'write',
+    'write',
+    'sync',
+    'rename',
+    'syncNames',
+  ])
   expect(log.durableThrough).toBe(log.end)
 })
 

@@ -120,12 +120,16 @@ async function live(seed: number, end: 'crash' | 'kill'): Promise<FaultyFiles> {
   return files
 }
 
-test.each(['crash', 'kill'] as const)('after a %s at any step of the disk everything acknowledged is there', { timeout: 120_000 }, async (end) => {
-  for (let seed = 0; seed < SEEDS; seed++) {
-    try {
-      await live(seed, end)
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : 'failed'}`, { cause: error })
+test.each(['crash', 'kill'] as const)(
+  'after a %s at any step of the disk everything acknowledged is there',
+  { timeout: 120_000 },
+  async (end) => {
+    for (let seed = 0; seed < SEEDS; seed++) {
+      try {
+        await live(seed, end)
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : 'failed'}`, { cause: error })
+      }
     }
-  }
-})
+  },
+)

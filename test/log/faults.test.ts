@@ -93,22 +93,28 @@ test('a closed log opens on a full disk', async () => {
   }
 })
 
-test.each(['write', 'sync'] as const)('a failed %s poisons the log: nothing is acknowledged any more, and reading goes on', async (call) => {
-  const files = faultyFiles()
-  const { log, events } = await openQuickly(files)
-  append(log, 'good')
-  await log.settled('durable')
-  files.failNext(call, 'EIO')
-  append(log, 'lost')
-  await expect(log.settled('durable')).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED', outcome: 'indeterminate' })
-  expect(refusal(() => append(log, 'more'))).toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
-  const { syncs } = log.stats()
-  await expect(log.settled('durable')).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
-  expect(log.stats().syncs).toBe(syncs)
-  expect(texts(log)).toEqual(['good', 'lost'])
-  expect(events).toContainEqual(expect.objectContaining({ kind: 'poisoned' }))
-  await expect(log.close()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
-})
+test.each(['write', 'sync'] as const)(
+  'a failed %s poisons the log: nothing is acknowledged any more, and reading goes on',
+  async (call) => {
+    const files = faultyFiles()
+    const { log, events } = await openQuickly(files)
+    append(log, 'good')
+    await log.settled('durable')
+    files.failNext(call, 'EIO')
+    append(log, 'lost')
+    await expect(log.settled('durable')).rejects.toMatchObject({
+      code: 'WARP_E_STORAGE_POISONED',
+      outcome: 'indeterminate',
+    })
+    expect(refusal(() => append(log, 'more'))).toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+    const { syncs } = log.stats()
+    await expect(log.settled('durable')).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+    expect(log.stats().syncs).toBe(syncs)
+    expect(texts(log)).toEqual(['good', 'lost'])
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'poisoned' }))
+    await expect(log.close()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+  },
+)
 
 test('after a failed sync an opening stores again what the kernel may have dropped', async () => {
   const files = faultyFiles({ seed: 3 })
@@ -143,18 +149,21 @@ async function live(files: FaultyFiles, written: readonly string[]): Promise<num
   return acknowledged
 }
 
-test.each(['EIO', 'ENOSPC'] as const)('with %s at any step, the log opens again to a prefix with everything acknowledged', async (code) => {
-  const written = sampleTexts(120)
-  for (let step = 0; step < 70; step++) {
-    const files = faultyFiles({ seed: step })
-    files.failStep(step, code)
-    const acknowledged = await live(files, written)
-    const { restored, replayed } = await openQuickly(files.crash())
-    const all = [...written.slice(0, restored?.[0] ?? 0), ...replayed.map(({ text }) => text)]
-    expect(all).toEqual(written.slice(0, all.length))
-    expect(all.length).toBeGreaterThanOrEqual(acknowledged)
-  }
-})
+test.each(['EIO', 'ENOSPC'] as const)(
+  'with %s at any step, the log opens again to a prefix with everything acknowledged',
+  async (code) => {
+    const written = sampleTexts(120)
+    for (let step = 0; step < 70; step++) {
+      const files = faultyFiles({ seed: step })
+      files.failStep(step, code)
+      const acknowledged = await live(files, written)
+      const { restored, replayed } = await openQuickly(files.crash())
+      const all = [...written.slice(0, restored?.[0] ?? 0), ...replayed.map(({ text }) => text)]
+      expect(all).toEqual(written.slice(0, all.length))
+      expect(all.length).toBeGreaterThanOrEqual(acknowledged)
+    }
+  },
+)
 
 test('a sync that fails while others wait fails all of them', async () => {
   const files = faultyFiles()

@@ -24,7 +24,10 @@ export interface Opened<Files extends LogFiles = LogFiles> {
   readonly events: LogEvent[]
 }
 
-export async function openLog<Files extends LogFiles>(files: Files, options: Partial<LogOptions> = {}): Promise<Opened<Files>> {
+export async function openLog<Files extends LogFiles>(
+  files: Files,
+  options: Partial<LogOptions> = {},
+): Promise<Opened<Files>> {
   const env = options.env ?? virtualEnv()
   const replayed: { text: string; position: Position }[] = []
   const events: LogEvent[] = []
@@ -76,5 +79,5 @@ export function texts(log: Log, from: Position = 0): string[] {
 
 /** `count` texts of different lengths, none empty. */
 export function sampleTexts(count: number, from = 0): string[] {
-  return Array.from({ length: count }, (_, i) => `record ${from + i} `.padEnd(20 + ((from + i) * 37) % 180, '.'))
+  return Array.from({ length: count }, (_, i) => `record ${from + i} `.padEnd(20 + (((from + i) * 37) % 180), '.'))
 }

@@ -38,9 +38,9 @@ test.each(BOTH)('%s rewriting drops what is dead and leaves every survivor at it
     if (sealed) await log.rewrite(number, (record) => live.has(record.position))
   }
   const active = log.segments().at(-1)?.number ?? 0
-  const kept = positions.map((position, i) => ({ position, text: written[i] })).filter(
-    ({ position }) => live.has(position) || position >= active * 2 ** 32,
-  )
+  const kept = positions
+    .map((position, i) => ({ position, text: written[i] }))
+    .filter(({ position }) => live.has(position) || position >= active * 2 ** 32)
   expect(texts(log)).toEqual(kept.map(({ text }) => text))
   for (const { position, text } of kept) expect(textAt(log, position)).toBe(text)
   expect(() => log.record(positions[2] ?? 0)).toThrow(/no record at/)
@@ -55,7 +55,14 @@ test('a closed log is opened again with everything in it', async () => {
   const second = await openLog(files)
   expect(second.replayed).toEqual(written.map((text, i) => ({ text, position: positions[i] })))
   expect(second.log.recovery).toEqual({
-    created: false, clean: true, sameBoot: true, sameHome: true, cutBytes: 0, cutRecords: 0, replayed: 1000, checkpointUsed: false,
+    created: false,
+    clean: true,
+    sameBoot: true,
+    sameHome: true,
+    cutBytes: 0,
+    cutRecords: 0,
+    replayed: 1000,
+    checkpointUsed: false,
   })
   expect(texts(second.log)).toEqual(written)
   expect(positions.map((position) => textAt(second.log, position))).toEqual(written)

@@ -11,7 +11,9 @@ test('on disk the active segment and a few others are in RAM as a whole, and eve
     if (positions.length % 10 === 0) await log.settled('logged')
   }
   await log.settled('logged')
-  const resident = new Set(positions.filter((position) => log.isResident(position)).map((position) => Math.floor(position / 2 ** 32)))
+  const resident = new Set(
+    positions.filter((position) => log.isResident(position)).map((position) => Math.floor(position / 2 ** 32)),
+  )
   expect(log.segments().length).toBeGreaterThan(6)
   expect(resident.size).toBe(3)
   expect(log.isResident(positions[0] ?? 0)).toBe(false)

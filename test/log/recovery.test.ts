@@ -64,7 +64,11 @@ test('the same hole in what a mark calls durable is damage: refused, nothing cha
   const copy = files.copy()
   const hole = (positions[4] ?? 0) % 2 ** 32
   copy.bytes('segment-0000000001').fill(0, hole, hole + 30)
-  await expectRefused(copy, 'WARP_E_LOG_CORRUPT', new RegExp(`segment-0000000001 is damaged at offset ${hole}: .* 6 valid records`))
+  await expectRefused(
+    copy,
+    'WARP_E_LOG_CORRUPT',
+    new RegExp(`segment-0000000001 is damaged at offset ${hole}: .* 6 valid records`),
+  )
 })
 
 test('a stale sector, a zeroed block and two swapped ones are seen', async () => {
@@ -116,7 +120,9 @@ test('a folder of something else is refused and left alone', async () => {
 
 test('a file of something else under the name of a segment is refused', async () => {
   const files = memoryFiles({ persistent: true })
-  await files.create('segment-0000000001').write(0, new TextEncoder().encode('a diary, most of it about the weather'.repeat(9)))
+  await files
+    .create('segment-0000000001')
+    .write(0, new TextEncoder().encode('a diary, most of it about the weather'.repeat(9)))
   await expectRefused(files, 'WARP_E_LOG_FOREIGN', /segment-0000000001/)
 })
 

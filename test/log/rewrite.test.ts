@@ -3,7 +3,9 @@ import { memoryFiles } from '../../src/log/memory-files.ts'
 import { faultyFiles } from '../support/faulty-files.ts'
 import { append, openQuickly, QUICK, openLog, sampleTexts, textAt, texts } from './log-fixture.ts'
 
-async function filled(files = memoryFiles({ persistent: true })): Promise<Awaited<ReturnType<typeof openQuickly>> & { positions: number[] }> {
+async function filled(
+  files = memoryFiles({ persistent: true }),
+): Promise<Awaited<ReturnType<typeof openQuickly>> & { positions: number[] }> {
   const opened = await openQuickly(files)
   return { ...opened, positions: sampleTexts(200).map((text) => append(opened.log, text)) }
 }
@@ -108,7 +110,9 @@ test('on a full disk a segment stays as it was', async () => {
 
 test('the active segment and one that is gone cannot be rewritten', async () => {
   const { log } = await filled()
-  await expect(log.rewrite(log.segments().at(-1)?.number ?? 0, () => true)).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
+  await expect(log.rewrite(log.segments().at(-1)?.number ?? 0, () => true)).rejects.toMatchObject({
+    code: 'WARP_E_CONFIG',
+  })
   await expect(log.rewrite(999, () => true)).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
 })
 
@@ -120,7 +124,8 @@ test('after an opening the survivors of a rewritten segment are found one by one
   await log.writeCheckpoint(new Uint8Array(1))
   await log.close()
   const { log: again } = await openLog(files, { ...QUICK, residentSegments: 0 })
-  for (const position of live.reverse()) expect(textAt(again, position)).toBe(sampleTexts(200)[positions.indexOf(position)])
+  for (const position of live.reverse())
+    expect(textAt(again, position)).toBe(sampleTexts(200)[positions.indexOf(position)])
   const dead = positions.find((position) => !kept.has(position)) ?? 0
   expect(() => again.record(dead)).toThrow(/no record at/)
 })
