@@ -147,7 +147,7 @@ const retention: fc.Arbitrary<Retention> = fc.oneof(
 
 test('compaction and restarts change no read, now or in the retained past, whatever the history', { timeout: 3_600_000 }, async () => {
   let droppedCount = 0
-  const property = fc.asyncProperty(fc.nat(), retention, fc.integer({ min: 5, max: 80 }), async (seed, retain, steps) => {
+  const property = fc.asyncProperty(fc.nat(), retention, fc.integer({ min: 5, max: 120 }), async (seed, retain, steps) => {
     const world = await World.open(seed, retain)
     for (let step = 0; step < steps; step++) {
       await world.step()
@@ -159,6 +159,6 @@ test('compaction and restarts change no read, now or in the retained past, whate
     expect(values(world.c)).toEqual(values(world.y))
     droppedCount += world.y.engine.operationsCount - world.x.engine.operationsCount
   })
-  await fc.assert(property, runs(60))
+  await fc.assert(property, runs(120))
   expect(droppedCount).toBeGreaterThan(100)
 })

@@ -9,6 +9,7 @@ import type { KeyStore } from './key-store.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND } from './log/log.ts'
 import { OPERATION_KIND, OperationReader } from './operation.ts'
+import { findOperation } from './operation-search.ts'
 import { textOf } from './recovery.ts'
 import type { Admission as Verdict } from './replication/store.ts'
 import type { WarpEvent } from './public.ts'
@@ -122,18 +123,10 @@ export class AdmissionDesk {
     return this.#isOurs(operation) ? this.#duplicate() : this.#clone()
   }
 
+  /** What is not in the log any more cannot be compared, and has been known to all. */
   #isOurs(operation: OperationReader): boolean {
-    const { log } = this.#store
-    const { replica, sequence } = operation
-    let isSame = true
-    log.scan(this.#dots.before(replica, sequence - 1), (record) => {
-      if (record.kind !== RECORD_KIND.operation) return true
-      const ours = this.#other.load(record.bytes, record.start, record.end)
-      if (ours.replica !== replica || ours.sequence < sequence) return true
-      isSame = ours.sequence > sequence || equalBytes(ours, operation)
-      return false
-    })
-    return isSame
+    const isFound = findOperation(this.#store.log, this.#dots, operation, this.#other)
+    return !isFound || equalBytes(this.#other, operation)
   }
 
   #noticeUnknown(key: string, operation: OperationReader): void {

@@ -40,6 +40,8 @@ export interface CompactorOptions {
   /** Appends a meta record, which carries the floor. */
   readonly writeMeta: () => void
   readonly metaPosition: () => Position
+  /** Every checkpoint that is kept knows of the records before. */
+  readonly checkpointedThrough: () => Position
   /** Whether everything has to stay as it is for now. */
   readonly isHeld: () => boolean
   /** A key's log has lost so many operations. */
@@ -171,13 +173,13 @@ export class Compactor {
     const resident = store.folder.foldOf(keyspace.strategy, chain, prefix)
     this.#raiseFloor(keyspace, prefix)
     if (count === operations.length && !this.#isAlive(slot, keyspace, resident.present)) this.#forget(slot)
-    else this.#install(slot, keyspace, operations, prefix, resident)
+    else this.#install(slot, keyspace, resident, { through: (prefix.at(-1) as Placed).position, behindCount: operations.length - count })
     for (const { position } of prefix) store.log.discard(position)
     if (chain.snapshot > 0) store.log.discard(chain.snapshot)
     return count
   }
 
-  #install(slot: Slot, keyspace: Keyspace, operations: readonly Placed[], prefix: readonly Placed[], resident: Resident): void {
+  #install(slot: Slot, keyspace: Keyspace, resident: Resident, cut: { readonly through: Position; readonly behindCount: number }): void {
     const store = this.#store
     this.#isMetaDue = true
     const version = store.keys.version[slot]!
@@ -185,8 +187,8 @@ export class Compactor {
       key: store.keys.keys[slot] as string,
       strategy: keyspace.strategy.code,
       present: resident.present,
-      through: (prefix.at(-1) as Placed).position,
-      baseVersion: version - (operations.length - prefix.length),
+      through: cut.through,
+      baseVersion: version - cut.behindCount,
       version,
       hlc: resident.hlc,
       replica: resident.replica,
@@ -293,14 +295,22 @@ export class Compactor {
   }
 
   #releaseForgotten(): void {
-    const { log } = this.#store
     const [needed, done] = [[] as Forgotten[], [] as Forgotten[]]
     for (const forgotten of this.forgotten) {
       if (!this.#goneNotes.has(forgotten.position)) (this.#isDone(forgotten) ? done : needed).push(forgotten)
     }
     this.#goneNotes.clear()
-    for (const { position } of done) log.discard(position)
+    for (const { position } of done) this.#discardNote(position)
     this.forgotten = needed
+  }
+
+  /** What was read from a checkpoint may have gone since. */
+  #discardNote(position: Position): void {
+    try {
+      this.#store.log.discard(position)
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_LOG_CORRUPT')) throw error
+    }
   }
 
   #isLive(record: RecordView): boolean {
@@ -334,8 +344,9 @@ export class Compactor {
     return true
   }
 
-  /** A note that a key is forgotten is needed for as long as records of the key may be left in older segments. */
+  /** A note that a key is forgotten is needed for as long as records of the key may be left in older segments, or a checkpoint knows it. */
   #isDone({ position, through }: Forgotten): boolean {
+    if (position >= this.#options.checkpointedThrough()) return false
     return this.#store.log.rewrittenSince(position, Math.floor(through / POSITIONS_PER_SEGMENT))
   }
 

@@ -18,6 +18,7 @@ import { RECORD_KIND, Log } from './log/log.ts'
 import type { LogFiles } from './log/files.ts'
 import { writeMeta, type Meta } from './meta-record.ts'
 import { OperationReader, ReplicaTable } from './operation.ts'
+import { findOperation } from './operation-search.ts'
 import type { Compaction, WarpEvent } from './public.ts'
 import { encodeCheckpoint, Recovered, type Forgotten } from './recovery.ts'
 import type { ResidencyLimits } from './projections/residency.ts'
@@ -65,8 +66,6 @@ export class Engine implements ReplicationStore {
   #isCompactionDue = false
   #isCheckpointing = false
   #isClosed = false
-  /** What the first operation under an identity had seen. */
-  #first: { readonly replica: ReplicaId; readonly saw: VersionVector | undefined } | undefined
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
   static async open(options: EngineOptions): Promise<Engine> {
@@ -137,17 +136,6 @@ export class Engine implements ReplicationStore {
     return this.log.loggedThrough
   }
 
-  get firstSaw(): VersionVector | undefined {
-    const { replica, applied } = this
-    if (applied.get(replica) === 0) return applied
-    if (this.#first?.replica !== replica) this.#first = { replica, saw: this.#dependenciesOfFirst(replica) }
-    return this.#first.saw
-  }
-
-  get compacts(): boolean {
-    return this.#options.keyspaces.list.some(({ retain, mode }) => retain !== 'all' && mode !== 'local')
-  }
-
   get needsSnapshot(): boolean {
     return this.#resync.isHalfDone
   }
@@ -159,15 +147,8 @@ export class Engine implements ReplicationStore {
   get firstSaw(): VersionVector | undefined {
     const { replica } = this
     if (this.applied.get(replica) === 0) return this.applied
-    let saw: VersionVector | undefined
-    this.log.scan(this.#dots.before(replica, 0), (record) => {
-      if (record.kind !== RECORD_KIND.operation) return true
-      const operation = this.#reader.load(record.bytes, record.start, record.end)
-      if (operation.replica !== replica) return true
-      if (operation.sequence === 1) saw = VersionVector.from(operation.dependencies())
-      return false
-    })
-    return saw
+    const isFound = findOperation(this.log, this.#dots, { replica, sequence: 1 }, this.#reader)
+    return isFound ? VersionVector.from(this.#reader.dependencies()) : undefined
   }
 
   admit(bytes: Uint8Array, start: number, end: number): Admission {
@@ -367,18 +348,6 @@ export class Engine implements ReplicationStore {
 
   #compacted(compaction: Compaction): void {
     if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
-  }
-
-  #dependenciesOfFirst(own: ReplicaId): VersionVector | undefined {
-    let saw: VersionVector | undefined
-    this.log.scan(this.#dots.before(own, 0), (record) => {
-      if (record.kind !== RECORD_KIND.operation) return true
-      const { replica, sequence } = this.#reader.load(record.bytes, record.start, record.end)
-      if (replica !== own) return true
-      if (sequence === 1) saw = VersionVector.from(this.#reader.dependencies())
-      return false
-    })
-    return saw
   }
 
   #dotsNote({ replica, sequence, position }: Entered): void {

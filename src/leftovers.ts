@@ -21,8 +21,17 @@ export interface Leftover {
   readonly isOwn: boolean
 }
 
+export interface LeftoversOptions {
+  readonly store: KeyStore
+  /** What the snapshot holds. */
+  readonly vector: VersionVector
+  /** What this replica holds. */
+  readonly held: VersionVector
+  readonly self: ReplicaId
+}
+
 /** The operations of `held`, in log order, that are not in `vector`. */
-export function leftoversBeyond(store: KeyStore, vector: VersionVector, held: VersionVector, self: ReplicaId): Leftover[] {
+export function leftoversBeyond({ store, vector, held, self }: LeftoversOptions): Leftover[] {
   const reader = new OperationReader(store.table)
   const own = new Set<number>()
   const leftovers: Leftover[] = []
@@ -39,18 +48,23 @@ export function leftoversBeyond(store: KeyStore, vector: VersionVector, held: Ve
   return leftovers
 }
 
+/** Own operations that have been issued again before: the first ones of `replica`. */
+export interface Issued {
+  readonly replica: ReplicaId
+  readonly count: number
+}
+
 export interface ReentryOptions {
   readonly store: KeyStore
   /** Whose own operations are issued again. */
   readonly former: ReplicaId
-  /** Own operations that have been issued again before, as the first ones of `done.replica`. */
-  readonly done: { readonly replica: ReplicaId; readonly count: number }
+  readonly issued: Issued
   readonly admit: (envelope: Uint8Array) => void
 }
 
 /** Lets the leftovers enter again. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`. */
 export function reenter(leftovers: readonly Leftover[], options: ReentryOptions): void {
-  const { store, former, done } = options
+  const { store, former, issued } = options
   const reader = new OperationReader(store.table)
   const renamed = new Map<number, readonly [ReplicaId, number]>()
   for (const { envelope, isOwn } of leftovers) {
@@ -60,7 +74,7 @@ export function reenter(leftovers: readonly Leftover[], options: ReentryOptions)
     }
     const operation = reader.load(envelope, 0, envelope.length)
     const { sequence } = operation
-    if (renamed.size < done.count) renamed.set(sequence, [done.replica, renamed.size + 1])
+    if (renamed.size < issued.count) renamed.set(sequence, [issued.replica, renamed.size + 1])
     else {
       issueAgain(store, operation, (replica, old) => (replica === former && renamed.get(old)) || [replica, old])
       const { replica, sequence: next } = store.lanes.shared

@@ -89,11 +89,13 @@ export class SnapshotReader implements SnapshotExport {
     const { log, table } = this.#store
     const vector = new ByteWriter()
     writeVector(vector, floor, table)
-    yield this.#writeItem(ITEM.floor, vector.take(), 0, vector.at - vector.start)
+    this.#writeItem(ITEM.floor, vector.take(), 0, vector.at - vector.start)
+    yield
     for (const position of snapshots) {
       if (this.#isBroken()) return
       const { bytes, start, end } = log.record(position)
-      yield this.#writeItem(ITEM.snapshot, bytes, start, end)
+      this.#writeItem(ITEM.snapshot, bytes, start, end)
+      yield
     }
     for (let position: Position = 0; position < this.#end && !this.#isBroken(); ) {
       position = this.#writeOperations(position)
