@@ -6,7 +6,7 @@
  */
 import type { AnyStrategy, Query, Verb } from '../crdt/strategy.ts'
 import type { KeyStore } from './key-store.ts'
-import type { Slot } from './key-table.ts'
+import type { KeyTable, Slot } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from './operation-record.ts'
 import type { History } from './projections/history.ts'
@@ -17,35 +17,41 @@ import type { Receipt, WriteOptions } from './receipt.ts'
 import { NO_OPTIONS, rejected, type Target, type Writer } from './writer.ts'
 
 /** What handles work with. */
-export interface HandleContext {
+export interface HandleParts {
   readonly store: KeyStore
   readonly writer: Writer
   readonly history: History
   readonly watches: WatchHub
 }
 
+/** Shared by handles, so that each of them fits a line of the processor's cache. */
+interface HandleContext extends HandleParts {
+  readonly keys: KeyTable
+  readonly residency: Residency
+  readonly keyspace: Keyspace
+  readonly options: WriteOptions
+}
+
 const UNKNOWN = -1
 
 export class Handle implements KeyHandle, Target {
   readonly key: string
-  readonly keyspace: Keyspace
   readonly #context: HandleContext
-  readonly #residency: Residency
-  readonly #options: WriteOptions
   #slot: Slot = UNKNOWN
   #generation = UNKNOWN
 
-  constructor(context: HandleContext, key: string, keyspace: Keyspace, options: WriteOptions = NO_OPTIONS) {
+  constructor(context: HandleContext, key: string) {
     this.key = key
-    this.keyspace = keyspace
     this.#context = context
-    this.#residency = context.store.residency
-    this.#options = options
+  }
+
+  get keyspace(): Keyspace {
+    return this.#context.keyspace
   }
 
   /** The key's slot, `undefined` while the key does not exist. */
   get slot(): Slot | undefined {
-    const { keys } = this.#context.store
+    const { keys } = this.#context
     if (this.#generation === keys.generation && this.#slot !== UNKNOWN) return this.#slot
     const slot = keys.find(this.key)
     if (slot === undefined) return undefined
@@ -55,8 +61,8 @@ export class Handle implements KeyHandle, Target {
   }
 
   peek(): unknown {
-    const residency = this.#residency
-    if (this.#generation === this.#context.store.keys.generation && residency.states[this.#slot] === HOT_VISITED) {
+    const { keys, residency } = this.#context
+    if (this.#generation === keys.generation && residency.states[this.#slot] === HOT_VISITED) {
       return residency.values[this.#slot]
     }
     return this.#peekSlowly()
@@ -74,7 +80,7 @@ export class Handle implements KeyHandle, Target {
   }
 
   delete(): Promise<Receipt> {
-    return this.#context.writer.delete(this, this.#options)
+    return this.#context.writer.delete(this, this.#context.options)
   }
 
   async *log(options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
@@ -98,12 +104,12 @@ export class Handle implements KeyHandle, Target {
   }
 
   with(options: WriteOptions): Handle {
-    return new (this.constructor as typeof Handle)(this.#context, this.key, this.keyspace, options)
+    return new (this.constructor as typeof Handle)({ ...this.#context, options }, this.key)
   }
 
   /** For the methods made from verbs. */
   protected write(verb: Verb<unknown>, parameters: readonly unknown[]): Promise<Receipt> {
-    return this.#context.writer.verb(this, verb, parameters, this.#options)
+    return this.#context.writer.verb(this, verb, parameters, this.#context.options)
   }
 
   /** For the methods made from queries. */
@@ -121,8 +127,16 @@ export class Handle implements KeyHandle, Target {
   }
 }
 
+/** How the handles to the keys of one keyspace are made. */
+export function handleMaker(parts: HandleParts, keyspace: Keyspace): (key: string) => Handle {
+  const { keys, residency } = parts.store
+  const context: HandleContext = { ...parts, keys, residency, keyspace, options: NO_OPTIONS }
+  const KeyspaceHandle = handleClass(keyspace.strategy)
+  return (key) => new KeyspaceHandle(context, key)
+}
+
 /** A class of handles with the verbs and queries of one strategy as methods. */
-export function handleClass(strategy: AnyStrategy): typeof Handle {
+function handleClass(strategy: AnyStrategy): typeof Handle {
   class StrategyHandle extends Handle {
     static {
       for (const [name, verb] of Object.entries(strategy.verbs as Record<string, Verb<unknown>>)) {

@@ -82,7 +82,7 @@ export type HandleFor<K extends KeyMap, Key extends string> = HandleOf<StrategyA
 type HandleOf<S, Value> = S extends unknown
   ? KeyHandle<Value> &
       Omit<MethodsOf<S>, keyof KeyHandle | 'with'> & {
-        /** The same key with these options for every call made through the handle returned. Costs one small object. */
+        /** The same key with these options for every call made through the handle returned. Costs two small objects. */
         with(options: HandleOptions): HandleOf<S, Value>
       }
   : never

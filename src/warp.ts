@@ -7,7 +7,7 @@ import type { Verb } from '../crdt/strategy.ts'
 import { WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
 import type { Env } from './env.ts'
-import { handleClass, type Handle, type HandleContext } from './handle.ts'
+import { handleMaker, type Handle, type HandleParts } from './handle.ts'
 import type { Slot } from './key-table.ts'
 import { Keyspaces, type Keyspace } from './keyspace.ts'
 import { memoryFiles } from './log/memory-files.ts'
@@ -72,8 +72,8 @@ class OpenWarp {
   readonly #options: WarpOptions<KeyMap>
   readonly #env: Env
   readonly #residency: Residency
-  readonly #context: HandleContext
-  readonly #classes: (typeof Handle)[]
+  readonly #context: HandleParts
+  readonly #handleMakers: readonly ((key: string) => Handle)[]
   readonly #projections = new Map<string, ProjectionRunner<unknown>>()
   readonly #replicator: Replicator | undefined
   #isFlushing = false
@@ -87,7 +87,7 @@ class OpenWarp {
     this.#residency = store.residency
     const watches = new WatchHub({ store, logName: () => store.lanes.local.replica, onReset: (listener) => engine.onReset(listener) })
     this.#context = { store, writer: new Writer(store, options.ack), history: new History(store), watches }
-    this.#classes = store.keyspaces.list.map(({ strategy }) => handleClass(strategy))
+    this.#handleMakers = store.keyspaces.list.map((keyspace) => handleMaker(this.#context, keyspace))
     this.#replicator = this.#openReplicator()
   }
 
@@ -142,7 +142,7 @@ class OpenWarp {
 
   key(key: string): Handle {
     const keyspace = this.#engine.store.keyspaceOf(key)
-    return new (this.#classes[keyspace.index] as typeof Handle)(this.#context, key, keyspace)
+    return (this.#handleMakers[keyspace.index] as (key: string) => Handle)(key)
   }
 
   async *log(key: string, options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
