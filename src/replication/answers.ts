@@ -26,6 +26,8 @@ export interface AnswersOptions {
   /** Returns `false` if the peer's queue is full. */
   readonly send: (peer: Peer, frame: Uint8Array) => boolean
   readonly onOversize: (peer: Peer, sequence: number, bytes: number) => void
+  /** The log could not be read; the answer is given up. */
+  readonly onUnreadable: (error: unknown) => void
 }
 
 interface Answer {
@@ -122,7 +124,7 @@ export class Answers {
     const now = this.#env.monotonic()
     let wakeAtMs = Infinity
     for (const answer of [...this.#answers.values()]) {
-      if (answer.retryAtMs <= now) this.#step(answer, now)
+      if (answer.retryAtMs <= now) this.#tryStep(answer, now)
       if (this.#answers.get(answer.peer) === answer) wakeAtMs = Math.min(wakeAtMs, answer.retryAtMs)
     }
     if (wakeAtMs <= now) {
@@ -131,6 +133,15 @@ export class Answers {
     }
     this.#isRunning = false
     if (wakeAtMs !== Infinity) this.#timer = this.#env.schedule(wakeAtMs - now, () => this.#wake())
+  }
+
+  #tryStep(answer: Answer, now: number): void {
+    try {
+      this.#step(answer, now)
+    } catch (error) {
+      this.#answers.delete(answer.peer)
+      this.#options.onUnreadable(error)
+    }
   }
 
   #step(answer: Answer, now: number): void {

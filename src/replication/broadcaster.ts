@@ -24,6 +24,8 @@ export interface BroadcasterOptions {
   readonly frameBytesMax: number
   readonly broadcast: (frame: Uint8Array) => void
   readonly onOversize: (sequence: number, bytes: number) => void
+  /** The log could not be read. */
+  readonly onUnreadable: (error: unknown) => void
 }
 
 export class Broadcaster {
@@ -74,7 +76,13 @@ export class Broadcaster {
     }
     this.#visited = 0
     this.#batch.begin(this.#options.sender(), 0)
-    this.#cursor = this.#store.scanOperations(this.#cursor, this.#visit)
+    try {
+      this.#cursor = this.#store.scanOperations(this.#cursor, this.#visit)
+    } catch (error) {
+      // What lies before the damage has been sent; what lies behind is there for those who ask.
+      this.#cursor = this.#store.sendable
+      this.#options.onUnreadable(error)
+    }
     this.#flush()
     if (this.#cursor < this.#store.sendable) {
       void this.#env.yield().then(this.#run)

@@ -37,6 +37,8 @@ export type ReplicationEvent =
     }
   /** The store could not take an operation in; tried again later. `error` is absent when there is no space. */
   | { readonly kind: 'store:refused'; readonly replica: ReplicaId; readonly error?: Error }
+  /** The own log could not be read to serve others; what was wanted is asked for again, here or elsewhere. */
+  | { readonly kind: 'store:unreadable'; readonly error: Error }
   /** `us`: this replica is behind what `peer` has compacted. `peer`: `replica` wrote without having seen what we compacted. */
   | { readonly kind: 'resync:required'; readonly side: 'us' | 'peer'; readonly replica: ReplicaId }
   | { readonly kind: 'resync:done'; readonly replica: ReplicaId; readonly chunkCount: number }

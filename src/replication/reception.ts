@@ -11,16 +11,19 @@ import type { Env } from '../env.ts'
 import { Admitter } from './admission.ts'
 import { Answers } from './answers.ts'
 import { AntiEntropy } from './anti-entropy.ts'
+import { CloneWatch } from './clone-watch.ts'
 import { DIGEST_SPACING, DigestSchedule, SafeVector } from './digests.ts'
 import type { ReplicationObserver } from './events.ts'
-import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationsFrame, type Sender } from './frames.ts'
+import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationRange, type OperationsFrame, type Sender } from './frames.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { Joining } from './joining.ts'
+import { LagWatch } from './lag-watch.ts'
 import type { ReplicationSettings } from './options.ts'
-import { type Link, type Peer, Peers, missingCount } from './peers.ts'
+import { type Link, type Peer, Peers } from './peers.ts'
 import { type ReceptionStats, receptionStats } from './replication-stats.ts'
 import { SnapshotFetch } from './snapshot-fetch.ts'
 import { SnapshotOffers } from './snapshot-offer.ts'
+import { randomWord } from './random-word.ts'
 import { Stability } from './stability.ts'
 import type { ReplicationStore } from './store.ts'
 import type { PeerAddress } from './transport.ts'
@@ -56,9 +59,8 @@ export class Reception {
   readonly #joining: Joining
   readonly #digests: DigestSchedule
   readonly #safe: SafeVector
-  /** What our last broadcast digest said. */
-  #told = new VersionVector()
-  #clonedReplica: string | undefined
+  readonly #lag: LagWatch
+  readonly #clones: CloneWatch
   /** The frame of operations that is being worked off, and how far. */
   #current: { readonly peer: Peer; readonly frame: OperationsFrame; at: number } | undefined
   readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0 }
@@ -66,8 +68,8 @@ export class Reception {
   constructor(options: ReceptionOptions) {
     const { store, env, settings, observe } = options
     this.#options = options
-    this.#session = word(env)
-    const random = (): number => word(env) / 2 ** 32
+    this.#session = randomWord(env)
+    const random = (): number => randomWord(env) / 2 ** 32
     const sender = (): Sender => this.sender()
     this.#encoder = new FrameEncoder(store.table, sender)
     this.#inbox = new Inbox(env, {
@@ -78,6 +80,9 @@ export class Reception {
     })
     const limits = { operationsMax: settings.bufferOperationsMax, bytesMax: settings.bufferBytesMax }
     this.#joining = new Joining(store)
+    this.#lag = new LagWatch(settings.peerLaggingMs, observe)
+    const request = (peer: Peer, range: OperationRange): void => void options.send(peer, this.#encoder.request(0, [range]))
+    this.#clones = new CloneWatch({ store, observe, request })
     this.#admitter = new Admitter(store, { limits, observe, isGone: (replica) => this.#stability.isGone(replica) })
     const { buffer } = this.#admitter
     this.#antiEntropy = new AntiEntropy({
@@ -88,6 +93,7 @@ export class Reception {
       ...{ sender, batchBytes: settings.batchBytes, windowBytes: settings.windowBytes, send: options.send },
       onOversize: (peer, sequence, bytes) =>
         observe({ kind: 'operation:oversize', transport: peer.via.name, sequence, bytes }),
+      onUnreadable: (error) => this.unreadable(error),
     })
     this.#offers = new SnapshotOffers(store, {
       chunkBytes: settings.snapshotChunkBytes,
@@ -102,7 +108,7 @@ export class Reception {
       },
       onEnd: (): void => this.#resume(),
     }
-    this.#fetch = new SnapshotFetch(fetch, word(env))
+    this.#fetch = new SnapshotFetch(fetch, randomWord(env))
     this.#stability = new Stability(store, settings.horizonMs, observe)
     const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
     this.#digests = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
@@ -235,7 +241,20 @@ export class Reception {
       this.#counts.echoed++
       return
     }
-    this.#react(this.#heard(via, from, frame.sender), frame)
+    const peer = this.#heard(via, from, frame.sender)
+    try {
+      this.#react(peer, frame)
+    } catch (error) {
+      // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts again.
+      this.#forget(peer)
+      this.unreadable(error)
+    }
+  }
+
+  /** The store could not do what replication needs of it. */
+  unreadable(error: unknown): void {
+    const known = error instanceof Error ? error : new Error(String(error))
+    this.#options.observe({ kind: 'store:unreadable', error: known })
   }
 
   #react(peer: Peer, frame: Frame): void {
@@ -286,52 +305,23 @@ export class Reception {
     peer.has.join(digest.applied)
     peer.floor ??= new VersionVector()
     peer.floor.join(digest.floor)
-    this.#checkIdentity(peer, digest)
+    this.#clones.digest(peer, digest)
     if (peer.replica !== undefined) this.#stability.digest(peer.replica, digest, now)
     this.#compare(peer, digest, now)
     const wasJoined = this.isJoined
     const joining = this.#joining.meet(digest)
-    if (!wasJoined && this.isJoined) this.#joined()
+    if (!wasJoined && this.isJoined) this.#resume()
     if (joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor)) this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
   }
 
-  #joined(): void {
-    this.#digests.changed()
-    this.#options.onResume()
-  }
-
-  /** Whether the peer is behind, and whether to tell it. */
+  /** Tells a peer that is behind what there is, but not in a storm. */
   #compare(peer: Peer, digest: Digest, now: number): void {
-    const { settings, observe } = this.#options
-    if (digest.applied.dominates(this.#told)) {
-      peer.behindSinceMs = undefined
-      peer.isLagging = false
-      return
-    }
-    peer.behindSinceMs ??= now
-    if (!peer.isLagging && now - peer.behindSinceMs >= settings.peerLaggingMs) {
-      peer.isLagging = true
-      observe({ kind: 'peer:lagging', peer: peer.name, missingCount: missingCount(digest.applied, this.#told) })
-    }
-    if (digest.reply || now - peer.repliedMs < settings.digestIntervalMs / DIGEST_SPACING) return
+    const { digestIntervalMs } = this.#options.settings
+    if (this.#lag.isUpToDate(peer, digest, now) || digest.reply) return
+    if (now - peer.repliedMs < digestIntervalMs / DIGEST_SPACING) return
     peer.repliedMs = now
     this.#tell(peer, true)
-  }
-
-  /** Our own id in others' vectors tells whether somebody else writes under it. */
-  #checkIdentity(peer: Peer, digest: Digest): void {
-    const { store, observe, send } = this.#options
-    const own = store.replica
-    const seen = digest.applied.get(own)
-    if (seen > store.applied.get(own)) {
-      if (this.#clonedReplica !== own) observe({ kind: 'clone:detected', replica: own })
-      this.#clonedReplica = own
-      store.ownDotSeenElsewhere?.(seen)
-    } else if (peer.replica === own && seen > 0) {
-      // Somebody is up under our id. The newest operation that both have tells whether it is us: the store compares them.
-      send(peer, this.#encoder.request(0, [{ replica: own, from: seen, to: seen }]))
-    }
   }
 
   #require(peer: Peer): void {
@@ -340,7 +330,7 @@ export class Reception {
     this.#antiEntropy.isPaused = this.#fetch.isUnderWay
   }
 
-  /** A snapshot transfer has ended. */
+  /** A snapshot transfer has ended, or this replica may take part from now on. */
   #resume(): void {
     this.#antiEntropy.isPaused = false
     this.#admitter.reconsider()
@@ -366,7 +356,7 @@ export class Reception {
     const { settings, broadcast } = this.#options
     const now = this.#now()
     broadcast(this.#encodeDigest(false))
-    this.#told = this.#joining.tellable(this.#safe.read())
+    this.#lag.told = this.#joining.tellable(this.#safe.read())
     if (this.#safe.isBehind) this.#digests.changed()
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
@@ -406,9 +396,4 @@ export class Reception {
     this.#antiEntropy.consider()
     this.#digests.changed()
   }
-}
-
-/** 32 random bits. */
-function word(env: Env): number {
-  return env.random(4).reduce((value, byte) => value * 256 + byte, 0)
 }

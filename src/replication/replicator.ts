@@ -122,6 +122,7 @@ export class Replicator {
       frameBytesMax: Math.min(FRAME_BYTES_MAX, ...this.#links.map(({ link }) => link.frameBytesMax)),
       broadcast: (frame) => this.#broadcast(frame),
       onOversize: (sequence, bytes) => this.#oversize(sequence, bytes),
+      onUnreadable: (error) => this.#reception.unreadable(error),
     })
     this.#reception.start()
   }

@@ -7,7 +7,7 @@
  */
 import type { SnapshotChunk, SnapshotRequest } from './frames.ts'
 import type { Peer } from './peers.ts'
-import type { ReplicationStore, SnapshotExport } from './store.ts'
+import type { Position, ReplicationStore, SnapshotExport } from './store.ts'
 
 export interface SnapshotOffersOptions {
   readonly chunkBytes: number
@@ -19,6 +19,8 @@ export interface SnapshotOffersOptions {
 interface Offer {
   readonly transfer: number
   readonly source: SnapshotExport
+  /** Records before this one are in it: it is handed out once they outlive this process. */
+  readonly end: Position
   /** Chunks that have been made and not acknowledged; the first one has index `base`. */
   readonly chunks: Uint8Array[]
   base: number
@@ -88,13 +90,15 @@ export class SnapshotOffers {
     if (known === undefined && this.#offers.size >= this.#options.exportsMax) return undefined
     this.forget(peer)
     const source = this.#store.exportSnapshot(this.#options.chunkBytes)
-    const offer: Offer = { transfer, source, chunks: [], base: 0, length: undefined, ahead: source.next(), usedMs: 0 }
+    const { end } = this.#store
+    const offer: Offer = { transfer, source, end, chunks: [], base: 0, length: undefined, ahead: source.next(), usedMs: 0 }
     this.#offers.set(peer, offer)
     return offer
   }
 
-  /** Returns `false` at the end, and when the peer's queue is full: it asks again. */
+  /** Returns `false` at the end, when the peer's queue is full, and while not all is stored: it asks again. */
   #sendChunk(peer: Peer, offer: Offer, index: number): boolean {
+    if (this.#store.sendable < offer.end) return false
     // Those before it may have been asked for by a request that was lost; they are made on the way and kept.
     while (offer.base + offer.chunks.length <= index && offer.length === undefined) this.#make(offer)
     const bytes = offer.chunks[index - offer.base]
