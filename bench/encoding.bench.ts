@@ -68,7 +68,10 @@ function encoding(name: Name, users: readonly User[]): Contestant {
         batch() {
           for (const user of users) bytes += encode(user).length
         },
-        verify: () => checkSame(decode(encode(users[1] as User)), users[1]),
+        verify() {
+          if (bytes === 0) throw new Error('nothing was written')
+          checkSame(decode(encode(users[1] as User)), users[1])
+        },
       }
     },
   }

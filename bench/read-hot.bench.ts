@@ -7,7 +7,7 @@ export const question = 'What does a read of a hot key cost, against a plain Map
 
 export async function run(context: BenchContext): Promise<void> {
   const keys = userKeys(context.size(100_000))
-  const operations = context.size(2_000_000, 1000)
+  const operations = context.size(1_000_000, 1000)
   const reads = { keys, order: uniformly(context, keys.slice(0, 100), operations) }
   await context.compare({
     title: 'reads of 100 hot keys',

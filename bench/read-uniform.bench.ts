@@ -7,7 +7,7 @@ export const question = 'What does a read cost when any of 100,000 keys may be n
 
 export async function run(context: BenchContext): Promise<void> {
   const keys = userKeys(context.size(100_000))
-  const operations = context.size(1_000_000, 1000)
+  const operations = context.size(500_000, 1000)
   const reads = { keys, order: uniformly(context, keys, operations) }
   await context.compare({
     title: `reads uniform over ${keys.length.toLocaleString('en-US')} keys`,

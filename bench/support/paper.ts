@@ -14,6 +14,7 @@ export interface Edit {
   readonly inserted: string
 }
 
+const LETTERS = Array.from('etaoin shrdlu')
 const FILE = path.join(ROOT, '../shared/data/automerge-paper-changes.json.gz')
 
 export function paperEdits(context: BenchContext, count: number): { edits: Edit[]; origin: string } {
@@ -99,7 +100,7 @@ function imitatedEdits(context: BenchContext, count: number): Edit[] {
       edits.push({ at: --at, deleted: 1, inserted: '' })
       length--
     } else {
-      edits.push({ at: at++, deleted: 0, inserted: random.pick([...'etaoin shrdlu']) })
+      edits.push({ at: at++, deleted: 0, inserted: random.pick(LETTERS) })
       length++
     }
   }

@@ -15,7 +15,12 @@ export function userKeys(count: number): UserKey[] {
 }
 
 export function userOf(i: number): User {
-  return { name: `user number ${i}`, email: `user-${i}@example.org`, age: i % 100, active: i % 2 === 0 }
+  return flat({ name: `user number ${i}`, email: `user-${i}@example.org`, age: i % 100, active: i % 2 === 0 })
+}
+
+/** With texts in one piece, as values have that came from somewhere, and not chained as concatenation leaves them. */
+function flat(user: User): User {
+  return JSON.parse(JSON.stringify(user)) as User
 }
 
 /** Keys in an order in which each occurs as often as chance has it. */
