@@ -223,13 +223,27 @@ export class Appender {
       if (active.reserved < capacity) {
         if (active.reserved - active.end < this.#chunkBytes / 2)
           this.#reserve(Math.min(capacity, active.end + this.#chunkBytes))
-      } else if (this.#prepared === undefined && active.end > capacity / 2) {
-        this.#prepared = this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES)
+      } else if (active.end > capacity / 4) {
+        this.#prepareSegment(active, active.end / capacity)
       }
     } catch (error) {
       this.#full = true
       this.#options.observe({ kind: 'storage-full', error: storageError(error, 'reserving space') })
     }
+  }
+
+  /**
+   * The next segment gets its space while this one fills, chunk by chunk: all of it by three quarters. So it is on stable storage
+   * before it is needed, and the syncs that writers wait for have nothing but their records to write.
+   */
+  #prepareSegment(active: Segment, filled: number): void {
+    this.#prepared ??= this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES)
+    const { reserved, bytes } = this.#prepared
+    const capacity = bytes?.length ?? 0
+    const target = Math.min(capacity, Math.ceil(capacity * (filled - 0.25) * 2))
+    if (reserved >= target) return
+    const ahead = Math.min(capacity, reserved + this.#chunkBytes)
+    this.#extend(this.#prepared, ahead, ahead)
   }
 
   /** The segment made ahead, so that it can be put on stable storage before it is needed. */

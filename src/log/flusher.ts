@@ -225,8 +225,11 @@ export class Flusher {
   #prepare(): void {
     this.#appender.prepare()
     const { prepared } = this.#appender
-    if (prepared === undefined || prepared.registered) return
-    this.register(prepared).catch((error: unknown) => this.#fail(error, 'creating a segment'))
+    if (prepared?.file === undefined || prepared.reserved <= prepared.syncedAhead) return
+    if (prepared.registering !== undefined && !prepared.registered) return
+    prepared.syncedAhead = prepared.reserved
+    const pending = prepared.registered ? (prepared.registering = prepared.file.sync()) : this.register(prepared)
+    pending.catch((error: unknown) => this.#fail(error, 'creating a segment'))
   }
 
   /** Hands everything unwritten to the files. A promise only if a file gives one or a segment is new. */

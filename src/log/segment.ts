@@ -35,6 +35,8 @@ export class Segment {
   flushed: number = SEGMENT_HEADER_BYTES
   /** Space that the file has for sure. */
   reserved = 0
+  /** How much of it was asked to be put on stable storage before it was needed. */
+  syncedAhead = 0
   /** Header and name are on stable storage. */
   registered = true
   /** They are on their way there. */

@@ -87,6 +87,7 @@ test('records are written and read while a segment is rewritten', async () => {
 test('rewriting can be given up, and nothing has happened', async () => {
   const { log, files } = await filled()
   const abort = new AbortController()
+  await log.settled('durable')
   const before = files.list()
   const rewriting = log.rewrite(2, () => false, abort.signal)
   abort.abort()
