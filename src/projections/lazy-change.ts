@@ -6,6 +6,7 @@ import { keepOperation } from './kept-operation.ts'
 
 export interface ChangeSource {
   readonly store: KeyStore
+  /** Behind the operation at `position`, or before all if it is 0. */
   cursor(position: Position): Cursor
 }
 

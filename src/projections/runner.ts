@@ -86,9 +86,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       this.#check(options.signal)
       let left = RECORDS_PER_STEP
       position = log.scan(position, (record) => {
-        if (left-- <= 0) return false
         this.#rebuildRecord(pass, record)
-        return true
+        return --left > 0
       })
       options.progress?.(Math.min(1, (position - first) / Math.max(1, log.end - first)))
       if (position < log.end) await env.yield()

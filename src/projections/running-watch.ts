@@ -23,11 +23,17 @@ export interface Interest {
   readonly key: string | undefined
 }
 
+/** A place in the log: a record, or the end, and whether that record has been seen. */
+export interface Place {
+  readonly position: Position
+  readonly isSeen: boolean
+}
+
 /** What a watch needs of the hub that it hangs on. */
 export interface WatchSource extends ChangeSource {
   readonly ring: OperationRing
-  /** The position that a cursor names, `undefined` if it is not of this log. */
-  positionOf(cursor: Cursor): Position | undefined
+  /** The place that a cursor names, `undefined` if it is not of this log. */
+  placeOf(cursor: Cursor): Place | undefined
   remove(watch: RunningWatch): void
 }
 
@@ -41,8 +47,8 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   readonly #signal: AbortSignal | undefined
   /** The number of the next operation in the ring. */
   #next: number
-  /** Everything before this position has been looked at. */
-  #seenBefore: Position
+  /** Where to read on in the log. */
+  #at: Place
   /** Reads the log instead of the ring until it has caught up. */
   #isReplaying = false
   #queue: Change[] = []
@@ -55,7 +61,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     this.#pendingCountMax = options.pendingCountMax
     this.#reader = new OperationReader(hub.store.table)
     this.#next = hub.ring.count
-    this.#seenBefore = hub.store.log.end
+    this.#at = { position: hub.store.log.end, isSeen: false }
     this.#signal = options.signal
     if (options.from !== undefined) this.#resume(options.from)
     if (options.signal?.aborted === true) this.#isClosed = true
@@ -121,7 +127,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
       const number = this.#next++
       const key = ring.key(number)
       const position = ring.position(number)
-      this.#seenBefore = position + 1
+      this.#at = { position, isSeen: true }
       if (this.#interest.matches(key)) return new LazyChange(this.#hub, key, ring.version(number), position)
     }
     return undefined
@@ -158,20 +164,21 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     const { store } = this.#hub
     const end = store.log.end
     const found: { key: string; position: Position }[] = []
+    const { position: from, isSeen } = this.#at
     let left = count
-    this.#seenBefore = store.log.scan(this.#seenBefore, (record) => {
-      if (left-- <= 0) return false
-      if (record.kind !== RECORD_KIND.operation) return true
+    const position = store.log.scan(from, (record) => {
+      if (record.kind !== RECORD_KIND.operation || (isSeen && record.position <= from)) return true
       const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
       const key = textOf(bytes, keyStart, keyEnd)
       if (this.#interest.matches(key)) found.push({ key, position: record.position })
-      return true
+      return --left > 0
     })
+    this.#at = { position, isSeen: false }
     for (const { key, position } of found) {
       const version = this.#versionAt(key, position)
       if (version > 0) take(new LazyChange(this.#hub, key, version, position))
     }
-    return this.#seenBefore >= end
+    return position >= end
   }
 
   /** The key's version once the operation at `position` had been taken in; 0 if it has been compacted away meanwhile. */
@@ -183,37 +190,39 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   }
 
   #resume(from: NonNullable<WatchOptions['from']>): void {
-    const position = typeof from === 'string' ? this.#hub.positionOf(from) : this.#positionOfVersion(from.version)
-    // A position beyond the end was given out for operations that a crash has taken.
-    if (position === undefined || position >= this.#seenBefore || this.#isCompactedBehind(position)) {
+    const place = typeof from === 'string' ? this.#hub.placeOf(from) : this.#placeOfVersion(from.version)
+    if (place === undefined || this.#isCompactedBehind(place)) {
       this.#startAfresh(undefined)
       return
     }
-    this.#seenBefore = position + 1
+    this.#at = place
     this.#isReplaying = true
   }
 
   /** Whether compaction has taken away what this watch has not looked at yet. */
   #hasLost(): boolean {
-    return this.#isCompactedBehind(this.#seenBefore - 1)
+    return this.#isCompactedBehind(this.#at)
   }
 
-  /** The position of the last operation that made the version of the one key watched. */
-  #positionOfVersion(version: number): Position | undefined {
+  /** Behind the operation that made a version of the one key watched. */
+  #placeOfVersion(version: number): Place | undefined {
     const { store } = this.#hub
     if (this.#interest.key === undefined) {
       throw new WarpError('WARP_E_CONFIG', `'${this.#interest.text}' is a pattern: versions are per key, resume from a cursor instead`)
     }
     const slot = store.keys.find(this.#interest.key)
-    if (slot === undefined) return version === 0 ? this.#seenBefore - 1 : undefined
+    if (slot === undefined) return version === 0 ? this.#at : undefined
     const operations = store.folder.operations(store.chain(slot))
     const index = version - (store.keys.version[slot]! - operations.length)
-    if (index === 0) return (operations[0]?.position ?? this.#seenBefore) - 1
-    return operations[index - 1]?.position
+    const next = operations[0]
+    if (index === 0) return next === undefined ? this.#at : { position: next.position, isSeen: false }
+    const last = operations[index - 1]
+    return last === undefined ? undefined : { position: last.position, isSeen: true }
   }
 
-  /** Whether operations behind `position` that this watch should have seen are in snapshots now, or, perhaps, forgotten with their keys. */
-  #isCompactedBehind(position: Position): boolean {
+  /** Whether operations behind a place that this watch should have seen are in snapshots now, or, perhaps, forgotten with their keys. */
+  #isCompactedBehind(place: Place): boolean {
+    const position = place.isSeen ? place.position : place.position - 1
     const { keys } = this.#hub.store
     const { key, matches } = this.#interest
     const slot = key === undefined ? undefined : keys.find(key)
@@ -229,10 +238,19 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   /** Tells of a gap and goes on from the present. */
   #startAfresh(missedCount: number | undefined): void {
     const { store, ring } = this.#hub
-    const gap: WatchGap = { kind: 'gap', missedCount, cursor: this.#hub.cursor(store.log.end - 1) }
+    this.#at = { position: store.log.end, isSeen: false }
+    const gap: WatchGap = { kind: 'gap', missedCount, cursor: this.#hub.cursor(this.#newest()) }
     this.#queue = [gap]
     this.#isReplaying = false
     this.#next = ring.count
-    this.#seenBefore = store.log.end
+  }
+
+  /** Where the newest operation of all keys is; 0 if there is none. */
+  #newest(): Position {
+    const { ring, store } = this.#hub
+    if (ring.count > 0) return ring.position(ring.count - 1)
+    let newest = 0
+    for (const slot of store.keys.occupied()) newest = Math.max(newest, store.keys.head[slot]!)
+    return newest
   }
 }

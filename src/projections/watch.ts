@@ -5,13 +5,16 @@
  *
  * Cost: two stores per operation however many watches there are, and a pattern match per watch and operation when it reads.
  */
-import { WarpError } from '../../crdt/warp-error.ts'
+import { formatDot, type Dot } from '../../crdt/dot.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Entered, KeyStore } from '../key-store.ts'
 import { compilePattern } from '../key-pattern.ts'
+import { RECORD_KIND } from '../log/log.ts'
 import type { Cursor, Watch, WatchOptions } from '../operation-record.ts'
+import { OperationReader } from '../operation.ts'
 import type { Position } from '../replication/store.ts'
 import { OperationRing } from './operation-ring.ts'
-import { RunningWatch, type Interest, type WatchSource } from './running-watch.ts'
+import { RunningWatch, type Interest, type Place, type WatchSource } from './running-watch.ts'
 
 const RING_CAPACITY = 1024
 const PENDING_COUNT_MAX = 1024
@@ -28,12 +31,14 @@ export class WatchHub implements WatchSource {
   readonly ring: OperationRing = new OperationRing(RING_CAPACITY)
   readonly #options: WatchHubOptions
   readonly #watches = new Set<RunningWatch>()
+  readonly #reader: OperationReader
   #unsubscribe: (() => void) | undefined
   #isWaking = false
 
   constructor(options: WatchHubOptions) {
     this.#options = options
     this.store = options.store
+    this.#reader = new OperationReader(options.store.table)
     options.onReset(() => {
       for (const watch of this.#watches) watch.reset()
     })
@@ -72,21 +77,45 @@ export class WatchHub implements WatchSource {
     if (this.#watches.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
+    // From now on operations pass it by.
+    this.ring.count = 0
   }
 
   close(): void {
     for (const watch of this.#watches) watch.close()
   }
 
+  /**
+   * Names the operation as well as its position: after a crash that took the end of the log, another one may be there, or none. A cursor to what
+   * compaction has dropped names neither and is answered with a gap.
+   */
   cursor(position: Position): Cursor {
-    return `${this.#options.logName()}@${position}`
+    const name = this.#options.logName()
+    if (position === 0) return `${name}@0`
+    const dot = this.#dotAt(position)
+    return dot === undefined ? `${name}@-` : `${name}@${position}@${formatDot(dot)}`
   }
 
-  /** The position that a cursor names, `undefined` if it is not of this log. */
-  positionOf(cursor: Cursor): Position | undefined {
-    const at = cursor.lastIndexOf('@')
-    const position = Number(cursor.slice(at + 1))
-    return cursor.slice(0, at) === this.#options.logName() && Number.isFinite(position) ? position : undefined
+  /** The place that a cursor names, `undefined` if it is not in this log. */
+  placeOf(cursor: Cursor): Place | undefined {
+    const [name, digits = '', dot] = cursor.split('@')
+    if (name !== this.#options.logName() || !/^\d{1,16}$/.test(digits)) return undefined
+    const position = Number(digits)
+    if (position === 0) return { position, isSeen: false }
+    const found = this.#dotAt(position)
+    return found !== undefined && formatDot(found) === dot ? { position, isSeen: true } : undefined
+  }
+
+  #dotAt(position: Position): Dot | undefined {
+    try {
+      const { kind, bytes, start, end } = this.store.log.record(position)
+      if (kind !== RECORD_KIND.operation) return undefined
+      const { replica, sequence } = this.#reader.load(bytes, start, end)
+      return { replica, sequence }
+    } catch (error) {
+      if (isWarpError(error, 'WARP_E_LOG_CORRUPT') || isWarpError(error, 'WARP_E_PROTOCOL')) return undefined
+      throw error
+    }
   }
 
   #note({ slot, position }: Entered): void {

@@ -1,6 +1,6 @@
 /**
  * What a value weighs in a cache that is bounded by bytes: about what it takes encoded. An estimate, because encoding only to
- * count would cost more than keeping. What is no plain value (a document) weighs `otherwise`.
+ * count would cost more than keeping. What is no plain value (a document, a date) weighs `otherwise`.
  */
 const NUMBER_BYTES = 8
 
@@ -8,7 +8,6 @@ export function weightOf(value: unknown, otherwise: number): number {
   if (typeof value === 'string') return value.length
   if (typeof value !== 'object' || value === null) return NUMBER_BYTES
   if (value instanceof Uint8Array) return value.length
-  if (value instanceof Date) return NUMBER_BYTES
   if (Array.isArray(value) || value instanceof Set) return weightOfAll(value as Iterable<unknown>, otherwise)
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return otherwise

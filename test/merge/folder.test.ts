@@ -74,11 +74,11 @@ test('a field that this replica has no strategy for blocks the key instead of be
 })
 
 test.each([
-  ['counter', counter, 'increment', [2], 2],
-  ['register', () => register(), 'set', [2], 2],
-  ['set', () => set(), 'add', [2], new Set([2])],
-  ['map', () => map(counter()), 'update', ['x', 'increment', 2], { x: 2 }],
-] as const)('bytes that are no payload are skipped, and reported once: %s', async (_name, make, verb, parameters, value) => {
+  ['counter', counter, ['increment', 2], 2],
+  ['register', () => register(), ['set', 2], 2],
+  ['set', () => set(), ['add', 2], new Set([2])],
+  ['map', () => map(counter()), ['update', 'x', 'increment', 2], { x: 2 }],
+] as const)('bytes that are no payload are skipped, and reported once: %s', async (_name, make, [verb, ...parameters], value) => {
   const { fleet, a, b } = await fleetOf(make)
   a.write(verb, parameters)
   const forged = fleet.strange(a, 50, { kind: 1, strategy: fleet.strategy.code, payload: MALFORMED, isSound: false })

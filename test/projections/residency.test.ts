@@ -46,7 +46,7 @@ test('neither bound is ever exceeded, whatever is read and written, and what was
 })
 
 function shown(value: unknown): unknown {
-  return value instanceof Y.Doc ? value.getText('t').toString() : value
+  return value instanceof Y.Doc ? value.getText('t').toJSON() : value
 }
 
 test('a value heavier than the whole cache is served, not kept, and drives nothing out', async () => {
