@@ -24,7 +24,8 @@ function scribble(replica: TestEngine, random: Random, label: string): void {
   }
   const prefix = key.slice(0, key.indexOf(':'))
   if (prefix === 'count') void replica.write(key, 'increment', [random.between(1, 9)])
-  else if (prefix === 'set') void replica.write(key, random.chance(0.6) ? 'add' : 'remove', [random.pick(['a', 'b', 'c'])])
+  else if (prefix === 'set')
+    void replica.write(key, random.chance(0.6) ? 'add' : 'remove', [random.pick(['a', 'b', 'c'])])
   else if (prefix === 'text') {
     const length = ((replica.get(key) as string | undefined) ?? '').length
     if (length > 3 && random.chance(0.4)) void replica.write(key, 'remove', [random.below(length - 1), 2])
@@ -55,7 +56,11 @@ class World {
   #mirrored = 0
   #label = 0
 
-  private constructor(seed: number, retain: Retention, replicas: { x: TestEngine; c: TestEngine; y: TestEngine; env: VirtualEnv }) {
+  private constructor(
+    seed: number,
+    retain: Retention,
+    replicas: { x: TestEngine; c: TestEngine; y: TestEngine; env: VirtualEnv },
+  ) {
     this.random = seededRandom(seed)
     this.retain = retain
     this.env = replicas.env
@@ -114,7 +119,9 @@ class World {
     const timeMs = this.env.now() - this.random.between(0, retain.forMs)
     for (const key of KEYS) {
       if (key.startsWith('ttl')) continue
-      expect(normal(this.x.history.getAt(key, { timeMs })), `${key} at ${timeMs}`).toEqual(normal(this.y.history.getAt(key, { timeMs })))
+      expect(normal(this.x.history.getAt(key, { timeMs })), `${key} at ${timeMs}`).toEqual(
+        normal(this.y.history.getAt(key, { timeMs })),
+      )
     }
   }
 
@@ -145,20 +152,29 @@ const retention: fc.Arbitrary<Retention> = fc.oneof(
   fc.record({ forMs: fc.integer({ min: 1, max: 2000 }) }),
 )
 
-test('compaction and restarts change no read, now or in the retained past, whatever the history', { timeout: 3_600_000 }, async () => {
-  let droppedCount = 0
-  const property = fc.asyncProperty(fc.nat(), retention, fc.integer({ min: 5, max: 120 }), async (seed, retain, steps) => {
-    const world = await World.open(seed, retain)
-    for (let step = 0; step < steps; step++) {
-      await world.step()
-      world.check()
-    }
-    await world.meet()
-    await world.x.engine.compact()
-    world.check()
-    expect(values(world.c)).toEqual(values(world.y))
-    droppedCount += world.y.engine.operationsCount - world.x.engine.operationsCount
-  })
-  await fc.assert(property, runs(120))
-  expect(droppedCount).toBeGreaterThan(100)
-})
+test(
+  'compaction and restarts change no read, now or in the retained past, whatever the history',
+  { timeout: 3_600_000 },
+  async () => {
+    let droppedCount = 0
+    const property = fc.asyncProperty(
+      fc.nat(),
+      retention,
+      fc.integer({ min: 5, max: 120 }),
+      async (seed, retain, steps) => {
+        const world = await World.open(seed, retain)
+        for (let step = 0; step < steps; step++) {
+          await world.step()
+          world.check()
+        }
+        await world.meet()
+        await world.x.engine.compact()
+        world.check()
+        expect(values(world.c)).toEqual(values(world.y))
+        droppedCount += world.y.engine.operationsCount - world.x.engine.operationsCount
+      },
+    )
+    await fc.assert(property, runs(120))
+    expect(droppedCount).toBeGreaterThan(100)
+  },
+)

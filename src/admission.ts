@@ -146,5 +146,8 @@ function checkSizes(operation: OperationReader): void {
   const keyBytes = operation.keyEnd - operation.keyStart
   const payloadBytes = operation.end - operation.payloadStart
   if (keyBytes > 0 && keyBytes <= KEY_BYTES_MAX && payloadBytes <= VALUE_BYTES_MAX) return
-  throw new WarpError('WARP_E_PROTOCOL', `an operation with a key of ${keyBytes} and a payload of ${payloadBytes} bytes is beyond the limits`)
+  throw new WarpError(
+    'WARP_E_PROTOCOL',
+    `an operation with a key of ${keyBytes} and a payload of ${payloadBytes} bytes is beyond the limits`,
+  )
 }

@@ -118,7 +118,10 @@ export class Compactor {
       this.#isMetaDue = false
     }
     await this.#rewriteSegments(signal)
-    const compaction = { droppedOperationsCount: this.#droppedCount, freedBytes: Math.max(0, before - log.stats().bytes) }
+    const compaction = {
+      droppedOperationsCount: this.#droppedCount,
+      freedBytes: Math.max(0, before - log.stats().bytes),
+    }
     this.#options.onDone(compaction)
     return compaction
   }
@@ -173,13 +176,22 @@ export class Compactor {
     const resident = store.folder.foldOf(keyspace.strategy, chain, prefix)
     this.#raiseFloor(keyspace, prefix)
     if (count === operations.length && !this.#isAlive(slot, keyspace, resident.present)) this.#forget(slot)
-    else this.#install(slot, keyspace, resident, { through: (prefix.at(-1) as Placed).position, behindCount: operations.length - count })
+    else
+      this.#install(slot, keyspace, resident, {
+        through: (prefix.at(-1) as Placed).position,
+        behindCount: operations.length - count,
+      })
     for (const { position } of prefix) store.log.discard(position)
     if (chain.snapshot > 0) store.log.discard(chain.snapshot)
     return count
   }
 
-  #install(slot: Slot, keyspace: Keyspace, resident: Resident, cut: { readonly through: Position; readonly behindCount: number }): void {
+  #install(
+    slot: Slot,
+    keyspace: Keyspace,
+    resident: Resident,
+    cut: { readonly through: Position; readonly behindCount: number },
+  ): void {
     const store = this.#store
     this.#isMetaDue = true
     const version = store.keys.version[slot]!
@@ -217,7 +229,9 @@ export class Compactor {
 
   /** Replacing one live operation by a snapshot of it would gain nothing. */
   #isWorthwhile(slot: Slot, operations: readonly Placed[], count: number): boolean {
-    return count > 1 || operations.length > 1 || this.#store.keys.snapshot[slot]! > 0 || this.#store.read(slot) === undefined
+    return (
+      count > 1 || operations.length > 1 || this.#store.keys.snapshot[slot]! > 0 || this.#store.read(slot) === undefined
+    )
   }
 
   /**
@@ -226,7 +240,12 @@ export class Compactor {
    */
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false
-    return keyspace.ttlMs === 0 || keyspace.isSliding || !keyspace.isLast || this.#store.expiresAt(slot, keyspace) > this.#store.env.now()
+    return (
+      keyspace.ttlMs === 0 ||
+      keyspace.isSliding ||
+      !keyspace.isLast ||
+      this.#store.expiresAt(slot, keyspace) > this.#store.env.now()
+    )
   }
 
   /** The length of the longest prefix, in order of arrival, that may be folded. */
@@ -284,12 +303,16 @@ export class Compactor {
 
   async #rewriteOnce(signal?: AbortSignal): Promise<boolean> {
     const { log } = this.#store
-    const due = log.segments().filter(({ bytes, sealed, discardedBytes }) => sealed && discardedBytes >= bytes * GARBAGE_SHARE_MIN)
+    const due = log
+      .segments()
+      .filter(({ bytes, sealed, discardedBytes }) => sealed && discardedBytes >= bytes * GARBAGE_SHARE_MIN)
     for (const { number } of due) {
       if (this.#options.isHeld()) return false
-      await log.rewrite(number, (record) => this.#isLive(record), signal).catch((error: unknown) => {
-        if (!this.#options.isHeld()) throw error
-      })
+      await log
+        .rewrite(number, (record) => this.#isLive(record), signal)
+        .catch((error: unknown) => {
+          if (!this.#options.isHeld()) throw error
+        })
     }
     return due.length > 0
   }
@@ -316,7 +339,8 @@ export class Compactor {
   #isLive(record: RecordView): boolean {
     const { keys } = this.#store
     // What is kept as it is now need not be kept as it was when the rewriting began, and what it changed to may not be stored yet.
-    if (this.#options.isHeld()) throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was put off: the state is being copied or replaced')
+    if (this.#options.isHeld())
+      throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was put off: the state is being copied or replaced')
     switch (record.kind) {
       case RECORD_KIND.operation: {
         const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
@@ -351,7 +375,10 @@ export class Compactor {
   }
 
   async #pause(signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true) throw new WarpError('WARP_E_ABORTED', 'compaction was given up; what it had done stays done', { cause: signal.reason })
+    if (signal?.aborted === true)
+      throw new WarpError('WARP_E_ABORTED', 'compaction was given up; what it had done stays done', {
+        cause: signal.reason,
+      })
     await this.#store.env.yield()
   }
 }

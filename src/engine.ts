@@ -303,6 +303,8 @@ export class Engine implements ReplicationStore {
     const { clean, sameBoot } = this.log.recovery
     const isMoved = meta.home !== '' && meta.home !== this.#home
     const mayHaveLostItsTail = !clean && sameBoot !== true
+    // A copy leaves the old name to the original; what the machine lost sight of is still this replica's own.
+    if (!isMoved && mayHaveLostItsTail) this.#resync.formers.raise(this.replica, this.applied.get(this.replica))
     if (isMoved || mayHaveLostItsTail) this.takeNewIdentity()
     this.#resync.resume(issued)
   }
@@ -316,12 +318,14 @@ export class Engine implements ReplicationStore {
     return {
       shared: lanes.shared.replica,
       local: lanes.local.replica,
+      localSequence: lanes.local.sequence,
       home: this.#home,
       hlc: clock.last,
       floor: this.floor,
       applied,
       isResyncing: this.#resync.isHalfDone,
-      former: this.#resync.former,
+      formers: this.#resync.formers,
+      reissuing: this.#resync.reissuing,
     }
   }
 
@@ -374,16 +378,18 @@ export class Engine implements ReplicationStore {
   /** Compaction and checkpoints only ever save space and time: without them everything still works. */
   #maintenanceFailed(error: unknown): void {
     if (this.#isClosed) return
-    this.#options.observe({ kind: 'maintenance:failed', error: error instanceof Error ? error : new Error(String(error)) })
+    this.#options.observe({
+      kind: 'maintenance:failed',
+      error: error instanceof Error ? error : new Error(String(error)),
+    })
   }
 
   #encodeCheckpoint(): Uint8Array {
-    const { keys, lanes } = this.store
+    const { keys } = this.store
     const source = {
       keys,
       dots: this.#dots,
       operationsCount: this.operationsCount,
-      localSequence: lanes.local.sequence,
       metaPosition: this.#metaPosition,
       forgotten: this.compactor.forgotten,
     }

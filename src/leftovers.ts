@@ -3,7 +3,7 @@
  * may have compacted past the places that they had, so they are issued again under a new identity, as writes of now, with
  * what they had seen then as their context. Under the old one they are void: nobody is told of them any more.
  *
- * Issuing again is done in one go behind the record that says so (`Meta.former`), in log order. If the machine dies in between, the
+ * Issuing again is done in one go behind the record that says so (`Meta.reissuing`), in log order. If the machine dies in between, the
  * operations that the new identity has written are the first so many, and the rest follows at the next opening.
  */
 import type { Encodable } from '../crdt/encodable.ts'
@@ -27,21 +27,22 @@ export interface LeftoversOptions {
   readonly vector: VersionVector
   /** What this replica holds. */
   readonly held: VersionVector
-  readonly self: ReplicaId
+  /** As whom this replica has written, and how far. */
+  readonly own: VersionVector
 }
 
 /** The operations of `held`, in log order, that are not in `vector`. */
-export function leftoversBeyond({ store, vector, held, self }: LeftoversOptions): Leftover[] {
+export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions): Leftover[] {
   const reader = new OperationReader(store.table)
-  const own = new Set<number>()
+  const seen = new Set<string>()
   const leftovers: Leftover[] = []
   store.log.scan(0, (record) => {
     if (record.kind !== RECORD_KIND.operation) return true
     const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
     if (vector.includes(replica, sequence) || !held.includes(replica, sequence)) return true
-    const isOwn = replica === self
-    if (isOwn && own.has(sequence)) return true
-    if (isOwn) own.add(sequence)
+    const isOwn = own.get(replica) > 0
+    if (isOwn && seen.has(nameOf(replica, sequence))) return true
+    if (isOwn) seen.add(nameOf(replica, sequence))
     leftovers.push({ envelope: record.bytes.slice(record.start, record.end), isOwn })
     return true
   })
@@ -56,31 +57,33 @@ export interface Issued {
 
 export interface ReentryOptions {
   readonly store: KeyStore
-  /** Whose own operations are issued again. */
-  readonly former: ReplicaId
   readonly issued: Issued
   readonly admit: (envelope: Uint8Array) => void
 }
 
 /** Lets the leftovers enter again. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`. */
 export function reenter(leftovers: readonly Leftover[], options: ReentryOptions): void {
-  const { store, former, issued } = options
+  const { store, issued } = options
   const reader = new OperationReader(store.table)
-  const renamed = new Map<number, readonly [ReplicaId, number]>()
+  const renamed = new Map<string, readonly [ReplicaId, number]>()
   for (const { envelope, isOwn } of leftovers) {
     if (!isOwn) {
       options.admit(envelope)
       continue
     }
     const operation = reader.load(envelope, 0, envelope.length)
-    const { sequence } = operation
-    if (renamed.size < issued.count) renamed.set(sequence, [issued.replica, renamed.size + 1])
+    const name = nameOf(operation.replica, operation.sequence)
+    if (renamed.size < issued.count) renamed.set(name, [issued.replica, renamed.size + 1])
     else {
-      issueAgain(store, operation, (replica, old) => (replica === former && renamed.get(old)) || [replica, old])
-      const { replica, sequence: next } = store.lanes.shared
-      renamed.set(sequence, [replica, next])
+      issueAgain(store, operation, (replica, sequence) => renamed.get(nameOf(replica, sequence)) ?? [replica, sequence])
+      const { replica, sequence } = store.lanes.shared
+      renamed.set(name, [replica, sequence])
     }
   }
+}
+
+function nameOf(replica: ReplicaId, sequence: number): string {
+  return `${replica}:${sequence}`
 }
 
 type Rename = (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]
@@ -92,7 +95,8 @@ function issueAgain(store: KeyStore, operation: OperationReader, rename: Rename)
   const keyspace = store.keyspaceFor(key, slot)
   const context = formerContext(store, operation)
   const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
-  const payload = written === undefined ? undefined : ((keyspace.strategy.rebase?.(written, rename) ?? written) as Encodable)
+  const payload =
+    written === undefined ? undefined : ((keyspace.strategy.rebase?.(written, rename) ?? written) as Encodable)
   store.append({ key, keyspace, slot, kind, payload, context })
 }
 

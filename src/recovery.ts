@@ -2,7 +2,7 @@
  * From the log back to memory: reads what `Log.open` replays, and writes the checkpoint that makes the next opening quick. A
  * checkpoint is the key table as bytes; it is only ever a shortcut for reading the records that it covers.
  *
- *     checkpoint = version:u8 metaPosition:f64 meta operations:varint localSequence:varint dots forgotten:varint (position:f64 through:f64)*
+ *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  keys:varint key*
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint version:varint snapshot:f64 cut:f64 vector
  */
@@ -79,14 +79,17 @@ export class Recovered {
     const reader = new ByteReader(body)
     const version = reader.u8()
     if (version !== CHECKPOINT_VERSION) {
-      throw new WarpError('WARP_E_LOG_VERSION', `a checkpoint of version ${version}; this build reads ${CHECKPOINT_VERSION}; upgrade it`)
+      throw new WarpError(
+        'WARP_E_LOG_VERSION',
+        `a checkpoint of version ${version}; this build reads ${CHECKPOINT_VERSION}; upgrade it`,
+      )
     }
     this.metaPosition = reader.f64()
     this.#meta(readMeta(reader, this.#table), this.metaPosition)
     this.operationsCount = reader.varint()
-    this.localSequence = reader.varint()
     this.dots.read(reader, this.#table)
-    for (let left = reader.varint(); left > 0; left--) this.forgotten.push({ position: reader.f64(), through: reader.f64() })
+    for (let left = reader.varint(); left > 0; left--)
+      this.forgotten.push({ position: reader.f64(), through: reader.f64() })
     for (let left = reader.varint(); left > 0; left--) this.#readKey(reader)
   }
 
@@ -94,7 +97,7 @@ export class Recovered {
     const operation = this.#reader.load(record.bytes, record.start, record.end)
     const { replica, sequence, hlc } = operation
     if (hlc > this.hlc) this.hlc = hlc
-    if (replica === this.meta?.local) this.localSequence = Math.max(this.localSequence, sequence)
+    if (replica === this.meta?.local) this.localSequence = sequence
     else if (this.meta?.isResyncing !== true || replica === this.meta.shared) {
       this.applied.raise(replica, sequence)
       this.dots.note(replica, sequence, record.position)
@@ -127,16 +130,15 @@ export class Recovered {
   /** The meta record that says so comes behind what has been folded away, and may not have arrived. */
   #raiseFloor(vector: VersionVector): void {
     if (this.meta?.isResyncing === true) return
-    const local = this.meta?.local
     for (const [replica, sequence] of vector.entries()) {
-      if (replica === local) this.localSequence = Math.max(this.localSequence, sequence)
-      else if (this.applied.includes(replica, sequence)) this.floor.raise(replica, sequence)
+      if (replica !== this.meta?.local && this.applied.includes(replica, sequence)) this.floor.raise(replica, sequence)
     }
   }
 
   #meta(meta: Meta, position: Position): void {
     this.meta = meta
     this.metaPosition = position
+    this.localSequence = meta.localSequence
     // Both are what they were then: installing a snapshot may have made them fall.
     this.floor.assign(meta.floor)
     this.applied.assign(meta.applied)
@@ -192,7 +194,6 @@ export interface CheckpointSource {
   readonly keys: KeyTable
   readonly dots: DotIndex
   readonly operationsCount: number
-  readonly localSequence: number
   readonly metaPosition: Position
   readonly forgotten: readonly Forgotten[]
 }
@@ -204,7 +205,6 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
   writer.f64(source.metaPosition)
   writeMeta(writer, meta, table)
   writer.varint(source.operationsCount)
-  writer.varint(source.localSequence)
   source.dots.write(writer, table)
   writer.varint(source.forgotten.length)
   for (const { position, through } of source.forgotten) {

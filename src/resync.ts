@@ -3,8 +3,7 @@
  * gathered; after it, `applied` and `floor` are the peer's, and the leftovers enter again. Meta records around it tell a later opening how far
  * it came: a state that is half the old and half the new one admits and exports nothing until a snapshot has been installed as a whole.
  */
-import type { ReplicaId } from '../crdt/replica-id.ts'
-import type { VersionVector } from '../crdt/version-vector.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Slot } from './key-table.ts'
 import { leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
@@ -32,14 +31,16 @@ export class Resync {
   readonly #store: KeyStore
   /** The state is a mixture of an old one and a snapshot. */
   isHalfDone: boolean
-  /** Whose operations are being issued again. */
-  former: ReplicaId | undefined
+  /** See `Meta`. */
+  readonly formers: VersionVector
+  readonly reissuing: VersionVector
 
   constructor(options: ResyncOptions, meta: Meta | undefined) {
     this.#options = options
     this.#store = options.store
     this.isHalfDone = meta?.isResyncing === true
-    this.former = meta?.former
+    this.formers = meta?.formers.copy() ?? new VersionVector()
+    this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
   }
 
   begin(vector: VersionVector): SnapshotImport {
@@ -53,7 +54,7 @@ export class Resync {
       onOperation,
       onEnd,
       onInstall: () => {
-        leftovers = leftoversBeyond({ store, vector: held, held: store.applied, self: store.lanes.shared.replica })
+        leftovers = leftoversBeyond({ store, vector: held, held: store.applied, own: this.#own })
         this.isHalfDone = true
         writeMeta()
       },
@@ -63,38 +64,47 @@ export class Resync {
 
   /** Goes on if the machine died while operations were issued again; `issued` says how many had been. */
   resume(issued: Issued): void {
-    const { former } = this
-    if (former === undefined) return
+    if (this.reissuing.size === 0) return
     const store = this.#store
     const held = store.applied.copy()
-    held.raise(former, Number.MAX_SAFE_INTEGER)
-    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, self: former }), former, issued)
+    held.join(this.reissuing)
+    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: this.reissuing }), issued)
+  }
+
+  /** As whom this log has written, and how far. */
+  get #own(): VersionVector {
+    const { applied, lanes } = this.#store
+    const own = this.formers.copy()
+    own.raise(lanes.shared.replica, applied.get(lanes.shared.replica))
+    return own
   }
 
   #installed(vector: VersionVector, floor: VersionVector, leftovers: readonly Leftover[]): void {
     const { store, takeNewIdentity, writeMeta, onReplaced } = this.#options
     const { applied } = store
     const before = applied.copy()
+    const own = this.#own
     const former = store.lanes.shared.replica
     applied.assign(vector)
     this.#options.floor.assign(floor)
     this.isHalfDone = false
+    this.formers.assign(new VersionVector())
     for (const [replica] of vector.entries()) if (replica !== former) store.lanes.shared.noteApplied(replica)
     if (leftovers.some(({ isOwn }) => isOwn)) {
-      this.former = former
+      this.reissuing.assign(own)
       takeNewIdentity()
     } else writeMeta()
-    this.#reenter(leftovers, former, { replica: store.lanes.shared.replica, count: 0 })
+    this.#reenter(leftovers, { replica: store.lanes.shared.replica, count: 0 })
     // Peers remember what they heard that we have: what is gone is gone with the name.
     if (store.lanes.shared.replica === former && !applied.dominates(before)) takeNewIdentity()
     onReplaced()
   }
 
-  #reenter(leftovers: readonly Leftover[], former: ReplicaId, issued: Issued): void {
+  #reenter(leftovers: readonly Leftover[], issued: Issued): void {
     const { store, admit, writeMeta } = this.#options
-    reenter(leftovers, { store, former, issued, admit })
-    if (this.former === undefined) return
-    this.former = undefined
+    reenter(leftovers, { store, issued, admit })
+    if (this.reissuing.size === 0) return
+    this.reissuing.assign(new VersionVector())
     writeMeta()
   }
 }

@@ -43,7 +43,10 @@ export class SnapshotReader implements SnapshotExport {
   readonly #end: Position
   #isDone = false
 
-  constructor(store: KeyStore, options: { readonly floor: VersionVector; readonly chunkBytes: number; readonly done: () => void }) {
+  constructor(
+    store: KeyStore,
+    options: { readonly floor: VersionVector; readonly chunkBytes: number; readonly done: () => void },
+  ) {
     const { keys } = store
     this.#store = store
     this.#chunkBytes = options.chunkBytes
@@ -97,7 +100,7 @@ export class SnapshotReader implements SnapshotExport {
       this.#writeItem(ITEM.snapshot, bytes, start, end)
       yield
     }
-    for (let position: Position = 0; position < this.#end && !this.#isBroken(); ) {
+    for (let position: Position = 0; position < this.#end && !this.#isBroken();) {
       position = this.#writeOperations(position)
       yield
     }
@@ -176,7 +179,8 @@ export class SnapshotWriter implements SnapshotImport {
   }
 
   finish(): void {
-    if (this.#rest.length > 0) throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
+    if (this.#rest.length > 0)
+      throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
     const { store, onInstall, onInstalled } = this.#options
     onInstall()
     for (const position of this.#aside) this.#install(position)

@@ -33,7 +33,9 @@ describe('retention', () => {
     expect(replica.get('reg:1')).toBe(10)
     expect(replica.version('reg:1')).toBe(10)
     expect(replica.get('list:1')).toHaveLength(10)
-    expect(() => replica.history.getAt('reg:1', { version: 9 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+    expect(() => replica.history.getAt('reg:1', { version: 9 })).toThrow(
+      expect.objectContaining({ code: 'WARP_E_HISTORY' }),
+    )
     expect(() => replica.history.getAt('list:1', { timeMs: replica.env.now() - 500 })).toThrow(
       expect.objectContaining({ code: 'WARP_E_HISTORY' }),
     )
@@ -45,7 +47,9 @@ describe('retention', () => {
     expect(await historyOf(replica, 'reg:1')).toEqual([8, 9, 10])
     expect(replica.history.getAt('reg:1', { version: 7 })).toBe(7)
     expect(replica.history.getAt('list:1', { version: 8 })).toHaveLength(8)
-    expect(() => replica.history.getAt('reg:1', { version: 6 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+    expect(() => replica.history.getAt('reg:1', { version: 6 })).toThrow(
+      expect.objectContaining({ code: 'WARP_E_HISTORY' }),
+    )
     expect(replica.version('reg:1')).toBe(10)
   })
 
@@ -56,7 +60,9 @@ describe('retention', () => {
     expect(replica.history.getAt('reg:1', { timeMs: now - 350 })).toBe(7)
     expect(replica.history.getAt('reg:1', { timeMs: now - 250 })).toBe(8)
     expect(replica.history.getAt('list:1', { timeMs: now })).toHaveLength(10)
-    expect(() => replica.history.getAt('reg:1', { timeMs: now - 500 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+    expect(() => replica.history.getAt('reg:1', { timeMs: now - 500 })).toThrow(
+      expect.objectContaining({ code: 'WARP_E_HISTORY' }),
+    )
     await replica.env.advance(10_000)
     await replica.engine.compact()
     expect(await historyOf(replica, 'reg:1')).toEqual([])
@@ -87,7 +93,10 @@ describe('stability', () => {
 
   test('a prefix is folded only as far as everything behind it has seen it', async () => {
     const env = virtualEnv()
-    const [a, b] = [await TestEngine.open({ env: env.fork({ label: 'a' }), isReplicated: true }), await TestEngine.open({ env })]
+    const [a, b] = [
+      await TestEngine.open({ env: env.fork({ label: 'a' }), isReplicated: true }),
+      await TestEngine.open({ env }),
+    ]
     await a.write('list:1', 'set', [['1']])
     await b.pull(a)
     await a.write('list:1', 'set', [['2']])
@@ -258,7 +267,9 @@ describe('dead keys', () => {
     expect(replica.get('set:1')).toEqual(new Set(['new']))
     expect(replica.get('mv:1')).toEqual(['new'])
     expect(replica.version('set:1')).toBe(1)
-    expect(() => replica.history.getAt('set:1', { version: 2 })).toThrow(expect.objectContaining({ code: 'WARP_E_HISTORY' }))
+    expect(() => replica.history.getAt('set:1', { version: 2 })).toThrow(
+      expect.objectContaining({ code: 'WARP_E_HISTORY' }),
+    )
   })
 
   test('the snapshot of a key that died later does not come back when the older segments are rewritten', async () => {
@@ -276,7 +287,11 @@ describe('dead keys', () => {
     await replica.engine.compact()
     await replica.engine.compact()
     await replica.engine.log.settled('durable')
-    const again = await TestEngine.open({ ...options, files: files.kill(), env: virtualEnv({ wallMs: 1_600_000_000_000 }) })
+    const again = await TestEngine.open({
+      ...options,
+      files: files.kill(),
+      env: virtualEnv({ wallMs: 1_600_000_000_000 }),
+    })
     expect(again.engine.store.keys.find('ttl:1')).toBe(undefined)
   })
 })

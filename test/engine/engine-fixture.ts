@@ -118,7 +118,7 @@ export class TestEngine {
     const verdicts: Admission[] = []
     await other.engine.log.settled('logged')
     let waiting = other.envelopes()
-    for (let before = waiting.length + 1; waiting.length < before; ) {
+    for (let before = waiting.length + 1; waiting.length < before;) {
       before = waiting.length
       waiting = waiting.filter((envelope) => {
         const verdict = this.admit(envelope)
