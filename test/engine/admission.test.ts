@@ -4,7 +4,7 @@ import { memoryFiles } from '../../src/log/memory-files.ts'
 import { ReplicaTable, OperationReader } from '../../src/operation.ts'
 import { faultyFiles } from '../support/faulty-files.ts'
 import { virtualEnv } from '../support/virtual-env.ts'
-import { exchange, TestEngine } from './engine-fixture.ts'
+import { exchange, TestEngine, usedBytes } from './engine-fixture.ts'
 
 const YEAR_MS = 365 * 86_400_000
 
@@ -112,7 +112,7 @@ test('a full disk refuses foreign operations and takes them later', async () => 
   const a = await TestEngine.open({ env: env.fork({ label: 'a' }) })
   const b = await TestEngine.open({ files, env, segmentBytes: 4096, retain: 'all' })
   for (let i = 0; i < 100; i++) await a.set(`reg:${i}`, 'x'.repeat(200))
-  files.spaceBytes = 0
+  files.spaceBytes = usedBytes(files)
   const verdicts = a.envelopes().map((envelope) => b.admit(envelope))
   const applied = verdicts.indexOf('full')
   expect(applied).toBeGreaterThan(0)

@@ -10,6 +10,7 @@ import type { Receipt, WriteOptions } from '../../src/receipt.ts'
 import type { Admission } from '../../src/replication/store.ts'
 import type { Retention } from '../../src/typed-keys.ts'
 import { Writer } from '../../src/writer.ts'
+import type { FaultyFiles } from '../support/faulty-files.ts'
 import { type VirtualEnv, virtualEnv } from '../support/virtual-env.ts'
 
 export function keysRetaining(retain: Retention) {
@@ -146,4 +147,9 @@ export class TestEngine {
 export async function exchange(a: TestEngine, b: TestEngine): Promise<void> {
   await a.pull(b)
   await b.pull(a)
+}
+
+/** What the files take up: with no more space than this, a disk is full. */
+export function usedBytes(files: FaultyFiles): number {
+  return files.list().reduce((sum, name) => sum + files.bytes(name).length, 0)
 }
