@@ -65,7 +65,6 @@ export function automerge<T extends object = Shape>(): Strategy<
     decodeState: (encoded: Encodable) => ({
       doc: Automerge.load<T>(encoded as Uint8Array, { actor: READER, freeze: true }), // from encodeState
     }),
-    isBoundToWriter: true,
     verbs: { change },
   }
 }

@@ -96,13 +96,11 @@ export interface Strategy<
    * A canceller that is itself cancelled still cancels.
    */
   cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
-  /** Rewrites dots inside a payload, for operations that are issued again under a new identity. */
-  rebase?(payload: Payload, rename: (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]): Payload
   /**
-   * Payloads hold the writer's identity in a form that cannot be rewritten (sealed by hashes, say), so an operation cannot be issued again
-   * under another one: a fenced replica refuses with `WARP_E_IDENTITY_CLONED` instead. Absent: they can, by `rebase` if there is one.
+   * Rewrites dots inside a payload, for operations that are issued again under a new identity. Without it payloads stay as they are,
+   * which is right where they name no dots, or, as in documents of other libraries, carry names of their own.
    */
-  readonly isBoundToWriter?: true
+  rebase?(payload: Payload, rename: (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]): Payload
   readonly verbs: V
   readonly queries?: Q
 }

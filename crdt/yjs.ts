@@ -83,7 +83,6 @@ export function yjs(): Strategy<Y.Doc, YjsState, Uint8Array, YjsVerbs> {
       applyUpdate(state, encoded as Uint8Array) // from encodeState
       return state
     },
-    isBoundToWriter: true,
     verbs: { change, merge },
   }
 }

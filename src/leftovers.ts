@@ -9,9 +9,11 @@
 import type { Encodable } from '../crdt/encodable.ts'
 import { decode } from '../crdt/encoding.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
-import type { VersionVector } from '../crdt/version-vector.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
 import type { KeyStore } from './key-store.ts'
+import type { Keyspace } from './keyspace.ts'
 import { RECORD_KIND } from './log/log.ts'
+import { isCanceller } from './merge/cancellation.ts'
 import { OPERATION_KIND, OperationReader, type VectorEntries } from './operation.ts'
 import { textOf } from './recovery.ts'
 
@@ -93,11 +95,28 @@ function issueAgain(store: KeyStore, operation: OperationReader, rename: Rename)
   const key = textOf(bytes, operation.keyStart, operation.keyEnd)
   const slot = store.keys.find(key)
   const keyspace = store.keyspaceFor(key, slot)
-  const context = formerContext(store, operation)
+  const context = issuedContext(store, keyspace, operation)
   const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
   const payload =
     written === undefined ? undefined : ((keyspace.strategy.rebase?.(written, rename) ?? written) as Encodable)
   store.append({ key, keyspace, slot, kind, payload, context })
+}
+
+/**
+ * What the writer had seen. One that cancels others has, however, to have seen all that is here of its key: somewhere the rest may have been
+ * folded into one state, of which a part cannot be taken away. If it has not, it cancels nothing: what others
+ * have written meanwhile is not lost, and the delete may be asked for again.
+ */
+function issuedContext(store: KeyStore, keyspace: Keyspace, operation: OperationReader): VectorEntries {
+  const context = formerContext(store, operation)
+  const slot = store.keys.find(textOf(operation.bytes, operation.keyStart, operation.keyEnd))
+  if (slot === undefined || !isCanceller(keyspace.strategy, operation)) return context
+  const seen = VersionVector.from(context)
+  const isReissuer = (replica: ReplicaId): boolean => replica === store.lanes.shared.replica
+  const hasSeenAll = [...store.keys.vector(slot).entries()].every(
+    ([replica, sequence]) => isReissuer(replica) || seen.includes(replica, sequence),
+  )
+  return hasSeenAll ? context : []
 }
 
 /** What the writer had seen, its former self's operations among it as far as they are still valid. */

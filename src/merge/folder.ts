@@ -324,9 +324,11 @@ export class Folder {
   }
 
   #cancelInBase(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
+    const { bytes, payloadStart, end } = this.read(operation.position)
+    // One that has not (it was issued again, see leftovers.ts) cancels nothing there: replicas that have not compacted would not follow.
+    if (!this.#observesAll(resident)) return
     if (operation.kind === OPERATION_KIND.delete) this.#clear(strategy, resident)
     else {
-      const { bytes, payloadStart, end } = this.read(operation.position)
       resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
     }
   }

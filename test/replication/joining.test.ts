@@ -1,0 +1,106 @@
+/** Newcomers and latecomers meet replicas that have compacted: nothing counts twice, nothing is lost, all agree. */
+import { expect, test } from 'vitest'
+import { openWarp } from '../../adapters/node/index.ts'
+import { memoryNetwork } from '../../adapters/memory/index.ts'
+import { counter, custom, set } from '../../crdt/index.ts'
+import { virtualEnv } from '../support/virtual-env.ts'
+
+const keys = {
+  'count:*': { strategy: counter(), retain: 'latest' as const },
+  'list:*': { strategy: custom<string[]>((old, next) => [...old, ...next]), retain: 'latest' as const },
+  'set:*': { strategy: set<string>(), retain: 'latest' as const },
+}
+
+function world(seed: number, horizonMs = 86_400_000) {
+  const env = virtualEnv({ seed })
+  const network = memoryNetwork({ seed, env })
+  const open = (name: string) =>
+    openWarp({ keys, transports: [network.transport(name)], env: env.fork({ label: name }), replication: { horizonMs } })
+  return { env, network, open }
+}
+
+// a and c count to 10 and a compacts; b opens, writes at once, and meets them only then.
+test('what a newcomer writes before it has met the others counts once, everywhere', async () => {
+  const { env, open } = world(4)
+  const [a, c] = [await open('a'), await open('c')]
+  for (let i = 0; i < 10; i++) await a.key('count:1').increment()
+  await env.advance(5000)
+  expect((await a.compact()).droppedOperationsCount).toBe(10)
+  const b = await open('b')
+  await b.key('count:1').increment(100)
+  await env.advance(60_000)
+  for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(110)
+  await Promise.all([a, b, c].map((warp) => warp.close()))
+})
+
+// A newcomer's write is concurrent with what the others folded: it comes behind it on all of them, in the same place.
+test('a custom merge agrees on where the writes of a newcomer belong', async () => {
+  const { env, open } = world(5)
+  const b = await open('b')
+  await b.set('list:1', ['b'])
+  const [a, c] = [await open('a'), await open('c')]
+  await env.advance(5000)
+  for (const name of ['1', '2', '3']) await a.set('list:1', [name])
+  await env.advance(5000)
+  await a.compact()
+  const d = await open('d')
+  await d.set('list:1', ['d'])
+  await env.advance(60_000)
+  const values = await Promise.all([a, b, c, d].map((warp) => warp.get('list:1')))
+  for (const value of values) expect(value).toEqual(values[0])
+  expect([...(values[0] ?? [])].sort()).toEqual(['1', '2', '3', 'b', 'd'])
+  await Promise.all([a, b, c, d].map((warp) => warp.close()))
+})
+
+test('replicas that meet for the first time, each with writes of its own, keep all of them', async () => {
+  const { env, network, open } = world(6)
+  network.partition([['a'], ['b'], ['c']])
+  const [a, b, c] = [await open('a'), await open('b'), await open('c')]
+  await a.key('count:1').increment(1)
+  await b.key('count:1').increment(10)
+  await c.key('count:1').increment(100)
+  await env.advance(10_000)
+  network.heal()
+  await env.advance(10_000)
+  for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(111)
+  await Promise.all([a, b, c].map((warp) => warp.close()))
+})
+
+// b is away for longer than the horizon, deletes what it had seen, and comes back when a has compacted and c has not.
+test('a delete by a replica that was away for too long means the same everywhere', async () => {
+  const { env, network, open } = world(7, 60_000)
+  const [a, c, b] = [await open('a'), await open('c'), await open('b')]
+  await a.key('set:1').add('x')
+  await env.advance(5000)
+  network.partition([['a', 'c'], ['b']])
+  await b.delete('set:1')
+  await a.key('set:1').add('y')
+  await env.advance(200_000)
+  await a.key('set:1').add('z')
+  await env.advance(5000)
+  expect((await a.compact()).droppedOperationsCount).toBeGreaterThan(0)
+  network.cut('b', 'c')
+  network.heal()
+  await env.advance(60_000)
+  const values = await Promise.all([a, b, c].map(async (warp) => [...((await warp.get('set:1')) ?? [])].sort()))
+  for (const value of values) expect(value).toEqual(values[0])
+  await Promise.all([a, b, c].map((warp) => warp.close()))
+})
+
+test('what a replica wrote that was away for too long counts once, everywhere', async () => {
+  const { env, network, open } = world(8, 60_000)
+  const [a, c, b] = [await open('a'), await open('c'), await open('b')]
+  for (const warp of [a, b, c]) await warp.key('count:1').increment(1)
+  await env.advance(5000)
+  network.partition([['a', 'c'], ['b']])
+  await b.key('count:1').increment(1000)
+  await a.key('count:1').increment(10)
+  await env.advance(200_000)
+  await a.key('count:1').increment(10)
+  await env.advance(5000)
+  expect((await a.compact()).droppedOperationsCount).toBeGreaterThan(0)
+  network.heal()
+  await env.advance(60_000)
+  for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(1023)
+  await Promise.all([a, b, c].map((warp) => warp.close()))
+})
