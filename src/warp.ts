@@ -37,7 +37,8 @@ export async function openWarpOn<K extends KeyMap>(platform: Platform, options: 
   const observe = options.observe ?? ignore
   const cache = cacheLimits(options.cache)
   const clockDriftMsMax = options.clockDriftMsMax ?? CLOCK_DRIFT_MS_MAX
-  if (!(clockDriftMsMax >= 0)) throw new WarpError('WARP_E_CONFIG', `clockDriftMsMax is ${clockDriftMsMax}; give milliseconds of at least 0`)
+  if (!(clockDriftMsMax >= 0))
+    throw new WarpError('WARP_E_CONFIG', `clockDriftMsMax is ${clockDriftMsMax}; give milliseconds of at least 0`)
   const transports = options.transports ?? []
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
@@ -85,7 +86,11 @@ class OpenWarp {
     this.#options = options
     this.#env = env
     this.#residency = store.residency
-    const watches = new WatchHub({ store, logName: () => store.lanes.local.replica, onReset: (listener) => engine.onReset(listener) })
+    const watches = new WatchHub({
+      store,
+      logName: () => store.lanes.local.replica,
+      onReset: (listener) => engine.onReset(listener),
+    })
     this.#context = { store, writer: new Writer(store, options.ack), history: new History(store), watches }
     this.#handleMakers = store.keyspaces.list.map((keyspace) => handleMaker(this.#context, keyspace))
     this.#replicator = this.#openReplicator()
@@ -113,7 +118,8 @@ class OpenWarp {
     try {
       options?.signal?.throwIfAborted()
       const slot = this.#engine.store.keys.find(key)
-      if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED) return Promise.resolve(this.#residency.values[slot])
+      if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
+        return Promise.resolve(this.#residency.values[slot])
       this.#assertReadable(key)
       return Promise.resolve(slot === undefined ? undefined : this.#engine.store.read(slot))
     } catch (error) {
@@ -128,7 +134,7 @@ class OpenWarp {
       if (set === undefined) throw noSet(key, target.keyspace)
       return this.#context.writer.verb(target, set, [value], options)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return rejected(error)
     }
   }
 
@@ -136,7 +142,7 @@ class OpenWarp {
     try {
       return this.#context.writer.delete(this.#target(key), options)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return rejected(error)
     }
   }
 
@@ -169,10 +175,13 @@ class OpenWarp {
     this.#assertOpen()
     const { name } = projection
     if (this.#projections.has(name)) {
-      throw new WarpError('WARP_E_CONFIG', `a projection named '${name}' is running; close it first, or give this one another name`)
+      throw new WarpError(
+        'WARP_E_CONFIG',
+        `a projection named '${name}' is running; close it first, or give this one another name`,
+      )
     }
     const runner = new ProjectionRunner(this.#engine.store, projection, () => this.#projections.delete(name))
-    this.#projections.set(name, runner as ProjectionRunner<unknown>)
+    this.#projections.set(name, runner)
     try {
       await runner.rebuild(options)
     } catch (error) {
@@ -195,7 +204,11 @@ class OpenWarp {
       replica: this.replica,
       keysCount: store.keys.size,
       log: { operationsCount: this.#engine.operationsCount, bytes, segmentsCount: segments, flushesCount: syncs },
-      cache: { entriesCount: this.#residency.count, missesCount: store.misses, evictionsCount: this.#residency.evictions },
+      cache: {
+        entriesCount: this.#residency.count,
+        missesCount: store.misses,
+        evictionsCount: this.#residency.evictions,
+      },
       operations: {
         writtenCount: this.#context.writer.writtenCount,
         admittedCount: admission.admittedCount,
@@ -283,7 +296,7 @@ class OpenWarp {
   }
 
   #check(key: string, options: ReadOptions | undefined): void {
-    if (options?.signal?.aborted === true) throw asAborted(options.signal.reason, options.signal)
+    if (options?.signal?.aborted === true) throw asAborted(undefined, options.signal)
     this.#assertReadable(key)
   }
 
@@ -299,7 +312,14 @@ class OpenWarp {
 
 function noSet(key: string, keyspace: Keyspace): WarpError {
   const verbs = Object.keys(keyspace.strategy.verbs).join(', ')
-  return new WarpError('WARP_E_MODE', `'${key}' has no set: its strategy '${keyspace.strategy.kind}' offers ${verbs}; use warp.key(key)`)
+  return new WarpError(
+    'WARP_E_MODE',
+    `'${key}' has no set: its strategy '${keyspace.strategy.kind}' offers ${verbs}; use warp.key(key)`,
+  )
+}
+
+function rejected(error: unknown): Promise<never> {
+  return Promise.reject(error instanceof Error ? error : new Error(String(error)))
 }
 
 function asAborted(error: unknown, signal: AbortSignal | undefined): Error {

@@ -14,7 +14,15 @@ import { AntiEntropy } from './anti-entropy.ts'
 import { CloneWatch } from './clone-watch.ts'
 import { DIGEST_SPACING, DigestSchedule, SafeVector } from './digests.ts'
 import type { ReplicationObserver } from './events.ts'
-import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationRange, type OperationsFrame, type Sender } from './frames.ts'
+import {
+  type Digest,
+  type Frame,
+  FrameDecoder,
+  FrameEncoder,
+  type OperationRange,
+  type OperationsFrame,
+  type Sender,
+} from './frames.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { Joining } from './joining.ts'
 import { LagWatch } from './lag-watch.ts'
@@ -81,7 +89,8 @@ export class Reception {
     const limits = { operationsMax: settings.bufferOperationsMax, bytesMax: settings.bufferBytesMax }
     this.#joining = new Joining(store)
     this.#lag = new LagWatch(settings.peerLaggingMs, observe)
-    const request = (peer: Peer, range: OperationRange): void => void options.send(peer, this.#encoder.request(0, [range]))
+    const request = (peer: Peer, range: OperationRange): void =>
+      void options.send(peer, this.#encoder.request(0, [range]))
     this.#clones = new CloneWatch({ store, observe, request })
     this.#admitter = new Admitter(store, { limits, observe, isGone: (replica) => this.#stability.isGone(replica) })
     const { buffer } = this.#admitter
@@ -311,7 +320,8 @@ export class Reception {
     const wasJoined = this.isJoined
     const joining = this.#joining.meet(digest)
     if (!wasJoined && this.isJoined) this.#resume()
-    if (joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor)) this.#require(peer)
+    if (joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
+      this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
   }
 

@@ -91,7 +91,16 @@ export class SnapshotOffers {
     this.forget(peer)
     const source = this.#store.exportSnapshot(this.#options.chunkBytes)
     const { end } = this.#store
-    const offer: Offer = { transfer, source, end, chunks: [], base: 0, length: undefined, ahead: source.next(), usedMs: 0 }
+    const offer: Offer = {
+      transfer,
+      source,
+      end,
+      chunks: [],
+      base: 0,
+      length: undefined,
+      ahead: source.next(),
+      usedMs: 0,
+    }
     this.#offers.set(peer, offer)
     return offer
   }

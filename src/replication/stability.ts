@@ -83,8 +83,20 @@ export class Stability {
     const members = [...this.#membership.present()]
     const isAlone = members.length === 0
     const isAnnounced = this.#store.compacts && !isAlone
-    this.#stable.join(isAnnounced ? stableVector(applied, members.map((member) => member.acknowledged)) : this.#store.floor)
-    const compactable = isAlone ? applied : stableVector(this.#stable, members.map((member) => member.stable))
+    this.#stable.join(
+      isAnnounced
+        ? stableVector(
+            applied,
+            members.map((member) => member.acknowledged),
+          )
+        : this.#store.floor,
+    )
+    const compactable = isAlone
+      ? applied
+      : stableVector(
+          this.#stable,
+          members.map((member) => member.stable),
+        )
     if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
     this.#compactable = compactable.copy()
     this.#store.stabilise(this.#compactable)

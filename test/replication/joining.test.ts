@@ -15,7 +15,12 @@ function world(seed: number, horizonMs = 86_400_000) {
   const env = virtualEnv({ seed })
   const network = memoryNetwork({ seed, env })
   const open = (name: string) =>
-    openWarp({ keys, transports: [network.transport(name)], env: env.fork({ label: name }), replication: { horizonMs } })
+    openWarp({
+      keys,
+      transports: [network.transport(name)],
+      env: env.fork({ label: name }),
+      replication: { horizonMs },
+    })
   return { env, network, open }
 }
 
