@@ -93,6 +93,16 @@ export class VersionVector {
     }
   }
 
+  /** The entries of all others, in a list of their own. */
+  entriesWithout(replica: ReplicaId): (readonly [ReplicaId, number])[] {
+    const entries: (readonly [ReplicaId, number])[] = []
+    for (let i = 0; i < this.#replicas.length; i++) {
+      const other = this.#replicas[i] as ReplicaId
+      if (other !== replica) entries.push([other, this.#sequences[i] ?? 0])
+    }
+    return entries
+  }
+
   /** Sorted by replica id, so that equal vectors print and encode the same. */
   sorted(): (readonly [ReplicaId, number])[] {
     return [...this.entries()].sort((a, b) => (a[0] < b[0] ? -1 : 1))

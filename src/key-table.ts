@@ -123,7 +123,7 @@ export class KeyTable {
   /** The causal context of a new operation by `writer`: what has been seen of this key from others. */
   context(slot: Slot, writer: ReplicaId): VectorEntries | undefined {
     const vector = this.vectors[slot]
-    if (vector !== undefined) return [...vector.entries()].filter(([replica]) => replica !== writer)
+    if (vector !== undefined) return vector.entriesWithout(writer)
     const replica = this.tipReplica[slot]
     return replica === undefined || replica === writer ? undefined : [[replica, this.tipSequence[slot]!]]
   }
