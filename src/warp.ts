@@ -311,7 +311,7 @@ class OpenWarp {
 }
 
 function noSet(key: string, keyspace: Keyspace): WarpError {
-  const verbs = Object.keys(keyspace.strategy.verbs).join(', ')
+  const verbs = Object.keys(keyspace.strategy.verbs as object).join(', ')
   return new WarpError(
     'WARP_E_MODE',
     `'${key}' has no set: its strategy '${keyspace.strategy.kind}' offers ${verbs}; use warp.key(key)`,

@@ -14,15 +14,8 @@ import { AntiEntropy } from './anti-entropy.ts'
 import { CloneWatch } from './clone-watch.ts'
 import { DIGEST_SPACING, DigestSchedule, SafeVector } from './digests.ts'
 import type { ReplicationObserver } from './events.ts'
-import {
-  type Digest,
-  type Frame,
-  FrameDecoder,
-  FrameEncoder,
-  type OperationRange,
-  type OperationsFrame,
-  type Sender,
-} from './frames.ts'
+import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationRange, type Sender } from './frames.ts'
+import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { Joining } from './joining.ts'
 import { LagWatch } from './lag-watch.ts'
@@ -69,8 +62,7 @@ export class Reception {
   readonly #safe: SafeVector
   readonly #lag: LagWatch
   readonly #clones: CloneWatch
-  /** The frame of operations that is being worked off, and how far. */
-  #current: { readonly peer: Peer; readonly frame: OperationsFrame; at: number } | undefined
+  #current: FrameWork | undefined
   readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0 }
 
   constructor(options: ReceptionOptions) {
@@ -213,27 +205,19 @@ export class Reception {
     return this.#current !== undefined || !this.#admitter.isDrained
   }
 
-  #workOff(current: { readonly peer: Peer; readonly frame: OperationsFrame; at: number }, budget: number): number {
-    const { peer, frame } = current
+  #workOff(work: FrameWork, budget: number): number {
     let left = budget
     try {
-      while (left > 0 && current.at < frame.bounds.length && !this.isImporting) {
-        const start = frame.bounds[current.at]!
-        const end = frame.bounds[current.at + 1]!
-        current.at += 2
-        left--
-        const { replica, sequence } = this.#admitter.offer(frame.bytes, start, end)
-        // Whoever sends an operation has everything of its writer before it.
-        peer.has.raise(replica, sequence)
-      }
+      left = work.offerTo(this.#admitter, budget, () => !this.isImporting)
     } catch (error) {
-      this.#malformed(peer, error)
-      current.at = frame.bounds.length
+      this.#malformed(work.peer, error)
+      work.giveUp()
     }
-    if (current.at < frame.bounds.length && !this.isImporting) return left
-    this.#counts.heldBack += (frame.bounds.length - current.at) / 2
+    if (!work.isDone && !this.isImporting) return left
+    this.#counts.heldBack += work.leftCount
     this.#current = undefined
-    if (frame.number !== 0) this.#antiEntropy.answered(peer, frame.number, frame.end)
+    const { number, end } = work.frame
+    if (number !== 0) this.#antiEntropy.answered(work.peer, number, end)
     return left
   }
 
@@ -272,7 +256,7 @@ export class Reception {
         this.#digest(peer, frame)
         return
       case 'operations':
-        this.#current = { peer, frame, at: 0 }
+        this.#current = new FrameWork(peer, frame)
         return
       case 'request':
         if (!this.isImporting) this.#answers.answer(peer, frame.number, frame.ranges)

@@ -1,0 +1,46 @@
+/** A frame of operations that is being worked off, a budget at a time. */
+import type { Admitter } from './admission.ts'
+import type { OperationsFrame } from './frames.ts'
+import type { Peer } from './peers.ts'
+
+export class FrameWork {
+  readonly peer: Peer
+  readonly frame: OperationsFrame
+  /** The next of `frame.bounds`. */
+  #at = 0
+
+  constructor(peer: Peer, frame: OperationsFrame) {
+    this.peer = peer
+    this.frame = frame
+  }
+
+  get isDone(): boolean {
+    return this.#at >= this.frame.bounds.length
+  }
+
+  /** Operations that have not been offered. */
+  get leftCount(): number {
+    return (this.frame.bounds.length - this.#at) / 2
+  }
+
+  /** Offers up to `budget` operations, while `mayGoOn` says so. Returns what is left of the budget. Throws `WARP_E_PROTOCOL`. */
+  offerTo(admitter: Admitter, budget: number, mayGoOn: () => boolean): number {
+    const { bounds, bytes } = this.frame
+    let left = budget
+    while (left > 0 && !this.isDone && mayGoOn()) {
+      const start = bounds[this.#at]!
+      const end = bounds[this.#at + 1]!
+      this.#at += 2
+      left--
+      const { replica, sequence } = admitter.offer(bytes, start, end)
+      // Whoever sends an operation has everything of its writer before it.
+      this.peer.has.raise(replica, sequence)
+    }
+    return left
+  }
+
+  /** The rest cannot be used. */
+  giveUp(): void {
+    this.#at = this.frame.bounds.length
+  }
+}
