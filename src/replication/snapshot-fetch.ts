@@ -72,6 +72,12 @@ export class SnapshotFetch {
     const now = env.monotonic()
     if (this.#isClosed || this.#transfer !== undefined || now < this.#notBeforeMs || peer.replica === undefined) return
     if (this.#reported !== peer.replica) observe({ kind: 'resync:required', side: 'us', replica: peer.replica })
+    if (!peer.has.dominates(this.#options.store.floor)) {
+      if (this.#reported !== peer.replica)
+        observe({ kind: 'resync:failed', replica: peer.replica, error: unmergeable(peer.replica) })
+      this.#reported = peer.replica
+      return
+    }
     this.#reported = peer.replica
     this.#number = (this.#number + 1) >>> 0
     this.#transfer = {
@@ -215,4 +221,14 @@ export class SnapshotFetch {
     this.#timer?.cancel()
     this.#transfer = undefined
   }
+}
+
+/** Taking over the peer's state would lose what has been folded here. */
+function unmergeable(replica: ReplicaId): WarpError {
+  return new WarpError(
+    'WARP_E_RESYNC_REQUIRED',
+    `replica ${replica} and this one have both compacted what the other one has never seen, so neither can take over the other's state; ` +
+      'start one of them with an empty log, and write again what it alone had',
+    { details: { replica } },
+  )
 }

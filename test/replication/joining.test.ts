@@ -1,6 +1,6 @@
 /** Newcomers and latecomers meet replicas that have compacted: nothing counts twice, nothing is lost, all agree. */
 import { expect, test } from 'vitest'
-import { openWarp } from '../../adapters/node/index.ts'
+import { openWarp, type WarpEvent } from '../../adapters/node/index.ts'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { counter, custom, set } from '../../crdt/index.ts'
 import { virtualEnv } from '../support/virtual-env.ts'
@@ -89,6 +89,7 @@ test('a delete by a replica that was away for too long means the same everywhere
   await env.advance(60_000)
   const values = await Promise.all([a, b, c].map(async (warp) => [...((await warp.get('set:1')) ?? [])].sort()))
   for (const value of values) expect(value).toEqual(values[0])
+  expect(values[0]).toEqual(expect.arrayContaining(['y', 'z']))
   await Promise.all([a, b, c].map((warp) => warp.close()))
 })
 
@@ -108,4 +109,21 @@ test('what a replica wrote that was away for too long counts once, everywhere', 
   await env.advance(60_000)
   for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(1023)
   await Promise.all([a, b, c].map((warp) => warp.close()))
+})
+
+// Each of them has folded away what the other one never saw. Nothing can be merged, and nothing is given up.
+test('replicas that have both compacted before they met say so, and keep what they have', async () => {
+  const { env, network, open } = world(9)
+  network.cut('a', 'b')
+  const events: string[] = []
+  const observe = (event: WarpEvent): void => void events.push(event.kind)
+  const [a, b] = [await open('a', observe), await open('b', observe)]
+  for (const warp of [a, b]) for (let i = 0; i < 3; i++) await warp.key('count:1').increment()
+  await env.advance(5000)
+  for (const warp of [a, b]) expect((await warp.compact()).droppedOperationsCount).toBe(3)
+  network.heal()
+  await env.advance(60_000)
+  for (const warp of [a, b]) expect(await warp.get('count:1')).toBe(3)
+  expect(events.filter((kind) => kind === 'resync:failed').length).toBeGreaterThanOrEqual(1)
+  await Promise.all([a, b].map((warp) => warp.close()))
 })
