@@ -11,7 +11,7 @@ export const question = 'What does `await get(key)` of a hot key cost, against b
 
 export async function run(context: BenchContext): Promise<void> {
   const keys = userKeys(100)
-  const order = uniformly(context, keys, context.size(100_000))
+  const order = uniformly(context, keys, context.size(20_000))
   await context.compare({
     title: '`await get` of 100 hot keys',
     baseline: 'bentocache',
