@@ -14,12 +14,13 @@ const keys = {
 function world(seed: number, horizonMs = 86_400_000) {
   const env = virtualEnv({ seed })
   const network = memoryNetwork({ seed, env })
-  const open = (name: string) =>
+  const open = (name: string, observe: (event: WarpEvent) => void = () => undefined) =>
     openWarp({
       keys,
       transports: [network.transport(name)],
       env: env.fork({ label: name }),
       replication: { horizonMs },
+      observe,
     })
   return { env, network, open }
 }
