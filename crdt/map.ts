@@ -31,7 +31,11 @@ export type Fields = Readonly<Record<string, AnyStrategy>>
 
 /** After the name of an entry: a verb of its strategy and what the verb takes. */
 type Calls<Methods> = {
-  [Name in keyof Methods & string]: Methods[Name] extends (first: never, ...parameters: infer Parameters) => unknown
+  // The constraint is needed: without it, `...elements: readonly T[]` is not inferred.
+  [Name in keyof Methods & string]: Methods[Name] extends (
+    first: never,
+    ...parameters: infer Parameters extends readonly unknown[]
+  ) => unknown
     ? [name: Name, ...parameters: Parameters]
     : never
 }[keyof Methods & string]

@@ -86,7 +86,7 @@ export class Member {
     const written =
       verb === undefined
         ? this.#writer.delete(target, NO_OPTIONS)
-        : this.#writer.verb(target, (keyspace.strategy.verbs as AnyStrategy['verbs'])[verb], parameters, NO_OPTIONS)
+        : this.#writer.verb(target, (keyspace.strategy.verbs)[verb], parameters, NO_OPTIONS)
     written.catch(() => undefined)
     let sent: Sent | undefined
     store.log.scan(end, (record) => {

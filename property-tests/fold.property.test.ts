@@ -124,11 +124,12 @@ class Play {
   /** `getAt` is the fold of what had arrived by then, or of what had been stamped by then. */
   #checkPast(member: Member, pick: number): void {
     const { held, history, key } = member
-    if (held.length === 0 || member.keyspace.retain !== 'all') return
+    const [first] = held
+    if (first === undefined || member.keyspace.retain !== 'all') return
     const version = pick % (held.length + 1)
     const valueOf = (sent: readonly Sent[]): string => this.#fleet.expected(sent).value
     expect(valueText(history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version)))
-    const timeMs = Math.floor((held[version] ?? (held[0])).hlc / 2048)
+    const timeMs = Math.floor((held[version] ?? first).hlc / 2048)
     expect(valueText(history.getAt(key, { timeMs }))).toBe(valueOf(held.filter(({ hlc }) => Math.floor(hlc / 2048) <= timeMs)))
   }
 

@@ -17,7 +17,7 @@ export function checkKey(key: string): void {
 }
 
 export function nestedWrite(key: string): WarpError {
-  return new WarpError('WARP_E_CONFIG', `a write to '${key}' from inside another write, by a getter of its value or a projection; write afterwards`)
+  return new WarpError('WARP_E_CONFIG', `a write to '${key}' and another one inside each other, by a verb, a getter of the value or a projection; write one after the other`)
 }
 
 export function valueTooLarge(key: string, bytes: number): WarpError {

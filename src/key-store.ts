@@ -10,6 +10,7 @@ import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { WarpError } from '../crdt/warp-error.ts'
 import type { HybridClock } from './clock.ts'
+import type { Draft, Entered } from './entry.ts'
 import type { Env } from './env.ts'
 import type { Lane } from './identity.ts'
 import { checkKey, nestedWrite, valueTooLarge } from './key-refusals.ts'
@@ -19,23 +20,13 @@ import { VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND, type Log } from './log/log.ts'
 import { Folder, type Chain, type Rejection } from './merge/folder.ts'
 import type { Resident } from './merge/resident.ts'
-import { OPERATION_KIND, writeEnvelopeHeader, type EnvelopeHeader, type ReplicaTable, type VectorEntries } from './operation.ts'
+import { OPERATION_KIND, writeEnvelopeHeader, type EnvelopeHeader, type ReplicaTable } from './operation.ts'
 import { Expiry } from './projections/expiry.ts'
 import { frozen } from './projections/frozen.ts'
 import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './projections/residency.ts'
 import type { WarpEvent } from './public.ts'
 import { weightOf } from './projections/weight.ts'
 import type { Position } from './replication/store.ts'
-
-/** An operation that has just entered a key. A flyweight: valid during the call. */
-export interface Entered {
-  readonly slot: Slot
-  readonly position: Position
-  readonly kind: number
-  readonly hlc: Hlc
-  readonly replica: ReplicaId
-  readonly sequence: number
-}
 
 /** Told of every operation that enters, in log order. Must not throw. */
 export type Subscriber = (entered: Entered) => void
@@ -51,18 +42,6 @@ export interface KeyStoreOptions {
   readonly cache: ResidencyLimits
   readonly observe: (event: WarpEvent) => void
   readonly lanes: { shared: Lane; local: Lane }
-}
-
-/** What to write: an intent that a strategy has turned into a payload. */
-export interface Draft {
-  readonly key: string
-  readonly keyspace: Keyspace
-  /** The key's slot, if it has one. */
-  readonly slot: Slot | undefined
-  readonly kind: number
-  readonly payload: unknown
-  /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
-  readonly context?: VectorEntries
 }
 
 const NO_BYTES = new Uint8Array(0)

@@ -98,8 +98,11 @@ function checkRetention(pattern: string, retain: Retention): void {
   throw misconfigured(pattern, `retains ${JSON.stringify(retain)}`, `use 'all', 'latest', { versions } or { forMs } of at least 1`)
 }
 
-/** Names that handles have anyway. */
-const HANDLE_NAMES = new Set(['key', 'get', 'peek', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'])
+/** Names that handles have anyway, for callers or for the engine; and `then`, which would make a handle a promise to `await`. */
+const HANDLE_NAMES = new Set([
+  ...['key', 'get', 'peek', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'],
+  ...['keyspace', 'slot', 'constructor', 'then'],
+])
 
 const FOLDS: ReadonlySet<unknown> = new Set(['last', 'any', 'canonical'])
 const DELETE_RULES: ReadonlySet<unknown> = new Set(['observed', 'ordered', 'refused'])

@@ -5,6 +5,7 @@
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { Prepare, Verb } from '../crdt/strategy.ts'
 import { WarpError } from '../crdt/warp-error.ts'
+import { nestedWrite } from './key-refusals.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Slot } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -85,7 +86,10 @@ export class Writer {
   #prepare(target: Target, verb: Verb<unknown>, preparing: Preparing, parameters: readonly unknown[]): unknown {
     try {
       // Spreading costs as much as the rest of a short verb, and most verbs take one parameter.
-      return parameters.length === 1 ? verb(preparing, parameters[0]) : verb(preparing, ...parameters)
+      const payload = parameters.length === 1 ? verb(preparing, parameters[0]) : verb(preparing, ...parameters)
+      // If the verb has written elsewhere meanwhile, what it made may name a dot that is taken now.
+      if (preparing.sequence !== this.#store.laneOf(target.keyspace).sequence + 1) throw nestedWrite(target.key)
+      return payload
     } catch (error) {
       this.#forgetPrepared(target)
       throw error

@@ -5,7 +5,8 @@
  * Where compaction has folded operations into a snapshot, a rebuild shows the snapshot in their place, first of its key.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Entered, KeyStore } from '../key-store.ts'
+import type { Entered } from '../entry.ts'
+import type { KeyStore } from '../key-store.ts'
 import type { Slot } from '../key-table.ts'
 import { compilePattern, type KeyPattern } from '../key-pattern.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'

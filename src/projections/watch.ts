@@ -7,7 +7,8 @@
  */
 import { formatDot, type Dot } from '../../crdt/dot.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
-import type { Entered, KeyStore } from '../key-store.ts'
+import type { Entered } from '../entry.ts'
+import type { KeyStore } from '../key-store.ts'
 import { compilePattern } from '../key-pattern.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import type { Cursor, Watch, WatchOptions } from '../operation-record.ts'

@@ -138,7 +138,7 @@ test.each([['1'.repeat(16) + '@70'], ['nonsense'], ['']])('a cursor of another l
 
 test('a cursor beyond the end of the log, for operations that a crash took, is answered with a gap', async () => {
   const files = memoryFiles({ persistent: true })
-  const first = await openWarp({ keys, env: virtualEnv(), log: { open: () => Promise.resolve(files) } })
+  const first = await openWarp({ keys, env: virtualEnv(), log: { name: 'memory', open: () => Promise.resolve(files) } })
   await first.set('user:1', 1, { ack: 'durable' })
   const before = files.copy()
   const watch = first.watch('user:*')
@@ -146,7 +146,7 @@ test('a cursor beyond the end of the log, for operations that a crash took, is a
   await first.set('user:1', 3, { ack: 'durable' })
   const [, lost] = await take(watch, 2)
   await first.close()
-  const warp = await openWarp({ keys, env: virtualEnv(), log: { open: () => Promise.resolve(before) } })
+  const warp = await openWarp({ keys, env: virtualEnv(), log: { name: 'memory', open: () => Promise.resolve(before) } })
   const resumed = warp.watch('user:*', { from: (lost as Change).cursor })
   expect(shown(await take(resumed, 1))).toEqual(['gap of undefined'])
   await warp.close()

@@ -1,0 +1,29 @@
+/** An operation on its way into its key, and once it is in. */
+import type { Hlc } from '../crdt/hlc.ts'
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { Slot } from './key-table.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { VectorEntries } from './operation.ts'
+import type { Position } from './replication/store.ts'
+
+/** What to write: an intent that a strategy has turned into a payload. */
+export interface Draft {
+  readonly key: string
+  readonly keyspace: Keyspace
+  /** The key's slot, if it has one. */
+  readonly slot: Slot | undefined
+  readonly kind: number
+  readonly payload: unknown
+  /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
+  readonly context?: VectorEntries
+}
+
+/** An operation that has just entered a key. A flyweight: valid during the call. */
+export interface Entered {
+  readonly slot: Slot
+  readonly position: Position
+  readonly kind: number
+  readonly hlc: Hlc
+  readonly replica: ReplicaId
+  readonly sequence: number
+}
