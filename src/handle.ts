@@ -34,10 +34,6 @@ interface HandleContext extends HandleParts {
 
 const UNKNOWN = -1
 
-/** By symbol, because a strategy may have a verb or a query of any name: `map` has `ask`. */
-const WRITE = Symbol('write')
-const ASK = Symbol('ask')
-
 export class Handle implements KeyHandle, Target {
   readonly key: string
   readonly #context: HandleContext
@@ -112,12 +108,12 @@ export class Handle implements KeyHandle, Target {
   }
 
   /** For the methods made from verbs. */
-  [WRITE](verb: Verb<unknown>, parameters: readonly unknown[]): Promise<Receipt> {
+  protected runVerb(verb: Verb<unknown>, parameters: readonly unknown[]): Promise<Receipt> {
     return this.#context.writer.verb(this, verb, parameters, this.#context.options)
   }
 
   /** For the methods made from queries. */
-  async [ASK](query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+  protected async runQuery(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
     const { slot } = this
     this.#context.store.assertOpen()
     return query(slot === undefined ? this.keyspace.strategy.initial() : this.#context.store.state(slot), ...parameters)
@@ -145,12 +141,12 @@ function handleClass(strategy: AnyStrategy): typeof Handle {
     static {
       for (const [name, verb] of Object.entries(strategy.verbs as Record<string, Verb<unknown>>)) {
         define(this.prototype, name, function (this: StrategyHandle, ...parameters: unknown[]) {
-          return this[WRITE](verb, parameters)
+          return this.runVerb(verb, parameters)
         })
       }
       for (const [name, query] of Object.entries((strategy.queries ?? {}) as Record<string, Query<unknown>>)) {
         define(this.prototype, name, function (this: StrategyHandle, ...parameters: unknown[]) {
-          return this[ASK](query, parameters)
+          return this.runQuery(query, parameters)
         })
       }
     }
