@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type FaultyFiles, faultyFiles } from '../support/faulty-files.ts'
 import { virtualEnv } from '../support/virtual-env.ts'
+import { RECORD_KIND } from '../../src/log/log.ts'
+import { memoryFiles } from '../../src/log/memory-files.ts'
 import { TestEngine } from './engine-fixture.ts'
 
 async function historyOf(replica: TestEngine, key: string): Promise<unknown[]> {
@@ -272,26 +274,84 @@ describe('dead keys', () => {
     )
   })
 
-  test('the snapshot of a key that died later does not come back when the older segments are rewritten', async () => {
-    const files = faultyFiles()
-    const options = { files, segmentBytes: 2048 }
-    const replica = await TestEngine.open(options)
-    for (let i = 0; i < 20; i++) void replica.set('ttl:1', `value ${i}`)
-    for (let i = 0; i < 20; i++) void replica.set('kept:a', 'x'.repeat(100))
+  /** Writes `count` keys of their own, so that their records fill a segment and become garbage when they are written again. */
+  function fillSegment(replica: TestEngine, name: string, count = 12): void {
+    for (let i = 0; i < count; i++) void replica.set(`reg:${name}${i}`, 'x'.repeat(100))
+  }
+
+  async function empty(replica: TestEngine, name: string): Promise<void> {
+    fillSegment(replica, name)
     await replica.engine.compact()
+  }
+
+  async function reopened(files: FaultyFiles, replica: TestEngine): Promise<TestEngine> {
+    await replica.engine.log.settled('durable')
+    // Long ago, so that nothing counts as expired.
+    return TestEngine.open({ files: files.kill(), segmentBytes: 2048, env: virtualEnv({ wallMs: 1_600_000_000_000 }) })
+  }
+
+  test('a snapshot does not come back when the segments of the operations that it holds are rewritten first', async () => {
+    const files = faultyFiles()
+    const replica = await TestEngine.open({ files, segmentBytes: 2048 })
+    for (let i = 0; i < 3; i++) void replica.set('ttl:1', i)
+    fillSegment(replica, 'a')
+    await replica.engine.compact()
+    // The snapshot lies in a segment that stays: everything else there is kept.
     for (let i = 0; i < 30; i++) void replica.set('kept:b', 'x'.repeat(100))
     await replica.env.advance(5000)
     await replica.engine.compact()
     expect(replica.engine.store.keys.find('ttl:1')).toBe(undefined)
-    for (let i = 0; i < 30; i++) void replica.set('reg:c', 'x'.repeat(100))
+    fillSegment(replica, 'c')
+    await empty(replica, 'a')
+    await empty(replica, 'c')
+    await empty(replica, 'a')
+    expect((await reopened(files, replica)).get('ttl:1')).toBe(undefined)
+  })
+
+  test('a key that an older checkpoint knows does not come back', async () => {
+    const files = faultyFiles()
+    const replica = await TestEngine.open({ files, segmentBytes: 2048 })
+    void replica.set('reg:dead', 'value')
+    fillSegment(replica, 'a')
+    await replica.engine.checkpoint()
+    void replica.write('reg:dead', 'delete')
     await replica.engine.compact()
+    expect(replica.engine.store.keys.find('reg:dead')).toBe(undefined)
+    fillSegment(replica, 'b')
+    for (const name of ['a', 'b', 'a', 'b']) await empty(replica, name)
+    const again = await reopened(files, replica)
+    expect(again.engine.log.recovery.checkpointUsed).toBe(true)
+    expect(again.get('reg:dead')).toBe(undefined)
+    // Two checkpoints later nobody knows the key any more, and neither does the log.
+    await again.engine.checkpoint()
+    await again.engine.checkpoint()
+    for (const name of ['a', 'b', 'a', 'b']) await empty(again, name)
+    let notes = 0
+    again.engine.log.scan(0, ({ kind }) => {
+      if (kind === RECORD_KIND.forget) notes++
+      return true
+    })
+    expect(notes).toBe(0)
+  })
+
+  test('the floor is known again when the machine dies before it has been written down', async () => {
+    const files = memoryFiles({ persistent: true, home: 'x', bootId: '1' })
+    const replica = await TestEngine.open({ files })
+    for (let i = 0; i < 3; i++) void replica.set('reg:1', i)
+    void replica.set('reg:dead', 1)
+    void replica.write('reg:dead', 'delete')
+    const { end } = replica.engine
     await replica.engine.compact()
     await replica.engine.log.settled('durable')
-    const again = await TestEngine.open({
-      ...options,
-      files: files.kill(),
-      env: virtualEnv({ wallMs: 1_600_000_000_000 }),
+    let meta = 0
+    replica.engine.log.scan(end, ({ kind, position }) => {
+      if (kind === RECORD_KIND.meta) meta = position >>> 0
+      return true
     })
-    expect(again.engine.store.keys.find('ttl:1')).toBe(undefined)
+    const cut = files.copy()
+    cut.bytes('segment-0000000001').fill(0, meta)
+    const again = await TestEngine.open({ files: cut })
+    expect(again.engine.floor.get(replica.engine.replica)).toBe(5)
+    expect(again.state()).toEqual(replica.state())
   })
 })
