@@ -13,7 +13,7 @@ import { ByteReader } from './byte-reader.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Slot } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
-import { RECORD_KIND, type RecordView } from './log/log.ts'
+import { RECORD_KIND, type RecordView, type SegmentInfo } from './log/log.ts'
 import type { Placed } from './merge/placed.ts'
 import type { Resident } from './merge/resident.ts'
 import { writeSnapshot } from './merge/snapshot-record.ts'
@@ -25,8 +25,10 @@ import { forgetKey } from './snapshot-transfer.ts'
 
 /** Keys looked at between two turns of the event loop: some 100 µs. */
 const KEYS_PER_STEP = 64
-/** A segment is rewritten when this part of it is garbage. */
+/** A segment is rewritten when this part of its records is garbage. */
 const GARBAGE_SHARE_MIN = 0.5
+/** What the smallest segment takes: a header and a jump. */
+const EMPTY_SEGMENT_BYTES = 80
 const POSITIONS_PER_SEGMENT = 4_294_967_296
 
 export interface CompactorOptions {
@@ -303,9 +305,7 @@ export class Compactor {
 
   async #rewriteOnce(signal?: AbortSignal): Promise<boolean> {
     const { log } = this.#store
-    const due = log
-      .segments()
-      .filter(({ bytes, sealed, discardedBytes }) => sealed && discardedBytes >= bytes * GARBAGE_SHARE_MIN)
+    const due = log.segments().filter(isMostlyGarbage)
     for (const { number } of due) {
       if (this.#options.isHeld()) return false
       await log
@@ -381,6 +381,10 @@ export class Compactor {
       })
     await this.#store.env.yield()
   }
+}
+
+function isMostlyGarbage({ bytes, sealed, discardedBytes }: SegmentInfo): boolean {
+  return sealed && discardedBytes > 0 && discardedBytes >= (bytes - EMPTY_SEGMENT_BYTES) * GARBAGE_SHARE_MIN
 }
 
 function isStable(stable: VersionVector, operation: Placed): boolean {
