@@ -24,17 +24,15 @@ interface Cost {
 }
 
 export async function run(context: BenchContext): Promise<void> {
-  const keys = await eachOf(TIMES, (times) => byKeys(context, context.size(10_000, 50) * times))
-  const map = await eachOf(TIMES, (times) => byKeysInMap(context, context.size(10_000, 50) * times))
-  const log = await eachOf(TIMES, (times) => byLogLength(context, context.size(1000, 10) * times))
-  const replicas = await eachOf(
-    REPLICAS.map((count) => count / 2),
-    (times) => byReplicas(context, times * 2, 2),
-  )
-  const writers = await eachOf(
-    REPLICAS.map((count) => count / 2),
-    (times) => byReplicas(context, times * 2, times * 2),
-  )
+  const halves = REPLICAS.map((count) => count / 2)
+  const courses = [
+    await openEach(TIMES, (times) => byKeys(context, context.size(10_000, 50) * times)),
+    await openEach(TIMES, (times) => byKeysInMap(context, context.size(10_000, 50) * times)),
+    await openEach(TIMES, (times) => byLogLength(context, context.size(1000, 10) * times)),
+    await openEach(halves, (times) => byReplicas(context, times * 2, 2)),
+    await openEach(halves, (times) => byReplicas(context, times * 2, times * 2)),
+  ]
+  const [keys = [], map = [], log = [], replicas = [], writers = []] = measure(courses)
   report(context, 'keys, from 10,000', keys)
   context.goal(
     'write, 100 × the keys, in units of what it does to a Map',
@@ -73,13 +71,41 @@ export async function run(context: BenchContext): Promise<void> {
   })
 }
 
-async function eachOf(
-  times: readonly number[],
-  measure: (times: number) => Promise<Omit<Cost, 'times'>>,
-): Promise<Cost[]> {
-  const costs: Cost[] = []
-  for (const time of times) costs.push({ times: time, ...(await measure(time)) })
-  return costs
+/** Something to be measured: passes of many writes and of many reads. */
+interface Course {
+  readonly operations: number
+  write(): void
+  /** Makes ready for reads: the first read folds what was written, the second marks what is in memory as read. */
+  settle(): void
+  read(): void
+}
+
+type Sized = Course & { readonly times: number }
+
+async function openEach(sizes: readonly number[], open: (times: number) => Promise<Course>): Promise<Sized[]> {
+  const courses: Sized[] = []
+  for (const times of sizes) courses.push({ times, ...(await open(times)) })
+  return courses
+}
+
+/** Medians over rounds in which all sizes take turns. The first round is not counted. */
+function measure(groups: readonly (readonly Sized[])[]): Cost[][] {
+  const taken = new Map(groups.flat().map((course) => [course, { writes: [] as number[], reads: [] as number[] }]))
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [course, { writes, reads }] of taken) {
+      // What the course before has left is not this one's to clear away.
+      void globalThis.gc?.({ type: 'minor' })
+      writes.push(timed(course.operations, course.write))
+      course.settle()
+      reads.push(timed(course.operations, course.read))
+    }
+  }
+  return groups.map((group) =>
+    group.map((course) => {
+      const { writes = [], reads = [] } = taken.get(course) ?? {}
+      return { times: course.times, writeNs: quantile(writes.slice(1), 0.5), readNs: quantile(reads.slice(1), 0.5) }
+    }),
+  )
 }
 
 function report(context: BenchContext, what: string, costs: readonly Cost[]): void {
@@ -95,24 +121,22 @@ function line(name: string, costs: readonly Cost[], field: 'writeNs' | 'readNs')
   return { name, points: costs.map((cost) => [cost.times, Math.max(0.1, cost[field])]) }
 }
 
-async function byKeys(context: BenchContext, count: number): Promise<Omit<Cost, 'times'>> {
+async function byKeys(context: BenchContext, count: number): Promise<Course> {
   const keys = userKeys(count)
   const replica = await BenchReplica.open({ 'user:*': register<User>() })
   keys.forEach((key, i) => replica.write(key, userOf(i)))
-  const cost = measure(
+  return courseOf(
     context,
     keys,
     (key, user) => replica.write(key, user),
     (key) => replica.read(key),
   )
-  await replica.close()
-  return cost
 }
 
-async function byKeysInMap(context: BenchContext, count: number): Promise<Omit<Cost, 'times'>> {
+async function byKeysInMap(context: BenchContext, count: number): Promise<Course> {
   const keys = userKeys(count)
   const map = new Map<string, User>(keys.map((key, i) => [key, userOf(i)]))
-  return measure(
+  return courseOf(
     context,
     keys,
     (key, user) => map.set(key, { ...user }),
@@ -121,7 +145,7 @@ async function byKeysInMap(context: BenchContext, count: number): Promise<Omit<C
 }
 
 /** A hundred keys that have so many operations each, read after each of the writes that are timed. */
-async function byLogLength(context: BenchContext, length: number): Promise<Omit<Cost, 'times'>> {
+async function byLogLength(context: BenchContext, length: number): Promise<Course> {
   const keys = userKeys(context.size(40, 4))
   const replica = await BenchReplica.open({ 'user:*': counter() })
   for (let i = 0; i < length; i++) for (const key of keys) replica.write(key, 1)
@@ -130,18 +154,16 @@ async function byLogLength(context: BenchContext, length: number): Promise<Omit<
     before.every((count) => count === length),
     'every increment is counted',
   )
-  const cost = measure(
+  return courseOf(
     context,
     keys,
     (key) => replica.write(key, 1),
     (key) => replica.read(key),
   )
-  await replica.close()
-  return cost
 }
 
 /** Each key has been written by so many of the replicas, this one not counted, so its vector names them. */
-async function byReplicas(context: BenchContext, count: number, writersPerKey: number): Promise<Omit<Cost, 'times'>> {
+async function byReplicas(context: BenchContext, count: number, writersPerKey: number): Promise<Course> {
   const keys = userKeys(context.size(1000, 20))
   const replica = await BenchReplica.open({ 'user:*': register<User>() })
   const others = count - 1
@@ -154,35 +176,32 @@ async function byReplicas(context: BenchContext, count: number, writersPerKey: n
     for (const envelope of writer.envelopes()) replica.admit(envelope)
     await writer.close()
   }
-  const cost = measure(
+  return courseOf(
     context,
     keys,
     (key, user) => replica.write(key, user),
     (key) => replica.read(key),
   )
-  await replica.close()
-  return cost
 }
 
-/** Medians over rounds of uniform writes, each followed at some time by a read, and of reads of what is in memory. */
-function measure(
+/** Writes and reads spread evenly over the keys. */
+function courseOf(
   context: BenchContext,
   keys: readonly string[],
   write: (key: string, user: User) => void,
   read: (key: string) => unknown,
-): Omit<Cost, 'times'> {
+): Course {
   const random = context.random('growth')
-  const order = Array.from({ length: context.size(100_000, 100) }, () => random.pick(keys))
+  const order = Array.from({ length: context.size(50_000, 100) }, () => random.pick(keys))
   const users = Array.from({ length: 1024 }, (_, i) => userOf(i))
-  const writes: number[] = []
-  const reads: number[] = []
-  for (let round = 0; round <= ROUNDS; round++) {
-    writes.push(timed(order.length, () => order.forEach((key, i) => write(key, users[i & 1023] as User))))
-    // The first read folds what was written, the second marks what is in memory as read.
-    for (let i = 0; i < 2; i++) for (const key of keys) read(key)
-    reads.push(timed(order.length, () => order.forEach((key) => read(key))))
+  return {
+    operations: order.length,
+    write: () => order.forEach((key, i) => write(key, users[i & 1023] as User)),
+    settle() {
+      for (let i = 0; i < 2; i++) for (const key of keys) read(key)
+    },
+    read: () => order.forEach((key) => read(key)),
   }
-  return { writeNs: quantile(writes.slice(1), 0.5), readNs: quantile(reads.slice(1), 0.5) }
 }
 
 function timed(operations: number, run: () => void): number {
