@@ -22,7 +22,7 @@ import type { WarpEvent } from '../src/public.ts'
 import { NO_OPTIONS, Writer } from '../src/writer.ts'
 import type { KeyOptions } from '../src/typed-keys.ts'
 import { virtualEnv, type VirtualEnv } from '../test/support/virtual-env.ts'
-import { foldFrom, type LawOperation } from './reference-fold.ts'
+import { foldFrom, inCanonicalOrder, type LawOperation } from './reference-fold.ts'
 
 /** An operation as the fleet knows it. */
 export interface Sent extends LawOperation {
@@ -138,6 +138,7 @@ function contextOf(held: readonly Sent[], writer: ReplicaId): VersionVector {
 export class Fleet {
   readonly strategy: AnyStrategy
   readonly members: readonly Member[]
+  readonly #lifeMs: number
   readonly #table = new ReplicaTable()
   #histories = 0
   #strangerSequence = 0
@@ -160,13 +161,14 @@ export class Fleet {
       })
       return new Member(engine, own, events)
     }
-    return new Fleet(make(), await Promise.all(['a', 'b', 'c'].map(open)), env.now())
+    return new Fleet(make(), await Promise.all(['a', 'b', 'c'].map(open)), { nowMs: env.now(), lifeMs: options.ttlMs ?? 0 })
   }
 
-  private constructor(strategy: AnyStrategy, members: readonly Member[], nowMs: number) {
+  private constructor(strategy: AnyStrategy, members: readonly Member[], { nowMs, lifeMs }: { nowMs: number; lifeMs: number }) {
     this.strategy = strategy
     this.members = members
     this.#nowMs = nowMs
+    this.#lifeMs = lifeMs
   }
 
   /** Starts a history on a new key, later than all before it. */
@@ -213,8 +215,8 @@ export class Fleet {
     }
   }
 
-  /** What a key with these operations must look like, whatever order they came in. */
-  expected(held: readonly Sent[]): Digest {
+  /** What a key with these operations must look like at a moment, whatever order they came in. */
+  expected(held: readonly Sent[], nowMs: number): Digest {
     let appliedCount = 0
     const { strategy } = this
     const counting: AnyStrategy = {
@@ -229,15 +231,28 @@ export class Fleet {
         }
       },
     }
-    const sound = held.filter(({ isSound }) => isSound)
+    const sound = this.#lastLife(held).filter(({ isSound }) => isSound)
     const state = foldFrom(counting, counting.initial(), sound)
-    return digest(strategy, state, appliedCount > 0 ? strategy.read(state) : undefined)
+    const isVisible = appliedCount > 0 && !this.#isOver(inCanonicalOrder(held).at(-1), nowMs)
+    return digest(strategy, state, isVisible ? strategy.read(state) : undefined)
+  }
+
+  /** The operations since the last gap as long as a life. */
+  #lastLife(held: readonly Sent[]): readonly Sent[] {
+    const ordered = inCanonicalOrder(held) as Sent[]
+    const birth = ordered.findLastIndex((sent, i) => this.#isOver(ordered[i - 1], msOf(sent)))
+    return ordered.slice(Math.max(0, birth))
+  }
+
+  #isOver(last: LawOperation | undefined, ms: number): boolean {
+    return this.#lifeMs > 0 && last !== undefined && msOf(last) + this.#lifeMs <= ms
   }
 
   actual(member: Member): Digest {
     const { slot } = member
     if (slot === undefined) return digest(this.strategy, this.strategy.initial(), undefined)
-    // The value first: it must not depend on somebody's having asked for the state.
+    // The wheel that lets values expire does not turn here. The value first: it must not depend on the state's having been asked for.
+    if (this.#lifeMs > 0) member.engine.store.residency.outdate(slot)
     const { value } = member
     return digest(this.strategy, member.engine.store.resident(slot).state, value)
   }
@@ -245,6 +260,10 @@ export class Fleet {
   async close(): Promise<void> {
     for (const { engine } of this.members) await engine.close()
   }
+}
+
+export function msOf({ hlc }: { readonly hlc: number }): number {
+  return Math.floor(hlc / HLC_LOGICAL_STEPS)
 }
 
 /** State and value by their canonical bytes. */

@@ -17,7 +17,7 @@ import { set } from '../crdt/set.ts'
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import { text } from '../crdt/text.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
-import { Fleet, payloadBytes, valueText, type Member, type Sent } from './engine-fleet.ts'
+import { Fleet, msOf, payloadBytes, valueText, type Member, type Sent } from './engine-fleet.ts'
 import type { Intent } from './harness.ts'
 import * as intents from './intents.ts'
 import { picky } from './oracles.ts'
@@ -118,7 +118,7 @@ class Play {
   }
 
   check(member: Member): void {
-    expect(this.#fleet.actual(member)).toEqual(this.#fleet.expected(member.held))
+    expect(this.#fleet.actual(member)).toEqual(this.#fleet.expected(member.held, member.env.now()))
   }
 
   /** `getAt` is the fold of what had arrived by then, or of what had been stamped by then. */
@@ -127,10 +127,10 @@ class Play {
     const [first] = held
     if (first === undefined || member.keyspace.retain !== 'all') return
     const version = pick % (held.length + 1)
-    const valueOf = (sent: readonly Sent[]): string => this.#fleet.expected(sent).value
-    expect(valueText(history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version)))
-    const timeMs = Math.floor((held[version] ?? first).hlc / 2048)
-    expect(valueText(history.getAt(key, { timeMs }))).toBe(valueOf(held.filter(({ hlc }) => Math.floor(hlc / 2048) <= timeMs)))
+    const valueOf = (sent: readonly Sent[], ms: number): string => this.#fleet.expected(sent, ms).value
+    expect(valueText(history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version), 0))
+    const timeMs = msOf(held[version] ?? first) + (pick % 3)
+    expect(valueText(history.getAt(key, { timeMs }))).toBe(valueOf(held.filter((sent) => msOf(sent) <= timeMs), timeMs))
   }
 
   /** What everybody holds, and whose concurrent operations everybody holds as well. */
@@ -239,6 +239,11 @@ test.each(STRATEGIES)('the engine folds what the definition folds: %s', async (_
 
 test.each(STRATEGIES)('compacting stable prefixes changes nothing: %s', async (_name, make, writes, cases) => {
   await checkFold(() => Fleet.open(make, { retain: 'latest' }), steps(writes, [...looks, 'compact', 'compact']), cases / 2)
+})
+
+test.each(STRATEGIES)('a life that is over leaves nothing to the next, whoever looked, folded or compacted: %s', async (_name, make, writes, cases) => {
+  await checkFold(() => Fleet.open(make, { ttlMs: 6 }), steps(writes), cases / 2)
+  await checkFold(() => Fleet.open(make, { ttlMs: 6, retain: 'latest' }), steps(writes, [...looks, 'compact', 'compact']), cases / 2)
 })
 
 async function checkFold(open: () => Promise<Fleet>, history: fc.Arbitrary<Step[]>, cases: number): Promise<void> {

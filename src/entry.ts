@@ -14,6 +14,8 @@ export interface Draft {
   readonly slot: Slot | undefined
   readonly kind: number
   readonly payload: unknown
+  /** The stamp, if it had to be known before the payload. */
+  readonly hlc?: Hlc | undefined
   /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
   readonly context?: VectorEntries
 }
@@ -27,3 +29,6 @@ export interface Entered {
   readonly replica: ReplicaId
   readonly sequence: number
 }
+
+/** Told of every operation that enters, in log order. Must not throw. */
+export type Subscriber = (entered: Entered) => void

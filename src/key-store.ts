@@ -10,7 +10,7 @@ import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { WarpError } from '../crdt/warp-error.ts'
 import type { HybridClock } from './clock.ts'
-import type { Draft, Entered } from './entry.ts'
+import type { Draft, Entered, Subscriber } from './entry.ts'
 import type { Env } from './env.ts'
 import type { Lane } from './identity.ts'
 import { checkKey, nestedWrite, valueTooLarge } from './key-refusals.ts'
@@ -27,9 +27,6 @@ import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } 
 import type { WarpEvent } from './public.ts'
 import { weightOf } from './projections/weight.ts'
 import type { Position } from './replication/store.ts'
-
-/** Told of every operation that enters, in log order. Must not throw. */
-export type Subscriber = (entered: Entered) => void
 
 export interface KeyStoreOptions {
   readonly log: Log
@@ -65,7 +62,7 @@ export class KeyStore {
   readonly #expiry: Expiry
   readonly #subscribers = new Set<Subscriber>()
   #subscriberList: Subscriber[] = []
-  readonly #chain: Mutable<Chain> = { head: 0, snapshot: 0, cut: 0 }
+  readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
   readonly #header: Mutable<EnvelopeHeader> = {
     kind: 0,
     strategy: 0,
@@ -143,7 +140,7 @@ export class KeyStore {
     header.strategy = isUpdate ? keyspace.strategy.code : 0
     header.replicaBytes = lane.bytes
     header.sequence = lane.sequence + 1
-    header.hlc = this.clock.tick()
+    header.hlc = draft.hlc ?? this.clock.tick()
     header.key = key
     header.context = draft.context ?? (slot === undefined ? undefined : this.keys.context(slot, lane.replica))
     header.dependencies = lane === this.lanes.local ? undefined : lane.dependencies(this.applied)
@@ -244,9 +241,15 @@ export class KeyStore {
     return this.read(slot)
   }
 
-  /** The state that a verb starts from. For strategies that keep one. */
+  /** The state that there is to see. */
   state(slot: Slot): unknown {
-    return this.resident(slot).state
+    return this.isOver(slot, this.env.now()) ? this.strategyAt(slot).initial() : this.resident(slot).state
+  }
+
+  /** Whether the key's present life, which counts from its last write, is over at `ms`. */
+  isOver(slot: Slot, ms: number): boolean {
+    const keyspace = this.#keyspaceAt(slot)
+    return keyspace.lifeMs > 0 && this.expiresAt(slot, keyspace) <= ms
   }
 
   resident(slot: Slot): Resident {
@@ -259,6 +262,7 @@ export class KeyStore {
   markFolded(slot: Slot): void {
     const resident = this.#residents[slot]
     if (resident === undefined) return
+    if (!resident.hasTip) resident.bornAt = this.keys.tipHlc[slot]!
     resident.folded = this.keys.head[slot]!
     resident.present = true
     resident.take({
@@ -287,6 +291,7 @@ export class KeyStore {
     chain.head = this.keys.head[slot]!
     chain.snapshot = this.keys.snapshot[slot]!
     chain.cut = this.keys.cut[slot]!
+    chain.lifeMs = this.#keyspaceAt(slot).lifeMs
     return chain
   }
 
@@ -362,9 +367,7 @@ export class KeyStore {
   #fold(slot: Slot): Resident {
     const before = this.#residents[slot]
     this.#residents[slot] = undefined
-    const resident = this.folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before)
-    this.#residents[slot] = resident
-    return resident
+    return (this.#residents[slot] = this.folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before))
   }
 
   /** What a key costs in the cache. What has been folded into its value, `bytes`, says little: a counter weighs a number. */

@@ -13,6 +13,8 @@ export interface Keyspace {
   /** 0: never. */
   readonly ttlMs: number
   readonly isSliding: boolean
+  /** The time to live where it counts from the last write, so that all replicas agree on it; otherwise 0. See `merge/lives.ts`. */
+  readonly lifeMs: number
   readonly retain: Retention
   /** Only the greatest operation in canonical order counts: no state is kept. */
   readonly isLast: boolean
@@ -62,6 +64,7 @@ const UNREGISTERED: Omit<Keyspace, 'index'> = {
   mode: 'eventual',
   ttlMs: 0,
   isSliding: false,
+  lifeMs: 0,
   retain: 'all',
   isLast: false,
 }
@@ -82,11 +85,17 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
   const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
   if (mode !== 'local' && mode !== 'eventual') throw misconfigured(pattern, `has mode '${String(mode)}'`, `use 'local' or 'eventual'`)
-  if (!Number.isFinite(ttlMs) || ttlMs < 0) throw misconfigured(pattern, `has ttlMs ${ttlMs}`, 'use a number of milliseconds of at least 1')
-  if (ttl !== 'absolute' && ttl !== 'sliding') throw misconfigured(pattern, `has ttl '${String(ttl)}'`, `use 'absolute' or 'sliding'`)
+  checkTtl(pattern, ttlMs, ttl)
   checkRetention(pattern, retain)
   checkStrategy(pattern, strategy)
-  return { index, pattern, strategy, mode, ttlMs, isSliding: ttl === 'sliding', retain, isLast: strategy.fold === 'last' }
+  const isSliding = ttl === 'sliding'
+  const lifeMs = isSliding ? 0 : ttlMs
+  return { index, pattern, strategy, mode, ttlMs, isSliding, lifeMs, retain, isLast: strategy.fold === 'last' }
+}
+
+function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
+  if (!Number.isFinite(ttlMs) || ttlMs < 0) throw misconfigured(pattern, `has ttlMs ${ttlMs}`, 'use a number of milliseconds of at least 1')
+  if (ttl !== 'absolute' && ttl !== 'sliding') throw misconfigured(pattern, `has ttl '${ttl}'`, `use 'absolute' or 'sliding'`)
 }
 
 function checkRetention(pattern: string, retain: Retention): void {

@@ -52,10 +52,11 @@ export type At = { readonly timeMs: number } | { readonly version: number }
  * - `'won'`: it alone is the value.
  * - `'superseded'`: an operation later in canonical order took its place.
  * - `'cancelled'`: a delete or removal that had seen it took it away.
- * - `'rejected'`: the strategy threw, or does not know it; skipped on every replica alike.
+ * - `'expired'`: its time to live had passed when the next operation was written.
+ * - `'rejected'`: the strategy threw; skipped on every replica alike.
  * - `'compacted'`: it is still in the log, but a snapshot already contains it.
  */
-export type Effect = 'merged' | 'won' | 'superseded' | 'cancelled' | 'rejected' | 'compacted'
+export type Effect = 'merged' | 'won' | 'superseded' | 'cancelled' | 'expired' | 'rejected' | 'compacted'
 
 export interface ExplainedOperation {
   readonly operation: OperationRecord

@@ -2,6 +2,7 @@
  * From an intent to a receipt: a strategy's verb turns the intent into a payload, the store appends the operation, and the promise settles when
  * the operation is as safe as the caller asked. Whatever is refused is refused before anything exists.
  */
+import { hlcToMs, type Hlc } from '../crdt/hlc.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { Prepare, Verb } from '../crdt/strategy.ts'
 import { WarpError } from '../crdt/warp-error.ts'
@@ -27,8 +28,10 @@ class Preparing implements Prepare<unknown> {
   readonly sequence: number
   readonly #store: KeyStore
   readonly #target: Target
-  /** The state of a key that does not exist yet. */
+  /** The state of a key that does not exist yet, or begins another life. */
   fresh: Resident | undefined
+  /** The operation's stamp, once it matters. */
+  hlc: Hlc | undefined
 
   constructor(store: KeyStore, target: Target) {
     const lane = store.laneOf(target.keyspace)
@@ -40,11 +43,21 @@ class Preparing implements Prepare<unknown> {
 
   state(): unknown {
     const { slot, keyspace } = this.#target
-    if (slot !== undefined) return this.#store.state(slot)
+    if (slot !== undefined && !this.#beginsLife(slot)) return this.#store.resident(slot).state
     this.fresh ??= new Resident(keyspace.strategy.initial(), 0)
     return this.fresh.state
   }
+
+  #beginsLife(slot: Slot): boolean {
+    if (this.#target.keyspace.lifeMs === 0) return false
+    this.hlc ??= this.#store.clock.tick()
+    return this.#store.isOver(slot, hlcToMs(this.hlc))
+  }
 }
+
+type Prepared = Pick<Preparing, 'fresh' | 'hlc'>
+
+const NOTHING_PREPARED: Prepared = { fresh: undefined, hlc: undefined }
 
 export class Writer {
   readonly #store: KeyStore
@@ -66,7 +79,7 @@ export class Writer {
       const preparing = new Preparing(this.#store, target)
       const payload = this.#prepare(target, verb, preparing, parameters)
       if (payload === undefined) return Promise.resolve(this.#unchanged(target))
-      return this.#append(target, payload, preparing.fresh, options)
+      return this.#append(target, payload, preparing, options)
     } catch (error) {
       return rejected(error)
     }
@@ -77,7 +90,7 @@ export class Writer {
       this.#check(options)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
       if (target.slot === undefined) return Promise.resolve(this.#unchanged(target))
-      return this.#append(target, undefined, undefined, options)
+      return this.#append(target, undefined, NOTHING_PREPARED, options)
     } catch (error) {
       return rejected(error)
     }
@@ -96,14 +109,14 @@ export class Writer {
     }
   }
 
-  /** Appends an update, or without a payload a delete. `fresh` is the state that the verb has made of a key that did not exist. */
-  #append(target: Target, payload: unknown, fresh: Resident | undefined, options: WriteOptions): Promise<Receipt> {
+  /** Appends an update, or without a payload a delete. */
+  #append(target: Target, payload: unknown, { fresh, hlc }: Prepared, options: WriteOptions): Promise<Receipt> {
     const store = this.#store
     const { key, keyspace, slot: known } = target
     const kind = payload === undefined ? OPERATION_KIND.delete : OPERATION_KIND.update
     let slot: Slot
     try {
-      slot = store.append({ key, keyspace, slot: known, kind, payload })
+      slot = store.append({ key, keyspace, slot: known, kind, payload, hlc })
     } catch (error) {
       this.#forgetPrepared(target)
       throw error

@@ -8,16 +8,18 @@
  * its operations, leaving out what is cancelled.
  */
 import { decode } from '../../crdt/encoding.ts'
-import { compareStamps, type Hlc } from '../../crdt/hlc.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { compareStamps } from '../../crdt/hlc.ts'
 import type { Dot } from '../../crdt/dot.ts'
-import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
-import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation.ts'
 import { textOf } from '../recovery.ts'
 import type { Position } from '../replication/store.ts'
+import { AppliedView } from './applied-view.ts'
+import { cannotFold } from './cannot-fold.ts'
 import { cancelledBy, isCanceller } from './cancellation.ts'
+import { isOver, lastBirth } from './lives.ts'
 import type { Placed } from './placed.ts'
 import { Resident } from './resident.ts'
 import { readSnapshot } from './snapshot-record.ts'
@@ -29,6 +31,8 @@ export interface Chain {
   /** The snapshot that stands for the records up to `cut`; 0 if there is none. */
   readonly snapshot: Position
   readonly cut: Position
+  /** How long a life lasts after its last write, 0 or absent for ever. See `lives.ts`. */
+  readonly lifeMs?: number
 }
 
 /** An operation that its strategy refused to apply. */
@@ -41,31 +45,6 @@ export interface Rejection {
 /** Rejections remembered, so that folding again does not report them again. */
 const REPORTED_MAX = 4096
 
-/** The operation that a strategy is looking at. One object for all, valid during one call. */
-class AppliedView implements Applied<never> {
-  hlc: Hlc = 0
-  replica: ReplicaId = '' as ReplicaId
-  sequence = 0
-  payload = undefined as never
-  readonly #reader: OperationReader
-
-  constructor(reader: OperationReader) {
-    this.#reader = reader
-  }
-
-  load(payload: unknown): this {
-    this.hlc = this.#reader.hlc
-    this.replica = this.#reader.replica
-    this.sequence = this.#reader.sequence
-    this.payload = payload as never
-    return this
-  }
-
-  observed(replica: ReplicaId, sequence: number): boolean {
-    return this.#reader.observed(replica, sequence)
-  }
-}
-
 export class Folder {
   readonly #log: Log
   readonly #table: ReplicaTable
@@ -73,6 +52,8 @@ export class Folder {
   readonly #view: AppliedView
   readonly #onRejected: (rejection: Rejection) => void
   readonly #reported = new Set<Position>()
+  /** Of the key that is being folded. */
+  #lifeMs = 0
 
   /** `onRejected` is told once of each operation that is skipped, as far as the last few thousand are remembered. */
   constructor(log: Log, table: ReplicaTable, onRejected: (rejection: Rejection) => void) {
@@ -88,6 +69,7 @@ export class Folder {
     if (resident !== undefined && resident.folded === chain.head) return resident
     const start = resident ?? this.base(strategy, chain)
     const pending = this.#positionsAfter(chain.head, start.folded)
+    this.#lifeMs = chain.lifeMs ?? 0
     return this.#foldPending(strategy, start, pending) ?? this.#foldAnew(strategy, chain)
   }
 
@@ -136,10 +118,22 @@ export class Folder {
   foldOf(strategy: AnyStrategy, chain: Chain, operations: readonly Placed[]): Resident {
     const resident = this.base(strategy, chain)
     const ordered = [...operations].sort(compareStamps)
-    if (strategy.fold === 'last') this.#applyGreatest(strategy, resident, ordered)
-    else this.#applyUncancelled(strategy, resident, ordered)
+    this.#applyLastLife(strategy, resident, ordered, chain.lifeMs ?? 0)
     resident.folded = newest(operations, chain.cut)
     return resident
+  }
+
+  #applyLastLife(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[], lifeMs: number): void {
+    const birth = lastBirth(resident, ordered, lifeMs)
+    const isFirst = birth < 0
+    const bornAt = isFirst && resident.hasTip ? resident.hlc : ordered[Math.max(birth, 0)]?.hlc
+    const alive = isFirst ? ordered : ordered.slice(birth)
+    for (const operation of ordered.slice(0, ordered.length - alive.length)) this.#passOver(strategy, resident, operation)
+    if (!isFirst) this.#clear(strategy, resident)
+    if (strategy.fold === 'last') this.#applyGreatest(strategy, resident, alive)
+    else this.#applyUncancelled(strategy, resident, alive)
+    resident.hasCancelled ||= !isFirst
+    resident.bornAt = bornAt ?? 0
   }
 
   #applyUncancelled(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[]): void {
@@ -166,8 +160,13 @@ export class Folder {
 
   /** Takes in an operation that is cancelled. One that cannot be understood blocks the key all the same, as it does when it is met first. */
   #passOver(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
-    if (operation.kind !== OPERATION_KIND.delete) this.#assertFoldable(strategy, this.read(operation.position))
+    if (operation.kind !== OPERATION_KIND.delete && strategy.fold !== 'last') this.#assertFoldable(strategy, this.read(operation.position))
     resident.take(operation)
+  }
+
+  /** The index of the operation that began the present life, -1 if there was never another; see `lives.ts`. */
+  birth(strategy: AnyStrategy, chain: Chain, ordered: readonly Placed[]): number {
+    return strategy.fold === 'last' ? -1 : lastBirth(this.base(strategy, chain), ordered, chain.lifeMs ?? 0)
   }
 
   /** See {@link cancelledBy}. */
@@ -184,6 +183,7 @@ export class Folder {
   ): Set<Placed> {
     const resident = this.base(strategy, chain)
     const rejected = new Set<Placed>()
+    if (this.birth(strategy, chain, ordered) >= 0) this.#clear(strategy, resident)
     for (const operation of ordered) {
       if (cancelled.has(operation)) continue
       const before = resident.rejectedCount
@@ -236,7 +236,7 @@ export class Folder {
       const previous = i === 0 ? undefined : arrivals[i - 1]
       return previous === undefined ? resident.isBehind(placed) : compareStamps(previous, placed) < 0
     })
-    if (!isInOrder && (resident.hasCancelled || this.#anyCancels(strategy, arrivals))) return undefined
+    if (!isInOrder && (this.#lifeMs > 0 || resident.hasCancelled || this.#anyCancels(strategy, arrivals))) return undefined
     resident.timeline ??= new Timeline(resident)
     if (isInOrder) return this.#append(strategy, resident, arrivals)
     return this.#rewind(strategy, resident, arrivals)
@@ -276,12 +276,26 @@ export class Folder {
   /** Applies the next operation of the chain. `false` if it cancels something without having seen everything folded so far. */
   #applyNext(strategy: AnyStrategy, resident: Resident, position: Position): boolean {
     const reader = this.read(position)
+    if (this.#lifeMs > 0 && !this.#enterLife(strategy, resident)) return false
     if (isCanceller(strategy, reader)) {
       if (!this.#observesAll(resident)) return false
       resident.hasCancelled = true
     }
     this.#applyRead(strategy, resident, position)
     resident.folded = position
+    return true
+  }
+
+  /** Begins another life if the present one was over when the operation being read was written. `false` if it belongs to an earlier one. */
+  #enterLife(strategy: AnyStrategy, resident: Resident): boolean {
+    const reader = this.#reader
+    if (!resident.isBehind(reader)) return reader.hlc >= resident.bornAt
+    if (!resident.hasTip) resident.bornAt = reader.hlc
+    else if (isOver(resident.hlc, reader.hlc, this.#lifeMs)) {
+      this.#clear(strategy, resident)
+      resident.hasCancelled = true
+      resident.bornAt = reader.hlc
+    }
     return true
   }
 
@@ -375,15 +389,6 @@ export class Folder {
   readonly #readPlaced = ({ position }: Placed): OperationReader => this.read(position)
 
   readonly #isBefore = (a: Position, b: Position): boolean => compareStamps(this.#placed(a), this.#placed(b)) < 0
-}
-
-function cannotFold(strategy: AnyStrategy, what: string): WarpError {
-  return new WarpError(
-    'WARP_E_UNKNOWN_OP',
-    `the key holds ${what}, which its strategy '${strategy.kind}' (code ${strategy.code}) cannot fold; ` +
-      'it is kept and forwarded; upgrade this replica, or register the key with the strategy that wrote it',
-    { details: { strategy: strategy.kind, code: strategy.code } },
-  )
 }
 
 function newest(operations: readonly Placed[], otherwise: Position): Position {

@@ -19,6 +19,8 @@ export class Resident {
   sequence: number
   /** Whether there is one at all. */
   hasTip: boolean
+  /** The stamp of the operation that began the present life of a key that expires; or, of a state from a snapshot, that of its greatest. */
+  bornAt: Hlc
   /** For canonical folds. */
   timeline: Timeline | undefined
   /** Some operations of the timeline have been cancelled, so that replaying a stretch of it would not do. */
@@ -37,6 +39,7 @@ export class Resident {
     this.replica = base?.replica ?? ('' as ReplicaId)
     this.sequence = base?.sequence ?? 0
     this.hasTip = base !== undefined
+    this.bornAt = this.hlc
   }
 
   /** Whether an operation comes behind everything folded so far in canonical order. */

@@ -105,10 +105,13 @@ export class History {
     const strategy = this.#store.strategyAt(slot)
     const last = ordered.at(-1)
     if (strategy.fold === 'last') return ordered.map((operation) => (operation === last ? 'won' : 'superseded'))
-    const cancelled = this.#store.folder.cancelled(strategy, ordered)
+    const birth = Math.max(0, this.#store.folder.birth(strategy, this.#store.chain(slot), ordered))
+    const alive = ordered.slice(birth)
+    const cancelled = this.#store.folder.cancelled(strategy, alive)
     const lastClearing = strategy.deletes === 'ordered' ? ordered.findLastIndex(({ kind }) => kind === OPERATION_KIND.delete) : -1
-    const rejected = this.#store.folder.rejected(strategy, this.#store.chain(slot), ordered, cancelled)
+    const rejected = this.#store.folder.rejected(strategy, this.#store.chain(slot), alive, cancelled)
     return ordered.map((operation, i) => {
+      if (i < birth) return 'expired'
       if (cancelled.get(operation) === 'cancelled' || i < lastClearing) return 'cancelled'
       return rejected.has(operation) ? 'rejected' : 'merged'
     })

@@ -196,14 +196,14 @@ test('operations that are late by any distance end where they belong, in a merge
     c.take(sent)
     if (i % 7 === 0) void c.value
     if (random.chance(0.05)) for (const other of late.splice(0, random.between(1, 9))) c.take(other)
-    if (i % 29 === 0) expect(fleet.actual(c)).toEqual(fleet.expected(c.held))
+    if (i % 29 === 0) expect(fleet.actual(c)).toEqual(fleet.expected(c.held, c.env.now()))
   }
   for (const sent of late) {
     c.take(sent)
-    if (random.chance(0.1)) expect(fleet.actual(c)).toEqual(fleet.expected(c.held))
+    if (random.chance(0.1)) expect(fleet.actual(c)).toEqual(fleet.expected(c.held, c.env.now()))
   }
   expect(c.held).toHaveLength(300)
-  expect(fleet.actual(c)).toEqual(fleet.expected(c.held))
+  expect(fleet.actual(c)).toEqual(fleet.expected(c.held, c.env.now()))
 })
 
 test.each([10, 100])('an operation that is %i places late costs merges by its lateness, not by the length of the log', async (lateness) => {
@@ -227,5 +227,5 @@ test.each([10, 100])('an operation that is %i places late costs merges by its la
   void a.value
   expect(calls).toBeGreaterThanOrEqual(lateness)
   expect(calls).toBeLessThanOrEqual(2 * lateness + 32)
-  expect(fleet.actual(a)).toEqual(fleet.expected(a.held))
+  expect(fleet.actual(a)).toEqual(fleet.expected(a.held, a.env.now()))
 })

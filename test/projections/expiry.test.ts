@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp, type LogStore } from '../../adapters/node/index.ts'
+import { counter } from '../../crdt/counter.ts'
+import { list } from '../../crdt/list.ts'
 import { register } from '../../crdt/register.ts'
+import { set } from '../../crdt/set.ts'
+import { yjs } from '../../crdt/yjs.ts'
 import { EXPIRY_TICK_MS } from '../../src/projections/expiry.ts'
 import { openEngine } from '../support/open-engine.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -174,3 +178,54 @@ function envelope({ engine }: Awaited<ReturnType<typeof openEngine>>): [Uint8Arr
   })
   return [found, 0, found.length]
 }
+
+test('what is written after the expiry begins from nothing, whether or not anybody looked or compacted in between', async () => {
+  const env = virtualEnv()
+  const settings = { ttlMs: TTL_MS, retain: 'latest' } as const
+  const warp = await openWarp({
+    keys: { 'c:*': { strategy: counter(), ...settings }, 's:*': { strategy: set<string>(), ...settings }, 'l:*': { strategy: list<string>(), ...settings } },
+    env,
+  })
+  for (const name of ['looked', 'left', 'compacted']) {
+    await warp.key(`c:${name}`).increment(5)
+    await warp.key(`s:${name}`).add('old')
+    await warp.key(`l:${name}`).push('old')
+  }
+  await env.advance(TTL_MS)
+  expect(await warp.key('s:looked').has('old')).toBe(false)
+  expect([await warp.get('c:looked'), await warp.get('s:looked')]).toEqual([undefined, undefined])
+  await warp.compact()
+  for (const name of ['looked', 'left', 'compacted']) {
+    await warp.key(`c:${name}`).increment(1)
+    await warp.key(`s:${name}`).add('new')
+    await warp.key(`l:${name}`).insert(0, 'new')
+    expect(warp.peek(`c:${name}`)).toBe(1)
+    expect(warp.peek(`s:${name}`)).toEqual(new Set(['new']))
+    expect(warp.peek(`l:${name}`)).toEqual(['new'])
+  }
+  await warp.close()
+})
+
+test('explain says which operations belong to a life that is over', async () => {
+  const env = virtualEnv()
+  const warp = await openWarp({ keys: { '*': { strategy: counter(), ttlMs: TTL_MS } }, env })
+  await warp.key('c').increment(5)
+  await env.advance(TTL_MS)
+  await warp.key('c').increment(1)
+  expect((await warp.explain('c')).operations.map(({ effect }) => effect)).toEqual(['expired', 'merged'])
+  await warp.close()
+})
+
+test('a document whose life is over begins anew under the change that comes next', async () => {
+  const env = virtualEnv()
+  const warp = await openWarp({ keys: { '*': { strategy: yjs(), ttlMs: TTL_MS } }, env })
+  const document = warp.key('d')
+  await document.change((doc) => doc.getText('t').insert(0, 'old'))
+  await env.advance(TTL_MS)
+  await document.change((doc) => doc.getText('t').insert(0, 'new'))
+  expect((await document.get())?.getText('t').toJSON()).toBe('new')
+  await document.change((doc) => doc.getText('t').insert(3, '!'))
+  expect((await document.get())?.getText('t').toJSON()).toBe('new!')
+  expect((await warp.getAt('d', { version: 3 }))?.getText('t').toJSON()).toBe('new!')
+  await warp.close()
+})

@@ -1,0 +1,25 @@
+/**
+ * The lives of a key that expires. A value whose time to live has passed is gone for good: the operation that is written then begins the
+ * next life, from nothing. Which operations that are is a pure function of all of them in canonical order, a gap of at least the time to
+ * live, so that replicas agree whatever they have folded or compacted, and whether or not anybody looked in between.
+ *
+ * Only for times to live that count from the last write: how reads prolong a life is known to one replica alone.
+ */
+import { hlcToMs, type Hlc } from '../../crdt/hlc.ts'
+import type { Placed } from './placed.ts'
+
+/** Whether a life whose last operation is stamped `last` is over when one stamped `next` comes. */
+export function isOver(last: Hlc, next: Hlc, lifeMs: number): boolean {
+  return lifeMs > 0 && hlcToMs(next) >= hlcToMs(last) + lifeMs
+}
+
+/** The index of the operation that begins the last life, given in canonical order; -1 if it goes on from `base`, or there are none. */
+export function lastBirth(base: { readonly hasTip: boolean; readonly hlc: Hlc }, ordered: readonly Placed[], lifeMs: number): number {
+  let birth = -1
+  let last = base.hasTip ? base.hlc : undefined
+  for (const [i, { hlc }] of ordered.entries()) {
+    if (last !== undefined && isOver(last, hlc, lifeMs)) birth = i
+    last = hlc
+  }
+  return birth
+}
