@@ -40,9 +40,12 @@ interface KeyOptionsBase<S extends AnyStrategy> {
 }
 
 interface Expiring {
-  /** Milliseconds after which the key reads as absent on this replica. At least 1. Default: never. */
+  /** Milliseconds after which the key reads as absent on this replica. At least 1. Default: never. All replicas must be given the same. */
   readonly ttlMs: number
-  /** `'absolute'` (the default): counted from the last write. `'sliding'`: from the last write or read on this replica. */
+  /**
+   * `'absolute'` (the default): counted from the last write; what is written afterwards begins from nothing, on every replica. `'sliding'`:
+   * from the last write or read on this replica; as others do not know of the reads, a write afterwards finds what was there before.
+   */
   readonly ttl?: 'absolute' | 'sliding'
 }
 
