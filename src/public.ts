@@ -175,6 +175,8 @@ export interface Stats {
     /** Waiting now for operations that they depend on. */
     readonly waitingCount: number
   }
+  /** Whether what is written here is sent: not before a peer has been heard (see "Joining" in docs/architecture.md). */
+  readonly isJoined: boolean
   /** Known now. */
   readonly peers: readonly { readonly address: PeerAddress; readonly transport: string; readonly up: boolean }[]
   readonly watchesCount: number

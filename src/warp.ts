@@ -216,6 +216,7 @@ class OpenWarp {
         driftingCount: admission.driftingCount,
         waitingCount: this.#replicator?.stats().bufferedOperations ?? 0,
       },
+      isJoined: this.#replicator?.isJoined ?? false,
       peers: peers.map(({ address, transport, isUp }) => ({ address, transport, up: isUp })),
       watchesCount: this.#context.watches.count,
       projections: [...this.#projections.values()].map(({ name, position }) => ({ name, position })),

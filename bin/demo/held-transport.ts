@@ -1,5 +1,5 @@
 /**
- * A transport whose arriving frames wait until they are let through: a link as slow as the demo wants. Frames of one sender are let
+ * A transport whose arriving frames wait, once `hold` has been called, until they are let through: a link as slow as the demo wants. Frames of one sender are let
  * through in the order in which they came, up to a mark that was taken earlier. Cutting and healing a link would not do: what is
  * asked for after a heal is answered with all that is there by then, and a history also has operations that crossed on the way.
  */
@@ -17,7 +17,7 @@ export class HeldTransport implements Transport {
   readonly open: Transport['open']
   readonly #lines = new Map<PeerAddress, Line>()
   #receiver: TransportReceiver | undefined
-  #isHolding = true
+  #isHolding = false
 
   constructor(inner: Transport) {
     this.name = inner.name
@@ -41,6 +41,11 @@ export class HeldTransport implements Transport {
   letThrough(from: PeerAddress, mark: number): void {
     const line = this.#line(from)
     for (const bytes of line.frames.splice(0, mark - line.passedCount)) this.#pass(line, from, bytes)
+  }
+
+  /** From now on frames wait. */
+  hold(): void {
+    this.#isHolding = true
   }
 
   /** Passes on everything from now on. */

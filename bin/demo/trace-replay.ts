@@ -5,6 +5,7 @@
  * What reaches an author waits in a `HeldTransport`. When somebody will have seen a transaction as the newest of its author, its frames
  * are waited for and marked before the author goes on; when a transaction had seen it, the frames up to the mark are let through.
  * That the frames are under way is known from the archive, one more replica, which hears everybody at once and is heard by nobody.
+ * Before that everybody meets everybody: a replica sends nothing of its own before it has heard from another one.
  *
  * Which author has the lower replica id decides which of two insertions at the same place comes first in Yjs. The history was made
  * with author 0 first, so the replicas, whose ids are random, are handed to the authors in the order of their ids. `text()` ends the
@@ -72,10 +73,18 @@ export class Replay {
       const name = `replica-${i}`
       const held = new HeldTransport(network.transport(name))
       authors.push({ ...(await openReplica(name, held)), held })
-      network.cut(ARCHIVE, name, { oneWay: true })
     }
     authors.sort((a, b) => (a.warp.replica < b.warp.replica ? -1 : 1))
     const archive = await openReplica(ARCHIVE, network.transport(ARCHIVE))
+    const names = [ARCHIVE, ...authors.map(({ name }) => name)]
+    const haveMet = (): boolean =>
+      authors.every(({ name, held }) => names.every((other) => other === name || held.arrivedCount(other) > 0))
+    await until(haveMet, 'the replicas to meet')
+    await until(() => authors.every(({ warp }) => warp.stats().isJoined), 'the replicas to take part')
+    for (const { name, held } of authors) {
+      network.cut(ARCHIVE, name, { oneWay: true })
+      held.hold()
+    }
     return new Replay({ trace, causality, network, authors, archive })
   }
 

@@ -98,6 +98,11 @@ export class Replicator {
     return this.close()
   }
 
+  /** Whether operations of this replica are sent; not before a peer has been heard. */
+  get isJoined(): boolean {
+    return this.#reception.isJoined
+  }
+
   peers(): PeerReport[] {
     const now = this.#options.env.monotonic()
     return [...this.#reception.peers.all()].map((peer) => peerReport(peer, now))

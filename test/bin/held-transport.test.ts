@@ -9,6 +9,7 @@ async function pair() {
   const received: number[] = []
   await held.open({ receive: (_, bytes) => void received.push(bytes[0] ?? -1) })
   const link = await network.transport('a').open({ receive: () => undefined })
+  held.hold()
   const send = async (...numbers: readonly number[]): Promise<void> => {
     for (const number of numbers) link.broadcast(Uint8Array.of(number))
     await network.idle()
