@@ -188,7 +188,12 @@ test('concurrent writes of a register: one won, the others are superseded, and e
     expect(explanation.operations[0]?.concurrentWith).toEqual([1, 2].map((sequence) => ({ replica: b.replica, sequence })))
   }
   await a.set('r:1', 'both seen')
-  expect(effects(await a.explain('r:1')).at(-1)).toBe('"both seen" won |0')
+  expect(effects(await a.explain('r:1'))).toEqual([
+    '"left" superseded |2',
+    '"right" superseded |1',
+    '"right again" superseded |1',
+    '"both seen" won |0',
+  ])
   await close()
 })
 
