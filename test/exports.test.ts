@@ -21,19 +21,152 @@ describe('public names', () => {
   })
 
   test('warp-engine', () => {
-    expect(namesOf('.')).toMatchInlineSnapshot()
+    expect(namesOf('.')).toMatchInlineSnapshot(`
+      [
+        "WarpError",
+        "isWarpError",
+        "memoryFiles",
+        "nodeEnv",
+        "openWarp",
+        "type Ack",
+        "type At",
+        "type CacheOptions",
+        "type Capabilities",
+        "type Change",
+        "type Compaction",
+        "type Cursor",
+        "type Dot",
+        "type Effect",
+        "type Encodable",
+        "type Env",
+        "type ExplainedOperation",
+        "type Explanation",
+        "type HandleFor",
+        "type HandleOptions",
+        "type KeyHandle",
+        "type KeyMap",
+        "type KeyOptions",
+        "type LogEvent",
+        "type LogFile",
+        "type LogFiles",
+        "type LogOptions",
+        "type LogStore",
+        "type Mode",
+        "type OperationRecord",
+        "type PeerAddress",
+        "type ProjectedOperation",
+        "type Projection",
+        "type ProjectionHandle",
+        "type ReadOptions",
+        "type RebuildOptions",
+        "type Receipt",
+        "type ReplicaId",
+        "type ReplicationEvent",
+        "type ReplicationOptions",
+        "type Retention",
+        "type Stats",
+        "type Timer",
+        "type Transport",
+        "type TransportLink",
+        "type TransportReceiver",
+        "type ValueAt",
+        "type ValueChange",
+        "type Warp",
+        "type WarpErrorCode",
+        "type WarpErrorDetails",
+        "type WarpEvent",
+        "type WarpOptions",
+        "type WarpOutcome",
+        "type Watch",
+        "type WatchGap",
+        "type WatchOptions",
+        "type WriteOptions",
+      ]
+    `)
   })
 
   test('warp-engine/crdt', () => {
-    expect(namesOf('./crdt')).toMatchInlineSnapshot()
+    expect(namesOf('./crdt')).toMatchInlineSnapshot(`
+      [
+        "VersionVector",
+        "WarpError",
+        "boundedCounter",
+        "compareStamps",
+        "counter",
+        "custom",
+        "formatDot",
+        "hlcToMs",
+        "isWarpError",
+        "list",
+        "map",
+        "max",
+        "min",
+        "multiValue",
+        "parseReplicaId",
+        "register",
+        "set",
+        "text",
+        "type AnyStrategy",
+        "type Applied",
+        "type BoundedCounter",
+        "type BoundedCounterOptions",
+        "type CausalOrder",
+        "type Counter",
+        "type Custom",
+        "type CustomOptions",
+        "type DeleteRule",
+        "type Dot",
+        "type Encodable",
+        "type Extremum",
+        "type Fields",
+        "type Fold",
+        "type Hlc",
+        "type MapOf",
+        "type Merge",
+        "type MultiValue",
+        "type ObservedRemoveSet",
+        "type Ordered",
+        "type Prepare",
+        "type Queries",
+        "type QueriesOf",
+        "type Query",
+        "type RecordOf",
+        "type Register",
+        "type ReplicaId",
+        "type Right",
+        "type Stamp",
+        "type Strategy",
+        "type ValueOf",
+        "type Verb",
+        "type Verbs",
+        "type VerbsOf",
+        "type WarpErrorCode",
+        "type WarpErrorDetails",
+        "type WarpErrorOptions",
+        "type WarpOutcome",
+      ]
+    `)
   })
 
   test('warp-engine/yjs', () => {
-    expect(namesOf('./yjs')).toMatchInlineSnapshot()
+    expect(namesOf('./yjs')).toMatchInlineSnapshot(`
+      [
+        "YJS_ORIGIN",
+        "type YjsState",
+        "type YjsVerbs",
+        "yjs",
+      ]
+    `)
   })
 
   test('warp-engine/automerge', () => {
-    expect(namesOf('./automerge')).toMatchInlineSnapshot()
+    expect(namesOf('./automerge')).toMatchInlineSnapshot(`
+      [
+        "automerge",
+        "type AutomergeState",
+        "type AutomergeVerbs",
+      ]
+    `)
   })
 
   test('warp-engine/file', () => {
@@ -46,15 +179,27 @@ describe('public names', () => {
   })
 
   test('warp-engine/memory', () => {
-    expect(namesOf('./memory')).toMatchInlineSnapshot()
+    expect(namesOf('./memory')).toMatchInlineSnapshot(`
+      [
+        "memoryNetwork",
+        "type LinkEnds",
+        "type LinkSettings",
+        "type MemoryNetwork",
+        "type MemoryNetworkOptions",
+        "type MemoryNetworkStats",
+      ]
+    `)
   })
 
   test('warp-engine/conformance', () => {
     expect(namesOf('./conformance')).toMatchInlineSnapshot(`
       [
         "logFilesSuite",
+        "transportSuite",
         "type LogFilesSubject",
         "type LogFilesSuiteOptions",
+        "type TransportSubject",
+        "type TransportSuiteOptions",
       ]
     `)
   })
