@@ -86,7 +86,7 @@ export class Member {
     const written =
       verb === undefined
         ? this.#writer.delete(target, NO_OPTIONS)
-        : this.#writer.verb(target, (keyspace.strategy.verbs)[verb], parameters, NO_OPTIONS)
+        : this.#writer.verb(target, keyspace.strategy.verbs[verb], parameters, NO_OPTIONS)
     written.catch(() => undefined)
     let sent: Sent | undefined
     store.log.scan(end, (record) => {
@@ -161,10 +161,17 @@ export class Fleet {
       })
       return new Member(engine, own, events)
     }
-    return new Fleet(make(), await Promise.all(['a', 'b', 'c'].map(open)), { nowMs: env.now(), lifeMs: options.ttlMs ?? 0 })
+    return new Fleet(make(), await Promise.all(['a', 'b', 'c'].map(open)), {
+      nowMs: env.now(),
+      lifeMs: options.ttlMs ?? 0,
+    })
   }
 
-  private constructor(strategy: AnyStrategy, members: readonly Member[], { nowMs, lifeMs }: { nowMs: number; lifeMs: number }) {
+  private constructor(
+    strategy: AnyStrategy,
+    members: readonly Member[],
+    { nowMs, lifeMs }: { nowMs: number; lifeMs: number },
+  ) {
     this.strategy = strategy
     this.members = members
     this.#nowMs = nowMs
@@ -184,9 +191,17 @@ export class Fleet {
   }
 
   /** An operation by the stranger, who holds just what `like` holds. */
-  strange(like: Member, ms: number, body: { kind: number; strategy: number; payload: Uint8Array; isSound: boolean }): Sent {
+  strange(
+    like: Member,
+    ms: number,
+    body: { kind: number; strategy: number; payload: Uint8Array; isSound: boolean },
+  ): Sent {
     const writer = new ByteWriter(256)
-    this.#strangerHlc = Math.max(this.#strangerHlc + 1, (this.#nowMs + ms) * HLC_LOGICAL_STEPS, like.engine.store.clock.last + 1)
+    this.#strangerHlc = Math.max(
+      this.#strangerHlc + 1,
+      (this.#nowMs + ms) * HLC_LOGICAL_STEPS,
+      like.engine.store.clock.last + 1,
+    )
     const sequence = ++this.#strangerSequence
     const context = contextOf(like.held, STRANGER)
     const applied = [...like.engine.applied.entries()].filter(([replica]) => replica !== STRANGER)
@@ -283,7 +298,8 @@ export function valueText(value: unknown): string {
 /** With lists in the place of sets. */
 function plain(value: unknown): Encodable {
   if (value instanceof Set) return [...(value as Set<Encodable>)]
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value as Encodable
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value as Encodable
   return Object.entries(value).map(([name, entry]) => [name, plain(entry)])
 }
 

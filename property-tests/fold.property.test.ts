@@ -48,7 +48,10 @@ const skew = fc.nat({ max: 12 })
 
 const looks = ['read', 'drop', 'check'] as const
 
-function steps(writes: fc.Arbitrary<Intent>, others: readonly ('compact' | (typeof looks)[number])[] = looks): fc.Arbitrary<Step[]> {
+function steps(
+  writes: fc.Arbitrary<Intent>,
+  others: readonly ('compact' | (typeof looks)[number])[] = looks,
+): fc.Arbitrary<Step[]> {
   const step = fc.oneof(
     { weight: 8, arbitrary: fc.record({ kind: fc.constant('write' as const), at, intent: writes, skew }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), at, skew }) },
@@ -57,7 +60,12 @@ function steps(writes: fc.Arbitrary<Intent>, others: readonly ('compact' | (type
     { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom(...others), at }) },
     {
       weight: 1,
-      arbitrary: fc.record({ kind: fc.constant('strange' as const), at, payload: fc.nat({ max: STRANGE_PAYLOADS.length - 1 }), skew }),
+      arbitrary: fc.record({
+        kind: fc.constant('strange' as const),
+        at,
+        payload: fc.nat({ max: STRANGE_PAYLOADS.length - 1 }),
+        skew,
+      }),
     },
   )
   return fc.array(step, { minLength: 1, maxLength: 24 })
@@ -130,7 +138,12 @@ class Play {
     const valueOf = (sent: readonly Sent[], ms: number): string => this.#fleet.expected(sent, ms).value
     expect(valueText(history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version), 0))
     const timeMs = msOf(held[version] ?? first) + (pick % 3)
-    expect(valueText(history.getAt(key, { timeMs }))).toBe(valueOf(held.filter((sent) => msOf(sent) <= timeMs), timeMs))
+    expect(valueText(history.getAt(key, { timeMs }))).toBe(
+      valueOf(
+        held.filter((sent) => msOf(sent) <= timeMs),
+        timeMs,
+      ),
+    )
   }
 
   /** What everybody holds, and whose concurrent operations everybody holds as well. */
@@ -214,7 +227,12 @@ const append = (): AnyStrategy => custom<string[]>((old, next) => [...old, ...ne
 const product = (): AnyStrategy =>
   map({ price: register<number>(), tags: set<unknown>(), seen: counter(), nested: map(counter()) })
 const ordered = (): AnyStrategy =>
-  map({ notes: custom<string[]>((old, next) => [...old, ...next]), tags: set<unknown>(), price: register<number>(), nested: map(counter()) })
+  map({
+    notes: custom<string[]>((old, next) => [...old, ...next]),
+    tags: set<unknown>(),
+    price: register<number>(),
+    nested: map(counter()),
+  })
 
 const STRATEGIES: readonly (readonly [string, () => AnyStrategy, fc.Arbitrary<Intent>, number])[] = [
   ['register', () => register(), intents.setAnything, 150],
@@ -238,13 +256,24 @@ test.each(STRATEGIES)('the engine folds what the definition folds: %s', async (_
 })
 
 test.each(STRATEGIES)('compacting stable prefixes changes nothing: %s', async (_name, make, writes, cases) => {
-  await checkFold(() => Fleet.open(make, { retain: 'latest' }), steps(writes, [...looks, 'compact', 'compact']), cases / 2)
+  await checkFold(
+    () => Fleet.open(make, { retain: 'latest' }),
+    steps(writes, [...looks, 'compact', 'compact']),
+    cases / 2,
+  )
 })
 
-test.each(STRATEGIES)('a life that is over leaves nothing to the next, whoever looked, folded or compacted: %s', async (_name, make, writes, cases) => {
-  await checkFold(() => Fleet.open(make, { ttlMs: 6 }), steps(writes), cases / 2)
-  await checkFold(() => Fleet.open(make, { ttlMs: 6, retain: 'latest' }), steps(writes, [...looks, 'compact', 'compact']), cases / 2)
-})
+test.each(STRATEGIES)(
+  'a life that is over leaves nothing to the next, whoever looked, folded or compacted: %s',
+  async (_name, make, writes, cases) => {
+    await checkFold(() => Fleet.open(make, { ttlMs: 6 }), steps(writes), cases / 2)
+    await checkFold(
+      () => Fleet.open(make, { ttlMs: 6, retain: 'latest' }),
+      steps(writes, [...looks, 'compact', 'compact']),
+      cases / 2,
+    )
+  },
+)
 
 async function checkFold(open: () => Promise<Fleet>, history: fc.Arbitrary<Step[]>, cases: number): Promise<void> {
   let fleet: Fleet | undefined
@@ -258,5 +287,5 @@ async function checkFold(open: () => Promise<Fleet>, history: fc.Arbitrary<Step[
     fleet = sound
   })
   await fc.assert(property, runs(cases))
-  await (fleet)?.close()
+  await fleet?.close()
 }

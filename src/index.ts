@@ -36,7 +36,13 @@ export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions }
 export type { ReplicationEvent } from './replication/events.ts'
 export type { ReplicationOptions } from './replication/options.ts'
 export type { PeerAddress, Transport, TransportLink, TransportReceiver } from './replication/transport.ts'
-export { isWarpError, WarpError, type WarpErrorCode, type WarpErrorDetails, type WarpOutcome } from '../crdt/warp-error.ts'
+export {
+  isWarpError,
+  WarpError,
+  type WarpErrorCode,
+  type WarpErrorDetails,
+  type WarpOutcome,
+} from '../crdt/warp-error.ts'
 export type { Dot } from '../crdt/dot.ts'
 export type { ReplicaId } from '../crdt/replica-id.ts'
 export type { Encodable } from '../crdt/encodable.ts'

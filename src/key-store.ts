@@ -102,9 +102,13 @@ export class KeyStore {
     if (slot === undefined) checkKey(key)
     const keyspace = slot === undefined ? this.keyspaces.find(key) : this.#keyspaceAt(slot)
     if (keyspace !== undefined && keyspace !== this.keyspaces.unregistered) return keyspace
-    throw new WarpError('WARP_E_UNREGISTERED_KEY', `no key pattern matches '${key}'; register one in openWarp({ keys })`, {
-      details: { key },
-    })
+    throw new WarpError(
+      'WARP_E_UNREGISTERED_KEY',
+      `no key pattern matches '${key}'; register one in openWarp({ keys })`,
+      {
+        details: { key },
+      },
+    )
   }
 
   /** The keyspace that any key falls into, registered or not. */
@@ -391,7 +395,12 @@ export class KeyStore {
   #isChainResident(slot: Slot): boolean {
     const after = Math.max(this.#residents[slot]?.folded ?? 0, this.keys.cut[slot]!)
     if (this.#keyspaceAt(slot).isLast) return this.log.isResident(this.keys.tip[slot]!)
-    if (this.#residents[slot] === undefined && this.keys.snapshot[slot]! > 0 && !this.log.isResident(this.keys.snapshot[slot]!)) return false
+    if (
+      this.#residents[slot] === undefined &&
+      this.keys.snapshot[slot]! > 0 &&
+      !this.log.isResident(this.keys.snapshot[slot]!)
+    )
+      return false
     for (let position = this.keys.head[slot]!; position > after; position = this.log.record(position).previous) {
       if (!this.log.isResident(position)) return false
     }

@@ -83,7 +83,16 @@ export class KeyTable {
     this.keys[slot] = undefined
     this.tipReplica[slot] = undefined
     this.vectors[slot] = undefined
-    for (const column of [this.head, this.tip, this.tipHlc, this.tipSequence, this.version, this.snapshot, this.cut, this.expiresAt]) {
+    for (const column of [
+      this.head,
+      this.tip,
+      this.tipHlc,
+      this.tipSequence,
+      this.version,
+      this.snapshot,
+      this.cut,
+      this.expiresAt,
+    ]) {
       column[slot] = 0
     }
     this.#free.push(slot)
@@ -165,7 +174,10 @@ export class KeyTable {
 }
 
 /** Copies a column into a larger one. */
-export function grown<Column extends Float64Array | Uint16Array | Uint8Array | Int32Array>(from: Column, to: Column): Column {
+export function grown<Column extends Float64Array | Uint16Array | Uint8Array | Int32Array>(
+  from: Column,
+  to: Column,
+): Column {
   to.set(from)
   return to
 }

@@ -78,13 +78,16 @@ function definitionOf(pattern: string, definition: unknown): KeyOptions {
   if (typeof definition !== 'object' || definition === null) {
     throw misconfigured(pattern, 'has no strategy', 'give one, or options with a strategy')
   }
-  return isStrategy(definition as AnyStrategy | KeyOptions) ? { strategy: definition as AnyStrategy } : (definition as KeyOptions)
+  return isStrategy(definition as AnyStrategy | KeyOptions)
+    ? { strategy: definition as AnyStrategy }
+    : (definition as KeyOptions)
 }
 
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
   const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
-  if (mode !== 'local' && mode !== 'eventual') throw misconfigured(pattern, `has mode '${String(mode)}'`, `use 'local' or 'eventual'`)
+  if (mode !== 'local' && mode !== 'eventual')
+    throw misconfigured(pattern, `has mode '${String(mode)}'`, `use 'local' or 'eventual'`)
   checkTtl(pattern, ttlMs, ttl)
   checkRetention(pattern, retain)
   checkStrategy(pattern, strategy)
@@ -94,8 +97,10 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
 }
 
 function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
-  if (!Number.isFinite(ttlMs) || ttlMs < 0) throw misconfigured(pattern, `has ttlMs ${ttlMs}`, 'use a number of milliseconds of at least 1')
-  if (ttl !== 'absolute' && ttl !== 'sliding') throw misconfigured(pattern, `has ttl '${ttl}'`, `use 'absolute' or 'sliding'`)
+  if (!Number.isFinite(ttlMs) || ttlMs < 0)
+    throw misconfigured(pattern, `has ttlMs ${ttlMs}`, 'use a number of milliseconds of at least 1')
+  if (ttl !== 'absolute' && ttl !== 'sliding')
+    throw misconfigured(pattern, `has ttl '${ttl}'`, `use 'absolute' or 'sliding'`)
 }
 
 function checkRetention(pattern: string, retain: Retention): void {
@@ -104,7 +109,11 @@ function checkRetention(pattern: string, retain: Retention): void {
     const count = 'versions' in retain ? retain.versions : retain.forMs
     if (Number.isFinite(count) && count >= 1) return
   }
-  throw misconfigured(pattern, `retains ${JSON.stringify(retain)}`, `use 'all', 'latest', { versions } or { forMs } of at least 1`)
+  throw misconfigured(
+    pattern,
+    `retains ${JSON.stringify(retain)}`,
+    `use 'all', 'latest', { versions } or { forMs } of at least 1`,
+  )
 }
 
 /** Names that handles have anyway, for callers or for the engine; and `then`, which would make a handle a promise to `await`. */
@@ -125,15 +134,29 @@ function checkStrategy(pattern: string, strategy: AnyStrategy): void {
   if (!Number.isInteger(code) || code < 1 || code > CODE_MAX) {
     throw misconfigured(pattern, `has strategy '${kind}' with code ${code}`, 'use a whole number from 64 to 255')
   }
-  if (!FOLDS.has(fold)) throw misconfigured(pattern, `has strategy '${kind}' with fold '${fold}'`, `use 'last', 'any' or 'canonical'`)
+  if (!FOLDS.has(fold))
+    throw misconfigured(pattern, `has strategy '${kind}' with fold '${fold}'`, `use 'last', 'any' or 'canonical'`)
   if (!DELETE_RULES.has(deletes)) {
-    throw misconfigured(pattern, `has strategy '${kind}' with deletes '${deletes}'`, `use 'observed', 'ordered' or 'refused'`)
+    throw misconfigured(
+      pattern,
+      `has strategy '${kind}' with deletes '${deletes}'`,
+      `use 'observed', 'ordered' or 'refused'`,
+    )
   }
   if (fold === 'any' && deletes === 'ordered') {
-    throw misconfigured(pattern, `has strategy '${kind}' with fold 'any' and deletes 'ordered'`, `use fold 'canonical', or deletes 'observed' or 'refused'`)
+    throw misconfigured(
+      pattern,
+      `has strategy '${kind}' with fold 'any' and deletes 'ordered'`,
+      `use fold 'canonical', or deletes 'observed' or 'refused'`,
+    )
   }
   for (const name of methodsOf(strategy)) {
-    if (HANDLE_NAMES.has(name)) throw misconfigured(pattern, `has strategy '${kind}' with a verb '${name}'`, 'every handle has that already; rename it')
+    if (HANDLE_NAMES.has(name))
+      throw misconfigured(
+        pattern,
+        `has strategy '${kind}' with a verb '${name}'`,
+        'every handle has that already; rename it',
+      )
   }
 }
 

@@ -157,13 +157,18 @@ export class Writer {
       throw new WarpError('WARP_E_CONFIG', `ack is '${String(ack)}'; use 'memory', 'logged' or 'durable'`)
     }
     if (ack === 'memory' || this.#isPersistent) return
-    throw new WarpError('WARP_E_CONFIG', `ack '${ack}' needs a log that outlives the process; this one is in memory; use fileLog()`)
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `ack '${ack}' needs a log that outlives the process; this one is in memory; use fileLog()`,
+    )
   }
 }
 
 /** What a caller's function threw may be anything. */
 export function rejected(error: unknown): Promise<never> {
-  return Promise.reject(error instanceof Error ? error : new Error('something was thrown that is no Error', { cause: error }))
+  return Promise.reject(
+    error instanceof Error ? error : new Error('something was thrown that is no Error', { cause: error }),
+  )
 }
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -180,7 +185,11 @@ function aborted(signal: AbortSignal, outcome: 'failed' | 'indeterminate'): Warp
 }
 
 function deleteRefused({ key, keyspace }: Target): WarpError {
-  return new WarpError('WARP_E_MODE', `'${key}' cannot be deleted: its strategy '${keyspace.strategy.kind}' does not allow it`, {
-    details: { key, strategy: keyspace.strategy.kind },
-  })
+  return new WarpError(
+    'WARP_E_MODE',
+    `'${key}' cannot be deleted: its strategy '${keyspace.strategy.kind}' does not allow it`,
+    {
+      details: { key, strategy: keyspace.strategy.kind },
+    },
+  )
 }

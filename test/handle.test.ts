@@ -86,7 +86,7 @@ test('history and watches through a handle are those of its key', async () => {
   await warp.close()
 })
 
-test('options fixed with a handle hold for its writes and nobody else\'s', async () => {
+test("options fixed with a handle hold for its writes and nobody else's", async () => {
   const warp = await openWarp({ keys, env: virtualEnv(), log: fileLog({ path: temporaryFolder() }) })
   const plain = warp.key('c:1')
   const durable = plain.with({ ack: 'durable' })
@@ -114,7 +114,13 @@ test('nothing goes through a handle once the engine is closed', async () => {
   for (const handle of [written, unwritten]) {
     expect(() => handle.peek()).toThrow(closed)
     expect(() => handle.watch()).toThrow(closed)
-    for (const call of [handle.get(), handle.increment(), handle.delete(), handle.explain(), handle.getAt({ version: 0 })]) {
+    for (const call of [
+      handle.get(),
+      handle.increment(),
+      handle.delete(),
+      handle.explain(),
+      handle.getAt({ version: 0 }),
+    ]) {
       await expect(call).rejects.toThrow(closed)
     }
     await expect(handle.log()[Symbol.asyncIterator]().next()).rejects.toThrow(closed)

@@ -80,7 +80,11 @@ test('a deleted counter, set and record begin again from nothing', async () => {
     await warp.key('hits:1').increment(5)
     await warp.key('cart:1').add(`x${round}`)
     await warp.key('record:1').update('hits', 'increment', 5)
-    expect([warp.peek('hits:1'), warp.peek('cart:1'), warp.peek('record:1')]).toEqual([5, new Set([`x${round}`]), { hits: 5 }])
+    expect([warp.peek('hits:1'), warp.peek('cart:1'), warp.peek('record:1')]).toEqual([
+      5,
+      new Set([`x${round}`]),
+      { hits: 5 },
+    ])
     for (const key of ['hits:1', 'cart:1', 'record:1'] as const) await warp.delete(key)
     expect([warp.peek('hits:1'), warp.peek('cart:1'), warp.peek('record:1')]).toEqual([undefined, undefined, undefined])
   }
@@ -105,11 +109,20 @@ test('the same is read after a restart, also of keys that never leave this repli
 
 test('an engine says what it can do and how it is', async () => {
   const warp = await open()
-  expect(warp.capabilities()).toEqual({ modes: ['local', 'eventual'], acks: ['memory'], persistent: false, transports: [] })
+  expect(warp.capabilities()).toEqual({
+    modes: ['local', 'eventual'],
+    acks: ['memory'],
+    persistent: false,
+    transports: [],
+  })
   await warp.set('user:1', { name: 'A' })
   warp.peek('user:1')
   warp.peek('user:1')
-  expect(warp.stats()).toMatchObject({ replica: warp.replica, keysCount: 1, cache: { entriesCount: 1, missesCount: 1, evictionsCount: 0 } })
+  expect(warp.stats()).toMatchObject({
+    replica: warp.replica,
+    keysCount: 1,
+    cache: { entriesCount: 1, missesCount: 1, evictionsCount: 0 },
+  })
   await warp.close()
 })
 

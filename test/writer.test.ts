@@ -41,7 +41,7 @@ const unchecked = (warp: unknown): Unchecked => warp as Unchecked
 
 const textOf = (doc: Y.Doc | undefined): string | undefined => doc?.getText('t').toJSON()
 
-test('a receipt names the operation, counts the key\'s versions, and says how safe it is', async () => {
+test("a receipt names the operation, counts the key's versions, and says how safe it is", async () => {
   const warp = await open()
   expect(await warp.set('r:1', 1)).toEqual({ dot: { replica: warp.replica, sequence: 1 }, version: 1, ack: 'memory' })
   expect(await warp.set('r:2', 1)).toEqual({ dot: { replica: warp.replica, sequence: 2 }, version: 1, ack: 'memory' })
@@ -73,7 +73,11 @@ test.each([
 ])('what cannot be encoded is refused before anything exists: %s', async (_name, makeAny) => {
   const warp = await open()
   const make = makeAny as () => Encodable
-  for (const write of [() => warp.set('r:1', make()), () => warp.key('m:1').update('x', 'set', make()), () => warp.key('l:1').push(make())]) {
+  for (const write of [
+    () => warp.set('r:1', make()),
+    () => warp.key('m:1').update('x', 'set', make()),
+    () => warp.key('l:1').push(make()),
+  ]) {
     await expect(write()).rejects.toMatchObject({ code: expect.stringMatching(/WARP_E_(UNENCODABLE|LIMIT)/) as string })
   }
   expect(warp.stats()).toMatchObject({ keysCount: 0, log: { operationsCount: 0 }, operations: { writtenCount: 0 } })
@@ -94,7 +98,11 @@ test.each([-1, 0, 1])('a key may take as many bytes as the limit: %i beyond', as
   const ascii = 'k'.repeat(KEY_BYTES_MAX + beyond)
   const wide = 'é'.repeat(Math.floor((KEY_BYTES_MAX + beyond) / 2)) + 'k'.repeat((KEY_BYTES_MAX + beyond) % 2)
   for (const key of [ascii, wide]) {
-    if (beyond > 0) await expect(unchecked(warp).set(key, 1)).rejects.toMatchObject({ code: 'WARP_E_LIMIT', details: { bytes: KEY_BYTES_MAX + 1 } })
+    if (beyond > 0)
+      await expect(unchecked(warp).set(key, 1)).rejects.toMatchObject({
+        code: 'WARP_E_LIMIT',
+        details: { bytes: KEY_BYTES_MAX + 1 },
+      })
     else {
       await unchecked(warp).set(key, 1)
       expect(unchecked(warp).peek(key)).toBe(1)
@@ -108,7 +116,11 @@ test.each([-1, 0, 1])('a value may take as many bytes as the limit: %i beyond', 
   // Bytes are headed by one byte of type and four of length.
   const value = new Uint8Array(VALUE_BYTES_MAX - 5 + beyond)
   const write = warp.set('r:1', value)
-  if (beyond > 0) await expect(write).rejects.toMatchObject({ code: 'WARP_E_LIMIT', details: { key: 'r:1', bytes: VALUE_BYTES_MAX + 1 } })
+  if (beyond > 0)
+    await expect(write).rejects.toMatchObject({
+      code: 'WARP_E_LIMIT',
+      details: { key: 'r:1', bytes: VALUE_BYTES_MAX + 1 },
+    })
   else expect((await write).version).toBe(1)
   expect(warp.stats().keysCount).toBe(beyond > 0 ? 0 : 1)
   await warp.set('r:2', 'next')
@@ -168,7 +180,10 @@ test('a signal aborted before the call stops the write, later only the waiting',
   controller.abort(reason)
   await expect(waiting).rejects.toMatchObject({ code: 'WARP_E_ABORTED', outcome: 'indeterminate', cause: reason })
   expect(await warp.get('r:1')).toBe(2)
-  await expect(warp.get('r:1', { signal: AbortSignal.abort(reason) })).rejects.toMatchObject({ code: 'WARP_E_ABORTED', cause: reason })
+  await expect(warp.get('r:1', { signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+    code: 'WARP_E_ABORTED',
+    cause: reason,
+  })
   await warp.close()
 })
 
@@ -192,7 +207,12 @@ test('what is written is what the caller meant then: changing it later changes n
 
 test('values handed out are frozen all the way down', async () => {
   const warp = await openWarp({
-    keys: { 'r:*': register<Encodable>(), 'mm:*': map(map(counter())), 'n:*': custom<Encodable>((_old, next) => [next, { x: [next] }]), 'l:*': list() },
+    keys: {
+      'r:*': register<Encodable>(),
+      'mm:*': map(map(counter())),
+      'n:*': custom<Encodable>((_old, next) => [next, { x: [next] }]),
+      'l:*': list(),
+    },
     env: virtualEnv(),
   })
   await warp.set('r:1', { a: [{ b: [1] }] })

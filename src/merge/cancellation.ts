@@ -18,7 +18,11 @@ type Read = (operation: Placed) => OperationReader
  * The operations that another one cancels (`'cancelled'`), and the cancellers themselves (`'base'`: they observed the whole base, so
  * what they cancel there is cancelled first). A canceller that is itself cancelled still cancels.
  */
-export function cancelledBy(strategy: AnyStrategy, operations: readonly Placed[], read: Read): Map<Placed, 'cancelled' | 'base'> {
+export function cancelledBy(
+  strategy: AnyStrategy,
+  operations: readonly Placed[],
+  read: Read,
+): Map<Placed, 'cancelled' | 'base'> {
   const result = new Map<Placed, 'cancelled' | 'base'>()
   const cancellers = cancellersAmong(strategy, operations, read)
   if (cancellers.length === 0) return result
@@ -67,7 +71,8 @@ function cancellersAmong(strategy: AnyStrategy, operations: readonly Placed[], r
     if (!isCanceller(strategy, reader)) continue
     const seen = VersionVector.from(reader.context())
     seen.raise(operation.replica, operation.sequence - 1)
-    const covers = operation.kind === OPERATION_KIND.delete ? undefined : coverageOf(strategy, payloadOf(strategy, reader))
+    const covers =
+      operation.kind === OPERATION_KIND.delete ? undefined : coverageOf(strategy, payloadOf(strategy, reader))
     found.push({ operation, seen, covers: covers ?? always })
   }
   return found

@@ -90,7 +90,10 @@ export class Folder {
     const record = this.#log.record(tip)
     if (record.kind === RECORD_KIND.snapshot) {
       const { state, present } = readSnapshot(record.bytes, record.start, record.end, this.#table)
-      return { value: present ? strategy.read(strategy.decodeState(state)) : undefined, bytes: record.end - record.start }
+      return {
+        value: present ? strategy.read(strategy.decodeState(state)) : undefined,
+        bytes: record.end - record.start,
+      }
     }
     const reader = this.#reader.load(record.bytes, record.start, record.end)
     if (reader.kind === OPERATION_KIND.delete) return { value: undefined, bytes: 0 }
@@ -128,7 +131,8 @@ export class Folder {
     const isFirst = birth < 0
     const bornAt = isFirst && resident.hasTip ? resident.hlc : ordered[Math.max(birth, 0)]?.hlc
     const alive = isFirst ? ordered : ordered.slice(birth)
-    for (const operation of ordered.slice(0, ordered.length - alive.length)) this.#passOver(strategy, resident, operation)
+    for (const operation of ordered.slice(0, ordered.length - alive.length))
+      this.#passOver(strategy, resident, operation)
     if (!isFirst) this.#clear(strategy, resident)
     if (strategy.fold === 'last') this.#applyGreatest(strategy, resident, alive)
     else this.#applyUncancelled(strategy, resident, alive)
@@ -139,7 +143,8 @@ export class Folder {
   #applyUncancelled(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[]): void {
     const cancelled = cancelledBy(strategy, ordered, this.#readPlaced)
     if (strategy.fold === 'canonical') resident.timeline = new Timeline(resident)
-    for (const operation of ordered) if (cancelled.get(operation) === 'base') this.#cancelInBase(strategy, resident, operation)
+    for (const operation of ordered)
+      if (cancelled.get(operation) === 'base') this.#cancelInBase(strategy, resident, operation)
     for (const operation of ordered) {
       if (!cancelled.has(operation)) this.#applyAt(strategy, resident, operation.position)
       else this.#passOver(strategy, resident, operation)
@@ -160,7 +165,8 @@ export class Folder {
 
   /** Takes in an operation that is cancelled. One that cannot be understood blocks the key all the same, as it does when it is met first. */
   #passOver(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
-    if (operation.kind !== OPERATION_KIND.delete && strategy.fold !== 'last') this.#assertFoldable(strategy, this.read(operation.position))
+    if (operation.kind !== OPERATION_KIND.delete && strategy.fold !== 'last')
+      this.#assertFoldable(strategy, this.read(operation.position))
     resident.take(operation)
   }
 
@@ -236,7 +242,8 @@ export class Folder {
       const previous = i === 0 ? undefined : arrivals[i - 1]
       return previous === undefined ? resident.isBehind(placed) : compareStamps(previous, placed) < 0
     })
-    if (!isInOrder && (this.#lifeMs > 0 || resident.hasCancelled || this.#anyCancels(strategy, arrivals))) return undefined
+    if (!isInOrder && (this.#lifeMs > 0 || resident.hasCancelled || this.#anyCancels(strategy, arrivals)))
+      return undefined
     resident.timeline ??= new Timeline(resident)
     if (isInOrder) return this.#append(strategy, resident, arrivals)
     return this.#rewind(strategy, resident, arrivals)

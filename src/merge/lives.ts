@@ -14,7 +14,11 @@ export function isOver(last: Hlc, next: Hlc, lifeMs: number): boolean {
 }
 
 /** The index of the operation that begins the last life, given in canonical order; -1 if it goes on from `base`, or there are none. */
-export function lastBirth(base: { readonly hasTip: boolean; readonly hlc: Hlc }, ordered: readonly Placed[], lifeMs: number): number {
+export function lastBirth(
+  base: { readonly hasTip: boolean; readonly hlc: Hlc },
+  ordered: readonly Placed[],
+  lifeMs: number,
+): number {
   let birth = -1
   let last = base.hasTip ? base.hlc : undefined
   for (const [i, { hlc }] of ordered.entries()) {

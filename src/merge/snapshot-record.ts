@@ -59,7 +59,19 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
   const replica = table.read(bytes, reader.skip(REPLICA_ID_BYTES))
   const sequence = reader.varint()
   const vector = readVector(reader, table)
-  return { key, strategy, present, through, baseVersion, version, hlc, replica, sequence, vector, state: decode(bytes, reader.at, end) }
+  return {
+    key,
+    strategy,
+    present,
+    through,
+    baseVersion,
+    version,
+    hlc,
+    replica,
+    sequence,
+    vector,
+    state: decode(bytes, reader.at, end),
+  }
 }
 
 export function readVector(reader: ByteReader, table: ReplicaTable): VersionVector {

@@ -32,7 +32,8 @@ export class History {
       const index = newestFirst ? operations.length - 1 - i : i
       const version = before + index + 1
       if (version < fromVersion) continue
-      if (signal?.aborted === true) throw new WarpError('WARP_E_ABORTED', 'reading the log was given up', { cause: signal.reason })
+      if (signal?.aborted === true)
+        throw new WarpError('WARP_E_ABORTED', 'reading the log was given up', { cause: signal.reason })
       yield keepOperation(this.#store, key, version, (operations[index] as Placed).position)
     }
   }
@@ -87,10 +88,14 @@ export class History {
   }
 
   #atTime(slot: Slot, key: string, timeMs: number): Resident | undefined {
-    if (!Number.isFinite(timeMs)) throw new WarpError('WARP_E_CONFIG', `timeMs is ${timeMs}; give milliseconds since 1970`)
+    if (!Number.isFinite(timeMs))
+      throw new WarpError('WARP_E_CONFIG', `timeMs is ${timeMs}; give milliseconds since 1970`)
     const end = hlcAtEndOfMs(timeMs)
     if (this.#store.keys.snapshot[slot]! > 0 && this.#base(slot).hlc > end) throw compactedAway(key)
-    const resident = this.#foldOf(slot, this.#operations(slot).filter(({ hlc }) => hlc <= end))
+    const resident = this.#foldOf(
+      slot,
+      this.#operations(slot).filter(({ hlc }) => hlc <= end),
+    )
     const { ttlMs, isSliding } = this.#store.keyspaceFor(key, slot)
     const isExpired = ttlMs > 0 && !isSliding && resident.hasTip && hlcToMs(resident.hlc) + ttlMs <= timeMs
     return isExpired ? undefined : resident
@@ -108,7 +113,8 @@ export class History {
     const birth = Math.max(0, this.#store.folder.birth(strategy, this.#store.chain(slot), ordered))
     const alive = ordered.slice(birth)
     const cancelled = this.#store.folder.cancelled(strategy, alive)
-    const lastClearing = strategy.deletes === 'ordered' ? ordered.findLastIndex(({ kind }) => kind === OPERATION_KIND.delete) : -1
+    const lastClearing =
+      strategy.deletes === 'ordered' ? ordered.findLastIndex(({ kind }) => kind === OPERATION_KIND.delete) : -1
     const rejected = this.#store.folder.rejected(strategy, this.#store.chain(slot), alive, cancelled)
     return ordered.map((operation, i) => {
       if (i < birth) return 'expired'
@@ -156,7 +162,11 @@ function firstIndex(operations: readonly Placed[], holds: (operation: Placed) =>
 }
 
 function noSuchVersion(key: string, version: number, current: number): WarpError {
-  return new WarpError('WARP_E_HISTORY', `'${key}' has no version ${version}; versions count from 1, the newest is ${current}`, {
-    details: { key, version, current },
-  })
+  return new WarpError(
+    'WARP_E_HISTORY',
+    `'${key}' has no version ${version}; versions count from 1, the newest is ${current}`,
+    {
+      details: { key, version, current },
+    },
+  )
 }

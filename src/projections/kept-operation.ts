@@ -25,7 +25,8 @@ export class KeptOperation implements OperationRecord {
     this.strategy = facts.strategy
     this.dot = { replica: reader.replica, sequence: reader.sequence }
     this.hlc = reader.hlc
-    this.kind = reader.kind === OPERATION_KIND.update ? 'update' : reader.kind === OPERATION_KIND.delete ? 'delete' : 'unknown'
+    this.kind =
+      reader.kind === OPERATION_KIND.update ? 'update' : reader.kind === OPERATION_KIND.delete ? 'delete' : 'unknown'
     this.context = reader.context()
     this.#payloadBytes = reader.bytes.slice(reader.payloadStart, reader.end)
   }
@@ -45,7 +46,8 @@ export function keepOperation(store: KeyStore, key: string, version: number, pos
   if (slot === undefined || position <= store.keys.cut[slot]!) throw compactedAway(key)
   const reader = store.folder.read(position)
   const own = store.strategyAt(slot)
-  const strategy = reader.kind !== OPERATION_KIND.update || reader.strategy === own.code ? own.kind : `code ${reader.strategy}`
+  const strategy =
+    reader.kind !== OPERATION_KIND.update || reader.strategy === own.code ? own.kind : `code ${reader.strategy}`
   return new KeptOperation({ key, version, strategy }, reader)
 }
 

@@ -128,7 +128,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     try {
       this.#state = this.#show(this.#state, shown)
     } catch (error) {
-      this.#failure = error instanceof Error ? error : new Error(`projection '${this.name}' threw no error`, { cause: error })
+      this.#failure =
+        error instanceof Error ? error : new Error(`projection '${this.name}' threw no error`, { cause: error })
     }
   }
 
@@ -220,7 +221,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   #keyOf(record: RecordView): string {
-    if (record.kind === RECORD_KIND.snapshot) return readSnapshot(record.bytes, record.start, record.end, this.#store.table).key
+    if (record.kind === RECORD_KIND.snapshot)
+      return readSnapshot(record.bytes, record.start, record.end, this.#store.table).key
     const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
     return textOf(bytes, keyStart, keyEnd)
   }
@@ -228,7 +230,9 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #check(signal: AbortSignal | undefined): void {
     if (this.#isClosed) throw new WarpError('WARP_E_CLOSED', `projection '${this.name}' has been closed`)
     if (signal?.aborted === true) {
-      throw new WarpError('WARP_E_ABORTED', `rebuilding projection '${this.name}' was given up`, { cause: signal.reason })
+      throw new WarpError('WARP_E_ABORTED', `rebuilding projection '${this.name}' was given up`, {
+        cause: signal.reason,
+      })
     }
   }
 }

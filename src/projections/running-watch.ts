@@ -75,7 +75,9 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   next(): Promise<IteratorResult<Change, undefined>> {
     if (this.#isClosed) return Promise.resolve({ done: true, value: undefined })
     if (this.#waiting !== undefined) {
-      return Promise.reject(new WarpError('WARP_E_CONFIG', 'a watch has one consumer; open another watch for another one'))
+      return Promise.reject(
+        new WarpError('WARP_E_CONFIG', 'a watch has one consumer; open another watch for another one'),
+      )
     }
     const change = this.#take()
     if (change !== undefined) return Promise.resolve({ done: false, value: change })
@@ -208,7 +210,10 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   #placeOfVersion(version: number): Place | undefined {
     const { store } = this.#hub
     if (this.#interest.key === undefined) {
-      throw new WarpError('WARP_E_CONFIG', `'${this.#interest.text}' is a pattern: versions are per key, resume from a cursor instead`)
+      throw new WarpError(
+        'WARP_E_CONFIG',
+        `'${this.#interest.text}' is a pattern: versions are per key, resume from a cursor instead`,
+      )
     }
     const slot = store.keys.find(this.#interest.key)
     if (slot === undefined) return version === 0 ? this.#at : undefined
@@ -226,7 +231,8 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     const { keys } = this.#hub.store
     const { key, matches } = this.#interest
     const slot = key === undefined ? undefined : keys.find(key)
-    if (slot !== undefined) return keys.cut[slot]! > position && (keys.snapshot[slot]! > 0 || keys.forgottenThrough > position)
+    if (slot !== undefined)
+      return keys.cut[slot]! > position && (keys.snapshot[slot]! > 0 || keys.forgottenThrough > position)
     if (keys.forgottenThrough > position) return true
     if (keys.foldedThrough <= position) return false
     for (const other of keys.occupied()) {

@@ -53,7 +53,10 @@ export class WatchHub implements WatchSource {
   watch(pattern: string, options: WatchOptions = {}): Watch {
     const { text, matches } = compilePattern(pattern)
     const isKey = !/[*?\\]/.test(text)
-    return this.#start({ text, matches: isKey ? (key) => key === text : matches, key: isKey ? text : undefined }, options)
+    return this.#start(
+      { text, matches: isKey ? (key) => key === text : matches, key: isKey ? text : undefined },
+      options,
+    )
   }
 
   /** Throws `WARP_E_CONFIG`. */

@@ -78,22 +78,28 @@ test.each([
   ['register', () => register(), ['set', 2], 2],
   ['set', () => set(), ['add', 2], new Set([2])],
   ['map', () => map(counter()), ['update', 'x', 'increment', 2], { x: 2 }],
-] as const)('bytes that are no payload are skipped, and reported once: %s', async (_name, make, [verb, ...parameters], value) => {
-  const { fleet, a, b } = await fleetOf(make)
-  a.write(verb, parameters)
-  const forged = fleet.strange(a, 50, { kind: 1, strategy: fleet.strategy.code, payload: MALFORMED, isSound: false })
-  for (const member of [a, b]) {
-    send(a, member)
-    member.take(forged)
-    expect(member.value).toEqual(value)
-    member.drop()
-    expect(member.value).toEqual(value)
-    await member.env.runUntilIdle()
-    const rejected = member.events.filter(({ kind }) => kind === 'operation:rejected')
-    expect(rejected).toHaveLength(1)
-    expect(rejected[0]).toMatchObject({ key: member.key, dot: { replica: forged.replica, sequence: forged.sequence } })
-  }
-})
+] as const)(
+  'bytes that are no payload are skipped, and reported once: %s',
+  async (_name, make, [verb, ...parameters], value) => {
+    const { fleet, a, b } = await fleetOf(make)
+    a.write(verb, parameters)
+    const forged = fleet.strange(a, 50, { kind: 1, strategy: fleet.strategy.code, payload: MALFORMED, isSound: false })
+    for (const member of [a, b]) {
+      send(a, member)
+      member.take(forged)
+      expect(member.value).toEqual(value)
+      member.drop()
+      expect(member.value).toEqual(value)
+      await member.env.runUntilIdle()
+      const rejected = member.events.filter(({ kind }) => kind === 'operation:rejected')
+      expect(rejected).toHaveLength(1)
+      expect(rejected[0]).toMatchObject({
+        key: member.key,
+        dot: { replica: forged.replica, sequence: forged.sequence },
+      })
+    }
+  },
+)
 
 // set 1 (a) ── forged (stranger, greatest stamp, no payload)
 //    └── set 2 (b, stamped in between, arrives last)
@@ -171,13 +177,23 @@ test('what is delivered again changes no state, version, count or memory', async
   send(a, b)
   expect(b.value).toBe(5)
   const { store, log } = b.engine
-  const before = { end: log.end, version: store.keys.version[b.slot as number], count: b.engine.operationsCount, misses: store.misses }
+  const before = {
+    end: log.end,
+    version: store.keys.version[b.slot as number],
+    count: b.engine.operationsCount,
+    misses: store.misses,
+  }
   const entered: number[] = []
   store.subscribe(({ position }) => entered.push(position))
   for (let round = 0; round < 3; round++) for (const sent of a.held) expect(b.take(sent).verdict).toBe('duplicate')
   for (const sent of a.held) expect(a.take(sent).verdict).toBe('duplicate')
   expect(b.value).toBe(5)
-  expect({ end: log.end, version: store.keys.version[b.slot as number], count: b.engine.operationsCount, misses: store.misses }).toEqual(before)
+  expect({
+    end: log.end,
+    version: store.keys.version[b.slot as number],
+    count: b.engine.operationsCount,
+    misses: store.misses,
+  }).toEqual(before)
   expect(entered).toEqual([])
   expect(b.engine.admission.duplicatesCount).toBe(15)
 })
@@ -206,26 +222,29 @@ test('operations that are late by any distance end where they belong, in a merge
   expect(fleet.actual(c)).toEqual(fleet.expected(c.held, c.env.now()))
 })
 
-test.each([10, 100])('an operation that is %i places late costs merges by its lateness, not by the length of the log', async (lateness) => {
-  const length = 1000
-  let calls = 0
-  const { fleet, a, b } = await fleetOf(() =>
-    custom<number>((old, next) => {
-      calls++
-      return (old * 31 + next) % 1009
-    }),
-  )
-  for (let i = 0; i < length; i++) {
-    fleet.at(a, i)
-    a.write('set', [i])
-  }
-  fleet.at(b, length - lateness)
-  b.write('set', [7])
-  void a.value
-  calls = 0
-  send(b, a)
-  void a.value
-  expect(calls).toBeGreaterThanOrEqual(lateness)
-  expect(calls).toBeLessThanOrEqual(2 * lateness + 32)
-  expect(fleet.actual(a)).toEqual(fleet.expected(a.held, a.env.now()))
-})
+test.each([10, 100])(
+  'an operation that is %i places late costs merges by its lateness, not by the length of the log',
+  async (lateness) => {
+    const length = 1000
+    let calls = 0
+    const { fleet, a, b } = await fleetOf(() =>
+      custom<number>((old, next) => {
+        calls++
+        return (old * 31 + next) % 1009
+      }),
+    )
+    for (let i = 0; i < length; i++) {
+      fleet.at(a, i)
+      a.write('set', [i])
+    }
+    fleet.at(b, length - lateness)
+    b.write('set', [7])
+    void a.value
+    calls = 0
+    send(b, a)
+    void a.value
+    expect(calls).toBeGreaterThanOrEqual(lateness)
+    expect(calls).toBeLessThanOrEqual(2 * lateness + 32)
+    expect(fleet.actual(a)).toEqual(fleet.expected(a.held, a.env.now()))
+  },
+)

@@ -19,7 +19,9 @@ test('batches end in the order of their stamps, and the lowest index that change
     const timeline = new Timeline(BASE)
     const model: TimelineEntry[] = []
     for (let batch = 0; batch < 12; batch++) {
-      const entries = Array.from({ length: random.between(1, 20) }, (_, i) => entry(random.below(60), batch * 100 + i)).sort(order)
+      const entries = Array.from({ length: random.between(1, 20) }, (_, i) =>
+        entry(random.below(60), batch * 100 + i),
+      ).sort(order)
       const before = [...model]
       model.push(...entries)
       model.sort(order)

@@ -133,7 +133,10 @@ test('many keys with all kinds of times to live expire each in its time', async 
     passed = ms
     for (const life of lives) {
       const { residency, keys: table } = engine.store
-      const hot = Array.from({ length: 20 }, (_, i) => residency.states[table.find(`${life}:${i}`) as number] as number > 0)
+      const hot = Array.from(
+        { length: 20 },
+        (_, i) => (residency.states[table.find(`${life}:${i}`) as number] as number) > 0,
+      )
       expect(hot).toEqual(new Array(20).fill(life > ms))
     }
   }
@@ -142,7 +145,10 @@ test('many keys with all kinds of times to live expire each in its time', async 
 test('getAt respects an absolute time to live and knows nothing of a sliding one', async () => {
   const env = virtualEnv()
   const startMs = env.now()
-  for (const [ttl, afterwards] of [['absolute', undefined], ['sliding', 'x']] as const) {
+  for (const [ttl, afterwards] of [
+    ['absolute', undefined],
+    ['sliding', 'x'],
+  ] as const) {
     const own = env.fork()
     const warp = await open(ttl, own)
     await warp.set('a', 'x')
@@ -183,7 +189,11 @@ test('what is written after the expiry begins from nothing, whether or not anybo
   const env = virtualEnv()
   const settings = { ttlMs: TTL_MS, retain: 'latest' } as const
   const warp = await openWarp({
-    keys: { 'c:*': { strategy: counter(), ...settings }, 's:*': { strategy: set<string>(), ...settings }, 'l:*': { strategy: list<string>(), ...settings } },
+    keys: {
+      'c:*': { strategy: counter(), ...settings },
+      's:*': { strategy: set<string>(), ...settings },
+      'l:*': { strategy: list<string>(), ...settings },
+    },
     env,
   })
   for (const name of ['looked', 'left', 'compacted']) {

@@ -29,7 +29,8 @@ function alone() {
 async function apart() {
   const env = virtualEnv()
   const network = memoryNetwork({ seed: 1, env })
-  const open = (name: string) => openWarp({ keys, transports: [network.transport(name)], env: env.fork({ label: name }) })
+  const open = (name: string) =>
+    openWarp({ keys, transports: [network.transport(name)], env: env.fork({ label: name }) })
   const [a, b] = await Promise.all([open('a'), open('b')])
   await env.advance(1000)
   network.partition([['a'], ['b']])
@@ -60,7 +61,10 @@ function short(operations: readonly OperationRecord[]): string[] {
 
 /** Effect and payload of each operation, and how many it is concurrent with. */
 function effects({ operations }: Explanation): string[] {
-  return operations.map(({ operation, effect, concurrentWith }) => `${JSON.stringify(operation.payload)} ${effect} |${concurrentWith.length}`)
+  return operations.map(
+    ({ operation, effect, concurrentWith }) =>
+      `${JSON.stringify(operation.payload)} ${effect} |${concurrentWith.length}`,
+  )
 }
 
 test('the log tells who wrote what when, oldest or newest first, from any version on', async () => {
@@ -74,10 +78,18 @@ test('the log tells who wrote what when, oldest or newest first, from any versio
   const operations = await all(warp.log('r:1'))
   expect(short(operations)).toEqual(['1 update "x"', '2 delete undefined', '3 update "y"'])
   expect(operations.map(({ key, dot, strategy, context }) => ({ key, dot, strategy, context }))).toEqual(
-    [1, 3, 4].map((sequence) => ({ key: 'r:1', dot: { replica: warp.replica, sequence }, strategy: 'register', context: [] })),
+    [1, 3, 4].map((sequence) => ({
+      key: 'r:1',
+      dot: { replica: warp.replica, sequence },
+      strategy: 'register',
+      context: [],
+    })),
   )
   expect(operations.map(({ timeMs }) => timeMs - startMs)).toEqual([0, 10, 10])
-  expect(short(await all(warp.log('r:1', { newestFirst: true, fromVersion: 2 })))).toEqual(['3 update "y"', '2 delete undefined'])
+  expect(short(await all(warp.log('r:1', { newestFirst: true, fromVersion: 2 })))).toEqual([
+    '3 update "y"',
+    '2 delete undefined',
+  ])
   expect(await all(warp.log('r:1', { fromVersion: 4 }))).toEqual([])
   expect(await all(warp.log('r:9'))).toEqual([])
   await warp.close()
@@ -103,7 +115,15 @@ test('getAt by version is the fold of the first so many operations', async () =>
   const { warp } = await alone()
   for (let i = 1; i <= 5; i++) await warp.key('c:1').increment(i)
   await warp.delete('c:1')
-  expect(await Promise.all([0, 1, 2, 3, 4, 5, 6].map((version) => warp.getAt('c:1', { version })))).toEqual([undefined, 1, 3, 6, 10, 15, undefined])
+  expect(await Promise.all([0, 1, 2, 3, 4, 5, 6].map((version) => warp.getAt('c:1', { version })))).toEqual([
+    undefined,
+    1,
+    3,
+    6,
+    10,
+    15,
+    undefined,
+  ])
   expect(await warp.get('c:1')).toBeUndefined()
   await warp.close()
 })
@@ -139,16 +159,19 @@ test('getAt by time gives the same on every replica that has the operations, wha
   await close()
 })
 
-test.each([[{ version: 3 }], [{ version: -1 }], [{ version: 0.5 }], [{ version: Number.NaN }]])('there is no version like %o', async (at) => {
-  const { warp } = await alone()
-  await warp.set('r:1', 'x')
-  await warp.set('r:1', 'y')
-  await expect(warp.getAt('r:1', at)).rejects.toMatchObject({ code: 'WARP_E_HISTORY' })
-  await expect(warp.getAt('r:9', { version: 1 })).rejects.toMatchObject({ code: 'WARP_E_HISTORY' })
-  expect(await warp.getAt('r:9', { version: 0 })).toBeUndefined()
-  await expect(warp.getAt('r:1', { timeMs: Number.NaN })).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
-  await warp.close()
-})
+test.each([[{ version: 3 }], [{ version: -1 }], [{ version: 0.5 }], [{ version: Number.NaN }]])(
+  'there is no version like %o',
+  async (at) => {
+    const { warp } = await alone()
+    await warp.set('r:1', 'x')
+    await warp.set('r:1', 'y')
+    await expect(warp.getAt('r:1', at)).rejects.toMatchObject({ code: 'WARP_E_HISTORY' })
+    await expect(warp.getAt('r:9', { version: 1 })).rejects.toMatchObject({ code: 'WARP_E_HISTORY' })
+    expect(await warp.getAt('r:9', { version: 0 })).toBeUndefined()
+    await expect(warp.getAt('r:1', { timeMs: Number.NaN })).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
+    await warp.close()
+  },
+)
 
 test('what retention did not keep is refused, and explained as compacted', async () => {
   const { warp, env } = await alone()
@@ -185,7 +208,9 @@ test('concurrent writes of a register: one won, the others are superseded, and e
     const explanation = await warp.explain('r:1')
     expect(explanation).toMatchObject({ key: 'r:1', value: 'right again', strategy: 'register' })
     expect(effects(explanation)).toEqual(['"left" superseded |2', '"right" superseded |1', '"right again" won |1'])
-    expect(explanation.operations[0]?.concurrentWith).toEqual([1, 2].map((sequence) => ({ replica: b.replica, sequence })))
+    expect(explanation.operations[0]?.concurrentWith).toEqual(
+      [1, 2].map((sequence) => ({ replica: b.replica, sequence })),
+    )
   }
   await a.set('r:1', 'both seen')
   expect(effects(await a.explain('r:1'))).toEqual([
@@ -240,7 +265,9 @@ test('explain says which write a merge function refused, and a removal what it t
     expect((await warp.explain('n:1')).value).toEqual(['x', 'y'])
     expect(effects(await warp.explain('n:1'))).toEqual(['["x"] merged |2', '["x"] rejected |1', '["y"] merged |1'])
     expect((await warp.explain('m:1')).value).toEqual({ right: 1 })
-    const effect = Object.fromEntries(effects(await warp.explain('m:1')).map((text) => text.split(' ').slice(0, 2) as [string, string]))
+    const effect = Object.fromEntries(
+      effects(await warp.explain('m:1')).map((text) => text.split(' ').slice(0, 2) as [string, string]),
+    )
     expect(effect).toEqual({ '["left",1]': 'cancelled', '["left"]': 'merged', '["right",1]': 'merged' })
   }
   await close()

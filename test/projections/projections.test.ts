@@ -28,7 +28,9 @@ function journal(name: string, pattern?: string): Projection<string[]> {
     initial: () => [],
     apply: (lines, { key, value, operation, position }) => {
       const { dot, kind, version, payload } = operation
-      lines.push(JSON.stringify([position, key, plain(value), dot.replica, dot.sequence, kind, version, plain(payload)]))
+      lines.push(
+        JSON.stringify([position, key, plain(value), dot.replica, dot.sequence, kind, version, plain(payload)]),
+      )
       return lines
     },
   }
@@ -45,7 +47,9 @@ test('what a projection sees live is what it sees when it is rebuilt, also of op
   const env = virtualEnv()
   const network = memoryNetwork({ seed: 3, env, loss: 0.2, reorder: 0.3, delayMs: 20 })
   const warps = await Promise.all(
-    ['a', 'b', 'c'].map((name) => openWarp({ keys, transports: [network.transport(name)], env: env.fork({ label: name }) })),
+    ['a', 'b', 'c'].map((name) =>
+      openWarp({ keys, transports: [network.transport(name)], env: env.fork({ label: name }) }),
+    ),
   )
   const live = await Promise.all(warps.map((warp) => warp.project(journal('journal'))))
   for (let i = 0; i < 120; i++) {
@@ -246,7 +250,11 @@ test('a projection that writes is stopped, and the write that it was told of is 
     name: 'writing',
     initial: () => 0,
     apply: (state, { key }) => {
-      if (key === 'c:1') warp.key('c:2').increment().catch((error: unknown) => refusals.push(error))
+      if (key === 'c:1')
+        warp
+          .key('c:2')
+          .increment()
+          .catch((error: unknown) => refusals.push(error))
       return state + 1
     },
   }

@@ -79,7 +79,11 @@ test('documents that are only written count against the bound as well', async ()
 
 test('on zipf 0.99 with room for a tenth of the keys at least 77 % of reads are hits', async () => {
   const keysCount = 100_000
-  const warp = await openWarp({ keys: { '*': register<number>() }, cache: { entriesMax: keysCount / 10 }, env: virtualEnv() })
+  const warp = await openWarp({
+    keys: { '*': register<number>() },
+    cache: { entriesMax: keysCount / 10 },
+    env: virtualEnv(),
+  })
   const names = Array.from({ length: keysCount }, (_, i) => `key ${i}`)
   for (const [i, name] of names.entries()) void warp.set(name, i)
   const pick = zipf(keysCount, 0.99)

@@ -5,7 +5,11 @@ import { register } from '../../crdt/register.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
 import { virtualEnv } from '../support/virtual-env.ts'
 
-const keys = { 'user:*': register<number>(), 'hits:*': counter(), 'temporary:*': { strategy: register<number>(), retain: 'latest' } } as const
+const keys = {
+  'user:*': register<number>(),
+  'hits:*': counter(),
+  'temporary:*': { strategy: register<number>(), retain: 'latest' },
+} as const
 
 function open() {
   return openWarp({ keys, env: virtualEnv() })
@@ -24,10 +28,12 @@ async function take<Value>(watch: Watch<Value>, count: number): Promise<Change<V
 }
 
 function shown(changes: readonly Change[]): unknown[] {
-  return changes.map((change) => (change.kind === 'gap' ? `gap of ${change.missedCount}` : `${change.key} v${change.version}`))
+  return changes.map((change) =>
+    change.kind === 'gap' ? `gap of ${change.missedCount}` : `${change.key} v${change.version}`,
+  )
 }
 
-test('a watch of one key sees its changes, in order, with operation, version and value, and nobody else\'s', async () => {
+test("a watch of one key sees its changes, in order, with operation, version and value, and nobody else's", async () => {
   const warp = await open()
   const watch = warp.key('user:1').watch()
   await warp.set('user:1', 10)
@@ -37,7 +43,11 @@ test('a watch of one key sees its changes, in order, with operation, version and
   const changes = await take(watch, 3)
   expect(shown(changes)).toEqual(['user:1 v1', 'user:1 v2', 'user:1 v3'])
   const operations = changes.map((change) => (change.kind === 'value' ? change.operation : undefined))
-  expect(operations.map((operation) => [operation?.kind, operation?.payload])).toEqual([['update', 10], ['update', 11], ['delete', undefined]])
+  expect(operations.map((operation) => [operation?.kind, operation?.payload])).toEqual([
+    ['update', 10],
+    ['update', 11],
+    ['delete', undefined],
+  ])
   expect(operations[0]?.dot).toEqual({ replica: warp.replica, sequence: 1 })
   expect(changes.every((change) => change.kind === 'value' && change.value === undefined)).toBe(true)
   await warp.close()
@@ -112,7 +122,9 @@ test('a watch of one key resumes behind a version of it', async () => {
   for (let i = 0; i < 5; i++) await warp.set('user:1', i)
   for (const version of [0, 1, 4]) {
     const watch = warp.watch('user:1', { from: { version } })
-    expect(shown(await take(watch, 5 - version))).toEqual(Array.from({ length: 5 - version }, (_, i) => `user:1 v${version + i + 1}`))
+    expect(shown(await take(watch, 5 - version))).toEqual(
+      Array.from({ length: 5 - version }, (_, i) => `user:1 v${version + i + 1}`),
+    )
   }
   const atHead = warp.watch('user:1', { from: { version: 5 } })
   const unborn = warp.watch('user:9', { from: { version: 0 } })
@@ -122,19 +134,24 @@ test('a watch of one key resumes behind a version of it', async () => {
   expect(shown(await take(unborn, 1))).toEqual(['user:9 v1'])
   const future = warp.watch('user:1', { from: { version: 99 } })
   expect(shown(await take(future, 1))).toEqual(['gap of undefined'])
-  expect(() => warp.watch('user:*', { from: { version: 1 } })).toThrow(expect.objectContaining({ code: 'WARP_E_CONFIG' }))
+  expect(() => warp.watch('user:*', { from: { version: 1 } })).toThrow(
+    expect.objectContaining({ code: 'WARP_E_CONFIG' }),
+  )
   await warp.close()
 })
 
-test.each([['1'.repeat(16) + '@70'], ['nonsense'], ['']])('a cursor of another log is answered with a gap: %s', async (from) => {
-  const warp = await open()
-  await warp.set('user:1', 1)
-  const watch = warp.watch('user:*', { from })
-  await warp.set('user:1', 2)
-  const [gap, change] = await take(watch, 2)
-  expect(shown([gap as Change, change as Change])).toEqual(['gap of undefined', 'user:1 v2'])
-  await warp.close()
-})
+test.each([['1'.repeat(16) + '@70'], ['nonsense'], ['']])(
+  'a cursor of another log is answered with a gap: %s',
+  async (from) => {
+    const warp = await open()
+    await warp.set('user:1', 1)
+    const watch = warp.watch('user:*', { from })
+    await warp.set('user:1', 2)
+    const [gap, change] = await take(watch, 2)
+    expect(shown([gap as Change, change as Change])).toEqual(['gap of undefined', 'user:1 v2'])
+    await warp.close()
+  },
+)
 
 test('a cursor beyond the end of the log, for operations that a crash took, is answered with a gap', async () => {
   const files = memoryFiles({ persistent: true })
@@ -174,7 +191,11 @@ test('as many changes as the bound allows make no gap', async () => {
 
 test('thousands of writes to other keys make no gap for a consumer that is idle, waiting or slow', async () => {
   const warp = await open()
-  const [idle, waiting, slow] = [1, 2, 3].map((key) => warp.watch(`user:${key}`, { pendingCountMax: 3 })) as [Watch, Watch, Watch]
+  const [idle, waiting, slow] = [1, 2, 3].map((key) => warp.watch(`user:${key}`, { pendingCountMax: 3 })) as [
+    Watch,
+    Watch,
+    Watch,
+  ]
   const next = waiting[Symbol.asyncIterator]().next()
   for (const key of [1, 2, 3]) await warp.set(`user:${key}`, 1)
   for (let i = 0; i < 3000; i++) void warp.key('hits:x').increment()
@@ -260,7 +281,9 @@ test('two watches see the same changes, each at its own pace, and one consumer i
   await warp.set('user:1', 1)
   expect(shown(await take(fast, 1))).toEqual(['user:1 v1'])
   await warp.set('user:1', 2)
-  expect(shown(await take(slow, 2))).toEqual(shown([...(await take(warp.watch('user:1', { from: { version: 0 } }), 2))]))
+  expect(shown(await take(slow, 2))).toEqual(
+    shown([...(await take(warp.watch('user:1', { from: { version: 0 } }), 2))]),
+  )
   const iterator = iterate(slow)
   const first = iterator.next()
   await expect(iterator.next()).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
