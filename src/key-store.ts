@@ -18,7 +18,8 @@ import type { KeyTable, Slot } from './key-table.ts'
 import type { Keyspace, Keyspaces } from './keyspace.ts'
 import { VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND, type Log } from './log/log.ts'
-import { Folder, type Chain, type Rejection } from './merge/folder.ts'
+import type { Chain } from './merge/chain.ts'
+import { Folder, type Rejection } from './merge/folder.ts'
 import type { Resident } from './merge/resident.ts'
 import { OPERATION_KIND, writeEnvelopeHeader, type EnvelopeHeader, type ReplicaTable } from './operation.ts'
 import { Expiry } from './projections/expiry.ts'
@@ -27,6 +28,7 @@ import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } 
 import type { WarpEvent } from './public.ts'
 import { weightOf } from './projections/weight.ts'
 import type { Position } from './replication/store.ts'
+import { Subscribers } from './subscribers.ts'
 
 export interface KeyStoreOptions {
   readonly log: Log
@@ -60,8 +62,7 @@ export class KeyStore {
   readonly applied: VersionVector
   readonly #residents: (Resident | undefined)[] = []
   readonly #expiry: Expiry
-  readonly #subscribers = new Set<Subscriber>()
-  #subscriberList: Subscriber[] = []
+  readonly #subscribers = new Subscribers()
   readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
   readonly #header: Mutable<EnvelopeHeader> = {
     kind: 0,
@@ -177,8 +178,7 @@ export class KeyStore {
   ): Slot {
     const slot = this.take(key, known, keyspace, position, operation)
     if (operation.replica !== this.lanes.local.replica) this.applied.raise(operation.replica, operation.sequence)
-    const subscribers = this.#subscriberList
-    if (subscribers.length > 0) {
+    if (!this.#subscribers.isEmpty) {
       const entered = this.#entered
       entered.slot = slot
       entered.position = position
@@ -186,7 +186,7 @@ export class KeyStore {
       entered.hlc = operation.hlc
       entered.replica = operation.replica
       entered.sequence = operation.sequence
-      for (const subscriber of subscribers) subscriber(entered)
+      this.#subscribers.tell(entered)
     }
     return slot
   }
@@ -223,12 +223,7 @@ export class KeyStore {
   }
 
   subscribe(subscriber: Subscriber): () => void {
-    this.#subscribers.add(subscriber)
-    this.#subscriberList = [...this.#subscribers]
-    return () => {
-      this.#subscribers.delete(subscriber)
-      this.#subscriberList = [...this.#subscribers]
-    }
+    return this.#subscribers.add(subscriber)
   }
 
   /** The value, from memory or folded from the log. */

@@ -19,21 +19,12 @@ import type { Position } from '../replication/store.ts'
 import { AppliedView } from './applied-view.ts'
 import { cannotFold } from './cannot-fold.ts'
 import { cancelledBy, isCanceller } from './cancellation.ts'
+import type { Chain } from './chain.ts'
 import { isOver, lastBirth } from './lives.ts'
 import type { Placed } from './placed.ts'
 import { Resident } from './resident.ts'
 import { readSnapshot } from './snapshot-record.ts'
 import { Timeline } from './timeline.ts'
-
-/** Where a key's operations are. */
-export interface Chain {
-  readonly head: Position
-  /** The snapshot that stands for the records up to `cut`; 0 if there is none. */
-  readonly snapshot: Position
-  readonly cut: Position
-  /** How long a life lasts after its last write, 0 or absent for ever. See `lives.ts`. */
-  readonly lifeMs?: number
-}
 
 /** An operation that its strategy refused to apply. */
 export interface Rejection {
