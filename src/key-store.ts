@@ -390,12 +390,8 @@ export class KeyStore {
   #isChainResident(slot: Slot): boolean {
     const after = Math.max(this.#residents[slot]?.folded ?? 0, this.keys.cut[slot]!)
     if (this.#keyspaceAt(slot).isLast) return this.log.isResident(this.keys.tip[slot]!)
-    if (
-      this.#residents[slot] === undefined &&
-      this.keys.snapshot[slot]! > 0 &&
-      !this.log.isResident(this.keys.snapshot[slot]!)
-    )
-      return false
+    const base = this.#residents[slot] === undefined ? this.keys.snapshot[slot]! : 0
+    if (base > 0 && !this.log.isResident(base)) return false
     for (let position = this.keys.head[slot]!; position > after; position = this.log.record(position).previous) {
       if (!this.log.isResident(position)) return false
     }
