@@ -218,7 +218,6 @@ export class Folder {
 
   /** Applies the greatest of the newcomers, if it is the greatest of all. A rejected one counts for nothing, so then all are looked at. */
   #foldLast(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
-    if (resident.rejectedCount > 0) return undefined
     const placed = pending.map((position) => this.#placed(position)).sort(compareStamps)
     const last = placed.at(-1)
     if (last !== undefined && resident.isBehind(last)) this.#applyAt(strategy, resident, last.position)

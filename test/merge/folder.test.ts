@@ -11,8 +11,11 @@ import { seededRandom } from '../support/random.ts'
 
 const MALFORMED = Uint8Array.of(0xc1)
 
-async function fleetOf(make: () => AnyStrategy): Promise<{ fleet: Fleet; a: Member; b: Member; c: Member }> {
-  const fleet = await Fleet.open(make)
+async function fleetOf(
+  make: () => AnyStrategy,
+  options: Parameters<typeof Fleet.open>[1] = {},
+): Promise<{ fleet: Fleet; a: Member; b: Member; c: Member }> {
+  const fleet = await Fleet.open(make, options)
   fleet.begin()
   const [a, b, c] = fleet.members as [Member, Member, Member]
   return { fleet, a, b, c }
@@ -248,3 +251,26 @@ test.each([10, 100])(
     expect(fleet.actual(a)).toEqual(fleet.expected(a.held, a.env.now()))
   },
 )
+
+// x +1 (a), compacted everywhere ── remove x, or delete (a)
+//                               └── y +1 (b)
+test.each([
+  ['the removal of an entry', 'remove', ['x']],
+  ['a delete', undefined, []],
+] as const)('what is in a snapshot is taken away by %s that is concurrent with something behind it', async (_name, verb, parameters) => {
+  const { fleet, a, b } = await fleetOf(() => map(counter()), { retain: 'latest' })
+  a.write('update', ['x', 'increment', 1])
+  a.write('update', ['x', 'increment', 1])
+  send(a, b)
+  b.engine.stabilise(b.engine.applied)
+  expect((await b.engine.compact()).droppedOperationsCount).toBe(2)
+  b.write('update', ['y', 'increment', 1])
+  a.write(verb, parameters)
+  expect(b.value).toEqual({ x: 2, y: 1 })
+  send(a, b)
+  send(b, a)
+  for (const member of [a, b]) {
+    expect(member.value).toEqual({ y: 1 })
+    expect(fleet.actual(member)).toEqual(fleet.expected(member.held, member.env.now()))
+  }
+})
