@@ -237,8 +237,8 @@ export class Compactor {
   }
 
   /**
-   * A value that has expired is only out of sight, and the next operation builds on it: such a key may be forgotten only if its operations
-   * do not build on each other.
+   * An expired key is forgotten only if its greatest operation is all there is to it. Others keep a snapshot: a replica whose clock is
+   * behind could still write into the life that is over here (see merge/lives.ts), and would have to find it.
    */
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false

@@ -6,16 +6,16 @@
  */
 
 /** Bytes of a key in UTF-8. Keys stay in memory for as long as they live, and every operation carries its own. */
-export const KEY_BYTES_MAX = 1024
+export const KEY_BYTES_MAX: number = 1024
 
 /** Bytes of one encoded payload. Four fit a frame, and copying one costs well under a millisecond. */
-export const VALUE_BYTES_MAX = 1024 * 1024
+export const VALUE_BYTES_MAX: number = 1024 * 1024
 
 /**
  * Bytes of one frame between replicas. The largest operation is the largest payload, key and two full version vectors
  * (1 MiB + 1 KiB + 2 × 64 KiB), which leaves room to batch smaller ones and bounds what a peer can make us hold.
  */
-export const FRAME_BYTES_MAX = 4 * 1024 * 1024
+export const FRAME_BYTES_MAX: number = 4 * 1024 * 1024
 
 /**
  * Levels of arrays and objects inside one payload, far above what people write and far below the call stack's depth; and
@@ -24,13 +24,13 @@ export const FRAME_BYTES_MAX = 4 * 1024 * 1024
 export { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from '../crdt/encoding-limits.ts'
 
 /** Operations in one batch: at 0.4 µs each to admit, one batch holds the event loop for about 4 ms. */
-export const BATCH_OPERATIONS_MAX = 10_000
+export const BATCH_OPERATIONS_MAX: number = 10_000
 
 /** Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many replicas. */
-export const VECTOR_ENTRIES_MAX = 4096
+export const VECTOR_ENTRIES_MAX: number = 4096
 
 /** Key patterns of one engine. A key's first use asks each of them at most once. */
-export const PATTERNS_MAX = 10_000
+export const PATTERNS_MAX: number = 10_000
 
 /** UTF-16 units of a key pattern as written, escapes included. Bounds a match to nine words per character. */
-export const PATTERN_LENGTH_MAX = 256
+export const PATTERN_LENGTH_MAX: number = 256

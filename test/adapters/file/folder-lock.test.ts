@@ -121,8 +121,8 @@ describe('a lock is taken over', () => {
   })
 
   test.runIf(isLinux)('from a killed process that its parent has not noticed', async () => {
-    // The shell leaves a child behind and turns into a program that never asks for exit codes.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    // The shell leaves a child behind, which outlives the shell, and turns into a program that never asks for exit codes.
+    const parent = spawn('sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] })
     cleanups.push(() => void parent.kill('SIGKILL'))
     const [output] = (await once(parent.stdout, 'data')) as [Buffer]
     const pid = Number(output.toString())
