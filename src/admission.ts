@@ -11,7 +11,7 @@ import { RECORD_KIND } from './log/log.ts'
 import { OPERATION_KIND, OperationReader } from './operation.ts'
 import { findOperation } from './operation-search.ts'
 import { textOf } from './recovery.ts'
-import type { Admission as Verdict } from './replication/store.ts'
+import type { Admission as Verdict, Position } from './replication/store.ts'
 import type { WarpEvent } from './public.ts'
 
 export interface AdmissionOptions {
@@ -71,11 +71,14 @@ export class AdmissionDesk {
     const store = this.#store
     const key = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
     const slot = store.keys.find(key)
+    const keyspace = store.keyspaceFor(key, slot)
+    // A key that is local here is nobody else's business: what others write to it is kept for others, and not part of it.
+    const isKept = keyspace.mode === 'local'
     const writer = store.log.begin()
     writer.raw(operation.bytes, operation.start, operation.end)
-    let position: number
+    let position: Position
     try {
-      position = store.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : store.keys.head[slot]!)
+      position = store.log.commit(RECORD_KIND.operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
     } catch (error) {
       if (error instanceof WarpError && error.code === 'WARP_E_STORAGE_FULL') return 'full'
       throw error
@@ -84,8 +87,14 @@ export class AdmissionDesk {
     store.lanes.shared.noteApplied(operation.replica)
     this.admittedCount++
     this.#noticeUnknown(key, operation)
-    store.enter(key, slot, store.keyspaceFor(key, slot), position, operation)
+    if (isKept) this.#keep(operation, position)
+    else store.enter(key, slot, keyspace, position, operation)
     return 'applied'
+  }
+
+  #keep({ replica, sequence }: OperationReader, position: Position): void {
+    this.#store.applied.raise(replica, sequence)
+    this.#dots.note(replica, sequence, position)
   }
 
   #hasCauses(operation: OperationReader): boolean {

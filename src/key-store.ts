@@ -219,6 +219,7 @@ export class KeyStore {
   /** Forgets a key altogether. */
   removeKey(slot: Slot): void {
     this.dropState(slot)
+    this.#expiry.forget(slot)
     this.keys.remove(slot)
   }
 
@@ -347,7 +348,7 @@ export class KeyStore {
       this.#expiry.watch(slot, this.keys.expiresAt[slot]!)
     }
     const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT
-    const weight = keyspace.isLast ? bytes + this.#keyLength(slot) : this.#weight(slot, value, bytes)
+    const weight = keyspace.isLast ? bytes + (this.keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
     this.residency.install(slot, frozen(value), { bytes: weight, state: keyspace.isSliding ? HOT_SLIDING : hot })
     return value
   }
@@ -371,11 +372,7 @@ export class KeyStore {
 
   /** What a key costs in the cache. What has been folded into its value, `bytes`, says little: a counter weighs a number. */
   #weight(slot: Slot, value: unknown, bytes: number): number {
-    return this.residency.isWeighed ? weightOf(value, bytes) + this.#keyLength(slot) : 0
-  }
-
-  #keyLength(slot: Slot): number {
-    return (this.keys.keys[slot] as string).length
+    return this.residency.isWeighed ? weightOf(value, bytes) + (this.keys.keys[slot] as string).length : 0
   }
 
   /** Asked by the wheel: lets an expired value go cold. Returns when to ask again, 0 for never. */

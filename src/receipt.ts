@@ -14,7 +14,7 @@ export interface Receipt {
   readonly dot: Dot | undefined
   /**
    * The key's version after this write: how many operations of this key this replica has taken in, its own and foreign
-   * ones. Counts from 1, never goes back, and means something on this replica only. `getAt({ version })` takes it.
+   * ones. Counts from 1, anew once a deleted key has been forgotten, and means something on this replica only. `getAt({ version })` takes it.
    */
   readonly version: number
   /** How safe the operation was when the promise settled: what was asked for, or more. */

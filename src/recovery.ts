@@ -13,7 +13,7 @@ import { WarpError } from '../crdt/warp-error.ts'
 import { ByteReader } from './byte-reader.ts'
 import { DotIndex } from './dot-index.ts'
 import { KeyTable, type Slot } from './key-table.ts'
-import type { Keyspaces } from './keyspace.ts'
+import type { Keyspace, Keyspaces } from './keyspace.ts'
 import { RECORD_KIND, type RecordView } from './log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from './merge/snapshot-record.ts'
 import { readMeta, writeMeta, type Meta } from './meta-record.ts'
@@ -103,11 +103,24 @@ export class Recovered {
       this.dots.note(replica, sequence, record.position)
     }
     this.operationsCount++
+    this.#chain(record, operation)
+  }
+
+  /** Makes an operation part of its key. */
+  #chain(record: RecordView, operation: OperationReader): void {
+    const { keys } = this
     const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
-    const known = this.keys.find(key)
-    const slot = known ?? this.#slotOf(key)
-    if (known === undefined) this.keys.cut[slot] = record.position - 1
-    if (record.position > this.keys.cut[slot]!) this.keys.advance(slot, operation, record.position)
+    const known = keys.find(key)
+    const keyspace = known === undefined ? this.#keyspaceOf(key) : this.#keyspaces.list[keys.keyspace[known]!]
+    // What others wrote to a key that is local here is kept for others (see admission.ts).
+    if (keyspace?.mode === 'local' && operation.replica !== this.meta?.local) return
+    const slot = known ?? keys.add(key, (keyspace as Keyspace).index)
+    if (known === undefined) keys.cut[slot] = record.position - 1
+    if (record.position > keys.cut[slot]!) keys.advance(slot, operation, record.position)
+  }
+
+  #keyspaceOf(key: string): Keyspace {
+    return this.#keyspaces.find(key) ?? this.#keyspaces.unregistered
   }
 
   #snapshot(record: RecordView): void {
@@ -146,7 +159,7 @@ export class Recovered {
   }
 
   #slotOf(key: string): Slot {
-    return this.keys.find(key) ?? this.keys.add(key, (this.#keyspaces.find(key) ?? this.#keyspaces.unregistered).index)
+    return this.keys.find(key) ?? this.keys.add(key, this.#keyspaceOf(key).index)
   }
 
   #readKey(reader: ByteReader): void {

@@ -9,7 +9,9 @@
  * that ends midway leaves nothing behind. What it holds beyond the snapshot is not lost (see leftovers.ts).
  */
 import { ByteWriter } from '../crdt/byte-writer.ts'
+import type { Hlc } from '../crdt/hlc.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
+import { WarpError } from '../crdt/warp-error.ts'
 import { ByteReader } from './byte-reader.ts'
 import type { Slot } from './key-table.ts'
 import type { KeyStore } from './key-store.ts'
@@ -205,11 +207,21 @@ export class SnapshotWriter implements SnapshotImport {
   /** Throws `WARP_E_PROTOCOL`. */
   #check(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (type === ITEM.floor) this.#floor = readVector(new ByteReader(bytes, start, end), this.#store.table)
-    else if (type === ITEM.snapshot) readSnapshot(bytes, start, end, this.#store.table)
+    else if (type === ITEM.snapshot) this.#checkStamp(readSnapshot(bytes, start, end, this.#store.table).hlc)
     else {
-      const { keyStart, keyEnd } = this.#reader.load(bytes, start, end)
+      const { keyStart, keyEnd, hlc } = this.#reader.load(bytes, start, end)
       textOf(bytes, keyStart, keyEnd)
+      this.#checkStamp(hlc)
     }
+  }
+
+  /** What comes in a snapshot may move the clock no further than what comes by itself. */
+  #checkStamp(hlc: Hlc): void {
+    if (!this.#store.clock.isAhead(hlc)) return
+    throw new WarpError(
+      'WARP_E_CLOCK_DRIFT',
+      'a snapshot holds an operation from the future; set the clocks, it is asked for again later',
+    )
   }
 
   #install(position: Position): void {

@@ -78,7 +78,7 @@ export class Writer {
       this.#check(options)
       const preparing = new Preparing(this.#store, target)
       const payload = this.#prepare(target, verb, preparing, parameters)
-      if (payload === undefined) return Promise.resolve(this.#unchanged(target))
+      if (payload === undefined) return this.#unchanged(target, options)
       return this.#append(target, payload, preparing, options)
     } catch (error) {
       return rejected(error)
@@ -89,7 +89,7 @@ export class Writer {
     try {
       this.#check(options)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
-      if (target.slot === undefined) return Promise.resolve(this.#unchanged(target))
+      if (target.slot === undefined) return this.#unchanged(target, options)
       return this.#append(target, undefined, NOTHING_PREPARED, options)
     } catch (error) {
       return rejected(error)
@@ -140,9 +140,14 @@ export class Writer {
     if (slot !== undefined && keyspace.strategy.appliesOnPrepare === true) this.#store.dropState(slot)
   }
 
-  #unchanged({ slot }: Target): Receipt {
+  /** Nothing had to be written: what that rests on is as safe as was asked for when the promise settles. */
+  #unchanged({ slot }: Target, options: WriteOptions): Promise<Receipt> {
     const version = slot === undefined ? 0 : this.#store.keys.version[slot]!
-    return { dot: undefined, version, ack: this.#isPersistent ? 'logged' : 'memory' }
+    const ack = options.ack ?? this.#ack
+    const receipt = { dot: undefined, version, ack }
+    if (ack === 'memory' || !this.#isPersistent) return Promise.resolve(receipt)
+    const settled = this.#store.log.settled(ack).then(() => receipt)
+    return options.signal === undefined ? settled : abortable(settled, options.signal)
   }
 
   #check(options: WriteOptions): void {

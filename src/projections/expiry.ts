@@ -31,6 +31,11 @@ export class Expiry {
     this.#place(slot, atMs)
   }
 
+  /** The slot may become another key's. Its place on the wheel stays, and asks about whoever is there then. */
+  forget(slot: Slot): void {
+    this.#registered.delete(slot)
+  }
+
   close(): void {
     this.#timer?.cancel()
     this.#timer = undefined

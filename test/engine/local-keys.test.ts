@@ -1,0 +1,33 @@
+/** Keys of mode `local` and operations of others that name the same key. */
+import { expect, test } from 'vitest'
+import { memoryNetwork } from '../../adapters/memory/index.ts'
+import { memoryFiles, openWarp, type LogFiles } from '../../adapters/node/index.ts'
+import { counter } from '../../crdt/index.ts'
+import { virtualEnv } from '../support/virtual-env.ts'
+
+test('what others write to a key that is local here is handed on, and is no part of it, also after reopening', async () => {
+  const env = virtualEnv({ seed: 3 })
+  const network = memoryNetwork({ seed: 3, env })
+  let files: LogFiles = memoryFiles({ persistent: true, bootId: 'boot', home: 'home' })
+  const openLocal = () =>
+    openWarp({
+      keys: { 'k:*': { strategy: counter(), mode: 'local' } },
+      log: { name: 'ram', open: async () => files },
+      transports: [network.transport('b')],
+      env: env.fork({ label: 'b' }),
+    })
+  const open = (name: string) =>
+    openWarp({ keys: { 'k:*': counter() }, transports: [network.transport(name)], env: env.fork({ label: name }) })
+  network.cut('a', 'c')
+  const [a, b, c] = [await open('a'), await openLocal(), await open('c')]
+  await b.key('k:1').increment(1)
+  await a.key('k:1').increment(10)
+  await env.advance(10_000)
+  expect([await a.get('k:1'), await b.get('k:1'), await c.get('k:1')]).toEqual([10, 1, 10])
+  const copy = (files as ReturnType<typeof memoryFiles>).copy({ persistent: true, bootId: 'boot', home: 'home' })
+  await b.close()
+  files = copy
+  const again = await openLocal()
+  expect(await again.get('k:1')).toBe(1)
+  await Promise.all([a, again, c].map((warp) => warp.close()))
+})
