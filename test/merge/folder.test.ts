@@ -257,20 +257,23 @@ test.each([10, 100])(
 test.each([
   ['the removal of an entry', 'remove', ['x']],
   ['a delete', undefined, []],
-] as const)('what is in a snapshot is taken away by %s that is concurrent with something behind it', async (_name, verb, parameters) => {
-  const { fleet, a, b } = await fleetOf(() => map(counter()), { retain: 'latest' })
-  a.write('update', ['x', 'increment', 1])
-  a.write('update', ['x', 'increment', 1])
-  send(a, b)
-  b.engine.stabilise(b.engine.applied)
-  expect((await b.engine.compact()).droppedOperationsCount).toBe(2)
-  b.write('update', ['y', 'increment', 1])
-  a.write(verb, parameters)
-  expect(b.value).toEqual({ x: 2, y: 1 })
-  send(a, b)
-  send(b, a)
-  for (const member of [a, b]) {
-    expect(member.value).toEqual({ y: 1 })
-    expect(fleet.actual(member)).toEqual(fleet.expected(member.held, member.env.now()))
-  }
-})
+] as const)(
+  'what is in a snapshot is taken away by %s that is concurrent with something behind it',
+  async (_name, verb, parameters) => {
+    const { fleet, a, b } = await fleetOf(() => map(counter()), { retain: 'latest' })
+    a.write('update', ['x', 'increment', 1])
+    a.write('update', ['x', 'increment', 1])
+    send(a, b)
+    b.engine.stabilise(b.engine.applied)
+    expect((await b.engine.compact()).droppedOperationsCount).toBe(2)
+    b.write('update', ['y', 'increment', 1])
+    a.write(verb, parameters)
+    expect(b.value).toEqual({ x: 2, y: 1 })
+    send(a, b)
+    send(b, a)
+    for (const member of [a, b]) {
+      expect(member.value).toEqual({ y: 1 })
+      expect(fleet.actual(member)).toEqual(fleet.expected(member.held, member.env.now()))
+    }
+  },
+)
