@@ -28,6 +28,10 @@ export class ByteReader {
     return begin
   }
 
+  get isAtEnd(): boolean {
+    return this.at === this.end
+  }
+
   u8(): number {
     return this.bytes[this.skip(1)]!
   }
@@ -66,6 +70,23 @@ export class ByteReader {
     } catch {
       throw this.malformed('text that is not UTF-8')
     }
+  }
+
+  /** The number of things that follow, at least `bytesEach` long: not more than allowed and not more than fit. */
+  count(countMax: number, bytesEach: number): number {
+    const count = this.varint()
+    if (count > countMax) throw this.malformed(`${count} entries where ${countMax} are allowed`)
+    if (count * bytesEach > this.remaining) throw this.malformed('more entries than bytes')
+    return count
+  }
+
+  /** What is left, as a view. */
+  rest(): Uint8Array {
+    return this.bytes.subarray(this.skip(this.remaining), this.end)
+  }
+
+  mustBeAtEnd(): void {
+    if (!this.isAtEnd) throw this.malformed('more bytes than there is use for')
   }
 
   malformed(what: string): WarpError {

@@ -19,9 +19,10 @@ import { ByteWriter } from '../../crdt/byte-writer.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { REPLICA_ID_BYTES } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { BATCH_OPERATIONS_MAX, FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../limits.ts'
+import { ByteReader } from '../byte-reader.ts'
 import { ReplicaTable, writeVector } from '../operation.ts'
-import { FrameReader, malformedFrame } from './frame-reader.ts'
 
 export const FRAME_VERSION = 1
 export const FRAME_KIND = { digest: 1, operations: 2, request: 3, snapshotRequest: 4, snapshotChunk: 5 } as const
@@ -240,12 +241,13 @@ export class FrameDecoder {
     if (bytes[0] !== FRAME_VERSION) {
       throw malformedFrame(`frame version ${bytes[0]}; this build reads ${FRAME_VERSION}; upgrade the older replica`, 0)
     }
-    const reader = new FrameReader(bytes, 2)
+    const reader = new ByteReader(bytes)
+    reader.skip(2)
     const sender: Sender = { replica: this.#replica(reader), session: reader.u32() }
     return this.#body(bytes[1] ?? 0, sender, reader)
   }
 
-  #body(code: number, sender: Sender, reader: FrameReader): Frame {
+  #body(code: number, sender: Sender, reader: ByteReader): Frame {
     switch (code) {
       case FRAME_KIND.digest:
         return { kind: 'digest', sender, ...this.#digest(reader) }
@@ -262,7 +264,7 @@ export class FrameDecoder {
     }
   }
 
-  #digest(reader: FrameReader): Digest {
+  #digest(reader: ByteReader): Digest {
     const flags = reader.u8()
     const applied = this.#vector(reader)
     const floor = this.#vector(reader)
@@ -273,7 +275,7 @@ export class FrameDecoder {
     return { reply: (flags & DIGEST_REPLY) !== 0, applied, floor, stable, heard }
   }
 
-  #request(reader: FrameReader): { number: number; ranges: OperationRange[] } {
+  #request(reader: ByteReader): { number: number; ranges: OperationRange[] } {
     const number = reader.varint()
     const count = reader.count(REQUEST_RANGES_MAX, REPLICA_ID_BYTES + 2)
     const ranges: OperationRange[] = []
@@ -286,7 +288,7 @@ export class FrameDecoder {
     return { number, ranges }
   }
 
-  #snapshotChunk(reader: FrameReader): SnapshotChunk {
+  #snapshotChunk(reader: ByteReader): SnapshotChunk {
     const flags = reader.u8()
     const transfer = reader.u32()
     const index = reader.varint()
@@ -298,7 +300,7 @@ export class FrameDecoder {
     return { transfer, index, last, refused: (flags & CHUNK_REFUSED) !== 0, vector, bytes: reader.rest() }
   }
 
-  #vector(reader: FrameReader): VersionVector {
+  #vector(reader: ByteReader): VersionVector {
     const count = reader.count(VECTOR_ENTRIES_MAX, REPLICA_ID_BYTES + 1)
     const vector = new VersionVector()
     let previous = ''
@@ -312,7 +314,7 @@ export class FrameDecoder {
     return vector
   }
 
-  #replica(reader: FrameReader): ReplicaId {
+  #replica(reader: ByteReader): ReplicaId {
     const at = reader.skip(REPLICA_ID_BYTES)
     if (++this.#internedCount > INTERNED_IDS_MAX) {
       this.#table = new ReplicaTable()
@@ -322,7 +324,7 @@ export class FrameDecoder {
   }
 }
 
-function decodeOperations(sender: Sender, reader: FrameReader): OperationsFrame {
+function decodeOperations(sender: Sender, reader: ByteReader): OperationsFrame {
   const flags = reader.u8()
   const number = reader.varint()
   const bounds: number[] = []
@@ -337,7 +339,7 @@ function decodeOperations(sender: Sender, reader: FrameReader): OperationsFrame 
   return { kind: 'operations', sender, number, end: (flags & OPERATIONS_END) !== 0, bytes: reader.bytes, bounds }
 }
 
-function decodeSnapshotRequest(reader: FrameReader): SnapshotRequest {
+function decodeSnapshotRequest(reader: ByteReader): SnapshotRequest {
   const transfer = reader.u32()
   const body = { transfer, acknowledged: reader.varint(), from: reader.varint(), count: reader.varint() }
   if (body.count < 1 || body.count > SNAPSHOT_WINDOW_MAX) throw reader.malformed(`a window of ${body.count} chunks`)
@@ -345,4 +347,8 @@ function decodeSnapshotRequest(reader: FrameReader): SnapshotRequest {
   if (ahead < 0 || ahead >= SNAPSHOT_WINDOW_MAX) throw reader.malformed('a chunk outside the window')
   reader.mustBeAtEnd()
   return body
+}
+
+function malformedFrame(what: string, offset: number): WarpError {
+  return new WarpError('WARP_E_PROTOCOL', `malformed frame: ${what}, at byte ${offset}`, { details: { offset } })
 }
