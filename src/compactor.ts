@@ -13,7 +13,7 @@ import { ByteReader } from './byte-reader.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Slot } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
-import { RECORD_KIND, type RecordView, type SegmentInfo } from './log/log.ts'
+import { RECORD_KIND, segmentOf, type RecordView, type SegmentInfo } from './log/log.ts'
 import type { Placed } from './merge/placed.ts'
 import type { Resident } from './merge/resident.ts'
 import { writeSnapshot } from './merge/snapshot-record.ts'
@@ -29,7 +29,6 @@ const KEYS_PER_STEP = 64
 const GARBAGE_SHARE_MIN = 0.5
 /** What the smallest segment takes: a header and a jump. */
 const EMPTY_SEGMENT_BYTES = 80
-const POSITIONS_PER_SEGMENT = 4_294_967_296
 
 export interface CompactorOptions {
   readonly store: KeyStore
@@ -371,7 +370,7 @@ export class Compactor {
   /** A note that a key is forgotten is needed for as long as records of the key may be left in older segments, or a checkpoint knows it. */
   #isDone({ position, through }: Forgotten): boolean {
     if (position >= this.#options.checkpointedThrough()) return false
-    return this.#store.log.rewrittenSince(position, Math.floor(through / POSITIONS_PER_SEGMENT))
+    return this.#store.log.rewrittenSince(position, segmentOf(through))
   }
 
   async #pause(signal: AbortSignal | undefined): Promise<void> {

@@ -114,13 +114,6 @@ export class KeyTable {
     return true
   }
 
-  /** Whether an operation of this key by `replica` up to `sequence` has been taken in. */
-  hasSeen(slot: Slot, replica: ReplicaId, sequence: number): boolean {
-    const vector = this.vectors[slot]
-    if (vector !== undefined) return vector.includes(replica, sequence)
-    return this.tipReplica[slot] === replica && sequence <= this.tipSequence[slot]!
-  }
-
   /** What has been seen of this key, as a vector of its own. */
   vector(slot: Slot): VersionVector {
     const vector = this.vectors[slot]

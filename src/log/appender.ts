@@ -23,7 +23,7 @@ import {
   RECORD_BODY_BYTES_MAX,
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
-  TWO_POW_32,
+  segmentOf,
   writeMark,
   writeRecordHeader,
 } from './segment-format.ts'
@@ -103,7 +103,7 @@ export class Appender {
     if (kind < 1 || kind >= INTERNAL_KIND_MIN || previous >= position) throw misuse(kind, previous, position)
     const view = this.#view
     view.setUint32(at + 4, (kind << 24) | length)
-    view.setUint32(at + 8, previous === 0 ? 0 : Math.floor(previous / TWO_POW_32))
+    view.setUint32(at + 8, previous === 0 ? 0 : segmentOf(previous))
     view.setUint32(at + 12, previous >>> 0)
     this.#advance(at + RECORD_HEADER_BYTES + length)
     return position

@@ -24,13 +24,13 @@ import { Flusher } from './flusher.ts'
 import { Reader } from './reader.ts'
 import { recover } from './recovery.ts'
 import { rewriteSegment } from './rewrite.ts'
-import { digestName, MARK_BYTES, RECORD_KIND, RECORD_HEADER_BYTES } from './segment-format.ts'
+import { digestName, MARK_BYTES, RECORD_HEADER_BYTES, RECORD_KIND, segmentOf, TWO_POW_32 } from './segment-format.ts'
 import { SegmentSet } from './segment-set.ts'
 import { mediumError } from './storage-error.ts'
 import { segmentName } from './segment.ts'
 import { verifyLog } from './verify.ts'
 
-export { RECORD_KIND }
+export { RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }
 export type { LogDamage, LogEvent, LogReplay, Position, RecordView, SegmentInfo }
 
 export interface LogOptions {

@@ -19,6 +19,7 @@ import {
   RECORD_HEADER_BYTES,
   RecordView,
   SEGMENT_HEADER_BYTES,
+  segmentOf,
   TWO_POW_32,
   viewOf,
 } from './segment-format.ts'
@@ -63,7 +64,7 @@ export class Reader {
     for (;;) {
       const segment = this.#segments.find(position) ?? this.#skipGone(position)
       if (segment === undefined) return this.#end()
-      if (Math.floor(position / TWO_POW_32) !== segment.number) position = segment.base + SEGMENT_HEADER_BYTES
+      if (segmentOf(position) !== segment.number) position = segment.base + SEGMENT_HEADER_BYTES
       const next = this.#scanSegment(segment, position, record, visit)
       if (next !== undefined) return next
       if (segment === this.#segments.active) return this.#end()
@@ -110,7 +111,7 @@ export class Reader {
   }
 
   #skipGone(position: Position): Segment | undefined {
-    return Math.floor(position / TWO_POW_32) < this.#segments.first ? this.#segments.list[0] : undefined
+    return segmentOf(position) < this.#segments.first ? this.#segments.list[0] : undefined
   }
 
   #end(): Position {
@@ -257,7 +258,7 @@ function missing(position: Position): WarpError {
 }
 
 export function damaged(position: Position): WarpError {
-  const segment = Math.floor(position / TWO_POW_32)
+  const segment = segmentOf(position)
   return new WarpError(
     'WARP_E_LOG_CORRUPT',
     `the record at ${describePosition(position)} is damaged (checksum); restore ${segmentName(segment)} from a backup ` +

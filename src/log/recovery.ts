@@ -37,6 +37,7 @@ import {
   readMark,
   RecordView,
   SEGMENT_HEADER_BYTES,
+  segmentOf,
   TWO_POW_32,
   viewOf,
 } from './segment-format.ts'
@@ -170,7 +171,7 @@ class Recovery {
 
   #checkClaim(checkpoint: Checkpoint, name: string): void {
     const { from, salt } = checkpoint
-    if (Math.floor(from / TWO_POW_32) < this.#segments.first) return
+    if (segmentOf(from) < this.#segments.first) return
     const segment = this.#segments.find(from)
     if (segment?.salt === salt) return
     throw corrupt(
@@ -192,7 +193,7 @@ class Recovery {
 
   async #replay(from: Position): Promise<End> {
     const { list, first } = this.#segments
-    const startNumber = Math.max(first, Math.floor(from / TWO_POW_32))
+    const startNumber = Math.max(first, segmentOf(from))
     let offset = startNumber * TWO_POW_32 > from ? SEGMENT_HEADER_BYTES : from >>> 0
     for (let i = startNumber - first; ; i++) {
       const segment = list[i]
@@ -228,7 +229,7 @@ class Recovery {
       record.load(bytes, view, cursor.physical, segment.base + cursor.logical)
       cursor.physical += length
       if (record.kind === KIND_JUMP) {
-        if (Math.floor(record.previous / TWO_POW_32) !== segment.number) return undefined
+        if (segmentOf(record.previous) !== segment.number) return undefined
         cursor.logical = record.previous >>> 0
         continue
       }
@@ -340,7 +341,7 @@ class Recovery {
   async #store(last: LogFile): Promise<void> {
     const { segment, bytes, offset } = this.#end as End
     const { list, first } = this.#segments
-    const from = Math.max(first, Math.floor(this.#durableThrough / TWO_POW_32))
+    const from = Math.max(first, segmentOf(this.#durableThrough))
     for (const earlier of list.slice(from - first, segment.number - first)) {
       if (earlier.rewrittenAt !== 0) continue
       const file = this.#files.open(segmentName(earlier.number))

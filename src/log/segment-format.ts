@@ -20,6 +20,11 @@ export type Position = number
 
 export const TWO_POW_32 = 4294967296
 
+/** The number of the segment that a position lies in. */
+export function segmentOf(position: Position): number {
+  return Math.floor(position / TWO_POW_32)
+}
+
 export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4, chunk: 5 } as const
 /** Kinds from here on are the log's own and are never handed out. */
 export const INTERNAL_KIND_MIN = 8
@@ -185,7 +190,7 @@ export function readMark(view: DataView, at: number): Mark {
 }
 
 export function writePosition(view: DataView, at: number, position: Position): void {
-  view.setUint32(at, Math.floor(position / TWO_POW_32))
+  view.setUint32(at, segmentOf(position))
   view.setUint32(at + 4, position >>> 0)
 }
 
@@ -204,5 +209,5 @@ export function isZero(bytes: Uint8Array, from: number, to: number): boolean {
 
 /** For messages: `segment 3, offset 4096`. */
 export function describePosition(position: Position): string {
-  return `segment ${Math.floor(position / TWO_POW_32)}, offset ${position >>> 0}`
+  return `segment ${segmentOf(position)}, offset ${position >>> 0}`
 }

@@ -6,7 +6,7 @@ import type { LogFiles } from './files.ts'
 import type { Position } from './segment-format.ts'
 import type { Segment } from './segment.ts'
 import type { WarpError } from '../../crdt/warp-error.ts'
-import { TWO_POW_32 } from './segment-format.ts'
+import { segmentOf } from './segment-format.ts'
 
 export class SegmentSet {
   readonly files: LogFiles
@@ -36,7 +36,7 @@ export class SegmentSet {
   }
 
   find(position: Position): Segment | undefined {
-    return this.list[Math.floor(position / TWO_POW_32) - this.first]
+    return this.list[segmentOf(position) - this.first]
   }
 
   byNumber(number: number): Segment | undefined {

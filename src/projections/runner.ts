@@ -9,7 +9,7 @@ import type { Entered } from '../entry.ts'
 import type { KeyStore } from '../key-store.ts'
 import type { Slot } from '../key-table.ts'
 import { compilePattern, type KeyPattern } from '../key-pattern.ts'
-import { RECORD_KIND, type RecordView } from '../log/log.ts'
+import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
 import type { Resident } from '../merge/resident.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader } from '../operation.ts'
@@ -256,5 +256,3 @@ interface Shown {
   readonly value: () => unknown
   readonly operation: () => OperationRecord
 }
-
-const POSITIONS_PER_SEGMENT = 4_294_967_296
