@@ -7,6 +7,7 @@
 /** Every way in which Warp refuses or fails. A closed set: callers may switch over it exhaustively. */
 export type WarpErrorCode =
   | 'WARP_E_ABORTED' // the caller's AbortSignal fired
+  | 'WARP_E_AUTH' // no key, a bad key, or another key than the cluster's
   | 'WARP_E_BOUND' // a bounded counter would pass its bound, or the rights are held elsewhere
   | 'WARP_E_CLOCK_DRIFT' // an operation is stamped further ahead than the clock drift allowed
   | 'WARP_E_CLOSED' // the engine, log or subscription has been closed
@@ -27,6 +28,7 @@ export type WarpErrorCode =
   | 'WARP_E_STORAGE' // an I/O error other than the ones below
   | 'WARP_E_STORAGE_FULL' // no space left for the operation; nothing was applied
   | 'WARP_E_STORAGE_POISONED' // a write or flush failed; read-only until reopened
+  | 'WARP_E_TRANSPORT' // a network cannot be joined: the port is taken, the address is not ours, nobody answers
   | 'WARP_E_UNENCODABLE' // a value that cannot be carried
   | 'WARP_E_UNKNOWN_OP' // the key holds an operation that this version cannot fold
   | 'WARP_E_UNREGISTERED_KEY' // no key pattern matches

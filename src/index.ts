@@ -33,9 +33,17 @@ export type {
   WatchOptions,
 } from './operation-record.ts'
 export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
-export type { ReplicationEvent } from './replication/events.ts'
+export type { KeysOptions } from './key-listing.ts'
+export type { PeerReport } from './replication/replication-stats.ts'
+export type { ReplicationEvent, TransportReport } from './replication/events.ts'
 export type { ReplicationOptions } from './replication/options.ts'
-export type { PeerAddress, Transport, TransportLink, TransportReceiver } from './replication/transport.ts'
+export type {
+  PeerAddress,
+  Transport,
+  TransportLink,
+  TransportPeer,
+  TransportReceiver,
+} from './replication/transport.ts'
 export {
   isWarpError,
   WarpError,

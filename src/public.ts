@@ -8,6 +8,7 @@
 import type { Dot } from '../crdt/dot.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { Env } from './env.ts'
+import type { KeysOptions } from './key-listing.ts'
 import type { LogStore } from './log/files.ts'
 import type { LogEvent } from './log/log-event.ts'
 import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from './operation-record.ts'
@@ -15,6 +16,7 @@ import type { Projection, ProjectionHandle, RebuildOptions } from './projections
 import type { Ack, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
 import type { ReplicationEvent } from './replication/events.ts'
 import type { ReplicationOptions } from './replication/options.ts'
+import type { PeerReport } from './replication/replication-stats.ts'
 import type { PeerAddress, Transport } from './replication/transport.ts'
 import type {
   KeyMap,
@@ -132,6 +134,12 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
 
   /** Starts a projection; settles when it has caught up with the log. */
   project<State>(projection: Projection<State>, options?: RebuildOptions): Promise<ProjectionHandle<State>>
+
+  /** The keys that match a pattern (a key is a pattern too) and have a value, in no particular order. Throws `WARP_E_PATTERN`. */
+  keys(pattern: string, options?: KeysOptions): AsyncIterable<string>
+
+  /** Every peer that replication or a transport knows of. Empty without transports. */
+  peers(): readonly PeerReport[]
 
   stats(): Stats
   capabilities(): Capabilities

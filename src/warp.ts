@@ -8,6 +8,7 @@ import { WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
 import type { Env } from './env.ts'
 import { handleMaker, type Handle, type HandleParts } from './handle.ts'
+import { listKeys, type KeysOptions } from './key-listing.ts'
 import type { Slot } from './key-table.ts'
 import { Keyspaces, type Keyspace } from './keyspace.ts'
 import { memoryFiles } from './log/memory-files.ts'
@@ -19,6 +20,7 @@ import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './projections/watch.ts'
 import type { CacheOptions, Capabilities, Compaction, Stats, Warp, WarpEvent, WarpOptions } from './public.ts'
 import type { ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+import type { PeerReport } from './replication/replication-stats.ts'
 import { Replicator } from './replication/replicator.ts'
 import type { KeyMap } from './typed-keys.ts'
 import { NO_OPTIONS, Writer } from './writer.ts'
@@ -157,12 +159,14 @@ class OpenWarp {
   }
 
   async getAt(key: string, at: At, options?: ReadOptions): Promise<unknown> {
-    this.#check(key, options)
+    this.#check(options)
+    this.#assertReadable(key)
     return this.#context.history.getAt(key, at)
   }
 
   async explain(key: string, options?: ReadOptions): Promise<Explanation> {
-    this.#check(key, options)
+    this.#check(options)
+    this.#assertReadable(key)
     return this.#context.history.explain(key)
   }
 
@@ -199,7 +203,6 @@ class OpenWarp {
   stats(): Stats {
     const { store, log, admission } = this.#engine
     const { segments, bytes, syncs } = log.stats()
-    const peers = this.#replicator?.peers() ?? []
     return {
       replica: this.replica,
       keysCount: store.keys.size,
@@ -217,10 +220,19 @@ class OpenWarp {
         waitingCount: this.#replicator?.stats().bufferedOperations ?? 0,
       },
       isJoined: this.#replicator?.isJoined ?? false,
-      peers: peers.map(({ address, transport, isUp }) => ({ address, transport, up: isUp })),
+      peers: this.peers().map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' })),
       watchesCount: this.#context.watches.count,
       projections: [...this.#projections.values()].map(({ name, position }) => ({ name, position })),
     }
+  }
+
+  peers(): PeerReport[] {
+    return this.#replicator?.peers() ?? []
+  }
+
+  keys(pattern: string, options: KeysOptions = {}): AsyncGenerator<string, void, undefined> {
+    const check = (): void => this.#check(options)
+    return listKeys(pattern, { store: this.#engine.store, env: this.#env, check, ...options })
   }
 
   capabilities(): Capabilities {
@@ -296,9 +308,9 @@ class OpenWarp {
     return slot === undefined ? undefined : this.#engine.store.peek(slot)
   }
 
-  #check(key: string, options: ReadOptions | undefined): void {
+  #check(options: ReadOptions | undefined): void {
     if (options?.signal?.aborted === true) throw asAborted(undefined, options.signal)
-    this.#assertReadable(key)
+    this.#assertOpen()
   }
 
   #assertReadable(key: string): void {

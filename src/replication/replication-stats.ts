@@ -1,11 +1,13 @@
 /** What replication tells about itself: counts since the start, and how full its bounded queues are. */
+import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Admitter } from './admission.ts'
 import type { Answers } from './answers.ts'
 import type { AntiEntropy } from './anti-entropy.ts'
 import type { PeerName } from './events.ts'
 import type { Inbox } from './inbox.ts'
-import type { Peer } from './peers.ts'
+import { type Link, type Peer, missingCount } from './peers.ts'
 import type { SnapshotOffers } from './snapshot-offer.ts'
+import type { TransportPeer } from './transport.ts'
 
 export interface ReplicationStats {
   readonly sentFrames: number
@@ -87,13 +89,63 @@ export function receptionStats(parts: ReceptionParts): ReceptionStats {
   }
 }
 
+/** A peer, as replication and its transport see it. */
 export interface PeerReport extends PeerName {
-  readonly isUp: boolean
+  /** `'suspect'`: it does not answer, and has not been given up yet. */
+  readonly state: TransportPeer['state']
+  /** How many of this replica's operations it lacked when it last told us what it has; absent until it has. */
+  readonly lagCount?: number
+  /** It has lacked something for longer than `peerLaggingMs`. */
   readonly isLagging: boolean
-  /** Since it was heard. */
-  readonly silentMs: number
+  /** Since a frame of it came; absent if none has. */
+  readonly silentMs?: number
+  readonly roles: readonly string[]
+  readonly zone?: string
+  /** Smoothed; absent where the transport does not measure it. */
+  readonly roundTripMs?: number
+  /** Its wall clock minus ours, about; absent where the transport does not measure it. */
+  readonly clockSkewMs?: number
+  /** Bytes that wait in this process to be sent to it; absent where the transport does not say. */
+  readonly queuedBytes?: number
 }
 
-export function peerReport(peer: Peer, nowMs: number): PeerReport {
-  return { ...peer.name, isUp: peer.isUp, isLagging: peer.isLagging, silentMs: nowMs - peer.heardMs }
+/** What replication has heard, beside what the transport knows; either may know a peer that the other does not. */
+export function peerReports(
+  heard: Iterable<Peer>,
+  links: readonly Link[],
+  applied: VersionVector,
+  nowMs: number,
+): PeerReport[] {
+  const reports: PeerReport[] = []
+  const seen = new Map<string, Peer>()
+  for (const peer of heard) seen.set(`${peer.via.index}/${peer.address}`, peer)
+  for (const link of links) {
+    for (const known of link.link.peers?.() ?? []) {
+      const id = `${link.index}/${known.address}`
+      const peer = seen.get(id)
+      seen.delete(id)
+      reports.push({
+        ...{ transport: link.name, isLagging: false, roles: [], ...known },
+        ...(peer === undefined ? {} : heardOf(peer, applied, nowMs)),
+      })
+    }
+  }
+  for (const peer of seen.values()) {
+    reports.push({ ...heardOf(peer, applied, nowMs), state: peer.isUp ? 'up' : 'down', roles: [] })
+  }
+  return reports
+}
+
+function heardOf(
+  peer: Peer,
+  applied: VersionVector,
+  nowMs: number,
+): PeerName & Pick<PeerReport, 'isLagging' | 'lagCount' | 'silentMs'> {
+  const hasTold = peer.floor !== undefined
+  return {
+    ...peer.name,
+    isLagging: peer.isLagging,
+    silentMs: nowMs - peer.heardMs,
+    ...(hasTold ? { lagCount: missingCount(peer.has, applied) } : {}),
+  }
 }

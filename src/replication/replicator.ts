@@ -20,7 +20,7 @@ import type { ReplicationEvent, ReplicationObserver } from './events.ts'
 import { type ReplicationOptions, type ReplicationSettings, replicationSettings } from './options.ts'
 import type { Link, Peer } from './peers.ts'
 import { Reception } from './reception.ts'
-import { type PeerReport, type ReplicationStats, peerReport } from './replication-stats.ts'
+import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicationStore } from './store.ts'
 import type { Transport, TransportLink, TransportReceiver } from './transport.ts'
 
@@ -104,8 +104,8 @@ export class Replicator {
   }
 
   peers(): PeerReport[] {
-    const now = this.#options.env.monotonic()
-    return [...this.#reception.peers.all()].map((peer) => peerReport(peer, now))
+    const { env, store } = this.#options
+    return peerReports(this.#reception.peers.all(), this.#links, store.applied, env.monotonic())
   }
 
   stats(): ReplicationStats {
@@ -139,6 +139,7 @@ export class Replicator {
       receive: (from, bytes) => this.#via(index, (via) => this.#reception.receive(via, from, bytes)),
       peerUp: (address) => this.#via(index, (via) => this.#reception.peerUp(via, address)),
       peerDown: (address) => this.#via(index, (via) => this.#reception.peerDown(via, address)),
+      report: (report) => this.#observe({ ...report, transport: transport.name }),
     }
     const link = await transport.open(receiver)
     this.#links.push({ index, name: transport.name, link })

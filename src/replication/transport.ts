@@ -1,3 +1,5 @@
+import type { TransportReport } from './events.ts'
+
 /**
  * The broadcast port: carries frames between replicas and may lose, repeat and reorder them. Replication repairs by
  * anti-entropy, so an implementation never needs to retry. The in-memory network of `adapters/memory` is its executable
@@ -18,6 +20,8 @@ export interface TransportReceiver {
   /** A link to a peer has come up (perhaps again), so that it is worth telling it what we have. */
   peerUp?(peer: PeerAddress): void
   peerDown?(peer: PeerAddress): void
+  /** Something that an operator should know; it reaches the engine's `observe`, with the transport's name. */
+  report?(report: TransportReport): void
 }
 
 /** Opaque to the engine; stable while the peer runs. */
@@ -30,5 +34,23 @@ export interface TransportLink {
   broadcast(bytes: Uint8Array): void
   /** To one peer. Returns `false` if the peer's queue is full: the frame is dropped and the caller tries again later. */
   send(to: PeerAddress, bytes: Uint8Array): boolean
+  /** What the transport itself knows of its peers, those that are down included; bounded. Absent where it knows nothing. */
+  peers?(): readonly TransportPeer[]
   close(): Promise<void>
+}
+
+/** A peer as its transport sees it. */
+export interface TransportPeer {
+  readonly address: PeerAddress
+  /** `'suspect'`: it does not answer, and has not been given up yet. */
+  readonly state: 'up' | 'suspect' | 'down'
+  /** Where it runs and what it is for, as it says itself. */
+  readonly zone?: string
+  readonly roles?: readonly string[]
+  /** Smoothed; absent until it has been measured. */
+  readonly roundTripMs?: number
+  /** Its wall clock minus ours, about; absent until it has been measured. */
+  readonly clockSkewMs?: number
+  /** Bytes that wait to be sent to it. */
+  readonly queuedBytes?: number
 }

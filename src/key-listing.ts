@@ -1,0 +1,50 @@
+/**
+ * Which keys there are. Walks the key table in steps between which other work proceeds; a key that exists through the whole listing
+ * is listed once. Each key is read to see whether it has a value: O(keys held), and a fold for those that are not in memory.
+ */
+import type { Env } from './env.ts'
+import type { Slot } from './key-table.ts'
+import { compilePattern } from './key-pattern.ts'
+import type { KeyStore } from './key-store.ts'
+
+/** Keys looked at between two breaks: about a millisecond where values have to be folded. */
+const KEYS_PER_STEP = 256
+
+export interface KeysOptions {
+  /** Lists keys without a value too, deleted or expired ones that are not yet forgotten. Default `false`. */
+  readonly dead?: boolean
+  /** Ends the listing with `WARP_E_ABORTED`. */
+  readonly signal?: AbortSignal
+}
+
+interface Listing extends KeysOptions {
+  readonly store: KeyStore
+  readonly env: Env
+  /** Throws when the listing is to end. */
+  readonly check: () => void
+}
+
+/** Throws `WARP_E_PATTERN`. Keys that no pattern of the engine matches are left out. */
+export async function* listKeys(pattern: string, listing: Listing): AsyncGenerator<string, void, undefined> {
+  const { store, env, check, dead = false } = listing
+  const { matches } = compilePattern(pattern)
+  let visited = 0
+  for (const slot of store.keys.occupied()) {
+    if (visited++ % KEYS_PER_STEP === 0) {
+      await env.yield()
+      check()
+    }
+    const key = store.keys.keys[slot]
+    if (key === undefined || !matches(key) || store.keyspaceFor(key, slot) === store.keyspaces.unregistered) continue
+    if (dead || isAlive(store, slot)) yield key
+  }
+}
+
+/** A key that cannot be read because of an operation from a later version has something to show. */
+function isAlive(store: KeyStore, slot: Slot): boolean {
+  try {
+    return store.read(slot) !== undefined
+  } catch {
+    return true
+  }
+}
