@@ -2,7 +2,6 @@
  * Messages inside an authenticated datagram: `message = kind:u8 bytes:varint body`, packed one behind the other.
  * Kinds that are not known are skipped, so that later versions may add some.
  */
-import { ByteWriter } from '../../crdt/byte-writer.ts'
 
 export const MESSAGE = {
   /** A frame of the engine. */
