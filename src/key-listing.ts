@@ -4,8 +4,10 @@
  */
 import type { Env } from './env.ts'
 import type { Slot } from './key-table.ts'
+import { isWarpError } from '../crdt/warp-error.ts'
 import { compilePattern } from './key-pattern.ts'
 import type { KeyStore } from './key-store.ts'
+import { COLD } from './projections/residency.ts'
 
 /** Keys looked at between two breaks: about a millisecond where values have to be folded. */
 const KEYS_PER_STEP = 256
@@ -36,15 +38,19 @@ export async function* listKeys(pattern: string, listing: Listing): AsyncGenerat
     }
     const key = store.keys.keys[slot]
     if (key === undefined || !matches(key) || store.keyspaceFor(key, slot) === store.keyspaces.unregistered) continue
-    if (dead || isAlive(store, slot)) yield key
+    if (dead || isAlive(store, key, { slot, nowMs: env.now() })) yield key
   }
 }
 
-/** A key that cannot be read because of an operation from a later version has something to show. */
-function isAlive(store: KeyStore, slot: Slot): boolean {
+/** Nothing lives longer for having been listed. A key with an operation from a later version cannot be read, but is there. */
+function isAlive(store: KeyStore, key: string, { slot, nowMs }: { slot: Slot; nowMs: number }): boolean {
+  if (store.residency.states[slot] !== COLD) return store.residency.values[slot] !== undefined
+  const keyspace = store.keyspaceFor(key, slot)
+  if (keyspace.ttlMs > 0 && store.expiresAt(slot, keyspace) <= nowMs) return false
   try {
-    return store.read(slot) !== undefined
-  } catch {
-    return true
+    return store.resident(slot).present
+  } catch (error) {
+    if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return true
+    throw error
   }
 }

@@ -52,6 +52,18 @@ test('keys that are written during a listing do not disturb it', async () => {
   expect(seen).toEqual(expect.arrayContaining(before))
 })
 
+test('a listing prolongs no life', async () => {
+  const env = virtualEnv()
+  const sliding = { 'seen:*': { strategy: register<string>(), ttlMs: 1000, ttl: 'sliding' } } as const
+  const warp = await openWarp({ keys: sliding, env })
+  await warp.set('seen:1', 'a')
+  await warp.get('seen:1')
+  await env.advance(700)
+  expect(await listed(warp.keys('*'))).toEqual(['seen:1'])
+  await env.advance(700)
+  expect(await warp.get('seen:1')).toBeUndefined()
+})
+
 test('keys without a pattern, in a log of other settings, are left out', async () => {
   const log = fileLog({ path: temporaryFolder() })
   const first = await openWarp({ keys, log, env: virtualEnv() })
