@@ -1,6 +1,6 @@
 /** What the scenario prints: what each replica sees, and why a key has its value. */
 import type { Explanation, OperationRecord } from '../../adapters/node/index.ts'
-import { formatTable } from './table.ts'
+import { formatTable } from '../table.ts'
 import { type Name, NAMES, type DemoReplicas, WRITTEN_KEYS, type WrittenKey } from './replicas.ts'
 
 /** One row a key, one column a replica. */

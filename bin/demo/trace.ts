@@ -3,7 +3,7 @@ import type { DocumentKind } from './document.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 import { type Trace, readTrace } from './trace-file.ts'
 import { Replay } from './trace-replay.ts'
-import { formatTable } from './table.ts'
+import { formatTable } from '../table.ts'
 
 /** Whether it ended as it should. Throws `UsageError` for what is wrong with the file. */
 export async function replayTrace(path: string, strategy: DocumentKind): Promise<boolean> {

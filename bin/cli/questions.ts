@@ -1,0 +1,8 @@
+/** Every question that a replica answers over its control socket, by name. */
+import type { AnyQuestion } from './question.ts'
+import { GET, KEYS } from './questions/reading.ts'
+import { DELETE, DO, SET } from './questions/writing.ts'
+
+const ALL: readonly AnyQuestion[] = [GET, KEYS, SET, DELETE, DO]
+
+export const QUESTIONS: ReadonlyMap<string, AnyQuestion> = new Map(ALL.map((question) => [question.name, question]))

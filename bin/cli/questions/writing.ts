@@ -1,0 +1,91 @@
+/** Writes: whole values, deletes, and the verbs of strategies. */
+import { WarpError, type Ack, type Encodable, type Receipt } from '../../../adapters/node/index.ts'
+import { question, type AnyWarp, type Fields, type Question } from '../question.ts'
+import { fromJson, toJson, type Json } from '../values.ts'
+
+/** What became of a write: the operation's dot as replica and sequence, `null` if nothing had to be written. */
+export interface Written {
+  readonly dot: { readonly replica: string; readonly sequence: number } | null
+  readonly version: number
+  readonly ack: Ack
+}
+
+export interface WriteParameters {
+  readonly key: string
+  /** Waits until it is flushed to the disk, not only handed to the system. */
+  readonly durable: boolean
+}
+
+export interface SetParameters extends WriteParameters {
+  readonly value: Json
+}
+
+export const SET: Question<SetParameters, Written> = question({
+  name: 'set',
+  parse: (fields) => ({ ...parseWrite(fields), value: fields.json('value') }),
+  async *answer(warp, { key, value, durable }, { signal }) {
+    // The engine refuses what it cannot encode.
+    yield written(await warp.set(key, fromJson(value) as Encodable, { ack: ackOf(durable), signal }))
+  },
+})
+
+export const DELETE: Question<WriteParameters, Written> = question({
+  name: 'delete',
+  parse: parseWrite,
+  async *answer(warp, { key, durable }, { signal }) {
+    yield written(await warp.delete(key, { ack: ackOf(durable), signal }))
+  },
+})
+
+export interface DoParameters extends WriteParameters {
+  /** A verb or a query of the key's strategy. */
+  readonly verb: string
+  readonly parameters: readonly Json[]
+}
+
+/** A verb was written; a query has an answer. */
+export type Done = Written | { readonly value: Json }
+
+export const DO: Question<DoParameters, Done> = question({
+  name: 'do',
+  parse: (fields) => ({ ...parseWrite(fields), verb: fields.text('verb'), parameters: fields.list('parameters') }),
+  async *answer(warp, { key, verb, parameters, durable }, { signal }) {
+    const method = methodOf(warp, key, verb, { ack: ackOf(durable), signal })
+    const result = await method(...parameters.map((parameter) => fromJson(parameter) as Encodable))
+    yield isReceipt(result) ? written(result) : { value: toJson(result) }
+  },
+})
+
+type Method = (...parameters: readonly Encodable[]) => Promise<unknown>
+
+/** A handle's own methods are the verbs and queries of its key's strategy; what all handles have is inherited. */
+function methodOf(
+  warp: AnyWarp,
+  key: string,
+  verb: string,
+  options: { readonly ack: Ack; readonly signal: AbortSignal },
+): Method {
+  const handle: object = warp.key(key).with(options)
+  const own = Object.getPrototypeOf(handle) as Readonly<Record<string, Method>>
+  const names = Object.getOwnPropertyNames(own).filter((name) => name !== 'constructor')
+  if (names.includes(verb)) return (own[verb] as Method).bind(handle)
+  throw new WarpError('WARP_E_MODE', `'${key}' has no verb '${verb}'; its strategy offers ${names.join(', ')}`, {
+    details: { key, verb },
+  })
+}
+
+function parseWrite(fields: Fields): WriteParameters {
+  return { key: fields.text('key'), durable: fields.flag('durable') }
+}
+
+function ackOf(durable: boolean): Ack {
+  return durable ? 'durable' : 'logged'
+}
+
+function isReceipt(result: unknown): result is Receipt {
+  return typeof result === 'object' && result !== null && 'dot' in result && 'version' in result && 'ack' in result
+}
+
+function written({ dot, version, ack }: Receipt): Written {
+  return { dot: dot === undefined ? null : { replica: dot.replica, sequence: dot.sequence }, version, ack }
+}

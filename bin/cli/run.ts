@@ -1,0 +1,55 @@
+/** From a command line to an exit code. The only place that prints errors. */
+import { isWarpError } from '../../adapters/node/index.ts'
+import type { AnyCommand, Invocation } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { EXIT, type ExitCode } from './exit-codes.ts'
+import { failureOf } from './failure.ts'
+import { Interruption } from './interruption.ts'
+import { Output } from './output.ts'
+import { packageVersion } from './package-version.ts'
+import { createProgram, exitCodeOfCommander } from './program.ts'
+import { printable } from './values.ts'
+
+/** `parameters`: without `node` and the program's name. */
+export async function runWarp(parameters: readonly string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok
+  const program = createProgram({
+    version: packageVersion(),
+    commands: COMMANDS,
+    run: runCommand,
+    onDone: (code) => (exitCode = code),
+  })
+  try {
+    await program.parseAsync(parameters, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    const ended = exitCodeOfCommander(error)
+    if (ended === undefined) throw error
+    return ended
+  }
+}
+
+async function runCommand(
+  command: AnyCommand,
+  given: Pick<Invocation<object>, 'parameters' | 'options'>,
+): Promise<ExitCode> {
+  const output = new Output('json' in given.options && given.options.json === true)
+  const interruption = new Interruption()
+  const signal = AbortSignal.any([interruption.signal, output.gone])
+  const run = command.run as (invocation: Invocation<object>) => Promise<ExitCode | undefined>
+  try {
+    const exitCode = await run({ ...given, output, signal })
+    return exitCode ?? interruption.exitCode ?? EXIT.ok
+  } catch (error) {
+    if (output.gone.aborted) return EXIT.ok
+    if (interruption.exitCode !== undefined && isWarpError(error, 'WARP_E_ABORTED')) return interruption.exitCode
+    return report(error, output)
+  }
+}
+
+function report(error: unknown, output: Output): ExitCode {
+  const { exitCode, ...failure } = failureOf(error)
+  if (output.isJson) process.stderr.write(`${JSON.stringify({ error: failure })}\n`)
+  else output.note(`${failure.code}: ${printable(failure.message)}`)
+  return exitCode
+}

@@ -1,0 +1,177 @@
+/**
+ * Values as text: losslessly as JSON, for `--json`, for the control socket and on the command line; and readably, for people.
+ *
+ * JSON has no bigint, bytes, dates, sets, NaN or infinities. Such a value becomes an object with one property whose name begins with `$`:
+ *
+ *     {"$bigint":"12"}  {"$bytes":"aGk="}  {"$date":"2026-01-01T00:00:00.000Z"}  {"$number":"NaN"}  {"$set":[1,2]}
+ *
+ * A plain object that looks like that is wrapped, `{"$plain":{"$bigint":"12"}}`, so that reading gives back what was written.
+ * Documents of other libraries are shown as the JSON that they make of themselves; that is the one thing that does not come back.
+ */
+import { Buffer } from 'node:buffer'
+import { WarpError } from '../../adapters/node/index.ts'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/** Arrays and objects within each other. Twice what a payload may nest, since a tag is a level as well. */
+const DEPTH_MAX = 128
+
+type Tag = '$bigint' | '$bytes' | '$date' | '$number' | '$set' | '$plain'
+
+/** Throws `WARP_E_UNENCODABLE` for functions, symbols and what nests too deep. */
+export function toJson(value: unknown, depth = 0): Json {
+  if (depth > DEPTH_MAX) throw unencodable(`a value that nests deeper than ${DEPTH_MAX}`)
+  if (value === null || value === undefined) return null
+  switch (typeof value) {
+    case 'boolean':
+    case 'string':
+      return value
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: numberName(value) }
+    case 'bigint':
+      return { $bigint: value.toString() }
+    case 'object':
+      return objectToJson(value, depth + 1)
+    default:
+      throw unencodable(`a ${typeof value}`)
+  }
+}
+
+function objectToJson(value: object, depth: number): Json {
+  const inner = (item: unknown): Json => toJson(item, depth)
+  if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') }
+  if (value instanceof Date) return { $date: Number.isNaN(value.getTime()) ? 'invalid' : value.toISOString() }
+  if (value instanceof Set) return { $set: [...value].map(inner) }
+  if (Array.isArray(value)) return value.map(inner)
+  if (isDocument(value)) return inner(value.toJSON())
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .map(([key, item]) => [key, inner(item)] as const)
+  const plain = Object.fromEntries(entries)
+  return entries.length === 1 && entries[0]?.[0].startsWith('$') === true ? { $plain: plain } : plain
+}
+
+/** The reverse of `toJson`. Throws `WARP_E_UNENCODABLE` for a tag whose content is not what it says. */
+export function fromJson(json: Json, depth = 0): unknown {
+  if (depth > DEPTH_MAX) throw unencodable(`a value that nests deeper than ${DEPTH_MAX}`)
+  if (json === null || typeof json !== 'object') return json
+  if (isList(json)) return json.map((item) => fromJson(item, depth + 1))
+  const entries = Object.entries(json)
+  const [only] = entries
+  if (entries.length === 1 && only !== undefined && only[0] in UNTAG) {
+    return UNTAG[only[0] as Tag](only[1], depth + 1) // `in` has just shown it to be one
+  }
+  return Object.fromEntries(entries.map(([key, item]) => [key, fromJson(item, depth + 1)]))
+}
+
+const NUMBERS: Readonly<Record<string, number>> = {
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  '-Infinity': Number.NEGATIVE_INFINITY,
+  '-0': -0,
+}
+
+const UNTAG: Readonly<Record<Tag, (content: Json, depth: number) => unknown>> = {
+  $bigint: (content) => BigInt(matching(content, '$bigint', /^-?\d{1,40}$/)),
+  $bytes: (content) => new Uint8Array(Buffer.from(matching(content, '$bytes', /^[A-Za-z0-9+/]*={0,2}$/), 'base64')),
+  $date: (content) => {
+    const date = new Date(matching(content, '$date', /^/))
+    if (content !== 'invalid' && Number.isNaN(date.getTime())) throw mistagged('$date')
+    return date
+  },
+  $number: (content) => {
+    const value = typeof content === 'string' ? NUMBERS[content] : undefined
+    if (value === undefined) throw mistagged('$number')
+    return value
+  },
+  $set: (content, depth) => {
+    if (!isList(content)) throw mistagged('$set')
+    return new Set(content.map((item) => fromJson(item, depth)))
+  },
+  $plain: (content, depth) => {
+    if (content === null || typeof content !== 'object' || isList(content)) throw mistagged('$plain')
+    return Object.fromEntries(Object.entries(content).map(([key, item]) => [key, fromJson(item, depth)]))
+  },
+}
+
+/** For people: JSON, with what JSON lacks written as in a program. Text on its own is shown without quotes. */
+export function show(value: unknown): string {
+  return typeof value === 'string' ? printable(value) : printable(literal(value))
+}
+
+/** As {@link show}, but text is in quotes, and on one line: for cells of tables. */
+export function showCell(value: unknown): string {
+  return printable(literal(value)).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
+}
+
+/** Keys and values come from anywhere: what would steer the terminal is shown as an escape. Line breaks and tabs stay. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+const SHOWN_BYTES_MAX = 32
+
+function literal(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (value === null || typeof value !== 'object') return Object.is(value, -0) ? '-0' : String(value)
+  if (value instanceof Uint8Array) return shownBytes(value)
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString()
+  if (value instanceof Set) return braced('', [...value].map(literal))
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`
+  return braced(
+    ' ',
+    Object.entries(value).map(([key, item]) => `${nameOf(key)}: ${literal(item)}`),
+  )
+}
+
+function braced(space: string, items: readonly string[]): string {
+  return items.length === 0 ? '{}' : `{${space}${items.join(', ')}${space}}`
+}
+
+function nameOf(key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? key : JSON.stringify(key)
+}
+
+function shownBytes(bytes: Uint8Array): string {
+  const shown = Buffer.from(bytes.subarray(0, SHOWN_BYTES_MAX)).toString('hex')
+  return `<${bytes.length} bytes${shown === '' ? '' : ` ${shown}`}${bytes.length > SHOWN_BYTES_MAX ? '…' : ''}>`
+}
+
+/** What stands on a command line: JSON if it is JSON, tags included, otherwise the text itself. */
+export function parseValue(text: string, isText: boolean): Json {
+  if (isText) return text
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return text // not JSON, hence text
+  }
+}
+
+function isDocument(value: object): value is { toJSON(): unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function'
+}
+
+function isList(json: Json): json is readonly Json[] {
+  return Array.isArray(json)
+}
+
+function numberName(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+function matching(content: Json, tag: Tag, form: RegExp): string {
+  if (typeof content !== 'string' || !form.test(content)) throw mistagged(tag)
+  return content
+}
+
+function mistagged(tag: Tag): WarpError {
+  return unencodable(`a ${tag} with another content than ${tag} has; as a plain object it is {"$plain":{"${tag}":...}}`)
+}
+
+function unencodable(what: string): WarpError {
+  return new WarpError('WARP_E_UNENCODABLE', `cannot take ${what}`)
+}
