@@ -132,10 +132,11 @@ export class StreamPeer {
   #ensure(): void {
     if (this.#isDropped || this.#queue.isEmpty || this.#retry !== undefined) return
     if (this.#sender() !== undefined) return
-    if (this.#own?.isEnding === true) this.#keep(this.#own)
-    else if (this.#own !== undefined) return // it is on its way
+    const former = this.#own
+    if (former !== undefined && !former.isEnding) return // it is on its way
     this.#own = this.#options.open()
     if (this.#own === undefined) this.#queue.clear()
+    if (former !== undefined) this.#keep(former)
   }
 
   #keep(other: StreamConnection): void {
