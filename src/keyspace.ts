@@ -44,7 +44,8 @@ export class Keyspaces {
   }
 }
 
-const OPAQUE: AnyStrategy = {
+/** Makes nothing of any operation: for keys of which it is not known what they mean. */
+export const OPAQUE: AnyStrategy = {
   kind: 'unregistered',
   code: 0,
   fold: 'any',

@@ -1,0 +1,95 @@
+/**
+ * Two logs of one cluster against each other. A dot names one content for ever, so where both have an operation its bytes must be the
+ * same; and replicas that hold the same operations of a key hold the same state. What only one of them has says nothing: the other
+ * may be behind, or may have compacted it; whether it has lost it, its own check finds out.
+ */
+import { formatDot } from '../../crdt/dot.ts'
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { Slot } from '../key-table.ts'
+import type { Keyspace, Keyspaces } from '../keyspace.ts'
+import type { Log } from '../log/log.ts'
+import { OperationReader, type ReplicaTable } from '../operation.ts'
+import { textOf, type Recovered } from '../recovery.ts'
+import type { Position } from '../replication/store.ts'
+import type { DotTable } from './dot-table.ts'
+import { equalBytes, type FoldCheck } from './fold-check.ts'
+import { sameEnvelope, type Report } from './structure.ts'
+
+/** A log that has been checked by itself. */
+export interface ComparedLog {
+  readonly name: string
+  readonly log: Log
+  readonly table: ReplicaTable
+  readonly dots: DotTable
+  readonly end: Recovered
+  readonly folds: FoldCheck
+}
+
+/** Dots or keys between two turns of the event loop. */
+const STEP = 256
+
+export interface ComparisonOptions {
+  /** What the keys mean, if that is known. */
+  readonly keyspaces: Keyspaces | undefined
+  readonly report: Report
+  /** Lets other work proceed, and throws when the comparison is to be given up. */
+  readonly pause: (done: number) => Promise<void>
+}
+
+export async function compareLogs(a: ComparedLog, b: ComparedLog, options: ComparisonOptions): Promise<void> {
+  let done = 0
+  for (const replica of a.dots.replicas()) {
+    for (const sequence of a.dots.sequences(replica)) {
+      if (done++ % STEP === 0) await options.pause(done)
+      compareDot(a, b, { replica, sequence, report: options.report })
+    }
+  }
+  const { keyspaces, report } = options
+  if (keyspaces === undefined) return
+  for (const slot of a.end.keys.occupied()) {
+    if (done++ % STEP === 0) await options.pause(done)
+    compareKey({ log: a, slot }, b, { keyspaces, report })
+  }
+}
+
+interface ComparedDot {
+  readonly replica: ReplicaId
+  readonly sequence: number
+  readonly report: Report
+}
+
+function compareDot(a: ComparedLog, b: ComparedLog, { replica, sequence, report }: ComparedDot): void {
+  const other = b.dots.position(replica, sequence)
+  if (other === 0) return
+  const one = operationAt(a, a.dots.position(replica, sequence))
+  if (sameEnvelope(one, operationAt(b, other))) return
+  const dot = { replica, sequence }
+  const key = textOf(one.bytes, one.keyStart, one.keyEnd)
+  report('difference', `${formatDot(dot)} is another operation in ${b.name}: in one of them it is forged`, { dot, key })
+}
+
+function operationAt({ log, table }: ComparedLog, position: Position): OperationReader {
+  const { bytes, start, end } = log.record(position)
+  return new OperationReader(table).load(bytes, start, end)
+}
+
+function compareKey(
+  a: { readonly log: ComparedLog; readonly slot: Slot },
+  b: ComparedLog,
+  { keyspaces, report }: { readonly keyspaces: Keyspaces; readonly report: Report },
+): void {
+  const { keys } = a.log.end
+  const key = keys.keys[a.slot] as string
+  const other = b.end.keys.find(key)
+  const keyspace = keyspaces.list[keys.keyspace[a.slot] as number] as Keyspace
+  if (other === undefined || keyspace === keyspaces.unregistered || keyspace.mode === 'local') return
+  if (keys.vector(a.slot).compare(b.end.keys.vector(other)) !== 'equal') return
+  const [one, two] = [a.log.folds.stateOf(a.slot, keyspace), b.folds.stateOf(other, keyspace)]
+  if (one === undefined || two === undefined || equalBytes(one, two)) return
+  const dot = { replica: keys.tipReplica[a.slot] as ReplicaId, sequence: keys.tipSequence[a.slot] as number }
+  report(
+    'difference',
+    `'${key}' has another state in ${b.name}, of the same operations: what one of them has compacted is wrong`,
+    { key, dot },
+  )
+}

@@ -1,0 +1,88 @@
+/** Reads one key's operations and snapshot out of the log, as the naive fold wants them. One key at a time is in memory. */
+import { decode } from '../../crdt/encoding.ts'
+import type { Encodable } from '../../crdt/encodable.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
+import { RECORD_KIND, type Log } from '../log/log.ts'
+import type { Chain } from '../merge/chain.ts'
+import { readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation.ts'
+import type { Position } from '../replication/store.ts'
+import { emptyBase, type Base, type KeyOperation } from './naive-fold.ts'
+
+export interface StoredOperation extends KeyOperation {
+  readonly position: Position
+  readonly kind: number
+  /** The code of the strategy that wrote it; 0 for deletes. */
+  readonly strategy: number
+}
+
+export class KeyOperations {
+  readonly #log: Log
+  readonly #table: ReplicaTable
+  readonly #reader: OperationReader
+
+  constructor(log: Log, table: ReplicaTable) {
+    this.#log = log
+    this.#table = table
+    this.#reader = new OperationReader(table)
+  }
+
+  /** The operations behind the chain's cut, in the order in which they arrived. Throws `WARP_E_LOG_CORRUPT`, `WARP_E_PROTOCOL`. */
+  ofChain({ head, cut }: Chain): StoredOperation[] {
+    const operations: StoredOperation[] = []
+    for (let position = head; position > cut; position = this.#log.record(position).previous)
+      operations.push(this.read(position))
+    return operations.reverse()
+  }
+
+  /**
+   * The operations that the key's snapshot stands for, in the order in which they arrived, if all are still in the log;
+   * otherwise `undefined`.
+   */
+  beforeCut({ cut }: Chain, count: number): StoredOperation[] | undefined {
+    const operations: StoredOperation[] = []
+    try {
+      for (let position = cut; position > 0 && operations.length <= count;) {
+        const { kind, previous } = this.#log.record(position)
+        if (kind !== RECORD_KIND.operation) return undefined
+        operations.push(this.read(position))
+        position = previous
+      }
+    } catch (error) {
+      if (isWarpError(error, 'WARP_E_LOG_CORRUPT')) return undefined // compaction has dropped it
+      throw error
+    }
+    return operations.length === count ? operations.reverse() : undefined
+  }
+
+  read(position: Position): StoredOperation {
+    const { bytes, start, end } = this.#log.record(position)
+    const operation = this.#reader.load(bytes, start, end)
+    const { hlc, replica, sequence, kind, strategy, payloadStart } = operation
+    const isDelete = kind === OPERATION_KIND.delete
+    const payload = kind === OPERATION_KIND.update ? payloadOf(bytes, payloadStart, end) : undefined
+    const context = new Map(operation.context())
+    return { position, hlc, replica, sequence, kind, strategy, isDelete, payload, context }
+  }
+
+  snapshot(position: Position): KeySnapshot {
+    const record = this.#log.record(position)
+    return readSnapshot(record.bytes, record.start, record.end, this.#table)
+  }
+
+  /** What the chain's operations are applied to. Throws `WARP_E_PROTOCOL` if the snapshot does not decode. */
+  base(strategy: AnyStrategy, { snapshot: position }: Chain): Base {
+    if (position === 0) return emptyBase(strategy)
+    const { state, present, hlc, vector } = this.snapshot(position)
+    return { state: strategy.decodeState(state) as unknown, present, hlc, vector }
+  }
+}
+
+function payloadOf(bytes: Uint8Array, start: number, end: number): Encodable | undefined {
+  try {
+    return decode(bytes, start, end)
+  } catch {
+    return undefined // a strategy never sees it
+  }
+}

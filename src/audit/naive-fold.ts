@@ -1,0 +1,162 @@
+/**
+ * The definition of a key's state, written a second time in the plainest way: take all operations, sort them, leave out what is
+ * cancelled, apply the rest. Shares nothing with the engine's fold (src/merge/) but the strategy, so that each can be held against the other.
+ *
+ * 1. Canonical order. Of a key that expires only the last life counts: what comes after the last gap of at least the time to live.
+ * 2. `'last'`: the greatest operation that the strategy does not refuse. Nothing else.
+ * 3. Otherwise cancellers (observed deletes, removals of entries) come first, on a state that they have seen in full; what they had seen
+ *    and cancel is left out; the rest is applied in canonical order.
+ *
+ * Simple and slow: cancellers × operations comparisons. For audits (`checkLog`, `replayLog`), not for reads.
+ */
+import type { Encodable } from '../../crdt/encodable.ts'
+import { compareStamps, hlcToMs, type Hlc, type Stamp } from '../../crdt/hlc.ts'
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
+import type { VersionVector } from '../../crdt/version-vector.ts'
+
+/** One operation of the key. */
+export interface KeyOperation extends Stamp {
+  readonly isDelete: boolean
+  /** `undefined` if it is malformed; of deletes too. */
+  readonly payload: Encodable | undefined
+  /** What its writer had seen of the key; its own operations implied. */
+  readonly context: ReadonlyMap<ReplicaId, number>
+}
+
+/** What the operations are applied to. */
+export interface Base {
+  readonly state: unknown
+  readonly present: boolean
+  /** The greatest stamp that it holds; absent if it holds nothing. */
+  readonly hlc?: Hlc
+  readonly vector?: VersionVector
+}
+
+export interface Folded {
+  readonly state: unknown
+  readonly present: boolean
+  /** Operations that the strategy refused to apply, of those that it was given. */
+  readonly rejectedCount: number
+}
+
+export function emptyBase(strategy: AnyStrategy): Base {
+  return { state: strategy.initial() as unknown, present: false }
+}
+
+/** Folds `operations`, given in any order, onto `base`, whose state may be changed. */
+export function naiveFold(
+  strategy: AnyStrategy,
+  base: Base,
+  operations: readonly KeyOperation[],
+  lifeMs: number,
+): Folded {
+  const sorted = [...operations].sort(compareStamps)
+  const birth = lastBirth(base, sorted, lifeMs)
+  const start = birth === undefined ? base : emptyBase(strategy)
+  const alive = sorted.slice(birth ?? 0)
+  return strategy.fold === 'last' ? greatest(strategy, start, alive) : inOrder(strategy, start, alive)
+}
+
+function lastBirth(base: Base, sorted: readonly KeyOperation[], lifeMs: number): number | undefined {
+  if (lifeMs === 0) return undefined
+  for (let i = sorted.length - 1; i >= 0; i--) {
+    const before = i === 0 ? base.hlc : (sorted[i - 1] as KeyOperation).hlc
+    if (before !== undefined && hlcToMs((sorted[i] as KeyOperation).hlc) - hlcToMs(before) >= lifeMs) return i
+  }
+  return undefined
+}
+
+function greatest(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperation[]): Folded {
+  let rejectedCount = 0
+  for (const operation of [...sorted].reverse()) {
+    const next = step(strategy, emptyBase(strategy), operation)
+    if (next !== undefined) return { ...next, rejectedCount }
+    rejectedCount++
+  }
+  return { state: base.state, present: base.present, rejectedCount }
+}
+
+function inOrder(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperation[]): Folded {
+  const cancellers = cancellersAmong(strategy, sorted)
+  let current: Pick<Base, 'state' | 'present'> = base
+  for (const { operation } of cancellers) {
+    const next = observesAll(operation, base.vector) ? step(strategy, current, operation) : undefined
+    if (next !== undefined) current = { state: next.state, present: operation.isDelete ? false : current.present }
+  }
+  let rejectedCount = 0
+  for (const operation of sorted) {
+    if (cancellers.some((later) => later.operation === operation || cancels(later, operation))) continue
+    const next = step(strategy, current, operation)
+    if (next === undefined) rejectedCount++
+    else current = next
+  }
+  return { state: current.state, present: current.present, rejectedCount }
+}
+
+/** `undefined` if the strategy refuses. */
+function step(
+  strategy: AnyStrategy,
+  before: Pick<Base, 'state' | 'present'>,
+  operation: KeyOperation,
+): Pick<Base, 'state' | 'present'> | undefined {
+  if (operation.isDelete) return { state: strategy.initial() as unknown, present: false }
+  const { payload } = operation
+  if (payload === undefined) return undefined
+  const applied: Applied<Encodable> = {
+    hlc: operation.hlc,
+    replica: operation.replica,
+    sequence: operation.sequence,
+    payload,
+    observed: (replica, sequence) => observed(operation, replica, sequence),
+  }
+  try {
+    return { state: strategy.apply(before.state, applied) as unknown, present: true }
+  } catch {
+    return undefined
+  }
+}
+
+interface Canceller {
+  readonly operation: KeyOperation
+  /** Whether it takes away an operation that its writer had seen. */
+  readonly covers: (earlier: KeyOperation) => boolean
+}
+
+function cancellersAmong(strategy: AnyStrategy, operations: readonly KeyOperation[]): Canceller[] {
+  return operations.flatMap((operation) => {
+    const covers = coverage(strategy, operation)
+    return covers === undefined ? [] : [{ operation, covers }]
+  })
+}
+
+function coverage(strategy: AnyStrategy, operation: KeyOperation): Canceller['covers'] | undefined {
+  if (operation.isDelete) return strategy.deletes === 'observed' ? () => true : undefined
+  if (operation.payload === undefined) return undefined
+  try {
+    const covers = strategy.cancels?.(operation.payload) as ((earlier: Encodable) => boolean) | undefined
+    if (covers === undefined) return undefined
+    return (earlier) => !earlier.isDelete && earlier.payload !== undefined && covers(earlier.payload)
+  } catch {
+    return undefined
+  }
+}
+
+function cancels({ operation, covers }: Canceller, earlier: KeyOperation): boolean {
+  if (!observed(operation, earlier.replica, earlier.sequence)) return false
+  try {
+    return covers(earlier)
+  } catch {
+    return false
+  }
+}
+
+function observed(operation: KeyOperation, replica: ReplicaId, sequence: number): boolean {
+  if (replica === operation.replica) return sequence < operation.sequence
+  return sequence <= (operation.context.get(replica) ?? 0)
+}
+
+function observesAll(operation: KeyOperation, vector: VersionVector | undefined): boolean {
+  if (vector === undefined) return true
+  return [...vector.entries()].every(([replica, sequence]) => observed(operation, replica, sequence))
+}

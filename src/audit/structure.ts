@@ -1,0 +1,235 @@
+/**
+ * What must hold between the records of a log, whatever the keys mean: the same on every sound log, whether it was compacted, resynced from a
+ * peer or restored. One pass over the records in log order, after another one has told how everything ends (`Recovered`): what compaction
+ * dropped is below the floor, and records that are no longer part of a key are garbage of which only the dot is looked at.
+ *
+ * - Every operation decodes, and a dot names one content for ever.
+ * - Per replica the stamps ascend, and no operation is missing between the floor and what counts as applied.
+ * - An operation's causes (the context of its key, its dependencies over all keys) came before it and are stamped before it.
+ * - Each operation of a key points back to the one before it, and there are as many as the key's version says.
+ * - A snapshot decodes, and holds only what has been applied.
+ */
+import { decode } from '../../crdt/encoding.ts'
+import { formatDot } from '../../crdt/dot.ts'
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
+import { grown, type Slot } from '../key-table.ts'
+import type { Keyspace, Keyspaces } from '../keyspace.ts'
+import { RECORD_KIND, type Log, type RecordView } from '../log/log.ts'
+import { readSnapshot } from '../merge/snapshot-record.ts'
+import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation.ts'
+import { textOf, type Recovered } from '../recovery.ts'
+import type { Position } from '../replication/store.ts'
+import { DotTable } from './dot-table.ts'
+import type { Finding, FindingKind } from './finding.ts'
+
+/** A finding without what is the same for all of one log. */
+export type Report = (
+  kind: FindingKind,
+  message: string,
+  about?: Pick<Finding, 'key' | 'dot' | 'file' | 'offset' | 'count'>,
+) => void
+
+export interface StructureOptions {
+  readonly log: Log
+  readonly table: ReplicaTable
+  /** How the log ends. */
+  readonly end: Recovered
+  readonly keyspaces: Keyspaces
+  readonly report: Report
+}
+
+export class StructureCheck {
+  readonly dots: DotTable = new DotTable()
+  snapshotsCount = 0
+  /** Operations that make up values now. */
+  liveCount = 0
+  readonly #options: StructureOptions
+  readonly #reader: OperationReader
+  readonly #other: OperationReader
+  /** The greatest sequence met so far. */
+  readonly #seen = new VersionVector()
+  /** Per slot: the newest operation behind the cut met so far, and how many there were. */
+  #last: Float64Array
+  #counts: Float64Array
+
+  constructor(options: StructureOptions) {
+    this.#options = options
+    this.#reader = new OperationReader(options.table)
+    this.#other = new OperationReader(options.table)
+    const { slotsUsed } = options.end.keys
+    this.#last = grown(new Float64Array(0), new Float64Array(slotsUsed))
+    this.#counts = grown(new Float64Array(0), new Float64Array(slotsUsed))
+  }
+
+  /** Looks at the next record, in log order. */
+  visit(record: RecordView): void {
+    try {
+      if (record.kind === RECORD_KIND.operation) this.#operation(record)
+      if (record.kind === RECORD_KIND.snapshot) this.#snapshot(record)
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_PROTOCOL')) throw error
+      this.#options.report('malformed', `a record with a good checksum is malformed: ${error.message}`, {
+        offset: record.position,
+      })
+    }
+  }
+
+  /** What can be said once all records have been visited. */
+  finish(): void {
+    this.#checkGaps()
+    const { keys } = this.#options.end
+    for (const slot of keys.occupied()) this.#checkCount(slot)
+  }
+
+  #operation(record: RecordView): void {
+    const operation = this.#reader.load(record.bytes, record.start, record.end)
+    const { replica, sequence, hlc } = operation
+    const before = this.dots.note(replica, sequence, { position: record.position, hlc })
+    if (before > 0) this.#compareWith(before)
+    const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
+    if (operation.kind === OPERATION_KIND.update) decode(record.bytes, operation.payloadStart, operation.end)
+    const slot = this.#options.end.keys.find(key)
+    if (slot !== undefined && this.#isLive(slot, record)) {
+      this.liveCount++
+      this.#checkOrder(key)
+      this.#checkCauses(key)
+      this.#checkChain(slot, record)
+    }
+    this.#seen.raise(replica, sequence)
+  }
+
+  /** What others wrote to a key that is local here is no part of it. */
+  #isLive(slot: Slot, { position }: RecordView): boolean {
+    const { end, keyspaces } = this.#options
+    if (position <= (end.keys.cut[slot] as number)) return false
+    const { mode } = keyspaces.list[end.keys.keyspace[slot] as number] as Keyspace
+    return mode !== 'local' || this.#reader.replica === end.meta?.local
+  }
+
+  #compareWith(position: Position): void {
+    const { log, report } = this.#options
+    const { bytes, start, end } = log.record(position)
+    const { replica, sequence } = this.#reader
+    if (sameEnvelope(this.#reader, this.#other.load(bytes, start, end))) return
+    const dot = { replica, sequence }
+    report('duplicate', `two different operations are both named ${formatDot(dot)}: one of them is forged`, { dot })
+  }
+
+  #checkOrder(key: string): void {
+    const { replica, sequence, hlc } = this.#reader
+    const before = this.dots.hlc(replica, sequence - 1)
+    if (before < hlc) return
+    const dot = { replica, sequence }
+    this.#options.report('order', `${formatDot(dot)} is not stamped behind the operation before it of its replica`, {
+      key,
+      dot,
+    })
+  }
+
+  #checkCauses(key: string): void {
+    const operation = this.#reader
+    for (const cause of operation.context()) this.#checkCause(key, cause)
+    if (!operation.hasDependencies) return
+    for (const cause of operation.dependencies()) this.#checkCause(key, cause)
+  }
+
+  #checkCause(key: string, [replica, sequence]: readonly [ReplicaId, number]): void {
+    const { end, report } = this.#options
+    const dot = { replica: this.#reader.replica, sequence: this.#reader.sequence }
+    const cause = formatDot({ replica, sequence })
+    if (!this.#seen.includes(replica, sequence) && !end.floor.includes(replica, sequence)) {
+      report('cause', `${formatDot(dot)} says that its writer had seen ${cause}, which is not here before it`, {
+        key,
+        dot,
+      })
+    } else if (this.dots.hlc(replica, sequence) >= this.#reader.hlc) {
+      report('order', `${formatDot(dot)} is not stamped behind ${cause}, which its writer had seen`, { key, dot })
+    }
+  }
+
+  #checkChain(slot: Slot, { position, previous }: RecordView): void {
+    const { end, report } = this.#options
+    const last = this.#last[slot] as number
+    this.#last[slot] = position
+    this.#counts[slot] = (this.#counts[slot] as number) + 1
+    const isLinked = last > 0 ? previous === last : previous <= (end.keys.cut[slot] as number)
+    if (isLinked) return
+    const { replica, sequence } = this.#reader
+    const key = end.keys.keys[slot] as string
+    const dot = { replica, sequence }
+    report('chain', `${formatDot(dot)} does not point back to the operation before it of '${key}'`, { key, dot })
+  }
+
+  #snapshot(record: RecordView): void {
+    const { end, table, report } = this.#options
+    const snapshot = readSnapshot(record.bytes, record.start, record.end, table)
+    const slot = end.keys.find(snapshot.key)
+    if (slot === undefined || end.keys.snapshot[slot] !== record.position) return
+    this.snapshotsCount++
+    const { key, vector, through } = snapshot
+    const beyond = [...vector.entries()].find(
+      ([replica, sequence]) => replica !== end.meta?.local && !end.applied.includes(replica, sequence),
+    )
+    if (through > record.position)
+      report('snapshot', `the snapshot of '${key}' says that it holds later records`, { key })
+    if (beyond === undefined) return
+    const dot = { replica: beyond[0], sequence: beyond[1] }
+    report('snapshot', `the snapshot of '${key}' holds ${formatDot(dot)}, which was never applied here`, { key, dot })
+  }
+
+  #checkCount(slot: Slot): void {
+    const { end, log, table, report } = this.#options
+    const key = end.keys.keys[slot] as string
+    const position = end.keys.snapshot[slot] as number
+    if (position === 0) return
+    const { bytes, start, end: recordEnd } = log.record(position)
+    const { baseVersion } = readSnapshot(bytes, start, recordEnd, table)
+    const wanted = (end.keys.version[slot] as number) - baseVersion
+    const count = wanted - (this.#counts[slot] as number)
+    if (count === 0) return
+    const message =
+      count > 0
+        ? `${count} operations of '${key}' are missing: its version counts ${wanted} behind its snapshot`
+        : `'${key}' has ${-count} operations more than its version counts`
+    report(count > 0 ? 'missing' : 'chain', message, { key, count: Math.abs(count) })
+  }
+
+  #checkGaps(): void {
+    const { applied, floor, meta } = this.#options.end
+    for (const [replica, through] of applied.entries()) {
+      if (replica !== meta?.local) this.#reportGaps(replica, floor.get(replica), through)
+    }
+    // Nothing says what compaction has dropped of local keys, so holes are holes only where it has dropped nothing.
+    const isWhole = this.snapshotsCount === 0 && this.#options.log.segments().every((one) => one.rewrittenAt === 0)
+    if (meta !== undefined && isWhole && this.#options.end.forgotten.length === 0)
+      this.#reportGaps(meta.local, 0, this.#options.end.localSequence)
+  }
+
+  #reportGaps(replica: ReplicaId, after: number, through: number): void {
+    for (const { first, count } of this.dots.gaps(replica, after, through))
+      reportGap(this.#options.report, replica, { first, count })
+  }
+}
+
+export function reportGap(
+  report: Report,
+  replica: ReplicaId,
+  gap: { readonly first: number; readonly count: number },
+): void {
+  const dot = { replica, sequence: gap.first }
+  const what =
+    gap.count === 1 ? `${formatDot(dot)} is missing` : `${gap.count} operations are missing, from ${formatDot(dot)} on`
+  report('missing', `${what}: the log says that it holds more of this replica, and did not compact them`, {
+    dot,
+    count: gap.count,
+  })
+}
+
+export function sameEnvelope(a: OperationReader, b: OperationReader): boolean {
+  const length = a.end - a.start
+  if (length !== b.end - b.start) return false
+  for (let i = 0; i < length; i++) if (a.bytes[a.start + i] !== b.bytes[b.start + i]) return false
+  return true
+}
