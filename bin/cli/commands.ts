@@ -1,7 +1,36 @@
 /** The commands, in the order in which help lists them. */
 import type { AnyCommand } from './command.ts'
+import { AT_COMMAND } from './commands/at.ts'
+import { completionCommand } from './commands/completion.ts'
+import { DELETE_COMMAND } from './commands/delete.ts'
+import { DEMO_COMMAND } from './commands/demo.ts'
+import { DO_COMMAND } from './commands/do.ts'
+import { EXPLAIN_COMMAND } from './commands/explain.ts'
 import { GET_COMMAND } from './commands/get.ts'
+import { KEY_COMMAND } from './commands/key.ts'
 import { KEYS_COMMAND } from './commands/keys.ts'
+import { LOG_COMMAND } from './commands/log.ts'
+import { PEERS_COMMAND } from './commands/peers.ts'
 import { SET_COMMAND } from './commands/set.ts'
+import { START_COMMAND } from './commands/start.ts'
+import { STATS_COMMAND } from './commands/stats.ts'
+import { WATCH_COMMAND } from './commands/watch.ts'
 
-export const COMMANDS: readonly AnyCommand[] = [GET_COMMAND, SET_COMMAND, KEYS_COMMAND]
+const OTHERS: readonly AnyCommand[] = [
+  DEMO_COMMAND,
+  START_COMMAND,
+  GET_COMMAND,
+  SET_COMMAND,
+  DELETE_COMMAND,
+  DO_COMMAND,
+  KEYS_COMMAND,
+  WATCH_COMMAND,
+  LOG_COMMAND,
+  AT_COMMAND,
+  EXPLAIN_COMMAND,
+  PEERS_COMMAND,
+  STATS_COMMAND,
+  KEY_COMMAND,
+]
+
+export const COMMANDS: readonly AnyCommand[] = [...OTHERS, completionCommand(OTHERS)]

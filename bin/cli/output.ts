@@ -37,7 +37,7 @@ export class Output {
   }
 
   /** One result for programs: a line. */
-  async json(value: Json): Promise<void> {
+  async json(value: Json | object): Promise<void> {
     await this.write(`${JSON.stringify(value)}\n`)
   }
 

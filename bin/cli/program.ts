@@ -41,8 +41,8 @@ function commandOf(description: AnyCommand): Command {
   made.description(descriptionOf(description)).helpOption('-h, --help', 'show help')
   for (const { name, about } of description.arguments ?? []) made.argument(name, about)
   for (const option of description.options ?? []) made.addOption(optionOf(option))
-  made.addOption(optionOf(JSON_OPTION))
-  if (description.passesThrough === true) made.allowUnknownOption().allowExcessArguments().helpOption(false)
+  if (description.passesThrough === true) made.allowUnknownOption().helpOption(false)
+  else made.addOption(optionOf(JSON_OPTION))
   const { examples = [] } = description
   if (examples.length > 0) {
     made.addHelpText('after', ['\nExamples:', ...examples.map((example) => `  $ warp ${example}`)].join('\n'))
@@ -51,7 +51,8 @@ function commandOf(description: AnyCommand): Command {
 }
 
 function descriptionOf({ summary, details }: AnyCommand): string {
-  return details === undefined ? `${summary}.` : `${summary}.\n\n${details}`
+  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`
+  return details === undefined ? sentence : `${sentence}\n\n${details}`
 }
 
 function optionOf({ flags, about, repeatable, choices }: OptionDescription): Option {

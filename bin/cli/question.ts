@@ -19,6 +19,8 @@ export interface Asked {
 
 export interface Question<Parameters extends object, Item> {
   readonly name: string
+  /** Whether the asker sends items (`Asked.input`). Default `false`. */
+  readonly takesInput?: boolean
   /** Parameters may come from a socket: takes what is right, throws `WARP_E_PROTOCOL` otherwise. */
   parse(fields: Fields): Parameters
   /** Items must be JSON. */
@@ -65,6 +67,10 @@ export class Fields {
     if (value === undefined) return undefined
     if (typeof value !== 'number') throw malformed(`${name} is no number`)
     return value
+  }
+
+  optionalTextOrNumber(name: string): string | number | undefined {
+    return typeof this.#own(name) === 'number' ? this.optionalNumber(name) : this.optionalText(name)
   }
 
   json(name: string): Json {

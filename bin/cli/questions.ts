@@ -1,8 +1,10 @@
 /** Every question that a replica answers over its control socket, by name. */
 import type { AnyQuestion } from './question.ts'
+import { AT, EXPLAIN, LOG } from './questions/history.ts'
 import { GET, KEYS } from './questions/reading.ts'
+import { PEERS, STATS, WATCH } from './questions/watching.ts'
 import { DELETE, DO, SET } from './questions/writing.ts'
 
-const ALL: readonly AnyQuestion[] = [GET, KEYS, SET, DELETE, DO]
+const ALL: readonly AnyQuestion[] = [GET, KEYS, SET, DELETE, DO, LOG, AT, EXPLAIN, WATCH, STATS, PEERS]
 
 export const QUESTIONS: ReadonlyMap<string, AnyQuestion> = new Map(ALL.map((question) => [question.name, question]))

@@ -47,9 +47,19 @@ async function runCommand(
   }
 }
 
+/** The engine's messages tell programs what to do; this is how the same is done here. */
+const HINTS: Readonly<Record<string, string>> = {
+  WARP_E_MODE: 'warp do KEY VERB uses the verbs of a strategy',
+  WARP_E_UNREGISTERED_KEY: "--key 'PATTERN=STRATEGY', or keys in the configuration, says what a key means",
+}
+
 function report(error: unknown, output: Output): ExitCode {
   const { exitCode, ...failure } = failureOf(error)
   if (output.isJson) process.stderr.write(`${JSON.stringify({ error: failure })}\n`)
-  else output.note(`${failure.code}: ${printable(failure.message)}`)
+  else {
+    output.note(`${failure.code}: ${printable(failure.message)}`)
+    const hint = HINTS[failure.code]
+    if (hint !== undefined) output.note(hint)
+  }
   return exitCode
 }

@@ -21,7 +21,7 @@ export const WRITE_OPTIONS: readonly OptionDescription[] = [
 ]
 
 export async function printWritten(output: Output, written: Written): Promise<void> {
-  if (output.isJson) await output.json({ ...written })
+  if (output.isJson) await output.json(written)
   else if (written.dot === null) await output.line('nothing to write')
   else await output.line(`${written.dot.replica}:${written.dot.sequence} version ${written.version}, ${written.ack}`)
 }

@@ -1,0 +1,51 @@
+/** `warp explain KEY`: why the value is what it is. */
+import { command, type AnyCommand } from '../command.ts'
+import { openTarget } from '../open-target.ts'
+import { dotCell, dotsCell, timeCell, wroteCell } from '../operation-cells.ts'
+import { EXPLAIN, type ExplainedHead, type ExplainedItem } from '../questions/history.ts'
+import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { fromJson, printable, showCell } from '../values.ts'
+
+const HEAD = ['who:operation', 'when (UTC)', 'wrote', 'effect', 'concurrent with']
+
+export const EXPLAIN_COMMAND: AnyCommand = command<DataFlags, [key: string]>({
+  name: 'explain',
+  summary: 'say which operations made a value, and what became of each',
+  details:
+    'In canonical order, in which every replica folds them. Effects: won and merged are in the value; superseded, cancelled, expired and ' +
+    'rejected are not; compacted is in a snapshot already. A dot in "concurrent with" names an operation whose writer knew nothing of this ' +
+    'one, and the other way round.',
+  arguments: [{ name: '<key>', about: 'the key' }],
+  options: DATA_OPTIONS,
+  examples: ['explain user:123', 'explain cart:7 --json'],
+  async run({ parameters: [key], options, output, signal }) {
+    await using target = await openTarget({ flags: options, output, signal })
+    let head: ExplainedHead | undefined
+    const operations: ExplainedItem[] = []
+    for await (const item of target.ask(EXPLAIN, { key }, { signal })) {
+      if ('effect' in item) operations.push(item)
+      else head = item
+    }
+    if (head === undefined) throw new Error('an explanation without its head')
+    if (output.isJson) {
+      await output.json({ ...head, operations })
+      return undefined
+    }
+    await output.line(sentence(head))
+    await output.table(HEAD, operations.map(rowOf))
+    return undefined
+  },
+})
+
+function sentence({ key, value, strategy, compacted }: ExplainedHead): string {
+  const what = value === undefined ? 'has no value' : `is ${showCell(fromJson(value))}`
+  const before =
+    compacted === undefined
+      ? ''
+      : `; ${compacted.operationsCount} operations up to ${timeCell(compacted.timeMs)} have been compacted`
+  return `${printable(key)} ${what} (${strategy})${before}`
+}
+
+function rowOf(item: ExplainedItem): readonly string[] {
+  return [dotCell(item.dot), timeCell(item.timeMs), wroteCell(item), item.effect, dotsCell(item.concurrentWith)]
+}

@@ -1,0 +1,48 @@
+/** `warp peers`. */
+import type { PeerReport } from '../../../adapters/node/index.ts'
+import { command, type AnyCommand } from '../command.ts'
+import { EXIT } from '../exit-codes.ts'
+import { openTarget } from '../open-target.ts'
+import { PEERS } from '../questions/watching.ts'
+import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { printable, toJson } from '../values.ts'
+
+const HEAD = ['address', 'replica', 'state', 'lag', 'silent', 'round trip', 'clock', 'queued', 'zone', 'roles']
+
+export const PEERS_COMMAND: AnyCommand = command<DataFlags>({
+  name: 'peers',
+  summary: 'list the other replicas: state, lag, round trip',
+  details:
+    'Lag: how many operations of ours it lacked when it last said what it has. Clock: its wall clock minus ours. ' +
+    'A folder that nobody holds has no peers.',
+  options: DATA_OPTIONS,
+  examples: ['peers', 'peers --json'],
+  async run({ options, output, signal }) {
+    await using target = await openTarget({ flags: options, output, signal })
+    const peers: PeerReport[] = []
+    for await (const peer of target.ask(PEERS, {}, { signal })) peers.push(peer)
+    if (output.isJson) for (const peer of peers) await output.json(toJson(peer))
+    else if (peers.length > 0) await output.table(HEAD, peers.map(rowOf))
+    else await output.line(target.warp === undefined ? 'no peers' : 'no peers: no replica runs on this folder')
+    return EXIT.ok
+  },
+})
+
+function rowOf(peer: PeerReport): readonly string[] {
+  return [
+    printable(peer.address),
+    peer.replica ?? '-',
+    peer.isLagging ? `${peer.state}, lagging` : peer.state,
+    amount(peer.lagCount, ''),
+    amount(peer.silentMs, ' ms'),
+    amount(peer.roundTripMs, ' ms', 2),
+    amount(peer.clockSkewMs, ' ms'),
+    amount(peer.queuedBytes, ' B'),
+    printable(peer.zone ?? '-'),
+    printable(peer.roles.join(' ')) || '-',
+  ]
+}
+
+function amount(value: number | undefined, unit: string, digits = 0): string {
+  return value === undefined ? '-' : `${value.toFixed(digits)}${unit}`
+}

@@ -1,0 +1,139 @@
+/** The past of one key: its operations, its value then, and why it has the value that it has. */
+import { isWarpError, type At, type Effect, type OperationRecord } from '../../../adapters/node/index.ts'
+import { question, type Question } from '../question.ts'
+import { toJson, type Json } from '../values.ts'
+import { foundValue, type FoundValue, type KeyParameters } from './reading.ts'
+
+export interface DotJson {
+  readonly replica: string
+  readonly sequence: number
+}
+
+/** `OperationRecord` as JSON. `payload` is tagged; `unreadable` says why there is none where there should be. */
+export interface OperationJson {
+  readonly dot: DotJson
+  readonly timeMs: number
+  readonly version: number
+  readonly kind: OperationRecord['kind']
+  readonly strategy: string
+  readonly payload?: Json
+  readonly unreadable?: string
+  readonly context: readonly (readonly [replica: string, sequence: number])[]
+}
+
+/** With the operations before it in the log that its writer had not seen. */
+export interface LoggedOperation extends OperationJson {
+  readonly concurrentWith: readonly DotJson[]
+}
+
+export interface LogParameters extends KeyParameters {
+  /** Leaves out what is before it. */
+  readonly fromVersion: number
+}
+
+/** Reads the whole log of the key, since what is concurrent may lie before `fromVersion`. Remembers the dots: O(operations). */
+export const LOG: Question<LogParameters, LoggedOperation> = question({
+  name: 'log',
+  parse: (fields) => ({ key: fields.text('key'), fromVersion: fields.optionalNumber('fromVersion') ?? 1 }),
+  async *answer(warp, { key, fromVersion }, { signal }) {
+    const seen = new SeenOperations()
+    for await (const operation of warp.log(key, { signal })) {
+      const concurrentWith = operation.version < fromVersion ? [] : seen.concurrentWith(operation)
+      seen.add(operation)
+      if (operation.version >= fromVersion) yield { ...operationJson(operation), concurrentWith }
+    }
+  },
+})
+
+export interface AtParameters extends KeyParameters {
+  readonly timeMs?: number
+  readonly version?: number
+}
+
+export const AT: Question<AtParameters, FoundValue> = question({
+  name: 'at',
+  parse(fields) {
+    const [timeMs, version] = [fields.optionalNumber('timeMs'), fields.optionalNumber('version')]
+    return {
+      key: fields.text('key'),
+      ...(timeMs === undefined ? {} : { timeMs }),
+      ...(version === undefined ? {} : { version }),
+    }
+  },
+  async *answer(warp, { key, timeMs, version = 0 }, { signal }) {
+    const at: At = timeMs === undefined ? { version } : { timeMs }
+    yield foundValue(await warp.getAt(key, at, { signal }))
+  },
+})
+
+export interface ExplainedHead extends FoundValue {
+  readonly key: string
+  readonly strategy: string
+  readonly compacted?: { readonly operationsCount: number; readonly version: number; readonly timeMs: number }
+}
+
+export interface ExplainedItem extends OperationJson {
+  readonly effect: Effect
+  readonly concurrentWith: readonly DotJson[]
+}
+
+/** The head first, then the operations in canonical order. */
+export const EXPLAIN: Question<KeyParameters, ExplainedHead | ExplainedItem> = question({
+  name: 'explain',
+  parse: (fields) => ({ key: fields.text('key') }),
+  async *answer(warp, { key }, { signal }) {
+    const { value, strategy, operations, compacted } = await warp.explain(key, { signal })
+    yield { key, strategy, ...foundValue(value), ...(compacted === undefined ? {} : { compacted }) }
+    for (const { operation, effect, concurrentWith } of operations) {
+      yield { ...operationJson(operation), effect, concurrentWith: concurrentWith.map(dotJson) }
+    }
+  },
+})
+
+export function operationJson(operation: OperationRecord): OperationJson {
+  const { dot, timeMs, version, kind, strategy, context } = operation
+  return { dot: dotJson(dot), timeMs, version, kind, strategy, ...payloadJson(operation), context }
+}
+
+/** A payload that cannot be decoded must not hide the rest of the log. */
+function payloadJson(operation: OperationRecord): Pick<OperationJson, 'payload' | 'unreadable'> {
+  try {
+    const { payload } = operation
+    return payload === undefined ? {} : { payload: toJson(payload) }
+  } catch (error) {
+    if (!isWarpError(error)) throw error
+    return { unreadable: error.message }
+  }
+}
+
+function dotJson({ replica, sequence }: DotJson): DotJson {
+  return { replica, sequence }
+}
+
+/** The operations of one key so far, in the order in which they were taken in: causes before effects. */
+class SeenOperations {
+  /** Ascending, as a replica's operations are taken in. */
+  readonly #sequences = new Map<string, number[]>()
+
+  add({ dot }: OperationRecord): void {
+    const sequences = this.#sequences.get(dot.replica)
+    if (sequences === undefined) this.#sequences.set(dot.replica, [dot.sequence])
+    else sequences.push(dot.sequence)
+  }
+
+  /** What the writer had not seen. Costs as much as it finds. */
+  concurrentWith({ dot, context }: OperationRecord): DotJson[] {
+    const observed = new Map<string, number>(context)
+    const found: DotJson[] = []
+    for (const [replica, sequences] of this.#sequences) {
+      if (replica === dot.replica) continue
+      const last = observed.get(replica) ?? 0
+      for (let i = sequences.length - 1; i >= 0; i--) {
+        const sequence = sequences[i] ?? 0
+        if (sequence <= last) break
+        found.push({ replica, sequence })
+      }
+    }
+    return found
+  }
+}

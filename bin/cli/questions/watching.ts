@@ -1,0 +1,68 @@
+/** Changes as they happen, and what the engine says of itself and of its peers. */
+import type { PeerReport, Stats } from '../../../adapters/node/index.ts'
+import { question, type Question } from '../question.ts'
+import { foundValue, type FoundValue } from './reading.ts'
+import { operationJson, type OperationJson } from './history.ts'
+
+export interface WatchParameters {
+  readonly pattern: string
+  /** An earlier change's cursor, or a version if `pattern` is a key. */
+  readonly from?: string | number
+}
+
+export type WatchedChange = WatchedValue | WatchedGap
+
+/** `value` is absent if the key is gone. */
+export interface WatchedValue extends FoundValue {
+  readonly kind: 'value'
+  readonly key: string
+  readonly operation: OperationJson
+  readonly version: number
+  readonly cursor: string
+}
+
+export interface WatchedGap {
+  readonly kind: 'gap'
+  /** `null`: not known. */
+  readonly missedCount: number | null
+  readonly cursor: string
+}
+
+/** Begins with an item that says that it has begun: from there on nothing is missed. */
+export const WATCH: Question<WatchParameters, WatchedChange | { readonly kind: 'watching' }> = question({
+  name: 'watch',
+  parse(fields) {
+    const from = fields.optionalTextOrNumber('from')
+    return { pattern: fields.text('pattern'), ...(from === undefined ? {} : { from }) }
+  },
+  async *answer(warp, { pattern, from }, { signal }) {
+    const start = typeof from === 'number' ? { version: from } : from
+    const watch = warp.watch(pattern, { signal, ...(start === undefined ? {} : { from: start }) })
+    yield { kind: 'watching' }
+    for await (const change of watch) {
+      const { cursor } = change
+      if (change.kind === 'gap') {
+        yield { kind: 'gap', missedCount: change.missedCount ?? null, cursor }
+        continue
+      }
+      const { key, value, operation, version } = change
+      yield { kind: 'value', key, ...foundValue(value), operation: operationJson(operation), version, cursor }
+    }
+  },
+})
+
+export const STATS: Question<object, Stats> = question({
+  name: 'stats',
+  parse: () => ({}),
+  async *answer(warp) {
+    yield warp.stats()
+  },
+})
+
+export const PEERS: Question<object, PeerReport> = question({
+  name: 'peers',
+  parse: () => ({}),
+  async *answer(warp) {
+    yield* warp.peers()
+  },
+})
