@@ -46,21 +46,22 @@ function parseIpv6(text: string): Uint8Array | undefined {
   if (text.length > 45) return undefined
   const [head = '', tail, more] = text.split('::')
   if (more !== undefined) return undefined
-  const before = parseGroups(head)
-  const after = tail === undefined ? [] : parseGroups(tail)
+  const before = parseGroups(head, tail === undefined)
+  const after = tail === undefined ? [] : parseGroups(tail, true)
   if (before === undefined || after === undefined) return undefined
   const missing = 16 - before.length - after.length
   if (tail === undefined ? missing !== 0 : missing < 2) return undefined
   return Uint8Array.from([...before, ...new Array<number>(missing).fill(0), ...after])
 }
 
-/** The bytes of `a:b:c`, of which the last may be an IPv4 address. */
-function parseGroups(text: string): number[] | undefined {
+/** The bytes of `a:b:c`; at the end of an address the last group may be IPv4. */
+function parseGroups(text: string, isAtEnd: boolean): number[] | undefined {
   if (text === '') return []
   const groups = text.split(':')
   const bytes: number[] = []
   for (const [i, group] of groups.entries()) {
-    const ipv4 = i === groups.length - 1 && group.includes('.') ? parseIpv4(group) : undefined
+    const mayBeIpv4 = isAtEnd && i === groups.length - 1 && group.includes('.')
+    const ipv4 = mayBeIpv4 ? parseIpv4(group) : undefined
     if (ipv4 !== undefined) bytes.push(...ipv4)
     else if (/^[\da-f]{1,4}$/i.test(group)) bytes.push(parseInt(group, 16) >> 8, parseInt(group, 16) & 0xff)
     else return undefined
