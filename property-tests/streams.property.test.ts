@@ -58,7 +58,7 @@ function spoilt(bytes: Uint8Array, random: Random): Uint8Array {
     case 4:
       return Buffer.concat([bytes.subarray(until), part, bytes.subarray(0, at)])
     default: {
-      const copy = bytes.slice()
+      const copy = Uint8Array.from(bytes)
       for (let i = 0; i <= random.below(3); i++) {
         const bit = random.below(copy.length * 8)
         copy[bit >>> 3] = (copy[bit >>> 3] ?? 0) ^ (1 << (bit & 7))

@@ -54,7 +54,8 @@ export class StreamPeer {
     if (via?.hasRoom === true) {
       via.send(frame)
     } else {
-      this.#queue.push(frame.slice())
+      // Not `slice`: that of a Buffer shares its memory.
+      this.#queue.push(new Uint8Array(frame))
       this.#ensure()
     }
     return true

@@ -219,7 +219,8 @@ export class RecordReader {
     const { frameBytesMax, onFrame } = this.#options
     const frame = (flags & FLAG_DEFLATED) === 0 ? bytes : inflated(bytes, frameBytesMax)
     if (frame === undefined || frame.length === 0) return 'malformed'
-    onFrame(frame)
+    // A plain array, as everywhere: what Node's modules return is a Buffer, whose `slice` shares memory.
+    onFrame(new Uint8Array(frame.buffer, frame.byteOffset, frame.length))
     return undefined
   }
 }

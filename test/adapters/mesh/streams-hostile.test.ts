@@ -35,7 +35,7 @@ function stranger(world: World, to: Member, host = '10.9.9.9'): Stranger {
 async function recorded(world: World, a: Member, b: Member): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
   a.tap = (bytes) => {
-    chunks.push(bytes.slice())
+    chunks.push(Uint8Array.from(bytes))
     return bytes
   }
   a.send(b, frameOf(1))
@@ -106,7 +106,7 @@ test('any byte changed on the way ends the stream, is counted, and never becomes
     const [before, refusedBefore] = [b.frames.length, b.refusedCount]
     let at = round < 40 ? round : random.below(5000)
     a.tap = (bytes) => {
-      const copy = bytes.slice()
+      const copy = Uint8Array.from(bytes)
       if (at >= 0 && at < copy.length) copy[at] = (copy[at] ?? 0) ^ (1 << random.below(8))
       at -= bytes.length
       return copy
