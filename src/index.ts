@@ -3,6 +3,10 @@ export { openWarpOn, type Platform } from './warp.ts'
 export type { Env, Timer } from './env.ts'
 export type { LogFile, LogFiles, LogStore } from './log/files.ts'
 export { memoryFiles } from './log/memory-files.ts'
+export { overlayLog } from './log/overlay-files.ts'
+export { checkLogOn } from './audit/check-log.ts'
+export type { CheckedLog, CheckLogOptions, CheckProgress, CheckReport, Finding, FindingKind } from './audit/finding.ts'
+export { replayLogOn, type ReplayedKey, type ReplayedValue, type ReplayOptions } from './audit/replay.ts'
 export type { LogEvent } from './log/log.ts'
 export type {
   CacheOptions,

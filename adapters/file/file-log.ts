@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { WarpError, isWarpError } from '../../crdt/warp-error.ts'
 import type { LogFiles, LogStore } from '../../src/log/files.ts'
 import { Folder, syncFolder } from './folder.ts'
-import { lockFolder } from './folder-lock.ts'
+import { lockFolder, refuseIfHeld, type FolderLock } from './folder-lock.ts'
 import { type FileLogOptions, type FileLogSettings, fileLogSettings } from './options.ts'
 
 /** Keeps the log in a folder, for one process at a time. Throws `WARP_E_CONFIG`; nothing is touched before it is opened. */
@@ -16,15 +16,30 @@ export function fileLog(options: FileLogOptions): LogStore {
 }
 
 async function openFolder(settings: FileLogSettings): Promise<LogFiles> {
-  const { path, fileMode } = settings
+  const { path, fileMode, readOnly } = settings
   try {
+    if (readOnly) return new Folder(path, settings, lockToRead(path, fileMode))
     await createFolder(settings)
     readdirSync(path) // a folder that can be written but not listed would look empty
-    return new Folder(path, fileMode, lockFolder(path, fileMode))
+    return new Folder(path, settings, lockFolder(path, fileMode))
   } catch (cause) {
     throw isWarpError(cause) ? cause : openError(path, cause)
   }
 }
+
+/** Where no lock can be left, nobody of this user writes either; a holder whose lock can be seen is respected. */
+function lockToRead(path: string, fileMode: number): FolderLock {
+  readdirSync(path)
+  try {
+    return lockFolder(path, fileMode)
+  } catch (cause) {
+    if (!UNWRITABLE.has((cause as NodeJS.ErrnoException).code ?? '')) throw cause
+    refuseIfHeld(path)
+    return { release: () => undefined }
+  }
+}
+
+const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
 /** The names of new folders are flushed as well: a log that survives a power failure in a folder that does not would be lost. */
 async function createFolder({ path, folderMode }: FileLogSettings): Promise<void> {
@@ -47,6 +62,7 @@ const REASONS: Readonly<Partial<Record<string, string>>> = {
   EPERM:
     'the file system refuses an operation that the log needs (such as hard links for its lock); choose another path',
   EROFS: 'it is on a file system mounted read-only; choose another path',
+  ENOENT: 'there is no such folder; name the one that a log was written to',
   ENOTDIR: 'a part of its path is a file; choose another path',
   ENOSPC: 'no space is left on its disk; make room',
   EDQUOT: 'the disk quota is used up; make room',

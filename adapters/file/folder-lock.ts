@@ -59,6 +59,13 @@ export function lockFolder(folder: string, fileMode: number): FolderLock {
   return { release: () => release(folder, self.token) }
 }
 
+/** Throws `WARP_E_LOG_LOCKED` if a process that lives holds `folder`. Leaves no lock. */
+export function refuseIfHeld(folder: string): void {
+  const path = join(folder, LOCK_NAME)
+  const holder = readHolder(path)
+  if (holder !== 'absent') refuseUnlessDead(folder, path, holder)
+}
+
 function take(folder: string, own: string): void {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (linked(own, join(folder, LOCK_NAME))) return

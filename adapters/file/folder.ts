@@ -13,20 +13,27 @@ import { bootId } from './lock-holder.ts'
 /** Windows keeps names durable by itself and cannot open a folder. */
 const NAMES_NEED_SYNC = process.platform !== 'win32'
 
+export interface FolderAccess {
+  readonly fileMode: number
+  readonly readOnly: boolean
+}
+
 export class Folder implements LogFiles {
   readonly persistent = true
   readonly bootId: string | undefined = bootId()
   readonly home: string
   readonly #path: string
   readonly #fileMode: number
+  readonly #readOnly: boolean
   readonly #lock: FolderLock
   readonly #open = new Set<DiskFile>()
   #lastClosed: (() => void) | undefined
   #closing: Promise<void> | undefined
 
-  constructor(path: string, fileMode: number, lock: FolderLock) {
+  constructor(path: string, { fileMode, readOnly }: FolderAccess, lock: FolderLock) {
     this.#path = path
     this.#fileMode = fileMode
+    this.#readOnly = readOnly
     this.#lock = lock
     this.home = homeOf(path)
   }
@@ -41,18 +48,21 @@ export class Folder implements LogFiles {
   }
 
   open(name: string): LogFile {
-    return this.#file(name, constants.O_RDWR)
+    return this.#file(name, this.#readOnly ? constants.O_RDONLY : constants.O_RDWR)
   }
 
   create(name: string): LogFile {
+    this.#assertWritable()
     return this.#file(name, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL)
   }
 
   rename(from: string, to: string): void {
+    this.#assertWritable()
     renameSync(this.#pathOf(from), this.#pathOf(to))
   }
 
   remove(name: string): void {
+    this.#assertWritable()
     rmSync(this.#pathOf(name))
   }
 
@@ -92,6 +102,14 @@ export class Folder implements LogFiles {
       )
     }
     return join(this.#path, name)
+  }
+
+  #assertWritable(): void {
+    if (!this.#readOnly) return
+    throw new WarpError(
+      'WARP_E_STORAGE',
+      `the log folder ${this.#path} was opened with readOnly; lay overlayLog over it, or open it without`,
+    )
   }
 
   #assertOpen(): void {

@@ -7,18 +7,24 @@ export interface FileLogOptions {
   readonly path: string
   /** Permissions of new files; folders get the same with search permission added. Default `0o600`: the owner alone. */
   readonly fileMode?: number
+  /**
+   * Opens a folder that is there, and writes nothing into it but the lock: for audits. Also from a medium that cannot be written, or is
+   * another user's. The engine wants to write: lay `overlayLog` over it. Default `false`.
+   */
+  readonly readOnly?: boolean
 }
 
 export interface FileLogSettings {
   readonly path: string
   readonly fileMode: number
   readonly folderMode: number
+  readonly readOnly: boolean
 }
 
 const FILE_MODE_DEFAULT = 0o600
 
 export function fileLogSettings(options: FileLogOptions): FileLogSettings {
-  const { path, fileMode = FILE_MODE_DEFAULT } = options
+  const { path, fileMode = FILE_MODE_DEFAULT, readOnly = false } = options
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw new WarpError('WARP_E_CONFIG', 'fileLog: path must name a folder, such as "./data"', {
       details: { option: 'path' },
@@ -32,5 +38,5 @@ export function fileLogSettings(options: FileLogOptions): FileLogSettings {
     )
   }
   // Whoever may read a file may search its folder.
-  return { path: resolve(path), fileMode, folderMode: fileMode | ((fileMode & 0o444) >> 2) }
+  return { path: resolve(path), fileMode, folderMode: fileMode | ((fileMode & 0o444) >> 2), readOnly }
 }

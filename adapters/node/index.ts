@@ -1,13 +1,18 @@
 /** The package's main entry: the engine on Node. */
 export { nodeEnv } from './node-env.ts'
 export { openWarp } from './open-warp.ts'
-export { WarpError, isWarpError, memoryFiles } from '../../src/index.ts'
+export { checkLog, replayLog } from './audit.ts'
+export { WarpError, isWarpError, memoryFiles, overlayLog } from '../../src/index.ts'
 export type {
   Ack,
   At,
   CacheOptions,
   Capabilities,
   Change,
+  CheckLogOptions,
+  CheckProgress,
+  CheckReport,
+  CheckedLog,
   Compaction,
   Cursor,
   Dot,
@@ -16,6 +21,8 @@ export type {
   Env,
   ExplainedOperation,
   Explanation,
+  Finding,
+  FindingKind,
   HandleFor,
   HandleOptions,
   KeyHandle,
@@ -37,6 +44,9 @@ export type {
   ReadOptions,
   RebuildOptions,
   Receipt,
+  ReplayOptions,
+  ReplayedKey,
+  ReplayedValue,
   ReplicaId,
   ReplicationEvent,
   ReplicationOptions,

@@ -4,7 +4,6 @@
  *
  * Memory: the key table and the dots (16 bytes an operation), a few segments, and one key's operations at a time.
  */
-import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../env.ts'
 import type { Slot } from '../key-table.ts'
@@ -187,7 +186,7 @@ export function placeOf(position: Position): { readonly file: string; readonly o
   return { file: segmentName(segmentOf(position)), offset: position >>> 0 }
 }
 
-function noLog(name: string): WarpError {
+export function noLog(name: string): WarpError {
   return new WarpError('WARP_E_LOG_FOREIGN', `${name} holds no log; name the folder that a replica writes to`)
 }
 

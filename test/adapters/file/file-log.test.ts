@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -171,3 +171,50 @@ function mountSmall(path: string): (() => void) | undefined {
   }
   return () => execFileSync('umount', [path])
 }
+
+describe('opening to read', () => {
+  async function folderWith(text: string): Promise<void> {
+    const files = await fileLog({ path: root }).open()
+    const file = files.create('x')
+    await file.write(0, new TextEncoder().encode(text))
+    file.close()
+    await files.close()
+  }
+
+  test('reads what is there, refuses to write, and leaves nothing behind', async () => {
+    await folderWith('content')
+    const files = await fileLog({ path: root, readOnly: true }).open()
+    const file = files.open('x')
+    expect(new TextDecoder().decode(file.read(0, 99))).toBe('content')
+    expect(() => file.write(0, new Uint8Array(1))).toThrow('EBADF')
+    for (const write of [() => files.create('y'), () => files.rename('x', 'y'), () => files.remove('x')])
+      expect(write).toThrow(expect.objectContaining({ code: 'WARP_E_STORAGE' }))
+    file.close()
+    await files.close()
+    expect(readdirSync(root)).toEqual(['x'])
+  })
+
+  test('takes a folder that this user cannot write', async () => {
+    await folderWith('content')
+    chmodSync(join(root, 'x'), 0o444)
+    chmodSync(root, 0o555)
+    const listed = asNobody(async () => (await fileLog({ path: root, readOnly: true }).open()).list())
+    await expect(listed).resolves.toEqual(['x'])
+    chmodSync(root, 0o755)
+  })
+
+  test('makes no folder', async () => {
+    const path = join(root, 'none')
+    await expect(fileLog({ path, readOnly: true }).open()).rejects.toMatchObject({
+      code: 'WARP_E_STORAGE',
+      details: { errno: 'ENOENT' },
+    })
+    expect(readdirSync(root)).toEqual([])
+  })
+
+  test('is refused while somebody writes', async () => {
+    const held = await fileLog({ path: root }).open()
+    await expect(fileLog({ path: root, readOnly: true }).open()).rejects.toMatchObject({ code: 'WARP_E_LOG_LOCKED' })
+    await held.close()
+  })
+})

@@ -1,0 +1,26 @@
+/** Audits of logs with Node's clock. */
+import {
+  checkLogOn,
+  replayLogOn,
+  type CheckLogOptions,
+  type CheckReport,
+  type ReplayedKey,
+  type ReplayOptions,
+} from '../../src/index.ts'
+import { nodeEnv } from './node-env.ts'
+
+/**
+ * Reads everything that the logs hold, without changing them, and reports what is wrong with it: see `Finding`. Throws what opening a
+ * log throws, but not `WARP_E_LOG_CORRUPT`, which is a finding; `WARP_E_CONFIG`, `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`.
+ */
+export function checkLog(options: CheckLogOptions): Promise<CheckReport> {
+  return checkLogOn({ env: nodeEnv() }, options)
+}
+
+/**
+ * The keys whose values would differ, had they been defined otherwise. The log is not changed. Throws what opening a log throws;
+ * `WARP_E_CONFIG` and `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`.
+ */
+export function replayLog(options: ReplayOptions): AsyncGenerator<ReplayedKey, void, undefined> {
+  return replayLogOn({ env: nodeEnv() }, options)
+}

@@ -1,0 +1,193 @@
+/**
+ * `replayLog`: what would the values be, had the keys meant something else? Every key's operations are folded under both sets of patterns and
+ * the values compared. The log is not changed.
+ *
+ * Operations are given to the other strategy as they are, whoever wrote them; what it cannot take it refuses, as it would from any
+ * replica, and so many are told. A key whose operations were compacted away can only be read by a strategy that takes its snapshot.
+ */
+import type { Encodable } from '../../crdt/encodable.ts'
+import { encode } from '../../crdt/encoding.ts'
+import { hlcToMs } from '../../crdt/hlc.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import type { Env } from '../env.ts'
+import type { KeyTable, Slot } from '../key-table.ts'
+import { Keyspaces, type Keyspace } from '../keyspace.ts'
+import type { LogFiles, LogStore } from '../log/files.ts'
+import { Log } from '../log/log.ts'
+import { overlayFiles } from '../log/overlay-files.ts'
+import type { Chain } from '../merge/chain.ts'
+import { ReplicaTable } from '../operation.ts'
+import { frozen } from '../projections/frozen.ts'
+import { Recovered } from '../recovery.ts'
+import type { KeyMap } from '../typed-keys.ts'
+import type { Platform } from '../warp.ts'
+import { equalBytes } from './fold-check.ts'
+import { KeyOperations } from './key-operations.ts'
+import { noLog } from './log-audit.ts'
+import { emptyBase, naiveFold, type Folded } from './naive-fold.ts'
+
+export interface ReplayOptions {
+  readonly log: LogStore
+  /** What the keys mean. */
+  readonly keys: KeyMap
+  /** What they are to mean instead. */
+  readonly with: KeyMap
+  /** Default: the platform's. */
+  readonly env?: Env
+  /** Told how many of how many keys have been looked at. Must not throw. */
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
+  /** Gives up with `WARP_E_ABORTED`. */
+  readonly signal?: AbortSignal
+}
+
+/** One key under one set of patterns. */
+export interface ReplayedValue {
+  /** The strategy's `kind`; `undefined` if no pattern matches. */
+  readonly strategy: string | undefined
+  readonly value: unknown
+  /** Operations that the strategy refused to apply. */
+  readonly rejectedCount: number
+  /** Why the key cannot be read at all. */
+  readonly unreadable?: string
+}
+
+export interface ReplayedKey {
+  readonly key: string
+  readonly kind: 'added' | 'removed' | 'changed' | 'unreadable'
+  readonly before: ReplayedValue
+  readonly after: ReplayedValue
+}
+
+/** Keys between two turns of the event loop. */
+const KEYS_PER_STEP = 64
+
+/** The keys that would differ. Throws what opening a log throws; `WARP_E_CONFIG` and `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`. */
+export async function* replayLogOn(
+  platform: Platform,
+  options: ReplayOptions,
+): AsyncGenerator<ReplayedKey, void, undefined> {
+  const [before, after] = [new Keyspaces(options.keys), new Keyspaces(options.with)]
+  const env = options.env ?? platform.env
+  const below = await options.log.open()
+  const replay = new Replay(env, before)
+  try {
+    await replay.open(overlayFiles(below), options.log.name)
+    const { keys } = replay
+    let done = 0
+    for (const slot of keys.occupied()) {
+      if (done++ % KEYS_PER_STEP === 0) await pause(options, env, { done, total: keys.size })
+      const difference = replay.compare(slot, after)
+      if (difference !== undefined) yield difference
+    }
+  } finally {
+    await replay.close()
+    await below.close()
+  }
+}
+
+async function pause(
+  { signal, onProgress }: ReplayOptions,
+  env: Env,
+  progress: { done: number; total: number },
+): Promise<void> {
+  onProgress?.(progress)
+  await env.yield()
+  if (signal?.aborted === true)
+    throw new WarpError('WARP_E_ABORTED', 'replaying the log was given up', { cause: signal.reason })
+}
+
+class Replay {
+  readonly #env: Env
+  readonly #keyspaces: Keyspaces
+  readonly #table = new ReplicaTable()
+  readonly #known: Recovered
+  #log: Log | undefined
+  #operations: KeyOperations | undefined
+
+  constructor(env: Env, keyspaces: Keyspaces) {
+    this.#env = env
+    this.#keyspaces = keyspaces
+    this.#known = new Recovered(keyspaces, this.#table)
+  }
+
+  async open(files: LogFiles, name: string): Promise<void> {
+    const known = this.#known
+    this.#log = await Log.open(
+      { files, env: this.#env },
+      { restore: (body) => known.restore(body), record: (record) => known.record(record) },
+    )
+    if (this.#log.recovery.created) throw noLog(name)
+    this.#operations = new KeyOperations(this.#log, this.#table)
+  }
+
+  get keys(): KeyTable {
+    return this.#known.keys
+  }
+
+  /** `undefined` if nothing would differ. */
+  compare(slot: Slot, other: Keyspaces): ReplayedKey | undefined {
+    const key = this.keys.keys[slot] as string
+    const [before, after] = [this.#replayed(slot, this.#keyspaces.find(key)), this.#replayed(slot, other.find(key))]
+    if (before.unreadable !== undefined || after.unreadable !== undefined) {
+      const isSame = before.strategy === after.strategy && before.unreadable !== undefined
+      return isSame ? undefined : { key, kind: 'unreadable', before, after }
+    }
+    if (isSameValue(before.value, after.value)) return undefined
+    if (before.value === undefined) return { key, kind: 'added', before, after }
+    return { key, kind: after.value === undefined ? 'removed' : 'changed', before, after }
+  }
+
+  async close(): Promise<void> {
+    await this.#log?.close()
+  }
+
+  #replayed(slot: Slot, keyspace: Keyspace | undefined): ReplayedValue {
+    if (keyspace === undefined) return { strategy: undefined, value: undefined, rejectedCount: 0 }
+    const { strategy } = keyspace
+    try {
+      const { state, present, rejectedCount } = this.#fold(slot, keyspace)
+      const isVisible = present && !this.#isExpired(slot, keyspace)
+      return { strategy: strategy.kind, value: isVisible ? frozen(strategy.read(state)) : undefined, rejectedCount }
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_UNKNOWN_OP') && !isWarpError(error, 'WARP_E_PROTOCOL')) throw error
+      return { strategy: strategy.kind, value: undefined, rejectedCount: 0, unreadable: error.message }
+    }
+  }
+
+  #fold(slot: Slot, { strategy, lifeMs }: Keyspace): Folded {
+    const operations = this.#operations as KeyOperations
+    const { head, snapshot, cut } = this.keys
+    const chain: Chain = { head: head[slot] as number, snapshot: snapshot[slot] as number, cut: cut[slot] as number }
+    const behind = operations.ofChain(chain)
+    if (chain.snapshot === 0) return naiveFold(strategy, emptyBase(strategy), behind, lifeMs)
+    const { strategy: code, baseVersion } = operations.snapshot(chain.snapshot)
+    if (code === strategy.code) return naiveFold(strategy, operations.base(strategy, chain), behind, lifeMs)
+    const folded = operations.beforeCut(chain, baseVersion)
+    if (folded !== undefined) return naiveFold(strategy, emptyBase(strategy), [...folded, ...behind], lifeMs)
+    throw new WarpError(
+      'WARP_E_UNKNOWN_OP',
+      `${baseVersion} of its operations are compacted into a snapshot by strategy ${code}, which ${strategy.kind} does not take`,
+    )
+  }
+
+  #isExpired(slot: Slot, { ttlMs }: Keyspace): boolean {
+    return ttlMs > 0 && hlcToMs(this.keys.tipHlc[slot] as number) + ttlMs <= this.#env.now()
+  }
+}
+
+/** Documents of other libraries are compared by what they say of themselves in JSON. */
+function isSameValue(a: unknown, b: unknown): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return equalBytes(encode(comparable(a)), encode(comparable(b)))
+}
+
+/** As an {@link Encodable}, different for different values of one kind. */
+function comparable(value: unknown): Encodable {
+  if (value === undefined) return null
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date)
+    return value as Encodable
+  if (value instanceof Set) return { set: [...value].map(comparable) }
+  if (Array.isArray(value)) return value.map(comparable)
+  if ('toJSON' in value && typeof value.toJSON === 'function') return comparable((value.toJSON as () => unknown)())
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, comparable(entry)]))
+}
