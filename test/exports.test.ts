@@ -16,7 +16,17 @@ function namesOf(entry: string): string[] {
 
 describe('public names', () => {
   test('every entry point is listed here', () => {
-    const listed = ['.', './crdt', './yjs', './automerge', './file', './memory', './conformance', './package.json']
+    const listed = [
+      '.',
+      './crdt',
+      './yjs',
+      './automerge',
+      './file',
+      './memory',
+      './mesh',
+      './conformance',
+      './package.json',
+    ]
     expect(Object.keys(entries)).toEqual(listed)
   })
 
@@ -24,15 +34,22 @@ describe('public names', () => {
     expect(namesOf('.')).toMatchInlineSnapshot(`
       [
         "WarpError",
+        "checkLog",
         "isWarpError",
         "memoryFiles",
         "nodeEnv",
         "openWarp",
+        "overlayLog",
+        "replayLog",
         "type Ack",
         "type At",
         "type CacheOptions",
         "type Capabilities",
         "type Change",
+        "type CheckLogOptions",
+        "type CheckProgress",
+        "type CheckReport",
+        "type CheckedLog",
         "type Compaction",
         "type Cursor",
         "type Dot",
@@ -41,11 +58,14 @@ describe('public names', () => {
         "type Env",
         "type ExplainedOperation",
         "type Explanation",
+        "type Finding",
+        "type FindingKind",
         "type HandleFor",
         "type HandleOptions",
         "type KeyHandle",
         "type KeyMap",
         "type KeyOptions",
+        "type KeysOptions",
         "type LogEvent",
         "type LogFile",
         "type LogFiles",
@@ -54,12 +74,16 @@ describe('public names', () => {
         "type Mode",
         "type OperationRecord",
         "type PeerAddress",
+        "type PeerReport",
         "type ProjectedOperation",
         "type Projection",
         "type ProjectionHandle",
         "type ReadOptions",
         "type RebuildOptions",
         "type Receipt",
+        "type ReplayOptions",
+        "type ReplayedKey",
+        "type ReplayedValue",
         "type ReplicaId",
         "type ReplicationEvent",
         "type ReplicationOptions",
@@ -68,7 +92,9 @@ describe('public names', () => {
         "type Timer",
         "type Transport",
         "type TransportLink",
+        "type TransportPeer",
         "type TransportReceiver",
+        "type TransportReport",
         "type ValueAt",
         "type ValueChange",
         "type Warp",
@@ -187,6 +213,28 @@ describe('public names', () => {
         "type MemoryNetwork",
         "type MemoryNetworkOptions",
         "type MemoryNetworkStats",
+      ]
+    `)
+  })
+
+  test('warp-engine/mesh', () => {
+    expect(namesOf('./mesh')).toMatchInlineSnapshot(`
+      [
+        "meshTransport",
+        "type ByteStream",
+        "type ClusterKeyInput",
+        "type DatagramPort",
+        "type Endpoint",
+        "type MeshClock",
+        "type MeshMember",
+        "type MeshMulticastOptions",
+        "type MeshNetwork",
+        "type MeshOptions",
+        "type MeshTransport",
+        "type MulticastPort",
+        "type OnDatagram",
+        "type StreamHandlers",
+        "type StreamListener",
       ]
     `)
   })

@@ -7,6 +7,7 @@
  * allowed on loopback only, and only if asked for.
  */
 import { type KeyObject, createSecretKey, hkdfSync } from 'node:crypto'
+import { inspect } from 'node:util'
 import { WarpError } from '../../crdt/warp-error.ts'
 
 /** 32 bytes, or text: base64, base64url or 64 hexadecimal digits. `warp key` makes one. */
@@ -32,6 +33,7 @@ export class ClusterKey {
   constructor(bytes: Uint8Array, cluster: string) {
     this.#bytes = bytes
     this.#cluster = cluster
+    Object.defineProperty(this, inspect.custom, { value: () => REDACTED })
     this.id = Buffer.from(this.derive('id', 4)).readUInt32BE(0)
     this.greeting = createSecretKey(this.derive('greeting', KEY_BYTES))
     this.cookie = createSecretKey(this.derive('cookie', KEY_BYTES))
@@ -50,10 +52,6 @@ export class ClusterKey {
   }
 
   toJSON(): string {
-    return REDACTED
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
     return REDACTED
   }
 }

@@ -30,7 +30,7 @@ import { KnownContact } from './known-contact.ts'
 import { MESSAGE } from './messages.ts'
 import type { DatagramPort, Endpoint, MeshNetwork } from './network.ts'
 import { MESH_VERSION, PACKET, type PacketHead, SEALED_OVERHEAD_BYTES, readHead, readU32 } from './packets.ts'
-import type { Refusals } from './refusals.ts'
+import type { RefusalKind, Refusals } from './refusals.ts'
 import { Session } from './session.ts'
 import { Strangers } from './strangers.ts'
 
@@ -131,7 +131,7 @@ export class Contacts {
     await port?.close()
   }
 
-  /** Begins a handshake, unless one with `to` is under way or `to` is this member itself. */
+  /** Unless a handshake with `to` is under way or `to` is this member itself. */
   greet(to: Endpoint): void {
     if (this.#port === undefined || this.isSelf(to)) return
     if (this.#isAllowed(to) && this.#greetings.begin(to, this.#keys.primary)) return
@@ -198,21 +198,7 @@ export class Contacts {
   }
 
   announced(from: Endpoint, bytes: Uint8Array): void {
-    if (this.#port === undefined || !this.#isAllowed(from)) return
-    const head = readHead(bytes)
-    if (head?.type !== PACKET.announcement) {
-      this.#refusals.count('malformed')
-      return
-    }
-    const key = this.#keyOf(from, head)
-    if (key === undefined) return
-    const member = openAnnouncement(key, bytes)
-    if (member === undefined) {
-      this.#refusals.count('forged')
-      return
-    }
-    if (member === this.#options.self.member || this.#table.ofMember(member) !== undefined) return
-    this.#events.onAnnounced(from)
+    if (this.#port !== undefined && this.#isAllowed(from)) this.#count(this.#takeAnnouncement(from, bytes))
   }
 
   /** Sessions of keys that are not in the ring end now; the others are replaced by ones of the new primary key. */
@@ -228,68 +214,64 @@ export class Contacts {
 
   #receive(from: Endpoint, bytes: Uint8Array): void {
     if (this.#port === undefined) return
-    if (bytes[0] === PACKET.sealed) {
-      this.#receiveSealed(from, bytes)
-      return
-    }
+    this.#count(bytes[0] === PACKET.sealed ? this.#takeSealed(from, bytes) : this.#takeOpen(from, bytes))
+  }
+
+  #count(refusal: RefusalKind | undefined): void {
+    if (refusal !== undefined) this.#refusals.count(refusal)
+  }
+
+  #takeOpen(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
     const head = readHead(bytes)
-    if (head === undefined) {
-      this.#refusals.count('malformed')
-      return
-    }
+    const key = head && this.#keyOf(from, head)
+    if (head === undefined || key === undefined) return head === undefined ? 'malformed' : 'forged'
+    if (head.type === PACKET.greeting) return this.#takeGreeting(from, bytes, key)
+    if (head.type === PACKET.cookie) return this.#greetings.takeCookie(from, bytes) ? undefined : 'forged'
+    return head.type === PACKET.welcome ? this.#takeWelcome(from, bytes) : 'malformed'
+  }
+
+  #takeAnnouncement(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
+    const head = readHead(bytes)
+    if (head?.type !== PACKET.announcement) return 'malformed'
     const key = this.#keyOf(from, head)
-    if (key === undefined) return
-    if (head.type === PACKET.greeting) this.#receiveGreeting(from, bytes, key)
-    else if (head.type !== PACKET.cookie && head.type !== PACKET.welcome) this.#refusals.count('malformed')
-    else {
-      const isCookie = head.type === PACKET.cookie
-      const isAuthentic = isCookie ? this.#greetings.takeCookie(from, bytes) : this.#receiveWelcome(from, bytes)
-      if (!isAuthentic) this.#refusals.count('forged')
-    }
+    const member = key && openAnnouncement(key, bytes)
+    if (member === undefined) return 'forged'
+    if (member !== this.#options.self.member && this.of(member) === undefined) this.#events.onAnnounced(from)
+    return undefined
   }
 
   /** The key that an open packet names, if we speak its version. */
   #keyOf(from: Endpoint, { keyId, version }: PacketHead): ClusterKey | undefined {
     const key = keyOfId(this.#keys, keyId)
     if (key !== undefined && version === MESH_VERSION) return key
-    this.#refusals.count(key === undefined ? 'forged' : 'malformed')
     if (key !== undefined) this.#strangers.tell(from, { kind: 'version', version })
     else if (version === MESH_VERSION) this.#strangers.tell(from, { kind: 'key' })
     return undefined
   }
 
-  #receiveSealed(from: Endpoint, bytes: Uint8Array): void {
-    if (bytes.length < SEALED_OVERHEAD_BYTES) {
-      this.#refusals.count('malformed')
-      return
-    }
+  #takeSealed(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
+    if (bytes.length < SEALED_OVERHEAD_BYTES) return 'malformed'
     const session = this.#table.session(readU32(bytes, 4))
     // An address that is not the contact's, or a session of before a restart.
-    if (session === undefined || !session.isFrom(from)) {
-      this.#refusals.count('forged')
-      return
-    }
+    if (session === undefined || !session.isFrom(from)) return 'forged'
     const payload = session.open(bytes)
-    if (typeof payload === 'string') {
-      this.#refusals.count(payload)
-      return
-    }
+    if (typeof payload === 'string') return payload
     if (this.#table.isUnconfirmed(session)) this.#table.establish(session)
     const contact = this.#table.ofMember(session.parts.profile.member)
     if (contact !== undefined) this.#events.onPayload(contact, payload)
+    return undefined
   }
 
-  #receiveGreeting(from: Endpoint, bytes: Uint8Array, key: ClusterKey): void {
+  #takeGreeting(from: Endpoint, bytes: Uint8Array, key: ClusterKey): RefusalKind | undefined {
     const greeting = openGreeting(key, bytes)
-    if (greeting === undefined) {
-      this.#refusals.count('forged')
-      return
-    }
-    if (greeting.profile.member === this.#options.self.member) {
-      this.#noteSelf(from, greeting.index)
-      return
-    }
-    if (!this.#isAllowed(from)) return
+    if (greeting === undefined) return 'forged'
+    if (greeting.profile.member === this.#options.self.member) this.#noteSelf(from, greeting.index)
+    else if (this.#isAllowed(from)) this.#answer(from, key, greeting)
+    return undefined
+  }
+
+  /** By a cookie, until it comes back with the greeting: nothing is kept for an address that has not proved itself. */
+  #answer(from: Endpoint, key: ClusterKey, greeting: Greeting): void {
     if (!this.#cookies.isValid(greeting.cookie, from, greeting.bound)) {
       this.#send(from, cookiePacket(key, greeting, this.#cookies.make(from, greeting.bound)))
       return
@@ -325,14 +307,14 @@ export class Contacts {
     return welcome
   }
 
-  #receiveWelcome(from: Endpoint, bytes: Uint8Array): boolean {
+  #takeWelcome(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
     const welcomed = this.#greetings.takeWelcome(from, bytes)
-    if (welcomed === undefined) return false
+    if (welcomed === undefined) return 'forged'
     const { initiator, responder, key } = welcomed
     const known = this.#table.ofMember(responder.profile.member)
     if (known !== undefined && !isSame(known.endpoint, from)) {
       this.#table.alias(known, from)
-      return true
+      return undefined
     }
     const session = new Session({
       localIndex: initiator.index,
@@ -346,7 +328,7 @@ export class Contacts {
     })
     this.#table.establish(session)
     this.#prove(session, 0)
-    return true
+    return undefined
   }
 
   #prove(session: Session, tries: number): void {
