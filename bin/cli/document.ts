@@ -26,7 +26,7 @@ replica runs on the folder.
 A log holds operations; what they amount to is the strategy's to say. The configuration says which: \`--config FILE\`, else \`warp.config.mjs\`, \`.js\` or
 \`.json\` in the current folder, else in the data's. It is the same that the program gives to \`openWarp\`, and a module can be shared with it:
 
-\`\`\`js
+\`\`\`text
 // warp.config.mjs
 import { counter, custom, register } from 'warp-engine/crdt'
 

@@ -7,7 +7,7 @@ export function eventLine({ kind, ...fields }: WarpEvent): string {
   return [kind, ...Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`)].join(' ')
 }
 
-export function eventJson({ kind, ...fields }: WarpEvent): Json {
+export function eventJson({ kind, ...fields }: WarpEvent): { readonly [name: string]: Json } {
   return { event: kind, ...Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, json(value)])) }
 }
 

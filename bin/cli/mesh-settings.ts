@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { MeshOptions } from '../../adapters/mesh/index.ts'
 import { WarpError } from '../../adapters/node/index.ts'
 import type { OptionDescription } from './command.ts'
 import type { Config } from './config.ts'
@@ -35,18 +36,26 @@ export const MESH_OPTIONS: readonly OptionDescription[] = [
 
 const PORT_MAX = 65_535
 
-/** What `meshTransport` takes. Throws `UsageError` for flags, `WARP_E_CONFIG` for a key file that cannot be read. */
-export function meshSettings(
-  { mesh, file }: Pick<Config, 'mesh' | 'file'>,
-  flags: MeshFlags,
-  env: NodeJS.ProcessEnv,
-): Readonly<Record<string, unknown>> {
+/** Names in a configuration that the mesh would not ask for are mistyped ones. */
+const SETTINGS: ReadonlySet<string> = new Set<keyof MeshOptions | 'clusterKeyFile'>([
+  ...(['name', 'host', 'port', 'peers', 'multicast', 'clusterKey', 'clusterKeyFile', 'insecure', 'cluster'] as const),
+  ...(['zone', 'roles', 'compress', 'datagramBytesMax', 'probeIntervalMs', 'clockSkewMsMax', 'queueBytesMax'] as const),
+])
+
+type MeshConfig = Pick<Config, 'mesh' | 'file'>
+
+/** What `meshTransport` takes. Throws `UsageError` for flags, `WARP_E_CONFIG` for names and for a key file that cannot be read. */
+export function meshOptions({ mesh, file }: MeshConfig, flags: MeshFlags, env: NodeJS.ProcessEnv): MeshOptions {
+  const unknown = Object.keys(mesh).find((name) => !SETTINGS.has(name))
+  if (unknown !== undefined) {
+    throw refused(file, `mesh has no setting '${unknown}'; there are ${[...SETTINGS].join(', ')}`)
+  }
   const { clusterKeyFile, clusterKey, ...others } = mesh
   if (clusterKeyFile !== undefined && clusterKey !== undefined) {
-    throw new WarpError('WARP_E_CONFIG', `${file ?? 'mesh'}: mesh has clusterKeyFile and clusterKey; give one of them`)
+    throw refused(file, 'mesh has clusterKeyFile and clusterKey; give one of them')
   }
-  const key = keysFrom({ mesh, file }, flags, env)
-  return { ...others, ...settingsOfFlags(flags), ...(key === undefined ? {} : { clusterKey: key }) }
+  const keys = clusterKeys({ mesh, file }, flags, env)
+  return { ...others, ...settingsOfFlags(flags), ...(keys === undefined ? {} : { clusterKey: keys }) }
 }
 
 function settingsOfFlags(flags: MeshFlags): Readonly<Record<string, unknown>> {
@@ -63,18 +72,18 @@ function settingsOfFlags(flags: MeshFlags): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
-/** Flags before the environment before the file, as everywhere. */
-function keysFrom(
-  { mesh, file }: Pick<Config, 'mesh' | 'file'>,
-  { keyFile }: MeshFlags,
+/** Flags before the environment before the file, as everywhere. `undefined`: there is none. Throws `WARP_E_CONFIG`. */
+export function clusterKeys(
+  { mesh, file }: MeshConfig,
+  { keyFile }: Pick<MeshFlags, 'keyFile'>,
   env: NodeJS.ProcessEnv,
-): unknown {
+): MeshOptions['clusterKey'] {
   if (keyFile !== undefined) return keysIn(resolve(keyFile))
   const fromEnvironment = env['WARP_CLUSTER_KEY'] ?? ''
   if (fromEnvironment !== '') return keysOfText(fromEnvironment)
   const { clusterKeyFile, clusterKey } = mesh
   if (typeof clusterKeyFile === 'string') return keysIn(resolve(dirname(file ?? '.'), clusterKeyFile))
-  return clusterKey
+  return clusterKey as MeshOptions['clusterKey'] // the mesh says so if it is something else
 }
 
 function keysIn(path: string): readonly string[] {
@@ -96,4 +105,8 @@ function portOf(text: string): number {
   if (!/^\d+$/.test(text) || port > PORT_MAX)
     throw new UsageError(`--port ${text}: it is a number from 0 to ${PORT_MAX}`)
   return port
+}
+
+function refused(file: string | undefined, problem: string): WarpError {
+  return new WarpError('WARP_E_CONFIG', `${file ?? 'the configuration'}: ${problem}`)
 }

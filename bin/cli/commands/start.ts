@@ -1,14 +1,15 @@
 /** `warp start`: a replica, until it is told to stop. */
 import { once } from 'node:events'
-import type { Transport, WarpEvent } from '../../../adapters/node/index.ts'
+import type { MeshOptions, MeshTransport } from '../../../adapters/mesh/index.ts'
+import type { WarpEvent } from '../../../adapters/node/index.ts'
 import { command, type AnyCommand } from '../command.ts'
 import { loadConfig, type Config } from '../config.ts'
 import { serveControl } from '../control-server.ts'
 import { eventJson, eventLine } from '../event-line.ts'
 import { EXIT } from '../exit-codes.ts'
-import { MESH_OPTIONS, meshSettings, type MeshFlags } from '../mesh-settings.ts'
+import { failureOf } from '../failure.ts'
+import { MESH_OPTIONS, clusterKeys, meshOptions, type MeshFlags } from '../mesh-settings.ts'
 import { openFolder } from '../open-folder.ts'
-import type { Output } from '../output.ts'
 import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
 import { whileLocked } from '../while-locked.ts'
 
@@ -22,7 +23,7 @@ export const START_COMMAND: AnyCommand = command<Flags>({
   details:
     'Prints a line when it is ready, and one for every event: peers that come and go, what is refused, what does not work as it should. ' +
     'While it runs, the other commands reach it through a control socket in the folder. SIGINT and SIGTERM end it: it leaves the mesh and ' +
-    'closes the log; a second one ends it at once.',
+    'closes the log; a second one ends it at once. SIGHUP makes it read its key file again.',
   options: [
     ...DATA_OPTIONS,
     ...MESH_OPTIONS,
@@ -35,16 +36,17 @@ export const START_COMMAND: AnyCommand = command<Flags>({
   ],
   async run({ options, output, signal }) {
     const config = await loadConfig(options)
-    const observe = (event: WarpEvent): void => {
-      void (output.isJson ? output.json(eventJson(event)) : output.line(eventLine(event)))
-    }
+    const tell = (json: object, line: string): void => void (output.isJson ? output.json(json) : output.line(line))
+    const observe = (event: WarpEvent): void => tell(eventJson(event), eventLine(event))
     const mesh = options.mesh ? await meshOf(config, options) : undefined
     const transport = mesh === undefined ? {} : { transport: mesh }
     const warp = await whileLocked(signal, () => openFolder({ config, observe, ...transport }))
     try {
       const control = await serveControl(warp, config.data)
-      const ready = { replica: warp.replica, data: config.data, socket: control.path }
-      await printReady(output, ready)
+      const place = mesh?.address === undefined ? {} : { address: mesh.address }
+      const ready = { ...place, replica: warp.replica, data: config.data, socket: control.path }
+      tell({ event: 'ready', ...ready }, ['ready', ...Object.entries(ready).map((pair) => pair.join('='))].join(' '))
+      if (mesh !== undefined) replaceKeysOnRequest(mesh, () => clusterKeys(config, options, process.env), tell)
       if (!signal.aborted) await once(signal, 'abort')
       await control.close()
     } finally {
@@ -55,12 +57,25 @@ export const START_COMMAND: AnyCommand = command<Flags>({
 })
 
 /** Loaded when it is needed: most commands have no use for a network. */
-async function meshOf(config: Config, flags: MeshFlags): Promise<Transport> {
+async function meshOf(config: Config, flags: MeshFlags): Promise<MeshTransport> {
   const { meshTransport } = await import('../../../adapters/mesh/index.ts')
-  return meshTransport(meshSettings(config, flags, process.env))
+  return meshTransport(meshOptions(config, flags, process.env))
 }
 
-async function printReady(output: Output, ready: Readonly<Record<string, string>>): Promise<void> {
-  if (output.isJson) await output.json({ event: 'ready', ...ready })
-  else await output.line(['ready', ...Object.entries(ready).map(([name, value]) => `${name}=${value}`)].join(' '))
+/** SIGHUP: the key file is read again. What is wrong with it is told, and the keys stay as they are. */
+function replaceKeysOnRequest(
+  mesh: MeshTransport,
+  read: () => MeshOptions['clusterKey'],
+  tell: (json: object, line: string) => void,
+): void {
+  process.on('SIGHUP', () => {
+    try {
+      const keys = read()
+      if (keys !== undefined) mesh.useKeys(keys)
+      tell({ event: 'keys:read' }, 'keys:read')
+    } catch (error) {
+      const { code, message } = failureOf(error)
+      tell({ event: 'keys:refused', error: { code, message } }, `keys:refused (${code}: ${message})`)
+    }
+  })
 }
