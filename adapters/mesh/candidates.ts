@@ -8,7 +8,7 @@
  *
  * At most CANDIDATES_MAX. Hearsay only takes free places, or that of other hearsay which has had its chance in vain; what we know ourselves
  * takes the places of hearsay. A knock is a handshake of a few datagrams (contacts.ts); the pause until the next one begins when that
- * has gone unanswered, and doubles, with jitter. Scans are O(n) in a table of bounded size.
+ * has gone unanswered, and doubles up to PAUSE_MS_MAX, give or take a fifth. Scans are O(n) in a table of bounded size.
  */
 import { jittered } from './chance.ts'
 import { addressOf, type MeshClock } from './contact.ts'
@@ -59,9 +59,10 @@ export class Candidates {
   }
 
   /** We were told to talk to it. */
-  told(endpoint: Endpoint): void {
+  told(endpoint: Endpoint): Candidate | undefined {
     const candidate = this.#at(endpoint, 'static')
     if (candidate !== undefined) candidate.source = 'static'
+    return candidate
   }
 
   /** We are not told so any more. */
@@ -73,23 +74,25 @@ export class Candidates {
   }
 
   /** A member there is down. */
-  lost(endpoint: Endpoint): void {
+  lost(endpoint: Endpoint): Candidate | undefined {
     const candidate = this.#at(endpoint, 'down')
-    if (candidate === undefined) return
+    if (candidate === undefined) return undefined
     const nowMs = this.#clock.monotonic()
     if (candidate.source === 'introduced') candidate.source = 'down'
     candidate.sinceMs = candidate.lostMs = nowMs
     candidate.unansweredCount = 0
     candidate.dueMs = nowMs + jittered(this.#clock, QUICK_PAUSE_MS)
+    return candidate
   }
 
   /** Others say that somebody is there. */
-  named(endpoint: Endpoint): void {
+  named(endpoint: Endpoint): Candidate | undefined {
     const candidate = this.#at(endpoint, 'introduced')
-    if (candidate === undefined) return
+    if (candidate === undefined) return undefined
     const nowMs = this.#clock.monotonic()
     if (candidate.source === 'introduced') candidate.sinceMs = nowMs
     candidate.dueMs = Math.min(candidate.dueMs, Math.max(nowMs, candidate.knockedMs + NAMED_AGAIN_MS))
+    return candidate
   }
 
   forget(endpoint: Endpoint): void {
@@ -112,11 +115,12 @@ export class Candidates {
   }
 
   /** The handshake has failed. */
-  unanswered(endpoint: Endpoint): void {
+  unanswered(endpoint: Endpoint): Candidate | undefined {
     const candidate = this.#candidates.get(addressOf(endpoint))
-    if (candidate === undefined) return
+    if (candidate === undefined) return undefined
     candidate.dueMs = this.#clock.monotonic() + this.#pauseMs(candidate)
     candidate.unansweredCount++
+    return candidate
   }
 
   /** Whoever is due, what is trusted most first, whoever has waited longest first. What has been kept for long enough is forgotten. */
@@ -162,7 +166,7 @@ export class Candidates {
   #pauseMs({ lostMs, unansweredCount }: Candidate): number {
     const isQuick = this.#clock.monotonic() - lostMs < QUICK_FOR_MS
     const backedOffMs = PAUSE_MS_MIN * 2 ** Math.min(unansweredCount, 8)
-    return Math.min(PAUSE_MS_MAX, jittered(this.#clock, isQuick ? QUICK_PAUSE_MS : backedOffMs))
+    return jittered(this.#clock, isQuick ? QUICK_PAUSE_MS : Math.min(PAUSE_MS_MAX, backedOffMs))
   }
 }
 

@@ -37,7 +37,7 @@ export interface DiscoveryOptions {
 
 export const GREETINGS_PER_SECOND_MAX = 128
 export const HEARSAY_GREETINGS_PER_SECOND_MAX = 64
-export const INTRODUCTIONS_PER_SECOND_MAX = 1024
+export const INTRODUCTIONS_PER_SECOND_MAX = 512
 
 const LOOKED_EVERY_MS = 1000
 /** Those due within it are greeted together. */
@@ -87,21 +87,18 @@ export class Discovery {
   /** Others say that somebody is there, or somebody has announced itself from there. */
   introduced(endpoint: Endpoint): void {
     if (!this.#introductions.take() || !this.#isGreetable(endpoint) || this.#options.isKnown(endpoint)) return
-    this.#candidates.named(endpoint)
-    this.#wakeSoon()
+    this.#wakeFor(this.#candidates.named(endpoint))
   }
 
   /** The member there is down: keeps trying, quickly at first. */
   down(endpoint: Endpoint): void {
     if (!this.#isGreetable(endpoint)) return
-    this.#candidates.lost(endpoint)
-    this.#wakeSoon()
+    this.#wakeFor(this.#candidates.lost(endpoint))
   }
 
   /** A handshake has failed. */
   unanswered(endpoint: Endpoint): void {
-    this.#candidates.unanswered(endpoint)
-    this.#wakeSoon()
+    this.#wakeFor(this.#candidates.unanswered(endpoint))
   }
 
   /** Addresses that are being tried or watched. */
@@ -117,8 +114,7 @@ export class Discovery {
   }
 
   #found(endpoint: Endpoint): void {
-    this.#candidates.told(endpoint)
-    this.#wakeSoon()
+    this.#wakeFor(this.#candidates.told(endpoint))
   }
 
   #isGreetable({ host, port }: Endpoint): boolean {
@@ -137,7 +133,7 @@ export class Discovery {
       }
     }
     this.#wake(LOOKED_EVERY_MS)
-    this.#wakeSoon()
+    for (const candidate of this.#candidates.all()) this.#wakeFor(candidate)
   }
 
   #mayGreet({ source }: Candidate): boolean {
@@ -145,12 +141,8 @@ export class Discovery {
     return this.#greetings.take()
   }
 
-  /** When the next candidate is due. */
-  #wakeSoon(): void {
-    if (!this.#isOpen) return
-    let dueMs = Infinity
-    for (const candidate of this.#candidates.all()) dueMs = Math.min(dueMs, candidate.dueMs)
-    this.#wake(dueMs - this.#options.clock.monotonic())
+  #wakeFor(candidate: Candidate | undefined): void {
+    if (candidate !== undefined) this.#wake(candidate.dueMs - this.#options.clock.monotonic())
   }
 
   #wake(delayMs: number): void {

@@ -38,7 +38,7 @@ const label = (bytesMax: number): fc.Arbitrary<string> =>
 
 const anyRecord: fc.Arbitrary<MemberRecord> = fc.record({
   profile: fc.record({
-    member: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 16, maxLength: 16 }),
+    member: fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), minLength: 16, maxLength: 16 }),
     zone: label(64),
     roles: fc.array(label(32), { maxLength: 8 }),
   }),
