@@ -1,6 +1,6 @@
 /** The packed tarball, installed and used as a user would, because the working tree is not what users get. */
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
@@ -64,8 +64,10 @@ describe('the packed tarball', () => {
       'LICENSE',
       'README.md',
       'adapters',
+      'bin',
       'crdt',
       'dist/adapters',
+      'dist/bin',
       'dist/crdt',
       'dist/src',
       'docs',
@@ -74,9 +76,21 @@ describe('the packed tarball', () => {
     ])
   })
 
-  test('has no dependencies at run time', () => {
-    const manifest = JSON.parse(readFileSync(path.join(packed.folder, 'node_modules/warp-engine/package.json'), 'utf8'))
-    expect(manifest.dependencies ?? {}).toEqual({})
+  test('has one dependency at run time, which has none', () => {
+    const manifestOf = (name: string): { dependencies?: object } =>
+      JSON.parse(readFileSync(path.join(packed.folder, 'node_modules', name, 'package.json'), 'utf8'))
+    expect(Object.keys(manifestOf('warp-engine').dependencies ?? {})).toEqual(['commander'])
+    expect(manifestOf('commander').dependencies ?? {}).toEqual({})
+  })
+
+  test('brings the command, which runs without the optional peers', async () => {
+    const folder = temporaryFolder()
+    cpSync(path.join(packed.folder, 'node_modules'), path.join(folder, 'node_modules'), { recursive: true })
+    for (const name of ['yjs', '@automerge']) rmSync(path.join(folder, 'node_modules', name), { recursive: true })
+    const npx = async (...parameters: string[]): Promise<string> =>
+      (await run('npx', ['--no-install', 'warp', ...parameters], { cwd: folder })).stdout
+    expect(await npx('--help')).toContain('Usage: warp')
+    expect(await npx('set', 'city:1', 'Oslo', '--key', 'city:*=register')).toContain('version 1, logged')
   })
 
   test('publint has nothing to say', async () => {

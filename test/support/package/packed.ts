@@ -26,7 +26,9 @@ export function packAndInstall(folder: string): Packed {
   if (packed === undefined) throw new Error('npm pack made nothing')
   const tarball = path.join(folder, packed.filename)
   writeFileSync(path.join(folder, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }')
-  npm(['install', '--offline', '--omit=peer', tarball], folder)
+  // The dependency is the checkout's own copy, packed: whatever npm has in its cache, no network is asked.
+  const dependency = path.join(ROOT, 'node_modules/commander')
+  npm(['install', '--offline', '--omit=peer', '--install-links', tarball, dependency], folder)
   for (const name of LINKED) link(name, folder)
   cpSync(path.join(ROOT, 'test/fixtures/consumer/main.ts'), path.join(folder, 'main.ts'))
   return { folder, tarball, files: packed.files.map((file) => file.path) }
