@@ -6,7 +6,7 @@ import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { CreditSource, CreditWindow } from './support/credit.ts'
-import { serve } from './support/processes.ts'
+import { serve } from '../test/support/child-program.ts'
 import { turn } from './support/users.ts'
 
 const HOST = '127.0.0.1'

@@ -1,9 +1,10 @@
 /**
- * Programs of a bench that run in processes of their own: `bench/x-process.ts` hands its verbs to `serve`, and the bench asks for
- * them by name. Requests and replies travel over Node's channel between parent and child; what is measured does not.
+ * Programs that run in processes of their own for a test or a bench: `x-process.ts` hands its verbs to `serve`, and the parent asks for
+ * them by name. Requests and replies travel over Node's channel between parent and child. A program runs from `dist/`, under plain Node.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** What a program can be asked: each verb takes one plain object or nothing. */
@@ -18,7 +19,7 @@ interface Request {
 type Reply =
   { readonly number: number; readonly value: unknown } | { readonly number: number; readonly failure: string }
 
-/** In the child. It ends when the parent lets go of it. */
+/** In the child. It ends when the parent lets go of it or dies. */
 export function serve(verbs: Verbs): void {
   process.on('message', (asked: Request) => void answer(verbs, asked))
   process.on('disconnect', () => process.exit(0))
@@ -38,22 +39,35 @@ interface Waiting {
   reject(error: Error): void
 }
 
-/** In the bench: one running program. */
-export class BenchProcess<Program extends Verbs> {
+/** This file is `test/support/child-program.ts`, or the same below `dist/`. */
+const HERE = fileURLToPath(new URL('../../', import.meta.url))
+const DIST = path.basename(HERE) === 'dist' ? HERE : path.join(HERE, 'dist')
+
+/** In the parent: one running program. */
+export class ChildProgram<Program extends Verbs> {
   readonly #child: ChildProcess
   readonly #waiting = new Map<number, Waiting>()
   #number = 0
 
-  /** Starts `dist/bench/<program>-process.js`. */
-  constructor(program: string) {
-    this.#child = fork(fileURLToPath(new URL(`../${program}-process.js`, import.meta.url)), {
+  /** Starts `dist/<program>-process.js`; with `under`, as the last words of that command (`ip netns exec NAME`, say). */
+  constructor(program: string, options: { readonly under?: readonly string[] } = {}) {
+    const [command = '', ...parameters] = [
+      ...(options.under ?? []),
+      process.execPath,
+      ...process.execArgv.filter((parameter) => parameter === '--expose-gc'),
+      path.join(DIST, `${program}-process.js`),
+    ]
+    this.#child = spawn(command, parameters, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
     })
     this.#child.on('message', (reply: Reply) => this.#take(reply))
-    this.#child.on('exit', (code, signal) => {
-      for (const { reject } of this.#waiting.values()) reject(new Error(`${program} ended: ${signal ?? code}`))
+    const ended = (why: string): void => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${program} ended: ${why}`))
       this.#waiting.clear()
-    })
+    }
+    this.#child.on('error', (error) => ended(error.message))
+    this.#child.on('exit', (code, signal) => ended(signal ?? String(code)))
   }
 
   ask<Verb extends keyof Program & string>(
@@ -63,15 +77,17 @@ export class BenchProcess<Program extends Verbs> {
     const number = ++this.#number
     return new Promise((resolve, reject) => {
       this.#waiting.set(number, { resolve, reject })
-      this.#child.send({ number, verb, request })
+      this.#child.send({ number, verb, request }, (error) => {
+        if (error !== null) reject(error)
+      })
     })
   }
 
-  /** Ends it, which it does not notice with SIGKILL. */
-  async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+  /** Ends it, which it does not notice with SIGKILL. Idempotent. */
+  async end(how: 'disconnect' | 'SIGKILL' = 'disconnect'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const ended = once(this.#child, 'exit')
-    if (signal === 'SIGKILL') this.#child.kill(signal)
+    if (how === 'SIGKILL') this.#child.kill(how)
     else this.#child.disconnect()
     await ended
   }

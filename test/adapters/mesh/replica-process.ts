@@ -1,0 +1,120 @@
+/** A replica with a mesh on the real network, on which datagrams may be lost, repeated and overtaken. Asked by tests; see `ReplicaProgram`. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileLog } from '../../../adapters/file/index.ts'
+import { meshTransport } from '../../../adapters/mesh/index.ts'
+import { nodeNetwork } from '../../../adapters/mesh/node-network.ts'
+import { type ReplicationOptions, type Warp, openWarp } from '../../../adapters/node/index.ts'
+import { counter, custom, register, set } from '../../../crdt/index.ts'
+import { serve } from '../../support/child-program.ts'
+import { type Chances, lossyNetwork } from '../../support/lossy-network.ts'
+import { type Values, type Writes, replicaWrites } from './replica-writes.ts'
+
+const KEYS = {
+  'count:*': counter(),
+  'cart:*': set<string>(),
+  'note:*': custom<string[], string>((lines, line) => [...lines, line], { initial: [] }),
+  'mark:*': register<string>(),
+  /** Compacted to its last operation. */
+  'last:*': { strategy: register<number>(), retain: 'latest' },
+} as const
+
+interface Opening {
+  /** Part of the key of its mark. */
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly peers: readonly string[]
+  readonly chances: Chances
+  readonly folder?: string
+  /** Default: `insecure`, which is for loopback only. */
+  readonly clusterKey?: string
+  readonly multicast?: boolean
+  readonly replication?: ReplicationOptions
+}
+
+let warp: Warp<typeof KEYS>
+let name = ''
+let counts: ReturnType<typeof lossyNetwork>['counts']
+const events: string[] = []
+
+const verbs = {
+  async open(opening: Opening): Promise<void> {
+    const { host, port, peers, clusterKey, multicast = false, folder, replication = {} } = opening
+    const lossy = lossyNetwork(nodeNetwork(), opening.chances)
+    counts = lossy.counts
+    name = opening.name
+    const mesh = meshTransport({
+      ...{ host, port, peers, network: lossy.network },
+      ...(clusterKey === undefined ? { insecure: true } : { clusterKey }),
+      ...(multicast ? {} : { multicast: false }),
+    })
+    warp = await openWarp({
+      keys: KEYS,
+      transports: [mesh],
+      replication,
+      ...(folder === undefined ? {} : { log: fileLog({ path: folder }) }),
+      observe: ({ kind }) => void events.push(kind),
+    })
+  },
+
+  async write(writes: Writes): Promise<void> {
+    for (const write of replicaWrites(writes)) {
+      if (write.kind === 'increment') await warp.key(write.key).increment(write.amount)
+      else if (write.kind === 'add') await warp.key(write.key).add(write.element)
+      else await warp.key(write.key).set(write.line)
+    }
+  },
+
+  /** So many values one after another into one of ten keys that are compacted. */
+  async overwrite({ count }: { count: number }): Promise<void> {
+    for (let i = 1; i <= count; i++) await warp.set(`last:${i % 10}`, i)
+  },
+
+  /** Writes this replica's mark: whoever has it has everything that was written here before it. */
+  async mark({ text }: { text: string }): Promise<void> {
+    await warp.set(`mark:${name}`, text)
+  },
+
+  /** Waits until the marks of these replicas are that text. */
+  async sees({ names, text }: { names: readonly string[]; text: string }): Promise<void> {
+    const watch = warp.watch('mark:*')[Symbol.asyncIterator]()
+    const isSeen = async (): Promise<boolean> => {
+      for (const other of names) if ((await warp.get(`mark:${other}`)) !== text) return false
+      return true
+    }
+    while (!(await isSeen())) await watch.next()
+    await watch.return?.()
+  },
+
+  /** Waits until a report of this kind has been made. */
+  async reports({ kind }: { kind: string }): Promise<void> {
+    while (!events.includes(kind)) await pause(5)
+  },
+
+  /** Waits until compaction has dropped something. */
+  async compacts(): Promise<void> {
+    while ((await warp.compact()).droppedOperationsCount === 0) await pause(20)
+  },
+
+  events: (): readonly string[] => events,
+
+  lossCounts: () => counts,
+
+  /** Everything but marks. Sets have no order; they are sorted. */
+  async values(): Promise<Values> {
+    const values: [string, unknown][] = []
+    for await (const key of warp.keys('*')) {
+      if (key.startsWith('mark:')) continue
+      const value: unknown = await warp.get(key as 'note:0')
+      values.push([key, value instanceof Set ? [...(value as Set<string>)].toSorted() : value])
+    }
+    return values.toSorted(([a], [b]) => (a < b ? -1 : 1))
+  },
+
+  close: () => warp.close(),
+}
+
+/** What a test may ask this program. */
+export type ReplicaProgram = typeof verbs
+
+serve(verbs)
