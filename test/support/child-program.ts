@@ -51,13 +51,13 @@ export class ChildProgram<Program extends Verbs> {
 
   /** Starts `dist/<program>-process.js`; with `under`, as the last words of that command (`ip netns exec NAME`, say). */
   constructor(program: string, options: { readonly under?: readonly string[] } = {}) {
-    const [command = '', ...parameters] = [
+    const words = [
       ...(options.under ?? []),
       process.execPath,
       ...process.execArgv.filter((parameter) => parameter === '--expose-gc'),
       path.join(DIST, `${program}-process.js`),
     ]
-    this.#child = spawn(command, parameters, {
+    this.#child = spawn(words[0] as string, words.slice(1), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
     })
