@@ -37,6 +37,7 @@ export type {
   WatchOptions,
 } from './operation-record.ts'
 export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
+export type { Imported } from './transfer/import-lines.ts'
 export type { KeysOptions } from './key-listing.ts'
 export type { PeerReport } from './replication/replication-stats.ts'
 export type { ReplicationEvent, TransportReport } from './replication/events.ts'

@@ -18,6 +18,7 @@ import type { ReplicationEvent } from './replication/events.ts'
 import type { ReplicationOptions } from './replication/options.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import type { PeerAddress, Transport } from './replication/transport.ts'
+import type { Imported } from './transfer/import-lines.ts'
 import type {
   KeyMap,
   KnownKey,
@@ -147,6 +148,19 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   /** Folds what is stable and not retained into snapshots and gives its space back, in steps that do not hold up writes. */
   compact(options?: ReadOptions): Promise<Compaction>
 
+  /**
+   * Everything that is shared, as pieces of text in lines of JSON (form: src/transfer/export-format.ts). Settled when the iteration begins;
+   * compaction waits until it ends. Keys of mode `local` are left out. Throws `WARP_E_RESYNC_REQUIRED`, `WARP_E_ABORTED`.
+   */
+  export(options?: ReadOptions): AsyncIterable<string>
+
+  /**
+   * Takes in what another `export` wrote, in pieces cut anywhere. What is here already stays, so importing twice is importing once. Throws,
+   * with `details.line`, `WARP_E_PROTOCOL`, `WARP_E_LIMIT`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`, `WARP_E_STORAGE_FULL`, `WARP_E_ABORTED`
+   * (operations of lines before stay), and `WARP_E_RESYNC_REQUIRED` if this log has compacted what the export does not know of.
+   */
+  import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported>
+
   /** Flushes, leaves the networks, lets go of the log. Idempotent. Writes in progress settle first. */
   close(): Promise<void>
 }
@@ -163,6 +177,8 @@ export interface Stats {
   readonly log: {
     /** Held now, snapshots not counted. */
     readonly operationsCount: number
+    /** Replicas whose operations it has taken in, itself and its own former names among them. */
+    readonly replicasCount: number
     /** On disk or in RAM now. */
     readonly bytes: number
     readonly segmentsCount: number

@@ -21,7 +21,7 @@ import { OperationReader, writeVector, type VectorEntries } from './operation.ts
 import { installSnapshot, textOf, type Forgotten } from './recovery.ts'
 import type { Position, SnapshotExport, SnapshotImport } from './replication/store.ts'
 
-const ITEM = { snapshot: 1, operation: 2, floor: 3 } as const
+export const ITEM = { snapshot: 1, operation: 2, floor: 3 } as const
 /** No item: what the receiver makes of a stream that cannot be finished. */
 const BROKEN = 0xff
 /** As large as a record of the log. */
@@ -134,10 +134,21 @@ export class SnapshotReader implements SnapshotExport {
   }
 
   #writeItem(type: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#writer.u8(type)
-    this.#writer.varint(end - start)
-    this.#writer.raw(bytes, start, end)
+    writeItem(this.#writer, { type, bytes, start, end })
   }
+}
+
+export interface SnapshotItem {
+  readonly type: number
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+export function writeItem(writer: ByteWriter, { type, bytes, start, end }: SnapshotItem): void {
+  writer.u8(type)
+  writer.varint(end - start)
+  writer.raw(bytes, start, end)
 }
 
 export interface SnapshotWriterOptions {
@@ -279,7 +290,7 @@ export class SnapshotWriter implements SnapshotImport {
 }
 
 /** Calls `visit` for each item that is there as a whole. Returns where they end. Throws `WARP_E_PROTOCOL`. */
-function eachItem(bytes: Uint8Array, visit: (type: number, start: number, end: number) => void): number {
+export function eachItem(bytes: Uint8Array, visit: (type: number, start: number, end: number) => void): number {
   let whole = 0
   while (bytes.length - whole >= ITEM_HEADER_BYTES_MAX || hasHeader(bytes, whole)) {
     const reader = new ByteReader(bytes, whole)

@@ -22,6 +22,8 @@ import type { CacheOptions, Capabilities, Compaction, Stats, Warp, WarpEvent, Wa
 import type { ReadOptions, Receipt, WriteOptions } from './receipt.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import { Replicator } from './replication/replicator.ts'
+import { exportLines } from './transfer/export-lines.ts'
+import { importLines, type Imported } from './transfer/import-lines.ts'
 import type { KeyMap } from './typed-keys.ts'
 import { NO_OPTIONS, Writer } from './writer.ts'
 
@@ -200,13 +202,27 @@ class OpenWarp {
     return this.#engine.compact(options?.signal)
   }
 
+  export(options?: ReadOptions): AsyncGenerator<string, void, undefined> {
+    return exportLines(this.#engine, { env: this.#env, check: () => this.#check(options) })
+  }
+
+  import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported> {
+    return importLines(this.#engine, pieces, { env: this.#env, check: () => this.#check(options) })
+  }
+
   stats(): Stats {
     const { store, log, admission } = this.#engine
     const { segments, bytes, syncs } = log.stats()
     return {
       replica: this.replica,
       keysCount: store.keys.size,
-      log: { operationsCount: this.#engine.operationsCount, bytes, segmentsCount: segments, flushesCount: syncs },
+      log: {
+        operationsCount: this.#engine.operationsCount,
+        replicasCount: this.#engine.applied.size,
+        bytes,
+        segmentsCount: segments,
+        flushesCount: syncs,
+      },
       cache: {
         entriesCount: this.#residency.count,
         missesCount: store.misses,

@@ -62,6 +62,7 @@ describe('public names', () => {
         "type FindingKind",
         "type HandleFor",
         "type HandleOptions",
+        "type Imported",
         "type KeyHandle",
         "type KeyMap",
         "type KeyOptions",

@@ -25,6 +25,7 @@ export type {
   FindingKind,
   HandleFor,
   HandleOptions,
+  Imported,
   KeyHandle,
   KeyMap,
   KeyOptions,

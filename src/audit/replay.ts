@@ -184,8 +184,7 @@ function isSameValue(a: unknown, b: unknown): boolean {
 /** As an {@link Encodable}, different for different values of one kind. */
 function comparable(value: unknown): Encodable {
   if (value === undefined) return null
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date)
-    return value as Encodable
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value as Encodable
   if (value instanceof Set) return { set: [...value].map(comparable) }
   if (Array.isArray(value)) return value.map(comparable)
   if ('toJSON' in value && typeof value.toJSON === 'function') return comparable((value.toJSON as () => unknown)())

@@ -1,0 +1,172 @@
+/**
+ * Writes an export (form: `export-format.ts`): what a peer would be sent that has to take over the whole state, as lines of JSON. Settled when it
+ * begins: later writes do not show, and compaction waits until it ends. Keys of mode `local` are left out, they never leave their replica.
+ *
+ * Cost: one pass over the log, at the reader's pace; memory for a few pieces.
+ */
+import { decode } from '../../crdt/encoding.ts'
+import { hlcToMs } from '../../crdt/hlc.ts'
+import type { VersionVector } from '../../crdt/version-vector.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { ByteReader } from '../byte-reader.ts'
+import type { Engine } from '../engine.ts'
+import type { Env } from '../env.ts'
+import { readSnapshot, readVector } from '../merge/snapshot-record.ts'
+import { OPERATION_KIND, OperationReader } from '../operation.ts'
+import { textOf } from '../recovery.ts'
+import { eachItem, ITEM } from '../snapshot-transfer.ts'
+import { toBase64 } from './base64.ts'
+import { EXPORT_VERSION } from './export-format.ts'
+import { readableJson } from './readable-json.ts'
+
+/** Of the stream that is turned into lines. A line may be longer, as long as a value, and then so is its piece. */
+const CHUNK_BYTES = 65_536
+/** Longer payloads are not shown a second time. */
+const SHOWN_BYTES_MAX = 16_384
+
+const NO_BYTES = new Uint8Array(0)
+
+export interface ExportOptions {
+  readonly env: Env
+  /** Throws when the export is to end. */
+  readonly check: () => void
+}
+
+/** Pieces of text, some lines each. Throws `WARP_E_RESYNC_REQUIRED` if the state is half of one and half of another. */
+export async function* exportLines(
+  engine: Engine,
+  { env, check }: ExportOptions,
+): AsyncGenerator<string, void, undefined> {
+  if (engine.needsSnapshot) throw replaced()
+  const source = engine.exportSnapshot(CHUNK_BYTES)
+  const lines = new Lines(engine, { applied: source.vector, timeMs: env.now() })
+  try {
+    let rest: Uint8Array = NO_BYTES
+    for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) {
+      const bytes = joined(rest, chunk)
+      rest = bytes.slice(readItems(bytes, lines))
+      if (lines.text !== '') yield lines.take()
+      await env.yield()
+      check()
+    }
+    lines.end()
+    yield lines.take()
+  } finally {
+    source.close()
+  }
+}
+
+function readItems(bytes: Uint8Array, lines: Lines): number {
+  try {
+    return eachItem(bytes, (type, start, end) => lines.add(type, { bytes, start, end }))
+  } catch (cause) {
+    if (isWarpError(cause, 'WARP_E_PROTOCOL')) throw replaced(cause)
+    throw cause
+  }
+}
+
+interface Item {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+class Lines {
+  text = ''
+  readonly #engine: Engine
+  readonly #reader: OperationReader
+  readonly #head: { readonly applied: VersionVector; readonly timeMs: number }
+  #snapshotsCount = 0
+  #operationsCount = 0
+
+  constructor(engine: Engine, head: { readonly applied: VersionVector; readonly timeMs: number }) {
+    this.#engine = engine
+    this.#head = head
+    this.#reader = new OperationReader(engine.table)
+  }
+
+  add(type: number, item: Item): void {
+    if (type === ITEM.floor)
+      this.#header(readVector(new ByteReader(item.bytes, item.start, item.end), this.#engine.table))
+    else if (type === ITEM.snapshot) this.#snapshot(item)
+    else this.#operation(item)
+  }
+
+  end(): void {
+    this.#line({ kind: 'end', snapshotsCount: this.#snapshotsCount, operationsCount: this.#operationsCount })
+  }
+
+  take(): string {
+    const { text } = this
+    this.text = ''
+    return text
+  }
+
+  #header(floor: VersionVector): void {
+    const { applied, timeMs } = this.#head
+    const { replica } = this.#engine
+    const [everything, gone] = [objectOf(applied), objectOf(floor)]
+    this.#line({ kind: 'warp-export', version: EXPORT_VERSION, replica, timeMs, applied: everything, floor: gone })
+  }
+
+  #snapshot({ bytes, start, end }: Item): void {
+    const { key, strategy, baseVersion, hlc } = readSnapshot(bytes, start, end, this.#engine.table)
+    this.#snapshotsCount++
+    this.#line({
+      kind: 'snapshot',
+      key,
+      strategy: this.#strategyName(key, strategy),
+      operationsCount: baseVersion,
+      timeMs: hlcToMs(hlc),
+      record: toBase64(bytes, start, end),
+    })
+  }
+
+  #operation({ bytes, start, end }: Item): void {
+    const operation = this.#reader.load(bytes, start, end)
+    const { replica, sequence, hlc, kind, strategy, payloadStart } = operation
+    const key = textOf(bytes, operation.keyStart, operation.keyEnd)
+    const isShown = kind === OPERATION_KIND.update && end - payloadStart <= SHOWN_BYTES_MAX
+    this.#operationsCount++
+    this.#line({
+      kind: 'operation',
+      key,
+      replica,
+      sequence,
+      timeMs: hlcToMs(hlc),
+      does: kind === OPERATION_KIND.update ? 'update' : kind === OPERATION_KIND.delete ? 'delete' : 'unknown',
+      ...(kind === OPERATION_KIND.update ? { strategy: this.#strategyName(key, strategy) } : {}),
+      ...(isShown ? { payload: readableJson(decode(bytes, payloadStart, end)) } : {}),
+      envelope: toBase64(bytes, start, end),
+    })
+  }
+
+  #strategyName(key: string, code: number): string {
+    const { strategy } = this.#engine.store.keyspaceFor(key, undefined)
+    return strategy.code === code ? strategy.kind : `code ${code}`
+  }
+
+  #line(fields: object): void {
+    this.text += `${JSON.stringify(fields)}\n`
+  }
+}
+
+function objectOf(vector: VersionVector): Record<string, number> {
+  return Object.fromEntries(vector.sorted())
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second
+  const bytes = new Uint8Array(first.length + second.length)
+  bytes.set(first)
+  bytes.set(second, first.length)
+  return bytes
+}
+
+function replaced(cause?: unknown): WarpError {
+  return new WarpError(
+    'WARP_E_RESYNC_REQUIRED',
+    'this replica is taking over the state of another one; export it again when that is done',
+    { cause },
+  )
+}

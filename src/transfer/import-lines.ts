@@ -1,0 +1,216 @@
+/**
+ * Reads an export (form: `export-format.ts`) into an engine. Idempotent: a dot that is here already is passed over, so what was cut
+ * short is just imported again.
+ *
+ * - If everything that the export has compacted is here, or it has compacted nothing, its operations are admitted one by one as a peer's are.
+ * - Otherwise its state is taken over as a peer's snapshot is: put aside while it is read, then installed in one go. What is here and not in the
+ *   export is kept; own operations among it are issued again under a new identity (see resync.ts).
+ */
+import { ByteWriter } from '../../crdt/byte-writer.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import type { Engine } from '../engine.ts'
+import type { Env } from '../env.ts'
+import { readSnapshot } from '../merge/snapshot-record.ts'
+import { OperationReader, writeVector } from '../operation.ts'
+import { textOf } from '../recovery.ts'
+import type { SnapshotImport } from '../replication/store.ts'
+import { ITEM, writeItem } from '../snapshot-transfer.ts'
+import { fromBase64 } from './base64.ts'
+import { parseHeader, parseLine, type ExportHeader, type ExportLine } from './export-format.ts'
+import { textLines } from './text-lines.ts'
+
+/** What an import has done. */
+export interface Imported {
+  /** Operations that were not here before. */
+  readonly operationsCount: number
+  /** Operations that were. */
+  readonly duplicatesCount: number
+  /** Keys whose compacted state was taken over; 0 if everything was here or came as operations. */
+  readonly snapshotsCount: number
+}
+
+export interface ImportOptions {
+  readonly env: Env
+  /** Throws when the import is to end. */
+  readonly check: () => void
+}
+
+/** Lines between two turns of the event loop, in which what was admitted is stored. */
+const LINES_PER_STEP = 512
+
+/**
+ * Throws, with `details.line`: `WARP_E_PROTOCOL`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`, `WARP_E_RESYNC_REQUIRED`,
+ * `WARP_E_STORAGE_FULL`. Operations of lines before stay, and a state is only taken over whole.
+ */
+export async function importLines(
+  engine: Engine,
+  pieces: AsyncIterable<string | Uint8Array>,
+  { env, check }: ImportOptions,
+): Promise<Imported> {
+  let intake: Intake | undefined
+  let line = 0
+  try {
+    for await (const { number, text } of textLines(pieces)) {
+      line = number
+      if (intake === undefined) intake = new Intake(engine, parseHeader(text))
+      else intake.take(parseLine(text))
+      if (number % LINES_PER_STEP !== 0) continue
+      if (engine.log.persistent) await engine.log.settled('logged')
+      await env.yield()
+      check()
+    }
+    if (intake?.isComplete !== true) throw cutShort()
+    intake.finish()
+    if (engine.log.persistent) await engine.log.settled('durable')
+    return intake.imported
+  } catch (error) {
+    intake?.abandon()
+    throw withLine(error, line)
+  }
+}
+
+class Intake {
+  readonly #engine: Engine
+  readonly #reader: OperationReader
+  /** Present while a whole state is being taken over. */
+  readonly #state: SnapshotImport | undefined
+  #isOver = false
+  #isComplete = false
+  #linesCount = { snapshots: 0, operations: 0 }
+  #appliedCount = 0
+  #duplicatesCount = 0
+
+  constructor(engine: Engine, { applied, floor }: ExportHeader) {
+    this.#engine = engine
+    this.#reader = new OperationReader(engine.table)
+    if (!engine.needsSnapshot && engine.applied.dominates(floor)) return
+    if (!applied.dominates(engine.floor)) throw bothCompacted()
+    this.#state = engine.beginSnapshot(applied)
+    const writer = new ByteWriter()
+    writeVector(writer, floor.sorted(), engine.table)
+    this.#putAside(ITEM.floor, writer.take())
+  }
+
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  get imported(): Imported {
+    const isState = this.#state !== undefined
+    return {
+      operationsCount: isState ? this.#linesCount.operations : this.#appliedCount,
+      duplicatesCount: this.#duplicatesCount,
+      snapshotsCount: isState ? this.#linesCount.snapshots : 0,
+    }
+  }
+
+  take(line: ExportLine): void {
+    if (this.#isComplete) throw malformed('it stands behind the end')
+    if (line.kind === 'snapshot') this.#snapshot(line)
+    else if (line.kind === 'operation') this.#operation(line)
+    else this.#end(line)
+  }
+
+  finish(): void {
+    this.#state?.finish()
+    this.#isOver = true
+  }
+
+  abandon(): void {
+    if (!this.#isOver) this.#state?.abandon()
+    this.#isOver = true
+  }
+
+  #snapshot(line: ExportLine & { kind: 'snapshot' }): void {
+    const bytes = fromBase64(line.record)
+    const { key } = readSnapshot(bytes, 0, bytes.length, this.#engine.table)
+    if (key !== line.key) throw contradictory('key')
+    this.#linesCount.snapshots++
+    this.#putAside(ITEM.snapshot, bytes)
+  }
+
+  #operation(line: ExportLine & { kind: 'operation' }): void {
+    const bytes = fromBase64(line.envelope)
+    const { replica, sequence, keyStart, keyEnd } = this.#reader.load(bytes, 0, bytes.length)
+    if (textOf(bytes, keyStart, keyEnd) !== line.key) throw contradictory('key')
+    if (replica !== line.replica || sequence !== line.sequence) throw contradictory('replica and sequence')
+    this.#linesCount.operations++
+    if (this.#state === undefined) this.#admit(bytes)
+    else this.#putAside(ITEM.operation, bytes)
+  }
+
+  #end(line: ExportLine & { kind: 'end' }): void {
+    const { snapshots, operations } = this.#linesCount
+    if (line.snapshotsCount !== snapshots || line.operationsCount !== operations) {
+      throw malformed(
+        `${line.snapshotsCount} snapshots and ${line.operationsCount} operations were exported, and there were ` +
+          `${snapshots} and ${operations}: lines are missing`,
+      )
+    }
+    this.#isComplete = true
+  }
+
+  #putAside(type: number, bytes: Uint8Array): void {
+    if (this.#state === undefined) return
+    const writer = new ByteWriter()
+    writeItem(writer, { type, bytes, start: 0, end: bytes.length })
+    this.#state.chunk(writer.take())
+  }
+
+  #admit(bytes: Uint8Array): void {
+    let verdict = this.#engine.admit(bytes, 0, bytes.length)
+    // It is of this replica's own name, and of a life that this log does not know: by now the replica has another one.
+    if (verdict === 'clone') verdict = this.#engine.admit(bytes, 0, bytes.length)
+    switch (verdict) {
+      case 'applied':
+        this.#appliedCount++
+        return
+      case 'duplicate':
+        this.#duplicatesCount++
+        return
+      case 'clone':
+        throw new WarpError('WARP_E_IDENTITY_CLONED', 'it is of the name that this replica writes under')
+      case 'early':
+        throw malformed('an operation that it depends on is neither here nor in a line before: lines are missing')
+      case 'drift':
+        throw new WarpError(
+          'WARP_E_CLOCK_DRIFT',
+          'it is stamped further ahead than the clock drift allowed; set the clock',
+        )
+      case 'resync':
+        throw bothCompacted()
+      case 'full':
+        throw new WarpError('WARP_E_STORAGE_FULL', 'no space is left for it; make room and import again')
+    }
+  }
+}
+
+function withLine(error: unknown, line: number): unknown {
+  if (!isWarpError(error) || line === 0 || error.details['line'] !== undefined) return error
+  return new WarpError(error.code, `line ${line}: ${error.message}`, {
+    details: { ...error.details, line },
+    cause: error,
+    outcome: error.outcome,
+  })
+}
+
+function malformed(what: string): WarpError {
+  return new WarpError('WARP_E_PROTOCOL', what)
+}
+
+function contradictory(what: string): WarpError {
+  return malformed(`its ${what} and its bytes say different things; the bytes count, so remove or restore the line`)
+}
+
+function cutShort(): WarpError {
+  return malformed(
+    'the export ends without its last line: it was cut short; what came before is imported where it stood alone',
+  )
+}
+
+function bothCompacted(): WarpError {
+  return new WarpError(
+    'WARP_E_RESYNC_REQUIRED',
+    'this log has compacted operations that the export does not know of; import into an empty folder, and let replication join the two',
+  )
+}
