@@ -8,9 +8,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { WarpError, type KeyMap, type WarpOptions } from '../../adapters/node/index.ts'
+import type { KeyMap, WarpOptions } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { UsageError } from './failure.ts'
-import { keyMapOf } from './strategies.ts'
 
 /** See `shared-options.ts`. */
 export interface ConfigFlags {
@@ -27,8 +27,8 @@ export interface Config {
   readonly file: string | undefined
   /** The data's folder, absolute. */
   readonly data: string
-  /** `undefined` if nothing says what the keys mean. */
-  readonly keys: KeyMap | undefined
+  /** As given, by file and flags together; empty if nothing says what the keys mean. `keysOf` makes strategies of it. */
+  readonly keys: Readonly<Record<string, unknown>>
   /** As it stands in the file; `mesh-settings.ts` reads it. */
   readonly mesh: Readonly<Record<string, unknown>>
   readonly engine: EngineSettings
@@ -46,12 +46,10 @@ export async function loadConfig(flags: ConfigFlags): Promise<Config> {
   const { keys, mesh = {} } = settings
   if (keys !== undefined && !isRecord(keys)) throw misread(file, 'keys is no object of patterns and strategies')
   if (!isRecord(mesh)) throw misread(file, 'mesh is no object')
-  const given = { ...keys, ...keysOfFlags(flags.key ?? []) }
-  const hasKeys = Object.keys(given).length > 0
   return {
     file,
     data: dataFolder(flags, file, settings['data']),
-    keys: hasKeys ? await keyMapOf(given) : undefined,
+    keys: { ...keys, ...keysOfFlags(flags.key ?? []) },
     mesh,
     engine: Object.fromEntries(
       ENGINE_SETTINGS.filter((name) => settings[name] !== undefined).map((name) => [name, settings[name]]),
@@ -59,9 +57,12 @@ export async function loadConfig(flags: ConfigFlags): Promise<Config> {
   }
 }
 
-/** For commands that need to know what the keys mean. Throws `WARP_E_CONFIG`. */
-export function keysOf({ keys, file, data }: Pick<Config, 'keys' | 'file' | 'data'>): KeyMap {
-  if (keys !== undefined) return keys
+/** For commands that need to know what the keys mean; strategies are loaded for them. Throws `WARP_E_CONFIG`. */
+export async function keysOf({ keys, file, data }: Pick<Config, 'keys' | 'file' | 'data'>): Promise<KeyMap> {
+  if (Object.keys(keys).length > 0) {
+    const { keyMapOf } = await import('./strategies.ts')
+    return keyMapOf(keys)
+  }
   const looked = file === undefined ? `there is no warp.config.{mjs,js,json} here or in ${data}` : `${file} has no keys`
   throw new WarpError(
     'WARP_E_CONFIG',

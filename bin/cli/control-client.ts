@@ -1,7 +1,7 @@
 /** The asking side of the control socket: a target like a folder, see `target.ts`. */
 import { realpathSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { WarpError } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { controlPath, isOurs } from './control-path.ts'
 import {
   ANSWER_BYTES_MAX,

@@ -13,7 +13,7 @@
  * answers on one connection a slow one holds up the others; connections are cheap.
  */
 import type { Socket } from 'node:net'
-import { WarpError, type WarpErrorCode } from '../../adapters/node/index.ts'
+import { WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
 import { failureOf } from './failure.ts'
 import type { Json } from './values.ts'
 

@@ -5,7 +5,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
-import { WarpError } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { controlPath, prepareControlPath } from './control-path.ts'
 import {
   ANSWER_BYTES_MAX,

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { MeshOptions } from '../../adapters/mesh/index.ts'
-import { WarpError } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import type { OptionDescription } from './command.ts'
 import type { Config } from './config.ts'
 import { UsageError } from './failure.ts'

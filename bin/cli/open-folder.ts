@@ -15,7 +15,7 @@ export interface OpenFolderOptions {
 export async function openFolder({ config, transport, observe }: OpenFolderOptions): Promise<AnyWarp> {
   return openWarp({
     ...config.engine,
-    keys: keysOf(config),
+    keys: await keysOf(config),
     log: fileLog({ path: config.data }),
     transports: [transport ?? silentTransport()],
     ...(observe === undefined ? {} : { observe }),

@@ -7,10 +7,8 @@
 import type { WarpEvent } from '../../adapters/node/index.ts'
 import { folderExists, loadConfig, type ConfigFlags } from './config.ts'
 import { connectControl } from './control-client.ts'
-import { serveControl } from './control-server.ts'
 import { eventLine } from './event-line.ts'
 import { UsageError } from './failure.ts'
-import { openFolder } from './open-folder.ts'
 import type { Output } from './output.ts'
 import { Fields, type AnyWarp } from './question.ts'
 import type { Target } from './target.ts'
@@ -38,7 +36,10 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
   try {
     return await whileLocked(signal, async () => {
       const replica = await connectControl(data)
-      return replica ?? folderTarget(await openFolder({ config, observe }), data, serves)
+      if (replica !== undefined) return replica
+      // Whoever asks a running replica has no use for an engine.
+      const { openFolder } = await import('./open-folder.ts')
+      return folderTarget(await openFolder({ config, observe }), data, serves)
     })
   } finally {
     progress.end()
@@ -46,7 +47,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 }
 
 async function folderTarget(warp: AnyWarp, data: string, serves = false): Promise<Target> {
-  const control = serves ? await serveControl(warp, data) : undefined
+  const control = serves ? await (await import('./control-server.ts')).serveControl(warp, data) : undefined
   const close = async (): Promise<void> => {
     await control?.close()
     await warp.close()

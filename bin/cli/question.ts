@@ -3,7 +3,8 @@
  * another one behind the control socket, and gets the same items either way. Parameters and items are JSON; values in them are
  * tagged (`values.ts`). The list of all questions is `questions.ts`.
  */
-import { WarpError, type KeyMap, type Warp } from '../../adapters/node/index.ts'
+import type { KeyMap, Warp } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import type { Json } from './values.ts'
 
 /** An engine whose keys are known at run time only. */

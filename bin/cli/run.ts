@@ -1,5 +1,5 @@
 /** From a command line to an exit code. The only place that prints errors. */
-import { isWarpError } from '../../adapters/node/index.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
 import type { AnyCommand, Invocation } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'

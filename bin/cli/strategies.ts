@@ -3,7 +3,8 @@
  * `{"boundedCounter": {"min": 0, "max": 10}}`. A module may mix these with strategies of its own. Documents of Yjs and Automerge need the
  * packages of those names and are loaded when they are named.
  */
-import { WarpError, type KeyMap, type KeyOptions } from '../../adapters/node/index.ts'
+import type { KeyMap, KeyOptions } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { boundedCounter, counter, list, map, max, min, multiValue, register, set, text } from '../../crdt/index.ts'
 import type { AnyStrategy } from '../../crdt/index.ts'
 

@@ -9,7 +9,7 @@
  * Documents of other libraries are shown as the JSON that they make of themselves; that is the one thing that does not come back.
  */
 import { Buffer } from 'node:buffer'
-import { WarpError } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 

@@ -3,7 +3,7 @@
  * for a while.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { WarpError, isWarpError } from '../../adapters/node/index.ts'
+import { WarpError, isWarpError } from '../../crdt/warp-error.ts'
 import { UnreachableError } from './failure.ts'
 
 const LOCKED_MS_MAX = 1500

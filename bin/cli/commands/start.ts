@@ -4,12 +4,10 @@ import type { MeshOptions, MeshTransport } from '../../../adapters/mesh/index.ts
 import type { WarpEvent } from '../../../adapters/node/index.ts'
 import { command, type AnyCommand } from '../command.ts'
 import { loadConfig, type Config } from '../config.ts'
-import { serveControl } from '../control-server.ts'
 import { eventJson, eventLine } from '../event-line.ts'
 import { EXIT } from '../exit-codes.ts'
 import { failureOf } from '../failure.ts'
 import { MESH_OPTIONS, clusterKeys, meshOptions, type MeshFlags } from '../mesh-settings.ts'
-import { openFolder } from '../open-folder.ts'
 import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
 import { whileLocked } from '../while-locked.ts'
 
@@ -40,6 +38,9 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     const observe = (event: WarpEvent): void => tell(eventJson(event), eventLine(event))
     const mesh = options.mesh ? await meshOf(config, options) : undefined
     const transport = mesh === undefined ? {} : { transport: mesh }
+    // The list of commands has all of them in it, and most have no use for an engine.
+    const { openFolder } = await import('../open-folder.ts')
+    const { serveControl } = await import('../control-server.ts')
     const warp = await whileLocked(signal, () => openFolder({ config, observe, ...transport }))
     try {
       const control = await serveControl(warp, config.data)

@@ -1,5 +1,6 @@
 /** The past of one key: its operations, its value then, and why it has the value that it has. */
-import { isWarpError, type At, type Effect, type OperationRecord } from '../../../adapters/node/index.ts'
+import type { At, Effect, OperationRecord } from '../../../adapters/node/index.ts'
+import { isWarpError } from '../../../crdt/warp-error.ts'
 import { question, type Question } from '../question.ts'
 import { toJson, type Json } from '../values.ts'
 import { foundValue, type FoundValue, type KeyParameters } from './reading.ts'

@@ -1,5 +1,6 @@
 /** Writes: whole values, deletes, and the verbs of strategies. */
-import { WarpError, type Ack, type Encodable, type Receipt } from '../../../adapters/node/index.ts'
+import type { Ack, Encodable, Receipt } from '../../../adapters/node/index.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
 import { question, type AnyWarp, type Fields, type Question } from '../question.ts'
 import { fromJson, toJson, type Json } from '../values.ts'
 
