@@ -189,9 +189,7 @@ export class StreamConnection {
     this.#reader = new RecordReader({
       key: receiving,
       frameBytesMax: settings.frameBytesMax,
-      onFrame: (frame) => {
-        if (this.#stage !== 'closed') owner.onFrame(this, frame)
-      },
+      onFrame: (frame) => owner.onFrame(this, frame),
     })
     if (reply !== undefined) {
       this.#stage = 'proving'

@@ -33,6 +33,7 @@ export class Member {
   /** Streams that this member has opened. */
   readonly opened: ByteStream[] = []
   tap: Tap | undefined
+  whenFrame: (() => void) | undefined
   hasSessions = true
   readonly #contacts = new Map<string, Contact>()
   readonly #world: World
@@ -52,7 +53,10 @@ export class Member {
       settings: { ...STREAM_SETTINGS, ...settings },
       refusals: this.refusals,
       report,
-      onFrame: (from, bytes) => this.frames.push({ from, bytes }),
+      onFrame: (from, bytes) => {
+        this.frames.push({ from, bytes })
+        this.whenFrame?.()
+      },
       secrets: {
         streamSecret: (contact) => (this.hasSessions ? this.#sessionWith(contact) : undefined),
         streamByIndex: (index, host) => {

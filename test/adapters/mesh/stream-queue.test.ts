@@ -30,3 +30,22 @@ test('clearing it forgets everything', () => {
   queue.clear()
   expect([queue.isEmpty, queue.bytes, queue.shift()]).toEqual([true, 0, undefined])
 })
+
+test('a frame that has been taken is not held any more', async () => {
+  const MIB = 1024 * 1024
+  const queue = new StreamQueue(100 * MIB)
+  // What a collection frees is given back in a later turn.
+  const held = async (): Promise<number> => {
+    for (let i = 0; i < 3; i++) {
+      globalThis.gc?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return process.memoryUsage().arrayBuffers
+  }
+  const before = await held()
+  for (let i = 0; i < 20; i++) queue.push(new Uint8Array(MIB))
+  expect((await held()) - before).toBeGreaterThan(19 * MIB)
+  for (let i = 0; i < 19; i++) queue.shift()
+  expect((await held()) - before).toBeLessThan(3 * MIB)
+  expect(queue.isEmpty).toBe(false)
+})

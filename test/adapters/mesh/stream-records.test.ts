@@ -161,12 +161,12 @@ describe('what a peer may not write', () => {
       'a frame that is deflated in one half only',
       () => {
         const half = written((writer, into) => {
-          writer.seal(patterned(RECORD_BYTES_MAX + 1), false, into)
+          writer.seal(patterned(RECORD_BYTES_MAX + 1), true, into)
           into.length = 3
         })
         const other = written((writer, into) => {
           writer.seal(patterned(1), false, [])
-          writer.seal(patterned(10), true, into)
+          writer.seal(patterned(10), false, into)
         })
         return [...half, ...other]
       },

@@ -76,6 +76,19 @@ test('a recorded preamble alone holds a place for 5 s, and is never sent to', as
   expect(a.received).toEqual([frameOf(2)])
 })
 
+test('a stream that has not proved whose it is goes when that contact does', async () => {
+  const world = streamWorld()
+  const [a, b] = await openPair(world)
+  const [preamble] = await recorded(world, a, b)
+  const again = stranger(world, b, a.endpoint.host)
+  again.stream.write([preamble ?? frameOf(0)])
+  await world.env.advance(10)
+  expect(again.isOpen).toBe(true)
+  b.streams.drop(b.contact(a))
+  await world.env.advance(10)
+  expect(again.isOpen).toBe(false)
+})
+
 test('a preamble played from another address is not answered', async () => {
   const world = streamWorld()
   const [a, b] = await openPair(world)
@@ -124,21 +137,22 @@ test('any byte changed on the way ends the stream, is counted, and never becomes
   expect(deliveredCount).toBeLessThanOrEqual(40)
 })
 
-test('an answer changed on the way ends the stream, and the next try succeeds', async () => {
+test('an answer that is not authentic ends the stream before anything else is said', async () => {
   const world = streamWorld()
   const [a, b] = await openPair(world)
-  const host = b.endpoint.host
   await b.streams.close()
   // In b's place, somebody who has no key.
-  let triedCount = 0
-  const listener = await world.network.machine(host).listen(b.endpoint, (stream) => {
-    triedCount++
-    return { onBytes: () => stream.write([frameOf(7, 32)]), onClose: () => undefined }
-  })
+  const heard: number[] = []
+  await world.network.machine(b.endpoint.host).listen(b.endpoint, (stream) => ({
+    onBytes: (bytes) => {
+      heard.push(bytes.length)
+      stream.write([frameOf(7, 32)])
+    },
+    onClose: () => undefined,
+  }))
   a.send(b, frameOf(1))
   await world.env.advance(50)
-  expect([triedCount, a.refusedCount, a.frames.length]).toEqual([1, 1, 0])
-  await listener.close()
+  expect([heard, a.refusedCount, a.frames.length]).toEqual([[PREAMBLE_BYTES], 1, 0])
 })
 
 test('a host has eight places for streams that have proved nothing, and gets them back after 5 s', async () => {

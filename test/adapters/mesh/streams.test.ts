@@ -296,6 +296,60 @@ describe('letting go', () => {
     expect([world.network.streams.endCount, world.env.timerCount, b.frames.length]).toEqual([0, 0, 0])
   })
 
+  test('a contact dropped from within a frame hears no other one', async () => {
+    const world = streamWorld()
+    const [a, b] = await openPair(world)
+    a.send(b, frameOf(1))
+    await world.env.advance(100)
+    b.whenFrame = () => b.streams.drop(b.contact(a))
+    // All in one piece, as a socket may hand them over.
+    const chunks: Uint8Array[] = []
+    a.tap = (bytes) => {
+      chunks.push(bytes)
+      return undefined
+    }
+    for (let i = 0; i < 3; i++) a.send(b, frameOf(2))
+    await world.env.advance(10)
+    a.tap = undefined
+    a.opened[0]?.write([Buffer.concat(chunks)])
+    await world.env.advance(10)
+    expect(b.received).toEqual([frameOf(1), frameOf(2)])
+  })
+
+  test('a contact dropped between two tries is not tried again', async () => {
+    const world = streamWorld()
+    const [a, b] = [new Member(world), new Member(world)]
+    a.send(b, frameOf(1))
+    await world.env.advance(10)
+    expect([a.opened.length, world.env.timerCount]).toEqual([1, 1])
+    a.streams.drop(a.contact(b))
+    expect(world.env.timerCount).toBe(0)
+  })
+
+  test('a contact dropped while one stream ends and another one begins leaves neither', async () => {
+    const world = streamWorld()
+    const [a, b] = await openPair(world, { recordsMax: 3 })
+    a.send(b, frameOf(1))
+    await world.env.advance(10)
+    world.network.cut(a.endpoint.host, b.endpoint.host)
+    for (let i = 0; i < 3; i++) a.send(b, frameOf(2, MIB))
+    await world.env.advance(10)
+    expect(a.opened).toHaveLength(2)
+    a.streams.drop(a.contact(b))
+    // What is left is b's end of the first one, and its timer.
+    expect([world.network.streams.endCount, world.env.timerCount]).toEqual([1, 1])
+  })
+
+  test('what waits for a contact whose session is gone when its stream breaks is let go of', async () => {
+    const world = streamWorld()
+    const [a, b] = [new Member(world), new Member(world)]
+    a.send(b, frameOf(1))
+    await world.env.advance(10)
+    a.hasSessions = false
+    await world.env.advance(1000)
+    expect([a.opened.length, a.queuedBytes(b), world.env.timerCount]).toEqual([1, 0, 0])
+  })
+
   test('closing sends what waits, and settles', async () => {
     const world = streamWorld()
     const [a, b] = await openPair(world)
