@@ -5,14 +5,16 @@ import { UsageError } from './usage-error.ts'
 
 export const HELP: string = `Usage: npm run demo [-- options]
 
-Without options: three replicas with logs on disk, a cut, writes on both sides, a heal.
+Without options: three replicas, each a process with a log on disk, in one mesh. One is cut off while both
+sides write, one is killed and started again; then the network is healed.
 
   --trace FILE       replays a concurrent editing history (JSON, gzipped if FILE ends in .gz), each
-                     author on a replica of their own, and compares the outcome with the history's own
+                     author in a process of their own, and compares the outcome with the history's own
   --strategy NAME    what keeps the document of --trace: ${DOCUMENT_KINDS.join(' or ')} (default ${DOCUMENT_KINDS[0]})
   --help             shows this
 
-Exit code: 0 if all replicas converged, 1 if they did not, 2 if the demo cannot do what was asked.`
+Exit code: 0 if all replicas converged and nothing acknowledged was lost, 1 if not, 2 if the demo cannot do
+what was asked.`
 
 export type Request =
   | { readonly kind: 'help' }

@@ -1,21 +1,38 @@
 /**
- * A transport whose arriving frames wait, once `hold` has been called, until they are let through: a link as slow as the demo wants. Frames of one sender are let
- * through in the order in which they came, up to a mark that was taken earlier. Cutting and healing a link would not do: what is
- * asked for after a heal is answered with all that is there by then, and a history also has operations that crossed on the way.
+ * A transport that keeps from its replica what its author has not seen yet. Once `hold` has been called, arriving operations wait until `allow` or
+ * `letAllThrough` lets them through, each by itself: several that came in one frame need not go on together. Digests are dropped
+ * meanwhile, since whoever is told that something exists asks for it; but while something that is allowed is still missing, they
+ * are passed on, to find it. A transport may lose frames, so nobody minds.
+ *
+ * Cutting and healing a link would not do: what is asked for after a heal is answered with all that is there by then, and a history also
+ * has operations that crossed on the way.
  */
-import type { PeerAddress, Transport, TransportReceiver } from '../../adapters/node/index.ts'
+import type { PeerAddress, ReplicaId, Transport, TransportReceiver } from '../../adapters/node/index.ts'
+import { OperationReader, ReplicaTable } from '../../src/operation.ts'
+import { FrameDecoder, OperationsBatch, type OperationsFrame, type Sender } from '../../src/replication/frames.ts'
 
-interface Line {
-  readonly frames: Uint8Array[]
-  /** Of all frames that came from this sender, how many have been let through. */
-  passedCount: number
+interface Waiting {
+  readonly from: PeerAddress
+  readonly sender: Sender
+  readonly envelope: Uint8Array
+}
+
+/** Operations of one replica. */
+class Line {
+  readonly waiting = new Map<number, Waiting>()
+  allowed = 0
+  passed = 0
 }
 
 export class HeldTransport implements Transport {
   readonly kind = 'broadcast'
   readonly name: string
   readonly open: Transport['open']
-  readonly #lines = new Map<PeerAddress, Line>()
+  readonly #table = new ReplicaTable()
+  readonly #decoder = new FrameDecoder()
+  readonly #reader: OperationReader = new OperationReader(this.#table)
+  readonly #batch: OperationsBatch = new OperationsBatch(this.#table)
+  readonly #lines = new Map<ReplicaId, Line>()
   #receiver: TransportReceiver | undefined
   #isHolding = false
 
@@ -27,50 +44,63 @@ export class HeldTransport implements Transport {
         receive: (from, bytes) => this.#arrived(from, bytes),
         peerUp: (peer) => receiver.peerUp?.(peer),
         peerDown: (peer) => receiver.peerDown?.(peer),
+        report: (report) => receiver.report?.(report),
       })
     }
   }
 
-  /** How many frames have come from `from`: a mark for `letThrough`. */
-  arrivedCount(from: PeerAddress): number {
-    const line = this.#line(from)
-    return line.passedCount + line.frames.length
-  }
-
-  /** Passes on what had come from `from` when the mark was taken. */
-  letThrough(from: PeerAddress, mark: number): void {
-    const line = this.#line(from)
-    for (const bytes of line.frames.splice(0, mark - line.passedCount)) this.#pass(line, from, bytes)
-  }
-
-  /** From now on frames wait. */
+  /** From now on operations wait. */
   hold(): void {
     this.#isHolding = true
+  }
+
+  /** Passes on the operations of `replica` up to `sequence`, also those that are still to come. */
+  allow(replica: ReplicaId, sequence: number): void {
+    const line = this.#line(replica)
+    while (line.allowed < sequence) this.#pass(line, ++line.allowed)
   }
 
   /** Passes on everything from now on. */
   letAllThrough(): void {
     this.#isHolding = false
-    for (const from of this.#lines.keys()) this.letThrough(from, this.arrivedCount(from))
+    for (const line of this.#lines.values()) {
+      for (const sequence of [...line.waiting.keys()].sort((a, b) => a - b)) this.#pass(line, sequence)
+    }
   }
 
   #arrived(from: PeerAddress, bytes: Uint8Array): void {
-    const line = this.#line(from)
-    if (this.#isHolding) line.frames.push(bytes)
-    else this.#pass(line, from, bytes)
+    const frame = this.#isHolding ? this.#decoder.decode(bytes) : undefined
+    if (frame?.kind === 'operations') this.#sort(from, frame)
+    else if (frame?.kind !== 'digest' || this.#isMissing()) this.#receiver?.receive(from, bytes)
   }
 
-  #pass(line: Line, from: PeerAddress, bytes: Uint8Array): void {
-    line.passedCount++
-    this.#receiver?.receive(from, bytes)
-  }
-
-  #line(from: PeerAddress): Line {
-    let line = this.#lines.get(from)
-    if (line === undefined) {
-      line = { frames: [], passedCount: 0 }
-      this.#lines.set(from, line)
+  #sort(from: PeerAddress, { sender, bytes, bounds }: OperationsFrame): void {
+    for (let i = 0; i < bounds.length; i += 2) {
+      const { replica, sequence } = this.#reader.load(bytes, bounds[i]!, bounds[i + 1]!)
+      const line = this.#line(replica)
+      line.waiting.set(sequence, { from, sender, envelope: bytes.subarray(bounds[i], bounds[i + 1]) })
+      if (sequence <= line.allowed) this.#pass(line, sequence)
     }
+  }
+
+  #pass(line: Line, sequence: number): void {
+    const waiting = line.waiting.get(sequence)
+    if (waiting === undefined) return
+    line.waiting.delete(sequence)
+    line.passed = Math.max(line.passed, sequence)
+    const { from, sender, envelope } = waiting
+    this.#batch.begin(sender, 0)
+    this.#batch.add(envelope, 0, envelope.length)
+    this.#receiver?.receive(from, this.#batch.finish(false).slice())
+  }
+
+  #isMissing(): boolean {
+    return [...this.#lines.values()].some(({ allowed, passed }) => passed < allowed)
+  }
+
+  #line(replica: ReplicaId): Line {
+    let line = this.#lines.get(replica)
+    if (line === undefined) this.#lines.set(replica, (line = new Line()))
     return line
   }
 }

@@ -1,103 +1,172 @@
 /**
- * The story that the demo tells: three replicas write, are cut off from each other, write on, and meet again; one of them is closed
- * and opened from its disk on the way. Every check that it makes can fail, and then it says so.
+ * The story that the demo tells: three processes write, one is cut off from the network while both sides write on, another is killed in the
+ * middle of its writes and comes back from its disk, and then the network is healed. Every check that it makes can fail, and then it says so.
  */
-import { pageOfReasons, pageOfValues } from './pages.ts'
-import { temporaryFolder } from './temporary-folder.ts'
-import { type Name, NAMES, DemoReplicas, type WrittenKey } from './replicas.ts'
+import type { Dot } from '../../adapters/node/index.ts'
+import { LOGIN_CODE_TTL_MS, type Name, NAMES } from './keys.ts'
+import { failure, pageOfPeers, pageOfReasons, pageOfValues, success, title } from './pages.ts'
+import { DemoReplicas } from './replicas.ts'
+import type { Stage } from './stage.ts'
+import { until } from './until.ts'
 
-/** Whether all replicas ended in the same state. */
-export async function runScenario(): Promise<boolean> {
-  const replicas = new DemoReplicas(temporaryFolder())
-  try {
-    for (const name of NAMES) await replicas.open(name)
-    await together(replicas)
-    await apart(replicas)
-    const isSame = await reopen(replicas)
-    const differing = await healed(replicas)
-    await explained(replicas)
-    return verdict(isSame, differing)
-  } finally {
-    await replicas.closeAll()
+/** Writes that the victim has had acknowledged when it is killed; more may be under way. */
+const ACKNOWLEDGED_BEFORE_KILL = 250
+
+/** Whether it ended as it should. */
+export async function runScenario(stage: Stage): Promise<boolean> {
+  const startMs = performance.now()
+  const replicas = await started(stage)
+  await together(replicas)
+  await apart(replicas)
+  const faults = [...(await killed(replicas)), ...(await healed(replicas))]
+  await explained(replicas)
+  await replicas.closeAll()
+  for (const fault of faults) console.log(`\n${failure(fault)}`)
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1)
+  if (faults.length === 0) {
+    const verdict = 'Every replica holds the same state, byte for byte, and every write that was acknowledged.'
+    console.log(`\n${success(verdict)} (${seconds} s in all)`)
   }
+  return faults.length === 0
+}
+
+async function started(stage: Stage): Promise<DemoReplicas> {
+  step(
+    'Three processes with logs on disk, and a mesh between them: UDP and TCP on 127.0.0.1, encrypted under a new key.',
+  )
+  const replicas = await DemoReplicas.start(stage)
+  const rows = NAMES.map((name) => `  ${name}  process ${replicas.at(name).pid}, ${replicas.addressOf(name)}`)
+  console.log(`${rows.join('\n')}\n`)
+  const elapsedMs = await timed(() => replicas.meet())
+  console.log(await pageOfPeers(replicas))
+  console.log(`  met in ${elapsedMs} ms`)
+  return replicas
 }
 
 async function together(replicas: DemoReplicas): Promise<void> {
-  step('Three replicas with logs on disk. Each writes; what it writes reaches the others.')
-  const [ann, ben, eve] = [replicas.at('ann'), replicas.at('ben'), replicas.at('eve')]
-  await ann.key('doc:list').insert(0, 'milk')
-  await ann.set('notes:7', 'ring twice')
-  await ann.set('city:7', 'Paris')
-  await ben.key('visits:home').increment(2)
-  await ben.key('cart:7').add('apples', 'bread')
-  await eve.key('visits:home').increment()
-  await shownWhenConverged(replicas)
+  step('Each writes; what it writes reaches the others.')
+  await Promise.all([
+    replicas.write(
+      'ann',
+      { kind: 'doc-end', text: 'milk' },
+      { kind: 'note', note: 'ring twice' },
+      { kind: 'session', session: { user: 'Ada', page: 'home' } },
+      { kind: 'login-code', code: '4711' },
+    ),
+    replicas.write('ben', { kind: 'visits', by: 2 }, { kind: 'cart', change: 'add', items: ['apples', 'bread'] }),
+    replicas.write('eve', { kind: 'visits', by: 1 }),
+  ])
+  await showConverged(replicas)
+  console.log(`  login-code:7 lives for ${LOGIN_CODE_TTL_MS} ms`)
 }
 
 async function apart(replicas: DemoReplicas): Promise<void> {
-  step('The network is cut: ann | ben, eve. Both sides write on.')
-  replicas.network.partition([['ann'], ['ben', 'eve']])
-  const [ann, ben, eve] = [replicas.at('ann'), replicas.at('ben'), replicas.at('eve')]
-  await ann.key('doc:list').push(' and tea')
-  await ben.key('doc:list').push(' for two')
-  await ann.key('visits:home').increment(10)
-  await eve.key('visits:home').decrement()
-  await ann.key('cart:7').remove('apples', 'bread')
-  await ben.key('cart:7').add('apples', 'pears')
-  await eve.set('notes:7', 'no lift')
-  await ann.set('notes:7', 'third floor')
-  await ann.set('city:7', 'Lyon')
-  await ben.set('city:7', 'Oslo')
+  step('ann is cut off from the network. Both sides write on.')
+  await replicas.at('ann').call('cut', undefined)
+  await Promise.all([
+    replicas.write(
+      'ann',
+      { kind: 'doc-end', text: ' and tea' },
+      { kind: 'visits', by: 10 },
+      { kind: 'cart', change: 'remove', items: ['apples', 'bread'] },
+      { kind: 'note', note: 'third floor' },
+      { kind: 'session', session: { user: 'Ada', page: 'cart' } },
+    ),
+    replicas.write(
+      'ben',
+      { kind: 'doc-end', text: ' for two' },
+      { kind: 'cart', change: 'add', items: ['apples', 'pears'] },
+      { kind: 'session', session: { user: 'Ada', page: 'payment' } },
+    ),
+    replicas.write(
+      'eve',
+      { kind: 'doc', index: 0, text: 'oat ' },
+      { kind: 'visits', by: 4 },
+      { kind: 'note', note: 'no lift' },
+    ),
+  ])
   await replicas.converge(['ben', 'eve'])
   console.log(await pageOfValues(replicas))
+  const elapsedMs = await timed(() => notices(replicas, 'ann'))
+  console.log(`\n${await pageOfPeers(replicas)}`)
+  console.log(`  noticed everywhere within another ${elapsedMs} ms`)
 }
 
-async function reopen(replicas: DemoReplicas): Promise<boolean> {
-  step('eve is closed and opened again from her disk, still cut off from ann.')
-  const before = await replicas.canonical('eve')
-  const { log } = replicas.at('eve').stats()
-  await replicas.close('eve')
-  await replicas.open('eve')
-  const after = await replicas.canonical('eve')
-  const changed = [...before].filter(([key, bytes]) => after.get(key) !== bytes).map(([key]) => key)
-  console.log(
-    `  ${log.operationsCount} operations, ${log.bytes} bytes of log: ${changed.length === 0 ? 'the same state, byte for byte' : `CHANGED: ${changed.join(', ')}`}`,
+/** What went wrong, if anything. */
+async function killed(replicas: DemoReplicas): Promise<string[]> {
+  step(
+    'eve is killed (SIGKILL) while she counts visits. ben and ann write on; then eve comes back, from her disk alone.',
   )
-  return changed.length === 0
+  const former = replicas.acknowledgedBy('eve').length
+  await replicas.at('eve').call('keepCounting', undefined)
+  const hasCounted = async (): Promise<boolean> =>
+    replicas.acknowledgedBy('eve').length >= former + ACKNOWLEDGED_BEFORE_KILL
+  await until(hasCounted, 'eve to count visits')
+  await replicas.at('eve').kill()
+  await replicas.write('ben', { kind: 'note', note: 'mind the dog' })
+  await replicas.write('ann', { kind: 'visits', by: 1 })
+  await replicas.start('eve', { isCut: true })
+  const acknowledged = replicas.acknowledgedBy('eve')
+  const missing = await replicas.missingAt('eve', acknowledged)
+  const { held, logBytes } = await replicas.status('eve')
+  const inLog = new Map(held.map(([id, count]) => [replicas.nameOf(id), count])).get('eve') ?? 0
+  console.log(
+    `  eve had ${acknowledged.length} writes acknowledged; ${acknowledged.length - missing.length} of them are in her log, ` +
+      `which has ${inLog} of hers in ${logBytes} bytes`,
+  )
+  await replicas.at('eve').call('heal', undefined)
+  return missing.length === 0 ? [] : [`eve had acknowledged ${missing.join(', ')}, which her disk does not have.`]
 }
 
-/** The keys whose values are not the same everywhere. */
-async function healed(replicas: DemoReplicas): Promise<WrittenKey[]> {
+/** What went wrong, if anything. */
+async function healed(replicas: DemoReplicas): Promise<string[]> {
   step('The network is healed.')
-  replicas.network.heal()
-  await shownWhenConverged(replicas)
-  const states = await Promise.all(NAMES.map((name: Name) => replicas.canonical(name)))
-  const [first, ...others] = states
-  if (first === undefined) return []
-  return [...first.keys()].filter((key) => others.some((state) => state.get(key) !== first.get(key)))
+  await replicas.at('ann').call('heal', undefined)
+  await showConverged(replicas)
+  await replicas.meet()
+  console.log(`\n${await pageOfPeers(replicas)}`)
+  const faults: string[] = []
+  const differing = await replicas.differingKeys()
+  if (differing.length > 0) faults.push(`the replicas differ in ${differing.join(', ')}.`)
+  const acknowledged = NAMES.flatMap((name): Dot[] => replicas.acknowledgedBy(name))
+  for (const name of NAMES) {
+    const missing = await replicas.missingAt(name, acknowledged)
+    if (missing.length > 0) faults.push(`${name} does not have ${missing.join(', ')}, which had been acknowledged.`)
+  }
+  return faults
 }
 
 async function explained(replicas: DemoReplicas): Promise<void> {
   step('Why? Two replicas wrote one register without knowing of each other, as ben explains it:')
-  console.log(await pageOfReasons(replicas, 'ben', 'city:7'))
+  console.log(await pageOfReasons(replicas, 'ben', 'session:7'))
   step('And the merge function of our own, (old, next) => `${old}, ${next}`, as ann explains it:')
   console.log(await pageOfReasons(replicas, 'ann', 'notes:7'))
 }
 
-function verdict(isSame: boolean, differing: readonly WrittenKey[]): boolean {
-  if (!isSame) console.log('\nFAILED: a replica came back from its disk with another state.')
-  if (differing.length > 0) console.log(`\nFAILED: the replicas differ in ${differing.join(', ')}.`)
-  const isFine = isSame && differing.length === 0
-  if (isFine) console.log('\nEvery replica holds the same state, byte for byte.')
-  return isFine
-}
-
-async function shownWhenConverged(replicas: DemoReplicas): Promise<void> {
-  const elapsedMs = await replicas.converge()
+async function showConverged(replicas: DemoReplicas): Promise<void> {
+  const elapsedMs = await timed(() => replicas.converge())
   console.log(await pageOfValues(replicas))
-  console.log(`  converged in ${elapsedMs.toFixed(1)} ms`)
+  console.log(`  converged in ${elapsedMs} ms`)
 }
 
-function step(title: string): void {
-  console.log(`\n${title}\n`)
+/** Waits until nobody counts on `lost` any more, nor `lost` on anybody. */
+async function notices(replicas: DemoReplicas, lost: Name): Promise<void> {
+  const isGone = async (name: Name): Promise<boolean> => {
+    const { peers } = await replicas.status(name)
+    return peers.every(({ address, state }) => (name !== lost && replicas.nameAt(address) !== lost) || state !== 'up')
+  }
+  await until(
+    async () => (await Promise.all(NAMES.map(isGone))).every(Boolean),
+    `the mesh to notice that ${lost} is cut off`,
+  )
+}
+
+async function timed(run: () => Promise<void>): Promise<string> {
+  const startMs = performance.now()
+  await run()
+  return (performance.now() - startMs).toFixed(0)
+}
+
+function step(text: string): void {
+  console.log(title(text))
 }

@@ -1,38 +1,78 @@
 import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
+import { openWarp } from '../../adapters/node/index.ts'
 import { HeldTransport } from '../../bin/demo/held-transport.ts'
+import { counter } from '../../crdt/counter.ts'
+import { virtualEnv } from '../support/virtual-env.ts'
 
-/** A sender, and a receiver that writes down what it is given. */
+const KEYS = { 'n:*': counter() }
+
+/** Two replicas that have met; what reaches either from then on is held. */
 async function pair() {
-  const network = memoryNetwork()
-  const held = new HeldTransport(network.transport('b'))
-  const received: number[] = []
-  await held.open({ receive: (_, bytes) => void received.push(bytes[0] ?? -1) })
-  const link = await network.transport('a').open({ receive: () => undefined })
-  held.hold()
-  const send = async (...numbers: readonly number[]): Promise<void> => {
-    for (const number of numbers) link.broadcast(Uint8Array.of(number))
-    await network.idle()
+  const env = virtualEnv()
+  const network = memoryNetwork({ env })
+  const open = async (name: string) => {
+    const held = new HeldTransport(network.transport(name))
+    return { held, warp: await openWarp({ keys: KEYS, env: env.fork({ label: name }), transports: [held] }) }
   }
-  return { held, received, send }
+  const [a, b] = [await open('a'), await open('b')]
+  await env.advance(2000)
+  expect([a, b].map(({ warp }) => warp.stats().isJoined)).toEqual([true, true])
+  for (const { held } of [a, b]) held.hold()
+  return {
+    a: a.warp.replica,
+    held: b.held,
+    network,
+    write: async (count: number): Promise<void> => {
+      await Promise.all(Array.from({ length: count }, () => a.warp.key('n:1').increment()))
+      await env.runUntilIdle()
+    },
+    /** What b sees after a while. */
+    seen: async (): Promise<number> => {
+      await env.advance(5000)
+      return (await b.warp.get('n:1')) ?? 0
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([a.warp.close(), b.warp.close()])
+    },
+  }
 }
 
-test('frames wait until they are let through, in order and up to the mark', async () => {
-  const { held, received, send } = await pair()
-  await send(1, 2)
-  const mark = held.arrivedCount('a')
-  await send(3)
-  expect(received).toEqual([])
-  held.letThrough('a', mark)
-  expect(received).toEqual([1, 2])
-  held.letThrough('a', mark)
-  expect(received).toEqual([1, 2])
+test('operations wait until they are allowed, each by itself although they came together', async () => {
+  await using replicas = await pair()
+  const { a, held, write, seen } = replicas
+  await write(3)
+  expect(await seen()).toBe(0)
+  held.allow(a, 2)
+  expect(await seen()).toBe(2)
+})
+
+test('what is allowed before it comes does not wait', async () => {
+  await using replicas = await pair()
+  const { a, held, write, seen } = replicas
+  held.allow(a, 2)
+  await write(3)
+  expect(await seen()).toBe(2)
+})
+
+test('what was lost on the way is found again once it is allowed', async () => {
+  await using replicas = await pair()
+  const { a, held, network, write, seen } = replicas
+  network.cut('a', 'b')
+  await write(2)
+  network.heal()
+  await write(1)
+  expect(await seen()).toBe(0)
+  held.allow(a, 2)
+  expect(await seen()).toBe(2)
 })
 
 test('once everything is let through, nothing waits any more', async () => {
-  const { held, received, send } = await pair()
-  await send(1)
+  await using replicas = await pair()
+  const { held, write, seen } = replicas
+  await write(2)
   held.letAllThrough()
-  await send(2)
-  expect(received).toEqual([1, 2])
+  expect(await seen()).toBe(2)
+  await write(1)
+  expect(await seen()).toBe(3)
 })
