@@ -131,6 +131,18 @@ describe('lies about members that we hear', () => {
     expect(states).toEqual([`${idOf(2)} down`])
   })
 
+  test('whom we have just heard we do not ask again, however often others doubt it', async () => {
+    for (const index of [1, 2]) membership.met(contact(index))
+    await pass(3000, 1, 2)
+    let pingCount = 0
+    for (let i = 0; i < 100; i++) {
+      tell(1, record(2, { state: 'suspect' }))
+      pingCount += sent.filter(({ kind, to }) => kind === MESSAGE.ping && to === idOf(2)).length
+      answer(1, 2)
+    }
+    expect(pingCount).toBeLessThanOrEqual(1)
+  })
+
   test('nobody can raise our incarnation beyond what can be written', () => {
     membership.met(contact(1))
     for (let i = 0; i < 3; i++) tell(1, { ...record(0, { state: 'down', incarnation: INCARNATION_MAX }) })
@@ -148,6 +160,22 @@ describe('lies about members that we hear', () => {
     expect(membership.views().map(({ roundTripMs }) => roundTripMs)).toEqual([undefined, undefined])
     expect(skews).toEqual([])
   })
+})
+
+test('a suspect is told so with every ping, for it alone can refute it', async () => {
+  for (const index of [1, 2]) membership.met(contact(index))
+  await pass(3000, 1, 2)
+  const told: boolean[] = []
+  while (!states.includes(`${idOf(2)} down`)) {
+    const isSuspect = states.includes(`${idOf(2)} suspect`)
+    await env.advance(10)
+    for (const { to, kind, body } of sent)
+      if (isSuspect && kind === MESSAGE.ping && to === idOf(2))
+        told.push(decodePing(body).records.some(({ profile, state }) => profile.member === to && state === 'suspect'))
+    answer(1)
+  }
+  expect(told.length).toBeGreaterThan(5)
+  expect(told).not.toContain(false)
 })
 
 describe('bounds', () => {
