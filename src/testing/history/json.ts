@@ -10,11 +10,18 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  * size of the value; call it once per value, not once per comparison.
  */
 export function canonicalText(value: Json): string {
+  if (typeof value === 'number') return String(value)
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
   const record = value as Readonly<Record<string, Json>> // Array.isArray does not narrow readonly arrays away
   const fields = Object.keys(record).sort()
   return `{${fields.map((name) => `${JSON.stringify(name)}:${canonicalText(record[name] ?? null)}`).join(',')}}`
+}
+
+export function isEqual(a: Json, b: Json): boolean {
+  if (a === b) return true
+  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false
+  return canonicalText(a) === canonicalText(b)
 }
 
 /** Whether a value is nested more deeply than any payload may be; such a one could exhaust the stack. */

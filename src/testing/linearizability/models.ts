@@ -4,12 +4,12 @@
  */
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Call } from '../history/history.ts'
-import { type Json, canonicalText } from '../history/json.ts'
+import { type Json, canonicalText, isEqual } from '../history/json.ts'
 import { REFUSED, type SequentialModel, type Step } from './model.ts'
 
 /** What `call` returned is `expected`, or nobody knows what it returned. */
 function returned<State>(call: Call, expected: Json, state: State): Step<State> {
-  const fits = call.outcome !== 'ok' || canonicalText(call.output) === canonicalText(expected)
+  const fits = call.outcome !== 'ok' || isEqual(call.output, expected)
   return fits ? { accepts: true, state } : REFUSED
 }
 
@@ -41,7 +41,7 @@ export const registerModel: SequentialModel<Json> = {
     if (call.f === 'write') return { accepts: true, state: call.input }
     if (call.f !== 'cas') return unknown('register', call)
     const [from, to] = pairOf('register', call)
-    const writes = canonicalText(from) === canonicalText(value)
+    const writes = isEqual(from, value)
     const state = writes ? to : value
     return Array.isArray(call.output) && writes ? { accepts: true, state } : returned(call, writes, state)
   },

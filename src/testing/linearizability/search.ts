@@ -60,7 +60,7 @@ class States<State> {
 
   constructor(model: SequentialModel<State>) {
     // A model without `identity` has promised states that are JSON.
-    this.#identity = model.identity?.bind(model) ?? ((state) => canonicalText(state as Json))
+    this.#identity = model.identity?.bind(model) ?? identityOfJson
   }
 
   numberOf(state: State): number {
@@ -69,6 +69,11 @@ class States<State> {
     if (found === undefined) this.#numbers.set(identity, (found = this.#numbers.size))
     return found
   }
+}
+
+/** Numbers for themselves; the text of any other value is no number. */
+function identityOfJson(state: unknown): number | string {
+  return typeof state === 'number' ? state : canonicalText(state as Json)
 }
 
 /** No call. */

@@ -3,7 +3,7 @@
  *
  *     register "x" is not linearizable: no order of its 9 calls fits what they returned
  *
- *     to blame are (time runs to the right, and is stretched):
+ *     these are to blame, whatever became of the others (time runs to the right, and is stretched):
  *       0   write 1                |--|
  *       1   write 2                      |--|
  *       2   read -> 1                          |--|
@@ -30,7 +30,7 @@ export function describeViolation<State>(model: SequentialModel<State>, parts: V
   return [
     `${object} is not linearizable: no order of its ${calls.length} calls fits what they returned`,
     '',
-    'to blame are (time runs to the right, and is stretched):',
+    'these are to blame, whatever became of the others (time runs to the right, and is stretched):',
     ...timeLine(culprits).map((line) => `  ${line}`),
     '',
     `the longest order that fits has ${longest.length} calls, and then none of those that may come next fits:`,
