@@ -46,3 +46,17 @@ test('what we were told and are not any more counts as hearsay', () => {
   candidates.untold(at(1))
   expect([...candidates.all()].map(({ source }) => source)).toEqual(['introduced'])
 })
+
+test('named again, a candidate is due at once, but not within a second of the last knock', async () => {
+  const env = virtualEnv()
+  const candidates = new Candidates(env)
+  const candidate = candidates.named(at(1))
+  if (candidate === undefined) throw new Error('an empty table has room')
+  candidates.knocked(candidate)
+  candidates.named(at(1))
+  expect(candidate.dueMs).toBe(1000)
+  for (let i = 0; i < 20; i++) candidates.unanswered(at(1))
+  await env.advance(3000)
+  candidates.named(at(1))
+  expect(candidates.due()).toEqual([candidate])
+})
