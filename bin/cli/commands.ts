@@ -1,19 +1,24 @@
 /** The commands, in the order in which help lists them. */
 import type { AnyCommand } from './command.ts'
 import { AT_COMMAND } from './commands/at.ts'
+import { COMPACT_COMMAND } from './commands/compact.ts'
 import { completionCommand } from './commands/completion.ts'
 import { DELETE_COMMAND } from './commands/delete.ts'
 import { DEMO_COMMAND } from './commands/demo.ts'
 import { DO_COMMAND } from './commands/do.ts'
 import { EXPLAIN_COMMAND } from './commands/explain.ts'
+import { EXPORT_COMMAND } from './commands/export.ts'
 import { GET_COMMAND } from './commands/get.ts'
+import { IMPORT_COMMAND } from './commands/import.ts'
 import { KEY_COMMAND } from './commands/key.ts'
 import { KEYS_COMMAND } from './commands/keys.ts'
 import { LOG_COMMAND } from './commands/log.ts'
 import { PEERS_COMMAND } from './commands/peers.ts'
+import { REPLAY_COMMAND } from './commands/replay.ts'
 import { SET_COMMAND } from './commands/set.ts'
 import { START_COMMAND } from './commands/start.ts'
 import { STATS_COMMAND } from './commands/stats.ts'
+import { VERIFY_COMMAND } from './commands/verify.ts'
 import { WATCH_COMMAND } from './commands/watch.ts'
 
 const OTHERS: readonly AnyCommand[] = [
@@ -30,6 +35,11 @@ const OTHERS: readonly AnyCommand[] = [
   EXPLAIN_COMMAND,
   PEERS_COMMAND,
   STATS_COMMAND,
+  VERIFY_COMMAND,
+  REPLAY_COMMAND,
+  COMPACT_COMMAND,
+  EXPORT_COMMAND,
+  IMPORT_COMMAND,
   KEY_COMMAND,
 ]
 

@@ -2,9 +2,25 @@
 import type { AnyQuestion } from './question.ts'
 import { AT, EXPLAIN, LOG } from './questions/history.ts'
 import { GET, KEYS } from './questions/reading.ts'
+import { COMPACT, EXPORT, IMPORT } from './questions/transfer.ts'
 import { PEERS, STATS, WATCH } from './questions/watching.ts'
 import { DELETE, DO, SET } from './questions/writing.ts'
 
-const ALL: readonly AnyQuestion[] = [GET, KEYS, SET, DELETE, DO, LOG, AT, EXPLAIN, WATCH, STATS, PEERS]
+const ALL: readonly AnyQuestion[] = [
+  GET,
+  KEYS,
+  SET,
+  DELETE,
+  DO,
+  LOG,
+  AT,
+  EXPLAIN,
+  WATCH,
+  STATS,
+  PEERS,
+  EXPORT,
+  IMPORT,
+  COMPACT,
+]
 
 export const QUESTIONS: ReadonlyMap<string, AnyQuestion> = new Map(ALL.map((question) => [question.name, question]))

@@ -49,6 +49,7 @@ async function runCommand(
 
 /** The engine's messages tell programs what to do; this is how the same is done here. */
 const HINTS: Readonly<Record<string, string>> = {
+  WARP_E_LOG_LOCKED: 'commands reach a folder through the process that holds it if that is warp start or warp watch',
   WARP_E_MODE: 'warp do KEY VERB uses the verbs of a strategy',
   WARP_E_UNREGISTERED_KEY: "--key 'PATTERN=STRATEGY', or keys in the configuration, says what a key means",
 }

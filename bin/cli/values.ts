@@ -58,8 +58,8 @@ export function fromJson(json: Json, depth = 0): unknown {
   if (isList(json)) return json.map((item) => fromJson(item, depth + 1))
   const entries = Object.entries(json)
   const [only] = entries
-  if (entries.length === 1 && only !== undefined && only[0] in UNTAG) {
-    return UNTAG[only[0] as Tag](only[1], depth + 1) // `in` has just shown it to be one
+  if (entries.length === 1 && only !== undefined && Object.hasOwn(UNTAG, only[0])) {
+    return UNTAG[only[0] as Tag](only[1], depth + 1) // it has just been found there
   }
   return Object.fromEntries(entries.map(([key, item]) => [key, fromJson(item, depth + 1)]))
 }

@@ -4,24 +4,18 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { WarpError, isWarpError } from '../../crdt/warp-error.ts'
-import { UnreachableError } from './failure.ts'
 
 const LOCKED_MS_MAX = 1500
 const RETRY_MS = 50
 
-/** Throws `UnreachableError` when it is locked for too long, `WARP_E_ABORTED`, and what `attempt` throws. */
+/** Throws `WARP_E_LOG_LOCKED` when it is locked for too long, `WARP_E_ABORTED`, and what `attempt` throws. */
 export async function whileLocked<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
   const giveUpAt = performance.now() + LOCKED_MS_MAX
   for (;;) {
     try {
       return await attempt()
     } catch (error) {
-      if (!isWarpError(error, 'WARP_E_LOG_LOCKED')) throw error
-      if (performance.now() > giveUpAt) {
-        throw new UnreachableError(`${error.message}; that process does not listen on a control socket`, {
-          cause: error,
-        })
-      }
+      if (!isWarpError(error, 'WARP_E_LOG_LOCKED') || performance.now() > giveUpAt) throw error
     }
     await delay(RETRY_MS, undefined, { signal }).catch((cause: unknown) => {
       throw new WarpError('WARP_E_ABORTED', 'gave up waiting for the folder', { cause })
