@@ -226,7 +226,7 @@ export class Contacts {
     const key = head && this.#keyOf(from, head)
     if (head === undefined || key === undefined) return head === undefined ? 'malformed' : 'forged'
     if (head.type === PACKET.greeting) return this.#takeGreeting(from, bytes, key)
-    if (head.type === PACKET.cookie) return this.#greetings.takeCookie(from, bytes) ? undefined : 'forged'
+    if (head.type === PACKET.cookie) return this.#greetings.takeCookie(from, bytes)
     return head.type === PACKET.welcome ? this.#takeWelcome(from, bytes) : 'malformed'
   }
 
@@ -309,7 +309,7 @@ export class Contacts {
 
   #takeWelcome(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
     const welcomed = this.#greetings.takeWelcome(from, bytes)
-    if (welcomed === undefined) return 'forged'
+    if (typeof welcomed === 'string') return welcomed
     const { initiator, responder, key } = welcomed
     const known = this.#table.ofMember(responder.profile.member)
     if (known !== undefined && !isSame(known.endpoint, from)) {

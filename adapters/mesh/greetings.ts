@@ -85,25 +85,25 @@ export class Greetings {
     return true
   }
 
-  /** Returns whether it was authentic and awaited. */
-  takeCookie(from: Endpoint, bytes: Uint8Array): boolean {
+  /** Answers that nobody waits for are mostly ones that came before. */
+  takeCookie(from: Endpoint, bytes: Uint8Array): 'forged' | 'replayed' | undefined {
     const pending = this.#awaiting(from, bytes)
-    if (pending === undefined) return false
+    if (pending === undefined) return 'replayed'
     const cookie = openCookie(pending.key, bytes, pending.introduction)
-    if (cookie === undefined) return false
+    if (cookie === undefined) return 'forged'
     // A repeated cookie must not make us send for ever.
-    if (pending.cookies++ >= COOKIES_MAX) return true
+    if (pending.cookies++ >= COOKIES_MAX) return 'replayed'
     pending.bytes = sealGreeting(pending.key, pending.introduction, cookie)
     this.#options.send(pending.to, pending.bytes)
-    return true
+    return undefined
   }
 
-  /** Ends the handshake. `undefined`: not authentic, or not awaited. */
-  takeWelcome(from: Endpoint, bytes: Uint8Array): Welcomed | undefined {
+  /** Ends the handshake, if the welcome is authentic. */
+  takeWelcome(from: Endpoint, bytes: Uint8Array): Welcomed | 'forged' | 'replayed' {
     const pending = this.#awaiting(from, bytes)
-    if (pending === undefined) return undefined
+    if (pending === undefined) return 'replayed'
     const responder = openWelcome(pending.key, bytes, pending.introduction)
-    if (responder === undefined) return undefined
+    if (responder === undefined) return 'forged'
     this.#end(pending)
     return { to: pending.to, key: pending.key, initiator: pending.introduction, responder }
   }
