@@ -25,7 +25,7 @@ export type Keys = {
 }
 
 /** Short enough to have passed at the end of the demo. */
-export const LOGIN_CODE_TTL_MS = 1500
+export const LOGIN_CODE_TTL_MS = 2000
 
 export const KEYS: Keys = {
   'session:*': { strategy: register<Session>(), ttlMs: 600_000 },

@@ -2,7 +2,7 @@
  * The story that the demo tells: three processes write, one is cut off from the network while both sides write on, another is killed in the
  * middle of its writes and comes back from its disk, and then the network is healed. Every check that it makes can fail, and then it says so.
  */
-import type { Dot } from '../../adapters/node/index.ts'
+import type { Dot, PeerReport } from '../../adapters/node/index.ts'
 import { LOGIN_CODE_TTL_MS, type Name, NAMES } from './keys.ts'
 import { failure, pageOfPeers, pageOfReasons, pageOfValues, success, title } from './pages.ts'
 import { DemoReplicas } from './replicas.ts'
@@ -18,7 +18,8 @@ export async function runScenario(stage: Stage): Promise<boolean> {
   const replicas = await started(stage)
   await together(replicas)
   await apart(replicas)
-  const faults = [...(await killed(replicas)), ...(await healed(replicas))]
+  await killed(replicas)
+  const faults = [...(await returned(replicas)), ...(await healed(replicas))]
   await explained(replicas)
   await replicas.closeAll()
   for (const fault of faults) console.log(`\n${failure(fault)}`)
@@ -87,16 +88,14 @@ async function apart(replicas: DemoReplicas): Promise<void> {
   ])
   await replicas.converge(['ben', 'eve'])
   console.log(await pageOfValues(replicas))
-  const elapsedMs = await timed(() => notices(replicas, 'ann'))
+  const isCut = ({ observer, peer }: Sight): boolean => observer === 'ann' || peer === 'ann'
+  const elapsedMs = await timed(() => untilSeen(replicas, (sight) => !isCut(sight) || sight.state !== 'up'))
   console.log(`\n${await pageOfPeers(replicas)}`)
   console.log(`  noticed everywhere within another ${elapsedMs} ms`)
 }
 
-/** What went wrong, if anything. */
-async function killed(replicas: DemoReplicas): Promise<string[]> {
-  step(
-    'eve is killed (SIGKILL) while she counts visits. ben and ann write on; then eve comes back, from her disk alone.',
-  )
+async function killed(replicas: DemoReplicas): Promise<void> {
+  step('eve is killed (SIGKILL) while she counts visits. ann and ben write on, each of them alone now.')
   const former = replicas.acknowledgedBy('eve').length
   await replicas.at('eve').call('keepCounting', undefined)
   const hasCounted = async (): Promise<boolean> =>
@@ -105,6 +104,15 @@ async function killed(replicas: DemoReplicas): Promise<string[]> {
   await replicas.at('eve').kill()
   await replicas.write('ben', { kind: 'note', note: 'mind the dog' })
   await replicas.write('ann', { kind: 'visits', by: 1 })
+  const alone: readonly Name[] = ['ann', 'ben']
+  const elapsedMs = await timed(() => untilSeen(replicas, ({ state }) => state === 'down', alone))
+  console.log(await pageOfPeers(replicas, alone))
+  console.log(`  given up after ${elapsedMs} ms`)
+}
+
+/** What went wrong, if anything. */
+async function returned(replicas: DemoReplicas): Promise<string[]> {
+  step('eve is started again, without a network: what she has now, she has from her disk.')
   await replicas.start('eve', { isCut: true })
   const acknowledged = replicas.acknowledgedBy('eve')
   const missing = await replicas.missingAt('eve', acknowledged)
@@ -114,14 +122,13 @@ async function killed(replicas: DemoReplicas): Promise<string[]> {
     `  eve had ${acknowledged.length} writes acknowledged; ${acknowledged.length - missing.length} of them are in her log, ` +
       `which has ${inLog} of hers in ${logBytes} bytes`,
   )
-  await replicas.at('eve').call('heal', undefined)
   return missing.length === 0 ? [] : [`eve had acknowledged ${missing.join(', ')}, which her disk does not have.`]
 }
 
 /** What went wrong, if anything. */
 async function healed(replicas: DemoReplicas): Promise<string[]> {
   step('The network is healed.')
-  await replicas.at('ann').call('heal', undefined)
+  for (const name of ['ann', 'eve'] as const) await replicas.at(name).call('heal', undefined)
   await showConverged(replicas)
   await replicas.meet()
   console.log(`\n${await pageOfPeers(replicas)}`)
@@ -149,16 +156,25 @@ async function showConverged(replicas: DemoReplicas): Promise<void> {
   console.log(`  converged in ${elapsedMs} ms`)
 }
 
-/** Waits until nobody counts on `lost` any more, nor `lost` on anybody. */
-async function notices(replicas: DemoReplicas, lost: Name): Promise<void> {
-  const isGone = async (name: Name): Promise<boolean> => {
-    const { peers } = await replicas.status(name)
-    return peers.every(({ address, state }) => (name !== lost && replicas.nameAt(address) !== lost) || state !== 'up')
+/** A peer, as one of the replicas sees it. */
+interface Sight {
+  readonly observer: Name
+  readonly peer: string
+  readonly state: PeerReport['state']
+}
+
+/** Waits until that holds of whatever each of these sees. */
+async function untilSeen(
+  replicas: DemoReplicas,
+  holds: (sight: Sight) => boolean,
+  observers: readonly Name[] = NAMES,
+): Promise<void> {
+  const hold = async (observer: Name): Promise<boolean> => {
+    const { peers } = await replicas.status(observer)
+    return peers.every(({ address, state }) => holds({ observer, peer: replicas.nameAt(address), state }))
   }
-  await until(
-    async () => (await Promise.all(NAMES.map(isGone))).every(Boolean),
-    `the mesh to notice that ${lost} is cut off`,
-  )
+  const allHold = async (): Promise<boolean> => (await Promise.all(observers.map(hold))).every(Boolean)
+  await until(allHold, 'the mesh to notice who is gone')
 }
 
 async function timed(run: () => Promise<void>): Promise<string> {

@@ -94,7 +94,8 @@ test('replicas that were cut off and killed end in the same state', async () => 
   expect(output).toMatch(/^ {2}ann +ben +(suspect|down) /m)
   expect(output).toMatch(/^ {2}ben +ann +(suspect|down) /m)
   expect(output).toMatch(/^ {2}eve +ben +up +\d+\.\d\d ms /m)
-  // eve is killed.
+  // eve is killed, and comes back from her disk.
+  expect(output).toMatch(/^ {2}ben +eve +down /m)
   const [, acknowledged, found, inLog] = /eve had (\d+) writes acknowledged; (\d+) of .* has (\d+) of hers/.exec(
     output,
   )!
