@@ -1,0 +1,80 @@
+/** `warp compact DIR`. */
+import { command, type AnyCommand } from '../command.ts'
+import { loadConfig, folderExists, keysOf, type Config, type ConfigFlags } from '../config.ts'
+import { connectControl } from '../control-client.ts'
+import { UsageError } from '../failure.ts'
+import { eventLine } from '../event-line.ts'
+import type { Output } from '../output.ts'
+import { COMPACT, type Compacted } from '../questions/transfer.ts'
+import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { only } from '../target.ts'
+import { whileLocked } from '../while-locked.ts'
+
+interface Flags extends DataFlags {
+  readonly alone?: boolean
+}
+
+export const COMPACT_COMMAND: AnyCommand = command<Flags, [folder: string | undefined]>({
+  name: 'compact',
+  summary: 'fold away what the keys need not retain, and give its space back',
+  details:
+    'A running replica folds away what all members of its cluster are known to have. A folder that nobody holds cannot know that: if it ' +
+    'holds operations of other replicas, they may lack what is folded away here, and would have to take over this whole state. So it is ' +
+    'refused unless --alone says that this folder is on its own. Keys that retain everything, which is the default, stay as they are.',
+  arguments: [{ name: '[folder]', about: "the data's folder, like --data" }],
+  options: [...DATA_OPTIONS, { flags: '--alone', about: 'there are no other replicas that could lack anything' }],
+  examples: ['compact ./data', 'compact ./data --alone'],
+  async run({ parameters: [folder], options, output, signal }) {
+    const flags: ConfigFlags = folder === undefined ? options : { ...options, data: folder }
+    const config = await loadConfig(flags)
+    if (!folderExists(config.data)) throw new UsageError(`there is no folder ${config.data}`)
+    const progress = output.progress(`compacting ${config.data}`, 'operations')
+    try {
+      const compacted = await whileLocked(signal, () => compact(config, { alone: options.alone, output, signal }))
+      if (output.isJson) await output.json(compacted)
+      else await output.line(summaryOf(compacted))
+    } finally {
+      progress.end()
+    }
+    return undefined
+  },
+})
+
+interface Circumstances {
+  readonly alone: boolean | undefined
+  readonly output: Output
+  readonly signal: AbortSignal
+}
+
+async function compact(config: Config, { alone, output, signal }: Circumstances): Promise<Compacted> {
+  const replica = await connectControl(config.data)
+  if (replica !== undefined) {
+    await using target = replica
+    return await only(target.ask(COMPACT, {}, { signal }))
+  }
+  const { openWarp, WarpError } = await import('../../../adapters/node/index.ts')
+  const { fileLog } = await import('../../../adapters/file/index.ts')
+  // Without a transport: with one, it would wait for the others to say what they have.
+  await using warp = await openWarp({
+    ...config.engine,
+    keys: await keysOf(config),
+    log: fileLog({ path: config.data }),
+    observe: (event) => output.note(eventLine(event)),
+  })
+  const { replicasCount, bytes: before } = warp.stats().log
+  if (replicasCount > 1 && alone !== true) {
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `${config.data} holds operations of ${replicasCount} replicas, and the others may lack what would be folded away; ` +
+        'compact through the running replica (warp start), or give --alone if there are no others any more',
+      { details: { replicasCount } },
+    )
+  }
+  const compaction = await warp.compact({ signal })
+  const { bytes } = warp.stats().log
+  return { ...compaction, freedBytes: Math.max(0, before - bytes), bytes }
+}
+
+function summaryOf({ droppedOperationsCount, freedBytes, bytes }: Compacted): string {
+  return `folded ${droppedOperationsCount} operations away and freed ${freedBytes} bytes; the log takes ${bytes} now`
+}
