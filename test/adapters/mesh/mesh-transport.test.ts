@@ -1,27 +1,27 @@
-/** The whole mesh, over real sockets on loopback and over a network that loses, repeats and reorders. */
+/** The whole mesh as a transport, over sockets on loopback and over a network that loses, repeats and reorders. */
+import { networkInterfaces } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { transportSuite } from '../../../adapters/conformance/transport.ts'
-import { meshTransport } from '../../../adapters/mesh/mesh-transport.ts'
-import { nodeNetwork } from '../../../adapters/mesh/node-network.ts'
+import { meshTransport, type MeshTransport } from '../../../adapters/mesh/mesh-transport.ts'
+import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
+import { freePort } from '../../support/free-port.ts'
 import { virtualEnv } from '../../support/virtual-env.ts'
+import { KEY_TEXT } from './contact-fixture.ts'
 
-const KEY = '4f5d0c2b9a8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a392817065544'
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
+const loopbacks = hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']
 
-describe('over sockets', async () => {
-  const ports = await freePorts(3)
+describe.each(loopbacks)('over sockets of %s', (host) => {
   transportSuite({
     test,
-    create: () => ({
-      transports: ports.map((port) =>
-        meshTransport({
-          port,
-          peers: ports.map(String).map((p) => `127.0.0.1:${p}`),
-          clusterKey: KEY,
-          multicast: false,
-        }),
-      ),
-    }),
+    create: async (count) => {
+      const ports = await Promise.all(Array.from({ length: count }, freePort))
+      const peers = ports.map((port) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
+      return {
+        transports: ports.map((port) => meshTransport({ host, port, peers, clusterKey: KEY_TEXT, multicast: false })),
+      }
+    },
   })
 })
 
@@ -35,7 +35,7 @@ describe('over a network that loses a fifth, repeats and reorders', () => {
       return {
         transports: hosts.map((host) =>
           meshTransport({
-            ...{ host, peers: hosts, clusterKey: KEY, multicast: false, network: network.machine(host) },
+            ...{ host, peers: hosts, clusterKey: KEY_TEXT, multicast: false, network: network.machine(host) },
             clock: env.fork({ label: host }),
           }),
         ),
@@ -45,12 +45,39 @@ describe('over a network that loses a fifth, repeats and reorders', () => {
   })
 })
 
-async function freePorts(count: number): Promise<number[]> {
-  const network = nodeNetwork()
-  const ports = await Promise.all(
-    Array.from({ length: count }, () => network.bind({ host: '127.0.0.1', port: 0 }, () => undefined)),
-  )
-  await Promise.all(ports.map((port) => port.close()))
-  return ports.map(({ local }) => local.port)
+describe('on loopback', () => {
+  test('two meshes without a key and without peers find each other by multicast, or say that there is none', async () => {
+    const reports: TransportReport[] = []
+    const met: string[] = []
+    const multicast = { port: await freePort() }
+    const transports = [0, 0].map((port) => meshTransport({ port, multicast, insecure: true }))
+    const links = await Promise.all(
+      transports.map((transport) =>
+        transport.open({
+          receive: () => undefined,
+          peerUp: (peer) => void met.push(peer),
+          report: (report) => void reports.push(report),
+        }),
+      ),
+    )
+    const isDecided = (): boolean => met.length === 2 || reports.some(({ kind }) => kind === 'transport:degraded')
+    await expect.poll(isDecided, { timeout: 10_000 }).toBe(true)
+    if (met.length === 2) expect(met.sort()).toEqual(addressesOf(transports))
+    await Promise.all(links.map((link) => link.close()))
+  })
+
+  test('a port that is taken is an error with the port in it, and leaves nothing open', async () => {
+    const port = await freePort()
+    const open = (): Promise<unknown> =>
+      meshTransport({ port, multicast: false, clusterKey: KEY_TEXT }).open({ receive: () => undefined })
+    const first = (await open()) as { close(): Promise<void> }
+    await expect(open()).rejects.toMatchObject({ code: 'WARP_E_TRANSPORT' })
+    await first.close()
+    const second = (await open()) as { close(): Promise<void> }
+    await second.close()
+  })
+})
+
+function addressesOf(transports: readonly MeshTransport[]): (string | undefined)[] {
+  return transports.map(({ address }) => address).sort()
 }
-expect(KEY).toHaveLength(64)
