@@ -29,6 +29,8 @@ export interface Running {
   readonly pid: number
   /** The first line of stdout, from here on, that matches. Rejects when the program ends before. */
   line(pattern: RegExp): Promise<string>
+  /** The same of stderr. */
+  errorLine(pattern: RegExp): Promise<string>
   signal(signal: NodeJS.Signals): void
   readonly ended: Promise<Outcome>
 }
@@ -74,16 +76,9 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 function follow(child: ChildProcessByStdio<Writable, Readable, Readable>): Running {
-  let stdout = ''
-  let stderr = ''
-  let seen = 0
-  let wake: () => void = () => undefined
   let outcome: Outcome | undefined
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-    wake()
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const stdout = new Lines(child.stdout)
+  const stderr = new Lines(child.stderr)
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS)
   onTestFinished(() => {
     child.kill('SIGKILL')
@@ -91,30 +86,48 @@ function follow(child: ChildProcessByStdio<Writable, Readable, Readable>): Runni
   const ended = new Promise<Outcome>((resolve) => {
     child.on('close', (code) => {
       clearTimeout(deadline)
-      outcome = { code, stdout, stderr }
+      outcome = { code, stdout: stdout.text, stderr: stderr.text }
       resolve(outcome)
-      wake()
+      stdout.wake()
+      stderr.wake()
     })
   })
-  const nextLine = (pattern: RegExp): string | undefined => {
-    for (let end = stdout.indexOf('\n', seen); end >= 0; end = stdout.indexOf('\n', seen)) {
-      const line = stdout.slice(seen, end)
-      seen = end + 1
-      if (pattern.test(line)) return line
+  const lineOf = async (lines: Lines, pattern: RegExp): Promise<string> => {
+    for (;;) {
+      const found = lines.next(pattern)
+      if (found !== undefined) return found
+      if (outcome !== undefined) throw new Error(`it ended without ${String(pattern)}: ${stdout.text}${stderr.text}`)
+      await new Promise<void>((resolve) => (lines.wake = resolve))
     }
-    return undefined
   }
   return {
     pid: child.pid ?? 0,
     ended,
     signal: (signal) => void child.kill(signal),
-    line: async (pattern) => {
-      for (;;) {
-        const found = nextLine(pattern)
-        if (found !== undefined) return found
-        if (outcome !== undefined) throw new Error(`it ended without ${String(pattern)}: ${stdout}${stderr}`)
-        await new Promise<void>((resolve) => (wake = resolve))
-      }
-    },
+    line: (pattern) => lineOf(stdout, pattern),
+    errorLine: (pattern) => lineOf(stderr, pattern),
+  }
+}
+
+/** What a stream has said, and how far it has been read. */
+class Lines {
+  text = ''
+  wake: () => void = () => undefined
+  #seen = 0
+
+  constructor(stream: Readable) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      this.text += text
+      this.wake()
+    })
+  }
+
+  next(pattern: RegExp): string | undefined {
+    for (let end = this.text.indexOf('\n', this.#seen); end >= 0; end = this.text.indexOf('\n', this.#seen)) {
+      const line = this.text.slice(this.#seen, end)
+      this.#seen = end + 1
+      if (pattern.test(line)) return line
+    }
+    return undefined
   }
 }
