@@ -143,6 +143,8 @@ export class Membership {
     member.contact = undefined
     this.#prober.forget(member)
     if (isPresent(member)) this.#become(member, 'down')
+    for (const { contact: other } of this.#present())
+      if (other?.address === contact.address) this.#members.supersede(other)
   }
 
   /** Any authentic packet is a proof of life. */

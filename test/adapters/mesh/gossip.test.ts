@@ -10,9 +10,8 @@ function news(index: number, incarnation = 0): MemberRecord {
 test('news rides three times the logarithm of the cluster and no more', () => {
   const gossip = new Gossip()
   gossip.add(news(1))
-  let rideCount = 0
-  while (gossip.take(6, 7).length > 0) rideCount++
-  expect(rideCount).toBe(9)
+  const rides = Array.from({ length: 20 }, () => gossip.take(6, 7).length)
+  expect(rides.filter((count) => count > 0)).toHaveLength(9)
   expect(gossip.count).toBe(0)
 })
 

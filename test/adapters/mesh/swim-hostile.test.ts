@@ -163,16 +163,18 @@ describe('lies about members that we hear', () => {
 })
 
 test('a suspect is told so with every ping, for it alone can refute it', async () => {
-  for (const index of [1, 2]) membership.met(contact(index))
-  await pass(3000, 1, 2)
+  // Many, so that neither gossip nor rotation tells it every time.
+  const others = Array.from({ length: 40 }, (_, i) => i + 3)
+  for (const index of [2, ...others]) membership.met(contact(index))
+  await pass(10, 2, ...others)
   const told: boolean[] = []
-  while (!states.includes(`${idOf(2)} down`)) {
+  for (let ms = 0; ms < 60_000 && !states.includes(`${idOf(2)} down`); ms += 10) {
     const isSuspect = states.includes(`${idOf(2)} suspect`)
     await env.advance(10)
     for (const { to, kind, body } of sent)
       if (isSuspect && kind === MESSAGE.ping && to === idOf(2))
         told.push(decodePing(body).records.some(({ profile, state }) => profile.member === to && state === 'suspect'))
-    answer(1)
+    answer(...others)
   }
   expect(told.length).toBeGreaterThan(5)
   expect(told).not.toContain(false)
@@ -197,6 +199,15 @@ describe('bounds', () => {
       if (run < 100) membership.lost(each)
     }
     expect(membership.views().map(({ profile }) => profile.member)).toEqual([idOf(100)])
+  })
+
+  test('who takes over an address is met before or after the former one is lost: either way that is down, then forgotten', () => {
+    const [former, next] = [contact(1, '10.0.0.9:7946'), contact(2, '10.0.0.9:7946')]
+    membership.met(former)
+    membership.met(next)
+    membership.lost(former)
+    expect(states).toEqual([`${idOf(1)} up`, `${idOf(2)} up`, `${idOf(1)} down`])
+    expect(membership.views().map(({ profile }) => profile.member)).toEqual([idOf(2)])
   })
 
   test('whoever is met is told of a bounded number of members', () => {
@@ -260,6 +271,16 @@ describe('time', () => {
     env.monotonic = () => clock() + ms
     await pass(10, 1, 2)
   }
+
+  test('a member that was given up, not dropped, and is heard again is up again', async () => {
+    membership.met(contact(1))
+    await pass(20_000)
+    expect(states.at(-1)).toBe(`${idOf(1)} down`)
+    await pass(5000)
+    membership.heard(idOf(1))
+    await pass(1000)
+    expect(states.at(-1)).toBe(`${idOf(1)} up`)
+  })
 
   test('the round trip is measured at once', async () => {
     membership.met(contact(1))
