@@ -1,10 +1,12 @@
 /** `warp compact DIR`. */
+import { WarpError } from '../../../crdt/warp-error.ts'
 import { command, type AnyCommand } from '../command.ts'
 import { loadConfig, folderExists, keysOf, type Config, type ConfigFlags } from '../config.ts'
 import { connectControl } from '../control-client.ts'
 import { UsageError } from '../failure.ts'
 import { eventLine } from '../event-line.ts'
 import type { Output } from '../output.ts'
+import type { AnyWarp } from '../question.ts'
 import { COMPACT, type Compacted } from '../questions/transfer.ts'
 import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
 import { only } from '../target.ts'
@@ -52,27 +54,33 @@ async function compact(config: Config, { alone, output, signal }: Circumstances)
     await using target = replica
     return await only(target.ask(COMPACT, {}, { signal }))
   }
-  const { openWarp, WarpError } = await import('../../../adapters/node/index.ts')
+  await using warp = await openAlone(config, output)
+  const { replicasCount, bytes: before } = warp.stats().log
+  if (replicasCount > 1 && alone !== true) throw notAlone(config.data, replicasCount)
+  const compaction = await warp.compact({ signal })
+  const { bytes } = warp.stats().log
+  return { ...compaction, freedBytes: Math.max(0, before - bytes), bytes }
+}
+
+/** Without a transport: with one, the engine would wait for others to say what they have. */
+async function openAlone(config: Config, output: Output): Promise<AnyWarp> {
+  const { openWarp } = await import('../../../adapters/node/index.ts')
   const { fileLog } = await import('../../../adapters/file/index.ts')
-  // Without a transport: with one, it would wait for the others to say what they have.
-  await using warp = await openWarp({
+  return openWarp({
     ...config.engine,
     keys: await keysOf(config),
     log: fileLog({ path: config.data }),
     observe: (event) => output.note(eventLine(event)),
   })
-  const { replicasCount, bytes: before } = warp.stats().log
-  if (replicasCount > 1 && alone !== true) {
-    throw new WarpError(
-      'WARP_E_CONFIG',
-      `${config.data} holds operations of ${replicasCount} replicas, and the others may lack what would be folded away; ` +
-        'compact through the running replica (warp start), or give --alone if there are no others any more',
-      { details: { replicasCount } },
-    )
-  }
-  const compaction = await warp.compact({ signal })
-  const { bytes } = warp.stats().log
-  return { ...compaction, freedBytes: Math.max(0, before - bytes), bytes }
+}
+
+function notAlone(data: string, replicasCount: number): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `${data} holds operations of ${replicasCount} replicas, and the others may lack what would be folded away; ` +
+      'compact through the running replica (warp start), or give --alone if there are no others any more',
+    { details: { replicasCount } },
+  )
 }
 
 function summaryOf({ droppedOperationsCount, freedBytes, bytes }: Compacted): string {

@@ -1,5 +1,6 @@
 /** The whole log at once: out as text, in from text, and trimmed. */
-import { WarpError, type Compaction, type Imported } from '../../../adapters/node/index.ts'
+import type { Compaction, Imported } from '../../../adapters/node/index.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
 import { question, type Question } from '../question.ts'
 import type { Json } from '../values.ts'
 
