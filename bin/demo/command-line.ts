@@ -4,6 +4,7 @@ import { DOCUMENT_KINDS, type DocumentKind } from './document.ts'
 import { UsageError } from './usage-error.ts'
 
 export const HELP: string = `Usage: npm run demo [-- options]
+       warp demo [options]
 
 Without options: three replicas, each a process with a log on disk, in one mesh. One is cut off while both
 sides write, one is killed and started again; then the network is healed.

@@ -14,7 +14,7 @@ export async function runDemo(parameters: readonly string[]): Promise<number> {
   try {
     return await fulfil(parseRequest(parameters))
   } catch (error) {
-    if (error instanceof UsageError) console.error(`${error.message}\n(npm run demo -- --help says what it can do)`)
+    if (error instanceof UsageError) console.error(`${error.message}\n(--help says what the demo can do)`)
     else console.error(error)
     return error instanceof UsageError ? 2 : 1
   }

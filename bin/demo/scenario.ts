@@ -89,7 +89,7 @@ async function apart(replicas: DemoReplicas): Promise<void> {
   await replicas.converge(['ben', 'eve'])
   console.log(await pageOfValues(replicas))
   const isCut = ({ observer, peer }: Sight): boolean => observer === 'ann' || peer === 'ann'
-  const elapsedMs = await timed(() => untilSeen(replicas, (sight) => !isCut(sight) || sight.state !== 'up'))
+  const elapsedMs = await timed(() => untilSeen(replicas, (sight) => isCut(sight) !== (sight.state === 'up')))
   console.log(`\n${await pageOfPeers(replicas)}`)
   console.log(`  noticed everywhere within another ${elapsedMs} ms`)
 }
