@@ -114,7 +114,8 @@ export class FoldCheck {
     const folded = this.operations.beforeCut(chain, baseVersion)
     if (folded === undefined) return
     const naive = naiveFold(strategy, emptyBase(strategy), folded, lifeMs)
-    if (naive.present === present && equalBytes(encode(strategy.encodeState(naive.state)), encode(state))) return
+    const isSameState = equalBytes(encode(strategy.encodeState(naive.state)), encode(state))
+    if (isSameState && isVisible(strategy, naive) === isVisible(strategy, { state: decoded, present })) return
     this.#report('snapshot', `the snapshot of '${key}' is not the fold of the operations that it stands for`, { key })
   }
 
@@ -146,7 +147,15 @@ export class FoldCheck {
 
 function isSame(strategy: AnyStrategy, engine: Resident, naive: Folded): boolean {
   const [one, other] = [encodingOf(strategy, engine), encode(strategy.encodeState(naive.state))]
-  return engine.present === naive.present && equalBytes(one, other)
+  return isVisible(strategy, engine) === isVisible(strategy, naive) && equalBytes(one, other)
+}
+
+/** Whether readers find a value. A state may hold nothing without having been deleted: a map whose entries were all removed. */
+function isVisible(
+  strategy: AnyStrategy,
+  { state, present }: { readonly state: unknown; readonly present: boolean },
+): boolean {
+  return present && strategy.read(state) !== undefined
 }
 
 function encodingOf(strategy: AnyStrategy, { state }: { readonly state: unknown }): Uint8Array {
