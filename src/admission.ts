@@ -5,6 +5,7 @@
 import { VersionVector } from '../crdt/version-vector.ts'
 import { WarpError } from '../crdt/warp-error.ts'
 import type { DotIndex } from './dot-index.ts'
+import { KeyFinder } from './key-finder.ts'
 import type { KeyStore } from './key-store.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND } from './log/log.ts'
@@ -31,6 +32,7 @@ export class AdmissionDesk {
   readonly #onClone: () => void
   readonly #reader: OperationReader
   readonly #other: OperationReader
+  readonly #keys: KeyFinder
   admittedCount = 0
   duplicatesCount = 0
   driftingCount = 0
@@ -43,6 +45,7 @@ export class AdmissionDesk {
     this.#onClone = options.onClone
     this.#reader = new OperationReader(options.store.table)
     this.#other = new OperationReader(options.store.table)
+    this.#keys = new KeyFinder(options.store.keys)
   }
 
   /** See `ReplicationStore.admit`. */
@@ -69,8 +72,9 @@ export class AdmissionDesk {
 
   #take(operation: OperationReader): Verdict {
     const store = this.#store
-    const key = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
-    const slot = store.keys.find(key)
+    const slot = this.#keys.find(operation.bytes, operation.keyStart, operation.keyEnd)
+    const known = slot === undefined ? undefined : store.keys.keys[slot]
+    const key = known ?? textOf(operation.bytes, operation.keyStart, operation.keyEnd)
     const keyspace = store.keyspaceFor(key, slot)
     // A key that is local here is nobody else's business: what others write to it is kept for others, and not part of it.
     const isKept = keyspace.mode === 'local'

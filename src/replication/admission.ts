@@ -60,14 +60,15 @@ export class Admitter {
 
   /** Offers `bytes[start, end)`. Returns its writer and sequence. Throws `WARP_E_PROTOCOL` if it is malformed. */
   offer(bytes: Uint8Array, start: number, end: number): { readonly replica: ReplicaId; readonly sequence: number } {
-    const { replica, sequence } = this.#reader.load(bytes, start, end)
+    const operation = this.#reader.load(bytes, start, end)
+    const { replica, sequence } = operation
     const applied = this.#store.applied.get(replica)
     // Our own id is the store's business, whatever the sequence: it tells a clone.
     if (sequence > applied + 1 && replica !== this.#store.replica) {
       this.counts.early++
       this.buffer.add({ replica, sequence }, applied, bytes.subarray(start, end))
     } else {
-      const admission = this.#admit(bytes, start, end)
+      const admission = this.#admit(operation)
       if (admission === 'early') {
         this.buffer.add({ replica, sequence }, applied, bytes.subarray(start, end))
         this.#park(replica, bytes, start, end)
@@ -105,14 +106,12 @@ export class Admitter {
   }
 
   #retry(replica: ReplicaId, sequence: number, bytes: Uint8Array): void {
-    const admission = this.#admit(bytes, 0, bytes.length)
+    const admission = this.#admit(this.#reader.load(bytes, 0, bytes.length))
     if (admission === 'early') this.#park(replica, bytes, 0, bytes.length)
     else this.buffer.forget({ replica, sequence })
   }
 
-  #admit(bytes: Uint8Array, start: number, end: number): Admission | 'failed' {
-    const reader = this.#reader.load(bytes, start, end)
-    const { replica, sequence } = reader
+  #admit({ replica, sequence, bytes, start, end }: OperationReader): Admission | 'failed' {
     let admission: Admission
     try {
       admission = this.#isGone(replica) ? 'resync' : this.#store.admit(bytes, start, end)

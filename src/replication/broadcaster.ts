@@ -5,6 +5,7 @@
  *
  * Only records that are safe in the log are sent (`sendable`), so a flush may stop short; it is then tried again soon.
  */
+import type { ReplicaId } from '../../crdt/replica-id.ts'
 import type { Env, Timer } from '../env.ts'
 import type { OperationReader } from '../operation.ts'
 import { OperationsBatch, type Sender } from './frames.ts'
@@ -35,6 +36,9 @@ export class Broadcaster {
   readonly #batch: OperationsBatch
   readonly #run = (): void => this.#slice()
   #cursor: Position
+  /** Who we were, and how far we had written, when everything had been sent. */
+  #sentAs: ReplicaId | undefined
+  #sentThrough = 0
   #isScheduled = false
   #isClosed = false
   #timer: Timer | undefined
@@ -74,6 +78,12 @@ export class Broadcaster {
       this.#isScheduled = false
       return
     }
+    if (this.#isSent()) {
+      // What has been appended since is others': they broadcast it.
+      this.#cursor = this.#store.sendable
+      this.#isScheduled = false
+      return
+    }
     this.#visited = 0
     this.#batch.begin(this.#options.sender(), 0)
     try {
@@ -94,7 +104,14 @@ export class Broadcaster {
       })
     } else {
       this.#isScheduled = false
+      this.#sentAs = this.#store.replica
+      this.#sentThrough = this.#store.applied.get(this.#sentAs)
     }
+  }
+
+  #isSent(): boolean {
+    const { replica, applied } = this.#store
+    return replica === this.#sentAs && applied.get(replica) === this.#sentThrough
   }
 
   readonly #visit = (operation: OperationReader): boolean => {

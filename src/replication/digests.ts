@@ -24,6 +24,8 @@ export class DigestSchedule {
   #dueMs = Infinity
   #sentMs = -Infinity
   #isRunning = false
+  /** A digest is due that tells of a change: later changes until then are told by the same one. */
+  #isSoon = false
 
   constructor(options: DigestScheduleOptions) {
     this.#options = options
@@ -34,8 +36,10 @@ export class DigestSchedule {
     this.changed()
   }
 
-  /** There is something to tell. Cheap. */
+  /** There is something to tell. Cheap: called for each operation, it asks no clock but for the first. */
   changed(): void {
+    if (this.#isSoon || !this.#isRunning) return
+    this.#isSoon = true
     const { env, intervalMs, soonMs } = this.#options
     this.#sendAt(Math.max(env.monotonic() + soonMs, this.#sentMs + intervalMs / DIGEST_SPACING))
   }
@@ -55,6 +59,7 @@ export class DigestSchedule {
   #run(): void {
     const { env, intervalMs, random, send } = this.#options
     this.#dueMs = Infinity
+    this.#isSoon = false
     this.#sentMs = env.monotonic()
     this.#sendAt(this.#sentMs + intervalMs * (0.9 + random() / 5))
     send()
