@@ -24,7 +24,7 @@ replica runs on the folder.
 ## What the keys mean
 
 A log holds operations; what they amount to is the strategy's to say. The configuration says which: \`--config FILE\`, else \`warp.config.mjs\`, \`.js\` or
-\`.json\` in the current folder, else in the data's. It is the same that the program gives to \`openWarp\`, and a module can be shared with it:
+\`.json\` in the current folder, else in the data's, beside the log that is there. It is the same that the program gives to \`openWarp\`, and a module can be shared with it:
 
 \`\`\`text
 // warp.config.mjs
@@ -68,7 +68,7 @@ tagged with \`--json\`: \`{"$bigint":"12"}\`, \`{"$bytes":"aGk="}\` (base64), \`
 ## Output
 
 Results go to stdout, everything else to stderr: errors as \`warp: CODE: message\`, notes, and progress where something takes longer than a second.
-With \`--json\` every result is JSON, one value, or one per line where there may be many, and an error is \`{"error":{"code","message","details"}}\`.
+With \`--json\` every result is JSON, one value, or one per line where there may be many, a note is \`{"note"}\`, and an error \`{"error":{"code","message","details"}}\`.
 Colour only on a terminal, and not if \`NO_COLOR\` is set. Control characters in keys and values are shown as escapes. A reader that goes away (\`| head\`)
 ends a command without a word.
 `

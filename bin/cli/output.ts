@@ -72,12 +72,20 @@ export class Output {
 
   /** For the operator: a line on stderr. */
   note(text: string): void {
-    process.stderr.write(`warp: ${text}\n`)
+    process.stderr.write(
+      this.isJson
+        ? `${JSON.stringify({ note: text })}
+`
+        : `warp: ${text}
+`,
+    )
   }
 
-  /** See `progress.ts`. */
+  /** See `progress.ts`. Programs that read JSON are not told: they know that they wait. */
   progress(what: string, unit: string): Progress {
-    return startProgress(process.stderr, what, unit)
+    return this.isJson && !process.stderr.isTTY
+      ? { at: () => undefined, end: () => undefined }
+      : startProgress(process.stderr, what, unit)
   }
 
   get #columns(): number {
