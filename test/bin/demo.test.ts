@@ -23,7 +23,7 @@ interface Outcome {
 interface Running {
   /** What it has printed so far; settles once that contains `text`, and rejects if it ends before. */
   printed(text: string): Promise<string>
-  readonly signal: (signal: NodeJS.Signals) => void
+  readonly signal: (signal: NodeJS.Signals) => boolean
   readonly ended: Promise<Outcome>
 }
 
@@ -31,8 +31,8 @@ interface Running {
 function start(parameters: readonly string[], nodeOptions = ''): Running {
   const folder = temporaryFolder()
   const env = { ...process.env, TMPDIR: folder, NODE_OPTIONS: nodeOptions }
-  const demo = spawn(process.execPath, [DEMO, ...parameters], { env })
-  onTestFinished(() => void demo.kill('SIGTERM'))
+  const demo = spawn(process.execPath, [DEMO, ...parameters], { env, detached: true })
+  onTestFinished(() => void demo.kill('SIGKILL')) // whatever it makes of other signals; its children notice
   const texts = { output: '', errors: '' }
   demo.stdout.setEncoding('utf8').on('data', (text: string) => (texts.output += text))
   demo.stderr.setEncoding('utf8').on('data', (text: string) => (texts.errors += text))
@@ -46,7 +46,9 @@ function start(parameters: readonly string[], nodeOptions = ''): Running {
     }
     return texts.output
   }
-  return { printed, signal: (signal) => demo.kill(signal), ended }
+  // Ctrl-C in a terminal reaches every process of the group.
+  const signal = (name: NodeJS.Signals): boolean => process.kill(name === 'SIGINT' ? -demo.pid! : demo.pid!, name)
+  return { printed, signal, ended }
 }
 
 function demo(...parameters: readonly string[]): Promise<Outcome> {
