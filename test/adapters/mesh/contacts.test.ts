@@ -1,7 +1,8 @@
 /** Who becomes a contact, and who does not. */
 import { describe, expect, test } from 'vitest'
 import { clusterKeys, insecureKeys } from '../../../adapters/mesh/cluster-keys.ts'
-import { announcementPacket } from '../../../adapters/mesh/handshake.ts'
+import { NO_COOKIE, announcementPacket, openCookie, sealGreeting } from '../../../adapters/mesh/handshake.ts'
+import type { Endpoint } from '../../../adapters/mesh/network.ts'
 import { PACKET } from '../../../adapters/mesh/packets.ts'
 import { KEY_TEXT, KEYS, OTHER_KEY_TEXT, PORT, contactWorld, openMember, pair } from './contact-fixture.ts'
 
@@ -9,6 +10,10 @@ const HELLO = new TextEncoder().encode('hello')
 
 function typesOf(wire: readonly { readonly bytes: Uint8Array }[]): number[] {
   return wire.map(({ bytes }) => (bytes[0] === PACKET.sealed ? PACKET.sealed : (bytes[3] ?? 0)))
+}
+
+function nonceOf(seed: number): Uint8Array {
+  return new Uint8Array(16).fill(seed)
 }
 
 describe('a handshake', () => {
@@ -148,6 +153,38 @@ describe('a session', () => {
     await world.env.advance(100)
     expect(b.contacts.counts).toMatchObject({ contacts: 2, unconfirmed: 0, sessions: 2 })
     expect(b.met).toHaveLength(2)
+  })
+
+  test('is offered to one address a few times, even to somebody with the key', async () => {
+    const world = contactWorld()
+    const b = await openMember(world, { host: '10.0.0.2' })
+    const from = { host: '10.0.0.1', port: PORT }
+    for (let i = 1; i <= 20; i++) {
+      const introduction = { profile: { member: 'abcdefabcdefabcd', zone: '', roles: [] }, index: i, nonce: nonceOf(i) }
+      world.network.inject(from, b.endpoint, sealGreeting(KEYS.primary, introduction, NO_COOKIE))
+      const cookie = openCookie(KEYS.primary, world.wire.at(-1)?.bytes ?? new Uint8Array(), introduction)
+      expect(cookie).toBeDefined()
+      world.network.inject(from, b.endpoint, sealGreeting(KEYS.primary, introduction, cookie ?? NO_COOKIE))
+    }
+    expect(b.contacts.counts).toMatchObject({ unconfirmed: 4, sessions: 4, contacts: 0 })
+    expect(typesOf(world.wire).filter((type) => type === PACKET.welcome)).toHaveLength(4)
+  })
+
+  test('is offered for a cookie of the same address only, and for some seconds', async () => {
+    const world = contactWorld()
+    const { a, b } = await pair(world)
+    const greeting = world.wire[2]?.bytes ?? new Uint8Array()
+    const answerTo = (from: Endpoint): number | undefined => {
+      world.network.inject(from, b.endpoint, greeting)
+      return typesOf(world.wire).at(-1)
+    }
+    expect(answerTo(a.endpoint)).toBe(PACKET.welcome)
+    expect(answerTo({ host: '10.0.0.1', port: PORT + 1 })).toBe(PACKET.cookie)
+    expect(answerTo({ host: '10.0.0.3', port: PORT })).toBe(PACKET.cookie)
+    await world.env.advance(11_000)
+    expect(answerTo(a.endpoint)).toBe(PACKET.welcome)
+    await world.env.advance(10_000)
+    expect(answerTo(a.endpoint)).toBe(PACKET.cookie)
   })
 
   test('gives streams a secret that both ends find, and strangers do not', async () => {

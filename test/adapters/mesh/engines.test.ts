@@ -5,7 +5,7 @@ import type { MeshOptions } from '../../../adapters/mesh/options.ts'
 import { counter } from '../../../crdt/counter.ts'
 import { register } from '../../../crdt/register.ts'
 import { set } from '../../../crdt/set.ts'
-import { openWarpOn, type Warp, type WarpEvent } from '../../../src/index.ts'
+import { openWarpOn, type Transport, type Warp, type WarpEvent } from '../../../src/index.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from '../../support/fake-mesh-network.ts'
 import { type VirtualEnv, virtualEnv } from '../../support/virtual-env.ts'
 import { KEY_TEXT, OTHER_KEY_TEXT } from './contact-fixture.ts'
@@ -19,6 +19,8 @@ interface Place {
   readonly transport: MeshTransport
   readonly warp: Warp<typeof KEYS>
   readonly events: WarpEvent[]
+  /** What the transport told the engine. */
+  readonly ups: string[]
 }
 
 class Cluster {
@@ -39,11 +41,25 @@ class Cluster {
       ...options,
     })
     const events: WarpEvent[] = []
+    const ups: string[] = []
+    const overheard: Transport = {
+      ...transport,
+      open: (receiver) =>
+        transport.open({
+          receive: (from, bytes) => receiver.receive(from, bytes),
+          peerUp: (peer) => {
+            ups.push(peer)
+            receiver.peerUp?.(peer)
+          },
+          peerDown: (peer) => receiver.peerDown?.(peer),
+          report: (report) => receiver.report?.(report),
+        }),
+    }
     const warp = await openWarpOn(
       { env },
-      { keys: KEYS, transports: [transport], observe: (event) => events.push(event) },
+      { keys: KEYS, transports: [overheard], observe: (event) => events.push(event) },
     )
-    const place = { host, env, transport, warp, events }
+    const place = { host, env, transport, warp, events, ups }
     this.places.push(place)
     return place
   }
@@ -161,6 +177,32 @@ describe('three replicas', () => {
     await c.warp.key('visits:home').increment(1)
     world.network.heal()
     await world.until(() => isEverywhere([a, b, c], 'visits:home', 101), 15)
+  })
+
+  test('that know each other by hearsay only find each other again after a cut', async () => {
+    const world = started()
+    const [a, b, c] = (await world.openAll({ peers: ['10.0.0.1'] })) as [Place, Place, Place]
+    await world.until(() => [a, b, c].every((place) => upCount(place) === 2))
+    world.network.cut('10.0.0.2', '10.0.0.1')
+    world.network.cut('10.0.0.2', '10.0.0.3')
+    await world.until(() => isDown(c, '10.0.0.2') && isDown(b, '10.0.0.3'))
+    // The one that both were told of stays away.
+    world.network.crash('10.0.0.1')
+    world.network.heal()
+    await world.until(() => upCount(b) === 1 && upCount(c) === 1, 15)
+  })
+
+  test('of which one is silent for a moment do not greet it as one that came back', async () => {
+    const world = started()
+    const [a, b] = (await world.openAll()) as [Place, Place, Place]
+    await world.until(() => upCount(a) === 2 && upCount(b) === 2)
+    const isSuspect = (): boolean => a.warp.peers().some(({ state }) => state === 'suspect')
+    world.network.cut('10.0.0.1', '10.0.0.2')
+    world.network.cut('10.0.0.3', '10.0.0.2')
+    await world.until(isSuspect)
+    world.network.heal()
+    await world.until(() => !isSuspect() && upCount(a) === 2)
+    expect(a.ups.filter((address) => address === '10.0.0.2:7946')).toHaveLength(1)
   })
 
   test('of which one is started again at its address take it back at once', async () => {
