@@ -62,11 +62,14 @@ export class Inbox {
     this.wake()
   }
 
-  /** There is work: a slice runs soon. */
+  /**
+   * There is work: a slice runs once the event loop has taken what is at the door. What came in one go, many datagrams say, is then
+   * worked off in one go, which costs less (`bench/mesh-throughput`); a frame alone waits for nobody.
+   */
   wake(): void {
     if (this.#isRunning || this.#isClosed) return
     this.#isRunning = true
-    this.#env.defer(() => this.#run())
+    void this.#env.yield().then(() => this.#run())
   }
 
   close(): void {
