@@ -21,7 +21,7 @@ export type {
   WarpOptions,
 } from './public.ts'
 export type { KeyMap, KeyOptions, Mode, Retention, ValueAt } from './typed-keys.ts'
-export type { Ack, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+export type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
 export type {
   At,
   Change,
@@ -37,10 +37,9 @@ export type {
   WatchOptions,
 } from './operation-record.ts'
 export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
-export type { Imported } from './transfer/import-lines.ts'
-export type { KeysOptions } from './key-listing.ts'
+export type { Imported } from './transfer/imported.ts'
 export type { PeerReport } from './replication/replication-stats.ts'
-export type { ReplicationEvent, TransportReport } from './replication/events.ts'
+export type { ReplicationEvent } from './replication/events.ts'
 export type { ReplicationOptions } from './replication/options.ts'
 export type {
   PeerAddress,
@@ -48,6 +47,7 @@ export type {
   TransportLink,
   TransportPeer,
   TransportReceiver,
+  TransportReport,
 } from './replication/transport.ts'
 export {
   isWarpError,

@@ -7,17 +7,11 @@ import type { Slot } from './key-table.ts'
 import { isWarpError } from '../crdt/warp-error.ts'
 import { compilePattern } from './key-pattern.ts'
 import type { KeyStore } from './key-store.ts'
+import type { KeysOptions } from './receipt.ts'
 import { COLD } from './projections/residency.ts'
 
 /** Keys looked at between two breaks: about a millisecond where values have to be folded. */
 const KEYS_PER_STEP = 256
-
-export interface KeysOptions {
-  /** Lists keys without a value too, deleted or expired ones that are not yet forgotten. Default `false`. */
-  readonly dead?: boolean
-  /** Ends the listing with `WARP_E_ABORTED`. */
-  readonly signal?: AbortSignal
-}
 
 interface Listing extends KeysOptions {
   readonly store: KeyStore
@@ -48,7 +42,9 @@ function isAlive(store: KeyStore, key: string, { slot, nowMs }: { slot: Slot; no
   const keyspace = store.keyspaceFor(key, slot)
   if (keyspace.ttlMs > 0 && store.expiresAt(slot, keyspace) <= nowMs) return false
   try {
-    return store.resident(slot).present
+    const { state, present } = store.resident(slot)
+    // A set or a map whose entries were all removed was not deleted, and has no value.
+    return present && store.strategyAt(slot).read(state) !== undefined
   } catch (error) {
     if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return true
     throw error

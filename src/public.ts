@@ -8,17 +8,16 @@
 import type { Dot } from '../crdt/dot.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { Env } from './env.ts'
-import type { KeysOptions } from './key-listing.ts'
 import type { LogStore } from './log/files.ts'
 import type { LogEvent } from './log/log-event.ts'
 import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from './operation-record.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
-import type { Ack, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+import type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
 import type { ReplicationEvent } from './replication/events.ts'
 import type { ReplicationOptions } from './replication/options.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import type { PeerAddress, Transport } from './replication/transport.ts'
-import type { Imported } from './transfer/import-lines.ts'
+import type { Imported } from './transfer/imported.ts'
 import type {
   KeyMap,
   KnownKey,

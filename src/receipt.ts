@@ -35,3 +35,11 @@ export interface ReadOptions {
   /** Gives up waiting with `WARP_E_ABORTED`. */
   readonly signal?: AbortSignal
 }
+
+/** What `keys` lists. */
+export interface KeysOptions {
+  /** Lists keys without a value too, deleted or expired ones that are not yet forgotten. Default `false`. */
+  readonly dead?: boolean
+  /** Ends the listing with `WARP_E_ABORTED`. */
+  readonly signal?: AbortSignal
+}

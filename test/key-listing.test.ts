@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fileLog } from '../adapters/file/index.ts'
 import { openWarp } from '../adapters/node/index.ts'
-import { counter, register } from '../crdt/index.ts'
+import { counter, register, set } from '../crdt/index.ts'
 import { temporaryFolder } from './support/temporary-folder.ts'
 import { virtualEnv } from './support/virtual-env.ts'
 
@@ -29,6 +29,16 @@ test('keys that match a pattern and have a value are listed', async () => {
   expect((await listed(warp.keys('*'))).sort()).toEqual(['hits:1', 'user:1'])
   expect(await listed(warp.keys('hits:1'))).toEqual(['hits:1'])
   expect(await listed(warp.keys('nobody:*'))).toEqual([])
+})
+
+test('a set whose elements were all removed is not listed, whether it was looked at or not', async () => {
+  const warp = await openWarp({ keys: { 'cart:*': set<string>() }, env: virtualEnv() })
+  for (const key of ['cart:1', 'cart:2'] as const) {
+    await warp.key(key).add('a')
+    await warp.key(key).remove('a')
+  }
+  expect(await warp.get('cart:1')).toBeUndefined()
+  expect(await listed(warp.keys('*'))).toEqual([])
 })
 
 test('deleted and expired keys are listed on request only', async () => {

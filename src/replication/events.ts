@@ -3,8 +3,7 @@
  * counted in the replicator's `stats`. Observers must not throw and should return quickly.
  */
 import type { ReplicaId } from '../../crdt/replica-id.ts'
-import type { WarpError } from '../../crdt/warp-error.ts'
-import type { PeerAddress } from './transport.ts'
+import type { PeerAddress, TransportReport } from './transport.ts'
 
 /** A peer as it is seen over one transport. `replica` is absent until it has been heard. */
 export interface PeerName {
@@ -48,25 +47,5 @@ export type ReplicationEvent =
   | { readonly kind: 'clone:detected'; readonly replica: ReplicaId }
   | { readonly kind: 'transport:failed'; readonly transport: string; readonly error: Error }
   | (TransportReport & { readonly transport: string })
-
-/** What a transport reports of itself. */
-export type TransportReport =
-  /** It works, but not as well as it was asked to: no multicast, say. Once, until that changes. */
-  | { readonly kind: 'transport:degraded'; readonly error: WarpError }
-  /** Somebody wants to talk to us and may not: another cluster key (`WARP_E_AUTH`) or version (`WARP_E_PROTOCOL`). Rarely per address. */
-  | { readonly kind: 'peer:refused'; readonly address: PeerAddress; readonly error: WarpError }
-  /** A peer that we were told to talk to has not answered for a while. Once, until it does. */
-  | { readonly kind: 'peer:unreachable'; readonly address: PeerAddress; readonly error: WarpError }
-  /** It does not answer; unless it does soon, it counts as down. */
-  | { readonly kind: 'peer:suspect'; readonly address: PeerAddress }
-  /** Its wall clock and ours differ by more than is good for either. Once, until they agree again. */
-  | { readonly kind: 'peer:skewed'; readonly address: PeerAddress; readonly clockSkewMs: number }
-  /** Packets that were not authentic, were repeated, or were malformed, since the last report. At most one report a minute. */
-  | {
-      readonly kind: 'packets:refused'
-      readonly forgedCount: number
-      readonly replayedCount: number
-      readonly malformedCount: number
-    }
 
 export type ReplicationObserver = (event: ReplicationEvent) => void

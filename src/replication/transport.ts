@@ -1,4 +1,4 @@
-import type { TransportReport } from './events.ts'
+import type { WarpError } from '../../crdt/warp-error.ts'
 
 /**
  * The broadcast port: carries frames between replicas and may lose, repeat and reorder them. Replication repairs by
@@ -54,3 +54,23 @@ export interface TransportPeer {
   /** Bytes that wait to be sent to it. */
   readonly queuedBytes?: number
 }
+
+/** What a transport reports of itself. */
+export type TransportReport =
+  /** It works, but not as well as it was asked to: no multicast, say. Once, until that changes. */
+  | { readonly kind: 'transport:degraded'; readonly error: WarpError }
+  /** Somebody wants to talk to us and may not: another cluster key (`WARP_E_AUTH`) or version (`WARP_E_PROTOCOL`). Rarely per address. */
+  | { readonly kind: 'peer:refused'; readonly address: PeerAddress; readonly error: WarpError }
+  /** A peer that we were told to talk to has not answered for a while. Once, until it does. */
+  | { readonly kind: 'peer:unreachable'; readonly address: PeerAddress; readonly error: WarpError }
+  /** It does not answer; unless it does soon, it counts as down. */
+  | { readonly kind: 'peer:suspect'; readonly address: PeerAddress }
+  /** Its wall clock and ours differ by more than is good for either. Once, until they agree again. */
+  | { readonly kind: 'peer:skewed'; readonly address: PeerAddress; readonly clockSkewMs: number }
+  /** Packets that were not authentic, were repeated, or were malformed, since the last report. At most one report a minute. */
+  | {
+      readonly kind: 'packets:refused'
+      readonly forgedCount: number
+      readonly replayedCount: number
+      readonly malformedCount: number
+    }

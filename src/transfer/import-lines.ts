@@ -17,17 +17,8 @@ import type { SnapshotImport } from '../replication/store.ts'
 import { ITEM, writeItem } from '../snapshot-transfer.ts'
 import { fromBase64 } from './base64.ts'
 import { parseHeader, parseLine, type ExportHeader, type ExportLine } from './export-format.ts'
+import type { Imported } from './imported.ts'
 import { textLines } from './text-lines.ts'
-
-/** What an import has done. */
-export interface Imported {
-  /** Operations that were not here before. */
-  readonly operationsCount: number
-  /** Operations that were. */
-  readonly duplicatesCount: number
-  /** Keys whose compacted state was taken over; 0 if everything was here or came as operations. */
-  readonly snapshotsCount: number
-}
 
 export interface ImportOptions {
   readonly env: Env

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { exportLines } from '../../src/transfer/export-lines.ts'
-import { importLines, type Imported } from '../../src/transfer/import-lines.ts'
+import { importLines } from '../../src/transfer/import-lines.ts'
+import type { Imported } from '../../src/transfer/imported.ts'
 import { checkLogOn } from '../../src/audit/check-log.ts'
 import { exchange, keysRetaining, TestEngine, type FixtureOptions } from '../engine/engine-fixture.ts'
 import { disk, openPair, storeOf, writeRounds, type Pair } from '../audit/prepared-logs.ts'
