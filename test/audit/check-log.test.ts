@@ -9,7 +9,7 @@ import { Keyspaces } from '../../src/keyspace.ts'
 import { decodeCheckpoint, writeCheckpointFile, type Checkpoint } from '../../src/log/checkpoint.ts'
 import type { Meta } from '../../src/meta-record.ts'
 import { readSnapshot } from '../../src/merge/snapshot-record.ts'
-import { ReplicaTable } from '../../src/operation.ts'
+import { OperationReader, ReplicaTable } from '../../src/operation.ts'
 import { exchange, keysRetaining } from '../engine/engine-fixture.ts'
 import { virtualEnv } from '../support/virtual-env.ts'
 import { disk, forge, openPair, rewriteInPlace, storeOf, writeRounds, type Pair } from './prepared-logs.ts'
@@ -153,6 +153,33 @@ describe('in a log whose checksums are all good', () => {
     const { report, findings } = await check([forged])
     expect(report.first).toMatchObject({ dot: { replica } })
     expect(findings.find(({ kind }) => kind === 'missing')).toMatchObject({ dot: { replica, sequence: 7 }, count: 1 })
+  })
+
+  test('operations that were cut off at the end are found by those who had seen them', async () => {
+    const { filesA, a, b } = await closedPair()
+    const { replica } = b.engine
+    const through = a.engine.applied.get(replica)
+    const forged = await forge(filesA.copy(), ({ body, replica: writer, sequence }) =>
+      writer === replica && sequence > through - 12 ? [] : [body],
+    )
+    const { findings } = await check([forged])
+    expect(findings.filter(({ kind }) => kind === 'cause').map(({ dot }) => dot?.replica)).toContain(a.engine.replica)
+  })
+
+  test('an operation that is not linked to the one before it is found', async () => {
+    const { filesA, a } = await closedPair()
+    const { replica } = a.engine
+    const reader = new OperationReader(new ReplicaTable())
+    const forged = filesA.copy()
+    rewriteInPlace(forged, (kind, body) => {
+      if (kind !== 1) return
+      const operation = reader.load(body, 0, body.length)
+      // In front of the body stands where the record before it of its key lies.
+      if (operation.replica === replica && operation.sequence === 11)
+        new DataView(body.buffer, body.byteOffset - 8, 8).setBigUint64(0, 0n)
+    })
+    const { findings } = await check([forged])
+    expect(findings).toContainEqual(expect.objectContaining({ kind: 'chain', dot: { replica, sequence: 11 } }))
   })
 
   test('two operations under one dot are found', async () => {
