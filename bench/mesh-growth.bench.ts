@@ -13,7 +13,7 @@ export const question = 'What do a write and an idle second cost as a mesh grows
 
 const VALUE_BYTES = 200
 /** Digests, which tell of a write and let it become stable, have come and gone by then. */
-const SETTLE_MS = 3000
+const SETTLE_MS = 2000
 
 interface Cost {
   readonly processes: number
@@ -53,11 +53,11 @@ export async function run(context: BenchContext): Promise<void> {
 }
 
 async function measure(context: BenchContext, count: number): Promise<Cost> {
-  const writes = context.size(20, 2)
+  const writes = context.size(10, 2)
   const settleMs = context.size(SETTLE_MS, 200)
   const cluster = await openMeshCluster(count)
   await pause(settleMs)
-  const idleMs = context.size(10_000, 300)
+  const idleMs = context.size(6000, 300)
   const before = await bytesSent(cluster)
   await pause(idleMs)
   const afterIdle = await bytesSent(cluster)
@@ -67,7 +67,7 @@ async function measure(context: BenchContext, count: number): Promise<Cost> {
   for (let i = 0; i < writes; i++) {
     convergedNs.push(await converge(cluster, String(i).padEnd(VALUE_BYTES, '.')))
     // Apart, or one digest would tell of several.
-    await pause(context.size(1000, 50))
+    await pause(context.size(500, 50))
   }
   await pause(settleMs)
   const written = (await bytesSent(cluster)) - afterIdle - perMs * (performance.now() - startedAt)

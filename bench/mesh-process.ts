@@ -147,7 +147,7 @@ const verbs = {
     const pongs = warp.watch('note:pong')[Symbol.asyncIterator]()
     const taken: number[] = []
     for (let i = 0; i < count; i++) {
-      await pause(pauseMs)
+      if (pauseMs > 0) await pause(pauseMs)
       const text = String(i).padEnd(bytes, '.')
       const startedAt = process.hrtime.bigint()
       void warp.set('note:ping', text)

@@ -78,7 +78,7 @@ async function openBare(course: Course): Promise<Running> {
     await sender.ask('connectStream', { port: await receiver.ask('countStream') })
   } else {
     const creditPort = await sender.ask('creditPort')
-    const port = await receiver.ask('countDatagrams', { creditPort, every: 16 })
+    const port = await receiver.ask('countDatagrams', { creditPort, every: 32 })
     await sender.ask('connectDatagrams', { port })
   }
   const send = async (): Promise<void> => {
@@ -112,7 +112,7 @@ async function openMesh(course: Course, isPrepared: boolean): Promise<Running> {
   const { operations, operationBytes, batchBytes, window, perTurn } = course
   const replication = { batchBytes, inboxFramesMax: 100_000 }
   const address = await sender.ask('open', { peers: [], replication })
-  const credit = { port: await sender.ask('creditPort'), every: Math.floor(window / 16) }
+  const credit = { port: await sender.ask('creditPort'), every: Math.floor(window / 4) }
   await receiver.ask('open', { peers: [address], replication, credit })
   await Promise.all([sender.ask('met', { count: 1 }), receiver.ask('met', { count: 1 })])
   const writing = { operations, keys: KEYS, kind: 'note', textBytes: operationBytes - ENVELOPE_BYTES, perTurn } as const
