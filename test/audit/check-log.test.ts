@@ -285,6 +285,22 @@ test('a snapshot that is not the fold of the operations it stands for is found w
   expect(findings.map(({ kind, key }) => [kind, key])).toEqual([['snapshot', 'reg:1']])
 })
 
+test('an operation that is missing behind a snapshot is found by the count of versions', async () => {
+  const pair = await openPair({ retain: { versions: 2 } })
+  await writeRounds(pair)
+  await pair.a.engine.compact()
+  await pair.a.close()
+  const table = new ReplicaTable()
+  rewriteInPlace(pair.filesA, (kind, body) => {
+    if (kind !== 2 || readSnapshot(body, 0, body.length, table).key !== 'reg:1') return
+    // The key with its length, strategy, present, through; then how many operations the snapshot stands for: one byte.
+    const at = 1 + 'reg:1'.length + 2 + 8
+    body[at] = (body[at] as number) - 1
+  })
+  const { findings } = await check([pair.filesA], { keys: keysRetaining({ versions: 2 }) })
+  expect(findings.map(({ kind, key, count }) => [kind, key, count])).toContainEqual(['missing', 'reg:1', 1])
+})
+
 test('two logs whose snapshots of the same operations differ are found out', async () => {
   const pair = await openPair({ retain: 'latest' })
   await writeRounds(pair)
