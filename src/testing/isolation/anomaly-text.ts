@@ -21,7 +21,7 @@ const CYCLES: Readonly<Record<CycleName, string>> = {
 export function describeCycle(name: AnomalyName, edges: readonly Dependency[]): string {
   const kind = name.replace(/-(process|realtime)$/, '') as CycleName // what it is made of comes first in every such name
   const steps = edges.map(({ from, to, kind: edge, basis, reason }) => {
-    const label = edge === 'order' || basis !== 'data' ? basis : edge
+    const label = edge === 'order' ? basis : basis === 'data' ? edge : `${edge}, ${basis}`
     return `${nameOf(from)} -${label}-> ${nameOf(to)}  ${reason}`
   })
   return [CYCLES[kind], ...steps.map((step) => `  ${step}`)].join('\n')

@@ -145,6 +145,8 @@ function shortestCycle(
   const starts = [...part].flatMap((one) =>
     graph.edgesFrom(one).filter((edge) => wanted.within(edge) && part.has(edge.to) && wanted.kind.starts(edge)),
   )
+  // Of equally short ones, those that begin with an anti-dependency are easier to follow.
+  starts.sort((a, b) => Number(b.kind === 'rw') - Number(a.kind === 'rw'))
   let shortest: readonly Dependency[] | undefined
   let foundCount = 0
   for (const start of starts) {

@@ -123,14 +123,15 @@ class RegisterVersions {
     const over = this.#writeOf.get(to)?.transaction
     if (over === undefined) return []
     const writer = this.#writeOf.get(from)?.transaction
-    const wrote = `${nameOf(over)} wrote ${to} over it, since ${why}`
-    const readers = this.#reads.filter(({ text }) => text === from)
-    const missed = readers.map(({ transaction }): Dependency => {
-      const reason = `${nameOf(transaction)} read ${from} from ${this.#key}, and ${wrote}`
-      return { from: transaction, to: over, kind: 'rw', basis, reason }
-    })
+    const before = `before ${nameOf(over)} wrote ${to}, for ${why}`
+    const missed = this.#reads
+      .filter(({ text }) => text === from)
+      .map(({ transaction }): Dependency => {
+        const reason = `${nameOf(transaction)} read ${from} from ${this.#key}, ${before}`
+        return { from: transaction, to: over, kind: 'rw', basis, reason }
+      })
     if (writer === undefined) return missed
-    const reason = `${nameOf(writer)} wrote ${from} to ${this.#key}, and ${wrote}`
+    const reason = `${nameOf(writer)} wrote ${from} to ${this.#key}, ${before}`
     return [...missed, { from: writer, to: over, kind: 'ww', basis, reason }]
   }
 
@@ -139,7 +140,7 @@ class RegisterVersions {
     return this.#reads.flatMap((read): VersionPair[] => {
       const written = this.#lastWriteOf(read.transaction)
       if (!read.isUpdate || written === undefined || read.value === null) return []
-      const why = `${nameOf(read.transaction)} read the one before it wrote the other`
+      const why = `${nameOf(read.transaction)} read ${read.text} and then wrote ${written}`
       return [{ from: read.text, to: written, basis: 'data', why }]
     })
   }
@@ -148,7 +149,7 @@ class RegisterVersions {
   #fromNothing(pairs: readonly VersionPair[]): VersionPair[] {
     const isLater = new Set(pairs.map(({ to }) => to))
     const first = this.#writes.filter(({ text }) => !isLater.has(text))
-    return first.map(({ text }) => ({ from: NOTHING, to: text, basis: 'data', why: 'at first there is nothing' }))
+    return first.map(({ text }) => ({ from: NOTHING, to: text, basis: 'data', why: 'nothing was there at first' }))
   }
 
   #inOrder(basis: 'process' | 'realtime'): VersionPair[] {
@@ -156,13 +157,12 @@ class RegisterVersions {
     const left = new Map(this.#writes.map(({ transaction, text }) => [transaction, text]))
     const touching = [...new Set([...found.keys(), ...left.keys()])].sort((a, b) => a.invokedAt - b.invokedAt)
     const pairs: readonly OrderedPair[] = basis === 'process' ? processPairs(touching) : realtimePairs(touching)
-    const ago = basis === 'process' ? 'earlier in the same process' : 'before that was invoked'
     return pairs.flatMap(({ from, to }): VersionPair[] => {
       const before = left.get(from) ?? found.get(from) ?? NOTHING
       const after = found.get(to) ?? left.get(to) ?? NOTHING
       // That nothing came first is known already.
       if (before === after || before === NOTHING || after === NOTHING) return []
-      const why = `${nameOf(to)} met the later one, and ${nameOf(from)} had returned with the other in place ${ago}`
+      const why = `${nameOf(from)} had returned with ${before} in place when ${nameOf(to)} began, which met ${after}`
       return [{ from: before, to: after, basis, why }]
     })
   }
