@@ -6,7 +6,17 @@
  * Run it, or import `ensureBuilt`.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,8 +31,16 @@ const CONFIGS = ['tsconfig.json', 'tsconfig.built.json', 'package-lock.json']
 export function ensureBuilt() {
   const startedAt = new Date()
   if (existsSync(STAMP) && newestSourceMs() <= statSync(STAMP).mtimeMs) return false
-  const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-  execFileSync(process.execPath, [compiler, '-p', path.join(ROOT, 'tsconfig.built.json')], { stdio: 'inherit' })
+  // Beside `dist/` and as deep, then moved into it file by file: who runs from there meanwhile finds whole files.
+  const fresh = `${DIST}-${process.pid}`
+  try {
+    const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+    const config = path.join(ROOT, 'tsconfig.built.json')
+    execFileSync(process.execPath, [compiler, '-p', config, '--outDir', fresh], { stdio: 'inherit' })
+    for (const name of filesUnder(fresh, false)) moveInto(DIST, path.relative(fresh, name), name)
+  } finally {
+    rmSync(fresh, { recursive: true, force: true })
+  }
   removeOrphans()
   writeFileSync(STAMP, '')
   // What was saved while the compiler ran counts as newer.
@@ -40,6 +58,18 @@ function newestSourceMs() {
     }
   }
   return Math.max(...times)
+}
+
+/**
+ * @param {string} folder
+ * @param {string} name
+ * @param {string} from
+ */
+function moveInto(folder, name, from) {
+  const to = path.join(folder, name)
+  if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) return
+  mkdirSync(path.dirname(to), { recursive: true })
+  renameSync(from, to)
 }
 
 /** Output whose source is gone would still be found by imports. */
