@@ -65,7 +65,13 @@ export class ContactTable {
   }
 
   hasRoomForOffer(from: Endpoint): boolean {
-    return this.#unconfirmed.hasRoom(from, (session) => this.#forget(session))
+    this.forgetOffers()
+    return this.#unconfirmed.hasRoom(from)
+  }
+
+  /** Forgets offers that nobody has taken up. */
+  forgetOffers(): void {
+    for (const session of this.#unconfirmed.removeExpired()) this.#forget(session)
   }
 
   offer(offer: Offer): void {
@@ -81,11 +87,7 @@ export class ContactTable {
     this.#unconfirmed.remove(session)
     const there = this.#addresses.get(address)
     const known = this.#members.get(profile.member)
-    if (there !== undefined && there !== known) {
-      this.lose(there, 'replaced')
-      // What the former member still had under way at this address must not bring it back.
-      for (const stale of this.#unconfirmed.removeOf(address)) this.#forget(stale)
-    }
+    if (there !== undefined && there !== known) this.#displace(there, address)
     if (known !== undefined && known.address !== address) this.lose(known, 'replaced')
     const contact = this.#members.get(profile.member)
     if (contact !== undefined) this.#add(contact, session)
@@ -96,7 +98,7 @@ export class ContactTable {
   alias(contact: KnownContact, endpoint: Endpoint): void {
     const address = addressOf(endpoint)
     if (contact.aliases.length >= ALIASES_MAX || this.#addresses.has(address)) return
-    contact.aliases.push(address)
+    contact.aliases = [...contact.aliases, address]
     this.#addresses.set(address, contact)
   }
 
@@ -122,6 +124,14 @@ export class ContactTable {
       for (const session of contact.retain(isAccepted)) this.#forget(session)
       if (contact.newest === undefined) this.lose(contact, 'dropped')
     }
+  }
+
+  /** Somebody else is at `address` now. A contact that has its place elsewhere loses no more than an alias. */
+  #displace(former: KnownContact, address: string): void {
+    if (former.address === address) this.lose(former, 'replaced')
+    former.aliases = former.aliases.filter((alias) => alias !== address)
+    // What the former member still had under way at this address must not bring it back.
+    for (const stale of this.#unconfirmed.removeOf(address)) this.#forget(stale)
   }
 
   #admit(session: Session, address: string): void {

@@ -82,6 +82,7 @@ export class Contacts {
   readonly #ownAddresses = new Map<string, number>()
   readonly #confirmTimers = new Set<Timer>()
   #keys: ClusterKeys
+  #keysMs = -Infinity
   #port: DatagramPort | undefined
   #sweep: Timer | undefined
   #hasReportedFull = false
@@ -204,6 +205,7 @@ export class Contacts {
   /** Sessions of keys that are not in the ring end now; the others are replaced by ones of the new primary key. */
   useKeys(keys: ClusterKeys): void {
     this.#keys = keys
+    this.#keysMs = this.#clock.monotonic()
     const before = [...this.#table.members()]
     this.#table.retain((session) => keyOfId(keys, session.parts.keyId) !== undefined)
     for (const contact of before) {
@@ -258,7 +260,9 @@ export class Contacts {
     if (typeof payload === 'string') return payload
     if (this.#table.isUnconfirmed(session)) this.#table.establish(session)
     const contact = this.#table.ofMember(session.parts.profile.member)
-    if (contact !== undefined) this.#events.onPayload(contact, payload)
+    if (contact === undefined) return undefined
+    contact.isSilent = false
+    this.#events.onPayload(contact, payload)
     return undefined
   }
 
@@ -368,6 +372,7 @@ export class Contacts {
   #scheduleSweep(): void {
     this.#sweep = this.#clock.schedule(SWEEP_MS, () => {
       const nowMs = this.#clock.monotonic()
+      this.#table.forgetOffers()
       for (const contact of this.#table.members()) this.#refresh(contact, nowMs)
       this.#scheduleSweep()
     })
@@ -379,6 +384,11 @@ export class Contacts {
     if (session === undefined) return
     const ageMs = nowMs - session.parts.bornMs
     const ageMsMax = SESSION_MS_MAX + (session.parts.isInitiator ? 0 : RESPONDER_MS)
-    if (ageMs > ageMsMax || session.sentCount > SESSION_PACKETS_MAX) this.greet(contact.endpoint)
+    const isSpent = ageMs > ageMsMax || session.sentCount > SESSION_PACKETS_MAX
+    // The handshake that `useKeys` began may have been lost.
+    const isOutdated = session.parts.keyId !== this.#keys.primary.id && session.parts.bornMs <= this.#keysMs
+    // Others vouch for it, or it would be down, and nothing comes: perhaps only one of us has the session, or the right address.
+    if (isSpent || isOutdated || contact.isSilent) this.greet(contact.endpoint)
+    contact.isSilent = true
   }
 }

@@ -112,6 +112,7 @@ export class Session {
     }
     this.#window.take(counter)
     this.hasHeard = true
-    return payload
+    // A plain array, as everywhere: `slice` of a Buffer shares memory.
+    return new Uint8Array(payload.buffer, payload.byteOffset, payload.length)
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Sessions that this member has offered and whose initiator has not used yet. A greeting may have been recorded and sent again by
- * somebody else, so nothing is believed before a packet comes that only the initiator can seal. At most 256, four for an address,
- * five seconds each.
+ * somebody else, so nothing is believed before a packet comes that only the initiator can seal. At most 256, four for an address;
+ * after five seconds they make room for others, and half a minute later they are gone.
  */
 import type { MeshClock } from './contact.ts'
 import { addressOf } from './contact.ts'
@@ -37,16 +37,10 @@ export class Unconfirmed {
     return undefined
   }
 
-  /** Whether another one may be made for `from`; what has expired is forgotten on the way. */
-  hasRoom(from: Endpoint, forget: (session: Session) => void): boolean {
-    const nowMs = this.#clock.monotonic()
+  /** Whether another one may be made for `from`. */
+  hasRoom(from: Endpoint): boolean {
     let fromThere = 0
-    for (const { session } of this.#offers.values()) {
-      if (nowMs - session.parts.bornMs >= OFFER_MS) {
-        this.remove(session)
-        forget(session)
-      } else if (session.isFrom(from)) fromThere++
-    }
+    for (const { session } of this.#offers.values()) if (session.isFrom(from)) fromThere++
     return this.#offers.size < OFFERS_MAX && fromThere < OFFERS_PER_ADDRESS_MAX
   }
 
@@ -60,6 +54,12 @@ export class Unconfirmed {
 
   remove(session: Session): void {
     this.#offers.delete(session.parts.localIndex)
+  }
+
+  removeExpired(): Session[] {
+    if (this.#offers.size === 0) return []
+    const nowMs = this.#clock.monotonic()
+    return this.removeAll(({ parts }) => nowMs - parts.bornMs >= OFFER_MS)
   }
 
   /** Removes and returns those for which `isWanted` holds. */

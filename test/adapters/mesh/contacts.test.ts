@@ -69,8 +69,8 @@ describe('a handshake', () => {
     b.contacts.send(b.with(a), HELLO)
     await world.env.advance(100)
     expect([a.met.length, b.met.length, a.lost.length, b.lost.length]).toEqual([1, 1, 0, 0])
-    expect(a.received.at(-1)?.bytes).toEqual(Buffer.from(HELLO))
-    expect(b.received.at(-1)?.bytes).toEqual(Buffer.from(HELLO))
+    expect(a.received.at(-1)?.bytes).toEqual(HELLO)
+    expect(b.received.at(-1)?.bytes).toEqual(HELLO)
   })
 
   test('with oneself is noticed and not tried again for a while', async () => {
@@ -94,7 +94,7 @@ describe('payloads', () => {
     const payload = new Uint8Array(a.contacts.payloadBytesMax).fill(0x61)
     a.contacts.send(a.with(b), payload)
     await world.env.advance(10)
-    expect(b.received.at(-1)?.bytes).toEqual(Buffer.from(payload))
+    expect(b.received.at(-1)?.bytes).toEqual(payload)
     const onWire = world.wire.at(-1)?.bytes ?? new Uint8Array()
     expect(onWire).toHaveLength(1200)
     expect(Buffer.from(onWire).includes('aaaa')).toBe(false)
@@ -134,10 +134,10 @@ describe('a session', () => {
     expect(after?.index).not.toBe(before?.index)
     b.contacts.send(b.with(a), HELLO)
     await world.env.advance(10)
-    expect(a.received.at(-1)?.bytes).toEqual(Buffer.from(HELLO))
+    expect(a.received.at(-1)?.bytes).toEqual(HELLO)
     expect([a.lost, b.lost, a.met.length, b.met.length]).toEqual([[], [], 1, 1])
-    await world.env.advance(120_000)
-    expect(a.contacts.counts.sessions).toBe(1)
+    await world.env.advance(10 * 3_600_000)
+    expect(a.contacts.counts.sessions).toBeLessThanOrEqual(3)
   })
 
   test('offered and never used is forgotten, and changes nothing', async () => {
@@ -316,7 +316,7 @@ describe('replacing the cluster key', () => {
     }
     a.contacts.send(a.with(b), HELLO)
     await world.env.advance(10)
-    expect(b.received.at(-1)?.bytes).toEqual(Buffer.from(HELLO))
+    expect(b.received.at(-1)?.bytes).toEqual(HELLO)
     expect([a.lost, b.lost]).toEqual([[], []])
   })
 
