@@ -19,6 +19,15 @@ export function formatIp(bytes: Uint8Array): string {
   return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`
 }
 
+/** An address as sockets show it: its one text, IPv4 without a prefix; a scope stays. Names are left as they are. */
+export function canonicalIp(text: string): string {
+  const [address = '', scope] = text.split('%', 2)
+  const bytes = parseIp(address)
+  if (bytes === undefined) return text
+  const canonical = formatIp(ipv4Part(bytes) ?? bytes)
+  return scope === undefined ? canonical : `${canonical}%${scope}`
+}
+
 /** Whether an IP literal names this machine only. */
 export function isLoopback(host: string): boolean {
   const bytes = parseIp(host)

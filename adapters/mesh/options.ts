@@ -7,7 +7,7 @@ import { WarpError } from '../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../src/limits.ts'
 import { type ClusterKeyInput, type ClusterKeys, clusterKeys, insecureKeys } from './cluster-keys.ts'
 import type { MeshClock } from './contact.ts'
-import { isLoopback, parseIp } from './ip-address.ts'
+import { canonicalIp, isLoopback, parseIp } from './ip-address.ts'
 import { ROLES_MAX, ROLE_BYTES_MAX, ZONE_BYTES_MAX } from './member-record.ts'
 import { MULTICAST_GROUP_IPV4, MULTICAST_GROUP_IPV6, type MulticastSettings } from './multicast.ts'
 import type { Endpoint, MeshNetwork } from './network.ts'
@@ -115,11 +115,13 @@ const BOUNDS = {
 /** Throws `WARP_E_CONFIG`, and `WARP_E_AUTH` for what concerns keys. */
 export function meshSettings(options: MeshOptions): MeshSettings {
   const given = { ...DEFAULTS, ...defined(options) }
-  const { name, host, cluster, zone, roles, peers, compress } = given
+  const { name, cluster, zone, roles, peers, compress } = given
   const port = numberOf(options, 'port')
-  if (!isIp(host)) {
-    throw refused('host', `is ${JSON.stringify(host)}; it is an IP address of this machine, such as 127.0.0.1 or ::`)
+  if (!isIp(given.host)) {
+    const shown = JSON.stringify(given.host)
+    throw refused('host', `is ${shown}; it is an IP address of this machine, such as 127.0.0.1 or ::`)
   }
+  const host = canonicalIp(given.host)
   checkLabels(given)
   const peerPort = port === 0 ? PORT_DEFAULT : port
   for (const peer of peers) parsePeer(peer, peerPort)

@@ -7,7 +7,7 @@
  */
 import { type TransportReport, WarpError } from '../../src/index.ts'
 import { addressOf, type MeshClock } from './contact.ts'
-import { parseIp } from './ip-address.ts'
+import { canonicalIp, parseIp } from './ip-address.ts'
 import type { Endpoint, MeshNetwork } from './network.ts'
 
 export const STATIC_PEERS_MAX = 256
@@ -94,7 +94,8 @@ export class StaticPeers {
     const { host, port } = peer.configured
     peer.isResolving = true
     try {
-      const hosts = await network.resolve(host)
+      // As answers show where they come from.
+      const hosts = [...new Set((await network.resolve(host)).map(canonicalIp))]
       peer.refusal = undefined
       if (!this.#isClosed)
         this.#replace(
