@@ -1,10 +1,11 @@
 /**
  * Addresses at which somebody may be, and when to knock there next.
  *
- * Three sources, which differ in how much they are trusted and for how long they are kept:
+ * Four sources, which differ in how much they are trusted and for how long they are kept:
  * - `static`: we were told to talk to them. For ever.
  * - `down`: a member was there. For an hour; quickly for the first minute, since most of what goes away comes back at once.
  * - `introduced`: others say so. They may be wrong, or lie, so for a minute after they last said it.
+ * - `announced`: it said so itself. Somebody may have recorded that and play it again from a forged address, so one knock each time.
  *
  * At most CANDIDATES_MAX. Hearsay only takes free places, or that of other hearsay which has had its chance in vain; what we know ourselves
  * takes the places of hearsay. A knock is a handshake of a few datagrams (contacts.ts); the pause until the next one begins when that
@@ -14,7 +15,7 @@ import { jittered } from './chance.ts'
 import { addressOf, type MeshClock } from './contact.ts'
 import type { Endpoint } from './network.ts'
 
-export type Source = 'static' | 'down' | 'introduced'
+export type Source = 'static' | 'down' | 'introduced' | 'announced'
 
 export const CANDIDATES_MAX = 1024
 
@@ -27,6 +28,8 @@ const QUICK_PAUSE_MS = 500
 const QUICK_FOR_MS = 60_000
 const DOWN_KEPT_MS = 3_600_000
 const INTRODUCED_KEPT_MS = 60_000
+/** As long as one handshake tries. */
+const ANNOUNCED_KEPT_MS = 2000
 /** Named again, a candidate is knocked for at once, but not more often than this. */
 const NAMED_AGAIN_MS = 1000
 
@@ -78,19 +81,20 @@ export class Candidates {
     const candidate = this.#at(endpoint, 'down')
     if (candidate === undefined) return undefined
     const nowMs = this.#clock.monotonic()
-    if (candidate.source === 'introduced') candidate.source = 'down'
+    if (isHearsay(candidate.source)) candidate.source = 'down'
     candidate.sinceMs = candidate.lostMs = nowMs
     candidate.unansweredCount = 0
     candidate.dueMs = nowMs + jittered(this.#clock, QUICK_PAUSE_MS)
     return candidate
   }
 
-  /** Others say that somebody is there. */
-  named(endpoint: Endpoint): Candidate | undefined {
-    const candidate = this.#at(endpoint, 'introduced')
+  /** Others say that somebody is there, or somebody there does. */
+  named(endpoint: Endpoint, by: 'introduced' | 'announced' = 'introduced'): Candidate | undefined {
+    const candidate = this.#at(endpoint, by)
     if (candidate === undefined) return undefined
     const nowMs = this.#clock.monotonic()
-    if (candidate.source === 'introduced') candidate.sinceMs = nowMs
+    if (candidate.source === 'announced') candidate.source = by
+    if (candidate.source === by) candidate.sinceMs = nowMs
     candidate.dueMs = Math.min(candidate.dueMs, Math.max(nowMs, candidate.knockedMs + NAMED_AGAIN_MS))
     return candidate
   }
@@ -128,7 +132,7 @@ export class Candidates {
     const nowMs = this.#clock.monotonic()
     const due: Candidate[] = []
     for (const [address, candidate] of this.#candidates) {
-      if (nowMs - candidate.sinceMs > keptMs(candidate.source)) this.#candidates.delete(address)
+      if (nowMs - candidate.sinceMs > KEPT_MS[candidate.source]) this.#candidates.delete(address)
       else if (candidate.dueMs <= nowMs) due.push(candidate)
     }
     return due.sort((a, b) => trust(a.source) - trust(b.source) || a.dueMs - b.dueMs)
@@ -154,10 +158,10 @@ export class Candidates {
   }
 
   #makeRoom(source: Source): boolean {
-    const unansweredMin = source === 'introduced' ? 1 : 0
+    const unansweredMin = isHearsay(source) ? 1 : 0
     let worst: Candidate | undefined
     for (const candidate of this.#candidates.values()) {
-      if (candidate.source !== 'introduced' || candidate.unansweredCount < unansweredMin) continue
+      if (!isHearsay(candidate.source) || candidate.unansweredCount < unansweredMin) continue
       if (worst === undefined || candidate.unansweredCount > worst.unansweredCount) worst = candidate
     }
     return worst !== undefined && this.#candidates.delete(addressOf(worst.endpoint))
@@ -170,10 +174,17 @@ export class Candidates {
   }
 }
 
-function keptMs(source: Source): number {
-  return source === 'static' ? Infinity : source === 'down' ? DOWN_KEPT_MS : INTRODUCED_KEPT_MS
+const KEPT_MS: Readonly<Record<Source, number>> = {
+  static: Infinity,
+  down: DOWN_KEPT_MS,
+  introduced: INTRODUCED_KEPT_MS,
+  announced: ANNOUNCED_KEPT_MS,
 }
 
 function trust(source: Source): number {
   return source === 'static' ? 0 : source === 'down' ? 1 : 2
+}
+
+export function isHearsay(source: Source): boolean {
+  return source === 'introduced' || source === 'announced'
 }

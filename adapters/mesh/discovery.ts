@@ -6,7 +6,7 @@
  * them for hearsay, and as much hearsay looked at. One timer, which sleeps until somebody is due, but looks at least once a second.
  */
 import type { Timer, TransportReport } from '../../src/index.ts'
-import { type Candidate, Candidates } from './candidates.ts'
+import { type Candidate, Candidates, isHearsay } from './candidates.ts'
 import type { MeshClock } from './contact.ts'
 import { isLoopback, isUnicast } from './ip-address.ts'
 import { Multicast, type MulticastSettings } from './multicast.ts'
@@ -30,7 +30,7 @@ export interface DiscoveryOptions {
   readonly isKnown: (endpoint: Endpoint) => boolean
   readonly greet: (endpoint: Endpoint) => void
   readonly announce: (group: Endpoint) => void
-  /** What came to the group. Whoever turns out to be an authentic stranger is to be `introduced`. */
+  /** What came to the group. Whoever turns out to be an authentic stranger is `heard`. */
   readonly announced: OnDatagram
   readonly report: (report: TransportReport) => void
 }
@@ -84,10 +84,14 @@ export class Discovery {
     await this.#multicast?.start()
   }
 
-  /** Others say that somebody is there, or somebody has announced itself from there. */
+  /** Others say that somebody is there. */
   introduced(endpoint: Endpoint): void {
-    if (!this.#introductions.take() || !this.#isGreetable(endpoint) || this.#options.isKnown(endpoint)) return
-    this.#wakeFor(this.#candidates.named(endpoint))
+    this.#named(endpoint, 'introduced')
+  }
+
+  /** Somebody has announced itself from there, and will again. */
+  heard(from: Endpoint): void {
+    this.#named(from, 'announced')
   }
 
   /** The member there is down: keeps trying, quickly at first. */
@@ -111,6 +115,11 @@ export class Discovery {
     this.#timer?.cancel()
     this.#static.close()
     await this.#multicast?.close()
+  }
+
+  #named(endpoint: Endpoint, by: 'introduced' | 'announced'): void {
+    if (!this.#introductions.take() || !this.#isGreetable(endpoint) || this.#options.isKnown(endpoint)) return
+    this.#wakeFor(this.#candidates.named(endpoint, by))
   }
 
   #found(endpoint: Endpoint): void {
@@ -137,7 +146,7 @@ export class Discovery {
   }
 
   #mayGreet({ source }: Candidate): boolean {
-    if (source === 'introduced' && !this.#hearsayGreetings.take()) return false
+    if (isHearsay(source) && !this.#hearsayGreetings.take()) return false
     return this.#greetings.take()
   }
 

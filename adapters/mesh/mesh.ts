@@ -60,7 +60,7 @@ export class Mesh implements TransportLink {
         onLost: (contact) => this.#lost(contact),
         onUnanswered: (endpoint) => this.#discovery.unanswered(endpoint),
         onReport: (report) => receiver.report?.(report),
-        onAnnounced: (from) => this.#discovery.introduced(from),
+        onAnnounced: (from) => this.#discovery.heard(from),
       },
     })
     this.#outbox = new Outbox({
@@ -108,7 +108,9 @@ export class Mesh implements TransportLink {
   }
 
   useKeys(keys: ClusterKeys): void {
-    if (this.#isOpen) this.#contacts.useKeys(keys)
+    if (!this.#isOpen) return
+    this.#contacts.useKeys(keys)
+    this.#streams?.renew()
   }
 
   close(): Promise<void> {
@@ -146,6 +148,7 @@ export class Mesh implements TransportLink {
     return new Streams({
       ...{ network, clock, bind: local, secrets: this.#contacts, refusals: this.#refusals },
       settings: { ...STREAM_SETTINGS, frameBytesMax: FRAME_BYTES_MAX, compress, queueBytesMax },
+      isBusy: () => this.#receiver.isBusy === true,
       onFrame: (contact, frame) => {
         this.#membership.heard(contact.profile.member)
         this.#receiver.receive(contact.address, frame)

@@ -105,6 +105,15 @@ export class StreamPeer {
     return connections.filter(({ waitingBytes }) => waitingBytes > 0)
   }
 
+  /** Ends the streams; what waits goes by a new one. */
+  renew(): void {
+    for (const connection of this.#connections()) {
+      if (connection.isReady) connection.end()
+      else if (!connection.isEnding) connection.destroy()
+    }
+    this.#ensure()
+  }
+
   /** Lets go of everything at once. */
   drop(): void {
     this.#isDropped = true

@@ -41,6 +41,8 @@ export interface StreamsOptions {
   readonly refusals: Refusals
   /** The receiver may keep `frame`. Must not throw. */
   readonly onFrame: (contact: Contact, frame: Uint8Array) => void
+  /** Too much waits for whoever takes the frames: streams are not read until that is over, so that their senders wait. */
+  readonly isBusy: () => boolean
   readonly report: (report: TransportReport) => void
 }
 
@@ -99,6 +101,12 @@ export class Streams {
     for (const connection of [...this.#unproved.keys()]) if (connection.contact === contact) connection.destroy()
   }
 
+  /** Has what is sent from now on go by new streams, which take their keys from the newest sessions. */
+  renew(): void {
+    for (const connection of [...this.#unproved.keys()]) if (connection.contact !== undefined) connection.destroy()
+    for (const peer of this.#peers.values()) peer.renew()
+  }
+
   /** Sends what waits for at most a second, then lets go of everything. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -124,11 +132,7 @@ export class Streams {
   #accept(stream: ByteStream): StreamHandlers | undefined {
     if (this.#closing !== undefined) return undefined
     const { host } = stream.remote
-    let fromHost = 0
-    for (const other of this.#unproved.values()) if (other === host) fromHost++
-    if (fromHost >= STREAMS_UNPROVED_PER_HOST_MAX) return undefined
-    const [oldest] = this.#unproved.keys()
-    if (this.#unproved.size >= STREAMS_UNPROVED_MAX) oldest?.destroy()
+    this.#makeRoom(host)
     const { clock, secrets } = this.#options
     const find = (index: number): ReturnType<SessionSecrets['streamByIndex']> => secrets.streamByIndex(index, host)
     const connection = this.#connection(
@@ -143,6 +147,15 @@ export class Streams {
     this.#unproved.set(connection, host)
     connection.attach(stream)
     return connection.handlers
+  }
+
+  /** The oldest gives way: also to others of its host, which may be that of a peer. */
+  #makeRoom(host: string): void {
+    const fromHost: StreamConnection[] = []
+    for (const [connection, other] of this.#unproved) if (other === host) fromHost.push(connection)
+    const [oldest] = this.#unproved.keys()
+    if (fromHost.length >= STREAMS_UNPROVED_PER_HOST_MAX) fromHost[0]?.destroy()
+    else if (this.#unproved.size >= STREAMS_UNPROVED_MAX) oldest?.destroy()
   }
 
   #peer(contact: Contact): StreamPeer {
@@ -171,13 +184,14 @@ export class Streams {
   }
 
   #connection(handshake: Handshake, { onReady }: Pick<ConnectionOwner, 'onReady'>, peer?: Contact): StreamConnection {
-    const { clock, settings, refusals, onFrame } = this.#options
+    const { clock, settings, refusals, onFrame, isBusy } = this.#options
     return new StreamConnection({
       clock,
       settings,
       handshake,
       owner: {
         onReady,
+        isBusy,
         onFrame: ({ contact }, frame) => {
           if (this.#closing === undefined && contact !== undefined) onFrame(contact, frame)
         },
