@@ -23,6 +23,7 @@ import { EMPTY_RECORD_BYTES, RecordReader, RecordWriter } from './stream-records
 import {
   STREAM_AHEAD_BYTES,
   STREAM_BATCH_BYTES,
+  STREAM_BUSY_MS,
   STREAM_CHECK_MS,
   STREAM_HANDSHAKE_MS,
   STREAM_IDLE_MS,
@@ -35,6 +36,8 @@ export interface ConnectionOwner {
   /** The other end has proved itself. */
   onReady(connection: StreamConnection, contact: Contact): void
   onFrame(connection: StreamConnection, frame: Uint8Array): void
+  /** No more frames are wanted for now. */
+  isBusy(): boolean
   /** There is room for more. */
   onDrain(connection: StreamConnection): void
   onRefused(kind: RefusalKind): void
@@ -72,6 +75,8 @@ export class StreamConnection {
   #takenBytes = 0
   #takenMs = 0
   #readyMs = Infinity
+  /** While what arrives is left with the system. */
+  #pausing: Timer | undefined
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -160,6 +165,19 @@ export class StreamConnection {
     if (at === bytes.length || (this.#stage !== 'ready' && this.#stage !== 'ending')) return
     const refusal = this.#reader?.read(at === 0 ? bytes : bytes.subarray(at))
     if (refusal !== undefined) this.#refuse(refusal)
+    else if (this.#pausing === undefined && this.#options.owner.isBusy()) this.#pause()
+  }
+
+  /** The system's buffer fills, then the sender's, and the sender waits. Looks again soon. */
+  #pause(): void {
+    this.#stream?.pause()
+    this.#pausing = this.#options.clock.schedule(STREAM_BUSY_MS, () => {
+      // That nothing was read is our doing.
+      this.#readMs = this.#options.clock.monotonic()
+      this.#pausing = undefined
+      if (this.#options.owner.isBusy()) this.#pause()
+      else this.#stream?.resume()
+    })
   }
 
   /** Takes bytes of the beginning; a part that is complete leads to the next stage. */
@@ -273,6 +291,7 @@ export class StreamConnection {
     if (this.#stage === 'closed') return
     this.#stage = 'closed'
     this.#timer.cancel()
+    this.#pausing?.cancel()
     this.#reader?.stop()
     this.#batch = []
     this.#batchBytes = 0

@@ -58,6 +58,9 @@ export const STREAM_AHEAD_BYTES: number = MIB
 /** Sealed bytes go to the socket at the end of the turn, or when they are this many. */
 export const STREAM_BATCH_BYTES: number = 128 * 1024
 
+/** Until a stream that is not read, because too much waits already, is looked at again: a fraction of what the wait is worth. */
+export const STREAM_BUSY_MS = 4
+
 /** Between tries to open a stream: doubling, with jitter. */
 export const STREAM_RETRY_MS_MIN = 100
 export const STREAM_RETRY_MS_MAX = 5_000

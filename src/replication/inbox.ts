@@ -7,6 +7,9 @@ import type { Env } from '../env.ts'
 import type { PeerAddress } from './transport.ts'
 import type { Link } from './peers.ts'
 
+/** Of the room. Small, because what waits here is late; large enough to work on until more has come. */
+const BUSY_SHARE = 0.25
+
 export interface ArrivedFrame {
   readonly via: Link
   readonly from: PeerAddress
@@ -44,6 +47,12 @@ export class Inbox {
 
   get bytesCount(): number {
     return this.#bytes
+  }
+
+  /** A good part of the room is taken. */
+  get isBusy(): boolean {
+    const { framesMax, bytesMax } = this.#options
+    return this.count > framesMax * BUSY_SHARE || this.#bytes > bytesMax * BUSY_SHARE
   }
 
   get droppedCount(): number {

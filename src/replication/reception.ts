@@ -146,6 +146,11 @@ export class Reception {
     this.#inbox.push({ via, from, bytes })
   }
 
+  /** See `TransportReceiver`. */
+  get isBusy(): boolean {
+    return this.#inbox.isBusy
+  }
+
   peerUp(via: Link, address: PeerAddress): void {
     const peer = this.peers.find(via, address) ?? this.peers.add(via, address, this.#now())
     this.#up(peer)

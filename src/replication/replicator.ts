@@ -135,7 +135,11 @@ export class Replicator {
   async #open(transport: Transport): Promise<void> {
     // What comes before `open` has resolved is lost, as on any bad day; digests repeat it.
     const index = this.#links.length
+    const reception = this.#reception
     const receiver: TransportReceiver = {
+      get isBusy() {
+        return reception.isBusy
+      },
       receive: (from, bytes) => this.#via(index, (via) => this.#reception.receive(via, from, bytes)),
       peerUp: (address) => this.#via(index, (via) => this.#reception.peerUp(via, address)),
       peerDown: (address) => this.#via(index, (via) => this.#reception.peerDown(via, address)),

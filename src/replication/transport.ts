@@ -17,6 +17,11 @@ export interface Transport {
 export interface TransportReceiver {
   /** A frame came from the peer at `from`. The receiver may keep `bytes`; the transport does not change them. */
   receive(from: PeerAddress, bytes: Uint8Array): void
+  /**
+   * More waits than is soon worked off. A transport that can hold its peers up reads no more from them until this is over; what it hands
+   * over all the same is dropped once there is no room.
+   */
+  readonly isBusy?: boolean
   /** A link to a peer has come up (perhaps again), so that it is worth telling it what we have. */
   peerUp?(peer: PeerAddress): void
   peerDown?(peer: PeerAddress): void

@@ -6,7 +6,7 @@ import { STREAM_SETTINGS, type StreamSettings } from '../../../adapters/mesh/str
 import { Streams } from '../../../adapters/mesh/streams.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../support/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
 
 export const PORT = 7946
 
@@ -35,6 +35,7 @@ export class Member {
   tap: Tap | undefined
   whenFrame: (() => void) | undefined
   hasSessions = true
+  isBusy = false
   readonly #contacts = new Map<string, Contact>()
   readonly #world: World
   readonly #number: number
@@ -53,6 +54,7 @@ export class Member {
       settings: { ...STREAM_SETTINGS, ...settings },
       refusals: this.refusals,
       report,
+      isBusy: () => this.isBusy,
       onFrame: (from, bytes) => {
         this.frames.push({ from, bytes })
         this.whenFrame?.()
