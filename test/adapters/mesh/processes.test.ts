@@ -46,17 +46,21 @@ test(
   { timeout: TIMEOUT_MS },
   async () => {
     const { processes } = await started(5)
-    const writes = writesOf(processes, 1)
-    await write(processes, writes)
-    await settle(processes, 'written')
+    const rounds = [1, 2, 3, 4].map((round) => writesOf(processes, round, 50))
+    for (const [i, writes] of rounds.entries()) {
+      await write(processes, writes)
+      await settle(processes, `round ${i}`)
+    }
+    const writes = rounds.flat()
     const [first, ...others] = await valuesOf(processes)
     expect(unordered(first)).toEqual(expectedValues(writes))
     for (const other of others) expect(other).toEqual(first)
     const counts = await Promise.all(processes.map(({ program }) => program.ask('lossCounts')))
-    for (const { sent, lost, repeated, overtaken } of counts) {
-      expect(lost / sent).toBeGreaterThan(0.05)
-      expect(Math.min(repeated, overtaken)).toBeGreaterThan(0)
-    }
+    const sum = (name: keyof (typeof counts)[number]) => counts.reduce((total, count) => total + count[name], 0)
+    // Drawn with LOSS, over several hundred datagrams.
+    expect(sum('sent')).toBeGreaterThan(200)
+    expect(sum('lost') / sum('sent')).toBeGreaterThan(0.1)
+    expect(Math.min(sum('repeated'), sum('overtaken'))).toBeGreaterThan(0)
   },
 )
 
