@@ -17,6 +17,7 @@ import { AskedPings } from './asked.ts'
 import { drawBelow, drawToFront } from './chance.ts'
 import type { Contact, MemberId, MemberProfile, MeshClock } from './contact.ts'
 import { Gossip } from './gossip.ts'
+import { isLoopback } from './ip-address.ts'
 import { INCARNATION_MAX, type MemberRecord, type MemberState } from './member-record.ts'
 import { isPresent, type Member, Members, NOT_HEARD, recordOf } from './members.ts'
 import { MESSAGE, type MessageKind } from './messages.ts'
@@ -277,7 +278,7 @@ export class Membership {
       const { member: id } = record.profile
       const member = this.#members.get(id)
       if (id === this.#self.member) this.#refute(record)
-      else if (member === undefined || !isPresent(member)) this.#introduce(record, member)
+      else if (member === undefined || !isPresent(member)) this.#introduce(from, record)
       else if (record.incarnation >= member.incarnation) this.#weigh(member, record, from === id)
     }
   }
@@ -289,9 +290,12 @@ export class Membership {
     this.#gossip.add({ profile: this.#self, state: 'alive', incarnation: this.#incarnation })
   }
 
-  #introduce({ state, endpoint }: MemberRecord, member: Member | undefined): void {
+  #introduce(from: MemberId, { profile, state, endpoint }: MemberRecord): void {
     const isThere = state === 'alive' || state === 'suspect'
-    if (isThere && endpoint !== undefined && member?.state !== 'left') this.#events.onIntroduced(endpoint)
+    if (!isThere || endpoint === undefined || this.#members.get(profile.member)?.state === 'left') return
+    // A loopback address that is told from another machine is not where it says.
+    const isNear = isLoopback(this.#members.get(from)?.endpoint.host ?? '')
+    if (isNear || !isLoopback(endpoint.host)) this.#events.onIntroduced(endpoint)
   }
 
   /** What somebody says of a member that is present by our own account. */

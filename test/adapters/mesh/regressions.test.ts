@@ -1,15 +1,18 @@
 /** What went wrong once, or would have: each of these is a case that ended in silence between two members who were both well. */
 import { describe, expect, test } from 'vitest'
 import { clusterKeys } from '../../../adapters/mesh/cluster-keys.ts'
-import { addressOf } from '../../../adapters/mesh/contact.ts'
+import { type Contact, addressOf } from '../../../adapters/mesh/contact.ts'
 import { ContactTable } from '../../../adapters/mesh/contact-table.ts'
 import { meshTransport, type MeshTransport } from '../../../adapters/mesh/mesh-transport.ts'
+import { MESSAGE } from '../../../adapters/mesh/messages.ts'
 import type { MeshOptions } from '../../../adapters/mesh/options.ts'
 import { PACKET } from '../../../adapters/mesh/packets.ts'
 import { Session } from '../../../adapters/mesh/session.ts'
+import { encodeRecords } from '../../../adapters/mesh/swim-messages.ts'
+import { MEMBERSHIP_DEFAULTS, Membership } from '../../../adapters/mesh/swim.ts'
 import type { TransportLink } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { virtualEnv, type VirtualEnv } from '../../support/virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../../../src/testing/virtual-env.ts'
 import {
   KEY_TEXT,
   OTHER_KEY_TEXT,
@@ -206,6 +209,38 @@ test('a peer comes through while somebody else at its host holds all places for 
   a.link.broadcast(new Uint8Array(5000).fill(1))
   await world.env.advance(50)
   expect(b.frames).toHaveLength(1)
+})
+
+test('a member on another machine is not looked for at one’s own loopback address', async () => {
+  const world = meshWorld()
+  const loopback = { host: '127.0.0.1', port: 7000 }
+  const introduced: string[] = []
+  const membership = new Membership({
+    clock: world.env,
+    self: { member: '0'.repeat(16), zone: '', roles: [] },
+    settings: MEMBERSHIP_DEFAULTS,
+    send: () => undefined,
+    events: {
+      onState: () => undefined,
+      onIntroduced: (endpoint) => void introduced.push(addressOf(endpoint)),
+      onSkewed: () => undefined,
+      onMalformed: () => undefined,
+    },
+  })
+  const contactAt = (member: string, host: string): Contact => ({
+    profile: { member, zone: '', roles: [] },
+    endpoint: { host, port: PORT },
+    address: addressOf({ host, port: PORT }),
+  })
+  membership.met(contactAt('1'.repeat(16), '10.0.0.1'))
+  membership.met(contactAt('2'.repeat(16), '127.0.0.1'))
+  const profile = { member: '3'.repeat(16), zone: '', roles: [] }
+  const [records] = encodeRecords([{ profile, state: 'alive', incarnation: 0, endpoint: loopback }])
+  if (records === undefined) throw new Error('one record makes one message')
+  membership.receive('1'.repeat(16), MESSAGE.records, records)
+  expect(introduced).toEqual([])
+  membership.receive('2'.repeat(16), MESSAGE.records, records)
+  expect(introduced).toEqual([addressOf(loopback)])
 })
 
 test('an announcement that is played again makes a member knock once, not for a minute', async () => {
