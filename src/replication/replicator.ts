@@ -78,7 +78,7 @@ export class Replicator {
       await this.close()
       throw error
     }
-    if (this.#isClosed()) throw new WarpError('WARP_E_CLOSED', 'replication was closed while it started')
+    if (this.#isClosed()) throw closedMeanwhile()
     this.#run()
   }
 
@@ -146,6 +146,10 @@ export class Replicator {
       report: (report) => this.#observe({ ...report, transport: transport.name }),
     }
     const link = await transport.open(receiver)
+    if (this.#isClosed()) {
+      await link.close()
+      throw closedMeanwhile()
+    }
     this.#links.push({ index, name: transport.name, link })
     checkLink(transport, link)
   }
@@ -218,6 +222,10 @@ function checkLink(transport: Transport, link: TransportLink): void {
       `${TRANSPORT_FRAME_BYTES_MIN}; let the transport split larger frames`,
     { details: { transport: transport.name, frameBytesMax: link.frameBytesMax } },
   )
+}
+
+function closedMeanwhile(): WarpError {
+  return new WarpError('WARP_E_CLOSED', 'replication was closed while it started')
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

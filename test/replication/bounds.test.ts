@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { NaiveStore } from '../support/naive-store.ts'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 import { kinds, testReplicas } from '../support/replicas.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
-import type { TransportLink } from '../../src/replication/transport.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import type { TransportLink, TransportReceiver } from '../../src/replication/transport.ts'
 import { memoryNetwork } from '../../adapters/memory/memory-network.ts'
 import { Replicator } from '../../src/replication/replicator.ts'
 
@@ -171,6 +171,23 @@ test('closing twice, before starting and in between is fine', async () => {
   once.appended()
   await env.advance(10_000)
   expect(env.timerCount).toBe(0)
+})
+
+test('closed while a transport is opening, it lets go of that too, and opens no other one', async () => {
+  const env = virtualEnv()
+  const network = memoryNetwork({ env })
+  const transport = network.transport('a')
+  let proceed: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => (proceed = resolve))
+  const slow = { ...transport, open: (receiver: TransportReceiver) => gate.then(() => transport.open(receiver)) }
+  const transports = [slow, network.transport('b')]
+  const replicator = new Replicator({ store: new NaiveStore(env), env, transports })
+  const started = expect(replicator.start()).rejects.toMatchObject({ code: 'WARP_E_CLOSED' })
+  await replicator.close()
+  proceed()
+  await started
+  for (const name of ['a', 'b'])
+    await expect(network.transport(name).open({ receive: () => undefined })).resolves.toBeDefined()
 })
 
 test('an aborted start opens nothing for good', async () => {
