@@ -11,7 +11,7 @@ import { Keyspaces } from '../src/keyspace.ts'
 import { memoryFiles, type MemoryFiles } from '../src/log/memory-files.ts'
 import type { KeyMap, Retention } from '../src/typed-keys.ts'
 import { exchange, keysRetaining, TestEngine } from '../test/engine/engine-fixture.ts'
-import { virtualEnv, type VirtualEnv } from '../test/support/virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../src/testing/virtual-env.ts'
 import { runs } from './seed.ts'
 
 type Step =

@@ -21,7 +21,7 @@ import { History } from '../src/projections/history.ts'
 import type { WarpEvent } from '../src/public.ts'
 import { NO_OPTIONS, Writer } from '../src/writer.ts'
 import type { KeyOptions } from '../src/typed-keys.ts'
-import { virtualEnv, type VirtualEnv } from '../test/support/virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../src/testing/virtual-env.ts'
 import { foldFrom, inCanonicalOrder, type LawOperation } from './reference-fold.ts'
 
 /** An operation as the fleet knows it. */

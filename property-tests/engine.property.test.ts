@@ -8,8 +8,8 @@ import { expect, test } from 'vitest'
 import { type MemoryFiles, memoryFiles } from '../src/log/memory-files.ts'
 import type { Retention } from '../src/typed-keys.ts'
 import { TestEngine } from '../test/engine/engine-fixture.ts'
-import { seededRandom, type Random } from '../test/support/random.ts'
-import { type VirtualEnv, virtualEnv } from '../test/support/virtual-env.ts'
+import { seededRandom, type Random } from '../src/testing/random.ts'
+import { type VirtualEnv, virtualEnv } from '../src/testing/virtual-env.ts'
 import { runs } from './seed.ts'
 
 const PREFIXES = ['reg', 'ttl', 'count', 'set', 'mv', 'text', 'list', 'kept']

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { checkIsolation } from '../src/testing/isolation/check-isolation.ts'
 import type { IsolationLevel } from '../src/testing/isolation/levels.ts'
 import { type NaiveOrder, isSerializable } from '../test/support/naive-serializability.ts'
-import { seededRandom } from '../test/support/random.ts'
+import { seededRandom } from '../src/testing/random.ts'
 import { type Isolation, simulatedTransactions } from '../test/support/simulated-transactions.ts'
 import { runs } from './seed.ts'
 

@@ -16,7 +16,7 @@ import {
   setModel,
 } from '../src/testing/linearizability/models.ts'
 import { naiveVerdict } from '../test/support/naive-linearizability.ts'
-import { seededRandom } from '../test/support/random.ts'
+import { seededRandom } from '../src/testing/random.ts'
 import {
   type AtomicObject,
   atomicCounter,

@@ -8,7 +8,7 @@ import type { Env } from '../src/env.ts'
 import type { Position, RecordView } from '../src/log/log.ts'
 import { Log } from '../src/log/log.ts'
 import { type MemoryFiles, memoryFiles } from '../src/log/memory-files.ts'
-import { virtualEnv } from '../test/support/virtual-env.ts'
+import { virtualEnv } from '../src/testing/virtual-env.ts'
 import { runs } from './seed.ts'
 
 const env: Env = { ...virtualEnv(), yield: () => Promise.resolve(), defer: queueMicrotask }

@@ -13,8 +13,8 @@ import { StreamConnection } from '../adapters/mesh/stream-connection.ts'
 import { type Handshake, answererHandshake, openerHandshake } from '../adapters/mesh/stream-handshake.ts'
 import { RecordReader, RecordWriter } from '../adapters/mesh/stream-records.ts'
 import { STREAM_SETTINGS } from '../adapters/mesh/stream-settings.ts'
-import { type Random, seededRandom } from '../test/support/random.ts'
-import { virtualEnv } from '../test/support/virtual-env.ts'
+import { type Random, seededRandom } from '../src/testing/random.ts'
+import { virtualEnv } from '../src/testing/virtual-env.ts'
 import { SEED, runs } from './seed.ts'
 
 const RECORD_STREAMS = runs(80_000).numRuns

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import type { AnyStrategy, Applied } from '../crdt/strategy.ts'
 import type { Encodable } from '../crdt/encodable.ts'
-import type { Random } from '../test/support/random.ts'
+import type { Random } from '../src/testing/random.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import { decode, encode } from '../crdt/encoding.ts'
 

@@ -7,7 +7,7 @@ import type { Edit, Trace } from './trace-replay.ts'
 import { TraceReplica, inRandomCausalOrder, readTrace, replay } from './trace-replay.ts'
 import { makeConcurrentTrace } from '../test/fixtures/concurrent-trace.ts'
 import { parseReplicaId } from '../crdt/replica-id.ts'
-import { seededRandom } from '../test/support/random.ts'
+import { seededRandom } from '../src/testing/random.ts'
 import { text } from '../crdt/text.ts'
 import { yjs } from '../crdt/yjs.ts'
 

@@ -8,7 +8,7 @@ import { map } from '../crdt/map.ts'
 import { register } from '../crdt/register.ts'
 import { set } from '../crdt/set.ts'
 import { temporaryFolder } from './support/temporary-folder.ts'
-import { virtualEnv } from './support/virtual-env.ts'
+import { virtualEnv } from '../src/testing/virtual-env.ts'
 
 const keys = {
   'r:*': register<{ readonly name: string }>(),

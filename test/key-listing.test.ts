@@ -3,7 +3,7 @@ import { fileLog } from '../adapters/file/index.ts'
 import { openWarp } from '../adapters/node/index.ts'
 import { counter, register, set } from '../crdt/index.ts'
 import { temporaryFolder } from './support/temporary-folder.ts'
-import { virtualEnv } from './support/virtual-env.ts'
+import { virtualEnv } from '../src/testing/virtual-env.ts'
 
 const keys = { 'user:*': { strategy: register<string>(), ttlMs: 1000 }, 'hits:*': counter() } as const
 

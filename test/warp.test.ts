@@ -10,7 +10,7 @@ import { register } from '../crdt/register.ts'
 import { set } from '../crdt/set.ts'
 import { text } from '../crdt/text.ts'
 import { memoryFiles } from '../src/log/memory-files.ts'
-import { virtualEnv } from './support/virtual-env.ts'
+import { virtualEnv } from '../src/testing/virtual-env.ts'
 
 const keys = {
   'user:*': { strategy: register<{ readonly name: string }>(), ttlMs: 60_000 },

@@ -12,7 +12,7 @@ import { yjs } from '../crdt/yjs.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../src/limits.ts'
 import { memoryFiles } from '../src/log/memory-files.ts'
 import { temporaryFolder } from './support/temporary-folder.ts'
-import { virtualEnv } from './support/virtual-env.ts'
+import { virtualEnv } from '../src/testing/virtual-env.ts'
 
 const keys = {
   'r:*': register<Encodable>(),

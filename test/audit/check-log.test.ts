@@ -11,7 +11,7 @@ import type { Meta } from '../../src/meta-record.ts'
 import { readSnapshot } from '../../src/merge/snapshot-record.ts'
 import { OperationReader, ReplicaTable } from '../../src/operation.ts'
 import { exchange, keysRetaining } from '../engine/engine-fixture.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { disk, forge, openPair, rewriteInPlace, storeOf, writeRounds, type Pair } from './prepared-logs.ts'
 
 const KEYS: KeyMap = keysRetaining('all')

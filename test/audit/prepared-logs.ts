@@ -13,7 +13,7 @@ import type { LogFiles, LogStore } from '../../src/log/files.ts'
 import { memoryFiles, type MemoryFiles } from '../../src/log/memory-files.ts'
 import { OperationReader, ReplicaTable } from '../../src/operation.ts'
 import { TestEngine, exchange, type FixtureOptions } from '../engine/engine-fixture.ts'
-import { virtualEnv, type VirtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 export function disk(): MemoryFiles {
   return memoryFiles({ persistent: true })

@@ -4,7 +4,7 @@ import type { MemoryFiles } from '../../src/log/memory-files.ts'
 import type { KeyMap } from '../../src/typed-keys.ts'
 import { counter, custom, max, register, set } from '../../crdt/index.ts'
 import { keysRetaining, TestEngine, type FixtureOptions } from '../engine/engine-fixture.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { disk, storeOf } from './prepared-logs.ts'
 
 const KEYS: KeyMap = keysRetaining('all')

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Endpoint, StreamHandlers } from '../../adapters/mesh/network.ts'
 import { CuttableNetwork } from '../../bin/demo/cuttable-network.ts'
 import { FakeMeshNetwork } from '../support/fake-mesh-network.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 const HERE: Endpoint = { host: '10.0.0.1', port: 7946 }
 const THERE: Endpoint = { host: '10.0.0.2', port: 7946 }

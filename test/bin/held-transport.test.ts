@@ -3,7 +3,7 @@ import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
 import { HeldTransport } from '../../bin/demo/held-transport.ts'
 import { counter } from '../../crdt/counter.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 const KEYS = { 'n:*': counter() }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { COUNTERS_COUNT, KEYS, REGISTERS_COUNT } from './engine-keys.ts'
 import { cycleCount, linesUntilKilled } from './killed-child.ts'

@@ -2,7 +2,7 @@
 import type { Env } from '../../src/env.ts'
 import type { LogFiles } from '../../src/log/files.ts'
 import { Log, RECORD_KIND, type RecordView } from '../../src/log/log.ts'
-import type { Random } from '../support/random.ts'
+import type { Random } from '../../src/testing/random.ts'
 
 /** Small, so that a run of a second crosses many segments. */
 const SEGMENT_BYTES = 65_536

@@ -5,7 +5,7 @@ import type { ListState } from '../../crdt/list.ts'
 import { list } from '../../crdt/list.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { encode } from '../../crdt/encoding.ts'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 
 const [ANN, BOB] = REPLICA_IDS as [ReplicaId, ReplicaId]
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { memoryFiles } from '../../src/log/memory-files.ts'
 import { ReplicaTable, OperationReader } from '../../src/operation.ts'
-import { faultyFiles } from '../support/faulty-files.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { faultyFiles } from '../../src/testing/faulty-files.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { exchange, TestEngine, usedBytes } from './engine-fixture.ts'
 
 const YEAR_MS = 365 * 86_400_000

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type FaultyFiles, faultyFiles } from '../support/faulty-files.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
 import { TestEngine } from './engine-fixture.ts'

@@ -10,8 +10,8 @@ import type { Receipt, WriteOptions } from '../../src/receipt.ts'
 import type { Admission } from '../../src/replication/store.ts'
 import type { Retention } from '../../src/typed-keys.ts'
 import { Writer } from '../../src/writer.ts'
-import type { FaultyFiles } from '../support/faulty-files.ts'
-import { type VirtualEnv, virtualEnv } from '../support/virtual-env.ts'
+import type { FaultyFiles } from '../../src/testing/faulty-files.ts'
+import { type VirtualEnv, virtualEnv } from '../../src/testing/virtual-env.ts'
 
 export function keysRetaining(retain: Retention) {
   return {

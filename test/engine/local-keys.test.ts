@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { memoryFiles, openWarp, type LogFiles } from '../../adapters/node/index.ts'
 import { counter } from '../../crdt/index.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 test('what others write to a key that is local here is handed on, and is no part of it, also after reopening', async () => {
   const env = virtualEnv({ seed: 3 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { WarpError } from '../../crdt/warp-error.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
 import { counter, register } from '../../crdt/index.ts'
-import { faultyFiles } from '../support/faulty-files.ts'
+import { faultyFiles } from '../../src/testing/faulty-files.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { TestEngine, usedBytes } from './engine-fixture.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
-import { faultyFiles } from '../support/faulty-files.ts'
+import { faultyFiles } from '../../src/testing/faulty-files.ts'
 import { append, openQuickly, sampleTexts, texts } from './log-fixture.ts'
 
 const FIRST = 'checkpoint-0000000001'

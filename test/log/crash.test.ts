@@ -6,9 +6,9 @@ import { expect, test } from 'vitest'
 import type { Env } from '../../src/env.ts'
 import type { LogFiles } from '../../src/log/files.ts'
 import type { Log } from '../../src/log/log.ts'
-import { type FaultyFiles, faultyFiles } from '../support/faulty-files.ts'
-import { type Random, seededRandom } from '../support/random.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
+import { type Random, seededRandom } from '../../src/testing/random.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { append, openLog, textAt, texts } from './log-fixture.ts'
 
 const env: Env = { ...virtualEnv(), yield: () => Promise.resolve(), defer: queueMicrotask }

@@ -5,8 +5,8 @@ import { isWarpError } from '../../crdt/warp-error.ts'
 import { Log } from '../../src/log/log.ts'
 import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
 import { SEGMENT_HEADER_BYTES } from '../../src/log/segment-format.ts'
-import { seededRandom } from '../support/random.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { seededRandom } from '../../src/testing/random.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { openLog } from './log-fixture.ts'
 
 const LAST_BYTES = 65_536

@@ -3,7 +3,7 @@ import type { Env } from '../../src/env.ts'
 import type { LogFiles } from '../../src/log/files.ts'
 import type { LogEvent, LogOptions, Position, RecordView } from '../../src/log/log.ts'
 import { Log, RECORD_KIND } from '../../src/log/log.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 const DECODER = new TextDecoder()
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { memoryFiles } from '../../src/log/memory-files.ts'
-import { faultyFiles } from '../support/faulty-files.ts'
+import { faultyFiles } from '../../src/testing/faulty-files.ts'
 import { append, openQuickly, QUICK, openLog, sampleTexts, textAt, texts } from './log-fixture.ts'
 
 async function filled(

@@ -9,7 +9,7 @@ import { yjs } from '../../crdt/yjs.ts'
 import { EXPIRY_TICK_MS } from '../../src/projections/expiry.ts'
 import { openEngine } from '../support/open-engine.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
-import { virtualEnv, type VirtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 const TTL_MS = 1000
 

@@ -6,7 +6,7 @@ import { custom } from '../../crdt/custom.ts'
 import { map } from '../../crdt/map.ts'
 import { register } from '../../crdt/register.ts'
 import { set } from '../../crdt/set.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 const keys = {
   'r:*': register<string>(),

@@ -7,8 +7,8 @@ import { register } from '../../crdt/register.ts'
 import { set } from '../../crdt/set.ts'
 import { yjs } from '../../crdt/yjs.ts'
 import { openEngine } from '../support/open-engine.ts'
-import { seededRandom } from '../support/random.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { seededRandom } from '../../src/testing/random.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 const keys = {
   'r:*': register<string>(),

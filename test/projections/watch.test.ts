@@ -3,7 +3,7 @@ import { openWarp, type Change, type Watch, type WatchOptions } from '../../adap
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 const keys = {
   'user:*': register<number>(),

@@ -6,7 +6,7 @@ import { isWarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../src/limits.ts'
 import { ReplicaTable } from '../../src/operation.ts'
 import { FrameDecoder, FrameEncoder, OperationsBatch, type Frame } from '../../src/replication/frames.ts'
-import { seededRandom } from '../support/random.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 
 const A = parseReplicaId('0102030405060708')
 const B = parseReplicaId('1112131415161718')

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Peer } from '../../src/replication/peers.ts'
 import { SnapshotOffers } from '../../src/replication/snapshot-offer.ts'
 import { NaiveStore } from '../support/naive-store.ts'
-import { virtualEnv } from '../support/virtual-env.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 interface Offered {
   readonly store: NaiveStore

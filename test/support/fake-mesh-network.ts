@@ -8,9 +8,9 @@
  * swallows what it still sends.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import { DirectedLink } from '../../adapters/memory/directed-link.ts'
-import { type Behaviour, FLAWLESS, type LinkSettings, behaviour } from '../../adapters/memory/link-settings.ts'
-import { seededChance } from '../../adapters/memory/seeded-chance.ts'
+import { DirectedLink } from '../../src/testing/network/directed-link.ts'
+import { type Behaviour, FLAWLESS, type LinkSettings, behaviour } from '../../src/testing/network/link-settings.ts'
+import { seededChance } from '../../src/testing/network/seeded-chance.ts'
 import type { Env } from '../../src/env.ts'
 import type { DatagramPort, Endpoint, MeshNetwork, OnDatagram } from '../../adapters/mesh/network.ts'
 import { type Accept, FakeStreams } from './fake-mesh-streams.ts'

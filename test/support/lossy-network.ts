@@ -3,7 +3,7 @@
  * sender. Streams are left alone, for TCP repairs them below us. How a run goes still depends on the machine's timing.
  */
 import type { DatagramPort, Endpoint, MeshNetwork } from '../../adapters/mesh/network.ts'
-import { type Random, seededRandom } from './random.ts'
+import { type Random, seededRandom } from '../../src/testing/random.ts'
 
 export interface Chances {
   readonly seed: number

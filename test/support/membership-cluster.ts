@@ -7,8 +7,8 @@ import { Discovery } from '../../adapters/mesh/discovery.ts'
 import type { MessageKind } from '../../adapters/mesh/messages.ts'
 import type { Endpoint } from '../../adapters/mesh/network.ts'
 import { Membership, MEMBERSHIP_DEFAULTS, type MemberView } from '../../adapters/mesh/swim.ts'
-import { type Random, seededRandom } from './random.ts'
-import { type VirtualEnv, virtualEnv } from './virtual-env.ts'
+import { type Random, seededRandom } from '../../src/testing/random.ts'
+import { type VirtualEnv, virtualEnv } from '../../src/testing/virtual-env.ts'
 
 export interface ClusterSettings {
   readonly seed?: number

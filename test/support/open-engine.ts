@@ -8,7 +8,7 @@ import type { WarpEvent } from '../../src/public.ts'
 import type { Receipt } from '../../src/receipt.ts'
 import type { KeyMap } from '../../src/typed-keys.ts'
 import { NO_OPTIONS, Writer } from '../../src/writer.ts'
-import { virtualEnv, type VirtualEnv } from './virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../../src/testing/virtual-env.ts'
 
 export interface OpenEngine {
   readonly engine: Engine

@@ -8,7 +8,7 @@
  */
 import type { History, HistoryEvent } from '../../src/testing/history/history.ts'
 import type { Json } from '../../src/testing/history/json.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../../src/testing/random.ts'
 
 export type Isolation = 'serial' | 'snapshot' | 'committed' | 'uncommitted'
 

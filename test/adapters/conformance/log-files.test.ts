@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { logFilesSuite } from '../../../adapters/conformance/log-files.ts'
 import { fileLog } from '../../../adapters/file/file-log.ts'
 import { memoryFiles } from '../../../src/log/memory-files.ts'
-import { faultyFiles } from '../../support/faulty-files.ts'
+import { faultyFiles } from '../../../src/testing/faulty-files.ts'
 
 describe('files on disk', () => {
   logFilesSuite({

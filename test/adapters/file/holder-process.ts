@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { fileLog } from '../../../adapters/file/index.ts'
 import type { LogFiles } from '../../../src/log/files.ts'
-import { type Random, seededRandom } from '../../support/random.ts'
+import { type Random, seededRandom } from '../../../src/testing/random.ts'
 
 let held: LogFiles | undefined
 

@@ -7,7 +7,7 @@ import type { Endpoint } from '../../../adapters/mesh/network.ts'
 import { Refusals } from '../../../adapters/mesh/refusals.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from '../../support/fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../support/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
 
 export const PORT = 7946
 export const KEY_TEXT = '4f5d0c2b9a8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a392817065544'

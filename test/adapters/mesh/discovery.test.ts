@@ -10,7 +10,7 @@ import {
 import type { Endpoint } from '../../../adapters/mesh/network.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../support/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
 
 interface Greeting {
   readonly address: string

@@ -15,7 +15,7 @@ import { isWarpError } from '../../../crdt/warp-error.ts'
 import { runs } from '../../../property-tests/seed.ts'
 import { ByteReader } from '../../../src/byte-reader.ts'
 import { fromHex, toHex } from '../../support/hex.ts'
-import { seededRandom } from '../../support/random.ts'
+import { seededRandom } from '../../../src/testing/random.ts'
 
 const profile = { member: '0123456789abcdef', zone: 'eu-1', roles: ['web', 'cache'] }
 const record: MemberRecord = { profile, state: 'suspect', incarnation: 300, endpoint: { host: '10.0.0.2', port: 7946 } }

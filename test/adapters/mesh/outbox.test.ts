@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Contact } from '../../../adapters/mesh/contact.ts'
 import { MESSAGE, readMessages, writeMessage } from '../../../adapters/mesh/messages.ts'
 import { Outbox } from '../../../adapters/mesh/outbox.ts'
-import { virtualEnv } from '../../support/virtual-env.ts'
+import { virtualEnv } from '../../../src/testing/virtual-env.ts'
 
 const PAYLOAD_BYTES_MAX = 100
 

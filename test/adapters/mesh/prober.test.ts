@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { type Member, Members, NOT_HEARD } from '../../../adapters/mesh/members.ts'
 import { Prober } from '../../../adapters/mesh/prober.ts'
 import { idOf } from '../../support/membership-cluster.ts'
-import { type VirtualEnv, virtualEnv } from '../../support/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
 
 let env: VirtualEnv
 let member: Member

@@ -9,7 +9,7 @@ import {
   RecordWriter,
   TAG_BYTES,
 } from '../../../adapters/mesh/stream-records.ts'
-import { seededRandom } from '../../support/random.ts'
+import { seededRandom } from '../../../src/testing/random.ts'
 import { toHex } from '../../support/hex.ts'
 
 const key = createSecretKey(new Uint8Array(32).fill(7))

@@ -7,7 +7,7 @@ import {
   STREAMS_UNPROVED_PER_HOST_MAX,
   STREAM_HANDSHAKE_MS,
 } from '../../../adapters/mesh/stream-settings.ts'
-import { seededRandom } from '../../support/random.ts'
+import { seededRandom } from '../../../src/testing/random.ts'
 import { type Member, type World, frameOf, openPair, streamWorld } from './stream-fixture.ts'
 
 const MINUTE_MS = 60_000

@@ -6,7 +6,7 @@ import {
   STREAM_RETRY_MS_MAX,
   STREAM_STALL_MS,
 } from '../../../adapters/mesh/stream-settings.ts'
-import { seededRandom } from '../../support/random.ts'
+import { seededRandom } from '../../../src/testing/random.ts'
 import { refused } from '../../support/refused.ts'
 import { Member, frameOf, openMembers, openPair, streamWorld } from './stream-fixture.ts'
 

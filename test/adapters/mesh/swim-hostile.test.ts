@@ -14,8 +14,8 @@ import {
   encodeRecords,
 } from '../../../adapters/mesh/swim-messages.ts'
 import { idOf } from '../../support/membership-cluster.ts'
-import { seededRandom } from '../../support/random.ts'
-import { type VirtualEnv, virtualEnv } from '../../support/virtual-env.ts'
+import { seededRandom } from '../../../src/testing/random.ts'
+import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
 
 interface Sent {
   readonly to: MemberId

@@ -17,7 +17,7 @@
  * *Steps.* Every call that changes something is a step and has a number, so that a test can crash at each of them in turn
  * (`crashAtStep`) or let it fail (`failStep`). A step that crashes has been taken in as one that was not flushed.
  */
-import type { LogFile, LogFiles, LogStore } from '../../src/log/files.ts'
+import type { LogFile, LogFiles, LogStore } from '../log/files.ts'
 import { FaultyInode } from './faulty-inode.ts'
 import { type Random, seededRandom } from './random.ts'
 

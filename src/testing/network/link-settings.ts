@@ -1,5 +1,5 @@
 /** What a link of the memory network does to frames: units, defaults and bounds. */
-import { WarpError } from '../../crdt/warp-error.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
 
 export interface LinkSettings {
   /** How long a frame travels. Default 0: it arrives after the work in progress. */

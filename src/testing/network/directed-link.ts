@@ -1,5 +1,5 @@
 /** One direction between two transports of the memory network: carries frames with delay, in order unless told otherwise. */
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../env.ts'
 import type { Behaviour } from './link-settings.ts'
 
 export type NetworkClock = Pick<Env, 'monotonic' | 'schedule' | 'defer'>
