@@ -27,10 +27,6 @@ export class Gossip {
     this.#news.set(record.profile.member, { record, rideCount: 0 })
   }
 
-  forget(member: MemberId): void {
-    this.#news.delete(member)
-  }
-
   /** At most `countMax` news, each counted as told once more. */
   take(countMax: number, memberCount: number): MemberRecord[] {
     if (this.#news.size === 0) return []
