@@ -19,6 +19,7 @@ const ROUNDS = 5
 const HORIZON_MS = 1000
 
 interface Taken {
+  readonly bySnapshot: boolean
   readonly sinceStartMs: number
   readonly sinceOpenMs: number
 }
@@ -30,7 +31,15 @@ export async function run(context: BenchContext): Promise<void> {
   const down = await repeated(rounds, (round) => wasDown(context, round, operations))
   const joined = await joins(rounds, keys)
   const behind = await repeated(rounds, (round) => isBehind(context, round, operations))
-  const median = (taken: readonly Taken[], field: keyof Taken): number =>
+  context.check(
+    !down.concat(joined).some(({ bySnapshot }) => bySnapshot),
+    'operations are there, and no snapshot is needed',
+  )
+  context.check(
+    behind.every(({ bySnapshot }) => bySnapshot),
+    'what has been compacted comes by snapshot',
+  )
+  const median = (taken: readonly Taken[], field: 'sinceStartMs' | 'sinceOpenMs'): number =>
     quantile(
       taken.map((one) => one[field]),
       0.5,
@@ -131,8 +140,9 @@ async function timed({ processes, addresses }: MeshCluster, folder?: string, hor
   })
   await process.ask('sees', { text })
   const now = performance.now()
+  const bySnapshot = (await process.ask('snapshotCount')) > 0
   await process.end('SIGKILL')
-  return { sinceStartMs: now - startedAt, sinceOpenMs: now - openedAt }
+  return { bySnapshot, sinceStartMs: now - startedAt, sinceOpenMs: now - openedAt }
 }
 
 let marks = 0

@@ -46,6 +46,7 @@ let warp: Warp<typeof KEYS>
 let transport: PreparedTransport
 let credit: CreditSource | undefined
 let appliedCount = 0
+let snapshotCount = 0
 let writtenCount = 0
 let awaited: { readonly count: number; resolve(): void } | undefined
 let heldFrom = 0
@@ -65,6 +66,9 @@ const verbs = {
       keys: KEYS,
       transports: [transport],
       replication,
+      observe: ({ kind }) => {
+        if (kind === 'resync:done') snapshotCount++
+      },
       ...(folder === undefined ? {} : { log: fileLog({ path: folder }) }),
     })
     await warp.project({ name: 'count', initial: () => 0, apply: applied })
@@ -172,6 +176,9 @@ const verbs = {
       await pause(50)
     }
   },
+
+  /** Taken in from others. */
+  snapshotCount: () => snapshotCount,
 
   keysCount: () => warp.stats().keysCount,
 
