@@ -25,6 +25,7 @@ describe('public names', () => {
       './memory',
       './mesh',
       './conformance',
+      './testing',
       './package.json',
     ]
     expect(Object.keys(entries)).toEqual(listed)
@@ -249,6 +250,55 @@ describe('public names', () => {
         "type LogFilesSuiteOptions",
         "type TransportSubject",
         "type TransportSuiteOptions",
+      ]
+    `)
+  })
+
+  test('warp-engine/testing', () => {
+    expect(namesOf('./testing')).toMatchInlineSnapshot(`
+      [
+        "HistoryRecorder",
+        "REFUSED",
+        "checkIsolation",
+        "checkLinearizability",
+        "counterModel",
+        "fencedRegisterModel",
+        "formatHistory",
+        "lockModel",
+        "pairCalls",
+        "parseHistory",
+        "queueModel",
+        "registerModel",
+        "setModel",
+        "type Anomaly",
+        "type AnomalyName",
+        "type Basis",
+        "type Call",
+        "type CallOutcome",
+        "type CycleName",
+        "type Dependency",
+        "type EventType",
+        "type FencedState",
+        "type History",
+        "type HistoryEvent",
+        "type HistoryHeader",
+        "type IsolationLevel",
+        "type IsolationOptions",
+        "type IsolationVerdict",
+        "type Json",
+        "type LinearizabilityOptions",
+        "type LinearizabilityVerdict",
+        "type LinearizabilityViolation",
+        "type LockState",
+        "type MicroOperation",
+        "type Minimised",
+        "type OpenCall",
+        "type Process",
+        "type RecordedCall",
+        "type SequentialModel",
+        "type Step",
+        "type Transaction",
+        "type TransactionKind",
       ]
     `)
   })

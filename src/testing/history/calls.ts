@@ -40,9 +40,9 @@ export function pairCalls(
 }
 
 function invoked(event: HistoryEvent, index: number, at: number): Call {
-  const { process, f, key, value } = event
+  const { process: caller, f, key, value } = event
   const unknown = { outcome: 'indeterminate' as const, output: null, returnedAt: Number.POSITIVE_INFINITY }
-  return { index, process, f, key, input: value ?? null, invokedAt: at, ...unknown }
+  return { index, process: caller, f, key, input: value ?? null, invokedAt: at, ...unknown }
 }
 
 function returned(call: Call, outcome: CallOutcome, event: HistoryEvent, at: number): Call {

@@ -63,12 +63,12 @@ function checkedHeader(fields: Readonly<Record<string, Json>>, line: number): Hi
 }
 
 function checkedEvent(fields: Readonly<Record<string, Json>>, line: number): HistoryEvent {
-  const { type, process, f, value } = fields
+  const { type, process: caller, f, value } = fields
   if (!isEventType(type)) return refuse(line, `"type" is none of ${TYPES.join(', ')}`)
-  if (typeof process !== 'string' && !Number.isSafeInteger(process))
+  if (typeof caller !== 'string' && !Number.isSafeInteger(caller))
     return refuse(line, '"process" is no integer and no text')
   if (typeof f !== 'string' || f === '') return refuse(line, '"f", the name of the call, is missing or no text')
-  const event = { type, process: process as number | string, f } // checked above
+  const event = { type, process: caller as number | string, f } // checked above
   return { ...event, ...keyOf(fields, line), ...(value === undefined ? {} : { value }), ...timeOf(fields, line) }
 }
 

@@ -28,14 +28,14 @@ export class HistoryRecorder {
     this.#now = now
   }
 
-  invoke(process: Process, call: RecordedCall): OpenCall {
-    this.#add('invoke', process, call)
+  invoke(caller: Process, call: RecordedCall): OpenCall {
+    this.#add('invoke', caller, call)
     const { f, key } = call
     const named = key === undefined ? { f } : { f, key }
     return {
-      ok: (value) => this.#add('ok', process, value === undefined ? named : { ...named, value }),
-      failed: () => this.#add('fail', process, named),
-      indeterminate: () => this.#add('info', process, named),
+      ok: (value) => this.#add('ok', caller, value === undefined ? named : { ...named, value }),
+      failed: () => this.#add('fail', caller, named),
+      indeterminate: () => this.#add('info', caller, named),
     }
   }
 
@@ -43,8 +43,8 @@ export class HistoryRecorder {
    * Records a call around the code that makes it. What it resolves to is the returned value; a `WarpError` whose outcome is `'failed'` says
    * that it was not applied, and anything else that is thrown leaves it indeterminate. What is thrown is passed on.
    */
-  async run<Value extends Json>(process: Process, call: RecordedCall, body: () => Promise<Value>): Promise<Value> {
-    const open = this.invoke(process, call)
+  async run<Value extends Json>(caller: Process, call: RecordedCall, body: () => Promise<Value>): Promise<Value> {
+    const open = this.invoke(caller, call)
     try {
       const value = await body()
       open.ok(value)
@@ -61,8 +61,8 @@ export class HistoryRecorder {
     return header === undefined ? { events } : { header, events }
   }
 
-  #add(type: EventType, process: Process, call: RecordedCall): void {
+  #add(type: EventType, caller: Process, call: RecordedCall): void {
     const time = this.#now?.()
-    this.#events.push({ type, process, ...call, ...(time === undefined ? {} : { time }) })
+    this.#events.push({ type, process: caller, ...call, ...(time === undefined ? {} : { time }) })
   }
 }

@@ -43,11 +43,11 @@ export function describeAnomalies(anomalies: readonly Anomaly[], broken: readonl
 
 /** `T3 (process 1): r x -> [1,2], append y 3`. */
 function describeTransaction(transaction: Transaction): string {
-  const { process, outcome, operations } = transaction
+  const { process: caller, outcome, operations } = transaction
   const steps = operations.map(({ kind, key, text }) => {
     if (kind === 'write') return `write ${key} ${text}`
     return outcome === 'ok' ? `read ${key} -> ${text}` : `read ${key}`
   })
   const end = outcome === 'ok' ? '' : ` (${outcome})`
-  return `${nameOf(transaction)} (process ${process}): ${steps.join(', ')}${end}`
+  return `${nameOf(transaction)} (process ${caller}): ${steps.join(', ')}${end}`
 }

@@ -56,8 +56,8 @@ export function readTransactions(history: History, kind: TransactionKind): Trans
     const operations = call.outcome === 'ok' ? readOperations(call.output, { kind, index }) : invoked
     if (shapeOf(operations) !== shapeOf(invoked))
       refuse(index, 'returned other micro-operations than it was invoked with')
-    const { process, outcome, invokedAt, returnedAt } = call
-    return { index, process, outcome, operations, invokedAt, returnedAt }
+    const { process: caller, outcome, invokedAt, returnedAt } = call
+    return { index, process: caller, outcome, operations, invokedAt, returnedAt }
   })
 }
 

@@ -11,7 +11,7 @@
  * - of equal ones, the earliest invoked comes first;
  * - one whose effect the very next call does not notice (a write that is overwritten) is left out.
  *
- * Further, at most `chainMax` may-bes may come in a row; the search is run for 1, then 4, then any number, unless the bound never mattered.
+ * A fifth one is the memory's: who got as far with more may-bes need not go on (`configuration-set.ts`). Further, at most `chainMax` may-bes may come in a row; the search is run for 1, then 4, then any number, unless the bound never mattered.
  *
  * Cost: exponential in the calls that overlap, at worst; about linear for what real systems do. The bound is in steps (questions to the model), not
  * in time, so that the same history has the same verdict on every machine.
@@ -27,6 +27,9 @@ import { ConfigurationSet } from './configuration-set.ts'
 import type { SequentialModel, Step } from './model.ts'
 
 const CHAINS = [1, 4, Number.POSITIVE_INFINITY]
+
+/** A question to a model costs about as much as eight comparisons of sets of may-bes. */
+const COMPARISONS_SHIFT = 3
 
 export type SearchResult =
   /** The calls in an order that explains everything; may-bes that it does without are not in it. */
@@ -92,6 +95,13 @@ function earlierTwins(calls: readonly Call[]): Int32Array {
   return twins
 }
 
+/** A bit for each call: from 0 for those that returned, from `firstLost` for the others. */
+function bitsOf(calls: readonly Call[], firstLost: number): Int32Array {
+  let returned = 0
+  let lost = firstLost
+  return Int32Array.from(calls, ({ outcome }) => (outcome === 'indeterminate' ? lost++ : returned++))
+}
+
 interface Task {
   readonly calls: readonly Call[]
   readonly twins: Int32Array
@@ -113,11 +123,13 @@ class Search<State> {
   readonly #states: States<State>
   readonly #task: Task
   readonly #list: CallList
+  /** Which calls have a place: those that returned, and from a new word on those of unknown outcome. */
   readonly #bits: Int32Array
+  readonly #bitOf: Int32Array
   readonly #seen: ConfigurationSet
   readonly #placed: Placed<State>[] = []
   #longest: readonly Call[] = []
-  #stepsCount = 0
+  #questionsCount = 0
   #state: State
   #stateNumber: number
   /** Whether the bound on chains has forbidden anything, so that a longer one might find more. */
@@ -128,9 +140,12 @@ class Search<State> {
     this.#states = states
     this.#task = task
     this.#list = new CallList(task.calls)
-    const words = Math.max(1, Math.ceil(task.calls.length / 32))
-    this.#bits = new Int32Array(words)
-    this.#seen = new ConfigurationSet(words)
+    const lostCount = task.calls.filter(({ outcome }) => outcome === 'indeterminate').length
+    const returnedWords = Math.ceil((task.calls.length - lostCount) / 32)
+    const lostWords = Math.ceil(lostCount / 32)
+    this.#bits = new Int32Array(returnedWords + lostWords)
+    this.#bitOf = bitsOf(task.calls, returnedWords * 32)
+    this.#seen = new ConfigurationSet(returnedWords, lostWords)
     this.#state = model.initial
     this.#stateNumber = states.numberOf(model.initial)
   }
@@ -138,14 +153,18 @@ class Search<State> {
   run(): SearchResult {
     let candidate = this.#candidateAfter(NONE)
     while (this.#list.pendingCount > 0) {
-      if (this.#stepsCount >= this.#task.stepsMax) return { kind: 'undecided', stepsCount: this.#stepsCount }
+      if (this.#steps >= this.#task.stepsMax) return { kind: 'undecided', stepsCount: this.#steps }
       if (candidate === NONE) {
         const last = this.#takeBack()
-        if (last === NONE) return { kind: 'violation', longest: this.#longest, stepsCount: this.#stepsCount }
+        if (last === NONE) return { kind: 'violation', longest: this.#longest, stepsCount: this.#steps }
         candidate = this.#candidateAfter(last)
       } else candidate = this.#candidateAfter(this.#place(candidate) ? NONE : candidate)
     }
-    return { kind: 'linearizable', order: this.#order(), stepsCount: this.#stepsCount }
+    return { kind: 'linearizable', order: this.#order(), stepsCount: this.#steps }
+  }
+
+  get #steps(): number {
+    return this.#questionsCount + (this.#seen.comparisonsCount >> COMPARISONS_SHIFT)
   }
 
   /** The next call that may come next, behind one that has been tried; first those that returned. `NONE` if there is none. */
@@ -170,9 +189,9 @@ class Search<State> {
     const stateNumber = this.#states.numberOf(step.state)
     if (chain > 0 && stateNumber === this.#stateNumber) return false
     if (this.#isLastUnnoticed(call, stateNumber)) return false
-    this.#bits[call >> 5]! ^= 1 << (call & 31)
+    this.#toggle(call)
     if (!this.#seen.add(this.#bits, stateNumber)) {
-      this.#bits[call >> 5]! ^= 1 << (call & 31)
+      this.#toggle(call)
       return false
     }
     this.#placed.push({ call, state: this.#state, stateNumber: this.#stateNumber, chain })
@@ -184,7 +203,7 @@ class Search<State> {
 
   #isChainAllowed(call: number, chain: number): boolean {
     const twin = this.#task.twins[call]!
-    if (twin !== NONE && (this.#bits[twin >> 5]! & (1 << (twin & 31))) === 0) return false
+    if (twin !== NONE && !this.#hasPlace(twin)) return false
     if (chain <= this.#task.chainMax) return true
     this.wasCut = true
     return false
@@ -203,7 +222,7 @@ class Search<State> {
     if (this.#placed.length > this.#longest.length) this.#longest = this.#order()
     const last = this.#placed.pop()
     if (last === undefined) return NONE
-    this.#bits[last.call >> 5]! ^= 1 << (last.call & 31)
+    this.#toggle(last.call)
     this.#list.putBack(last.call)
     this.#state = last.state
     this.#stateNumber = last.stateNumber
@@ -211,8 +230,18 @@ class Search<State> {
   }
 
   #ask(state: State, call: number): Step<State> {
-    this.#stepsCount++
+    this.#questionsCount++
     return this.#model.apply(state, this.#task.calls[call]!)
+  }
+
+  #hasPlace(call: number): boolean {
+    const bit = this.#bitOf[call]!
+    return (this.#bits[bit >> 5]! & (1 << (bit & 31))) !== 0
+  }
+
+  #toggle(call: number): void {
+    const bit = this.#bitOf[call]!
+    this.#bits[bit >> 5]! ^= 1 << (bit & 31)
   }
 
   #isIndeterminate(call: number): boolean {

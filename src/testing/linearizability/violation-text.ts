@@ -58,7 +58,7 @@ function timeLine({ calls, relaxed }: Minimised): string[] {
   const column = columnsOf(shown)
   const texts = shown.map((call) => describeCall(call) + (isMaybe(call, relaxed) ? ' (whatever became of it)' : ''))
   const width = Math.max(0, ...texts.map((text) => text.length))
-  const names = shown.map(({ process }) => nameOf(process))
+  const names = shown.map((call) => nameOf(call.process))
   const nameWidth = Math.max(0, ...names.map((name) => name.length))
   const lines = shown.map((call, i) => {
     const from = column(call.invokedAt)
@@ -80,8 +80,8 @@ function columnsOf(calls: readonly Call[]): (at: number) => number {
   return (at) => ranks.get(at) ?? 0
 }
 
-function nameOf(process: Process): string {
-  return `process ${process}`
+function nameOf(caller: Process): string {
+  return `process ${caller}`
 }
 
 /** The end of the order, and the calls that may come behind it. */

@@ -1,0 +1,31 @@
+/** `warp-engine/testing`: what puts a system under test, and what judges it. */
+export { pairCalls } from './history/calls.ts'
+export { formatHistory, parseHistory } from './history/history-text.ts'
+export type { Call, CallOutcome, EventType, History, HistoryEvent, HistoryHeader, Process } from './history/history.ts'
+export type { Json } from './history/json.ts'
+export { HistoryRecorder } from './history/recorder.ts'
+export type { OpenCall, RecordedCall } from './history/recorder.ts'
+export type { Anomaly, AnomalyName, CycleName } from './isolation/anomaly.ts'
+export { checkIsolation } from './isolation/check-isolation.ts'
+export type { IsolationOptions, IsolationVerdict } from './isolation/check-isolation.ts'
+export type { Basis, Dependency } from './isolation/dependencies.ts'
+export type { IsolationLevel } from './isolation/levels.ts'
+export type { MicroOperation, Transaction, TransactionKind } from './isolation/transactions.ts'
+export { checkLinearizability } from './linearizability/check-linearizability.ts'
+export type {
+  LinearizabilityOptions,
+  LinearizabilityVerdict,
+  LinearizabilityViolation,
+} from './linearizability/check-linearizability.ts'
+export type { Minimised } from './linearizability/minimise.ts'
+export { REFUSED } from './linearizability/model.ts'
+export type { SequentialModel, Step } from './linearizability/model.ts'
+export {
+  counterModel,
+  fencedRegisterModel,
+  lockModel,
+  queueModel,
+  registerModel,
+  setModel,
+} from './linearizability/models.ts'
+export type { FencedState, LockState } from './linearizability/models.ts'
