@@ -42,9 +42,9 @@ export const STREAM_CHECK_MS = 10_000
 /** For what waits when the mesh is closed. */
 export const STREAM_END_MS = 1_000
 
-/** Streams that have been accepted and have proved nothing yet: together, and from one host. */
+/** Streams that have been accepted and have proved nothing yet: together, and from one host, which may be that of a whole cluster. */
 export const STREAMS_UNPROVED_MAX = 64
-export const STREAMS_UNPROVED_PER_HOST_MAX = 8
+export const STREAMS_UNPROVED_PER_HOST_MAX = 32
 
 /** Streams with one peer beside our own. It has one, or two while one replaces the other; what is more is dead and does not know it. */
 export const STREAMS_OTHER_PER_PEER_MAX = 3

@@ -3,7 +3,7 @@
  * pair of members and direction.
  *
  * `send` copies or seals the frame at once; it refuses when too much waits for the peer, and the engine comes back later. Nobody
- * unknown can make us hold anything: a stream that has not proved itself is one of 64, 8 from one host, for 5 s and 60 bytes; when there
+ * unknown can make us hold anything: a stream that has not proved itself is one of 64, 32 from one host, for 5 s and 60 bytes; when there
  * are more the oldest gives way, so that genuine peers, which need a few milliseconds, come through. Whatever is not authentic
  * ends its stream, is counted and never answered.
  *

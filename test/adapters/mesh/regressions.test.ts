@@ -91,7 +91,8 @@ describe('sessions of two members', () => {
     const a = await openMember(world, { host: '10.0.0.1' })
     const b = await openMember(world, { host: '10.0.0.2' })
     a.contacts.greet(b.endpoint)
-    await world.env.advance(4)
+    const isWelcomed = (): boolean => world.wire.some(({ bytes }) => bytes[3] === PACKET.welcome)
+    for (let ms = 0; ms < 100 && !isWelcomed(); ms++) await world.env.advance(1)
     // Everything that would confirm the session is held back, and delivered when nobody thinks of it any more.
     world.network.cut('10.0.0.1', '10.0.0.2', { oneWay: true })
     await world.env.advance(60_000)
@@ -204,11 +205,23 @@ test('a peer comes through while somebody else at its host holds all places for 
   const a = await openMesh(world, '10.0.0.1', { peers: ['10.0.0.2'] })
   await world.env.advance(1000)
   const nothing = { onBytes: () => undefined, onClose: () => undefined }
-  for (let i = 0; i < 20; i++) world.network.streams.connect('10.0.0.1', { host: '10.0.0.2', port: PORT }, nothing)
+  for (let i = 0; i < 40; i++) world.network.streams.connect('10.0.0.1', { host: '10.0.0.2', port: PORT }, nothing)
   await world.env.advance(50)
   a.link.broadcast(new Uint8Array(5000).fill(1))
   await world.env.advance(50)
   expect(b.frames).toHaveLength(1)
+})
+
+test('thirty members of one machine open their streams at once, and all come through at the first try', async () => {
+  const world = meshWorld()
+  const hub = await openMesh(world, '127.0.0.1', { port: 8000 })
+  const others: OpenMesh[] = []
+  for (let i = 1; i <= 30; i++)
+    others.push(await openMesh(world, '127.0.0.1', { port: 8000 + i, peers: ['127.0.0.1:8000'] }))
+  await world.env.advance(1000)
+  for (const { link } of others) link.send('127.0.0.1:8000', new Uint8Array(5000))
+  await world.env.advance(20)
+  expect(hub.frames).toHaveLength(30)
 })
 
 test('a member on another machine is not looked for at one’s own loopback address', async () => {
