@@ -59,6 +59,8 @@ export interface ContactsOptions {
 const OWN_ADDRESSES_MAX = 64
 const OWN_ADDRESS_MS = 60_000
 const SWEEP_MS = 30_000
+/** Of so many contacts each is heard from between two sweeps: membership asks everybody within twice as many seconds. */
+const HEARD_A_SWEEP = 15
 const SESSION_MS_MAX = 3_600_000
 /** The responder waits a little longer, so that as a rule one side begins. */
 const RESPONDER_MS = 300_000
@@ -261,7 +263,7 @@ export class Contacts {
     if (this.#table.isUnconfirmed(session)) this.#table.establish(session)
     const contact = this.#table.ofMember(session.parts.profile.member)
     if (contact === undefined) return undefined
-    contact.isSilent = false
+    contact.silentCount = 0
     this.#events.onPayload(contact, payload)
     return undefined
   }
@@ -388,7 +390,7 @@ export class Contacts {
     // The handshake that `useKeys` began may have been lost.
     const isOutdated = session.parts.keyId !== this.#keys.primary.id && session.parts.bornMs <= this.#keysMs
     // Others vouch for it, or it would be down, and nothing comes: perhaps only one of us has the session, or the right address.
-    if (isSpent || isOutdated || contact.isSilent) this.greet(contact.endpoint)
-    contact.isSilent = true
+    const isMissed = contact.silentCount++ > this.#table.counts.contacts / HEARD_A_SWEEP
+    if (isSpent || isOutdated || isMissed) this.greet(contact.endpoint)
   }
 }

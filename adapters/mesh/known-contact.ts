@@ -16,8 +16,8 @@ export class KnownContact implements Contact {
   readonly address: string
   /** Other addresses at which the same member has answered. */
   aliases: readonly string[] = []
-  /** Whether nothing has come since we last looked. */
-  isSilent = false
+  /** How often we have looked since something has come. */
+  silentCount = 0
   sessions: readonly Session[] = []
 
   constructor(profile: MemberProfile, endpoint: Endpoint) {
