@@ -1,6 +1,7 @@
 /**
- * When to send a digest: at a steady, jittered interval when nothing happens; soon after something changed; never closer than a
- * quarter of the interval. So each replica sends at most four digests per interval, however busy it is.
+ * When to send a digest: at a steady, jittered interval when nothing happens; soon after this replica has written; never closer than a
+ * quarter of the interval. What came from others can wait for the next one: if each of n replicas told all others at once that it
+ * has a write, one write would cost n^2 digests. So each replica sends at most four digests per interval, however busy it is.
  */
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { Env, Timer } from '../env.ts'

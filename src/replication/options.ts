@@ -10,7 +10,7 @@ import { FRAME_BYTES_MAX } from '../limits.ts'
 export interface ReplicationOptions {
   /** Between two digests when nothing happens. */
   readonly digestIntervalMs?: number
-  /** From a change to the digest that tells of it. Digests are never closer than a quarter of the interval. */
+  /** From a write to the digest that tells of it; what came from others is told of with the next one. Digests are never closer than a quarter of the interval. */
   readonly digestSoonMs?: number
   /** From noticing that something is missing to asking for it, so that what is under way may still arrive. */
   readonly requestDelayMs?: number

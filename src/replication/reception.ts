@@ -192,7 +192,6 @@ export class Reception {
 
   /** One slice of the inbox's work. Returns whether something half done is left. */
   #slice(take: () => ArrivedFrame | undefined): boolean {
-    const appliedBefore = this.#admitter.counts.applied
     let budget = SLICE_OPERATIONS
     while (budget > 0) {
       budget = this.#admitter.drain(budget)
@@ -205,7 +204,6 @@ export class Reception {
       budget -= FRAME_COST
       this.#dispatch(arrived)
     }
-    if (this.#admitter.counts.applied > appliedBefore) this.#digests.changed()
     if (this.#admitter.buffer.count > 0) this.#antiEntropy.consider()
     return this.#current !== undefined || !this.#admitter.isDrained
   }

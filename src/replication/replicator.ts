@@ -85,7 +85,6 @@ export class Replicator {
   /** The store has appended, or records have become sendable. Cheap; call it each time. */
   appended(): void {
     this.#broadcaster?.wake()
-    this.#reception.changed()
   }
 
   /** Sends what can be sent, says good-bye to the transports, settles everything. Idempotent. */
@@ -125,7 +124,11 @@ export class Replicator {
       isPaused: () => this.#reception.isImporting || !this.#reception.isJoined,
       batchBytes: this.#settings.batchBytes,
       frameBytesMax: Math.min(FRAME_BYTES_MAX, ...this.#links.map(({ link }) => link.frameBytesMax)),
-      broadcast: (frame) => this.#broadcast(frame),
+      broadcast: (frame) => {
+        this.#broadcast(frame)
+        // Whom it did not reach learns from the digest that it is missing.
+        this.#reception.changed()
+      },
       onOversize: (sequence, bytes) => this.#oversize(sequence, bytes),
       onUnreadable: (error) => this.#reception.unreadable(error),
     })
