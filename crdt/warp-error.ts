@@ -14,6 +14,7 @@ export type WarpErrorCode =
   | 'WARP_E_CONFIG' // options that contradict each other or are out of range
   | 'WARP_E_HISTORY' // the asked-for moment lies outside what retention kept
   | 'WARP_E_IDENTITY_CLONED' // this replica's identity is in use elsewhere
+  | 'WARP_E_LAW' // a strategy breaks a law (warp-engine/testing); the message is a counterexample
   | 'WARP_E_LIMIT' // a named limit was exceeded
   | 'WARP_E_LINEARIZABLE_UNSUPPORTED' // strong mode on a transport without an ordered log
   | 'WARP_E_LOG_CORRUPT' // stored bytes are damaged before the tail

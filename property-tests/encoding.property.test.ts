@@ -5,61 +5,29 @@ import { describe, expect, test } from 'vitest'
 import type { Encodable } from '../crdt/encodable.ts'
 import { decode, encode, identityOf } from '../crdt/encoding.ts'
 import { isWarpError } from '../crdt/warp-error.ts'
+import { encodables, propertyNames, scalars } from '../src/testing/arbitraries.ts'
 import { runs } from './seed.ts'
 
 type Entries = Readonly<Record<string, Encodable>>
 
-const shortTexts = fc.string({ unit: 'binary', maxLength: 8 })
-const texts = fc.oneof(
-  { weight: 4, arbitrary: shortTexts },
-  { weight: 1, arbitrary: fc.tuple(shortTexts, fc.nat(60)).map(([text, count]) => text.repeat(count)) },
-)
-const keys = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom('a', 'b', 'name', 'id', 'z') },
-  { weight: 2, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', '', '0', '10', '9', '\ue000', '😀') },
-  { weight: 2, arbitrary: shortTexts },
-)
-const scalars: fc.Arbitrary<Encodable> = fc.oneof(
-  fc.constantFrom(null, true, false, NaN, -0, 0, 2 ** 31, 2 ** 32, -(2 ** 31), Number.MAX_SAFE_INTEGER),
-  fc.integer(),
-  fc.double(),
-  texts,
-  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
-  fc.uint8Array({ maxLength: 12 }),
-  fc.date({ noInvalidDate: true }),
-)
-
-/** Values within each other, and objects with the dangerous names as own properties. */
-function values(leaves: fc.Arbitrary<Encodable>, names: fc.Arbitrary<string>): fc.Arbitrary<Encodable> {
-  return fc.letrec<{ value: Encodable }>((tie) => ({
-    value: fc.oneof(
-      { depthSize: 'small', withCrossShrink: true },
-      leaves,
-      fc.array(tie('value'), { maxLength: 4 }),
-      fc.uniqueArray(fc.tuple(names, tie('value')), { selector: ([key]) => key, maxLength: 5 }).map(objectOf),
-      fc.tuple(leaves, fc.integer({ min: 30, max: 40 })).map(([leaf, count]) => wide(leaf, count)),
-    ),
-  })).value
-}
-
 /** More properties than the codec remembers of a shape. */
 function wide(leaf: Encodable, count: number): Encodable {
-  return objectOf(Array.from({ length: count }, (_, i) => [`k${(i * 7) % count}${'x'.repeat(i % 3)}`, leaf]))
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${(i * 7) % count}${'x'.repeat(i % 3)}`, leaf]))
 }
 
-/** `Object.fromEntries` defines, so that `__proto__` becomes an own property. */
-function objectOf(entries: readonly (readonly [string, Encodable])[]): Entries {
-  return Object.fromEntries(entries)
+function withWideOnes(leaves: fc.Arbitrary<Encodable>): fc.Arbitrary<Encodable> {
+  const wideOnes = fc.tuple(leaves, fc.integer({ min: 30, max: 40 })).map(([leaf, count]) => wide(leaf, count))
+  return fc.oneof({ weight: 4, arbitrary: leaves }, { weight: 1, arbitrary: wideOnes })
 }
 
-const anything = values(scalars, keys)
+const anything = encodables({ leaves: withWideOnes(scalars()) })
 
 /** The value as encoding makes it: -0 is 0, bytes are plain. */
 function normalized(value: Encodable): Encodable {
   if (typeof value === 'number') return value + 0
   if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) return value
   if (Array.isArray(value)) return (value as readonly Encodable[]).map(normalized)
-  return objectOf(Object.entries(value as Entries).map(([key, inner]) => [key, normalized(inner)]))
+  return Object.fromEntries(Object.entries(value as Entries).map(([key, inner]) => [key, normalized(inner)]))
 }
 
 /** The same entries in another order, all the way down. */
@@ -73,7 +41,7 @@ function shuffled(value: Encodable, order: (count: number) => number): Encodable
     entries[i] = entries[j] as [string, Encodable]
     entries[j] = moved
   }
-  return objectOf(entries.map(([key, inner]) => [key, shuffled(inner, order)]))
+  return Object.fromEntries(entries.map(([key, inner]) => [key, shuffled(inner, order)]))
 }
 
 /** Not toStrictEqual: a property named `constructor` misleads it. fast-check prints the value. */
@@ -119,10 +87,10 @@ describe('encoding, over many values', () => {
   })
 
   test('identities are equal exactly when values are', () => {
-    const close = values(
-      fc.constantFrom<Encodable>(0, -0, 1, 1n, '1', '', null, false, new Date(1)),
-      fc.constantFrom('a', 'b'),
-    )
+    const close = encodables({
+      leaves: fc.constantFrom<Encodable>(0, -0, 1, 1n, '1', '', null, false, new Date(1)),
+      names: fc.constantFrom('a', 'b'),
+    })
     fc.assert(
       fc.property(close, close, (a, b) => {
         const isEqual = Buffer.compare(encode(a), encode(b)) === 0
@@ -135,10 +103,10 @@ describe('encoding, over many values', () => {
 
   test('msgpackr reads what we write', () => {
     // It renames __proto__, has the key order of its own, and -0 is our own matter; all else must agree.
-    const shared = values(
-      scalars.filter((value) => typeof value !== 'bigint'),
-      keys.filter((key) => key !== '__proto__'),
-    )
+    const shared = encodables({
+      leaves: withWideOnes(scalars().filter((value) => typeof value !== 'bigint')),
+      names: propertyNames().filter((name) => name !== '__proto__'),
+    })
     const oracle = new Unpackr({ useRecords: false, mapsAsObjects: true })
     fc.assert(
       fc.property(shared, (value) => {
@@ -164,7 +132,7 @@ function plain(value: Encodable): Encodable {
   if (value instanceof Uint8Array) return Uint8Array.from(value)
   if (typeof value !== 'object' || value === null || value instanceof Date) return value
   if (Array.isArray(value)) return (value as readonly Encodable[]).map(plain)
-  return objectOf(Object.entries(value as Entries).map(([key, inner]) => [key, plain(inner)]))
+  return Object.fromEntries(Object.entries(value as Entries).map(([key, inner]) => [key, plain(inner)]))
 }
 
 describe('decoding hostile bytes', () => {

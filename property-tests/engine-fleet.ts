@@ -22,7 +22,8 @@ import type { WarpEvent } from '../src/public.ts'
 import { NO_OPTIONS, Writer } from '../src/writer.ts'
 import type { KeyOptions } from '../src/typed-keys.ts'
 import { virtualEnv, type VirtualEnv } from '../src/testing/virtual-env.ts'
-import { foldFrom, inCanonicalOrder, type LawOperation } from './reference-fold.ts'
+import { foldFrom } from '../src/testing/laws/definition.ts'
+import { inCanonicalOrder, type LawOperation } from '../src/testing/laws/law-operation.ts'
 
 /** An operation as the fleet knows it. */
 export interface Sent extends LawOperation {

@@ -1,7 +1,7 @@
 /** What replicas do to a key, per strategy: few and small values, so that they meet. */
 import fc from 'fast-check'
-import type { Intent } from './harness.ts'
-import { REPLICA_IDS } from './reference-replica.ts'
+import type { Intent } from '../src/testing/laws/law-operation.ts'
+import { REPLICA_IDS } from '../src/testing/laws/reference-replica.ts'
 
 function intent(verb: string, ...parameters: fc.Arbitrary<unknown>[]): fc.Arbitrary<Intent> {
   return fc.tuple(...parameters).map((values) => ({ verb, parameters: values }))
@@ -21,7 +21,7 @@ const comparable: fc.Arbitrary<unknown> = fc.oneof(
   { arbitrary: small, weight: 3 },
   fc.constantFrom<unknown>(1n, 'a', 'b', '1', new Date(1), new Date(2), -0, Infinity, NaN),
 )
-const replica: fc.Arbitrary<string> = fc.constantFrom(...REPLICA_IDS)
+const replica: fc.Arbitrary<string> = fc.constantFrom(...REPLICA_IDS.slice(0, 4))
 const name: fc.Arbitrary<string> = fc.constantFrom('a', 'b', '__proto__')
 
 export const setAnything: fc.Arbitrary<Intent> = intent('set', value)

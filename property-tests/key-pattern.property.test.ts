@@ -4,13 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { PatternIndex } from '../src/key-pattern-index.ts'
 import { intersects } from '../src/key-pattern-overlap.ts'
 import { comparePatterns, compilePattern } from '../src/key-pattern.ts'
+import { keyPatterns, keys } from '../src/testing/arbitraries.ts'
 import './seed.ts'
 
 const pieces = fc.constantFrom('a', 'b', 'a', 'b', '*', '?', '\\*', '\\?', '\\\\', '😀', '**', 'ab')
-const pattern = fc.array(pieces, { minLength: 1, maxLength: 12 }).map((parts) => parts.join(''))
-const key = fc
-  .array(fc.constantFrom('a', 'b', 'ab', '*', '?', '\\', '😀', '\n'), { maxLength: 14 })
-  .map((parts) => parts.join(''))
 const shortPattern = fc
   .array(fc.constantFrom('a', 'b', '*', '?'), { minLength: 1, maxLength: 5 })
   .map((parts) => parts.join(''))
@@ -39,7 +36,7 @@ function oracle(text: string): RegExp {
 describe('a key pattern', () => {
   it('matches what the regular expression matches', () => {
     fc.assert(
-      fc.property(pattern, key, (text, candidate) => {
+      fc.property(keyPatterns(), keys(), (text, candidate) => {
         expect(compilePattern(text).matches(candidate)).toBe(oracle(text).test(candidate))
       }),
       { numRuns: 10_000 },

@@ -8,9 +8,10 @@ import { test } from 'vitest'
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import type { AutomergeState } from '../crdt/automerge.ts'
 import type { Encodable } from '../crdt/encodable.ts'
-import type { Intent, LawOptions } from './harness.ts'
+import type { CheckStrategyOptions } from '../src/testing/check-strategy.ts'
+import type { Intent } from '../src/testing/laws/law-operation.ts'
 import { automerge } from '../crdt/automerge.ts'
-import { checkLaws } from './harness.ts'
+import { checkLaws } from './check-laws.ts'
 
 interface DocumentEdit {
   readonly kind: number
@@ -34,7 +35,7 @@ function editAutomerge(draft: Draft, { kind, at, count, pick }: DocumentEdit): v
 }
 
 /** The order of properties is not part of an Automerge document, and the encoding leaves it out. */
-const automergeLaws: LawOptions = { stepsMax: 3, encodable: (value) => value as Encodable }
+const automergeLaws: Partial<CheckStrategyOptions> = { stepsMax: 3, encodable: (value) => value as Encodable }
 
 const DOCUMENTS_KEPT = 1000
 
@@ -54,5 +55,5 @@ function freeing(strategy: AnyStrategy, made: AutomergeState<Draft>[]): AnyStrat
 
 test('automerge() obeys the laws', { timeout: 600_000 }, () => {
   const made: AutomergeState<Draft>[] = []
-  checkLaws(() => freeing(automerge<Draft>(), made), automergeEdits, automergeLaws)
+  checkLaws(freeing(automerge<Draft>(), made), automergeEdits, automergeLaws)
 })

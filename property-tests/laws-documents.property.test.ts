@@ -3,9 +3,10 @@ import * as Y from 'yjs'
 import fc from 'fast-check'
 import { test } from 'vitest'
 import type { Encodable } from '../crdt/encodable.ts'
-import type { Intent, LawOptions } from './harness.ts'
-import type { ReferenceReplica } from './reference-replica.ts'
-import { checkLaws } from './harness.ts'
+import type { CheckStrategyOptions } from '../src/testing/check-strategy.ts'
+import type { Intent } from '../src/testing/laws/law-operation.ts'
+import type { ReferenceReplica } from '../src/testing/laws/reference-replica.ts'
+import { checkLaws } from './check-laws.ts'
 import { fugueElements } from './fugue-oracle.ts'
 import { list } from '../crdt/list.ts'
 import { text } from '../crdt/text.ts'
@@ -49,25 +50,25 @@ const elements = fc.array(fc.oneof(fc.nat({ max: 99 }), fc.constantFrom('x', nul
 })
 const strings = fc.tuple(fc.constantFrom('a', 'b', 'cd', 'xyz', '🎈', 'é🎈z'))
 
-const listLaws: LawOptions = {
-  resolve: inRange,
-  oracle: (live) => (hasInserts(live) ? fugueElements(live) : undefined),
+const listLaws: Partial<CheckStrategyOptions> = {
+  fit: inRange,
+  expected: (live) => (hasInserts(live) ? fugueElements(live) : undefined),
 }
-const textLaws: LawOptions = {
-  resolve: inRange,
-  oracle: (live) => (hasInserts(live) ? fugueElements(live).join('') : undefined),
+const textLaws: Partial<CheckStrategyOptions> = {
+  fit: inRange,
+  expected: (live) => (hasInserts(live) ? fugueElements(live).join('') : undefined),
 }
 
-function hasInserts(live: Parameters<NonNullable<LawOptions['oracle']>>[0]): boolean {
+function hasInserts(live: Parameters<NonNullable<CheckStrategyOptions['expected']>>[0]): boolean {
   return live.some(({ payload }) => (payload as readonly unknown[]).length > 1)
 }
 
 test('list() obeys the laws', () => {
-  checkLaws(() => list(), edits(elements), listLaws)
+  checkLaws(list(), edits(elements), listLaws)
 })
 
 test('text() obeys the laws', () => {
-  checkLaws(() => text(), edits(strings), textLaws)
+  checkLaws(text(), edits(strings), textLaws)
 })
 
 const yjsEdits: fc.Arbitrary<Intent> = fc
@@ -108,7 +109,7 @@ function editRows(rows: Y.Array<Y.Array<number>>, { kind, at, pick }: DocumentEd
   else rows.push([new Y.Array()])
 }
 
-const yjsLaws: LawOptions = {
+const yjsLaws: Partial<CheckStrategyOptions> = {
   stepsMax: 6,
   encodable: (value) => {
     const doc = value as Y.Doc
@@ -117,5 +118,5 @@ const yjsLaws: LawOptions = {
 }
 
 test('yjs() obeys the laws', { timeout: 300_000 }, () => {
-  checkLaws(() => yjs(), yjsEdits, yjsLaws)
+  checkLaws(yjs(), yjsEdits, yjsLaws)
 })

@@ -1,4 +1,4 @@
-/** One line per strategy: see `harness.ts` for the laws, and `intents.ts` for what the replicas do. */
+/** One line per strategy: see `src/testing/laws/laws.ts` for the laws, and `intents.ts` for what the replicas do. */
 import { describe, test } from 'vitest'
 import { boundedCounter } from '../crdt/bounded-counter.ts'
 import { counter } from '../crdt/counter.ts'
@@ -8,37 +8,37 @@ import { map } from '../crdt/map.ts'
 import { multiValue } from '../crdt/multi-value.ts'
 import { register } from '../crdt/register.ts'
 import { set } from '../crdt/set.ts'
-import { checkLaws } from './harness.ts'
+import { checkLaws } from './check-laws.ts'
 import * as intents from './intents.ts'
 import * as oracles from './oracles.ts'
-import { REPLICA_IDS } from './reference-replica.ts'
+import { REPLICA_IDS } from '../src/testing/laws/reference-replica.ts'
 
 const holder = REPLICA_IDS[1] as (typeof REPLICA_IDS)[number]
 const append = (): ReturnType<typeof custom<string[]>> => custom<string[]>((old, next) => [...old, ...next])
-const record = (): ReturnType<typeof counters> => counters()
-const counters = () => map(counter())
 const product = () => map({ price: register<number>(), tags: set<unknown>(), seen: counter(), nested: map(counter()) })
 const ordered = () => map({ notes: append(), tags: set<unknown>(), price: register<number>(), nested: map(counter()) })
 
 describe('every law holds for', () => {
-  test('register', () => checkLaws(() => register(), intents.setAnything, { oracle: oracles.lastPayload }))
-  test('multi-value', () => checkLaws(() => multiValue(), intents.setAnything, { oracle: oracles.unobservedPayloads }))
-  test('counter', () => checkLaws(counter, intents.count, { oracle: oracles.sum }))
-  test('counter beyond the safe integers', () => checkLaws(counter, intents.countWidely))
-  test('bounded counter', () => checkLaws(() => boundedCounter(), intents.trade, { invariant: oracles.within(0) }))
+  test('register', () => checkLaws(register(), intents.setAnything, { expected: oracles.lastPayload }))
+  test('multi-value', () => checkLaws(multiValue(), intents.setAnything, { expected: oracles.unobservedPayloads }))
+  test('counter', () => checkLaws(counter(), intents.count, { expected: oracles.sum }))
+  test('counter beyond the safe integers', () => checkLaws(counter(), intents.countWidely))
+  test('bounded counter', () => checkLaws(boundedCounter(), intents.trade, { invariant: oracles.within(0) }))
   test('bounded counter with a max', () =>
-    checkLaws(() => boundedCounter({ min: -2, max: 9, holder }), intents.trade, { invariant: oracles.within(-2, 9) }))
-  test('set', () => checkLaws(() => set(), intents.changeSet, { oracle: oracles.unremoved }))
-  test('max', () => checkLaws(() => max(), intents.setOrdered, { oracle: oracles.greatest }))
-  test('min', () => checkLaws(() => min(), intents.setOrdered))
-  test('custom', () => checkLaws(append, intents.setTexts, { oracle: oracles.concatenation }))
+    checkLaws(boundedCounter({ min: -2, max: 9, holder }), intents.trade, { invariant: oracles.within(-2, 9) }))
+  test('set', () => checkLaws(set(), intents.changeSet, { expected: oracles.unremoved }))
+  test('max', () => checkLaws(max(), intents.setOrdered, { expected: oracles.greatest }))
+  test('min', () => checkLaws(min(), intents.setOrdered))
+  test('custom', () => checkLaws(append(), intents.setTexts, { expected: oracles.concatenation }))
   test('custom with an initial value', () =>
-    checkLaws(() => custom<number, number>((old, next) => old * 2 + next, { initial: 1 }), intents.setNumber))
-  test('custom that may throw', () => checkLaws(oracles.picky, intents.setNumber))
-  test('map of counters', () => checkLaws(record, intents.changeEntries(intents.count)))
-  test('map of registers', () => checkLaws(() => map(register()), intents.changeEntries(intents.setAnything)))
-  test('map of maps', () =>
-    checkLaws(() => map(map(set())), intents.changeEntries(intents.changeEntries(intents.changeSet))))
-  test('record', () => checkLaws(product, intents.changeFields))
-  test('record in canonical order', () => checkLaws(ordered, intents.changeFields))
+    checkLaws(
+      custom<number, number>((old, next) => old * 2 + next, { initial: 1 }),
+      intents.setNumber,
+    ))
+  test('custom that may throw', () => checkLaws(oracles.picky(), intents.setNumber))
+  test('map of counters', () => checkLaws(map(counter()), intents.changeEntries(intents.count)))
+  test('map of registers', () => checkLaws(map(register()), intents.changeEntries(intents.setAnything)))
+  test('map of maps', () => checkLaws(map(map(set())), intents.changeEntries(intents.changeEntries(intents.changeSet))))
+  test('record', () => checkLaws(product(), intents.changeFields))
+  test('record in canonical order', () => checkLaws(ordered(), intents.changeFields))
 })

@@ -44,6 +44,7 @@ describe('imports point bin -> adapters -> src -> crdt', () => {
     ['a third party in crdt', 'crdt/register.ts', `import * as Y from 'yjs'`],
     ['a scoped third party in bin', 'bin/a.ts', `import * as A from '@automerge/automerge'`],
     ['commander outside of the command line', 'bin/demo/a.ts', `import { Command } from 'commander'`],
+    ['fast-check outside of what draws random cases', 'src/testing/laws/a.ts', `import fc from 'fast-check'`],
     ['another third party in the command line', 'bin/cli/a.ts', `import chalk from 'chalk'`],
     ['test code in the product', 'src/a.ts', `import { b } from '../test/support/b.ts'`],
   ])('%s: refused', (_, path, text) => {
@@ -57,6 +58,7 @@ describe('imports point bin -> adapters -> src -> crdt', () => {
     ['Node, at the edge', 'adapters/file/a.ts', `import fs from 'node:fs'`],
     ['a third party, at the edge', 'adapters/redis/a.ts', `import { createClient } from 'redis'`],
     ['commander, in the command line', 'bin/cli/a.ts', `import { Command } from 'commander'`],
+    ['fast-check, where random cases are drawn', 'src/testing/arbitraries.ts', `import fc from 'fast-check'`],
     ['Yjs, in its own strategy', 'crdt/yjs.ts', `import * as Y from 'yjs'`],
     ['a comment', 'crdt/a.ts', `// import { b } from '../src/b.ts'`],
   ])('%s: allowed', (_, path, text) => {

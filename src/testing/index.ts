@@ -1,4 +1,17 @@
 /** `warp-engine/testing`: what puts a system under test, and what judges it. */
+export {
+  causalHistories,
+  deliveryOrders,
+  encodables,
+  keyPatterns,
+  keys,
+  operationsOf,
+  propertyNames,
+  scalars,
+} from './arbitraries.ts'
+export type { EncodablesOptions, HistoryOptions, VerbArbitraries } from './arbitraries.ts'
+export { checkStrategy, examineStrategy } from './check-strategy.ts'
+export type { CheckStrategyOptions, StrategyReport } from './check-strategy.ts'
 export { pairCalls } from './history/calls.ts'
 export { formatHistory, parseHistory } from './history/history-text.ts'
 export type { Call, CallOutcome, EventType, History, HistoryEvent, HistoryHeader, Process } from './history/history.ts'
@@ -11,6 +24,14 @@ export type { IsolationOptions, IsolationVerdict } from './isolation/check-isola
 export type { Basis, Dependency } from './isolation/dependencies.ts'
 export type { IsolationLevel } from './isolation/levels.ts'
 export type { MicroOperation, Transaction, TransactionKind } from './isolation/transactions.ts'
+export type { Claims, ObservedRemove } from './laws/claims.ts'
+export type { Counterexample, CounterexampleOperation } from './laws/counterexample.ts'
+export type { ToEncodable } from './laws/digest.ts'
+export type { LawHistory, LawStep, LawWitness } from './laws/law-history.ts'
+export type { Intent, LawOperation } from './laws/law-operation.ts'
+export type { LawName } from './laws/laws.ts'
+export type { ReferenceReplica, WriteAt } from './laws/reference-replica.ts'
+export type { Outcome } from './laws/trial.ts'
 export { checkLinearizability } from './linearizability/check-linearizability.ts'
 export type {
   LinearizabilityOptions,

@@ -1,6 +1,6 @@
 import * as Automerge from '@automerge/automerge'
 import { expect, test } from 'vitest'
-import { REPLICA_IDS, ReferenceReplica } from '../../property-tests/reference-replica.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
 import { automerge } from '../../crdt/automerge.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { boundedCounter } from '../../crdt/bounded-counter.ts'
-import { REPLICA_IDS } from '../../property-tests/reference-replica.ts'
+import { REPLICA_IDS } from '../../src/testing/laws/reference-replica.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { codeOf, exchange, threeReplicas } from '../support/three-replicas.ts'
 

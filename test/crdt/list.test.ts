@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { LawOperation } from '../../property-tests/reference-fold.ts'
-import { REPLICA_IDS, ReferenceReplica } from '../../property-tests/reference-replica.ts'
+import type { LawOperation } from '../../src/testing/laws/law-operation.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
 import type { ListState } from '../../crdt/list.ts'
 import { list } from '../../crdt/list.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { REPLICA_IDS, ReferenceReplica } from '../../property-tests/reference-replica.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
 import { text } from '../../crdt/text.ts'
 
 function open(): ReferenceReplica {

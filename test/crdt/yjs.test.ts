@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
 import { describe, expect, test } from 'vitest'
-import type { LawOperation } from '../../property-tests/reference-fold.ts'
-import { REPLICA_IDS, ReferenceReplica } from '../../property-tests/reference-replica.ts'
+import type { LawOperation } from '../../src/testing/laws/law-operation.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
 import { yjs } from '../../crdt/yjs.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 

@@ -2,18 +2,20 @@
  * A replica of one key, as small as it can be: the set of operations it holds, those that wait for their causes, and the
  * fold. The oracle for laws; knows nothing of the engine.
  */
-import type { AnyStrategy } from '../crdt/strategy.ts'
-import type { Encodable } from '../crdt/encodable.ts'
-import type { LawOperation } from './reference-fold.ts'
-import type { ReplicaId } from '../crdt/replica-id.ts'
-import { IncrementalFold, foldFrom } from './reference-fold.ts'
-import { VersionVector } from '../crdt/version-vector.ts'
-import { decode, encode } from '../crdt/encoding.ts'
-import { formatDot } from '../crdt/dot.ts'
-import { parseReplicaId } from '../crdt/replica-id.ts'
+import { formatDot } from '../../../crdt/dot.ts'
+import type { Encodable } from '../../../crdt/encodable.ts'
+import { decode, encode } from '../../../crdt/encoding.ts'
+import { parseReplicaId, type ReplicaId } from '../../../crdt/replica-id.ts'
+import type { AnyStrategy, Queries, Verbs } from '../../../crdt/strategy.ts'
+import { VersionVector } from '../../../crdt/version-vector.ts'
+import { foldFrom } from './definition.ts'
+import { IncrementalFold } from './incremental-fold.ts'
+import type { Intent, LawOperation } from './law-operation.ts'
 
 /** Ids for histories, in canonical order. */
-export const REPLICA_IDS: readonly ReplicaId[] = ['a', 'b', 'c', 'd'].map((letter) => parseReplicaId(letter.repeat(16)))
+export const REPLICA_IDS: readonly ReplicaId[] = ['a', 'b', 'c', 'd', 'e'].map((letter) =>
+  parseReplicaId(letter.repeat(16)),
+)
 
 export interface WriteAt {
   /** The replica's wall clock; stamps never go below what has been seen. */
@@ -49,22 +51,23 @@ export class ReferenceReplica {
   }
 
   get value(): unknown {
-    return this.#strategy.read(this.state)
+    return this.#strategy.read(this.state) as unknown
   }
 
   query(name: string, ...parameters: readonly unknown[]): unknown {
-    return this.#strategy.queries?.[name]?.(this.state, ...parameters)
+    const queries = this.#strategy.queries as Queries<unknown> | undefined
+    return queries?.[name]?.(this.state, ...parameters)
   }
 
   /** Runs a verb; the operation it made, or `undefined` if there was nothing to write. Refusals are thrown. */
   write(verb: string, parameters: readonly unknown[] = [], at: WriteAt = {}): LawOperation | undefined {
     const sequence = this.#sequence + 1 + (at.gap ?? 0)
-    const run = this.#strategy.verbs[verb]
+    const run = (this.#strategy.verbs as Verbs<unknown>)[verb]
     if (run === undefined) throw new Error(`the strategy has no verb ${verb}`)
     const prepare = { replica: this.id, sequence, state: (): unknown => this.state }
     const payload = run(prepare, ...parameters)
     if (payload === undefined) return undefined
-    return this.#append(sequence, payload, at)
+    return this.#append(sequence, payload, { ...at, intent: { verb, parameters } })
   }
 
   /** Deletes the whole key. */
@@ -72,12 +75,12 @@ export class ReferenceReplica {
     return this.#append(this.#sequence + 1 + (at.gap ?? 0), undefined, at)
   }
 
-  /** Takes an operation in, once, when its causes are here. */
+  /** Takes an operation in, once, when its causes are here: its context, in which the writer's own entry is that of its previous operation. */
   deliver(operation: LawOperation): void {
     this.#waiting.push(operation)
     let progress = true
     while (progress) {
-      const ready = this.#waiting.filter((candidate) => this.#seen.dominates(causesOf(candidate)))
+      const ready = this.#waiting.filter((candidate) => this.#seen.dominates(candidate.context))
       this.#waiting = this.#waiting.filter((candidate) => !ready.includes(candidate))
       for (const candidate of ready) this.#admit(candidate)
       progress = ready.length > 0
@@ -89,7 +92,7 @@ export class ReferenceReplica {
     return this
   }
 
-  #append(sequence: number, payload: Encodable | undefined, at: WriteAt): LawOperation {
+  #append(sequence: number, payload: Encodable | undefined, at: WriteAt & { readonly intent?: Intent }): LawOperation {
     const operation: LawOperation = {
       hlc: Math.max(this.#clock + 1, at.wall ?? 0),
       replica: this.id,
@@ -97,6 +100,7 @@ export class ReferenceReplica {
       context: this.#seen.copy(),
       isDelete: payload === undefined,
       payload: payload === undefined ? null : decode(encode(payload)),
+      ...(at.intent === undefined ? {} : { intent: at.intent }),
     }
     this.#admit(operation, payload !== undefined && this.#strategy.appliesOnPrepare === true)
     return operation
@@ -111,9 +115,4 @@ export class ReferenceReplica {
     if (operation.replica === this.id) this.#sequence = operation.sequence
     this.#fold.add(operation, alreadyApplied)
   }
-}
-
-/** What must be here first: the context, in which the writer's own entry is that of its previous operation of this key. */
-function causesOf(operation: LawOperation): VersionVector {
-  return operation.context
 }
