@@ -45,6 +45,15 @@ test('a cycle is printed with the reason of each of its edges, and with its tran
   expect(text).toContain('T1 (process 1): read x -> []')
 })
 
+test('what a process does after an unknown outcome does not come behind it', () => {
+  const lost: HistoryEvent[] = [
+    { type: 'invoke', process: 0, f: 'txn', value: [['append', 'x', 1]] },
+    { type: 'info', process: 0, f: 'txn' },
+  ]
+  const late = history(lost, transaction(0, ['r', 'x', []]), transaction(1, ['r', 'x', [1]]))
+  expect(checkIsolation(late).text).toBe('')
+})
+
 test('anomalies of one name are reported up to a bound', () => {
   const events = Array.from({ length: 50 }, (_, i) => transaction(i, ['r', 'x', [`nobody ${i}`]]))
   const { anomalies } = checkIsolation(history(...events))
