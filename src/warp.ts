@@ -33,6 +33,8 @@ const CLOCK_DRIFT_MS_MAX = 500
 /** What the platform provides where the caller does not. */
 export interface Platform {
   readonly env: Env
+  /** Size of the log's segments. Default: the log's. */
+  readonly segmentBytes?: number
 }
 
 /** Opens an engine. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
@@ -47,9 +49,11 @@ export async function openWarpOn<K extends KeyMap>(platform: Platform, options: 
   const transports = options.transports ?? []
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
+  const { segmentBytes } = platform
+  const sizes = segmentBytes === undefined ? {} : { segmentBytes }
   let engine: Engine
   try {
-    engine = await Engine.open({ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe })
+    engine = await Engine.open({ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe, ...sizes })
   } catch (error) {
     await files.close()
     throw error

@@ -17,59 +17,12 @@
  * *Steps.* Every call that changes something is a step and has a number, so that a test can crash at each of them in turn
  * (`crashAtStep`) or let it fail (`failStep`). A step that crashes has been taken in as one that was not flushed.
  */
-import type { LogFile, LogFiles, LogStore } from '../log/files.ts'
+import type { LogFile, LogStore } from '../log/files.ts'
+import type { FaultCode, FaultyCall, FaultyFiles, FaultyFilesOptions } from './faulty-disk.ts'
 import { FaultyInode } from './faulty-inode.ts'
 import { type Random, seededRandom } from './random.ts'
 
-export type FaultCode = 'EIO' | 'ENOSPC' | 'EDQUOT'
-export type FaultyCall =
-  'write' | 'reserve' | 'truncate' | 'sync' | 'create' | 'rename' | 'remove' | 'syncNames' | 'read' | 'open'
-
-export interface FaultyFilesOptions {
-  readonly seed?: number | string
-  /** Bytes of all files together that fit; growing beyond fails with ENOSPC after writing what fits. Default: no limit. */
-  readonly spaceBytes?: number
-  /** `true`: flushes wait for `releaseSyncs`. Default `false`. */
-  readonly holdSyncs?: boolean
-  /** `false` makes crashes keep or lose whole sectors. Default `true`. */
-  readonly tornSectors?: boolean
-}
-
-export interface FaultyFiles extends LogFiles {
-  readonly bootId: string
-  /** Steps taken so far. */
-  readonly steps: number
-  /** The calls that were steps, in order; `journal[n]` is step n. */
-  readonly journal: readonly FaultyCall[]
-  /** How often each fault has really occurred, so that a test can show that it tested something. */
-  readonly occurred: ReadonlyMap<string, number>
-  /** Bytes that fit; may be changed at any time. */
-  spaceBytes: number
-  holdSyncs: boolean
-  /** Flushes that wait, when `holdSyncs` is on. */
-  readonly heldSyncCount: number
-  /** Lets the oldest `count` held flushes end, well or with an error. Default: all of them, well. */
-  releaseSyncs(options?: { readonly count?: number; readonly code?: FaultCode }): void
-  /** The step with this number (from 0) fails and changes nothing, save that a failing flush leaves everything undecided. */
-  failStep(step: number, code: FaultCode): void
-  /** The next `count` calls of this kind fail. Default 1. */
-  failNext(call: FaultyCall, code: FaultCode, count?: number): void
-  /** The machine dies in the step with this number (from 0): it and everything after it throw `ECRASHED`. */
-  crashAtStep(step: number): void
-  /** Whether the machine has died. */
-  readonly crashed: boolean
-  /** Power failure. */
-  crash(): FaultyFiles
-  /** Death of the process alone: nothing written is lost, and what was not flushed still is not. */
-  kill(): FaultyFiles
-  /** Rot, overwriting and lost blocks: replaces a file's bytes, on the platter and in the cache. */
-  edit(name: string, change: (bytes: Uint8Array) => Uint8Array): void
-  flipBit(name: string, bit: number): void
-  /** A copy of what a reader would see. */
-  bytes(name: string): Uint8Array
-  /** For `openWarp({ log })` and the log's own `open`. */
-  store(): LogStore
-}
+export type { FaultCode, FaultyCall, FaultyFiles, FaultyFilesOptions }
 
 export function faultyFiles(options: FaultyFilesOptions = {}): FaultyFiles {
   const random = seededRandom(options.seed ?? 1)
@@ -92,12 +45,14 @@ interface HeldSync {
 
 class FaultyFolder implements FaultyFiles {
   readonly persistent = true
-  readonly home = 'faulty-disk'
+  readonly home: string
   readonly bootId: string
   readonly journal: FaultyCall[] = []
   readonly occurred: Map<string, number> = new Map()
   spaceBytes: number
   holdSyncs: boolean
+  flushing: (() => Promise<void>) | undefined
+  onStep: ((call: FaultyCall) => void) | undefined
   #crashed = false
   readonly #state: FolderState
   #names: Map<string, FaultyInode>
@@ -110,6 +65,7 @@ class FaultyFolder implements FaultyFiles {
 
   constructor(state: FolderState) {
     this.#state = state
+    this.home = state.home ?? 'faulty-disk'
     this.bootId = `boot-${state.boot}`
     this.spaceBytes = state.spaceBytes ?? Infinity
     this.holdSyncs = state.holdSyncs ?? false
@@ -212,6 +168,16 @@ class FaultyFolder implements FaultyFiles {
     next.#durableNames = new Map(this.#durableNames)
     next.#nameChanges = [...this.#nameChanges]
     return next
+  }
+
+  copy(home: string): FaultyFiles {
+    const names = [...this.#names].map(([name, inode]) => {
+      const copied = new FaultyInode()
+      copied.replace(inode.read(0, inode.size))
+      return [name, copied] as const
+    })
+    const random = this.#state.random.fork('copy')
+    return new FaultyFolder({ ...this.#state, home, spaceBytes: Infinity, names: new Map(names), random })
   }
 
   edit(name: string, change: (bytes: Uint8Array) => Uint8Array): void {
@@ -323,7 +289,7 @@ class FaultyFolder implements FaultyFiles {
     try {
       this.#dieAt(this.#enter(call), call)
       if (this.holdSyncs) await new Promise<void>((resolve, reject) => this.#heldSyncs.push({ resolve, reject }))
-      else await Promise.resolve()
+      else await this.flushing?.()
       this.#assertAlive()
     } catch (cause) {
       fail()
@@ -333,6 +299,8 @@ class FaultyFolder implements FaultyFiles {
   }
 
   #enter(call: FaultyCall): number {
+    this.#assertAlive()
+    this.onStep?.(call)
     this.#assertAlive()
     const step = this.journal.push(call) - 1
     const code = this.#stepFaults.get(step)

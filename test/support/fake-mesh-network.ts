@@ -214,7 +214,7 @@ export class FakeMeshNetwork {
     const travel = (isHeldUp: boolean): void => {
       const copy = bytes.slice()
       this.#landings.set(copy, arrive)
-      link.carry(copy, isHeldUp)
+      link.carry(copy, isHeldUp ? 'held up' : 'in order')
     }
     travel(isReordered)
     if (isRepeated) travel(true)

@@ -14,6 +14,9 @@ export interface LinkWorld {
 /** A frame that is held up comes up to this much later, on top of twice the delay. */
 const HELD_UP_MS = 20
 
+/** Scattered delays end here. */
+const SCATTERED_MS_MAX = 10_000
+
 export class DirectedLink {
   readonly from: string
   readonly to: string
@@ -33,10 +36,11 @@ export class DirectedLink {
     this.#world = world
   }
 
-  /** Owns `bytes` from here on. */
-  carry(bytes: Uint8Array, isHeldUp: boolean): void {
+  /** Owns `bytes` from here on. `'repeat'`: as if it were held up, and later still. */
+  carry(bytes: Uint8Array, how: 'in order' | 'held up' | 'repeat'): void {
     const now = this.#world.clock.monotonic()
-    const dueMs = isHeldUp ? this.#heldUp(now) : this.#inOrder(now, bytes.length)
+    const lateMs = how === 'repeat' ? this.#lateMs() : 0
+    const dueMs = (how === 'in order' ? this.#inOrder(now, bytes.length) : this.#heldUp(now)) + lateMs
     this.queuedFrames++
     this.queuedBytes += bytes.length
     const arrive = (): void => {
@@ -51,13 +55,27 @@ export class DirectedLink {
   #inOrder(now: number, bytes: number): number {
     const { delayMs, jitterMs, bandwidth } = this.behaviour
     this.#freeMs = Math.max(now, this.#freeMs) + (bytes * 1000) / bandwidth
-    const dueMs = this.#freeMs + delayMs + jitterMs * this.#world.chance()
+    const dueMs = this.#freeMs + this.#scattered(delayMs) + jitterMs * this.#world.chance()
     this.#lastMs = Math.max(this.#lastMs, dueMs)
     return this.#lastMs
   }
 
   #heldUp(now: number): number {
     const { delayMs, jitterMs } = this.behaviour
-    return now + delayMs + this.#world.chance() * (delayMs + jitterMs + HELD_UP_MS)
+    return now + this.#scattered(delayMs) + this.#world.chance() * (delayMs + jitterMs + HELD_UP_MS)
+  }
+
+  #lateMs(): number {
+    const { repeatDelayMs } = this.behaviour
+    return repeatDelayMs === 0 ? 0 : repeatDelayMs * this.#world.chance()
+  }
+
+  /** `delayMs` times a factor with a log-normal distribution (Box and Muller 1958). */
+  #scattered(delayMs: number): number {
+    const { delaySpread } = this.behaviour
+    if (delaySpread === 0) return delayMs
+    const radius = Math.sqrt(-2 * Math.log(1 - this.#world.chance()))
+    const factor = Math.exp(delaySpread * radius * Math.cos(2 * Math.PI * this.#world.chance()))
+    return Math.min(delayMs * factor, Math.max(delayMs, SCATTERED_MS_MAX))
   }
 }

@@ -6,10 +6,14 @@ export interface LinkSettings {
   readonly delayMs?: number
   /** A random part on top of `delayMs`, up to this. Frames stay in order. Default 0. */
   readonly jitterMs?: number
+  /** How far delays scatter: the standard deviation of the logarithm of a factor with median 1, drawn for each frame. Default 0. */
+  readonly delaySpread?: number
   /** The share of frames that is lost, 0 to 1. Default 0. */
   readonly loss?: number
   /** The share of frames that arrives twice, the second time later. Default 0. */
   readonly repeat?: number
+  /** The second copy comes up to this much later, on top. Default 0. */
+  readonly repeatDelayMs?: number
   /** The share of frames that is held up, so that later ones overtake it. Default 0. */
   readonly reorder?: number
   /** Bytes a second; frames wait for one another. Default: no limit. */
@@ -18,10 +22,28 @@ export interface LinkSettings {
 
 export type Behaviour = Readonly<Required<LinkSettings>>
 
-export const FLAWLESS: Behaviour = { delayMs: 0, jitterMs: 0, loss: 0, repeat: 0, reorder: 0, bandwidth: Infinity }
+export const FLAWLESS: Behaviour = {
+  delayMs: 0,
+  jitterMs: 0,
+  delaySpread: 0,
+  loss: 0,
+  repeat: 0,
+  repeatDelayMs: 0,
+  reorder: 0,
+  bandwidth: Infinity,
+}
 
 const DAY_MS = 86_400_000
-const MAX: Behaviour = { delayMs: DAY_MS, jitterMs: DAY_MS, loss: 1, repeat: 1, reorder: 1, bandwidth: Infinity }
+const MAX: Behaviour = {
+  delayMs: DAY_MS,
+  jitterMs: DAY_MS,
+  delaySpread: 4,
+  loss: 1,
+  repeat: 1,
+  repeatDelayMs: DAY_MS,
+  reorder: 1,
+  bandwidth: Infinity,
+}
 
 /** `settings` over `base`. Throws `WARP_E_CONFIG`. */
 export function behaviour(base: Behaviour, settings: LinkSettings): Behaviour {

@@ -206,10 +206,10 @@ class Network implements MemoryNetwork {
       return false
     }
     if (isReordered) this.#counts.reordered++
-    link.carry(bytes.slice(), isReordered)
+    link.carry(bytes.slice(), isReordered ? 'held up' : 'in order')
     if (isRepeated) {
       this.#counts.repeated++
-      link.carry(bytes.slice(), true)
+      link.carry(bytes.slice(), 'repeat')
     }
     return true
   }

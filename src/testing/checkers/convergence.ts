@@ -1,0 +1,53 @@
+/** W01: replicas that have come to rest show the same values, byte for byte; starting anew and replaying the logs change none of them. */
+import { Keyspaces } from '../../keyspace.ts'
+import { isSameShown, shortly } from '../simulation/shown.ts'
+import type { Checker, MachineView, Moment, Shown, Violation } from './checker.ts'
+
+export function convergenceChecker(): Checker {
+  let before: ReadonlyMap<string, MachineView> = new Map()
+  return {
+    name: 'W01',
+    verify(moment) {
+      const { machines, phase } = moment
+      const shared = sharedKeys(moment)
+      const violations = phase === 'replayed' ? [] : between(machines, shared)
+      if (phase === 'restarted') violations.push(...machines.flatMap((view) => changed(before.get(view.name), view)))
+      before = new Map(machines.map((view) => [view.name, view]))
+      return violations
+    },
+  }
+}
+
+/** Keys of mode `local` are each machine's own. */
+function sharedKeys({ keys, machines }: Moment): string[] {
+  const keyspaces = new Keyspaces(keys)
+  return [...(machines[0]?.values.keys() ?? [])].filter((key) => keyspaces.find(key)?.mode !== 'local')
+}
+
+function between([first, ...others]: readonly MachineView[], keys: readonly string[]): Violation[] {
+  if (first === undefined) return []
+  return others.flatMap((other) =>
+    keys.flatMap((key) => {
+      const [a, b] = [first.values.get(key), other.values.get(key)]
+      if (isSameShown(a, b)) return []
+      const message = `${first.name} shows ${textOf(a)} at ${key}, ${other.name} ${textOf(b)}`
+      return [{ invariant: 'W01', message, key, machine: other.name }]
+    }),
+  )
+}
+
+function changed(before: MachineView | undefined, after: MachineView): Violation[] {
+  if (before === undefined) return []
+  return [...after.values].flatMap(([key, shown]) => {
+    const earlier = before.values.get(key)
+    // Time has gone on, and with it a time to live.
+    if (isSameShown(earlier, shown) || shown.kind === 'absent') return []
+    const message = `${after.name} showed ${textOf(earlier)} at ${key} and shows ${textOf(shown)} when started anew`
+    return [{ invariant: 'W25', message, key, machine: after.name }]
+  })
+}
+
+function textOf(shown: Shown | undefined): string {
+  if (shown === undefined || shown.kind === 'absent') return 'nothing'
+  return shown.kind === 'error' ? shown.code : shortly(shown.value)
+}

@@ -1,0 +1,41 @@
+/** Whether the replicas have come to rest: all are up, nobody waits for anything, and all show the same. */
+import { isSameShown, shownOf } from './shown.ts'
+import type { World } from './world.ts'
+
+/** `undefined`, or a sentence that says what is still going on. */
+export async function atRest(world: World): Promise<string | undefined> {
+  const staying = world.machines.filter(({ hasLeft }) => !hasLeft)
+  for (const { name, warp } of staying) if (warp === undefined) return `${name} is not up`
+  const names = new Set(staying.map(({ name }) => name))
+  for (const { name, warp } of staying) {
+    const stats = warp?.stats()
+    if (stats === undefined) return `${name} is not up`
+    if (names.size > 1 && !stats.isJoined) return `${name} has not joined`
+    if (stats.operations.waitingCount > 0) return `${name} waits for ${stats.operations.waitingCount} operations`
+    const peers = warp?.peers() ?? []
+    for (const other of names) {
+      if (other === name) continue
+      const peer = peers.find(({ address }) => address === other)
+      if (peer?.state !== 'up') return `${name} does not see ${other}`
+      if (peer.lagCount !== 0)
+        return `${other} lacks ${peer.lagCount ?? 'an unknown number of'} operations that ${name} has`
+    }
+  }
+  if (world.openCalls > 0) return `${world.openCalls} calls have not been answered`
+  return disagreement(world)
+}
+
+/** The first key of which two machines show different values. */
+export async function disagreement(world: World): Promise<string | undefined> {
+  const [first, ...rest] = world.up()
+  if (first?.warp === undefined) return 'nobody is up'
+  for (const key of world.keys) {
+    if (key.startsWith('own:')) continue
+    const shown = await shownOf(first.warp, key)
+    for (const { warp, name } of rest) {
+      if (warp !== undefined && !isSameShown(shown, await shownOf(warp, key)))
+        return `${first.name} and ${name} disagree about ${key}`
+    }
+  }
+  return undefined
+}

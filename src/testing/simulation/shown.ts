@@ -1,0 +1,63 @@
+/** Values and intents as text: for comparing, for the trace and for people. */
+import type { Encodable } from '../../../crdt/encodable.ts'
+import { encode } from '../../../crdt/encoding.ts'
+import type { Warp } from '../../public.ts'
+import type { KeyMap } from '../../typed-keys.ts'
+import type { Shown } from '../checkers/checker.ts'
+import { codeOf } from './machine.ts'
+import type { Intent } from './run-history.ts'
+
+/** What a replica shows of a key at this moment. */
+export async function shownOf(warp: Warp<KeyMap>, key: string): Promise<Shown> {
+  try {
+    const value: unknown = await warp.get(key)
+    return value === undefined ? { kind: 'absent' } : { kind: 'value', value, text: textOfValue(value) }
+  } catch (error) {
+    return { kind: 'error', code: codeOf(error) }
+  }
+}
+
+export function isSameShown(a: Shown | undefined, b: Shown | undefined): boolean {
+  if (a?.kind === 'value' && b?.kind === 'value') return a.text === b.text
+  if (a?.kind === 'error' && b?.kind === 'error') return a.code === b.code
+  return a?.kind === b?.kind
+}
+
+/** Equal for equal values and different for different ones: the canonical bytes, one character each. */
+export function textOfValue(value: unknown): string {
+  return Array.from(encode(plain(value)), (byte) => String.fromCharCode(byte)).join('')
+}
+
+export function textOfIntent(intent: Intent): string {
+  switch (intent.kind) {
+    case 'write':
+      return `${intent.key} ${intent.verb}(${intent.parameters.map(shortly).join(', ')}) ${intent.ack ?? ''}`.trimEnd()
+    case 'delete':
+      return `delete ${intent.key} ${intent.ack ?? ''}`.trimEnd()
+    case 'getAt':
+      return `getAt ${intent.key} ${shortly(intent.at)}`
+    case 'read':
+    case 'log':
+      return `${intent.kind} ${intent.key}`
+    case 'compact':
+      return 'compact'
+    case 'watch':
+      return `watch ${intent.pattern}`
+  }
+}
+
+const SHORT_MAX = 60
+
+export function shortly(value: unknown): string {
+  const text = JSON.stringify(value instanceof Set ? [...(value as Set<unknown>)] : value) ?? 'undefined'
+  return text.length > SHORT_MAX ? `${text.slice(0, SHORT_MAX)}…` : text
+}
+
+/** With lists in the place of sets: their order is the same on all replicas. */
+function plain(value: unknown): Encodable {
+  if (value instanceof Set) return [...(value as Set<Encodable>)]
+  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array)
+    return value as Encodable
+  if (Array.isArray(value)) return value.map(plain)
+  return Object.entries(value).map(([name, entry]) => [name, plain(entry)])
+}

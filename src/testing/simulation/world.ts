@@ -1,0 +1,230 @@
+/**
+ * The world of a simulation: machines, their network and virtual time, all from one seed. It carries out intents and writes down what comes of them;
+ * what is wanted, and what goes wrong, come from the workload and from the faults.
+ */
+import type { Warp, WarpEvent } from '../../public.ts'
+import type { Receipt } from '../../receipt.ts'
+import type { ReplicationOptions } from '../../replication/options.ts'
+import type { KeyMap } from '../../typed-keys.ts'
+import type { Checker, RunEvent, Violation } from '../checkers/checker.ts'
+import type { FaultyFiles } from '../faulty-files.ts'
+import { type Random, seededRandom } from '../random.ts'
+import { TimeLine } from '../time-line.ts'
+import { codeOf, Machine } from './machine.ts'
+import { perform } from './perform.ts'
+import { type CallRecord, type Intent, type LifeEvent, type LifeEventKind, RunHistory } from './run-history.ts'
+import { textOfIntent } from './shown.ts'
+import { Trace } from './trace.ts'
+import { Wire } from './wire.ts'
+
+export interface WorldOptions {
+  readonly seed: number | string
+  readonly keys: KeyMap
+  readonly machines: number
+  readonly replication: ReplicationOptions
+  readonly segmentBytes: number
+  readonly cacheEntriesMax: number
+  readonly checkers: readonly Checker[]
+  /** Keeps the steps of the trace, for people to read. */
+  readonly keepsSteps: boolean
+}
+
+export class World {
+  readonly line: TimeLine = new TimeLine()
+  readonly history: RunHistory = new RunHistory()
+  readonly machines: Machine[] = []
+  readonly violations: Violation[] = []
+  readonly random: Random
+  readonly trace: Trace
+  readonly wire: Wire
+  readonly options: WorldOptions
+  /** Keys that anybody has written. */
+  readonly keys: Set<string> = new Set()
+  /** Calls that have begun and not ended, writes among them. */
+  openCalls = 0
+  openWrites = 0
+  /** What befalls a machine that cannot go on: decided by the faults. */
+  onStuck: (machine: Machine, code: string) => void = () => undefined
+  /** What comes after a death in the middle of something. */
+  onDeath: (machine: Machine) => void = () => undefined
+  readonly #open = new Map<Machine, Set<CallRecord>>()
+
+  constructor(options: WorldOptions) {
+    const { seed, keepsSteps } = options
+    this.options = options
+    this.random = seededRandom(seed)
+    this.trace = new Trace(keepsSteps)
+    const { line, trace, history } = this
+    this.wire = new Wire({ line, trace, history, random: this.random.fork('wire') })
+    for (let i = 0; i < options.machines; i++) this.add()
+  }
+
+  get nowMs(): number {
+    return this.line.nowMs
+  }
+
+  /** Machines whose engine is open and runs. */
+  up(): Machine[] {
+    return this.machines.filter(({ warp }) => warp !== undefined)
+  }
+
+  /** One more machine, not started; with a copy of another one's disk if given. */
+  add(disk?: FaultyFiles): Machine {
+    const { keys, replication, segmentBytes, cacheEntriesMax } = this.options
+    const name = `m${this.machines.length}`
+    const machine = new Machine(
+      {
+        ...{ name, keys, replication, segmentBytes, cacheEntriesMax },
+        ...{ line: this.line, wire: this.wire, random: this.random.fork(name) },
+        onLife: (of, kind, detail) => this.#life(of, kind, detail),
+        onEvent: (of, event) => this.#report(of, event),
+        onStep: (of, call) => this.trace.note(this.nowMs, `${of.name} ${call}`),
+        onDisk: (occurred) => {
+          for (const [what, count] of occurred) this.history.count(`disk: ${what}`, count)
+        },
+        onStuck: (of, code) => this.onStuck(of, code),
+        onDeath: (of, how) => {
+          this.struck(how, of.name)
+          this.onDeath(of)
+        },
+      },
+      disk,
+    )
+    this.machines.push(machine)
+    return machine
+  }
+
+  /** Calls `callback` after `delayMs`, whatever happens to whomever. */
+  after(delayMs: number, callback: () => void): void {
+    this.line.schedule(delayMs, callback)
+  }
+
+  /** A fault has really happened. */
+  struck(kind: string, text?: string): void {
+    this.history.count(kind)
+    if (this.openWrites > 0) this.history.count(`${kind} during writes`)
+    const line = text === undefined ? kind : `${kind}: ${text}`
+    this.trace.note(this.nowMs, line, () => ({ kind: 'world', atMs: this.nowMs, text: line }))
+  }
+
+  /** `to` begins with a copy of the disk of `from`. */
+  noteCopied(from: Machine, to: Machine): void {
+    this.#life(from, 'copied', to.name)
+  }
+
+  /** Somebody at `machine` wants something. Nothing happens if its engine is not open. */
+  call(machine: Machine, intent: Intent): CallRecord | undefined {
+    const { warp, life } = machine
+    if (warp === undefined || life === undefined) return undefined
+    const record = this.#begin(machine, intent)
+    this.#perform(warp, intent).then(
+      (value) => life.isAlive && this.#end(machine, record, { outcome: 'ok', value }),
+      (error: unknown) => life.isAlive && this.#end(machine, record, { outcome: outcomeOf(error), error }),
+    )
+    return record
+  }
+
+  async advanceTo(targetMs: number): Promise<void> {
+    await this.line.advanceTo(targetMs)
+  }
+
+  #perform(warp: Warp<KeyMap>, intent: Intent): Promise<unknown> {
+    try {
+      return perform(warp, intent, this.line)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  #begin(machine: Machine, intent: Intent): CallRecord {
+    const { history, nowMs } = this
+    const record: CallRecord = {
+      ...{ id: history.calls.length, machine: machine.name, life: machine.lifeNumber, disk: machine.diskNumber },
+      ...{ intent, startedMs: nowMs, wallMs: machine.clock.wallMs, endedMs: Infinity, outcome: 'pending' },
+    }
+    history.calls.push(record)
+    this.openCalls++
+    if (isWrite(intent)) {
+      this.openWrites++
+      this.keys.add(intent.key)
+    }
+    const open = this.#open.get(machine) ?? new Set()
+    this.#open.set(machine, open.add(record))
+    this.#tell({ kind: 'call', call: record })
+    return record
+  }
+
+  #end(
+    machine: Machine,
+    record: CallRecord,
+    end: { outcome: CallRecord['outcome']; value?: unknown; error?: unknown },
+  ) {
+    if (this.#open.get(machine)?.delete(record) !== true) return
+    const { intent } = record
+    this.openCalls--
+    record.endedMs = this.nowMs
+    record.outcome = end.outcome
+    if (end.error !== undefined) record.error = codeOf(end.error)
+    if (isWrite(intent)) {
+      this.openWrites--
+      if (end.outcome === 'ok') record.receipt = end.value as Receipt
+    } else record.value = end.value
+    const result = record.error ?? (record.receipt?.dot === undefined ? '' : String(record.receipt.dot.sequence))
+    const text = `${textOfIntent(intent)} ${end.outcome} ${result}`
+    this.trace.note(this.nowMs, `${machine.name} ${text}`, () => ({
+      ...{ kind: 'call', atMs: this.nowMs, machine: machine.name, text },
+    }))
+    this.#tell({ kind: 'call', call: record })
+  }
+
+  #life(machine: Machine, kind: LifeEventKind, detail: string | undefined): void {
+    const event: LifeEvent = {
+      ...{ atMs: this.nowMs, machine: machine.name, life: machine.lifeNumber, disk: machine.diskNumber, kind },
+      ...(machine.warp === undefined ? {} : { replica: machine.warp.replica }),
+      ...(detail === undefined ? {} : { detail }),
+    }
+    this.history.lives.push(event)
+    if (!machine.isAlive) this.#abandon(machine)
+    const text = [kind, detail ?? '', event.replica ?? ''].join(' ').trim()
+    this.trace.note(this.nowMs, `${machine.name} ${text}`, () => ({
+      ...{ kind: 'life', atMs: this.nowMs, machine: machine.name, text },
+    }))
+    this.#tell({ kind: 'life', life: event })
+  }
+
+  /** Whoever waited for an answer of a process that is gone does not know. */
+  #abandon(machine: Machine): void {
+    for (const record of this.#open.get(machine) ?? [])
+      this.#end(machine, record, { outcome: 'indeterminate', error: new Error('died') })
+  }
+
+  #report(machine: Machine, event: WarpEvent): void {
+    const report = { atMs: this.nowMs, machine: machine.name, life: machine.lifeNumber, event }
+    this.history.reports.push(report)
+    this.history.count(`reported: ${event.kind}`)
+    this.trace.note(this.nowMs, `${machine.name} ${event.kind}`, () => ({
+      ...{ kind: 'report', atMs: this.nowMs, machine: machine.name, text: event.kind },
+    }))
+    this.#tell({ kind: 'report', report })
+    if (event.kind === 'poisoned') {
+      this.#life(machine, 'poisoned', undefined)
+      this.line.defer(() => this.onStuck(machine, 'WARP_E_STORAGE_POISONED'))
+    }
+  }
+
+  #tell(event: RunEvent): void {
+    for (const checker of this.options.checkers) {
+      const found = checker.observe?.(event)
+      if (found !== undefined) this.violations.push(...found)
+    }
+  }
+}
+
+export function isWrite(intent: Intent): intent is Extract<Intent, { kind: 'write' | 'delete' }> {
+  return intent.kind === 'write' || intent.kind === 'delete'
+}
+
+/** Only what says so itself is certain not to have happened. */
+function outcomeOf(error: unknown): 'failed' | 'indeterminate' {
+  return error instanceof Error && 'outcome' in error && error.outcome === 'failed' ? 'failed' : 'indeterminate'
+}
