@@ -3,10 +3,11 @@
  * in an ellipsis. Colours (see `cli/colour.ts`) take no room.
  */
 
+import { graphemes, stripColours, textWidth } from './text-width.ts'
+
 /** Below this a column tells nothing any more; a table that does not even fit so is left too wide. */
 const COLUMN_WIDTH_MIN = 8
 const GAP = '  '
-const COLOURS = /\x1b\[[0-9;]*m/g
 
 export function formatTable(
   head: readonly string[],
@@ -23,7 +24,7 @@ export function columnWidths(
   rows: readonly (readonly string[])[],
   width: number = Number.POSITIVE_INFINITY,
 ): number[] {
-  const widths = head.map((title, column) => Math.max(...[head, ...rows].map((row) => lengthOf(row[column] ?? title))))
+  const widths = head.map((title, column) => Math.max(...[head, ...rows].map((row) => textWidth(row[column] ?? title))))
   for (let over = total(widths) - width; over > 0; over--) {
     const widest = Math.max(...widths)
     if (widest <= COLUMN_WIDTH_MIN) break
@@ -49,11 +50,13 @@ function total(widths: readonly number[]): number {
 }
 
 function fitted(cell: string, width: number): string {
-  const length = lengthOf(cell)
+  const length = textWidth(cell)
   if (length <= width) return cell + ' '.repeat(width - length)
-  return `${[...cell.replaceAll(COLOURS, '')].slice(0, width - 1).join('')}…`
-}
-
-function lengthOf(cell: string): number {
-  return [...cell.replaceAll(COLOURS, '')].length
+  let shown = ''
+  let left = width - 1
+  for (const { text, columns } of graphemes(stripColours(cell))) {
+    if ((left -= columns) < 0) return `${shown}…${' '.repeat(left + columns)}`
+    shown += text
+  }
+  return shown
 }

@@ -89,6 +89,7 @@ export class Output {
   }
 
   get #columns(): number {
-    return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY
+    // A terminal that does not know its size says 0.
+    return process.stdout.isTTY ? process.stdout.columns || Number.POSITIVE_INFINITY : Number.POSITIVE_INFINITY
   }
 }

@@ -8,7 +8,7 @@ import { Interruption } from './interruption.ts'
 import { Output } from './output.ts'
 import { packageVersion } from './package-version.ts'
 import { createProgram, exitCodeOfCommander } from './program.ts'
-import { printable } from './values.ts'
+import { printable, printableText } from './values.ts'
 
 /** `parameters`: without `node` and the program's name. */
 export async function runWarp(parameters: readonly string[]): Promise<ExitCode> {
@@ -58,7 +58,9 @@ function report(error: unknown, output: Output): ExitCode {
   const { exitCode, ...failure } = failureOf(error)
   if (output.isJson) process.stderr.write(`${JSON.stringify({ error: failure })}\n`)
   else {
-    output.note(`${failure.code}: ${printable(failure.message)}`)
+    // A stack is the only message of more than one line.
+    const shown = failure.code === 'INTERNAL' ? printableText : printable
+    output.note(`${failure.code}: ${shown(failure.message)}`)
     const hint = HINTS[failure.code]
     if (hint !== undefined) output.note(hint)
   }

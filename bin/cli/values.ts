@@ -96,18 +96,26 @@ const UNTAG: Readonly<Record<Tag, (content: Json, depth: number) => unknown>> = 
 
 /** For people: JSON, with what JSON lacks written as in a program. Text on its own is shown without quotes. */
 export function show(value: unknown): string {
-  return typeof value === 'string' ? printable(value) : printable(literal(value))
+  return printableText(typeof value === 'string' ? value : literal(value))
 }
 
 /** As {@link show}, but text is in quotes, and on one line: for cells of tables. */
 export function showCell(value: unknown): string {
-  return printable(literal(value)).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
+  return printable(literal(value))
 }
 
-/** Keys and values come from anywhere: what would steer the terminal is shown as an escape. Line breaks and tabs stay. */
+/**
+ * Keys, and messages that name them, come from anywhere: what would steer the terminal, turn the writing round or not be seen is shown as
+ * an escape. One line, so that no key looks like two, or like a line of ours.
+ */
 export function printable(text: string): string {
+  return printableText(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
+}
+
+/** As {@link printable}, but line breaks and tabs stay: for text that is all there is to be read. */
+export function printableText(text: string): string {
   return text.replaceAll(
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
@@ -141,11 +149,14 @@ function shownBytes(bytes: Uint8Array): string {
   return `<${bytes.length} bytes${shown === '' ? '' : ` ${shown}`}${bytes.length > SHOWN_BYTES_MAX ? '…' : ''}>`
 }
 
-/** What stands on a command line: JSON if it is JSON, tags included, otherwise the text itself. */
+/**
+ * What stands on a command line: JSON if it is JSON, tags included, otherwise the text itself. Numbers that reading makes but writing would
+ * lose on the way to a running replica, `1e999` and `-0`, are tagged.
+ */
 export function parseValue(text: string, isText: boolean): Json {
   if (isText) return text
   try {
-    return JSON.parse(text) as Json
+    return JSON.parse(text, (_, part: Json) => (typeof part === 'number' ? toJson(part) : part)) as Json
   } catch {
     return text // not JSON, hence text
   }

@@ -29,3 +29,23 @@ test('a table that cannot fit is left readable', () => {
 test('colours take no room', () => {
   expect(formatTable(['\x1b[1mk\x1b[0m', 'v'], [['key', 'w']])).toBe('  \x1b[1mk\x1b[0m    v\n  ---  -\n  key  w')
 })
+
+test('columns stay aligned beside wide, joined and combining characters', () => {
+  const rows = [
+    ['日本', 'x'],
+    ['e\u0301', 'x'],
+    ['👩\u200d👩\u200d👧', 'x'],
+    ['abcd', 'x'],
+  ]
+  expect(formatTable(['k', 'v'], rows).split('\n').slice(1)).toEqual([
+    '  ----  -',
+    '  日本  x',
+    '  e\u0301     x',
+    '  👩\u200d👩\u200d👧    x',
+    '  abcd  x',
+  ])
+})
+
+test('a cell is never cut within a character, and keeps its width', () => {
+  expect(formatTable(['key', 'v'], [['日本語日本語日本語', 'x']], 13).split('\n')[2]).toBe('  日本語…   x')
+})

@@ -44,5 +44,6 @@ function rowOf(peer: PeerReport): readonly string[] {
 }
 
 function amount(value: number | undefined, unit: string, digits = 0): string {
-  return value === undefined ? '-' : `${value.toFixed(digits)}${unit}`
+  // Not -0.
+  return value === undefined ? '-' : `${value.toFixed(digits).replace(/^-(?=0(\.0+)?$)/, '')}${unit}`
 }

@@ -1,6 +1,6 @@
 /** Values as the command reads and prints them. What comes back is property-tests/cli-values. */
 import { describe, expect, test } from 'vitest'
-import { fromJson, parseValue, show, showCell, toJson } from '../../../bin/cli/values.ts'
+import { fromJson, parseValue, printable, show, showCell, toJson } from '../../../bin/cli/values.ts'
 
 describe('for people', () => {
   test.each([
@@ -24,6 +24,11 @@ describe('for people', () => {
 
   test('what turns the writing round is shown as an escape', () => {
     expect(show('a\u202eb')).toBe('a\\u202eb')
+  })
+
+  test('a key is one line, and nothing in it is invisible', () => {
+    expect(printable('user:1\nuser:2\tx\u200b\u2066\x1b[2J')).toBe('user:1\\nuser:2\\tx\\u200b\\u2066\\u001b[2J')
+    expect(show('two\nlines')).toBe('two\nlines')
   })
 })
 
@@ -60,4 +65,5 @@ test('what stands on a command line is JSON if it reads as JSON', () => {
   expect(parseValue('{"a":1}', false)).toEqual({ a: 1 })
   expect(parseValue('hello', false)).toBe('hello')
   expect(parseValue('12', true)).toBe('12')
+  expect(parseValue('{"a":[1e999,-0]}', false)).toEqual({ a: [{ $number: 'Infinity' }, { $number: '-0' }] })
 })
