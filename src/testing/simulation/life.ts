@@ -11,6 +11,9 @@ import type { Random } from '../random.ts'
 import type { TimeLine } from '../time-line.ts'
 import type { MachineClock } from './machine-clock.ts'
 
+/** As in Node and in browsers: a timer that is due again at once still lets time pass. */
+const TIMER_MS_MIN = 1
+
 export interface LifeOptions {
   readonly line: TimeLine
   readonly clock: MachineClock
@@ -52,7 +55,7 @@ export class Life implements Env {
   schedule(delayMs: number, callback: () => void): Timer {
     this.#used()
     let isCancelled = false
-    const timer = this.#options.line.schedule(delayMs, () => this.run(() => (isCancelled ? undefined : callback())))
+    const timer = this.#options.line.schedule(Math.max(TIMER_MS_MIN, delayMs), () => this.run(() => (isCancelled ? undefined : callback())))
     return {
       cancel: () => {
         isCancelled = true
