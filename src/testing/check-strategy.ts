@@ -143,16 +143,16 @@ function parametersOf({ runs = 1000, seed, path }: CheckStrategyOptions): fc.Par
 }
 
 function checkOptions({ runs = 1, replicas = 3, stepsMax = 1, path, seed }: CheckStrategyOptions): void {
-  if (!Number.isSafeInteger(runs) || runs < 1) throw refused(`runs: ${runs} is not an integer from 1 on`)
-  if (!Number.isSafeInteger(replicas) || replicas < 2 || replicas > REPLICAS_MAX)
-    throw refused(`replicas: ${replicas} is not an integer from 2 to ${REPLICAS_MAX}`)
-  if (!Number.isSafeInteger(stepsMax) || stepsMax < 1)
-    throw refused(`stepsMax: ${stepsMax} is not an integer from 1 on`)
-  if (path !== undefined && seed === undefined) throw refused('path: is worth nothing without the seed beside it')
+  checkCount('runs', runs, 1)
+  checkCount('replicas', replicas, 2, REPLICAS_MAX)
+  checkCount('stepsMax', stepsMax, 1)
+  if (path !== undefined && seed === undefined)
+    throw new WarpError('WARP_E_CONFIG', 'path: is worth nothing without the seed beside it')
 }
 
-function refused(message: string): WarpError {
-  return new WarpError('WARP_E_CONFIG', message)
+function checkCount(name: string, count: number, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isSafeInteger(count) && count >= min && count <= max) return
+  throw new WarpError('WARP_E_CONFIG', `${name}: ${count} is not an integer from ${min} to ${max}`)
 }
 
 function nothingWritten(refusal: WarpError | undefined): WarpError {

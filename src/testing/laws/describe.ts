@@ -1,6 +1,6 @@
 /** Values and operations in the words of a report: as one would write them in a program, and not longer than a line. */
 import type { Encodable } from '../../../crdt/encodable.ts'
-import { hasObserved, type LawOperation } from './law-operation.ts'
+import { hasObserved, type Intent, type LawOperation } from './law-operation.ts'
 
 const TEXT_LENGTH_MAX = 160
 
@@ -31,16 +31,19 @@ export function nameOf({ replica, sequence }: Pick<LawOperation, 'replica' | 'se
   return `${replica.slice(0, 1)}${sequence}`
 }
 
-/** `add("x", 3)`, as it was called; `delete`, of the whole key. */
-export function describeIntent({ intent, isDelete, payload }: LawOperation): string {
+/** `add("x", 3)`, as it was called. */
+export function describeIntent({ verb, parameters }: Intent): string {
+  return `${verb}(${parameters.map(describeEncodable).join(', ')})`
+}
+
+function describeWrite({ intent, isDelete, payload }: LawOperation): string {
   if (isDelete) return 'delete'
-  if (intent === undefined) return `payload ${describeEncodable(payload)}`
-  return `${intent.verb}(${intent.parameters.map(describeEncodable).join(', ')})`
+  return intent === undefined ? `payload ${describeEncodable(payload)}` : describeIntent(intent)
 }
 
 /** A line per operation: who wrote it, when by its clock, and having seen what. */
 export function describeOperations(operations: readonly LawOperation[]): string[] {
-  const rows = operations.map((operation) => [nameOf(operation), describeIntent(operation), stampOf(operation)])
+  const rows = operations.map((operation) => [nameOf(operation), describeWrite(operation), stampOf(operation)])
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => (row[column] as string).length)))
   return operations.map((operation, i) => {
     const cells = (rows[i] as string[]).map((cell, column) => cell.padEnd(widths[column] as number))

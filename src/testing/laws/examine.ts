@@ -2,12 +2,15 @@
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import type { WarpError } from '../../../crdt/warp-error.ts'
 import type { Claims } from './claims.ts'
+import { describeIntent } from './describe.ts'
 import { type Digest, digestOf } from './digest.ts'
 import { LawHistory, type LawStep, type LawWitness } from './law-history.ts'
-import type { LawOperation } from './law-operation.ts'
-import { LAWS, LAWS_OF_PLAY, type Law } from './laws.ts'
+import type { Intent, LawOperation } from './law-operation.ts'
+import { LAW_OF_DETERMINISM, LAW_OF_EMPTY, LAWS, LAWS_OF_PLAY, type CheckedLaw, type Law } from './laws.ts'
 import type { ReferenceReplica } from './reference-replica.ts'
 import { type Finding, type Outcome, Trial, compare } from './trial.ts'
+
+const DETERMINISM_ROUNDS = 4
 
 export interface LawCase {
   readonly steps: readonly LawStep[]
@@ -42,15 +45,25 @@ export function examine(examination: Examination, { steps, order }: LawCase): Br
   }
   examination.written?.(history.operations.length)
   const trial = new Trial(strategy, history, claims, order)
-  for (const law of LAWS) {
+  // Without operations there is only the initial state, and one law for it.
+  for (const law of history.operations.length === 0 ? [LAW_OF_EMPTY] : LAWS) {
     const finding = ask(law, trial)
-    if (finding !== undefined)
-      return { law, operations: finding.operations ?? history.operations, outcomes: finding.outcomes }
+    if (finding !== undefined) return whyBroken(trial, law, finding)
   }
   return undefined
 }
 
-function ask(law: (typeof LAWS)[number], trial: Trial): Finding | undefined {
+/** A strategy that does not always do the same breaks whatever law comes first; with few operations by chance not the first. */
+function whyBroken(trial: Trial, law: Law, { operations = trial.operations, outcomes }: Finding): BrokenLaw {
+  for (let round = 0; round < DETERMINISM_ROUNDS; round++) {
+    const finding = ask(LAW_OF_DETERMINISM, trial)
+    if (finding !== undefined)
+      return { law: LAW_OF_DETERMINISM, operations: trial.operations, outcomes: finding.outcomes }
+  }
+  return { law, operations, outcomes }
+}
+
+function ask(law: CheckedLaw, trial: Trial): Finding | undefined {
   try {
     return law.check(trial)
   } catch (error) {
@@ -82,12 +95,13 @@ class Watch implements LawWitness {
     return fit === undefined ? intent : fit(intent, replica)
   }
 
-  refused(error: WarpError, replica: ReferenceReplica): void {
+  refused(error: WarpError, replica: ReferenceReplica, intent: Intent): void {
     this.#examination.refused?.(error)
-    if (isMutation(error.cause)) this.#break(LAWS_OF_PLAY.mutation, thrown('while it was given frozen values', error))
+    if (isMutation(error.cause))
+      this.#break(LAWS_OF_PLAY.mutation, thrown(`at ${describeIntent(intent)}, given frozen values`, error))
     // What such a verb leaves behind is worth nothing, and the engine knows.
     if (this.#examination.strategy.appliesOnPrepare === true) return
-    const how = `replica ${replica.id.slice(0, 1)}, after a verb refused with ${error.code}`
+    const how = `replica ${replica.id.slice(0, 1)}, after ${describeIntent(intent)} was refused with ${error.code}`
     const finding = compare(
       { how: () => how, digest: this.#digest(replica.state) },
       { how: () => 'its log, folded again', digest: this.#digest(replica.stateFromScratch) },

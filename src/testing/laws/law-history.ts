@@ -3,7 +3,8 @@
  * strategy: operations with causal contexts. Verbs look at the state of their replica, so leaving out a step gives another history, never an
  * impossible one.
  *
- * Wall clocks run with the number of the step, ahead by each step's own `skew`: stamps tie and disagree with the order of events, as they may.
+ * Each step brings the time of its replica's wall clock, and not the number of the step: stamps tie and disagree with the order of events, as they may,
+ * and stay what they are when another step is left out.
  */
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { isWarpError, type WarpError } from '../../../crdt/warp-error.ts'
@@ -16,11 +17,11 @@ export type LawStep =
       readonly kind: 'write'
       readonly at: number
       readonly intent: Intent
-      readonly skew: number
+      readonly wall: number
       /** Operations of other keys in between. */
       readonly gap: number
     }
-  | { readonly kind: 'delete'; readonly at: number; readonly skew: number }
+  | { readonly kind: 'delete'; readonly at: number; readonly wall: number }
   /** Takes in one of the operations so far, `pick` modulo their number, when it has that one's causes. */
   | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
   /** Takes in all that another replica holds. */
@@ -31,7 +32,7 @@ export interface LawWitness {
   /** Fits an intent to the replica that runs it, an index to the length of its list, say. `undefined`: not this time. */
   fit?(intent: Intent, replica: ReferenceReplica): Intent | undefined
   /** A verb refused; the replica is as it was. */
-  refused?(error: WarpError, replica: ReferenceReplica): void
+  refused?(error: WarpError, replica: ReferenceReplica, intent: Intent): void
   stepped?(replica: ReferenceReplica): void
 }
 
@@ -40,7 +41,6 @@ export const REPLICAS_MAX: number = REPLICA_IDS.length
 export class LawHistory {
   readonly replicas: readonly ReferenceReplica[]
   readonly #written: LawOperation[] = []
-  #steps = 0
 
   constructor(strategy: AnyStrategy, replicasCount: number) {
     this.replicas = REPLICA_IDS.slice(0, replicasCount).map((id) => new ReferenceReplica(strategy, id))
@@ -57,7 +57,6 @@ export class LawHistory {
       const replica = this.#replica(step.at)
       const made = this.#take(step, replica, witness)
       if (made !== undefined) this.#written.push(made)
-      this.#steps++
       witness.stepped?.(replica)
     }
     return this
@@ -68,7 +67,7 @@ export class LawHistory {
       case 'write':
         return this.#write(step, replica, witness)
       case 'delete':
-        return replica.operations.size === 0 ? undefined : replica.delete({ wall: this.#steps + step.skew })
+        return replica.operations.size === 0 ? undefined : replica.delete({ wall: step.wall })
       case 'exchange':
         replica.deliverAll([...this.#replica(step.from).operations.values()])
         return undefined
@@ -79,17 +78,17 @@ export class LawHistory {
   }
 
   #write(
-    { intent, skew, gap }: LawStep & { readonly kind: 'write' },
+    { intent, wall, gap }: LawStep & { readonly kind: 'write' },
     replica: ReferenceReplica,
     witness: LawWitness,
   ): LawOperation | undefined {
     const fitted = witness.fit === undefined ? intent : witness.fit(intent, replica)
     if (fitted === undefined) return undefined
     try {
-      return replica.write(fitted.verb, fitted.parameters, { wall: this.#steps + skew, gap })
+      return replica.write(fitted.verb, fitted.parameters, { wall, gap })
     } catch (error) {
       if (!isWarpError(error)) throw error
-      witness.refused?.(error, replica)
+      witness.refused?.(error, replica, fitted)
       return undefined
     }
   }

@@ -99,7 +99,12 @@ export function checkEmpty(trial: Trial): Finding | undefined {
   const initial: unknown = strategy.initial()
   if (!strategy.isEmpty(initial)) {
     const shown = describeBytes(encode(strategy.encodeState(initial)))
-    return { operations: [], outcomes: [{ how: 'isEmpty(initial())', result: `false, for the state ${shown}` }] }
+    return {
+      operations: [],
+      outcomes: [
+        { how: 'isEmpty(initial())', result: `false, for the state ${shown}; do calls of initial() share it?` },
+      ],
+    }
   }
   const state = trial.scratch(trial.operations)
   if (!strategy.isEmpty(state)) return undefined

@@ -12,7 +12,7 @@ export interface Law {
   readonly statement: string
 }
 
-interface CheckedLaw extends Law {
+export interface CheckedLaw extends Law {
   check(trial: Trial): Finding | undefined
 }
 
@@ -46,12 +46,20 @@ export const LAWS_OF_PLAY: Readonly<Record<'total' | 'refusal' | 'invariant' | '
   mutation: { name: 'purity', statement: 'apply, read and a merge function leave what they are given alone' },
 }
 
+export const LAW_OF_DETERMINISM: CheckedLaw = {
+  name: 'determinism',
+  statement: 'the same operations in the same order give the same state',
+  check: checkDeterminism,
+}
+
+export const LAW_OF_EMPTY: CheckedLaw = {
+  name: 'empty',
+  statement: 'the initial state is empty, and an empty state is the initial one',
+  check: checkEmpty,
+}
+
 export const LAWS: readonly CheckedLaw[] = [
-  {
-    name: 'determinism',
-    statement: 'the same operations in the same order give the same state',
-    check: checkDeterminism,
-  },
+  LAW_OF_DETERMINISM,
   { ...LAWS_OF_PLAY.mutation, check: checkPurity },
   { name: 'aliasing', statement: 'states, snapshots and values share nothing that changes', check: checkAliasing },
   {
@@ -72,7 +80,7 @@ export const LAWS: readonly CheckedLaw[] = [
     check: checkSnapshots,
   },
   { name: 'compaction', statement: 'folding a stable prefix away changes nothing', check: checkCompaction },
-  { name: 'empty', statement: 'the initial state is empty, and an empty state is the initial one', check: checkEmpty },
+  LAW_OF_EMPTY,
   {
     name: 'idempotence',
     statement: 'applying an operation twice is applying it once, as is claimed',
