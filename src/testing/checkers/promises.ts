@@ -6,11 +6,11 @@
  * |---|---|
  * | `memory` | any end of the process |
  * | `logged` | a power failure, and what ends `durable` |
- * | `durable` | a lost disk, an older copy of it, bit rot |
+ * | `durable` | a lost disk, an older copy of it, bit rot, a machine that has left for good |
  */
 import type { CallRecord, LifeEventKind, RunHistory } from '../simulation/run-history.ts'
 
-const ENDS_DURABLE: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot']
+const ENDS_DURABLE: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot', 'left']
 const ENDS_LOGGED: readonly LifeEventKind[] = [...ENDS_DURABLE, 'power failure']
 const ENDS_MEMORY: readonly LifeEventKind[] = [...ENDS_LOGGED, 'killed', 'refused']
 

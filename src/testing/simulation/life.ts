@@ -55,7 +55,9 @@ export class Life implements Env {
   schedule(delayMs: number, callback: () => void): Timer {
     this.#used()
     let isCancelled = false
-    const timer = this.#options.line.schedule(Math.max(TIMER_MS_MIN, delayMs), () => this.run(() => (isCancelled ? undefined : callback())))
+    const timer = this.#options.line.schedule(Math.max(TIMER_MS_MIN, delayMs), () =>
+      this.run(() => (isCancelled ? undefined : callback())),
+    )
     return {
       cancel: () => {
         isCancelled = true

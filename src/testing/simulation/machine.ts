@@ -155,6 +155,13 @@ export class Machine {
     this.options.onLife(this, 'closed', detail)
   }
 
+  /** Closes the engine and does not come back. */
+  async leave(): Promise<void> {
+    this.hasLeft = true
+    await this.close()
+    this.options.onLife(this, 'left')
+  }
+
   /** Between two lives: the next one begins with this disk instead. */
   replaceDisk(disk: FaultyFiles | undefined, why: 'disk lost' | 'restored'): void {
     this.diskNumber++

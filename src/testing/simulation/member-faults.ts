@@ -20,8 +20,7 @@ export const MEMBER_FAULTS = {
       const machine = victim(context)
       if (machine === undefined || staying(context) <= LEAST_MACHINES) return false
       context.world.struck('leave', machine.name)
-      machine.hasLeft = true
-      void machine.close()
+      void machine.leave()
       return true
     },
   },

@@ -1,9 +1,12 @@
 /** Whether the replicas have come to rest: all are up, nobody waits for anything, and all show the same. */
+import { Keyspaces } from '../../keyspace.ts'
 import { isSameShown, shownOf } from './shown.ts'
 import type { World } from './world.ts'
 
-/** `undefined`, or a sentence that says what is still going on. */
-export async function atRest(world: World): Promise<string | undefined> {
+/**
+ * `undefined`, or a sentence that says what is still going on. `mayWait`: operations may wait for others, which nobody has any more.
+ */
+export async function atRest(world: World, mayWait: boolean): Promise<string | undefined> {
   const staying = world.machines.filter(({ hasLeft }) => !hasLeft)
   for (const { name, warp } of staying) if (warp === undefined) return `${name} is not up`
   const names = new Set(staying.map(({ name }) => name))
@@ -11,7 +14,8 @@ export async function atRest(world: World): Promise<string | undefined> {
     const stats = warp?.stats()
     if (stats === undefined) return `${name} is not up`
     if (names.size > 1 && !stats.isJoined) return `${name} has not joined`
-    if (stats.operations.waitingCount > 0) return `${name} waits for ${stats.operations.waitingCount} operations`
+    if (!mayWait && stats.operations.waitingCount > 0)
+      return `${name} waits for ${stats.operations.waitingCount} operations`
     const peers = warp?.peers() ?? []
     for (const other of names) {
       if (other === name) continue
@@ -29,8 +33,9 @@ export async function atRest(world: World): Promise<string | undefined> {
 export async function disagreement(world: World): Promise<string | undefined> {
   const [first, ...rest] = world.up()
   if (first?.warp === undefined) return 'nobody is up'
+  const keyspaces = new Keyspaces(world.options.keys)
   for (const key of world.keys) {
-    if (key.startsWith('own:')) continue
+    if (keyspaces.find(key)?.mode === 'local') continue
     const shown = await shownOf(first.warp, key)
     for (const { warp, name } of rest) {
       if (warp !== undefined && !isSameShown(shown, await shownOf(warp, key)))

@@ -59,6 +59,8 @@ export type LifeEventKind =
   /** Opening threw; `detail` is the error's code. */
   | 'refused'
   | 'closed'
+  /** For good, in order; what it has not handed on goes with it. */
+  | 'left'
   /** The process died; what it had written to the disk is there. */
   | 'killed'
   /** The machine died; what was not flushed is there in parts. */
