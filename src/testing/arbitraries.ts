@@ -83,13 +83,15 @@ function texts(): fc.Arbitrary<string> {
 
 /** Per verb, what its parameters are drawn from; a verb that is not named is not called. */
 export type VerbArbitraries<S> = {
-  readonly [Verb in keyof VerbsOf<S>]?: VerbsOf<S>[Verb] extends (prepare: never, ...parameters: infer P) => unknown
-    ? ArbitrariesOf<P>
+  readonly [Verb in keyof VerbsOf<S>]?: VerbsOf<S>[Verb] extends (...all: infer All) => unknown
+    ? ArbitrariesOf<WithoutFirst<All>>
     : never
 }
 
+type WithoutFirst<All extends readonly unknown[]> = All extends readonly [unknown, ...infer Rest] ? Rest : never
+
 type ArbitrariesOf<P extends readonly unknown[]> = number extends P['length']
-  ? readonly fc.Arbitrary<unknown>[]
+  ? readonly fc.Arbitrary<P[number]>[]
   : { readonly [I in keyof P]: fc.Arbitrary<P[I]> }
 
 /** Calls of a strategy's verbs, each verb as often as the others: `operationsOf(strategy, { add: [fc.nat(3)], remove: [fc.nat(3)] })`. */

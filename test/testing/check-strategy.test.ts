@@ -142,7 +142,8 @@ const FAULTS: readonly Row[] = [
 ]
 
 describe('within 2,000 histories the fault is found, and nothing can be left out of the counterexample', () => {
-  test.each(FAULTS)('%s', (_, wrong, law, shape, outcomes) => {
+  test.each(FAULTS)('%s', (...row) => {
+    const [, wrong, law, shape, outcomes] = row
     for (const seed of SEEDS) {
       const found = faultOf(wrong, seed)
       expect(found.law, found.text).toBe(law)
