@@ -136,6 +136,7 @@ function endOf(handshake: Handshake): End {
     owner: {
       onReady: () => undefined,
       onFrame: (_, frame) => self.received.push(frame),
+      isBusy: () => false,
       onDrain: () => undefined,
       onRefused: () => undefined,
       onClosed: () => {
