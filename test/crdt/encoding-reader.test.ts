@@ -7,6 +7,16 @@ import { refused } from '../support/refused.ts'
 const u16 = (value: number): string => value.toString(16).padStart(4, '0')
 const u32 = (value: number): string => value.toString(16).padStart(8, '0')
 
+/** What there is to read where `bytes` are refused; nothing where they happen to be another payload. */
+function messageOf(bytes: Uint8Array): string {
+  try {
+    decode(bytes)
+    return ''
+  } catch (error) {
+    return String(error)
+  }
+}
+
 describe('decode', () => {
   const hostile: readonly (readonly [string, string])[] = [
     ['nothing', ''],
@@ -65,6 +75,22 @@ describe('decode', () => {
   test('an error says where, counted from the start of the range', () => {
     expect(refused(() => decode(fromHex('ffff9201c1'), 2)).message).toContain('at byte 2')
     expect(refused(() => decode(fromHex('82a16201a16102'))).message).toContain('keys that do not ascend, at byte 4')
+  })
+
+  test('an error shows nothing of the payload, wherever it is damaged', () => {
+    const payload = encode({
+      secret: ['opensesame', 'opensesame'.repeat(10)],
+      opensesame: 1,
+      ['opensesame'.repeat(10)]: 2,
+    })
+    for (let at = 0; at < payload.length; at++) {
+      for (const byte of [0xff, 0xc1, 0x00]) {
+        const damaged = payload.slice()
+        damaged[at] = byte
+        expect(messageOf(damaged)).not.toContain('sesame')
+      }
+      expect(messageOf(payload.subarray(0, at))).not.toContain('sesame')
+    }
   })
 
   test('a count that the bytes left cannot hold is seen before anything is read', () => {

@@ -53,6 +53,15 @@ test('an operation waits for what its writer had seen, on any key', async () => 
   expect(c.admit(effect)).toBe('applied')
 })
 
+test('a write that has seen another one wins over it, though its wall clock is behind', async () => {
+  const { a, b } = await pair(-400)
+  await a.set('reg:1', 'seen')
+  await b.pull(a)
+  await b.set('reg:1', 'written upon it')
+  await a.pull(b)
+  expect([a.get('reg:1'), b.get('reg:1')]).toEqual(['written upon it', 'written upon it'])
+})
+
 test('an operation from the future is not applied, does not move the clock, and goes in when its time has come', async () => {
   const { a, b, env } = await pair(3_600_000)
   await b.set('reg:1', 'late')

@@ -41,6 +41,18 @@ test('a replica that takes over a snapshot reads what its peer reads, and delete
   expect(b.events).toEqual([])
 })
 
+test('a snapshot holds nothing of what a key was before it was forgotten', async () => {
+  const [a, b] = [await open('a'), await open('b')]
+  await a.write('count:1', 'increment', [5])
+  await a.write('count:1', 'delete')
+  await a.engine.compact()
+  expect(a.version('count:1')).toBe(0)
+  await a.write('count:1', 'increment', [1])
+  b.install(a)
+  expect(b.state()).toEqual(a.state())
+  expect(b.version('count:1')).toBe(1)
+})
+
 test.each([1, 7, 64, 100_000])('chunks may be cut anywhere: %i bytes', async (chunkBytes) => {
   const { a, b } = await behind()
   await a.engine.compact()

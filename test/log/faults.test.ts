@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
-import { append, openQuickly, refusal, sampleTexts, texts } from './log-fixture.ts'
+import { append, openLog, openQuickly, QUICK, refusal, sampleTexts, texts } from './log-fixture.ts'
 
 test('a full disk refuses the record, keeps what is there, and takes the next one when there is space again', async () => {
   const files = faultyFiles({ spaceBytes: 40_000 })
@@ -25,6 +25,20 @@ test('a full disk refuses the record, keeps what is there, and takes the next on
   await log.close()
   const { replayed } = await openQuickly(files.kill())
   expect(replayed.map(({ text }) => text)).toEqual([...written, 'there is space again'])
+})
+
+// Only a part of a segment is reserved at a time.
+test('a full disk refuses a record in the middle of a segment as well', async () => {
+  const files = faultyFiles({ spaceBytes: 300_000 })
+  const { log, events } = await openLog(files, { ...QUICK, segmentBytes: 1_048_576 })
+  const text = 'x'.repeat(10_000)
+  const refused = refusal(() => {
+    for (let i = 0; i < 100; i++) append(log, text)
+  })
+  expect(refused).toMatchObject({ code: 'WARP_E_STORAGE_FULL', outcome: 'failed' })
+  await log.settled('durable')
+  expect(events.map(({ kind }) => kind)).not.toContain('poisoned')
+  expect(texts(log).length).toBeGreaterThan(20)
 })
 
 /** Appends and asks for durability now and then, until the disk refuses. Returns what was taken in. */

@@ -91,6 +91,18 @@ test('a stale sector, a zeroed block and two swapped ones are seen', async () =>
   }
 })
 
+test('two records of one length that have changed places are seen', async () => {
+  const files = memoryFiles({ persistent: true })
+  const { log } = await openQuickly(files)
+  const [first, second] = ['one', 'two'].map((text) => append(log, text) % 2 ** 32) as [number, number]
+  await log.close()
+  const bytes = files.bytes('segment-0000000001')
+  const record = bytes.slice(first, second)
+  bytes.copyWithin(first, second, second + record.length)
+  bytes.set(record, second)
+  await expectRefused(files, 'WARP_E_LOG_CORRUPT', /segment-0000000001 is damaged at offset/)
+})
+
 test.each([1, 2, 3])('segment %i missing is damage', async (number) => {
   const { files } = await closedLog()
   files.remove(`segment-000000000${number}`)

@@ -32,6 +32,14 @@ test('batches end in the order of their stamps, and the lowest index that change
   }
 })
 
+test('entries with equal stamps stand where the caller says', () => {
+  const timeline = new Timeline(BASE)
+  timeline.insert([entry(5, 20)], isBefore)
+  expect(timeline.insert([entry(5, 10)], isBefore)).toBe(0)
+  timeline.insert([entry(5, 30)], isBefore)
+  expect(positions(timeline)).toEqual([10, 20, 30])
+})
+
 test('a restart has taken in no more than asked for, and later ones are dropped', () => {
   const timeline = new Timeline(BASE)
   for (let i = 1; i <= 200; i++) timeline.offer(i, { state: i, present: true })
@@ -39,6 +47,7 @@ test('a restart has taken in no more than asked for, and later ones are dropped'
   expect(restart.index).toBeLessThanOrEqual(150)
   expect(restart.state).toBe(restart.index)
   expect(timeline.restart(200)).toEqual(restart)
+  for (let at = 149; at >= 0; at--) expect(timeline.restart(at).index).toBeLessThanOrEqual(at)
   expect(timeline.restart(0)).toEqual({ index: 0, ...BASE })
 })
 
