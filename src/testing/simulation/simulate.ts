@@ -1,0 +1,153 @@
+/**
+ * `simulate`: puts keyspaces and a workload under everything that can go wrong, in virtual time, from one seed. The engines are the real ones. The same
+ * seed on the same commit gives the same run, step by step (`hash`). When an invariant is violated, the scenario is made small
+ * and told as a time line.
+ *
+ * It takes no test runner: throw away the result or assert on `violations`.
+ */
+import { WarpError } from '../../../crdt/warp-error.ts'
+import type { KeyMap } from '../../typed-keys.ts'
+import type { Checker, CheckerFactory, Moment, Violation } from '../checkers/checker.ts'
+import { defaultCheckers } from '../checkers/default-checkers.ts'
+import { DEFAULT_KEYS } from './default-keys.ts'
+import { FAULT_KINDS, type FaultKind } from './fault-plan.ts'
+import { minimiseRun } from './minimise.ts'
+import { run, type RunResult, type Scenario } from './run.ts'
+import type { RunHistory } from './run-history.ts'
+import { spaceTimeDiagram } from './space-time-diagram.ts'
+import { timeLineText } from './time-line-text.ts'
+import { DEFAULT_WORKLOAD, type Workload } from './workload.ts'
+
+export interface SimulateOptions {
+  /** Names the run: everything that is random follows from it. Default 1. */
+  readonly seed?: number | string
+  /** Default: every strategy, with different retention and times to live. */
+  readonly keys?: KeyMap
+  /** What the users do. Needed with `keys` of your own. */
+  readonly workload?: Workload
+  /** What may go wrong; each seed draws some of it. Default: everything. */
+  readonly faults?: readonly FaultKind[]
+  /** Machines at the beginning. Default 5. */
+  readonly replicas?: number
+  /** Virtual seconds of use: a tenth without faults, the rest with. Coming to rest and verifying is on top. Default 120. */
+  readonly seconds?: number
+  /** Your own invariants: called at each verification, returns what is wrong, in sentences. Throwing is a violation too. */
+  readonly check?: (moment: Moment) => readonly string[] | Promise<readonly string[]>
+  /** Further checkers, beside Warp's own. */
+  readonly checkers?: readonly CheckerFactory[]
+  /** Makes a failing scenario small, which takes some dozens of runs. Default `true`. */
+  readonly minimise?: boolean
+  /** Draws the diagram and writes the time line of a run that does not fail as well. Default `false`. */
+  readonly explain?: boolean
+}
+
+export interface Simulated {
+  readonly seed: number | string
+  readonly isClean: boolean
+  readonly violations: readonly Violation[]
+  /** Over all that has happened. */
+  readonly hash: string
+  /** What was drawn for this seed. */
+  readonly faults: readonly FaultKind[]
+  readonly virtualMs: number
+  /** How long the replicas took to come to rest when the faults had ended. */
+  readonly restMs: number
+  /** How often each thing happened; the key `kind during writes` counts those while a write was being stored. */
+  readonly occurred: ReadonlyMap<string, number>
+  /** How often a check held back because the documentation does not promise what it asks for, by reason. */
+  readonly exempted: ReadonlyMap<string, number>
+  readonly history: RunHistory
+  /** Of a run that fails, or is explained. */
+  readonly explanation?: Explanation
+}
+
+export interface Explanation {
+  readonly scenario: {
+    readonly faults: readonly FaultKind[]
+    readonly replicas: number
+    readonly seconds: number
+    readonly callsPerSecond?: number
+  }
+  readonly violations: readonly Violation[]
+  /** What each machine did, a line per step. */
+  readonly timeLine: string
+  /** The same as a space-time diagram: SVG. */
+  readonly svg: string
+}
+
+const REPLICAS_MAX = 64
+
+/** Runs one simulation. Throws `WARP_E_CONFIG`. */
+export async function simulate(options: SimulateOptions = {}): Promise<Simulated> {
+  const scenario = scenarioOf(options)
+  const checkers = (): Checker[] => [...defaultCheckers(), ...(options.checkers ?? []), ownChecker(options)].map(make)
+  const play = (one: Scenario, keepsSteps = false): Promise<RunResult> => run(one, checkers(), keepsSteps)
+  const result = await play(scenario)
+  const hasFailed = result.violations.length > 0
+  if (!hasFailed && options.explain !== true) return simulated(scenario, result)
+  const isMinimised = hasFailed && options.minimise !== false
+  const small = isMinimised ? (await minimiseRun({ scenario, result, run: play })).scenario : scenario
+  return simulated(scenario, result, explanationOf(small, await play(small, true)))
+}
+
+function make(factory: CheckerFactory): Checker {
+  return factory()
+}
+
+function scenarioOf(options: SimulateOptions): Scenario {
+  const { seed = 1, keys = DEFAULT_KEYS, faults = FAULT_KINDS, replicas = 5, seconds = 120 } = options
+  if (options.keys !== undefined && options.workload === undefined) {
+    throw new WarpError('WARP_E_CONFIG', 'simulate: keys are given and workload is not; say what users do with them')
+  }
+  if (!Number.isInteger(replicas) || replicas < 1 || replicas > REPLICAS_MAX) {
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `simulate: replicas is ${replicas}; it is a whole number from 1 to ${REPLICAS_MAX}`,
+    )
+  }
+  if (!(seconds > 0)) throw new WarpError('WARP_E_CONFIG', `simulate: seconds is ${seconds}; it is greater than 0`)
+  const unknown = faults.find((kind) => !FAULT_KINDS.includes(kind))
+  if (unknown !== undefined) {
+    const known = FAULT_KINDS.join(', ')
+    throw new WarpError('WARP_E_CONFIG', `simulate: there is no fault '${String(unknown)}'; there are ${known}`)
+  }
+  return { seed, keys, faults, replicas, seconds, workload: options.workload ?? DEFAULT_WORKLOAD }
+}
+
+function ownChecker({ check }: SimulateOptions): CheckerFactory {
+  return () => ({
+    name: 'own',
+    async verify(moment) {
+      try {
+        const found = (await check?.(moment)) ?? []
+        return found.map((message) => ({ invariant: 'own', message }))
+      } catch (error) {
+        return [{ invariant: 'own', message: error instanceof Error ? error.message : String(error) }]
+      }
+    },
+  })
+}
+
+function simulated({ seed }: Scenario, result: RunResult, explanation?: Explanation): Simulated {
+  const { violations, hash, plan, virtualMs, restMs, world } = result
+  const { history } = world
+  return {
+    ...{ seed, isClean: violations.length === 0, violations, hash, virtualMs, restMs, history },
+    faults: plan.map(({ kind }) => kind),
+    occurred: history.occurred,
+    exempted: history.exempted,
+    ...(explanation === undefined ? {} : { explanation }),
+  }
+}
+
+function explanationOf(scenario: Scenario, { world, violations }: RunResult): Explanation {
+  const { faults, replicas, seconds, callsPerSecond } = scenario
+  const { steps } = world.trace
+  const machines = world.machines.map(({ name }) => name)
+  return {
+    scenario: { faults, replicas, seconds, ...(callsPerSecond === undefined ? {} : { callsPerSecond }) },
+    violations,
+    timeLine: timeLineText(steps, machines),
+    svg: spaceTimeDiagram(steps, machines),
+  }
+}

@@ -1,0 +1,33 @@
+/** A run as text: a line per step, with the time, the machine in a column of its own, and what it did. Frames are left out: the diagram shows them. */
+import type { TraceStep } from './trace.ts'
+
+/** Reports that come in great numbers and say little. */
+const QUIET: ReadonlySet<string> = new Set(['gap', 'peer:up', 'peer:down', 'operation:drift', 'peer:lagging'])
+
+export function timeLineText(steps: readonly TraceStep[], machines: readonly string[]): string {
+  const head = `${'seconds'.padStart(9)}  ${machines.map((name) => name.padEnd(3)).join('')}`
+  return [head, ...steps.flatMap((step) => lineOf(step, machines))].join('\n')
+}
+
+function lineOf(step: TraceStep, machines: readonly string[]): string[] {
+  const seconds = (step.atMs / 1000).toFixed(3).padStart(9)
+  switch (step.kind) {
+    case 'frame':
+    case 'lost':
+      return []
+    case 'world':
+      return [`${seconds}  ${'─'.repeat(machines.length * 3)} ${step.text}`]
+    case 'report':
+      return QUIET.has(step.text)
+        ? []
+        : [`${seconds}  ${column(step.machine, machines, '·')} ${step.machine} ${step.text}`]
+    case 'life':
+      return [`${seconds}  ${column(step.machine, machines, '●')} ${step.machine} ${step.text}`]
+    case 'call':
+      return [`${seconds}  ${column(step.machine, machines, '○')} ${step.machine} ${step.text}`]
+  }
+}
+
+function column(machine: string, machines: readonly string[], mark: string): string {
+  return machines.map((name) => (name === machine ? mark : '│').padEnd(3)).join('')
+}
