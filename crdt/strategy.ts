@@ -93,7 +93,8 @@ export interface Strategy<
    *   the order a canceller would also take away concurrent operations with lower stamps.) The same when a canonical fold goes
    *   back behind a canceller.
    *
-   * A canceller that is itself cancelled still cancels.
+   * A canceller that is itself cancelled still cancels. A key of such a strategy has no value while `isEmpty` says that its state holds
+   * nothing, whether anything was ever written.
    */
   cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
   /**

@@ -178,6 +178,8 @@ export interface Stats {
     readonly operationsCount: number
     /** Replicas whose operations it has taken in, itself and its own former names among them. */
     readonly replicasCount: number
+    /** Of these, all but itself. */
+    readonly othersCount: number
     /** On disk or in RAM now. */
     readonly bytes: number
     readonly segmentsCount: number

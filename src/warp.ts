@@ -212,7 +212,9 @@ class OpenWarp {
   }
 
   import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported> {
-    return importLines(this.#engine, pieces, { env: this.#env, check: () => this.#check(options) })
+    const { signal } = options ?? {}
+    const check = (): void => this.#check(options)
+    return importLines(this.#engine, pieces, { env: this.#env, check, ...(signal === undefined ? {} : { signal }) })
   }
 
   stats(): Stats {
@@ -224,6 +226,7 @@ class OpenWarp {
       log: {
         operationsCount: this.#engine.operationsCount,
         replicasCount: this.#engine.applied.size,
+        othersCount: this.#engine.applied.size - (this.#engine.applied.get(this.replica) > 0 ? 1 : 0),
         bytes,
         segmentsCount: segments,
         flushesCount: syncs,

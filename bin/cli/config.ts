@@ -5,7 +5,7 @@
  *
  * Only what stands in one place is checked here: names, and what is a path. The engine checks what it is given.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { KeyMap, WarpOptions } from '../../adapters/node/index.ts'
@@ -72,11 +72,21 @@ export async function keysOf({ keys, file, data }: Pick<Config, 'keys' | 'file' 
 }
 
 function configFile({ config, data = DATA_DEFAULT }: ConfigFlags): string | undefined {
-  if (config === undefined)
-    return ['.', data].flatMap((folder) => NAMES.map((name) => resolve(folder, name))).find(existsSync)
+  if (config === undefined) {
+    const found = ['.', data].flatMap((folder) => NAMES.map((name) => resolve(folder, name))).find(existsSync)
+    if (found !== undefined && !found.endsWith('.json')) assertOwn(found)
+    return found
+  }
   const file = resolve(config)
   if (!existsSync(file)) throw new UsageError(`--config ${config}: there is no such file`)
   return file
+}
+
+/** A module runs when it is loaded. One that merely lies where a command looks may have been laid there for whoever comes by. */
+function assertOwn(file: string): void {
+  const { uid } = statSync(file)
+  if (process.getuid === undefined || uid === process.getuid() || uid === 0) return
+  throw misread(file, 'it belongs to another user, and loading it runs it; name it with --config if that is meant')
 }
 
 /** A folder in a file is meant from where the file is. */
@@ -103,8 +113,14 @@ function parseJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw misread(file, `it cannot be read: ${(cause as Error).message}`, cause)
+    const problem = cause instanceof SyntaxError ? jsonProblem(cause) : (cause as Error).message
+    throw misread(file, `it cannot be read: ${problem}`)
   }
+}
+
+/** What is wrong, without the excerpt of the text that follows: a cluster's key may stand there. */
+function jsonProblem({ message }: SyntaxError): string {
+  return message.replace(/, (?:\.\.\.)?".*$/s, '')
 }
 
 async function loadModule(file: string): Promise<unknown> {

@@ -24,14 +24,14 @@ import type { Json } from './values.ts'
 /** A process that has been stopped accepts connections and says nothing. */
 const GREETING_MS_MAX = 5000
 
-/** `undefined` if nobody listens for this folder. Throws `UnreachableError` if somebody does who cannot be talked to. */
-export async function connectControl(data: string): Promise<Target | undefined> {
+/** `undefined` if nobody listens for this folder. Throws `UnreachableError` if somebody does who cannot be talked to, `WARP_E_ABORTED`. */
+export async function connectControl(data: string, signal: AbortSignal): Promise<Target | undefined> {
   const path = socketOf(data)
   if (path === undefined) return undefined
   const socket = await connected(path)
   if (socket === undefined) return undefined
   const client = new ControlClient(socket, data)
-  await client.greeted(path)
+  await client.greeted(path, signal)
   return client
 }
 
@@ -87,18 +87,24 @@ class ControlClient implements Target {
     socket.on('close', () => this.#endAll())
   }
 
-  /** Throws `UnreachableError` unless the other side is one of ours. */
-  async greeted(path: string): Promise<void> {
-    const timer = setTimeout(() => this.#socket.destroy(), GREETING_MS_MAX)
+  /** Throws `UnreachableError` unless the other side is one of ours, `WARP_E_ABORTED`. */
+  async greeted(path: string, signal: AbortSignal): Promise<void> {
+    const giveUp = (): void => void this.#socket.destroy()
+    const timer = setTimeout(giveUp, GREETING_MS_MAX)
+    signal.addEventListener('abort', giveUp)
+    if (signal.aborted) giveUp()
     const greeting = await this.#greeting.catch(() => undefined)
     clearTimeout(timer)
+    signal.removeEventListener('abort', giveUp)
+    if (greeting === undefined && signal.aborted)
+      throw new WarpError('WARP_E_ABORTED', 'gave up waiting for the replica')
     if (greeting?.warp === 'control' && greeting.protocol === PROTOCOL) return
     this.#socket.destroy()
     const problem =
       greeting === undefined
-        ? 'does not answer'
-        : `speaks version ${greeting.protocol} of the control protocol, this warp ${PROTOCOL}`
-    throw new UnreachableError(`${path}: the replica ${problem}; use the warp that it was started with, or restart it`)
+        ? 'does not answer: its process is stopped or busy, or has too many askers; try again, or restart it'
+        : `speaks version ${greeting.protocol} of the control protocol, this warp ${PROTOCOL}; use the warp that it was started with, or restart it`
+    throw new UnreachableError(`${path}: the replica ${problem}`)
   }
 
   async *ask<Parameters extends object, Item>(

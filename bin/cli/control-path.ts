@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { UnreachableError } from './failure.ts'
 
 const SOCKET_NAME = 'warp.sock'
@@ -26,7 +26,7 @@ export function controlPath(data: string): string {
 
 /** Makes the folder for sockets with long paths, unless the socket is to be in the data's. Throws `UnreachableError`. */
 export function prepareControlPath(path: string): void {
-  if (!path.startsWith(`${socketFolder()}/`)) return
+  if (dirname(path) !== socketFolder()) return
   mkdirSync(socketFolder(), { recursive: true, mode: FOLDER_MODE })
   const { mode } = lstatSync(socketFolder())
   if (!isOurs(socketFolder()) || (mode & 0o077) !== 0) {
@@ -41,5 +41,6 @@ export function isOurs(path: string): boolean {
 }
 
 function socketFolder(): string {
-  return join(realpathSync(tmpdir()), `warp-${userInfo().uid}`)
+  // Not from the list of users: in a container a process may run under a number that has no name.
+  return join(realpathSync(tmpdir()), `warp-${process.getuid?.() ?? 'sockets'}`)
 }

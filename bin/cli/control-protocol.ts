@@ -92,7 +92,18 @@ export function closedEarly(): WarpError {
   return new WarpError('WARP_E_CLOSED', 'the control connection ended before the answer did: the replica has stopped')
 }
 
+/** Many may wait for one socket. */
+const DRAINING = new WeakMap<Socket, Promise<void>>()
+
 function drained(socket: Socket): Promise<void> {
+  const known = DRAINING.get(socket)
+  if (known !== undefined) return known
+  const waiting = untilDrained(socket).finally(() => DRAINING.delete(socket))
+  DRAINING.set(socket, waiting)
+  return waiting
+}
+
+function untilDrained(socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: Error): void => {
       socket.off('drain', onDrain).off('close', onClose)

@@ -153,9 +153,14 @@ class Connection {
     }
   }
 
+  /** Whoever does not read what is refused is not read from. */
   #refuse(id: number | null, problem: string): void {
     const error = errorJson(new WarpError('WARP_E_PROTOCOL', problem))
-    this.#send({ id, error }).catch(() => undefined) // the asker has gone
+    const refusal = {}
+    this.#valve.set(refusal, true)
+    this.#send({ id, error })
+      .catch(() => undefined) // the asker has gone
+      .finally(() => this.#valve.set(refusal, false))
   }
 
   #send(line: AnswererLine): Promise<void> {

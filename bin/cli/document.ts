@@ -55,6 +55,7 @@ export const mesh = { host: '10.0.0.1', port: 7946, peers: ['10.0.0.2:7946'], cl
 Names of strategies: \`register\`, \`multiValue\`, \`counter\`, \`boundedCounter\`, \`set\`, \`list\`, \`text\`, \`max\`, \`min\`, \`map\`, \`yjs\`, \`automerge\` (see
 [strategies.md](strategies.md)). \`--key 'cart:*=set'\` adds a pattern or replaces one. \`ack\`, \`cache\`, \`clockDriftMsMax\` and \`replication\` go to the engine as they are,
 everything in \`mesh\` but \`clusterKeyFile\` to the mesh. Folders and files in a configuration are meant from where it is.
+A module runs when it is loaded, so one of another user's is loaded only if \`--config\` names it.
 
 The cluster's key comes from \`--key-file\`, else from the environment variable \`WARP_CLUSTER_KEY\`, else from the configuration; never from the command
 line, which every user of the machine can read. \`warp key\` makes one. A file may hold several, one a line: the first is used, all are accepted.

@@ -7,6 +7,7 @@
 import type { WarpEvent } from '../../adapters/node/index.ts'
 import { folderExists, loadConfig, type ConfigFlags } from './config.ts'
 import { connectControl } from './control-client.ts'
+import type { ControlServer } from './control-server.ts'
 import { eventLine } from './event-line.ts'
 import { UsageError } from './failure.ts'
 import type { Output } from './output.ts'
@@ -35,7 +36,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
   const observe = (event: WarpEvent): void => output.note(eventLine(event))
   try {
     return await whileLocked(signal, async () => {
-      const replica = await connectControl(data)
+      const replica = await connectControl(data, signal)
       if (replica !== undefined) return replica
       // Whoever asks a running replica has no use for an engine.
       const { openFolder } = await import('./open-folder.ts')
@@ -47,7 +48,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 }
 
 async function folderTarget(warp: AnyWarp, data: string, serves = false): Promise<Target> {
-  const control = serves ? await (await import('./control-server.ts')).serveControl(warp, data) : undefined
+  const control = serves ? await served(warp, data) : undefined
   const close = async (): Promise<void> => {
     await control?.close()
     await warp.close()
@@ -59,6 +60,17 @@ async function folderTarget(warp: AnyWarp, data: string, serves = false): Promis
       question.answer(warp, question.parse(new Fields(parameters)), { input: nothing(), ...asked }),
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** What is not served is not held. */
+async function served(warp: AnyWarp, data: string): Promise<ControlServer> {
+  try {
+    const { serveControl } = await import('./control-server.ts')
+    return await serveControl(warp, data)
+  } catch (error) {
+    await warp.close()
+    throw error
   }
 }
 

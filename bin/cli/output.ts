@@ -15,8 +15,10 @@ export class Output {
   /** `--json`: results as JSON, one value or one per line. */
   readonly isJson: boolean
   readonly paint: Paint
-  /** Fires when nobody reads stdout any more. */
+  /** Fires when nobody reads stdout any more, or it takes no more. */
   readonly gone: AbortSignal
+  /** Why stdout takes no more (a full disk), unless its reader has just gone. */
+  failure: Error | undefined
   readonly #gone = new AbortController()
 
   constructor(isJson: boolean) {
@@ -24,7 +26,7 @@ export class Output {
     this.paint = paintFor(process.stdout, process.env)
     this.gone = this.#gone.signal
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (error.code !== 'EPIPE') this.failure ??= error
       this.#gone.abort()
     })
     // Nobody to complain to: a message that cannot be written is no reason to fail.

@@ -2,9 +2,10 @@
  * The program, made from the descriptions of its commands. Commander parses, refuses and suggests; nothing outside of this folder knows it.
  * What a command returned is told to `onDone`, so that parsing and running stay apart.
  */
-import { Command, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import type { AnyCommand, Invocation, OptionDescription } from './command.ts'
 import { EXIT, EXIT_MEANINGS, type ExitCode } from './exit-codes.ts'
+import { UsageError } from './failure.ts'
 
 export interface ProgramOptions {
   readonly version: string
@@ -16,6 +17,9 @@ export interface ProgramOptions {
 
 const JSON_OPTION: OptionDescription = { flags: '--json', about: 'print JSON: one value, or one per line' }
 
+/** Errors are thrown as well, and printed like all others. */
+const SILENT = { outputError: (): void => undefined }
+
 export function createProgram({ version, commands, run, onDone }: ProgramOptions): Command {
   const program = new Command('warp')
     .description('Looks into the logs of Warp, changes them, and runs replicas.')
@@ -24,6 +28,7 @@ export function createProgram({ version, commands, run, onDone }: ProgramOptions
     .helpCommand('help [command]', 'show help')
     .addHelpText('after', `\n${exitCodeHelp()}`)
     .exitOverride()
+    .configureOutput(SILENT)
   for (const description of commands) {
     program.addCommand(
       commandOf(description).action(async (...given: unknown[]) => {
@@ -37,7 +42,7 @@ export function createProgram({ version, commands, run, onDone }: ProgramOptions
 }
 
 function commandOf(description: AnyCommand): Command {
-  const made = new Command(description.name).summary(description.summary).exitOverride()
+  const made = new Command(description.name).summary(description.summary).exitOverride().configureOutput(SILENT)
   made.description(descriptionOf(description)).helpOption('-h, --help', 'show help')
   for (const { name, about } of description.arguments ?? []) made.argument(name, about)
   for (const option of description.options ?? []) made.addOption(optionOf(option))
@@ -69,8 +74,13 @@ function exitCodeHelp(): string {
   return ['Exit codes:', ...lines].join('\n')
 }
 
-/** Commander throws to end: with 0 for what was asked for (help, version), otherwise because the line is wrong. */
-export function exitCodeOfCommander(error: unknown): ExitCode | undefined {
-  if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('commander.')) return undefined
-  return 'exitCode' in error && error.exitCode === 0 ? EXIT.ok : EXIT.usage
+/**
+ * Commander throws to end: with 0 for what was asked for (help, version); or because the line is wrong, which is a `UsageError`, or was empty,
+ * and then it has printed the help. `undefined` if it is no error of Commander's.
+ */
+export function endOfCommander(error: unknown): ExitCode | UsageError | undefined {
+  if (!(error instanceof CommanderError)) return undefined
+  if (error.exitCode === 0) return EXIT.ok
+  if (error.code === 'commander.help') return EXIT.usage
+  return new UsageError(error.message.replace(/^error: /, '').replaceAll('\n', ' '))
 }

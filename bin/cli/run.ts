@@ -1,13 +1,14 @@
 /** From a command line to an exit code. The only place that prints errors. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import type { AnyCommand, Invocation } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { failureOf } from './failure.ts'
+import { UsageError, failureOf } from './failure.ts'
 import { Interruption } from './interruption.ts'
 import { Output } from './output.ts'
 import { packageVersion } from './package-version.ts'
-import { createProgram, exitCodeOfCommander } from './program.ts'
+import { createProgram, endOfCommander } from './program.ts'
 import { printable, printableText } from './values.ts'
 
 /** `parameters`: without `node` and the program's name. */
@@ -23,9 +24,9 @@ export async function runWarp(parameters: readonly string[]): Promise<ExitCode> 
     await program.parseAsync(parameters, { from: 'user' })
     return exitCode
   } catch (error) {
-    const ended = exitCodeOfCommander(error)
+    const ended = endOfCommander(error)
     if (ended === undefined) throw error
-    return ended
+    return ended instanceof UsageError ? report(ended, new Output(parameters.includes('--json'))) : ended
   }
 }
 
@@ -39,8 +40,12 @@ async function runCommand(
   const run = command.run as (invocation: Invocation<object>) => Promise<ExitCode | undefined>
   try {
     const exitCode = await run({ ...given, output, signal })
+    // What could not be written is known a turn later.
+    await nextTurn()
+    if (output.failure !== undefined) return report(output.failure, output)
     return exitCode ?? interruption.exitCode ?? EXIT.ok
   } catch (error) {
+    if (output.failure !== undefined) return report(output.failure, output)
     if (output.gone.aborted) return EXIT.ok
     if (interruption.exitCode !== undefined && isWarpError(error, 'WARP_E_ABORTED')) return interruption.exitCode
     return report(error, output)

@@ -7,6 +7,8 @@
  * 3. Otherwise cancellers (observed deletes, removals of entries) come first, on a state that they have seen in full; what they had seen
  *    and cancel is left out; the rest is applied in canonical order.
  *
+ * 4. Where operations cancel others, the key is there while its state is not empty; otherwise, since it was last written and not deleted.
+ *
  * Simple and slow: cancellers × operations comparisons. For audits (`checkLog`, `replayLog`), not for reads.
  */
 import type { Encodable } from '../../crdt/encodable.ts'
@@ -91,7 +93,8 @@ function inOrder(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperatio
     if (next === undefined) rejectedCount++
     else current = next
   }
-  return { state: current.state, present: current.present, rejectedCount }
+  const present = strategy.cancels === undefined ? current.present : !strategy.isEmpty(current.state)
+  return { state: current.state, present, rejectedCount }
 }
 
 /** `undefined` if the strategy refuses. */

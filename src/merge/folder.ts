@@ -22,7 +22,7 @@ import { cancelledBy, isCanceller } from './cancellation.ts'
 import type { Chain } from './chain.ts'
 import { isOver, lastBirth } from './lives.ts'
 import type { Placed } from './placed.ts'
-import { Resident } from './resident.ts'
+import { Resident, settled } from './resident.ts'
 import { readSnapshot } from './snapshot-record.ts'
 import { Timeline } from './timeline.ts'
 
@@ -61,7 +61,7 @@ export class Folder {
     const start = resident ?? this.base(strategy, chain)
     const pending = this.#positionsAfter(chain.head, start.folded)
     this.#lifeMs = chain.lifeMs ?? 0
-    return this.#foldPending(strategy, start, pending) ?? this.#foldAnew(strategy, chain)
+    return settled(strategy, this.#foldPending(strategy, start, pending) ?? this.#foldAnew(strategy, chain))
   }
 
   /** The state that the operations after `chain.cut` are applied to. */
@@ -114,7 +114,7 @@ export class Folder {
     const ordered = [...operations].sort(compareStamps)
     this.#applyLastLife(strategy, resident, ordered, chain.lifeMs ?? 0)
     resident.folded = newest(operations, chain.cut)
-    return resident
+    return settled(strategy, resident)
   }
 
   #applyLastLife(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[], lifeMs: number): void {

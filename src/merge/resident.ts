@@ -1,13 +1,14 @@
 /** A key's state in memory: what has been folded so far, and how far that is. */
 import { compareStamps, type Hlc, type Stamp } from '../../crdt/hlc.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { Position } from '../replication/store.ts'
 import type { Timeline } from './timeline.ts'
 
 export class Resident {
   state: unknown
-  /** Whether the key exists: something has been written that no delete has taken away. */
+  /** Whether the key exists: something has been written that no delete has taken away. See {@link settled}. */
   present: boolean
   /** The newest record of the key's chain that the state has taken in. */
   folded: Position
@@ -55,4 +56,13 @@ export class Resident {
     this.sequence = stamp.sequence
     this.hasTip = true
   }
+}
+
+/**
+ * Where operations cancel others, a key is there while its state holds something. Whether an operation that is cancelled by now was applied
+ * before, to this state or to the snapshot below it, depends on when it arrived and on when the key was read and compacted.
+ */
+export function settled(strategy: AnyStrategy, resident: Resident): Resident {
+  if (strategy.cancels !== undefined && strategy.fold !== 'last') resident.present = !strategy.isEmpty(resident.state)
+  return resident
 }

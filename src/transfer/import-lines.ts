@@ -19,11 +19,14 @@ import { fromBase64 } from './base64.ts'
 import { parseHeader, parseLine, type ExportHeader, type ExportLine } from './export-format.ts'
 import type { Imported } from './imported.ts'
 import { textLines } from './text-lines.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export interface ImportOptions {
   readonly env: Env
   /** Throws when the import is to end. */
   readonly check: () => void
+  /** Ends the wait for what is to be imported; `check` says with what error. */
+  readonly signal?: AbortSignal
 }
 
 /** Lines between two turns of the event loop, in which what was admitted is stored. */
@@ -36,12 +39,12 @@ const LINES_PER_STEP = 512
 export async function importLines(
   engine: Engine,
   pieces: AsyncIterable<string | Uint8Array>,
-  { env, check }: ImportOptions,
+  { env, check, signal }: ImportOptions,
 ): Promise<Imported> {
   let intake: Intake | undefined
   let line = 0
   try {
-    for await (const { number, text } of textLines(pieces)) {
+    for await (const { number, text } of textLines(untilAborted(pieces, signal))) {
       line = number
       if (intake === undefined) intake = new Intake(engine, parseHeader(text))
       else intake.take(parseLine(text))
@@ -50,6 +53,7 @@ export async function importLines(
       await env.yield()
       check()
     }
+    check()
     if (intake?.isComplete !== true) throw cutShort()
     intake.finish()
     if (engine.log.persistent) await engine.log.settled('durable')

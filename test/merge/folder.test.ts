@@ -277,3 +277,15 @@ test.each([
     }
   },
 )
+
+// A reads between an update and the removal that takes it away, B only after both: A applies one after the other, B leaves both out.
+test('whether a key whose entries were all removed has a value does not depend on when it was read', async () => {
+  const entries = map(counter())
+  const visible = { ...entries, read: (state: Parameters<typeof entries.read>[0]) => entries.read(state) ?? {} }
+  const { a, b } = await fleetOf(() => visible)
+  a.write('update', ['x', 'increment', 1])
+  expect(a.value).toEqual({ x: 1 })
+  a.write('remove', ['x'])
+  send(a, b)
+  expect([a.value, b.value]).toEqual([undefined, undefined])
+})

@@ -21,7 +21,11 @@ export interface RunOptions {
   /** The current folder. Default: this process's, which no configuration is in. */
   readonly cwd?: string
   readonly input?: string | Uint8Array
+  /** More input may come, and does not. */
+  readonly inputStays?: boolean
   readonly env?: Readonly<Record<string, string>>
+  /** Who runs it. Default: whoever runs the tests. */
+  readonly uid?: number
 }
 
 /** A program that runs until it is told to end. */
@@ -57,15 +61,17 @@ export async function warpJson(parameters: readonly string[], options: RunOption
 }
 
 export function startWarp(parameters: readonly string[], options: RunOptions = {}): Running {
-  const { cwd, env, input = '' } = options
+  const { cwd, env, input = '', inputStays = false } = options
   const child = spawn(process.execPath, [WARP, ...parameters], {
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...environment(), ...env },
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   // A program that does not read its input to the end is no failure of the test's.
   child.stdin.on('error', () => undefined)
-  child.stdin.end(input)
+  child.stdin.write(input)
+  if (!inputStays) child.stdin.end()
   return follow(child)
 }
 

@@ -275,3 +275,24 @@ test('both are given up when their caller does', async () => {
   await expect(importLines(other.engine, pieces(text), { env: pair.env, check: stop })).rejects.toThrow('stopped')
   await exchange(pair.a, pair.b)
 })
+
+test('an import that waits for more ends when it is given up', async () => {
+  const { a } = await openPair()
+  const giveUp = new AbortController()
+  let isLeft = false
+  const input: AsyncIterable<string> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        giveUp.abort()
+        return new Promise(() => undefined)
+      },
+      return: () => {
+        isLeft = true
+        return new Promise(() => undefined)
+      },
+    }),
+  }
+  const options = { env: a.env, check: () => giveUp.signal.throwIfAborted(), signal: giveUp.signal }
+  await expect(importLines(a.engine, input, options)).rejects.toThrow('aborted')
+  expect(isLeft).toBe(true)
+})

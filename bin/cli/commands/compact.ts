@@ -49,14 +49,14 @@ interface Circumstances {
 }
 
 async function compact(config: Config, { alone, output, signal }: Circumstances): Promise<Compacted> {
-  const replica = await connectControl(config.data)
+  const replica = await connectControl(config.data, signal)
   if (replica !== undefined) {
     await using target = replica
     return await only(target.ask(COMPACT, {}, { signal }))
   }
   await using warp = await openAlone(config, output)
-  const { replicasCount, bytes: before } = warp.stats().log
-  if (replicasCount > 1 && alone !== true) throw notAlone(config.data, replicasCount)
+  const { othersCount, bytes: before } = warp.stats().log
+  if (othersCount > 0 && alone !== true) throw notAlone(config.data, othersCount)
   const compaction = await warp.compact({ signal })
   const { bytes } = warp.stats().log
   return { ...compaction, freedBytes: Math.max(0, before - bytes), bytes }
@@ -74,12 +74,12 @@ async function openAlone(config: Config, output: Output): Promise<AnyWarp> {
   })
 }
 
-function notAlone(data: string, replicasCount: number): WarpError {
+function notAlone(data: string, othersCount: number): WarpError {
   return new WarpError(
     'WARP_E_CONFIG',
-    `${data} holds operations of ${replicasCount} replicas, and the others may lack what would be folded away; ` +
+    `${data} holds operations of ${othersCount} other replicas, which may lack what would be folded away; ` +
       'compact through the running replica (warp start), or give --alone if there are no others any more',
-    { details: { replicasCount } },
+    { details: { othersCount } },
   )
 }
 

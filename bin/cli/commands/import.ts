@@ -23,6 +23,8 @@ export const IMPORT_COMMAND: AnyCommand = command<DataFlags>({
       else await output.line(summaryOf(imported))
     } finally {
       progress.end()
+      // Whoever writes there may take its time, or for ever.
+      process.stdin.destroy()
     }
     return undefined
   },

@@ -1,6 +1,6 @@
 /** The control socket: what arrives there is answered or refused, and the replica lives on. */
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -134,7 +134,7 @@ test('a watch that is cancelled, and one whose asker has gone, are over at the r
   expect(await said.answers(2)).toContainEqual({ id: 1, end: true })
   expect(warp.stats().watchesCount).toBe(before)
 
-  const target = await connectControl(data)
+  const target = await connectControl(data, NEVER)
   for await (const item of target?.ask(WATCH, { pattern: '*' }, { signal: NEVER }) ?? []) {
     expect(item).toEqual({ kind: 'watching' })
     break
@@ -173,7 +173,7 @@ test('who does not read is not written to, and the answer ends when they leave',
 })
 
 test('a long answer arrives whole', async () => {
-  const target = await connectControl(data)
+  const target = await connectControl(data, NEVER)
   const keys = new Set<string>()
   for await (const key of target?.ask(LIST, { pattern: '*', dead: false }, { signal: NEVER }) ?? []) keys.add(key)
   expect(keys.size).toBe(KEYS_COUNT)
@@ -181,7 +181,7 @@ test('a long answer arrives whole', async () => {
 })
 
 test('an abort ends a question with its error', async () => {
-  const target = await connectControl(data)
+  const target = await connectControl(data, NEVER)
   const controller = new AbortController()
   const asked = async (): Promise<void> => {
     for await (const _ of target?.ask(WATCH, { pattern: '*' }, { signal: controller.signal }) ?? []) controller.abort()
@@ -191,6 +191,34 @@ test('an abort ends a question with its error', async () => {
 })
 
 test('nobody listens for a folder that nobody holds', async () => {
-  expect(await connectControl(temporaryFolder())).toBeUndefined()
-  expect(await connectControl(path.join(data, 'nowhere'))).toBeUndefined()
+  expect(await connectControl(temporaryFolder(), NEVER)).toBeUndefined()
+  expect(await connectControl(path.join(data, 'nowhere'), NEVER)).toBeUndefined()
+})
+
+test('who does not read what is refused is not read from', async () => {
+  const { socket } = say()
+  socket.pause()
+  const wrong = `${'x'.repeat(60)}\n`.repeat(1000)
+  let taken = 0
+  for (let i = 0; i < 60; i++) socket.write(wrong, () => taken++)
+  // No more is taken than the system holds for both ways, however often others are answered meanwhile.
+  const other = say()
+  for (let id = 1; id <= 200; id++) {
+    other.socket.write(`{"id":${id},"ask":"stats"}\n`)
+    await other.answers(2 * id)
+  }
+  expect(taken).toBeLessThan(30)
+})
+
+test('a command that is interrupted while a stopped replica does not greet it ends at once', async () => {
+  const folder = temporaryFolder()
+  const mute = createServer().listen(path.join(folder, 'warp.sock'))
+  onTestFinished(() => void mute.close())
+  await once(mute, 'listening')
+  const interruption = new AbortController()
+  const startedMs = performance.now()
+  const connecting = connectControl(folder, interruption.signal)
+  mute.once('connection', () => interruption.abort())
+  await expect(connecting).rejects.toMatchObject({ code: 'WARP_E_ABORTED' })
+  expect(performance.now() - startedMs).toBeLessThan(4000)
 })

@@ -1,7 +1,18 @@
 /** The program around the commands: help, mistakes, exit codes, configurations, signals, readers that leave. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -53,7 +64,16 @@ describe('mistakes', () => {
   ])('%j: %s', async (parameters, message) => {
     const { code, stdout, stderr } = await warp(parameters)
     expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^warp: USAGE: /)
     expect(stderr).toContain(message)
+  })
+
+  test('are JSON where everything is', async () => {
+    const { code, stderr } = await warp(['gte', 'user:1', '--json'])
+    expect([code, JSON.parse(stderr)]).toEqual([
+      2,
+      { error: { code: 'USAGE', message: "unknown command 'gte' (Did you mean get?)" } },
+    ])
   })
 })
 
@@ -75,6 +95,28 @@ describe('a configuration', () => {
     expect(stderr).toMatch(/^warp: WARP_E_CONFIG: /)
     expect(stderr).toContain(message)
     expect(code).toBe(3)
+  })
+
+  test('that is no JSON is not quoted: a secret may stand there', async () => {
+    const { cwd } = commandFolder()
+    writeFileSync(path.join(cwd, 'bad.json'), '{"mesh":{"clusterKey": SECRET}}')
+    const { code, stderr } = await warp(['get', 'user:1', '--config', 'bad.json'], { cwd })
+    expect(code).toBe(3)
+    expect(stderr).toContain('it cannot be read')
+    expect(stderr).not.toContain('SECRET')
+    expect(stderr).not.toContain('sterKey')
+  })
+
+  test.skipIf(process.getuid?.() !== 0)('of another user that is a module runs only if it is named', async () => {
+    const { cwd } = commandFolder()
+    rmSync(path.join(cwd, 'warp.config.json'))
+    const trap = path.join(cwd, 'warp.config.mjs')
+    writeFileSync(trap, `console.log('it ran'); export const keys = { 'user:*': 'register' }`)
+    chownSync(trap, 54_321, 54_321)
+    const refused = await warp(['set', 'user:1', '1'], { cwd })
+    expect([refused.code, refused.stdout]).toEqual([3, ''])
+    expect(refused.stderr).toContain('belongs to another user')
+    expect(await warpOk(['set', 'user:1', '1', '--config', trap], { cwd })).toContain('it ran')
   })
 
   test('a module brings strategies of its own, and is found in the data’s folder too', async () => {
@@ -145,6 +187,24 @@ test('a reader that leaves ends a command without a word', async () => {
   const [code] = await once(child, 'close')
   expect([code, stderr]).toEqual([0, ''])
   expect(await warp(['get', `user:${long}7`], folder)).toMatchObject({ code: 0, stdout: 'x\n' })
+})
+
+test.skipIf(!existsSync('/dev/full'))('what cannot be written ends a command with its error', async () => {
+  const folder = commandFolder()
+  await warpOk(['set', 'user:1', '1'], folder)
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, [WARP, 'keys'], { ...folder, stdio: ['ignore', full, 'pipe'] })
+  closeSync(full)
+  let stderr = ''
+  child.stderr?.on('data', (text) => (stderr += text))
+  const [code] = await once(child, 'close')
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/^warp: ENOSPC: /)])
+})
+
+test('a key is one line, whatever is in it', async () => {
+  const folder = commandFolder()
+  await warpOk(['set', 'user:1\nuser:\x1b[2Jfake', 'x'], folder)
+  expect(await warpOk(['keys'], folder)).toBe('user:1\\nuser:\\u001b[2Jfake\n')
 })
 
 test('demo hands on what it is given', async () => {

@@ -87,9 +87,18 @@ describe('compact', () => {
     await target.close()
     const refused = await warp(['compact', 'other'], here)
     expect(refused.code).toBe(3)
-    expect(refused.stderr).toMatch(/other holds operations of 2 replicas.*--alone/)
+    expect(refused.stderr).toMatch(/other holds operations of 1 other replicas.*--alone/)
     expect(await warpJson(['log', 'best:1', '--data', 'other'], here)).toHaveLength(4)
     expect(await warpOk(['compact', 'other', '--alone'], here)).toMatch(/^folded 4 operations away/)
     expect(await warpJson(['get', 'best:1', '--data', 'other'], here)).toEqual([5])
+  })
+
+  test('refuses a folder that holds nothing but what another replica wrote', async () => {
+    const here = await written('latest')
+    const [source, target] = [await open(here, 'data'), await open(here, 'other')]
+    await target.import(source.export())
+    await source.close()
+    await target.close()
+    expect((await warp(['compact', 'other'], here)).code).toBe(3)
   })
 })

@@ -1,6 +1,5 @@
 /** `warp start` and `peers`: replicas in processes of their own, reached while they run. */
-import { writeFileSync } from 'node:fs'
-import { statSync } from 'node:fs'
+import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { startWarp, warp, warpJson, warpOk, type Running } from '../../support/cli.ts'
@@ -112,4 +111,14 @@ test('SIGHUP makes it read its key file again', async () => {
   writeFileSync(file, 'nonsense')
   running.signal('SIGHUP')
   await running.line(/^keys:refused \(WARP_E_AUTH: /)
+})
+
+// A container may run its processes under a number that no list of users has.
+test.skipIf(process.getuid?.() !== 0)('a replica runs as a user without a name', async () => {
+  const { cwd } = commandFolder()
+  chmodSync(cwd, 0o777)
+  const start = startWarp(['start', '--no-mesh', '--data', 'data'], { cwd, uid: 54_321 })
+  expect(await start.line(/^ready/)).toContain('warp.sock')
+  start.signal('SIGTERM')
+  expect((await start.ended).code).toBe(0)
 })

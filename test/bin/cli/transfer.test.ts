@@ -125,3 +125,17 @@ test('an export that nobody reads to its end ends without a word', async () => {
   )
   expect(out).toMatch(/^\{"kind":"warp-export"/)
 })
+
+describe('an import whose input goes on for ever', () => {
+  test.each(['folder', 'replica'])('ends with its error, and when it is interrupted (into a %s)', async (into) => {
+    const here = await written()
+    if (into === 'replica') await startWarp(['start', '--no-mesh'], here).line(/^ready/)
+    const wrong = startWarp(['import'], { ...here, input: 'garbage\n', inputStays: true })
+    expect(await wrong.ended).toMatchObject({ code: 3, stderr: expect.stringContaining('line 1: it is not JSON') })
+    const interrupted = startWarp(['import'], { ...here, input: '', inputStays: true })
+    // On its way by then: it has something to show for longer than a second.
+    await interrupted.errorLine(/^importing into .*: 1 s/)
+    interrupted.signal('SIGINT')
+    expect((await interrupted.ended).code).toBe(130)
+  })
+})
