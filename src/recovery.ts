@@ -29,6 +29,9 @@ export interface Forgotten {
   readonly through: Position
 }
 
+/** What is looked at of a record. */
+type ReadRecord = Pick<RecordView, 'kind' | 'position' | 'bytes' | 'start' | 'end'>
+
 /** What a log holds, as far as memory needs to know. */
 export class Recovered {
   readonly keys: KeyTable = new KeyTable()
@@ -46,15 +49,26 @@ export class Recovered {
   readonly #keyspaces: Keyspaces
   readonly #table: ReplicaTable
   readonly #reader: OperationReader
+  readonly #hasLocalKeys: boolean
+  /** Records of local keys in front of the first meta record, which says whose they are: compaction keeps only the newest one. */
+  readonly #early: ReadRecord[] = []
 
   constructor(keyspaces: Keyspaces, table: ReplicaTable) {
     this.#keyspaces = keyspaces
+    this.#hasLocalKeys = keyspaces.list.some(({ mode }) => mode === 'local')
     this.#table = table
     this.#reader = new OperationReader(table)
   }
 
   /** Takes one record in, in log order. */
-  record(record: RecordView): void {
+  record(record: ReadRecord): void {
+    if (this.meta === undefined && this.#isOfLocalKey(record)) {
+      const bytes = record.bytes.slice(record.start, record.end)
+      this.#early.push({ kind: record.kind, position: record.position, bytes, start: 0, end: bytes.length })
+    } else this.#take(record)
+  }
+
+  #take(record: ReadRecord): void {
     switch (record.kind) {
       case RECORD_KIND.operation:
         this.#operation(record)
@@ -93,7 +107,7 @@ export class Recovered {
     for (let left = reader.varint(); left > 0; left--) this.#readKey(reader)
   }
 
-  #operation(record: RecordView): void {
+  #operation(record: ReadRecord): void {
     const operation = this.#reader.load(record.bytes, record.start, record.end)
     const { replica, sequence, hlc } = operation
     if (hlc > this.hlc) this.hlc = hlc
@@ -107,7 +121,7 @@ export class Recovered {
   }
 
   /** Makes an operation part of its key. */
-  #chain(record: RecordView, operation: OperationReader): void {
+  #chain(record: ReadRecord, operation: OperationReader): void {
     const { keys } = this
     const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
     const known = keys.find(key)
@@ -119,18 +133,33 @@ export class Recovered {
     if (record.position > keys.cut[slot]!) keys.advance(slot, operation, record.position)
   }
 
+  #isOfLocalKey(record: ReadRecord): boolean {
+    if (!this.#hasLocalKeys) return false
+    switch (record.kind) {
+      case RECORD_KIND.operation: {
+        const { keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+        return this.#keyspaces.find(textOf(record.bytes, keyStart, keyEnd))?.mode === 'local'
+      }
+      case RECORD_KIND.snapshot:
+      case RECORD_KIND.forget:
+        return this.#keyspaces.find(new ByteReader(record.bytes, record.start, record.end).text())?.mode === 'local'
+      default:
+        return false
+    }
+  }
+
   #keyspaceOf(key: string): Keyspace {
     return this.#keyspaces.find(key) ?? this.#keyspaces.unregistered
   }
 
-  #snapshot(record: RecordView): void {
+  #snapshot(record: ReadRecord): void {
     const snapshot = readSnapshot(record.bytes, record.start, record.end, this.#table)
     if (snapshot.hlc > this.hlc) this.hlc = snapshot.hlc
     this.#raiseFloor(snapshot.vector)
     installSnapshot(this.keys, this.#slotOf(snapshot.key), snapshot, record.position)
   }
 
-  #forget(record: RecordView): void {
+  #forget(record: ReadRecord): void {
     const reader = new ByteReader(record.bytes, record.start, record.end)
     const slot = this.keys.find(reader.text())
     const through = reader.f64()
@@ -150,6 +179,7 @@ export class Recovered {
 
   #meta(meta: Meta, position: Position): void {
     this.meta = meta
+    for (const record of this.#early.splice(0)) this.#take(record)
     this.metaPosition = position
     this.localSequence = meta.localSequence
     // Both are what they were then: installing a snapshot may have made them fall.

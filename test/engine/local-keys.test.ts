@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { memoryFiles, openWarp, type LogFiles } from '../../adapters/node/index.ts'
 import { counter } from '../../crdt/index.ts'
+import { faultyFiles } from '../../src/testing/faulty-files.ts'
 import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { TestEngine } from './engine-fixture.ts'
 
 test('what others write to a key that is local here is handed on, and is no part of it, also after reopening', async () => {
   const env = virtualEnv({ seed: 3 })
@@ -30,4 +32,19 @@ test('what others write to a key that is local here is handed on, and is no part
   const again = await openLocal()
   expect(await again.get('k:1')).toBe(1)
   await Promise.all([a, again, c].map((warp) => warp.close()))
+})
+
+// Simulation seed 23: the record that says whose the local operations are had moved behind them.
+test('what was written to a local key survives a compaction of what lies around it, and a kill', async () => {
+  const files = faultyFiles()
+  const replica = await TestEngine.open({ files, segmentBytes: 4096 })
+  await replica.write('own:1', 'increment', [4])
+  for (let i = 0; i < 300; i++) await replica.set('reg:1', i)
+  await replica.engine.compact()
+  await replica.write('own:1', 'increment', [5])
+  const again = await TestEngine.open({ files: files.kill(), segmentBytes: 4096 })
+  expect([again.get('own:1'), again.get('reg:1')]).toEqual([9, 299])
+  await again.write('own:1', 'increment', [1])
+  expect(again.get('own:1')).toBe(10)
+  await again.close()
 })
