@@ -13,7 +13,7 @@ import type { Block, ContentKind, ElementId, Place } from './sequence.ts'
 import type { Encodable } from './encodable.ts'
 import type { ReplicaId } from './replica-id.ts'
 import { Sequence, continues, elementOf } from './sequence.ts'
-import { WarpError } from './warp-error.ts'
+import { expectArray, expectCount, expectReplica, malformedState } from './stored-state.ts'
 
 const ENTRIES_MAX = 4096
 const FLAG_REMOVED = 1
@@ -27,6 +27,11 @@ interface Merged<Content> extends ElementId, Place {
   readonly deleted: boolean
   count: number
   readonly contents: Content[]
+}
+
+/** With the check that elements have the type of this sequence's. */
+interface CheckedContent<Content extends Encodable> extends ContentKind<Content> {
+  is(content: unknown): boolean
 }
 
 export function encodeSequence<Content extends Encodable>(
@@ -50,15 +55,17 @@ export function encodeSequence<Content extends Encodable>(
   return [replicas, ...groups]
 }
 
+/** Throws `WARP_E_PROTOCOL`: a peer's snapshot may hold anything. */
 export function decodeSequence<Content extends Encodable>(
   encoded: Encodable,
-  kind: ContentKind<Content>,
+  kind: CheckedContent<Content>,
 ): Sequence<Content> {
-  const [replicas, ...groups] = encoded as readonly [readonly ReplicaId[], ...(readonly Encodable[])[]] // see the grammar
+  const [named, ...groups] = expectArray(encoded)
+  const replicas = expectArray(named).map(expectReplica)
   const sequence = new Sequence<Content>(kind)
   for (const group of groups) {
-    for (const run of group) {
-      sequence.restore(decodeRun(run as readonly Encodable[], replicas, { kind, chunk: sequence.order.anyChunk }))
+    for (const run of expectArray(group)) {
+      sequence.restore(decodeRun(expectArray(run), replicas, { kind, chunk: sequence.order.anyChunk }))
     }
   }
   sequence.link()
@@ -107,31 +114,34 @@ function placeOf(places: ReadonlyMap<ReplicaId, number>, replica: ReplicaId): nu
 function decodeRun<Content extends Encodable>(
   run: readonly Encodable[],
   replicas: readonly ReplicaId[],
-  into: { readonly kind: ContentKind<Content>; readonly chunk: Block<Content>['chunk'] },
+  into: { readonly kind: CheckedContent<Content>; readonly chunk: Block<Content>['chunk'] },
 ): Block<Content> {
-  const [flags = 0, at, sequence, index, part] = run as readonly (number | undefined)[] // by the grammar
+  const { kind, chunk } = into
+  const flags = expectCount(run[0])
+  const part = run[4]
   const deleted = (flags & FLAG_REMOVED) !== 0
-  const content = deleted ? into.kind.none : (part as Encodable as Content)
+  if (!deleted && !kind.is(part)) throw malformedState('elements of another type')
+  const content = deleted ? kind.none : (part as Content) // checked by its kind
+  const count = deleted ? expectCount(part) : kind.count(content)
+  // A number is not all that a million removed elements cost: the next snapshot writes a run for each 4,096 of them.
+  if (count === 0 || count > ENTRIES_MAX) throw malformedState('a run of no elements, or of too many')
   return {
-    ...readElement(replicas, at, sequence, index),
-    parent: (flags & FLAG_PARENT) === 0 ? undefined : readElement(replicas, ...(run.slice(5) as number[])),
+    ...readElement(replicas, run, 1),
+    parent: (flags & FLAG_PARENT) === 0 ? undefined : readElement(replicas, run, 5),
     side: (flags & FLAG_LEFT) === 0 ? 'right' : 'left',
-    count: deleted ? Number(part) : into.kind.count(content),
+    count,
     typed: (flags & FLAG_TYPED) !== 0,
     deleted,
     content,
     before: undefined,
     after: undefined,
-    chunk: into.chunk,
+    chunk,
   }
 }
 
-function readElement(replicas: readonly ReplicaId[], at = -1, sequence?: number, index?: number): ElementId {
-  const replica = replicas[at]
-  if (replica === undefined || sequence === undefined || index === undefined) throw malformed()
-  return { replica, sequence, index }
-}
-
-function malformed(): WarpError {
-  return new WarpError('WARP_E_PROTOCOL', 'malformed snapshot of a sequence')
+/** The three places of a run that name an element. */
+function readElement(replicas: readonly ReplicaId[], run: readonly Encodable[], at: number): ElementId {
+  const replica = replicas[expectCount(run[at])]
+  if (replica === undefined) throw malformedState('an element of no replica')
+  return { replica, sequence: expectCount(run[at + 1]), index: expectCount(run[at + 2]) }
 }
