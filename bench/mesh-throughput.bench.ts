@@ -35,6 +35,12 @@ export async function run(context: BenchContext): Promise<void> {
     operationBytes: 256,
     window: 16_384,
   })
+  await compare(context, {
+    ...{ over: 'streams', batchBytes: 16 * 1024, perTurn: 64 },
+    operations: context.size(200_000, 2000),
+    operationBytes: 256,
+    window: 4096,
+  })
   await compare(context, { ...datagrams, operations: context.size(100_000, 1000), operationBytes: 256, window: 512 })
   await compare(context, {
     ...streams,
@@ -48,7 +54,7 @@ export async function run(context: BenchContext): Promise<void> {
 async function compare(context: BenchContext, course: Course): Promise<void> {
   const small = course.operationBytes < 256
   const table = await context.compare({
-    title: `operations of ${course.operationBytes} bytes over ${course.over}`,
+    title: `operations of ${course.operationBytes} bytes over ${course.over}, in frames of ${course.batchBytes / 1024} KiB`,
     baseline: 'bare sockets',
     operations: course.operations,
     batches: 1,
