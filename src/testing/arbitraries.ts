@@ -9,6 +9,7 @@ import type { Encodable } from '../../crdt/encodable.ts'
 import type { AnyStrategy, VerbsOf } from '../../crdt/strategy.ts'
 import { LawHistory, type LawStep } from './laws/law-history.ts'
 import { hasObserved, type Intent, type LawOperation } from './laws/law-operation.ts'
+import { FAULT_KINDS, type FaultKind } from './simulation/fault-plan.ts'
 
 /** Keys of a few characters, among them those that patterns give a meaning to. */
 export function keys(): fc.Arbitrary<string> {
@@ -160,6 +161,17 @@ export function lawSteps(
     { arbitrary: remove, weight: deletes ? 1 : 0 },
   )
   return fc.array(step, { minLength: 1, maxLength: stepsMax })
+}
+
+/** What one run of the simulator is drawn from: `simulate({ ...plan, keys, workload })`. */
+export interface FaultPlan {
+  readonly seed: number
+  readonly faults: readonly FaultKind[]
+}
+
+/** Shrinks towards fewer faults; the seed stays, because another one is another run. */
+export function faultPlans(kinds: readonly FaultKind[] = FAULT_KINDS): fc.Arbitrary<FaultPlan> {
+  return fc.record({ seed: fc.noShrink(fc.nat()), faults: fc.subarray([...kinds]) })
 }
 
 /** Causally valid orders of these operations in which some come again. Shrinks towards the order given, which must be one, and no repetition. */

@@ -3,13 +3,14 @@ export {
   causalHistories,
   deliveryOrders,
   encodables,
+  faultPlans,
   keyPatterns,
   keys,
   operationsOf,
   propertyNames,
   scalars,
 } from './arbitraries.ts'
-export type { EncodablesOptions, HistoryOptions, VerbArbitraries } from './arbitraries.ts'
+export type { EncodablesOptions, FaultPlan, HistoryOptions, VerbArbitraries } from './arbitraries.ts'
 export { checkStrategy, examineStrategy } from './check-strategy.ts'
 export type { CheckStrategyOptions, StrategyReport } from './check-strategy.ts'
 export { pairCalls } from './history/calls.ts'

@@ -11,11 +11,13 @@ import {
   causalHistories,
   deliveryOrders,
   encodables,
+  faultPlans,
   keyPatterns,
   keys,
   operationsOf,
 } from '../../src/testing/arbitraries.ts'
 import { isSameBytes } from '../../src/testing/laws/digest.ts'
+import { FAULT_KINDS } from '../../src/testing/simulation/fault-plan.ts'
 import { hasObserved, type LawOperation } from '../../src/testing/laws/law-operation.ts'
 
 const tags = set<string>()
@@ -47,6 +49,14 @@ describe('what is drawn is valid', () => {
     expect(new Set(drawn.map(({ verb, parameters }) => `${verb} ${parameters.length}`))).toEqual(
       new Set(['add 2', 'remove 1']),
     )
+  })
+})
+
+describe('a plan of faults', () => {
+  test('is some of the kinds that are allowed, and shrinks to the one that matters', () => {
+    fc.assert(fc.property(faultPlans(), ({ faults }) => faults.every((kind) => FAULT_KINDS.includes(kind))))
+    const found = fc.check(fc.property(faultPlans(), ({ faults }) => !faults.includes('clone')))
+    expect(found.counterexample?.[0].faults).toEqual(['clone'])
   })
 })
 
