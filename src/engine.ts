@@ -250,6 +250,7 @@ export class Engine implements ReplicationStore {
       log: this.log,
       keys,
       applied,
+      floor: this.floor,
       env,
       clock,
       table: this.table,

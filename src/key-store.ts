@@ -21,6 +21,7 @@ import { RECORD_KIND, type Log } from './log/log.ts'
 import type { Chain } from './merge/chain.ts'
 import { Folder, type Rejection } from './merge/folder.ts'
 import type { Resident } from './merge/resident.ts'
+import { writtenContext } from './merge/written-context.ts'
 import { OPERATION_KIND, writeEnvelopeHeader, type EnvelopeHeader, type ReplicaTable } from './operation.ts'
 import { Expiry } from './projections/expiry.ts'
 import { frozen } from './projections/frozen.ts'
@@ -34,6 +35,7 @@ export interface KeyStoreOptions {
   readonly log: Log
   readonly keys: KeyTable
   readonly applied: VersionVector
+  readonly floor: VersionVector
   readonly env: Env
   readonly clock: HybridClock
   readonly table: ReplicaTable
@@ -60,6 +62,7 @@ export class KeyStore {
   lanes: { shared: Lane; local: Lane }
   /** All shared operations up to these are in the log or in snapshots. */
   readonly applied: VersionVector
+  readonly #floor: VersionVector
   readonly #residents: (Resident | undefined)[] = []
   readonly #expiry: Expiry
   readonly #subscribers = new Subscribers()
@@ -83,6 +86,7 @@ export class KeyStore {
     this.log = options.log
     this.keys = options.keys
     this.applied = options.applied
+    this.#floor = options.floor
     this.env = options.env
     this.clock = options.clock
     this.table = options.table
@@ -106,9 +110,7 @@ export class KeyStore {
     throw new WarpError(
       'WARP_E_UNREGISTERED_KEY',
       `no key pattern matches '${key}'; register one in openWarp({ keys })`,
-      {
-        details: { key },
-      },
+      { details: { key } },
     )
   }
 
@@ -147,7 +149,7 @@ export class KeyStore {
     header.sequence = lane.sequence + 1
     header.hlc = draft.hlc ?? this.clock.tick()
     header.key = key
-    header.context = draft.context ?? (slot === undefined ? undefined : this.keys.context(slot, lane.replica))
+    header.context = draft.context ?? writtenContext(this.keys, this.#floor, lane.replica, draft)
     header.dependencies = lane === this.lanes.local ? undefined : lane.dependencies(this.applied)
     const writer = this.log.begin()
     writeEnvelopeHeader(writer, header, this.table)

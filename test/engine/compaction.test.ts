@@ -360,3 +360,21 @@ describe('dead keys', () => {
     },
   )
 })
+
+// Simulation seed 41. a: add ── delete ── forgets ── add ── delete; b takes the first four as one snapshot.
+test('a delete takes away what is elsewhere in one snapshot with a life of the key that its writer has forgotten', async () => {
+  const env = virtualEnv()
+  const a = await TestEngine.open({ env: env.fork({ label: 'a' }) })
+  const b = await TestEngine.open({ env: env.fork({ label: 'b' }) })
+  await b.write('set:1', 'add', ['before'])
+  await a.pull(b)
+  await a.write('set:1', 'delete')
+  await a.engine.compact()
+  await a.write('set:1', 'add', ['after'])
+  await b.pull(a)
+  await b.engine.compact()
+  expect(b.get('set:1')).toEqual(new Set(['after']))
+  await a.write('set:1', 'delete')
+  await b.pull(a)
+  expect([a.get('set:1'), b.get('set:1')]).toEqual([undefined, undefined])
+})

@@ -37,9 +37,11 @@ function boundsOf({ history, keys }: Moment): Map<string, Bounds> {
     const bounds = all.get(intent.key) ?? { least: 0, most: 0 }
     all.set(intent.key, bounds)
     const amount = amountOf(call)
-    const [least, most] = promises.isOwed(call) ? [amount, amount] : [Math.min(0, amount), Math.max(0, amount)]
-    bounds.least += least
-    bounds.most += most
+    const isOwed = promises.isOwed(call)
+    // Twice: what is issued again counts once more.
+    const times = promises.mayBeTwice(call) ? 2 : 1
+    bounds.least += Math.min(isOwed ? amount : 0, times * amount)
+    bounds.most += Math.max(isOwed ? amount : 0, times * amount)
   }
   for (const key of excluded) all.delete(key)
   return all

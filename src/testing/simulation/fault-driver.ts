@@ -90,9 +90,9 @@ export class FaultDriver {
   /** Only damage that was done to it may make a log refuse. */
   #replace(machine: Machine): void {
     if (!machine.hasRotted) {
-      const message = `the log of ${machine.name} refuses to open, and nothing has damaged it`
-      this.#world.violations.push({ invariant: 'W23', message, machine: machine.name })
-    } else this.#world.struck('damage found at opening', machine.name)
+      const message = `${machine.name} says that its log is damaged, and nothing has damaged it`
+      this.#world.violations.push({ invariant: 'W24', message, machine: machine.name })
+    } else this.#world.struck('damage found', machine.name)
     machine.replaceDisk(undefined, 'disk lost')
   }
 }

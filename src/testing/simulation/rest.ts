@@ -1,5 +1,6 @@
 /** Whether the replicas have come to rest: all are up, nobody waits for anything, and all show the same. */
 import { Keyspaces } from '../../keyspace.ts'
+import type { Shown } from '../checkers/checker.ts'
 import { isSameShown, shownOf } from './shown.ts'
 import type { World } from './world.ts'
 
@@ -29,17 +30,23 @@ export async function atRest(world: World, mayWait: boolean): Promise<string | u
   return disagreement(world)
 }
 
-/** The first key of which two machines show different values. */
-export async function disagreement(world: World): Promise<string | undefined> {
-  const [first, ...rest] = world.up()
-  if (first?.warp === undefined) return 'nobody is up'
+/** The first key of which two machines show different values, or that one cannot read because its log is damaged. */
+async function disagreement(world: World): Promise<string | undefined> {
   const keyspaces = new Keyspaces(world.options.keys)
+  const up = world.up()
   for (const key of world.keys) {
-    if (keyspaces.find(key)?.mode === 'local') continue
-    const shown = await shownOf(first.warp, key)
-    for (const { warp, name } of rest) {
-      if (warp !== undefined && !isSameShown(shown, await shownOf(warp, key)))
-        return `${first.name} and ${name} disagree about ${key}`
+    let first: { readonly name: string; readonly shown: Shown } | undefined
+    for (const machine of up) {
+      const { warp, name } = machine
+      if (warp === undefined) return `${name} is not up`
+      const shown = await shownOf(warp, key)
+      if (shown.kind === 'error' && shown.code === 'WARP_E_LOG_CORRUPT') {
+        world.damaged(machine)
+        return `${name} cannot read ${key}`
+      }
+      if (keyspaces.find(key)?.mode === 'local') continue
+      first ??= { name, shown }
+      if (!isSameShown(first.shown, shown)) return `${first.name} and ${name} disagree about ${key}`
     }
   }
   return undefined

@@ -29,6 +29,9 @@ export interface WorldOptions {
   readonly keepsSteps: boolean
 }
 
+/** What a replica says that has found its log damaged. */
+const DAMAGED = 'WARP_E_LOG_CORRUPT'
+
 export class World {
   readonly line: TimeLine = new TimeLine()
   readonly history: RunHistory = new RunHistory()
@@ -112,6 +115,11 @@ export class World {
     this.#life(from, 'copied', to.name)
   }
 
+  /** Reading from the log of `machine` has shown that it is damaged: somebody will see to it. */
+  damaged(machine: Machine): void {
+    this.#stuck(machine, DAMAGED)
+  }
+
   /** Somebody at `machine` wants something. Nothing happens if its engine is not open. */
   call(machine: Machine, intent: Intent): CallRecord | undefined {
     const { warp, life } = machine
@@ -175,6 +183,7 @@ export class World {
       ...{ kind: 'call', atMs: this.nowMs, machine: machine.name, text },
     }))
     this.#tell({ kind: 'call', call: record })
+    if (record.error === DAMAGED) this.#stuck(machine, DAMAGED)
   }
 
   #life(machine: Machine, kind: LifeEventKind, detail: string | undefined): void {
@@ -206,10 +215,17 @@ export class World {
       ...{ kind: 'report', atMs: this.nowMs, machine: machine.name, text: event.kind },
     }))
     this.#tell({ kind: 'report', report })
-    if (event.kind === 'poisoned') {
-      this.#life(machine, 'poisoned', undefined)
-      this.line.defer(() => this.onStuck(machine, 'WARP_E_STORAGE_POISONED'))
-    }
+    if (event.kind === 'poisoned') this.#life(machine, 'poisoned', undefined)
+    const code = event.kind === 'poisoned' ? 'WARP_E_STORAGE_POISONED' : 'error' in event ? codeOf(event.error) : ''
+    if (event.kind === 'poisoned' || code === DAMAGED) this.#stuck(machine, code)
+  }
+
+  /** Decided when the process has finished what it is doing. */
+  #stuck(machine: Machine, code: string): void {
+    const life = machine.lifeNumber
+    this.line.defer(() => {
+      if (machine.lifeNumber === life && machine.isAlive) this.onStuck(machine, code)
+    })
   }
 
   #tell(event: RunEvent): void {

@@ -1,0 +1,40 @@
+/**
+ * The causal context of an operation that is about to be written: what its writer has seen of the key.
+ *
+ * A key that was gone and stable has been forgotten here, with its vector; elsewhere its former life may still be part of a snapshot. What takes
+ * away has to say that it had seen that life as well, or it would spare the snapshot. All that has been forgotten here lies
+ * below the floor, and all below the floor has been seen: so for cancellers the floor is part of the context. It costs
+ * an entry for each replica, and only where something has been compacted.
+ */
+import type { Encodable } from '../../crdt/encodable.ts'
+import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import type { KeyTable, Slot } from '../key-table.ts'
+import type { Keyspace } from '../keyspace.ts'
+import { OPERATION_KIND, type VectorEntries } from '../operation.ts'
+
+export interface Written {
+  readonly slot: Slot | undefined
+  readonly keyspace: Keyspace
+  readonly kind: number
+  readonly payload: unknown
+}
+
+export function writtenContext(
+  keys: KeyTable,
+  floor: VersionVector,
+  writer: ReplicaId,
+  written: Written,
+): VectorEntries | undefined {
+  const { slot, keyspace } = written
+  const seen = slot === undefined ? undefined : keys.context(slot, writer)
+  if (floor.size === 0 || keyspace.mode === 'local' || !cancels(written)) return seen
+  const all = VersionVector.from(seen ?? [])
+  all.join(floor)
+  return all.entriesWithout(writer)
+}
+
+function cancels({ keyspace: { strategy }, kind, payload }: Written): boolean {
+  if (kind === OPERATION_KIND.delete) return strategy.deletes === 'observed'
+  return payload !== undefined && strategy.cancels?.(payload as Encodable) !== undefined
+}
