@@ -74,6 +74,15 @@ test('a sliding time to live counts from the last read', async () => {
   await warp.close()
 })
 
+test('a value with a sliding time to live is the written one at once, read or not', async () => {
+  const warp = await open('sliding', virtualEnv())
+  for (const value of ['x', 'y', 'z']) {
+    await warp.set('a', value)
+    expect([warp.peek('a'), await warp.get('a')]).toEqual([value, value])
+  }
+  await warp.close()
+})
+
 // b writes at 0; a reads at 900, so the key lives until 1,900; then an older write of c arrives.
 test('a late write does not shorten a sliding life that a read has prolonged', async () => {
   const env = virtualEnv()

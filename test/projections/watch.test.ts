@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { openWarp, type Change, type Watch, type WatchOptions } from '../../adapters/node/index.ts'
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
+import { WatchHub } from '../../src/projections/watch.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
+import { openEngine } from '../support/open-engine.ts'
 import { virtualEnv } from '../../src/testing/virtual-env.ts'
 
 const keys = {
@@ -20,11 +22,17 @@ async function take<Value>(watch: Watch<Value>, count: number): Promise<Change<V
   const changes: Change<Value>[] = []
   const iterator = watch[Symbol.asyncIterator]()
   while (changes.length < count) {
-    const next = await iterator.next()
+    const next = await Promise.race([iterator.next(), nothing()])
     if (next.done === true) throw new Error(`the watch ended after ${changes.length} of ${count} changes`)
     changes.push(next.value)
   }
   return changes
+}
+
+/** Rejects once the event loop has gone round so often that whatever was on its way would be here. */
+async function nothing(): Promise<never> {
+  for (let i = 0; i < 1000; i++) await new Promise((resolve) => setImmediate(resolve))
+  throw new Error('no change came')
 }
 
 function shown(changes: readonly Change[]): unknown[] {
@@ -290,6 +298,36 @@ test('two watches see the same changes, each at its own pace, and one consumer i
   slow.close()
   expect(await first).toEqual({ done: true, value: undefined })
   await warp.close()
+})
+
+test('closing a watch settles whoever waits, and a second time does nothing', async () => {
+  const env = virtualEnv()
+  const warp = await openWarp({ keys, env })
+  const watch = warp.watch('user:*')
+  const settled: unknown[] = []
+  void iterate(watch)
+    .next()
+    .then((result) => settled.push(result))
+  watch.close()
+  watch.close()
+  await env.advance(1)
+  expect(settled).toEqual([{ done: true, value: undefined }])
+  await warp.close()
+})
+
+test('a watch is told of a gap when the state is taken over from a peer', async () => {
+  const [a, b] = await Promise.all([openEngine(keys), openEngine(keys)])
+  const { store } = b.engine
+  const hub = new WatchHub({ store, logName: () => 'b', onReset: (listener) => b.engine.onReset(listener) })
+  const watch = hub.watch('user:*')
+  await a.write('user:1', 'set', 1)
+  const source = a.engine.exportSnapshot(1000)
+  const target = b.engine.beginSnapshot(source.vector)
+  for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) target.chunk(chunk)
+  target.finish()
+  await b.write('user:1', 'set', 2)
+  expect(shown(await take(watch, 2))).toEqual(['gap of undefined', 'user:1 v2'])
+  hub.close()
 })
 
 test('closing the engine ends every watch', async () => {

@@ -3,7 +3,9 @@ import { NaiveStore } from '../support/naive-store.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { kinds, testReplicas } from '../support/replicas.ts'
 import { virtualEnv } from '../../src/testing/virtual-env.ts'
-import type { TransportLink, TransportReceiver } from '../../src/replication/transport.ts'
+import type { ReplicationEvent } from '../../src/replication/events.ts'
+import { FRAME_BYTES_MAX } from '../../src/limits.ts'
+import type { Transport, TransportLink, TransportReceiver } from '../../src/replication/transport.ts'
 import { memoryNetwork } from '../../adapters/memory/memory-network.ts'
 import { Replicator } from '../../src/replication/replicator.ts'
 
@@ -61,6 +63,18 @@ test('operations that wait for their causes stay within the bound, and arrive in
   await world.env.advance(1_200_000)
   expect(b?.replicator.stats().bufferDroppedOperations).toBeGreaterThan(0)
   expect(b?.store.texts()).toHaveLength(1000)
+  await world.close()
+})
+
+test('what does not come is asked for less and less often', async () => {
+  const world = await testReplicas({ names: ['a', 'b'] })
+  const [a, b] = world.all
+  if (b !== undefined) b.store.isFull = true
+  a?.store.write('refused')
+  await world.env.advance(60_000)
+  const { requests } = b?.replicator.stats() ?? { requests: 0 }
+  expect(requests).toBeGreaterThan(5)
+  expect(requests).toBeLessThan(30)
   await world.close()
 })
 
@@ -156,6 +170,29 @@ test('no bytes from the network throw, and replication goes on', async () => {
   await env.runUntilIdle()
   expect(captured.length).toBeGreaterThan(length)
   await replicator.close()
+})
+
+test('a transport that fails is reported, and replication goes on by the others', async () => {
+  const world = await testReplicas({ names: ['a'] })
+  const { env, network } = world
+  const fail = (): never => {
+    throw new Error('no route')
+  }
+  const link = { frameBytesMax: FRAME_BYTES_MAX, broadcast: fail, send: fail, close: () => Promise.resolve() }
+  const broken: Transport = { kind: 'broadcast', name: 'broken', open: () => Promise.resolve(link) }
+  const events: ReplicationEvent[] = []
+  const store = new NaiveStore(env.fork({ label: 'b' }))
+  const transports = [broken, network.transport('b')]
+  const replicator = new Replicator({ store, env, transports, observe: (event) => events.push(event) })
+  await replicator.start()
+  await env.advance(1000)
+  store.write('by the other way')
+  replicator.appended()
+  await env.advance(1000)
+  expect(events).toContainEqual({ kind: 'transport:failed', transport: 'broken', error: new Error('no route') })
+  expect(world.all[0]?.store.texts()).toEqual(['by the other way'])
+  await replicator.close()
+  await world.close()
 })
 
 test('closing twice, before starting and in between is fine', async () => {

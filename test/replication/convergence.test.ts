@@ -1,3 +1,4 @@
+import { FRAME_BYTES_MAX } from '../../src/limits.ts'
 import { expect, test } from 'vitest'
 import { NaiveStore } from '../support/naive-store.ts'
 import { type TestReplica, type TestReplicas, kinds, testReplicas } from '../support/replicas.ts'
@@ -113,6 +114,18 @@ test('a difference larger than a window comes in several answers', async () => {
   await world.close()
 })
 
+test('operations that do not fit one frame together go in several', async () => {
+  const world = await testReplicas({ names: ['a', 'b'], replication: { digestSoonMs: 1000 } })
+  const [a, b] = [get(world, 'a'), get(world, 'b')]
+  await world.env.advance(ROUND_MS)
+  for (const length of [2000, FRAME_BYTES_MAX - 1000, 2000]) a.store.write('x'.repeat(length))
+  await world.env.advance(100)
+  expect(b.store.texts()).toHaveLength(3)
+  expect(b.replicator.stats().requests).toBe(0)
+  expect(a.events.filter(({ kind }) => /oversize|failed/.test(kind))).toEqual([])
+  await world.close()
+})
+
 test('records that are not safe in the log are neither sent nor acknowledged', async () => {
   const world = await testReplicas({ names: ['a', 'b'] })
   const { store } = get(world, 'a')
@@ -214,9 +227,12 @@ test('a replica whose identity writes elsewhere is told so (W12)', async () => {
 })
 
 test('two copies of one replica that are up together find out by the content of one dot (W12)', async () => {
-  const world = await testReplicas({ names: ['a'] })
+  const world = await testReplicas({ names: ['a', 'b'] })
   const a = get(world, 'a')
+  // Both have sent what they wrote: nothing but asking shows it again.
+  await world.env.advance(ROUND_MS)
   a.store.write('original')
+  await world.env.advance(ROUND_MS)
   const copy = new NaiveStore(world.env.fork({ label: 'copy' }))
   copy.replica = a.store.replica
   copy.write('copy')

@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { type ReplicaId, replicaIdFromBytes } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import { MEMBERS_MAX, Membership } from '../../src/replication/membership.ts'
-import { stableVector } from '../../src/replication/stability.ts'
+import type { Digest } from '../../src/replication/frames.ts'
+import { Stability, stableVector } from '../../src/replication/stability.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { NaiveStore } from '../support/naive-store.ts'
 import { testReplicas } from '../support/replicas.ts'
 
 const [A, B, C] = [1, 2, 3].map((i) => replicaIdFromBytes(Uint8Array.of(i))) as [ReplicaId, ReplicaId, ReplicaId]
@@ -194,5 +197,41 @@ describe('among replicas', () => {
     await world.env.advance(5000)
     expect(a?.store.stable.size).toBe(0)
     await world.close()
+  })
+})
+
+describe('what one replica reckons by itself', () => {
+  const digest = (parts: Partial<Digest>): Digest => {
+    const none = { applied: vector([]), floor: vector([]), stable: vector([]), heard: [] }
+    return { reply: false, ...none, ...parts }
+  }
+
+  function reckoning(): { stability: Stability; store: NaiveStore } {
+    const store = new NaiveStore(virtualEnv())
+    return { stability: new Stability(store, HORIZON_MS, () => undefined), store }
+  }
+
+  test('is announced, and compacted once every member has announced it', () => {
+    const { stability, store } = reckoning()
+    store.write('x')
+    const applied = store.applied.copy()
+    stability.heard(B, 0)
+    stability.digest(B, digest({ applied }), 0)
+    stability.advance(0, true)
+    expect([stability.announced.size, store.stable.size]).toEqual([1, 0])
+    stability.digest(B, digest({ applied, stable: applied }), 1)
+    stability.advance(1, true)
+    expect(store.stable.sorted()).toEqual(applied.sorted())
+  })
+
+  test('says of a member that was silent beyond the horizon that it is gone, until it has what was compacted', () => {
+    const { stability, store } = reckoning()
+    stability.heard(B, 0)
+    stability.advance(HORIZON_MS + 1, true)
+    store.floor = vector([[A, 2]])
+    stability.digest(B, digest({ applied: vector([[A, 1]]) }), HORIZON_MS + 2)
+    expect(stability.isGone(B)).toBe(true)
+    stability.digest(B, digest({ applied: vector([[A, 2]]) }), HORIZON_MS + 3)
+    expect(stability.isGone(B)).toBe(false)
   })
 })

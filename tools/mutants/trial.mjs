@@ -15,8 +15,8 @@ import { SCRATCH_CONFIG } from './scratch-copy.mjs'
  *   | { readonly kind: 'broken', readonly why: string }} Verdict
  */
 
-/** A fault that does not even run proves nothing about the tests. */
-const DOES_NOT_RUN = /^(?:ReferenceError|SyntaxError)\b|Transform failed|Test timed out|Hook timed out/
+/** A fault that does not even run proves nothing, and one that hangs takes too long. The last one is how vitest reports a test out of time. */
+const DOES_NOT_RUN = /^(?:ReferenceError|SyntaxError)\b|Transform failed|(?:Test|Hook) timed out|STACK_TRACE_ERROR/
 
 /**
  * The tests' report, or in words why there is none.
