@@ -9,16 +9,20 @@ import { checkStrategy, examineStrategy } from '../../src/testing/check-strategy
 import type { Counterexample } from '../../src/testing/laws/counterexample.ts'
 import type { LawName } from '../../src/testing/laws/laws.ts'
 import { appendingAsItComes } from '../fixtures/wrong-strategies/appending-as-it-comes.ts'
+import { choosyApply } from '../fixtures/wrong-strategies/choosy-apply.ts'
 import { doubleCounting } from '../fixtures/wrong-strategies/double-counting.ts'
 import { eagerVerb } from '../fixtures/wrong-strategies/eager-verb.ts'
 import { forgetfulSnapshot } from '../fixtures/wrong-strategies/forgetful-snapshot.ts'
+import { halfRefused } from '../fixtures/wrong-strategies/half-refused.ts'
 import { jsonSnapshot } from '../fixtures/wrong-strategies/json-snapshot.ts'
 import { lastByArrival } from '../fixtures/wrong-strategies/last-by-arrival.ts'
+import { liveValue } from '../fixtures/wrong-strategies/live-value.ts'
 import { mapOrder } from '../fixtures/wrong-strategies/map-order.ts'
 import { maxOfSums } from '../fixtures/wrong-strategies/max-of-sums.ts'
 import { moodyMerge } from '../fixtures/wrong-strategies/moody-merge.ts'
 import { mutatingMerge } from '../fixtures/wrong-strategies/mutating-merge.ts'
 import { resurrectingRemove } from '../fixtures/wrong-strategies/resurrecting-remove.ts'
+import { shallowSnapshot } from '../fixtures/wrong-strategies/shallow-snapshot.ts'
 import { sharedStart } from '../fixtures/wrong-strategies/shared-start.ts'
 import { spoiledState } from '../fixtures/wrong-strategies/spoiled-state.ts'
 import { tieByFirst } from '../fixtures/wrong-strategies/tie-by-first.ts'
@@ -123,6 +127,34 @@ const FAULTS: readonly Row[] = [
     'encoding',
     'add > remove',
     /the state:\n {2}\[\]\nencoded and decoded:\n {2}\["/,
+  ],
+  [
+    'a snapshot leaves out what the next operation needs',
+    shallowSnapshot,
+    'snapshot',
+    'set > set',
+    /all operations:\n {2}"(.)"\na snapshot of .*, then .*:\n {2}"(?!\1)/,
+  ],
+  [
+    'readers are given the state',
+    liveValue,
+    'aliasing',
+    'set',
+    /a value that was read before:\n {2}\[\]\n.*\n {2}\["x"\]/,
+  ],
+  [
+    'apply refuses what a verb wrote',
+    choosyApply,
+    'total',
+    '',
+    /the strategy threw while replicas wrote:\n {2}RangeError: too much at once/,
+  ],
+  [
+    'a verb has begun when it refuses',
+    halfRefused,
+    'refusal',
+    '',
+    /after take\(6\) was refused with WARP_E_BOUND:\n {2}-1\nits log, folded again:\n {2}5/,
   ],
   [
     'apply counts a repetition, and claims otherwise',
