@@ -9,7 +9,7 @@ import { toHex } from '../../test/support/hex.ts'
 import { SEED, runs } from '../seed.ts'
 import { mutated } from './mutator.ts'
 
-const INPUTS = 200_000
+export const INPUTS = 200_000
 
 /** One input may take so long. What took longer is tried again, since the machine may have been elsewhere. */
 const INPUT_MS_MAX = 50
@@ -24,15 +24,17 @@ export interface FuzzedDecoder {
   /** Throws a WarpError, or answers `false`, for what it refuses. */
   decode(bytes: Uint8Array): unknown
   readonly refusals?: readonly WarpErrorCode[]
+  /** For decoders that keep what they take, and have to be made anew. */
+  readonly inputs?: number
 }
 
 const PROTOTYPES = [Object, Array, Map, Set, Uint8Array, String, Number, Date, Error, Function].map(
   ({ prototype }) => prototype as object,
 )
 
-export function fuzz({ name, corpus, decode, refusals = ['WARP_E_PROTOCOL'] }: FuzzedDecoder): void {
+export function fuzz({ name, corpus, decode, refusals = ['WARP_E_PROTOCOL'], ...rest }: FuzzedDecoder): void {
   const random = seededRandom(`${SEED} ${name}`)
-  const inputs = runs(INPUTS).numRuns
+  const inputs = runs(rest.inputs ?? INPUTS).numRuns
   const prototypes = describePrototypes()
   const counts = { taken: 0, refused: 0 }
   for (const valid of corpus) expect(attempt(decode, valid, refusals), `a valid input: ${toHex(valid)}`).toBe('taken')

@@ -1,0 +1,154 @@
+/**
+ * What comes from peers: frames, snapshot streams, messages of the mesh, records of streams. Datagrams and streams of those who do not hold the
+ * key have tests of their own (test/adapters/mesh/hostile.test.ts).
+ */
+import { createSecretKey } from 'node:crypto'
+import { beforeAll, expect, test } from 'vitest'
+import { MESSAGE, type MessageKind, readMessages, writeMessage } from '../../adapters/mesh/messages.ts'
+import type { MemberRecord } from '../../adapters/mesh/member-record.ts'
+import { RecordReader, RecordWriter } from '../../adapters/mesh/stream-records.ts'
+import {
+  decodeAck,
+  decodePing,
+  decodePingRequest,
+  decodeRecords,
+  encodeAck,
+  encodePing,
+  encodePingRequest,
+  encodeRecords,
+} from '../../adapters/mesh/swim-messages.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { FrameDecoder, FrameEncoder, OperationsBatch } from '../../src/replication/frames.ts'
+import { ReplicaTable } from '../../src/operation.ts'
+import { REPLICA_IDS } from '../../src/testing/laws/reference-replica.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { TestEngine } from '../../test/engine/engine-fixture.ts'
+import { fuzz, INPUTS } from './fuzz.ts'
+import { type Recorded, recordedLog } from './operations.ts'
+
+const [A, B] = REPLICA_IDS as [(typeof REPLICA_IDS)[number], (typeof REPLICA_IDS)[number]]
+
+let recorded: Recorded
+
+beforeAll(async () => {
+  recorded = await recordedLog()
+})
+
+test('a frame', () => {
+  const table = new ReplicaTable()
+  const sender = { replica: A, session: 7 }
+  const encoder = new FrameEncoder(table, () => sender)
+  const vector = VersionVector.from([
+    [A, 300],
+    [B, 1],
+  ])
+  const batch = new OperationsBatch(table)
+  batch.begin(sender, 5)
+  for (const envelope of recorded.envelopes.slice(0, 4)) batch.add(envelope, 0, envelope.length)
+  const chunk = { transfer: 9, index: 0, last: true, refused: false, vector, bytes: recorded.stream.subarray(0, 50) }
+  const decoder = new FrameDecoder()
+  fuzz({
+    name: 'frame',
+    corpus: [
+      encoder.digest({ reply: false, applied: vector, floor: vector, stable: new VersionVector(), heard: [B] }).slice(),
+      encoder.request(3, [{ replica: A, from: 1, to: 1000 }]).slice(),
+      encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 16 }).slice(),
+      encoder.snapshotChunk(chunk).slice(),
+      batch.finish(true).slice(),
+    ],
+    decode: (bytes) => decoder.decode(bytes),
+  })
+})
+
+const ROUNDS = 4
+
+/** A stream that is taken in part is put aside in the log; none is finished, so the state stays what it is. */
+test('a stream of snapshots', async () => {
+  const { stream } = recorded
+  const pieces = Array.from({ length: 8 }, (_, i) => stream.slice(0, Math.ceil((stream.length * (i + 1)) / 8)))
+  const vector = VersionVector.from([[A, 30]])
+  for (let round = 0; round < ROUNDS; round++) {
+    const target = await TestEngine.open({ env: virtualEnv({ seed: 5 }) })
+    await target.set('reg:own', 'as it was')
+    const before = target.state()
+    fuzz({
+      name: `snapshot stream ${round}`,
+      inputs: INPUTS / ROUNDS,
+      corpus: pieces,
+      decode(bytes) {
+        const taking = target.engine.beginSnapshot(vector)
+        try {
+          taking.chunk(bytes)
+        } finally {
+          taking.abandon()
+        }
+      },
+      refusals: ['WARP_E_PROTOCOL', 'WARP_E_CLOCK_DRIFT'],
+    })
+    expect(target.state()).toEqual(before)
+  }
+})
+
+const members: readonly MemberRecord[] = [
+  { profile: { member: A, zone: 'east', roles: ['writer', 'é'] }, state: 'alive', incarnation: 3 },
+  {
+    profile: { member: B, zone: '', roles: [] },
+    state: 'suspect',
+    incarnation: 0xffff_ffff,
+    endpoint: { host: '10.0.0.1', port: 7946 },
+  },
+  {
+    profile: { member: A, zone: 'z', roles: [] },
+    state: 'left',
+    incarnation: 0,
+    endpoint: { host: 'fd00::1', port: 1 },
+  },
+]
+
+const readers: Readonly<Partial<Record<number, (body: Uint8Array) => unknown>>> = {
+  [MESSAGE.ping]: decodePing,
+  [MESSAGE.ack]: decodeAck,
+  [MESSAGE.pingRequest]: decodePingRequest,
+  [MESSAGE.records]: decodeRecords,
+}
+
+test('the messages of a datagram, and the members that they tell of', () => {
+  const packed = (...messages: readonly (readonly [MessageKind, Uint8Array])[]): Uint8Array => {
+    const bytes = new Uint8Array(1200)
+    const end = messages.reduce((at, [kind, body]) => writeMessage(bytes, at, kind, body), 0)
+    return bytes.slice(0, end)
+  }
+  const ping = encodePing({ sequence: 1, records: members })
+  const ack = encodeAck({ sequence: 2, wallMs: 1e12, records: [] })
+  const request = encodePingRequest({ sequence: 3, target: B, records: members.slice(1) })
+  const [records = ping] = encodeRecords(members)
+  fuzz({
+    name: 'messages',
+    corpus: [
+      packed([MESSAGE.ping, ping], [MESSAGE.frame, Uint8Array.of(1, 2, 3)]),
+      packed([MESSAGE.ack, ack], [MESSAGE.nothing, new Uint8Array(0)]),
+      packed([MESSAGE.pingRequest, request]),
+      packed([MESSAGE.records, records], [MESSAGE.leave, new Uint8Array(0)]),
+    ],
+    decode: (bytes) => readMessages(bytes, (kind, body) => readers[kind]?.(body)),
+  })
+})
+
+test('the records of a stream', () => {
+  const key = createSecretKey(new Uint8Array(32).fill(7))
+  const sealed = (...frames: readonly Uint8Array[]): Uint8Array => {
+    const writer = new RecordWriter(key)
+    const chunks: Uint8Array[] = []
+    for (const frame of frames) writer.seal(frame, false, chunks)
+    writer.sealEmpty(chunks)
+    return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]))
+  }
+  let frames = 0
+  fuzz({
+    name: 'stream records',
+    corpus: [sealed(Uint8Array.of(1, 2, 3)), sealed(new Uint8Array(200), Uint8Array.of(4)), sealed()],
+    decode: (bytes) =>
+      new RecordReader({ key, frameBytesMax: 4096, onFrame: () => frames++ }).read(bytes) === undefined,
+  })
+  expect(frames).toBeGreaterThan(0)
+})
