@@ -2,6 +2,7 @@
  * What compiles and what must not. Never run; `npm run typecheck` compiles it, and an `@ts-expect-error` without an error fails it.
  * Inference at call sites is what users meet, so most of it is call sites.
  */
+import fc from 'fast-check'
 import { boundedCounter } from '../crdt/bounded-counter.ts'
 import { counter } from '../crdt/counter.ts'
 import { custom } from '../crdt/custom.ts'
@@ -14,6 +15,7 @@ import { set } from '../crdt/set.ts'
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import type { HandleFor, KeyHandle, Warp, WarpOptions } from '../src/public.ts'
 import type { Receipt } from '../src/receipt.ts'
+import { operationsOf } from '../src/testing/arbitraries.ts'
 import type { KeyMap, KeyOptions, KeysOf, KnownKey, PatternsAt, SettableKey, ValueAt } from '../src/typed-keys.ts'
 
 /** Fails to compile unless the two are the same type. */
@@ -225,3 +227,13 @@ export {
   visits,
   wideUser,
 }
+
+// Calls that a strategy is tested with: verbs that it has, and parameters that they take.
+operationsOf(counter(), { increment: [fc.nat()], decrement: [fc.constantFrom(1, undefined)] })
+operationsOf(set<string>(), { add: [fc.string(), fc.string()] })
+// @ts-expect-error amounts are numbers
+operationsOf(counter(), { increment: [fc.string()] })
+// @ts-expect-error a counter has no such verb
+operationsOf(counter(), { add: [fc.nat()] })
+// @ts-expect-error elements of this set are texts
+operationsOf(set<string>(), { add: [fc.nat()] })
