@@ -51,3 +51,20 @@ export {
   setModel,
 } from './linearizability/models.ts'
 export type { FencedState, LockState } from './linearizability/models.ts'
+export type { Checker, CheckerFactory, MachineView, Moment, RunEvent, Shown, Violation } from './checkers/checker.ts'
+export { FAULT_KINDS } from './simulation/fault-plan.ts'
+export type { FaultKind } from './simulation/fault-plan.ts'
+export type {
+  CallOutcome as SimulatedCallOutcome,
+  CallRecord,
+  EngineReport,
+  Intent as SimulatedIntent,
+  LifeEvent,
+  LifeEventKind,
+  RunHistory,
+} from './simulation/run-history.ts'
+export { simulate } from './simulation/simulate.ts'
+export type { Explanation, SimulateOptions, Simulated } from './simulation/simulate.ts'
+export { SimulationTotals } from './simulation/totals.ts'
+export type { FaultCount } from './simulation/totals.ts'
+export type { Workload, WorkloadMoment } from './simulation/workload.ts'

@@ -34,6 +34,7 @@ export class FaultDriver {
       }
       const fault = faultOf(kind)
       fault.begin?.(context)
+      if (fault.strike === undefined) this.#world.steady.add(kind)
       if (fault.strike !== undefined) this.#next(context, fault.strike, everyMs)
     }
   }
@@ -41,6 +42,7 @@ export class FaultDriver {
   /** No more faults, and what they did to the surroundings is undone. Data that is lost stays lost. */
   heal(): void {
     const { wire, machines } = this.#world
+    this.#world.steady.clear()
     for (const undo of this.#undos) undo()
     this.#undos.clear()
     wire.heal()

@@ -22,10 +22,17 @@ export const NETWORK_FAULTS = {
   },
   reorder: { begin: ({ world, random }) => world.wire.set({ reorder: random.float() * 0.5 }) },
   delay: {
-    begin: ({ world, random }) =>
-      world.wire.set({ delayMs: logUniform(random, 1, 300), delaySpread: random.float() * 1.5 }),
+    begin: ({ world, random }) => {
+      world.struck('delay')
+      world.wire.set({ delayMs: logUniform(random, 1, 300), delaySpread: random.float() * 1.5 })
+    },
   },
-  bandwidth: { begin: ({ world, random }) => world.wire.set({ bandwidth: logUniform(random, 10_000, 1_000_000) }) },
+  bandwidth: {
+    begin: ({ world, random }) => {
+      world.struck('bandwidth')
+      world.wire.set({ bandwidth: logUniform(random, 10_000, 1_000_000) })
+    },
+  },
   truncation: {
     begin: ({ world, random }) =>
       (world.wire.damage = { ...world.wire.damage, truncated: logUniform(random, 0.001, 0.05) }),

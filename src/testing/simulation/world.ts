@@ -43,6 +43,8 @@ export class World {
   readonly options: WorldOptions
   /** Keys that anybody has written. */
   readonly keys: Set<string> = new Set()
+  /** Faults that are there all the time: they happen during writes if there are writes. */
+  readonly steady: Set<string> = new Set()
   /** Calls that have begun and not ended, writes among them. */
   openCalls = 0
   openWrites = 0
@@ -170,6 +172,8 @@ export class World {
     if (this.#open.get(machine)?.delete(record) !== true) return
     const { intent } = record
     this.openCalls--
+    if (isWrite(intent) && this.nowMs > record.startedMs)
+      for (const kind of this.steady) this.history.count(`${kind} during writes`)
     record.endedMs = this.nowMs
     record.outcome = end.outcome
     if (end.error !== undefined) record.error = codeOf(end.error)

@@ -1,0 +1,50 @@
+/**
+ * The real engine under everything that can go wrong: `SEEDS` seeds of two virtual minutes with five replicas, split over files so that they run side by
+ * side. What must hold is in src/testing/checkers; what a failing seed prints can be had again by `npx warp sim --seed S --explain`.
+ */
+import { afterAll, expect, test } from 'vitest'
+import { simulate, SimulationTotals, type Simulated } from '../src/testing/index.ts'
+
+const SEEDS_EACH = 250
+/** Seeds of one test: a failure stops no other one. */
+const PER_TEST = 25
+/** Every so many seeds one is run again. */
+const AGAIN_EVERY = 20
+
+/** Registers the tests of part `part` (0 or 1). */
+export function simulatedSeeds(part: 0 | 1): void {
+  const totals = new SimulationTotals()
+  const startedMs = performance.now()
+  for (let from = 0; from < SEEDS_EACH; from += PER_TEST) {
+    const first = 1 + 2 * from + part
+    const seeds = Array.from({ length: PER_TEST }, (_, i) => first + 2 * i)
+    test(`seeds ${first} to ${seeds.at(-1)}, every other one`, async () => {
+      const violations: string[] = []
+      for (const [i, seed] of seeds.entries()) {
+        const simulated = await simulate({ seed, minimise: violations.length === 0 })
+        totals.add(simulated)
+        violations.push(...told(simulated))
+        if ((from + i) % AGAIN_EVERY !== 0) continue
+        const again = await simulate({ seed, minimise: false })
+        expect(again.hash, `seed ${seed} run twice`).toBe(simulated.hash)
+      }
+      expect(violations.join('\n')).toBe('')
+    }, 600_000)
+  }
+
+  afterAll(() => {
+    const seconds = (performance.now() - startedMs) / 1000
+    process.stdout.write(`${totals.text()}\n  ${(totals.virtualMs / 1000 / seconds).toFixed(0)} x real time\n`)
+    for (const { kind, count, duringWritesCount } of totals.faults()) {
+      expect(count, `${kind} occurred`).toBeGreaterThan(0)
+      expect(duringWritesCount, `${kind} occurred during writes`).toBeGreaterThan(0)
+    }
+  })
+}
+
+function told({ seed, violations, explanation }: Simulated): string[] {
+  if (violations.length === 0) return []
+  const lines = violations.slice(0, 5).map(({ invariant, message }) => `  ${invariant} ${message}`)
+  const small = explanation === undefined ? [] : [`  smaller: ${JSON.stringify(explanation.scenario)}`]
+  return [`seed ${seed} (npx warp sim --seed ${seed} --explain)`, ...lines, ...small]
+}
