@@ -2,12 +2,12 @@
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import type fc from 'fast-check'
 import { checkStrategy, type CheckStrategyOptions } from '../src/testing/check-strategy.ts'
-import type { Intent } from '../src/testing/laws/law-operation.ts'
+import type { VerbCall } from '../src/testing/laws/law-operation.ts'
 import { runs } from './seed.ts'
 
 export function checkLaws(
   strategy: AnyStrategy,
-  operations: fc.Arbitrary<Intent>,
+  operations: fc.Arbitrary<VerbCall>,
   options: Partial<CheckStrategyOptions> = {},
 ): void {
   checkStrategy(strategy, { operations, replicas: 4, ...options, runs: runs(options.runs).numRuns })

@@ -18,13 +18,13 @@ import type { AnyStrategy } from '../crdt/strategy.ts'
 import { text } from '../crdt/text.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { Fleet, msOf, payloadBytes, valueText, type Member, type Sent } from './engine-fleet.ts'
-import type { Intent } from '../src/testing/laws/law-operation.ts'
+import type { VerbCall } from '../src/testing/laws/law-operation.ts'
 import * as intents from './intents.ts'
 import { picky } from './oracles.ts'
 import { runs } from './seed.ts'
 
 type Step =
-  | { readonly kind: 'write'; readonly at: number; readonly intent: Intent; readonly skew: number }
+  | { readonly kind: 'write'; readonly at: number; readonly intent: VerbCall; readonly skew: number }
   | { readonly kind: 'delete'; readonly at: number; readonly skew: number }
   | { readonly kind: 'strange'; readonly at: number; readonly payload: number; readonly skew: number }
   | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
@@ -49,7 +49,7 @@ const skew = fc.nat({ max: 12 })
 const looks = ['read', 'drop', 'check'] as const
 
 function steps(
-  writes: fc.Arbitrary<Intent>,
+  writes: fc.Arbitrary<VerbCall>,
   others: readonly ('compact' | (typeof looks)[number])[] = looks,
 ): fc.Arbitrary<Step[]> {
   const step = fc.oneof(
@@ -193,7 +193,7 @@ function isDecodable(payload: Uint8Array): boolean {
 }
 
 /** Places in lists and texts as eighths of their length. */
-function fitted({ verb, parameters }: Intent, member: Member): readonly unknown[] {
+function fitted({ verb, parameters }: VerbCall, member: Member): readonly unknown[] {
   const { kind } = member.keyspace.strategy
   if ((kind !== 'list' && kind !== 'text') || verb === 'push') return parameters
   const length = Array.from((member.value ?? '') as string | readonly unknown[]).length
@@ -204,7 +204,7 @@ function fitted({ verb, parameters }: Intent, member: Member): readonly unknown[
 }
 
 const eighths = fc.nat({ max: 8 })
-const edit = (inserted: fc.Arbitrary<unknown>): fc.Arbitrary<Intent> =>
+const edit = (inserted: fc.Arbitrary<unknown>): fc.Arbitrary<VerbCall> =>
   fc.oneof(
     fc.tuple(eighths, inserted).map((parameters) => ({ verb: 'insert', parameters })),
     fc.tuple(eighths, fc.nat({ max: 3 })).map((parameters) => ({ verb: 'remove', parameters })),
@@ -234,7 +234,7 @@ const ordered = (): AnyStrategy =>
     nested: map(counter()),
   })
 
-const STRATEGIES: readonly (readonly [string, () => AnyStrategy, fc.Arbitrary<Intent>, number])[] = [
+const STRATEGIES: readonly (readonly [string, () => AnyStrategy, fc.Arbitrary<VerbCall>, number])[] = [
   ['register', () => register(), intents.setAnything, 150],
   ['multi-value', () => multiValue(), intents.setAnything, 150],
   ['counter', counter, intents.count, 150],

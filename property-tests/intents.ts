@@ -1,9 +1,9 @@
 /** What replicas do to a key, per strategy: few and small values, so that they meet. */
 import fc from 'fast-check'
-import type { Intent } from '../src/testing/laws/law-operation.ts'
+import type { VerbCall } from '../src/testing/laws/law-operation.ts'
 import { REPLICA_IDS } from '../src/testing/laws/reference-replica.ts'
 
-function intent(verb: string, ...parameters: fc.Arbitrary<unknown>[]): fc.Arbitrary<Intent> {
+function intent(verb: string, ...parameters: fc.Arbitrary<unknown>[]): fc.Arbitrary<VerbCall> {
   return fc.tuple(...parameters).map((values) => ({ verb, parameters: values }))
 }
 
@@ -24,22 +24,25 @@ const comparable: fc.Arbitrary<unknown> = fc.oneof(
 const replica: fc.Arbitrary<string> = fc.constantFrom(...REPLICA_IDS.slice(0, 4))
 const name: fc.Arbitrary<string> = fc.constantFrom('a', 'b', '__proto__')
 
-export const setAnything: fc.Arbitrary<Intent> = intent('set', value)
-export const setNumber: fc.Arbitrary<Intent> = intent('set', small)
-export const setOrdered: fc.Arbitrary<Intent> = intent('set', comparable)
-export const setTexts: fc.Arbitrary<Intent> = intent('set', fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }))
+export const setAnything: fc.Arbitrary<VerbCall> = intent('set', value)
+export const setNumber: fc.Arbitrary<VerbCall> = intent('set', small)
+export const setOrdered: fc.Arbitrary<VerbCall> = intent('set', comparable)
+export const setTexts: fc.Arbitrary<VerbCall> = intent(
+  'set',
+  fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
+)
 
-export const count: fc.Arbitrary<Intent> = fc.oneof(intent('increment', small), intent('decrement', small))
-export const countWidely: fc.Arbitrary<Intent> = fc.oneof(intent('increment', wide), intent('decrement', wide))
+export const count: fc.Arbitrary<VerbCall> = fc.oneof(intent('increment', small), intent('decrement', small))
+export const countWidely: fc.Arbitrary<VerbCall> = fc.oneof(intent('increment', wide), intent('decrement', wide))
 
-export const trade: fc.Arbitrary<Intent> = fc.oneof(
+export const trade: fc.Arbitrary<VerbCall> = fc.oneof(
   { arbitrary: intent('increment', amount), weight: 3 },
   { arbitrary: intent('decrement', amount), weight: 3 },
   intent('transfer', replica, amount),
   intent('transfer', replica, amount, fc.constant('increment')),
 )
 
-export const changeSet: fc.Arbitrary<Intent> = fc.oneof(
+export const changeSet: fc.Arbitrary<VerbCall> = fc.oneof(
   { arbitrary: intent('add', value), weight: 3 },
   { arbitrary: fc.constantFrom('add', 'remove').chain((verb) => intent(verb, amount)), weight: 5 },
   intent('add', amount, amount),
@@ -47,13 +50,13 @@ export const changeSet: fc.Arbitrary<Intent> = fc.oneof(
 )
 
 /** Of a map all of whose entries take the same intents. */
-export function changeEntries(inner: fc.Arbitrary<Intent>): fc.Arbitrary<Intent> {
+export function changeEntries(inner: fc.Arbitrary<VerbCall>): fc.Arbitrary<VerbCall> {
   const update = fc.tuple(name, inner).map(([entry, { verb, parameters }]) => updating(entry, verb, parameters))
   return fc.oneof({ arbitrary: update, weight: 4 }, intent('remove', name))
 }
 
 /** Of the records in `laws.property.test.ts`; what a record lacks is refused. */
-export const changeFields: fc.Arbitrary<Intent> = fc.oneof(
+export const changeFields: fc.Arbitrary<VerbCall> = fc.oneof(
   field('price', setNumber),
   field('tags', changeSet),
   field('seen', count),
@@ -62,10 +65,10 @@ export const changeFields: fc.Arbitrary<Intent> = fc.oneof(
   intent('remove', fc.constantFrom('price', 'tags', 'seen', 'notes', 'nested')),
 )
 
-function field(entry: string, inner: fc.Arbitrary<Intent>): fc.Arbitrary<Intent> {
+function field(entry: string, inner: fc.Arbitrary<VerbCall>): fc.Arbitrary<VerbCall> {
   return inner.map(({ verb, parameters }) => updating(entry, verb, parameters))
 }
 
-function updating(entry: string, verb: string, parameters: readonly unknown[]): Intent {
+function updating(entry: string, verb: string, parameters: readonly unknown[]): VerbCall {
   return { verb: 'update', parameters: [entry, verb, ...parameters] }
 }

@@ -9,7 +9,7 @@ import type { AnyStrategy } from '../crdt/strategy.ts'
 import type { AutomergeState } from '../crdt/automerge.ts'
 import type { Encodable } from '../crdt/encodable.ts'
 import type { CheckStrategyOptions } from '../src/testing/check-strategy.ts'
-import type { Intent } from '../src/testing/laws/law-operation.ts'
+import type { VerbCall } from '../src/testing/laws/law-operation.ts'
 import { automerge } from '../crdt/automerge.ts'
 import { checkLaws } from './check-laws.ts'
 
@@ -20,7 +20,7 @@ interface DocumentEdit {
   readonly pick: number
 }
 
-const automergeEdits: fc.Arbitrary<Intent> = fc
+const automergeEdits: fc.Arbitrary<VerbCall> = fc
   .record({ kind: fc.nat({ max: 4 }), at: fc.nat({ max: 8 }), count: fc.nat({ max: 3 }), pick: fc.nat({ max: 2 }) })
   .map((edit) => ({ verb: 'change', parameters: [(draft: Draft) => editAutomerge(draft, edit)] }))
 

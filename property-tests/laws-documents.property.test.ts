@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { test } from 'vitest'
 import type { Encodable } from '../crdt/encodable.ts'
 import type { CheckStrategyOptions } from '../src/testing/check-strategy.ts'
-import type { Intent } from '../src/testing/laws/law-operation.ts'
+import type { VerbCall } from '../src/testing/laws/law-operation.ts'
 import type { ReferenceReplica } from '../src/testing/laws/reference-replica.ts'
 import { checkLaws } from './check-laws.ts'
 import { fugueElements } from './fugue-oracle.ts'
@@ -16,7 +16,7 @@ const fraction = fc.integer({ min: 0, max: 8 })
 const few = fc.integer({ min: 0, max: 3 })
 
 /** Index and count as eighths of the length, which `inRange` fits to the replica that writes. */
-function edits(inserted: fc.Arbitrary<readonly unknown[]>): fc.Arbitrary<Intent> {
+function edits(inserted: fc.Arbitrary<readonly unknown[]>): fc.Arbitrary<VerbCall> {
   return fc.oneof(
     {
       weight: 4,
@@ -34,7 +34,7 @@ function edits(inserted: fc.Arbitrary<readonly unknown[]>): fc.Arbitrary<Intent>
   )
 }
 
-function inRange(intent: Intent, replica: ReferenceReplica): Intent {
+function inRange(intent: VerbCall, replica: ReferenceReplica): VerbCall {
   if (intent.verb === 'push') return intent
   const length = Array.from((replica.value ?? '') as string | readonly unknown[]).length
   const [at, ...rest] = intent.parameters
@@ -71,7 +71,7 @@ test('text() obeys the laws', () => {
   checkLaws(text(), edits(strings), textLaws)
 })
 
-const yjsEdits: fc.Arbitrary<Intent> = fc
+const yjsEdits: fc.Arbitrary<VerbCall> = fc
   .record({ kind: fc.nat({ max: 7 }), at: fraction, count: few, pick: fc.nat({ max: 2 }) })
   .map((edit) => ({ verb: 'change', parameters: [(doc: Y.Doc) => editYjs(doc, edit)] }))
 

@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import type { Encodable } from '../../crdt/encodable.ts'
 import type { AnyStrategy, VerbsOf } from '../../crdt/strategy.ts'
 import { LawHistory, type LawStep } from './laws/law-history.ts'
-import { hasObserved, type Intent, type LawOperation } from './laws/law-operation.ts'
+import { hasObserved, type VerbCall, type LawOperation } from './laws/law-operation.ts'
 import { FAULT_KINDS, type FaultKind } from './simulation/fault-plan.ts'
 
 /** Keys of a few characters, among them those that patterns give a meaning to. */
@@ -106,10 +106,12 @@ type ArbitrariesOf<P extends readonly unknown[]> = number extends P['length']
   : { readonly [I in keyof P]: fc.Arbitrary<P[I]> }
 
 /** Calls of a strategy's verbs, each verb as often as the others: `operationsOf(strategy, { add: [fc.nat(3)], remove: [fc.nat(3)] })`. */
-export function operationsOf<S extends AnyStrategy>(_strategy: S, verbs: VerbArbitraries<S>): fc.Arbitrary<Intent> {
+export function operationsOf<S extends AnyStrategy>(_strategy: S, verbs: VerbArbitraries<S>): fc.Arbitrary<VerbCall> {
   const calls = Object.entries(verbs as Readonly<Record<string, readonly fc.Arbitrary<unknown>[]>>)
   return fc.oneof(
-    ...calls.map(([verb, parameters]) => fc.tuple(...parameters).map((drawn): Intent => ({ verb, parameters: drawn }))),
+    ...calls.map(([verb, parameters]) =>
+      fc.tuple(...parameters).map((drawn): VerbCall => ({ verb, parameters: drawn })),
+    ),
   )
 }
 
@@ -125,7 +127,7 @@ export interface HistoryOptions {
 /** What replicas did to one key: played with the strategy, so every operation has its causes, stamps that may tie, and a payload that a verb made. */
 export function causalHistories(
   strategy: AnyStrategy,
-  operations: fc.Arbitrary<Intent>,
+  operations: fc.Arbitrary<VerbCall>,
   options: HistoryOptions = {},
 ): fc.Arbitrary<LawHistory> {
   const { replicas = 3, stepsMax = 14, deletes = strategy.deletes !== 'refused' } = options
@@ -139,7 +141,7 @@ const WALL_MAX = 9
 
 /** Steps to play, as plain values. */
 export function lawSteps(
-  operations: fc.Arbitrary<Intent>,
+  operations: fc.Arbitrary<VerbCall>,
   { replicas, stepsMax, deletes }: Required<HistoryOptions>,
 ): fc.Arbitrary<LawStep[]> {
   const at = fc.nat({ max: replicas - 1 })

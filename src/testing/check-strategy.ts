@@ -20,14 +20,14 @@ import type { Claims } from './laws/claims.ts'
 import { type Counterexample, counterexampleOf } from './laws/counterexample.ts'
 import { type BrokenLaw, type Examination, type LawCase, examine } from './laws/examine.ts'
 import { REPLICAS_MAX } from './laws/law-history.ts'
-import type { Intent } from './laws/law-operation.ts'
+import type { VerbCall } from './laws/law-operation.ts'
 import { LAWS, type LawName } from './laws/laws.ts'
 import { minimiseSteps } from './laws/minimise-steps.ts'
 import type { ReferenceReplica } from './laws/reference-replica.ts'
 
 export interface CheckStrategyOptions extends Claims {
   /** What replicas do; see `operationsOf`. Few and small values find most, because they meet. */
-  readonly operations: fc.Arbitrary<Intent>
+  readonly operations: fc.Arbitrary<VerbCall>
   /** Histories. Default 1,000. */
   readonly runs?: number
   /** Default: fast-check's global one, else another each time. */
@@ -39,7 +39,7 @@ export interface CheckStrategyOptions extends Claims {
   /** The most steps of a history. Default 14: short ones find nearly everything. */
   readonly stepsMax?: number
   /** Fits an intent to the replica that runs it, an index to the length of its list, say. `undefined`: not this time. */
-  readonly fit?: (intent: Intent, replica: ReferenceReplica) => Intent | undefined
+  readonly fit?: (intent: VerbCall, replica: ReferenceReplica) => VerbCall | undefined
 }
 
 export interface StrategyReport {

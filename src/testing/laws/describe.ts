@@ -1,6 +1,6 @@
 /** Values and operations in the words of a report: as one would write them in a program, and not longer than a line. */
 import type { Encodable } from '../../../crdt/encodable.ts'
-import { hasObserved, type Intent, type LawOperation } from './law-operation.ts'
+import { hasObserved, type VerbCall, type LawOperation } from './law-operation.ts'
 
 const TEXT_LENGTH_MAX = 160
 
@@ -32,7 +32,7 @@ export function nameOf({ replica, sequence }: Pick<LawOperation, 'replica' | 'se
 }
 
 /** `add("x", 3)`, as it was called. */
-export function describeIntent({ verb, parameters }: Intent): string {
+export function describeIntent({ verb, parameters }: VerbCall): string {
   return `${verb}(${parameters.map(describeEncodable).join(', ')})`
 }
 

@@ -5,7 +5,7 @@ import type { Claims } from './claims.ts'
 import { describeIntent } from './describe.ts'
 import { type Digest, digestOf } from './digest.ts'
 import { LawHistory, type LawStep, type LawWitness } from './law-history.ts'
-import type { Intent, LawOperation } from './law-operation.ts'
+import type { VerbCall, LawOperation } from './law-operation.ts'
 import { LAW_OF_DETERMINISM, LAW_OF_EMPTY, LAWS, LAWS_OF_PLAY, type CheckedLaw, type Law } from './laws.ts'
 import type { ReferenceReplica } from './reference-replica.ts'
 import { type Finding, type Outcome, Trial, compare } from './trial.ts'
@@ -95,7 +95,7 @@ class Watch implements LawWitness {
     return fit === undefined ? intent : fit(intent, replica)
   }
 
-  refused(error: WarpError, replica: ReferenceReplica, intent: Intent): void {
+  refused(error: WarpError, replica: ReferenceReplica, intent: VerbCall): void {
     this.#examination.refused?.(error)
     if (isMutation(error.cause))
       this.#break(LAWS_OF_PLAY.mutation, thrown(`at ${describeIntent(intent)}, given frozen values`, error))

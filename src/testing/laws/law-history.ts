@@ -8,7 +8,7 @@
  */
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { isWarpError, type WarpError } from '../../../crdt/warp-error.ts'
-import { inCanonicalOrder, type Intent, type LawOperation } from './law-operation.ts'
+import { inCanonicalOrder, type VerbCall, type LawOperation } from './law-operation.ts'
 import { REPLICA_IDS, ReferenceReplica } from './reference-replica.ts'
 
 /** `at` is the place of the replica that takes the step, modulo their number. */
@@ -16,7 +16,7 @@ export type LawStep =
   | {
       readonly kind: 'write'
       readonly at: number
-      readonly intent: Intent
+      readonly intent: VerbCall
       readonly wall: number
       /** Operations of other keys in between. */
       readonly gap: number
@@ -30,9 +30,9 @@ export type LawStep =
 /** What is told of a history while it is played. */
 export interface LawWitness {
   /** Fits an intent to the replica that runs it, an index to the length of its list, say. `undefined`: not this time. */
-  fit?(intent: Intent, replica: ReferenceReplica): Intent | undefined
+  fit?(intent: VerbCall, replica: ReferenceReplica): VerbCall | undefined
   /** A verb refused; the replica is as it was. */
-  refused?(error: WarpError, replica: ReferenceReplica, intent: Intent): void
+  refused?(error: WarpError, replica: ReferenceReplica, intent: VerbCall): void
   stepped?(replica: ReferenceReplica): void
 }
 

@@ -9,7 +9,7 @@ import type { VersionVector } from '../../../crdt/version-vector.ts'
 import { compareStamps } from '../../../crdt/hlc.ts'
 
 /** What somebody wants to do to a key: a verb of its strategy and the verb's parameters. */
-export interface Intent {
+export interface VerbCall {
   readonly verb: string
   readonly parameters: readonly unknown[]
 }
@@ -22,7 +22,7 @@ export interface LawOperation extends Stamp {
   /** As decoded from its bytes, frozen; `null` for deletes. */
   readonly payload: Encodable
   /** What the writer wanted, if a verb made the payload. */
-  readonly intent?: Intent
+  readonly intent?: VerbCall
 }
 
 /** Whether the writer of `later` had seen `earlier`. */

@@ -10,7 +10,7 @@ import type { AnyStrategy, Queries, Verbs } from '../../../crdt/strategy.ts'
 import { VersionVector } from '../../../crdt/version-vector.ts'
 import { foldFrom } from './definition.ts'
 import { IncrementalFold } from './incremental-fold.ts'
-import type { Intent, LawOperation } from './law-operation.ts'
+import type { VerbCall, LawOperation } from './law-operation.ts'
 
 /** Ids for histories, in canonical order. */
 export const REPLICA_IDS: readonly ReplicaId[] = ['a', 'b', 'c', 'd', 'e'].map((letter) =>
@@ -92,7 +92,11 @@ export class ReferenceReplica {
     return this
   }
 
-  #append(sequence: number, payload: Encodable | undefined, at: WriteAt & { readonly intent?: Intent }): LawOperation {
+  #append(
+    sequence: number,
+    payload: Encodable | undefined,
+    at: WriteAt & { readonly intent?: VerbCall },
+  ): LawOperation {
     const operation: LawOperation = {
       hlc: Math.max(this.#clock + 1, at.wall ?? 0),
       replica: this.id,
