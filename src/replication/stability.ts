@@ -53,9 +53,13 @@ export class Stability {
     return this.#stable
   }
 
-  /** Whether the replica was away for so long that what it wrote meanwhile may be concurrent with what has been compacted. */
+  /**
+   * Whether the replica was away for so long that what it wrote meanwhile may be concurrent with what has been compacted. What it had acknowledged
+   * before it went it had seen when it wrote what is still to come; it may come by way of others, and its writer never again.
+   */
   isGone(replica: ReplicaId): boolean {
-    return this.#membership.get(replica)?.gone === true
+    const member = this.#membership.get(replica)
+    return member?.gone === true && !member.acknowledged.dominates(this.#store.floor)
   }
 
   heard(replica: ReplicaId, nowMs: number): void {
