@@ -234,4 +234,16 @@ describe('what one replica reckons by itself', () => {
     stability.digest(B, digest({ applied: vector([[A, 2]]) }), HORIZON_MS + 3)
     expect(stability.isGone(B)).toBe(false)
   })
+
+  // Simulation seed 20: what others have of it would be refused for ever, and with it all that depends on it.
+  test('says of a member that is gone for good that it is gone only if something was compacted that it had not acknowledged', () => {
+    const { stability, store } = reckoning()
+    stability.heard(B, 0)
+    stability.digest(B, digest({ applied: vector([[A, 2]]) }), 0)
+    stability.advance(HORIZON_MS + 1, true)
+    store.floor = vector([[A, 2]])
+    expect(stability.isGone(B)).toBe(false)
+    store.floor = vector([[A, 3]])
+    expect(stability.isGone(B)).toBe(true)
+  })
 })
