@@ -3,6 +3,7 @@ import { checkLogOn } from '../../src/audit/check-log.ts'
 import type { CheckLogOptions, CheckReport, Finding } from '../../src/audit/finding.ts'
 import type { MemoryFiles } from '../../src/log/memory-files.ts'
 import type { KeyMap } from '../../src/typed-keys.ts'
+import type { Dot } from '../../crdt/dot.ts'
 import { custom } from '../../crdt/index.ts'
 import { encodeCheckpoint, Recovered } from '../../src/recovery.ts'
 import { Keyspaces } from '../../src/keyspace.ts'
@@ -206,6 +207,35 @@ describe('in a log whose checksums are all good', () => {
     })
     const { findings } = await check([forged])
     expect(findings[0]).toMatchObject({ kind: 'order', dot: { replica: a.engine.replica, sequence: 9 } })
+  })
+
+  /** Gives one operation a stamp that is days earlier, and says what is found. */
+  async function stampedEarlier(files: MemoryFiles, dot: Dot): Promise<readonly Finding[]> {
+    const forged = await forge(files.copy(), ({ body, replica, sequence }) => {
+      if (replica !== dot.replica || sequence !== dot.sequence) return [body]
+      const earlier = body.slice()
+      earlier[15] = (earlier[15] as number) - 1
+      return [earlier]
+    })
+    return (await check([forged])).findings
+  }
+
+  test('an operation stamped before the one before it of its writer is found, whatever it had seen', async () => {
+    const { a, b, filesA } = await openPair()
+    for (const key of ['reg:1', 'reg:2']) await a.set(key, key)
+    await Promise.all([a.close(), b.close()])
+    const dot = { replica: a.engine.replica, sequence: 2 }
+    expect(await stampedEarlier(filesA, dot)).toMatchObject([{ kind: 'order', dot }])
+  })
+
+  test('an operation stamped before what its writer had seen of others is found, though it is their first', async () => {
+    const { a, b, filesB } = await openPair()
+    await a.set('reg:1', 'cause')
+    await b.pull(a)
+    await b.set('reg:1', 'effect')
+    await Promise.all([a.close(), b.close()])
+    const dot = { replica: b.engine.replica, sequence: 1 }
+    expect((await stampedEarlier(filesB, dot))[0]).toMatchObject({ kind: 'order', dot })
   })
 
   test('an operation whose content was changed takes a second log to be found', async () => {

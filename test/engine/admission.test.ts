@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { VALUE_BYTES_MAX } from '../../src/limits.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
 import { ReplicaTable, OperationReader } from '../../src/operation.ts'
 import { faultyFiles } from '../../src/testing/faulty-files.ts'
@@ -154,6 +155,16 @@ test('any bytes are either taken in or refused as malformed', async () => {
     },
   )
   fc.assert(property, { numRuns: 2000 })
+})
+
+test('an operation beyond the limits of size is refused, whoever wrote it', async () => {
+  const { a, b } = await pair()
+  await a.set('reg:1', 'value')
+  const [envelope] = a.envelopes() as [Uint8Array]
+  const larger = new Uint8Array(envelope.length + VALUE_BYTES_MAX)
+  larger.set(envelope)
+  expect(() => b.admit(larger)).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
+  expect(b.engine.applied.size).toBe(0)
 })
 
 test('a key that is not text is malformed', async () => {

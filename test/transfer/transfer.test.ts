@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { exportLines } from '../../src/transfer/export-lines.ts'
 import { importLines } from '../../src/transfer/import-lines.ts'
 import type { Imported } from '../../src/transfer/imported.ts'
+import { faultyFiles } from '../../src/testing/faulty-files.ts'
 import { checkLogOn } from '../../src/audit/check-log.ts'
 import { exchange, keysRetaining, TestEngine, type FixtureOptions } from '../engine/engine-fixture.ts'
 import { disk, openPair, storeOf, writeRounds, type Pair } from '../audit/prepared-logs.ts'
@@ -151,6 +152,17 @@ describe('an export taken into a log that holds something', () => {
     expect(withoutLocal(restored.state())).toEqual(withoutLocal(pair.b.state()))
     expect(restored.engine.replica).not.toBe(pair.a.engine.replica)
   })
+})
+
+test('what was imported survives a power failure', async () => {
+  const pair = await openPair()
+  await writeRounds(pair, 1)
+  const files = faultyFiles()
+  const other = await emptyOne(pair, { files })
+  await imported(other, await exported(pair.a))
+  const { values } = other.state()
+  const again = await emptyOne(pair, { files: files.crash() })
+  expect(again.state().values).toEqual(values)
 })
 
 test('an export is settled when it begins', async () => {

@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import fs, {
+  chmodSync,
+  cpSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  type NoParamCallback,
+} from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -121,6 +133,45 @@ describe('an open folder', () => {
   test.runIf(process.platform === 'linux')('knows the boot', async () => {
     const files = await fileLog({ path: root }).open()
     expect(files.bootId).toMatch(/^[0-9a-f-]{36}$/)
+    await files.close()
+  })
+})
+
+describe('a flush', () => {
+  const { fsync, fdatasync } = fs
+  afterEach(() => install({ fsync, fdatasync }))
+
+  /** What the system would be asked for is all that can be seen of a flush while the machine stays up. */
+  function install(calls: Partial<Pick<typeof fs, 'fsync' | 'fdatasync'>>): void {
+    Object.assign(fs, calls)
+    syncBuiltinESMExports()
+  }
+
+  test('asks the system to keep bytes and names, and says so when it cannot', async () => {
+    const files = await fileLog({ path: root }).open()
+    const file = files.create('a')
+    await file.write(0, new Uint8Array(10))
+    const asked: [string, number][] = []
+    install({
+      fdatasync: ((fd: number, done: NoParamCallback) => {
+        asked.push(['bytes', fstatSync(fd).ino])
+        fdatasync(fd, done)
+      }) as typeof fdatasync,
+      fsync: ((fd: number, done: NoParamCallback) => {
+        asked.push(['names', fstatSync(fd).ino])
+        fsync(fd, done)
+      }) as typeof fsync,
+    })
+    await file.sync()
+    await files.syncNames()
+    expect(asked).toEqual([
+      ['bytes', statSync(join(root, 'a')).ino],
+      ['names', statSync(root).ino],
+    ])
+    const refuse = ((_: number, done: NoParamCallback) => setImmediate(done, new Error('EIO'))) as unknown
+    install({ fdatasync: refuse as typeof fdatasync, fsync: refuse as typeof fsync })
+    await expect(file.sync()).rejects.toThrow('EIO')
+    await expect(files.syncNames()).rejects.toThrow('EIO')
     await files.close()
   })
 })

@@ -37,6 +37,13 @@ test('a packet overtaken by a thousand others is still taken', () => {
   expect(takes(window, 0)).toBe(false)
 })
 
+test('neighbours that change places are both taken, lap after lap', () => {
+  const window = new ReplayWindow()
+  for (let counter = 0; counter < 4 * REPLAY_WINDOW; counter += 2) {
+    expect([takes(window, counter + 1), takes(window, counter), takes(window, counter)]).toEqual([true, true, false])
+  }
+})
+
 test('counters beyond 2^32 are told apart', () => {
   const window = new ReplayWindow()
   expect(takes(window, 2 ** 40)).toBe(true)
