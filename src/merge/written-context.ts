@@ -6,7 +6,6 @@
  * below the floor, and all below the floor has been seen: so for cancellers the floor is part of the context. It costs
  * an entry for each replica, and only where something has been compacted.
  */
-import type { Encodable } from '../../crdt/encodable.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { KeyTable, Slot } from '../key-table.ts'
@@ -36,5 +35,5 @@ export function writtenContext(
 
 function cancels({ keyspace: { strategy }, kind, payload }: Written): boolean {
   if (kind === OPERATION_KIND.delete) return strategy.deletes === 'observed'
-  return payload !== undefined && strategy.cancels?.(payload as Encodable) !== undefined
+  return payload !== undefined && strategy.cancels?.(payload) !== undefined
 }

@@ -2,7 +2,7 @@
  * W21, W22: what was acknowledged is there as far as its level promises, once; what failed is nowhere. Judged by elements that only one write ever
  * added, in sets and lists that are never deleted, and which nobody removed.
  */
-import { Keyspaces } from '../../keyspace.ts'
+import { Keyspaces, type Keyspace } from '../../keyspace.ts'
 import type { CallRecord, RunHistory } from '../simulation/run-history.ts'
 import { shortly, textOfValue } from '../simulation/shown.ts'
 import type { Checker, MachineView, Moment, Violation } from './checker.ts'
@@ -32,18 +32,22 @@ function judgedKeys({ history, keys }: Moment): Map<string, Map<string, CallReco
   for (const call of history.calls) {
     const { intent } = call
     if (intent.kind !== 'write' && intent.kind !== 'delete') continue
-    const keyspace = keyspaces.find(intent.key)
-    const adding = ADDING[keyspace?.strategy.kind ?? ''] ?? []
-    const element = intent.kind === 'write' && adding.includes(intent.verb) ? intent.parameters.at(-1) : undefined
+    const element = addedElement(call, keyspaces.find(intent.key))
     const adds = judged.get(intent.key) ?? new Map<string, CallRecord>()
     judged.set(intent.key, adds)
-    const text = element === undefined ? '' : textOfValue(element)
-    if (element === undefined || adds.has(text) || keyspace?.ttlMs !== 0 || keyspace.mode === 'local')
-      excluded.add(intent.key)
-    adds.set(text, call)
+    if (element === undefined || adds.has(element)) excluded.add(intent.key)
+    else adds.set(element, call)
   }
   for (const key of excluded) judged.delete(key)
   return judged
+}
+
+/** `undefined` of whatever else a call may do, and where what was added may rightly be gone or not have come. */
+function addedElement({ intent }: CallRecord, keyspace: Keyspace | undefined): string | undefined {
+  if (intent.kind !== 'write' || keyspace === undefined || keyspace.ttlMs !== 0 || keyspace.mode === 'local') return
+  const isAdding = ADDING[keyspace.strategy.kind]?.includes(intent.verb) === true
+  const element = isAdding ? intent.parameters.at(-1) : undefined
+  return element === undefined ? undefined : textOfValue(element)
 }
 
 interface Judged {
@@ -54,8 +58,8 @@ interface Judged {
   readonly history: RunHistory
 }
 
-function judge({ view, key, adds, promises, history }: Judged): Violation[] {
-  const shown = view.values.get(key)
+function judge(judged: Judged): Violation[] {
+  const shown = judged.view.values.get(judged.key)
   if (shown?.kind === 'error') return []
   const counts = new Map<string, number>()
   for (const element of shown?.kind === 'value' ? (shown.value as Iterable<unknown>) : []) {
@@ -63,19 +67,40 @@ function judge({ view, key, adds, promises, history }: Judged): Violation[] {
     counts.set(text, (counts.get(text) ?? 0) + 1)
   }
   const violations: Violation[] = []
-  const violate = (invariant: string, message: string): void => {
+  const violate: Violate = (invariant, message) => {
+    const { key, view } = judged
     violations.push({ invariant, message: `${view.name}: ${message}`, key, machine: view.name })
   }
-  for (const [text, call] of adds) {
+  for (const [text, call] of judged.adds) {
     const count = counts.get(text) ?? 0
-    const name = `${shortly(call.intent)} at ${call.machine} (call ${call.id})`
-    if (count > 1 && promises.mayBeTwice(call)) history.exempt('issued again though somebody had seen it')
-    else if (count > 1) violate('W22', `${name} is there ${count} times`)
-    if (count > 0 && call.outcome === 'failed') violate('W22', `${name} has failed and is there`)
-    if (count > 0) continue
-    if (promises.isOwed(call)) violate('W21', `${name} was acknowledged as ${call.receipt?.ack ?? ''} and is gone`)
-    else if (call.outcome === 'ok') history.exempt(`lost to what ${call.receipt?.ack ?? ''} does not cover`)
+    if (count > 0) judgePresent(judged, { call, count }, violate)
+    else judgeAbsent(judged, call, violate)
   }
-  for (const text of counts.keys()) if (!adds.has(text)) violate('W22', 'holds an element that nobody has added')
+  for (const text of counts.keys()) {
+    if (!judged.adds.has(text)) violate('W22', 'holds an element that nobody has added')
+  }
   return violations
+}
+
+type Violate = (invariant: string, message: string) => void
+
+function judgePresent(
+  { promises, history }: Judged,
+  { call, count }: { readonly call: CallRecord; readonly count: number },
+  violate: Violate,
+): void {
+  if (call.outcome === 'failed') violate('W22', `${nameOf(call)} has failed and is there`)
+  if (count === 1) return
+  if (promises.mayBeTwice(call)) history.exempt('issued again though somebody had seen it')
+  else violate('W22', `${nameOf(call)} is there ${count} times`)
+}
+
+function judgeAbsent({ promises, history }: Judged, call: CallRecord, violate: Violate): void {
+  const level = call.receipt?.ack ?? ''
+  if (promises.isOwed(call)) violate('W21', `${nameOf(call)} was acknowledged as ${level} and is gone`)
+  else if (call.outcome === 'ok') history.exempt(`lost to what ${level} does not cover`)
+}
+
+function nameOf({ intent, machine, id }: CallRecord): string {
+  return `${shortly(intent)} at ${machine} (call ${id})`
 }

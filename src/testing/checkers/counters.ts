@@ -2,7 +2,7 @@
  * W05: a counter is the sum of what was acknowledged and still owed, and of some of what may have happened: nothing is lost, nothing counts twice.
  * Judged where nothing is ever deleted and nothing expires.
  */
-import { Keyspaces } from '../../keyspace.ts'
+import { Keyspaces, type Keyspace } from '../../keyspace.ts'
 import type { CallRecord } from '../simulation/run-history.ts'
 import type { Checker, MachineView, Moment, Violation } from './checker.ts'
 import { Promises } from './promises.ts'
@@ -32,19 +32,27 @@ function boundsOf({ history, keys }: Moment): Map<string, Bounds> {
     const { intent } = call
     if (intent.kind !== 'write' && intent.kind !== 'delete') continue
     const keyspace = keyspaces.find(intent.key)
-    if (keyspace?.strategy.kind !== 'counter' && keyspace?.strategy.kind !== 'bounded-counter') continue
+    if (!isCounter(keyspace)) continue
     if (intent.kind === 'delete' || keyspace.ttlMs !== 0 || keyspace.mode === 'local') excluded.add(intent.key)
     const bounds = all.get(intent.key) ?? { least: 0, most: 0 }
     all.set(intent.key, bounds)
-    const amount = amountOf(call)
-    const isOwed = promises.isOwed(call)
-    // Twice: what is issued again counts once more.
-    const times = promises.mayBeTwice(call) ? 2 : 1
-    bounds.least += Math.min(isOwed ? amount : 0, times * amount)
-    bounds.most += Math.max(isOwed ? amount : 0, times * amount)
+    widen(bounds, call, promises)
   }
   for (const key of excluded) all.delete(key)
   return all
+}
+
+function isCounter(keyspace: Keyspace | undefined): keyspace is Keyspace {
+  return keyspace?.strategy.kind === 'counter' || keyspace?.strategy.kind === 'bounded-counter'
+}
+
+function widen(bounds: Bounds, call: CallRecord, promises: Promises): void {
+  const amount = amountOf(call)
+  const owed = promises.isOwed(call) ? amount : 0
+  // Twice: what is issued again counts once more.
+  const times = promises.mayBeTwice(call) ? 2 : 1
+  bounds.least += Math.min(owed, times * amount)
+  bounds.most += Math.max(owed, times * amount)
 }
 
 /** 0 of what has certainly not been written. */

@@ -117,7 +117,7 @@ export class Machine {
         },
       )
       if (!life.isAlive) return
-      this.#warp = warp as Warp<KeyMap>
+      this.#warp = warp
       this.state = 'up'
       this.options.onLife(this, 'opened')
     } catch (error) {

@@ -1,5 +1,7 @@
 /** Whether the replicas have come to rest: all are up, nobody waits for anything, and all show the same. */
 import { Keyspaces } from '../../keyspace.ts'
+import type { Warp } from '../../public.ts'
+import type { KeyMap } from '../../typed-keys.ts'
 import type { Shown } from '../checkers/checker.ts'
 import { isSameShown, shownOf } from './shown.ts'
 import type { World } from './world.ts'
@@ -9,25 +11,37 @@ import type { World } from './world.ts'
  */
 export async function atRest(world: World, mayWait: boolean): Promise<string | undefined> {
   const staying = world.machines.filter(({ hasLeft }) => !hasLeft)
-  for (const { name, warp } of staying) if (warp === undefined) return `${name} is not up`
   const names = new Set(staying.map(({ name }) => name))
   for (const { name, warp } of staying) {
-    const stats = warp?.stats()
-    if (stats === undefined) return `${name} is not up`
-    if (names.size > 1 && !stats.isJoined) return `${name} has not joined`
-    if (!mayWait && stats.operations.waitingCount > 0)
-      return `${name} waits for ${stats.operations.waitingCount} operations`
-    const peers = warp?.peers() ?? []
-    for (const other of names) {
-      if (other === name) continue
-      const peer = peers.find(({ address }) => address === other)
-      if (peer?.state !== 'up') return `${name} does not see ${other}`
-      if (peer.lagCount !== 0)
-        return `${other} lacks ${peer.lagCount ?? 'an unknown number of'} operations that ${name} has`
-    }
+    if (warp === undefined) return `${name} is not up`
+    const business = unfinished({ name, warp, names, mayWait })
+    if (business !== undefined) return business
   }
   if (world.openCalls > 0) return `${world.openCalls} calls have not been answered`
   return disagreement(world)
+}
+
+interface Staying {
+  readonly name: string
+  readonly warp: Pick<Warp<KeyMap>, 'stats' | 'peers'>
+  readonly names: ReadonlySet<string>
+  readonly mayWait: boolean
+}
+
+/** What one of them still has to do, or to hear. */
+function unfinished({ name, warp, names, mayWait }: Staying): string | undefined {
+  const { isJoined, operations } = warp.stats()
+  if (names.size > 1 && !isJoined) return `${name} has not joined`
+  if (!mayWait && operations.waitingCount > 0) return `${name} waits for ${operations.waitingCount} operations`
+  const peers = new Map(warp.peers().map((peer) => [peer.address, peer]))
+  for (const other of names) {
+    if (other === name) continue
+    const peer = peers.get(other)
+    if (peer?.state !== 'up') return `${name} does not see ${other}`
+    if (peer.lagCount !== 0)
+      return `${other} lacks ${peer.lagCount ?? 'an unknown number of'} operations that ${name} has`
+  }
+  return undefined
 }
 
 /** The first key of which two machines show different values, or that one cannot read because its log is damaged. */

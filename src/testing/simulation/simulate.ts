@@ -96,22 +96,25 @@ function make(factory: CheckerFactory): Checker {
 
 function scenarioOf(options: SimulateOptions): Scenario {
   const { seed = 1, keys = DEFAULT_KEYS, faults = FAULT_KINDS, replicas = 5, seconds = 120 } = options
+  const { workload = DEFAULT_WORKLOAD } = options
   if (options.keys !== undefined && options.workload === undefined) {
-    throw new WarpError('WARP_E_CONFIG', 'simulate: keys are given and workload is not; say what users do with them')
+    throw refused('keys are given and workload is not; say what users do with them')
   }
-  if (!Number.isInteger(replicas) || replicas < 1 || replicas > REPLICAS_MAX) {
-    throw new WarpError(
-      'WARP_E_CONFIG',
-      `simulate: replicas is ${replicas}; it is a whole number from 1 to ${REPLICAS_MAX}`,
-    )
-  }
-  if (!(seconds > 0)) throw new WarpError('WARP_E_CONFIG', `simulate: seconds is ${seconds}; it is greater than 0`)
+  checkNumbers(replicas, seconds)
   const unknown = faults.find((kind) => !FAULT_KINDS.includes(kind))
-  if (unknown !== undefined) {
-    const known = FAULT_KINDS.join(', ')
-    throw new WarpError('WARP_E_CONFIG', `simulate: there is no fault '${String(unknown)}'; there are ${known}`)
+  if (unknown !== undefined) throw refused(`there is no fault '${unknown}'; there are ${FAULT_KINDS.join(', ')}`)
+  return { seed, keys, faults, replicas, seconds, workload }
+}
+
+function checkNumbers(replicas: number, seconds: number): void {
+  if (!Number.isInteger(replicas) || replicas < 1 || replicas > REPLICAS_MAX) {
+    throw refused(`replicas is ${replicas}; it is a whole number from 1 to ${REPLICAS_MAX}`)
   }
-  return { seed, keys, faults, replicas, seconds, workload: options.workload ?? DEFAULT_WORKLOAD }
+  if (!(seconds > 0)) throw refused(`seconds is ${seconds}; it is greater than 0`)
+}
+
+function refused(problem: string): WarpError {
+  return new WarpError('WARP_E_CONFIG', `simulate: ${problem}`)
 }
 
 function ownChecker({ check }: SimulateOptions): CheckerFactory {
