@@ -42,7 +42,7 @@ describe('the mutants of this tree', () => {
 
 const TEXT = `plants: a minus for a plus
 fears: tired people
-belongs to: P01 W02
+belongs to: P01 P02
 file: src/a.ts
 killed by: test/a.test.ts › adds (%i)
 --- find
@@ -59,7 +59,7 @@ describe('a mutant', () => {
       name: 'minus',
       plants: 'a minus for a plus',
       fears: 'tired people',
-      belongsTo: ['P01', 'W02'],
+      belongsTo: ['P01', 'P02'],
       file: 'src/a.ts',
       killers: [{ file: 'test/a.test.ts', name: 'adds (%i)' }],
       find: 'a + b',
@@ -80,7 +80,7 @@ describe('a mutant', () => {
     ['file: src/a.ts\n', ''],
     ['killed by', 'found by'],
     [' › adds (%i)', ''],
-    ['P01 W02', 'P01 Q02'],
+    ['P01 P02', 'P01 Q02'],
     ['--- put', '--- replace'],
   ])('without what it needs is refused: %j', (from, to) => {
     expect(() => parseMutant('minus', TEXT.replace(from, to))).toThrow('mutants/minus.mutant')
