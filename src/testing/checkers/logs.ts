@@ -11,13 +11,15 @@ export function logChecker(): Checker {
     name: 'W25',
     verify({ audit, phase, history }) {
       if (phase !== 'replayed') return []
-      const rotten = rottenLogs(history)
+      const [rotten, reissuers] = [rottenLogs(history), reissuersOf(history)]
       return (audit?.findings ?? [])
         .filter(({ severity }) => severity === 'damage')
-        .filter(({ kind, log }) => {
+        .filter(({ kind, log, dot }) => {
           const isDoneToIt = ROTS.has(kind) && rotten.has(log)
+          const isReissued = kind === 'cause' && dot !== undefined && reissuers.has(dot.replica)
           if (isDoneToIt) history.exempt('the audit finds the bits that were flipped')
-          return !isDoneToIt
+          if (isReissued) history.exempt('what was issued again names what its writer had seen then')
+          return !isDoneToIt && !isReissued
         })
         .map(({ kind, log, message, key }) => ({
           ...{ invariant: 'W25', message: `${kind} in the log of ${log}: ${message}`, machine: log },
@@ -45,4 +47,16 @@ function rottenLogs({ lives }: RunHistory): ReadonlySet<string> {
     if (kind === 'disk lost' || kind === 'restored') rotten.delete(machine)
   }
   return rotten
+}
+
+/** Under these ids operations were issued again: they name as seen what the state that was taken over may lack. */
+function reissuersOf({ reports }: RunHistory): ReadonlySet<string> {
+  const taken = reports.flatMap(({ event, machine, atMs }) =>
+    event.kind === 'identity:changed' ? [{ machine, atMs, replica: event.to }] : [],
+  )
+  const isResync = ({ machine, atMs }: { readonly machine: string; readonly atMs: number }): boolean =>
+    reports.some(
+      ({ event, ...at }) => event.kind === 'resync:done' && at.machine === machine && Math.abs(at.atMs - atMs) < 100,
+    )
+  return new Set(taken.filter(isResync).map(({ replica }) => replica))
 }

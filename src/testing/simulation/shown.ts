@@ -1,7 +1,7 @@
 /** Values and intents as text: for comparing, for the trace and for people. */
 import type { Encodable } from '../../../crdt/encodable.ts'
 import { encode } from '../../../crdt/encoding.ts'
-import type { Warp } from '../../public.ts'
+import type { Warp, WarpEvent } from '../../public.ts'
 import type { KeyMap } from '../../typed-keys.ts'
 import type { Shown } from '../checkers/checker.ts'
 import { codeOf } from './machine.ts'
@@ -44,6 +44,16 @@ export function textOfIntent(intent: Intent): string {
     case 'watch':
       return `watch ${intent.pattern}`
   }
+}
+
+/** Its kind and its plain fields. */
+export function textOfEvent(event: WarpEvent): string {
+  const fields = Object.entries(event).flatMap(([name, value]: [string, unknown]) => {
+    if (name === 'kind') return []
+    if (value instanceof Error) return [`${name}: ${value.message}`]
+    return typeof value === 'object' ? [] : [`${name}: ${String(value)}`]
+  })
+  return [event.kind, ...fields].join(', ')
 }
 
 const SHORT_MAX = 60

@@ -18,7 +18,7 @@ function lineOf(step: TraceStep, machines: readonly string[]): string[] {
     case 'world':
       return [`${seconds}  ${'─'.repeat(machines.length * 3)} ${step.text}`]
     case 'report':
-      return QUIET.has(step.text)
+      return QUIET.has(step.text.split(',')[0] ?? '')
         ? []
         : [`${seconds}  ${column(step.machine, machines, '·')} ${step.machine} ${step.text}`]
     case 'life':

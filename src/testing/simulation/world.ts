@@ -13,7 +13,7 @@ import { TimeLine } from '../time-line.ts'
 import { codeOf, Machine } from './machine.ts'
 import { perform } from './perform.ts'
 import { type CallRecord, type Intent, type LifeEvent, type LifeEventKind, RunHistory } from './run-history.ts'
-import { textOfIntent } from './shown.ts'
+import { textOfEvent, textOfIntent } from './shown.ts'
 import { Trace } from './trace.ts'
 import { Wire } from './wire.ts'
 
@@ -216,7 +216,7 @@ export class World {
     this.history.reports.push(report)
     this.history.count(`reported: ${event.kind}`)
     this.trace.note(this.nowMs, `${machine.name} ${event.kind}`, () => ({
-      ...{ kind: 'report', atMs: this.nowMs, machine: machine.name, text: event.kind },
+      ...{ kind: 'report', atMs: this.nowMs, machine: machine.name, text: textOfEvent(event) },
     }))
     this.#tell({ kind: 'report', report })
     if (event.kind === 'poisoned') this.#life(machine, 'poisoned', undefined)
