@@ -218,7 +218,8 @@ export function installSnapshot(
   keys.snapshot[slot] = position
   keys.cut[slot] = snapshot.through
   if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
-  if (keys.head[slot] === 0) keys.head[slot] = snapshot.through
+  // An older snapshot may lie in front of it in the log, and the operations between the two have been rewritten away.
+  if (keys.head[slot]! < snapshot.through) keys.head[slot] = snapshot.through
   if (keys.version[slot]! < snapshot.version) keys.version[slot] = snapshot.version
   if (keys.tip[slot] === 0 || keys.tip[slot]! <= snapshot.through) {
     keys.tip[slot] = position

@@ -16,6 +16,7 @@ import { LOG_COMMAND } from './commands/log.ts'
 import { PEERS_COMMAND } from './commands/peers.ts'
 import { REPLAY_COMMAND } from './commands/replay.ts'
 import { SET_COMMAND } from './commands/set.ts'
+import { SIM_COMMAND } from './commands/sim.ts'
 import { START_COMMAND } from './commands/start.ts'
 import { STATS_COMMAND } from './commands/stats.ts'
 import { VERIFY_COMMAND } from './commands/verify.ts'
@@ -41,6 +42,7 @@ const OTHERS: readonly AnyCommand[] = [
   EXPORT_COMMAND,
   IMPORT_COMMAND,
   KEY_COMMAND,
+  SIM_COMMAND,
 ]
 
 export const COMMANDS: readonly AnyCommand[] = [...OTHERS, completionCommand(OTHERS)]

@@ -49,9 +49,8 @@ export function textOfIntent(intent: Intent): string {
 /** Its kind and its plain fields. */
 export function textOfEvent(event: WarpEvent): string {
   const fields = Object.entries(event).flatMap(([name, value]: [string, unknown]) => {
-    if (name === 'kind') return []
     if (value instanceof Error) return [`${name}: ${value.message}`]
-    return typeof value === 'object' ? [] : [`${name}: ${String(value)}`]
+    return name !== 'kind' && (typeof value === 'string' || typeof value === 'number') ? [`${name}: ${value}`] : []
   })
   return [event.kind, ...fields].join(', ')
 }
@@ -66,8 +65,9 @@ export function shortly(value: unknown): string {
 /** With lists in the place of sets: their order is the same on all replicas. */
 function plain(value: unknown): Encodable {
   if (value instanceof Set) return [...(value as Set<Encodable>)]
-  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array)
-    return value as Encodable
   if (Array.isArray(value)) return value.map(plain)
+  // Dates and bytes are encoded as what they are.
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value as Encodable
   return Object.entries(value).map(([name, entry]) => [name, plain(entry)])
 }

@@ -2,7 +2,7 @@
  * The world of a simulation: machines, their network and virtual time, all from one seed. It carries out intents and writes down what comes of them;
  * what is wanted, and what goes wrong, come from the workload and from the faults.
  */
-import type { Warp, WarpEvent } from '../../public.ts'
+import type { WarpEvent } from '../../public.ts'
 import type { Receipt } from '../../receipt.ts'
 import type { ReplicationOptions } from '../../replication/options.ts'
 import type { KeyMap } from '../../typed-keys.ts'
@@ -127,7 +127,7 @@ export class World {
     const { warp, life } = machine
     if (warp === undefined || life === undefined) return undefined
     const record = this.#begin(machine, intent)
-    this.#perform(warp, intent).then(
+    perform(warp, intent, this.line).then(
       (value) => life.isAlive && this.#end(machine, record, { outcome: 'ok', value }),
       (error: unknown) => life.isAlive && this.#end(machine, record, { outcome: outcomeOf(error), error }),
     )
@@ -136,14 +136,6 @@ export class World {
 
   async advanceTo(targetMs: number): Promise<void> {
     await this.line.advanceTo(targetMs)
-  }
-
-  #perform(warp: Warp<KeyMap>, intent: Intent): Promise<unknown> {
-    try {
-      return perform(warp, intent, this.line)
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
   }
 
   #begin(machine: Machine, intent: Intent): CallRecord {
@@ -164,30 +156,28 @@ export class World {
     return record
   }
 
-  #end(
-    machine: Machine,
-    record: CallRecord,
-    end: { outcome: CallRecord['outcome']; value?: unknown; error?: unknown },
-  ) {
+  #end(machine: Machine, record: CallRecord, end: Ended): void {
     if (this.#open.get(machine)?.delete(record) !== true) return
-    const { intent } = record
     this.openCalls--
-    if (isWrite(intent) && this.nowMs > record.startedMs)
-      for (const kind of this.steady) this.history.count(`${kind} during writes`)
     record.endedMs = this.nowMs
     record.outcome = end.outcome
     if (end.error !== undefined) record.error = codeOf(end.error)
-    if (isWrite(intent)) {
-      this.openWrites--
-      if (end.outcome === 'ok') record.receipt = end.value as Receipt
-    } else record.value = end.value
-    const result = record.error ?? (record.receipt?.dot === undefined ? '' : String(record.receipt.dot.sequence))
-    const text = `${textOfIntent(intent)} ${end.outcome} ${result}`
+    if (isWrite(record.intent)) this.#endWrite(record, end)
+    else record.value = end.value
+    const sequence = record.receipt?.dot?.sequence
+    const text = `${textOfIntent(record.intent)} ${end.outcome} ${record.error ?? sequence ?? ''}`
     this.trace.note(this.nowMs, `${machine.name} ${text}`, () => ({
       ...{ kind: 'call', atMs: this.nowMs, machine: machine.name, text },
     }))
     this.#tell({ kind: 'call', call: record })
     if (record.error === DAMAGED) this.#stuck(machine, DAMAGED)
+  }
+
+  #endWrite(record: CallRecord, { outcome, value }: Ended): void {
+    this.openWrites--
+    if (outcome === 'ok') record.receipt = value as Receipt
+    if (this.nowMs === record.startedMs) return
+    for (const kind of this.steady) this.history.count(`${kind} during writes`)
   }
 
   #life(machine: Machine, kind: LifeEventKind, detail: string | undefined): void {
@@ -238,6 +228,12 @@ export class World {
       if (found !== undefined) this.violations.push(...found)
     }
   }
+}
+
+interface Ended {
+  readonly outcome: CallRecord['outcome']
+  readonly value?: unknown
+  readonly error?: unknown
 }
 
 export function isWrite(intent: Intent): intent is Extract<Intent, { kind: 'write' | 'delete' }> {
