@@ -2,7 +2,9 @@
 import type { Fault } from './fault.ts'
 import { victim } from './fault.ts'
 
-export const APPLICATION_FAULTS = {
+export type ApplicationFault = 'compaction' | 'stalled watch' | 'projection'
+
+export const APPLICATION_FAULTS: Readonly<Record<ApplicationFault, Fault>> = {
   compaction: {
     everyMs: [2000, 20_000],
     strike: (context) => {
@@ -43,4 +45,4 @@ export const APPLICATION_FAULTS = {
       return true
     },
   },
-} as const satisfies Record<string, Fault>
+}

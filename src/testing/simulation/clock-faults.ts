@@ -4,7 +4,9 @@ import { type Fault, logUniform, victim } from './fault.ts'
 const MINUTE_MS = 60_000
 const YEAR_MS = 365 * 24 * 60 * MINUTE_MS
 
-export const CLOCK_FAULTS = {
+export type ClockFault = 'skew' | 'drift' | 'jump' | 'freeze' | 'suspend'
+
+export const CLOCK_FAULTS: Readonly<Record<ClockFault, Fault>> = {
   /** Small enough to be tolerated, mostly. */
   skew: {
     begin: ({ world, random }) => {
@@ -61,4 +63,4 @@ export const CLOCK_FAULTS = {
       return true
     },
   },
-} as const satisfies Record<string, Fault>
+}

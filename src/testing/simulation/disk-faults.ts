@@ -4,7 +4,9 @@ import type { Random } from '../random.ts'
 import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 import type { Machine } from './machine.ts'
 
-export const DISK_FAULTS = {
+export type DiskFault = 'slow disk' | 'disk full' | 'read error' | 'write error' | 'flush error' | 'bit rot'
+
+export const DISK_FAULTS: Readonly<Record<DiskFault, Fault>> = {
   'slow disk': {
     everyMs: [10_000, 40_000],
     strike: (context) => {
@@ -47,7 +49,7 @@ export const DISK_FAULTS = {
       return true
     },
   },
-} as const satisfies Record<string, Fault>
+}
 
 function fail(context: FaultContext, call: 'read' | 'write' | 'sync'): boolean {
   const machine = victim(context)

@@ -3,25 +3,25 @@
  * hide one another are also met alone, and draws how often each of the others strikes.
  */
 import type { Random } from '../random.ts'
-import { APPLICATION_FAULTS } from './application-faults.ts'
-import { CLOCK_FAULTS } from './clock-faults.ts'
-import { DISK_FAULTS } from './disk-faults.ts'
+import { APPLICATION_FAULTS, type ApplicationFault } from './application-faults.ts'
+import { CLOCK_FAULTS, type ClockFault } from './clock-faults.ts'
+import { DISK_FAULTS, type DiskFault } from './disk-faults.ts'
 import { type Fault, logUniform } from './fault.ts'
-import { MEMBER_FAULTS } from './member-faults.ts'
-import { NETWORK_FAULTS } from './network-faults.ts'
-import { PROCESS_FAULTS } from './process-faults.ts'
+import { MEMBER_FAULTS, type MemberFault } from './member-faults.ts'
+import { NETWORK_FAULTS, type NetworkFault } from './network-faults.ts'
+import { PROCESS_FAULTS, type ProcessFault } from './process-faults.ts'
 
-const FAULTS = {
+/** What may go wrong, or is at least unusual. */
+export type FaultKind = NetworkFault | ProcessFault | DiskFault | ClockFault | MemberFault | ApplicationFault
+
+const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...NETWORK_FAULTS,
   ...PROCESS_FAULTS,
   ...DISK_FAULTS,
   ...CLOCK_FAULTS,
   ...MEMBER_FAULTS,
   ...APPLICATION_FAULTS,
-} as const
-
-/** What may go wrong, or is at least unusual. */
-export type FaultKind = keyof typeof FAULTS
+}
 
 export const FAULT_KINDS: readonly FaultKind[] = Object.keys(FAULTS) as FaultKind[]
 

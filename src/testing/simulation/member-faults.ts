@@ -3,7 +3,9 @@ import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 import { laterOperation } from './later-version.ts'
 import { WALL_START_MS } from './machine.ts'
 
-export const MEMBER_FAULTS = {
+export type MemberFault = 'join' | 'leave' | 'long absence' | 'restart in order' | 'later version'
+
+export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
   join: {
     everyMs: [30_000, 90_000],
     strike: ({ world }) => {
@@ -65,7 +67,7 @@ export const MEMBER_FAULTS = {
       return true
     },
   },
-} as const satisfies Record<string, Fault>
+}
 
 const TOLERATED_MS = 400
 const JOINERS_MAX = 1

@@ -3,7 +3,22 @@ import { type Fault, type FaultContext, logUniform } from './fault.ts'
 
 type Pair = readonly [from: string, to: string]
 
-export const NETWORK_FAULTS = {
+export type NetworkFault =
+  | 'loss'
+  | 'burst loss'
+  | 'repeat'
+  | 'late repeat'
+  | 'reorder'
+  | 'delay'
+  | 'bandwidth'
+  | 'truncation'
+  | 'bit flip'
+  | 'partition'
+  | 'one-way partition'
+  | 'bridge'
+  | 'flapping'
+
+export const NETWORK_FAULTS: Readonly<Record<NetworkFault, Fault>> = {
   loss: { begin: ({ world, random }) => world.wire.set({ loss: random.float() * 0.5 }) },
   'burst loss': {
     everyMs: [5000, 20_000],
@@ -81,7 +96,7 @@ export const NETWORK_FAULTS = {
       return true
     },
   },
-} as const satisfies Record<string, Fault>
+}
 
 function cut(context: FaultContext, kind: string, pairs: readonly Pair[]): boolean {
   const { world, random } = context

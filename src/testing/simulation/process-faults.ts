@@ -2,7 +2,18 @@
 import type { Machine } from './machine.ts'
 import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 
-export const PROCESS_FAULTS = {
+export type ProcessFault =
+  | 'kill'
+  | 'power failure'
+  | 'death in a disk step'
+  | 'death at an await'
+  | 'lost disk'
+  | 'old backup'
+  | 'clone'
+  | 'pause'
+  | 'slow'
+
+export const PROCESS_FAULTS: Readonly<Record<ProcessFault, Fault>> = {
   kill: { everyMs: [4000, 30_000], strike: (context) => end(context, 'kill', (machine) => machine.end('killed')) },
   'power failure': {
     everyMs: [6000, 40_000],
@@ -97,7 +108,7 @@ export const PROCESS_FAULTS = {
       return true
     },
   },
-} as const satisfies Record<string, Fault>
+}
 
 const CLONES_MAX = 1
 
