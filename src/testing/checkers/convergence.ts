@@ -1,5 +1,5 @@
 /** W01: replicas that have come to rest show the same values, byte for byte; starting anew and replaying the logs change none of them. */
-import { Keyspaces } from '../../keyspace.ts'
+import { type Keyspace, Keyspaces } from '../../keyspace.ts'
 import { isSameShown, shortly } from '../simulation/shown.ts'
 import type { Checker, MachineView, Moment, Shown, Violation } from './checker.ts'
 
@@ -18,10 +18,14 @@ export function convergenceChecker(): Checker {
   }
 }
 
-/** Keys of mode `local` are each machine's own. */
+/** Keys of mode `local` are each machine's own, and so is when a key with a sliding time to live expires (`KeyOptions.ttl`). */
+export function isShared(keyspace: Keyspace | undefined): boolean {
+  return keyspace?.mode !== 'local' && keyspace?.isSliding !== true
+}
+
 function sharedKeys({ keys, machines }: Moment): string[] {
   const keyspaces = new Keyspaces(keys)
-  return [...(machines[0]?.values.keys() ?? [])].filter((key) => keyspaces.find(key)?.mode !== 'local')
+  return [...(machines[0]?.values.keys() ?? [])].filter((key) => isShared(keyspaces.find(key)))
 }
 
 function between([first, ...others]: readonly MachineView[], keys: readonly string[]): Violation[] {

@@ -3,6 +3,7 @@
  * operations have the same states. The work is done by the audit (src/audit); this only says what of its findings is a violation.
  */
 import type { FindingKind } from '../../audit/finding.ts'
+import { reissuers } from '../simulation/known-faults.ts'
 import type { RunHistory } from '../simulation/run-history.ts'
 import type { Checker } from './checker.ts'
 
@@ -11,12 +12,12 @@ export function logChecker(): Checker {
     name: 'W25',
     verify({ audit, phase, history }) {
       if (phase !== 'replayed') return []
-      const [rotten, reissuers] = [rottenLogs(history), reissuersOf(history)]
+      const [rotten, again] = [rottenLogs(history), reissuers(history)]
       return (audit?.findings ?? [])
         .filter(({ severity }) => severity === 'damage')
         .filter(({ kind, log, dot }) => {
           const isDoneToIt = ROTS.has(kind) && rotten.has(log)
-          const isReissued = kind === 'cause' && dot !== undefined && reissuers.has(dot.replica)
+          const isReissued = kind === 'cause' && dot !== undefined && again.has(dot.replica)
           if (isDoneToIt) history.exempt('the audit finds the bits that were flipped')
           if (isReissued) history.exempt('what was issued again names what its writer had seen then')
           return !isDoneToIt && !isReissued
@@ -47,16 +48,4 @@ function rottenLogs({ lives }: RunHistory): ReadonlySet<string> {
     if (kind === 'disk lost' || kind === 'restored') rotten.delete(machine)
   }
   return rotten
-}
-
-/** Under these ids operations were issued again: they name as seen what the state that was taken over may lack. */
-function reissuersOf({ reports }: RunHistory): ReadonlySet<string> {
-  const taken = reports.flatMap(({ event, machine, atMs }) =>
-    event.kind === 'identity:changed' ? [{ machine, atMs, replica: event.to }] : [],
-  )
-  const isResync = ({ machine, atMs }: { readonly machine: string; readonly atMs: number }): boolean =>
-    reports.some(
-      ({ event, ...at }) => event.kind === 'resync:done' && at.machine === machine && Math.abs(at.atMs - atMs) < 100,
-    )
-  return new Set(taken.filter(isResync).map(({ replica }) => replica))
 }

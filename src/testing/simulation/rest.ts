@@ -3,6 +3,7 @@ import { Keyspaces } from '../../keyspace.ts'
 import type { Warp } from '../../public.ts'
 import type { KeyMap } from '../../typed-keys.ts'
 import type { Shown } from '../checkers/checker.ts'
+import { isShared } from '../checkers/convergence.ts'
 import { isSameShown, shownOf } from './shown.ts'
 import type { World } from './world.ts'
 
@@ -58,7 +59,7 @@ async function disagreement(world: World): Promise<string | undefined> {
         world.damaged(machine)
         return `${name} cannot read ${key}`
       }
-      if (keyspaces.find(key)?.mode === 'local') continue
+      if (!isShared(keyspaces.find(key))) continue
       first ??= { name, shown }
       if (!isSameShown(first.shown, shown)) return `${first.name} and ${name} disagree about ${key}`
     }

@@ -15,6 +15,7 @@ import { virtualEnv } from '../virtual-env.ts'
 import { logUniform } from './fault.ts'
 import { FaultDriver } from './fault-driver.ts'
 import { drawFaults, type FaultKind, type PlannedFault } from './fault-plan.ts'
+import { knownUnrest } from './known-faults.ts'
 import type { Machine } from './machine.ts'
 import { atRest } from './rest.ts'
 import type { LifeEventKind } from './run-history.ts'
@@ -52,7 +53,6 @@ const REST_MS_MAX = 120_000
 const LOOK_MS = 500
 /** So long operations may wait for what may still come. */
 const WAITING_MS = 30_000
-const REFUSED_FOR_EVER = 'known fault: operations refused for ever by who compacted without them'
 const LOSSES: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot', 'left']
 
 export async function run(scenario: Scenario, checkers: readonly Checker[], keepsSteps = false): Promise<RunResult> {
@@ -140,8 +140,9 @@ class Run {
       if (why === undefined) return true
       reason = why
     }
-    if (this.#isRefusedForEver && /lacks|waits/.test(reason)) {
-      world.history.exempt(REFUSED_FOR_EVER)
+    const known = knownUnrest(reason, world.history, world.options.keys)
+    if (known !== undefined) {
+      world.history.exempt(known)
       return false
     }
     const message = `not at rest ${REST_MS_MAX / 1000} s ${when}: ${reason}`
@@ -152,11 +153,6 @@ class Run {
   /** Disks and machines have gone, perhaps with operations that others have seen the successors of: those wait, and nobody can help. */
   get #mayMissOperations(): boolean {
     return this.#world.history.lives.some(({ kind }) => LOSSES.includes(kind))
-  }
-
-  /** Some replica refuses operations that others have taken in: see "Known" in docs/faults-found.md. */
-  get #isRefusedForEver(): boolean {
-    return this.#world.history.reports.some(({ event }) => event.kind === 'resync:required' && event.side === 'peer')
   }
 
   async #restartAll(): Promise<void> {
