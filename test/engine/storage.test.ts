@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
+import { nodeEnv } from '../../adapters/node/node-env.ts'
 import { counter, register } from '../../crdt/index.ts'
+import { openWarpOn, type Warp } from '../../src/index.ts'
 import { faultyFiles } from '../../src/testing/faulty-files.ts'
+import { smallDisk } from '../support/small-disk.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { TestEngine, usedBytes } from './engine-fixture.ts'
 
@@ -54,6 +57,41 @@ describe('a full disk', () => {
     expect(replica.engine.operationsCount).toBeLessThanOrEqual(replica.version('kept:1') + 15)
     const again = await TestEngine.open({ files: files.kill(), segmentBytes: 4096 })
     expect(again.state()).toEqual(before)
+  })
+})
+
+describe('a disk that is really full', () => {
+  const keys = { 'user:*': register<string>() }
+
+  test('refuses a write, of which nothing is there, and takes writes again when there is space (W29)', async ({
+    skip,
+  }) => {
+    const disk = await smallDisk(4 * 2 ** 20)
+    if ('whyNot' in disk) return skip(disk.whyNot)
+    const filler = join(disk.path, 'filler')
+    writeFileSync(filler, new Uint8Array(2 * 2 ** 20))
+    const platform = { env: nodeEnv(), segmentBytes: 65_536 }
+    const open = (): Promise<Warp<typeof keys>> =>
+      openWarpOn(platform, { log: fileLog({ path: join(disk.path, 'log') }), keys })
+    const warp = await open()
+    const written: string[] = []
+    const fill = async (): Promise<void> => {
+      for (let i = 0; i < 2000; i++) {
+        const value = `${i} `.repeat(500)
+        await warp.set(`user:${i % 20}`, value, { ack: i % 7 === 0 ? 'durable' : 'logged' })
+        written[i % 20] = value
+      }
+    }
+    await expect(fill()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_FULL', outcome: 'failed' })
+    expect(written.length).toBe(20)
+    for (const [i, value] of written.entries()) expect(warp.peek(`user:${i}`)).toBe(value)
+    rmSync(filler)
+    await warp.set('user:20', 'again', { ack: 'durable' })
+    written.push('again')
+    await warp.close()
+    const again = await open()
+    for (const [i, value] of written.entries()) expect(await again.get(`user:${i}`)).toBe(value)
+    await again.close()
   })
 })
 

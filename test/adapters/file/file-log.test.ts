@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import fs, {
   chmodSync,
   cpSync,
@@ -16,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileLog } from '../../../adapters/file/file-log.ts'
+import { smallDisk } from '../../support/small-disk.ts'
 
 const NOBODY = 65_534
 
@@ -178,27 +178,23 @@ describe('a flush', () => {
 
 describe('a full disk', () => {
   test('is reported as such, keeps what was there, and gives back what a reservation took', async ({ skip }) => {
-    const path = join(root, 'small')
-    const unmount = mountSmall(path)
-    if (unmount === undefined) return skip('no permission to mount a tmpfs')
-    try {
-      const files = await fileLog({ path }).open()
-      const file = files.create('a')
-      await file.write(0, new Uint8Array(1000).fill(1))
-      expect(() => file.reserve(2 ** 21)).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
-      expect(file.size).toBe(1000)
-      file.reserve(2 ** 19)
-      const other = files.create('b')
-      expect(() => other.write(0, new Uint8Array(2 ** 20))).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
-      await file.write(1000, new Uint8Array(2 ** 19 - 1000).fill(2)) // the reserved space is ours
-      await file.sync()
-      expect(file.read(999, 2)).toEqual(Uint8Array.of(1, 2))
-      await files.close()
-      expect(() => writeFileSync(join(path, 'filler'), new Uint8Array(2 ** 20))).toThrow('ENOSPC')
-      await expect(fileLog({ path }).open()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
-    } finally {
-      unmount()
-    }
+    const disk = await smallDisk(2 ** 20)
+    if ('whyNot' in disk) return skip(disk.whyNot)
+    const { path } = disk
+    const files = await fileLog({ path }).open()
+    const file = files.create('a')
+    await file.write(0, new Uint8Array(1000).fill(1))
+    expect(() => file.reserve(2 ** 21)).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+    expect(file.size).toBe(1000)
+    file.reserve(2 ** 19)
+    const other = files.create('b')
+    expect(() => other.write(0, new Uint8Array(2 ** 20))).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+    await file.write(1000, new Uint8Array(2 ** 19 - 1000).fill(2)) // the reserved space is ours
+    await file.sync()
+    expect(file.read(999, 2)).toEqual(Uint8Array.of(1, 2))
+    await files.close()
+    expect(() => writeFileSync(join(path, 'filler'), new Uint8Array(2 ** 20))).toThrow('ENOSPC')
+    await expect(fileLog({ path }).open()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
   })
 })
 
@@ -211,16 +207,6 @@ async function asNobody<Result>(run: () => Promise<Result>): Promise<Result> {
   } finally {
     if (isRoot) process.seteuid?.(0)
   }
-}
-
-function mountSmall(path: string): (() => void) | undefined {
-  mkdirSync(path)
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path], { stdio: 'ignore' })
-  } catch {
-    return undefined // the caller says that it skips
-  }
-  return () => execFileSync('umount', [path])
 }
 
 describe('opening to read', () => {
