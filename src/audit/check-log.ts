@@ -26,7 +26,10 @@ const NOTES: ReadonlySet<FindingKind> = new Set<FindingKind>(['tail', 'unreadabl
  * `WARP_E_LOG_CORRUPT`, which is a finding; `WARP_E_CONFIG`, `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`.
  */
 export async function checkLogOn(platform: Platform, options: CheckLogOptions): Promise<CheckReport> {
-  if (options.logs.length === 0) throw new WarpError('WARP_E_CONFIG', 'checkLog: logs is empty; name at least one log')
+  if (!Array.isArray(options.logs) || options.logs.length === 0) {
+    const what = 'checkLog: there is no log; give one, or { logs: [one, ...] }'
+    throw new WarpError('WARP_E_CONFIG', what)
+  }
   return new Check(options, options.env ?? platform.env).run()
 }
 

@@ -21,7 +21,7 @@ import { type Counterexample, counterexampleOf } from './laws/counterexample.ts'
 import { type BrokenLaw, type Examination, type LawCase, examine } from './laws/examine.ts'
 import { REPLICAS_MAX } from './laws/law-history.ts'
 import type { VerbCall } from './laws/law-operation.ts'
-import { LAWS, type LawName } from './laws/laws.ts'
+import { type LawName, lawsFor } from './laws/laws.ts'
 import { minimiseSteps } from './laws/minimise-steps.ts'
 import type { ReferenceReplica } from './laws/reference-replica.ts'
 
@@ -75,12 +75,11 @@ export function examineStrategy(strategy: AnyStrategy, options: CheckStrategyOpt
   const counterexample = found.failed ? search.minimised(found) : undefined
   if (counterexample === undefined && search.operationsCount === 0) throw nothingWritten(search.firstRefusal)
   const { operationsCount, refusedCount } = search
-  const laws = LAWS.map(({ name }) => name)
   return {
     kind: strategy.kind,
     runs: found.numRuns,
     seed: found.seed,
-    laws,
+    laws: lawsFor(options),
     operationsCount,
     refusedCount,
     counterexample,
@@ -142,7 +141,13 @@ function parametersOf({ runs = 1000, seed, path }: CheckStrategyOptions): fc.Par
   }
 }
 
-function checkOptions({ runs = 1, replicas = 3, stepsMax = 1, path, seed }: CheckStrategyOptions): void {
+function checkOptions({ operations, runs = 1, replicas = 3, stepsMax = 1, path, seed }: CheckStrategyOptions): void {
+  // Another copy of fast-check has a class of its own.
+  if (typeof (operations as Partial<typeof operations> | undefined)?.generate !== 'function')
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      'operations: there is no arbitrary; operationsOf(strategy, { verb: [...] }) makes one',
+    )
   checkCount('runs', runs, 1)
   checkCount('replicas', replicas, 2, REPLICAS_MAX)
   checkCount('stepsMax', stepsMax, 1)

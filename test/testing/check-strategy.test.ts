@@ -229,7 +229,9 @@ describe('a strategy that keeps the laws', () => {
     })
     expect(report).toMatchObject({ kind: 'counter', runs: 200, seed: 1, counterexample: undefined })
     expect(report.operationsCount).toBeGreaterThan(200)
-    expect(report.laws).toContain('compaction')
+    expect(report.laws).toEqual(expect.arrayContaining(['total', 'purity', 'compaction', 'expected']))
+    for (const unclaimed of ['invariant', 'idempotence', 'merge', 'observed-remove'])
+      expect(report.laws).not.toContain(unclaimed)
   })
 
   test('may have merge functions that refuse, and how often they did is told', () => {
@@ -277,6 +279,12 @@ describe('refused, since nothing would be examined', () => {
   test.each([{ runs: 0 }, { replicas: 1 }, { replicas: 6 }, { stepsMax: 0 }, { path: '0:1' }])('%o', (options) => {
     expect(() => checkStrategy(counter(), { operations, ...options })).toThrow(
       expect.objectContaining({ code: 'WARP_E_CONFIG' }),
+    )
+  })
+
+  test.each([undefined, {}, [operations]])('operations that are no arbitrary: %o', (drawn) => {
+    expect(() => checkStrategy(counter(), { operations: drawn as typeof operations })).toThrow(
+      expect.objectContaining({ code: 'WARP_E_CONFIG', message: expect.stringContaining('operationsOf(') }),
     )
   })
 

@@ -1,6 +1,7 @@
 /**
  * All laws, in the order in which they are asked: what breaks the first ones breaks most of the others, too, and is better told as what it is.
  */
+import type { Claims } from './claims.ts'
 import { checkExpected, checkIdempotent, checkMerge, checkObservedRemove } from './laws-of-claims.ts'
 import { checkDeterminism, checkJoins, checkOrders, checkPurity, checkReplay } from './laws-of-order.ts'
 import { checkAliasing, checkCompaction, checkEmpty, checkEncoding, checkSnapshots } from './laws-of-state.ts'
@@ -99,3 +100,21 @@ export const LAWS: readonly CheckedLaw[] = [
   },
   { name: 'expected', statement: 'the value is what `expected` says', check: checkExpected },
 ]
+
+/** What a claim has to be there for. */
+const CLAIMED: Partial<Record<LawName, keyof Claims>> = {
+  invariant: 'invariant',
+  idempotence: 'idempotent',
+  merge: 'merge',
+  'observed-remove': 'observedRemove',
+  expected: 'expected',
+}
+
+/** The names of the laws that a strategy of which so much is claimed is held to. */
+export function lawsFor(claims: Claims): LawName[] {
+  const names = new Set([...Object.values(LAWS_OF_PLAY), ...LAWS].map(({ name }) => name))
+  return [...names].filter((name) => {
+    const claim = CLAIMED[name]
+    return claim === undefined || (claims[claim] !== undefined && claims[claim] !== false)
+  })
+}
