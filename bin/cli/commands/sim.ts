@@ -1,7 +1,9 @@
 /** `warp sim`. */
 import { writeFile } from 'node:fs/promises'
+import { isWarpError } from '../../../crdt/warp-error.ts'
+import type { Violation } from '../../../src/testing/checkers/checker.ts'
 import type { FaultKind } from '../../../src/testing/simulation/fault-plan.ts'
-import type { Simulated, SimulateOptions } from '../../../src/testing/simulation/simulate.ts'
+import type { Explanation, Simulated, SimulateOptions } from '../../../src/testing/simulation/simulate.ts'
 import type { SimulationTotals } from '../../../src/testing/simulation/totals.ts'
 import { command, type AnyCommand } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -19,6 +21,11 @@ interface SimFlags {
 }
 
 const SEEDS = 20
+const VIOLATIONS_SHOWN_MAX = 8
+
+/** What the marks of a time line stand for (`time-line-text.ts`). */
+const LEGEND =
+  '● a machine’s life   ○ a call, how it ended, and the number of its operation   · what the engine reports   ─── a fault'
 
 export const SIM_COMMAND: AnyCommand = command<SimFlags>({
   name: 'sim',
@@ -26,16 +33,19 @@ export const SIM_COMMAND: AnyCommand = command<SimFlags>({
   details:
     'The real engine on virtual clocks, disks and networks: each seed draws which faults strike, how often, and what users do. Afterwards all replicas ' +
     'must agree, nothing acknowledged may be gone, and every log must be sound. The same seed gives the same run. Exit code 1 if an ' +
-    'invariant is violated; the scenario is then made small and told as a time line.\n\n' +
-    'Faults are named as in the summary, with commas between: --faults "kill,power failure,partition". Default: all.',
+    'invariant is violated; the scenario is then made small, which takes some dozens of runs, and told as a time line. Invariants ' +
+    'have the numbers of docs/invariants.md.\n\n' +
+    'Faults are named as in the summary, with commas between: --faults kill,power-failure,partition. Each seed draws some of them. ' +
+    'Default: all; a name that is none shows which there are, and none is a name. For keys, users and invariants of your own there is simulate, ' +
+    'of warp-engine/testing.',
   options: [
     { flags: '--seeds <n>', about: `so many seeds, from --seed on (default: ${SEEDS}; 1 with --seed)` },
-    { flags: '--seed <s>', about: 'this seed, or the first one (default: 1)' },
+    { flags: '--seed <n>', about: 'this seed, or the first one (default: 1)' },
     { flags: '--replicas <n>', about: 'machines at the beginning (default: 5)' },
     { flags: '--seconds <n>', about: 'virtual seconds of use (default: 120)' },
     { flags: '--faults <kinds>', about: 'what may go wrong, with commas between' },
     { flags: '--explain', about: 'tell what each replica did, also if nothing is wrong' },
-    { flags: '--svg <file>', about: 'write the space-time diagram of the explained run to a file' },
+    { flags: '--svg <file>', about: 'explain, and write the space-time diagram of the run to a file' },
   ],
   examples: ['sim', 'sim --seeds 500 --faults partition,kill', 'sim --seed 41 --explain --svg run.svg'],
   async run({ options, output, signal }) {
@@ -46,74 +56,121 @@ export const SIM_COMMAND: AnyCommand = command<SimFlags>({
     const first = whole(options.seed, '--seed') ?? 1
     const count = whole(options.seeds, '--seeds') ?? (options.seed === undefined ? SEEDS : 1)
     const totals = new SimulationTotals()
-    const progress = output.progress('simulating', 'seeds')
+    signal.addEventListener('abort', () => {
+      // A run cannot be left in the middle. Who reads no further is not waiting either.
+      if (!output.gone.aborted) output.note('ends after this seed; once more, and it ends at once')
+    })
+    let progress = output.progress('simulating', 'seeds')
     try {
       for (let seed = first; seed < first + count && !signal.aborted; seed++) {
-        const simulated = await simulate({ ...settings, seed })
+        progress.at(seed - first, count)
+        const simulated = await simulate({ ...settings, seed }).catch(asUsage)
         totals.add(simulated)
-        progress.at(seed - first + 1, count)
         if (simulated.explanation === undefined) continue
         progress.end()
-        await explain(simulated, options, output)
+        await explain(simulated, simulated.explanation, { options, output })
+        progress = output.progress('simulating', 'seeds')
       }
     } finally {
       progress.end()
     }
-    await summarise(totals, output)
-    return totals.failed.length === 0 ? EXIT.ok : EXIT.no
+    await summarise(totals, count, output)
+    if (totals.failed.length > 0) return EXIT.no
+    return signal.aborted ? undefined : EXIT.ok
   },
 })
+
+/** Numbers come from the command line. */
+function asUsage(error: unknown): never {
+  throw isWarpError(error, 'WARP_E_CONFIG') ? new UsageError(error.message) : error
+}
 
 function settingsOf(flags: SimFlags, known: readonly FaultKind[]): SimulateOptions {
   const replicas = whole(flags.replicas, '--replicas')
   const seconds = whole(flags.seconds, '--seconds')
-  const faults = flags.faults?.split(',').map((name) => faultOf(name.trim(), known))
   return {
     ...(replicas === undefined ? {} : { replicas }),
     ...(seconds === undefined ? {} : { seconds }),
-    ...(faults === undefined ? {} : { faults }),
+    ...(flags.faults === undefined ? {} : { faults: faultsOf(flags.faults, known) }),
     ...(flags.explain === true || flags.svg !== undefined ? { explain: true } : {}),
   }
 }
 
+function faultsOf(text: string, known: readonly FaultKind[]): readonly FaultKind[] {
+  return text.trim() === 'none' ? [] : text.split(',').map((name) => faultOf(name.trim(), known))
+}
+
+/** Blanks may be hyphens, which need no quotes in a shell. */
 function faultOf(name: string, known: readonly FaultKind[]): FaultKind {
-  const found = known.find((kind) => kind === name)
-  if (found === undefined) throw new UsageError(`there is no fault '${name}'; there are ${known.join(', ')}`)
+  const found = known.find((kind) => kind === name || kind.replaceAll(' ', '-') === name)
+  if (found === undefined) throw new UsageError(`--faults: there is no fault '${name}'; there are ${known.join(', ')}`)
   return found
 }
 
 function whole(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1)
+  if (!Number.isSafeInteger(value) || value < 1)
     throw new UsageError(`${flag} is ${text}; give a whole number of at least 1`)
   return value
 }
 
-async function explain(
-  { seed, hash, violations, explanation }: Simulated,
-  flags: SimFlags,
-  output: Output,
-): Promise<void> {
-  if (explanation === undefined) return
+interface Shown {
+  readonly options: SimFlags
+  readonly output: Output
+}
+
+async function explain(run: Simulated, explanation: Explanation, { options, output }: Shown): Promise<void> {
+  const { seed, hash, violations, isClean } = run
   const { scenario, timeLine, svg } = explanation
-  if (flags.svg !== undefined) await writeFile(flags.svg, svg)
+  if (options.svg !== undefined) await writeFile(options.svg, svg)
   if (output.isJson) {
     await output.json({ kind: 'run', seed, hash, violations, scenario, timeLine })
     return
   }
-  await output.line(timeLine)
-  await output.line(`seed ${seed}, hash ${hash}, ${JSON.stringify(scenario)}`)
-  for (const { invariant, message } of violations)
-    await output.line(`${output.paint.red('violation')} ${invariant}: ${message}`)
+  await output.line(`seed ${seed}${isClean ? '' : ', made small'}: ${scenarioText(scenario)}\n`)
+  await output.line(`${timeLine}\n\n${LEGEND}\n`)
+  for (const line of violationLines(explanation.violations))
+    await output.line(`${output.paint.red('violation')} ${line}`)
+  await output.line(`seed ${seed}, trace hash ${hash}; again: ${again(run, options)}\n`)
 }
 
-async function summarise(totals: SimulationTotals, output: Output): Promise<void> {
-  if (!output.isJson) {
-    await output.line(totals.text())
+function scenarioText({ replicas, seconds, callsPerSecond, faults }: Explanation['scenario']): string {
+  const calls = callsPerSecond === undefined ? [] : [`${callsPerSecond} calls a second`]
+  const named = faults.length === 0 ? 'no faults' : `faults: ${faults.join(', ')}`
+  return [`replicas: ${replicas}`, `virtual seconds: ${seconds}`, ...calls, named].join('; ')
+}
+
+/** Each once, for they are asked for in several phases; and not one for each key of each machine. */
+function violationLines(violations: readonly Violation[]): string[] {
+  const lines = [...new Set(violations.map(({ invariant, message }) => `${invariant}: ${message}`))]
+  const more = lines.length - VIOLATIONS_SHOWN_MAX
+  return more > 0 ? [...lines.slice(0, VIOLATIONS_SHOWN_MAX), `and ${more} more`] : lines
+}
+
+function again({ seed }: Simulated, { replicas, seconds, faults }: SimFlags): string {
+  const words = [`warp sim --seed ${seed}`]
+  if (replicas !== undefined) words.push(`--replicas ${replicas}`)
+  if (seconds !== undefined) words.push(`--seconds ${seconds}`)
+  if (faults !== undefined) words.push(`--faults '${faults}'`)
+  return [...words, '--explain'].join(' ')
+}
+
+async function summarise(totals: SimulationTotals, asked: number, output: Output): Promise<void> {
+  const { runsCount, virtualMs, callsCount, failed, exempted } = totals
+  const failedSeeds = failed.map(({ seed }) => seed)
+  if (output.isJson) {
+    const counts = { runsCount, virtualMs, callsCount, failedSeeds }
+    await output.json({ kind: 'summary', ...counts, faults: totals.faults(), notJudged: Object.fromEntries(exempted) })
     return
   }
-  const { runsCount, virtualMs, callsCount, failed, exempted } = totals
-  const counts = { runsCount, virtualMs, callsCount, failedSeeds: failed.map(({ seed }) => seed) }
-  await output.json({ kind: 'summary', ...counts, faults: totals.faults(), notJudged: Object.fromEntries(exempted) })
+  const met = totals.faults().filter(({ runsCount: runs }) => runs > 0)
+  const rows = met.map((one) => [one.kind, one.runsCount, one.count, one.duringWritesCount].map(String))
+  await output.table(['fault', 'seeds', 'times', 'during writes'], rows)
+  for (const [why, count] of [...exempted].sort()) await output.line(`not judged, ${count} times: ${why}`)
+  const seeds = runsCount === asked ? `${runsCount}` : `${runsCount} of ${asked}`
+  const verdict = failed.length === 0 ? 'no violation' : output.paint.red(`violated by: ${failedSeeds.join(', ')}`)
+  await output.line(
+    `seeds: ${seeds}; virtual minutes: ${(virtualMs / 60_000).toFixed(1)}; calls: ${callsCount}; ${verdict}`,
+  )
 }
