@@ -25,8 +25,11 @@ if (values.minutes === undefined) {
   process.exit(status ?? 1)
 }
 const minutes = Number(values.minutes)
-if (!(minutes > 0)) throw new RangeError(`--minutes is ${values.minutes}; give a number greater than 0`)
 const workers = Number(values.workers ?? 2)
+if (!(minutes > 0) || !(workers > 0)) {
+  console.error('npm run soak [-- --minutes <n> [--workers <n>] [--from <seed>]]; numbers are greater than 0')
+  process.exit(2)
+}
 
 if (values.worker !== undefined) await work(Number(values.worker), Number(values.from))
 else await lead(Number(values.from ?? Math.floor(Date.now() / 1000) * 1000))

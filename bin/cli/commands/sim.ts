@@ -36,8 +36,8 @@ export const SIM_COMMAND: AnyCommand = command<SimFlags>({
     'invariant is violated; the scenario is then made small, which takes some dozens of runs, and told as a time line. Invariants ' +
     'have the numbers of docs/invariants.md.\n\n' +
     'Faults are named as in the summary, with commas between: --faults kill,power-failure,partition. Each seed draws some of them. ' +
-    'Default: all; a name that is none shows which there are, and none is a name. For keys, users and invariants of your own there is simulate, ' +
-    'of warp-engine/testing.',
+    'Default: all. --faults none is a quiet day, and a name that does not exist lists those that do. For keys, users and invariants of your own ' +
+    'there is simulate, of warp-engine/testing.',
   options: [
     { flags: '--seeds <n>', about: `so many seeds, from --seed on (default: ${SEEDS}; 1 with --seed)` },
     { flags: '--seed <n>', about: 'this seed, or the first one (default: 1)' },
