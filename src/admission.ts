@@ -12,6 +12,8 @@ import { RECORD_KIND } from './log/log.ts'
 import { OPERATION_KIND, OperationReader } from './operation.ts'
 import { findOperation } from './operation-search.ts'
 import { textOf } from './recovery.ts'
+import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { RetiredIds } from './retired-ids.ts'
 import type { Admission as Verdict, Position } from './replication/store.ts'
 import type { WarpEvent } from './public.ts'
 
@@ -20,8 +22,11 @@ export interface AdmissionOptions {
   readonly dots: DotIndex
   readonly floor: VersionVector
   readonly observe: (event: WarpEvent) => void
+  readonly retired: RetiredIds
   /** This replica's identity is in use elsewhere. */
   readonly onClone: () => void
+  /** A replica has begun to write without having seen what has been compacted here. */
+  readonly onStranger: (replica: ReplicaId) => void
 }
 
 export class AdmissionDesk {
@@ -29,7 +34,9 @@ export class AdmissionDesk {
   readonly #dots: DotIndex
   readonly #floor: VersionVector
   readonly #observe: (event: WarpEvent) => void
+  readonly #retired: RetiredIds
   readonly #onClone: () => void
+  readonly #onStranger: (replica: ReplicaId) => void
   readonly #reader: OperationReader
   readonly #other: OperationReader
   readonly #keys: KeyFinder
@@ -42,7 +49,9 @@ export class AdmissionDesk {
     this.#dots = options.dots
     this.#floor = options.floor
     this.#observe = options.observe
+    this.#retired = options.retired
     this.#onClone = options.onClone
+    this.#onStranger = options.onStranger
     this.#reader = new OperationReader(options.store.table)
     this.#other = new OperationReader(options.store.table)
     this.#keys = new KeyFinder(options.store.keys)
@@ -62,10 +71,11 @@ export class AdmissionDesk {
     const isOwn = replica === lanes.shared.replica || replica === lanes.local.replica
     if (applied.includes(replica, sequence)) return isOwn ? this.#judgeOwn(operation) : this.#duplicate()
     if (isOwn) return this.#clone()
+    if (sequence > this.#retired.endOf(replica)) return 'resync'
     const known = applied.get(replica)
     if (sequence !== known + 1 || !this.#hasCauses(operation)) return 'early'
     if (clock.isAhead(operation.hlc)) return this.#drift()
-    if (known === 0 && !this.#knowsFloor(operation)) return 'resync'
+    if (known === 0 && !this.#knowsFloor(operation)) return this.#stranger(replica)
     checkSizes(operation)
     return undefined
   }
@@ -114,6 +124,11 @@ export class AdmissionDesk {
   #knowsFloor(operation: OperationReader): boolean {
     if (this.#floor.size === 0) return true
     return VersionVector.from(operation.dependencies()).dominates(this.#floor)
+  }
+
+  #stranger(replica: ReplicaId): Verdict {
+    this.#onStranger(replica)
+    return 'resync'
   }
 
   #drift(): Verdict {

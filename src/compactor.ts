@@ -38,6 +38,8 @@ export interface CompactorOptions {
   readonly forgotten: readonly Forgotten[]
   /** What every known replica has applied. */
   readonly stable: () => VersionVector
+  /** The floor has been raised; nothing has been written yet of what raised it. */
+  readonly onFloorRaised: () => void
   /** Appends a meta record, which carries the floor. */
   readonly writeMeta: () => void
   readonly metaPosition: () => Position
@@ -291,6 +293,7 @@ export class Compactor {
   #raiseFloor(keyspace: Keyspace, prefix: readonly Placed[]): void {
     if (keyspace.mode === 'local') return
     for (const { replica, sequence } of prefix) this.#options.floor.raise(replica, sequence)
+    this.#options.onFloorRaised()
   }
 
   /** Rewriting makes notes of forgotten keys superfluous, and that may be what makes a segment worth rewriting. */

@@ -23,7 +23,15 @@ import { findOperation } from './operation-search.ts'
 import type { Compaction, WarpEvent } from './public.ts'
 import { encodeCheckpoint, Recovered, type Forgotten } from './recovery.ts'
 import type { ResidencyLimits } from './projections/residency.ts'
-import type { Admission, Position, ReplicationStore, SnapshotExport, SnapshotImport } from './replication/store.ts'
+import type {
+  Admission,
+  Away,
+  Position,
+  ReplicationStore,
+  SnapshotExport,
+  SnapshotImport,
+} from './replication/store.ts'
+import { RetiredIds } from './retired-ids.ts'
 import { Resync } from './resync.ts'
 import { SnapshotReader } from './snapshot-transfer.ts'
 
@@ -51,9 +59,11 @@ export class Engine implements ReplicationStore {
   readonly table: ReplicaTable
   readonly log: Log
   readonly floor: VersionVector
+  readonly retired: RetiredIds
   readonly compactor: Compactor
   readonly admission: AdmissionDesk
   operationsCount: number
+  hasMetOthers: boolean
   readonly #dots: DotIndex
   readonly #checkpoints: CheckpointEnds
   readonly #resync: Resync
@@ -62,6 +72,7 @@ export class Engine implements ReplicationStore {
   readonly #resetListeners = new Set<() => void>()
   #metaPosition: Position
   #stable = new VersionVector()
+  #away: readonly Away[] = []
   #recordsSinceCheckpoint = 0
   #heldCount = 0
   #isCompactionDue = false
@@ -90,6 +101,8 @@ export class Engine implements ReplicationStore {
     this.log = log
     this.table = table
     this.floor = recovered.floor
+    this.retired = recovered.meta?.retired ?? new RetiredIds()
+    this.hasMetOthers = recovered.meta?.hasMetOthers === true
     this.operationsCount = recovered.operationsCount
     this.#dots = recovered.dots
     this.#checkpoints = new CheckpointEnds(log.recovery.created)
@@ -100,8 +113,10 @@ export class Engine implements ReplicationStore {
       store: this.store,
       dots: this.#dots,
       floor: this.floor,
+      retired: this.retired,
       observe: options.observe,
       onClone: () => this.takeNewIdentity(),
+      onStranger: (replica) => this.retire(replica, 0),
     })
     this.#resync = this.#openResync(recovered.meta)
     this.compactor = new Compactor({
@@ -109,6 +124,7 @@ export class Engine implements ReplicationStore {
       floor: this.floor,
       forgotten: recovered.forgotten,
       stable: () => (options.isReplicated ? this.#stable : this.store.applied),
+      onFloorRaised: () => this.#leaveBehind(),
       writeMeta: () => this.#writeMeta(),
       metaPosition: () => this.#metaPosition,
       checkpointedThrough: () => this.#checkpoints.oldest,
@@ -185,14 +201,27 @@ export class Engine implements ReplicationStore {
     this.takeNewIdentity()
   }
 
-  stabilise(stable: VersionVector): void {
+  retire(replica: ReplicaId, end: number): void {
+    if (!this.retired.retire(replica, end)) return
+    if (replica === this.replica) this.#giveUpIdentity()
+    else this.#writeMeta()
+  }
+
+  metOthers(): void {
+    this.hasMetOthers = true
+    this.#writeMeta()
+  }
+
+  stabilise(stable: VersionVector, away: readonly Away[] = []): void {
     this.#stable = stable.copy()
+    this.#away = away
     if (this.compactor.waitingCount >= COMPACTION_OPERATIONS_MIN) this.#compactSoon()
   }
 
   exportSnapshot(chunkBytes: number): SnapshotExport {
     this.#heldCount++
-    return new SnapshotReader(this.store, { floor: this.floor, chunkBytes, done: () => this.#heldCount-- })
+    const { floor, retired } = this
+    return new SnapshotReader(this.store, { floor, retired, chunkBytes, done: () => this.#heldCount-- })
   }
 
   beginSnapshot(vector: VersionVector): SnapshotImport {
@@ -268,6 +297,7 @@ export class Engine implements ReplicationStore {
     const options = {
       store: this.store,
       floor: this.floor,
+      retired: this.retired,
       writeMeta: () => this.#writeMeta(),
       takeNewIdentity: () => this.takeNewIdentity(),
       admit: (envelope: Uint8Array) => void this.admit(envelope, 0, envelope.length),
@@ -305,10 +335,18 @@ export class Engine implements ReplicationStore {
     const { clean, sameBoot } = this.log.recovery
     const isMoved = meta.home !== '' && meta.home !== this.#home
     const mayHaveLostItsTail = !clean && sameBoot !== true
-    // A copy leaves the old name to the original; what the machine lost sight of is still this replica's own.
-    if (!isMoved && mayHaveLostItsTail) this.#resync.formers.raise(this.replica, this.applied.get(this.replica))
-    if (isMoved || mayHaveLostItsTail) this.takeNewIdentity()
+    if (isMoved) {
+      // A copy leaves the old names to the original.
+      this.#resync.formers.assign(new VersionVector())
+      this.takeNewIdentity()
+    } else if (mayHaveLostItsTail) this.#giveUpIdentity()
     this.#resync.resume(issued)
+  }
+
+  /** What was written under the old id is still this replica's own. */
+  #giveUpIdentity(): void {
+    this.#resync.formers.raise(this.replica, this.applied.get(this.replica))
+    this.takeNewIdentity()
   }
 
   get #home(): string {
@@ -326,8 +364,10 @@ export class Engine implements ReplicationStore {
       floor: this.floor,
       applied,
       isResyncing: this.#resync.isHalfDone,
+      hasMetOthers: this.hasMetOthers,
       formers: this.#resync.formers,
       reissuing: this.#resync.reissuing,
+      retired: this.retired,
     }
   }
 
@@ -346,6 +386,13 @@ export class Engine implements ReplicationStore {
       if (this.compactor.notedCount >= Math.max(COMPACTION_OPERATIONS_MIN, store.keys.size)) this.#compactSoon()
     }
     if (++this.#recordsSinceCheckpoint >= CHECKPOINT_RECORDS && this.log.persistent) this.#checkpointSoon()
+  }
+
+  /** What those who are away write meanwhile may be concurrent with what is going to be compacted: their ids end here, before it is. */
+  #leaveBehind(): void {
+    for (const { replica, acknowledged } of this.#away) {
+      if (!acknowledged.dominates(this.floor)) this.retire(replica, this.applied.get(replica))
+    }
   }
 
   #isCompactable(slot: Slot): boolean {

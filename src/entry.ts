@@ -18,6 +18,8 @@ export interface Draft {
   readonly hlc?: Hlc | undefined
   /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
   readonly context?: VectorEntries
+  /** Dots under which it was issued before. */
+  readonly former?: VectorEntries
 }
 
 /** An operation that has just entered a key. A flyweight: valid during the call. */

@@ -76,6 +76,7 @@ export class KeyStore {
     key: '',
     context: undefined,
     dependencies: undefined,
+    former: undefined,
   }
   readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
   misses = 0
@@ -151,6 +152,7 @@ export class KeyStore {
     header.key = key
     header.context = draft.context ?? writtenContext(this.keys, this.#floor, lane.replica, draft)
     header.dependencies = lane === this.lanes.local ? undefined : lane.dependencies(this.applied)
+    header.former = draft.former
     const writer = this.log.begin()
     writeEnvelopeHeader(writer, header, this.table)
     if (isUpdate) {

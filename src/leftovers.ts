@@ -1,7 +1,10 @@
 /**
  * What a replica holds beyond a snapshot that it takes over. Foreign operations keep their names and are admitted again. Its own cannot: others
  * may have compacted past the places that they had, so they are issued again under a new identity, as writes of now, with
- * what they had seen then as their context. Under the old one they are void: nobody is told of them any more.
+ * what they had seen then as their context, as far as it is here. Under the old one they are void (retired-ids.ts).
+ *
+ * An operation says which names it had before. If the snapshot holds one of those, because its owner has got it from somebody else before it was void,
+ * the operation is not issued once more.
  *
  * Issuing again is done in one go behind the record that says so (`Meta.reissuing`), in log order. If the machine dies in between, the
  * operations that the new identity has written are the first so many, and the rest follows at the next opening.
@@ -17,10 +20,16 @@ import { isCanceller } from './merge/cancellation.ts'
 import { OPERATION_KIND, OperationReader, type VectorEntries } from './operation.ts'
 import { textOf } from './recovery.ts'
 
+/** Of so many names an operation says that it had them: it may be somewhere under the last few. */
+const FORMER_MAX = 16
+
 /** An operation that the snapshot does not hold, as its envelope. */
 export interface Leftover {
+  readonly replica: ReplicaId
   readonly envelope: Uint8Array
   readonly isOwn: boolean
+  /** The snapshot holds it, under a name that it had before. */
+  readonly isThereAs?: readonly [ReplicaId, number]
 }
 
 export interface LeftoversOptions {
@@ -45,7 +54,9 @@ export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions):
     const isOwn = own.get(replica) > 0
     if (isOwn && seen.has(nameOf(replica, sequence))) return true
     if (isOwn) seen.add(nameOf(replica, sequence))
-    leftovers.push({ envelope: record.bytes.slice(record.start, record.end), isOwn })
+    const isThereAs = isOwn ? reader.former().find(([writer, at]) => vector.includes(writer, at)) : undefined
+    const envelope = record.bytes.slice(record.start, record.end)
+    leftovers.push({ replica, envelope, isOwn, ...(isThereAs === undefined ? {} : { isThereAs }) })
     return true
   })
   return leftovers
@@ -68,14 +79,16 @@ export function reenter(leftovers: readonly Leftover[], options: ReentryOptions)
   const { store, issued } = options
   const reader = new OperationReader(store.table)
   const renamed = new Map<string, readonly [ReplicaId, number]>()
-  for (const { envelope, isOwn } of leftovers) {
+  let count = 0
+  for (const { envelope, isOwn, isThereAs } of leftovers) {
     if (!isOwn) {
       options.admit(envelope)
       continue
     }
     const operation = reader.load(envelope, 0, envelope.length)
     const name = nameOf(operation.replica, operation.sequence)
-    if (renamed.size < issued.count) renamed.set(name, [issued.replica, renamed.size + 1])
+    if (isThereAs !== undefined) renamed.set(name, isThereAs)
+    else if (count++ < issued.count) renamed.set(name, [issued.replica, count])
     else {
       issueAgain(store, operation, (replica, sequence) => renamed.get(nameOf(replica, sequence)) ?? [replica, sequence])
       const { replica, sequence } = store.lanes.shared
@@ -99,7 +112,8 @@ function issueAgain(store: KeyStore, operation: OperationReader, rename: Rename)
   const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
   const payload =
     written === undefined ? undefined : ((keyspace.strategy.rebase?.(written, rename) ?? written) as Encodable)
-  store.append({ key, keyspace, slot, kind, payload, context })
+  const former = [...operation.former(), [operation.replica, operation.sequence] as const].slice(-FORMER_MAX)
+  store.append({ key, keyspace, slot, kind, payload, context, former })
 }
 
 /**
@@ -119,10 +133,10 @@ function issuedContext(store: KeyStore, keyspace: Keyspace, operation: Operation
   return hasSeenAll ? context : []
 }
 
-/** What the writer had seen, its former self's operations among it as far as they are still valid. */
+/** What the writer had seen, its former self's operations among it, as far as it is here: the rest is void, or comes after this. */
 function formerContext(store: KeyStore, operation: OperationReader): VectorEntries {
   const { replica, sequence } = operation
-  const former = Math.min(store.applied.get(replica), sequence - 1)
-  const others = operation.context()
-  return former > 0 ? [...others, [replica, former]] : others
+  const seen = [...operation.context(), [replica, sequence - 1] as const]
+  const present = seen.map(([writer, upTo]) => [writer, Math.min(upTo, store.applied.get(writer))] as const)
+  return present.filter(([, upTo]) => upTo > 0)
 }

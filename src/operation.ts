@@ -6,14 +6,15 @@
  *                  keyBytes:varint key:utf8
  *                  [ context ]       flag 1: what the writer had seen of this key, itself left out
  *                  [ dependencies ]  flag 2: entries of the writer's version vector changed since its previous operation
- *                  [ extension ]     flag 4: bytes:varint bytes; of later versions, kept and forwarded
+ *                  [ extension ]     flag 4: bytes:varint field*; kept and forwarded by those who do not know a field
  *                  payload           the rest
  *     vector     = count:varint (replica:8 sequence:varint)*
+ *     field      = tag:u8 bytes:varint body    tag 1: the dots under which the operation was issued before, (replica:8 sequence:varint)*
  *
  * A kind that is not known is kept, forwarded and blocks only its own key. Another version is refused, and so is another flag,
  * because what it stands for would be taken for payload: additions that old readers may ignore go into the extension.
  */
-import type { ByteWriter } from '../crdt/byte-writer.ts'
+import { ByteWriter } from '../crdt/byte-writer.ts'
 import type { Hlc } from '../crdt/hlc.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../crdt/replica-id.ts'
@@ -28,6 +29,7 @@ const FLAG_CONTEXT = 1
 const FLAG_DEPENDENCIES = 2
 const FLAG_EXTENSION = 4
 const FLAGS_KNOWN = FLAG_CONTEXT | FLAG_DEPENDENCIES | FLAG_EXTENSION
+const FIELD_FORMER = 1
 const ENVELOPE_BYTES_MIN = 21
 
 /** Ids in one generation of a {@link ReplicaTable}: as many as one vector may name. */
@@ -141,6 +143,8 @@ export interface EnvelopeHeader {
   /** Without the writer itself; `undefined` or empty when nobody else wrote this key. */
   readonly context: VectorEntries | undefined
   readonly dependencies: VectorEntries | undefined
+  /** Dots under which the same operation was issued before, oldest first. */
+  readonly former?: VectorEntries | undefined
 }
 
 export type VectorEntries = readonly (readonly [ReplicaId, number])[]
@@ -150,6 +154,7 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   const { context, dependencies, replicaBytes, hlc } = header
   const hasContext = context !== undefined && context.length > 0
   const hasDependencies = dependencies !== undefined && dependencies.length > 0
+  const hasFormer = header.former !== undefined && header.former.length > 0
   if (hasContext) checkVector(context, 'the causal context')
   if (hasDependencies) checkVector(dependencies, 'the dependencies')
   writer.ensure(ENVELOPE_BYTES_MIN)
@@ -157,7 +162,8 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   bytes[at] = ENVELOPE_VERSION
   bytes[at + 1] = header.kind
   bytes[at + 2] = header.strategy
-  bytes[at + 3] = (hasContext ? FLAG_CONTEXT : 0) | (hasDependencies ? FLAG_DEPENDENCIES : 0)
+  bytes[at + 3] =
+    (hasContext ? FLAG_CONTEXT : 0) | (hasDependencies ? FLAG_DEPENDENCIES : 0) | (hasFormer ? FLAG_EXTENSION : 0)
   for (let i = 0; i < REPLICA_ID_BYTES; i++) bytes[at + 4 + i] = replicaBytes[i]!
   writer.at = at + 4 + REPLICA_ID_BYTES
   writer.varint(header.sequence)
@@ -165,6 +171,18 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   writer.text(header.key)
   if (hasContext) writeVector(writer, context, table)
   if (hasDependencies) writeVector(writer, dependencies, table)
+  if (hasFormer) writeFormer(writer, header.former, table)
+}
+
+function writeFormer(writer: ByteWriter, former: VectorEntries, table: ReplicaTable): void {
+  const body = new ByteWriter()
+  writeEntries(body, former, table)
+  const field = new ByteWriter()
+  field.u8(FIELD_FORMER)
+  field.varint(body.at)
+  field.raw(body.take())
+  writer.varint(field.at)
+  writer.raw(field.take())
 }
 
 /** What the reader would refuse must not be written. */
@@ -179,6 +197,10 @@ function checkVector(entries: VectorEntries, name: string): void {
 
 export function writeVector(writer: ByteWriter, entries: VectorEntries, table: ReplicaTable): void {
   writer.varint(entries.length)
+  writeEntries(writer, entries, table)
+}
+
+function writeEntries(writer: ByteWriter, entries: VectorEntries, table: ReplicaTable): void {
   for (const [replica, sequence] of entries) {
     writer.raw(table.bytes(replica))
     writer.varint(sequence)
@@ -203,6 +225,7 @@ export class OperationReader {
   payloadStart = 0
   #contextStart = 0
   #dependenciesStart = 0
+  #extensionStart = 0
   #at = 0
   readonly #table: ReplicaTable
 
@@ -239,7 +262,7 @@ export class OperationReader {
     this.#at = this.keyEnd
     this.#contextStart = (flags & FLAG_CONTEXT) === 0 ? 0 : this.#skipVector()
     this.#dependenciesStart = (flags & FLAG_DEPENDENCIES) === 0 ? 0 : this.#skipVector()
-    if ((flags & FLAG_EXTENSION) !== 0) this.#skipExtension()
+    this.#extensionStart = (flags & FLAG_EXTENSION) === 0 ? 0 : this.#skipExtension()
     this.payloadStart = this.#at
     return this
   }
@@ -273,6 +296,31 @@ export class OperationReader {
     return this.#dependenciesStart === 0 ? [] : this.#readVector(this.#dependenciesStart)
   }
 
+  /** Dots under which the same operation was issued before, oldest first. */
+  former(): (readonly [ReplicaId, number])[] {
+    if (this.#extensionStart === 0) return []
+    this.#at = this.#extensionStart
+    const bytes = this.#varint()
+    for (const end = this.#at + bytes; this.#at < end;) {
+      const tag = this.bytes[this.#at++]
+      const fieldBytes = this.#varint()
+      if (fieldBytes > end - this.#at) break
+      if (tag === FIELD_FORMER) return this.#readEntries(this.#at + fieldBytes)
+      this.#at += fieldBytes
+    }
+    return []
+  }
+
+  #readEntries(end: number): (readonly [ReplicaId, number])[] {
+    const entries: (readonly [ReplicaId, number])[] = []
+    while (end - this.#at > REPLICA_ID_BYTES) {
+      const replica = this.#table.read(this.bytes, this.#at)
+      this.#at += REPLICA_ID_BYTES
+      entries.push([replica, this.#varint()])
+    }
+    return entries
+  }
+
   #readVector(start: number): (readonly [ReplicaId, number])[] {
     this.#at = start
     const count = this.#varint()
@@ -296,10 +344,12 @@ export class OperationReader {
     return start
   }
 
-  #skipExtension(): void {
+  #skipExtension(): number {
+    const start = this.#at
     const extensionBytes = this.#varint()
     if (extensionBytes > this.end - this.#at) throw malformed('extension beyond the end', this.#at - this.start)
     this.#at += extensionBytes
+    return start
   }
 
   #stamp(): Hlc {

@@ -8,13 +8,16 @@ import type { KeyStore } from './key-store.ts'
 import type { Slot } from './key-table.ts'
 import { leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
 import type { Meta } from './meta-record.ts'
+import type { VectorEntries } from './operation.ts'
 import type { Forgotten } from './recovery.ts'
 import type { SnapshotImport } from './replication/store.ts'
+import type { RetiredIds } from './retired-ids.ts'
 import { SnapshotWriter } from './snapshot-transfer.ts'
 
 export interface ResyncOptions {
   readonly store: KeyStore
   readonly floor: VersionVector
+  readonly retired: RetiredIds
   readonly writeMeta: () => void
   readonly takeNewIdentity: () => void
   readonly admit: (envelope: Uint8Array) => void
@@ -24,6 +27,12 @@ export interface ResyncOptions {
   readonly onOperation: (slot: Slot) => void
   /** The state has been replaced otherwise than by operations. */
   readonly onReplaced: () => void
+}
+
+/** What the snapshot says of its sender. */
+interface Sender {
+  readonly floor: VersionVector
+  readonly retired: VectorEntries
 }
 
 export class Resync {
@@ -58,7 +67,7 @@ export class Resync {
         this.isHalfDone = true
         writeMeta()
       },
-      onInstalled: (floor) => this.#installed(held, floor, leftovers),
+      onInstalled: (floor, retired) => this.#installed(held, { floor, retired }, leftovers),
     })
   }
 
@@ -79,25 +88,36 @@ export class Resync {
     return own
   }
 
-  #installed(vector: VersionVector, floor: VersionVector, leftovers: readonly Leftover[]): void {
+  #installed(vector: VersionVector, sender: Sender, leftovers: readonly Leftover[]): void {
     const { store, takeNewIdentity, writeMeta, onReplaced } = this.#options
     const { applied } = store
     const before = applied.copy()
     const own = this.#own
     const former = store.lanes.shared.replica
     applied.assign(vector)
-    this.#options.floor.assign(floor)
+    this.#options.floor.assign(sender.floor)
+    this.#mergeRetired(vector, sender.retired)
     this.isHalfDone = false
-    this.formers.assign(new VersionVector())
+    // As far as it is in the snapshot it stays what it was; the rest is issued again.
+    this.formers.assign(VersionVector.from([...own.entries()].map(([id, end]) => [id, Math.min(end, vector.get(id))])))
     for (const [replica] of vector.entries()) if (replica !== former) store.lanes.shared.noteApplied(replica)
     if (leftovers.some(({ isOwn }) => isOwn)) {
       this.reissuing.assign(own)
+      // Others may hold under the former names what is issued again.
+      for (const { isOwn, replica } of leftovers) if (isOwn) this.#options.retired.retire(replica, vector.get(replica))
       takeNewIdentity()
     } else writeMeta()
     this.#reenter(leftovers, { replica: store.lanes.shared.replica, count: 0 })
     // Peers remember what they heard that we have: what is gone is gone with the name.
     if (store.lanes.shared.replica === former && !applied.dominates(before)) takeNewIdentity()
     onReplaced()
+  }
+
+  /** What the snapshot holds counts: of two replicas that refuse what the other one holds, one has to give in. */
+  #mergeRetired(vector: VersionVector, senders: VectorEntries): void {
+    const { retired } = this.#options
+    for (const [replica, end] of senders) retired.retire(replica, end)
+    for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica)
   }
 
   #reenter(leftovers: readonly Leftover[], issued: Issued): void {

@@ -1,8 +1,8 @@
 /**
- * Whole-state transfer, for a replica that is behind what its peers have compacted. The stream is the sender's floor, the snapshots of
- * its keys, and all operations behind them, in the order of the sender's log; chunks are pieces of the stream, cut anywhere:
+ * Whole-state transfer, for a replica that is behind what its peers have compacted. The stream is the sender's floor, the ids that have ended for it, the
+ * snapshots of its keys, and all operations behind them, in the order of the sender's log; chunks are pieces of the stream, cut anywhere:
  *
- *     stream = item*        item = type:u8 bytes:varint body        type 1: snapshot record, 2: envelope, 3: the floor, a vector
+ *     stream = item*        item = type:u8 bytes:varint body        type 1: snapshot record, 2: envelope, 3: the floor, a vector, 4: ended ids, alike
  *
  * The receiver checks what arrives and puts it aside in its log. Only when all is there does it replace its own state, key by key and in one go,
  * and forgets keys that the peer no longer has; until then reads, writes and what it tells its peers stay what they were, so a transfer
@@ -16,12 +16,13 @@ import { ByteReader } from './byte-reader.ts'
 import type { Slot } from './key-table.ts'
 import type { KeyStore } from './key-store.ts'
 import { RECORD_KIND, type RecordView } from './log/log.ts'
-import { readSnapshot, readVector, writeSnapshot } from './merge/snapshot-record.ts'
+import { readEntries, readSnapshot, readVector, writeSnapshot } from './merge/snapshot-record.ts'
 import { OperationReader, writeVector, type VectorEntries } from './operation.ts'
 import { installSnapshot, textOf, type Forgotten } from './recovery.ts'
+import type { RetiredIds } from './retired-ids.ts'
 import type { Position, SnapshotExport, SnapshotImport } from './replication/store.ts'
 
-export const ITEM = { snapshot: 1, operation: 2, floor: 3 } as const
+export const ITEM = { snapshot: 1, operation: 2, floor: 3, retired: 4 } as const
 /** No item: what the receiver makes of a stream that cannot be finished. */
 const BROKEN = 0xff
 /** As large as a record of the log. */
@@ -29,6 +30,13 @@ const ITEM_BYTES_MAX = 0xffffff
 /** Records of the log looked at for one chunk, some 100 µs, before it is seen whether there is enough. */
 const RECORDS_PER_STEP = 512
 const NO_BYTES = new Uint8Array(0)
+
+export interface SnapshotReaderOptions {
+  readonly floor: VersionVector
+  readonly retired: RetiredIds
+  readonly chunkBytes: number
+  readonly done: () => void
+}
 
 /** What is exported is settled when the export begins; later writes do not show, and compaction has to wait. */
 export class SnapshotReader implements SnapshotExport {
@@ -45,10 +53,7 @@ export class SnapshotReader implements SnapshotExport {
   readonly #end: Position
   #isDone = false
 
-  constructor(
-    store: KeyStore,
-    options: { readonly floor: VersionVector; readonly chunkBytes: number; readonly done: () => void },
-  ) {
+  constructor(store: KeyStore, options: SnapshotReaderOptions) {
     const { keys } = store
     this.#store = store
     this.#chunkBytes = options.chunkBytes
@@ -64,7 +69,7 @@ export class SnapshotReader implements SnapshotExport {
       this.#cuts[slot] = keys.cut[slot]!
       if (keys.snapshot[slot]! > 0) snapshots.push(keys.snapshot[slot]!)
     }
-    this.#items = this.#write(options.floor.sorted(), snapshots)
+    this.#items = this.#write(options.floor.sorted(), options.retired.entries(), snapshots)
   }
 
   next(): Uint8Array | undefined {
@@ -90,11 +95,10 @@ export class SnapshotReader implements SnapshotExport {
   }
 
   /** Writes a little at each step. */
-  *#write(floor: VectorEntries, snapshots: readonly Position[]): Generator<void> {
-    const { log, table } = this.#store
-    const vector = new ByteWriter()
-    writeVector(vector, floor, table)
-    this.#writeItem(ITEM.floor, vector.take(), 0, vector.at - vector.start)
+  *#write(floor: VectorEntries, retired: VectorEntries, snapshots: readonly Position[]): Generator<void> {
+    const { log } = this.#store
+    this.#writeVector(ITEM.floor, floor)
+    this.#writeVector(ITEM.retired, retired)
     yield
     for (const position of snapshots) {
       if (this.#isBroken()) return
@@ -133,6 +137,13 @@ export class SnapshotReader implements SnapshotExport {
     return true
   }
 
+  #writeVector(type: number, entries: VectorEntries): void {
+    const vector = new ByteWriter()
+    writeVector(vector, entries, this.#store.table)
+    const bytes = vector.take()
+    this.#writeItem(type, bytes, 0, bytes.length)
+  }
+
   #writeItem(type: number, bytes: Uint8Array, start: number, end: number): void {
     writeItem(this.#writer, { type, bytes, start, end })
   }
@@ -155,8 +166,8 @@ export interface SnapshotWriterOptions {
   readonly store: KeyStore
   /** All has come and is right: the state is going to be replaced. */
   readonly onInstall: () => void
-  /** The state has been replaced. `floor` is the sender's. */
-  readonly onInstalled: (floor: VersionVector) => void
+  /** The state has been replaced. Both are the sender's. */
+  readonly onInstalled: (floor: VersionVector, retired: VectorEntries) => void
   /** A key had so many operations and has been forgotten. */
   readonly onForgotten: (forgotten: Forgotten, operationsCount: number) => void
   /** An operation has become part of a key. */
@@ -173,6 +184,7 @@ export class SnapshotWriter implements SnapshotImport {
   readonly #reader: OperationReader
   #rest: Uint8Array = NO_BYTES
   #floor = new VersionVector()
+  #retired: VectorEntries = []
   #isOver = false
 
   constructor(options: SnapshotWriterOptions) {
@@ -201,7 +213,7 @@ export class SnapshotWriter implements SnapshotImport {
       if (isShared(store, slot) && !this.#installed.has(store.keys.keys[slot] as string)) this.#forget(slot)
     }
     this.#end()
-    onInstalled(this.#floor)
+    onInstalled(this.#floor, this.#retired)
   }
 
   abandon(): void {
@@ -218,6 +230,8 @@ export class SnapshotWriter implements SnapshotImport {
   /** Throws `WARP_E_PROTOCOL`. */
   #check(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (type === ITEM.floor) this.#floor = readVector(new ByteReader(bytes, start, end), this.#store.table)
+    else if (type === ITEM.retired)
+      this.#retired = [...readEntries(new ByteReader(bytes, start, end), this.#store.table)]
     else if (type === ITEM.snapshot) this.#checkStamp(readSnapshot(bytes, start, end, this.#store.table).hlc)
     else {
       const { keyStart, keyEnd, hlc } = this.#reader.load(bytes, start, end)
@@ -296,7 +310,7 @@ export function eachItem(bytes: Uint8Array, visit: (type: number, start: number,
     const reader = new ByteReader(bytes, whole)
     const type = reader.u8()
     const count = reader.varint()
-    if (type < ITEM.snapshot || type > ITEM.floor) throw reader.malformed(`an item of type ${type}`)
+    if (type < ITEM.snapshot || type > ITEM.retired) throw reader.malformed(`an item of type ${type}`)
     if (count > ITEM_BYTES_MAX) throw reader.malformed(`an item of ${count} bytes`)
     if (count > reader.remaining) break
     visit(type, reader.at, reader.at + count)

@@ -50,7 +50,16 @@ test('a frame', () => {
   fuzz({
     name: 'frame',
     corpus: [
-      encoder.digest({ reply: false, applied: vector, floor: vector, stable: new VersionVector(), heard: [B] }).slice(),
+      encoder
+        .digest({
+          reply: false,
+          applied: vector,
+          floor: vector,
+          stable: new VersionVector(),
+          heard: [B],
+          retired: [[B, 0]],
+        })
+        .slice(),
       encoder.request(3, [{ replica: A, from: 1, to: 1000 }]).slice(),
       encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 16 }).slice(),
       encoder.snapshotChunk(chunk).slice(),

@@ -75,11 +75,10 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
 }
 
 export function readVector(reader: ByteReader, table: ReplicaTable): VersionVector {
-  const vector = new VersionVector()
-  const count = reader.varint()
-  for (let i = 0; i < count; i++) {
-    const replica = table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
-    vector.raise(replica, reader.varint())
-  }
-  return vector
+  return VersionVector.from(readEntries(reader, table))
+}
+
+export function* readEntries(reader: ByteReader, table: ReplicaTable): Generator<readonly [ReplicaId, number]> {
+  for (let left = reader.varint(); left > 0; left--)
+    yield [table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES)), reader.varint()]
 }

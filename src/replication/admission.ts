@@ -25,7 +25,6 @@ export interface AdmissionCounts {
 export interface AdmitterOptions {
   readonly limits: CausalBufferLimits
   readonly observe: ReplicationObserver
-  readonly isGone: (replica: ReplicaId) => boolean
 }
 
 export class Admitter {
@@ -42,18 +41,15 @@ export class Admitter {
   }
   readonly #store: ReplicationStore
   readonly #observe: ReplicationObserver
-  readonly #isGone: (replica: ReplicaId) => boolean
   readonly #reader: OperationReader
   /** Replicas whose next waiting operation is worth trying. */
   readonly #ready = new Set<ReplicaId>()
   /** What was reported of a replica and has not been cleared since by an operation that was applied. */
   readonly #reported = new Map<ReplicaId, Set<Admission>>()
 
-  /** `isGone`: whether a replica was away for so long that it has to resync before anything of it is taken in. */
   constructor(store: ReplicationStore, options: AdmitterOptions) {
     this.#store = store
     this.#observe = options.observe
-    this.#isGone = options.isGone
     this.#reader = new OperationReader(store.table)
     this.buffer = new CausalBuffer(options.limits)
   }
@@ -93,16 +89,19 @@ export class Admitter {
     return left
   }
 
+  /** Forgets what has become void since it came. */
+  forgetVoid(): void {
+    for (const replica of [...this.buffer.replicas()]) this.buffer.cut(replica, this.#store.retired.endOf(replica))
+  }
+
   get isDrained(): boolean {
     return this.#ready.size === 0
   }
 
   /** The store's vectors have been raised by other means than operations: everything may be worth trying. */
   reconsider(): void {
-    for (const replica of this.buffer.replicas()) {
-      for (const free of this.buffer.released(replica, Infinity)) this.#ready.add(free)
-      this.#ready.add(replica)
-    }
+    this.buffer.releaseAll()
+    for (const replica of this.buffer.replicas()) this.#ready.add(replica)
   }
 
   #retry(replica: ReplicaId, sequence: number, bytes: Uint8Array): void {
@@ -114,7 +113,7 @@ export class Admitter {
   #admit({ replica, sequence, bytes, start, end }: OperationReader): Admission | 'failed' {
     let admission: Admission
     try {
-      admission = this.#isGone(replica) ? 'resync' : this.#store.admit(bytes, start, end)
+      admission = this.#store.admit(bytes, start, end)
     } catch (error) {
       this.counts.failed++
       this.#observe({

@@ -151,11 +151,12 @@ export class AntiEntropy {
   #missing(replica: ReplicaId, to: number, countMax: number): OperationRange[] {
     const { store, buffer, observe } = this.#options
     const applied = store.applied.get(replica)
-    const gaps = buffer.gaps(replica, { applied, to }, Math.min(GAPS_MAX, countMax))
+    const upTo = Math.min(to, store.retired.endOf(replica))
+    const gaps = buffer.gaps(replica, { applied, to: upTo }, Math.min(GAPS_MAX, countMax))
     const first = gaps[0]
     if (first !== undefined && (this.#gapsReported.get(replica) ?? 0) < first.from) {
       this.#gapsReported.set(replica, first.from)
-      observe({ kind: 'gap', replica, from: first.from, to })
+      observe({ kind: 'gap', replica, from: first.from, to: upTo })
     }
     return gaps.map((gap) => ({ replica, ...gap }))
   }
@@ -221,7 +222,8 @@ function whoHasWhatWeLack(store: ReplicationStore, peers: Peers): Map<ReplicaId,
   for (const peer of peers.all()) {
     if (!canServe(peer, store)) continue
     for (const [replica, sequence] of peer.has.entries()) {
-      if (sequence > store.applied.get(replica)) noteOwner(lacking, replica, peer)
+      const applied = store.applied.get(replica)
+      if (sequence > applied && applied < store.retired.endOf(replica)) noteOwner(lacking, replica, peer)
     }
   }
   return lacking

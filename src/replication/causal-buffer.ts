@@ -133,6 +133,12 @@ export class CausalBuffer {
     return free
   }
 
+  /** Every head is worth trying, whatever it waited for. */
+  releaseAll(): void {
+    this.#parked.clear()
+    for (const run of this.#runs.values()) run.waiting = undefined
+  }
+
   /** Which of the operations after `applied` up to `to` are not here, at most `countMax` gaps. */
   gaps(replica: ReplicaId, range: { readonly applied: number; readonly to: number }, countMax: number): SequenceGap[] {
     const gaps: SequenceGap[] = []
@@ -147,6 +153,14 @@ export class CausalBuffer {
     }
     if (from <= range.to && gaps.length < countMax) gaps.push({ from, to: range.to })
     return gaps
+  }
+
+  /** Forgets the operations of `replica` beyond `end`. */
+  cut(replica: ReplicaId, end: number): void {
+    const run = this.#runs.get(replica)
+    while (run !== undefined && (run.operations.at(-1)?.sequence ?? 0) > end && run.head < run.operations.length) {
+      this.#removed(run, run.operations.pop() as BufferedOperation)
+    }
   }
 
   clear(): void {

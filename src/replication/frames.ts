@@ -2,13 +2,14 @@
  * The frames that replicas exchange. Big endian; numbers are LEB128 varints below 2^53.
  *
  *     frame            = version:u8 kind:u8 sender:8 session:u32 body
- *     digest           = 1: flags:u8 applied:vector floor:vector stable:vector heard:ids rest
+ *     digest           = 1: flags:u8 applied:vector floor:vector stable:vector heard:ids retired:ends rest
  *     operations       = 2: flags:u8 number:varint (bytes:varint envelope)*
  *     request          = 3: number:varint count:varint (replica:8 from:varint to:varint)*
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
  *     snapshot-chunk   = 5: flags:u8 transfer:u32 index:varint [ vector ] bytes
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
+ *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
  *
  * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest` of a digest belongs to
  * later versions; kinds that are not known are counted and left alone. Anything else out of place is `WARP_E_PROTOCOL`, with the
@@ -22,7 +23,7 @@ import { VersionVector } from '../../crdt/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { BATCH_OPERATIONS_MAX, FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../limits.ts'
 import { ByteReader } from '../byte-reader.ts'
-import { ReplicaTable, writeVector } from '../operation.ts'
+import { ReplicaTable, writeVector, type VectorEntries } from '../operation.ts'
 
 export const FRAME_VERSION = 1
 export const FRAME_KIND = { digest: 1, operations: 2, request: 3, snapshotRequest: 4, snapshotChunk: 5 } as const
@@ -47,7 +48,7 @@ export interface Sender {
   readonly session: number
 }
 
-/** What the sender has applied, compacted and knows to be stable, and which replicas it hears. */
+/** What the sender has applied, compacted and knows to be stable, which replicas it hears, and which ids have come to an end. */
 export interface Digest {
   /** In reply to a digest; not replied to. */
   readonly reply: boolean
@@ -57,6 +58,8 @@ export interface Digest {
   readonly stable: VersionVector
   /** Replicas that have perhaps written nothing, but read, and therefore count for stability. */
   readonly heard: readonly ReplicaId[]
+  /** Ids that have come to an end, ascending, and the last sequence of each that counts (see src/retired-ids.ts). */
+  readonly retired: VectorEntries
 }
 
 /** Operations `from` to `to`, both included, of one replica. */
@@ -131,6 +134,7 @@ export class FrameEncoder {
     writeVector(writer, digest.stable.sorted(), this.#table)
     writer.varint(digest.heard.length)
     for (const replica of digest.heard) writer.raw(this.#table.bytes(replica))
+    writeVector(writer, digest.retired, this.#table)
     return this.#finish()
   }
 
@@ -272,7 +276,8 @@ export class FrameDecoder {
     const count = reader.count(VECTOR_ENTRIES_MAX, REPLICA_ID_BYTES)
     const heard: ReplicaId[] = []
     for (let i = 0; i < count; i++) heard.push(this.#replica(reader))
-    return { reply: (flags & DIGEST_REPLY) !== 0, applied, floor, stable, heard }
+    const retired = this.#entries(reader, 0)
+    return { reply: (flags & DIGEST_REPLY) !== 0, applied, floor, stable, heard, retired }
   }
 
   #request(reader: ByteReader): { number: number; ranges: OperationRange[] } {
@@ -301,17 +306,21 @@ export class FrameDecoder {
   }
 
   #vector(reader: ByteReader): VersionVector {
+    return VersionVector.from(this.#entries(reader, 1))
+  }
+
+  #entries(reader: ByteReader, sequenceMin: number): VectorEntries {
     const count = reader.count(VECTOR_ENTRIES_MAX, REPLICA_ID_BYTES + 1)
-    const vector = new VersionVector()
+    const entries: (readonly [ReplicaId, number])[] = []
     let previous = ''
     for (let i = 0; i < count; i++) {
       const replica = this.#replica(reader)
       const sequence = reader.varint()
-      if (replica <= previous || sequence === 0) throw reader.malformed('a vector out of order')
-      vector.raise(replica, sequence)
+      if (replica <= previous || sequence < sequenceMin) throw reader.malformed('a vector out of order')
+      entries.push([replica, sequence])
       previous = replica
     }
-    return vector
+    return entries
   }
 
   #replica(reader: ByteReader): ReplicaId {

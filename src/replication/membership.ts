@@ -59,6 +59,11 @@ export class Membership {
     for (const member of this.#members.values()) if (!member.gone) yield member
   }
 
+  /** Members that do not count any more. */
+  *away(): IterableIterator<Member> {
+    for (const member of this.#members.values()) if (member.gone) yield member
+  }
+
   get(replica: ReplicaId): Member | undefined {
     return this.#members.get(replica)
   }

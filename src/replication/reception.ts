@@ -84,7 +84,7 @@ export class Reception {
     const request = (peer: Peer, range: OperationRange): void =>
       void options.send(peer, this.#encoder.request(0, [range]))
     this.#clones = new CloneWatch({ store, observe, request })
-    this.#admitter = new Admitter(store, { limits, observe, isGone: (replica) => this.#stability.isGone(replica) })
+    this.#admitter = new Admitter(store, { limits, observe })
     const { buffer } = this.#admitter
     this.#antiEntropy = new AntiEntropy({
       ...{ store, env, settings, buffer, peers: this.peers, observe, random },
@@ -307,9 +307,25 @@ export class Reception {
     const wasJoined = this.isJoined
     const joining = this.#joining.meet(digest)
     if (!wasJoined && this.isJoined) this.#resume()
-    if (joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
+    const holdsVoid = this.#heedRetired(peer, digest)
+    if (holdsVoid || joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
       this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
+  }
+
+  /**
+   * Ids that have ended for the peer end here as well. Returns whether something is held here that is void for the peer, and not the other way round: then
+   * its state has to be taken over. If both hold what is void for the other one, the one with the greater id gives in, unless only the other one can.
+   */
+  #heedRetired(peer: Peer, digest: Digest): boolean {
+    const { store } = this.#options
+    let holdsVoid = false
+    for (const [replica, end] of digest.retired) {
+      if (store.applied.get(replica) > end) holdsVoid = true
+      else store.retire(replica, end)
+    }
+    if (!holdsVoid || store.retired.voidIn(digest.applied.entries()).length === 0) return holdsVoid
+    return store.replica > (peer.replica ?? '') || !store.applied.dominates(digest.floor)
   }
 
   /** Tells a peer that is behind what there is, but not in a storm. */
@@ -344,8 +360,9 @@ export class Reception {
   #encodeDigest(reply: boolean): Uint8Array {
     const heard = this.#stability.heardReplicas()
     const applied = this.#joining.tellable(this.#safe.read())
-    const { floor } = this.#options.store
-    return this.#encoder.digest({ reply, applied, floor, stable: this.#stability.announced, heard })
+    const { floor, retired } = this.#options.store
+    const stable = this.#stability.announced
+    return this.#encoder.digest({ reply, applied, floor, stable, heard, retired: retired.entries() })
   }
 
   /** With each broadcast digest. */
@@ -355,6 +372,7 @@ export class Reception {
     broadcast(this.#encodeDigest(false))
     this.#lag.told = this.#joining.tellable(this.#safe.read())
     if (this.#safe.isBehind) this.#digests.changed()
+    this.#admitter.forgetVoid()
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
     this.#offers.expire(now)

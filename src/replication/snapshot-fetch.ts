@@ -229,6 +229,6 @@ function unmergeable(replica: ReplicaId): WarpError {
     'WARP_E_RESYNC_REQUIRED',
     `replica ${replica} and this one have both compacted what the other one has never seen, so neither can take over the other's state; ` +
       'start one of them with an empty log, and write again what it alone had',
-    { details: { replica } },
+    { details: { replica, bothCompacted: true } },
   )
 }

@@ -9,7 +9,8 @@
  * One replica's word is not enough: a newcomer that it has not heard of may be joining through another one. So what is stable here
  * is announced, and only what every member has announced may be compacted. A newcomer must have seen what the member
  * through which it joins has announced (see joining.ts); therefore nothing that it writes is concurrent with what anybody
- * has compacted. A replica that has met no other one announces what it has compacted, and may compact all that it has.
+ * has compacted. A replica that has met no other one announces what it has compacted, and may compact all that it has. One that has, and hears nobody
+ * any more, compacts nothing: it is the one that is cut off, and could not be told afterwards what the others did with what it has folded.
  */
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
@@ -53,17 +54,10 @@ export class Stability {
     return this.#stable
   }
 
-  /**
-   * Whether the replica was away for so long that what it wrote meanwhile may be concurrent with what has been compacted. What it had acknowledged
-   * before it went it had seen when it wrote what is still to come; it may come by way of others, and its writer never again.
-   */
-  isGone(replica: ReplicaId): boolean {
-    const member = this.#membership.get(replica)
-    return member?.gone === true && !member.acknowledged.dominates(this.#store.floor)
-  }
-
   heard(replica: ReplicaId, nowMs: number): void {
-    if (replica !== this.#store.replica) this.#membership.heard(replica, nowMs)
+    if (replica === this.#store.replica) return
+    this.#membership.heard(replica, nowMs)
+    if (!this.#store.hasMetOthers) this.#store.metOthers()
   }
 
   /** `replica` has sent a digest. */
@@ -86,6 +80,7 @@ export class Stability {
     this.#membership.settle(applied)
     const members = [...this.#membership.present()]
     const isAlone = members.length === 0
+    if (isAlone && this.#store.hasMetOthers) return
     const isAnnounced = this.#store.compacts && !isAlone
     this.#stable.join(
       isAnnounced
@@ -103,7 +98,7 @@ export class Stability {
         )
     if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
     this.#compactable = compactable.copy()
-    this.#store.stabilise(this.#compactable)
+    this.#store.stabilise(this.#compactable, [...this.#membership.away()])
   }
 }
 

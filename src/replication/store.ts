@@ -5,6 +5,7 @@
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { OperationReader, ReplicaTable } from '../operation.ts'
+import type { RetiredIds } from '../retired-ids.ts'
 
 /** A place in the log; see docs/architecture.md. */
 export type Position = number
@@ -14,12 +15,19 @@ export type Position = number
  * - `duplicate`: known already; nothing changed.
  * - `early`: an operation that it depends on is missing; offer it again when that has been applied.
  * - `drift`: stamped further ahead than the clock drift allowed; not kept, offer it again later (anti-entropy will).
- * - `resync`: its writer has not seen what this replica has compacted; the writer must resync from a snapshot.
+ * - `resync`: void, its writer's id has come to an end before it: whoever holds it must resync from a snapshot (see src/retired-ids.ts).
  * - `clone`: carries this replica's own id and a dot it never used, or a dot with other content.
  * - `full`: no space to keep it; offer it again later.
  * Malformed bytes throw `WARP_E_PROTOCOL`.
  */
 export type Admission = 'applied' | 'duplicate' | 'early' | 'drift' | 'resync' | 'clone' | 'full'
+
+/** A replica that has been silent beyond the horizon. */
+export interface Away {
+  readonly replica: ReplicaId
+  /** Had applied this, and nothing of it is still to come that had not seen it. */
+  readonly acknowledged: VersionVector
+}
 
 export interface ReplicationStore {
   /** This replica's own shared id. Changes when it takes a new identity; read it each time. */
@@ -29,6 +37,8 @@ export interface ReplicationStore {
   readonly applied: VersionVector
   /** Operations at or below may be gone, folded into snapshots. Live. */
   readonly floor: VersionVector
+  /** Ids that have come to an end. Live. */
+  readonly retired: RetiredIds
   /** What is here is a mixture that only a snapshot mends: nothing is admitted, nothing exported until one has been taken in. */
   readonly needsSnapshot?: boolean
   /**
@@ -36,6 +46,8 @@ export interface ReplicationStore {
    * has applied. `undefined` if that operation has been compacted, so that others must know it.
    */
   readonly firstSaw: VersionVector | undefined
+  /** Whether another replica has ever been heard, in this life or an earlier one. */
+  readonly hasMetOthers: boolean
   /** Whether anything here is ever compacted. If not, nobody has to wait for what this replica calls stable. */
   readonly compacts: boolean
   /** Where the next record goes. */
@@ -56,8 +68,15 @@ export interface ReplicationStore {
    * is used elsewhere, or its log lost its tail. The store fences itself and takes a new identity.
    */
   ownDotSeenElsewhere?(sequence: number): void
-  /** Every known replica has applied these, and nothing concurrent with them is still to come: compaction may use it. */
-  stabilise(stable: VersionVector): void
+  /** Another replica has been heard: `hasMetOthers`, for good. */
+  metOthers(): void
+  /** A peer says that nothing of `replica` beyond `end` counts. Nothing beyond it has been applied here. A replica's own id is given up. */
+  retire(replica: ReplicaId, end: number): void
+  /**
+   * Every replica but those `away` has applied these, and nothing concurrent with them is still to come from any other: compaction may use it.
+   * The id of one that is away ends when something is compacted that it had not acknowledged. Both are live.
+   */
+  stabilise(stable: VersionVector, away?: readonly Away[]): void
   /** The whole state as chunks of at most about `chunkBytes`, opaque here; taken at the moment of the call's `vector`. */
   exportSnapshot(chunkBytes: number): SnapshotExport
   /** Starts replacing this replica's state by a peer's snapshot whose operations are `vector`. */

@@ -89,7 +89,7 @@ class Lines {
     if (type === ITEM.floor)
       this.#header(readVector(new ByteReader(item.bytes, item.start, item.end), this.#engine.table))
     else if (type === ITEM.snapshot) this.#snapshot(item)
-    else this.#operation(item)
+    else if (type === ITEM.operation) this.#operation(item)
   }
 
   end(): void {

@@ -8,6 +8,7 @@ import { ByteReader } from '../../src/byte-reader.ts'
 import { readSnapshot, writeSnapshot } from '../../src/merge/snapshot-record.ts'
 import { readMeta, writeMeta } from '../../src/meta-record.ts'
 import { ReplicaTable } from '../../src/operation.ts'
+import { RetiredIds } from '../../src/retired-ids.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 
 const A = parseReplicaId('0102030405060708')
@@ -37,8 +38,10 @@ const meta = {
   floor: VersionVector.from([[A, 1]]),
   applied: VersionVector.from([[A, 3]]),
   isResyncing: false,
+  hasMetOthers: true,
   formers: new VersionVector(),
   reissuing: new VersionVector(),
+  retired: new RetiredIds([[B, 0]]),
 }
 
 function vectorOf(name: string): string {
@@ -65,7 +68,9 @@ test('a snapshot record is written and read as documented', () => {
 test('a meta record is written and read as documented', () => {
   expect(written((writer) => writeMeta(writer, meta, table))).toBe(vectorOf('meta'))
   const read = readMeta(new ByteReader(fromHex(vectorOf('meta'))), table)
-  expect({ ...read, floor: read.floor.sorted(), applied: read.applied.sorted() }).toMatchObject({
+  const { floor, applied, retired } = read
+  const vectors = { floor: floor.sorted(), applied: applied.sorted(), retired: retired.entries() }
+  expect({ ...read, ...vectors }).toMatchObject({
     shared: A,
     local: B,
     localSequence: 2,
@@ -73,5 +78,13 @@ test('a meta record is written and read as documented', () => {
     floor: [[A, 1]],
     applied: [[A, 3]],
     isResyncing: false,
+    hasMetOthers: true,
+    retired: [[B, 0]],
   })
+})
+
+test('a meta record of version 1, which knows of no ends, is read', () => {
+  const [, flags = '', rest = ''] = /^02(..)(.*)01[0-9a-f]{16}00$/.exec(vectorOf('meta')) ?? []
+  const read = readMeta(new ByteReader(fromHex(`01${flags}${rest}`)), table)
+  expect([read.shared, read.applied.sorted(), read.retired.size]).toEqual([A, [[A, 3]], 0])
 })

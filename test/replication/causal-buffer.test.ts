@@ -114,3 +114,26 @@ describe('bounds', () => {
     expect(buffer.next(B, 999)?.sequence).toBe(1000)
   })
 })
+
+describe('heads that waited', () => {
+  // Simulation seed 47: what they waited for came with a snapshot, and nothing else of its writer was here to remind of it.
+  test('are tried again when all may have changed, though nothing of what they waited for is here', () => {
+    const buffer = bufferOf()
+    add(buffer, A, 1)
+    buffer.park(A, { replica: B, sequence: 7 })
+    expect(buffer.next(A, 0)).toBeUndefined()
+    buffer.releaseAll()
+    expect(buffer.next(A, 0)?.sequence).toBe(1)
+    expect(buffer.released(B, 7)).toEqual([])
+  })
+
+  test('go with what is cut off behind them', () => {
+    const buffer = bufferOf()
+    add(buffer, A, 1, 2, 3)
+    add(buffer, B, 1)
+    buffer.cut(A, 2)
+    expect([buffer.count, buffer.gaps(A, { applied: 0, to: 3 }, 9)]).toEqual([3, [{ from: 3, to: 3 }]])
+    buffer.cut(A, 0)
+    expect([buffer.count, buffer.bytesCount, [...buffer.replicas()]]).toEqual([1, 10, [B]])
+  })
+})

@@ -42,10 +42,21 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
       '01' +
       '010203040506070804' +
       '01' +
-      '1112131415161718',
+      '1112131415161718' +
+      '02' +
+      '010203040506070805' +
+      '111213141516171800',
     () => {
       const vectors = { applied: vector([B, 300], [A, 5]), floor: vector([A, 3]), stable: vector([A, 4]) }
-      return encoder.digest({ reply: true, ...vectors, heard: [B] })
+      return encoder.digest({
+        reply: true,
+        ...vectors,
+        heard: [B],
+        retired: [
+          [A, 5],
+          [B, 0],
+        ],
+      })
     },
   ],
   operations: [
@@ -144,14 +155,14 @@ test('10,000 operations and 4096 vector entries are not too many', () => {
       (_, i) => [parseReplicaId(i.toString(16).padStart(16, '0')), i + 1] as const,
     ),
   )
-  const frame = encoder.digest({ reply: false, applied: full, floor: full, stable: full, heard: [] })
+  const frame = encoder.digest({ reply: false, applied: full, floor: full, stable: full, heard: [], retired: [] })
   const decoded = decode(frame)
   expect(decoded.kind === 'digest' && decoded.applied.size).toBe(VECTOR_ENTRIES_MAX)
 })
 
 test('kinds of later versions are told apart, and the rest of a digest is left to them', () => {
   expect(decode(bytesOf(`0163${HEAD}ffff`))).toEqual({ kind: 'unknown', sender, code: 0x63 })
-  expect(decode(bytesOf(`0101${HEAD}0000000000` + 'c0ffee')).kind).toBe('digest')
+  expect(decode(bytesOf(`0101${HEAD}000000000000` + 'c0ffee')).kind).toBe('digest')
 })
 
 test('50,000 random and damaged frames are decoded or refused, and nothing else', () => {

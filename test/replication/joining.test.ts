@@ -128,3 +128,57 @@ test('replicas that have both compacted before they met say so, and keep what th
   expect(events.filter((kind) => kind === 'resync:failed').length).toBeGreaterThanOrEqual(1)
   await Promise.all([a, b].map((warp) => warp.close()))
 })
+
+// b and d are away together for longer than the horizon, so d has what b wrote, and a and c, who compact, have not. b is to issue it again.
+test('what is issued again though somebody has seen it counts once, everywhere', async () => {
+  const { env, network, open } = world(9, 60_000)
+  const [a, c, b, d] = [await open('a'), await open('c'), await open('b'), await open('d')]
+  for (const warp of [a, b, c, d]) await warp.key('count:1').increment(1)
+  await env.advance(5000)
+  network.partition([
+    ['a', 'c'],
+    ['b', 'd'],
+  ])
+  await b.key('count:1').increment(1000)
+  await d.key('set:1').add('d')
+  await env.advance(5000)
+  expect(await d.get('count:1')).toBe(1004)
+  await a.key('count:1').increment(10)
+  await env.advance(200_000)
+  await a.key('count:1').increment(10)
+  await env.advance(5000)
+  expect((await a.compact()).droppedOperationsCount).toBeGreaterThan(0)
+  // b alone meets those who have compacted, and issues again; then d comes.
+  network.heal()
+  for (const other of ['a', 'b', 'c']) network.cut('d', other)
+  await env.advance(60_000)
+  expect(await a.get('count:1')).toBe(1024)
+  network.heal()
+  await env.advance(60_000)
+  for (const warp of [a, b, c, d]) {
+    expect(await warp.get('count:1')).toBe(1024)
+    expect([...((await warp.get('set:1')) ?? [])]).toEqual(['d'])
+  }
+  await Promise.all([a, b, c, d].map((warp) => warp.close()))
+})
+
+// A cut longer than the horizon: who hears nobody is the one that is cut off, and must be able to take over what the others have made of it.
+test('a replica that hears nobody compacts nothing, and takes over what the others have compacted', async () => {
+  const { env, network, open } = world(10, 60_000)
+  const [a, c, b] = [await open('a'), await open('c'), await open('b')]
+  for (const warp of [a, b, c]) await warp.key('count:1').increment(1)
+  await env.advance(5000)
+  for (const warp of [a, b, c]) expect((await warp.compact()).droppedOperationsCount).toBe(3)
+  network.partition([['a', 'c'], ['b']])
+  await env.advance(200_000)
+  await b.key('count:1').increment(1000)
+  await b.key('count:1').increment(1000)
+  await a.key('count:1').increment(10)
+  await env.advance(5000)
+  expect((await b.compact()).droppedOperationsCount).toBe(0)
+  expect((await a.compact()).droppedOperationsCount).toBeGreaterThan(0)
+  network.heal()
+  await env.advance(60_000)
+  for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(2013)
+  await Promise.all([a, b, c].map((warp) => warp.close()))
+})

@@ -11,7 +11,8 @@ import { type ReplicaId, replicaIdFromBytes } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { Env } from '../../src/env.ts'
 import { OPERATION_KIND, OperationReader, ReplicaTable, writeEnvelopeHeader } from '../../src/operation.ts'
-import type { Admission, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
+import type { Admission, Away, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
+import { RetiredIds } from '../../src/retired-ids.ts'
 
 const DRIFT_MS = 500
 
@@ -34,6 +35,7 @@ export class NaiveStore implements ReplicationStore {
   applied: VersionVector = new VersionVector()
   floor: VersionVector = new VersionVector()
   stable: VersionVector = new VersionVector()
+  readonly retired: RetiredIds = new RetiredIds()
   /** How many of the newest records have not been flushed. */
   unflushedCount = 0
   /** Each stable vector is compacted at once. */
@@ -53,6 +55,7 @@ export class NaiveStore implements ReplicationStore {
   readonly #firstSaw = new Map<ReplicaId, VersionVector>()
   #told = new VersionVector()
   #hlc = 0
+  #away: readonly Away[] = []
 
   constructor(env: Env) {
     this.#env = env
@@ -65,6 +68,11 @@ export class NaiveStore implements ReplicationStore {
   }
 
   readonly compacts = true
+  hasMetOthers = false
+
+  metOthers(): void {
+    this.hasMetOthers = true
+  }
 
   get end(): number {
     return this.#log.length
@@ -118,7 +126,11 @@ export class NaiveStore implements ReplicationStore {
     if (this.isFull) return 'full'
     const seen = VersionVector.from([...(this.#seenBy.get(replica)?.entries() ?? []), ...dependencies])
     seen.raise(replica, sequence)
-    if (!seen.dominates(this.floor)) return 'resync'
+    if (sequence > this.retired.endOf(replica)) return 'resync'
+    if (!seen.dominates(this.floor)) {
+      this.retire(replica, sequence - 1)
+      return 'resync'
+    }
     this.#seenBy.set(replica, seen)
     this.#append({
       replica,
@@ -148,8 +160,13 @@ export class NaiveStore implements ReplicationStore {
     this.#takeNewIdentity()
   }
 
-  stabilise(stable: VersionVector): void {
+  retire(replica: ReplicaId, end: number): void {
+    if (this.retired.retire(replica, end) && replica === this.replica) this.#takeNewIdentity()
+  }
+
+  stabilise(stable: VersionVector, away: readonly Away[] = []): void {
     this.stable = stable.copy()
+    this.#away = away
     if (this.compactsAtOnce) this.compact()
   }
 
@@ -159,6 +176,8 @@ export class NaiveStore implements ReplicationStore {
       held !== undefined && this.stable.includes(held.replica, held.sequence) ? undefined : held,
     )
     this.floor.join(this.stable)
+    for (const { replica, acknowledged } of this.#away)
+      if (!acknowledged.dominates(this.floor)) this.retire(replica, this.applied.get(replica))
   }
 
   exportSnapshot(chunkBytes: number): SnapshotExport {
@@ -208,6 +227,7 @@ export class NaiveStore implements ReplicationStore {
     this.#told = new VersionVector()
     for (const [replica] of vector.entries()) this.#seenBy.set(replica, vector.copy())
     if (lost.length === 0) return
+    this.retired.retire(this.replica, vector.get(this.replica))
     this.#takeNewIdentity()
     for (const { text } of lost) this.write(text)
   }

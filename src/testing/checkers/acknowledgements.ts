@@ -73,7 +73,7 @@ function judge(judged: Judged): Violation[] {
   }
   for (const [text, call] of judged.adds) {
     const count = counts.get(text) ?? 0
-    if (count > 0) judgePresent(judged, { call, count }, violate)
+    if (count > 0) judgePresent({ call, count }, violate)
     else judgeAbsent(judged, call, violate)
   }
   for (const text of counts.keys()) {
@@ -84,15 +84,9 @@ function judge(judged: Judged): Violation[] {
 
 type Violate = (invariant: string, message: string) => void
 
-function judgePresent(
-  { promises, history }: Judged,
-  { call, count }: { readonly call: CallRecord; readonly count: number },
-  violate: Violate,
-): void {
+function judgePresent({ call, count }: { readonly call: CallRecord; readonly count: number }, violate: Violate): void {
   if (call.outcome === 'failed') violate('W22', `${nameOf(call)} has failed and is there`)
-  if (count === 1) return
-  if (promises.mayBeTwice(call)) history.exempt('issued again though somebody had seen it')
-  else violate('W22', `${nameOf(call)} is there ${count} times`)
+  if (count > 1) violate('W22', `${nameOf(call)} is there ${count} times`)
 }
 
 function judgeAbsent({ promises, history }: Judged, call: CallRecord, violate: Violate): void {

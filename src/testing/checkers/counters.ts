@@ -49,10 +49,8 @@ function isCounter(keyspace: Keyspace | undefined): keyspace is Keyspace {
 function widen(bounds: Bounds, call: CallRecord, promises: Promises): void {
   const amount = amountOf(call)
   const owed = promises.isOwed(call) ? amount : 0
-  // Twice: what is issued again counts once more.
-  const times = promises.mayBeTwice(call) ? 2 : 1
-  bounds.least += Math.min(owed, times * amount)
-  bounds.most += Math.max(owed, times * amount)
+  bounds.least += Math.min(owed, amount)
+  bounds.most += Math.max(owed, amount)
 }
 
 /** 0 of what has certainly not been written. */

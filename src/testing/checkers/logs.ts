@@ -3,7 +3,6 @@
  * operations have the same states. The work is done by the audit (src/audit); this only says what of its findings is a violation.
  */
 import type { FindingKind } from '../../audit/finding.ts'
-import { reissuers } from '../simulation/known-faults.ts'
 import type { RunHistory } from '../simulation/run-history.ts'
 import type { Checker } from './checker.ts'
 
@@ -12,15 +11,13 @@ export function logChecker(): Checker {
     name: 'W25',
     verify({ audit, phase, history }) {
       if (phase !== 'replayed') return []
-      const [rotten, again] = [rottenLogs(history), reissuers(history)]
+      const rotten = rottenLogs(history)
       return (audit?.findings ?? [])
         .filter(({ severity }) => severity === 'damage')
-        .filter(({ kind, log, dot }) => {
+        .filter(({ kind, log }) => {
           const isDoneToIt = ROTS.has(kind) && rotten.has(log)
-          const isReissued = kind === 'cause' && dot !== undefined && again.has(dot.replica)
           if (isDoneToIt) history.exempt('the audit finds the bits that were flipped')
-          if (isReissued) history.exempt('what was issued again names what its writer had seen then')
-          return !isDoneToIt && !isReissued
+          return !isDoneToIt
         })
         .map(({ kind, log, message, key }) => ({
           ...{ invariant: 'W25', message: `${kind} in the log of ${log}: ${message}`, machine: log },

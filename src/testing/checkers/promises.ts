@@ -18,12 +18,7 @@ const ENDS_MEMORY: readonly LifeEventKind[] = [...ENDS_LOGGED, 'killed', 'refuse
 export class Promises {
   readonly #lastMs = new Map<string, { memory: number; logged: number; durable: number }>()
 
-  readonly #reissuedMs = new Map<string, number>()
-
   constructor(history: RunHistory) {
-    for (const { machine, atMs, event } of history.reports) {
-      if (event.kind === 'resync:done') this.#reissuedMs.set(machine, atMs)
-    }
     for (const { machine, kind, atMs } of history.lives) {
       const last = this.#lastMs.get(machine) ?? { memory: -1, logged: -1, durable: -1 }
       this.#lastMs.set(machine, last)
@@ -31,14 +26,6 @@ export class Promises {
       if (ENDS_LOGGED.includes(kind)) last.logged = atMs
       if (ENDS_DURABLE.includes(kind)) last.durable = atMs
     }
-  }
-
-  /**
-   * Whether the write may be there twice: a replica that was away beyond the horizon, or joined having written too early, issues again what the
-   * peer that it resyncs from has not seen, and another one may have seen it (docs/faults-found.md).
-   */
-  mayBeTwice({ machine, startedMs }: CallRecord): boolean {
-    return startedMs <= (this.#reissuedMs.get(machine) ?? -1)
   }
 
   /** Whether the write has been acknowledged and nothing has happened since that its level does not cover. */

@@ -5,6 +5,7 @@
  *
  * Users go on until the faults end. That the replicas come to rest within a bound is itself checked: it is the liveness of replication.
  */
+import { WarpError } from '../../../crdt/warp-error.ts'
 import { checkLogOn } from '../../audit/check-log.ts'
 import type { Finding } from '../../audit/finding.ts'
 import type { ReplicationOptions } from '../../replication/options.ts'
@@ -15,7 +16,6 @@ import { virtualEnv } from '../virtual-env.ts'
 import { logUniform } from './fault.ts'
 import { FaultDriver } from './fault-driver.ts'
 import { drawFaults, type FaultKind, type PlannedFault } from './fault-plan.ts'
-import { knownUnrest } from './known-faults.ts'
 import type { Machine } from './machine.ts'
 import { atRest } from './rest.ts'
 import type { LifeEventKind } from './run-history.ts'
@@ -140,14 +140,21 @@ class Run {
       if (why === undefined) return true
       reason = why
     }
-    const known = knownUnrest(reason, world.history, world.options.keys)
-    if (known !== undefined) {
-      world.history.exempt(known)
+    if (this.#isSplitForGood(limitMs - REST_MS_MAX)) {
+      world.history.exempt('two groups that both compacted before they met')
       return false
     }
     const message = `not at rest ${REST_MS_MAX / 1000} s ${when}: ${reason}`
     world.violations.push({ invariant: 'W01', message })
     return false
+  }
+
+  /** After a cut that was longer than the horizon, or where newcomers have met only each other: an operator has to decide (docs/architecture.md). */
+  #isSplitForGood(sinceMs: number): boolean {
+    return this.#world.history.reports.some(({ atMs, event }) => {
+      if (atMs < sinceMs || event.kind !== 'resync:failed') return false
+      return event.error instanceof WarpError && event.error.details?.['bothCompacted'] === true
+    })
   }
 
   /** Disks and machines have gone, perhaps with operations that others have seen the successors of: those wait, and nobody can help. */
