@@ -306,6 +306,8 @@ describe('public names', () => {
         "type FaultKind",
         "type FaultPlan",
         "type FencedState",
+        "type FoundPhase",
+        "type FoundViolation",
         "type History",
         "type HistoryEvent",
         "type HistoryHeader",

@@ -54,6 +54,7 @@ export type { FencedState, LockState } from './linearizability/models.ts'
 export type { Checker, CheckerFactory, MachineView, Moment, RunEvent, Shown, Violation } from './checkers/checker.ts'
 export { FAULT_KINDS } from './simulation/fault-plan.ts'
 export type { FaultKind } from './simulation/fault-plan.ts'
+export type { FoundPhase, FoundViolation } from './simulation/found-violations.ts'
 export type {
   CallOutcome as SimulatedCallOutcome,
   CallRecord,

@@ -51,11 +51,14 @@ export class TimeLine {
     })
   }
 
-  async advanceTo(targetMs: number): Promise<void> {
+  /** `beforeStep` may throw, and time stands still then. */
+  async advanceTo(targetMs: number, beforeStep?: () => void): Promise<void> {
     if (!(targetMs >= this.nowMs))
       throw new RangeError(`virtual time is ${this.nowMs} ms and cannot go to ${targetMs} ms`)
-    await this.settle()
-    while (this.fireNext(targetMs)) await this.settle()
+    do {
+      await this.settle()
+      beforeStep?.()
+    } while (this.fireNext(targetMs))
     this.nowMs = targetMs
   }
 

@@ -23,10 +23,6 @@ interface SimFlags {
 const SEEDS = 20
 const VIOLATIONS_SHOWN_MAX = 8
 
-/** What the marks of a time line stand for (`time-line-text.ts`). */
-const LEGEND =
-  '● a machine’s life   ○ a call, how it ended, and the number of its operation   · what the engine reports   ─── a fault'
-
 export const SIM_COMMAND: AnyCommand = command<SimFlags>({
   name: 'sim',
   summary: 'run the engine in simulated clusters under everything that can go wrong',
@@ -56,33 +52,38 @@ export const SIM_COMMAND: AnyCommand = command<SimFlags>({
     const first = whole(options.seed, '--seed') ?? 1
     const count = whole(options.seeds, '--seeds') ?? (options.seed === undefined ? SEEDS : 1)
     const totals = new SimulationTotals()
-    signal.addEventListener('abort', () => {
-      // A run cannot be left in the middle. Who reads no further is not waiting either.
-      if (!output.gone.aborted) output.note('ends after this seed; once more, and it ends at once')
-    })
     let progress = output.progress('simulating', 'seeds')
+    let isViolated = false
     try {
       for (let seed = first; seed < first + count && !signal.aborted; seed++) {
         progress.at(seed - first, count)
-        const simulated = await simulate({ ...settings, seed }).catch(asUsage)
+        const simulated = await simulate({ ...settings, seed, signal })
         totals.add(simulated)
         if (simulated.explanation === undefined) continue
         progress.end()
         await explain(simulated, simulated.explanation, { options, output })
         progress = output.progress('simulating', 'seeds')
       }
+    } catch (error) {
+      progress.end()
+      isViolated = asInterrupted(error, output)
     } finally {
       progress.end()
     }
     await summarise(totals, count, output)
-    if (totals.failed.length > 0) return EXIT.no
+    if (isViolated || totals.failed.length > 0) return EXIT.no
     return signal.aborted ? undefined : EXIT.ok
   },
 })
 
-/** Numbers come from the command line. */
-function asUsage(error: unknown): never {
-  throw isWarpError(error, 'WARP_E_CONFIG') ? new UsageError(error.message) : error
+/** Who interrupts wants what there is so far. Whether the seed that was given up has violated something; then it was only being made small. */
+function asInterrupted(error: unknown, output: Output): boolean {
+  // Numbers come from the command line.
+  if (isWarpError(error, 'WARP_E_CONFIG')) throw new UsageError(error.message)
+  if (!isWarpError(error, 'WARP_E_ABORTED')) throw error
+  const isViolated = error.details['invariant'] !== undefined
+  if (isViolated) output.note(error.message)
+  return isViolated
 }
 
 function settingsOf(flags: SimFlags, known: readonly FaultKind[]): SimulateOptions {
@@ -129,7 +130,7 @@ async function explain(run: Simulated, explanation: Explanation, { options, outp
     return
   }
   await output.line(`seed ${seed}${isClean ? '' : ', made small'}: ${scenarioText(scenario)}\n`)
-  await output.line(`${timeLine}\n\n${LEGEND}\n`)
+  await output.line(`${timeLine}\n`)
   for (const line of violationLines(explanation.violations))
     await output.line(`${output.paint.red('violation')} ${line}`)
   await output.line(`seed ${seed}, trace hash ${hash}; again: ${again(run, options)}\n`)
@@ -141,9 +142,9 @@ function scenarioText({ replicas, seconds, callsPerSecond, faults }: Explanation
   return [`replicas: ${replicas}`, `virtual seconds: ${seconds}`, ...calls, named].join('; ')
 }
 
-/** Each once, for they are asked for in several phases; and not one for each key of each machine. */
+/** Not one for each key of each machine. */
 function violationLines(violations: readonly Violation[]): string[] {
-  const lines = [...new Set(violations.map(({ invariant, message }) => `${invariant}: ${message}`))]
+  const lines = violations.map(({ invariant, message }) => `${invariant}: ${message}`)
   const more = lines.length - VIOLATIONS_SHOWN_MAX
   return more > 0 ? [...lines.slice(0, VIOLATIONS_SHOWN_MAX), `and ${more} more`] : lines
 }

@@ -93,7 +93,7 @@ export class FaultDriver {
   #replace(machine: Machine): void {
     if (!machine.hasRotted) {
       const message = `${machine.name} says that its log is damaged, and nothing has damaged it`
-      this.#world.violations.push({ invariant: 'W24', message, machine: machine.name })
+      this.#world.violations.add({ invariant: 'W24', message, machine: machine.name })
     } else this.#world.struck('damage found', machine.name)
     machine.replaceDisk(undefined, 'disk lost')
   }

@@ -9,19 +9,22 @@ import { WarpError } from '../../../crdt/warp-error.ts'
 import { checkLogOn } from '../../audit/check-log.ts'
 import type { Finding } from '../../audit/finding.ts'
 import type { ReplicationOptions } from '../../replication/options.ts'
+import { Keyspaces } from '../../keyspace.ts'
 import type { KeyMap } from '../../typed-keys.ts'
-import type { Checker, MachineView, Moment, Shown, Violation } from '../checkers/checker.ts'
+import type { Checker, MachineView, Moment, Shown } from '../checkers/checker.ts'
 import { type Random, seededRandom } from '../random.ts'
 import { virtualEnv } from '../virtual-env.ts'
 import { logUniform } from './fault.ts'
 import { FaultDriver } from './fault-driver.ts'
 import { drawFaults, type FaultKind, type PlannedFault } from './fault-plan.ts'
+import type { FoundViolation } from './found-violations.ts'
 import type { Machine } from './machine.ts'
+import { checkIntent } from './misuse.ts'
 import { atRest } from './rest.ts'
-import type { LifeEventKind } from './run-history.ts'
+import type { CallRecord, LifeEventKind } from './run-history.ts'
 import { shownOf } from './shown.ts'
 import type { Workload } from './workload.ts'
-import { World } from './world.ts'
+import { isWrite, World } from './world.ts'
 
 export interface Scenario {
   readonly seed: number | string
@@ -39,7 +42,7 @@ export interface Scenario {
 export interface RunResult {
   readonly world: World
   readonly plan: readonly PlannedFault[]
-  readonly violations: readonly Violation[]
+  readonly violations: readonly FoundViolation[]
   readonly hash: string
   readonly virtualMs: number
   /** From the end of the faults until all replicas were at rest. */
@@ -55,8 +58,16 @@ const LOOK_MS = 500
 const WAITING_MS = 30_000
 const LOSSES: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot', 'left']
 
-export async function run(scenario: Scenario, checkers: readonly Checker[], keepsSteps = false): Promise<RunResult> {
-  return new Run(scenario, checkers, keepsSteps).run()
+export interface RunOptions {
+  readonly checkers: readonly Checker[]
+  /** Keeps the steps of the trace. Default `false`. */
+  readonly keepsSteps?: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Throws `WARP_E_CONFIG` for keys and calls that can never work, and `WARP_E_ABORTED`. */
+export async function run(scenario: Scenario, options: RunOptions): Promise<RunResult> {
+  return new Run(scenario, options).run()
 }
 
 class Run {
@@ -65,14 +76,16 @@ class Run {
   readonly #world: World
   readonly #random: Random
   readonly #driver: FaultDriver
+  readonly #keyspaces: Keyspaces
   #restMs = 0
   #unique = 0
 
-  constructor(scenario: Scenario, checkers: readonly Checker[], keepsSteps: boolean) {
+  constructor(scenario: Scenario, { checkers, keepsSteps = false, signal }: RunOptions) {
     const { seed, keys, replicas } = scenario
+    this.#keyspaces = new Keyspaces(keys)
     this.#scenario = scenario
     this.#checkers = checkers
-    this.#world = new World({ seed, keys, machines: replicas, checkers, keepsSteps, ...drawSettings(seed) })
+    this.#world = new World({ seed, keys, machines: replicas, checkers, keepsSteps, signal, ...drawSettings(seed) })
     this.#random = this.#world.random.fork('users')
     this.#driver = new FaultDriver(this.#world)
   }
@@ -90,8 +103,9 @@ class Run {
     this.#driver.heal()
     await this.#verifyAll()
     this.#countFrames()
-    const { violations, nowMs: virtualMs, trace } = world
-    return { world, plan, violations, hash: trace.hash, virtualMs, restMs: this.#restMs }
+    this.#lookForWrites()
+    const { nowMs: virtualMs, trace } = world
+    return { world, plan, violations: world.violations.list, hash: trace.hash, virtualMs, restMs: this.#restMs }
   }
 
   async #verifyAll(): Promise<void> {
@@ -120,7 +134,9 @@ class Run {
         const machine = this.#random.pick(up)
         const { wallMs } = machine.clock
         const moment = { random: this.#random, nowMs: world.nowMs, wallMs, unique: () => ++this.#unique }
-        world.call(machine, workload(moment))
+        const intent: unknown = workload(moment)
+        checkIntent(intent, this.#keyspaces)
+        world.call(machine, intent)
       }
       world.after((-Math.log(1 - this.#random.float()) * 1500) / callsPerSecond, next)
     }
@@ -145,7 +161,7 @@ class Run {
       return false
     }
     const message = `not at rest ${REST_MS_MAX / 1000} s ${when}: ${reason}`
-    world.violations.push({ invariant: 'W01', message })
+    world.violations.add({ invariant: 'W01', message })
     return false
   }
 
@@ -187,7 +203,7 @@ class Run {
     )
     const limitMs = this.#world.nowMs + REST_MS_MAX
     while (!isDone && this.#world.nowMs < limitMs) await this.#world.advanceTo(this.#world.nowMs + 10)
-    if (!isDone) this.#world.violations.push({ invariant: 'W22', message: 'closing does not end' })
+    if (!isDone) this.#world.violations.add({ invariant: 'W22', message: 'closing does not end' })
   }
 
   async #verify(phase: Moment['phase']): Promise<MachineView[]> {
@@ -211,7 +227,21 @@ class Run {
   }
 
   async #check(moment: Moment): Promise<void> {
-    for (const checker of this.#checkers) this.#world.violations.push(...(await checker.verify(moment)))
+    const { violations } = this.#world
+    for (const checker of this.#checkers)
+      for (const violation of await checker.verify(moment)) violations.add(violation, moment.phase)
+  }
+
+  /** A clean run has checked something: it is said if there was nothing to check. */
+  #lookForWrites(): void {
+    const { history, violations } = this.#world
+    const writes = history.calls.filter(({ intent }) => isWrite(intent))
+    if (writes.length === 0) history.exempt('the workload wrote nothing')
+    else if (writes.every(isRefused)) {
+      const codes = [...new Set(writes.map(({ error }) => error))].join(', ')
+      const message = `nothing was checked, for every write was refused (${writes.length}, with ${codes}); have the workload do what the keys allow`
+      violations.add({ invariant: 'workload', message })
+    } else if (writes.every(({ outcome }) => outcome !== 'ok')) history.exempt('no write was acknowledged')
   }
 
   #countFrames(): void {
@@ -228,6 +258,11 @@ async function viewOf(machine: Machine, keys: ReadonlySet<string>): Promise<Mach
   const values = new Map<string, Shown>()
   for (const key of keys) values.set(key, await shownOf(warp, key))
   return { name, life: lifeNumber, disk: diskNumber, warp, values }
+}
+
+/** By the engine, whatever the disk did. */
+function isRefused({ outcome, error = '' }: CallRecord): boolean {
+  return outcome === 'failed' && !error.startsWith('WARP_E_STORAGE')
 }
 
 interface Settings {

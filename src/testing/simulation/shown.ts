@@ -5,7 +5,7 @@ import type { Warp, WarpEvent } from '../../public.ts'
 import type { KeyMap } from '../../typed-keys.ts'
 import type { Shown } from '../checkers/checker.ts'
 import { codeOf } from './machine.ts'
-import type { Intent } from './run-history.ts'
+import type { CallRecord, Intent } from './run-history.ts'
 
 /** What a replica shows of a key at this moment. */
 export async function shownOf(warp: Warp<KeyMap>, key: string): Promise<Shown> {
@@ -46,6 +46,13 @@ export function textOfIntent(intent: Intent): string {
   }
 }
 
+/** What a call of `textOfIntent` read. */
+export function textOfAnswer({ intent, outcome, value }: CallRecord): string {
+  if (outcome !== 'ok') return ''
+  if (intent.kind === 'log') return `, operations: ${(value as readonly unknown[]).length}`
+  return intent.kind === 'read' || intent.kind === 'getAt' ? ` = ${shortly(value)}` : ''
+}
+
 /** Its kind and its plain fields. */
 export function textOfEvent(event: WarpEvent): string {
   const fields = Object.entries(event).flatMap(([name, value]: [string, unknown]) => {
@@ -58,8 +65,23 @@ export function textOfEvent(event: WarpEvent): string {
 const SHORT_MAX = 60
 
 export function shortly(value: unknown): string {
-  const text = JSON.stringify(value instanceof Set ? [...(value as Set<unknown>)] : value) ?? 'undefined'
+  const text = jsonOf(value)
   return text.length > SHORT_MAX ? `${text.slice(0, SHORT_MAX)}…` : text
+}
+
+/** Of anything at all, for a workload may give anything. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_, inner: unknown) => asJson(inner)) ?? typeof value
+  } catch {
+    return `an ${typeof value} without an end`
+  }
+}
+
+function asJson(value: unknown): unknown {
+  if (value instanceof Set) return [...(value as Set<unknown>)]
+  if (value instanceof Uint8Array) return [...value]
+  return typeof value === 'bigint' ? `${value}n` : value
 }
 
 /** With lists in the place of sets: their order is the same on all replicas. */

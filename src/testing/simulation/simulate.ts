@@ -5,15 +5,17 @@
  *
  * It takes no test runner: throw away the result or assert on `violations`.
  */
-import { WarpError } from '../../../crdt/warp-error.ts'
+import { isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import type { KeyMap } from '../../typed-keys.ts'
-import type { Checker, CheckerFactory, Moment, Violation } from '../checkers/checker.ts'
+import type { CheckerFactory, Moment } from '../checkers/checker.ts'
 import { defaultCheckers } from '../checkers/default-checkers.ts'
 import { DEFAULT_KEYS } from './default-keys.ts'
 import { FAULT_KINDS, type FaultKind } from './fault-plan.ts'
+import type { FoundViolation } from './found-violations.ts'
 import { minimiseRun } from './minimise.ts'
 import { run, type RunResult, type Scenario } from './run.ts'
 import type { RunHistory } from './run-history.ts'
+import { shortly } from './shown.ts'
 import { spaceTimeDiagram } from './space-time-diagram.ts'
 import { timeLineText } from './time-line-text.ts'
 import { DEFAULT_WORKLOAD, type Workload } from './workload.ts'
@@ -23,7 +25,11 @@ export interface SimulateOptions {
   readonly seed?: number | string
   /** Default: every strategy, with different retention and times to live. */
   readonly keys?: KeyMap
-  /** What the users do. Needed with `keys` of your own. */
+  /**
+   * What the users do: asked for each call. Needed with `keys` of your own. What can never be done (a verb that the strategy does not have, a
+   * key that no pattern matches, a parameter of the wrong type) ends the simulation with `WARP_E_CONFIG`; what only the present state forbids is
+   * a failed call.
+   */
   readonly workload?: Workload
   /** What may go wrong; each seed draws some of it. Default: everything. */
   readonly faults?: readonly FaultKind[]
@@ -31,20 +37,23 @@ export interface SimulateOptions {
   readonly replicas?: number
   /** Virtual seconds of use: a tenth without faults, the rest with. Coming to rest and verifying is on top. Default 120. */
   readonly seconds?: number
-  /** Your own invariants: called at each verification, returns what is wrong, in sentences. Throwing is a violation too. */
-  readonly check?: (moment: Moment) => readonly string[] | Promise<readonly string[]>
+  /** Your own invariants: called at each verification, returns what is wrong, in sentences, if anything. Throwing is a violation too. */
+  readonly check?: (moment: Moment) => readonly string[] | undefined | Promise<readonly string[] | undefined>
   /** Further checkers, beside Warp's own. */
   readonly checkers?: readonly CheckerFactory[]
   /** Makes a failing scenario small, which takes some dozens of runs. Default `true`. */
   readonly minimise?: boolean
   /** Draws the diagram and writes the time line of a run that does not fail as well. Default `false`. */
   readonly explain?: boolean
+  /** Ends the run, or making it small, between two steps of virtual time, with `WARP_E_ABORTED`. */
+  readonly signal?: AbortSignal
 }
 
 export interface Simulated {
   readonly seed: number | string
   readonly isClean: boolean
-  readonly violations: readonly Violation[]
+  /** Each once, in the order in which they were found. That every write was refused is one too: then nothing was checked. */
+  readonly violations: readonly FoundViolation[]
   /** Over all that has happened. */
   readonly hash: string
   /** What was drawn for this seed. */
@@ -54,7 +63,7 @@ export interface Simulated {
   readonly restMs: number
   /** How often each thing happened; the key `kind during writes` counts those while a write was being stored. */
   readonly occurred: ReadonlyMap<string, number>
-  /** How often a check held back because the documentation does not promise what it asks for, by reason. */
+  /** How often a check held back because the documentation does not promise what it asks for, or there was nothing to check, by reason. */
   readonly exempted: ReadonlyMap<string, number>
   readonly history: RunHistory
   /** Of a run that fails, or is explained. */
@@ -68,8 +77,8 @@ export interface Explanation {
     readonly seconds: number
     readonly callsPerSecond?: number
   }
-  readonly violations: readonly Violation[]
-  /** What each machine did, a line per step. */
+  readonly violations: readonly FoundViolation[]
+  /** What each machine did, a line per step, and what the marks stand for. */
   readonly timeLine: string
   /** The same as a space-time diagram: SVG. */
   readonly svg: string
@@ -77,21 +86,34 @@ export interface Explanation {
 
 const REPLICAS_MAX = 64
 
-/** Runs one simulation. Throws `WARP_E_CONFIG`. */
+/** Runs one simulation. Throws `WARP_E_CONFIG` and `WARP_E_ABORTED`. */
 export async function simulate(options: SimulateOptions = {}): Promise<Simulated> {
   const scenario = scenarioOf(options)
-  const checkers = (): Checker[] => [...defaultCheckers(), ...(options.checkers ?? []), ownChecker(options)].map(make)
-  const play = (one: Scenario, keepsSteps = false): Promise<RunResult> => run(one, checkers(), keepsSteps)
+  const factories = [...defaultCheckers(), ...(options.checkers ?? []), ownChecker(options)]
+  const play = (one: Scenario, keepsSteps = false): Promise<RunResult> =>
+    run(one, { checkers: factories.map((make) => make()), keepsSteps, signal: options.signal })
   const result = await play(scenario)
   const hasFailed = result.violations.length > 0
   if (!hasFailed && options.explain !== true) return simulated(scenario, result)
-  const isMinimised = hasFailed && options.minimise !== false
-  const small = isMinimised ? (await minimiseRun({ scenario, result, run: play })).scenario : scenario
-  return simulated(scenario, result, explanationOf(small, await play(small, true)))
+  try {
+    const isMinimised = hasFailed && options.minimise !== false
+    const small = isMinimised ? (await minimiseRun({ scenario, result, run: play })).scenario : scenario
+    return simulated(scenario, result, explanationOf(small, await play(small, true)))
+  } catch (error) {
+    throw isWarpError(error, 'WARP_E_ABORTED') ? abortedAfter(result, error) : error
+  }
 }
 
-function make(factory: CheckerFactory): Checker {
-  return factory()
+/** What was found is not lost with the search for something smaller. */
+function abortedAfter({ world, violations }: RunResult, error: WarpError): WarpError {
+  const [first] = violations
+  if (first === undefined) return error
+  const { seed } = world.options
+  const message = `simulate: seed ${seed} violates ${first.invariant}: ${first.message}; explaining it was given up`
+  return new WarpError('WARP_E_ABORTED', message, {
+    cause: error.cause,
+    details: { seed, invariant: first.invariant },
+  })
 }
 
 function scenarioOf(options: SimulateOptions): Scenario {
@@ -121,14 +143,21 @@ function ownChecker({ check }: SimulateOptions): CheckerFactory {
   return () => ({
     name: 'own',
     async verify(moment) {
+      let found: unknown
       try {
-        const found = (await check?.(moment)) ?? []
-        return found.map((message) => ({ invariant: 'own', message }))
+        found = await check?.(moment)
       } catch (error) {
-        return [{ invariant: 'own', message: error instanceof Error ? error.message : String(error) }]
+        found = [error instanceof Error ? error.message : String(error)]
       }
+      return sentencesOf(found).map((message) => ({ invariant: 'own', message }))
     },
   })
+}
+
+function sentencesOf(found: unknown): readonly string[] {
+  if (found === undefined) return []
+  if (Array.isArray(found) && found.every((one) => typeof one === 'string')) return found
+  throw refused(`check returned ${shortly(found)}; it returns what is wrong as an array of sentences, [] if nothing is`)
 }
 
 function simulated({ seed }: Scenario, result: RunResult, explanation?: Explanation): Simulated {

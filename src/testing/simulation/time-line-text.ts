@@ -1,12 +1,21 @@
-/** A run as text: a line per step, with the time, the machine in a column of its own, and what it did. Frames are left out: the diagram shows them. */
+/**
+ * A run as text: a line per step, with the time, the machine in a column of its own, and what it did; at the end, what the marks stand for. Frames are left
+ * out: the diagram shows them.
+ */
 import type { TraceStep } from './trace.ts'
 
 /** Reports that come in great numbers and say little. */
 const QUIET: ReadonlySet<string> = new Set(['gap', 'peer:up', 'peer:down', 'operation:drift', 'peer:lagging'])
 
+const LEGEND = [
+  '● a machine’s life   ○ a call, how it ended, and the number of its operation or = what it read',
+  '· what the engine reports   ─── a fault',
+]
+
 export function timeLineText(steps: readonly TraceStep[], machines: readonly string[]): string {
   const head = `${'seconds'.padStart(9)}  ${machines.map((name) => name.padEnd(3)).join('')}`
-  return [head, ...steps.flatMap((step) => lineOf(step, machines))].join('\n')
+  const lines = [head, ...steps.flatMap((step) => lineOf(step, machines)), '', ...LEGEND]
+  return lines.map((line) => line.trimEnd()).join('\n')
 }
 
 function lineOf(step: TraceStep, machines: readonly string[]): string[] {

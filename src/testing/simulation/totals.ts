@@ -38,6 +38,7 @@ export class SimulationTotals {
     for (const [why, count] of simulated.exempted) addTo(this.exempted, why, count)
   }
 
+  /** All kinds, those that were never drawn too. */
   faults(): FaultCount[] {
     return FAULT_KINDS.map((kind) => {
       const name = COUNTED_BY_NETWORK[kind] ?? kind
@@ -50,12 +51,13 @@ export class SimulationTotals {
     })
   }
 
-  /** Everything that was counted, a line each. */
+  /** What the runs came to, and a line for each fault that was drawn for any of them. */
   text(): string {
     const hours = (this.virtualMs / 3_600_000).toFixed(2)
+    const drawn = this.faults().filter(({ runsCount }) => runsCount > 0)
     return [
       `${this.runsCount} runs, ${hours} virtual hours, ${this.callsCount} calls, ${this.failed.length} with violations`,
-      ...this.faults().map(
+      ...drawn.map(
         ({ kind, runsCount, count, duringWritesCount }) =>
           `  ${kind.padEnd(22)} ${column(count)} times, ${column(duringWritesCount)} during writes, in ${column(runsCount)} runs`,
       ),

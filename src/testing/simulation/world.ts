@@ -2,18 +2,21 @@
  * The world of a simulation: machines, their network and virtual time, all from one seed. It carries out intents and writes down what comes of them;
  * what is wanted, and what goes wrong, come from the workload and from the faults.
  */
+import { WarpError } from '../../../crdt/warp-error.ts'
 import type { WarpEvent } from '../../public.ts'
 import type { Receipt } from '../../receipt.ts'
 import type { ReplicationOptions } from '../../replication/options.ts'
 import type { KeyMap } from '../../typed-keys.ts'
-import type { Checker, RunEvent, Violation } from '../checkers/checker.ts'
+import type { Checker, RunEvent } from '../checkers/checker.ts'
 import type { FaultyFiles } from '../faulty-files.ts'
 import { type Random, seededRandom } from '../random.ts'
 import { TimeLine } from '../time-line.ts'
+import { FoundViolations } from './found-violations.ts'
 import { codeOf, Machine } from './machine.ts'
+import { misuseOf } from './misuse.ts'
 import { perform } from './perform.ts'
 import { type CallRecord, type Intent, type LifeEvent, type LifeEventKind, RunHistory } from './run-history.ts'
-import { textOfEvent, textOfIntent } from './shown.ts'
+import { textOfAnswer, textOfEvent, textOfIntent } from './shown.ts'
 import { Trace } from './trace.ts'
 import { Wire } from './wire.ts'
 
@@ -27,6 +30,8 @@ export interface WorldOptions {
   readonly checkers: readonly Checker[]
   /** Keeps the steps of the trace, for people to read. */
   readonly keepsSteps: boolean
+  /** Ends the run between two steps. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a replica says that has found its log damaged. */
@@ -36,7 +41,7 @@ export class World {
   readonly line: TimeLine = new TimeLine()
   readonly history: RunHistory = new RunHistory()
   readonly machines: Machine[] = []
-  readonly violations: Violation[] = []
+  readonly violations: FoundViolations = new FoundViolations()
   readonly random: Random
   readonly trace: Trace
   readonly wire: Wire
@@ -53,6 +58,8 @@ export class World {
   /** What comes after a death in the middle of something. */
   onDeath: (machine: Machine) => void = () => undefined
   readonly #open = new Map<Machine, Set<CallRecord>>()
+  /** Somebody has called what can never be done. */
+  #misuse: WarpError | undefined
 
   constructor(options: WorldOptions) {
     const { seed, keepsSteps } = options
@@ -129,13 +136,26 @@ export class World {
     const record = this.#begin(machine, intent)
     perform(warp, intent, this.line).then(
       (value) => life.isAlive && this.#end(machine, record, { outcome: 'ok', value }),
-      (error: unknown) => life.isAlive && this.#end(machine, record, { outcome: outcomeOf(error), error }),
+      (error: unknown) => {
+        if (!life.isAlive) return
+        this.#misuse ??= misuseOf(record, error)
+        this.#end(machine, record, { outcome: outcomeOf(error), error })
+      },
     )
     return record
   }
 
+  /** Throws `WARP_E_ABORTED` when the signal fires, and `WARP_E_CONFIG` for a call that can never be done. */
   async advanceTo(targetMs: number): Promise<void> {
-    await this.line.advanceTo(targetMs)
+    await this.line.advanceTo(targetMs, () => this.#assertGoesOn())
+  }
+
+  #assertGoesOn(): void {
+    if (this.#misuse !== undefined) throw this.#misuse
+    const { seed, signal } = this.options
+    if (signal?.aborted !== true) return
+    const message = `simulate: seed ${seed} was given up after ${(this.nowMs / 1000).toFixed(1)} virtual seconds`
+    throw new WarpError('WARP_E_ABORTED', message, { cause: signal.reason, details: { seed } })
   }
 
   #begin(machine: Machine, intent: Intent): CallRecord {
@@ -167,7 +187,7 @@ export class World {
     const sequence = record.receipt?.dot?.sequence
     const text = `${textOfIntent(record.intent)} ${end.outcome} ${record.error ?? sequence ?? ''}`
     this.trace.note(this.nowMs, `${machine.name} ${text}`, () => ({
-      ...{ kind: 'call', atMs: this.nowMs, machine: machine.name, text },
+      ...{ kind: 'call', atMs: this.nowMs, machine: machine.name, text: `${text.trimEnd()}${textOfAnswer(record)}` },
     }))
     this.#tell({ kind: 'call', call: record })
     if (record.error === DAMAGED) this.#stuck(machine, DAMAGED)
@@ -225,7 +245,7 @@ export class World {
   #tell(event: RunEvent): void {
     for (const checker of this.options.checkers) {
       const found = checker.observe?.(event)
-      if (found !== undefined) this.violations.push(...found)
+      for (const violation of found ?? []) this.violations.add(violation)
     }
   }
 }

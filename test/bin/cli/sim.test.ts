@@ -43,12 +43,19 @@ describe('warp sim', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
   })
 
-  test('ends after the seed it is at when interrupted, with what it has seen', async () => {
+  test('ends at once when interrupted, with what it has seen', async () => {
     const running = startWarp(['sim', '--seeds', '100000', '--replicas', '3', '--seconds', '30'])
     await running.errorLine(/^simulating: \d+ of 100000 /)
     running.signal('SIGINT')
-    await running.errorLine(/ends after this seed; once more, and it ends at once/)
     const { code, stdout } = await running.ended
     expect([code, stdout]).toEqual([130, expect.stringMatching(/\nseeds: \d+ of 100000; /)])
+  })
+
+  test('is interrupted in the middle of a seed', async () => {
+    const running = startWarp(['sim', '--seed', '1', '--seconds', '1000000', '--faults', 'none'])
+    await running.errorLine(/^simulating: 0 of 1 /)
+    running.signal('SIGINT')
+    const { code, stdout } = await running.ended
+    expect([code, stdout]).toEqual([130, expect.stringMatching(/^seeds: 0 of 1; /)])
   })
 })
