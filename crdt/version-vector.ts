@@ -58,6 +58,13 @@ export class VersionVector {
     }
   }
 
+  /** What both include: the greatest lower bound, as a vector of its own. */
+  meet(other: VersionVector): VersionVector {
+    const both = new VersionVector()
+    for (const [replica, sequence] of this.entries()) both.raise(replica, Math.min(sequence, other.get(replica)))
+    return both
+  }
+
   /** Becomes equal to the other: entries may fall, and go. */
   assign(other: VersionVector): void {
     const entries = [...other.entries()]

@@ -71,3 +71,8 @@ export function isWarpError(error: unknown, code?: WarpErrorCode): error is Warp
     (code === undefined || error.code === code)
   )
 }
+
+/** Whatever was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

@@ -25,8 +25,8 @@ export interface AdmissionOptions {
   readonly retired: RetiredIds
   /** This replica's identity is in use elsewhere. */
   readonly onClone: () => void
-  /** A replica has begun to write without having seen what has been compacted here. */
-  readonly onStranger: (replica: ReplicaId) => void
+  /** Operations of a replica beyond `end` cannot be taken in, now or ever. */
+  readonly onVoid: (replica: ReplicaId, end: number) => void
 }
 
 export class AdmissionDesk {
@@ -36,7 +36,7 @@ export class AdmissionDesk {
   readonly #observe: (event: WarpEvent) => void
   readonly #retired: RetiredIds
   readonly #onClone: () => void
-  readonly #onStranger: (replica: ReplicaId) => void
+  readonly #onVoid: (replica: ReplicaId, end: number) => void
   readonly #reader: OperationReader
   readonly #other: OperationReader
   readonly #keys: KeyFinder
@@ -51,7 +51,7 @@ export class AdmissionDesk {
     this.#observe = options.observe
     this.#retired = options.retired
     this.#onClone = options.onClone
-    this.#onStranger = options.onStranger
+    this.#onVoid = options.onVoid
     this.#reader = new OperationReader(options.store.table)
     this.#other = new OperationReader(options.store.table)
     this.#keys = new KeyFinder(options.store.keys)
@@ -73,9 +73,11 @@ export class AdmissionDesk {
     if (isOwn) return this.#clone()
     if (sequence > this.#retired.endOf(replica)) return 'resync'
     const known = applied.get(replica)
-    if (sequence !== known + 1 || !this.#hasCauses(operation)) return 'early'
+    if (sequence !== known + 1) return 'early'
+    if (!this.#hasCauses(operation))
+      return this.#retired.voidIn(operation.dependencies()).length > 0 ? this.#end(operation) : 'early'
     if (clock.isAhead(operation.hlc)) return this.#drift()
-    if (known === 0 && !this.#knowsFloor(operation)) return this.#stranger(replica)
+    if (known === 0 && !this.#knowsFloor(operation)) return this.#end(operation)
     checkSizes(operation)
     return undefined
   }
@@ -126,8 +128,9 @@ export class AdmissionDesk {
     return VersionVector.from(operation.dependencies()).dominates(this.#floor)
   }
 
-  #stranger(replica: ReplicaId): Verdict {
-    this.#onStranger(replica)
+  /** Its writer has seen what is void, or has not seen what has been compacted: it has to begin anew. */
+  #end({ replica, sequence }: OperationReader): Verdict {
+    this.#onVoid(replica, sequence - 1)
     return 'resync'
   }
 

@@ -5,7 +5,6 @@
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { AdmissionDesk } from './admission.ts'
-import { CheckpointEnds } from './checkpoint-ends.ts'
 import { HybridClock } from './clock.ts'
 import { Compactor } from './compactor.ts'
 import type { DotIndex } from './dot-index.ts'
@@ -17,21 +16,16 @@ import type { Slot } from './key-table.ts'
 import type { Keyspaces } from './keyspace.ts'
 import { RECORD_KIND, Log } from './log/log.ts'
 import type { LogFiles } from './log/files.ts'
+import { Maintenance } from './maintenance.ts'
 import { writeMeta, type Meta } from './meta-record.ts'
 import { OperationReader, ReplicaTable } from './operation.ts'
-import { findOperation } from './operation-search.ts'
+import { findOperation, scanOperations } from './operation-search.ts'
 import type { Compaction, WarpEvent } from './public.ts'
+import { Outlet } from './outlet.ts'
 import { encodeCheckpoint, Recovered, type Forgotten } from './recovery.ts'
 import type { ResidencyLimits } from './projections/residency.ts'
-import type {
-  Admission,
-  Away,
-  Position,
-  ReplicationStore,
-  SnapshotExport,
-  SnapshotImport,
-} from './replication/store.ts'
-import { RetiredIds } from './retired-ids.ts'
+import type { Admission, Position, ReplicationStore, SnapshotExport, SnapshotImport } from './replication/store.ts'
+import { RetiredIds, type Away } from './retired-ids.ts'
 import { Resync } from './resync.ts'
 import { SnapshotReader } from './snapshot-transfer.ts'
 
@@ -48,16 +42,11 @@ export interface EngineOptions {
   readonly observe: (event: WarpEvent) => void
 }
 
-/** A checkpoint is worth writing after this many records. */
-const CHECKPOINT_RECORDS = 100_000
-/** Compaction runs by itself when there have been so many operations, and as many as there are keys, in keyspaces that do not retain all. */
-const COMPACTION_OPERATIONS_MIN = 4096
-const COMPACTION_DELAY_MS = 100
-
 export class Engine implements ReplicationStore {
   readonly store: KeyStore
   readonly table: ReplicaTable
   readonly log: Log
+  readonly outlet: Outlet
   readonly floor: VersionVector
   readonly retired: RetiredIds
   readonly compactor: Compactor
@@ -65,7 +54,7 @@ export class Engine implements ReplicationStore {
   operationsCount: number
   hasMetOthers: boolean
   readonly #dots: DotIndex
-  readonly #checkpoints: CheckpointEnds
+  readonly #maintenance: Maintenance
   readonly #resync: Resync
   readonly #options: EngineOptions
   readonly #reader: OperationReader
@@ -73,10 +62,7 @@ export class Engine implements ReplicationStore {
   #metaPosition: Position
   #stable = new VersionVector()
   #away: readonly Away[] = []
-  #recordsSinceCheckpoint = 0
   #heldCount = 0
-  #isCompactionDue = false
-  #isCheckpointing = false
   #isClosed = false
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
@@ -99,13 +85,15 @@ export class Engine implements ReplicationStore {
   private constructor(options: EngineOptions, log: Log, recovered: Recovered, table: ReplicaTable) {
     this.#options = options
     this.log = log
+    this.outlet = new Outlet(log)
     this.table = table
     this.floor = recovered.floor
     this.retired = recovered.meta?.retired ?? new RetiredIds()
     this.hasMetOthers = recovered.meta?.hasMetOthers === true
     this.operationsCount = recovered.operationsCount
     this.#dots = recovered.dots
-    this.#checkpoints = new CheckpointEnds(log.recovery.created)
+    const upkeep = { compact: () => this.compact(), checkpoint: () => this.checkpoint() }
+    this.#maintenance = new Maintenance({ env: options.env, observe: options.observe, log, ...upkeep })
     this.#metaPosition = recovered.metaPosition
     this.#reader = new OperationReader(table)
     this.store = this.#openStore(recovered)
@@ -116,7 +104,7 @@ export class Engine implements ReplicationStore {
       retired: this.retired,
       observe: options.observe,
       onClone: () => this.takeNewIdentity(),
-      onStranger: (replica) => this.retire(replica, 0),
+      onVoid: (replica, end) => this.retire(replica, end),
     })
     this.#resync = this.#openResync(recovered.meta)
     this.compactor = new Compactor({
@@ -127,10 +115,12 @@ export class Engine implements ReplicationStore {
       onFloorRaised: () => this.#leaveBehind(),
       writeMeta: () => this.#writeMeta(),
       metaPosition: () => this.#metaPosition,
-      checkpointedThrough: () => this.#checkpoints.oldest,
+      checkpointedThrough: () => this.#maintenance.checkpointedThrough,
       isHeld: () => this.#heldCount > 0 || this.#resync.isHalfDone || this.#isClosed,
       onDropped: (count) => (this.operationsCount -= count),
-      onDone: (compaction) => this.#compacted(compaction),
+      onDone: (compaction) => {
+        if (compaction.droppedOperationsCount > 0) options.observe({ kind: 'compacted', ...compaction })
+      },
     })
     for (const slot of this.store.keys.occupied()) if (this.#isCompactable(slot)) this.compactor.look(slot)
     this.store.subscribe((entered) => this.#entered(entered))
@@ -150,7 +140,7 @@ export class Engine implements ReplicationStore {
   }
 
   get sendable(): Position {
-    return this.log.loggedThrough
+    return this.outlet.through
   }
 
   get needsSnapshot(): boolean {
@@ -175,22 +165,13 @@ export class Engine implements ReplicationStore {
   }
 
   scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position {
-    const { sendable, applied } = this
     const { local } = this.store.lanes
-    let unsendable: Position | undefined
-    const next = this.log.scan(from, (record) => {
-      if (record.position >= sendable) {
-        unsendable = record.position
-        return false
-      }
-      if (record.kind !== RECORD_KIND.operation) return true
-      const operation = this.#reader.load(record.bytes, record.start, record.end)
+    return scanOperations(this.log, { from, to: this.sendable }, this.#reader, (operation) => {
       // What was issued again under another name is in the log, and void.
-      const isShared = operation.replica !== local.replica && applied.includes(operation.replica, operation.sequence)
+      const isShared =
+        operation.replica !== local.replica && this.applied.includes(operation.replica, operation.sequence)
       return !isShared || visit(operation)
     })
-    // The log continues behind the record that stopped it; this one has not been visited.
-    return unsendable ?? next
   }
 
   positionAfter(replica: ReplicaId, sequence: number): Position {
@@ -215,7 +196,7 @@ export class Engine implements ReplicationStore {
   stabilise(stable: VersionVector, away: readonly Away[] = []): void {
     this.#stable = stable.copy()
     this.#away = away
-    if (this.compactor.waitingCount >= COMPACTION_OPERATIONS_MIN) this.#compactSoon()
+    this.#maintenance.noteFoldable(this.compactor.waitingCount)
   }
 
   exportSnapshot(chunkBytes: number): SnapshotExport {
@@ -251,8 +232,7 @@ export class Engine implements ReplicationStore {
   }
 
   async checkpoint(): Promise<void> {
-    this.#recordsSinceCheckpoint = 0
-    const written = this.#checkpoints.begin(this.log.end)
+    const written = this.#maintenance.beginCheckpoint()
     await this.log.writeCheckpoint(this.#encodeCheckpoint())
     written()
   }
@@ -261,9 +241,10 @@ export class Engine implements ReplicationStore {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#maintenance.close()
     this.store.close()
     try {
-      if (this.log.persistent && this.#recordsSinceCheckpoint > 0) await this.checkpoint()
+      if (this.#maintenance.isCheckpointDue) await this.checkpoint()
     } finally {
       await this.log.close()
     }
@@ -307,6 +288,7 @@ export class Engine implements ReplicationStore {
         this.operationsCount -= operationsCount
         this.compactor.forgotten.push(forgotten)
       },
+      onReissue: () => this.outlet.holdBack(),
       onOperation: (slot: Slot) => {
         this.operationsCount++
         if (this.#isCompactable(slot)) this.compactor.note(slot)
@@ -379,13 +361,14 @@ export class Engine implements ReplicationStore {
 
   #entered(entered: Entered): void {
     this.operationsCount++
-    this.#dotsNote(entered)
     const { store } = this
+    if (entered.replica !== store.lanes.local.replica)
+      this.#dots.note(entered.replica, entered.sequence, entered.position)
     if (this.#isCompactable(entered.slot)) {
       this.compactor.note(entered.slot)
-      if (this.compactor.notedCount >= Math.max(COMPACTION_OPERATIONS_MIN, store.keys.size)) this.#compactSoon()
+      this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
     }
-    if (++this.#recordsSinceCheckpoint >= CHECKPOINT_RECORDS && this.log.persistent) this.#checkpointSoon()
+    this.#maintenance.noteRecord()
   }
 
   /** What those who are away write meanwhile may be concurrent with what is going to be compacted: their ids end here, before it is. */
@@ -397,40 +380,6 @@ export class Engine implements ReplicationStore {
 
   #isCompactable(slot: Slot): boolean {
     return this.store.keyspaceFor('', slot).retain !== 'all'
-  }
-
-  #compacted(compaction: Compaction): void {
-    if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
-  }
-
-  #dotsNote({ replica, sequence, position }: Entered): void {
-    if (replica !== this.store.lanes.local.replica) this.#dots.note(replica, sequence, position)
-  }
-
-  #compactSoon(): void {
-    if (this.#isCompactionDue) return
-    this.#isCompactionDue = true
-    this.#options.env.schedule(COMPACTION_DELAY_MS, () => {
-      this.#isCompactionDue = false
-      if (!this.#isClosed) this.compact().catch((error: unknown) => this.#maintenanceFailed(error))
-    })
-  }
-
-  #checkpointSoon(): void {
-    if (this.#isCheckpointing) return
-    this.#isCheckpointing = true
-    this.checkpoint()
-      .catch((error: unknown) => this.#maintenanceFailed(error))
-      .finally(() => (this.#isCheckpointing = false))
-  }
-
-  /** Compaction and checkpoints only ever save space and time: without them everything still works. */
-  #maintenanceFailed(error: unknown): void {
-    if (this.#isClosed) return
-    this.#options.observe({
-      kind: 'maintenance:failed',
-      error: error instanceof Error ? error : new Error(String(error)),
-    })
   }
 
   #encodeCheckpoint(): Uint8Array {

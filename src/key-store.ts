@@ -76,7 +76,6 @@ export class KeyStore {
     key: '',
     context: undefined,
     dependencies: undefined,
-    former: undefined,
   }
   readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
   misses = 0

@@ -28,7 +28,7 @@ export interface Leftover {
   readonly replica: ReplicaId
   readonly envelope: Uint8Array
   readonly isOwn: boolean
-  /** The snapshot holds it, under a name that it had before. */
+  /** The snapshot, or another leftover in front of it, is the same operation under another name. */
   readonly isThereAs?: readonly [ReplicaId, number]
 }
 
@@ -46,6 +46,7 @@ export interface LeftoversOptions {
 export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions): Leftover[] {
   const reader = new OperationReader(store.table)
   const seen = new Set<string>()
+  const names = new Names(vector)
   const leftovers: Leftover[] = []
   store.log.scan(0, (record) => {
     if (record.kind !== RECORD_KIND.operation) return true
@@ -54,12 +55,33 @@ export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions):
     const isOwn = own.get(replica) > 0
     if (isOwn && seen.has(nameOf(replica, sequence))) return true
     if (isOwn) seen.add(nameOf(replica, sequence))
-    const isThereAs = isOwn ? reader.former().find(([writer, at]) => vector.includes(writer, at)) : undefined
     const envelope = record.bytes.slice(record.start, record.end)
+    const isThereAs = isOwn ? names.find(replica, sequence, reader.former()) : undefined
     leftovers.push({ replica, envelope, isOwn, ...(isThereAs === undefined ? {} : { isThereAs }) })
     return true
   })
   return leftovers
+}
+
+/** Finds out which operations are the same one under several names. */
+class Names {
+  readonly #vector: VersionVector
+  /** By each name that it has or had, the present name of an operation that is to be issued again. */
+  readonly #known = new Map<string, readonly [ReplicaId, number]>()
+
+  constructor(vector: VersionVector) {
+    this.#vector = vector
+  }
+
+  /** Under which name the operation is there already, in the snapshot or because this has been asked of it under another one. */
+  find(replica: ReplicaId, sequence: number, former: VectorEntries): readonly [ReplicaId, number] | undefined {
+    const all = [...former, [replica, sequence] as const]
+    const inSnapshot = former.find(([writer, at]) => this.#vector.includes(writer, at))
+    if (inSnapshot !== undefined) return inSnapshot
+    const same = all.map(([writer, at]) => this.#known.get(nameOf(writer, at))).find((name) => name !== undefined)
+    if (same === undefined) for (const [writer, at] of all) this.#known.set(nameOf(writer, at), [replica, sequence])
+    return same
+  }
 }
 
 /** Own operations that have been issued again before: the first ones of `replica`. */
@@ -87,7 +109,7 @@ export function reenter(leftovers: readonly Leftover[], options: ReentryOptions)
     }
     const operation = reader.load(envelope, 0, envelope.length)
     const name = nameOf(operation.replica, operation.sequence)
-    if (isThereAs !== undefined) renamed.set(name, isThereAs)
+    if (isThereAs !== undefined) renamed.set(name, renamed.get(nameOf(...isThereAs)) ?? isThereAs)
     else if (count++ < issued.count) renamed.set(name, [issued.replica, count])
     else {
       issueAgain(store, operation, (replica, sequence) => renamed.get(nameOf(replica, sequence)) ?? [replica, sequence])

@@ -40,7 +40,7 @@ export interface Meta {
   readonly isResyncing: boolean
   /** Another replica has been heard. */
   readonly hasMetOthers: boolean
-  /** Identities that this log has given up, and how far what it wrote as them counts. */
+  /** Identities that this log has given up, and how far it has written as them. */
   readonly formers: VersionVector
   /** Operations beyond `applied` and up to here are being issued again. */
   readonly reissuing: VersionVector

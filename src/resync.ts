@@ -25,6 +25,8 @@ export interface ResyncOptions {
   readonly onEnd: () => void
   readonly onForgotten: (forgotten: Forgotten, operationsCount: number) => void
   readonly onOperation: (slot: Slot) => void
+  /** Own operations are going to be issued again. Returns what to call when they have been. */
+  readonly onReissue: () => () => void
   /** The state has been replaced otherwise than by operations. */
   readonly onReplaced: () => void
 }
@@ -98,11 +100,11 @@ export class Resync {
     this.#options.floor.assign(sender.floor)
     this.#mergeRetired(vector, sender.retired)
     this.isHalfDone = false
-    // As far as it is in the snapshot it stays what it was; the rest is issued again.
-    this.formers.assign(VersionVector.from([...own.entries()].map(([id, end]) => [id, Math.min(end, vector.get(id))])))
+    // For good: operations under a name that nobody here knows any more may come back with somebody's state, and have to be known as own then.
+    this.formers.assign(own)
     for (const [replica] of vector.entries()) if (replica !== former) store.lanes.shared.noteApplied(replica)
     if (leftovers.some(({ isOwn }) => isOwn)) {
-      this.reissuing.assign(own)
+      this.reissuing.assign(own.meet(before))
       // Others may hold under the former names what is issued again.
       for (const { isOwn, replica } of leftovers) if (isOwn) this.#options.retired.retire(replica, vector.get(replica))
       takeNewIdentity()
@@ -121,8 +123,10 @@ export class Resync {
   }
 
   #reenter(leftovers: readonly Leftover[], issued: Issued): void {
-    const { store, admit, writeMeta } = this.#options
+    const { store, admit, writeMeta, onReissue } = this.#options
+    const onReissued = this.reissuing.size > 0 ? onReissue() : undefined
     reenter(leftovers, { store, issued, admit })
+    onReissued?.()
     if (this.reissuing.size === 0) return
     this.reissuing.assign(new VersionVector())
     writeMeta()

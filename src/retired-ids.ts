@@ -12,7 +12,15 @@
  * version vector.
  */
 import type { ReplicaId } from '../crdt/replica-id.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
 import { VECTOR_ENTRIES_MAX } from './limits.ts'
+
+/** A replica that has been silent beyond the horizon. */
+export interface Away {
+  readonly replica: ReplicaId
+  /** Had applied this, and nothing of it is still to come that had not seen it. */
+  readonly acknowledged: VersionVector
+}
 
 export class RetiredIds {
   readonly #ends = new Map<ReplicaId, number>()

@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { Verb } from '../crdt/strategy.ts'
-import { WarpError } from '../crdt/warp-error.ts'
+import { asError, WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
 import type { Env } from './env.ts'
 import { handleMaker, type Handle, type HandleParts } from './handle.ts'
@@ -307,12 +307,12 @@ class OpenWarp {
     }
     if (this.#isFlushing) return
     this.#isFlushing = true
-    log.settled('logged').then(
+    this.#engine.outlet.settled().then(
       () => {
         this.#isFlushing = false
         this.#replicator?.appended()
         // What was appended while that was on its way.
-        if (log.loggedThrough < log.end) this.#appended()
+        if (this.#engine.sendable < log.end) this.#appended()
       },
       () => (this.#isFlushing = false),
     )
@@ -356,7 +356,7 @@ function noSet(key: string, keyspace: Keyspace): WarpError {
 }
 
 function rejected(error: unknown): Promise<never> {
-  return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+  return Promise.reject(asError(error))
 }
 
 function asAborted(error: unknown, signal: AbortSignal | undefined): Error {

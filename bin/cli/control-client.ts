@@ -1,7 +1,7 @@
 /** The asking side of the control socket: a target like a folder, see `target.ts`. */
 import { realpathSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { WarpError } from '../../crdt/warp-error.ts'
+import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { controlPath, isOurs } from './control-path.ts'
 import {
   ANSWER_BYTES_MAX,
@@ -148,7 +148,7 @@ class ControlClient implements Target {
       }
       await this.#send({ id, end: true })
     }
-    upload().catch((error: unknown) => answer.end(error instanceof Error ? error : new Error(String(error))))
+    upload().catch((error: unknown) => answer.end(asError(error)))
   }
 
   #take(line: AnswererLine): void {

@@ -4,6 +4,7 @@
  *
  * Works in budgets: `offer` tries one operation, `drain` as many waiting ones as it is allowed to.
  */
+import { asError } from '../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { OperationReader } from '../operation.ts'
 import { CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
@@ -89,9 +90,15 @@ export class Admitter {
     return left
   }
 
-  /** Forgets what has become void since it came. */
+  /** Forgets what has become void since it came, and lets the store judge what waits for something void. */
   forgetVoid(): void {
-    for (const replica of [...this.buffer.replicas()]) this.buffer.cut(replica, this.#store.retired.endOf(replica))
+    const { retired } = this.#store
+    if (retired.size === 0) return
+    for (const replica of [...this.buffer.replicas()]) {
+      this.buffer.cut(replica, retired.endOf(replica))
+      if (this.buffer.releaseIf(replica, (cause) => cause.sequence > retired.endOf(cause.replica)))
+        this.#ready.add(replica)
+    }
   }
 
   get isDrained(): boolean {
@@ -119,7 +126,7 @@ export class Admitter {
       this.#observe({
         kind: 'store:refused',
         replica,
-        error: error instanceof Error ? error : new Error(String(error)),
+        error: asError(error),
       })
       return 'failed'
     }

@@ -133,6 +133,14 @@ export class CausalBuffer {
     return free
   }
 
+  /** Unparks the head of `replica` if what it waits for is such a cause. Returns whether it did. */
+  releaseIf(replica: ReplicaId, isSuch: (cause: Dot) => boolean): boolean {
+    const run = this.#runs.get(replica)
+    if (run?.waiting === undefined || !isSuch(run.waiting)) return false
+    this.#unpark(run)
+    return true
+  }
+
   /** Every head is worth trying, whatever it waited for. */
   releaseAll(): void {
     this.#parked.clear()

@@ -69,7 +69,7 @@ export class DigestSchedule {
 
 /**
  * What has been applied here and will survive this process: others compact by it, so it must not go back. When the last records
- * are not in the log for good, it is a copy taken earlier.
+ * are not in the log for good, it is a copy taken earlier, without what has been void since.
  */
 export class SafeVector {
   readonly #store: ReplicationStore
@@ -97,6 +97,6 @@ export class SafeVector {
       this.#safe = this.#pending.vector
       this.#pending = { vector: applied.copy(), end }
     }
-    return this.#safe
+    return this.#pending === undefined ? this.#safe : this.#safe.meet(applied)
   }
 }

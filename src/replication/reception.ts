@@ -6,6 +6,7 @@
  * Work is done in slices of a budget, in which one operation costs 1 and any other frame as much as a few; the inbox yields
  * between slices. Nothing that arrives can throw out of here: malformed frames are counted and reported.
  */
+import { asError } from '../../crdt/warp-error.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { Env } from '../env.ts'
 import { Admitter } from './admission.ts'
@@ -13,6 +14,7 @@ import { Answers } from './answers.ts'
 import { AntiEntropy } from './anti-entropy.ts'
 import { CloneWatch } from './clone-watch.ts'
 import { DIGEST_SPACING, DigestSchedule, SafeVector } from './digests.ts'
+import { heedEnds } from './ends.ts'
 import type { ReplicationObserver } from './events.ts'
 import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationRange, type Sender } from './frames.ts'
 import { FrameWork } from './frame-work.ts'
@@ -249,8 +251,7 @@ export class Reception {
 
   /** The store could not do what replication needs of it. */
   unreadable(error: unknown): void {
-    const known = error instanceof Error ? error : new Error(String(error))
-    this.#options.observe({ kind: 'store:unreadable', error: known })
+    this.#options.observe({ kind: 'store:unreadable', error: asError(error) })
   }
 
   #react(peer: Peer, frame: Frame): void {
@@ -307,25 +308,10 @@ export class Reception {
     const wasJoined = this.isJoined
     const joining = this.#joining.meet(digest)
     if (!wasJoined && this.isJoined) this.#resume()
-    const holdsVoid = this.#heedRetired(peer, digest)
+    const holdsVoid = heedEnds(store, peer, digest)
     if (holdsVoid || joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
       this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
-  }
-
-  /**
-   * Ids that have ended for the peer end here as well. Returns whether something is held here that is void for the peer, and not the other way round: then
-   * its state has to be taken over. If both hold what is void for the other one, the one with the greater id gives in, unless only the other one can.
-   */
-  #heedRetired(peer: Peer, digest: Digest): boolean {
-    const { store } = this.#options
-    let holdsVoid = false
-    for (const [replica, end] of digest.retired) {
-      if (store.applied.get(replica) > end) holdsVoid = true
-      else store.retire(replica, end)
-    }
-    if (!holdsVoid || store.retired.voidIn(digest.applied.entries()).length === 0) return holdsVoid
-    return store.replica > (peer.replica ?? '') || !store.applied.dominates(digest.floor)
   }
 
   /** Tells a peer that is behind what there is, but not in a storm. */
@@ -373,6 +359,7 @@ export class Reception {
     this.#lag.told = this.#joining.tellable(this.#safe.read())
     if (this.#safe.isBehind) this.#digests.changed()
     this.#admitter.forgetVoid()
+    if (!this.#admitter.isDrained) this.#inbox.wake()
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
     this.#offers.expire(now)
@@ -402,8 +389,7 @@ export class Reception {
 
   #malformed(peer: Pick<Peer, 'name'>, error: unknown): void {
     this.#counts.malformed++
-    const known = error instanceof Error ? error : new Error(String(error))
-    this.#options.observe({ kind: 'frame:malformed', peer: peer.name, error: known })
+    this.#options.observe({ kind: 'frame:malformed', peer: peer.name, error: asError(error) })
   }
 
   #dropped(droppedCount: number): void {

@@ -13,7 +13,7 @@
  * rounds of digests. Per digest interval a replica broadcasts at most four digests and sends each peer at most four in reply.
  */
 import type { Env } from '../env.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
+import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 import { Broadcaster } from './broadcaster.ts'
 import type { ReplicationEvent, ReplicationObserver } from './events.ts'
@@ -190,7 +190,7 @@ export class Replicator {
   }
 
   #failed(via: Link, error: unknown): void {
-    const known = error instanceof Error ? error : new Error(String(error))
+    const known = asError(error)
     this.#observe({ kind: 'transport:failed', transport: via.name, error: known })
   }
 

@@ -5,7 +5,7 @@
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { OperationReader, ReplicaTable } from '../operation.ts'
-import type { RetiredIds } from '../retired-ids.ts'
+import type { Away, RetiredIds } from '../retired-ids.ts'
 
 /** A place in the log; see docs/architecture.md. */
 export type Position = number
@@ -21,13 +21,6 @@ export type Position = number
  * Malformed bytes throw `WARP_E_PROTOCOL`.
  */
 export type Admission = 'applied' | 'duplicate' | 'early' | 'drift' | 'resync' | 'clone' | 'full'
-
-/** A replica that has been silent beyond the horizon. */
-export interface Away {
-  readonly replica: ReplicaId
-  /** Had applied this, and nothing of it is still to come that had not seen it. */
-  readonly acknowledged: VersionVector
-}
 
 export interface ReplicationStore {
   /** This replica's own shared id. Changes when it takes a new identity; read it each time. */

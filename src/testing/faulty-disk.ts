@@ -40,6 +40,8 @@ export interface FaultyFiles extends LogFiles {
   failStep(step: number, code: FaultCode): void
   /** The next `count` calls of this kind fail. Default 1. */
   failNext(call: FaultyCall, code: FaultCode, count?: number): void
+  /** What was to fail next does not. */
+  mend(): void
   /** The machine dies in the step with this number (from 0): it and everything after it throw `ECRASHED`. */
   crashAtStep(step: number): void
   /** Whether the machine has died. */

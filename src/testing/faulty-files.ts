@@ -144,6 +144,11 @@ class FaultyFolder implements FaultyFiles {
     this.#callFaults.set(call, [...faults, ...new Array<FaultCode>(count).fill(code)])
   }
 
+  mend(): void {
+    this.#stepFaults.clear()
+    this.#callFaults.clear()
+  }
+
   crashAtStep(step: number): void {
     this.#crashStep = step
   }

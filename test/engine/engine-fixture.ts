@@ -117,7 +117,7 @@ export class TestEngine {
   /** Takes over what the other has and this one lacks, until nothing more goes in. */
   async pull(other: TestEngine): Promise<Admission[]> {
     const verdicts: Admission[] = []
-    await other.engine.log.settled('logged')
+    await other.engine.outlet.settled()
     let waiting = other.envelopes()
     for (let before = waiting.length + 1; waiting.length < before;) {
       before = waiting.length

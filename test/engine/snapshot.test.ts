@@ -94,7 +94,7 @@ test('void operations are told to nobody', async () => {
   await b.write('count:1', 'increment', [100])
   await a.engine.compact()
   b.install(a)
-  await b.engine.log.settled('logged')
+  await b.engine.outlet.settled()
   const writers = new Set<string>()
   b.engine.scanOperations(0, ({ replica }) => {
     writers.add(replica)

@@ -11,8 +11,8 @@ import { type ReplicaId, replicaIdFromBytes } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { Env } from '../../src/env.ts'
 import { OPERATION_KIND, OperationReader, ReplicaTable, writeEnvelopeHeader } from '../../src/operation.ts'
-import type { Admission, Away, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
-import { RetiredIds } from '../../src/retired-ids.ts'
+import type { Admission, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
+import { RetiredIds, type Away } from '../../src/retired-ids.ts'
 
 const DRIFT_MS = 500
 

@@ -5,6 +5,7 @@
 import { Keyspaces, type Keyspace } from '../../keyspace.ts'
 import type { CallRecord, RunHistory } from '../simulation/run-history.ts'
 import { shortly, textOfValue } from '../simulation/shown.ts'
+import { isSplit, SPLIT } from '../simulation/splits.ts'
 import type { Checker, MachineView, Moment, Violation } from './checker.ts'
 import { Promises } from './promises.ts'
 
@@ -13,6 +14,10 @@ export function acknowledgementChecker(): Checker {
     name: 'W21',
     verify(moment) {
       if (moment.phase === 'replayed') return []
+      if (isSplit(moment.history)) {
+        moment.history.exempt(SPLIT)
+        return []
+      }
       const promises = new Promises(moment.history)
       const judged = judgedKeys(moment)
       return moment.machines.flatMap((view) =>

@@ -37,12 +37,12 @@ const ROTS: ReadonlySet<FindingKind> = new Set<FindingKind>([
   'chain',
 ])
 
-/** Machines whose present disk has rotted. */
+/** Machines whose disk may hold bits that were flipped: also such as came with a backup or with a copy of another disk. */
 function rottenLogs({ lives }: RunHistory): ReadonlySet<string> {
   const rotten = new Set<string>()
-  for (const { machine, kind } of lives) {
+  for (const { machine, kind, detail } of lives) {
     if (kind === 'bit rot') rotten.add(machine)
-    if (kind === 'disk lost' || kind === 'restored') rotten.delete(machine)
+    if (kind === 'copied' && detail !== undefined && rotten.has(machine)) rotten.add(detail)
   }
   return rotten
 }

@@ -51,6 +51,7 @@ export class FaultDriver {
       machine.clock.drift(0)
       machine.clock.set(nowMs)
       machine.disk.spaceBytes = Infinity
+      machine.disk.mend()
       machine.flushMs = HEALED_FLUSH_MS
       machine.stepsToDeath = undefined
       machine.life?.dieAfter(Infinity)

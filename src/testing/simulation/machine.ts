@@ -137,6 +137,8 @@ export class Machine {
     if (ending === 'power failure') this.clock.restartMonotonic(this.#random.below(1_000_000))
     this.#ended()
     this.options.onLife(this, ending)
+    // It was on its way out, and does not come back.
+    if (this.hasLeft) this.options.onLife(this, 'left')
   }
 
   /** Closes the engine as it should be. Settles when it is closed, or never if the process dies. */

@@ -5,7 +5,6 @@
  *
  * Users go on until the faults end. That the replicas come to rest within a bound is itself checked: it is the liveness of replication.
  */
-import { WarpError } from '../../../crdt/warp-error.ts'
 import { checkLogOn } from '../../audit/check-log.ts'
 import type { Finding } from '../../audit/finding.ts'
 import type { ReplicationOptions } from '../../replication/options.ts'
@@ -23,6 +22,7 @@ import { checkIntent } from './misuse.ts'
 import { atRest } from './rest.ts'
 import type { CallRecord, LifeEventKind } from './run-history.ts'
 import { shownOf } from './shown.ts'
+import { isSplit, SPLIT } from './splits.ts'
 import type { Workload } from './workload.ts'
 import { isWrite, World } from './world.ts'
 
@@ -156,21 +156,13 @@ class Run {
       if (why === undefined) return true
       reason = why
     }
-    if (this.#isSplitForGood(limitMs - REST_MS_MAX)) {
-      world.history.exempt('two groups that both compacted before they met')
+    if (isSplit(world.history, limitMs - REST_MS_MAX)) {
+      world.history.exempt(SPLIT)
       return false
     }
     const message = `not at rest ${REST_MS_MAX / 1000} s ${when}: ${reason}`
     world.violations.add({ invariant: 'W01', message })
     return false
-  }
-
-  /** After a cut that was longer than the horizon, or where newcomers have met only each other: an operator has to decide (docs/architecture.md). */
-  #isSplitForGood(sinceMs: number): boolean {
-    return this.#world.history.reports.some(({ atMs, event }) => {
-      if (atMs < sinceMs || event.kind !== 'resync:failed') return false
-      return event.error instanceof WarpError && event.error.details?.['bothCompacted'] === true
-    })
   }
 
   /** Disks and machines have gone, perhaps with operations that others have seen the successors of: those wait, and nobody can help. */

@@ -1,0 +1,25 @@
+/**
+ * What a peer's digest says of ids that have come to an end (see src/retired-ids.ts). They end here as well, if nothing beyond has been applied. If
+ * something has, it is void for the peer, and the peer's state has to be taken over.
+ *
+ * Two replicas may hold what is void for the other one. One of them has to give in: not the one of which the other has taken in operations under its present
+ * id, because those may be what it issued again, which the other then has twice; else the one with the greater id; and always the one that is behind
+ * what the other has compacted.
+ */
+import type { Digest } from './frames.ts'
+import type { Peer } from './peers.ts'
+import type { ReplicationStore } from './store.ts'
+
+/** Returns whether this replica has to take over the peer's state. */
+export function heedEnds(store: ReplicationStore, peer: Peer, digest: Digest): boolean {
+  let holdsVoid = false
+  for (const [replica, end] of digest.retired) {
+    if (store.applied.get(replica) > end) holdsVoid = true
+    else store.retire(replica, end)
+  }
+  if (!holdsVoid || peer.replica === undefined) return holdsVoid
+  if (store.retired.voidIn(digest.applied.entries()).length === 0) return true
+  if (!store.applied.dominates(digest.floor)) return true
+  const [knowsUs, knownHere] = [digest.applied.get(store.replica) > 0, store.applied.get(peer.replica) > 0]
+  return knowsUs === knownHere ? store.replica > peer.replica : knownHere
+}

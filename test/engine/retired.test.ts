@@ -1,0 +1,140 @@
+/** Ids that come to an end: who ends them, what that does, and that it is remembered. */
+import { expect, test } from 'vitest'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { memoryFiles } from '../../src/log/memory-files.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
+
+const env = virtualEnv({ seed: 5 })
+
+function open(name: string, options: FixtureOptions = {}): Promise<TestEngine> {
+  return TestEngine.open({ env: env.fork({ label: name }), ...options })
+}
+
+/** a and b have the same; then b writes, and a writes and compacts what b has not seen, perhaps knowing that b is away. */
+async function apart(options: FixtureOptions = {}, isAway = true) {
+  const [a, b] = [await open('a', { isReplicated: true, ...options }), await open('b')]
+  await a.write('count:1', 'increment', [1])
+  await b.write('count:1', 'increment', [10])
+  await exchange(a, b)
+  const acknowledged = a.engine.applied.copy()
+  await b.write('count:1', 'increment', [100])
+  await a.write('count:1', 'increment', [1000])
+  a.engine.stabilise(a.engine.applied, isAway ? [{ replica: b.engine.replica, acknowledged }] : [])
+  expect(a.engine.retired.size).toBe(0)
+  await a.engine.compact()
+  return { a, b, acknowledged }
+}
+
+test('who compacts what a replica that is away had not acknowledged ends its id, for good', async () => {
+  const files = memoryFiles({ persistent: true, home: 'a', bootId: '1' })
+  const { a, b } = await apart({ files })
+  const end = [[b.engine.replica, 1]]
+  expect(a.engine.retired.entries()).toEqual(end)
+  expect((await a.pull(b)).filter((verdict) => verdict === 'resync')).toHaveLength(1)
+  await a.close()
+  const again = await open('a', { files, isReplicated: true })
+  expect(again.engine.retired.entries()).toEqual(end)
+  expect((await again.pull(b)).filter((verdict) => verdict === 'resync')).toHaveLength(1)
+  expect(again.get('count:1')).toBe(1011)
+})
+
+test('a replica that is away and had acknowledged all that is compacted keeps its id', async () => {
+  const [a, b] = [await open('a', { isReplicated: true }), await open('b')]
+  await a.write('count:1', 'increment', [1])
+  await a.write('count:1', 'increment', [1])
+  await exchange(a, b)
+  await b.write('count:1', 'increment', [100])
+  a.engine.stabilise(a.engine.applied, [{ replica: b.engine.replica, acknowledged: a.engine.applied.copy() }])
+  expect((await a.engine.compact()).droppedOperationsCount).toBe(2)
+  expect(a.engine.retired.size).toBe(0)
+  expect(await a.pull(b)).toContain('applied')
+})
+
+test('what is issued again counts once where its former name has been taken in as well, and where it has not', async () => {
+  const { a, b } = await apart({}, false)
+  const [former, c] = [b.engine.replica, await open('c')]
+  await c.pull(b)
+  b.install(a)
+  // b says so itself; a hears of it by its digest.
+  expect(b.engine.retired.endOf(former)).toBe(1)
+  a.engine.retire(former, b.engine.retired.endOf(former))
+  await exchange(a, b)
+  expect([a.get('count:1'), b.get('count:1'), c.get('count:1')]).toEqual([1111, 1111, 111])
+  // c holds what is void for a; it takes over the state, and has it once.
+  c.install(a)
+  await exchange(a, c)
+  expect([c.get('count:1'), c.engine.retired.endOf(former)]).toEqual([1111, 1])
+  expect(c.state()).toEqual(a.state())
+})
+
+test('a snapshot that holds an operation under its former name gets no copy of it', async () => {
+  const { a, b } = await apart()
+  const [former, c] = [b.engine.replica, await open('c')]
+  await c.pull(b)
+  b.install(a)
+  expect(b.get('count:1')).toBe(1111)
+  // b has to take over the state of c, which has the operation as b had named it first.
+  b.install(c)
+  expect([b.get('count:1'), b.engine.retired.endOf(former)]).toEqual([111, Infinity])
+  expect(b.engine.applied.get(former)).toBe(2)
+})
+
+test('the own operations under every id that a replica has had are issued again where a snapshot lacks them', async () => {
+  const { a, b } = await apart()
+  const fresh = await open('fresh')
+  for (const value of ['w', 'x']) await fresh.set('reg:1', value)
+  await fresh.engine.compact()
+  b.install(a)
+  b.install(fresh)
+  expect([b.get('count:1'), b.get('reg:1')]).toEqual([110, 'x'])
+})
+
+test('an operation that has seen something void ends the id of its writer', async () => {
+  const { a, b } = await apart()
+  const c = await open('c')
+  await c.pull(b)
+  await c.set('reg:1', 'after something void')
+  expect(await a.pull(c)).toContain('resync')
+  expect(a.engine.retired.endOf(c.engine.replica)).toBe(0)
+})
+
+test('a replica that is told that its id has ended goes on under another one, and what it wrote stays its own', async () => {
+  const a = await open('a')
+  await a.write('count:1', 'increment', [1])
+  const former = a.engine.replica
+  a.engine.retire(former, 1)
+  expect(a.engine.replica).not.toBe(former)
+  expect(a.events).toEqual([{ kind: 'identity:changed', from: former, to: a.engine.replica }])
+  a.install(await open('empty'))
+  expect(a.get('count:1')).toBe(1)
+})
+
+test('what is known to all but those who are away is compacted without them', async () => {
+  const { a, b, acknowledged } = await apart()
+  expect(a.engine.floor.sorted()).toEqual(
+    VersionVector.from([
+      [a.engine.replica, 2],
+      [b.engine.replica, 1],
+    ]).sorted(),
+  )
+  expect(acknowledged.dominates(a.engine.floor)).toBe(false)
+})
+
+test('what is issued again is not sent before no power failure can take it back', async () => {
+  const { a } = await apart({}, false)
+  const b = await open('persistent', { files: memoryFiles({ persistent: true, home: 'b', bootId: '1' }) })
+  await b.write('count:1', 'increment', [7])
+  b.install(a)
+  const writers = (): string[] => {
+    const found: string[] = []
+    b.engine.scanOperations(0, ({ replica }) => found.push(replica) > 0)
+    return found
+  }
+  await b.engine.log.settled('logged')
+  expect([b.engine.log.loggedThrough, b.engine.log.durableThrough < b.engine.end]).toEqual([b.engine.end, true])
+  expect(writers()).not.toContain(b.engine.replica)
+  await b.engine.outlet.settled()
+  expect(b.engine.log.durableThrough).toBe(b.engine.end)
+  expect(writers()).toContain(b.engine.replica)
+})
