@@ -208,20 +208,21 @@ export class Recovered {
   }
 }
 
-/** Points a key at its new snapshot. The tip moves there if the snapshot holds it. */
+/** Points a key at its new snapshot. The tip moves there if the snapshot holds it, or the one before, which it replaces, wherever that lies. */
 export function installSnapshot(
   keys: KeyTable,
   slot: Slot,
   snapshot: Omit<KeySnapshot, 'state'>,
   position: Position,
 ): void {
+  const former = keys.snapshot[slot]!
   keys.snapshot[slot] = position
   keys.cut[slot] = snapshot.through
   if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
   // An older snapshot may lie in front of it in the log, and the operations between the two have been rewritten away.
   if (keys.head[slot]! < snapshot.through) keys.head[slot] = snapshot.through
   if (keys.version[slot]! < snapshot.version) keys.version[slot] = snapshot.version
-  if (keys.tip[slot] === 0 || keys.tip[slot]! <= snapshot.through) {
+  if (keys.tip[slot]! <= snapshot.through || keys.tip[slot] === former) {
     keys.tip[slot] = position
     keys.tipHlc[slot] = snapshot.hlc
     keys.tipReplica[slot] = snapshot.replica
