@@ -43,6 +43,7 @@ export class Wire {
   readonly #random: Random
   readonly #names: string[] = []
   /** `from>to`. */
+  #healedMs = -Infinity
   readonly #cuts = new Set<string>()
   #settings: LinkSettings = {}
 
@@ -113,8 +114,9 @@ export class Wire {
     this.#applyCuts()
   }
 
-  /** Everything works again, and quickly. */
+  /** Everything works again, and quickly. What was under way is gone: a repeat of long ago would disturb those who have come to rest. */
   heal(): void {
+    this.#healedMs = this.#options.line.nowMs
     this.#cuts.clear()
     this.damage = { flipped: 0, truncated: 0 }
     this.burst = 0
@@ -159,6 +161,7 @@ export class Wire {
     let frame = sealed.subarray(SEAL_BYTES)
     const view = new DataView(sealed.buffer, sealed.byteOffset)
     const sentMs = view.getFloat64(4)
+    if (sentMs < this.#healedMs) return
     trace.bytes(line.nowMs, this.#names.indexOf(ends.from) * 256 + this.#names.indexOf(ends.to), sealed)
     if (isLost) {
       history.count('lost in a burst')
