@@ -51,7 +51,19 @@ export {
   setModel,
 } from './linearizability/models.ts'
 export type { FencedState, LockState } from './linearizability/models.ts'
-export type { Checker, CheckerFactory, MachineView, Moment, RunEvent, Shown, Violation } from './checkers/checker.ts'
+export type {
+  CallEvent,
+  Checker,
+  CheckerFactory,
+  LoadBounds,
+  LoadEvent,
+  MachineView,
+  Moment,
+  RunEvent,
+  Shown,
+  RunSubject,
+  Violation,
+} from './checkers/checker.ts'
 export { FAULT_KINDS } from './simulation/fault-plan.ts'
 export type { FaultKind } from './simulation/fault-plan.ts'
 export type { FoundPhase, FoundViolation } from './simulation/found-violations.ts'

@@ -138,7 +138,7 @@ describe('violations', () => {
     const check = ({ phase }: { phase: string }): string[] => (phase === 'quiesced' ? ['late', 'early'] : ['late'])
     const { violations } = await simulate({ ...QUIET, workload: sell, minimise: false, check })
     expect(violations).toEqual([
-      { invariant: 'own', message: 'late', phases: ['quiesced', 'restarted', 'replayed'] },
+      { invariant: 'own', message: 'late', phases: ['quiesced', 'compacted', 'restarted', 'replayed'] },
       { invariant: 'own', message: 'early', phases: ['quiesced'] },
     ])
   })

@@ -2,18 +2,18 @@
  * W21, W22: what was acknowledged is there as far as its level promises, once; what failed is nowhere. Judged by elements that only one write ever
  * added, in sets and lists that are never deleted, and which nobody removed.
  */
-import { Keyspaces, type Keyspace } from '../../keyspace.ts'
 import type { CallRecord, RunHistory } from '../simulation/run-history.ts'
-import { shortly, textOfValue } from '../simulation/shown.ts'
+import { shortly } from '../simulation/shown.ts'
 import { isSplit, SPLIT } from '../simulation/splits.ts'
 import type { Checker, MachineView, Moment, Violation } from './checker.ts'
+import { type Adds, GrownKeys, identityOf } from './grown-keys.ts'
 import { Promises } from './promises.ts'
 
 export function acknowledgementChecker(): Checker {
   return {
     name: 'W21',
     verify(moment) {
-      if (moment.phase === 'replayed') return []
+      if (moment.phase === 'replayed' || moment.phase === 'compacted') return []
       if (isSplit(moment.history)) {
         moment.history.exempt(SPLIT)
         return []
@@ -27,38 +27,17 @@ export function acknowledgementChecker(): Checker {
   }
 }
 
-const ADDING: Readonly<Record<string, readonly string[]>> = { set: ['add'], list: ['push', 'insert'] }
-
 /** Keys that only ever grew, with the writes that made them, each by its only element. */
-function judgedKeys({ history, keys }: Moment): Map<string, Map<string, CallRecord>> {
-  const keyspaces = new Keyspaces(keys)
-  const judged = new Map<string, Map<string, CallRecord>>()
-  const excluded = new Set<string>()
-  for (const call of history.calls) {
-    const { intent } = call
-    if (intent.kind !== 'write' && intent.kind !== 'delete') continue
-    const element = addedElement(call, keyspaces.find(intent.key))
-    const adds = judged.get(intent.key) ?? new Map<string, CallRecord>()
-    judged.set(intent.key, adds)
-    if (element === undefined || adds.has(element)) excluded.add(intent.key)
-    else adds.set(element, call)
-  }
-  for (const key of excluded) judged.delete(key)
-  return judged
-}
-
-/** `undefined` of whatever else a call may do, and where what was added may rightly be gone or not have come. */
-function addedElement({ intent }: CallRecord, keyspace: Keyspace | undefined): string | undefined {
-  if (intent.kind !== 'write' || keyspace === undefined || keyspace.ttlMs !== 0 || keyspace.mode === 'local') return
-  const isAdding = ADDING[keyspace.strategy.kind]?.includes(intent.verb) === true
-  const element = isAdding ? intent.parameters.at(-1) : undefined
-  return element === undefined ? undefined : textOfValue(element)
+function judgedKeys({ history, keys }: Moment): ReadonlyMap<string, Adds> {
+  const grown = new GrownKeys(keys)
+  for (const call of history.calls) grown.note(call)
+  return grown.adds
 }
 
 interface Judged {
   readonly view: MachineView
   readonly key: string
-  readonly adds: ReadonlyMap<string, CallRecord>
+  readonly adds: Adds
   readonly promises: Promises
   readonly history: RunHistory
 }
@@ -66,23 +45,23 @@ interface Judged {
 function judge(judged: Judged): Violation[] {
   const shown = judged.view.values.get(judged.key)
   if (shown?.kind === 'error') return []
-  const counts = new Map<string, number>()
+  const counts = new Map<unknown, number>()
   for (const element of shown?.kind === 'value' ? (shown.value as Iterable<unknown>) : []) {
-    const text = textOfValue(element)
-    counts.set(text, (counts.get(text) ?? 0) + 1)
+    const identity = identityOf(element)
+    counts.set(identity, (counts.get(identity) ?? 0) + 1)
   }
   const violations: Violation[] = []
   const violate: Violate = (invariant, message) => {
     const { key, view } = judged
     violations.push({ invariant, message: `${view.name}: ${message}`, key, machine: view.name })
   }
-  for (const [text, call] of judged.adds) {
-    const count = counts.get(text) ?? 0
+  for (const [element, call] of judged.adds) {
+    const count = counts.get(element) ?? 0
     if (count > 0) judgePresent({ call, count }, violate)
     else judgeAbsent(judged, call, violate)
   }
-  for (const text of counts.keys()) {
-    if (!judged.adds.has(text)) violate('W22', 'holds an element that nobody has added')
+  for (const element of counts.keys()) {
+    if (!judged.adds.has(element)) violate('W22', 'holds an element that nobody has added')
   }
   return violations
 }

@@ -1,10 +1,10 @@
 /**
  * What judges a simulated run. A checker stands for one invariant, may watch what happens as it happens, and is asked at each verification:
- * when the replicas have come to rest after the faults, again after all of them were started anew, and again when every
- * log has been replayed from its beginning. It is made anew for each run, so it may remember.
+ * when the replicas have come to rest after the faults, in every second run again after all were compacted, then after all of them were started anew,
+ * and again when every log has been replayed from its beginning. It is made anew for each run, so it may remember.
  */
 import type { KeyMap } from '../../typed-keys.ts'
-import type { Warp } from '../../public.ts'
+import type { Stats, Warp } from '../../public.ts'
 import type { CheckReport, Finding } from '../../audit/finding.ts'
 import type { CallRecord, EngineReport, LifeEvent, RunHistory } from '../simulation/run-history.ts'
 
@@ -17,9 +17,34 @@ export interface Violation {
   readonly machine?: string
 }
 
-/** What happens, when it happens. A call is told when it begins (`pending`) and when it ends. */
+/** A call is told when it begins (`pending`) and when it ends. */
+export interface CallEvent {
+  readonly kind: 'call'
+  readonly call: CallRecord
+  /** What the machine has in memory of a key at this moment. `undefined` if nothing, or nothing that is up to date, or if it is not up. */
+  readonly peek: (key: string) => unknown
+}
+
+/** How much a machine holds, told every few virtual seconds. */
+export interface LoadEvent {
+  readonly kind: 'load'
+  readonly machine: string
+  readonly stats: Pick<Stats, 'operations' | 'cache' | 'peers'>
+  readonly bounds: LoadBounds
+}
+
+/** What was configured, and what there is. */
+export interface LoadBounds {
+  readonly waitingOperations: number
+  readonly cacheEntries: number
+  /** All other machines that have ever been there. */
+  readonly peers: number
+}
+
+/** What happens, when it happens. */
 export type RunEvent =
-  | { readonly kind: 'call'; readonly call: CallRecord }
+  | CallEvent
+  | LoadEvent
   | { readonly kind: 'life'; readonly life: LifeEvent }
   | { readonly kind: 'report'; readonly report: EngineReport }
 
@@ -40,7 +65,8 @@ export interface MachineView {
 }
 
 export interface Moment {
-  readonly phase: 'quiesced' | 'restarted' | 'replayed'
+  /** `'compacted'`, after every second seed's `'quiesced'`: every replica has been compacted, and nobody has written meanwhile. */
+  readonly phase: 'quiesced' | 'compacted' | 'restarted' | 'replayed'
   readonly nowMs: number
   readonly history: RunHistory
   readonly keys: KeyMap
@@ -58,5 +84,10 @@ export interface Checker {
   verify(moment: Moment): readonly Violation[] | Promise<readonly Violation[]>
 }
 
+/** What a run is about, as far as it is the same from its beginning to its end. */
+export interface RunSubject {
+  readonly keys: KeyMap
+}
+
 /** Makes a checker for one run. */
-export type CheckerFactory = () => Checker
+export type CheckerFactory = (subject: RunSubject) => Checker

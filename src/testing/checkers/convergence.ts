@@ -1,7 +1,7 @@
 /** W01: replicas that have come to rest show the same values, byte for byte; starting anew and replaying the logs change none of them. */
 import { type Keyspace, Keyspaces } from '../../keyspace.ts'
-import { isSameShown, shortly } from '../simulation/shown.ts'
-import type { Checker, MachineView, Moment, Shown, Violation } from './checker.ts'
+import { isSameShown, textOfShown } from '../simulation/shown.ts'
+import type { Checker, MachineView, Moment, Violation } from './checker.ts'
 
 export function convergenceChecker(): Checker {
   let before: ReadonlyMap<string, MachineView> = new Map()
@@ -34,7 +34,7 @@ function between([first, ...others]: readonly MachineView[], keys: readonly stri
     keys.flatMap((key) => {
       const [a, b] = [first.values.get(key), other.values.get(key)]
       if (isSameShown(a, b)) return []
-      const message = `${first.name} shows ${textOf(a)} at ${key}, ${other.name} ${textOf(b)}`
+      const message = `${first.name} shows ${textOfShown(a)} at ${key}, ${other.name} ${textOfShown(b)}`
       return [{ invariant: 'W01', message, key, machine: other.name }]
     }),
   )
@@ -46,12 +46,7 @@ function changed(before: MachineView | undefined, after: MachineView): Violation
     const earlier = before.values.get(key)
     // Time has gone on, and with it a time to live.
     if (isSameShown(earlier, shown) || shown.kind === 'absent') return []
-    const message = `${after.name} showed ${textOf(earlier)} at ${key} and shows ${textOf(shown)} when started anew`
+    const message = `${after.name} showed ${textOfShown(earlier)} at ${key} and shows ${textOfShown(shown)} when started anew`
     return [{ invariant: 'W25', message, key, machine: after.name }]
   })
-}
-
-function textOf(shown: Shown | undefined): string {
-  if (shown === undefined || shown.kind === 'absent') return 'nothing'
-  return shown.kind === 'error' ? shown.code : shortly(shown.value)
 }

@@ -17,7 +17,7 @@ export function counterChecker(): Checker {
   return {
     name: 'W05',
     verify(moment) {
-      if (moment.phase === 'replayed' || isSplit(moment.history)) return []
+      if (moment.phase === 'replayed' || moment.phase === 'compacted' || isSplit(moment.history)) return []
       const bounds = boundsOf(moment)
       return moment.machines.flatMap((view) => [...bounds].flatMap(([key, allowed]) => judge(view, key, allowed)))
     },

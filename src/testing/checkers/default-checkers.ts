@@ -1,10 +1,21 @@
 /** The checkers that judge every simulated run. */
 import { acknowledgementChecker } from './acknowledgements.ts'
+import { boundsChecker } from './bounds.ts'
+import { causalityChecker } from './causality.ts'
 import type { CheckerFactory } from './checker.ts'
+import { compactionChecker } from './compaction.ts'
 import { convergenceChecker } from './convergence.ts'
 import { counterChecker } from './counters.ts'
 import { logChecker } from './logs.ts'
+import { monotonicReadsChecker } from './monotonic-reads.ts'
+import { pastChecker } from './past.ts'
+import { readYourWritesChecker } from './read-your-writes.ts'
+import { removalChecker } from './removals.ts'
 
 export function defaultCheckers(): readonly CheckerFactory[] {
-  return [convergenceChecker, acknowledgementChecker, counterChecker, logChecker]
+  return [
+    ...[convergenceChecker, acknowledgementChecker, counterChecker, removalChecker],
+    ...[causalityChecker, readYourWritesChecker, monotonicReadsChecker],
+    ...[pastChecker, compactionChecker, boundsChecker, logChecker],
+  ]
 }

@@ -1,7 +1,8 @@
 /**
  * One simulated run, from its seed to its verdict:
  *
- *     warm up ─► faults ─► heal, come to rest ─► verify ─► restart all ─► verify ─► close, audit every log ─► verify
+ *     warm up ─► faults ─► heal, come to rest ─► verify ─► compact, verify (every second run)
+ *       ─► restart all ─► verify ─► close, audit every log ─► verify
  *
  * Users go on until the faults end. That the replicas come to rest within a bound is itself checked: it is the liveness of replication.
  */
@@ -54,6 +55,7 @@ const WARM_UP = 0.1
 /** Within this the replicas must have come to rest. */
 const REST_MS_MAX = 120_000
 const LOOK_MS = 500
+const LOAD_MS = 4000
 /** So long operations may wait for what may still come. */
 const WAITING_MS = 30_000
 const LOSSES: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot', 'left']
@@ -97,6 +99,7 @@ class Run {
     for (const machine of world.machines) void machine.start()
     const plan = drawFaults(world.random.fork('plan'), faults)
     this.#users(endMs)
+    this.#weigh()
     await world.advanceTo(endMs * WARM_UP)
     this.#driver.begin(plan, endMs)
     await world.advanceTo(endMs)
@@ -115,6 +118,7 @@ class Run {
     this.#restMs = world.nowMs - startMs
     if (!isAtRest) return
     await this.#verify('quiesced')
+    await this.#compactAll()
     await this.#restartAll()
     if (!(await this.#comeToRest('after all were restarted'))) return
     const views = await this.#verify('restarted')
@@ -141,6 +145,12 @@ class Run {
       world.after((-Math.log(1 - this.#random.float()) * 1500) / callsPerSecond, next)
     }
     world.after(0, next)
+  }
+
+  /** Tells the checkers now and then how much the machines hold. */
+  #weigh(): void {
+    this.#world.weigh()
+    this.#world.after(LOAD_MS, () => this.#weigh())
   }
 
   async #comeToRest(when: string): Promise<boolean> {
@@ -179,6 +189,17 @@ class Run {
       for (const machine of world.machines) machine.end('killed')
     }
     for (const machine of world.machines) if (!machine.hasLeft) void machine.start()
+  }
+
+  /** In every second run, so that starting anew is tried with logs as they have come to be as well. */
+  async #compactAll(): Promise<void> {
+    const world = this.#world
+    if (!seededRandom(`${this.#scenario.seed} compaction`).chance(0.5)) return
+    for (const machine of world.up()) if (!machine.hasRotted) world.call(machine, { kind: 'compact' })
+    const limitMs = world.nowMs + REST_MS_MAX
+    while (world.openCalls > 0 && world.nowMs < limitMs) await world.advanceTo(world.nowMs + 10)
+    if (world.openCalls > 0) world.violations.add({ invariant: 'W27', message: 'compaction does not end' })
+    await this.#verify('compacted')
   }
 
   async #closeAll(): Promise<void> {

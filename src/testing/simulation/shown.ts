@@ -9,8 +9,13 @@ import type { CallRecord, Intent } from './run-history.ts'
 
 /** What a replica shows of a key at this moment. */
 export async function shownOf(warp: Warp<KeyMap>, key: string): Promise<Shown> {
+  return shownFrom(() => warp.get(key))
+}
+
+/** What a way of reading gives. */
+export async function shownFrom(read: () => unknown): Promise<Shown> {
   try {
-    const value: unknown = await warp.get(key)
+    const value = await read()
     return value === undefined ? { kind: 'absent' } : { kind: 'value', value, text: textOfValue(value) }
   } catch (error) {
     return { kind: 'error', code: codeOf(error) }
@@ -21,6 +26,11 @@ export function isSameShown(a: Shown | undefined, b: Shown | undefined): boolean
   if (a?.kind === 'value' && b?.kind === 'value') return a.text === b.text
   if (a?.kind === 'error' && b?.kind === 'error') return a.code === b.code
   return a?.kind === b?.kind
+}
+
+export function textOfShown(shown: Shown | undefined): string {
+  if (shown === undefined || shown.kind === 'absent') return 'nothing'
+  return shown.kind === 'error' ? shown.code : shortly(shown.value)
 }
 
 /** Equal for equal values and different for different ones: the canonical bytes, one character each. */

@@ -91,7 +91,7 @@ export async function simulate(options: SimulateOptions = {}): Promise<Simulated
   const scenario = scenarioOf(options)
   const factories = [...defaultCheckers(), ...(options.checkers ?? []), ownChecker(options)]
   const play = (one: Scenario, keepsSteps = false): Promise<RunResult> =>
-    run(one, { checkers: factories.map((make) => make()), keepsSteps, signal: options.signal })
+    run(one, { checkers: factories.map((make) => make({ keys: scenario.keys })), keepsSteps, signal: options.signal })
   const result = await play(scenario)
   const hasFailed = result.violations.length > 0
   if (!hasFailed && options.explain !== true) return simulated(scenario, result)

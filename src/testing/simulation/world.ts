@@ -5,7 +5,7 @@
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { WarpEvent } from '../../public.ts'
 import type { Receipt } from '../../receipt.ts'
-import type { ReplicationOptions } from '../../replication/options.ts'
+import { replicationSettings, type ReplicationOptions } from '../../replication/options.ts'
 import type { KeyMap } from '../../typed-keys.ts'
 import type { Checker, RunEvent } from '../checkers/checker.ts'
 import type { FaultyFiles } from '../faulty-files.ts'
@@ -145,6 +145,15 @@ export class World {
     return record
   }
 
+  /** Tells the checkers how much each machine holds. */
+  weigh(): void {
+    const { replication, cacheEntriesMax } = this.options
+    const waitingOperations = replicationSettings(replication).bufferOperationsMax
+    const bounds = { waitingOperations, cacheEntries: cacheEntriesMax, peers: this.machines.length - 1 }
+    for (const { name, warp } of this.up())
+      if (warp !== undefined) this.#tell({ kind: 'load', machine: name, stats: warp.stats(), bounds })
+  }
+
   /** Throws `WARP_E_ABORTED` when the signal fires, and `WARP_E_CONFIG` for a call that can never be done. */
   async advanceTo(targetMs: number): Promise<void> {
     await this.line.advanceTo(targetMs, () => this.#assertGoesOn())
@@ -172,7 +181,7 @@ export class World {
     }
     const open = this.#open.get(machine) ?? new Set()
     this.#open.set(machine, open.add(record))
-    this.#tell({ kind: 'call', call: record })
+    this.#tellCall(machine, record)
     return record
   }
 
@@ -189,7 +198,7 @@ export class World {
     this.trace.note(this.nowMs, `${machine.name} ${text}`, () => ({
       ...{ kind: 'call', atMs: this.nowMs, machine: machine.name, text: `${text.trimEnd()}${textOfAnswer(record)}` },
     }))
-    this.#tell({ kind: 'call', call: record })
+    this.#tellCall(machine, record)
     if (record.error === DAMAGED) this.#stuck(machine, DAMAGED)
   }
 
@@ -242,11 +251,24 @@ export class World {
     })
   }
 
+  #tellCall(machine: Machine, call: CallRecord): void {
+    this.#tell({ kind: 'call', call, peek: (key) => peekAt(machine, key) })
+  }
+
   #tell(event: RunEvent): void {
     for (const checker of this.options.checkers) {
       const found = checker.observe?.(event)
       for (const violation of found ?? []) this.violations.add(violation)
     }
+  }
+}
+
+/** What cannot be read will be found out by those who read it. */
+function peekAt({ warp }: Machine, key: string): unknown {
+  try {
+    return warp?.peek(key)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,0 +1,27 @@
+/**
+ * What was issued again, and what went missing meanwhile. A replica that was away beyond the horizon takes over a peer's state (`resync:done`). What others wrote
+ * and that peer has not seen is gone from it until it comes again, and its own writes of before are issued again without it, under other names and later
+ * stamps: the one step after which a replica may show less than before, and of which no guarantee speaks.
+ */
+import type { CallRecord } from '../simulation/run-history.ts'
+import type { RunEvent } from './checker.ts'
+
+export class Reissued {
+  readonly #resyncs = new Map<string, { count: number; lastMs: number }>()
+
+  note(event: RunEvent): void {
+    if (event.kind !== 'report' || event.report.event.kind !== 'resync:done') return
+    const { machine, atMs } = event.report
+    this.#resyncs.set(machine, { count: this.resyncs(machine) + 1, lastMs: atMs })
+  }
+
+  /** How often the machine has taken over a state. */
+  resyncs(machine: string): number {
+    return this.#resyncs.get(machine)?.count ?? 0
+  }
+
+  /** Whether the write may have been issued again by now. */
+  has({ machine, startedMs }: CallRecord): boolean {
+    return startedMs <= (this.#resyncs.get(machine)?.lastMs ?? -1)
+  }
+}

@@ -1,0 +1,122 @@
+/** A run told by hand, to ask a checker about: who called what, with what outcome, and what the machines showed meanwhile. */
+import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/replica-id.ts'
+import type { Ack } from '../../src/receipt.ts'
+import { shownFrom } from '../../src/testing/simulation/shown.ts'
+import {
+  type CallRecord,
+  type Intent,
+  type LifeEventKind,
+  RunHistory,
+} from '../../src/testing/simulation/run-history.ts'
+import type {
+  Checker,
+  CheckerFactory,
+  MachineView,
+  Moment,
+  RunEvent,
+  Violation,
+} from '../../src/testing/checkers/checker.ts'
+import { VIRTUAL_START_MS } from '../../src/testing/virtual-env.ts'
+import type { Warp } from '../../src/public.ts'
+import type { KeyMap } from '../../src/typed-keys.ts'
+
+type Answers = Partial<Pick<Warp<KeyMap>, 'get' | 'getAt' | 'log'>>
+
+const REPLICA = replicaIdFromBytes(new Uint8Array(REPLICA_ID_BYTES).fill(1))
+
+export class ToldRun {
+  readonly history: RunHistory = new RunHistory()
+  readonly #keys: KeyMap
+  readonly #checker: Checker
+  readonly #shown = new Map<string, Map<string, unknown>>()
+  readonly #answers = new Map<string, Answers>()
+  readonly #lives = new Map<string, number>()
+  readonly #found: Violation[] = []
+  #nowMs = 0
+
+  constructor(factory: CheckerFactory, keys: KeyMap) {
+    this.#keys = keys
+    this.#checker = factory({ keys })
+  }
+
+  /** From now on this is what the machine shows at these keys. */
+  shows(machine: string, values: Readonly<Record<string, unknown>>): this {
+    const shown = this.#shown.get(machine) ?? new Map<string, unknown>()
+    this.#shown.set(machine, shown)
+    for (const [key, value] of Object.entries(values)) shown.set(key, value)
+    return this
+  }
+
+  /** What the machine's engine says when a verification asks it. */
+  answers(machine: string, answers: Answers): this {
+    this.#answers.set(machine, answers)
+    return this.shows(machine, {})
+  }
+
+  begin(machine: string, intent: Intent): CallRecord {
+    const record: CallRecord = {
+      ...{ id: this.history.calls.length, machine, life: this.#lives.get(machine) ?? 1, disk: 1, intent },
+      ...{ startedMs: ++this.#nowMs, wallMs: VIRTUAL_START_MS + this.#nowMs, endedMs: Infinity, outcome: 'pending' },
+    }
+    this.history.calls.push(record)
+    this.#tell(record)
+    return record
+  }
+
+  end(call: CallRecord, end: Partial<CallRecord>): CallRecord {
+    Object.assign(call, { endedMs: ++this.#nowMs, ...end })
+    this.#tell(call)
+    return call
+  }
+
+  /** A write that is done. */
+  write(machine: string, key: string, verb: string, ...parameters: readonly unknown[]): CallRecord {
+    return this.done(this.begin(machine, { kind: 'write', key, verb, parameters }))
+  }
+
+  delete(machine: string, key: string): CallRecord {
+    return this.done(this.begin(machine, { kind: 'delete', key }))
+  }
+
+  done(call: CallRecord, ack: Ack = 'logged'): CallRecord {
+    const receipt = { dot: { replica: REPLICA, sequence: call.id + 1 }, version: 1, ack }
+    return this.end(call, { outcome: 'ok', receipt })
+  }
+
+  /** Gives what the machine shows, or `value` if that is not what it gave. */
+  read(machine: string, key: string, value: unknown = this.#shown.get(machine)?.get(key)): CallRecord {
+    return this.end(this.begin(machine, { kind: 'read', key }), { outcome: 'ok', value })
+  }
+
+  /** Something befalls the machine. */
+  befalls(machine: string, kind: LifeEventKind): this {
+    const life = this.#lives.get(machine) ?? 1
+    this.history.lives.push({ atMs: ++this.#nowMs, machine, life, disk: 1, kind })
+    this.#lives.set(machine, life + 1)
+    return this
+  }
+
+  tell(event: RunEvent): this {
+    this.#found.push(...(this.#checker.observe?.(event) ?? []))
+    return this
+  }
+
+  /** Everything that the checker has found by now and finds at this verification. */
+  async violations(phase: Moment['phase'] = 'quiesced', more: Partial<Moment> = {}): Promise<Violation[]> {
+    const machines = await Promise.all([...this.#shown.keys()].map((name) => this.#view(name)))
+    const moment = { phase, nowMs: this.#nowMs, history: this.history, keys: this.#keys, machines, ...more }
+    return [...this.#found, ...(await this.#checker.verify(moment))]
+  }
+
+  async #view(name: string): Promise<MachineView> {
+    const written = this.history.calls.flatMap(({ intent }) => ('key' in intent ? [intent.key] : []))
+    const keys = new Set([...written, ...(this.#shown.get(name)?.keys() ?? [])])
+    const shown = [...keys].map(async (key) => [key, await shownFrom(() => this.#shown.get(name)?.get(key))] as const)
+    const warp = this.#answers.get(name) as Warp<KeyMap>
+    return { name, life: this.#lives.get(name) ?? 1, disk: 1, warp, values: new Map(await Promise.all(shown)) }
+  }
+
+  #tell(call: CallRecord): void {
+    this.tell({ kind: 'call', call, peek: (key) => this.#shown.get(call.machine)?.get(key) })
+  }
+}
