@@ -35,7 +35,7 @@ function cellsOf(line: string): Row {
 }
 
 const [payloads = [], refusedPayloads = []] = tablesOf('Payload vectors')
-const [update = [], deletion = [], later = [], refusedEnvelopes = []] = tablesOf('Envelope vectors')
+const [update = [], deletion = [], later = [], issuedAgain = [], refusedEnvelopes = []] = tablesOf('Envelope vectors')
 
 const REPLICA = parseReplicaId('00000000000000aa')
 const HLC = hlcFromMs(1_700_000_000_000) + 5
@@ -90,7 +90,8 @@ describe('the payload vectors in the document', () => {
 
 describe('the envelope vectors in the document', () => {
   test('are all found', () => {
-    expect([update.length, deletion.length, later.length, refusedEnvelopes.length]).toEqual([10, 14, 12, 6])
+    const lengths = [update, deletion, later, issuedAgain, refusedEnvelopes].map(({ length }) => length)
+    expect(lengths).toEqual([10, 14, 12, 14, 6])
   })
 
   test('the update is written so and read so', () => {
@@ -119,6 +120,18 @@ describe('the envelope vectors in the document', () => {
     const reader = read(joined(later))
     expect(reader).toMatchObject({ kind: 99, replica: REPLICA, sequence: 9, hlc: HLC })
     expect(decode(reader.bytes, reader.payloadStart, reader.end)).toBeNull()
+  })
+
+  test('the operation that was issued again is written so and read so', () => {
+    const hex = joined(issuedAgain)
+    const former = [
+      [parseReplicaId('00000000000000bb'), 3],
+      [parseReplicaId('00000000000000cc'), 300],
+    ] as const
+    const header = { kind: OPERATION_KIND.delete, strategy: 0, sequence: 9, key: 'k', former }
+    expect(written(header)).toBe(hex)
+    expect(read(hex).former()).toEqual(former)
+    expect(read(joined(later)).former()).toEqual([])
   })
 
   test.each(refusedEnvelopes)('%s is refused: %s', (hex) => {
