@@ -80,11 +80,6 @@ export class ByteReader {
     return count
   }
 
-  /** What is left, as a view. */
-  rest(): Uint8Array {
-    return this.bytes.subarray(this.skip(this.remaining), this.end)
-  }
-
   mustBeAtEnd(): void {
     if (!this.isAtEnd) throw this.malformed('more bytes than there is use for')
   }

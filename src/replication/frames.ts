@@ -6,7 +6,7 @@
  *     operations       = 2: flags:u8 number:varint (bytes:varint envelope)*
  *     request          = 3: number:varint count:varint (replica:8 from:varint to:varint)*
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
- *     snapshot-chunk   = 5: flags:u8 transfer:u32 index:varint [ vector ] bytes
+ *     snapshot-chunk   = 5: flags:u8 transfer:u32 index:varint [ vector ] length:varint bytes
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -166,6 +166,8 @@ export class FrameEncoder {
     writer.u32(chunk.transfer)
     writer.varint(chunk.index)
     if (chunk.vector !== undefined) writeVector(writer, chunk.vector.sorted(), this.#table)
+    // A frame that was cut short would otherwise be a shorter chunk, and the snapshot lack something.
+    writer.varint(chunk.bytes.length)
     writer.raw(chunk.bytes)
     return this.#finish()
   }
@@ -301,8 +303,11 @@ export class FrameDecoder {
     if (index === 0 && vector === undefined && (flags & CHUNK_REFUSED) === 0) {
       throw reader.malformed('a first chunk without its vector')
     }
-    const last = (flags & CHUNK_LAST) !== 0
-    return { transfer, index, last, refused: (flags & CHUNK_REFUSED) !== 0, vector, bytes: reader.rest() }
+    const length = reader.varint()
+    const at = reader.skip(length)
+    reader.mustBeAtEnd()
+    const [last, refused] = [(flags & CHUNK_LAST) !== 0, (flags & CHUNK_REFUSED) !== 0]
+    return { transfer, index, last, refused, vector, bytes: reader.bytes.subarray(at, at + length) }
   }
 
   #vector(reader: ByteReader): VersionVector {

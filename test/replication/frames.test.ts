@@ -72,7 +72,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     () => encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 8 }),
   ],
   'snapshot-chunk': [
-    `0105${HEAD}` + '03' + '00000009' + '00' + '01010203040506070805' + '616263',
+    `0105${HEAD}` + '03' + '00000009' + '00' + '01010203040506070805' + '03616263',
     () =>
       encoder.snapshotChunk({
         transfer: 9,
@@ -101,13 +101,19 @@ describe.each(Object.entries(VECTORS))('%s', (kind, [expected, encode]) => {
     expect(decode(bytesOf(expected))).toMatchObject({ kind, sender })
   })
 
-  test('cut short anywhere it is refused or is another whole frame, and never throws anything else', () => {
+  // Operations may be fewer: whoever asked for them asks again. A chunk cut short at the end of an item was taken for whole once.
+  test('cut short anywhere it is refused, unless it is of operations, and nothing else is thrown', () => {
     const frame = encode().slice()
     for (let length = 0; length < frame.length; length++) {
-      try {
-        decode(frame.subarray(0, length))
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'WARP_E_PROTOCOL' })
+      const cut = (): Frame => decode(frame.subarray(0, length))
+      if (kind !== 'operations' || length < 16)
+        expect(cut).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
+      else {
+        try {
+          expect(cut().kind).toBe('operations')
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'WARP_E_PROTOCOL' })
+        }
       }
     }
   })
