@@ -309,7 +309,6 @@ export class Engine implements ReplicationStore {
       this.#writeMeta()
       return
     }
-    const issued = { replica: this.replica, count: this.applied.get(this.replica) }
     // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
     for (const [replica] of this.store.applied.entries()) {
       if (replica !== this.replica) this.store.lanes.shared.noteApplied(replica)
@@ -322,7 +321,7 @@ export class Engine implements ReplicationStore {
       this.#resync.formers.assign(new VersionVector())
       this.takeNewIdentity()
     } else if (mayHaveLostItsTail) this.#giveUpIdentity()
-    this.#resync.resume(issued)
+    this.#resync.resume()
   }
 
   /** What was written under the old id is still this replica's own. */

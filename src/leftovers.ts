@@ -6,8 +6,8 @@
  * An operation says which names it had before. If the snapshot holds one of those, because its owner has got it from somebody else before it was void,
  * the operation is not issued once more.
  *
- * Issuing again is done in one go behind the record that says so (`Meta.reissuing`), in log order. If the machine dies in between, the
- * operations that the new identity has written are the first so many, and the rest follows at the next opening.
+ * Issuing again is done in one go behind the record that says so (`Meta.reissuing`), in log order. If the machine dies in between, or the disk is full,
+ * what has been issued is found by the names that it had, and the rest follows at the next opening or before the next snapshot.
  */
 import type { Encodable } from '../crdt/encodable.ts'
 import { decode } from '../crdt/encoding.ts'
@@ -84,10 +84,21 @@ class Names {
   }
 }
 
-/** Own operations that have been issued again before: the first ones of `replica`. */
-export interface Issued {
-  readonly replica: ReplicaId
-  readonly count: number
+/** Own operations that have been issued again: by the name that each had before, the one that it has. */
+export type Issued = ReadonlyMap<string, readonly [ReplicaId, number]>
+
+/** What has been issued again of operations that have not been applied. */
+export function issuedOf(store: KeyStore): Issued {
+  const reader = new OperationReader(store.table)
+  const issued = new Map<string, readonly [ReplicaId, number]>()
+  store.log.scan(0, (record) => {
+    if (record.kind !== RECORD_KIND.operation) return true
+    const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
+    const former = store.applied.includes(replica, sequence) ? reader.former().at(-1) : undefined
+    if (former !== undefined) issued.set(nameOf(...former), [replica, sequence])
+    return true
+  })
+  return issued
 }
 
 export interface ReentryOptions {
@@ -101,7 +112,6 @@ export function reenter(leftovers: readonly Leftover[], options: ReentryOptions)
   const { store, issued } = options
   const reader = new OperationReader(store.table)
   const renamed = new Map<string, readonly [ReplicaId, number]>()
-  let count = 0
   for (const { envelope, isOwn, isThereAs } of leftovers) {
     if (!isOwn) {
       options.admit(envelope)
@@ -109,8 +119,9 @@ export function reenter(leftovers: readonly Leftover[], options: ReentryOptions)
     }
     const operation = reader.load(envelope, 0, envelope.length)
     const name = nameOf(operation.replica, operation.sequence)
+    const present = issued.get(name)
     if (isThereAs !== undefined) renamed.set(name, renamed.get(nameOf(...isThereAs)) ?? isThereAs)
-    else if (count++ < issued.count) renamed.set(name, [issued.replica, count])
+    else if (present !== undefined) renamed.set(name, present)
     else {
       issueAgain(store, operation, (replica, sequence) => renamed.get(nameOf(replica, sequence)) ?? [replica, sequence])
       const { replica, sequence } = store.lanes.shared

@@ -6,7 +6,7 @@
 import { VersionVector } from '../crdt/version-vector.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Slot } from './key-table.ts'
-import { leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
+import { issuedOf, leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
 import type { Meta } from './meta-record.ts'
 import type { VectorEntries } from './operation.ts'
 import type { Forgotten } from './recovery.ts'
@@ -65,6 +65,7 @@ export class Resync {
       onOperation,
       onEnd,
       onInstall: () => {
+        this.resume()
         leftovers = leftoversBeyond({ store, vector: held, held: store.applied, own: this.#own })
         this.isHalfDone = true
         writeMeta()
@@ -73,13 +74,13 @@ export class Resync {
     })
   }
 
-  /** Goes on if the machine died while operations were issued again; `issued` says how many had been. */
-  resume(issued: Issued): void {
+  /** Goes on if the machine died, or the disk was full, while operations were issued again. */
+  resume(): void {
     if (this.reissuing.size === 0) return
     const store = this.#store
     const held = store.applied.copy()
     held.join(this.reissuing)
-    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: this.reissuing }), issued)
+    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: this.reissuing }), issuedOf(store))
   }
 
   /** As whom this log has written, and how far. */
@@ -109,7 +110,7 @@ export class Resync {
       for (const { isOwn, replica } of leftovers) if (isOwn) this.#options.retired.retire(replica, vector.get(replica))
       takeNewIdentity()
     } else writeMeta()
-    this.#reenter(leftovers, { replica: store.lanes.shared.replica, count: 0 })
+    this.#reenter(leftovers, new Map())
     // Peers remember what they heard that we have: what is gone is gone with the name.
     if (store.lanes.shared.replica === former && !applied.dominates(before)) takeNewIdentity()
     onReplaced()
@@ -125,8 +126,15 @@ export class Resync {
   #reenter(leftovers: readonly Leftover[], issued: Issued): void {
     const { store, admit, writeMeta, onReissue } = this.#options
     const onReissued = this.reissuing.size > 0 ? onReissue() : undefined
-    reenter(leftovers, { store, issued, admit })
-    onReissued?.()
+    try {
+      reenter(leftovers, { store, issued, admit })
+    } catch (error) {
+      // What is left follows before the next snapshot is installed, which has to come for that.
+      this.isHalfDone = true
+      throw error
+    } finally {
+      onReissued?.()
+    }
     if (this.reissuing.size === 0) return
     this.reissuing.assign(new VersionVector())
     writeMeta()

@@ -5,7 +5,7 @@ import { VIRTUAL_START_MS, virtualEnv } from '../../src/testing/virtual-env.ts'
 import type { LogFiles } from '../../src/log/files.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
-import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
+import { exchange, TestEngine, usedBytes, type FixtureOptions } from './engine-fixture.ts'
 
 async function writeSome(replica: TestEngine): Promise<void> {
   await replica.set('reg:1', 'a')
@@ -337,4 +337,61 @@ describe('the installation of a snapshot', () => {
       expect(again.engine.applied.get(again.engine.replica)).toBe(10)
     }
   })
+
+  test('operations that are issued again count once though the machine goes down twice meanwhile', async () => {
+    const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+    const a = await TestEngine.open({ env: virtualEnv({ seed: 1 }) })
+    let b = await TestEngine.open({ files, env: virtualEnv({ seed: 2 }) })
+    await a.write('count:1', 'increment', [1])
+    for (let i = 0; i < 10; i++) await b.write('count:1', 'increment', [100])
+    b.install(a)
+    let disk = files
+    // Three have been issued again, then three more under yet another identity.
+    for (const [boot, left] of [
+      [2, 7],
+      [3, 4],
+    ] as const) {
+      await b.engine.log.settled('durable')
+      const starts: number[] = []
+      b.engine.log.scan(0, ({ position, kind }) =>
+        kind === RECORD_KIND.operation ? starts.push(position >>> 0) > 0 : true,
+      )
+      disk = disk.copy({ persistent: true, home: 'b', bootId: `${boot}` })
+      disk.bytes('segment-0000000001').fill(0, starts.at(-left))
+      b = await TestEngine.open({ files: disk, env: virtualEnv({ seed: boot }) })
+      expect(b.get('count:1')).toBe(1001)
+    }
+    await b.engine.outlet.settled()
+    expect(new Set(b.envelopes().map((envelope) => String(envelope.slice(4, 12)))).size).toBe(4)
+  })
+
+  test.each(['restart', 'go on'])(
+    'a disk that is full in the middle loses nothing of what follows: %s',
+    async (how) => {
+      let failures = 0
+      for (let spaceBytes = 0, isFull = true; isFull; spaceBytes += 100) {
+        const files = faultyFiles()
+        const { a, b } = await behind(files)
+        for (let i = 0; i < 9; i++) await b.write('count:1', 'increment', [0])
+        files.spaceBytes = usedBytes(files) + spaceBytes
+        try {
+          b.install(a, 200)
+          isFull = false
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
+          failures++
+        }
+        files.spaceBytes = Infinity
+        await b.set('reg:meanwhile', 1)
+        await b.engine.log.settled('durable')
+        const after = how === 'go on' ? b : await TestEngine.open({ files: files.kill(), env: virtualEnv({ seed: 7 }) })
+        if (!after.engine.applied.dominates(a.engine.applied) || after.engine.needsSnapshot) after.install(a, 200)
+        await after.engine.outlet.settled()
+        expect(after.engine.outlet.through).toBe(after.engine.end)
+        expect(after.get('reg:meanwhile')).toBe(1)
+        await expectMerged(a, after)
+      }
+      expect(failures).toBeGreaterThan(3)
+    },
+  )
 })
