@@ -18,6 +18,8 @@ export interface Draft {
   readonly hlc?: Hlc | undefined
   /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
   readonly context?: VectorEntries
+  /** The code of the strategy that made the payload, if it is not the keyspace's: alike. */
+  readonly strategy?: number
   /** Dots under which it was issued before. */
   readonly former?: VectorEntries
 }

@@ -144,7 +144,7 @@ export class KeyStore {
     const isUpdate = kind === OPERATION_KIND.update
     const header = this.#header
     header.kind = kind
-    header.strategy = isUpdate ? keyspace.strategy.code : 0
+    header.strategy = isUpdate ? (draft.strategy ?? keyspace.strategy.code) : 0
     header.replicaBytes = lane.bytes
     header.sequence = lane.sequence + 1
     header.hlc = draft.hlc ?? this.clock.tick()

@@ -137,16 +137,18 @@ function nameOf(replica: ReplicaId, sequence: number): string {
 type Rename = (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]
 
 function issueAgain(store: KeyStore, operation: OperationReader, rename: Rename): void {
-  const { bytes, kind, payloadStart, end } = operation
+  const { bytes, kind, strategy, payloadStart, end } = operation
   const key = textOf(bytes, operation.keyStart, operation.keyEnd)
   const slot = store.keys.find(key)
   const keyspace = store.keyspaceFor(key, slot)
   const context = issuedContext(store, keyspace, operation)
   const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
+  // The key may be registered otherwise by now, or not at all: then it stays what it was, for those who can read it.
+  const rebase = keyspace.strategy.code === strategy ? keyspace.strategy.rebase : undefined
   const payload =
-    written === undefined ? undefined : ((keyspace.strategy.rebase?.(written, rename) ?? written) as Encodable)
+    written === undefined ? undefined : ((rebase?.call(keyspace.strategy, written, rename) ?? written) as Encodable)
   const former = [...operation.former(), [operation.replica, operation.sequence] as const].slice(-FORMER_MAX)
-  store.append({ key, keyspace, slot, kind, payload, context, former })
+  store.append({ key, keyspace, slot, kind, strategy, payload, context, former })
 }
 
 /**

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import { register } from '../../crdt/index.ts'
 import type { WarpError } from '../../crdt/warp-error.ts'
+import { Keyspaces } from '../../src/keyspace.ts'
 import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
@@ -59,6 +61,19 @@ test.each([1, 7, 64, 100_000])('chunks may be cut anywhere: %i bytes', async (ch
   await a.set('reg:long', 'x'.repeat(3000))
   b.install(a, chunkBytes)
   expect(b.state()).toEqual(a.state())
+})
+
+test('what was written to keys that are not registered any more is issued again as what it was', async () => {
+  const a = await open('a')
+  const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+  const b = await open('b', { files })
+  await b.write('count:1', 'increment', [5])
+  await b.write('text:1', 'insert', [0, 'hello'])
+  await b.close()
+  const again = await open('b', { files, keyspaces: new Keyspaces({ 'reg:*': register<unknown>() }) })
+  again.install(a)
+  await a.pull(again)
+  expect([a.get('count:1'), a.get('text:1')]).toEqual([5, 'hello'])
 })
 
 test('what the snapshot does not hold of the own operations is issued again under a new identity and counts once', async () => {
