@@ -18,7 +18,7 @@ import { RECORD_KIND, Log } from './log/log.ts'
 import type { LogFiles } from './log/files.ts'
 import { Maintenance } from './maintenance.ts'
 import { writeMeta, type Meta } from './meta-record.ts'
-import { OperationReader, ReplicaTable } from './operation.ts'
+import { OperationReader, ReplicaTable, type VectorEntries } from './operation.ts'
 import { findOperation, scanOperations } from './operation-search.ts'
 import type { Compaction, WarpEvent } from './public.ts'
 import { Outlet } from './outlet.ts'
@@ -104,7 +104,7 @@ export class Engine implements ReplicationStore {
       retired: this.retired,
       observe: options.observe,
       onClone: () => this.takeNewIdentity(),
-      onVoid: (replica, end) => this.retire(replica, end),
+      onVoid: (replica, end) => this.retire([[replica, end]]),
     })
     this.#resync = this.#openResync(recovered.meta)
     this.compactor = new Compactor({
@@ -182,10 +182,10 @@ export class Engine implements ReplicationStore {
     this.takeNewIdentity()
   }
 
-  retire(replica: ReplicaId, end: number): void {
-    if (!this.retired.retire(replica, end)) return
-    if (replica === this.replica) this.#giveUpIdentity()
-    else this.#writeMeta()
+  retire(ends: VectorEntries): void {
+    const changed = ends.filter(([replica, end]) => this.retired.retire(replica, end))
+    if (changed.some(([replica]) => replica === this.replica)) this.#giveUpIdentity()
+    else if (changed.length > 0) this.#writeMeta()
   }
 
   metOthers(): void {
@@ -372,9 +372,8 @@ export class Engine implements ReplicationStore {
 
   /** What those who are away write meanwhile may be concurrent with what is going to be compacted: their ids end here, before it is. */
   #leaveBehind(): void {
-    for (const { replica, acknowledged } of this.#away) {
-      if (!acknowledged.dominates(this.floor)) this.retire(replica, this.applied.get(replica))
-    }
+    const left = this.#away.filter(({ acknowledged }) => !acknowledged.dominates(this.floor))
+    this.retire(left.map(({ replica }) => [replica, this.applied.get(replica)] as const))
   }
 
   #isCompactable(slot: Slot): boolean {

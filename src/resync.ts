@@ -111,8 +111,9 @@ export class Resync {
       takeNewIdentity()
     } else writeMeta()
     this.#reenter(leftovers, new Map())
-    // Peers remember what they heard that we have: what is gone is gone with the name.
-    if (store.lanes.shared.replica === former && !applied.dominates(before)) takeNewIdentity()
+    // Peers remember what they heard that we have: what is gone is gone with the name. And it may have come to an end for the sender.
+    const isOver = !applied.dominates(before) || this.#options.retired.endOf(former) < Infinity
+    if (store.lanes.shared.replica === former && isOver) takeNewIdentity()
     onReplaced()
   }
 

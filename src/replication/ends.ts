@@ -12,11 +12,9 @@ import type { ReplicationStore } from './store.ts'
 
 /** Returns whether this replica has to take over the peer's state. */
 export function heedEnds(store: ReplicationStore, peer: Peer, digest: Digest): boolean {
-  let holdsVoid = false
-  for (const [replica, end] of digest.retired) {
-    if (store.applied.get(replica) > end) holdsVoid = true
-    else store.retire(replica, end)
-  }
+  const ends = digest.retired.filter(([replica, end]) => store.applied.get(replica) <= end)
+  store.retire(ends)
+  const holdsVoid = ends.length < digest.retired.length
   if (!holdsVoid || peer.replica === undefined) return holdsVoid
   if (store.retired.voidIn(digest.applied.entries()).length === 0) return true
   if (!store.applied.dominates(digest.floor)) return true

@@ -4,7 +4,7 @@
  */
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
-import type { OperationReader, ReplicaTable } from '../operation.ts'
+import type { OperationReader, ReplicaTable, VectorEntries } from '../operation.ts'
 import type { Away, RetiredIds } from '../retired-ids.ts'
 
 /** A place in the log; see docs/architecture.md. */
@@ -63,8 +63,8 @@ export interface ReplicationStore {
   ownDotSeenElsewhere?(sequence: number): void
   /** Another replica has been heard: `hasMetOthers`, for good. */
   metOthers(): void
-  /** A peer says that nothing of `replica` beyond `end` counts. Nothing beyond it has been applied here. A replica's own id is given up. */
-  retire(replica: ReplicaId, end: number): void
+  /** A peer says beyond what nothing of some ids counts. Nothing beyond it has been applied here. A replica's own id is given up. */
+  retire(ends: VectorEntries): void
   /**
    * Every replica but those `away` has applied these, and nothing concurrent with them is still to come from any other: compaction may use it.
    * The id of one that is away ends when something is compacted that it had not acknowledged. Both are live.

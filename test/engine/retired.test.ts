@@ -1,6 +1,8 @@
 /** Ids that come to an end: who ends them, what that does, and that it is remembered. */
 import { expect, test } from 'vitest'
+import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
+import { RECORD_KIND } from '../../src/log/log.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
 import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
@@ -58,7 +60,7 @@ test('what is issued again counts once where its former name has been taken in a
   b.install(a)
   // b says so itself; a hears of it by its digest.
   expect(b.engine.retired.endOf(former)).toBe(1)
-  a.engine.retire(former, b.engine.retired.endOf(former))
+  a.engine.retire([[former, b.engine.retired.endOf(former)]])
   await exchange(a, b)
   expect([a.get('count:1'), b.get('count:1'), c.get('count:1')]).toEqual([1111, 1111, 111])
   // c holds what is void for a; it takes over the state, and has it once.
@@ -103,11 +105,38 @@ test('a replica that is told that its id has ended goes on under another one, an
   const a = await open('a')
   await a.write('count:1', 'increment', [1])
   const former = a.engine.replica
-  a.engine.retire(former, 1)
+  a.engine.retire([[former, 1]])
   expect(a.engine.replica).not.toBe(former)
   expect(a.events).toEqual([{ kind: 'identity:changed', from: former, to: a.engine.replica }])
   a.install(await open('empty'))
   expect(a.get('count:1')).toBe(1)
+})
+
+test('a replica whose id has ended for the one that it takes a snapshot from goes on under another one', async () => {
+  const [a, b] = [await open('a'), await open('b')]
+  await b.write('count:1', 'increment', [1])
+  await a.pull(b)
+  const former = b.engine.replica
+  a.engine.retire([[former, 1]])
+  b.install(a)
+  expect(b.engine.replica).not.toBe(former)
+  await b.write('count:1', 'increment', [10])
+  await a.pull(b)
+  expect(a.get('count:1')).toBe(11)
+})
+
+test('ends that are heard at once are written at once', async () => {
+  const a = await open('a')
+  const ends = Array.from({ length: 100 }, (_, i) => [`${i}`.padStart(16, '0') as ReplicaId, 0] as const)
+  const records: number[] = []
+  const count = (): number => {
+    records.length = 0
+    a.engine.log.scan(0, ({ kind }) => records.push(kind) > 0)
+    return records.filter((kind) => kind === RECORD_KIND.meta).length
+  }
+  const before = count()
+  for (let i = 0; i < 2; i++) a.engine.retire(ends)
+  expect([a.engine.retired.size, count() - before]).toEqual([100, 1])
 })
 
 test('what is known to all but those who are away is compacted without them', async () => {

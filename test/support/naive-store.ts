@@ -10,7 +10,13 @@ import { hlcToMs, nextHlc } from '../../crdt/hlc.ts'
 import { type ReplicaId, replicaIdFromBytes } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { Env } from '../../src/env.ts'
-import { OPERATION_KIND, OperationReader, ReplicaTable, writeEnvelopeHeader } from '../../src/operation.ts'
+import {
+  OPERATION_KIND,
+  OperationReader,
+  ReplicaTable,
+  type VectorEntries,
+  writeEnvelopeHeader,
+} from '../../src/operation.ts'
 import type { Admission, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
 import { RetiredIds, type Away } from '../../src/retired-ids.ts'
 
@@ -124,13 +130,9 @@ export class NaiveStore implements ReplicationStore {
     if (dependencies.some(([cause, least]) => this.applied.get(cause) < least)) return 'early'
     if (hlcToMs(reader.hlc) > this.#env.now() + DRIFT_MS) return 'drift'
     if (this.isFull) return 'full'
-    const seen = VersionVector.from([...(this.#seenBy.get(replica)?.entries() ?? []), ...dependencies])
-    seen.raise(replica, sequence)
+    const seen = this.#seenWith(reader)
+    if (!seen.dominates(this.floor)) this.retire([[replica, sequence - 1]])
     if (sequence > this.retired.endOf(replica)) return 'resync'
-    if (!seen.dominates(this.floor)) {
-      this.retire(replica, sequence - 1)
-      return 'resync'
-    }
     this.#seenBy.set(replica, seen)
     this.#append({
       replica,
@@ -160,8 +162,9 @@ export class NaiveStore implements ReplicationStore {
     this.#takeNewIdentity()
   }
 
-  retire(replica: ReplicaId, end: number): void {
-    if (this.retired.retire(replica, end) && replica === this.replica) this.#takeNewIdentity()
+  retire(ends: VectorEntries): void {
+    for (const [replica, end] of ends)
+      if (this.retired.retire(replica, end) && replica === this.replica) this.#takeNewIdentity()
   }
 
   stabilise(stable: VersionVector, away: readonly Away[] = []): void {
@@ -177,7 +180,7 @@ export class NaiveStore implements ReplicationStore {
     )
     this.floor.join(this.stable)
     for (const { replica, acknowledged } of this.#away)
-      if (!acknowledged.dominates(this.floor)) this.retire(replica, this.applied.get(replica))
+      if (!acknowledged.dominates(this.floor)) this.retire([[replica, this.applied.get(replica)]])
   }
 
   exportSnapshot(chunkBytes: number): SnapshotExport {
@@ -235,6 +238,13 @@ export class NaiveStore implements ReplicationStore {
   #takeNewIdentity(): void {
     this.replica = replicaIdFromBytes(this.#env.random(8))
     this.#told = new VersionVector()
+  }
+
+  #seenWith(operation: OperationReader): VersionVector {
+    const { replica, sequence } = operation
+    const seen = VersionVector.from([...(this.#seenBy.get(replica)?.entries() ?? []), ...operation.dependencies()])
+    seen.raise(replica, sequence)
+    return seen
   }
 
   #append(held: Held): void {
