@@ -6,7 +6,7 @@
  *     operations       = 2: flags:u8 number:varint (bytes:varint envelope)*
  *     request          = 3: number:varint count:varint (replica:8 from:varint to:varint)*
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
- *     snapshot-chunk   = 5: flags:u8 transfer:u32 index:varint [ vector ] length:varint bytes
+ *     snapshot-chunk   = 5: flags:u8 transfer:u32 offer:u32 index:varint [ vector ] length:varint bytes
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -81,6 +81,8 @@ export interface SnapshotRequest {
 
 export interface SnapshotChunk {
   readonly transfer: number
+  /** Goes up with each snapshot that the sender makes: chunks of two of them are not parts of one. */
+  readonly offer: number
   readonly index: number
   readonly last: boolean
   /** There is no such transfer (any more), or too many of them; ask again later with a new one. */
@@ -164,6 +166,7 @@ export class FrameEncoder {
     const withVector = chunk.vector === undefined ? 0 : CHUNK_VECTOR
     writer.u8((chunk.last ? CHUNK_LAST : 0) | withVector | (chunk.refused ? CHUNK_REFUSED : 0))
     writer.u32(chunk.transfer)
+    writer.u32(chunk.offer)
     writer.varint(chunk.index)
     if (chunk.vector !== undefined) writeVector(writer, chunk.vector.sorted(), this.#table)
     // A frame that was cut short would otherwise be a shorter chunk, and the snapshot lack something.
@@ -297,8 +300,7 @@ export class FrameDecoder {
 
   #snapshotChunk(reader: ByteReader): SnapshotChunk {
     const flags = reader.u8()
-    const transfer = reader.u32()
-    const index = reader.varint()
+    const [transfer, offer, index] = [reader.u32(), reader.u32(), reader.varint()]
     const vector = (flags & CHUNK_VECTOR) === 0 ? undefined : this.#vector(reader)
     if (index === 0 && vector === undefined && (flags & CHUNK_REFUSED) === 0) {
       throw reader.malformed('a first chunk without its vector')
@@ -307,7 +309,7 @@ export class FrameDecoder {
     const at = reader.skip(length)
     reader.mustBeAtEnd()
     const [last, refused] = [(flags & CHUNK_LAST) !== 0, (flags & CHUNK_REFUSED) !== 0]
-    return { transfer, index, last, refused, vector, bytes: reader.bytes.subarray(at, at + length) }
+    return { transfer, offer, index, last, refused, vector, bytes: reader.bytes.subarray(at, at + length) }
   }
 
   #vector(reader: ByteReader): VersionVector {

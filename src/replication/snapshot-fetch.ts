@@ -3,7 +3,8 @@
  * loses, repeats and reorders: we ask for a window of chunks from the first that we lack, keep what comes early within the
  * window, take chunks in strictly in order, and ask again when nothing came for a while. The transfer carries a number
  * of our choosing, so chunks of an abandoned one are recognised and ignored. If the peer refuses, goes away or stalls, the
- * transfer is abandoned and started again later, perhaps with another peer.
+ * transfer is abandoned and started again later, perhaps with another peer. So it is if the peer has had to make its snapshot anew, because it had given us up: chunks
+ * of both may be under way, and say which they are of.
  */
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
@@ -34,6 +35,8 @@ interface Transfer {
   readonly replica: ReplicaId
   readonly number: number
   import: SnapshotImport | undefined
+  /** Which of the peer's snapshots it is, once a chunk has come. */
+  offer: number | undefined
   /** The next chunk to take in. */
   next: number
   /** Chunks asked for, exclusive. */
@@ -85,6 +88,7 @@ export class SnapshotFetch {
       replica: peer.replica,
       number: this.#number,
       import: undefined,
+      offer: undefined,
       next: 0,
       asked: 0,
       early: new Map(),
@@ -103,6 +107,11 @@ export class SnapshotFetch {
     if (transfer === undefined || transfer.peer !== peer || transfer.number !== chunk.transfer) return
     if (chunk.refused) {
       this.#fail(transfer, 'the peer hands out no snapshot now')
+      return
+    }
+    transfer.offer ??= chunk.offer
+    if (chunk.offer !== transfer.offer) {
+      if (((chunk.offer - transfer.offer) | 0) > 0) this.#fail(transfer, 'the peer had to begin anew')
       return
     }
     if (chunk.index < transfer.next || chunk.index >= transfer.next + WINDOW_CHUNKS) return

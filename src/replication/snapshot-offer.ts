@@ -18,6 +18,7 @@ export interface SnapshotOffersOptions {
 
 interface Offer {
   readonly transfer: number
+  readonly number: number
   readonly source: SnapshotExport
   /** Records before this one are in it: it is handed out once they outlive this process. */
   readonly end: Position
@@ -32,12 +33,14 @@ interface Offer {
 }
 
 const EMPTY = new Uint8Array(0)
+const REFUSAL = { offer: 0, last: false, refused: true, vector: undefined, bytes: EMPTY }
 
 export class SnapshotOffers {
   readonly #store: ReplicationStore
   readonly #options: SnapshotOffersOptions
   readonly #offers = new Map<Peer, Offer>()
   #chunkCount = 0
+  #madeCount = 0
 
   constructor(store: ReplicationStore, options: SnapshotOffersOptions) {
     this.#store = store
@@ -56,7 +59,7 @@ export class SnapshotOffers {
     const offer = this.#find(peer, wanted)
     if (offer === undefined) {
       const { transfer, from: index } = wanted
-      this.#options.send(peer, { transfer, index, last: false, refused: true, vector: undefined, bytes: EMPTY })
+      this.#options.send(peer, { ...REFUSAL, transfer, index })
       return
     }
     offer.usedMs = nowMs
@@ -93,6 +96,7 @@ export class SnapshotOffers {
     const { end } = this.#store
     const offer: Offer = {
       transfer,
+      number: ++this.#madeCount >>> 0,
       source,
       end,
       chunks: [],
@@ -114,6 +118,7 @@ export class SnapshotOffers {
     if (bytes === undefined) return false
     const chunk = {
       transfer: offer.transfer,
+      offer: offer.number,
       index,
       last: index + 1 === offer.length,
       refused: false,

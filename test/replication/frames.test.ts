@@ -72,10 +72,11 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     () => encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 8 }),
   ],
   'snapshot-chunk': [
-    `0105${HEAD}` + '03' + '00000009' + '00' + '01010203040506070805' + '03616263',
+    `0105${HEAD}` + '03' + '00000009' + '00000004' + '00' + '01010203040506070805' + '03616263',
     () =>
       encoder.snapshotChunk({
         transfer: 9,
+        offer: 4,
         index: 0,
         last: true,
         refused: false,
@@ -144,7 +145,7 @@ describe('refused with WARP_E_PROTOCOL', () => {
     ['a window of no chunks', () => bytesOf(`0104${HEAD}` + '00000009' + '000000')],
     ['a chunk outside the window', () => bytesOf(`0104${HEAD}` + '00000009' + '001001')],
     ['bytes behind a request', () => bytesOf(`0103${HEAD}` + '0700' + '00')],
-    ['a first chunk without its vector', () => bytesOf(`0105${HEAD}` + '01' + '00000009' + '00')],
+    ['a first chunk without its vector', () => bytesOf(`0105${HEAD}` + '01' + '00000009' + '00000004' + '00')],
   ]
   test.each(refused)('%s', (_, bytes) => {
     expect(() => decode(bytes())).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import type { ReplicationEvent } from '../../src/replication/events.ts'
+import type { SnapshotChunk, SnapshotRequest } from '../../src/replication/frames.ts'
+import { replicationSettings } from '../../src/replication/options.ts'
+import { Peer } from '../../src/replication/peers.ts'
+import { SnapshotFetch } from '../../src/replication/snapshot-fetch.ts'
+import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { NaiveStore } from '../support/naive-store.ts'
+
+/** A fetch that has asked a peer for its snapshot, of which the test hands in the chunks: one operation each. */
+function fetching() {
+  const env = virtualEnv()
+  const [store, sender] = [new NaiveStore(env), new NaiveStore(env)]
+  for (const text of ['a', 'b', 'c']) sender.write(text)
+  const [events, requests]: [ReplicationEvent[], SnapshotRequest[]] = [[], []]
+  const fetch = new SnapshotFetch(
+    {
+      ...{ store, env, settings: replicationSettings(undefined), onEnd: () => undefined },
+      observe: (event) => events.push(event),
+      request: (_, request) => requests.push(request),
+    },
+    0,
+  )
+  const link = { frameBytesMax: 1e6, broadcast: () => undefined, send: () => true, close: () => Promise.resolve() }
+  const peer = new Peer({ index: 0, name: 'test', link }, 'peer', 0)
+  peer.heard({ replica: sender.replica, session: 1 }, 0)
+  fetch.require(peer)
+  const lines = sender.texts().map((text, i) => JSON.stringify({ replica: sender.replica, sequence: i + 1, text }))
+  const chunk = (index: number, offer: number): void => {
+    const vector = index === 0 ? VersionVector.from(sender.applied.entries()) : undefined
+    const bytes = new TextEncoder().encode(`${lines[index]}\n`)
+    const parts: SnapshotChunk = {
+      transfer: requests[0]?.transfer ?? 0,
+      offer,
+      index,
+      vector,
+      bytes,
+      last: index === 2,
+      refused: false,
+    }
+    fetch.chunk(peer, parts)
+  }
+  return { store, fetch, chunk, kinds: () => events.map(({ kind }) => kind) }
+}
+
+test('chunks are taken in in their order, whatever order they come in', () => {
+  const { store, chunk, kinds } = fetching()
+  for (const index of [2, 0, 1, 1]) chunk(index, 1)
+  expect([store.texts(), kinds()]).toEqual([
+    ['a', 'b', 'c'],
+    ['resync:required', 'resync:done'],
+  ])
+})
+
+// Soak seed 1795389466229: the peer had given us up and made another snapshot; chunks of the first one came later, and operations were missing.
+test('a chunk of an earlier snapshot of the peer is no part of the present one', () => {
+  const { store, fetch, chunk, kinds } = fetching()
+  chunk(0, 2)
+  chunk(1, 1)
+  chunk(2, 1)
+  expect([store.texts(), fetch.isUnderWay]).toEqual([[], true])
+  chunk(1, 2)
+  chunk(2, 2)
+  expect([store.texts(), kinds()]).toEqual([
+    ['a', 'b', 'c'],
+    ['resync:required', 'resync:done'],
+  ])
+})
+
+test('a chunk of a later snapshot ends the transfer: what has come of the earlier one is no part of it', () => {
+  const { store, fetch, chunk, kinds } = fetching()
+  chunk(1, 1)
+  chunk(0, 2)
+  expect([store.texts(), fetch.isUnderWay, kinds()]).toEqual([[], false, ['resync:required', 'resync:failed']])
+})
