@@ -10,8 +10,11 @@ export class Reissued {
   readonly #resyncs = new Map<string, { count: number; lastMs: number }>()
 
   note(event: RunEvent): void {
-    if (event.kind !== 'report' || event.report.event.kind !== 'resync:done') return
-    const { machine, atMs } = event.report
+    if (event.kind !== 'report') return
+    const { machine, atMs, event: report } = event.report
+    // With a cause, the disk was full: what is there is half the old and half the new state, until it can be taken over as a whole.
+    const isHalfDone = report.kind === 'resync:failed' && report.error.cause !== undefined
+    if (report.kind !== 'resync:done' && !isHalfDone) return
     this.#resyncs.set(machine, { count: this.resyncs(machine) + 1, lastMs: atMs })
   }
 
