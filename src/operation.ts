@@ -151,10 +151,10 @@ export type VectorEntries = readonly (readonly [ReplicaId, number])[]
 
 /** Writes everything but the payload, which the caller appends. */
 export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, table: ReplicaTable): void {
-  const { context, dependencies, replicaBytes, hlc } = header
-  const hasContext = context !== undefined && context.length > 0
-  const hasDependencies = dependencies !== undefined && dependencies.length > 0
-  const hasFormer = header.former !== undefined && header.former.length > 0
+  const { context, dependencies, former, replicaBytes, hlc } = header
+  const hasContext = isSome(context)
+  const hasDependencies = isSome(dependencies)
+  const hasFormer = isSome(former)
   if (hasContext) checkVector(context, 'the causal context')
   if (hasDependencies) checkVector(dependencies, 'the dependencies')
   writer.ensure(ENVELOPE_BYTES_MIN)
@@ -171,7 +171,11 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   writer.text(header.key)
   if (hasContext) writeVector(writer, context, table)
   if (hasDependencies) writeVector(writer, dependencies, table)
-  if (hasFormer) writeFormer(writer, header.former, table)
+  if (hasFormer) writeFormer(writer, former, table)
+}
+
+function isSome(entries: VectorEntries | undefined): entries is VectorEntries {
+  return entries !== undefined && entries.length > 0
 }
 
 function writeFormer(writer: ByteWriter, former: VectorEntries, table: ReplicaTable): void {
@@ -296,9 +300,17 @@ export class OperationReader {
     return this.#dependenciesStart === 0 ? [] : this.#readVector(this.#dependenciesStart)
   }
 
-  /** Dots under which the same operation was issued before, oldest first. */
+  /** Dots under which the same operation was issued before, oldest first. None if they are malformed: fields are admitted unread. */
   former(): (readonly [ReplicaId, number])[] {
     if (this.#extensionStart === 0) return []
+    try {
+      return this.#readFormer()
+    } catch {
+      return []
+    }
+  }
+
+  #readFormer(): (readonly [ReplicaId, number])[] {
     this.#at = this.#extensionStart
     const bytes = this.#varint()
     for (const end = this.#at + bytes; this.#at < end;) {
@@ -318,7 +330,7 @@ export class OperationReader {
       this.#at += REPLICA_ID_BYTES
       entries.push([replica, this.#varint()])
     }
-    return entries
+    return this.#at === end ? entries : []
   }
 
   #readVector(start: number): (readonly [ReplicaId, number])[] {

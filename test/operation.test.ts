@@ -21,6 +21,8 @@ const A = parseReplicaId('00000000000000aa')
 const B = parseReplicaId('00000000000000bb')
 const C = parseReplicaId('00000000000000cc')
 
+const NO_BYTES = new Uint8Array(0)
+
 function envelope(
   table: ReplicaTable,
   header: Partial<EnvelopeHeader> = {},
@@ -313,4 +315,18 @@ describe('a replica table', () => {
     }
     expect(table.read(idOf(1), 0)).toBe(toHex(idOf(1)))
   })
+})
+
+test('former names that are malformed are none, and everything else can be read', () => {
+  const table = new ReplicaTable()
+  const former = [[B, 5]] as const
+  const whole = envelope(table, { kind: OPERATION_KIND.delete, former }, NO_BYTES)
+  const endless = whole.slice()
+  endless[whole.length - 1] = 0x80
+  const beyond = envelope(table, { former })
+  beyond[beyond.length - encode({ name: 'Alice' }).length - 1] = 0x80
+  for (const bytes of [endless, beyond]) {
+    const operation = new OperationReader(table).load(bytes, 0, bytes.length)
+    expect([operation.replica, operation.sequence, operation.former()]).toEqual([A, 7, []])
+  }
 })
