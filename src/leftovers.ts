@@ -84,18 +84,18 @@ class Names {
   }
 }
 
-/** Own operations that have been issued again: by the name that each had before, the one that it has. */
+/** Operations that have been issued again: by the names that each had before, the one that it has. */
 export type Issued = ReadonlyMap<string, readonly [ReplicaId, number]>
 
-/** What has been issued again of operations that have not been applied. */
+/** What is here of operations that were issued again. */
 export function issuedOf(store: KeyStore): Issued {
   const reader = new OperationReader(store.table)
   const issued = new Map<string, readonly [ReplicaId, number]>()
   store.log.scan(0, (record) => {
     if (record.kind !== RECORD_KIND.operation) return true
     const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
-    const former = store.applied.includes(replica, sequence) ? reader.former().at(-1) : undefined
-    if (former !== undefined) issued.set(nameOf(...former), [replica, sequence])
+    if (!store.applied.includes(replica, sequence)) return true
+    for (const former of reader.former()) issued.set(nameOf(...former), [replica, sequence])
     return true
   })
   return issued

@@ -110,7 +110,8 @@ export class Resync {
       for (const { isOwn, replica } of leftovers) if (isOwn) this.#options.retired.retire(replica, vector.get(replica))
       takeNewIdentity()
     } else writeMeta()
-    this.#reenter(leftovers, new Map())
+    // The snapshot may hold an operation under a name that it got from here later, before this replica went back to the former one.
+    this.#reenter(leftovers, this.reissuing.size > 0 ? issuedOf(store) : new Map())
     // Peers remember what they heard that we have: what is gone is gone with the name. And it may have come to an end for the sender.
     const isOver = !applied.dominates(before) || this.#options.retired.endOf(former) < Infinity
     if (store.lanes.shared.replica === former && isOver) takeNewIdentity()

@@ -82,6 +82,18 @@ test('a snapshot that holds an operation under its former name gets no copy of i
   expect(b.engine.applied.get(former)).toBe(2)
 })
 
+test('a snapshot that holds an operation under its later name gets no copy of it', async () => {
+  const { a, b } = await apart()
+  const c = await open('c')
+  await c.pull(b)
+  b.install(a)
+  await a.pull(b)
+  // b goes back to the first name with the state of c, and finds the second one in that of a.
+  b.install(c)
+  b.install(a)
+  expect([a.get('count:1'), b.get('count:1')]).toEqual([1111, 1111])
+})
+
 test('the own operations under every id that a replica has had are issued again where a snapshot lacks them', async () => {
   const { a, b } = await apart()
   const fresh = await open('fresh')
