@@ -74,10 +74,10 @@ export class AdmissionDesk {
     if (sequence > this.#retired.endOf(replica)) return 'resync'
     const known = applied.get(replica)
     if (sequence !== known + 1) return 'early'
-    if (!this.#hasCauses(operation))
-      return this.#retired.voidIn(operation.dependencies()).length > 0 ? this.#end(operation) : 'early'
+    if (!this.#hasCauses(operation)) return this.#withoutCauses(operation)
     if (clock.isAhead(operation.hlc)) return this.#drift()
     if (known === 0 && !this.#knowsFloor(operation)) return this.#end(operation)
+    if (this.#isHereAsBefore(operation)) return 'early'
     checkSizes(operation)
     return undefined
   }
@@ -105,6 +105,8 @@ export class AdmissionDesk {
     this.#noticeUnknown(key, operation)
     if (isKept) this.#keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
+    // Behind what it is said of: a meta record tells how far everything has been applied.
+    for (const [former, at] of operation.former()) this.#onVoid(former, at - 1)
     return 'applied'
   }
 
@@ -119,6 +121,10 @@ export class AdmissionDesk {
     return operation.dependencies().every(([replica, sequence]) => applied.includes(replica, sequence))
   }
 
+  #withoutCauses(operation: OperationReader): Verdict {
+    return this.#retired.voidIn(operation.dependencies()).length > 0 ? this.#end(operation) : 'early'
+  }
+
   /**
    * A replica that is met for the first time must have seen what has been compacted here, or its operations could bring back what
    * was deleted and forgotten. Its first operation depends on all that it had seen.
@@ -126,6 +132,11 @@ export class AdmissionDesk {
   #knowsFloor(operation: OperationReader): boolean {
     if (this.#floor.size === 0) return true
     return VersionVector.from(operation.dependencies()).dominates(this.#floor)
+  }
+
+  /** The same operation is here under a name that is void for those who have it under this one: their digests say so, and a snapshot mends it. */
+  #isHereAsBefore(operation: OperationReader): boolean {
+    return operation.former().some(([replica, sequence]) => this.#store.applied.includes(replica, sequence))
   }
 
   /** Its writer has seen what is void, or has not seen what has been compacted: it has to begin anew. */

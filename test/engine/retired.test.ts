@@ -82,6 +82,37 @@ test('a snapshot that holds an operation under its former name gets no copy of i
   expect(b.engine.applied.get(former)).toBe(2)
 })
 
+test('what is here under its former name waits for a snapshot, and never counts twice', async () => {
+  const { a, b } = await apart({}, false)
+  const c = await open('c')
+  await c.pull(b)
+  b.install(a)
+  await c.pull(a)
+  const before = c.get('count:1')
+  expect(await c.pull(b)).toContain('early')
+  expect(c.get('count:1')).toBe(before)
+  c.install(b)
+  expect(c.get('count:1')).toBe(1111)
+  await b.write('count:1', 'increment', [5])
+  expect(await c.pull(b)).toContain('applied')
+})
+
+test('an operation that was issued again ends the names that it had, if nobody has said so yet', async () => {
+  const files = memoryFiles({ persistent: true, home: 'a', bootId: '1' })
+  const { a, b } = await apart({ files }, false)
+  const c = await open('c')
+  await c.pull(b)
+  b.install(a)
+  await a.pull(b)
+  await a.engine.log.settled('logged')
+  const killed = await open('a', { files: files.copy(), isReplicated: true })
+  for (const one of [a, killed]) {
+    expect(await one.pull(c)).toContain('resync')
+    expect(await one.pull(b)).not.toContain('applied')
+    expect(one.get('count:1')).toBe(1111)
+  }
+})
+
 test('a snapshot that holds an operation under its later name gets no copy of it', async () => {
   const { a, b } = await apart()
   const c = await open('c')
