@@ -11,6 +11,7 @@ import type { Position } from './replication/store.ts'
 export class Outlet {
   readonly #log: Log
   #heldBackFrom: Position = Infinity
+  #holdsCount = 0
 
   constructor(log: Log) {
     this.#log = log
@@ -29,8 +30,11 @@ export class Outlet {
   /** Records that come now are held back; those that have come when the function is called that this returns, until they are durable. */
   holdBack(): () => void {
     this.#heldBackFrom = Math.min(this.#heldBackFrom, this.#log.end)
+    this.#holdsCount++
     return () => {
-      const release = (): void => void (this.#heldBackFrom = Infinity)
+      const release = (): void => {
+        if (--this.#holdsCount === 0) this.#heldBackFrom = Infinity
+      }
       // A log that is poisoned meanwhile sends nothing of it.
       if (this.#log.persistent) this.#log.settled('durable').then(release, () => undefined)
       else release()

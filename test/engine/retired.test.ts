@@ -4,6 +4,7 @@ import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
 import { memoryFiles } from '../../src/log/memory-files.ts'
+import { faultyFiles } from '../../src/testing/faulty-files.ts'
 import { virtualEnv } from '../../src/testing/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
 
@@ -209,4 +210,27 @@ test('what is issued again is not sent before no power failure can take it back'
   await b.engine.outlet.settled()
   expect(b.engine.log.durableThrough).toBe(b.engine.end)
   expect(writers()).toContain(b.engine.replica)
+})
+
+test('what is issued again while an earlier reissue becomes durable is held back itself', async () => {
+  const files = faultyFiles()
+  const b = await open('b', { files })
+  files.holdSyncs = true
+  const { outlet, log } = b.engine
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) await b.env.yield()
+  }
+  outlet.holdBack()()
+  await settle()
+  const from = log.end
+  const release = outlet.holdBack()
+  void b.set('reg:1', 'x')
+  files.releaseSyncs()
+  await settle()
+  expect(outlet.through).toBeLessThanOrEqual(from)
+  release()
+  files.holdSyncs = false
+  files.releaseSyncs()
+  await outlet.settled()
+  expect(outlet.through).toBe(log.end)
 })
