@@ -313,9 +313,10 @@ export class Engine implements ReplicationStore {
     for (const [replica] of this.store.applied.entries()) {
       if (replica !== this.replica) this.store.lanes.shared.noteApplied(replica)
     }
-    const { clean, sameBoot } = this.log.recovery
+    const { clean, sameBoot, cutBytes } = this.log.recovery
     const isMoved = meta.home !== '' && meta.home !== this.#home
-    const mayHaveLostItsTail = !clean && sameBoot !== true
+    // What the operating system has is not torn by the death of a process: if there was something to cut off, more than that may be gone.
+    const mayHaveLostItsTail = !clean && (sameBoot !== true || cutBytes > 0)
     if (isMoved) {
       // A copy leaves the old names to the original.
       this.#resync.formers.assign(new VersionVector())

@@ -148,6 +148,28 @@ describe('identity', () => {
     expect(again.engine.firstSaw?.get(from)).toBe(1)
   })
 
+  // Soak seed 1795390482568: bits at the end of the log had rotted, which looks like a torn tail; the operations there had been sent.
+  test('changes when the end of the log had to be cut off, though the machine stayed up', async () => {
+    const files = faultyFiles()
+    const replica = await TestEngine.open({ files })
+    for (const value of [1, 2, 3]) await replica.set('reg:1', value)
+    const name = files.list().find((file) => file.startsWith('segment')) as string
+    const bit = (replica.engine.log.end % 2 ** 32) * 8 - 100
+    const next = files.kill()
+    next.flipBit(name, bit)
+    const again = await TestEngine.open({ files: next, env: virtualEnv({ seed: 2 }) })
+    expect([again.get('reg:1'), again.engine.log.recovery.sameBoot]).toEqual([2, true])
+    expect(again.engine.replica).not.toBe(replica.engine.replica)
+  })
+
+  test('stays what it was when a process has died and nothing had to be cut off', async () => {
+    const files = faultyFiles()
+    const replica = await TestEngine.open({ files })
+    await replica.set('reg:1', 1)
+    const again = await TestEngine.open({ files: files.kill(), env: virtualEnv({ seed: 2 }) })
+    expect([again.engine.replica, again.engine.log.recovery.clean]).toEqual([replica.engine.replica, false])
+  })
+
   test('changes when the folder has been copied elsewhere', async () => {
     const files = memoryFiles({ persistent: true, home: 'here', bootId: '1' })
     const replica = await TestEngine.open({ files })

@@ -3,15 +3,15 @@
  * operations have the same states. The work is done by the audit (src/audit); this only says what of its findings is a violation.
  */
 import type { FindingKind } from '../../audit/finding.ts'
-import type { RunHistory } from '../simulation/run-history.ts'
 import type { Checker } from './checker.ts'
+import { rottenMachines } from './rotten.ts'
 
 export function logChecker(): Checker {
   return {
     name: 'W25',
     verify({ audit, phase, history }) {
       if (phase !== 'replayed') return []
-      const rotten = rottenLogs(history)
+      const rotten = rottenMachines(history)
       return (audit?.findings ?? [])
         .filter(({ severity }) => severity === 'damage')
         .filter(({ kind, log }) => {
@@ -36,13 +36,3 @@ const ROTS: ReadonlySet<FindingKind> = new Set<FindingKind>([
   'cause',
   'chain',
 ])
-
-/** Machines whose disk may hold bits that were flipped: also such as came with a backup or with a copy of another disk. */
-function rottenLogs({ lives }: RunHistory): ReadonlySet<string> {
-  const rotten = new Set<string>()
-  for (const { machine, kind, detail } of lives) {
-    if (kind === 'bit rot') rotten.add(machine)
-    if (kind === 'copied' && detail !== undefined && rotten.has(machine)) rotten.add(detail)
-  }
-  return rotten
-}

@@ -10,6 +10,7 @@ import type { At, OperationRecord } from '../../operation-record.ts'
 import { isSameShown, shownFrom, textOfShown } from '../simulation/shown.ts'
 import type { Checker, Moment, Shown, RunSubject, Violation } from './checker.ts'
 import { isShared } from './convergence.ts'
+import { rottenMachines } from './rotten.ts'
 import { type Sample, sampled } from './samples.ts'
 
 export function pastChecker({ keys }: RunSubject): Checker {
@@ -27,14 +28,20 @@ export function pastChecker({ keys }: RunSubject): Checker {
 }
 
 const COMPACTED = 'WARP_E_HISTORY'
+const DAMAGED = 'WARP_E_LOG_CORRUPT'
 
 async function judge(moment: Moment, sample: Sample, keyspace: Keyspace | undefined): Promise<Violation[]> {
   if (keyspace === undefined) return []
   const isWhole = keyspace.retain === 'all'
+  const rotten = rottenMachines(moment.history)
   const violations: Violation[] = []
   let first: Answer | undefined
   for (const { name, warp } of moment.machines) {
     const answer = { name, shown: await shownFrom(() => warp.getAt(sample.key, sample.at)) }
+    if (rotten.has(name) && answer.shown.kind === 'error' && answer.shown.code === DAMAGED) {
+      moment.history.exempt('what has rotted cannot be read')
+      continue
+    }
     if (answer.shown.kind !== 'error' && isShared(keyspace)) first ??= answer
     const wrong = refused(answer, isWhole) ?? different(first, answer)
     if (wrong === undefined) continue
@@ -42,7 +49,8 @@ async function judge(moment: Moment, sample: Sample, keyspace: Keyspace | undefi
       moment.history.exempt('a key that was forgotten says of its past that there was nothing')
     else violations.push(violation(sample, name, wrong))
   }
-  if (isWhole && keyspace.ttlMs === 0) violations.push(...(await replay(sample, keyspace)))
+  if (isWhole && keyspace.ttlMs === 0 && !rotten.has(sample.asked.name))
+    violations.push(...(await replay(sample, keyspace)))
   return violations
 }
 

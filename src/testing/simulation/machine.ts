@@ -49,7 +49,7 @@ export class Machine {
   /** Bits of this disk have been flipped: the log may refuse to open, and what it acknowledged may be gone. */
   hasRotted = false
   /** An older copy of its disk. */
-  backup: { readonly disk: FaultyFiles; readonly atMs: number } | undefined
+  backup: { readonly disk: FaultyFiles; readonly atMs: number; readonly hasRotted: boolean } | undefined
   /** It will not come back by itself. */
   hasLeft = false
   /** A flush takes so long at least, and up to twice as long. */
@@ -165,10 +165,10 @@ export class Machine {
   }
 
   /** Between two lives: the next one begins with this disk instead. */
-  replaceDisk(disk: FaultyFiles | undefined, why: 'disk lost' | 'restored'): void {
+  replaceDisk(disk: FaultyFiles | undefined, why: 'disk lost' | 'restored', hasRotted = false): void {
     this.diskNumber++
     this.disk = disk ?? this.newDisk()
-    this.hasRotted = false
+    this.hasRotted = hasRotted
     this.options.onLife(this, why)
   }
 

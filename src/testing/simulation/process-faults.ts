@@ -61,12 +61,13 @@ export const PROCESS_FAULTS: Readonly<Record<ProcessFault, Fault>> = {
         machine.backup = {
           disk: machine.disk.copy(`${machine.home}/restored ${machine.lifeNumber}`),
           atMs: world.nowMs,
+          hasRotted: machine.hasRotted,
         }
         return true
       }
       world.struck('old backup', machine.name)
       machine.end('killed')
-      machine.replaceDisk(machine.backup.disk, 'restored')
+      machine.replaceDisk(machine.backup.disk, 'restored', machine.backup.hasRotted)
       machine.backup = undefined
       context.restart(machine, restartMs(context))
       return true

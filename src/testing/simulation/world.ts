@@ -121,6 +121,7 @@ export class World {
 
   /** `to` begins with a copy of the disk of `from`. */
   noteCopied(from: Machine, to: Machine): void {
+    to.hasRotted = from.hasRotted
     this.#life(from, 'copied', to.name)
   }
 
