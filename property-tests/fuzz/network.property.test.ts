@@ -45,7 +45,15 @@ test('a frame', () => {
   const batch = new OperationsBatch(table)
   batch.begin(sender, 5)
   for (const envelope of recorded.envelopes.slice(0, 4)) batch.add(envelope, 0, envelope.length)
-  const chunk = { transfer: 9, offer: 1, index: 0, last: true, refused: false, vector, bytes: recorded.stream.subarray(0, 50) }
+  const chunk = {
+    transfer: 9,
+    offer: 1,
+    index: 0,
+    last: true,
+    refused: false,
+    vector,
+    bytes: recorded.stream.subarray(0, 50),
+  }
   const decoder = new FrameDecoder()
   fuzz({
     name: 'frame',

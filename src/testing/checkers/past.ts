@@ -38,16 +38,12 @@ async function judge(moment: Moment, sample: Sample, keyspace: Keyspace | undefi
   let first: Answer | undefined
   for (const { name, warp } of moment.machines) {
     const answer = { name, shown: await shownFrom(() => warp.getAt(sample.key, sample.at)) }
-    if (rotten.has(name) && answer.shown.kind === 'error' && answer.shown.code === DAMAGED) {
-      moment.history.exempt('what has rotted cannot be read')
-      continue
-    }
     if (answer.shown.kind !== 'error' && isShared(keyspace)) first ??= answer
     const wrong = refused(answer, isWhole) ?? different(first, answer)
     if (wrong === undefined) continue
-    if (!isWhole && isForgotten(first, answer))
-      moment.history.exempt('a key that was forgotten says of its past that there was nothing')
-    else violations.push(violation(sample, name, wrong))
+    const excuse = excused({ answer, first, isWhole, isRotten: rotten.has(name) })
+    if (excuse === undefined) violations.push(violation(sample, name, wrong))
+    else moment.history.exempt(excuse)
   }
   if (isWhole && keyspace.ttlMs === 0 && !rotten.has(sample.asked.name))
     violations.push(...(await replay(sample, keyspace)))
@@ -57,6 +53,21 @@ async function judge(moment: Moment, sample: Sample, keyspace: Keyspace | undefi
 interface Answer {
   readonly name: string
   readonly shown: Shown
+}
+
+interface Judged {
+  readonly answer: Answer
+  readonly first: Answer | undefined
+  readonly isWhole: boolean
+  readonly isRotten: boolean
+}
+
+/** Why an answer that is wrong is no violation; `undefined` if it is one. */
+function excused({ answer, first, isWhole, isRotten }: Judged): string | undefined {
+  const { shown } = answer
+  if (isRotten && shown.kind === 'error' && shown.code === DAMAGED) return 'what has rotted cannot be read'
+  if (!isWhole && isForgotten(first, answer)) return 'a key that was forgotten says of its past that there was nothing'
+  return undefined
 }
 
 /** Nothing is left at one of them that could say that there was something. */
