@@ -3,13 +3,23 @@
  * side. What must hold is in src/testing/checkers; what a failing seed prints can be had again by `npx warp sim --seed S --explain`.
  */
 import { afterAll, expect, test } from 'vitest'
-import { simulate, SimulationTotals, type Simulated } from '../src/testing/index.ts'
+import { set } from '../crdt/index.ts'
+import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../src/testing/index.ts'
 
 const SEEDS_EACH = 250
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = 25
 /** Every so many seeds one is run again. */
 const AGAIN_EVERY = 20
+
+/** Of runs for one kind of fault, and how many of them at most. */
+const FIRST_ALONE = 10_001
+const ALONE_MAX = 200
+/** Durable writes and nothing else. */
+const WRITING: Pick<SimulateOptions, 'keys' | 'workload'> = {
+  keys: { 'kept:*': set<number>() },
+  workload: ({ unique }) => ({ kind: 'write', key: 'kept:0', verb: 'add', parameters: [unique()], ack: 'durable' }),
+}
 
 /** Registers the tests of part `part` (0 or 1). */
 export function simulatedSeeds(part: 0 | 1): void {
@@ -32,14 +42,29 @@ export function simulatedSeeds(part: 0 | 1): void {
     }, 600_000)
   }
 
+  // A kind that is rare does not meet an open write in every batch: again and again, where a slow disk keeps writes open, it does.
+  test('every kind of fault has happened, and during writes', async () => {
+    const violations: string[] = []
+    for (const kind of FAULT_KINDS) {
+      for (let seed = FIRST_ALONE + part; isMissing(totals, kind) && seed < FIRST_ALONE + ALONE_MAX; seed += 2) {
+        const simulated = await simulate({ ...WRITING, seed, faults: [kind, 'slow disk'] })
+        totals.add(simulated)
+        violations.push(...told(simulated))
+      }
+    }
+    expect(violations.join('\n')).toBe('')
+    expect(totals.faults().filter(({ kind }) => isMissing(totals, kind))).toEqual([])
+  }, 600_000)
+
   afterAll(() => {
     const seconds = (performance.now() - startedMs) / 1000
     process.stdout.write(`${totals.text()}\n  ${(totals.virtualMs / 1000 / seconds).toFixed(0)} x real time\n`)
-    for (const { kind, count, duringWritesCount } of totals.faults()) {
-      expect(count, `${kind} occurred`).toBeGreaterThan(0)
-      expect(duringWritesCount, `${kind} occurred during writes`).toBeGreaterThan(0)
-    }
   })
+}
+
+function isMissing(totals: SimulationTotals, wanted: string): boolean {
+  const { count, duringWritesCount } = totals.faults().find(({ kind }) => kind === wanted) ?? {}
+  return (count ?? 0) === 0 || (duringWritesCount ?? 0) === 0
 }
 
 function told({ seed, violations, explanation }: Simulated): string[] {

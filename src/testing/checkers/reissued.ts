@@ -8,6 +8,7 @@ import type { RunEvent } from './checker.ts'
 
 export class Reissued {
   readonly #resyncs = new Map<string, { count: number; lastMs: number }>()
+  readonly #halfDone = new Set<string>()
 
   note(event: RunEvent): void {
     if (event.kind !== 'report') return
@@ -15,7 +16,14 @@ export class Reissued {
     // With a cause, the disk was full: what is there is half the old and half the new state, until it can be taken over as a whole.
     const isHalfDone = report.kind === 'resync:failed' && report.error.cause !== undefined
     if (report.kind !== 'resync:done' && !isHalfDone) return
+    if (isHalfDone) this.#halfDone.add(machine)
+    else this.#halfDone.delete(machine)
     this.#resyncs.set(machine, { count: this.resyncs(machine) + 1, lastMs: atMs })
+  }
+
+  /** Whether what the machine shows is half the old and half the new state. */
+  isHalfDone(machine: string): boolean {
+    return this.#halfDone.has(machine)
   }
 
   /** How often the machine has taken over a state. */
