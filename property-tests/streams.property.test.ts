@@ -87,13 +87,17 @@ function heldBytes(): number {
   return heapUsed + arrayBuffers
 }
 
-/** Runs `one` many times, and sees to it that memory is where it was. */
+/** Runs `one` many times, and sees to it that memory is where it was. What the collector puts off once is no leak: a leak grows each time. */
 function often(count: number, one: (random: Random) => void): void {
   const random = seededRandom(`streams ${SEED}`)
   for (let i = 0; i < count / 10; i++) one(random)
-  const before = heldBytes()
-  for (let i = 0; i < count; i++) one(random)
-  expect(heldBytes() - before).toBeLessThan(HELD_BYTES_MAX)
+  const grown = (): number => {
+    const before = heldBytes()
+    for (let i = 0; i < count; i++) one(random)
+    return heldBytes() - before
+  }
+  const first = grown()
+  if (first >= HELD_BYTES_MAX) expect(grown()).toBeLessThan(HELD_BYTES_MAX)
 }
 
 test('no spoilt record stream becomes a frame, throws, or leaves memory behind', () => {
