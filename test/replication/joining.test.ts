@@ -182,3 +182,19 @@ test('a replica that hears nobody compacts nothing, and takes over what the othe
   for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(2013)
   await Promise.all([a, b, c].map((warp) => warp.close()))
 })
+
+test('a newcomer that writes before it has met the others begins anew itself, and nobody else has to', async () => {
+  const { env, open } = world(11)
+  const kinds: string[] = []
+  const observe = (event: WarpEvent): void => void kinds.push(event.kind)
+  const [a, c] = [await open('a', observe), await open('c', observe)]
+  for (let i = 0; i < 10; i++) await a.key('count:1').increment()
+  await env.advance(5000)
+  expect((await a.compact()).droppedOperationsCount).toBe(10)
+  const b = await open('b')
+  await b.key('count:1').increment(100)
+  await env.advance(60_000)
+  for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(110)
+  expect(kinds.filter((kind) => /^(resync|identity)/.test(kind))).toEqual([])
+  await Promise.all([a, b, c].map((warp) => warp.close()))
+})
