@@ -308,7 +308,7 @@ export class Reception {
     const wasJoined = this.isJoined
     const joining = this.#joining.meet(digest)
     if (!wasJoined && this.isJoined) this.#resume()
-    const holdsVoid = heedEnds(store, peer, digest)
+    const holdsVoid = heedEnds(store, peer, digest, this.isJoined)
     if (holdsVoid || joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
       this.#require(peer)
     else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()

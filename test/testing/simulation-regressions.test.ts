@@ -10,6 +10,7 @@ const SCENARIOS: readonly (readonly [what: string, scenario: SimulateOptions])[]
     { seed: 275, faults: ['compaction'], replicas: 4, seconds: 90 },
   ],
   ['a folder that was copied, with local keys', { seed: 11, faults: ['clone'] }],
+  ['a replica that has not joined and refuses what the others hold', { seed: 1795391448549 }],
 ]
 
 test.each(SCENARIOS)('%s', async (_, scenario) => {
