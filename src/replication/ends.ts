@@ -15,9 +15,10 @@ export function heedEnds(store: ReplicationStore, peer: Peer, digest: Digest, is
   const ends = digest.retired.filter(([replica, end]) => store.applied.get(replica) <= end)
   store.retire(ends)
   const holdsVoid = ends.length < digest.retired.length
-  if (!isJoined && store.retired.voidIn(digest.applied.entries()).length > 0) return true
+  const refusesTheirs = store.retired.voidIn(digest.applied.entries()).length > 0
+  if (!isJoined && refusesTheirs) return true
   if (!holdsVoid || peer.replica === undefined) return holdsVoid
-  if (store.retired.voidIn(digest.applied.entries()).length === 0) return true
+  if (!refusesTheirs) return true
   if (!store.applied.dominates(digest.floor)) return true
   const [knowsUs, knownHere] = [digest.applied.get(store.replica) > 0, store.applied.get(peer.replica) > 0]
   return knowsUs === knownHere ? store.replica > peer.replica : knownHere
