@@ -83,11 +83,12 @@ export class Resync {
     this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: this.reissuing }), issuedOf(store))
   }
 
-  /** As whom this log has written, and how far. */
+  /** As whom this log has written, and how far: also what a power failure took, and others have given back since. */
   get #own(): VersionVector {
     const { applied, lanes } = this.#store
     const own = this.formers.copy()
     own.raise(lanes.shared.replica, applied.get(lanes.shared.replica))
+    for (const [replica] of this.formers.entries()) own.raise(replica, applied.get(replica))
     return own
   }
 

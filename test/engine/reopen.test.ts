@@ -3,7 +3,7 @@ import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts
 import { seededRandom } from '../../src/testing/random.ts'
 import { VIRTUAL_START_MS, virtualEnv } from '../../src/testing/virtual-env.ts'
 import type { LogFiles } from '../../src/log/files.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
+import { memoryFiles, type MemoryFiles } from '../../src/log/memory-files.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
 import { exchange, TestEngine, usedBytes, type FixtureOptions } from './engine-fixture.ts'
 
@@ -24,6 +24,22 @@ async function writeSome(replica: TestEngine): Promise<void> {
 
 function lastHlc(replica: TestEngine): number {
   return replica.engine.store.clock.last
+}
+
+/** What is on the disk after a power failure that took back the newest `left` operations. */
+async function afterPowerFailure(
+  replica: TestEngine,
+  files: MemoryFiles,
+  { boot, left }: { boot: number; left: number },
+): Promise<MemoryFiles> {
+  await replica.engine.log.settled('durable')
+  const starts: number[] = []
+  replica.engine.log.scan(0, ({ position, kind }) =>
+    kind === RECORD_KIND.operation ? starts.push(position >>> 0) > 0 : true,
+  )
+  const disk = files.copy({ persistent: true, home: 'b', bootId: `${boot}` })
+  disk.bytes('segment-0000000001').fill(0, starts.at(-left))
+  return disk
 }
 
 const open = (files: FaultyFiles, options: FixtureOptions = {}): Promise<TestEngine> =>
@@ -314,18 +330,32 @@ describe('the installation of a snapshot', () => {
       [2, 7],
       [3, 4],
     ] as const) {
-      await b.engine.log.settled('durable')
-      const starts: number[] = []
-      b.engine.log.scan(0, ({ position, kind }) =>
-        kind === RECORD_KIND.operation ? starts.push(position >>> 0) > 0 : true,
-      )
-      disk = disk.copy({ persistent: true, home: 'b', bootId: `${boot}` })
-      disk.bytes('segment-0000000001').fill(0, starts.at(-left))
+      disk = await afterPowerFailure(b, disk, { boot, left })
       b = await TestEngine.open({ files: disk, env: virtualEnv({ seed: boot }) })
       expect(b.get('count:1')).toBe(1001)
     }
     await b.engine.outlet.settled()
     expect(new Set(b.envelopes().map((envelope) => String(envelope.slice(4, 12)))).size).toBe(4)
+  })
+
+  test('an own operation that a power failure took and a peer gave back is issued again though the machine goes down meanwhile', async () => {
+    const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+    const [a, fresh] = [await TestEngine.open(), await TestEngine.open({ env: virtualEnv({ seed: 9 }) })]
+    let b = await TestEngine.open({ files, env: virtualEnv({ seed: 2 }) })
+    for (let i = 0; i < 6; i++) await b.write('count:1', 'increment', [100])
+    await a.pull(b)
+    let disk = await afterPowerFailure(b, files, { boot: 2, left: 1 })
+    b = await TestEngine.open({ files: disk, env: virtualEnv({ seed: 3 }) })
+    expect(b.get('count:1')).toBe(500)
+    await b.pull(a)
+    expect(b.get('count:1')).toBe(600)
+    await fresh.set('reg:1', 1)
+    b.install(fresh)
+    expect(b.get('count:1')).toBe(600)
+    // Two of six have been issued again.
+    disk = await afterPowerFailure(b, disk, { boot: 3, left: 4 })
+    b = await TestEngine.open({ files: disk, env: virtualEnv({ seed: 4 }) })
+    expect(b.get('count:1')).toBe(600)
   })
 
   test.each(['restart', 'go on'])(
