@@ -4,10 +4,15 @@
  */
 import type { TraceStep } from './trace.ts'
 
-const COLUMN = 170
-const LEFT = 90
+/** Of its text so many characters stand beside a step; the pointer shows all of it. */
+const LABEL_CHARACTERS = 28
+const LABEL_HEIGHT = 12
+/** From one machine to the next: a label fits in between. */
+const COLUMN = 190
+/** Room for times and what befalls the whole world. */
+const LEFT = 150
 const TOP = 40
-/** Between two steps at least; quiet times are cut short. */
+/** Between two moments at least; quiet times are cut short. */
 const ROW = 7
 const GAP_MAX = 40
 const PIXELS_PER_MS = 0.05
@@ -15,35 +20,41 @@ const STEPS_MAX = 4000
 
 export function spaceTimeDiagram(steps: readonly TraceStep[], machines: readonly string[]): string {
   const shown = steps.slice(-STEPS_MAX)
-  const heights = heightsOf(shown)
-  const end = (heights.get(shown.at(-1)?.atMs ?? 0) ?? TOP) + TOP
+  const { heights, moments, end } = layout(shown)
   const width = LEFT + machines.length * COLUMN
   const lines = machines.map((name, i) => {
     const x = xOf(i)
     return `<text x="${x}" y="20">${escaped(name)}</text><line class="m" x1="${x}" y1="30" x2="${x}" y2="${end}"/>`
   })
-  const marks = shown.map((step) => markOf(step, { machines, heights, width }))
+  const picture = { machines, moments, width }
+  const marks = shown.map((step, i) => ({ isArrow: isArrow(step), text: markOf(step, heights[i] ?? TOP, picture) }))
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${end}" font-family="sans-serif" font-size="10">`,
     '<style>.m{stroke:#999}.f{stroke:#48c;stroke-opacity:.35}.x{stroke:#c33;stroke-dasharray:3 2}.w{stroke:#eb5;stroke-opacity:.6}</style>',
     '<rect width="100%" height="100%" fill="#fff"/>',
     ...lines,
-    ...marks,
+    // Arrows lie under what is to be read.
+    ...marks.filter((mark) => mark.isArrow).map(({ text }) => text),
+    ...marks.filter((mark) => !mark.isArrow).map(({ text }) => text),
     '</svg>',
   ].join('\n')
 }
 
+function isArrow({ kind }: TraceStep): boolean {
+  return kind === 'frame' || kind === 'lost'
+}
+
 interface Picture {
   readonly machines: readonly string[]
-  readonly heights: ReadonlyMap<number, number>
+  /** Where each moment begins. */
+  readonly moments: ReadonlyMap<number, number>
   readonly width: number
 }
 
-function markOf(step: TraceStep, { machines, heights, width }: Picture): string {
-  const y = heights.get(step.atMs) ?? TOP
+function markOf(step: TraceStep, y: number, { machines, moments, width }: Picture): string {
   switch (step.kind) {
     case 'frame': {
-      const from = heights.get(step.sentMs) ?? Math.max(TOP, y - GAP_MAX)
+      const from = moments.get(step.sentMs) ?? Math.max(TOP, y - GAP_MAX)
       return line('f', [xOf(machines.indexOf(step.from)), from, xOf(machines.indexOf(step.to)), y])
     }
     case 'lost': {
@@ -51,7 +62,7 @@ function markOf(step: TraceStep, { machines, heights, width }: Picture): string 
       return line('x', [a, y - ROW, a + (b - a) * 0.6, y], step.why)
     }
     case 'world':
-      return `${line('w', [LEFT, y, width, y])}<text x="2" y="${y}">${seconds(step.atMs)} ${escaped(step.text)}</text>`
+      return `${line('w', [LEFT, y, width, y])}${label(2, y, `${seconds(step.atMs)} ${step.text}`)}`
     case 'life':
       return dot(xOf(machines.indexOf(step.machine)), y, { radius: 4, fill: '#000', text: step.text, isNamed: true })
     case 'call':
@@ -61,22 +72,40 @@ function markOf(step: TraceStep, { machines, heights, width }: Picture): string 
   }
 }
 
-/** Where each moment is: later ones lower, close ones apart, long quiet ones cut short. */
-function heightsOf(steps: readonly TraceStep[]): Map<number, number> {
-  const moments = [...new Set(steps.map(({ atMs }) => atMs))].sort((a, b) => a - b)
-  const heights = new Map<number, number>()
-  let y = TOP
-  let before = moments[0] ?? 0
-  for (const atMs of moments) {
-    y += Math.min(GAP_MAX, Math.max(ROW, (atMs - before) * PIXELS_PER_MS))
-    before = atMs
-    heights.set(atMs, Math.round(y))
-  }
-  return heights
+interface Layout {
+  /** Of each step. */
+  readonly heights: readonly number[]
+  readonly moments: ReadonlyMap<number, number>
+  readonly end: number
+}
+
+/** Later moments lower, close ones apart, long quiet ones cut short, and no label on another one of its column. */
+function layout(steps: readonly TraceStep[]): Layout {
+  const moments = new Map<number, number>()
+  const labels = new Map<string, number>()
+  let [y, before] = [TOP, steps[0]?.atMs ?? 0]
+  const heights = steps.map((step) => {
+    if (!moments.has(step.atMs)) {
+      y = Math.round(y + Math.min(GAP_MAX, Math.max(ROW, (step.atMs - before) * PIXELS_PER_MS)))
+      before = step.atMs
+      moments.set(step.atMs, y)
+    }
+    const column = labelColumn(step)
+    if (column === undefined) return y
+    y = Math.max(y, (labels.get(column) ?? -Infinity) + LABEL_HEIGHT)
+    labels.set(column, y)
+    return y
+  })
+  return { heights, moments, end: y + TOP }
+}
+
+function labelColumn(step: TraceStep): string | undefined {
+  if (step.kind === 'world') return ''
+  return step.kind === 'life' || step.kind === 'call' ? step.machine : undefined
 }
 
 function xOf(column: number): number {
-  return LEFT + COLUMN / 4 + column * COLUMN
+  return LEFT + 10 + column * COLUMN
 }
 
 function line(kind: string, [x1, y1, x2, y2]: readonly [number, number, number, number], title?: string): string {
@@ -93,8 +122,13 @@ interface Dot {
 
 function dot(x: number, y: number, { radius, fill, text, isNamed }: Dot): string {
   const title = `<title>${escaped(text)}</title>`
-  const name = isNamed ? `<text x="${x + 6}" y="${y + 3}">${escaped(text.slice(0, 28))}</text>` : ''
+  const name = isNamed ? label(x + 6, y + 3, text) : ''
   return `<circle cx="${x}" cy="${y}" r="${radius}" fill="${fill}">${title}</circle>${name}`
+}
+
+function label(x: number, y: number, text: string): string {
+  const shown = [...text].slice(0, LABEL_CHARACTERS).join('')
+  return `<text x="${x}" y="${y}"><title>${escaped(text)}</title>${escaped(shown)}</text>`
 }
 
 function seconds(ms: number): string {
