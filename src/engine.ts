@@ -307,21 +307,20 @@ export class Engine implements ReplicationStore {
   #settleIdentity(meta: Meta | undefined): void {
     if (meta === undefined) {
       this.#writeMeta()
+      this.log.acceptEnd()
       return
     }
     // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
     for (const [replica] of this.store.applied.entries()) {
       if (replica !== this.replica) this.store.lanes.shared.noteApplied(replica)
     }
-    const { clean, sameBoot, cutBytes } = this.log.recovery
     const isMoved = meta.home !== '' && meta.home !== this.#home
-    // What the operating system has is not torn by the death of a process: if there was something to cut off, more than that may be gone.
-    const mayHaveLostItsTail = !clean && (sameBoot !== true || cutBytes > 0)
     if (isMoved) {
       // A copy leaves the old names to the original.
       this.#resync.formers.assign(new VersionVector())
       this.takeNewIdentity()
-    } else if (mayHaveLostItsTail) this.#giveUpIdentity()
+    } else if (this.log.recovery.isEndUncertain) this.#giveUpIdentity()
+    this.log.acceptEnd()
     this.#resync.resume()
   }
 

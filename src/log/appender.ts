@@ -17,14 +17,12 @@ import { storageError } from './storage-error.ts'
 import {
   INTERNAL_KIND_MIN,
   KIND_JUMP,
-  KIND_MARK,
-  MARK_BODY_BYTES,
   MARK_BYTES,
   RECORD_BODY_BYTES_MAX,
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
   segmentOf,
-  writeMark,
+  writeMarkRecord,
   writeRecordHeader,
 } from './segment-format.ts'
 import { emptySegment, segmentName } from './segment.ts'
@@ -206,10 +204,10 @@ export class Appender {
 
   #mark(clean: boolean): void {
     const at = this.#end
-    const { durableThrough, floor } = this.#segments
+    const { durableThrough, floor, isEndUncertain } = this.#segments
     const { home, boot } = this.#options
-    writeRecordHeader(this.#view, at, { kind: KIND_MARK, bodyBytes: MARK_BODY_BYTES, previous: 0 })
-    writeMark(this.#view, at + RECORD_HEADER_BYTES, { durableThrough, firstSegment: floor, clean, home, boot })
+    const mark = { durableThrough, firstSegment: floor, clean, isEndUncertain, home, boot }
+    writeMarkRecord(this.#view, at, mark)
     this.#end = at + MARK_BYTES
     if (this.#active !== undefined) this.#active.end = this.#end
   }

@@ -53,6 +53,11 @@ export interface LogRecovery {
   readonly sameBoot: boolean | undefined
   /** Whether the log is where it was; `undefined` if that cannot be known. */
   readonly sameHome: boolean | undefined
+  /**
+   * What was written last may be missing: something had to be cut off, or the machine went down while the log was open. It is said at every
+   * opening until `acceptEnd`.
+   */
+  readonly isEndUncertain: boolean
   readonly cutBytes: number
   readonly cutRecords: number
   readonly replayed: number
@@ -129,7 +134,15 @@ export class Log {
     this.#appender = new Appender({ segments, env, segmentBytes, home, boot, onBacklog, observe })
     this.#flusher = new Flusher({ segments, env, syncIntervalMs, observe, onWritten }, this.#appender)
     this.#checkpointNumber = found?.checkpointNumber ?? 0
-    this.recovery = recoveryOf(found, home, boot)
+    this.recovery = recoveryOf(found, segments.isEndUncertain, { home, boot })
+  }
+
+  /** What follows from an uncertain end stands in the log: it need not be said again. */
+  acceptEnd(): void {
+    if (!this.#segments.isEndUncertain) return
+    this.#segments.isEndUncertain = false
+    // Without room for it, the next mark says so.
+    this.#appender.appendMark()
   }
 
   /**
@@ -349,9 +362,13 @@ function removeFile(files: LogFiles, name: string): void {
   }
 }
 
-function recoveryOf(found: Recovered | undefined, home: number, boot: number): LogRecovery {
+function recoveryOf(
+  found: Recovered | undefined,
+  isEndUncertain: boolean,
+  { home, boot }: { readonly home: number; readonly boot: number },
+): LogRecovery {
   if (found === undefined) {
-    const nothing = { cutBytes: 0, cutRecords: 0, replayed: 0, checkpointUsed: false }
+    const nothing = { isEndUncertain, cutBytes: 0, cutRecords: 0, replayed: 0, checkpointUsed: false }
     return { created: true, clean: true, sameHome: undefined, sameBoot: undefined, ...nothing }
   }
   const { clean, mark, cutBytes, cutRecords, replayed, checkpoint } = found
@@ -360,6 +377,7 @@ function recoveryOf(found: Recovered | undefined, home: number, boot: number): L
     clean,
     sameHome: sameName(mark?.home, home),
     sameBoot: sameName(mark?.boot, boot),
+    isEndUncertain,
     cutBytes,
     cutRecords,
     replayed,

@@ -13,6 +13,10 @@
  *
  * After an unclean end the part of the log that is not known to be durable is written once more and synced: pages whose
  * flush failed are in the cache but not on the disk, and the kernel takes them for clean.
+ *
+ * If the end may be missing of what the log has held (something had to be cut, or the machine has gone down), its owner has to know, for what it
+ * wrote there may be elsewhere. Every mark says so until the owner accepts it (`Log.acceptEnd`), and what is cut is first written over with such
+ * a mark: a process that dies in between, or a disk that is full, leaves it to the next opening.
  */
 import type { Env } from '../env.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -22,24 +26,28 @@ import type { Mark, Position } from './segment-format.ts'
 import type { SegmentSet } from './segment-set.ts'
 import type { Stored, StoredSegment } from './stored-files.ts'
 import type { WarpError } from '../../crdt/warp-error.ts'
-import { checkpointName, decodeCheckpoint } from './checkpoint.ts'
+import { newestCheckpoint } from './newest-checkpoint.ts'
 import { Segment, segmentName } from './segment.ts'
-import { corrupt, listStored } from './stored-files.ts'
+import { corrupt, listStored, readWhole } from './stored-files.ts'
 import { searchRecords } from './record-search.ts'
 import { storageError } from './storage-error.ts'
 import {
   checkRecord,
   describePosition,
+  digestName,
   INTERNAL_KIND_MIN,
   isZero,
   KIND_JUMP,
   KIND_MARK,
+  MARK_BYTES,
   readMark,
   RecordView,
+  sealRecord,
   SEGMENT_HEADER_BYTES,
   segmentOf,
   TWO_POW_32,
   viewOf,
+  writeMarkRecord,
 } from './segment-format.ts'
 import { Cursor } from './segment-index.ts'
 
@@ -146,49 +154,14 @@ class Recovery {
 
   /** Replays the log and judges its end. Changes nothing on the disk. */
   async read(): Promise<void> {
-    this.#checkpoint = this.#chooseCheckpoint()
+    const { observe } = this.#options
+    this.#checkpoint = newestCheckpoint({ segments: this.#segments, numbers: this.#checkpointNumbers, observe })
     if (this.#checkpoint !== undefined) this.#options.replay.restore(this.#checkpoint.body)
     this.#durableThrough = this.#checkpoint?.through ?? 0
     const end = await this.#replay(this.#checkpoint?.from ?? 0)
     this.#judge(end)
     this.#checkFirst()
     this.#end = end
-  }
-
-  #chooseCheckpoint(): Checkpoint | undefined {
-    for (const number of this.#checkpointNumbers) {
-      const name = checkpointName(number)
-      const checkpoint = decodeCheckpoint(this.#readFile(name), name)
-      const reason = typeof checkpoint === 'string' ? checkpoint : undefined
-      if (typeof checkpoint !== 'string') {
-        this.#checkClaim(checkpoint, name)
-        return checkpoint
-      }
-      this.#options.observe({ kind: 'checkpoint-ignored', name, reason: reason ?? '' })
-    }
-    return undefined
-  }
-
-  #checkClaim(checkpoint: Checkpoint, name: string): void {
-    const { from, salt } = checkpoint
-    if (segmentOf(from) < this.#segments.first) return
-    const segment = this.#segments.find(from)
-    if (segment?.salt === salt) return
-    throw corrupt(
-      `${name} covers the log up to ${describePosition(from)}, and that segment is missing or another one`,
-      {
-        file: name,
-      },
-    )
-  }
-
-  #readFile(name: string): Uint8Array {
-    const file = this.#files.open(name)
-    try {
-      return file.read(0, file.size)
-    } finally {
-      file.close()
-    }
   }
 
   async #replay(from: Position): Promise<End> {
@@ -202,7 +175,7 @@ class Recovery {
           file: segmentName(first + i),
         })
       }
-      const bytes = this.#readFile(segmentName(segment.number))
+      const bytes = readWhole(this.#files, segmentName(segment.number))
       const end = this.#replaySegment(segment, bytes, offset)
       if (end !== undefined) return { segment, bytes, offset: end }
       offset = SEGMENT_HEADER_BYTES
@@ -270,6 +243,14 @@ class Recovery {
     this.#cutBytes = last - offset + (behind.found > 0 ? later.reduce((sum, one) => sum + one.end, 0) : 0)
     this.#cutRecords = behind.records
     this.#clean = this.#mark?.clean === true && this.#markEnd === position && this.#cutBytes === 0
+    this.#segments.isEndUncertain =
+      this.#mark?.isEndUncertain === true || (!this.#clean && (this.#cutBytes > 0 || !this.#isSameBoot))
+  }
+
+  /** What the system has taken is not torn by the death of a process, only by that of the machine. */
+  get #isSameBoot(): boolean {
+    const boot = digestName(this.#files.bootId)
+    return boot !== 0 && this.#mark?.boot === boot
   }
 
   #behind({ segment, bytes, offset }: End): Behind {
@@ -286,7 +267,7 @@ class Recovery {
     search(segment, bytes, offset + 1)
     for (const later of this.#segments.list.slice(segment.number + 1 - this.#segments.first)) {
       if (later.rewrittenAt !== 0) throw this.#damaged(segment, offset, ', and a later segment was rewritten since')
-      search(later, this.#readFile(segmentName(later.number)), SEGMENT_HEADER_BYTES)
+      search(later, readWhole(this.#files, segmentName(later.number)), SEGMENT_HEADER_BYTES)
     }
     return behind
   }
@@ -314,7 +295,8 @@ class Recovery {
     try {
       const file = this.#files.open(segmentName(segment.number))
       segment.file = file
-      if (!isZero(bytes, offset, bytes.length)) file.truncate(offset)
+      if (this.#cutBytes > 0) await this.#markCut(file)
+      if (!isZero(bytes, offset, bytes.length)) file.truncate(offset + MARK_BYTES)
       if (!this.#clean) await this.#store(file)
       await this.#removeBehind(segment)
       const floor = Math.max(first, this.#mark?.firstSegment ?? first)
@@ -335,6 +317,23 @@ class Recovery {
     this.#segments.durableThrough = segment.base + offset
     for (const one of list) one.discardedBytes = this.#checkpoint?.discarded.get(one.number) ?? 0
     this.#report()
+  }
+
+  /** The mark with which the log is opened takes the same place. */
+  async #markCut(file: LogFile): Promise<void> {
+    const { segment, offset } = this.#end as End
+    const { home, bootId } = this.#files
+    const view = viewOf(new Uint8Array(MARK_BYTES))
+    writeMarkRecord(view, 0, {
+      durableThrough: this.#durableThrough,
+      firstSegment: this.#mark?.firstSegment ?? this.#segments.first,
+      clean: false,
+      isEndUncertain: true,
+      home: digestName(home),
+      boot: digestName(bootId),
+    })
+    sealRecord(view, 0, segment.salt ^ offset)
+    await file.write(offset, new Uint8Array(view.buffer))
   }
 
   /** Writes again what is not known to be durable, and syncs. */

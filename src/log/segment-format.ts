@@ -5,7 +5,7 @@
  *     header  = 'WARP-SEG' version:u32 number:u32 salt:u32 0:u32 rewrittenAt:position 0:28 crc:u32      64 bytes
  *     record  = crc:u32 kind:u8 bodyBytes:u24 previous:position body
  *     position= segment:u32 offset:u32
- *     mark    = durableThrough:position firstSegment:u32 flags:u32 home:u32 boot:u32    body of kind 9; flag 1: closed cleanly
+ *     mark    = durableThrough:position firstSegment:u32 flags:u32 home:u32 boot:u32    body of kind 9; flag 1: closed cleanly, 2: the end is uncertain
  *     jump    = a record of kind 8 without a body, whose `previous` is where the log goes on
  *
  * The header's checksum is the plain CRC-32C of its bytes 8 to 59. A record's starts at `salt ^ offset` and covers everything
@@ -156,11 +156,16 @@ export interface RecordPlace {
   readonly offset: number
 }
 
+const MARK_CLEAN = 1
+const MARK_END_UNCERTAIN = 2
+
 export interface Mark {
   /** Everything before this was on stable storage when the mark was written. */
   readonly durableThrough: Position
   readonly firstSegment: number
   readonly clean: boolean
+  /** Of what the log has held before, the end may be missing, and its owner has not accepted that yet. */
+  readonly isEndUncertain: boolean
   /** Digests of the names of the place and of the boot of the machine; 0 where they are not known. */
   readonly home: number
   readonly boot: number
@@ -171,19 +176,24 @@ export function digestName(name: string | undefined): number {
   return name === undefined ? 0 : crc32c(new TextEncoder().encode(name)) || 1
 }
 
-export function writeMark(view: DataView, at: number, mark: Mark): void {
+/** Writes the record of a mark, all but the checksum. */
+export function writeMarkRecord(view: DataView, start: number, mark: Mark): void {
+  writeRecordHeader(view, start, { kind: KIND_MARK, bodyBytes: MARK_BODY_BYTES, previous: 0 })
+  const at = start + RECORD_HEADER_BYTES
   writePosition(view, at, mark.durableThrough)
   view.setUint32(at + 8, mark.firstSegment)
-  view.setUint32(at + 12, mark.clean ? 1 : 0)
+  view.setUint32(at + 12, (mark.clean ? MARK_CLEAN : 0) | (mark.isEndUncertain ? MARK_END_UNCERTAIN : 0))
   view.setUint32(at + 16, mark.home)
   view.setUint32(at + 20, mark.boot)
 }
 
 export function readMark(view: DataView, at: number): Mark {
+  const flags = view.getUint32(at + 12)
   return {
     durableThrough: readPosition(view, at),
     firstSegment: view.getUint32(at + 8),
-    clean: (view.getUint32(at + 12) & 1) === 1,
+    clean: (flags & MARK_CLEAN) !== 0,
+    isEndUncertain: (flags & MARK_END_UNCERTAIN) !== 0,
     home: view.getUint32(at + 16),
     boot: view.getUint32(at + 20),
   }

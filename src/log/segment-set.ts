@@ -19,6 +19,8 @@ export class SegmentSet {
   loggedThrough: Position = 0
   /** Everything before it survives a power failure. */
   durableThrough: Position = 0
+  /** See `Mark`: what marks say of it. */
+  isEndUncertain = false
   /** Set once a write or a sync of committed records failed. */
   failure: WarpError | undefined
   closed = false

@@ -77,6 +77,15 @@ function inspect(files: LogFiles, name: string, number: number): StoredSegment {
   }
 }
 
+export function readWhole(files: LogFiles, name: string): Uint8Array {
+  const file = files.open(name)
+  try {
+    return file.read(0, file.size)
+  } finally {
+    file.close()
+  }
+}
+
 export function corrupt(what: string, details: Readonly<Record<string, string | number>>): WarpError {
   return new WarpError(
     'WARP_E_LOG_CORRUPT',

@@ -8,7 +8,7 @@
  */
 import type { ReplicaId } from '../../crdt/replica-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
+import { asError, WarpError } from '../../crdt/warp-error.ts'
 import type { Env, Timer } from '../env.ts'
 import type { ReplicationObserver } from './events.ts'
 import type { SnapshotChunk, SnapshotRequest } from './frames.ts'
@@ -139,7 +139,7 @@ export class SnapshotFetch {
         // Until the chunk that is next has not arrived.
       }
     } catch (error) {
-      this.#fail(transfer, 'the snapshot could not be taken in', error)
+      this.#fail(transfer, `it does not go in (${asError(error).message})`, error)
       return
     }
     const end = transfer.next + WINDOW_CHUNKS

@@ -59,6 +59,7 @@ test('a closed log is opened again with everything in it', async () => {
     clean: true,
     sameBoot: true,
     sameHome: true,
+    isEndUncertain: false,
     cutBytes: 0,
     cutRecords: 0,
     replayed: 1000,

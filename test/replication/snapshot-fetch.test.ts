@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { VersionVector } from '../../crdt/version-vector.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import type { ReplicationEvent } from '../../src/replication/events.ts'
 import type { SnapshotChunk, SnapshotRequest } from '../../src/replication/frames.ts'
 import { replicationSettings } from '../../src/replication/options.ts'
@@ -41,7 +42,7 @@ function fetching() {
     }
     fetch.chunk(peer, parts)
   }
-  return { store, fetch, chunk, kinds: () => events.map(({ kind }) => kind) }
+  return { store, events, fetch, chunk, kinds: () => events.map(({ kind }) => kind) }
 }
 
 test('chunks are taken in in their order, whatever order they come in', () => {
@@ -73,4 +74,18 @@ test('a chunk of a later snapshot ends the transfer: what has come of the earlie
   chunk(1, 1)
   chunk(0, 2)
   expect([store.texts(), fetch.isUnderWay, kinds()]).toEqual([[], false, ['resync:required', 'resync:failed']])
+})
+
+// Soak seed 1795396834638: the log of the receiver was damaged, and nobody who read the report could know.
+test('what kept a snapshot from being taken in is said, with what can be done about it', () => {
+  const { store, events, chunk } = fetching()
+  const cause = new WarpError('WARP_E_LOG_CORRUPT', 'the record is damaged; restore it from a backup')
+  store.beginSnapshot = () => {
+    throw cause
+  }
+  chunk(0, 1)
+  expect(events.at(-1)).toMatchObject({
+    kind: 'resync:failed',
+    error: { cause, message: expect.stringContaining('the record is damaged; restore it from a backup') as string },
+  })
 })

@@ -240,8 +240,8 @@ export class World {
     }))
     this.#tell({ kind: 'report', report })
     if (event.kind === 'poisoned') this.#life(machine, 'poisoned', undefined)
-    const code = event.kind === 'poisoned' ? 'WARP_E_STORAGE_POISONED' : 'error' in event ? codeOf(event.error) : ''
-    if (event.kind === 'poisoned' || code === DAMAGED) this.#stuck(machine, code)
+    if (event.kind === 'poisoned') this.#stuck(machine, 'WARP_E_STORAGE_POISONED')
+    else if ('error' in event && isFromDamage(event.error)) this.#stuck(machine, DAMAGED)
   }
 
   /** Decided when the process has finished what it is doing. */
@@ -286,4 +286,9 @@ export function isWrite(intent: Intent): intent is Extract<Intent, { kind: 'writ
 /** Only what says so itself is certain not to have happened. */
 function outcomeOf(error: unknown): 'failed' | 'indeterminate' {
   return error instanceof Error && 'outcome' in error && error.outcome === 'failed' ? 'failed' : 'indeterminate'
+}
+
+/** A damaged log is what stands behind it: a state that cannot be taken over because of what is to be kept, say. */
+function isFromDamage(error: unknown): boolean {
+  return error instanceof Error && (codeOf(error) === DAMAGED || isFromDamage(error.cause))
 }
