@@ -57,7 +57,12 @@ async function work(worker, from) {
   const { SimulationTotals } = await import(`${folder}totals.js`)
   const totals = new SimulationTotals()
   const startedMs = performance.now()
-  for (let seed = from + worker; performance.now() - startedMs < minutes * 60_000; seed += workers) {
+  let seed = from + worker
+  process.on('unhandledRejection', (error) => {
+    console.log(`seed ${seed} (npx warp sim --seed ${seed}): a promise was rejected that nobody looks at`)
+    throw error
+  })
+  for (; performance.now() - startedMs < minutes * 60_000; seed += workers) {
     const simulated = await simulate({ seed })
     totals.add(simulated)
     if (simulated.isClean) continue

@@ -148,7 +148,6 @@ export class Reception {
     this.#inbox.push({ via, from, bytes })
   }
 
-  /** See `TransportReceiver`. */
   get isBusy(): boolean {
     return this.#inbox.isBusy
   }
@@ -239,12 +238,13 @@ export class Reception {
       this.#counts.echoed++
       return
     }
-    const peer = this.#heard(via, from, frame.sender)
+    let peer: Peer | undefined
     try {
+      peer = this.#heard(via, from, frame.sender)
       this.#react(peer, frame)
     } catch (error) {
       // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts again.
-      this.#forget(peer)
+      if (peer !== undefined) this.#forget(peer)
       this.unreadable(error)
     }
   }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { NaiveStore } from '../support/naive-store.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { kinds, testReplicas } from '../support/replicas.ts'
@@ -170,6 +171,22 @@ test('no bytes from the network throw, and replication goes on', async () => {
   await env.runUntilIdle()
   expect(captured.length).toBeGreaterThan(length)
   await replicator.close()
+})
+
+// Soak seed 1795396836053: the first frame of a peer came when a write error had just poisoned the log, and the process died of it.
+test('a store that fails when a peer is heard is reported, and replication goes on', async () => {
+  const world = await testReplicas({ names: ['a'] })
+  const b = await world.join('b')
+  const cause = new WarpError('WARP_E_STORAGE_POISONED', 'the storage failed')
+  b.store.metOthers = () => {
+    b.store.hasMetOthers = true
+    throw cause
+  }
+  world.all[0]?.store.write('x')
+  await world.env.advance(5000)
+  expect(b.events).toContainEqual({ kind: 'store:unreadable', error: cause })
+  expect(b.store.texts()).toEqual(['x'])
+  await world.close()
 })
 
 test('a transport that fails is reported, and replication goes on by the others', async () => {
