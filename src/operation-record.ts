@@ -122,7 +122,10 @@ export interface WatchOptions {
   readonly signal?: AbortSignal
 }
 
-/** A running watch. Leaving a `for await` loop closes it. One consumer. */
+/**
+ * A running watch. Leaving a `for await` loop closes it. One consumer. If the log cannot be read (`WARP_E_LOG_CORRUPT`, `WARP_E_STORAGE`) it throws that and
+ * ends; another one goes on from the last cursor.
+ */
 export interface Watch<Value = unknown> extends AsyncIterable<Change<Value>> {
   /** Ends the iteration. Idempotent. */
   close(): void

@@ -37,7 +37,10 @@ export interface WatchSource extends ChangeSource {
   remove(watch: RunningWatch): void
 }
 
-type Waiting = (result: IteratorResult<Change, undefined>) => void
+interface Waiting {
+  readonly resolve: (result: IteratorResult<Change, undefined>) => void
+  readonly reject: (error: unknown) => void
+}
 
 export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   readonly #hub: WatchSource
@@ -79,9 +82,10 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
         new WarpError('WARP_E_CONFIG', 'a watch has one consumer; open another watch for another one'),
       )
     }
-    const change = this.#take()
-    if (change !== undefined) return Promise.resolve({ done: false, value: change })
-    return new Promise((resolve) => (this.#waiting = resolve))
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject }
+      this.wake()
+    })
   }
 
   return(): Promise<IteratorResult<Change, undefined>> {
@@ -101,10 +105,18 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     this.#settle({ done: true, value: undefined })
   }
 
+  /** What the log cannot give, because it is damaged say, ends the watch: its consumer is told, and resumes from the cursor that it has. */
   wake(): void {
-    if (this.#waiting === undefined) return
-    const change = this.#take()
-    if (change !== undefined) this.#settle({ done: false, value: change })
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    try {
+      const change = this.#take()
+      if (change !== undefined) this.#settle({ done: false, value: change })
+    } catch (error) {
+      this.#waiting = undefined
+      this.close()
+      waiting.reject(error)
+    }
   }
 
   /** The state has been replaced otherwise than by operations: everything may have changed. */
@@ -116,7 +128,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
   #settle(result: IteratorResult<Change, undefined>): void {
     const waiting = this.#waiting
     this.#waiting = undefined
-    waiting?.(result)
+    waiting?.resolve(result)
   }
 
   #take(): Change | undefined {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { openWarp, type Change, type Watch, type WatchOptions } from '../../adapters/node/index.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
 import { WatchHub } from '../../src/projections/watch.ts'
@@ -328,6 +329,26 @@ test('a watch is told of a gap when the state is taken over from a peer', async 
   await b.write('user:1', 'set', 2)
   expect(shown(await take(watch, 2))).toEqual(['gap of undefined', 'user:1 v2'])
   hub.close()
+})
+
+test('a log that cannot be read ends the watch with the error, whether its consumer waits or comes later', async () => {
+  const { engine, write } = await openEngine(keys)
+  const { store } = engine
+  const hub = new WatchHub({ store, logName: () => 'a', onReset: () => () => undefined })
+  const [waiting, late] = [0, 0].map(() => iterate(hub.watch('user:*', { pendingCountMax: 1 })))
+  const next = waiting?.next()
+  const damage = new WarpError('WARP_E_LOG_CORRUPT', 'the record is damaged')
+  store.log.scan = () => {
+    throw damage
+  }
+  for (const value of [1, 2, 3]) await write('user:1', 'set', value)
+  await expect(next).rejects.toBe(damage)
+  await expect(late?.next()).rejects.toBe(damage)
+  expect([await waiting?.next(), await late?.next(), hub.count]).toEqual([
+    { done: true, value: undefined },
+    { done: true, value: undefined },
+    0,
+  ])
 })
 
 test('closing the engine ends every watch', async () => {
