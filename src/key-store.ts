@@ -5,7 +5,7 @@
  */
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import { encodeInto } from '../crdt/encoding.ts'
-import { hlcToMs, type Hlc } from '../crdt/hlc.ts'
+import type { Hlc } from '../crdt/hlc.ts'
 import type { ReplicaId } from '../crdt/replica-id.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { WarpError } from '../crdt/warp-error.ts'
@@ -15,7 +15,7 @@ import type { Env } from './env.ts'
 import type { Lane } from './identity.ts'
 import { checkKey, nestedWrite, valueTooLarge } from './key-refusals.ts'
 import type { KeyTable, Slot } from './key-table.ts'
-import type { Keyspace, Keyspaces } from './keyspace.ts'
+import { endOfLife, type Keyspace, type Keyspaces } from './keyspace.ts'
 import { VALUE_BYTES_MAX } from './limits.ts'
 import { RECORD_KIND, type Log } from './log/log.ts'
 import type { Chain } from './merge/chain.ts'
@@ -302,7 +302,7 @@ export class KeyStore {
   expiresAt(slot: Slot, keyspace: Keyspace): number {
     const known = this.keys.expiresAt[slot]!
     if (known > 0) return known
-    return (this.keys.expiresAt[slot] = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs)
+    return (this.keys.expiresAt[slot] = endOfLife(keyspace, this.keys.tipHlc[slot]!))
   }
 
   strategyAt(slot: Slot): AnyStrategy {
@@ -322,7 +322,7 @@ export class KeyStore {
 
   /** A late write does not shorten a life that reads have prolonged. */
   #prolong(slot: Slot, keyspace: Keyspace): void {
-    const expiresAt = hlcToMs(this.keys.tipHlc[slot]!) + keyspace.ttlMs
+    const expiresAt = endOfLife(keyspace, this.keys.tipHlc[slot]!)
     if (!keyspace.isSliding || this.keys.expiresAt[slot]! < expiresAt) this.keys.expiresAt[slot] = expiresAt
   }
 
@@ -334,7 +334,7 @@ export class KeyStore {
     if (state === HOT) this.residency.states[slot] = HOT_VISITED
     else if (state === HOT_SLIDING) {
       this.residency.markSliding(slot)
-      this.keys.expiresAt[slot] = this.env.now() + this.#keyspaceAt(slot).ttlMs
+      this.keys.expiresAt[slot] = endOfLife(this.#keyspaceAt(slot), this.keys.tipHlc[slot]!, this.env.now())
     }
     return this.residency.values[slot]
   }
@@ -347,7 +347,7 @@ export class KeyStore {
     if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
     const { value, bytes } = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
     if (nowMs > 0) {
-      if (keyspace.isSliding) this.keys.expiresAt[slot] = nowMs + keyspace.ttlMs
+      if (keyspace.isSliding) this.keys.expiresAt[slot] = endOfLife(keyspace, this.keys.tipHlc[slot]!, nowMs)
       this.#expiry.watch(slot, this.keys.expiresAt[slot]!)
     }
     const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT

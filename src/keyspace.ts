@@ -1,4 +1,5 @@
 /** A keyspace: what one key pattern says about the keys that match it, checked once at open. */
+import { hlcToMs, type Hlc } from '../crdt/hlc.ts'
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import { WarpError } from '../crdt/warp-error.ts'
 import { PatternIndex } from './key-pattern-index.ts'
@@ -177,4 +178,12 @@ function strongUnsupported(pattern: string): WarpError {
       `use mode 'eventual' with a strategy that merges, or 'local'`,
     { details: { pattern } },
   )
+}
+
+/**
+ * When a value stops being visible, ms, that was last written at `written` and, if its life slides, last read at `readMs`. Where the writer's clock was
+ * ahead of the reader's, reading does not shorten it.
+ */
+export function endOfLife({ ttlMs }: Keyspace, written: Hlc, readMs = 0): number {
+  return Math.max(hlcToMs(written), readMs) + ttlMs
 }

@@ -101,6 +101,19 @@ test('a late write does not shorten a sliding life that a read has prolonged', a
   expect(a.read('k')).toBe('x')
 })
 
+// Soak seed 1795398797402: read once, a key was gone, and with a restart it was back.
+test('a read does not shorten the life of what a replica has written whose clock is ahead', async () => {
+  const env = virtualEnv()
+  const keys = { '*': { strategy: register<string>(), ttlMs: TTL_MS, ttl: 'sliding' } } as const
+  const a = await openEngine(keys, { env: env.fork({ label: 'a' }) })
+  const b = await openEngine(keys, { env: env.fork({ label: 'b', wallOffsetMs: 400 }) })
+  await b.write('k', 'set', 'x')
+  a.engine.admit(...envelope(b))
+  expect(a.read('k')).toBe('x')
+  await env.advance(TTL_MS + 200)
+  expect(a.read('k')).toBe('x')
+})
+
 test('a write after the expiry makes the key live again', async () => {
   const env = virtualEnv()
   const warp = await open('absolute', env)
