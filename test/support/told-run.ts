@@ -1,5 +1,6 @@
 /** A run told by hand, to ask a checker about: who called what, with what outcome, and what the machines showed meanwhile. */
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/replica-id.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import type { Ack } from '../../src/receipt.ts'
 import { shownFrom } from '../../src/testing/simulation/shown.ts'
 import {
@@ -17,7 +18,7 @@ import type {
   Violation,
 } from '../../src/testing/checkers/checker.ts'
 import { VIRTUAL_START_MS } from '../../src/testing/virtual-env.ts'
-import type { Warp } from '../../src/public.ts'
+import type { Warp, WarpEvent } from '../../src/public.ts'
 import type { KeyMap } from '../../src/typed-keys.ts'
 
 type Answers = Partial<Pick<Warp<KeyMap>, 'get' | 'getAt' | 'log'>>
@@ -51,6 +52,23 @@ export class ToldRun {
   answers(machine: string, answers: Answers): this {
     this.#answers.set(machine, answers)
     return this.shows(machine, {})
+  }
+
+  /** The machine has begun to take over a state, and the disk was too small for it. */
+  takesOverHalf(machine: string): this {
+    const cause = new WarpError('WARP_E_STORAGE_FULL', 'no space left')
+    const error = new WarpError('WARP_E_RESYNC_REQUIRED', 'not taken in', { cause })
+    return this.#reports(machine, { kind: 'resync:failed', replica: REPLICA, error })
+  }
+
+  /** The machine has taken over a state as a whole. */
+  takesOver(machine: string): this {
+    return this.#reports(machine, { kind: 'resync:done', replica: REPLICA, chunkCount: 1 })
+  }
+
+  #reports(machine: string, event: WarpEvent): this {
+    this.tell({ kind: 'report', report: { atMs: 0, machine, life: this.#lives.get(machine) ?? 1, event } })
+    return this
   }
 
   begin(machine: string, intent: Intent): CallRecord {

@@ -10,6 +10,7 @@ import { textOfIntent } from '../simulation/shown.ts'
 import type { CallEvent, Checker, Moment, RunEvent, RunSubject, Violation } from './checker.ts'
 import { elementsOf } from './grown-keys.ts'
 import { type Look, Looks } from './looks.ts'
+import { HALF_DONE } from './reissued.ts'
 import { Remembered } from './remembered.ts'
 
 class Seen {
@@ -39,6 +40,7 @@ class Causality implements Checker {
   readonly #looks: Looks
   #found: Violation[] = []
   #exemptCount = 0
+  #halfDoneCount = 0
   readonly #seen = new Remembered(() => new Seen())
   readonly #before = new Map<CallRecord, Before>()
 
@@ -58,7 +60,8 @@ class Causality implements Checker {
   verify({ history }: Moment): readonly Violation[] {
     if (this.#exemptCount > 0)
       history.exempt('seen without its causes, issued again by who has taken over a state', this.#exemptCount)
-    this.#exemptCount = 0
+    if (this.#halfDoneCount > 0) history.exempt(HALF_DONE, this.#halfDoneCount)
+    this.#exemptCount = this.#halfDoneCount = 0
     return []
   }
 
@@ -104,6 +107,10 @@ class Causality implements Checker {
     const cause = this.#looks.grown.adds.get(key)?.get(element)
     if (cause === undefined) return
     const [machine] = session.split('/') as [string]
+    if (this.#looks.reissued.isHalfDone(machine)) {
+      this.#halfDoneCount++
+      return
+    }
     if (this.#looks.reissued.has(call) || this.#looks.reissued.has(cause)) {
       this.#exemptCount++
       return

@@ -3,8 +3,12 @@
  * and that peer has not seen is gone from it until it comes again, and its own writes of before are issued again without it, under other names and later
  * stamps: the one step after which a replica may show less than before, and of which no guarantee speaks.
  */
+import { isWarpError } from '../../../crdt/warp-error.ts'
 import type { CallRecord } from '../simulation/run-history.ts'
 import type { RunEvent } from './checker.ts'
+
+/** What is not judged while `isHalfDone`. */
+export const HALF_DONE = 'half of a state that was too large for the disk'
 
 export class Reissued {
   readonly #resyncs = new Map<string, { count: number; lastMs: number }>()
@@ -13,8 +17,8 @@ export class Reissued {
   note(event: RunEvent): void {
     if (event.kind !== 'report') return
     const { machine, atMs, event: report } = event.report
-    // With a cause, the disk was full: what is there is half the old and half the new state, until it can be taken over as a whole.
-    const isHalfDone = report.kind === 'resync:failed' && report.error.cause !== undefined
+    // What is there is half the old and half the new state, until it can be taken over as a whole.
+    const isHalfDone = report.kind === 'resync:failed' && isWarpError(report.error.cause, 'WARP_E_STORAGE_FULL')
     if (report.kind !== 'resync:done' && !isHalfDone) return
     if (isHalfDone) this.#halfDone.add(machine)
     else this.#halfDone.delete(machine)

@@ -1,8 +1,6 @@
 /** Told by hand: what a machine that forgets its own writes would look like. */
 import { expect, test } from 'vitest'
 import { register, set } from '../../../crdt/index.ts'
-import { replicaIdFromBytes } from '../../../crdt/replica-id.ts'
-import type { WarpEvent } from '../../../src/public.ts'
 import { readYourWritesChecker } from '../../../src/testing/checkers/read-your-writes.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
@@ -56,15 +54,12 @@ test('keys that somebody takes from are not judged', async () => {
 
 test('while a state for which the disk is too small is half there, nobody is asked; afterwards everybody is', async () => {
   const run = told()
-  const reported = (event: WarpEvent): void => {
-    run.tell({ kind: 'report', report: { atMs: 0, machine: 'm0', life: 1, event } })
-  }
-  const replica = replicaIdFromBytes(Uint8Array.of(2))
   run.write('m0', 'seen:0', 'add', 1)
-  reported({ kind: 'resync:failed', replica, error: new Error('not taken in', { cause: new Error('disk full') }) })
-  run.shows('m0', { 'seen:0': new Set([7]) }).read('m0', 'seen:0')
+  run
+    .takesOverHalf('m0')
+    .shows('m0', { 'seen:0': new Set([7]) })
+    .read('m0', 'seen:0')
   expect([await run.violations(), [...run.history.exempted.values()]]).toEqual([[], [1]])
-  reported({ kind: 'resync:done', replica, chunkCount: 1 })
-  run.read('m0', 'seen:0')
+  run.takesOver('m0').read('m0', 'seen:0')
   expect(await run.violations()).toMatchObject([{ invariant: 'W18', key: 'seen:0', machine: 'm0' }])
 })
