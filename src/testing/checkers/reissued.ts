@@ -18,7 +18,7 @@ export class Reissued {
     if (event.kind !== 'report') return
     const { machine, atMs, event: report } = event.report
     // What is there is half the old and half the new state, until it can be taken over as a whole.
-    const isHalfDone = report.kind === 'resync:failed' && isWarpError(report.error.cause, 'WARP_E_STORAGE_FULL')
+    const isHalfDone = report.kind === 'resync:failed' && isOfTheDisk(report.error.cause)
     if (report.kind !== 'resync:done' && !isHalfDone) return
     if (isHalfDone) this.#halfDone.add(machine)
     else this.#halfDone.delete(machine)
@@ -39,4 +39,8 @@ export class Reissued {
   has({ machine, startedMs }: CallRecord): boolean {
     return startedMs <= (this.#resyncs.get(machine)?.lastMs ?? -1)
   }
+}
+
+function isOfTheDisk(error: unknown): boolean {
+  return isWarpError(error, 'WARP_E_STORAGE_FULL') || isWarpError(error, 'WARP_E_STORAGE_POISONED')
 }
