@@ -123,7 +123,7 @@ export class Resync {
   #mergeRetired(vector: VersionVector, senders: VectorEntries): void {
     const { retired } = this.#options
     for (const [replica, end] of senders) retired.retire(replica, end)
-    for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica)
+    for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica, vector.get(replica))
   }
 
   #reenter(leftovers: readonly Leftover[], issued: Issued): void {

@@ -46,9 +46,9 @@ export class RetiredIds {
     return true
   }
 
-  /** The id counts again as far as anybody has written under it. */
-  reinstate(replica: ReplicaId): void {
-    this.#ends.delete(replica)
+  /** The id counts again up to `end`. What lies beyond stays void: its owner may have issued it again. */
+  reinstate(replica: ReplicaId, end: number): void {
+    if (end > this.endOf(replica)) this.#ends.set(replica, end)
   }
 
   /** Sorted by replica id, so that equal ones encode the same. */

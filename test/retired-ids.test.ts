@@ -28,8 +28,8 @@ test('what is beyond an end is void, the end itself is not', () => {
       [B, 9],
     ]),
   ).toEqual([A])
-  retired.reinstate(A)
-  expect(retired.voidIn([[A, 4]])).toEqual([])
+  retired.reinstate(A, 4)
+  expect([retired.voidIn([[A, 4]]), retired.voidIn([[A, 5]])]).toEqual([[], [A]])
 })
 
 test('there is a bound to them, within which an end may still come earlier', () => {
