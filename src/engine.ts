@@ -279,6 +279,7 @@ export class Engine implements ReplicationStore {
       store: this.store,
       floor: this.floor,
       retired: this.retired,
+      observe: this.#options.observe,
       writeMeta: () => this.#writeMeta(),
       takeNewIdentity: () => this.takeNewIdentity(),
       admit: (envelope: Uint8Array) => void this.admit(envelope, 0, envelope.length),

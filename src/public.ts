@@ -225,6 +225,11 @@ export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent
 export type EngineEvent =
   /** This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken a new one. */
   | { readonly kind: 'identity:changed'; readonly from: ReplicaId; readonly to: ReplicaId }
+  /**
+   * The process died, or the disk was full, while a peer's state was being taken over: what is here is half that state and half what was here before. It is
+   * neither handed on nor compacted until one has been taken over as a whole (`resync:done`). Told when it happens and at each opening.
+   */
+  | { readonly kind: 'resync:interrupted' }
   /** A strategy threw while folding this operation, which is skipped on every replica alike. */
   | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
   /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */

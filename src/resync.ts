@@ -9,6 +9,7 @@ import type { Slot } from './key-table.ts'
 import { issuedOf, leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
 import type { Meta } from './meta-record.ts'
 import type { VectorEntries } from './operation.ts'
+import type { EngineEvent } from './public.ts'
 import type { Forgotten } from './recovery.ts'
 import type { SnapshotImport } from './replication/store.ts'
 import type { RetiredIds } from './retired-ids.ts'
@@ -18,6 +19,7 @@ export interface ResyncOptions {
   readonly store: KeyStore
   readonly floor: VersionVector
   readonly retired: RetiredIds
+  readonly observe: (event: EngineEvent) => void
   readonly writeMeta: () => void
   readonly takeNewIdentity: () => void
   readonly admit: (envelope: Uint8Array) => void
@@ -52,6 +54,7 @@ export class Resync {
     this.isHalfDone = meta?.isResyncing === true
     this.formers = meta?.formers.copy() ?? new VersionVector()
     this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
+    this.#tellOfHalf()
   }
 
   begin(vector: VersionVector): SnapshotImport {
@@ -59,7 +62,7 @@ export class Resync {
     const held = vector.copy()
     let leftovers: Leftover[] = []
     onBegin()
-    return new SnapshotWriter({
+    const writer = new SnapshotWriter({
       store,
       onForgotten,
       onOperation,
@@ -72,6 +75,21 @@ export class Resync {
       },
       onInstalled: (floor, retired) => this.#installed(held, { floor, retired }, leftovers),
     })
+    return {
+      chunk: (bytes) => writer.chunk(bytes),
+      abandon: () => writer.abandon(),
+      finish: () => {
+        try {
+          writer.finish()
+        } finally {
+          this.#tellOfHalf()
+        }
+      },
+    }
+  }
+
+  #tellOfHalf(): void {
+    if (this.isHalfDone) this.#options.observe({ kind: 'resync:interrupted' })
   }
 
   /** Goes on if the machine died, or the disk was full, while operations were issued again. */

@@ -272,6 +272,7 @@ describe('the installation of a snapshot', () => {
       cut.bytes('segment-0000000001').fill(0, end)
       const { a } = await behind(faultyFiles())
       const again = await TestEngine.open({ files: cut, env: virtualEnv({ seed: 3 }) })
+      expect(again.events.some(({ kind }) => kind === 'resync:interrupted')).toBe(again.engine.needsSnapshot)
       if (again.engine.needsSnapshot) {
         halves++
         expect(a.envelopes().every((envelope) => again.admit(envelope) === 'early')).toBe(true)

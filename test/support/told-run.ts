@@ -1,6 +1,5 @@
 /** A run told by hand, to ask a checker about: who called what, with what outcome, and what the machines showed meanwhile. */
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/replica-id.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
 import type { Ack } from '../../src/receipt.ts'
 import { shownFrom } from '../../src/testing/simulation/shown.ts'
 import {
@@ -54,11 +53,9 @@ export class ToldRun {
     return this.shows(machine, {})
   }
 
-  /** The machine has begun to take over a state, and the disk was too small for it. */
+  /** The machine has begun to take over a state, and has died or had no space. */
   takesOverHalf(machine: string): this {
-    const cause = new WarpError('WARP_E_STORAGE_FULL', 'no space left')
-    const error = new WarpError('WARP_E_RESYNC_REQUIRED', 'not taken in', { cause })
-    return this.#reports(machine, { kind: 'resync:failed', replica: REPLICA, error })
+    return this.#reports(machine, { kind: 'resync:interrupted' })
   }
 
   /** The machine has taken over a state as a whole. */

@@ -3,12 +3,11 @@
  * and that peer has not seen is gone from it until it comes again, and its own writes of before are issued again without it, under other names and later
  * stamps: the one step after which a replica may show less than before, and of which no guarantee speaks.
  */
-import { isWarpError } from '../../../crdt/warp-error.ts'
 import type { CallRecord } from '../simulation/run-history.ts'
 import type { RunEvent } from './checker.ts'
 
 /** What is not judged while `isHalfDone`. */
-export const HALF_DONE = 'half of a state that was too large for the disk'
+export const HALF_DONE = 'half of a state that was being taken over'
 
 export class Reissued {
   readonly #resyncs = new Map<string, { count: number; lastMs: number }>()
@@ -17,8 +16,7 @@ export class Reissued {
   note(event: RunEvent): void {
     if (event.kind !== 'report') return
     const { machine, atMs, event: report } = event.report
-    // What is there is half the old and half the new state, until it can be taken over as a whole.
-    const isHalfDone = report.kind === 'resync:failed' && isOfTheDisk(report.error.cause)
+    const isHalfDone = report.kind === 'resync:interrupted'
     if (report.kind !== 'resync:done' && !isHalfDone) return
     if (isHalfDone) this.#halfDone.add(machine)
     else this.#halfDone.delete(machine)
@@ -39,8 +37,4 @@ export class Reissued {
   has({ machine, startedMs }: CallRecord): boolean {
     return startedMs <= (this.#resyncs.get(machine)?.lastMs ?? -1)
   }
-}
-
-function isOfTheDisk(error: unknown): boolean {
-  return isWarpError(error, 'WARP_E_STORAGE_FULL') || isWarpError(error, 'WARP_E_STORAGE_POISONED')
 }

@@ -52,7 +52,7 @@ test('keys that somebody takes from are not judged', async () => {
   expect(await run.violations()).toEqual([])
 })
 
-test('while a state for which the disk is too small is half there, nobody is asked; afterwards everybody is', async () => {
+test('while a state is half there, nobody is asked; afterwards everybody is', async () => {
   const run = told()
   run.write('m0', 'seen:0', 'add', 1)
   run
