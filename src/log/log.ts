@@ -24,7 +24,15 @@ import { Flusher } from './flusher.ts'
 import { Reader } from './reader.ts'
 import { recover } from './recovery.ts'
 import { rewriteSegment } from './rewrite.ts'
-import { digestName, MARK_BYTES, RECORD_HEADER_BYTES, RECORD_KIND, segmentOf, TWO_POW_32 } from './segment-format.ts'
+import {
+  digestName,
+  MARK_BYTES,
+  RECORD_HEADER_BYTES,
+  RECORD_KIND,
+  sameName,
+  segmentOf,
+  TWO_POW_32,
+} from './segment-format.ts'
 import { SegmentSet } from './segment-set.ts'
 import { mediumError } from './storage-error.ts'
 import { segmentName } from './segment.ts'
@@ -383,9 +391,4 @@ function recoveryOf(
     replayed,
     checkpointUsed: checkpoint !== undefined,
   }
-}
-
-/** `undefined` when one of the two is not known. */
-function sameName(stored: number | undefined, present: number): boolean | undefined {
-  return stored === undefined || stored === 0 || present === 0 ? undefined : stored === present
 }

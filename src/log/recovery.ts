@@ -42,6 +42,7 @@ import {
   MARK_BYTES,
   readMark,
   RecordView,
+  sameName,
   sealRecord,
   SEGMENT_HEADER_BYTES,
   segmentOf,
@@ -249,8 +250,7 @@ class Recovery {
 
   /** What the system has taken is not torn by the death of a process, only by that of the machine. */
   get #isSameBoot(): boolean {
-    const boot = digestName(this.#files.bootId)
-    return boot !== 0 && this.#mark?.boot === boot
+    return sameName(this.#mark?.boot, digestName(this.#files.bootId)) === true
   }
 
   #behind({ segment, bytes, offset }: End): Behind {

@@ -176,6 +176,11 @@ export function digestName(name: string | undefined): number {
   return name === undefined ? 0 : crc32c(new TextEncoder().encode(name)) || 1
 }
 
+/** Whether two such are of the same name; `undefined` if one of them is not known. */
+export function sameName(stored: number | undefined, present: number): boolean | undefined {
+  return stored === undefined || stored === 0 || present === 0 ? undefined : stored === present
+}
+
 /** Writes the record of a mark, all but the checksum. */
 export function writeMarkRecord(view: DataView, start: number, mark: Mark): void {
   writeRecordHeader(view, start, { kind: KIND_MARK, bodyBytes: MARK_BODY_BYTES, previous: 0 })
