@@ -5,7 +5,7 @@
 import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
-const NEUTRAL = 'crdt/ and src/ reach the world only through Env (src/env.ts)'
+const NEUTRAL = 'crdt/, src/ and testing/ reach the world only through Env (src/ports/env.ts)'
 
 const WORLD_GLOBALS = [
   'process',
@@ -75,7 +75,8 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true } }],
       'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'hack', 'xxx'], location: 'start' }],
-      'max-lines': ['error', { max: 400 }],
+      // A warning on growth, for people to judge: does the file hold a second idea?
+      'max-lines': ['warn', { max: 400 }],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
       'max-params': ['error', { max: 4 }],
       'max-depth': ['error', { max: 3 }],
@@ -86,11 +87,11 @@ export default defineConfig(
     },
   },
   {
-    files: ['crdt/**', 'src/**', 'adapters/**', 'bin/**'],
+    files: ['crdt/**', 'src/**', 'testing/**', 'adapters/**', 'bin/**'],
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'error' },
   },
   {
-    files: ['crdt/**', 'src/**'],
+    files: ['crdt/**', 'src/**', 'testing/**'],
     rules: {
       'no-restricted-globals': ['error', ...bannedGlobals],
       'no-restricted-properties': ['error', ...NEUTRAL_PROPERTIES],
@@ -99,18 +100,30 @@ export default defineConfig(
         { selector: 'NewExpression[callee.name="Date"][arguments.length=0]', message: NEUTRAL },
         { selector: 'CallExpression[callee.name="Date"]', message: NEUTRAL },
       ],
-      'no-restricted-imports': ['error', { patterns: [NODE_MODULES, outward('/(adapters|bin)/', 'src/')] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [NODE_MODULES, outward('/(adapters|bin)/', 'src/ and testing/')] },
+      ],
+    },
+  },
+  {
+    files: ['src/**'],
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [NODE_MODULES, outward('/(testing|adapters|bin)/', 'src/')] }],
     },
   },
   {
     files: ['crdt/**'],
     rules: {
-      'no-restricted-imports': ['error', { patterns: [NODE_MODULES, outward('/(src|adapters|bin)/', 'crdt/')] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [NODE_MODULES, outward('/(src|testing|adapters|bin)/', 'crdt/')] },
+      ],
     },
   },
   {
     // `Date` is one of the types that a payload may hold: the codec builds it from milliseconds and recognises it.
-    files: ['crdt/encodable.ts', 'crdt/encoding*.ts'],
+    files: ['crdt/encoding/*.ts'],
     rules: { 'no-restricted-globals': ['error', ...bannedOutsideCodec] },
   },
   {

@@ -4,7 +4,7 @@
  */
 import * as Y from 'yjs'
 import { openWarp } from '../adapters/node/index.ts'
-import { yjs } from '../crdt/yjs.ts'
+import { yjs } from '../crdt/documents/yjs.ts'
 import type { BenchContext } from './support/bench.ts'
 import { type Edit, paperEdits } from './support/paper.ts'
 import type { Running } from './support/measure.ts'

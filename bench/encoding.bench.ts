@@ -1,7 +1,7 @@
 /** The payload codec by itself: canonical MessagePack of our own against msgpackr (not canonical) and JSON. */
 import { Packr } from 'msgpackr'
-import { ByteWriter } from '../crdt/byte-writer.ts'
-import { decode, encodeInto } from '../crdt/encoding.ts'
+import { ByteWriter } from '../crdt/encoding/byte-writer.ts'
+import { decode, encodeInto } from '../crdt/encoding/encoding.ts'
 import type { BenchContext } from './support/bench.ts'
 import type { Contestant } from './support/measure.ts'
 import { type User, userOf } from './support/users.ts'

@@ -3,9 +3,9 @@
  * of all calls, without memory and not by key, which has to give up nearly always. Half of the histories are right; in the others one
  * answer has been changed, and to judge those includes to say which calls are to blame.
  */
-import type { History } from '../src/testing/history/history.ts'
-import { checkLinearizability } from '../src/testing/linearizability/check-linearizability.ts'
-import { registerModel } from '../src/testing/linearizability/models.ts'
+import type { History } from '../testing/history/history.ts'
+import { checkLinearizability } from '../testing/linearizability/check-linearizability.ts'
+import { registerModel } from '../testing/linearizability/models.ts'
 import { naiveVerdict } from '../test/support/naive-linearizability.ts'
 import { atomicRegister, mutated, simulatedHistory } from '../test/support/simulated-history.ts'
 import type { BenchContext } from './support/bench.ts'

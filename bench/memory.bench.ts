@@ -1,6 +1,6 @@
 /** Bytes of heap and buffers that an operation and a key cost, above what the caller wrote. */
 import { openWarp } from '../adapters/node/index.ts'
-import { encode } from '../crdt/encoding.ts'
+import { encode } from '../crdt/encoding/encoding.ts'
 import { register } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'
 import { retainedBytes } from './support/measure.ts'

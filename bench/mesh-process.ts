@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileLog } from '../adapters/file/index.ts'
 import { meshTransport } from '../adapters/mesh/index.ts'
-import { nodeNetwork } from '../adapters/mesh/node-network.ts'
+import { nodeNetwork } from '../adapters/mesh/sockets/node-network.ts'
 import { type Warp, openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import type { ReplicationOptions } from '../src/replication/options.ts'

@@ -3,8 +3,8 @@
  * machine, whatever else runs on this one. Each seed has its own faults, so some cost more than others: shown are the middle one and the
  * slowest. A run without faults says what the engines and the checks cost by themselves.
  */
-import type { FaultKind } from '../src/testing/simulation/fault-plan.ts'
-import { simulate } from '../src/testing/simulation/simulate.ts'
+import type { FaultKind } from '../testing/simulation/faults/fault-plan.ts'
+import { simulate } from '../testing/simulation/simulate.ts'
 import type { BenchContext } from './support/bench.ts'
 import { quantile } from './support/measure.ts'
 

@@ -22,15 +22,15 @@
  * 2. V. Balegas, D. Serra, S. Duarte, C. Ferreira, M. Shapiro, R. Rodrigues, N. Preguiça: Extending Eventually Consistent Cloud
  *    Databases for Enforcing Numeric Invariants. SRDS 2015.
  */
-import type { Encodable } from './encodable.ts'
+import type { Encodable } from './encoding/encodable.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { Prepare, Strategy } from './strategy.ts'
-import type { ReplicaId } from './replica-id.ts'
+import type { ReplicaId } from './time/replica-id.ts'
 import { WarpError } from './warp-error.ts'
 import { addExactly, decodeSum, encodeSum, saturated } from './exact-sum.ts'
-import { checkAmount, malformedPayload } from './payload.ts'
-import { expectArray, expectReplica, fromChunks, toChunks } from './stored-state.ts'
-import { parseReplicaId } from './replica-id.ts'
+import { checkAmount, malformedPayload } from './encoding/payload.ts'
+import { expectArray, expectReplica, fromChunks, toChunks } from './encoding/stored-state.ts'
+import { parseReplicaId } from './time/replica-id.ts'
 
 /** What a right allows. */
 export type Right = 'increment' | 'decrement'

@@ -22,7 +22,7 @@ import type { ExactSum } from './exact-sum.ts'
 import type { Prepare, Strategy } from './strategy.ts'
 import { WarpError } from './warp-error.ts'
 import { addExactly, decodeSum, encodeSum, saturated } from './exact-sum.ts'
-import { checkAmount, malformedPayload } from './payload.ts'
+import { checkAmount, malformedPayload } from './encoding/payload.ts'
 
 export type CounterVerbs = {
   /** Adds `by`, 1 if not given. */

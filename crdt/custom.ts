@@ -25,13 +25,13 @@
  *    Replicated Storage System. SOSP 1995.
  * 2. A. Demers et al.: The Bayou Architecture: Support for Data Sharing among Mobile Users. 1994.
  */
-import type { Encodable } from './encodable.ts'
+import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
 import { WarpError } from './warp-error.ts'
-import { expectArray, seal, unseal } from './stored-state.ts'
-import { decode, encode } from './encoding.ts'
-import { normalForm } from './normal-form.ts'
-import { toPayload } from './payload.ts'
+import { expectArray, seal, unseal } from './encoding/stored-state.ts'
+import { decode, encode } from './encoding/encoding.ts'
+import { normalForm } from './encoding/normal-form.ts'
+import { toPayload } from './encoding/payload.ts'
 
 /** Deterministic; must not change what it is given. */
 export type Merge<T, Input> = (old: T, next: Input) => T

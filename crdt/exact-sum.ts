@@ -4,8 +4,8 @@
  *
  * One representation per sum, so that equal sums have equal encodings.
  */
-import type { Encodable } from './encodable.ts'
-import { malformedState } from './stored-state.ts'
+import type { Encodable } from './encoding/encodable.ts'
+import { malformedState } from './encoding/stored-state.ts'
 
 export type ExactSum = number | bigint
 

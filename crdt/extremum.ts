@@ -14,12 +14,12 @@
  * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: Conflict-free Replicated Data Types. SSS 2011, section 2.
  * 2. P. Almeida, A. Shoker, C. Baquero: Delta State Replicated Data Types. 2018, section 4.
  */
-import type { Encodable } from './encodable.ts'
+import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
 import { WarpError } from './warp-error.ts'
-import { expectArray, malformedState } from './stored-state.ts'
-import { isDate } from './encoding-writer.ts'
-import { malformedPayload, toPayload } from './payload.ts'
+import { expectArray, malformedState } from './encoding/stored-state.ts'
+import { isDate } from './encoding/encoding-writer.ts'
+import { malformedPayload, toPayload } from './encoding/payload.ts'
 
 /** What has a total order. */
 export type Ordered = number | string | bigint | Date

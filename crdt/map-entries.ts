@@ -5,13 +5,13 @@
  *             | [entry]                  remove
  */
 import type { AnyStrategy, Applied, DeleteRule, Fold, Prepare, Strategy } from './strategy.ts'
-import type { Encodable } from './encodable.ts'
-import type { ReplicaId } from './replica-id.ts'
-import type { Stamp } from './hlc.ts'
+import type { Encodable } from './encoding/encodable.ts'
+import type { ReplicaId } from './time/replica-id.ts'
+import type { Stamp } from './time/hlc.ts'
 import { WarpError } from './warp-error.ts'
-import { compareStamps } from './hlc.ts'
-import { expectArray, expectCount, expectReplica, expectText, fromChunks, toChunks } from './stored-state.ts'
-import { malformedPayload } from './payload.ts'
+import { compareStamps } from './time/hlc.ts'
+import { expectArray, expectCount, expectReplica, expectText, fromChunks, toChunks } from './encoding/stored-state.ts'
+import { malformedPayload } from './encoding/payload.ts'
 
 /** One entry's inner state. Replaced, never changed. */
 export interface MapEntry {

@@ -23,7 +23,7 @@
  * 3. R. Brown, S. Cribbs, C. Meiklejohn, S. Elliott: Riak DT Map: A Composable, Convergent Replicated Dictionary. 2014.
  */
 import type { AnyStrategy, Applied, Prepare, QueriesOf, Strategy, ValueOf, VerbsOf } from './strategy.ts'
-import type { Encodable } from './encodable.ts'
+import type { Encodable } from './encoding/encodable.ts'
 import { EntryStrategies } from './map-entries.ts'
 import type { MapState, Rename } from './map-entries.ts'
 

@@ -19,12 +19,12 @@
  *    Types. INRIA RR-7506, 2011, section 3.2.2.
  * 3. N. Preguiça, C. Baquero, P. Almeida, V. Fonte, R. Gonçalves: Dotted Version Vectors. 2010.
  */
-import type { Encodable } from './encodable.ts'
+import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
-import type { Stamp } from './hlc.ts'
-import { compareStamps } from './hlc.ts'
-import { expectArray, expectCount, expectReplica, fromChunks, seal, toChunks, unseal } from './stored-state.ts'
-import { toPayload } from './payload.ts'
+import type { Stamp } from './time/hlc.ts'
+import { compareStamps } from './time/hlc.ts'
+import { expectArray, expectCount, expectReplica, fromChunks, seal, toChunks, unseal } from './encoding/stored-state.ts'
+import { toPayload } from './encoding/payload.ts'
 
 interface Sibling<T> extends Stamp {
   readonly value: T

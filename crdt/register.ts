@@ -18,10 +18,10 @@
  * 3. P. Johnson, R. Thomas: The maintenance of duplicate databases. RFC 677, 1975.
  * 4. S. Kulkarni, M. Demirbas, D. Madappa, B. Avva, M. Leone: Logical Physical Clocks and Consistent Snapshots. 2014.
  */
-import type { Encodable } from './encodable.ts'
+import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
-import { expectArray, seal, unseal } from './stored-state.ts'
-import { toPayload } from './payload.ts'
+import { expectArray, seal, unseal } from './encoding/stored-state.ts'
+import { toPayload } from './encoding/payload.ts'
 
 export type RegisterVerbs<T> = {
   /** Replaces the value. */

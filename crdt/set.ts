@@ -22,8 +22,8 @@
  * 3. P. Almeida, A. Shoker, C. Baquero: Delta State Replicated Data Types. 2018, section 7.
  */
 import type { Applied, Prepare, Strategy } from './strategy.ts'
-import type { Dot } from './dot.ts'
-import type { Encodable } from './encodable.ts'
+import type { Dot } from './time/dot.ts'
+import type { Encodable } from './encoding/encodable.ts'
 import {
   expectArray,
   expectCount,
@@ -33,9 +33,9 @@ import {
   seal,
   toChunks,
   unseal,
-} from './stored-state.ts'
-import { identityOf } from './encoding.ts'
-import { malformedPayload, toPayload } from './payload.ts'
+} from './encoding/stored-state.ts'
+import { identityOf } from './encoding/encoding.ts'
+import { malformedPayload, toPayload } from './encoding/payload.ts'
 
 interface Element<T> {
   readonly value: T

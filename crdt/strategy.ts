@@ -18,9 +18,9 @@
  * (concurrent ones survive, as in an observed-remove set: Shapiro et al. 2011); with `'ordered'` it cancels everything before
  * it in canonical order; with `'refused'` the key cannot be deleted.
  */
-import type { Encodable } from './encodable.ts'
-import type { ReplicaId } from './replica-id.ts'
-import type { Stamp } from './hlc.ts'
+import type { Encodable } from './encoding/encodable.ts'
+import type { ReplicaId } from './time/replica-id.ts'
+import type { Stamp } from './time/hlc.ts'
 
 /** One operation as a strategy sees it. Valid only during the call; copy what you keep. */
 export interface Applied<Payload> extends Stamp {

@@ -1,8 +1,8 @@
 /** `checkStrategy` for our own strategies: 10,000 histories each, and one more replica. */
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import type fc from 'fast-check'
-import { checkStrategy, type CheckStrategyOptions } from '../src/testing/check-strategy.ts'
-import type { VerbCall } from '../src/testing/laws/law-operation.ts'
+import { checkStrategy, type CheckStrategyOptions } from '../testing/check-strategy.ts'
+import type { VerbCall } from '../testing/laws/law-operation.ts'
 import { runs } from './seed.ts'
 
 export function checkLaws(

@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { Unpackr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-import type { Encodable } from '../crdt/encodable.ts'
-import { decode, encode, identityOf } from '../crdt/encoding.ts'
+import type { Encodable } from '../crdt/encoding/encodable.ts'
+import { decode, encode, identityOf } from '../crdt/encoding/encoding.ts'
 import { isWarpError } from '../crdt/warp-error.ts'
-import { encodables, propertyNames, scalars } from '../src/testing/arbitraries.ts'
+import { encodables, propertyNames, scalars } from '../testing/arbitraries.ts'
 import { runs } from './seed.ts'
 
 type Entries = Readonly<Record<string, Encodable>>

@@ -5,11 +5,11 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type MemoryFiles, memoryFiles } from '../src/log/memory-files.ts'
-import type { Retention } from '../src/typed-keys.ts'
+import { type MemoryFiles, memoryFiles } from '../src/log/files/memory-files.ts'
+import type { Retention } from '../src/keys/typed-keys.ts'
 import { TestEngine } from '../test/engine/engine-fixture.ts'
-import { seededRandom, type Random } from '../src/testing/random.ts'
-import { type VirtualEnv, virtualEnv } from '../src/testing/virtual-env.ts'
+import { seededRandom, type Random } from '../testing/world/random.ts'
+import { type VirtualEnv, virtualEnv } from '../testing/world/virtual-env.ts'
 import { runs } from './seed.ts'
 
 const PREFIXES = ['reg', 'ttl', 'count', 'set', 'mv', 'text', 'list', 'kept']

@@ -1,8 +1,8 @@
 /**
  * Fugue by the plainest means: a tree with a node per element, walked from scratch. Knows payloads (see
- * crdt/sequence-operation.ts) and nothing of blocks.
+ * crdt/sequence/sequence-operation.ts) and nothing of blocks.
  */
-import type { LawOperation } from '../src/testing/laws/law-operation.ts'
+import type { LawOperation } from '../testing/laws/law-operation.ts'
 
 interface Node {
   readonly id: readonly [replica: string, sequence: number, index: number]

@@ -1,7 +1,7 @@
 /** What replicas do to a key, per strategy: few and small values, so that they meet. */
 import fc from 'fast-check'
-import type { VerbCall } from '../src/testing/laws/law-operation.ts'
-import { REPLICA_IDS } from '../src/testing/laws/reference-replica.ts'
+import type { VerbCall } from '../testing/laws/law-operation.ts'
+import { REPLICA_IDS } from '../testing/laws/reference-replica.ts'
 
 function intent(verb: string, ...parameters: fc.Arbitrary<unknown>[]): fc.Arbitrary<VerbCall> {
   return fc.tuple(...parameters).map((values) => ({ verb, parameters: values }))

@@ -4,10 +4,10 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkIsolation } from '../src/testing/isolation/check-isolation.ts'
-import type { IsolationLevel } from '../src/testing/isolation/levels.ts'
+import { checkIsolation } from '../testing/isolation/check-isolation.ts'
+import type { IsolationLevel } from '../testing/isolation/levels.ts'
 import { type NaiveOrder, isSerializable } from '../test/support/naive-serializability.ts'
-import { seededRandom } from '../src/testing/random.ts'
+import { seededRandom } from '../testing/world/random.ts'
 import { type Isolation, simulatedTransactions } from '../test/support/simulated-transactions.ts'
 import { runs } from './seed.ts'
 

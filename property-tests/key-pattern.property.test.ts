@@ -1,10 +1,10 @@
 /** Key patterns against oracles: a regular expression for matching, all short keys for meeting and for inclusion. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PatternIndex } from '../src/key-pattern-index.ts'
-import { intersects } from '../src/key-pattern-overlap.ts'
-import { comparePatterns, compilePattern } from '../src/key-pattern.ts'
-import { keyPatterns, keys } from '../src/testing/arbitraries.ts'
+import { PatternIndex } from '../src/keys/pattern-index.ts'
+import { intersects } from '../src/keys/pattern-overlap.ts'
+import { comparePatterns, compilePattern } from '../src/keys/pattern.ts'
+import { keyPatterns, keys } from '../testing/arbitraries.ts'
 import './seed.ts'
 
 const pieces = fc.constantFrom('a', 'b', 'a', 'b', '*', '?', '\\*', '\\?', '\\\\', '😀', '**', 'ab')

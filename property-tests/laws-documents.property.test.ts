@@ -2,15 +2,15 @@
 import * as Y from 'yjs'
 import fc from 'fast-check'
 import { test } from 'vitest'
-import type { Encodable } from '../crdt/encodable.ts'
-import type { CheckStrategyOptions } from '../src/testing/check-strategy.ts'
-import type { VerbCall } from '../src/testing/laws/law-operation.ts'
-import type { ReferenceReplica } from '../src/testing/laws/reference-replica.ts'
+import type { Encodable } from '../crdt/encoding/encodable.ts'
+import type { CheckStrategyOptions } from '../testing/check-strategy.ts'
+import type { VerbCall } from '../testing/laws/law-operation.ts'
+import type { ReferenceReplica } from '../testing/laws/reference-replica.ts'
 import { checkLaws } from './check-laws.ts'
 import { fugueElements } from './fugue-oracle.ts'
-import { list } from '../crdt/list.ts'
-import { text } from '../crdt/text.ts'
-import { yjs } from '../crdt/yjs.ts'
+import { list } from '../crdt/sequence/list.ts'
+import { text } from '../crdt/sequence/text.ts'
+import { yjs } from '../crdt/documents/yjs.ts'
 
 const fraction = fc.integer({ min: 0, max: 8 })
 const few = fc.integer({ min: 0, max: 3 })

@@ -1,4 +1,4 @@
-/** One line per strategy: see `src/testing/laws/laws.ts` for the laws, and `intents.ts` for what the replicas do. */
+/** One line per strategy: see `testing/laws/laws.ts` for the laws, and `intents.ts` for what the replicas do. */
 import { describe, test } from 'vitest'
 import { boundedCounter } from '../crdt/bounded-counter.ts'
 import { counter } from '../crdt/counter.ts'
@@ -11,7 +11,7 @@ import { set } from '../crdt/set.ts'
 import { checkLaws } from './check-laws.ts'
 import * as intents from './intents.ts'
 import * as oracles from './oracles.ts'
-import { REPLICA_IDS } from '../src/testing/laws/reference-replica.ts'
+import { REPLICA_IDS } from '../testing/laws/reference-replica.ts'
 
 const holder = REPLICA_IDS[1] as (typeof REPLICA_IDS)[number]
 const append = (): ReturnType<typeof custom<string[]>> => custom<string[]>((old, next) => [...old, ...next])

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { History, HistoryEvent, Process } from '../src/testing/history/history.ts'
-import { checkLinearizability } from '../src/testing/linearizability/check-linearizability.ts'
-import type { SequentialModel } from '../src/testing/linearizability/model.ts'
+import type { History, HistoryEvent, Process } from '../testing/history/history.ts'
+import { checkLinearizability } from '../testing/linearizability/check-linearizability.ts'
+import type { SequentialModel } from '../testing/linearizability/model.ts'
 import {
   counterModel,
   fencedRegisterModel,
@@ -14,9 +14,9 @@ import {
   queueModel,
   registerModel,
   setModel,
-} from '../src/testing/linearizability/models.ts'
+} from '../testing/linearizability/models.ts'
 import { naiveVerdict } from '../test/support/naive-linearizability.ts'
-import { seededRandom } from '../src/testing/random.ts'
+import { seededRandom } from '../testing/world/random.ts'
 import {
   type AtomicObject,
   atomicCounter,

@@ -4,11 +4,11 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Env } from '../src/env.ts'
+import type { Env } from '../src/ports/env.ts'
 import type { Position, RecordView } from '../src/log/log.ts'
 import { Log } from '../src/log/log.ts'
-import { type MemoryFiles, memoryFiles } from '../src/log/memory-files.ts'
-import { virtualEnv } from '../src/testing/virtual-env.ts'
+import { type MemoryFiles, memoryFiles } from '../src/log/files/memory-files.ts'
+import { virtualEnv } from '../testing/world/virtual-env.ts'
 import { runs } from './seed.ts'
 
 const env: Env = { ...virtualEnv(), yield: () => Promise.resolve(), defer: queueMicrotask }

@@ -1,10 +1,10 @@
 /** What the values ought to be, said in the plainest way over the operations that are not cancelled, in canonical order. */
 import type { Custom } from '../crdt/custom.ts'
-import type { LawOperation } from '../src/testing/laws/law-operation.ts'
-import type { ReferenceReplica } from '../src/testing/laws/reference-replica.ts'
+import type { LawOperation } from '../testing/laws/law-operation.ts'
+import type { ReferenceReplica } from '../testing/laws/reference-replica.ts'
 import { custom } from '../crdt/custom.ts'
-import { hasObserved } from '../src/testing/laws/law-operation.ts'
-import { identityOf } from '../crdt/encoding.ts'
+import { hasObserved } from '../testing/laws/law-operation.ts'
+import { identityOf } from '../crdt/encoding/encoding.ts'
 
 type Live = readonly LawOperation[]
 

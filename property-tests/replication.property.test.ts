@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { type TestReplicas, testReplicas } from '../test/support/replicas.ts'
-import { seededRandom } from '../src/testing/random.ts'
+import { seededRandom } from '../testing/world/random.ts'
 import { SEED } from './seed.ts'
 
 const RUNS = process.env['SOAK'] === undefined ? 60 : 2000

@@ -1,10 +1,10 @@
 /**
  * The real engine under everything that can go wrong: `SEEDS` seeds of two virtual minutes with five replicas, split over files so that they run side by
- * side. What must hold is in src/testing/checkers; what a failing seed prints can be had again by `npx warp sim --seed S --explain`.
+ * side. What must hold is in testing/checkers; what a failing seed prints can be had again by `npx warp sim --seed S --explain`.
  */
 import { afterAll, expect, test } from 'vitest'
 import { set } from '../crdt/index.ts'
-import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../src/testing/index.ts'
+import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
 const SEEDS_EACH = 250
 /** Seeds of one test: a failure stops no other one. */

@@ -6,10 +6,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import type { AnyStrategy, Applied } from '../crdt/strategy.ts'
-import type { Encodable } from '../crdt/encodable.ts'
-import type { Random } from '../src/testing/random.ts'
-import type { ReplicaId } from '../crdt/replica-id.ts'
-import { decode, encode } from '../crdt/encoding.ts'
+import type { Encodable } from '../crdt/encoding/encodable.ts'
+import type { Random } from '../testing/world/random.ts'
+import type { ReplicaId } from '../crdt/time/replica-id.ts'
+import { decode, encode } from '../crdt/encoding/encoding.ts'
 
 export type Patch = readonly [position: number, deleted: number, inserted: string]
 

@@ -6,10 +6,10 @@ import type { AnyStrategy } from '../crdt/strategy.ts'
 import type { Edit, Trace } from './trace-replay.ts'
 import { TraceReplica, inRandomCausalOrder, readTrace, replay } from './trace-replay.ts'
 import { makeConcurrentTrace } from '../test/fixtures/concurrent-trace.ts'
-import { parseReplicaId } from '../crdt/replica-id.ts'
-import { seededRandom } from '../src/testing/random.ts'
-import { text } from '../crdt/text.ts'
-import { yjs } from '../crdt/yjs.ts'
+import { parseReplicaId } from '../crdt/time/replica-id.ts'
+import { seededRandom } from '../testing/world/random.ts'
+import { text } from '../crdt/sequence/text.ts'
+import { yjs } from '../crdt/documents/yjs.ts'
 
 const REAL = new URL('../../shared/data/friendsforever.json.gz', import.meta.url).pathname
 const FIXTURE = new URL('../test/fixtures/concurrent-trace.json', import.meta.url).pathname

@@ -1,9 +1,9 @@
 /** What adapters, and through them users, may use of the engine. */
 export { openWarpOn, type Platform } from './warp.ts'
-export type { Env, Timer } from './env.ts'
-export type { LogFile, LogFiles, LogStore } from './log/files.ts'
-export { memoryFiles } from './log/memory-files.ts'
-export { overlayLog } from './log/overlay-files.ts'
+export type { Env, Timer } from './ports/env.ts'
+export type { LogFile, LogFiles, LogStore } from './ports/files.ts'
+export { memoryFiles } from './log/files/memory-files.ts'
+export { overlayLog } from './log/files/overlay-files.ts'
 export { checkLogOn } from './audit/check-log.ts'
 export type { CheckedLog, CheckLogOptions, CheckProgress, CheckReport, Finding, FindingKind } from './audit/finding.ts'
 export { replayLogOn, type ReplayedKey, type ReplayedValue, type ReplayOptions } from './audit/replay.ts'
@@ -19,9 +19,9 @@ export type {
   Warp,
   WarpEvent,
   WarpOptions,
-} from './public.ts'
-export type { KeyMap, KeyOptions, Mode, Retention, ValueAt } from './typed-keys.ts'
-export type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './receipt.ts'
+} from './api/public.ts'
+export type { KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
+export type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './store/receipt.ts'
 export type {
   At,
   Change,
@@ -35,7 +35,7 @@ export type {
   Watch,
   WatchGap,
   WatchOptions,
-} from './operation-record.ts'
+} from './history/operation-record.ts'
 export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
 export type { Imported } from './transfer/imported.ts'
 export type { PeerReport } from './replication/replication-stats.ts'
@@ -48,7 +48,7 @@ export type {
   TransportPeer,
   TransportReceiver,
   TransportReport,
-} from './replication/transport.ts'
+} from './ports/transport.ts'
 export {
   isWarpError,
   WarpError,
@@ -56,6 +56,6 @@ export {
   type WarpErrorDetails,
   type WarpOutcome,
 } from '../crdt/warp-error.ts'
-export type { Dot } from '../crdt/dot.ts'
-export type { ReplicaId } from '../crdt/replica-id.ts'
-export type { Encodable } from '../crdt/encodable.ts'
+export type { Dot } from '../crdt/time/dot.ts'
+export type { ReplicaId } from '../crdt/time/replica-id.ts'
+export type { Encodable } from '../crdt/encoding/encodable.ts'

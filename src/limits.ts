@@ -21,7 +21,7 @@ export const FRAME_BYTES_MAX: number = 4 * 1024 * 1024
  * Levels of arrays and objects inside one payload, far above what people write and far below the call stack's depth; and
  * entries of one of them, as many as the largest payload holds at 16 bytes each. Kept by the encoding, hence stated there.
  */
-export { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from '../crdt/encoding-limits.ts'
+export { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from '../crdt/encoding/encoding-limits.ts'
 
 /** Operations in one batch: at 0.4 µs each to admit, one batch holds the event loop for about 4 ms. */
 export const BATCH_OPERATIONS_MAX: number = 10_000

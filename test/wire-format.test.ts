@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { ByteWriter } from '../crdt/byte-writer.ts'
-import { decode, encode } from '../crdt/encoding.ts'
-import { hlcFromMs } from '../crdt/hlc.ts'
-import { parseReplicaId } from '../crdt/replica-id.ts'
+import { ByteWriter } from '../crdt/encoding/byte-writer.ts'
+import { decode, encode } from '../crdt/encoding/encoding.ts'
+import { hlcFromMs } from '../crdt/time/hlc.ts'
+import { parseReplicaId } from '../crdt/time/replica-id.ts'
 import {
   OPERATION_KIND,
   OperationReader,
   ReplicaTable,
   writeEnvelopeHeader,
   type EnvelopeHeader,
-} from '../src/operation.ts'
+} from '../src/operation/envelope.ts'
 import { fromHex, toHex } from './support/hex.ts'
 import { refused } from './support/refused.ts'
 

@@ -24,7 +24,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const DIST = path.join(ROOT, 'dist')
 const STAMP = path.join(DIST, '.built')
-const SOURCES = ['crdt', 'src', 'adapters', 'bin', 'bench', 'test']
+const SOURCES = ['crdt', 'src', 'testing', 'adapters', 'bin', 'bench', 'test']
 const CONFIGS = ['tsconfig.json', 'tsconfig.built.json', 'package-lock.json']
 
 /** @returns {boolean} whether anything had to be built */

@@ -1,5 +1,5 @@
 /**
- * Do the tests have teeth? `npm run mutants` plants each fault of `mutants/` in a copy of the tree and runs the tests that are
+ * Do the tests have teeth? `npm run mutants` plants each fault of `test/mutants/` in a copy of the tree and runs the tests that are
  * to find it: `N killed, N survived`, and a failure if one survives, is stale, or does not run.
  *
  *     npm run mutants -- [--workers=N] [--write-docs] [NAME...]
@@ -33,7 +33,7 @@ else process.exitCode = (await examine(chosen())) ? 0 : 1
 /** @returns {Mutant[]} */
 function chosen() {
   const unknown = names.find((name) => all.every((mutant) => mutant.name !== name))
-  if (unknown !== undefined) throw new Error(`there is no mutant ${unknown}; they are the files of mutants/`)
+  if (unknown !== undefined) throw new Error(`there is no mutant ${unknown}; they are the files of test/mutants/`)
   return names.length === 0 ? all : all.filter((mutant) => names.includes(mutant.name))
 }
 

@@ -50,10 +50,10 @@ async function lead(from) {
 
 /** Every `workers`-th seed. @param {number} worker @param {number} from */
 async function work(worker, from) {
-  const folder = pathToFileURL(path.join(ROOT, 'dist/src/testing/simulation/')).href
-  /** @type {typeof import('../src/testing/simulation/simulate.ts')} */
+  const folder = pathToFileURL(path.join(ROOT, 'dist/testing/simulation/')).href
+  /** @type {typeof import('../testing/simulation/simulate.ts')} */
   const { simulate } = await import(`${folder}simulate.js`)
-  /** @type {typeof import('../src/testing/simulation/totals.ts')} */
+  /** @type {typeof import('../testing/simulation/report/totals.ts')} */
   const { SimulationTotals } = await import(`${folder}totals.js`)
   const totals = new SimulationTotals()
   const startedMs = performance.now()

@@ -6,7 +6,7 @@
  * logFilesSuite({ test, create: async () => ({ files: await myLog().open() }) })
  * ```
  */
-import type { LogFile, LogFiles } from '../../src/log/files.ts'
+import type { LogFile, LogFiles } from '../../src/ports/files.ts'
 import { assertBytes, assertEqual, assertRejected } from './assert.ts'
 
 export interface LogFilesSubject {

@@ -7,7 +7,7 @@
  * transportSuite({ test, create: (count) => ({ transports: myTransports(count) }) })
  * ```
  */
-import type { Transport, TransportLink } from '../../src/replication/transport.ts'
+import type { Transport, TransportLink } from '../../src/ports/transport.ts'
 import { assert, assertBytes, assertEqual } from './assert.ts'
 
 /** What replication needs; larger messages than the network's own must be split by the transport. */

@@ -7,7 +7,7 @@
  * is worth 1.4-1.6 times the throughput of group commit on ext4.
  */
 import { closeSync, fdatasync, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs'
-import type { LogFile } from '../../src/log/files.ts'
+import type { LogFile } from '../../src/ports/files.ts'
 
 const ZEROS: Uint8Array = new Uint8Array(256 * 1024)
 

@@ -4,7 +4,7 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { WarpError, isWarpError } from '../../crdt/warp-error.ts'
-import type { LogFiles, LogStore } from '../../src/log/files.ts'
+import type { LogFiles, LogStore } from '../../src/ports/files.ts'
 import { Folder, syncFolder } from './folder.ts'
 import { lockFolder, refuseIfHeld, type FolderLock } from './folder-lock.ts'
 import { type FileLogOptions, type FileLogSettings, fileLogSettings } from './options.ts'

@@ -5,7 +5,7 @@
 import { closeSync, constants, fsync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { LogFile, LogFiles } from '../../src/log/files.ts'
+import type { LogFile, LogFiles } from '../../src/ports/files.ts'
 import { DiskFile } from './disk-file.ts'
 import { type FolderLock, isLockName } from './folder-lock.ts'
 import { bootId } from './lock-holder.ts'

@@ -1,13 +1,13 @@
 /**
- * The in-memory network (`src/testing/network`, where the simulator torments replicas with the same one) on the platform's clock and timers,
+ * The in-memory network (`src/ports/memory-network`, where the simulator torments replicas with the same one) on the platform's clock and timers,
  * unless it is given an `Env`.
  */
-import type { NetworkClock } from '../../src/testing/network/directed-link.ts'
+import type { NetworkClock } from '../../src/ports/memory-network/directed-link.ts'
 import {
   type MemoryNetwork,
   memoryNetworkOn,
   type MemoryNetworkSettings,
-} from '../../src/testing/network/memory-network.ts'
+} from '../../src/ports/memory-network/memory-network.ts'
 
 export interface MemoryNetworkOptions extends MemoryNetworkSettings {
   /** Time and timers. Default: the platform's. */

@@ -1,5 +1,5 @@
 /** Random choices from the mesh's clock, so that the same seed gives the same run. A draw costs one call of `random`. */
-import type { MeshClock } from './contact.ts'
+import type { MeshClock } from './contacts/contact.ts'
 
 type Source = Pick<MeshClock, 'random'>
 

@@ -1,10 +1,10 @@
 /** `warp-engine/mesh`: replicas on several machines, or processes of one, without a broker. */
 export { meshTransport } from './mesh-transport.ts'
 export type { MeshTransport } from './mesh-transport.ts'
-export type { MeshMember } from './mesh-member.ts'
+export type { MeshMember } from './membership/mesh-member.ts'
 export type { MeshMulticastOptions, MeshOptions } from './options.ts'
-export type { ClusterKeyInput } from './cluster-keys.ts'
-export type { MeshClock } from './contact.ts'
+export type { ClusterKeyInput } from './handshake/cluster-keys.ts'
+export type { MeshClock } from './contacts/contact.ts'
 export type {
   ByteStream,
   DatagramPort,
@@ -14,4 +14,4 @@ export type {
   OnDatagram,
   StreamHandlers,
   StreamListener,
-} from './network.ts'
+} from './sockets/network.ts'

@@ -1,9 +1,9 @@
 /** `meshTransport`: the options, checked, and the mesh that is opened with them. */
 import type { Transport } from '../../src/index.ts'
-import { type ClusterKeyInput, clusterKeys } from './cluster-keys.ts'
+import { type ClusterKeyInput, clusterKeys } from './handshake/cluster-keys.ts'
 import { WarpError } from '../../src/index.ts'
 import { Mesh } from './mesh.ts'
-import type { MeshMember } from './mesh-member.ts'
+import type { MeshMember } from './membership/mesh-member.ts'
 import { type MeshOptions, meshSettings } from './options.ts'
 
 export interface MeshTransport extends Transport {

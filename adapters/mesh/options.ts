@@ -5,17 +5,17 @@
  */
 import { WarpError } from '../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../src/limits.ts'
-import { type ClusterKeyInput, type ClusterKeys, clusterKeys, insecureKeys } from './cluster-keys.ts'
-import type { MeshClock } from './contact.ts'
-import { canonicalIp, isLoopback, parseIp } from './ip-address.ts'
-import { ROLES_MAX, ROLE_BYTES_MAX, ZONE_BYTES_MAX } from './member-record.ts'
-import { MULTICAST_GROUP_IPV4, MULTICAST_GROUP_IPV6, type MulticastSettings } from './multicast.ts'
-import type { Endpoint, MeshNetwork } from './network.ts'
-import { nodeNetwork } from './node-network.ts'
+import { type ClusterKeyInput, type ClusterKeys, clusterKeys, insecureKeys } from './handshake/cluster-keys.ts'
+import type { MeshClock } from './contacts/contact.ts'
+import { canonicalIp, isLoopback, parseIp } from './sockets/ip-address.ts'
+import { ROLES_MAX, ROLE_BYTES_MAX, ZONE_BYTES_MAX } from './membership/member-record.ts'
+import { MULTICAST_GROUP_IPV4, MULTICAST_GROUP_IPV6, type MulticastSettings } from './sockets/multicast.ts'
+import type { Endpoint, MeshNetwork } from './sockets/network.ts'
+import { nodeNetwork } from './sockets/node-network.ts'
 import { platformClock } from './platform-clock.ts'
-import { MEMBERSHIP_DEFAULTS } from './swim.ts'
-import { parsePeer } from './static-peers.ts'
-import { STREAM_SETTINGS } from './stream-settings.ts'
+import { MEMBERSHIP_DEFAULTS } from './membership/swim.ts'
+import { parsePeer } from './discovery/static-peers.ts'
+import { STREAM_SETTINGS } from './streams/stream-settings.ts'
 
 export interface MeshOptions {
   /** Names the transport in events and in `warp.peers()`. Default `'mesh'`. */

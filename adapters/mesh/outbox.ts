@@ -3,7 +3,7 @@
  * datagram is full. So batches adapt to the load by themselves: one message waits for nothing but the end of the turn, and a burst costs one
  * seal and one system call for each full datagram. Bounded: one datagram for each contact; nothing is kept beyond the turn.
  */
-import type { Contact, MeshClock } from './contact.ts'
+import type { Contact, MeshClock } from './contacts/contact.ts'
 import { MESSAGE_HEAD_BYTES_MAX, type MessageKind, writeMessage } from './messages.ts'
 
 export interface OutboxOptions {

@@ -3,7 +3,7 @@
  * everything that the turn still writes (promises included) and before I/O, so that a turn's small frames share a datagram.
  */
 import { randomFillSync } from 'node:crypto'
-import type { MeshClock } from './contact.ts'
+import type { MeshClock } from './contacts/contact.ts'
 
 /** Random bytes are drawn in such portions: one call to the system costs as much as a handshake's arithmetic. */
 const POOL_BYTES = 4096

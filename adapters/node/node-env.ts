@@ -10,7 +10,7 @@
  * Timers are unreferenced: an engine that waits for nothing but the next anti-entropy round does not keep the process alive.
  */
 import { randomFillSync } from 'node:crypto'
-import type { Env, Timer } from '../../src/env.ts'
+import type { Env, Timer } from '../../src/ports/env.ts'
 
 /** The longest wait of one timer in Node, which fires a longer one at once. */
 const TIMEOUT_MS_MAX = 2_147_483_647

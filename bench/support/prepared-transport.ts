@@ -2,8 +2,8 @@
  * A transport that can keep back what its replica broadcasts: frames of operations are collected and handed out later, at the pace of the
  * bench, so that the time of making them is not part of what is measured. Digests that are sent meanwhile are lost, as on any bad day.
  */
-import type { PeerAddress, Transport, TransportLink } from '../../src/replication/transport.ts'
-import { FRAME_KIND } from '../../src/replication/frames.ts'
+import type { PeerAddress, Transport, TransportLink } from '../../src/ports/transport.ts'
+import { FRAME_KIND } from '../../src/replication/wire/frames.ts'
 import { turn } from './users.ts'
 
 export class PreparedTransport implements Transport {

@@ -2,7 +2,7 @@
  * What each author of a history had seen before each transaction. An author's transactions form a chain (each has the author's
  * previous one among its ancestors), so the ancestors of a transaction are a count per author: a version vector.
  */
-import type { Trace } from './trace-file.ts'
+import type { Trace } from './authors/trace-file.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface Causality {

@@ -1,6 +1,6 @@
 /** What the demo may be asked, and how it says that it was asked something else. */
 import { parseArgs } from 'node:util'
-import { DOCUMENT_KINDS, type DocumentKind } from './document.ts'
+import { DOCUMENT_KINDS, type DocumentKind } from './authors/document.ts'
 import { UsageError } from './usage-error.ts'
 
 export const HELP: string = `Usage: npm run demo [-- options]

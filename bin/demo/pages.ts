@@ -1,9 +1,9 @@
 /** What the scenario prints: what each replica holds, whom it sees, and why a key has its value. */
 import type { Dot, PeerReport } from '../../adapters/node/index.ts'
-import { paintFor, type Paint } from '../cli/colour.ts'
+import { paintFor, type Paint } from '../cli/output/colour.ts'
 import { formatTable } from '../table.ts'
-import { type Name, NAMES, type WrittenKey } from './keys.ts'
-import type { DemoReplicas } from './replicas.ts'
+import { type Name, NAMES, type WrittenKey } from './replicas/keys.ts'
+import type { DemoReplicas } from './replicas/replicas.ts'
 
 const PAINT: Paint = paintFor(process.stdout, process.env)
 

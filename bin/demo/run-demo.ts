@@ -2,8 +2,8 @@
 import { HELP, parseRequest, type Request } from './command-line.ts'
 import { runScenario } from './scenario.ts'
 import { onStage } from './stage.ts'
-import { replayTrace } from './trace.ts'
-import { readTrace } from './trace-file.ts'
+import { replayTrace } from './authors/trace.ts'
+import { readTrace } from './authors/trace-file.ts'
 import { UsageError } from './usage-error.ts'
 
 /**

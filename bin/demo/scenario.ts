@@ -3,9 +3,9 @@
  * middle of its writes and comes back from its disk, and then the network is healed. Every check that it makes can fail, and then it says so.
  */
 import type { Dot, PeerReport } from '../../adapters/node/index.ts'
-import { LOGIN_CODE_TTL_MS, type Name, NAMES } from './keys.ts'
+import { LOGIN_CODE_TTL_MS, type Name, NAMES } from './replicas/keys.ts'
 import { failure, pageOfPeers, pageOfReasons, pageOfValues, success, title } from './pages.ts'
-import { DemoReplicas } from './replicas.ts'
+import { DemoReplicas } from './replicas/replicas.ts'
 import type { Stage } from './stage.ts'
 import { until } from './until.ts'
 

@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Calls } from './calls.ts'
-import { Child, type ChildOptions } from './child.ts'
+import type { Calls } from './replicas/calls.ts'
+import { Child, type ChildOptions } from './replicas/child.ts'
 
 /** By the convention of shells: 128 and the number of the signal. */
 const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const

@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest'
 import { isWarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 import { toHex } from '../../test/support/hex.ts'
 import { SEED, runs } from '../seed.ts'
 import { mutated } from './mutator.ts'

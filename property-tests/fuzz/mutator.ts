@@ -2,7 +2,7 @@
  * Bytes that a decoder has not asked for: random ones, valid ones cut short, and valid ones with a few things changed where formats hurt: bits, lengths
  * that promise too much, pieces repeated, left out, or taken from another input. Seeded, and cheap: a few million are wanted.
  */
-import type { Random } from '../../src/testing/random.ts'
+import type { Random } from '../../testing/world/random.ts'
 
 /** Single bytes at which readers of numbers and lengths change their minds. */
 const EDGES = [0x00, 0x01, 0x7f, 0x80, 0x81, 0xc1, 0xde, 0xdf, 0xfe, 0xff] as const

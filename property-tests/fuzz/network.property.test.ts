@@ -5,8 +5,8 @@
 import { createSecretKey } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { MESSAGE, type MessageKind, readMessages, writeMessage } from '../../adapters/mesh/messages.ts'
-import type { MemberRecord } from '../../adapters/mesh/member-record.ts'
-import { RecordReader, RecordWriter } from '../../adapters/mesh/stream-records.ts'
+import type { MemberRecord } from '../../adapters/mesh/membership/member-record.ts'
+import { RecordReader, RecordWriter } from '../../adapters/mesh/streams/stream-records.ts'
 import {
   decodeAck,
   decodePing,
@@ -16,12 +16,12 @@ import {
   encodePing,
   encodePingRequest,
   encodeRecords,
-} from '../../adapters/mesh/swim-messages.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
-import { FrameDecoder, FrameEncoder, OperationsBatch } from '../../src/replication/frames.ts'
-import { ReplicaTable } from '../../src/operation.ts'
-import { REPLICA_IDS } from '../../src/testing/laws/reference-replica.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+} from '../../adapters/mesh/membership/swim-messages.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { FrameDecoder, FrameEncoder, OperationsBatch } from '../../src/replication/wire/frames.ts'
+import { ReplicaTable } from '../../src/operation/envelope.ts'
+import { REPLICA_IDS } from '../../testing/laws/reference-replica.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { TestEngine } from '../../test/engine/engine-fixture.ts'
 import { fuzz, INPUTS } from './fuzz.ts'
 import { type Recorded, recordedLog } from './operations.ts'

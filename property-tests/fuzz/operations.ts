@@ -1,7 +1,7 @@
 /** Valid operations, snapshots, segments and checkpoints for the corpora: an engine wrote them, so they are as they are in the field. */
 import { RECORD_KIND } from '../../src/log/log.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { exchange, TestEngine } from '../../test/engine/engine-fixture.ts'
 
 export interface Recorded {

@@ -1,10 +1,10 @@
 /** What comes from disks and travels inside of frames: payloads, operations, snapshots, segments, checkpoints. */
 import { beforeAll, expect, test } from 'vitest'
 import { type AnyStrategy, counter, custom, multiValue, register, set, text } from '../../crdt/index.ts'
-import { decode, encode } from '../../crdt/encoding.ts'
-import { ByteReader } from '../../src/byte-reader.ts'
-import { decodeCheckpoint } from '../../src/log/checkpoint.ts'
-import { crc32c } from '../../src/log/crc32c.ts'
+import { decode, encode } from '../../crdt/encoding/encoding.ts'
+import { ByteReader } from '../../src/operation/byte-reader.ts'
+import { decodeCheckpoint } from '../../src/log/opening/checkpoint.ts'
+import { crc32c } from '../../src/log/segments/crc32c.ts'
 import {
   checkRecord,
   decodeSegmentHeader,
@@ -12,11 +12,11 @@ import {
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
   viewOf,
-} from '../../src/log/segment-format.ts'
-import { readMeta } from '../../src/meta-record.ts'
+} from '../../src/log/segments/segment-format.ts'
+import { readMeta } from '../../src/store/meta-record.ts'
 import { readSnapshot } from '../../src/merge/snapshot-record.ts'
-import { OperationReader, ReplicaTable } from '../../src/operation.ts'
-import { textOf } from '../../src/recovery.ts'
+import { OperationReader, ReplicaTable } from '../../src/operation/envelope.ts'
+import { textOf } from '../../src/store/recovered.ts'
 import { fuzz } from './fuzz.ts'
 import { type Recorded, recordedLog } from './operations.ts'
 

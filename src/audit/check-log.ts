@@ -7,9 +7,9 @@
  * a second log that has them too.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Env } from '../env.ts'
-import { Keyspaces, OPAQUE } from '../keyspace.ts'
-import type { LogFiles } from '../log/files.ts'
+import type { Env } from '../ports/env.ts'
+import { Keyspaces, OPAQUE } from '../keys/keyspace.ts'
+import type { LogFiles } from '../ports/files.ts'
 import type { Platform } from '../warp.ts'
 import { compareLogs } from './compare-logs.ts'
 import type { CheckLogOptions, CheckProgress, CheckReport, Finding, FindingKind } from './finding.ts'

@@ -2,12 +2,12 @@
  * A checkpoint is a shortcut for the records that it covers: opening by it must end in the same key table as reading every record. What
  * compaction has dropped since may be counted differently, and nothing else.
  */
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import type { VersionVector } from '../../crdt/version-vector.ts'
-import type { KeyTable, Slot } from '../key-table.ts'
-import type { LogFiles } from '../log/files.ts'
-import { checkpointNumber, decodeCheckpoint } from '../log/checkpoint.ts'
-import type { Recovered } from '../recovery.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { KeyTable, Slot } from '../keys/key-table.ts'
+import type { LogFiles } from '../ports/files.ts'
+import { checkpointNumber, decodeCheckpoint } from '../log/opening/checkpoint.ts'
+import type { Recovered } from '../store/recovered.ts'
 import type { Report } from './structure.ts'
 
 export function isCheckpoint(name: string): boolean {

@@ -3,13 +3,13 @@
  * same; and replicas that hold the same operations of a key hold the same state. What only one of them has says nothing: the other
  * may be behind, or may have compacted it; whether it has lost it, its own check finds out.
  */
-import { formatDot } from '../../crdt/dot.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import type { Slot } from '../key-table.ts'
-import type { Keyspace, Keyspaces } from '../keyspace.ts'
+import { formatDot } from '../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Slot } from '../keys/key-table.ts'
+import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import type { Log } from '../log/log.ts'
-import { OperationReader, type ReplicaTable } from '../operation.ts'
-import { textOf, type Recovered } from '../recovery.ts'
+import { OperationReader, type ReplicaTable } from '../operation/envelope.ts'
+import { textOf, type Recovered } from '../store/recovered.ts'
 import type { Position } from '../replication/store.ts'
 import type { DotTable } from './dot-table.ts'
 import { equalBytes, type FoldCheck } from './fold-check.ts'

@@ -2,8 +2,8 @@
  * Where each operation of a log lies, and its stamp, by dot: pages of 256 operations per replica, 16 bytes an operation. Sparse, so that
  * a log whose first million operations are compacted away, or one forged with an absurd sequence, costs its operations only.
  */
-import type { Hlc } from '../../crdt/hlc.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Position } from '../replication/store.ts'
 
 const PAGE_DOTS = 256

@@ -1,9 +1,9 @@
 /** What a check of a log says: findings while it runs, a report at its end. */
-import type { Dot } from '../../crdt/dot.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import type { Env } from '../env.ts'
-import type { LogStore } from '../log/files.ts'
-import type { KeyMap } from '../typed-keys.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Env } from '../ports/env.ts'
+import type { LogStore } from '../ports/files.ts'
+import type { KeyMap } from '../keys/typed-keys.ts'
 
 /**
  * - `'damaged'`: stored bytes fail their checksum, or a file is missing.

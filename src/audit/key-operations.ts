@@ -1,12 +1,12 @@
 /** Reads one key's operations and snapshot out of the log, as the naive fold wants them. One key at a time is in memory. */
-import { decode } from '../../crdt/encoding.ts'
-import type { Encodable } from '../../crdt/encodable.ts'
+import { decode } from '../../crdt/encoding/encoding.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import { readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
-import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation.ts'
+import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation/envelope.ts'
 import type { Position } from '../replication/store.ts'
 import { emptyBase, type Base, type KeyOperation } from './naive-fold.ts'
 

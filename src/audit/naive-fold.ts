@@ -11,11 +11,11 @@
  *
  * Simple and slow: cancellers × operations comparisons. For audits (`checkLog`, `replayLog`), not for reads.
  */
-import type { Encodable } from '../../crdt/encodable.ts'
-import { compareStamps, hlcToMs, type Hlc, type Stamp } from '../../crdt/hlc.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { compareStamps, hlcToMs, type Hlc, type Stamp } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
-import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
 
 /** One operation of the key. */
 export interface KeyOperation extends Stamp {

@@ -2,11 +2,11 @@
  * Which operations a damaged log has lost. The log itself cannot be opened then, so the records that are still valid are searched, at every
  * byte of every segment, and what they leave out is reported by dot.
  */
-import { VersionVector } from '../../crdt/version-vector.ts'
-import type { Env } from '../env.ts'
-import type { Keyspaces } from '../keyspace.ts'
-import type { LogFiles } from '../log/files.ts'
-import { searchRecords } from '../log/record-search.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Env } from '../ports/env.ts'
+import type { Keyspaces } from '../keys/keyspace.ts'
+import type { LogFiles } from '../ports/files.ts'
+import { searchRecords } from '../log/opening/record-search.ts'
 import {
   checkRecord,
   KIND_JUMP,
@@ -16,12 +16,12 @@ import {
   segmentOf,
   TWO_POW_32,
   viewOf,
-} from '../log/segment-format.ts'
-import { listStored, type StoredSegment } from '../log/stored-files.ts'
-import { readMeta } from '../meta-record.ts'
-import { ByteReader } from '../byte-reader.ts'
-import { OperationReader, type ReplicaTable } from '../operation.ts'
-import { Recovered } from '../recovery.ts'
+} from '../log/segments/segment-format.ts'
+import { listStored, type StoredSegment } from '../log/opening/stored-files.ts'
+import { readMeta } from '../store/meta-record.ts'
+import { ByteReader } from '../operation/byte-reader.ts'
+import { OperationReader, type ReplicaTable } from '../operation/envelope.ts'
+import { Recovered } from '../store/recovered.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { DotTable } from './dot-table.ts'
 import { reportGap, type Report } from './structure.ts'

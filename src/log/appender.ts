@@ -6,12 +6,12 @@
  * rare (a new segment, more space, refusals) is behind it. Space is taken ahead in chunks, so a full disk is noticed here, before the
  * record exists, and the next commit tries again.
  */
-import type { Env } from '../env.ts'
+import type { Env } from '../ports/env.ts'
 import type { LogEvent } from './log-event.ts'
-import type { LogFile } from './files.ts'
-import type { Position } from './segment-format.ts'
-import type { SegmentSet } from './segment-set.ts'
-import { ByteWriter } from '../../crdt/byte-writer.ts'
+import type { LogFile } from '../ports/files.ts'
+import type { Position } from './segments/segment-format.ts'
+import type { SegmentSet } from './segments/segment-set.ts'
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { storageError } from './storage-error.ts'
 import {
@@ -24,9 +24,9 @@ import {
   segmentOf,
   writeMarkRecord,
   writeRecordHeader,
-} from './segment-format.ts'
-import { emptySegment, segmentName } from './segment.ts'
-import type { Segment } from './segment.ts'
+} from './segments/segment-format.ts'
+import { emptySegment, segmentName } from './segments/segment.ts'
+import type { Segment } from './segments/segment.ts'
 
 /** Kept free behind the last record of a segment: for the mark of a clean close and the jump to the next segment. */
 const TAIL_BYTES = 64

@@ -9,16 +9,16 @@
  * - A write or sync that fails poisons the log: it is never tried again, since the kernel forgets dirty pages after telling
  *   once (Rebello et al. 2020, "Can applications recover from fsync failures?").
  */
-import type { Env, Timer } from '../env.ts'
+import type { Env, Timer } from '../ports/env.ts'
 import type { Appender } from './appender.ts'
 import type { LogEvent } from './log-event.ts'
-import type { LogFile } from './files.ts'
-import type { Position } from './segment-format.ts'
-import type { Segment } from './segment.ts'
-import type { SegmentSet } from './segment-set.ts'
+import type { LogFile } from '../ports/files.ts'
+import type { Position } from './segments/segment-format.ts'
+import type { Segment } from './segments/segment.ts'
+import type { SegmentSet } from './segments/segment-set.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { poisoned } from './storage-error.ts'
-import { RECORD_HEADER_BYTES, sealRecord, SEGMENT_HEADER_BYTES } from './segment-format.ts'
+import { RECORD_HEADER_BYTES, sealRecord, SEGMENT_HEADER_BYTES } from './segments/segment-format.ts'
 
 export type Level = 'logged' | 'durable'
 

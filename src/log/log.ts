@@ -8,21 +8,21 @@
  *
  * Cost in RAM: 16 bytes and some 30 ns per record beyond its body; nothing for the garbage collector to look at.
  */
-import type { ByteWriter } from '../../crdt/byte-writer.ts'
-import type { Env } from '../env.ts'
-import type { LogFiles } from './files.ts'
+import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import type { Env } from '../ports/env.ts'
+import type { LogFiles } from '../ports/files.ts'
 import type { LogEvent } from './log-event.ts'
-import type { Position, RecordView } from './segment-format.ts'
+import type { Position, RecordView } from './segments/segment-format.ts'
 import type { Level } from './flusher.ts'
-import type { Segment, SegmentInfo } from './segment.ts'
+import type { Segment, SegmentInfo } from './segments/segment.ts'
 import type { LogDamage } from './verify.ts'
-import type { LogReplay, Recovered } from './recovery.ts'
+import type { LogReplay, Recovered } from './opening/recovery.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { Appender } from './appender.ts'
-import { writeCheckpointFile } from './checkpoint.ts'
+import { writeCheckpointFile } from './opening/checkpoint.ts'
 import { Flusher } from './flusher.ts'
 import { Reader } from './reader.ts'
-import { recover } from './recovery.ts'
+import { recover } from './opening/recovery.ts'
 import { rewriteSegment } from './rewrite.ts'
 import {
   digestName,
@@ -32,10 +32,10 @@ import {
   sameName,
   segmentOf,
   TWO_POW_32,
-} from './segment-format.ts'
-import { SegmentSet } from './segment-set.ts'
+} from './segments/segment-format.ts'
+import { SegmentSet } from './segments/segment-set.ts'
 import { mediumError } from './storage-error.ts'
-import { segmentName } from './segment.ts'
+import { segmentName } from './segments/segment.ts'
 import { verifyLog } from './verify.ts'
 
 export { RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }

@@ -5,12 +5,12 @@
  * Bytes that this process neither wrote nor checked are checked with every read, and damage is an error that says where, never
  * a wrong record.
  */
-import type { LogFile } from './files.ts'
-import type { Position } from './segment-format.ts'
-import type { Segment } from './segment.ts'
-import type { SegmentSet } from './segment-set.ts'
+import type { LogFile } from '../ports/files.ts'
+import type { Position } from './segments/segment-format.ts'
+import type { Segment } from './segments/segment.ts'
+import type { SegmentSet } from './segments/segment-set.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { Cursor, SegmentIndex } from './segment-index.ts'
+import { Cursor, SegmentIndex } from './segments/segment-index.ts'
 import {
   checkRecord,
   describePosition,
@@ -22,8 +22,8 @@ import {
   segmentOf,
   TWO_POW_32,
   viewOf,
-} from './segment-format.ts'
-import { segmentName } from './segment.ts'
+} from './segments/segment-format.ts'
+import { segmentName } from './segments/segment.ts'
 
 /** What is fetched for one record whose length is not known yet. */
 const COLD_READ_BYTES = 1024

@@ -4,16 +4,16 @@
  * with other work let in between; until the rename nothing has changed, and after it nothing is missing, so a
  * crash at any point is safe.
  */
-import type { Env } from '../env.ts'
-import type { LogFile } from './files.ts'
-import type { RecordView } from './segment-format.ts'
-import type { Segment } from './segment.ts'
-import type { SegmentSet } from './segment-set.ts'
+import type { Env } from '../ports/env.ts'
+import type { LogFile } from '../ports/files.ts'
+import type { RecordView } from './segments/segment-format.ts'
+import type { Segment } from './segments/segment.ts'
+import type { SegmentSet } from './segments/segment-set.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { damaged } from './reader.ts'
-import { Cursor, SegmentIndex } from './segment-index.ts'
+import { Cursor, SegmentIndex } from './segments/segment-index.ts'
 import { storageError } from './storage-error.ts'
-import { segmentName } from './segment.ts'
+import { segmentName } from './segments/segment.ts'
 import {
   checkRecord,
   encodeSegmentHeader,
@@ -26,7 +26,7 @@ import {
   TWO_POW_32,
   viewOf,
   writeRecordHeader,
-} from './segment-format.ts'
+} from './segments/segment-format.ts'
 
 /** So many bytes are copied, checked or written between two breaks: a millisecond or so. */
 const STEP_BYTES = 524_288

@@ -2,10 +2,10 @@
  * Reads everything that is stored once more, from the disk and not from RAM, and says what is damaged. Bits rot where nobody reads:
  * run it now and then, before the last good copy elsewhere is gone. One segment at a time, a break after each.
  */
-import type { Env } from '../env.ts'
-import type { SegmentSet } from './segment-set.ts'
-import type { Segment } from './segment.ts'
-import { checkpointNumber, decodeCheckpoint } from './checkpoint.ts'
+import type { Env } from '../ports/env.ts'
+import type { SegmentSet } from './segments/segment-set.ts'
+import type { Segment } from './segments/segment.ts'
+import { checkpointNumber, decodeCheckpoint } from './opening/checkpoint.ts'
 import {
   checkRecord,
   decodeSegmentHeader,
@@ -14,8 +14,8 @@ import {
   SEGMENT_HEADER_BYTES,
   TWO_POW_32,
   viewOf,
-} from './segment-format.ts'
-import { segmentName } from './segment.ts'
+} from './segments/segment-format.ts'
+import { segmentName } from './segments/segment.ts'
 
 export interface LogDamage {
   readonly file: string

@@ -4,11 +4,11 @@
  *
  * Cost of looking at n operations of which c cancel: n reads, and up to c × n comparisons in memory.
  */
-import type { Encodable } from '../../crdt/encodable.ts'
-import { decode } from '../../crdt/encoding.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { decode } from '../../crdt/encoding/encoding.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
-import { OPERATION_KIND, type OperationReader } from '../operation.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { OPERATION_KIND, type OperationReader } from '../operation/envelope.ts'
 import type { Placed } from './placed.ts'
 
 /** Reads an operation in place. Valid until the next one is read. */

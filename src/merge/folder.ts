@@ -7,14 +7,14 @@
  * the timeline; and where an operation cancels others without having seen everything, because the key is folded again from
  * its operations, leaving out what is cancelled.
  */
-import { decode } from '../../crdt/encoding.ts'
-import { compareStamps } from '../../crdt/hlc.ts'
-import type { Dot } from '../../crdt/dot.ts'
+import { decode } from '../../crdt/encoding/encoding.ts'
+import { compareStamps } from '../../crdt/time/hlc.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
-import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation.ts'
-import { textOf } from '../recovery.ts'
+import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation/envelope.ts'
+import { textOf } from '../store/recovered.ts'
 import type { Position } from '../replication/store.ts'
 import { AppliedView } from './applied-view.ts'
 import { cannotFold } from './cannot-fold.ts'

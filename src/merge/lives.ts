@@ -5,7 +5,7 @@
  *
  * Only for times to live that count from the last write: how reads prolong a life is known to one replica alone.
  */
-import { hlcToMs, type Hlc } from '../../crdt/hlc.ts'
+import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { Placed } from './placed.ts'
 
 /** Whether a life whose last operation is stamped `last` is over when one stamped `next` comes. */

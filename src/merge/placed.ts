@@ -1,4 +1,4 @@
-import type { Stamp } from '../../crdt/hlc.ts'
+import type { Stamp } from '../../crdt/time/hlc.ts'
 import type { Position } from '../replication/store.ts'
 
 /** One operation of a key, by its place in the log. */

@@ -1,8 +1,8 @@
 /** A key's state in memory: what has been folded so far, and how far that is. */
-import { compareStamps, type Hlc, type Stamp } from '../../crdt/hlc.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { compareStamps, type Hlc, type Stamp } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Position } from '../replication/store.ts'
 import type { Timeline } from './timeline.ts'
 

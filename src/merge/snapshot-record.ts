@@ -7,14 +7,14 @@
  * `through` is the position of the last record of the key's chain that the state holds; hlc, replica and sequence are those of its
  * greatest operation; `vector` says which operations it holds; `state` is the strategy's own encoding (canonical MessagePack).
  */
-import type { ByteWriter } from '../../crdt/byte-writer.ts'
-import type { Encodable } from '../../crdt/encodable.ts'
-import { decode, encodeInto } from '../../crdt/encoding.ts'
-import type { Hlc } from '../../crdt/hlc.ts'
-import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
-import { ByteReader } from '../byte-reader.ts'
-import { writeVector, type ReplicaTable } from '../operation.ts'
+import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { decode, encodeInto } from '../../crdt/encoding/encoding.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
+import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { ByteReader } from '../operation/byte-reader.ts'
+import { writeVector, type ReplicaTable } from '../operation/envelope.ts'
 import type { Position } from '../replication/store.ts'
 
 export interface KeySnapshot {

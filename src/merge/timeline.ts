@@ -6,7 +6,7 @@
  * operations needs O(log n) of them and an operation d places late replays at most about 2d + 16. They are shared, never copied:
  * strategies with a canonical fold do not change states.
  */
-import type { Hlc } from '../../crdt/hlc.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { Position } from '../replication/store.ts'
 
 export interface TimelineEntry {

@@ -6,11 +6,11 @@
  * below the floor, and all below the floor has been seen: so for cancellers the floor is part of the context. It costs
  * an entry for each replica, and only where something has been compacted.
  */
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
-import type { KeyTable, Slot } from '../key-table.ts'
-import type { Keyspace } from '../keyspace.ts'
-import { OPERATION_KIND, type VectorEntries } from '../operation.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { KeyTable, Slot } from '../keys/key-table.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import { OPERATION_KIND, type VectorEntries } from '../operation/envelope.ts'
 
 export interface Written {
   readonly slot: Slot | undefined

@@ -5,7 +5,7 @@
  *
  * Cost: one direct call per operation. `value` and `operation` are computed only when read.
  */
-import type { OperationRecord } from '../operation-record.ts'
+import type { OperationRecord } from '../history/operation-record.ts'
 
 /** A flyweight: valid only during the call of `apply`; copy what you keep. */
 export interface ProjectedOperation {

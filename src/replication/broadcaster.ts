@@ -5,10 +5,10 @@
  *
  * Only records that are safe in the log are sent (`sendable`), so a flush may stop short; it is then tried again soon.
  */
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import type { Env, Timer } from '../env.ts'
-import type { OperationReader } from '../operation.ts'
-import { OperationsBatch, type Sender } from './frames.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Env, Timer } from '../ports/env.ts'
+import type { OperationReader } from '../operation/envelope.ts'
+import { OperationsBatch, type Sender } from './wire/frames.ts'
 import type { Position, ReplicationStore } from './store.ts'
 
 /** Records looked at in one slice: about a millisecond. */

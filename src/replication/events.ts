@@ -2,8 +2,8 @@
  * What replication reports, through one observer. Nothing is dropped, refused or repaired in silence: each of these is also
  * counted in the replicator's `stats`. Observers must not throw and should return quickly.
  */
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import type { PeerAddress, TransportReport } from './transport.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { PeerAddress, TransportReport } from '../ports/transport.ts'
 
 /** A peer as it is seen over one transport. `replica` is absent until it has been heard. */
 export interface PeerName {

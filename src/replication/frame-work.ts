@@ -1,6 +1,6 @@
 /** A frame of operations that is being worked off, a budget at a time. */
-import type { Admitter } from './admission.ts'
-import type { OperationsFrame } from './frames.ts'
+import type { Admitter } from './anti-entropy/admitter.ts'
+import type { OperationsFrame } from './wire/frames.ts'
 import type { Peer } from './peers.ts'
 
 export class FrameWork {

@@ -3,11 +3,11 @@
  * whoever sends an operation has everything of its writer before it) decides what is asked of whom. Bounded: beyond
  * the bound the peer that has been silent longest makes room.
  */
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { PeerName } from './events.ts'
-import type { Sender } from './frames.ts'
-import type { PeerAddress, TransportLink } from './transport.ts'
+import type { Sender } from './wire/frames.ts'
+import type { PeerAddress, TransportLink } from '../ports/transport.ts'
 
 export const PEERS_MAX = 4096
 

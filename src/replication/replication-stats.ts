@@ -1,13 +1,13 @@
 /** What replication tells about itself: counts since the start, and how full its bounded queues are. */
-import type { VersionVector } from '../../crdt/version-vector.ts'
-import type { Admitter } from './admission.ts'
-import type { Answers } from './answers.ts'
-import type { AntiEntropy } from './anti-entropy.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Admitter } from './anti-entropy/admitter.ts'
+import type { Answers } from './anti-entropy/answers.ts'
+import type { AntiEntropy } from './anti-entropy/anti-entropy.ts'
 import type { PeerName } from './events.ts'
 import type { Inbox } from './inbox.ts'
 import { type Link, type Peer, missingCount } from './peers.ts'
-import type { SnapshotOffers } from './snapshot-offer.ts'
-import type { TransportPeer } from './transport.ts'
+import type { SnapshotOffers } from './snapshot/snapshot-offer.ts'
+import type { TransportPeer } from '../ports/transport.ts'
 
 export interface ReplicationStats {
   readonly sentFrames: number

@@ -12,7 +12,7 @@
  * bound, and whatever is dropped is repaired by anti-entropy, so two replicas that can exchange frames converge within a few
  * rounds of digests. Per digest interval a replica broadcasts at most four digests and sends each peer at most four in reply.
  */
-import type { Env } from '../env.ts'
+import type { Env } from '../ports/env.ts'
 import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 import { Broadcaster } from './broadcaster.ts'
@@ -22,7 +22,7 @@ import type { Link, Peer } from './peers.ts'
 import { Reception } from './reception.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicationStore } from './store.ts'
-import type { Transport, TransportLink, TransportReceiver } from './transport.ts'
+import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
 
 /** A transport must carry frames of this size, splitting them if need be: digests of many replicas are this large. */
 export const TRANSPORT_FRAME_BYTES_MIN: number = 256 * 1024

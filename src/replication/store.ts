@@ -2,10 +2,10 @@
  * What replication may know of the engine: operations by dot, one door for foreign ones, and snapshots as opaque chunks.
  * The decisions (duplicate, too early, drifting, cloned) are the engine's; when to send what to whom is replication's.
  */
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import type { VersionVector } from '../../crdt/version-vector.ts'
-import type { OperationReader, ReplicaTable, VectorEntries } from '../operation.ts'
-import type { Away, RetiredIds } from '../retired-ids.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { OperationReader, ReplicaTable, VectorEntries } from '../operation/envelope.ts'
+import type { Away, RetiredIds } from '../operation/retired-ids.ts'
 
 /** A place in the log; see docs/architecture.md. */
 export type Position = number
@@ -15,7 +15,7 @@ export type Position = number
  * - `duplicate`: known already; nothing changed.
  * - `early`: an operation that it depends on is missing; offer it again when that has been applied.
  * - `drift`: stamped further ahead than the clock drift allowed; not kept, offer it again later (anti-entropy will).
- * - `resync`: void, its writer's id has come to an end before it: whoever holds it must resync from a snapshot (see src/retired-ids.ts).
+ * - `resync`: void, its writer's id has come to an end before it: whoever holds it must resync from a snapshot (see src/operation/retired-ids.ts).
  * - `clone`: carries this replica's own id and a dot it never used, or a dot with other content.
  * - `full`: no space to keep it; offer it again later.
  * Malformed bytes throw `WARP_E_PROTOCOL`.

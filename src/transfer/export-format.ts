@@ -11,8 +11,8 @@
  * `floor`: operations up to these may be gone into snapshots. `applied`: what the export contains, in operations and snapshots. Operations are in
  * the order of the log that was exported, causes before effects. `payload` is left out where it is long.
  */
-import { parseReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
+import { parseReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 
 export const EXPORT_VERSION = 1

@@ -6,15 +6,15 @@
  * - Otherwise its state is taken over as a peer's snapshot is: put aside while it is read, then installed in one go. What is here and not in the
  *   export is kept; own operations among it are issued again under a new identity (see resync.ts).
  */
-import { ByteWriter } from '../../crdt/byte-writer.ts'
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Engine } from '../engine.ts'
-import type { Env } from '../env.ts'
+import type { Env } from '../ports/env.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
-import { OperationReader, writeVector } from '../operation.ts'
-import { textOf } from '../recovery.ts'
+import { OperationReader, writeVector } from '../operation/envelope.ts'
+import { textOf } from '../store/recovered.ts'
 import type { SnapshotImport } from '../replication/store.ts'
-import { ITEM, writeItem } from '../snapshot-transfer.ts'
+import { ITEM, writeItem } from '../membership/snapshot-transfer.ts'
 import { fromBase64 } from './base64.ts'
 import { parseHeader, parseLine, type ExportHeader, type ExportLine } from './export-format.ts'
 import type { Imported } from './imported.ts'

@@ -8,12 +8,12 @@ import {
   SEGMENT_HEADER_BYTES,
   TWO_POW_32,
   viewOf,
-} from '../../src/log/segment-format.ts'
-import type { LogFiles, LogStore } from '../../src/log/files.ts'
-import { memoryFiles, type MemoryFiles } from '../../src/log/memory-files.ts'
-import { OperationReader, ReplicaTable } from '../../src/operation.ts'
+} from '../../src/log/segments/segment-format.ts'
+import type { LogFiles, LogStore } from '../../src/ports/files.ts'
+import { memoryFiles, type MemoryFiles } from '../../src/log/files/memory-files.ts'
+import { OperationReader, ReplicaTable } from '../../src/operation/envelope.ts'
 import { TestEngine, exchange, type FixtureOptions } from '../engine/engine-fixture.ts'
-import { virtualEnv, type VirtualEnv } from '../../src/testing/virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'
 
 export function disk(): MemoryFiles {
   return memoryFiles({ persistent: true })

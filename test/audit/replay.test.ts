@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { replayLogOn, type ReplayedKey, type ReplayOptions } from '../../src/audit/replay.ts'
-import type { MemoryFiles } from '../../src/log/memory-files.ts'
-import type { KeyMap } from '../../src/typed-keys.ts'
+import type { MemoryFiles } from '../../src/log/files/memory-files.ts'
+import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import { counter, custom, max, register, set } from '../../crdt/index.ts'
 import { keysRetaining, TestEngine, type FixtureOptions } from '../engine/engine-fixture.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { disk, storeOf } from './prepared-logs.ts'
 
 const KEYS: KeyMap = keysRetaining('all')

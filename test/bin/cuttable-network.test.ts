@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Endpoint, StreamHandlers } from '../../adapters/mesh/network.ts'
-import { CuttableNetwork } from '../../bin/demo/cuttable-network.ts'
+import type { Endpoint, StreamHandlers } from '../../adapters/mesh/sockets/network.ts'
+import { CuttableNetwork } from '../../bin/demo/replicas/cuttable-network.ts'
 import { FakeMeshNetwork } from '../support/fake-mesh-network.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const HERE: Endpoint = { host: '10.0.0.1', port: 7946 }
 const THERE: Endpoint = { host: '10.0.0.2', port: 7946 }

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { causalityOf } from '../../bin/demo/causality.ts'
 import { parseRequest } from '../../bin/demo/command-line.ts'
-import { type Transaction, readTrace } from '../../bin/demo/trace-file.ts'
+import { type Transaction, readTrace } from '../../bin/demo/authors/trace-file.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 function fileWith(content: string | Uint8Array, name = 'trace.json'): string {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { differingKeys, missingDots } from '../../bin/demo/differences.ts'
-import type { WrittenKey } from '../../bin/demo/keys.ts'
-import type { Reading } from '../../bin/demo/replica-calls.ts'
-import { parseReplicaId } from '../../crdt/replica-id.ts'
+import { differingKeys, missingDots } from '../../bin/demo/authors/differences.ts'
+import type { WrittenKey } from '../../bin/demo/replicas/keys.ts'
+import type { Reading } from '../../bin/demo/replicas/replica-calls.ts'
+import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 
 function reading(key: WrittenKey, ...bytes: number[]): Reading {
   return { key, shown: '', bytes: Uint8Array.from(bytes) }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
-import { HeldTransport } from '../../bin/demo/held-transport.ts'
+import { HeldTransport } from '../../bin/demo/replicas/held-transport.ts'
 import { counter } from '../../crdt/counter.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const KEYS = { 'n:*': counter() }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { cycleCount, linesUntilKilled } from './killed-child.ts'
 import { Said } from './said.ts'

@@ -1,7 +1,7 @@
 import { onTestFinished, expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
-import { type Random, seededRandom } from '../../src/testing/random.ts'
+import { type Random, seededRandom } from '../../testing/world/random.ts'
 import { startChild } from '../adapters/file/child.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { KEYS } from './engine-keys.ts'

@@ -10,8 +10,8 @@
 import { writeSync } from 'node:fs'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
-import type { Receipt } from '../../src/receipt.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import type { Receipt } from '../../src/store/receipt.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 import { COUNTERS_COUNT, KEYS, REGISTERS_COUNT } from './engine-keys.ts'
 
 const [path = '', seed = ''] = process.argv.slice(2)

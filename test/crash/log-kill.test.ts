@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/file-log.ts'
 import { nodeEnv } from '../../adapters/node/node-env.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { cycleCount, linesUntilKilled } from './killed-child.ts'
 import { countNumbers, openNumbered } from './numbered-log.ts'

@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs'
 import { fileLog } from '../../adapters/file/file-log.ts'
 import { nodeEnv } from '../../adapters/node/node-env.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 import { appendNumber, batchLength, checkpointNumber, openNumbered } from './numbered-log.ts'
 
 const [path = '', seed = ''] = process.argv.slice(2)

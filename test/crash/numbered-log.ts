@@ -1,8 +1,8 @@
 /** The log that `log-writer-process.ts` writes and the test checks: record n holds n and bytes that follow from n. */
-import type { Env } from '../../src/env.ts'
-import type { LogFiles } from '../../src/log/files.ts'
+import type { Env } from '../../src/ports/env.ts'
+import type { LogFiles } from '../../src/ports/files.ts'
 import { Log, RECORD_KIND, type RecordView } from '../../src/log/log.ts'
-import type { Random } from '../../src/testing/random.ts'
+import type { Random } from '../../testing/world/random.ts'
 
 /** Small, so that a run of a second crosses many segments. */
 const SEGMENT_BYTES = 65_536

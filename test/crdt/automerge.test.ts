@@ -1,8 +1,8 @@
 import * as Automerge from '@automerge/automerge'
 import { expect, test } from 'vitest'
-import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
-import { automerge } from '../../crdt/automerge.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../testing/laws/reference-replica.ts'
+import { automerge } from '../../crdt/documents/automerge.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 
 interface Board {
   title?: string

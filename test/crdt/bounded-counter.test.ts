@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { boundedCounter } from '../../crdt/bounded-counter.ts'
-import { REPLICA_IDS } from '../../src/testing/laws/reference-replica.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
+import { REPLICA_IDS } from '../../testing/laws/reference-replica.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { codeOf, exchange, threeReplicas } from '../support/three-replicas.ts'
 
 const [A, B] = REPLICA_IDS as readonly [ReplicaId, ReplicaId]

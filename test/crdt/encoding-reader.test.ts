@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Encodable } from '../../crdt/encodable.ts'
-import { decode, encode } from '../../crdt/encoding.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 import { refused } from '../support/refused.ts'
 

@@ -1,8 +1,8 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { ByteWriter } from '../../crdt/byte-writer.ts'
-import type { Encodable } from '../../crdt/encodable.ts'
-import { decode, encode, encodeInto, identityOf } from '../../crdt/encoding.ts'
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { decode, encode, encodeInto, identityOf } from '../../crdt/encoding/encoding.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 import { refused } from '../support/refused.ts'
 

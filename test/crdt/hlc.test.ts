@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { compareStamps, hlcAtEndOfMs, hlcFromMs, hlcToMs, nextHlc, type Stamp } from '../../crdt/hlc.ts'
-import { parseReplicaId } from '../../crdt/replica-id.ts'
+import { compareStamps, hlcAtEndOfMs, hlcFromMs, hlcToMs, nextHlc, type Stamp } from '../../crdt/time/hlc.ts'
+import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 
 const A = parseReplicaId('a'.repeat(16))
 const B = parseReplicaId('b'.repeat(16))

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { LawOperation } from '../../src/testing/laws/law-operation.ts'
-import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
-import type { ListState } from '../../crdt/list.ts'
-import { list } from '../../crdt/list.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import { encode } from '../../crdt/encoding.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import type { LawOperation } from '../../testing/laws/law-operation.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../testing/laws/reference-replica.ts'
+import type { ListState } from '../../crdt/sequence/list.ts'
+import { list } from '../../crdt/sequence/list.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { encode } from '../../crdt/encoding/encoding.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 
 const [ANN, BOB] = REPLICA_IDS as [ReplicaId, ReplicaId]
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { normalForm } from '../../crdt/normal-form.ts'
-import { decode, encode } from '../../crdt/encoding.ts'
+import { normalForm } from '../../crdt/encoding/normal-form.ts'
+import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import { runs } from '../../property-tests/seed.ts'
 import { codeOf } from '../support/three-replicas.ts'
 

@@ -1,8 +1,8 @@
 /** A snapshot of a sequence may come from a peer, and then it may hold anything. */
 import { expect, test } from 'vitest'
-import type { Encodable } from '../../crdt/encodable.ts'
-import { list } from '../../crdt/list.ts'
-import { text } from '../../crdt/text.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { list } from '../../crdt/sequence/list.ts'
+import { text } from '../../crdt/sequence/text.ts'
 
 const A = 'a'.repeat(16)
 const RUN: readonly Encodable[] = [0, 0, 1, 0, 'ab']

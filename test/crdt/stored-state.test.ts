@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Encodable } from '../../crdt/encodable.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import {
   expectArray,
   expectCount,
@@ -9,8 +9,8 @@ import {
   seal,
   toChunks,
   unseal,
-} from '../../crdt/stored-state.ts'
-import { decode, encode } from '../../crdt/encoding.ts'
+} from '../../crdt/encoding/stored-state.ts'
+import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import { codeOf } from '../support/three-replicas.ts'
 
 test('lists longer than the codec takes come back whole', () => {

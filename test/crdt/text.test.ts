@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
-import { text } from '../../crdt/text.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../testing/laws/reference-replica.ts'
+import { text } from '../../crdt/sequence/text.ts'
 
 function open(): ReferenceReplica {
   return new ReferenceReplica(text(), REPLICA_IDS[0] as (typeof REPLICA_IDS)[number])

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
+import { parseReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 
 const [A, B] = ['a', 'b'].map((digit) => parseReplicaId(digit.repeat(16))) as [
   ReturnType<typeof parseReplicaId>,

@@ -1,9 +1,9 @@
 import * as Y from 'yjs'
 import { describe, expect, test } from 'vitest'
-import type { LawOperation } from '../../src/testing/laws/law-operation.ts'
-import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
-import { yjs } from '../../crdt/yjs.ts'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
+import type { LawOperation } from '../../testing/laws/law-operation.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../testing/laws/reference-replica.ts'
+import { yjs } from '../../crdt/documents/yjs.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 
 const [ANN, BOB] = REPLICA_IDS as [ReplicaId, ReplicaId]
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { VALUE_BYTES_MAX } from '../../src/limits.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import { ReplicaTable, OperationReader } from '../../src/operation.ts'
-import { faultyFiles } from '../../src/testing/faulty-files.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { ReplicaTable, OperationReader } from '../../src/operation/envelope.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { exchange, TestEngine, usedBytes } from './engine-fixture.ts'
 
 const YEAR_MS = 365 * 86_400_000

@@ -1,8 +1,8 @@
 /** The machine dies at each step of a compaction in turn: nothing that was durable is lost, changed or back from the dead. */
 import { expect, test } from 'vitest'
-import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
-import { seededRandom } from '../../src/testing/random.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
+import { seededRandom } from '../../testing/world/random.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { TestEngine } from './engine-fixture.ts'
 
 const SEGMENT_BYTES = 2048

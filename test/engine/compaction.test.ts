@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { TestEngine } from './engine-fixture.ts'
 
 async function historyOf(replica: TestEngine, key: string): Promise<unknown[]> {

@@ -1,17 +1,17 @@
 /** An engine without the public face around it, for tests that play disk, peer and clock against it. */
 import { counter, custom, multiValue, register, set, text } from '../../crdt/index.ts'
 import { Engine, type EngineOptions } from '../../src/engine.ts'
-import { Keyspaces } from '../../src/keyspace.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import type { LogFiles } from '../../src/log/files.ts'
-import { History } from '../../src/projections/history.ts'
-import type { WarpEvent } from '../../src/public.ts'
-import type { Receipt, WriteOptions } from '../../src/receipt.ts'
+import { Keyspaces } from '../../src/keys/keyspace.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import type { LogFiles } from '../../src/ports/files.ts'
+import { History } from '../../src/history/history.ts'
+import type { WarpEvent } from '../../src/api/public.ts'
+import type { Receipt, WriteOptions } from '../../src/store/receipt.ts'
 import type { Admission } from '../../src/replication/store.ts'
-import type { Retention } from '../../src/typed-keys.ts'
-import { Writer } from '../../src/writer.ts'
-import type { FaultyFiles } from '../../src/testing/faulty-files.ts'
-import { type VirtualEnv, virtualEnv } from '../../src/testing/virtual-env.ts'
+import type { Retention } from '../../src/keys/typed-keys.ts'
+import { Writer } from '../../src/store/writer.ts'
+import type { FaultyFiles } from '../../testing/world/faulty-files.ts'
+import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
 
 export function keysRetaining(retain: Retention) {
   return {

@@ -1,9 +1,9 @@
 /** Under which id a log goes on after it has been opened again. */
 import { describe, expect, test } from 'vitest'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { TestEngine } from './engine-fixture.ts'
 
 test('the identity stays after a clean close on another boot, and after a kill on the same one', async () => {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { replicaIdFromBytes } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
-import { KeyTable } from '../../src/key-table.ts'
-import { installSnapshot } from '../../src/recovery.ts'
+import { replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { KeyTable } from '../../src/keys/key-table.ts'
+import { installSnapshot } from '../../src/store/recovered.ts'
 
 const A = replicaIdFromBytes(Uint8Array.of(1))
 

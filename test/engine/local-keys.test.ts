@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { memoryFiles, openWarp, type LogFiles } from '../../adapters/node/index.ts'
 import { counter } from '../../crdt/index.ts'
-import { faultyFiles } from '../../src/testing/faulty-files.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { TestEngine } from './engine-fixture.ts'
 
 test('what others write to a key that is local here is handed on, and is no part of it, also after reopening', async () => {

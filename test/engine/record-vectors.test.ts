@@ -1,14 +1,14 @@
 /** The bodies of the engine's records, as docs/wire-format.md has them. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { ByteWriter } from '../../crdt/byte-writer.ts'
-import { parseReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
-import { ByteReader } from '../../src/byte-reader.ts'
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { parseReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { ByteReader } from '../../src/operation/byte-reader.ts'
 import { readSnapshot, writeSnapshot } from '../../src/merge/snapshot-record.ts'
-import { readMeta, writeMeta } from '../../src/meta-record.ts'
-import { ReplicaTable } from '../../src/operation.ts'
-import { RetiredIds } from '../../src/retired-ids.ts'
+import { readMeta, writeMeta } from '../../src/store/meta-record.ts'
+import { ReplicaTable } from '../../src/operation/envelope.ts'
+import { RetiredIds } from '../../src/operation/retired-ids.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 
 const A = parseReplicaId('0102030405060708')

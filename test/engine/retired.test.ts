@@ -1,11 +1,11 @@
 /** Ids that come to an end: who ends them, what that does, and that it is remembered. */
 import { expect, test } from 'vitest'
-import type { ReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import { faultyFiles } from '../../src/testing/faulty-files.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
 
 const env = virtualEnv({ seed: 5 })

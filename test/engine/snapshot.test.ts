@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { register } from '../../crdt/index.ts'
 import type { WarpError } from '../../crdt/warp-error.ts'
-import { Keyspaces } from '../../src/keyspace.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { Keyspaces } from '../../src/keys/keyspace.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
 
 const env = virtualEnv({ seed: 3 })
 

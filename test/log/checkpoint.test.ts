@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
-import { faultyFiles } from '../../src/testing/faulty-files.ts'
+import { type MemoryFiles, memoryFiles } from '../../src/log/files/memory-files.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { append, openQuickly, sampleTexts, texts } from './log-fixture.ts'
 
 const FIRST = 'checkpoint-0000000001'
@@ -106,7 +106,7 @@ test('what a checkpoint covers is durable before the checkpoint is there', async
 
 test('a checkpoint of a later version is refused, not ignored', async () => {
   const { files } = await withTwoCheckpoints()
-  const { crc32c } = await import('../../src/log/crc32c.ts')
+  const { crc32c } = await import('../../src/log/segments/crc32c.ts')
   const bytes = files.bytes(SECOND)
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   view.setUint32(8, 2)

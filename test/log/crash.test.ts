@@ -3,12 +3,12 @@
  * what is there is a prefix of what was appended, and compaction loses nothing that lives.
  */
 import { expect, test } from 'vitest'
-import type { Env } from '../../src/env.ts'
-import type { LogFiles } from '../../src/log/files.ts'
+import type { Env } from '../../src/ports/env.ts'
+import type { LogFiles } from '../../src/ports/files.ts'
 import type { Log } from '../../src/log/log.ts'
-import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
-import { type Random, seededRandom } from '../../src/testing/random.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
+import { type Random, seededRandom } from '../../testing/world/random.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { append, openLog, textAt, texts } from './log-fixture.ts'
 
 const env: Env = { ...virtualEnv(), yield: () => Promise.resolve(), defer: queueMicrotask }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { crc32c, crc32cUpdate } from '../../src/log/crc32c.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { crc32c, crc32cUpdate } from '../../src/log/segments/crc32c.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 
 /** RFC 3720, appendix B.4, and the check value of the catalogue of CRCs. */
 test.each([

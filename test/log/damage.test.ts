@@ -1,12 +1,12 @@
 /** Damaged bytes: a log opens to a prefix of what was written, or says what is damaged. Never a wrong record, never a hole. */
 import { beforeAll, expect, test } from 'vitest'
-import type { Env } from '../../src/env.ts'
+import type { Env } from '../../src/ports/env.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { Log } from '../../src/log/log.ts'
-import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
-import { SEGMENT_HEADER_BYTES } from '../../src/log/segment-format.ts'
-import { seededRandom } from '../../src/testing/random.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { type MemoryFiles, memoryFiles } from '../../src/log/files/memory-files.ts'
+import { SEGMENT_HEADER_BYTES } from '../../src/log/segments/segment-format.ts'
+import { seededRandom } from '../../testing/world/random.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { openLog } from './log-fixture.ts'
 
 const LAST_BYTES = 65_536

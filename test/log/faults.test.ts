@@ -1,7 +1,7 @@
 /** A full disk refuses at the door and recovers by itself; a failed write or sync ends writing, for good and in plain sight. */
 import { expect, test } from 'vitest'
 import { isWarpError } from '../../crdt/warp-error.ts'
-import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 import { append, openLog, openQuickly, QUICK, refusal, sampleTexts, texts } from './log-fixture.ts'
 
 test('a full disk refuses the record, keeps what is there, and takes the next one when there is space again', async () => {

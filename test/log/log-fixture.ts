@@ -1,9 +1,9 @@
 /** What the tests of the log share: a log on one of the disks in RAM, whose records are short texts. */
-import type { Env } from '../../src/env.ts'
-import type { LogFiles } from '../../src/log/files.ts'
+import type { Env } from '../../src/ports/env.ts'
+import type { LogFiles } from '../../src/ports/files.ts'
 import type { LogEvent, LogOptions, Position, RecordView } from '../../src/log/log.ts'
 import { Log, RECORD_KIND } from '../../src/log/log.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const DECODER = new TextDecoder()
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { RECORD_KIND } from '../../src/log/log.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { append, openLog, sampleTexts, textAt, texts } from './log-fixture.ts'
 
 const BOTH = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { logFilesSuite } from '../../adapters/conformance/index.ts'
-import { memoryFiles, type MemoryFiles } from '../../src/log/memory-files.ts'
-import { overlayFiles, overlayLog } from '../../src/log/overlay-files.ts'
+import { memoryFiles, type MemoryFiles } from '../../src/log/files/memory-files.ts'
+import { overlayFiles, overlayLog } from '../../src/log/files/overlay-files.ts'
 
 const encoded = (text: string): Uint8Array => new TextEncoder().encode(text)
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { memoryFiles } from '../../src/log/memory-files.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { append, openLog, QUICK, sampleTexts, textAt, texts } from './log-fixture.ts'
 
 test('on disk the active segment and a few others are in RAM as a whole, and every record is read all the same', async () => {

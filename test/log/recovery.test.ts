@@ -1,7 +1,7 @@
 /** Which damage is told from which, and what is done about it. */
 import { expect, test } from 'vitest'
-import { crc32c } from '../../src/log/crc32c.ts'
-import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
+import { crc32c } from '../../src/log/segments/crc32c.ts'
+import { type MemoryFiles, memoryFiles } from '../../src/log/files/memory-files.ts'
 import { append, openQuickly, sampleTexts, textAt, texts } from './log-fixture.ts'
 
 /** A log of several segments, closed in order. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import { faultyFiles } from '../../src/testing/faulty-files.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { append, openQuickly, QUICK, openLog, sampleTexts, textAt, texts } from './log-fixture.ts'
 
 async function filled(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Log, RECORD_KIND } from '../../src/log/log.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const SEGMENT_BYTES = 65_536
 const BODY_BYTES = 1000

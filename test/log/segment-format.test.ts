@@ -1,9 +1,9 @@
 /** The bytes on disk are those of docs/wire-format.md. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { Env } from '../../src/env.ts'
-import { type MemoryFiles, memoryFiles } from '../../src/log/memory-files.ts'
-import { decodeSegmentHeader } from '../../src/log/segment-format.ts'
+import type { Env } from '../../src/ports/env.ts'
+import { type MemoryFiles, memoryFiles } from '../../src/log/files/memory-files.ts'
+import { decodeSegmentHeader } from '../../src/log/segments/segment-format.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 import { append, openLog, QUICK, texts } from './log-fixture.ts'
 

@@ -7,7 +7,7 @@ import { set } from '../../crdt/set.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { Fleet, payloadBytes, type Member } from '../../property-tests/engine-fleet.ts'
 import { refused } from '../support/refused.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 
 const MALFORMED = Uint8Array.of(0xc1)
 

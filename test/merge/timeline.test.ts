@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Timeline, type TimelineEntry } from '../../src/merge/timeline.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 
 const BASE = { state: 'base', present: false }
 const isBefore = (a: number, b: number): boolean => a < b

@@ -6,8 +6,8 @@ import { custom } from '../../crdt/custom.ts'
 import { map } from '../../crdt/map.ts'
 import { register } from '../../crdt/register.ts'
 import { set } from '../../crdt/set.ts'
-import { seededRandom } from '../../src/testing/random.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { seededRandom } from '../../testing/world/random.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const keys = {
   'r:*': register<number>(),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { replicaIdFromBytes } from '../../crdt/replica-id.ts'
-import { CausalBuffer } from '../../src/replication/causal-buffer.ts'
+import { replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
+import { CausalBuffer } from '../../src/replication/anti-entropy/causal-buffer.ts'
 
 const A = replicaIdFromBytes(Uint8Array.of(1))
 const B = replicaIdFromBytes(Uint8Array.of(2))

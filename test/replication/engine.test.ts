@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/memory-network.ts'
-import type { MemoryNetwork } from '../../src/testing/network/memory-network.ts'
+import type { MemoryNetwork } from '../../src/ports/memory-network/memory-network.ts'
 import { openWarp } from '../../adapters/node/index.ts'
 import { counter, custom, register, set } from '../../crdt/index.ts'
-import { type VirtualEnv, virtualEnv } from '../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const keys = {
   'visits:*': counter(),

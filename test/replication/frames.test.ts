@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type ReplicaId, parseReplicaId } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
+import { type ReplicaId, parseReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../src/limits.ts'
-import { ReplicaTable } from '../../src/operation.ts'
-import { FrameDecoder, FrameEncoder, OperationsBatch, type Frame } from '../../src/replication/frames.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { ReplicaTable } from '../../src/operation/envelope.ts'
+import { FrameDecoder, FrameEncoder, OperationsBatch, type Frame } from '../../src/replication/wire/frames.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 
 const A = parseReplicaId('0102030405060708')
 const B = parseReplicaId('1112131415161718')

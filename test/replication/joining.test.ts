@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { openWarp, type WarpEvent } from '../../adapters/node/index.ts'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { counter, custom, set } from '../../crdt/index.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const keys = {
   'count:*': { strategy: counter(), retain: 'latest' as const },

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { VersionVector } from '../../crdt/version-vector.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { ReplicationEvent } from '../../src/replication/events.ts'
-import type { SnapshotChunk, SnapshotRequest } from '../../src/replication/frames.ts'
+import type { SnapshotChunk, SnapshotRequest } from '../../src/replication/wire/frames.ts'
 import { replicationSettings } from '../../src/replication/options.ts'
 import { Peer } from '../../src/replication/peers.ts'
-import { SnapshotFetch } from '../../src/replication/snapshot-fetch.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { SnapshotFetch } from '../../src/replication/snapshot/snapshot-fetch.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { NaiveStore } from '../support/naive-store.ts'
 
 /** A fetch that has asked a peer for its snapshot, of which the test hands in the chunks: one operation each. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { Peer } from '../../src/replication/peers.ts'
-import { SnapshotOffers } from '../../src/replication/snapshot-offer.ts'
+import { SnapshotOffers } from '../../src/replication/snapshot/snapshot-offer.ts'
 import { NaiveStore } from '../support/naive-store.ts'
-import { virtualEnv } from '../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 interface Offered {
   readonly store: NaiveStore

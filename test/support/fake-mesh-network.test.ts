@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { ByteStream, Endpoint } from '../../adapters/mesh/network.ts'
+import type { ByteStream, Endpoint } from '../../adapters/mesh/sockets/network.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from './fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const A: Endpoint = { host: '10.0.0.1', port: 1 }
 const B: Endpoint = { host: '10.0.0.2', port: 2 }

@@ -8,11 +8,11 @@
  * swallows what it still sends.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import { DirectedLink } from '../../src/testing/network/directed-link.ts'
-import { type Behaviour, FLAWLESS, type LinkSettings, behaviour } from '../../src/testing/network/link-settings.ts'
-import { seededChance } from '../../src/testing/network/seeded-chance.ts'
-import type { Env } from '../../src/env.ts'
-import type { DatagramPort, Endpoint, MeshNetwork, OnDatagram } from '../../adapters/mesh/network.ts'
+import { DirectedLink } from '../../src/ports/memory-network/directed-link.ts'
+import { type Behaviour, FLAWLESS, type LinkSettings, behaviour } from '../../src/ports/memory-network/link-settings.ts'
+import { seededChance } from '../../src/ports/memory-network/seeded-chance.ts'
+import type { Env } from '../../src/ports/env.ts'
+import type { DatagramPort, Endpoint, MeshNetwork, OnDatagram } from '../../adapters/mesh/sockets/network.ts'
 import { type Accept, FakeStreams } from './fake-mesh-streams.ts'
 
 export interface FakeMeshNetworkOptions extends LinkSettings {

@@ -1,6 +1,6 @@
 /** The streams of the fake network: reliable, in order, with a window, held back by cuts. */
-import type { ByteStream, Endpoint, StreamHandlers } from '../../adapters/mesh/network.ts'
-import type { Env } from '../../src/env.ts'
+import type { ByteStream, Endpoint, StreamHandlers } from '../../adapters/mesh/sockets/network.ts'
+import type { Env } from '../../src/ports/env.ts'
 
 export type Accept = (stream: ByteStream) => StreamHandlers | undefined
 

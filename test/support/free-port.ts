@@ -1,4 +1,4 @@
-import { freePorts } from '../../bin/demo/free-ports.ts'
+import { freePorts } from '../../bin/demo/replicas/free-ports.ts'
 
 /** Free for UDP and TCP on 127.0.0.1. */
 export async function freePort(): Promise<number> {

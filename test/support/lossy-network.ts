@@ -2,8 +2,8 @@
  * A network of the mesh on which datagrams are lost, repeated and overtaken, by chance from one seed: a wrapper around a real one, at the
  * sender. Streams are left alone, for TCP repairs them below us. How a run goes still depends on the machine's timing.
  */
-import type { DatagramPort, Endpoint, MeshNetwork } from '../../adapters/mesh/network.ts'
-import { type Random, seededRandom } from '../../src/testing/random.ts'
+import type { DatagramPort, Endpoint, MeshNetwork } from '../../adapters/mesh/sockets/network.ts'
+import { type Random, seededRandom } from '../../testing/world/random.ts'
 
 export interface Chances {
   readonly seed: number

@@ -2,13 +2,13 @@
  * Members of the mesh without cryptography and sockets: the real `Membership` and `Discovery`, and in place of contacts a handshake that takes
  * two round trips over the same lossy links. One virtual time line, one seed.
  */
-import { addressOf, type Contact, type MemberId, type MemberProfile } from '../../adapters/mesh/contact.ts'
-import { Discovery } from '../../adapters/mesh/discovery.ts'
+import { addressOf, type Contact, type MemberId, type MemberProfile } from '../../adapters/mesh/contacts/contact.ts'
+import { Discovery } from '../../adapters/mesh/discovery/discovery.ts'
 import type { MessageKind } from '../../adapters/mesh/messages.ts'
-import type { Endpoint } from '../../adapters/mesh/network.ts'
-import { Membership, MEMBERSHIP_DEFAULTS, type MemberView } from '../../adapters/mesh/swim.ts'
-import { type Random, seededRandom } from '../../src/testing/random.ts'
-import { type VirtualEnv, virtualEnv } from '../../src/testing/virtual-env.ts'
+import type { Endpoint } from '../../adapters/mesh/sockets/network.ts'
+import { Membership, MEMBERSHIP_DEFAULTS, type MemberView } from '../../adapters/mesh/membership/swim.ts'
+import { type Random, seededRandom } from '../../testing/world/random.ts'
+import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
 
 export interface ClusterSettings {
   readonly seed?: number

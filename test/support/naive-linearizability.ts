@@ -2,9 +2,9 @@
  * The definition of linearizability, word for word: try every order of the calls. No memory, no cleverness, nothing shared with the checker
  * but the model; hence the judge of small histories, and the rival in the bench.
  */
-import { pairCalls } from '../../src/testing/history/calls.ts'
-import type { Call, History } from '../../src/testing/history/history.ts'
-import type { SequentialModel } from '../../src/testing/linearizability/model.ts'
+import { pairCalls } from '../../testing/history/calls.ts'
+import type { Call, History } from '../../testing/history/history.ts'
+import type { SequentialModel } from '../../testing/linearizability/model.ts'
 
 export interface NaiveOptions {
   /** Judge each key by itself. Default: all keys at once, with a state for each. */

@@ -2,9 +2,9 @@
  * The definition of serializability, word for word: is there an order of the transactions, one after the other, in which each reads what it
  * read? Those of unknown outcome may be left out. Nothing is shared with the checker but the pairing of events.
  */
-import { pairCalls } from '../../src/testing/history/calls.ts'
-import type { Call, History } from '../../src/testing/history/history.ts'
-import type { Json } from '../../src/testing/history/json.ts'
+import { pairCalls } from '../../testing/history/calls.ts'
+import type { Call, History } from '../../testing/history/history.ts'
+import type { Json } from '../../testing/history/json.ts'
 
 export interface NaiveOrder {
   /** What the order has to keep to besides. */

@@ -5,20 +5,20 @@
  * Its state is the set of operations that it holds, as `payloads`. It compacts when told to: what is stable leaves the log and
  * lives on in the state, so that who lacks it must be given a snapshot.
  */
-import { ByteWriter } from '../../crdt/byte-writer.ts'
-import { hlcToMs, nextHlc } from '../../crdt/hlc.ts'
-import { type ReplicaId, replicaIdFromBytes } from '../../crdt/replica-id.ts'
-import { VersionVector } from '../../crdt/version-vector.ts'
-import type { Env } from '../../src/env.ts'
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { hlcToMs, nextHlc } from '../../crdt/time/hlc.ts'
+import { type ReplicaId, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Env } from '../../src/ports/env.ts'
 import {
   OPERATION_KIND,
   OperationReader,
   ReplicaTable,
   type VectorEntries,
   writeEnvelopeHeader,
-} from '../../src/operation.ts'
+} from '../../src/operation/envelope.ts'
 import type { Admission, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
-import { RetiredIds, type Away } from '../../src/retired-ids.ts'
+import { RetiredIds, type Away } from '../../src/operation/retired-ids.ts'
 
 const DRIFT_MS = 500
 

@@ -1,14 +1,14 @@
 /** An engine in memory on virtual time, for what the public face does not show. */
 import { Engine } from '../../src/engine.ts'
-import { Keyspaces } from '../../src/keyspace.ts'
-import { memoryFiles } from '../../src/log/memory-files.ts'
-import type { LogFiles } from '../../src/log/files.ts'
-import type { ResidencyLimits } from '../../src/projections/residency.ts'
-import type { WarpEvent } from '../../src/public.ts'
-import type { Receipt } from '../../src/receipt.ts'
-import type { KeyMap } from '../../src/typed-keys.ts'
-import { NO_OPTIONS, Writer } from '../../src/writer.ts'
-import { virtualEnv, type VirtualEnv } from '../../src/testing/virtual-env.ts'
+import { Keyspaces } from '../../src/keys/keyspace.ts'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import type { LogFiles } from '../../src/ports/files.ts'
+import type { ResidencyLimits } from '../../src/cache/residency.ts'
+import type { WarpEvent } from '../../src/api/public.ts'
+import type { Receipt } from '../../src/store/receipt.ts'
+import type { KeyMap } from '../../src/keys/typed-keys.ts'
+import { NO_OPTIONS, Writer } from '../../src/store/writer.ts'
+import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'
 
 export interface OpenEngine {
   readonly engine: Engine

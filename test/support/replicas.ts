@@ -1,11 +1,11 @@
 /** Replicas with naive stores on one virtual time line and one memory network, for tests of replication. */
 import { memoryNetwork, type MemoryNetworkOptions } from '../../adapters/memory/memory-network.ts'
-import type { MemoryNetwork } from '../../src/testing/network/memory-network.ts'
+import type { MemoryNetwork } from '../../src/ports/memory-network/memory-network.ts'
 import type { ReplicationEvent } from '../../src/replication/events.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
 import { Replicator } from '../../src/replication/replicator.ts'
 import { NaiveStore } from './naive-store.ts'
-import { type VirtualEnv, virtualEnv } from '../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
 
 export interface TestReplica {
   readonly name: string

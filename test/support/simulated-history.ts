@@ -3,9 +3,9 @@
  * a seed, so the history is linearizable by construction. Some calls fail without effect; some answers are lost, before the effect, after it,
  * or long before a late one.
  */
-import type { History, HistoryEvent } from '../../src/testing/history/history.ts'
-import type { Json } from '../../src/testing/history/json.ts'
-import type { Random } from '../../src/testing/random.ts'
+import type { History, HistoryEvent } from '../../testing/history/history.ts'
+import type { Json } from '../../testing/history/json.ts'
+import type { Random } from '../../testing/world/random.ts'
 
 export interface AtomicObject<State> {
   readonly initial: State

@@ -6,9 +6,9 @@
  * - `committed`: each micro-operation sees what is committed; writes come out together at the end;
  * - `uncommitted`: all that is written is seen at once, and stays even if the transaction fails.
  */
-import type { History, HistoryEvent } from '../../src/testing/history/history.ts'
-import type { Json } from '../../src/testing/history/json.ts'
-import type { Random } from '../../src/testing/random.ts'
+import type { History, HistoryEvent } from '../../testing/history/history.ts'
+import type { Json } from '../../testing/history/json.ts'
+import type { Random } from '../../testing/world/random.ts'
 
 export type Isolation = 'serial' | 'snapshot' | 'committed' | 'uncommitted'
 

@@ -1,6 +1,6 @@
 /** Replicas of one key without an engine, for causal graphs of a few operations. */
 import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { REPLICA_IDS, ReferenceReplica } from '../../src/testing/laws/reference-replica.ts'
+import { REPLICA_IDS, ReferenceReplica } from '../../testing/laws/reference-replica.ts'
 
 export interface ThreeReplicas {
   readonly a: ReferenceReplica

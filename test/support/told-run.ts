@@ -1,13 +1,13 @@
 /** A run told by hand, to ask a checker about: who called what, with what outcome, and what the machines showed meanwhile. */
-import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/replica-id.ts'
-import type { Ack } from '../../src/receipt.ts'
-import { shownFrom } from '../../src/testing/simulation/shown.ts'
+import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
+import type { Ack } from '../../src/store/receipt.ts'
+import { shownFrom } from '../../testing/simulation/report/shown.ts'
 import {
   type CallRecord,
   type Intent,
   type LifeEventKind,
   RunHistory,
-} from '../../src/testing/simulation/run-history.ts'
+} from '../../testing/simulation/report/run-history.ts'
 import type {
   Checker,
   CheckerFactory,
@@ -15,10 +15,10 @@ import type {
   Moment,
   RunEvent,
   Violation,
-} from '../../src/testing/checkers/checker.ts'
-import { VIRTUAL_START_MS } from '../../src/testing/virtual-env.ts'
-import type { Warp, WarpEvent } from '../../src/public.ts'
-import type { KeyMap } from '../../src/typed-keys.ts'
+} from '../../testing/checkers/checker.ts'
+import { VIRTUAL_START_MS } from '../../testing/world/virtual-env.ts'
+import type { Warp, WarpEvent } from '../../src/api/public.ts'
+import type { KeyMap } from '../../src/keys/typed-keys.ts'
 
 type Answers = Partial<Pick<Warp<KeyMap>, 'get' | 'getAt' | 'log'>>
 

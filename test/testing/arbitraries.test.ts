@@ -2,11 +2,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { counter } from '../../crdt/counter.ts'
-import { decode, encode } from '../../crdt/encoding.ts'
+import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import { set } from '../../crdt/set.ts'
 import '../../property-tests/seed.ts'
-import { checkKey } from '../../src/key-refusals.ts'
-import { compilePattern } from '../../src/key-pattern.ts'
+import { checkKey } from '../../src/keys/key-refusals.ts'
+import { compilePattern } from '../../src/keys/pattern.ts'
 import {
   causalHistories,
   deliveryOrders,
@@ -15,10 +15,10 @@ import {
   keyPatterns,
   keys,
   operationsOf,
-} from '../../src/testing/arbitraries.ts'
-import { isSameBytes } from '../../src/testing/laws/digest.ts'
-import { FAULT_KINDS } from '../../src/testing/simulation/fault-plan.ts'
-import { hasObserved, type LawOperation } from '../../src/testing/laws/law-operation.ts'
+} from '../../testing/arbitraries.ts'
+import { isSameBytes } from '../../testing/laws/digest.ts'
+import { FAULT_KINDS } from '../../testing/simulation/faults/fault-plan.ts'
+import { hasObserved, type LawOperation } from '../../testing/laws/law-operation.ts'
 
 const tags = set<string>()
 const tag = fc.constantFrom('x', 'y')

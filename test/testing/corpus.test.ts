@@ -5,11 +5,11 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { formatHistory, parseHistory } from '../../src/testing/history/history-text.ts'
-import type { History } from '../../src/testing/history/history.ts'
-import { checkIsolation } from '../../src/testing/isolation/check-isolation.ts'
-import { checkLinearizability } from '../../src/testing/linearizability/check-linearizability.ts'
-import type { SequentialModel } from '../../src/testing/linearizability/model.ts'
+import { formatHistory, parseHistory } from '../../testing/history/history-text.ts'
+import type { History } from '../../testing/history/history.ts'
+import { checkIsolation } from '../../testing/isolation/check-isolation.ts'
+import { checkLinearizability } from '../../testing/linearizability/check-linearizability.ts'
+import type { SequentialModel } from '../../testing/linearizability/model.ts'
 import {
   counterModel,
   fencedRegisterModel,
@@ -17,7 +17,7 @@ import {
   queueModel,
   registerModel,
   setModel,
-} from '../../src/testing/linearizability/models.ts'
+} from '../../testing/linearizability/models.ts'
 import { naiveVerdict } from '../support/naive-linearizability.ts'
 import { isSerializable } from '../support/naive-serializability.ts'
 import { ROOT } from '../support/tidy/source-tree.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { LogFile } from '../../src/log/files.ts'
-import { type FaultyFiles, faultyFiles } from '../../src/testing/faulty-files.ts'
+import type { LogFile } from '../../src/ports/files.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 
 const filled = (length: number, byte: number): Uint8Array => new Uint8Array(length).fill(byte)
 

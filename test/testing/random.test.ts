@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 
 test('a seed names one sequence for ever', () => {
   const random = seededRandom(42)

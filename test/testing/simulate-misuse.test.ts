@@ -12,7 +12,7 @@ import {
   type SimulateOptions,
   SimulationTotals,
   type Workload,
-} from '../../src/testing/index.ts'
+} from '../../testing/index.ts'
 
 const KEYS = { 'tickets:*': counter(), 'page:*': register<number>(), 'seats:*': boundedCounter({ min: 0 }) }
 const QUIET: SimulateOptions = { keys: KEYS, faults: [], replicas: 2, seconds: 5 }

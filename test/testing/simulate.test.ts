@@ -1,7 +1,7 @@
 /** `simulate` for users: their keys and their invariants under the same faults; and that it finds what is wrong. */
 import { describe, expect, test } from 'vitest'
 import { counter } from '../../crdt/index.ts'
-import { simulate, SimulationTotals, type Workload } from '../../src/testing/index.ts'
+import { simulate, SimulationTotals, type Workload } from '../../testing/index.ts'
 import { appendingAsItComes } from '../fixtures/wrong-strategies/appending-as-it-comes.ts'
 
 const counting: Workload = ({ random }) => ({

@@ -1,6 +1,6 @@
 /** Scenarios that have failed once, as small as the simulator could make them. What was wrong is in docs/faults-found.md. */
 import { expect, test } from 'vitest'
-import { simulate, type SimulateOptions } from '../../src/testing/index.ts'
+import { simulate, type SimulateOptions } from '../../testing/index.ts'
 
 const SCENARIOS: readonly (readonly [what: string, scenario: SimulateOptions])[] = [
   ['local keys after a compaction and a kill', { seed: 23, faults: ['compaction'], seconds: 60 }],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { spaceTimeDiagram } from '../../src/testing/simulation/space-time-diagram.ts'
-import type { TraceStep } from '../../src/testing/simulation/trace.ts'
+import { spaceTimeDiagram } from '../../testing/simulation/report/space-time-diagram.ts'
+import type { TraceStep } from '../../testing/simulation/report/trace.ts'
 
 const MACHINES = ['m0', 'm1']
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { VIRTUAL_START_MS, virtualEnv } from '../../src/testing/virtual-env.ts'
+import { VIRTUAL_START_MS, virtualEnv } from '../../testing/world/virtual-env.ts'
 
 describe('virtual time', () => {
   test('timers fire in the order of due time, then of creation, each at its own time', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { fromBase64, toBase64 } from '../../src/transfer/base64.ts'
-import { seededRandom } from '../../src/testing/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 
 test('is what others make of the same bytes, and comes back', () => {
   const random = seededRandom(7)

@@ -1,10 +1,10 @@
 /**
- * Mutants as files. One file of `mutants/` plants one fault that we fear, and names the tests that have to find it:
+ * Mutants as files. One file of `test/mutants/` plants one fault that we fear, and names the tests that have to find it:
  *
  *     plants: what is wrong then
  *     fears: why somebody might write that, or what it costs
  *     belongs to: the rows of pitfalls (P..) and invariants (W..) that it breaks
- *     file: crdt/hlc.ts
+ *     file: crdt/time/hlc.ts
  *     killed by: test/crdt/register.test.ts › the name of a test
  *     --- find
  *     text that is in the file exactly once
@@ -25,7 +25,7 @@ import path from 'node:path'
  * }} Mutant
  */
 
-export const MUTANTS_FOLDER = 'mutants'
+export const MUTANTS_FOLDER = 'test/mutants'
 const FIELDS = ['plants', 'fears', 'belongs to', 'file', 'killed by']
 const ID = /^(P|W|M)\d{1,2}$/
 
@@ -35,10 +35,15 @@ const ID = /^(P|W|M)\d{1,2}$/
  */
 export function readMutants(root) {
   const folder = path.join(root, MUTANTS_FOLDER)
-  const names = readdirSync(folder).sort()
-  const other = names.find((name) => !name.endsWith('.mutant'))
-  if (other !== undefined) throw new Error(`${MUTANTS_FOLDER}/${other} is no mutant; their names end with .mutant`)
-  return names.map((name) => parseMutant(name.replace('.mutant', ''), readFileSync(path.join(folder, name), 'utf8')))
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile())
+  const other = entries.find((entry) => !entry.name.endsWith('.mutant'))
+  if (other !== undefined)
+    throw new Error(`${MUTANTS_FOLDER}/**/${other.name} is no mutant; their names end with .mutant`)
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+  return entries.map((entry) => {
+    const text = readFileSync(path.join(entry.parentPath, entry.name), 'utf8')
+    return parseMutant(entry.name.replace('.mutant', ''), text)
+  })
 }
 
 /**

@@ -1,11 +1,11 @@
 /** `warp at KEY TIME|VERSION`. */
-import { command, type AnyCommand } from '../command.ts'
-import { EXIT } from '../exit-codes.ts'
-import { parseMoment } from '../moment.ts'
-import { openTarget } from '../open-target.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { parseMoment } from '../settings/moment.ts'
+import { openTarget } from '../target/open-target.ts'
 import { AT } from '../questions/history.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
-import { only } from '../target.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import { only } from '../target/target.ts'
 import { fromJson, show } from '../values.ts'
 
 export const AT_COMMAND: AnyCommand = command<DataFlags, [key: string, moment: string]>({

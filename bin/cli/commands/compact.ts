@@ -1,16 +1,16 @@
 /** `warp compact DIR`. */
 import { WarpError } from '../../../crdt/warp-error.ts'
-import { command, type AnyCommand } from '../command.ts'
-import { loadConfig, folderExists, keysOf, type Config, type ConfigFlags } from '../config.ts'
-import { connectControl } from '../control-client.ts'
-import { UsageError } from '../failure.ts'
-import { eventLine } from '../event-line.ts'
-import type { Output } from '../output.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { loadConfig, folderExists, keysOf, type Config, type ConfigFlags } from '../settings/config.ts'
+import { connectControl } from '../control/control-client.ts'
+import { UsageError } from '../program/failure.ts'
+import { eventLine } from '../output/event-line.ts'
+import type { Output } from '../output/output.ts'
 import type { AnyWarp } from '../question.ts'
 import { COMPACT, type Compacted } from '../questions/transfer.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
-import { only } from '../target.ts'
-import { whileLocked } from '../while-locked.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import { only } from '../target/target.ts'
+import { whileLocked } from '../target/while-locked.ts'
 
 interface Flags extends DataFlags {
   readonly alone?: boolean

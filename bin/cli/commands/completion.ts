@@ -1,7 +1,7 @@
 /** `warp completion SHELL`. */
-import { command, type AnyCommand } from '../command.ts'
-import { SHELLS, completionScript } from '../completion.ts'
-import { UsageError } from '../failure.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { SHELLS, completionScript } from '../program/completion.ts'
+import { UsageError } from '../program/failure.ts'
 
 /** Given the other commands, since it cannot import the list that it is in. */
 export function completionCommand(others: readonly AnyCommand[]): AnyCommand {

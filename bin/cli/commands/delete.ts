@@ -1,10 +1,10 @@
 /** `warp delete KEY`. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
 import { DELETE } from '../questions/writing.ts'
-import { DATA_OPTIONS } from '../shared-options.ts'
-import { only } from '../target.ts'
-import { DURABLE_OPTION, printWritten, type WriteFlags } from '../write-options.ts'
+import { DATA_OPTIONS } from '../settings/shared-options.ts'
+import { only } from '../target/target.ts'
+import { DURABLE_OPTION, printWritten, type WriteFlags } from '../settings/write-options.ts'
 
 export const DELETE_COMMAND: AnyCommand = command<WriteFlags, [key: string]>({
   name: 'delete',

@@ -1,6 +1,6 @@
 /** `warp demo`: the same as `npm run demo`. Loaded when it is asked for. */
-import { command, type AnyCommand } from '../command.ts'
-import type { ExitCode } from '../exit-codes.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import type { ExitCode } from '../program/exit-codes.ts'
 
 export const DEMO_COMMAND: AnyCommand = command<object, string[]>({
   name: 'demo',

@@ -1,10 +1,10 @@
 /** `warp do KEY VERB ...`. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
 import { DO } from '../questions/writing.ts'
-import { only } from '../target.ts'
+import { only } from '../target/target.ts'
 import { fromJson, parseValue, show } from '../values.ts'
-import { WRITE_OPTIONS, printWritten, type WriteFlags } from '../write-options.ts'
+import { WRITE_OPTIONS, printWritten, type WriteFlags } from '../settings/write-options.ts'
 
 export const DO_COMMAND: AnyCommand = command<WriteFlags, [key: string, verb: string, ...values: string[]]>({
   name: 'do',

@@ -1,9 +1,9 @@
 /** `warp explain KEY`: why the value is what it is. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
-import { dotCell, dotsCell, timeCell, wroteCell } from '../operation-cells.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
+import { dotCell, dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
 import { EXPLAIN, type ExplainedHead, type ExplainedItem } from '../questions/history.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { fromJson, printable, showCell } from '../values.ts'
 
 const HEAD = ['who:operation', 'when (UTC)', 'wrote', 'effect', 'concurrent with']

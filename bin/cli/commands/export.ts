@@ -1,8 +1,8 @@
 /** `warp export`. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
 import { EXPORT } from '../questions/transfer.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 
 export const EXPORT_COMMAND: AnyCommand = command<DataFlags>({
   name: 'export',

@@ -1,10 +1,10 @@
 /** `warp get KEY`. */
-import { command, type AnyCommand } from '../command.ts'
-import { EXIT } from '../exit-codes.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { EXIT } from '../program/exit-codes.ts'
 import { GET } from '../questions/reading.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
-import { openTarget } from '../open-target.ts'
-import { only } from '../target.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import { openTarget } from '../target/open-target.ts'
+import { only } from '../target/target.ts'
 import { fromJson, show } from '../values.ts'
 
 export const GET_COMMAND: AnyCommand = command<DataFlags, [key: string]>({

@@ -1,10 +1,10 @@
 /** `warp import`. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
-import type { Progress } from '../progress.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
+import type { Progress } from '../output/progress.ts'
 import { IMPORT } from '../questions/transfer.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
-import { only } from '../target.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import { only } from '../target/target.ts'
 
 export const IMPORT_COMMAND: AnyCommand = command<DataFlags>({
   name: 'import',

@@ -1,6 +1,6 @@
 /** `warp key`. */
 import { randomBytes } from 'node:crypto'
-import { command, type AnyCommand } from '../command.ts'
+import { command, type AnyCommand } from '../program/command.ts'
 
 const KEY_BYTES = 32
 

@@ -1,8 +1,8 @@
 /** `warp keys PATTERN`. */
-import { command, type AnyCommand } from '../command.ts'
+import { command, type AnyCommand } from '../program/command.ts'
 import { KEYS } from '../questions/reading.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
-import { openTarget } from '../open-target.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import { openTarget } from '../target/open-target.ts'
 import { printable } from '../values.ts'
 
 interface Flags extends DataFlags {

@@ -1,9 +1,9 @@
 /** `warp log KEY`: the audit trail. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
-import { dotCell, dotsCell, timeCell, wroteCell } from '../operation-cells.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
+import { dotCell, dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
 import { LOG, type LoggedOperation } from '../questions/history.ts'
-import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../shared-options.ts'
+import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../settings/shared-options.ts'
 
 interface Flags extends DataFlags {
   readonly from?: string

@@ -1,10 +1,10 @@
 /** `warp peers`. */
 import type { PeerReport } from '../../../adapters/node/index.ts'
-import { command, type AnyCommand } from '../command.ts'
-import { EXIT } from '../exit-codes.ts'
-import { openTarget } from '../open-target.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { openTarget } from '../target/open-target.ts'
 import { PEERS } from '../questions/watching.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { printable, toJson } from '../values.ts'
 
 const HEAD = ['address', 'replica', 'state', 'lag', 'silent', 'round trip', 'clock', 'queued', 'zone', 'roles']

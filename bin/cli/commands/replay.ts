@@ -1,10 +1,10 @@
 /** `warp replay DIR --with CONFIG`. */
 import type { ReplayedKey, ReplayedValue } from '../../../adapters/node/index.ts'
-import { command, type AnyCommand } from '../command.ts'
-import { folderExists, keysOf, loadConfig } from '../config.ts'
-import { EXIT } from '../exit-codes.ts'
-import { UsageError } from '../failure.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { folderExists, keysOf, loadConfig } from '../settings/config.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { UsageError } from '../program/failure.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { printable, showCell, toJson, type Json } from '../values.ts'
 
 interface Flags extends DataFlags {

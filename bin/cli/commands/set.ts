@@ -1,10 +1,10 @@
 /** `warp set KEY VALUE`. */
-import { command, type AnyCommand } from '../command.ts'
+import { command, type AnyCommand } from '../program/command.ts'
 import { SET } from '../questions/writing.ts'
-import { openTarget } from '../open-target.ts'
-import { only } from '../target.ts'
+import { openTarget } from '../target/open-target.ts'
+import { only } from '../target/target.ts'
 import { parseValue } from '../values.ts'
-import { WRITE_OPTIONS, printWritten, type WriteFlags } from '../write-options.ts'
+import { WRITE_OPTIONS, printWritten, type WriteFlags } from '../settings/write-options.ts'
 
 export const SET_COMMAND: AnyCommand = command<WriteFlags, [key: string, value: string]>({
   name: 'set',

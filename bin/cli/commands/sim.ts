@@ -1,14 +1,14 @@
 /** `warp sim`. */
 import { writeFile } from 'node:fs/promises'
 import { isWarpError } from '../../../crdt/warp-error.ts'
-import type { Violation } from '../../../src/testing/checkers/checker.ts'
-import type { FaultKind } from '../../../src/testing/simulation/fault-plan.ts'
-import type { Explanation, Simulated, SimulateOptions } from '../../../src/testing/simulation/simulate.ts'
-import type { SimulationTotals } from '../../../src/testing/simulation/totals.ts'
-import { command, type AnyCommand } from '../command.ts'
-import { EXIT } from '../exit-codes.ts'
-import { UsageError } from '../failure.ts'
-import type { Output } from '../output.ts'
+import type { Violation } from '../../../testing/checkers/checker.ts'
+import type { FaultKind } from '../../../testing/simulation/faults/fault-plan.ts'
+import type { Explanation, Simulated, SimulateOptions } from '../../../testing/simulation/simulate.ts'
+import type { SimulationTotals } from '../../../testing/simulation/report/totals.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { UsageError } from '../program/failure.ts'
+import type { Output } from '../output/output.ts'
 
 interface SimFlags {
   readonly seed?: string
@@ -45,9 +45,9 @@ export const SIM_COMMAND: AnyCommand = command<SimFlags>({
   ],
   examples: ['sim', 'sim --seeds 500 --faults partition,kill', 'sim --seed 41 --explain --svg run.svg'],
   async run({ options, output, signal }) {
-    const { simulate } = await import('../../../src/testing/simulation/simulate.ts')
-    const { SimulationTotals } = await import('../../../src/testing/simulation/totals.ts')
-    const { FAULT_KINDS } = await import('../../../src/testing/simulation/fault-plan.ts')
+    const { simulate } = await import('../../../testing/simulation/simulate.ts')
+    const { SimulationTotals } = await import('../../../testing/simulation/report/totals.ts')
+    const { FAULT_KINDS } = await import('../../../testing/simulation/faults/fault-plan.ts')
     const settings = settingsOf(options, FAULT_KINDS)
     const first = whole(options.seed, '--seed') ?? 1
     const count = whole(options.seeds, '--seeds') ?? (options.seed === undefined ? SEEDS : 1)

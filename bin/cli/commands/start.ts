@@ -2,14 +2,14 @@
 import { once } from 'node:events'
 import type { MeshOptions, MeshTransport } from '../../../adapters/mesh/index.ts'
 import type { WarpEvent } from '../../../adapters/node/index.ts'
-import { command, type AnyCommand } from '../command.ts'
-import { loadConfig, type Config } from '../config.ts'
-import { eventJson, eventLine } from '../event-line.ts'
-import { EXIT } from '../exit-codes.ts'
-import { failureOf } from '../failure.ts'
-import { MESH_OPTIONS, clusterKeys, meshOptions, type MeshFlags } from '../mesh-settings.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
-import { whileLocked } from '../while-locked.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { loadConfig, type Config } from '../settings/config.ts'
+import { eventJson, eventLine } from '../output/event-line.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { failureOf } from '../program/failure.ts'
+import { MESH_OPTIONS, clusterKeys, meshOptions, type MeshFlags } from '../settings/mesh-settings.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import { whileLocked } from '../target/while-locked.ts'
 
 interface Flags extends DataFlags, MeshFlags {
   readonly mesh: boolean
@@ -39,8 +39,8 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     const mesh = options.mesh ? await meshOf(config, options) : undefined
     const transport = mesh === undefined ? {} : { transport: mesh }
     // The list of commands has all of them in it, and most have no use for an engine.
-    const { openFolder } = await import('../open-folder.ts')
-    const { serveControl } = await import('../control-server.ts')
+    const { openFolder } = await import('../target/open-folder.ts')
+    const { serveControl } = await import('../control/control-server.ts')
     const warp = await whileLocked(signal, () => openFolder({ config, observe, ...transport }))
     try {
       const control = await serveControl(warp, config.data)

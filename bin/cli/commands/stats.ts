@@ -1,9 +1,9 @@
 /** `warp stats`. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
 import { STATS } from '../questions/watching.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
-import { only } from '../target.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import { only } from '../target/target.ts'
 import { showCell, toJson } from '../values.ts'
 
 export const STATS_COMMAND: AnyCommand = command<DataFlags>({

@@ -1,11 +1,11 @@
 /** `warp verify DIR [OTHER...]`. */
 import type { CheckedLog, CheckReport, Finding } from '../../../adapters/node/index.ts'
-import { command, type AnyCommand } from '../command.ts'
-import { folderExists, keysOf, loadConfig } from '../config.ts'
-import { EXIT } from '../exit-codes.ts'
-import { UsageError } from '../failure.ts'
-import type { Output } from '../output.ts'
-import { DATA_OPTIONS, type DataFlags } from '../shared-options.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { folderExists, keysOf, loadConfig } from '../settings/config.ts'
+import { EXIT } from '../program/exit-codes.ts'
+import { UsageError } from '../program/failure.ts'
+import type { Output } from '../output/output.ts'
+import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { printable } from '../values.ts'
 
 /** Findings printed for people; with --json all are. */

@@ -1,9 +1,9 @@
 /** `warp watch PATTERN`. */
-import { command, type AnyCommand } from '../command.ts'
-import { openTarget } from '../open-target.ts'
-import { dotCell, timeCell } from '../operation-cells.ts'
+import { command, type AnyCommand } from '../program/command.ts'
+import { openTarget } from '../target/open-target.ts'
+import { dotCell, timeCell } from '../output/operation-cells.ts'
 import { WATCH, type WatchedChange } from '../questions/watching.ts'
-import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../shared-options.ts'
+import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../settings/shared-options.ts'
 import { fromJson, printable, showCell } from '../values.ts'
 
 interface Flags extends DataFlags {

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { logFilesSuite } from '../../../adapters/conformance/log-files.ts'
 import { fileLog } from '../../../adapters/file/file-log.ts'
-import { memoryFiles } from '../../../src/log/memory-files.ts'
-import { faultyFiles } from '../../../src/testing/faulty-files.ts'
+import { memoryFiles } from '../../../src/log/files/memory-files.ts'
+import { faultyFiles } from '../../../testing/world/faulty-files.ts'
 
 describe('files on disk', () => {
   logFilesSuite({

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileLog } from '../../../adapters/file/file-log.ts'
 import { type Holder, thisProcess } from '../../../adapters/file/lock-holder.ts'
-import type { LogFiles } from '../../../src/log/files.ts'
+import type { LogFiles } from '../../../src/ports/files.ts'
 import { type Child, startChild } from './child.ts'
 
 /** Linux alone tells boots, starts of processes and namespaces. */

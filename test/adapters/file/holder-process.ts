@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { fileLog } from '../../../adapters/file/index.ts'
-import type { LogFiles } from '../../../src/log/files.ts'
-import { type Random, seededRandom } from '../../../src/testing/random.ts'
+import type { LogFiles } from '../../../src/ports/files.ts'
+import { type Random, seededRandom } from '../../../testing/world/random.ts'
 
 let held: LogFiles | undefined
 

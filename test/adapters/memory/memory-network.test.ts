@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { transportSuite } from '../../../adapters/conformance/transport.ts'
 import { type MemoryNetworkOptions, memoryNetwork } from '../../../adapters/memory/memory-network.ts'
-import type { TransportLink } from '../../../src/replication/transport.ts'
-import type { MemoryNetwork } from '../../../src/testing/network/memory-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import type { TransportLink } from '../../../src/ports/transport.ts'
+import type { MemoryNetwork } from '../../../src/ports/memory-network/memory-network.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 describe('the memory network in virtual time', () => {
   const names = ['a', 'b', 'c', 'd']

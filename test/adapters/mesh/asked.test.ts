@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { AskedPings } from '../../../adapters/mesh/asked.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { AskedPings } from '../../../adapters/mesh/membership/asked.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 test('an answer counts once, and only from the one who was asked', () => {
   const asked = new AskedPings(virtualEnv())

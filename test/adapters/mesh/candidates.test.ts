@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { Candidates, CANDIDATES_MAX } from '../../../adapters/mesh/candidates.ts'
-import type { Endpoint } from '../../../adapters/mesh/network.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { Candidates, CANDIDATES_MAX } from '../../../adapters/mesh/discovery/candidates.ts'
+import type { Endpoint } from '../../../adapters/mesh/sockets/network.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 function at(index: number): Endpoint {
   return { host: `10.0.${index >> 8}.${index & 255}`, port: 7946 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { drawBelow, drawToFront, jittered } from '../../../adapters/mesh/chance.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 test('draws stay inside and reach everything', () => {
   const env = virtualEnv()

@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { DEFLATE_BYTES_MIN, INFLATE_RATIO_MAX, deflated, inflated } from '../../../adapters/mesh/compression.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 
 const MIB = 1024 * 1024
 const words = new TextEncoder().encode('{"sku":"a-1234","count":7}'.repeat(400))

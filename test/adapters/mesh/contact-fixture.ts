@@ -1,13 +1,13 @@
 /** Members with contacts, and nothing above them, on the fake network and a virtual clock. */
-import { clusterKeys, type ClusterKeys } from '../../../adapters/mesh/cluster-keys.ts'
-import type { Contact } from '../../../adapters/mesh/contact.ts'
-import { Contacts } from '../../../adapters/mesh/contacts.ts'
+import { clusterKeys, type ClusterKeys } from '../../../adapters/mesh/handshake/cluster-keys.ts'
+import type { Contact } from '../../../adapters/mesh/contacts/contact.ts'
+import { Contacts } from '../../../adapters/mesh/contacts/contacts.ts'
 import { hexOf } from '../../../adapters/mesh/hex.ts'
-import type { Endpoint } from '../../../adapters/mesh/network.ts'
-import { Refusals } from '../../../adapters/mesh/refusals.ts'
+import type { Endpoint } from '../../../adapters/mesh/sockets/network.ts'
+import { Refusals } from '../../../adapters/mesh/contacts/refusals.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from '../../support/fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 export const PORT = 7946
 export const KEY_TEXT = '4f5d0c2b9a8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a392817065544'

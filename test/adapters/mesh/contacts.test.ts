@@ -1,9 +1,9 @@
 /** Who becomes a contact, and who does not. */
 import { describe, expect, test } from 'vitest'
-import { clusterKeys, insecureKeys } from '../../../adapters/mesh/cluster-keys.ts'
-import { NO_COOKIE, announcementPacket, openCookie, sealGreeting } from '../../../adapters/mesh/handshake.ts'
-import type { Endpoint } from '../../../adapters/mesh/network.ts'
-import { PACKET } from '../../../adapters/mesh/packets.ts'
+import { clusterKeys, insecureKeys } from '../../../adapters/mesh/handshake/cluster-keys.ts'
+import { NO_COOKIE, announcementPacket, openCookie, sealGreeting } from '../../../adapters/mesh/handshake/handshake.ts'
+import type { Endpoint } from '../../../adapters/mesh/sockets/network.ts'
+import { PACKET } from '../../../adapters/mesh/handshake/packets.ts'
 import { KEY_TEXT, KEYS, OTHER_KEY_TEXT, PORT, contactWorld, openMember, pair } from './contact-fixture.ts'
 
 const HELLO = new TextEncoder().encode('hello')

@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { CANDIDATES_MAX } from '../../../adapters/mesh/candidates.ts'
-import { addressOf } from '../../../adapters/mesh/contact.ts'
+import { CANDIDATES_MAX } from '../../../adapters/mesh/discovery/candidates.ts'
+import { addressOf } from '../../../adapters/mesh/contacts/contact.ts'
 import {
   Discovery,
   type DiscoveryOptions,
   GREETINGS_PER_SECOND_MAX,
   HEARSAY_GREETINGS_PER_SECOND_MAX,
-} from '../../../adapters/mesh/discovery.ts'
-import type { Endpoint } from '../../../adapters/mesh/network.ts'
+} from '../../../adapters/mesh/discovery/discovery.ts'
+import type { Endpoint } from '../../../adapters/mesh/sockets/network.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 interface Greeting {
   readonly address: string

@@ -7,7 +7,7 @@ import { register } from '../../../crdt/register.ts'
 import { set } from '../../../crdt/set.ts'
 import { openWarpOn, type Transport, type Warp, type WarpEvent } from '../../../src/index.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from '../../support/fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 import { KEY_TEXT, OTHER_KEY_TEXT } from './contact-fixture.ts'
 
 const KEYS = { 'user:*': register<string>(), 'visits:*': counter(), 'cart:*': set<string>() }

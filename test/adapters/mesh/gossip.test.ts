@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Gossip } from '../../../adapters/mesh/gossip.ts'
-import type { MemberRecord } from '../../../adapters/mesh/member-record.ts'
+import { Gossip } from '../../../adapters/mesh/membership/gossip.ts'
+import type { MemberRecord } from '../../../adapters/mesh/membership/member-record.ts'
 import { idOf } from '../../support/membership-cluster.ts'
 
 function news(index: number, incarnation = 0): MemberRecord {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { clusterKeys } from '../../../adapters/mesh/cluster-keys.ts'
+import { clusterKeys } from '../../../adapters/mesh/handshake/cluster-keys.ts'
 import {
   type Greeting,
   type Introduction,
@@ -12,8 +12,8 @@ import {
   openWelcome,
   sealGreeting,
   sealWelcome,
-} from '../../../adapters/mesh/handshake.ts'
-import { HEAD_BYTES } from '../../../adapters/mesh/packets.ts'
+} from '../../../adapters/mesh/handshake/handshake.ts'
+import { HEAD_BYTES } from '../../../adapters/mesh/handshake/packets.ts'
 import { KEYS, KEY_TEXT, OTHER_KEY_TEXT } from './contact-fixture.ts'
 
 const KEY = KEYS.primary

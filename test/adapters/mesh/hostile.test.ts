@@ -4,15 +4,15 @@
  * port. Seeded: `SEED=... npx vitest run`.
  */
 import { expect, test } from 'vitest'
-import { addressOf } from '../../../adapters/mesh/contact.ts'
+import { addressOf } from '../../../adapters/mesh/contacts/contact.ts'
 import { meshTransport, type MeshTransport } from '../../../adapters/mesh/mesh-transport.ts'
-import type { Endpoint, StreamHandlers } from '../../../adapters/mesh/network.ts'
-import { PACKET, writeU32 } from '../../../adapters/mesh/packets.ts'
+import type { Endpoint, StreamHandlers } from '../../../adapters/mesh/sockets/network.ts'
+import { PACKET, writeU32 } from '../../../adapters/mesh/handshake/packets.ts'
 import { SEED } from '../../../property-tests/seed.ts'
 import type { TransportLink, TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { type Random, seededRandom } from '../../../src/testing/random.ts'
-import { virtualEnv, type VirtualEnv } from '../../../src/testing/virtual-env.ts'
+import { type Random, seededRandom } from '../../../testing/world/random.ts'
+import { virtualEnv, type VirtualEnv } from '../../../testing/world/virtual-env.ts'
 import type { ContactMember } from './contact-fixture.ts'
 import { KEY_TEXT, PORT, contactWorld, openMember, pair, type ContactWorld, type Sent } from './contact-fixture.ts'
 

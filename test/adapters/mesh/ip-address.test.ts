@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { isIP } from 'node:net'
 import { expect, test } from 'vitest'
-import { formatIp, isLoopback, isUnicast, parseIp } from '../../../adapters/mesh/ip-address.ts'
+import { formatIp, isLoopback, isUnicast, parseIp } from '../../../adapters/mesh/sockets/ip-address.ts'
 import { runs } from '../../../property-tests/seed.ts'
 
 test.each([

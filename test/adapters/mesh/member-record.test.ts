@@ -9,13 +9,13 @@ import {
   readRecords,
   writeRecord,
   writeRecords,
-} from '../../../adapters/mesh/member-record.ts'
-import { ByteWriter } from '../../../crdt/byte-writer.ts'
+} from '../../../adapters/mesh/membership/member-record.ts'
+import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { runs } from '../../../property-tests/seed.ts'
-import { ByteReader } from '../../../src/byte-reader.ts'
+import { ByteReader } from '../../../src/operation/byte-reader.ts'
 import { fromHex, toHex } from '../../support/hex.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 
 const profile = { member: '0123456789abcdef', zone: 'eu-1', roles: ['web', 'cache'] }
 const record: MemberRecord = { profile, state: 'suspect', incarnation: 300, endpoint: { host: '10.0.0.2', port: 7946 } }

@@ -6,7 +6,7 @@ import { meshTransport, type MeshTransport } from '../../../adapters/mesh/mesh-t
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
 import { freePort } from '../../support/free-port.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 import { KEY_TEXT } from './contact-fixture.ts'
 
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { Multicast, MULTICAST_GROUP_IPV4, type MulticastOptions } from '../../../adapters/mesh/multicast.ts'
+import { Multicast, MULTICAST_GROUP_IPV4, type MulticastOptions } from '../../../adapters/mesh/sockets/multicast.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 const env = virtualEnv()
 

@@ -1,7 +1,7 @@
 /** The mesh between machines: network namespaces on one bridge, with interfaces, addresses and links that go down and up. */
 import { expect, onTestFinished, test } from 'vitest'
 import { NamespaceNetwork, whyNoNamespaces } from '../../support/network-namespaces.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 import { ReplicaCluster, type TestProcess, settle, unordered, valuesOf } from './replica-cluster.ts'
 import { type Writes, expectedValues } from './replica-writes.ts'
 

@@ -1,8 +1,8 @@
 /** Node's sockets behind the mesh's port: addresses, streams, refusals. */
 import { networkInterfaces } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import type { ByteStream, Endpoint, StreamHandlers } from '../../../adapters/mesh/network.ts'
-import { nodeNetwork } from '../../../adapters/mesh/node-network.ts'
+import type { ByteStream, Endpoint, StreamHandlers } from '../../../adapters/mesh/sockets/network.ts'
+import { nodeNetwork } from '../../../adapters/mesh/sockets/node-network.ts'
 
 const network = nodeNetwork()
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))

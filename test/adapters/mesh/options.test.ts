@@ -1,7 +1,7 @@
 /** What `meshTransport` refuses, and how it says so. */
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { clusterKeys } from '../../../adapters/mesh/cluster-keys.ts'
+import { clusterKeys } from '../../../adapters/mesh/handshake/cluster-keys.ts'
 import { type MeshOptions, meshSettings } from '../../../adapters/mesh/options.ts'
 import { meshTransport } from '../../../adapters/mesh/mesh-transport.ts'
 import { KEY_TEXT, OTHER_KEY_TEXT } from './contact-fixture.ts'

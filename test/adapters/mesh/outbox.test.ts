@@ -1,9 +1,9 @@
 /** Small messages on their way into datagrams, and out of them. */
 import { describe, expect, test } from 'vitest'
-import type { Contact } from '../../../adapters/mesh/contact.ts'
+import type { Contact } from '../../../adapters/mesh/contacts/contact.ts'
 import { MESSAGE, readMessages, writeMessage } from '../../../adapters/mesh/messages.ts'
 import { Outbox } from '../../../adapters/mesh/outbox.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 const PAYLOAD_BYTES_MAX = 100
 

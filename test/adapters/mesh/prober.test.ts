@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
-import { type Member, Members, NOT_HEARD } from '../../../adapters/mesh/members.ts'
-import { Prober } from '../../../adapters/mesh/prober.ts'
+import { type Member, Members, NOT_HEARD } from '../../../adapters/mesh/membership/members.ts'
+import { Prober } from '../../../adapters/mesh/membership/prober.ts'
 import { idOf } from '../../support/membership-cluster.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 let env: VirtualEnv
 let member: Member

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { REFUSALS_REPORT_MS, Refusals } from '../../../adapters/mesh/refusals.ts'
+import { REFUSALS_REPORT_MS, Refusals } from '../../../adapters/mesh/contacts/refusals.ts'
 import type { TransportReport } from '../../../src/index.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 function refusals(): { readonly env: VirtualEnv; readonly reports: TransportReport[]; readonly counted: Refusals } {
   const env = virtualEnv()

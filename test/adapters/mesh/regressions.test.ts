@@ -1,18 +1,18 @@
 /** What went wrong once, or would have: each of these is a case that ended in silence between two members who were both well. */
 import { describe, expect, test } from 'vitest'
-import { clusterKeys } from '../../../adapters/mesh/cluster-keys.ts'
-import { type Contact, addressOf } from '../../../adapters/mesh/contact.ts'
-import { ContactTable } from '../../../adapters/mesh/contact-table.ts'
+import { clusterKeys } from '../../../adapters/mesh/handshake/cluster-keys.ts'
+import { type Contact, addressOf } from '../../../adapters/mesh/contacts/contact.ts'
+import { ContactTable } from '../../../adapters/mesh/contacts/contact-table.ts'
 import { meshTransport, type MeshTransport } from '../../../adapters/mesh/mesh-transport.ts'
 import { MESSAGE } from '../../../adapters/mesh/messages.ts'
 import type { MeshOptions } from '../../../adapters/mesh/options.ts'
-import { PACKET } from '../../../adapters/mesh/packets.ts'
-import { Session } from '../../../adapters/mesh/session.ts'
-import { encodeRecords } from '../../../adapters/mesh/swim-messages.ts'
-import { MEMBERSHIP_DEFAULTS, Membership } from '../../../adapters/mesh/swim.ts'
+import { PACKET } from '../../../adapters/mesh/handshake/packets.ts'
+import { Session } from '../../../adapters/mesh/contacts/session.ts'
+import { encodeRecords } from '../../../adapters/mesh/membership/swim-messages.ts'
+import { MEMBERSHIP_DEFAULTS, Membership } from '../../../adapters/mesh/membership/swim.ts'
 import type { TransportLink } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { virtualEnv, type VirtualEnv } from '../../../src/testing/virtual-env.ts'
+import { virtualEnv, type VirtualEnv } from '../../../testing/world/virtual-env.ts'
 import {
   KEY_TEXT,
   OTHER_KEY_TEXT,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { REPLAY_WINDOW, ReplayWindow } from '../../../adapters/mesh/replay-window.ts'
+import { REPLAY_WINDOW, ReplayWindow } from '../../../adapters/mesh/contacts/replay-window.ts'
 import { configureSeed, runs } from '../../../property-tests/seed.ts'
 
 configureSeed()

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileLog } from '../../../adapters/file/index.ts'
 import { meshTransport } from '../../../adapters/mesh/index.ts'
-import { nodeNetwork } from '../../../adapters/mesh/node-network.ts'
+import { nodeNetwork } from '../../../adapters/mesh/sockets/node-network.ts'
 import { type ReplicationOptions, type Warp, openWarp } from '../../../adapters/node/index.ts'
 import { counter, custom, register, set } from '../../../crdt/index.ts'
 import { serve } from '../../support/child-program.ts'

@@ -1,5 +1,5 @@
 /** What the replicas of a test write, drawn from a seed: the child writes it, the parent works out what must come of it. */
-import { seededRandom } from '../../../src/testing/random.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 
 export type ReplicaWrite =
   | { readonly kind: 'increment'; readonly key: `count:${number}`; readonly amount: number }

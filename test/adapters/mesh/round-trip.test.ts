@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ClockSkew, RoundTrip } from '../../../adapters/mesh/round-trip.ts'
+import { ClockSkew, RoundTrip } from '../../../adapters/mesh/membership/round-trip.ts'
 import { Cluster } from '../../support/membership-cluster.ts'
 
 describe('the round trip', () => {

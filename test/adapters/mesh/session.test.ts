@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Session, type SessionSecrets } from '../../../adapters/mesh/session.ts'
+import { Session, type SessionSecrets } from '../../../adapters/mesh/contacts/session.ts'
 
 const [ONE, TWO, THREE] = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte)) as [Uint8Array, Uint8Array, Uint8Array]
 const HELLO = new TextEncoder().encode('hello')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { parsePeer, STATIC_PEERS_MAX, StaticPeers } from '../../../adapters/mesh/static-peers.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { parsePeer, STATIC_PEERS_MAX, StaticPeers } from '../../../adapters/mesh/discovery/static-peers.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 test.each([
   ['10.0.0.2', '10.0.0.2', 7946],

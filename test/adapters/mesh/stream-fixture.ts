@@ -1,12 +1,12 @@
 /** Members with streams on the fake network and a virtual clock. Every two of them share one session, as if they had shaken hands. */
-import { type Contact, addressOf } from '../../../adapters/mesh/contact.ts'
-import type { ByteStream, Endpoint, MeshNetwork, StreamHandlers } from '../../../adapters/mesh/network.ts'
-import { Refusals } from '../../../adapters/mesh/refusals.ts'
-import { STREAM_SETTINGS, type StreamSettings } from '../../../adapters/mesh/stream-settings.ts'
-import { Streams } from '../../../adapters/mesh/streams.ts'
+import { type Contact, addressOf } from '../../../adapters/mesh/contacts/contact.ts'
+import type { ByteStream, Endpoint, MeshNetwork, StreamHandlers } from '../../../adapters/mesh/sockets/network.ts'
+import { Refusals } from '../../../adapters/mesh/contacts/refusals.ts'
+import { STREAM_SETTINGS, type StreamSettings } from '../../../adapters/mesh/streams/stream-settings.ts'
+import { Streams } from '../../../adapters/mesh/streams/streams.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork } from '../../support/fake-mesh-network.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 export const PORT = 7946
 

@@ -8,7 +8,7 @@ import {
   isPreambleAuthentic,
   preambleOf,
   streamKeys,
-} from '../../../adapters/mesh/stream-preamble.ts'
+} from '../../../adapters/mesh/streams/stream-preamble.ts'
 import { toHex } from '../../support/hex.ts'
 
 const secret = new Uint8Array(32).fill(1)

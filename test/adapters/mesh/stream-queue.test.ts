@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { StreamQueue } from '../../../adapters/mesh/stream-queue.ts'
+import { StreamQueue } from '../../../adapters/mesh/streams/stream-queue.ts'
 
 test('frames come out in the order in which they went in', () => {
   const queue = new StreamQueue(1_000_000)

@@ -8,8 +8,8 @@ import {
   RecordReader,
   RecordWriter,
   TAG_BYTES,
-} from '../../../adapters/mesh/stream-records.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+} from '../../../adapters/mesh/streams/stream-records.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 import { toHex } from '../../support/hex.ts'
 
 const key = createSecretKey(new Uint8Array(32).fill(7))

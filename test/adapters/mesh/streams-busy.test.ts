@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { STREAM_BUSY_MS, STREAM_STALL_MS } from '../../../adapters/mesh/stream-settings.ts'
+import { STREAM_BUSY_MS, STREAM_STALL_MS } from '../../../adapters/mesh/streams/stream-settings.ts'
 import { type Member, frameOf, openPair, streamWorld } from './stream-fixture.ts'
 
 const MIB = 1024 * 1024

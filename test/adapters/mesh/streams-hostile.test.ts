@@ -1,13 +1,13 @@
 /** What strangers, and whoever sits on the way, can do to the streams: end them, and nothing else. */
 import { expect, test } from 'vitest'
-import type { ByteStream } from '../../../adapters/mesh/network.ts'
-import { PREAMBLE_BYTES } from '../../../adapters/mesh/stream-preamble.ts'
+import type { ByteStream } from '../../../adapters/mesh/sockets/network.ts'
+import { PREAMBLE_BYTES } from '../../../adapters/mesh/streams/stream-preamble.ts'
 import {
   STREAMS_UNPROVED_MAX,
   STREAMS_UNPROVED_PER_HOST_MAX,
   STREAM_HANDSHAKE_MS,
-} from '../../../adapters/mesh/stream-settings.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+} from '../../../adapters/mesh/streams/stream-settings.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 import { type Member, type World, frameOf, openPair, streamWorld } from './stream-fixture.ts'
 
 const MINUTE_MS = 60_000

@@ -5,8 +5,8 @@ import {
   STREAM_IDLE_MS,
   STREAM_RETRY_MS_MAX,
   STREAM_STALL_MS,
-} from '../../../adapters/mesh/stream-settings.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+} from '../../../adapters/mesh/streams/stream-settings.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 import { refused } from '../../support/refused.ts'
 import { Member, frameOf, openMembers, openPair, streamWorld } from './stream-fixture.ts'
 

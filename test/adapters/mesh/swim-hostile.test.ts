@@ -1,10 +1,10 @@
 /** What an authentic peer can do to the others' idea of who is there: little, and nothing that lasts. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Contact, MemberId } from '../../../adapters/mesh/contact.ts'
-import { INCARNATION_MAX, type MemberRecord } from '../../../adapters/mesh/member-record.ts'
-import { MEMBERS_MAX } from '../../../adapters/mesh/members.ts'
+import type { Contact, MemberId } from '../../../adapters/mesh/contacts/contact.ts'
+import { INCARNATION_MAX, type MemberRecord } from '../../../adapters/mesh/membership/member-record.ts'
+import { MEMBERS_MAX } from '../../../adapters/mesh/membership/members.ts'
 import { MESSAGE, type MessageKind } from '../../../adapters/mesh/messages.ts'
-import { Membership, MEMBERSHIP_DEFAULTS } from '../../../adapters/mesh/swim.ts'
+import { Membership, MEMBERSHIP_DEFAULTS } from '../../../adapters/mesh/membership/swim.ts'
 import {
   decodeAck,
   decodePing,
@@ -12,10 +12,10 @@ import {
   encodePing,
   encodePingRequest,
   encodeRecords,
-} from '../../../adapters/mesh/swim-messages.ts'
+} from '../../../adapters/mesh/membership/swim-messages.ts'
 import { idOf } from '../../support/membership-cluster.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
-import { type VirtualEnv, virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
+import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 
 interface Sent {
   readonly to: MemberId

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { MemberRecord } from '../../../adapters/mesh/member-record.ts'
+import type { MemberRecord } from '../../../adapters/mesh/membership/member-record.ts'
 import {
   BODY_BYTES_MAX,
   decodeAck,
@@ -10,7 +10,7 @@ import {
   encodePing,
   encodePingRequest,
   encodeRecords,
-} from '../../../adapters/mesh/swim-messages.ts'
+} from '../../../adapters/mesh/membership/swim-messages.ts'
 import { fromHex, toHex } from '../../support/hex.ts'
 
 const profile = { member: '0123456789abcdef', zone: '', roles: [] }

@@ -1,11 +1,11 @@
 /** Forges one operation in a log on disk, and makes every checksum good again. */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Dot } from '../../../crdt/dot.ts'
-import { memoryFiles } from '../../../src/log/memory-files.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import { memoryFiles } from '../../../src/log/files/memory-files.ts'
 import { RECORD_KIND } from '../../../src/log/log.ts'
-import { OperationReader, ReplicaTable } from '../../../src/operation.ts'
-import { textOf } from '../../../src/recovery.ts'
+import { OperationReader, ReplicaTable } from '../../../src/operation/envelope.ts'
+import { textOf } from '../../../src/store/recovered.ts'
 import { forge } from '../../audit/prepared-logs.ts'
 
 /** The `nth` operation of `key` becomes what `edit` makes of it; `undefined`: it never was. Returns its dot. */

@@ -1,7 +1,7 @@
 /** What is said of work that takes long, and with which colours. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { paintFor } from '../../../bin/cli/colour.ts'
-import { startProgress } from '../../../bin/cli/progress.ts'
+import { paintFor } from '../../../bin/cli/output/colour.ts'
+import { startProgress } from '../../../bin/cli/output/progress.ts'
 
 describe('progress', () => {
   beforeEach(() => void vi.useFakeTimers())

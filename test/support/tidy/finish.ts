@@ -1,14 +1,5 @@
-/** Signs that a file is not finished or has outgrown itself. */
+/** Signs that a file is not finished. */
 import type { TextFile } from './source-tree.ts'
-
-export const FILE_LINES_MAX = 400
-
-export function oversized(files: readonly TextFile[]): string[] {
-  return files.flatMap((file) => {
-    const lines = file.text.split('\n').length - 1
-    return lines > FILE_LINES_MAX ? [`${file.path}: ${lines} lines; what is it hiding?`] : []
-  })
-}
 
 /** The words are put together here, so that this file does not report itself. */
 const MARKS = new RegExp(String.raw`\b(${['TO' + 'DO', 'FIX' + 'ME', 'HA' + 'CK', 'XX' + 'X'].join('|')})\b`)

@@ -2,13 +2,13 @@
 import type { TextFile } from './source-tree.ts'
 import { type Import, importsOf } from './imports.ts'
 
-const RANK: Readonly<Record<string, number>> = { crdt: 0, src: 1, adapters: 2, bin: 3 }
+const RANK: Readonly<Record<string, number>> = { crdt: 0, src: 1, testing: 2, adapters: 3, bin: 4 }
 
 /** Strategies that wrap a library are mathematics all the same; each has an entry point of its own. */
-const LIBRARY_STRATEGIES = ['crdt/yjs.ts', 'crdt/automerge.ts']
+const LIBRARY_STRATEGIES = ['crdt/documents/yjs.ts', 'crdt/documents/automerge.ts']
 
 /** What draws random cases for users' tests, and nothing else in `warp-engine/testing`: the simulator and the judges do without. */
-const RANDOM_CASES = { files: ['src/testing/arbitraries.ts', 'src/testing/check-strategy.ts'], library: 'fast-check' }
+const RANDOM_CASES = { files: ['testing/arbitraries.ts', 'testing/check-strategy.ts'], library: 'fast-check' }
 
 /** The one dependency at run time parses command lines, and nothing but the command line may know it. */
 const COMMAND_LINE = { folder: 'bin/cli/', library: 'commander' }

@@ -10,7 +10,7 @@ export interface TextFile {
 
 export const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
 
-export const PRODUCT_FOLDERS: readonly string[] = ['crdt', 'src', 'adapters', 'bin']
+export const PRODUCT_FOLDERS: readonly string[] = ['crdt', 'src', 'testing', 'adapters', 'bin']
 export const CHECK_FOLDERS: readonly string[] = ['test', 'property-tests', 'bench', 'tools']
 
 /** All files below the folders whose name ends so. Folders that do not exist hold none. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { boundsChecker } from '../../../src/testing/checkers/bounds.ts'
+import { boundsChecker } from '../../../testing/checkers/bounds.ts'
 import { counter } from '../../../crdt/index.ts'
 import { ToldRun } from '../../support/told-run.ts'
 

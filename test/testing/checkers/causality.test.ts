@@ -1,7 +1,7 @@
 /** Told by hand: what a replica that applies an operation before its causes would look like. */
 import { expect, test } from 'vitest'
 import { set } from '../../../crdt/index.ts'
-import { causalityChecker } from '../../../src/testing/checkers/causality.ts'
+import { causalityChecker } from '../../../testing/checkers/causality.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = { 'seen:*': set<number>(), 'kept:*': set<number>() }

@@ -1,9 +1,9 @@
 /** Told by hand: what a compaction that changes what is read would look like. */
 import { expect, test } from 'vitest'
 import { counter } from '../../../crdt/index.ts'
-import { compactionChecker } from '../../../src/testing/checkers/compaction.ts'
+import { compactionChecker } from '../../../testing/checkers/compaction.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import type { At } from '../../../src/operation-record.ts'
+import type { At } from '../../../src/history/operation-record.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = {

@@ -1,7 +1,7 @@
 /** Told by hand: what replicas that do not agree would look like. */
 import { expect, test } from 'vitest'
 import { counter, register } from '../../../crdt/index.ts'
-import { convergenceChecker } from '../../../src/testing/checkers/convergence.ts'
+import { convergenceChecker } from '../../../testing/checkers/convergence.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = { 'doc:*': register<number>(), 'own:*': { strategy: counter(), mode: 'local' as const } }

@@ -1,7 +1,7 @@
 /** Told by hand: counters that lost something, or counted it twice. */
 import { expect, test } from 'vitest'
 import { counter } from '../../../crdt/index.ts'
-import { counterChecker } from '../../../src/testing/checkers/counters.ts'
+import { counterChecker } from '../../../testing/checkers/counters.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = { 'count:*': counter() }

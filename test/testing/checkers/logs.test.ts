@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { counter } from '../../../crdt/index.ts'
 import type { CheckReport, Finding, FindingKind } from '../../../src/audit/finding.ts'
-import { logChecker } from '../../../src/testing/checkers/logs.ts'
+import { logChecker } from '../../../testing/checkers/logs.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const finding = (kind: FindingKind, log: string, severity: Finding['severity'] = 'damage'): Finding => ({

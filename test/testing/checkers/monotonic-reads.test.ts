@@ -1,7 +1,7 @@
 /** Told by hand: what a machine that takes back what it has shown would look like. */
 import { expect, test } from 'vitest'
 import { list, register } from '../../../crdt/index.ts'
-import { monotonicReadsChecker } from '../../../src/testing/checkers/monotonic-reads.ts'
+import { monotonicReadsChecker } from '../../../testing/checkers/monotonic-reads.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = { 'queue:*': list<number>(), 'doc:*': register<number>() }

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { openWarp } from '../../../adapters/node/index.ts'
 import { counter, set } from '../../../crdt/index.ts'
-import { pastChecker } from '../../../src/testing/checkers/past.ts'
-import { virtualEnv } from '../../../src/testing/virtual-env.ts'
+import { pastChecker } from '../../../testing/checkers/past.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { ToldRun } from '../../support/told-run.ts'
 

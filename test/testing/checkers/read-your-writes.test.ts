@@ -1,7 +1,7 @@
 /** Told by hand: what a machine that forgets its own writes would look like. */
 import { expect, test } from 'vitest'
 import { register, set } from '../../../crdt/index.ts'
-import { readYourWritesChecker } from '../../../src/testing/checkers/read-your-writes.ts'
+import { readYourWritesChecker } from '../../../testing/checkers/read-your-writes.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = { 'seen:*': set<number>(), 'doc:*': register<number>() }

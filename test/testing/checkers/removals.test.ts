@@ -1,7 +1,7 @@
 /** Told by hand: what replicas that bring back what was taken away would look like. */
 import { describe, expect, test } from 'vitest'
 import { multiValue, register, set } from '../../../crdt/index.ts'
-import { removalChecker } from '../../../src/testing/checkers/removals.ts'
+import { removalChecker } from '../../../testing/checkers/removals.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = { 'cart:*': set<number>(), 'doc:*': register<number>(), 'many:*': multiValue<number>() }

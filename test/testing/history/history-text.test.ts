@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type WarpError, isWarpError } from '../../../crdt/warp-error.ts'
-import { formatHistory, parseHistory } from '../../../src/testing/history/history-text.ts'
+import { formatHistory, parseHistory } from '../../../testing/history/history-text.ts'
 
 const READ = '{"type":"invoke","process":0,"f":"read","key":"x"}'
 

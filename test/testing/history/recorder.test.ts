@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import { pairCalls } from '../../../src/testing/history/calls.ts'
-import { HistoryRecorder } from '../../../src/testing/history/recorder.ts'
+import { pairCalls } from '../../../testing/history/calls.ts'
+import { HistoryRecorder } from '../../../testing/history/recorder.ts'
 
 test('events stand in the order in which they were recorded, with the times of the given clock', () => {
   let now = 0

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { History, HistoryEvent } from '../../../src/testing/history/history.ts'
-import type { Json } from '../../../src/testing/history/json.ts'
-import { checkIsolation } from '../../../src/testing/isolation/check-isolation.ts'
-import { LEVELS, includes, ruledOut } from '../../../src/testing/isolation/levels.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+import type { History, HistoryEvent } from '../../../testing/history/history.ts'
+import type { Json } from '../../../testing/history/json.ts'
+import { checkIsolation } from '../../../testing/isolation/check-isolation.ts'
+import { LEVELS, includes, ruledOut } from '../../../testing/isolation/levels.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 import { simulatedTransactions } from '../../support/simulated-transactions.ts'
 
 type Operation = readonly [string, string, Json]

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { History, HistoryEvent } from '../../../src/testing/history/history.ts'
-import type { Json } from '../../../src/testing/history/json.ts'
-import { checkLinearizability } from '../../../src/testing/linearizability/check-linearizability.ts'
-import { REFUSED, type SequentialModel } from '../../../src/testing/linearizability/model.ts'
-import { counterModel, registerModel } from '../../../src/testing/linearizability/models.ts'
-import { seededRandom } from '../../../src/testing/random.ts'
+import type { History, HistoryEvent } from '../../../testing/history/history.ts'
+import type { Json } from '../../../testing/history/json.ts'
+import { checkLinearizability } from '../../../testing/linearizability/check-linearizability.ts'
+import { REFUSED, type SequentialModel } from '../../../testing/linearizability/model.ts'
+import { counterModel, registerModel } from '../../../testing/linearizability/models.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
 import { atomicRegister, simulatedHistory } from '../../support/simulated-history.ts'
 
 /** One call after the other, each of a process of its own. */

@@ -2,7 +2,7 @@
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { counter } from '../../../crdt/index.ts'
-import { checkStrategy, operationsOf } from '../../../src/testing/index.ts'
+import { checkStrategy, operationsOf } from '../../../testing/index.ts'
 import { lastByArrival } from '../../fixtures/wrong-strategies/last-by-arrival.ts'
 
 void test('a counter keeps the laws', () => {

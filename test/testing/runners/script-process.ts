@@ -1,7 +1,7 @@
 /** `checkStrategy` in a script without any runner: prints a report, and dies of what the second strategy does. */
 import fc from 'fast-check'
 import { counter } from '../../../crdt/index.ts'
-import { checkStrategy, operationsOf } from '../../../src/testing/index.ts'
+import { checkStrategy, operationsOf } from '../../../testing/index.ts'
 import { lastByArrival } from '../../fixtures/wrong-strategies/last-by-arrival.ts'
 
 const operations = operationsOf(counter(), { increment: [fc.nat(5)] })

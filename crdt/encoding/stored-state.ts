@@ -1,0 +1,58 @@
+/**
+ * Pieces of encoded states. A state may hold more entries than the codec takes in one array, and values that are nested as
+ * deep as the codec goes; so long lists are cut into chunks, and values that are containers become bytes of their own.
+ *
+ * Equal states give equal pieces. What is read back is checked: a snapshot may come from another replica.
+ */
+import type { Encodable } from './encodable.ts'
+import type { ReplicaId } from '../time/replica-id.ts'
+import { decode, encode } from './encoding.ts'
+import { parseReplicaId } from '../time/replica-id.ts'
+import { WarpError } from '../warp-error.ts'
+
+const CHUNK_ENTRIES = 4096
+
+/** A list of any length. */
+export function toChunks(entries: readonly Encodable[]): Encodable {
+  const chunks: Encodable[] = []
+  for (let i = 0; i < entries.length; i += CHUNK_ENTRIES) chunks.push(entries.slice(i, i + CHUNK_ENTRIES))
+  return chunks
+}
+
+export function fromChunks(encoded: Encodable): Encodable[] {
+  return expectArray(encoded).flatMap((chunk) => expectArray(chunk))
+}
+
+/** A value at any depth. */
+export function seal(value: unknown): Encodable {
+  return typeof value === 'object' && value !== null ? encode(value) : (value as Encodable)
+}
+
+export function unseal(sealed: Encodable | undefined): Encodable {
+  if (sealed === undefined) throw malformedState('a value is missing')
+  return sealed instanceof Uint8Array ? decode(sealed) : sealed
+}
+
+export function expectArray(encoded: Encodable | undefined): readonly Encodable[] {
+  if (!Array.isArray(encoded)) throw malformedState('not a list')
+  return encoded as readonly Encodable[]
+}
+
+export function expectText(encoded: Encodable | undefined): string {
+  if (typeof encoded !== 'string') throw malformedState('not a text')
+  return encoded
+}
+
+export function expectReplica(encoded: Encodable | undefined): ReplicaId {
+  return parseReplicaId(expectText(encoded))
+}
+
+/** A sequence or a stamp: an integer from 0. */
+export function expectCount(encoded: Encodable | undefined): number {
+  if (!Number.isSafeInteger(encoded) || (encoded as number) < 0) throw malformedState('not a count')
+  return encoded as number
+}
+
+export function malformedState(what: string): WarpError {
+  return new WarpError('WARP_E_PROTOCOL', `malformed snapshot: ${what}; fold the key from its log instead`)
+}

@@ -1,0 +1,27 @@
+/**
+ * A replica id: 64 random bits in 16 lower-case hexadecimal digits, made anew whenever a log is created empty. It
+ * stands for one incarnation of a replica, so that a lost disk cannot reuse a dot. String order equals byte order.
+ */
+import { WarpError } from '../warp-error.ts'
+
+declare const brand: unique symbol
+export type ReplicaId = string & { readonly [brand]: 'ReplicaId' }
+
+export const REPLICA_ID_BYTES = 8
+
+const FORM = /^[0-9a-f]{16}$/
+
+/** Checks the form. Throws `WARP_E_PROTOCOL`. */
+export function parseReplicaId(text: string): ReplicaId {
+  if (!FORM.test(text)) {
+    throw new WarpError('WARP_E_PROTOCOL', 'a replica id is 16 lower-case hexadecimal digits')
+  }
+  return text as ReplicaId
+}
+
+/** `bytes` are 8 random bytes. */
+export function replicaIdFromBytes(bytes: Uint8Array): ReplicaId {
+  let text = ''
+  for (let i = 0; i < REPLICA_ID_BYTES; i++) text += (bytes[i] ?? 0).toString(16).padStart(2, '0')
+  return text as ReplicaId
+}

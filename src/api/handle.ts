@@ -1,0 +1,159 @@
+/**
+ * Handles: one key, looked up once. A handle remembers the slot of its key, so that reading through it is a compare and two loads. For each
+ * strategy a class is made whose methods are the strategy's verbs and queries.
+ *
+ * The slot is good while the table's generation is; afterwards it is looked up again.
+ */
+import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import type { KeyTable, Slot } from '../keys/key-table.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from '../history/operation-record.ts'
+import type { History } from '../history/history.ts'
+import type { WatchHub } from '../watch/watch.ts'
+import { HOT_VISITED, type Residency } from '../cache/residency.ts'
+import type { KeyHandle } from './public.ts'
+import type { Receipt, WriteOptions } from '../store/receipt.ts'
+import { NO_OPTIONS, rejected, type Target, type Writer } from '../store/writer.ts'
+
+/** What handles work with. */
+export interface HandleParts {
+  readonly store: KeyStore
+  readonly writer: Writer
+  readonly history: History
+  readonly watches: WatchHub
+}
+
+/** Shared by handles, so that each of them fits a line of the processor's cache. */
+interface HandleContext extends HandleParts {
+  readonly keys: KeyTable
+  readonly residency: Residency
+  readonly keyspace: Keyspace
+  readonly options: WriteOptions
+}
+
+const UNKNOWN = -1
+
+export class Handle implements KeyHandle, Target {
+  readonly key: string
+  readonly #context: HandleContext
+  #slot: Slot = UNKNOWN
+  #generation = UNKNOWN
+
+  constructor(context: HandleContext, key: string) {
+    this.key = key
+    this.#context = context
+  }
+
+  get keyspace(): Keyspace {
+    return this.#context.keyspace
+  }
+
+  /** The key's slot, `undefined` while the key does not exist. */
+  get slot(): Slot | undefined {
+    const { keys } = this.#context
+    if (this.#generation === keys.generation && this.#slot !== UNKNOWN) return this.#slot
+    const slot = keys.find(this.key)
+    if (slot === undefined) return undefined
+    this.#generation = keys.generation
+    this.#slot = slot
+    return slot
+  }
+
+  peek(): unknown {
+    const { keys, residency } = this.#context
+    if (this.#generation === keys.generation && residency.states[this.#slot] === HOT_VISITED) {
+      return residency.values[this.#slot]
+    }
+    return this.#peekSlowly()
+  }
+
+  get(): Promise<unknown> {
+    try {
+      const { slot } = this
+      if (slot !== undefined) return Promise.resolve(this.#context.store.read(slot))
+      this.#context.store.assertOpen()
+      return Promise.resolve(undefined)
+    } catch (error) {
+      return rejected(error)
+    }
+  }
+
+  delete(): Promise<Receipt> {
+    return this.#context.writer.delete(this, this.#context.options)
+  }
+
+  async *log(options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
+    this.#context.store.assertOpen()
+    yield* this.#context.history.log(this.key, options)
+  }
+
+  async getAt(at: At): Promise<unknown> {
+    this.#context.store.assertOpen()
+    return this.#context.history.getAt(this.key, at)
+  }
+
+  async explain(): Promise<Explanation> {
+    this.#context.store.assertOpen()
+    return this.#context.history.explain(this.key)
+  }
+
+  watch(options?: WatchOptions): Watch {
+    this.#context.store.assertOpen()
+    return this.#context.watches.watchKey(this.key, options)
+  }
+
+  with(options: WriteOptions): Handle {
+    return new (this.constructor as typeof Handle)({ ...this.#context, options }, this.key)
+  }
+
+  /** For the methods made from verbs. */
+  protected runVerb(verb: Verb<unknown>, parameters: readonly unknown[]): Promise<Receipt> {
+    return this.#context.writer.verb(this, verb, parameters, this.#context.options)
+  }
+
+  /** For the methods made from queries. */
+  protected async runQuery(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
+    const { slot } = this
+    this.#context.store.assertOpen()
+    return query(slot === undefined ? this.keyspace.strategy.initial() : this.#context.store.state(slot), ...parameters)
+  }
+
+  #peekSlowly(): unknown {
+    const { slot } = this
+    if (slot !== undefined) return this.#context.store.peek(slot)
+    this.#context.store.assertOpen()
+    return undefined
+  }
+}
+
+/** How the handles to the keys of one keyspace are made. */
+export function handleMaker(parts: HandleParts, keyspace: Keyspace): (key: string) => Handle {
+  const { keys, residency } = parts.store
+  const context: HandleContext = { ...parts, keys, residency, keyspace, options: NO_OPTIONS }
+  const KeyspaceHandle = handleClass(keyspace.strategy)
+  return (key) => new KeyspaceHandle(context, key)
+}
+
+/** A class of handles with the verbs and queries of one strategy as methods. */
+function handleClass(strategy: AnyStrategy): typeof Handle {
+  class StrategyHandle extends Handle {
+    static {
+      for (const [name, verb] of Object.entries(strategy.verbs as Record<string, Verb<unknown>>)) {
+        define(this.prototype, name, function (this: StrategyHandle, ...parameters: unknown[]) {
+          return this.runVerb(verb, parameters)
+        })
+      }
+      for (const [name, query] of Object.entries((strategy.queries ?? {}) as Record<string, Query<unknown>>)) {
+        define(this.prototype, name, function (this: StrategyHandle, ...parameters: unknown[]) {
+          return this.runQuery(query, parameters)
+        })
+      }
+    }
+  }
+  return StrategyHandle
+}
+
+function define(prototype: object, name: string, value: unknown): void {
+  Object.defineProperty(prototype, name, { value, writable: true, configurable: true })
+}

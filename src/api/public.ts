@@ -1,0 +1,239 @@
+/**
+ * The public face: what `openWarp` takes and what it gives. Types only; `warp.ts` implements them. How the type of a key
+ * follows from the map of patterns is in `typed-keys.ts`.
+ *
+ * All calls with a key throw `WARP_E_UNREGISTERED_KEY` (no pattern matches), `WARP_E_LIMIT` (key too long) and, once the
+ * engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is returned.
+ */
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Env } from '../ports/env.ts'
+import type { LogStore } from '../ports/files.ts'
+import type { LogEvent } from '../log/log-event.ts'
+import type { At, Explanation, LogOptions, OperationRecord, Watch, WatchOptions } from '../history/operation-record.ts'
+import type { Projection, ProjectionHandle, RebuildOptions } from '../projections/projection.ts'
+import type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from '../store/receipt.ts'
+import type { ReplicationEvent } from '../replication/events.ts'
+import type { ReplicationOptions } from '../replication/options.ts'
+import type { PeerReport } from '../replication/replication-stats.ts'
+import type { PeerAddress, Transport } from '../ports/transport.ts'
+import type { Imported } from '../transfer/imported.ts'
+import type {
+  KeyMap,
+  KnownKey,
+  MethodsOf,
+  Mode,
+  SettableKey,
+  SettableValue,
+  StrategyAt,
+  ValueAt,
+  WatchedValue,
+} from '../keys/typed-keys.ts'
+
+export interface WarpOptions<K extends KeyMap> {
+  /** Key pattern → strategy, bare or with options. The most specific pattern wins. Throws `WARP_E_PATTERN`. */
+  readonly keys: K
+  /** Where operations are kept. Default: in memory, gone with the process. */
+  readonly log?: LogStore
+  /** The networks to replicate over. Default: none, this replica is alone. */
+  readonly transports?: readonly Transport[]
+  /** Time, timers and randomness. Default: the platform's. */
+  readonly env?: Env
+  readonly cache?: CacheOptions
+  readonly replication?: ReplicationOptions
+  /** How safe a write is when its promise settles, unless it asks otherwise. Default `'logged'`; in memory `'memory'`. */
+  readonly ack?: Ack
+  /** Milliseconds that an operation may be stamped ahead of this clock; beyond, it is not admitted yet. Default 500. */
+  readonly clockDriftMsMax?: number
+  /** Told what operators want to know. Called synchronously; must not throw. Default: nobody is told. */
+  readonly observe?: (event: WarpEvent) => void
+}
+
+/** How many materialised values stay in memory. What is evicted is folded again from the log. Default: all stay. */
+export interface CacheOptions {
+  readonly entriesMax?: number
+  /** Bytes of keys and encoded values. */
+  readonly bytesMax?: number
+}
+
+/** What a handle may fix for the calls made through it. */
+export type HandleOptions = WriteOptions
+
+/**
+ * One key, looked up once: reading and writing through a held handle skips the pattern and the key table. The strategy's own
+ * verbs and queries are methods beside these; a strategy that names one of its own like one of these is refused at open with
+ * `WARP_E_CONFIG`.
+ */
+export interface KeyHandle<Value = unknown> {
+  readonly key: string
+  /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
+  get(): Promise<Value | undefined>
+  /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
+  peek(): Value | undefined
+  /** Throws `WARP_E_MODE` if the strategy refuses it. */
+  delete(): Promise<Receipt>
+  log(options?: LogOptions): AsyncIterable<OperationRecord>
+  getAt(at: At): Promise<Value | undefined>
+  explain(): Promise<Explanation<Value>>
+  watch(options?: WatchOptions): Watch<Value>
+}
+
+/** A handle with the verbs and queries of the key's strategy. */
+export type HandleFor<K extends KeyMap, Key extends string> = HandleOf<StrategyAt<K, Key>, ValueAt<K, Key>>
+
+type HandleOf<S, Value> = S extends unknown
+  ? KeyHandle<Value> &
+      Omit<MethodsOf<S>, keyof KeyHandle | 'with'> & {
+        /** The same key with these options for every call made through the handle returned. Costs two small objects. */
+        with(options: HandleOptions): HandleOf<S, Value>
+      }
+  : never
+
+/** An open engine. */
+export interface Warp<K extends KeyMap> extends AsyncDisposable {
+  /** This replica, as other replicas see it. Changes only if the engine has to take a new identity. */
+  readonly replica: ReplicaId
+
+  /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
+  get<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
+
+  /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
+  peek<Key extends string>(key: KnownKey<K, Key>): ValueAt<K, Key> | undefined
+
+  /**
+   * Writes a whole value, where the strategy has a verb `set` of one argument; others are written through `key()`. The value
+   * is encoded before the call returns. Throws `WARP_E_UNENCODABLE`, `WARP_E_LIMIT`, `WARP_E_STORAGE_FULL`,
+   * `WARP_E_STORAGE_POISONED`, `WARP_E_ABORTED`.
+   */
+  set<Key extends string>(
+    key: SettableKey<K, Key>,
+    value: SettableValue<K, Key>,
+    options?: WriteOptions,
+  ): Promise<Receipt>
+
+  /** Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it, and as `set` does. */
+  delete<Key extends string>(key: KnownKey<K, Key>, options?: WriteOptions): Promise<Receipt>
+
+  /** A handle to one key. Hold it where the key is used often. */
+  key<Key extends string>(key: KnownKey<K, Key>): HandleFor<K, Key>
+
+  /** The operations that this replica holds of the key, in the order in which it took them in. */
+  log<Key extends string>(key: KnownKey<K, Key>, options?: LogOptions): AsyncIterable<OperationRecord>
+
+  /**
+   * The value at a moment of the past, `undefined` if there was none. Throws `WARP_E_HISTORY` for a moment whose operations
+   * have been compacted away.
+   */
+  getAt<Key extends string>(key: KnownKey<K, Key>, at: At, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
+
+  /** Which operations made the value, which were concurrent, and what the strategy did about it. Reads the key's whole log. */
+  explain<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<Explanation<ValueAt<K, Key>>>
+
+  /** Changes of the keys that match a pattern (a key is a pattern too). Throws `WARP_E_PATTERN`. */
+  watch<Pattern extends string>(pattern: Pattern, options?: WatchOptions): Watch<WatchedValue<K, Pattern>>
+
+  /** Starts a projection; settles when it has caught up with the log. */
+  project<State>(projection: Projection<State>, options?: RebuildOptions): Promise<ProjectionHandle<State>>
+
+  /** The keys that match a pattern (a key is a pattern too) and have a value, in no particular order. Throws `WARP_E_PATTERN`. */
+  keys(pattern: string, options?: KeysOptions): AsyncIterable<string>
+
+  /** Every peer that replication or a transport knows of. Empty without transports. */
+  peers(): readonly PeerReport[]
+
+  stats(): Stats
+  capabilities(): Capabilities
+
+  /** Folds what is stable and not retained into snapshots and gives its space back, in steps that do not hold up writes. */
+  compact(options?: ReadOptions): Promise<Compaction>
+
+  /**
+   * Everything that is shared, as pieces of text in lines of JSON (form: src/transfer/export-format.ts). Settled when the iteration begins;
+   * compaction waits until it ends. Keys of mode `local` are left out. Throws `WARP_E_RESYNC_REQUIRED`, `WARP_E_ABORTED`.
+   */
+  export(options?: ReadOptions): AsyncIterable<string>
+
+  /**
+   * Takes in what another `export` wrote, in pieces cut anywhere. What is here already stays, so importing twice is importing once. Throws,
+   * with `details.line`, `WARP_E_PROTOCOL`, `WARP_E_LIMIT`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`, `WARP_E_STORAGE_FULL`, `WARP_E_ABORTED`
+   * (operations of lines before stay), and `WARP_E_RESYNC_REQUIRED` if this log has compacted what the export does not know of.
+   */
+  import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported>
+
+  /** Flushes, leaves the networks, lets go of the log. Idempotent. Writes in progress settle first. */
+  close(): Promise<void>
+}
+
+export interface Compaction {
+  readonly droppedOperationsCount: number
+  readonly freedBytes: number
+}
+
+/** Numbers of this moment; counts since open unless said otherwise. */
+export interface Stats {
+  readonly replica: ReplicaId
+  readonly keysCount: number
+  readonly log: {
+    /** Held now, snapshots not counted. */
+    readonly operationsCount: number
+    /** Replicas whose operations it has taken in, itself and its own former names among them. */
+    readonly replicasCount: number
+    /** Of these, all but itself. */
+    readonly othersCount: number
+    /** On disk or in RAM now. */
+    readonly bytes: number
+    readonly segmentsCount: number
+    readonly flushesCount: number
+  }
+  readonly cache: {
+    /** Held now. */
+    readonly entriesCount: number
+    readonly missesCount: number
+    readonly evictionsCount: number
+  }
+  readonly operations: {
+    readonly writtenCount: number
+    readonly admittedCount: number
+    readonly duplicatesCount: number
+    /** Refused because stamped too far ahead. */
+    readonly driftingCount: number
+    /** Waiting now for operations that they depend on. */
+    readonly waitingCount: number
+  }
+  /** Whether what is written here is sent: not before a peer has been heard (see "Joining" in docs/architecture.md). */
+  readonly isJoined: boolean
+  /** Known now. */
+  readonly peers: readonly { readonly address: PeerAddress; readonly transport: string; readonly up: boolean }[]
+  readonly watchesCount: number
+  readonly projections: readonly { readonly name: string; readonly position: number }[]
+}
+
+/** What this engine can promise with the log and transports that it was opened with. */
+export interface Capabilities {
+  /** `'strong'` needs an ordered log. */
+  readonly modes: readonly Mode[]
+  /** The acknowledgements that writes may ask for. */
+  readonly acks: readonly Ack[]
+  /** Whether anything outlives the process. */
+  readonly persistent: boolean
+  readonly transports: readonly { readonly name: string; readonly kind: Transport['kind'] }[]
+}
+
+/** What operators want to know, of the engine, its log and its replication. Never carries values. */
+export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent
+
+export type EngineEvent =
+  /** This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken a new one. */
+  | { readonly kind: 'identity:changed'; readonly from: ReplicaId; readonly to: ReplicaId }
+  /**
+   * The process died, or the disk was full, while a peer's state was being taken over: what is here is half that state and half what was here before. It is
+   * neither handed on nor compacted until one has been taken over as a whole (`resync:done`). Told when it happens and at each opening.
+   */
+  | { readonly kind: 'resync:interrupted' }
+  /** A strategy threw while folding this operation, which is skipped on every replica alike. */
+  | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
+  /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
+  | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
+  | ({ readonly kind: 'compacted' } & Compaction)
+  /** Compaction or a checkpoint could not be finished; nothing is lost, it is tried again later. */
+  | { readonly kind: 'maintenance:failed'; readonly error: Error }

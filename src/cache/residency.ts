@@ -1,0 +1,165 @@
+/**
+ * Which keys have their value in memory, and whom to let go: SIEVE (Zhang, Yang, Yue, Vigfusson, Rashmi 2024, "SIEVE is Simpler than
+ * LRU"). A hit sets one bit; the hand walks from the oldest entry to the newest, clears bits and evicts the first entry without one.
+ * Scan-resistant, and a read moves nothing.
+ *
+ * One state byte per slot tells a reader all it needs in one load: `HOT_VISITED` is "here, fresh, and already marked". Everything
+ * else takes the slow path. Values and links are columns, as in `key-table.ts`.
+ */
+import { grown, type Slot } from '../keys/key-table.ts'
+
+/** The value is not here, or behind the log. */
+export const COLD = 0
+/** Here and fresh; not read since the hand came by. */
+export const HOT = 1
+/** Here, fresh and read. The only state that the fast path knows. */
+export const HOT_VISITED = 2
+/** Here and fresh, but each read must prolong its life. */
+export const HOT_SLIDING = 3
+
+const NONE = -1
+
+export interface ResidencyLimits {
+  readonly entriesMax: number
+  readonly bytesMax: number
+}
+
+export class Residency {
+  states: Uint8Array = new Uint8Array(64)
+  values: unknown[] = []
+  #bytes = new Float64Array(64)
+  /** Towards the newer entry, and towards the older one. */
+  #newer = new Int32Array(64).fill(NONE)
+  #older = new Int32Array(64).fill(NONE)
+  #listed = new Uint8Array(64)
+  #slidingReads = new Uint8Array(64)
+  #newest: Slot = NONE
+  #oldest: Slot = NONE
+  #hand: Slot = NONE
+  #count = 0
+  #totalBytes = 0
+  evictions = 0
+  readonly #limits: ResidencyLimits
+  readonly #onEvict: (slot: Slot) => void
+
+  constructor(limits: ResidencyLimits, onEvict: (slot: Slot) => void) {
+    this.#limits = limits
+    this.#onEvict = onEvict
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get bytes(): number {
+    return this.#totalBytes
+  }
+
+  /** Makes room for slots below `capacity`. */
+  reserve(capacity: number): void {
+    if (capacity <= this.states.length) return
+    this.states = grown(this.states, new Uint8Array(capacity))
+    this.#listed = grown(this.#listed, new Uint8Array(capacity))
+    this.#slidingReads = grown(this.#slidingReads, new Uint8Array(capacity))
+    this.#bytes = grown(this.#bytes, new Float64Array(capacity))
+    this.#newer = grown(this.#newer, new Int32Array(capacity).fill(NONE))
+    this.#older = grown(this.#older, new Int32Array(capacity).fill(NONE))
+  }
+
+  /** Marks a value as behind the log; its place in the cache stays. */
+  outdate(slot: Slot): void {
+    this.states[slot] = COLD
+  }
+
+  isListed(slot: Slot): boolean {
+    return this.#listed[slot] === 1
+  }
+
+  /** Whether it matters what values weigh. */
+  get isWeighed(): boolean {
+    return this.#limits.bytesMax !== Number.POSITIVE_INFINITY
+  }
+
+  /** Installs a fresh value, letting others go if there is no room. One that alone is too heavy is let go itself. */
+  install(slot: Slot, value: unknown, entry: { bytes: number; state: number }): void {
+    if (entry.bytes > this.#limits.bytesMax) {
+      this.evict(slot)
+      this.#onEvict(slot)
+      return
+    }
+    this.values[slot] = value
+    this.#totalBytes += entry.bytes - this.#bytes[slot]!
+    this.#bytes[slot] = entry.bytes
+    if (this.#listed[slot] === 0) this.#link(slot)
+    this.states[slot] = entry.state
+    this.#makeRoom(slot)
+  }
+
+  /** Lets a value go. */
+  evict(slot: Slot): void {
+    if (this.#listed[slot] === 0) return
+    this.#unlink(slot)
+    this.#totalBytes -= this.#bytes[slot]!
+    this.#bytes[slot] = 0
+    this.values[slot] = undefined
+    this.states[slot] = COLD
+    this.#onEvict(slot)
+  }
+
+  clear(): void {
+    while (this.#oldest !== NONE) this.evict(this.#oldest)
+  }
+
+  #makeRoom(installed: Slot): void {
+    while (this.#count > this.#limits.entriesMax || this.#totalBytes > this.#limits.bytesMax) {
+      this.evict(this.#victim(installed))
+      this.evictions++
+    }
+  }
+
+  /** Moves the hand to the first entry that has not been read since it last came by. */
+  #victim(installed: Slot): Slot {
+    let hand = this.#hand === NONE ? this.#oldest : this.#hand
+    // A value that has just been installed has had no chance to be read yet: it is passed over.
+    while (hand === installed || this.#wasRead(hand)) {
+      hand = this.#newer[hand] === NONE ? this.#oldest : this.#newer[hand]!
+    }
+    this.#hand = this.#newer[hand]!
+    return hand
+  }
+
+  /** Whether the entry has been read since the hand last came by; clears the mark. */
+  #wasRead(slot: Slot): boolean {
+    const wasRead = this.states[slot] === HOT_VISITED || this.#slidingReads[slot] === 1
+    if (this.states[slot] === HOT_VISITED) this.states[slot] = HOT
+    this.#slidingReads[slot] = 0
+    return wasRead
+  }
+
+  /** Marks an entry whose state byte has no room for it as read. */
+  markSliding(slot: Slot): void {
+    this.#slidingReads[slot] = 1
+  }
+
+  #link(slot: Slot): void {
+    this.#older[slot] = this.#newest
+    this.#newer[slot] = NONE
+    if (this.#newest !== NONE) this.#newer[this.#newest] = slot
+    this.#newest = slot
+    if (this.#oldest === NONE) this.#oldest = slot
+    this.#listed[slot] = 1
+    this.#count++
+  }
+
+  #unlink(slot: Slot): void {
+    const newer = this.#newer[slot]!
+    const older = this.#older[slot]!
+    if (newer === NONE) this.#newest = older
+    else this.#older[newer] = older
+    if (older === NONE) this.#oldest = newer
+    else this.#newer[older] = newer
+    if (this.#hand === slot) this.#hand = newer
+    this.#listed[slot] = 0
+    this.#count--
+  }
+}

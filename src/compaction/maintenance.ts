@@ -1,0 +1,94 @@
+/**
+ * What the engine does for itself when there has been enough to do: checkpoints, which make opening short, and compaction, which keeps the log small.
+ * Both only ever save space and time. What fails is reported, tried again when there is more to do, and keeps nobody from working.
+ */
+import { asError } from '../../crdt/warp-error.ts'
+import { CheckpointEnds } from './checkpoint-ends.ts'
+import type { Env } from '../ports/env.ts'
+import type { Log } from '../log/log.ts'
+import type { WarpEvent } from '../api/public.ts'
+import type { Position } from '../replication/store.ts'
+
+/** A checkpoint is worth writing after this many records. */
+const CHECKPOINT_RECORDS = 100_000
+/** Compaction runs by itself when there have been so many operations, and as many as there are keys, in keyspaces that do not retain all. */
+const COMPACTION_OPERATIONS_MIN = 4096
+const COMPACTION_DELAY_MS = 100
+
+export interface MaintenanceOptions {
+  readonly env: Env
+  readonly log: Log
+  readonly compact: () => Promise<unknown>
+  readonly checkpoint: () => Promise<void>
+  readonly observe: (event: WarpEvent) => void
+}
+
+export class Maintenance {
+  readonly #options: MaintenanceOptions
+  readonly #checkpoints: CheckpointEnds
+  #recordsCount = 0
+  #isCompactionDue = false
+  #isCheckpointing = false
+  #isClosed = false
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options
+    this.#checkpoints = new CheckpointEnds(options.log.recovery.created)
+  }
+
+  /** Whether there is something that the last checkpoint does not know. */
+  get isCheckpointDue(): boolean {
+    return this.#options.log.persistent && this.#recordsCount > 0
+  }
+
+  /** Every checkpoint that is kept knows of the records before. */
+  get checkpointedThrough(): Position {
+    return this.#checkpoints.oldest
+  }
+
+  /** A checkpoint of all that is there is going to be written. Returns what to call when it has been. */
+  beginCheckpoint(): () => void {
+    this.#recordsCount = 0
+    return this.#checkpoints.begin(this.#options.log.end)
+  }
+
+  /** So many operations may be folded now, of so many keys. */
+  noteFoldable(operationsCount: number, keysCount = 0): void {
+    if (operationsCount >= Math.max(COMPACTION_OPERATIONS_MIN, keysCount)) this.#compactSoon()
+  }
+
+  /** There is one record more. */
+  noteRecord(): void {
+    if (++this.#recordsCount >= CHECKPOINT_RECORDS && this.#options.log.persistent) this.#checkpointSoon()
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #compactSoon(): void {
+    if (this.#isCompactionDue) return
+    this.#isCompactionDue = true
+    this.#options.env.schedule(COMPACTION_DELAY_MS, () => {
+      this.#isCompactionDue = false
+      if (!this.#isClosed) this.#options.compact().catch((error: unknown) => this.#failed(error))
+    })
+  }
+
+  #checkpointSoon(): void {
+    if (this.#isCheckpointing) return
+    this.#isCheckpointing = true
+    this.#options
+      .checkpoint()
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => (this.#isCheckpointing = false))
+  }
+
+  #failed(error: unknown): void {
+    if (this.#isClosed) return
+    this.#options.observe({
+      kind: 'maintenance:failed',
+      error: asError(error),
+    })
+  }
+}

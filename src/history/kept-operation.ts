@@ -1,0 +1,60 @@
+/** An operation as people see it: a copy of its envelope, decoded as far as it is asked about. */
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { decode } from '../../crdt/encoding/encoding.ts'
+import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import type { OperationRecord } from './operation-record.ts'
+import { OPERATION_KIND, type OperationReader, type VectorEntries } from '../operation/envelope.ts'
+import type { Position } from '../replication/store.ts'
+
+export class KeptOperation implements OperationRecord {
+  readonly key: string
+  readonly dot: Dot
+  readonly hlc: Hlc
+  readonly version: number
+  readonly kind: OperationRecord['kind']
+  readonly strategy: string
+  readonly context: VectorEntries
+  readonly #payloadBytes: Uint8Array
+
+  constructor(facts: { key: string; version: number; strategy: string }, reader: OperationReader) {
+    this.key = facts.key
+    this.version = facts.version
+    this.strategy = facts.strategy
+    this.dot = { replica: reader.replica, sequence: reader.sequence }
+    this.hlc = reader.hlc
+    this.kind =
+      reader.kind === OPERATION_KIND.update ? 'update' : reader.kind === OPERATION_KIND.delete ? 'delete' : 'unknown'
+    this.context = reader.context()
+    this.#payloadBytes = reader.bytes.slice(reader.payloadStart, reader.end)
+  }
+
+  get timeMs(): number {
+    return hlcToMs(this.hlc)
+  }
+
+  get payload(): Encodable | undefined {
+    return this.kind === 'update' ? decode(this.#payloadBytes) : undefined
+  }
+}
+
+/** Copies the operation at `position` out of the log. Throws `WARP_E_HISTORY` if compaction has dropped it. */
+export function keepOperation(store: KeyStore, key: string, version: number, position: Position): KeptOperation {
+  const slot = store.keys.find(key)
+  if (slot === undefined || position <= store.keys.cut[slot]!) throw compactedAway(key)
+  const reader = store.folder.read(position)
+  const own = store.strategyAt(slot)
+  const strategy =
+    reader.kind !== OPERATION_KIND.update || reader.strategy === own.code ? own.kind : `code ${reader.strategy}`
+  return new KeptOperation({ key, version, strategy }, reader)
+}
+
+export function compactedAway(key: string): WarpError {
+  return new WarpError(
+    'WARP_E_HISTORY',
+    `what was asked of '${key}' lies before what its retention keeps; register the key with a longer 'retain'`,
+    { details: { key } },
+  )
+}

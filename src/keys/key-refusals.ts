@@ -1,0 +1,36 @@
+/** What is refused of keys and values at the border, before anything exists. */
+import { WarpError } from '../../crdt/warp-error.ts'
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
+
+const ENCODER = new TextEncoder()
+
+/** Throws `WARP_E_LIMIT` or `WARP_E_UNENCODABLE`. */
+export function checkKey(key: string): void {
+  if (typeof key !== 'string' || key.length === 0)
+    throw new WarpError('WARP_E_LIMIT', 'a key is a string of at least one character')
+  const bytes = key.length * 3 <= KEY_BYTES_MAX ? 0 : ENCODER.encode(key).length
+  if (bytes > KEY_BYTES_MAX) {
+    throw new WarpError('WARP_E_LIMIT', `a key of ${bytes} bytes exceeds ${KEY_BYTES_MAX}; use a shorter key`, {
+      details: { bytes, limit: KEY_BYTES_MAX },
+    })
+  }
+  if (!key.isWellFormed())
+    throw new WarpError('WARP_E_UNENCODABLE', 'a key contains half of a surrogate pair; keys are well-formed text')
+}
+
+export function nestedWrite(key: string): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `a write to '${key}' and another one inside each other, by a verb, a getter of the value or a projection; write one after the other`,
+  )
+}
+
+export function valueTooLarge(key: string, bytes: number): WarpError {
+  return new WarpError(
+    'WARP_E_LIMIT',
+    `the value for '${key}' takes ${bytes} bytes, more than ${VALUE_BYTES_MAX}; split it over several keys`,
+    {
+      details: { key, bytes, limit: VALUE_BYTES_MAX },
+    },
+  )
+}

@@ -1,0 +1,176 @@
+/**
+ * Everything the engine keeps in memory per key, as columns (a structure of arrays) indexed by the key's slot: no object per
+ * key, no work for the garbage collector, and a handle that knows its slot needs no look-up. See `bench/` for what a key costs.
+ *
+ * A slot is found once by the key's text. Slots of forgotten keys are used again; `generation` counts how often, so that a
+ * handle can tell that the slot it remembers may be somebody else's.
+ */
+import { compareStamps, type Hlc } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { VectorEntries } from '../operation/envelope.ts'
+import type { Position } from '../replication/store.ts'
+
+/** Names a key inside this process, for as long as `generation` does not change. */
+export type Slot = number
+
+const CAPACITY_MIN = 64
+
+export class KeyTable {
+  readonly #slots = new Map<string, Slot>()
+  readonly #free: Slot[] = []
+  #capacity = CAPACITY_MIN
+  #used = 0
+  /** Changes whenever a slot has been freed. */
+  generation = 0
+  /** The newest record that is part of a snapshot, of any key; and the newest of a key that has been forgotten. */
+  foldedThrough: Position = 0
+  forgottenThrough: Position = 0
+
+  keys: (string | undefined)[] = []
+  /** The key's definition: index into the engine's keyspaces. */
+  keyspace: Uint16Array = new Uint16Array(CAPACITY_MIN)
+  /** The newest record of the key's chain; 0 if there is none. */
+  head: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** Where the operation lies that is greatest in canonical order, or the snapshot that holds it. */
+  tip: Float64Array = new Float64Array(CAPACITY_MIN)
+  tipHlc: Float64Array = new Float64Array(CAPACITY_MIN)
+  tipSequence: Float64Array = new Float64Array(CAPACITY_MIN)
+  tipReplica: (ReplicaId | undefined)[] = []
+  /** Operations written to the key so far, compacted ones included: the key's version. */
+  version: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** The snapshot record that stands for the records at or before `cut`; 0 if there is none. */
+  snapshot: Float64Array = new Float64Array(CAPACITY_MIN)
+  cut: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** When the value stops being visible, ms; 0 for never. */
+  expiresAt: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** Who wrote the key and how far, once more than one replica did; before that the tip says it all. */
+  vectors: (VersionVector | undefined)[] = []
+
+  get size(): number {
+    return this.#slots.size
+  }
+
+  /** Slots from 0 up to here may be in use. */
+  get slotsUsed(): number {
+    return this.#used
+  }
+
+  get capacity(): number {
+    return this.#capacity
+  }
+
+  find(key: string): Slot | undefined {
+    return this.#slots.get(key)
+  }
+
+  /** Takes a slot for a key that has none. */
+  add(key: string, keyspace: number): Slot {
+    const slot = this.#free.pop() ?? this.#used++
+    if (slot >= this.#capacity) this.#grow()
+    this.#slots.set(key, slot)
+    this.keys[slot] = key
+    this.keyspace[slot] = keyspace
+    return slot
+  }
+
+  /** Forgets a key altogether. */
+  remove(slot: Slot): void {
+    const key = this.keys[slot]
+    if (key === undefined) return
+    this.#slots.delete(key)
+    this.forgottenThrough = Math.max(this.forgottenThrough, this.head[slot]!)
+    this.keys[slot] = undefined
+    this.tipReplica[slot] = undefined
+    this.vectors[slot] = undefined
+    for (const column of [
+      this.head,
+      this.tip,
+      this.tipHlc,
+      this.tipSequence,
+      this.version,
+      this.snapshot,
+      this.cut,
+      this.expiresAt,
+    ]) {
+      column[slot] = 0
+    }
+    this.#free.push(slot)
+    this.generation++
+  }
+
+  /** Takes note of one more operation at the head of the key's chain. Returns whether it is the new tip. */
+  advance(slot: Slot, operation: { hlc: Hlc; replica: ReplicaId; sequence: number }, position: Position): boolean {
+    this.head[slot] = position
+    this.version[slot]!++
+    const vector = this.vectors[slot]
+    if (vector !== undefined) vector.raise(operation.replica, operation.sequence)
+    else this.#noteWriter(slot, operation.replica, operation.sequence)
+    if (!this.#isBeyondTip(slot, operation)) return false
+    this.tip[slot] = position
+    this.tipHlc[slot] = operation.hlc
+    this.tipSequence[slot] = operation.sequence
+    this.tipReplica[slot] = operation.replica
+    return true
+  }
+
+  /** What has been seen of this key, as a vector of its own. */
+  vector(slot: Slot): VersionVector {
+    const vector = this.vectors[slot]
+    if (vector !== undefined) return vector.copy()
+    const replica = this.tipReplica[slot]
+    return replica === undefined ? new VersionVector() : VersionVector.from([[replica, this.tipSequence[slot]!]])
+  }
+
+  /** The causal context of a new operation by `writer`: what has been seen of this key from others. */
+  context(slot: Slot, writer: ReplicaId): VectorEntries | undefined {
+    const vector = this.vectors[slot]
+    if (vector !== undefined) return vector.entriesWithout(writer)
+    const replica = this.tipReplica[slot]
+    return replica === undefined || replica === writer ? undefined : [[replica, this.tipSequence[slot]!]]
+  }
+
+  /** Every slot in use. */
+  *occupied(): IterableIterator<Slot> {
+    for (let slot = 0; slot < this.#used; slot++) if (this.keys[slot] !== undefined) yield slot
+  }
+
+  #noteWriter(slot: Slot, replica: ReplicaId, sequence: number): void {
+    const first = this.tipReplica[slot]
+    if (first === undefined || first === replica) return
+    const vector = VersionVector.from([[first, this.tipSequence[slot]!]])
+    vector.raise(replica, sequence)
+    this.vectors[slot] = vector
+  }
+
+  #isBeyondTip(slot: Slot, operation: { hlc: Hlc; replica: ReplicaId; sequence: number }): boolean {
+    const hlc = this.tipHlc[slot]!
+    if (operation.hlc !== hlc) return operation.hlc > hlc
+    const replica = this.tipReplica[slot]
+    return replica === undefined || compareStamps(operation, { hlc, replica, sequence: this.tipSequence[slot]! }) > 0
+  }
+
+  #grow(): void {
+    // Doubling while small; by a quarter later, because an idle half of the columns is memory per key.
+    const capacity = Math.ceil(this.#capacity * (this.#capacity < 32_768 ? 2 : 1.25))
+    this.keyspace = grown(this.keyspace, new Uint16Array(capacity))
+    this.head = grown(this.head, new Float64Array(capacity))
+    this.tip = grown(this.tip, new Float64Array(capacity))
+    this.tipHlc = grown(this.tipHlc, new Float64Array(capacity))
+    this.tipSequence = grown(this.tipSequence, new Float64Array(capacity))
+    this.version = grown(this.version, new Float64Array(capacity))
+    this.snapshot = grown(this.snapshot, new Float64Array(capacity))
+    this.cut = grown(this.cut, new Float64Array(capacity))
+    this.expiresAt = grown(this.expiresAt, new Float64Array(capacity))
+    this.#capacity = capacity
+  }
+}
+
+/** Copies a column into a larger one. */
+export function grown<Column extends Float64Array | Uint16Array | Uint8Array | Int32Array>(
+  from: Column,
+  to: Column,
+): Column {
+  to.set(from)
+  return to
+}

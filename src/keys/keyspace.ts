@@ -1,0 +1,189 @@
+/** A keyspace: what one key pattern says about the keys that match it, checked once at open. */
+import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { PatternIndex } from './pattern-index.ts'
+import type { KeyMap, KeyOptions, Mode, Retention } from './typed-keys.ts'
+
+export interface Keyspace {
+  /** Its place among the keyspaces of this engine. */
+  readonly index: number
+  readonly pattern: string
+  readonly strategy: AnyStrategy
+  readonly mode: Exclude<Mode, 'strong'>
+  /** 0: never. */
+  readonly ttlMs: number
+  readonly isSliding: boolean
+  /** The time to live where it counts from the last write, so that all replicas agree on it; otherwise 0. See `merge/lives.ts`. */
+  readonly lifeMs: number
+  readonly retain: Retention
+  /** Only the greatest operation in canonical order counts: no state is kept. */
+  readonly isLast: boolean
+}
+
+/** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`, `WARP_E_LINEARIZABLE_UNSUPPORTED`. */
+export class Keyspaces {
+  readonly list: readonly Keyspace[]
+  /** Where keys go that come from other replicas and match no pattern here: kept and forwarded, never read. */
+  readonly unregistered: Keyspace
+  readonly #index: PatternIndex<Keyspace>
+
+  constructor(keys: KeyMap) {
+    this.#index = new PatternIndex<Keyspace>()
+    const registered = Object.entries(keys).map(([pattern, definition], index) => {
+      const keyspace = defineKeyspace(pattern, definitionOf(pattern, definition), index)
+      this.#index.add(pattern, keyspace)
+      return keyspace
+    })
+    this.unregistered = { ...UNREGISTERED, index: registered.length }
+    this.list = [...registered, this.unregistered]
+    if (registered.length === 0) throw misconfigured('keys', 'is empty', 'register at least one key pattern')
+  }
+
+  find(key: string): Keyspace | undefined {
+    return this.#index.find(key)
+  }
+}
+
+/** Makes nothing of any operation: for keys of which it is not known what they mean. */
+export const OPAQUE: AnyStrategy = {
+  kind: 'unregistered',
+  code: 0,
+  fold: 'any',
+  deletes: 'refused',
+  initial: () => undefined,
+  apply: (state: unknown) => state,
+  read: () => undefined,
+  isEmpty: () => false,
+  encodeState: () => null,
+  decodeState: () => undefined,
+  verbs: {},
+}
+
+const UNREGISTERED: Omit<Keyspace, 'index'> = {
+  pattern: '',
+  strategy: OPAQUE,
+  mode: 'eventual',
+  ttlMs: 0,
+  isSliding: false,
+  lifeMs: 0,
+  retain: 'all',
+  isLast: false,
+}
+
+function isStrategy(definition: AnyStrategy | KeyOptions): definition is AnyStrategy {
+  return 'apply' in definition
+}
+
+/** Throws for what only callers without a compiler write. */
+function definitionOf(pattern: string, definition: unknown): KeyOptions {
+  if (typeof definition !== 'object' || definition === null) {
+    throw misconfigured(pattern, 'has no strategy', 'give one, or options with a strategy')
+  }
+  return isStrategy(definition as AnyStrategy | KeyOptions)
+    ? { strategy: definition as AnyStrategy }
+    : (definition as KeyOptions)
+}
+
+function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
+  const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
+  if (mode === 'strong') throw strongUnsupported(pattern)
+  if (mode !== 'local' && mode !== 'eventual')
+    throw misconfigured(pattern, `has mode '${String(mode)}'`, `use 'local' or 'eventual'`)
+  checkTtl(pattern, ttlMs, ttl)
+  checkRetention(pattern, retain)
+  checkStrategy(pattern, strategy)
+  const isSliding = ttl === 'sliding'
+  const lifeMs = isSliding ? 0 : ttlMs
+  return { index, pattern, strategy, mode, ttlMs, isSliding, lifeMs, retain, isLast: strategy.fold === 'last' }
+}
+
+function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
+  if (!Number.isFinite(ttlMs) || ttlMs < 0)
+    throw misconfigured(pattern, `has ttlMs ${ttlMs}`, 'use a number of milliseconds of at least 1')
+  if (ttl !== 'absolute' && ttl !== 'sliding')
+    throw misconfigured(pattern, `has ttl '${ttl}'`, `use 'absolute' or 'sliding'`)
+}
+
+function checkRetention(pattern: string, retain: Retention): void {
+  if (retain === 'all' || retain === 'latest') return
+  if (typeof retain === 'object') {
+    const count = 'versions' in retain ? retain.versions : retain.forMs
+    if (Number.isFinite(count) && count >= 1) return
+  }
+  throw misconfigured(
+    pattern,
+    `retains ${JSON.stringify(retain)}`,
+    `use 'all', 'latest', { versions } or { forMs } of at least 1`,
+  )
+}
+
+/** Names that handles have anyway, for callers or for the engine; and `then`, which would make a handle a promise to `await`. */
+const HANDLE_NAMES = new Set([
+  ...['key', 'get', 'peek', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'],
+  ...['keyspace', 'slot', 'runVerb', 'runQuery', 'constructor', 'then'],
+])
+
+const FOLDS: ReadonlySet<unknown> = new Set(['last', 'any', 'canonical'])
+const DELETE_RULES: ReadonlySet<unknown> = new Set(['observed', 'ordered', 'refused'])
+const CODE_MAX = 255
+
+function checkStrategy(pattern: string, strategy: AnyStrategy): void {
+  if (typeof (strategy as AnyStrategy | undefined)?.apply !== 'function') {
+    throw misconfigured(pattern, 'has no strategy', 'give one, or options with a strategy')
+  }
+  const { kind, code, fold, deletes } = strategy
+  if (!Number.isInteger(code) || code < 1 || code > CODE_MAX) {
+    throw misconfigured(pattern, `has strategy '${kind}' with code ${code}`, 'use a whole number from 64 to 255')
+  }
+  if (!FOLDS.has(fold))
+    throw misconfigured(pattern, `has strategy '${kind}' with fold '${fold}'`, `use 'last', 'any' or 'canonical'`)
+  if (!DELETE_RULES.has(deletes)) {
+    throw misconfigured(
+      pattern,
+      `has strategy '${kind}' with deletes '${deletes}'`,
+      `use 'observed', 'ordered' or 'refused'`,
+    )
+  }
+  if (fold === 'any' && deletes === 'ordered') {
+    throw misconfigured(
+      pattern,
+      `has strategy '${kind}' with fold 'any' and deletes 'ordered'`,
+      `use fold 'canonical', or deletes 'observed' or 'refused'`,
+    )
+  }
+  for (const name of methodsOf(strategy)) {
+    if (HANDLE_NAMES.has(name))
+      throw misconfigured(
+        pattern,
+        `has strategy '${kind}' with a verb '${name}'`,
+        'every handle has that already; rename it',
+      )
+  }
+}
+
+function methodsOf(strategy: AnyStrategy): string[] {
+  const { verbs, queries = {} } = strategy as { readonly verbs: object; readonly queries?: object }
+  return [...Object.keys(verbs), ...Object.keys(queries)]
+}
+
+function misconfigured(what: string, problem: string, remedy: string): WarpError {
+  return new WarpError('WARP_E_CONFIG', `'${what}' ${problem}; ${remedy}`)
+}
+
+function strongUnsupported(pattern: string): WarpError {
+  return new WarpError(
+    'WARP_E_LINEARIZABLE_UNSUPPORTED',
+    `'${pattern}' asks for mode 'strong', which needs a transport with an ordered log; none is configured; ` +
+      `use mode 'eventual' with a strategy that merges, or 'local'`,
+    { details: { pattern } },
+  )
+}
+
+/**
+ * When a value stops being visible, ms, that was last written at `written` and, if its life slides, last read at `readMs`. Where the writer's clock was
+ * ahead of the reader's, reading does not shorten it.
+ */
+export function endOfLife({ ttlMs }: Keyspace, written: Hlc, readMs = 0): number {
+  return Math.max(hlcToMs(written), readMs) + ttlMs
+}

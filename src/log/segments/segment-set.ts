@@ -1,0 +1,58 @@
+/**
+ * The segments of a log, by number without gaps, and the facts that all parts of the log share. Segment numbers start at 1, so
+ * position 0 is nowhere.
+ */
+import type { LogFiles } from '../../ports/files.ts'
+import type { Position } from './segment-format.ts'
+import type { Segment } from './segment.ts'
+import type { WarpError } from '../../../crdt/warp-error.ts'
+import { segmentOf } from './segment-format.ts'
+
+export class SegmentSet {
+  readonly files: LogFiles
+  readonly list: Segment[] = []
+  /** Number of the first segment; those before it held nothing that lives and are gone. */
+  first = 1
+  /** What marks say of the first segment. Ahead of `first` while segments at the front are being removed. */
+  floor = 1
+  /** Everything before it survives the death of the process. */
+  loggedThrough: Position = 0
+  /** Everything before it survives a power failure. */
+  durableThrough: Position = 0
+  /** See `Mark`: what marks say of it. */
+  isEndUncertain = false
+  /** Set once a write or a sync of committed records failed. */
+  failure: WarpError | undefined
+  closed = false
+
+  constructor(files: LogFiles) {
+    this.files = files
+  }
+
+  get persistent(): boolean {
+    return this.files.persistent
+  }
+
+  get active(): Segment {
+    return this.list[this.list.length - 1] as Segment
+  }
+
+  find(position: Position): Segment | undefined {
+    return this.list[segmentOf(position) - this.first]
+  }
+
+  byNumber(number: number): Segment | undefined {
+    return this.list[number - this.first]
+  }
+
+  add(segment: Segment): void {
+    if (this.list.length === 0) this.first = segment.number
+    this.list.push(segment)
+  }
+
+  removeFirst(): Segment | undefined {
+    const segment = this.list.shift()
+    if (segment !== undefined) this.first = segment.number + 1
+    return segment
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * One segment: a stretch of the log, in RAM, in a file, or both. A segment is *active* (the last one, where records are added, always
+ * in RAM), then *sealed* by a jump to the next one, and may later be *rewritten* by compaction. Offsets in a segment that was
+ * never rewritten are the same in the file and in positions; in a rewritten one the index translates.
+ */
+import type { LogFile } from '../../ports/files.ts'
+import type { SegmentIndex } from './segment-index.ts'
+import type { Position, SegmentHeader } from './segment-format.ts'
+import { encodeSegmentHeader, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, TWO_POW_32, viewOf } from './segment-format.ts'
+
+export interface SegmentInfo {
+  readonly number: number
+  /** What it takes up: of the file, or of RAM. */
+  readonly bytes: number
+  readonly sealed: boolean
+  readonly discardedBytes: number
+  readonly rewrittenAt: Position
+}
+
+export class Segment {
+  readonly number: number
+  readonly base: Position
+  readonly salt: number
+  rewrittenAt: Position
+  /** Absent in a log that keeps nothing. */
+  file: LogFile | undefined
+  /** The whole segment, while it is resident. */
+  bytes: Uint8Array<ArrayBuffer> | undefined
+  view: DataView | undefined
+  /** Physical end of the records. */
+  end: number = SEGMENT_HEADER_BYTES
+  /** Bytes from here on were written or checked by this process; before it, each record is checked when it is read. */
+  trustedFrom = 0
+  /** Physical end of what has been handed to the file. */
+  flushed: number = SEGMENT_HEADER_BYTES
+  /** Space that the file has for sure. */
+  reserved = 0
+  /** How much of it was asked to be put on stable storage before it was needed. */
+  syncedAhead = 0
+  /** Header and name are on stable storage. */
+  registered = true
+  /** They are on their way there. */
+  registering: Promise<void> | undefined
+  sealed = false
+  discardedBytes = 0
+  /** Present in a rewritten segment once somebody read from it. */
+  index: SegmentIndex | undefined
+  /** For the choice of what stays resident. */
+  lastUse = 0
+  coldReads = 0
+
+  constructor(header: SegmentHeader) {
+    this.number = header.number
+    this.base = header.number * TWO_POW_32
+    this.salt = header.salt
+    this.rewrittenAt = header.rewrittenAt
+  }
+
+  /** Gives the segment its bytes. */
+  hold(bytes: Uint8Array<ArrayBuffer>, view: DataView = viewOf(bytes)): void {
+    this.bytes = bytes
+    this.view = view
+  }
+
+  release(): void {
+    this.bytes = undefined
+    this.view = undefined
+    this.trustedFrom = Number.POSITIVE_INFINITY
+  }
+
+  /** Nothing lives in it: a header and the jump to the next segment. */
+  get isStub(): boolean {
+    return this.rewrittenAt !== 0 && this.end <= SEGMENT_HEADER_BYTES + RECORD_HEADER_BYTES
+  }
+
+  info(): SegmentInfo {
+    return {
+      number: this.number,
+      bytes: this.end,
+      sealed: this.sealed,
+      discardedBytes: this.discardedBytes,
+      rewrittenAt: this.rewrittenAt,
+    }
+  }
+}
+
+/** An empty segment in RAM, its header in place. */
+export function emptySegment(header: SegmentHeader, capacity: number): Segment {
+  const segment = new Segment(header)
+  const bytes = new Uint8Array(capacity)
+  segment.hold(bytes)
+  encodeSegmentHeader(header, bytes, viewOf(bytes))
+  return segment
+}
+
+export function segmentName(number: number): string {
+  return `segment-${String(number).padStart(10, '0')}`
+}
+
+/** The number of a segment file, or `undefined` for other names. */
+export function segmentNumber(name: string): number | undefined {
+  const match = /^segment-(\d{10})$/.exec(name)
+  return match === null ? undefined : Number(match[1])
+}

@@ -1,0 +1,177 @@
+/**
+ * What a replica holds beyond a snapshot that it takes over. Foreign operations keep their names and are admitted again. Its own cannot: others
+ * may have compacted past the places that they had, so they are issued again under a new identity, as writes of now, with
+ * what they had seen then as their context, as far as it is here. Under the old one they are void (retired-ids.ts).
+ *
+ * An operation says which names it had before. If the snapshot holds one of those, because its owner has got it from somebody else before it was void,
+ * the operation is not issued once more.
+ *
+ * Issuing again is done in one go behind the record that says so (`Meta.reissuing`), in log order. If the machine dies in between, or the disk is full,
+ * what has been issued is found by the names that it had, and the rest follows at the next opening or before the next snapshot.
+ */
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { decode } from '../../crdt/encoding/encoding.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import { RECORD_KIND } from '../log/log.ts'
+import { isCanceller } from '../merge/cancellation.ts'
+import { OPERATION_KIND, OperationReader, type VectorEntries } from '../operation/envelope.ts'
+import { textOf } from '../store/recovered.ts'
+
+/** Of so many names an operation says that it had them: it may be somewhere under the last few. */
+const FORMER_MAX = 16
+
+/** An operation that the snapshot does not hold, as its envelope. */
+export interface Leftover {
+  readonly replica: ReplicaId
+  readonly envelope: Uint8Array
+  readonly isOwn: boolean
+  /** The snapshot, or another leftover in front of it, is the same operation under another name. */
+  readonly isThereAs?: readonly [ReplicaId, number]
+}
+
+export interface LeftoversOptions {
+  readonly store: KeyStore
+  /** What the snapshot holds. */
+  readonly vector: VersionVector
+  /** What this replica holds. */
+  readonly held: VersionVector
+  /** As whom this replica has written, and how far. */
+  readonly own: VersionVector
+}
+
+/** The operations of `held`, in log order, that are not in `vector`. */
+export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions): Leftover[] {
+  const reader = new OperationReader(store.table)
+  const seen = new Set<string>()
+  const names = new Names(vector)
+  const leftovers: Leftover[] = []
+  store.log.scan(0, (record) => {
+    if (record.kind !== RECORD_KIND.operation) return true
+    const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
+    if (vector.includes(replica, sequence) || !held.includes(replica, sequence)) return true
+    const isOwn = own.get(replica) > 0
+    if (isOwn && seen.has(nameOf(replica, sequence))) return true
+    if (isOwn) seen.add(nameOf(replica, sequence))
+    const envelope = record.bytes.slice(record.start, record.end)
+    const isThereAs = isOwn ? names.find(replica, sequence, reader.former()) : undefined
+    leftovers.push({ replica, envelope, isOwn, ...(isThereAs === undefined ? {} : { isThereAs }) })
+    return true
+  })
+  return leftovers
+}
+
+/** Finds out which operations are the same one under several names. */
+class Names {
+  readonly #vector: VersionVector
+  /** By each name that it has or had, the present name of an operation that is to be issued again. */
+  readonly #known = new Map<string, readonly [ReplicaId, number]>()
+
+  constructor(vector: VersionVector) {
+    this.#vector = vector
+  }
+
+  /** Under which name the operation is there already, in the snapshot or because this has been asked of it under another one. */
+  find(replica: ReplicaId, sequence: number, former: VectorEntries): readonly [ReplicaId, number] | undefined {
+    const all = [...former, [replica, sequence] as const]
+    const inSnapshot = former.find(([writer, at]) => this.#vector.includes(writer, at))
+    if (inSnapshot !== undefined) return inSnapshot
+    const same = all.map(([writer, at]) => this.#known.get(nameOf(writer, at))).find((name) => name !== undefined)
+    if (same === undefined) for (const [writer, at] of all) this.#known.set(nameOf(writer, at), [replica, sequence])
+    return same
+  }
+}
+
+/** Operations that have been issued again: by the names that each had before, the one that it has. */
+export type Issued = ReadonlyMap<string, readonly [ReplicaId, number]>
+
+/** What is here of operations that were issued again. */
+export function issuedOf(store: KeyStore): Issued {
+  const reader = new OperationReader(store.table)
+  const issued = new Map<string, readonly [ReplicaId, number]>()
+  store.log.scan(0, (record) => {
+    if (record.kind !== RECORD_KIND.operation) return true
+    const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
+    if (!store.applied.includes(replica, sequence)) return true
+    for (const former of reader.former()) issued.set(nameOf(...former), [replica, sequence])
+    return true
+  })
+  return issued
+}
+
+export interface ReentryOptions {
+  readonly store: KeyStore
+  readonly issued: Issued
+  readonly admit: (envelope: Uint8Array) => void
+}
+
+/** Lets the leftovers enter again. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`. */
+export function reenter(leftovers: readonly Leftover[], options: ReentryOptions): void {
+  const { store, issued } = options
+  const reader = new OperationReader(store.table)
+  const renamed = new Map<string, readonly [ReplicaId, number]>()
+  for (const { envelope, isOwn, isThereAs } of leftovers) {
+    if (!isOwn) {
+      options.admit(envelope)
+      continue
+    }
+    const operation = reader.load(envelope, 0, envelope.length)
+    const name = nameOf(operation.replica, operation.sequence)
+    const present = issued.get(name)
+    if (isThereAs !== undefined) renamed.set(name, renamed.get(nameOf(...isThereAs)) ?? isThereAs)
+    else if (present !== undefined) renamed.set(name, present)
+    else {
+      issueAgain(store, operation, (replica, sequence) => renamed.get(nameOf(replica, sequence)) ?? [replica, sequence])
+      const { replica, sequence } = store.lanes.shared
+      renamed.set(name, [replica, sequence])
+    }
+  }
+}
+
+function nameOf(replica: ReplicaId, sequence: number): string {
+  return `${replica}:${sequence}`
+}
+
+type Rename = (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]
+
+function issueAgain(store: KeyStore, operation: OperationReader, rename: Rename): void {
+  const { bytes, kind, strategy, payloadStart, end } = operation
+  const key = textOf(bytes, operation.keyStart, operation.keyEnd)
+  const slot = store.keys.find(key)
+  const keyspace = store.keyspaceFor(key, slot)
+  const context = issuedContext(store, keyspace, operation)
+  const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
+  // The key may be registered otherwise by now, or not at all: then it stays what it was, for those who can read it.
+  const rebase = keyspace.strategy.code === strategy ? keyspace.strategy.rebase : undefined
+  const payload =
+    written === undefined ? undefined : ((rebase?.call(keyspace.strategy, written, rename) ?? written) as Encodable)
+  const former = [...operation.former(), [operation.replica, operation.sequence] as const].slice(-FORMER_MAX)
+  store.append({ key, keyspace, slot, kind, strategy, payload, context, former })
+}
+
+/**
+ * What the writer had seen. One that cancels others has, however, to have seen all that is here of its key: somewhere the rest may have been
+ * folded into one state, of which a part cannot be taken away. If it has not, it cancels nothing: what others
+ * have written meanwhile is not lost, and the delete may be asked for again.
+ */
+function issuedContext(store: KeyStore, keyspace: Keyspace, operation: OperationReader): VectorEntries {
+  const context = formerContext(store, operation)
+  const slot = store.keys.find(textOf(operation.bytes, operation.keyStart, operation.keyEnd))
+  if (slot === undefined || !isCanceller(keyspace.strategy, operation)) return context
+  const seen = VersionVector.from(context)
+  const isReissuer = (replica: ReplicaId): boolean => replica === store.lanes.shared.replica
+  const hasSeenAll = [...store.keys.vector(slot).entries()].every(
+    ([replica, sequence]) => isReissuer(replica) || seen.includes(replica, sequence),
+  )
+  return hasSeenAll ? context : []
+}
+
+/** What the writer had seen, its former self's operations among it, as far as it is here: the rest is void, or comes after this. */
+function formerContext(store: KeyStore, operation: OperationReader): VectorEntries {
+  const { replica, sequence } = operation
+  const seen = [...operation.context(), [replica, sequence - 1] as const]
+  const present = seen.map(([writer, upTo]) => [writer, Math.min(upTo, store.applied.get(writer))] as const)
+  return present.filter(([, upTo]) => upTo > 0)
+}

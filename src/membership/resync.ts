@@ -1,0 +1,163 @@
+/**
+ * Taking over a peer's state: what happens around the installation of a snapshot. Before it, what this replica holds beyond the snapshot is
+ * gathered; after it, `applied` and `floor` are the peer's, and the leftovers enter again. Meta records around it tell a later opening how far
+ * it came: a state that is half the old and half the new one admits and exports nothing until a snapshot has been installed as a whole.
+ */
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import type { Slot } from '../keys/key-table.ts'
+import { issuedOf, leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
+import type { Meta } from '../store/meta-record.ts'
+import type { VectorEntries } from '../operation/envelope.ts'
+import type { EngineEvent } from '../api/public.ts'
+import type { Forgotten } from '../store/recovered.ts'
+import type { SnapshotImport } from '../replication/store.ts'
+import type { RetiredIds } from '../operation/retired-ids.ts'
+import { SnapshotWriter } from './snapshot-transfer.ts'
+
+export interface ResyncOptions {
+  readonly store: KeyStore
+  readonly floor: VersionVector
+  readonly retired: RetiredIds
+  readonly observe: (event: EngineEvent) => void
+  readonly writeMeta: () => void
+  readonly takeNewIdentity: () => void
+  readonly admit: (envelope: Uint8Array) => void
+  readonly onBegin: () => void
+  readonly onEnd: () => void
+  readonly onForgotten: (forgotten: Forgotten, operationsCount: number) => void
+  readonly onOperation: (slot: Slot) => void
+  /** Own operations are going to be issued again. Returns what to call when they have been. */
+  readonly onReissue: () => () => void
+  /** The state has been replaced otherwise than by operations. */
+  readonly onReplaced: () => void
+}
+
+/** What the snapshot says of its sender. */
+interface Sender {
+  readonly floor: VersionVector
+  readonly retired: VectorEntries
+}
+
+export class Resync {
+  readonly #options: ResyncOptions
+  readonly #store: KeyStore
+  /** The state is a mixture of an old one and a snapshot. */
+  isHalfDone: boolean
+  /** See `Meta`. */
+  readonly formers: VersionVector
+  readonly reissuing: VersionVector
+
+  constructor(options: ResyncOptions, meta: Meta | undefined) {
+    this.#options = options
+    this.#store = options.store
+    this.isHalfDone = meta?.isResyncing === true
+    this.formers = meta?.formers.copy() ?? new VersionVector()
+    this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
+    this.#tellOfHalf()
+  }
+
+  begin(vector: VersionVector): SnapshotImport {
+    const { store, onBegin, onEnd, onForgotten, onOperation, writeMeta } = this.#options
+    const held = vector.copy()
+    let leftovers: Leftover[] = []
+    onBegin()
+    const writer = new SnapshotWriter({
+      store,
+      onForgotten,
+      onOperation,
+      onEnd,
+      onInstall: () => {
+        this.resume()
+        leftovers = leftoversBeyond({ store, vector: held, held: store.applied, own: this.#own })
+        this.isHalfDone = true
+        writeMeta()
+      },
+      onInstalled: (floor, retired) => this.#installed(held, { floor, retired }, leftovers),
+    })
+    return {
+      chunk: (bytes) => writer.chunk(bytes),
+      abandon: () => writer.abandon(),
+      finish: () => {
+        try {
+          writer.finish()
+        } finally {
+          this.#tellOfHalf()
+        }
+      },
+    }
+  }
+
+  #tellOfHalf(): void {
+    if (this.isHalfDone) this.#options.observe({ kind: 'resync:interrupted' })
+  }
+
+  /** Goes on if the machine died, or the disk was full, while operations were issued again. */
+  resume(): void {
+    if (this.reissuing.size === 0) return
+    const store = this.#store
+    const held = store.applied.copy()
+    held.join(this.reissuing)
+    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: this.reissuing }), issuedOf(store))
+  }
+
+  /** As whom this log has written, and how far: also what a power failure took, and others have given back since. */
+  get #own(): VersionVector {
+    const { applied, lanes } = this.#store
+    const own = this.formers.copy()
+    own.raise(lanes.shared.replica, applied.get(lanes.shared.replica))
+    for (const [replica] of this.formers.entries()) own.raise(replica, applied.get(replica))
+    return own
+  }
+
+  #installed(vector: VersionVector, sender: Sender, leftovers: readonly Leftover[]): void {
+    const { store, takeNewIdentity, writeMeta, onReplaced } = this.#options
+    const { applied } = store
+    const before = applied.copy()
+    const own = this.#own
+    const former = store.lanes.shared.replica
+    applied.assign(vector)
+    this.#options.floor.assign(sender.floor)
+    this.#mergeRetired(vector, sender.retired)
+    this.isHalfDone = false
+    // For good: operations under a name that nobody here knows any more may come back with somebody's state, and have to be known as own then.
+    this.formers.assign(own)
+    for (const [replica] of vector.entries()) if (replica !== former) store.lanes.shared.noteApplied(replica)
+    if (leftovers.some(({ isOwn }) => isOwn)) {
+      this.reissuing.assign(own.meet(before))
+      // Others may hold under the former names what is issued again.
+      for (const { isOwn, replica } of leftovers) if (isOwn) this.#options.retired.retire(replica, vector.get(replica))
+      takeNewIdentity()
+    } else writeMeta()
+    // The snapshot may hold an operation under a name that it got from here later, before this replica went back to the former one.
+    this.#reenter(leftovers, this.reissuing.size > 0 ? issuedOf(store) : new Map())
+    // Peers remember what they heard that we have: what is gone is gone with the name. And it may have come to an end for the sender.
+    const isOver = !applied.dominates(before) || this.#options.retired.endOf(former) < Infinity
+    if (store.lanes.shared.replica === former && isOver) takeNewIdentity()
+    onReplaced()
+  }
+
+  /** What the snapshot holds counts: of two replicas that refuse what the other one holds, one has to give in. */
+  #mergeRetired(vector: VersionVector, senders: VectorEntries): void {
+    const { retired } = this.#options
+    for (const [replica, end] of senders) retired.retire(replica, end)
+    for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica, vector.get(replica))
+  }
+
+  #reenter(leftovers: readonly Leftover[], issued: Issued): void {
+    const { store, admit, writeMeta, onReissue } = this.#options
+    const onReissued = this.reissuing.size > 0 ? onReissue() : undefined
+    try {
+      reenter(leftovers, { store, issued, admit })
+    } catch (error) {
+      // What is left follows before the next snapshot is installed, which has to come for that.
+      this.isHalfDone = true
+      throw error
+    } finally {
+      onReissued?.()
+    }
+    if (this.reissuing.size === 0) return
+    this.reissuing.assign(new VersionVector())
+    writeMeta()
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * The way in for foreign operations: offers them to the store one by one, keeps those that came too early until their causes
+ * have been applied, and says what the store refused. Duplicates end here: dots name operations, keys do not.
+ *
+ * Works in budgets: `offer` tries one operation, `drain` as many waiting ones as it is allowed to.
+ */
+import { asError } from '../../../crdt/warp-error.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { OperationReader } from '../../operation/envelope.ts'
+import { CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
+import type { ReplicationObserver } from '../events.ts'
+import type { Admission, ReplicationStore } from '../store.ts'
+
+export interface AdmissionCounts {
+  applied: number
+  duplicate: number
+  early: number
+  drift: number
+  resync: number
+  clone: number
+  full: number
+  /** The store threw: counted, reported, tried again later. */
+  failed: number
+}
+
+export interface AdmitterOptions {
+  readonly limits: CausalBufferLimits
+  readonly observe: ReplicationObserver
+}
+
+export class Admitter {
+  readonly buffer: CausalBuffer
+  readonly counts: AdmissionCounts = {
+    applied: 0,
+    duplicate: 0,
+    early: 0,
+    drift: 0,
+    resync: 0,
+    clone: 0,
+    full: 0,
+    failed: 0,
+  }
+  readonly #store: ReplicationStore
+  readonly #observe: ReplicationObserver
+  readonly #reader: OperationReader
+  /** Replicas whose next waiting operation is worth trying. */
+  readonly #ready = new Set<ReplicaId>()
+  /** What was reported of a replica and has not been cleared since by an operation that was applied. */
+  readonly #reported = new Map<ReplicaId, Set<Admission>>()
+
+  constructor(store: ReplicationStore, options: AdmitterOptions) {
+    this.#store = store
+    this.#observe = options.observe
+    this.#reader = new OperationReader(store.table)
+    this.buffer = new CausalBuffer(options.limits)
+  }
+
+  /** Offers `bytes[start, end)`. Returns its writer and sequence. Throws `WARP_E_PROTOCOL` if it is malformed. */
+  offer(bytes: Uint8Array, start: number, end: number): { readonly replica: ReplicaId; readonly sequence: number } {
+    const operation = this.#reader.load(bytes, start, end)
+    const { replica, sequence } = operation
+    const applied = this.#store.applied.get(replica)
+    // Our own id is the store's business, whatever the sequence: it tells a clone.
+    if (sequence > applied + 1 && replica !== this.#store.replica) {
+      this.counts.early++
+      this.buffer.add({ replica, sequence }, applied, bytes.subarray(start, end))
+    } else {
+      const admission = this.#admit(operation)
+      if (admission === 'early') {
+        this.buffer.add({ replica, sequence }, applied, bytes.subarray(start, end))
+        this.#park(replica, bytes, start, end)
+      }
+    }
+    return { replica, sequence }
+  }
+
+  /** Tries up to `budget` waiting operations. Returns what is left of the budget: 0 means that there may be more. */
+  drain(budget: number): number {
+    let left = budget
+    for (const replica of this.#ready) {
+      let next = this.buffer.next(replica, this.#store.applied.get(replica))
+      while (next !== undefined && left > 0) {
+        left--
+        this.#retry(replica, next.sequence, next.bytes)
+        next = this.buffer.next(replica, this.#store.applied.get(replica))
+      }
+      if (next !== undefined) return 0
+      this.#ready.delete(replica)
+    }
+    return left
+  }
+
+  /** Forgets what has become void since it came, and lets the store judge what waits for something void. */
+  forgetVoid(): void {
+    const { retired } = this.#store
+    if (retired.size === 0) return
+    for (const replica of [...this.buffer.replicas()]) {
+      this.buffer.cut(replica, retired.endOf(replica))
+      if (this.buffer.releaseIf(replica, (cause) => cause.sequence > retired.endOf(cause.replica)))
+        this.#ready.add(replica)
+    }
+  }
+
+  get isDrained(): boolean {
+    return this.#ready.size === 0
+  }
+
+  /** The store's vectors have been raised by other means than operations: everything may be worth trying. */
+  reconsider(): void {
+    this.buffer.releaseAll()
+    for (const replica of this.buffer.replicas()) this.#ready.add(replica)
+  }
+
+  #retry(replica: ReplicaId, sequence: number, bytes: Uint8Array): void {
+    const admission = this.#admit(this.#reader.load(bytes, 0, bytes.length))
+    if (admission === 'early') this.#park(replica, bytes, 0, bytes.length)
+    else this.buffer.forget({ replica, sequence })
+  }
+
+  #admit({ replica, sequence, bytes, start, end }: OperationReader): Admission | 'failed' {
+    let admission: Admission
+    try {
+      admission = this.#store.admit(bytes, start, end)
+    } catch (error) {
+      this.counts.failed++
+      this.#observe({
+        kind: 'store:refused',
+        replica,
+        error: asError(error),
+      })
+      return 'failed'
+    }
+    this.counts[admission]++
+    if (admission === 'applied') this.#applied(replica, sequence)
+    else if (admission !== 'early' && admission !== 'duplicate') this.#report(replica, sequence, admission)
+    return admission
+  }
+
+  #applied(replica: ReplicaId, sequence: number): void {
+    if (this.#reported.size > 0) this.#reported.delete(replica)
+    if (this.buffer.count === 0) return
+    this.#ready.add(replica)
+    for (const free of this.buffer.released(replica, sequence)) this.#ready.add(free)
+  }
+
+  /** Parks the operation, the head of its replica, under the first of its causes that is missing. */
+  #park(replica: ReplicaId, bytes: Uint8Array, start: number, end: number): void {
+    for (const [cause, sequence] of this.#reader.load(bytes, start, end).dependencies()) {
+      if (this.#store.applied.get(cause) >= sequence) continue
+      this.buffer.park(replica, { replica: cause, sequence })
+      return
+    }
+    // The store sees a cause that the operation does not name; any progress of its own writer may help.
+    this.buffer.park(replica, { replica, sequence: this.#store.applied.get(replica) + 1 })
+  }
+
+  #report(replica: ReplicaId, sequence: number, admission: 'drift' | 'resync' | 'clone' | 'full'): void {
+    const reported = this.#reported.get(replica) ?? new Set<Admission>()
+    this.#reported.set(replica, reported)
+    if (reported.has(admission)) return
+    reported.add(admission)
+    switch (admission) {
+      case 'drift':
+        this.#observe({ kind: 'operation:drift', replica, sequence })
+        return
+      case 'resync':
+        this.#observe({ kind: 'resync:required', side: 'peer', replica })
+        return
+      case 'clone':
+        this.#observe({ kind: 'clone:detected', replica })
+        return
+      case 'full':
+        this.#observe({ kind: 'store:refused', replica })
+    }
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Answers requests for operations: scans the log from where the asked-for ranges begin and sends what lies in them, verbatim.
+ *
+ * One answer per peer at a time; a newer request takes the place of the older. Scanning goes in slices, in turn for all
+ * peers. A peer whose queue is full is left alone for a while (back-pressure), and an answer ends after a window of
+ * bytes: the peer asks for the rest, at its own pace. So memory is one batch per peer, whatever is asked.
+ */
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { Env, Timer } from '../../ports/env.ts'
+import type { OperationReader } from '../../operation/envelope.ts'
+import { OperationsBatch, type OperationRange, type Sender } from '../wire/frames.ts'
+import type { Peer } from '../peers.ts'
+import type { Position, ReplicationStore } from '../store.ts'
+
+/** Records looked at in one slice: about a millisecond. */
+const SLICE_RECORDS = 4096
+const FULL_RETRY_MS = 20
+const FULL_RETRY_MS_MAX = 1000
+/** Answers under way at one time. Peers beyond are not answered; they ask again. */
+const ANSWERS_MAX = 256
+
+export interface AnswersOptions {
+  readonly sender: () => Sender
+  readonly batchBytes: number
+  readonly windowBytes: number
+  /** Returns `false` if the peer's queue is full. */
+  readonly send: (peer: Peer, frame: Uint8Array) => boolean
+  readonly onOversize: (peer: Peer, sequence: number, bytes: number) => void
+  /** The log could not be read; the answer is given up. */
+  readonly onUnreadable: (error: unknown) => void
+}
+
+interface Answer {
+  readonly peer: Peer
+  readonly number: number
+  readonly ranges: Map<ReplicaId, OperationRange[]>
+  /** Replicas whose ranges have not been scanned to their end. */
+  readonly open: Set<ReplicaId>
+  readonly batch: OperationsBatch
+  position: Position
+  sentBytes: number
+  /** The batch is complete and waits for room in the peer's queue. */
+  isHeld: boolean
+  isLast: boolean
+  retryDelayMs: number
+  retryAtMs: number
+}
+
+export class Answers {
+  readonly #store: ReplicationStore
+  readonly #env: Env
+  readonly #options: AnswersOptions
+  readonly #answers = new Map<Peer, Answer>()
+  #isRunning = false
+  #isClosed = false
+  #timer: Timer | undefined
+  #operationCount = 0
+
+  constructor(store: ReplicationStore, env: Env, options: AnswersOptions) {
+    this.#store = store
+    this.#env = env
+    this.#options = options
+  }
+
+  /** Answers under way. */
+  get count(): number {
+    return this.#answers.size
+  }
+
+  get operationCount(): number {
+    return this.#operationCount
+  }
+
+  answer(peer: Peer, number: number, ranges: readonly OperationRange[]): void {
+    if (this.#isClosed || (this.#answers.size >= ANSWERS_MAX && !this.#answers.has(peer))) return
+    const answer: Answer = {
+      peer,
+      number,
+      ranges: new Map(),
+      open: new Set(),
+      batch: new OperationsBatch(this.#store.table),
+      position: this.#store.end,
+      sentBytes: 0,
+      isHeld: false,
+      isLast: false,
+      retryDelayMs: FULL_RETRY_MS,
+      retryAtMs: 0,
+    }
+    for (const range of ranges) this.#include(answer, range)
+    answer.batch.begin(this.#options.sender(), number)
+    this.#answers.set(peer, answer)
+    this.#wake()
+  }
+
+  forget(peer: Peer): void {
+    this.#answers.delete(peer)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#answers.clear()
+  }
+
+  #include(answer: Answer, range: OperationRange): void {
+    if (this.#store.applied.get(range.replica) < range.from) return
+    const ranges = answer.ranges.get(range.replica)
+    if (ranges === undefined) answer.ranges.set(range.replica, [range])
+    else ranges.push(range)
+    answer.open.add(range.replica)
+    answer.position = Math.min(answer.position, this.#store.positionAfter(range.replica, range.from - 1))
+  }
+
+  #wake(): void {
+    if (this.#isRunning || this.#isClosed) return
+    this.#isRunning = true
+    this.#timer?.cancel()
+    this.#env.defer(() => this.#run())
+  }
+
+  /** One slice for each answer, then a pause for everybody else. */
+  #run(): void {
+    if (this.#isClosed) return
+    const now = this.#env.monotonic()
+    let wakeAtMs = Infinity
+    for (const answer of [...this.#answers.values()]) {
+      if (answer.retryAtMs <= now) this.#tryStep(answer, now)
+      if (this.#answers.get(answer.peer) === answer) wakeAtMs = Math.min(wakeAtMs, answer.retryAtMs)
+    }
+    if (wakeAtMs <= now) {
+      void this.#env.yield().then(() => this.#run())
+      return
+    }
+    this.#isRunning = false
+    if (wakeAtMs !== Infinity) this.#timer = this.#env.schedule(wakeAtMs - now, () => this.#wake())
+  }
+
+  #tryStep(answer: Answer, now: number): void {
+    try {
+      this.#step(answer, now)
+    } catch (error) {
+      this.#answers.delete(answer.peer)
+      this.#options.onUnreadable(error)
+    }
+  }
+
+  #step(answer: Answer, now: number): void {
+    if (!answer.isHeld) this.#scan(answer)
+    if (answer.isHeld && !this.#send(answer)) {
+      if (answer.retryDelayMs > FULL_RETRY_MS_MAX) {
+        this.#answers.delete(answer.peer)
+        return
+      }
+      answer.retryAtMs = now + answer.retryDelayMs
+      answer.retryDelayMs *= 2
+      return
+    }
+    if (answer.isLast && !answer.isHeld) this.#answers.delete(answer.peer)
+  }
+
+  #scan(answer: Answer): void {
+    let visited = 0
+    answer.position = this.#store.scanOperations(answer.position, (operation) => {
+      this.#visit(answer, operation)
+      return ++visited < SLICE_RECORDS && answer.open.size > 0 && !answer.isHeld && !answer.isLast
+    })
+    if (answer.isHeld || answer.isLast) return
+    answer.isLast = answer.open.size === 0 || answer.position >= this.#store.sendable
+    answer.isHeld = answer.isLast || answer.batch.bytesCount >= this.#options.batchBytes
+  }
+
+  #visit(answer: Answer, operation: OperationReader): void {
+    const ranges = answer.ranges.get(operation.replica)
+    if (ranges === undefined || !answer.open.has(operation.replica)) return
+    const { sequence } = operation
+    if (ranges.some((range) => range.from <= sequence && sequence <= range.to)) this.#add(answer, operation)
+    if (ranges.every((range) => range.to <= sequence)) answer.open.delete(operation.replica)
+  }
+
+  #add(answer: Answer, operation: OperationReader): void {
+    const bytes = operation.end - operation.start
+    const { frameBytesMax } = answer.peer.via.link
+    // What does not fit behind the others goes out with the next request if it cannot be sent at once.
+    if (!answer.batch.fits(bytes, frameBytesMax) && answer.batch.count > 0 && !this.#send(answer)) {
+      answer.isHeld = true
+      answer.isLast = true
+      return
+    }
+    if (answer.isLast) return
+    if (!answer.batch.fits(bytes, frameBytesMax)) {
+      this.#options.onOversize(answer.peer, operation.sequence, bytes)
+      return
+    }
+    answer.batch.add(operation.bytes, operation.start, operation.end)
+    answer.isHeld = answer.batch.bytesCount >= this.#options.batchBytes
+  }
+
+  /** Sends the batch. Returns `false` if the peer's queue is full. */
+  #send(answer: Answer): boolean {
+    answer.isLast ||= answer.sentBytes + answer.batch.bytesCount >= this.#options.windowBytes
+    const { batch, peer } = answer
+    if (!this.#options.send(peer, batch.finish(answer.isLast))) return false
+    answer.sentBytes += batch.bytesCount
+    this.#operationCount += batch.count
+    answer.isHeld = false
+    answer.retryDelayMs = FULL_RETRY_MS
+    answer.retryAtMs = 0
+    batch.begin(this.#options.sender(), answer.number)
+    return true
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Which replicas there are, when each was last heard, and what each has acknowledged.
+ *
+ * Every replica id that appears in any vector is a member, so that membership spreads transitively: a replica whose operation
+ * reached us through others counts as well as one that we hear ourselves, and so does a replica that only reads, once
+ * anybody hears it. A member that has been silent beyond the horizon is `gone`: it no longer holds back stability. It comes
+ * back when it says that it has applied what was compacted meanwhile, or when others have taken in something new of it. An
+ * id of an earlier incarnation leaves in the same way.
+ *
+ * Acknowledgements (what causal stability needs; Baquero, Almeida, Shoker 2014): a member's vector V says that it has applied
+ * V, but its own earlier operations may have been written before it had, and may still be under way. Once we hold its
+ * own operations up to V[member], whatever else arrives from it was written after V. Only then is V used. A vector that cannot be
+ * used yet waits; the oldest and the newest are kept, so that a member which writes all the time still makes progress.
+ *
+ * Bounded at 4096 members. Beyond, the members that are gone make room; if there are none, nothing is stable until
+ * there are fewer, because an untracked replica may lack anything.
+ */
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
+
+export const MEMBERS_MAX: number = VECTOR_ENTRIES_MAX
+
+export interface Member {
+  readonly replica: ReplicaId
+  /** Monotonic milliseconds: when it was heard, or a new operation of it was. */
+  heardMs: number
+  /** Whether its own frames have been heard, not only of it. */
+  heardDirectly: boolean
+  /** The highest sequence of it seen in any vector. */
+  sequence: number
+  gone: boolean
+  /** What it has applied, and nothing from it is still to come that had not seen this. */
+  readonly acknowledged: VersionVector
+  /** What it has announced as stable. */
+  readonly stable: VersionVector
+  /** Acknowledgements that cannot be used yet, oldest first, at most two. */
+  readonly waiting: VersionVector[]
+}
+
+export interface MembershipOptions {
+  readonly horizonMs: number
+  readonly onGone: (replica: ReplicaId) => void
+  readonly onOverflow: (limit: number) => void
+}
+
+export class Membership {
+  readonly #members = new Map<ReplicaId, Member>()
+  readonly #options: MembershipOptions
+  /** When a member last found no room. */
+  #refusedMs: number | undefined
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+  }
+
+  /** Members that count, ourselves not among them. */
+  *present(): IterableIterator<Member> {
+    for (const member of this.#members.values()) if (!member.gone) yield member
+  }
+
+  /** Members that do not count any more. */
+  *away(): IterableIterator<Member> {
+    for (const member of this.#members.values()) if (member.gone) yield member
+  }
+
+  get(replica: ReplicaId): Member | undefined {
+    return this.#members.get(replica)
+  }
+
+  get count(): number {
+    return this.#members.size
+  }
+
+  /** Within the horizon there was a replica that could not be kept track of. */
+  get overflowed(): boolean {
+    return this.#refusedMs !== undefined
+  }
+
+  /** The replica itself was heard. */
+  heard(replica: ReplicaId, nowMs: number): void {
+    const member = this.#learn(replica, nowMs)
+    if (member === undefined) return
+    member.heardMs = nowMs
+    member.heardDirectly = true
+  }
+
+  /** A member that was gone has caught up with what was compacted meanwhile. */
+  returned(replica: ReplicaId): void {
+    const member = this.#members.get(replica)
+    if (member !== undefined) member.gone = false
+  }
+
+  /** The id was named by somebody who hears it. */
+  named(replica: ReplicaId, nowMs: number): void {
+    this.#learn(replica, nowMs)
+  }
+
+  /** Every id in `vector` is a member, and one whose sequence advanced is alive somewhere. */
+  seen(vector: VersionVector, nowMs: number): void {
+    for (const [replica, sequence] of vector.entries()) {
+      const member = this.#learn(replica, nowMs)
+      if (member === undefined || sequence <= member.sequence) continue
+      member.sequence = sequence
+      member.heardMs = nowMs
+      member.gone = false
+    }
+  }
+
+  /** `replica` says that it has applied `vector`. */
+  acknowledged(replica: ReplicaId, vector: VersionVector): void {
+    const waiting = this.#members.get(replica)?.waiting
+    if (waiting === undefined) return
+    if (waiting.length === 2) waiting.pop()
+    waiting.push(vector)
+  }
+
+  /** Uses the acknowledgements that have become usable now that `applied` is here. */
+  settle(applied: VersionVector): void {
+    for (const { replica, waiting, acknowledged } of this.#members.values()) {
+      const own = applied.get(replica)
+      while (waiting[0] !== undefined && waiting[0].get(replica) <= own)
+        acknowledged.join(waiting.shift() as VersionVector)
+    }
+  }
+
+  /** Marks those gone that have been silent for too long. */
+  expire(nowMs: number): void {
+    for (const member of this.#members.values()) {
+      if (member.gone || nowMs - member.heardMs <= this.#options.horizonMs) continue
+      member.gone = true
+      this.#options.onGone(member.replica)
+    }
+    if (this.#refusedMs !== undefined && nowMs - this.#refusedMs > this.#options.horizonMs) this.#refusedMs = undefined
+  }
+
+  /** That id is ours: we do not wait for ourselves. */
+  forget(replica: ReplicaId): void {
+    this.#members.delete(replica)
+  }
+
+  #learn(replica: ReplicaId, nowMs: number): Member | undefined {
+    const known = this.#members.get(replica)
+    if (known !== undefined) return known
+    if (this.#members.size >= MEMBERS_MAX && !this.#makeRoom(nowMs)) return undefined
+    const member: Member = {
+      replica,
+      heardMs: nowMs,
+      heardDirectly: false,
+      sequence: 0,
+      gone: false,
+      acknowledged: new VersionVector(),
+      stable: new VersionVector(),
+      waiting: [],
+    }
+    this.#members.set(replica, member)
+    return member
+  }
+
+  #makeRoom(nowMs: number): boolean {
+    for (const member of this.#members.values()) {
+      if (!member.gone) continue
+      this.#members.delete(member.replica)
+      return true
+    }
+    if (this.#refusedMs === undefined) this.#options.onOverflow(MEMBERS_MAX)
+    this.#refusedMs = nowMs
+    return false
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Causal stability (Baquero, Almeida, Shoker 2014): a dot is stable when every member has applied it and nothing concurrent
+ * with it can still arrive. Then its place in every fold is final, and compaction may put it into a snapshot.
+ *
+ * The stable vector is the pointwise minimum of what we have applied and of each member's usable acknowledgement
+ * (see membership.ts for when one is usable). It only grows while membership does not. O(members × replicas), so it is
+ * computed with digests and not with operations.
+ *
+ * One replica's word is not enough: a newcomer that it has not heard of may be joining through another one. So what is stable here
+ * is announced, and only what every member has announced may be compacted. A newcomer must have seen what the member
+ * through which it joins has announced (see joining.ts); therefore nothing that it writes is concurrent with what anybody
+ * has compacted. A replica that has met no other one announces what it has compacted, and may compact all that it has. One that has, and hears nobody
+ * any more, compacts nothing: it is the one that is cut off, and could not be told afterwards what the others did with what it has folded.
+ */
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
+import type { ReplicationObserver } from '../events.ts'
+import type { Digest } from '../wire/frames.ts'
+import { Membership } from './membership.ts'
+import type { ReplicationStore } from '../store.ts'
+
+/** Follows who there is and what they have acknowledged, and tells the store what has become stable. */
+export class Stability {
+  readonly #store: ReplicationStore
+  readonly #membership: Membership
+  #stable = new VersionVector()
+  #compactable = new VersionVector()
+
+  constructor(store: ReplicationStore, horizonMs: number, observe: ReplicationObserver) {
+    this.#store = store
+    this.#membership = new Membership({
+      horizonMs,
+      onGone: (replica) => observe({ kind: 'member:gone', replica }),
+      onOverflow: (limit) => observe({ kind: 'member:overflow', limit }),
+    })
+  }
+
+  get memberCount(): number {
+    return this.#membership.count
+  }
+
+  /** The replicas that this one hears itself, for its digests. */
+  heardReplicas(): ReplicaId[] {
+    const heard: ReplicaId[] = []
+    for (const { replica, heardDirectly } of this.#membership.present()) {
+      if (heardDirectly && heard.length < VECTOR_ENTRIES_MAX) heard.push(replica)
+    }
+    return heard
+  }
+
+  /** What this replica announces: acknowledged by all members that it knows. */
+  get announced(): VersionVector {
+    return this.#stable
+  }
+
+  heard(replica: ReplicaId, nowMs: number): void {
+    if (replica === this.#store.replica) return
+    this.#membership.heard(replica, nowMs)
+    if (!this.#store.hasMetOthers) this.#store.metOthers()
+  }
+
+  /** `replica` has sent a digest. */
+  digest(replica: ReplicaId, digest: Digest, nowMs: number): void {
+    this.#membership.seen(digest.applied, nowMs)
+    for (const named of digest.heard) this.#membership.named(named, nowMs)
+    if (replica !== this.#store.replica) this.#membership.acknowledged(replica, digest.applied)
+    this.#membership.get(replica)?.stable.join(digest.stable)
+    if (digest.applied.dominates(this.#store.floor)) this.#membership.returned(replica)
+    this.#membership.forget(this.#store.replica)
+  }
+
+  /** With each digest that goes out. `mayStabilise`: the store is not in the middle of a snapshot. */
+  advance(nowMs: number, mayStabilise: boolean): void {
+    const { applied, replica } = this.#store
+    this.#membership.seen(applied, nowMs)
+    this.#membership.forget(replica)
+    this.#membership.expire(nowMs)
+    if (!mayStabilise || this.#membership.overflowed) return
+    this.#membership.settle(applied)
+    const members = [...this.#membership.present()]
+    const isAlone = members.length === 0
+    if (isAlone && this.#store.hasMetOthers) return
+    const isAnnounced = this.#store.compacts && !isAlone
+    this.#stable.join(
+      isAnnounced
+        ? stableVector(
+            applied,
+            members.map((member) => member.acknowledged),
+          )
+        : this.#store.floor,
+    )
+    const compactable = isAlone
+      ? applied
+      : stableVector(
+          this.#stable,
+          members.map((member) => member.stable),
+        )
+    if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
+    this.#compactable = compactable.copy()
+    this.#store.stabilise(this.#compactable, [...this.#membership.away()])
+  }
+}
+
+/** The pointwise minimum. */
+export function stableVector(applied: VersionVector, acknowledged: readonly VersionVector[]): VersionVector {
+  const stable = new VersionVector()
+  for (const [replica, sequence] of applied.entries()) {
+    let least = sequence
+    for (const vector of acknowledged) {
+      least = Math.min(least, vector.get(replica))
+      if (least === 0) break
+    }
+    stable.raise(replica, least)
+  }
+  return stable
+}

@@ -1,0 +1,195 @@
+/**
+ * The border for operations of other replicas: what comes in, what waits, what is refused. Pure decisions in the order in which they can be
+ * made; an operation that passes is copied into the log as it came and enters its key through the same door as a local one.
+ */
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { DotIndex } from '../operation/dot-index.ts'
+import { KeyFinder } from '../keys/key-finder.ts'
+import type { KeyStore } from './key-store.ts'
+import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
+import { RECORD_KIND } from '../log/log.ts'
+import { OPERATION_KIND, OperationReader } from '../operation/envelope.ts'
+import { findOperation } from './operation-search.ts'
+import { textOf } from './recovered.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { RetiredIds } from '../operation/retired-ids.ts'
+import type { Admission as Verdict, Position } from '../replication/store.ts'
+import type { WarpEvent } from '../api/public.ts'
+
+export interface AdmissionOptions {
+  readonly store: KeyStore
+  readonly dots: DotIndex
+  readonly floor: VersionVector
+  readonly observe: (event: WarpEvent) => void
+  readonly retired: RetiredIds
+  /** This replica's identity is in use elsewhere. */
+  readonly onClone: () => void
+  /** Operations of a replica beyond `end` cannot be taken in, now or ever. */
+  readonly onVoid: (replica: ReplicaId, end: number) => void
+}
+
+export class AdmissionDesk {
+  readonly #store: KeyStore
+  readonly #dots: DotIndex
+  readonly #floor: VersionVector
+  readonly #observe: (event: WarpEvent) => void
+  readonly #retired: RetiredIds
+  readonly #onClone: () => void
+  readonly #onVoid: (replica: ReplicaId, end: number) => void
+  readonly #reader: OperationReader
+  readonly #other: OperationReader
+  readonly #keys: KeyFinder
+  admittedCount = 0
+  duplicatesCount = 0
+  driftingCount = 0
+
+  constructor(options: AdmissionOptions) {
+    this.#store = options.store
+    this.#dots = options.dots
+    this.#floor = options.floor
+    this.#observe = options.observe
+    this.#retired = options.retired
+    this.#onClone = options.onClone
+    this.#onVoid = options.onVoid
+    this.#reader = new OperationReader(options.store.table)
+    this.#other = new OperationReader(options.store.table)
+    this.#keys = new KeyFinder(options.store.keys)
+  }
+
+  /** See `ReplicationStore.admit`. */
+  admit(bytes: Uint8Array, start: number, end: number): Verdict {
+    const operation = this.#reader.load(bytes, start, end)
+    const verdict = this.#judge(operation)
+    return verdict ?? this.#take(operation)
+  }
+
+  /** `undefined` if nothing speaks against it. */
+  #judge(operation: OperationReader): Verdict | undefined {
+    const { applied, lanes, clock } = this.#store
+    const { replica, sequence } = operation
+    const isOwn = replica === lanes.shared.replica || replica === lanes.local.replica
+    if (applied.includes(replica, sequence)) return isOwn ? this.#judgeOwn(operation) : this.#duplicate()
+    if (isOwn) return this.#clone()
+    if (sequence > this.#retired.endOf(replica)) return 'resync'
+    const known = applied.get(replica)
+    if (sequence !== known + 1) return 'early'
+    if (!this.#hasCauses(operation)) return this.#withoutCauses(operation)
+    if (clock.isAhead(operation.hlc)) return this.#drift()
+    if (known === 0 && !this.#knowsFloor(operation)) return this.#end(operation)
+    if (this.#isHereAsBefore(operation)) return 'early'
+    checkSizes(operation)
+    return undefined
+  }
+
+  #take(operation: OperationReader): Verdict {
+    const store = this.#store
+    const slot = this.#keys.find(operation.bytes, operation.keyStart, operation.keyEnd)
+    const known = slot === undefined ? undefined : store.keys.keys[slot]
+    const key = known ?? textOf(operation.bytes, operation.keyStart, operation.keyEnd)
+    const keyspace = store.keyspaceFor(key, slot)
+    // A key that is local here is nobody else's business: what others write to it is kept for others, and not part of it.
+    const isKept = keyspace.mode === 'local'
+    const writer = store.log.begin()
+    writer.raw(operation.bytes, operation.start, operation.end)
+    let position: Position
+    try {
+      position = store.log.commit(RECORD_KIND.operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
+    } catch (error) {
+      if (error instanceof WarpError && error.code === 'WARP_E_STORAGE_FULL') return 'full'
+      throw error
+    }
+    store.clock.observe(operation.hlc)
+    store.lanes.shared.noteApplied(operation.replica)
+    this.admittedCount++
+    this.#noticeUnknown(key, operation)
+    if (isKept) this.#keep(operation, position)
+    else store.enter(key, slot, keyspace, position, operation)
+    // Behind what it is said of: a meta record tells how far everything has been applied.
+    for (const [former, at] of operation.former()) this.#onVoid(former, at - 1)
+    return 'applied'
+  }
+
+  #keep({ replica, sequence }: OperationReader, position: Position): void {
+    this.#store.applied.raise(replica, sequence)
+    this.#dots.note(replica, sequence, position)
+  }
+
+  #hasCauses(operation: OperationReader): boolean {
+    if (!operation.hasDependencies) return true
+    const { applied } = this.#store
+    return operation.dependencies().every(([replica, sequence]) => applied.includes(replica, sequence))
+  }
+
+  #withoutCauses(operation: OperationReader): Verdict {
+    return this.#retired.voidIn(operation.dependencies()).length > 0 ? this.#end(operation) : 'early'
+  }
+
+  /**
+   * A replica that is met for the first time must have seen what has been compacted here, or its operations could bring back what
+   * was deleted and forgotten. Its first operation depends on all that it had seen.
+   */
+  #knowsFloor(operation: OperationReader): boolean {
+    if (this.#floor.size === 0) return true
+    return VersionVector.from(operation.dependencies()).dominates(this.#floor)
+  }
+
+  /** The same operation is here under a name that is void for those who have it under this one: their digests say so, and a snapshot mends it. */
+  #isHereAsBefore(operation: OperationReader): boolean {
+    return operation.former().some(([replica, sequence]) => this.#store.applied.includes(replica, sequence))
+  }
+
+  /** Its writer has seen what is void, or has not seen what has been compacted: it has to begin anew. */
+  #end({ replica, sequence }: OperationReader): Verdict {
+    this.#onVoid(replica, sequence - 1)
+    return 'resync'
+  }
+
+  #drift(): Verdict {
+    this.driftingCount++
+    return 'drift'
+  }
+
+  #duplicate(): Verdict {
+    this.duplicatesCount++
+    return 'duplicate'
+  }
+
+  #clone(): Verdict {
+    this.#onClone()
+    return 'clone'
+  }
+
+  /** One of our own dots comes back: an echo, unless it names another operation. */
+  #judgeOwn(operation: OperationReader): Verdict {
+    return this.#isOurs(operation) ? this.#duplicate() : this.#clone()
+  }
+
+  /** What is not in the log any more cannot be compared, and has been known to all. */
+  #isOurs(operation: OperationReader): boolean {
+    const isFound = findOperation(this.#store.log, this.#dots, operation, this.#other)
+    return !isFound || equalBytes(this.#other, operation)
+  }
+
+  #noticeUnknown(key: string, operation: OperationReader): void {
+    const { kind, replica, sequence } = operation
+    if (kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete) return
+    this.#observe({ kind: 'operation:unknown', key, dot: { replica, sequence } })
+  }
+}
+
+function equalBytes(a: OperationReader, b: OperationReader): boolean {
+  if (a.end - a.start !== b.end - b.start) return false
+  for (let i = 0; i < a.end - a.start; i++) if (a.bytes[a.start + i] !== b.bytes[b.start + i]) return false
+  return true
+}
+
+function checkSizes(operation: OperationReader): void {
+  const keyBytes = operation.keyEnd - operation.keyStart
+  const payloadBytes = operation.end - operation.payloadStart
+  if (keyBytes > 0 && keyBytes <= KEY_BYTES_MAX && payloadBytes <= VALUE_BYTES_MAX) return
+  throw new WarpError(
+    'WARP_E_PROTOCOL',
+    `an operation with a key of ${keyBytes} and a payload of ${payloadBytes} bytes is beyond the limits`,
+  )
+}

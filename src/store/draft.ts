@@ -1,0 +1,38 @@
+/** An operation on its way into its key, and once it is in. */
+import type { Hlc } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Slot } from '../keys/key-table.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import type { VectorEntries } from '../operation/envelope.ts'
+import type { Position } from '../replication/store.ts'
+
+/** What to write: an intent that a strategy has turned into a payload. */
+export interface Draft {
+  readonly key: string
+  readonly keyspace: Keyspace
+  /** The key's slot, if it has one. */
+  readonly slot: Slot | undefined
+  readonly kind: number
+  readonly payload: unknown
+  /** The stamp, if it had to be known before the payload. */
+  readonly hlc?: Hlc | undefined
+  /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
+  readonly context?: VectorEntries
+  /** The code of the strategy that made the payload, if it is not the keyspace's: alike. */
+  readonly strategy?: number
+  /** Dots under which it was issued before. */
+  readonly former?: VectorEntries
+}
+
+/** An operation that has just entered a key. A flyweight: valid during the call. */
+export interface Entered {
+  readonly slot: Slot
+  readonly position: Position
+  readonly kind: number
+  readonly hlc: Hlc
+  readonly replica: ReplicaId
+  readonly sequence: number
+}
+
+/** Told of every operation that enters, in log order. Must not throw. */
+export type Subscriber = (entered: Entered) => void

@@ -1,0 +1,82 @@
+/**
+ * What a log knows about itself beside its operations, as the body of a `meta` record; the newest one counts. Written when the log is
+ * created, when the identity changes, before compaction drops anything, and around the installation of a snapshot.
+ *
+ *     meta = version:u8 flags:u8 shared:8 local:8 localSequence:varint home:text hlc:f64 floor:vector applied:vector
+ *            formers:vector reissuing:vector retired:ends
+ *
+ * `flags` 1: the installation of a snapshot has begun and not ended, so foreign operations behind this record do not count as applied;
+ * 2: another replica has been heard.
+ */
+import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
+import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { ByteReader } from '../operation/byte-reader.ts'
+import { readEntries, readVector } from '../merge/snapshot-record.ts'
+import { writeVector, type ReplicaTable } from '../operation/envelope.ts'
+import { RetiredIds } from '../operation/retired-ids.ts'
+
+/** Version 1 has no `retired`. */
+const META_VERSION = 2
+const META_VERSION_MIN = 1
+const FLAG_RESYNCING = 1
+const FLAG_MET_OTHERS = 2
+
+export interface Meta {
+  readonly shared: ReplicaId
+  readonly local: ReplicaId
+  /** Operations written so far to keys of mode `local`. */
+  readonly localSequence: number
+  /** Where the log lives (see `LogFiles.home`); empty if that is not known. */
+  readonly home: string
+  readonly hlc: Hlc
+  /** Operations up to these may have been folded into snapshots or forgotten. */
+  readonly floor: VersionVector
+  /** At the time of writing. Contains what no record shows any more. */
+  readonly applied: VersionVector
+  /** The state is a mixture of two until a snapshot has been installed as a whole. */
+  readonly isResyncing: boolean
+  /** Another replica has been heard. */
+  readonly hasMetOthers: boolean
+  /** Identities that this log has given up, and how far it has written as them. */
+  readonly formers: VersionVector
+  /** Operations beyond `applied` and up to here are being issued again. */
+  readonly reissuing: VersionVector
+  readonly retired: RetiredIds
+}
+
+export function writeMeta(writer: ByteWriter, meta: Meta, table: ReplicaTable): void {
+  writer.u8(META_VERSION)
+  writer.u8((meta.isResyncing ? FLAG_RESYNCING : 0) | (meta.hasMetOthers ? FLAG_MET_OTHERS : 0))
+  writer.raw(table.bytes(meta.shared))
+  writer.raw(table.bytes(meta.local))
+  writer.varint(meta.localSequence)
+  writer.text(meta.home)
+  writer.f64(meta.hlc)
+  for (const vector of [meta.floor, meta.applied, meta.formers, meta.reissuing])
+    writeVector(writer, vector.sorted(), table)
+  writeVector(writer, meta.retired.entries(), table)
+}
+
+/** Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
+export function readMeta(reader: ByteReader, table: ReplicaTable): Meta {
+  const version = reader.u8()
+  if (version < META_VERSION_MIN || version > META_VERSION) {
+    throw new WarpError(
+      'WARP_E_LOG_VERSION',
+      `the log describes itself in version ${version}; this build reads ${META_VERSION_MIN} to ${META_VERSION}; upgrade it`,
+    )
+  }
+  const flags = reader.u8()
+  const [isResyncing, hasMetOthers] = [(flags & FLAG_RESYNCING) !== 0, (flags & FLAG_MET_OTHERS) !== 0]
+  const shared = table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
+  const local = table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
+  const [localSequence, home, hlc] = [reader.varint(), reader.text(), reader.f64()]
+  const [floor, applied] = [readVector(reader, table), readVector(reader, table)]
+  const [formers, reissuing] = [readVector(reader, table), readVector(reader, table)]
+  const retired = new RetiredIds(version === 1 ? [] : readEntries(reader, table))
+  const vectors = { floor, applied, formers, reissuing, retired }
+  return { shared, local, localSequence, home, hlc, isResyncing, hasMetOthers, ...vectors }
+}

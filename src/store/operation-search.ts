@@ -1,0 +1,39 @@
+/** Operations in the log: one by its dot, from the mark before it in the index by scanning, or all from a position on. */
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { DotIndex } from '../operation/dot-index.ts'
+import { RECORD_KIND, type Log } from '../log/log.ts'
+import type { OperationReader } from '../operation/envelope.ts'
+import type { Position } from '../replication/store.ts'
+
+/** Points `reader` at the operation, until something else is read. `false` if it is not in the log any more. */
+export function findOperation(log: Log, dots: DotIndex, dot: Dot, reader: OperationReader): boolean {
+  let isFound = false
+  log.scan(dots.before(dot.replica, dot.sequence - 1), (record) => {
+    if (record.kind !== RECORD_KIND.operation) return true
+    const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
+    if (replica !== dot.replica) return true
+    isFound = sequence === dot.sequence
+    return sequence < dot.sequence
+  })
+  return isFound
+}
+
+/** Visits the operations from `from` up to `to`, until `visit` returns `false`. Returns where to continue. */
+export function scanOperations(
+  log: Log,
+  { from, to }: { readonly from: Position; readonly to: Position },
+  reader: OperationReader,
+  visit: (operation: OperationReader) => boolean,
+): Position {
+  let beyond: Position | undefined
+  const next = log.scan(from, (record) => {
+    if (record.position >= to) {
+      beyond = record.position
+      return false
+    }
+    if (record.kind !== RECORD_KIND.operation) return true
+    return visit(reader.load(record.bytes, record.start, record.end))
+  })
+  // The log continues behind the record that stopped it; this one has not been visited.
+  return beyond ?? next
+}

@@ -1,0 +1,294 @@
+/**
+ * From the log back to memory: reads what `Log.open` replays, and writes the checkpoint that makes the next opening quick. A
+ * checkpoint is the key table as bytes; it is only ever a shortcut for reading the records that it covers.
+ *
+ *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
+ *                  keys:varint key*
+ *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint version:varint snapshot:f64 cut:f64 vector
+ */
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { ByteReader } from '../operation/byte-reader.ts'
+import { DotIndex } from '../operation/dot-index.ts'
+import { KeyTable, type Slot } from '../keys/key-table.ts'
+import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
+import { RECORD_KIND, type RecordView } from '../log/log.ts'
+import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import { readMeta, writeMeta, type Meta } from './meta-record.ts'
+import { OperationReader, writeVector, type ReplicaTable } from '../operation/envelope.ts'
+import type { Position } from '../replication/store.ts'
+
+const CHECKPOINT_VERSION = 1
+
+/** A note that a key has been forgotten, for as long as there may be older records of the key. */
+export interface Forgotten {
+  readonly position: Position
+  /** The last position at which there can be any. */
+  readonly through: Position
+}
+
+/** What is looked at of a record. */
+type ReadRecord = Pick<RecordView, 'kind' | 'position' | 'bytes' | 'start' | 'end'>
+
+/** What a log holds, as far as memory needs to know. */
+export class Recovered {
+  readonly keys: KeyTable = new KeyTable()
+  readonly dots: DotIndex = new DotIndex()
+  readonly applied: VersionVector = new VersionVector()
+  readonly floor: VersionVector = new VersionVector()
+  meta: Meta | undefined
+  /** Where the newest meta record lies; older ones are garbage. */
+  metaPosition: Position = 0
+  hlc = 0
+  /** Operations written to keys of mode `local`. */
+  localSequence = 0
+  operationsCount = 0
+  readonly forgotten: Forgotten[] = []
+  readonly #keyspaces: Keyspaces
+  readonly #table: ReplicaTable
+  readonly #reader: OperationReader
+  readonly #hasLocalKeys: boolean
+  /** Records of local keys in front of the first meta record, which says whose they are: compaction keeps only the newest one. */
+  readonly #early: ReadRecord[] = []
+
+  constructor(keyspaces: Keyspaces, table: ReplicaTable) {
+    this.#keyspaces = keyspaces
+    this.#hasLocalKeys = keyspaces.list.some(({ mode }) => mode === 'local')
+    this.#table = table
+    this.#reader = new OperationReader(table)
+  }
+
+  /** Takes one record in, in log order. */
+  record(record: ReadRecord): void {
+    if (this.meta === undefined && this.#isOfLocalKey(record)) {
+      const bytes = record.bytes.slice(record.start, record.end)
+      this.#early.push({ kind: record.kind, position: record.position, bytes, start: 0, end: bytes.length })
+    } else this.#take(record)
+  }
+
+  #take(record: ReadRecord): void {
+    switch (record.kind) {
+      case RECORD_KIND.operation:
+        this.#operation(record)
+        return
+      case RECORD_KIND.snapshot:
+        this.#snapshot(record)
+        return
+      case RECORD_KIND.forget:
+        this.#forget(record)
+        return
+      case RECORD_KIND.meta:
+        this.#meta(readMeta(new ByteReader(record.bytes, record.start, record.end), this.#table), record.position)
+        return
+      default:
+        // A later version's record: it stays where it is.
+        return
+    }
+  }
+
+  /** Reads a checkpoint. Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
+  restore(body: Uint8Array): void {
+    const reader = new ByteReader(body)
+    const version = reader.u8()
+    if (version !== CHECKPOINT_VERSION) {
+      throw new WarpError(
+        'WARP_E_LOG_VERSION',
+        `a checkpoint of version ${version}; this build reads ${CHECKPOINT_VERSION}; upgrade it`,
+      )
+    }
+    this.metaPosition = reader.f64()
+    this.#meta(readMeta(reader, this.#table), this.metaPosition)
+    this.operationsCount = reader.varint()
+    this.dots.read(reader, this.#table)
+    for (let left = reader.varint(); left > 0; left--)
+      this.forgotten.push({ position: reader.f64(), through: reader.f64() })
+    for (let left = reader.varint(); left > 0; left--) this.#readKey(reader)
+  }
+
+  #operation(record: ReadRecord): void {
+    const operation = this.#reader.load(record.bytes, record.start, record.end)
+    const { replica, sequence, hlc } = operation
+    if (hlc > this.hlc) this.hlc = hlc
+    if (replica === this.meta?.local) this.localSequence = sequence
+    else if (this.meta?.isResyncing !== true || replica === this.meta.shared) {
+      this.applied.raise(replica, sequence)
+      this.dots.note(replica, sequence, record.position)
+    }
+    this.operationsCount++
+    this.#chain(record, operation)
+  }
+
+  /** Makes an operation part of its key. */
+  #chain(record: ReadRecord, operation: OperationReader): void {
+    const { keys } = this
+    const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
+    const known = keys.find(key)
+    const keyspace = known === undefined ? this.#keyspaceOf(key) : this.#keyspaces.list[keys.keyspace[known]!]
+    // What others wrote to a key that is local here is kept for others (see admission.ts).
+    if (keyspace?.mode === 'local' && operation.replica !== this.meta?.local) return
+    const slot = known ?? keys.add(key, (keyspace as Keyspace).index)
+    if (known === undefined) keys.cut[slot] = record.position - 1
+    if (record.position > keys.cut[slot]!) keys.advance(slot, operation, record.position)
+  }
+
+  #isOfLocalKey(record: ReadRecord): boolean {
+    if (!this.#hasLocalKeys) return false
+    switch (record.kind) {
+      case RECORD_KIND.operation: {
+        const { keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+        return this.#keyspaces.find(textOf(record.bytes, keyStart, keyEnd))?.mode === 'local'
+      }
+      case RECORD_KIND.snapshot:
+      case RECORD_KIND.forget:
+        return this.#keyspaces.find(new ByteReader(record.bytes, record.start, record.end).text())?.mode === 'local'
+      default:
+        return false
+    }
+  }
+
+  #keyspaceOf(key: string): Keyspace {
+    return this.#keyspaces.find(key) ?? this.#keyspaces.unregistered
+  }
+
+  #snapshot(record: ReadRecord): void {
+    const snapshot = readSnapshot(record.bytes, record.start, record.end, this.#table)
+    if (snapshot.hlc > this.hlc) this.hlc = snapshot.hlc
+    this.#raiseFloor(snapshot.vector)
+    installSnapshot(this.keys, this.#slotOf(snapshot.key), snapshot, record.position)
+  }
+
+  #forget(record: ReadRecord): void {
+    const reader = new ByteReader(record.bytes, record.start, record.end)
+    const slot = this.keys.find(reader.text())
+    const through = reader.f64()
+    this.forgotten.push({ position: record.position, through })
+    if (slot === undefined || this.keys.head[slot]! > through) return
+    this.#raiseFloor(this.keys.vector(slot))
+    this.keys.remove(slot)
+  }
+
+  /** The meta record that says so comes behind what has been folded away, and may not have arrived. */
+  #raiseFloor(vector: VersionVector): void {
+    if (this.meta?.isResyncing === true) return
+    for (const [replica, sequence] of vector.entries()) {
+      if (replica !== this.meta?.local && this.applied.includes(replica, sequence)) this.floor.raise(replica, sequence)
+    }
+  }
+
+  #meta(meta: Meta, position: Position): void {
+    this.meta = meta
+    for (const record of this.#early.splice(0)) this.#take(record)
+    this.metaPosition = position
+    this.localSequence = meta.localSequence
+    // Both are what they were then: installing a snapshot may have made them fall.
+    this.floor.assign(meta.floor)
+    this.applied.assign(meta.applied)
+    if (meta.hlc > this.hlc) this.hlc = meta.hlc
+  }
+
+  #slotOf(key: string): Slot {
+    return this.keys.find(key) ?? this.keys.add(key, this.#keyspaceOf(key).index)
+  }
+
+  #readKey(reader: ByteReader): void {
+    const { keys } = this
+    const slot = this.#slotOf(reader.text())
+    keys.head[slot] = reader.f64()
+    keys.tip[slot] = reader.f64()
+    keys.tipHlc[slot] = reader.f64()
+    keys.tipReplica[slot] = this.#table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
+    keys.tipSequence[slot] = reader.varint()
+    keys.version[slot] = reader.varint()
+    keys.snapshot[slot] = reader.f64()
+    keys.cut[slot] = reader.f64()
+    const vector = readVector(reader, this.#table)
+    if (vector.size > 0) keys.vectors[slot] = vector
+  }
+}
+
+/** Points a key at its new snapshot. The tip moves there if the snapshot holds it, or the one before, which it replaces, wherever that lies. */
+export function installSnapshot(
+  keys: KeyTable,
+  slot: Slot,
+  snapshot: Omit<KeySnapshot, 'state'>,
+  position: Position,
+): void {
+  const former = keys.snapshot[slot]!
+  keys.snapshot[slot] = position
+  keys.cut[slot] = snapshot.through
+  if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
+  // An older snapshot may lie in front of it in the log, and the operations between the two have been rewritten away.
+  if (keys.head[slot]! < snapshot.through) keys.head[slot] = snapshot.through
+  if (keys.version[slot]! < snapshot.version) keys.version[slot] = snapshot.version
+  if (keys.tip[slot]! <= snapshot.through || keys.tip[slot] === former) {
+    keys.tip[slot] = position
+    keys.tipHlc[slot] = snapshot.hlc
+    keys.tipReplica[slot] = snapshot.replica
+    keys.tipSequence[slot] = snapshot.sequence
+  }
+  const isByTipAlone = snapshot.vector.size === 1 && snapshot.vector.get(keys.tipReplica[slot] as ReplicaId) > 0
+  if (isByTipAlone && keys.vectors[slot] === undefined) return
+  const vector = keys.vector(slot)
+  vector.join(snapshot.vector)
+  keys.vectors[slot] = vector
+}
+
+export interface CheckpointSource {
+  readonly keys: KeyTable
+  readonly dots: DotIndex
+  readonly operationsCount: number
+  readonly metaPosition: Position
+  readonly forgotten: readonly Forgotten[]
+}
+
+export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: ReplicaTable): Uint8Array {
+  const { keys } = source
+  const writer = new ByteWriter(256 + keys.size * 96)
+  writer.u8(CHECKPOINT_VERSION)
+  writer.f64(source.metaPosition)
+  writeMeta(writer, meta, table)
+  writer.varint(source.operationsCount)
+  source.dots.write(writer, table)
+  writer.varint(source.forgotten.length)
+  for (const { position, through } of source.forgotten) {
+    writer.f64(position)
+    writer.f64(through)
+  }
+  writer.varint(keys.size)
+  for (const slot of keys.occupied()) {
+    writer.text(keys.keys[slot] as string)
+    writer.f64(keys.head[slot]!)
+    writer.f64(keys.tip[slot]!)
+    writer.f64(keys.tipHlc[slot]!)
+    writer.raw(table.bytes(keys.tipReplica[slot] as ReplicaId))
+    writer.varint(keys.tipSequence[slot]!)
+    writer.varint(keys.version[slot]!)
+    writer.f64(keys.snapshot[slot]!)
+    writer.f64(keys.cut[slot]!)
+    writeVector(writer, keys.vectors[slot]?.sorted() ?? [], table)
+  }
+  return writer.take()
+}
+
+const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Keys are short and mostly ASCII, for which a loop beats the decoder. Throws `WARP_E_PROTOCOL`. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  let text = ''
+  for (let i = start; i < end; i++) {
+    const code = bytes[i]!
+    if (code > 0x7f || end - start > 48) return decodeText(bytes.subarray(start, end))
+    text += String.fromCharCode(code)
+  }
+  return text
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return DECODER.decode(bytes)
+  } catch {
+    throw new WarpError('WARP_E_PROTOCOL', `an operation whose key of ${bytes.length} bytes is not UTF-8`)
+  }
+}

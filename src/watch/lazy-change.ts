@@ -1,0 +1,41 @@
+/** One change, computed as far as it is looked at: a consumer that only wants to know which key changed pays for no more. */
+import type { KeyStore } from '../store/key-store.ts'
+import type { Cursor, OperationRecord, ValueChange } from '../history/operation-record.ts'
+import type { Position } from '../replication/store.ts'
+import { keepOperation } from '../history/kept-operation.ts'
+
+export interface ChangeSource {
+  readonly store: KeyStore
+  /** Behind the operation at `position`, or before all if it is 0. */
+  cursor(position: Position): Cursor
+}
+
+export class LazyChange implements ValueChange {
+  readonly kind = 'value'
+  readonly key: string
+  readonly version: number
+  readonly #source: ChangeSource
+  readonly #position: Position
+  #operation: OperationRecord | undefined
+
+  constructor(source: ChangeSource, key: string, version: number, position: Position) {
+    this.#source = source
+    this.key = key
+    this.version = version
+    this.#position = position
+  }
+
+  get value(): unknown {
+    const { store } = this.#source
+    const slot = store.keys.find(this.key)
+    return slot === undefined ? undefined : store.read(slot)
+  }
+
+  get operation(): OperationRecord {
+    return (this.#operation ??= keepOperation(this.#source.store, this.key, this.version, this.#position))
+  }
+
+  get cursor(): Cursor {
+    return this.#source.cursor(this.#position)
+  }
+}

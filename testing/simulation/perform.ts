@@ -1,0 +1,58 @@
+/** Carries out an intent on the public face of an engine. */
+import type { Warp } from '../../src/api/public.ts'
+import type { Handle } from '../../src/api/handle.ts'
+import type { KeyMap } from '../../src/keys/typed-keys.ts'
+import type { TimeLine } from '../world/time-line.ts'
+import type { Intent } from './report/run-history.ts'
+
+export async function perform(warp: Warp<KeyMap>, intent: Intent, line: TimeLine): Promise<unknown> {
+  switch (intent.kind) {
+    case 'write': {
+      const { key, verb, parameters, ack } = intent
+      const handle = handleOf(warp, key, ack === undefined ? undefined : { ack })
+      const run = handle[verb] as ((...values: readonly unknown[]) => Promise<unknown>) | undefined
+      if (run === undefined) throw new RangeError(`the strategy of '${key}' has no verb ${verb}`)
+      return run.call(handle, ...parameters)
+    }
+    case 'delete':
+      return warp.delete(intent.key, intent.ack === undefined ? {} : { ack: intent.ack })
+    case 'read':
+      return warp.get(intent.key)
+    case 'getAt':
+      return warp.getAt(intent.key, intent.at)
+    case 'log': {
+      const records = []
+      for await (const record of warp.log(intent.key)) records.push(record)
+      return records
+    }
+    case 'compact':
+      return warp.compact()
+    case 'watch':
+      consume(warp, intent, line)
+      return undefined
+  }
+}
+
+/** Takes some changes, each a little later than the one before, and then stalls: the watch stays open. */
+function consume(warp: Warp<KeyMap>, { pattern, takeMax }: Intent & { kind: 'watch' }, line: TimeLine): void {
+  const changes = warp.watch(pattern, { pendingCountMax: 16 })[Symbol.asyncIterator]()
+  let taken = 0
+  const take = (): void => {
+    changes.next().then(
+      ({ done }) => {
+        if (done !== true && ++taken < takeMax) line.schedule(10, take)
+      },
+      () => undefined,
+    )
+  }
+  take()
+}
+
+function handleOf(
+  warp: Warp<KeyMap>,
+  key: string,
+  options: { readonly ack: 'memory' | 'logged' | 'durable' } | undefined,
+): Handle & Record<string, unknown> {
+  const handle = warp.key(key) as unknown as Handle & { with(options: object): Handle } & Record<string, unknown>
+  return (options === undefined ? handle : handle.with(options)) as Handle & Record<string, unknown>
+}
