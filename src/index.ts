@@ -1,5 +1,6 @@
 /** What adapters, and through them users, may use of the engine. */
-export { openWarpOn, type Platform } from './warp.ts'
+export { openWarpOn } from './warp.ts'
+export { type Platform } from './ports/platform.ts'
 export type { Env, Timer } from './ports/env.ts'
 export type { LogFile, LogFiles, LogStore } from './ports/files.ts'
 export { memoryFiles } from './log/files/memory-files.ts'
@@ -11,7 +12,6 @@ export type { LogEvent } from './log/log.ts'
 export type {
   CacheOptions,
   Capabilities,
-  Compaction,
   HandleFor,
   HandleOptions,
   KeyHandle,
@@ -20,6 +20,7 @@ export type {
   WarpEvent,
   WarpOptions,
 } from './api/public.ts'
+export type { Compaction } from './store/event.ts'
 export type { KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
 export type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './store/receipt.ts'
 export type {

@@ -6,6 +6,7 @@ import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Verb } from '../crdt/strategy.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
+import type { Platform } from './ports/platform.ts'
 import type { Env } from './ports/env.ts'
 import { handleMaker, type Handle, type HandleParts } from './api/handle.ts'
 import { listKeys } from './api/key-listing.ts'
@@ -18,7 +19,8 @@ import type { Projection, ProjectionHandle, RebuildOptions } from './projections
 import { HOT_VISITED, type Residency, type ResidencyLimits } from './cache/residency.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
-import type { CacheOptions, Capabilities, Compaction, Stats, Warp, WarpEvent, WarpOptions } from './api/public.ts'
+import type { CacheOptions, Capabilities, Stats, Warp, WarpEvent, WarpOptions } from './api/public.ts'
+import type { Compaction } from './store/event.ts'
 import type { KeysOptions, ReadOptions, Receipt, WriteOptions } from './store/receipt.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import { Replicator } from './replication/replicator.ts'
@@ -29,13 +31,6 @@ import type { KeyMap } from './keys/typed-keys.ts'
 import { NO_OPTIONS, Writer } from './store/writer.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
-
-/** What the platform provides where the caller does not. */
-export interface Platform {
-  readonly env: Env
-  /** Size of the log's segments. Default: the log's. */
-  readonly segmentBytes?: number
-}
 
 /** Opens an engine. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
 export async function openWarpOn<K extends KeyMap>(platform: Platform, options: WarpOptions<K>): Promise<Warp<K>> {

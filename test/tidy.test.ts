@@ -10,6 +10,7 @@ import { anchorsOf, brokenLinks } from './support/tidy/links.ts'
 import { withoutCommentsAndLiterals, worldViolations } from './support/tidy/neutrality.ts'
 import { CHECK_FOLDERS, PRODUCT_FOLDERS, exists, readFile, readTree } from './support/tidy/source-tree.ts'
 
+const ROOM_FILES_MAX = 14
 const product = readTree(PRODUCT_FOLDERS, ['.ts'])
 const checks = readTree(CHECK_FOLDERS, ['.ts', '.mjs'])
 const tests = checks.filter((file) => file.path.endsWith('.test.ts'))
@@ -28,7 +29,7 @@ test('the tree that is checked is the tree that is there', () => {
   expect(documents.map((file) => file.path)).toContain('docs/architecture.md')
 })
 
-describe('imports point bin -> adapters -> src -> crdt', () => {
+describe('imports point bin -> adapters -> src -> crdt, and from higher rooms of src/ to lower ones', () => {
   test('no import in this tree points outwards', () => {
     expect(layerViolations(product)).toEqual([])
   })
@@ -46,6 +47,9 @@ describe('imports point bin -> adapters -> src -> crdt', () => {
     ['commander outside of the command line', 'bin/demo/a.ts', `import { Command } from 'commander'`],
     ['fast-check outside of what draws random cases', 'testing/laws/a.ts', `import fc from 'fast-check'`],
     ['another third party in the command line', 'bin/cli/a.ts', `import chalk from 'chalk'`],
+    ['a lower room looks at a higher one', 'src/log/a.ts', `import type { A } from '../store/a.ts'`],
+    ['a room that is not in the plan', 'src/misc/a.ts', `import type { A } from './b.ts'`],
+    ['the engine looks at the consistency kit', 'src/a.ts', `import { a } from '../testing/a.ts'`],
     ['test code in the product', 'src/a.ts', `import { b } from '../test/support/b.ts'`],
   ])('%s: refused', (_, path, text) => {
     expect(layerViolations(one(path, text))).toHaveLength(1)
@@ -54,6 +58,7 @@ describe('imports point bin -> adapters -> src -> crdt', () => {
   test.each([
     ['inwards', 'bin/a.ts', `import { b } from '../adapters/file/b.ts'`],
     ['the conformance suites', 'adapters/file/a.ts', `import { b } from '../conformance/b.ts'`],
+    ['a lower room', 'src/store/a.ts', `import { b } from '../log/b.ts'`],
     ['its own folder', 'adapters/file/a.ts', `import { b } from './b.ts'`],
     ['Node, at the edge', 'adapters/file/a.ts', `import fs from 'node:fs'`],
     ['a third party, at the edge', 'adapters/redis/a.ts', `import { createClient } from 'redis'`],
@@ -63,6 +68,18 @@ describe('imports point bin -> adapters -> src -> crdt', () => {
     ['a comment', 'crdt/a.ts', `// import { b } from '../src/b.ts'`],
   ])('%s: allowed', (_, path, text) => {
     expect(layerViolations(one(path, text))).toEqual([])
+  })
+})
+
+describe('rooms', () => {
+  test('src/ has no loose file but its composition, and no room of more than a dozen files', () => {
+    const folders = new Map<string, string[]>()
+    for (const { path } of product.filter((file) => file.path.startsWith('src/'))) {
+      const folder = path.slice(0, path.lastIndexOf('/'))
+      folders.set(folder, [...(folders.get(folder) ?? []), path])
+    }
+    expect(folders.get('src')?.sort()).toEqual(['src/engine.ts', 'src/index.ts', 'src/limits.ts', 'src/warp.ts'])
+    expect([...folders].filter(([, files]) => files.length > ROOM_FILES_MAX).map(([folder]) => folder)).toEqual([])
   })
 })
 
@@ -86,7 +103,7 @@ describe('no import cycles, type-only ones included', () => {
 
 describe('crdt and src reach the world only through Env', () => {
   test('nothing in crdt or src touches the world directly', () => {
-    expect(worldViolations(product.filter((file) => /^(crdt|src)\//.test(file.path)))).toEqual([])
+    expect(worldViolations(product.filter((file) => /^(crdt|src|testing)\//.test(file.path)))).toEqual([])
   })
 
   test.each([

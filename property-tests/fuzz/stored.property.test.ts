@@ -16,7 +16,7 @@ import {
 import { readMeta } from '../../src/store/meta-record.ts'
 import { readSnapshot } from '../../src/merge/snapshot-record.ts'
 import { OperationReader, ReplicaTable } from '../../src/operation/envelope.ts'
-import { textOf } from '../../src/store/recovered.ts'
+import { textOf } from '../../src/operation/text.ts'
 import { fuzz } from './fuzz.ts'
 import { type Recorded, recordedLog } from './operations.ts'
 

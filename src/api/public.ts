@@ -5,7 +5,7 @@
  * All calls with a key throw `WARP_E_UNREGISTERED_KEY` (no pattern matches), `WARP_E_LIMIT` (key too long) and, once the
  * engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is returned.
  */
-import type { Dot } from '../../crdt/time/dot.ts'
+import type { Compaction, EngineEvent } from '../store/event.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogStore } from '../ports/files.ts'
@@ -21,7 +21,6 @@ import type { Imported } from '../transfer/imported.ts'
 import type {
   KeyMap,
   KnownKey,
-  MethodsOf,
   Mode,
   SettableKey,
   SettableValue,
@@ -29,6 +28,7 @@ import type {
   ValueAt,
   WatchedValue,
 } from '../keys/typed-keys.ts'
+import type { MethodsOf } from './typed-handle.ts'
 
 export interface WarpOptions<K extends KeyMap> {
   /** Key pattern → strategy, bare or with options. The most specific pattern wins. Throws `WARP_E_PATTERN`. */
@@ -164,11 +164,6 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   close(): Promise<void>
 }
 
-export interface Compaction {
-  readonly droppedOperationsCount: number
-  readonly freedBytes: number
-}
-
 /** Numbers of this moment; counts since open unless said otherwise. */
 export interface Stats {
   readonly replica: ReplicaId
@@ -221,19 +216,3 @@ export interface Capabilities {
 
 /** What operators want to know, of the engine, its log and its replication. Never carries values. */
 export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent
-
-export type EngineEvent =
-  /** This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken a new one. */
-  | { readonly kind: 'identity:changed'; readonly from: ReplicaId; readonly to: ReplicaId }
-  /**
-   * The process died, or the disk was full, while a peer's state was being taken over: what is here is half that state and half what was here before. It is
-   * neither handed on nor compacted until one has been taken over as a whole (`resync:done`). Told when it happens and at each opening.
-   */
-  | { readonly kind: 'resync:interrupted' }
-  /** A strategy threw while folding this operation, which is skipped on every replica alike. */
-  | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
-  /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
-  | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
-  | ({ readonly kind: 'compacted' } & Compaction)
-  /** Compaction or a checkpoint could not be finished; nothing is lost, it is tried again later. */
-  | { readonly kind: 'maintenance:failed'; readonly error: Error }

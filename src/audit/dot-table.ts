@@ -4,7 +4,7 @@
  */
 import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 const PAGE_DOTS = 256
 

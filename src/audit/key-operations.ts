@@ -7,7 +7,7 @@ import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import { readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { OPERATION_KIND, OperationReader, type ReplicaTable } from '../operation/envelope.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 import { emptyBase, type Base, type KeyOperation } from './naive-fold.ts'
 
 export interface StoredOperation extends KeyOperation {

@@ -3,7 +3,7 @@
  * has to stay while a checkpoint is kept that still knows the key. The log keeps the newest two, the older one in case the
  * newer turns out to be damaged.
  */
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 const KEPT = 2
 

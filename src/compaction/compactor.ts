@@ -18,10 +18,12 @@ import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
 import { writeSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader } from '../operation/envelope.ts'
-import { textOf, installSnapshot, type Forgotten } from '../store/recovered.ts'
-import type { Compaction } from '../api/public.ts'
-import type { Position } from '../replication/store.ts'
-import { forgetKey } from '../membership/snapshot-transfer.ts'
+import { installSnapshot } from '../store/recovered.ts'
+import { type Forgotten } from '../store/forgotten.ts'
+import { textOf } from '../operation/text.ts'
+import type { Compaction } from '../store/event.ts'
+import type { Position } from '../operation/position.ts'
+import { forgetKey } from '../store/forgotten.ts'
 
 /** Keys looked at between two turns of the event loop: some 100 µs. */
 const KEYS_PER_STEP = 64

@@ -6,8 +6,8 @@ import { asError } from '../../crdt/warp-error.ts'
 import { CheckpointEnds } from './checkpoint-ends.ts'
 import type { Env } from '../ports/env.ts'
 import type { Log } from '../log/log.ts'
-import type { WarpEvent } from '../api/public.ts'
-import type { Position } from '../replication/store.ts'
+import type { EngineEvent } from '../store/event.ts'
+import type { Position } from '../operation/position.ts'
 
 /** A checkpoint is worth writing after this many records. */
 const CHECKPOINT_RECORDS = 100_000
@@ -20,7 +20,7 @@ export interface MaintenanceOptions {
   readonly log: Log
   readonly compact: () => Promise<unknown>
   readonly checkpoint: () => Promise<void>
-  readonly observe: (event: WarpEvent) => void
+  readonly observe: (event: EngineEvent) => void
 }
 
 export class Maintenance {

@@ -7,7 +7,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { OperationRecord } from './operation-record.ts'
 import { OPERATION_KIND, type OperationReader, type VectorEntries } from '../operation/envelope.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 export class KeptOperation implements OperationRecord {
   readonly key: string

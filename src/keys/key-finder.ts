@@ -4,7 +4,7 @@
  * table. On the way in of foreign operations a text per operation costs more in garbage than in making it (`bench/mesh-throughput`).
  */
 import type { KeyTable, Slot } from './key-table.ts'
-import { textOf } from '../store/recovered.ts'
+import { textOf } from '../operation/text.ts'
 
 /** 64 KiB: as many keys as are busy at one time. */
 const ENTRIES = 16_384

@@ -20,8 +20,7 @@
  * pairs of patterns are compared only among those that match.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
-import type { AnyStrategy, QueriesOf, ValueOf, VerbsOf } from '../../crdt/strategy.ts'
-import type { Receipt } from '../store/receipt.ts'
+import type { AnyStrategy, ValueOf, VerbsOf } from '../../crdt/strategy.ts'
 
 /** How long operations are kept once they are stable: all of them, none but the last state, or something between. */
 export type Retention = 'all' | 'latest' | { readonly versions: number } | { readonly forMs: number }
@@ -165,31 +164,13 @@ type OnlyOne<Parameters> = Parameters extends readonly [infer Value, ...infer Re
     : never
   : never
 
-// The constraint is needed: without it, `...elements: readonly T[]` is not inferred.
-type ParametersAfterFirst<F> = F extends (first: never, ...rest: infer Rest extends readonly unknown[]) => unknown
+/** What a caller of a verb passes. The constraint is needed: without it, `...elements: readonly T[]` is not inferred. */
+export type ParametersAfterFirst<F> = F extends (
+  first: never,
+  ...rest: infer Rest extends readonly unknown[]
+) => unknown
   ? Rest
   : never
 
-/** A strategy's own methods: its verbs without `prepare`, its queries without the state. */
-export type MethodsOf<S> =
-  IsAny<VerbsOf<S>> extends true ? AnyMethods : VerbMethods<VerbsOf<S>> & QueryMethods<QueriesOf<S>>
-
-/** Of a strategy that is known only at run time. */
-type AnyMethods = Readonly<Record<string, (...parameters: readonly Encodable[]) => Promise<unknown>>>
-
-type VerbMethods<Verbs> = {
-  readonly [Name in Named<Verbs>]: (...parameters: ParametersAfterFirst<Verbs[Name]>) => Promise<Receipt>
-}
-
-type QueryMethods<Queries> = {
-  readonly [Name in Named<Queries>]: (
-    ...parameters: ParametersAfterFirst<Queries[Name]>
-  ) => Promise<ResultOf<Queries[Name]>>
-}
-
-type ResultOf<F> = F extends (...parameters: never) => infer Result ? Result : never
-
-/** The names that are spelled out, without an index signature. */
-type Named<Methods> = keyof { [Name in keyof Methods as string extends Name ? never : Name]: true } & keyof Methods
-
-type IsAny<T> = 0 extends 1 & T ? true : false
+/** Whether a type is `any`: a strategy that is known only at run time. */
+export type IsAny<T> = 0 extends 1 & T ? true : false

@@ -9,7 +9,7 @@
 import type { Env } from '../ports/env.ts'
 import type { LogEvent } from './log-event.ts'
 import type { LogFile } from '../ports/files.ts'
-import type { Position } from './segments/segment-format.ts'
+import type { Position } from '../operation/position.ts'
 import type { SegmentSet } from './segments/segment-set.ts'
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { WarpError } from '../../crdt/warp-error.ts'

@@ -1,5 +1,5 @@
 /** What the log tells its observer: things that happened to it, never payloads. */
-import type { Position } from './segments/segment-format.ts'
+import type { Position } from '../operation/position.ts'
 import type { WarpError } from '../../crdt/warp-error.ts'
 
 export type LogEvent =

@@ -12,7 +12,8 @@ import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogFiles } from '../ports/files.ts'
 import type { LogEvent } from './log-event.ts'
-import type { Position, RecordView } from './segments/segment-format.ts'
+import type { RecordView } from './segments/segment-format.ts'
+import type { Position } from '../operation/position.ts'
 import type { Level } from './flusher.ts'
 import type { Segment, SegmentInfo } from './segments/segment.ts'
 import type { LogDamage } from './verify.ts'
@@ -39,7 +40,7 @@ import { segmentName } from './segments/segment.ts'
 import { verifyLog } from './verify.ts'
 
 export { RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }
-export type { LogDamage, LogEvent, LogReplay, Position, RecordView, SegmentInfo }
+export type { LogDamage, LogEvent, LogReplay, RecordView, SegmentInfo }
 
 export interface LogOptions {
   readonly files: LogFiles

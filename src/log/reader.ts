@@ -6,7 +6,7 @@
  * a wrong record.
  */
 import type { LogFile } from '../ports/files.ts'
-import type { Position } from './segments/segment-format.ts'
+import type { Position } from '../operation/position.ts'
 import type { Segment } from './segments/segment.ts'
 import type { SegmentSet } from './segments/segment-set.ts'
 import { WarpError } from '../../crdt/warp-error.ts'

@@ -18,7 +18,7 @@ import type { Keyspace } from '../keys/keyspace.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { isCanceller } from '../merge/cancellation.ts'
 import { OPERATION_KIND, OperationReader, type VectorEntries } from '../operation/envelope.ts'
-import { textOf } from '../store/recovered.ts'
+import { textOf } from '../operation/text.ts'
 
 /** Of so many names an operation says that it had them: it may be somewhere under the last few. */
 const FORMER_MAX = 16

@@ -18,9 +18,13 @@ import type { KeyStore } from '../store/key-store.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader, writeVector, type VectorEntries } from '../operation/envelope.ts'
-import { installSnapshot, textOf, type Forgotten } from '../store/recovered.ts'
+import { installSnapshot } from '../store/recovered.ts'
+import { type Forgotten } from '../store/forgotten.ts'
+import { textOf } from '../operation/text.ts'
+import { forgetKey } from '../store/forgotten.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
-import type { Position, SnapshotExport, SnapshotImport } from '../replication/store.ts'
+import type { SnapshotExport, SnapshotImport } from './snapshot-ports.ts'
+import type { Position } from '../operation/position.ts'
 
 export const ITEM = { snapshot: 1, operation: 2, floor: 3, retired: 4 } as const
 /** No item: what the receiver makes of a stream that cannot be finished. */
@@ -332,19 +336,6 @@ function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array {
   bytes.set(first)
   bytes.set(second, first.length)
   return bytes
-}
-
-/** Writes that a key is forgotten, so that its records are ignored when the log is read again, and forgets it. */
-export function forgetKey(store: KeyStore, slot: Slot): Forgotten {
-  const { keys, log } = store
-  const writer = log.begin()
-  writer.text(keys.keys[slot] as string)
-  // Records of the key lie up to here: a snapshot may come behind the operations that it holds.
-  const through = Math.max(keys.head[slot]!, keys.snapshot[slot]!)
-  writer.f64(through)
-  const position = log.commit(RECORD_KIND.forget, 0)
-  store.removeKey(slot)
-  return { position, through }
 }
 
 function isShared(store: KeyStore, slot: Slot): boolean {

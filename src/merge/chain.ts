@@ -1,4 +1,4 @@
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 /** Where a key's operations are. */
 export interface Chain {

@@ -1,5 +1,5 @@
 import type { Stamp } from '../../crdt/time/hlc.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 /** One operation of a key, by its place in the log. */
 export interface Placed extends Stamp {

@@ -3,7 +3,7 @@ import { compareStamps, type Hlc, type Stamp } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 import type { Timeline } from './timeline.ts'
 
 export class Resident {

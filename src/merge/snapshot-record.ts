@@ -15,7 +15,7 @@ import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { writeVector, type ReplicaTable } from '../operation/envelope.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 export interface KeySnapshot {
   readonly key: string

@@ -7,7 +7,7 @@
  * strategies with a canonical fold do not change states.
  */
 import type { Hlc } from '../../crdt/time/hlc.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 export interface TimelineEntry {
   readonly hlc: Hlc

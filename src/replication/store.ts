@@ -2,25 +2,13 @@
  * What replication may know of the engine: operations by dot, one door for foreign ones, and snapshots as opaque chunks.
  * The decisions (duplicate, too early, drifting, cloned) are the engine's; when to send what to whom is replication's.
  */
+import type { Admission } from '../store/admission.ts'
+import type { SnapshotExport, SnapshotImport } from '../membership/snapshot-ports.ts'
+import type { Position } from '../operation/position.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { OperationReader, ReplicaTable, VectorEntries } from '../operation/envelope.ts'
 import type { Away, RetiredIds } from '../operation/retired-ids.ts'
-
-/** A place in the log; see docs/architecture.md. */
-export type Position = number
-
-/**
- * - `applied`: appended and visible.
- * - `duplicate`: known already; nothing changed.
- * - `early`: an operation that it depends on is missing; offer it again when that has been applied.
- * - `drift`: stamped further ahead than the clock drift allowed; not kept, offer it again later (anti-entropy will).
- * - `resync`: void, its writer's id has come to an end before it: whoever holds it must resync from a snapshot (see src/operation/retired-ids.ts).
- * - `clone`: carries this replica's own id and a dot it never used, or a dot with other content.
- * - `full`: no space to keep it; offer it again later.
- * Malformed bytes throw `WARP_E_PROTOCOL`.
- */
-export type Admission = 'applied' | 'duplicate' | 'early' | 'drift' | 'resync' | 'clone' | 'full'
 
 export interface ReplicationStore {
   /** This replica's own shared id. Changes when it takes a new identity; read it each time. */
@@ -74,21 +62,4 @@ export interface ReplicationStore {
   exportSnapshot(chunkBytes: number): SnapshotExport
   /** Starts replacing this replica's state by a peer's snapshot whose operations are `vector`. */
   beginSnapshot(vector: VersionVector): SnapshotImport
-}
-
-export interface SnapshotExport {
-  readonly vector: VersionVector
-  /** The next chunk, `undefined` at the end. Synchronous and bounded. */
-  next(): Uint8Array | undefined
-  /** No more chunks are wanted. Idempotent; the end of the chunks does the same. */
-  close(): void
-}
-
-export interface SnapshotImport {
-  /** Takes the next chunk, in order. Throws `WARP_E_PROTOCOL`. */
-  chunk(bytes: Uint8Array): void
-  /** All chunks have come: raises `applied` and `floor`, issues again the own operations that the snapshot does not hold. */
-  finish(): void
-  /** Gives up; the replica stays in need of a resync. */
-  abandon(): void
 }

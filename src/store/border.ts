@@ -11,17 +11,18 @@ import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { OPERATION_KIND, OperationReader } from '../operation/envelope.ts'
 import { findOperation } from './operation-search.ts'
-import { textOf } from './recovered.ts'
+import { textOf } from '../operation/text.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
-import type { Admission as Verdict, Position } from '../replication/store.ts'
-import type { WarpEvent } from '../api/public.ts'
+import type { Admission as Verdict } from './admission.ts'
+import type { Position } from '../operation/position.ts'
+import type { EngineEvent } from './event.ts'
 
 export interface AdmissionOptions {
   readonly store: KeyStore
   readonly dots: DotIndex
   readonly floor: VersionVector
-  readonly observe: (event: WarpEvent) => void
+  readonly observe: (event: EngineEvent) => void
   readonly retired: RetiredIds
   /** This replica's identity is in use elsewhere. */
   readonly onClone: () => void
@@ -33,7 +34,7 @@ export class AdmissionDesk {
   readonly #store: KeyStore
   readonly #dots: DotIndex
   readonly #floor: VersionVector
-  readonly #observe: (event: WarpEvent) => void
+  readonly #observe: (event: EngineEvent) => void
   readonly #retired: RetiredIds
   readonly #onClone: () => void
   readonly #onVoid: (replica: ReplicaId, end: number) => void

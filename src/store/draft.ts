@@ -4,7 +4,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import type { VectorEntries } from '../operation/envelope.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 /** What to write: an intent that a strategy has turned into a payload. */
 export interface Draft {

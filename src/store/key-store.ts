@@ -26,9 +26,9 @@ import { OPERATION_KIND, writeEnvelopeHeader, type EnvelopeHeader, type ReplicaT
 import { Expiry } from '../cache/expiry.ts'
 import { frozen } from '../cache/frozen.ts'
 import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from '../cache/residency.ts'
-import type { WarpEvent } from '../api/public.ts'
+import type { EngineEvent } from './event.ts'
 import { weightOf } from '../cache/weight.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 import { Subscribers } from './subscribers.ts'
 
 export interface KeyStoreOptions {
@@ -41,7 +41,7 @@ export interface KeyStoreOptions {
   readonly table: ReplicaTable
   readonly keyspaces: Keyspaces
   readonly cache: ResidencyLimits
-  readonly observe: (event: WarpEvent) => void
+  readonly observe: (event: EngineEvent) => void
   readonly lanes: { shared: Lane; local: Lane }
 }
 

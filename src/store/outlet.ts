@@ -6,7 +6,7 @@
  * while others have it under this one.
  */
 import type { Log } from '../log/log.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 export class Outlet {
   readonly #log: Log

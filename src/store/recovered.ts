@@ -16,18 +16,13 @@ import { KeyTable, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import type { Forgotten } from './forgotten.ts'
 import { readMeta, writeMeta, type Meta } from './meta-record.ts'
 import { OperationReader, writeVector, type ReplicaTable } from '../operation/envelope.ts'
-import type { Position } from '../replication/store.ts'
+import { textOf } from '../operation/text.ts'
+import type { Position } from '../operation/position.ts'
 
 const CHECKPOINT_VERSION = 1
-
-/** A note that a key has been forgotten, for as long as there may be older records of the key. */
-export interface Forgotten {
-  readonly position: Position
-  /** The last position at which there can be any. */
-  readonly through: Position
-}
 
 /** What is looked at of a record. */
 type ReadRecord = Pick<RecordView, 'kind' | 'position' | 'bytes' | 'start' | 'end'>
@@ -270,25 +265,4 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
     writeVector(writer, keys.vectors[slot]?.sorted() ?? [], table)
   }
   return writer.take()
-}
-
-const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Keys are short and mostly ASCII, for which a loop beats the decoder. Throws `WARP_E_PROTOCOL`. */
-export function textOf(bytes: Uint8Array, start: number, end: number): string {
-  let text = ''
-  for (let i = start; i < end; i++) {
-    const code = bytes[i]!
-    if (code > 0x7f || end - start > 48) return decodeText(bytes.subarray(start, end))
-    text += String.fromCharCode(code)
-  }
-  return text
-}
-
-function decodeText(bytes: Uint8Array): string {
-  try {
-    return DECODER.decode(bytes)
-  } catch {
-    throw new WarpError('WARP_E_PROTOCOL', `an operation whose key of ${bytes.length} bytes is not UTF-8`)
-  }
 }

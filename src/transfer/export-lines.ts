@@ -9,11 +9,11 @@ import { hlcToMs } from '../../crdt/time/hlc.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
-import type { Engine } from '../engine.ts'
+import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot, readVector } from '../merge/snapshot-record.ts'
 import { OPERATION_KIND, OperationReader } from '../operation/envelope.ts'
-import { textOf } from '../store/recovered.ts'
+import { textOf } from '../operation/text.ts'
 import { eachItem, ITEM } from '../membership/snapshot-transfer.ts'
 import { toBase64 } from './base64.ts'
 import { EXPORT_VERSION } from './export-format.ts'
@@ -34,7 +34,7 @@ export interface ExportOptions {
 
 /** Pieces of text, some lines each. Throws `WARP_E_RESYNC_REQUIRED` if the state is half of one and half of another. */
 export async function* exportLines(
-  engine: Engine,
+  engine: TransferStore,
   { env, check }: ExportOptions,
 ): AsyncGenerator<string, void, undefined> {
   if (engine.needsSnapshot) throw replaced()
@@ -73,13 +73,13 @@ interface Item {
 
 class Lines {
   text = ''
-  readonly #engine: Engine
+  readonly #engine: TransferStore
   readonly #reader: OperationReader
   readonly #head: { readonly applied: VersionVector; readonly timeMs: number }
   #snapshotsCount = 0
   #operationsCount = 0
 
-  constructor(engine: Engine, head: { readonly applied: VersionVector; readonly timeMs: number }) {
+  constructor(engine: TransferStore, head: { readonly applied: VersionVector; readonly timeMs: number }) {
     this.#engine = engine
     this.#head = head
     this.#reader = new OperationReader(engine.table)

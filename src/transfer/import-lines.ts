@@ -8,12 +8,12 @@
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
-import type { Engine } from '../engine.ts'
+import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader, writeVector } from '../operation/envelope.ts'
-import { textOf } from '../store/recovered.ts'
-import type { SnapshotImport } from '../replication/store.ts'
+import { textOf } from '../operation/text.ts'
+import type { SnapshotImport } from '../membership/snapshot-ports.ts'
 import { ITEM, writeItem } from '../membership/snapshot-transfer.ts'
 import { fromBase64 } from './base64.ts'
 import { parseHeader, parseLine, type ExportHeader, type ExportLine } from './export-format.ts'
@@ -37,7 +37,7 @@ const LINES_PER_STEP = 512
  * `WARP_E_STORAGE_FULL`. Operations of lines before stay, and a state is only taken over whole.
  */
 export async function importLines(
-  engine: Engine,
+  engine: TransferStore,
   pieces: AsyncIterable<string | Uint8Array>,
   { env, check, signal }: ImportOptions,
 ): Promise<Imported> {
@@ -65,7 +65,7 @@ export async function importLines(
 }
 
 class Intake {
-  readonly #engine: Engine
+  readonly #engine: TransferStore
   readonly #reader: OperationReader
   /** Present while a whole state is being taken over. */
   readonly #state: SnapshotImport | undefined
@@ -75,7 +75,7 @@ class Intake {
   #appliedCount = 0
   #duplicatesCount = 0
 
-  constructor(engine: Engine, { applied, floor }: ExportHeader) {
+  constructor(engine: TransferStore, { applied, floor }: ExportHeader) {
     this.#engine = engine
     this.#reader = new OperationReader(engine.table)
     if (!engine.needsSnapshot && engine.applied.dominates(floor)) return

@@ -1,5 +1,5 @@
 /** The newest operations in a fixed space, shared by all watches: two stores and a pointer per operation. */
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 
 /** The newest operations: key, version and position of each, by a count that only grows. */
 export class OperationRing {

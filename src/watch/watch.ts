@@ -13,7 +13,7 @@ import { compilePattern } from '../keys/pattern.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import type { Cursor, Watch, WatchOptions } from '../history/operation-record.ts'
 import { OperationReader } from '../operation/envelope.ts'
-import type { Position } from '../replication/store.ts'
+import type { Position } from '../operation/position.ts'
 import { OperationRing } from './operation-ring.ts'
 import { RunningWatch, type Interest, type Place, type WatchSource } from './running-watch.ts'
 

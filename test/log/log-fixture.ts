@@ -1,7 +1,8 @@
 /** What the tests of the log share: a log on one of the disks in RAM, whose records are short texts. */
 import type { Env } from '../../src/ports/env.ts'
 import type { LogFiles } from '../../src/ports/files.ts'
-import type { LogEvent, LogOptions, Position, RecordView } from '../../src/log/log.ts'
+import type { LogEvent, LogOptions, RecordView } from '../../src/log/log.ts'
+import type { Position } from '../../src/operation/position.ts'
 import { Log, RECORD_KIND } from '../../src/log/log.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 

@@ -17,7 +17,9 @@ import {
   type VectorEntries,
   writeEnvelopeHeader,
 } from '../../src/operation/envelope.ts'
-import type { Admission, ReplicationStore, SnapshotExport, SnapshotImport } from '../../src/replication/store.ts'
+import type { ReplicationStore } from '../../src/replication/store.ts'
+import type { Admission } from '../../src/store/admission.ts'
+import type { SnapshotExport, SnapshotImport } from '../../src/membership/snapshot-ports.ts'
 import { RetiredIds, type Away } from '../../src/operation/retired-ids.ts'
 
 const DRIFT_MS = 500

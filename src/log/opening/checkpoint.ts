@@ -13,7 +13,7 @@
  */
 import type { Env } from '../../ports/env.ts'
 import type { LogFile, LogFiles } from '../../ports/files.ts'
-import type { Position } from '../segments/segment-format.ts'
+import type { Position } from '../../operation/position.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { crc32c, crc32cUpdate } from '../segments/crc32c.ts'
 import { readPosition, viewOf, writePosition } from '../segments/segment-format.ts'

@@ -3,7 +3,7 @@
  * are possible before its checksum is computed; text and zeros fail at the first byte, so the search costs about a
  * nanosecond a byte. The checksum depends on the offset, so a false find has a chance of 2^-32.
  */
-import type { Position } from '../segments/segment-format.ts'
+import type { Position } from '../../operation/position.ts'
 import { checkRecord, RECORD_HEADER_BYTES, RecordView, viewOf } from '../segments/segment-format.ts'
 
 export interface SearchedBytes {

@@ -13,10 +13,8 @@
  * that were renamed by hand are seen. `offset` is the logical offset, which a rewritten segment keeps: where records were dropped
  * a jump says at which offset the next one stands, and positions stay valid for ever.
  */
+import type { Position } from '../../operation/position.ts'
 import { crc32c, crc32cUpdate } from './crc32c.ts'
-
-/** `segment × 2^32 + offset`; 0 is nowhere. */
-export type Position = number
 
 export const TWO_POW_32 = 4294967296
 

@@ -3,7 +3,7 @@
  * position 0 is nowhere.
  */
 import type { LogFiles } from '../../ports/files.ts'
-import type { Position } from './segment-format.ts'
+import type { Position } from '../../operation/position.ts'
 import type { Segment } from './segment.ts'
 import type { WarpError } from '../../../crdt/warp-error.ts'
 import { segmentOf } from './segment-format.ts'

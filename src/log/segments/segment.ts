@@ -5,7 +5,8 @@
  */
 import type { LogFile } from '../../ports/files.ts'
 import type { SegmentIndex } from './segment-index.ts'
-import type { Position, SegmentHeader } from './segment-format.ts'
+import type { SegmentHeader } from './segment-format.ts'
+import type { Position } from '../../operation/position.ts'
 import { encodeSegmentHeader, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, TWO_POW_32, viewOf } from './segment-format.ts'
 
 export interface SegmentInfo {

@@ -9,7 +9,8 @@ import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { OperationReader } from '../../operation/envelope.ts'
 import { CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
 import type { ReplicationObserver } from '../events.ts'
-import type { Admission, ReplicationStore } from '../store.ts'
+import type { ReplicationStore } from '../store.ts'
+import type { Admission } from '../../store/admission.ts'
 
 export interface AdmissionCounts {
   applied: number

@@ -10,7 +10,8 @@ import type { Env, Timer } from '../../ports/env.ts'
 import type { OperationReader } from '../../operation/envelope.ts'
 import { OperationsBatch, type OperationRange, type Sender } from '../wire/frames.ts'
 import type { Peer } from '../peers.ts'
-import type { Position, ReplicationStore } from '../store.ts'
+import type { ReplicationStore } from '../store.ts'
+import type { Position } from '../../operation/position.ts'
 
 /** Records looked at in one slice: about a millisecond. */
 const SLICE_RECORDS = 4096

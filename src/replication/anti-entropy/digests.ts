@@ -5,7 +5,8 @@
  */
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Env, Timer } from '../../ports/env.ts'
-import type { Position, ReplicationStore } from '../store.ts'
+import type { ReplicationStore } from '../store.ts'
+import type { Position } from '../../operation/position.ts'
 
 export interface DigestScheduleOptions {
   readonly env: Env

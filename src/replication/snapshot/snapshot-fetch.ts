@@ -14,7 +14,8 @@ import type { ReplicationObserver } from '../events.ts'
 import type { SnapshotChunk, SnapshotRequest } from '../wire/frames.ts'
 import type { ReplicationSettings } from '../options.ts'
 import type { Peer } from '../peers.ts'
-import type { ReplicationStore, SnapshotImport } from '../store.ts'
+import type { ReplicationStore } from '../store.ts'
+import type { SnapshotImport } from '../../membership/snapshot-ports.ts'
 
 /** Chunks under way at one time: 2 MiB with chunks of the default size. */
 const WINDOW_CHUNKS = 8

@@ -7,7 +7,9 @@
  */
 import type { SnapshotChunk, SnapshotRequest } from '../wire/frames.ts'
 import type { Peer } from '../peers.ts'
-import type { Position, ReplicationStore, SnapshotExport } from '../store.ts'
+import type { ReplicationStore } from '../store.ts'
+import type { SnapshotExport } from '../../membership/snapshot-ports.ts'
+import type { Position } from '../../operation/position.ts'
 
 export interface SnapshotOffersOptions {
   readonly chunkBytes: number

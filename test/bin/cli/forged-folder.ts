@@ -5,7 +5,7 @@ import type { Dot } from '../../../crdt/time/dot.ts'
 import { memoryFiles } from '../../../src/log/files/memory-files.ts'
 import { RECORD_KIND } from '../../../src/log/log.ts'
 import { OperationReader, ReplicaTable } from '../../../src/operation/envelope.ts'
-import { textOf } from '../../../src/store/recovered.ts'
+import { textOf } from '../../../src/operation/text.ts'
 import { forge } from '../../audit/prepared-logs.ts'
 
 /** The `nth` operation of `key` becomes what `edit` makes of it; `undefined`: it never was. Returns its dot. */

@@ -1,8 +1,18 @@
-/** The direction of imports: bin → adapters → src → crdt, no adapter into another one, third parties at the edge only. */
+/**
+ * The direction of imports: bin → adapters → src → crdt, testing → src, no adapter into another one, inside `src/` from higher rooms to lower
+ * ones, third parties at the edge only.
+ */
 import type { TextFile } from './source-tree.ts'
 import { type Import, importsOf } from './imports.ts'
 
 const RANK: Readonly<Record<string, number>> = { crdt: 0, src: 1, testing: 2, adapters: 3, bin: 4 }
+
+/** The rooms of `src/`, from low to high. A file may import its own room and lower ones. `docs/architecture.md` says what each is for. */
+export const ROOMS: readonly string[] = [
+  ...['limits', 'ports', 'operation', 'keys', 'log', 'merge', 'cache', 'store', 'history', 'watch', 'projections'],
+  ...['compaction', 'membership', 'replication', 'strong', 'control', 'audit', 'transfer', 'api'],
+  ...['engine', 'warp', 'index'],
+]
 
 /** Strategies that wrap a library are mathematics all the same; each has an entry point of its own. */
 const LIBRARY_STRATEGIES = ['crdt/documents/yjs.ts', 'crdt/documents/automerge.ts']
@@ -22,10 +32,24 @@ function violation(edge: Import): string | undefined {
   const target = ringOf(edge.to)
   if (RANK[target] === undefined) return outsideViolation(edge, ring)
   if ((RANK[target] ?? 0) > (RANK[ring] ?? 0)) return `${edge.from}: ${ring} may not import ${edge.to}`
+  if (ring === 'src' && target === 'src') return roomViolation(edge)
   if (ring !== 'adapters' || target !== 'adapters') return undefined
   const [own, other] = [adapterOf(edge.from), adapterOf(edge.to)]
   if (own === other || other === 'conformance') return undefined
   return `${edge.from}: an adapter may not import another one: ${edge.to}`
+}
+
+function roomViolation({ from, to }: Import): string | undefined {
+  const [own, other] = [roomOf(from), roomOf(to)]
+  const unknown = [own, other].find((room) => !ROOMS.includes(room))
+  if (unknown !== undefined) return `${from}: src/ has no room '${unknown}'; list it in ROOMS, or move the file`
+  if (ROOMS.indexOf(other) <= ROOMS.indexOf(own)) return undefined
+  return `${from}: '${own}' lies below '${other}' and may not import ${to}`
+}
+
+/** `src/log/files/a.ts` stands in the room `log`, `src/engine.ts` is a room of its own. */
+function roomOf(path: string): string {
+  return (path.split('/')[1] ?? '').replace(/\.ts$/, '')
 }
 
 function outsideViolation(edge: Import, ring: string): string | undefined {

@@ -1,0 +1,27 @@
+/** What the engine tells its observer. Never carries values. */
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+
+/** What a compaction achieved. */
+export interface Compaction {
+  readonly droppedOperationsCount: number
+  readonly freedBytes: number
+}
+
+export type EngineEvent =
+  /** This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken a new one. */
+  | { readonly kind: 'identity:changed'; readonly from: ReplicaId; readonly to: ReplicaId }
+  /**
+   * The process died, or the disk was full, while a peer's state was being taken over: what is here is half that state and half what was here before. It is
+   * neither handed on nor compacted until one has been taken over as a whole (`resync:done`). Told when it happens and at each opening.
+   */
+  | { readonly kind: 'resync:interrupted' }
+  /** A strategy threw while folding this operation, which is skipped on every replica alike. */
+  | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
+  /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
+  | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
+  | ({ readonly kind: 'compacted' } & Compaction)
+  /** Compaction or a checkpoint could not be finished; nothing is lost, it is tried again later. */
+  | { readonly kind: 'maintenance:failed'; readonly error: Error }
+
+export type EngineObserver = (event: EngineEvent) => void

@@ -1,0 +1,25 @@
+/** Keys that are forgotten altogether: nothing of them is left but a note, for as long as older records of the key may be in the log. */
+import type { Slot } from '../keys/key-table.ts'
+import { RECORD_KIND } from '../log/log.ts'
+import type { Position } from '../operation/position.ts'
+import type { KeyStore } from './key-store.ts'
+
+/** A note that a key has been forgotten, for as long as there may be older records of the key. */
+export interface Forgotten {
+  readonly position: Position
+  /** The last position at which there can be any. */
+  readonly through: Position
+}
+
+/** Writes that a key is forgotten, so that its records are ignored when the log is read again, and forgets it. */
+export function forgetKey(store: KeyStore, slot: Slot): Forgotten {
+  const { keys, log } = store
+  const writer = log.begin()
+  writer.text(keys.keys[slot] as string)
+  // Records of the key lie up to here: a snapshot may come behind the operations that it holds.
+  const through = Math.max(keys.head[slot]!, keys.snapshot[slot]!)
+  writer.f64(through)
+  const position = log.commit(RECORD_KIND.forget, 0)
+  store.removeKey(slot)
+  return { position, through }
+}
