@@ -1,6 +1,7 @@
 /**
- * What Node's sockets do without a replica around them: a sender that packs prepared operations into frames, a receiver that takes the
- * frames apart by their lengths and counts them, and an echo. The rivals of the mesh's benches.
+ * What Node's sockets do without a replica around them: a sender that packs prepared operations
+ * into frames, a receiver that takes the frames apart by their lengths and counts them, and an
+ * echo. The rivals of the mesh's benches.
  */
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'

@@ -1,6 +1,7 @@
 /**
- * A text typed key by key: Yjs alone, making one update per edit, against the same through Warp, where each edit is an operation with
- * its place in the log. The edits are the history of a paper (automerge-perf) if `../shared/data` has it.
+ * A text typed key by key: Yjs alone, making one update per edit, against the same through Warp,
+ * where each edit is an operation with its place in the log. The edits are the history of a paper
+ * (automerge-perf) if `../shared/data` has it.
  */
 import * as Y from 'yjs'
 import { openWarp } from '../adapters/node/index.ts'

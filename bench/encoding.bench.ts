@@ -1,4 +1,7 @@
-/** The payload codec by itself: canonical MessagePack of our own against msgpackr (not canonical) and JSON. */
+/**
+ * The payload codec by itself: canonical MessagePack of our own against msgpackr (not canonical)
+ * and JSON.
+ */
 import { Packr } from 'msgpackr'
 import { ByteWriter } from '../crdt/encoding/byte-writer.ts'
 import { decode, encodeInto } from '../crdt/encoding/encoding.ts'

@@ -1,4 +1,7 @@
-/** How long a full collection of the heap holds everything up while millions of operations are in memory. */
+/**
+ * How long a full collection of the heap holds everything up while millions of operations are in
+ * memory.
+ */
 import { openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'

@@ -1,7 +1,8 @@
 /**
- * Whether one write and one read stay as cheap as they were: ten and a hundred times the keys, ten and a hundred times the operations of
- * a key, and up to 32 replicas that have written. With the keys a plain Map gets slower as well, since they no longer
- * fit the processor's caches; it is shown beside.
+ * Whether one write and one read stay as cheap as they were: ten and a hundred times the keys, ten
+ * and a hundred times the operations of a key, and up to 32 replicas that have written. With the
+ * keys a plain Map gets slower as well, since they no longer fit the processor's caches; it is
+ * shown beside.
  */
 import { counter, register } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'
@@ -75,7 +76,10 @@ export async function run(context: BenchContext): Promise<void> {
 interface Course {
   readonly operations: number
   write(): void
-  /** Makes ready for reads: the first read folds what was written, the second marks what is in memory as read. */
+  /**
+   * Makes ready for reads: the first read folds what was written, the second marks what is in
+   * memory as read.
+   */
   settle(): void
   read(): void
 }
@@ -144,7 +148,9 @@ async function byKeysInMap(context: BenchContext, count: number): Promise<Course
   )
 }
 
-/** A hundred keys that have so many operations each, read after each of the writes that are timed. */
+/**
+ * A hundred keys that have so many operations each, read after each of the writes that are timed.
+ */
 async function byLogLength(context: BenchContext, length: number): Promise<Course> {
   const keys = userKeys(context.size(40, 4))
   const replica = await BenchReplica.open({ 'user:*': counter() })
@@ -162,7 +168,10 @@ async function byLogLength(context: BenchContext, length: number): Promise<Cours
   )
 }
 
-/** Each key has been written by so many of the replicas, this one not counted, so its vector names them. */
+/**
+ * Each key has been written by so many of the replicas, this one not counted, so its vector names
+ * them.
+ */
 async function byReplicas(context: BenchContext, count: number, writersPerKey: number): Promise<Course> {
   const keys = userKeys(context.size(1000, 20))
   const replica = await BenchReplica.open({ 'user:*': register<User>() })

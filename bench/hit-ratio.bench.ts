@@ -1,6 +1,6 @@
 /**
- * How often the value that is asked for is in memory, when memory holds a tenth of the keys and their popularity follows Zipf's
- * law (exponent 0.99, as in YCSB). No timing.
+ * How often the value that is asked for is in memory, when memory holds a tenth of the keys and
+ * their popularity follows Zipf's law (exponent 0.99, as in YCSB). No timing.
  */
 import { LRUCache } from 'lru-cache'
 import { openWarp } from '../adapters/node/index.ts'

@@ -1,6 +1,7 @@
 /**
- * Operations that arrive late at a key whose merge function does not commute: how much cheaper it is to go back to a state nearby
- * than to fold the key's whole log. They come as envelopes of another replica, through the same door as in replication.
+ * Operations that arrive late at a key whose merge function does not commute: how much cheaper it
+ * is to go back to a state nearby than to fold the key's whole log. They come as envelopes of
+ * another replica, through the same door as in replication.
  */
 import { custom } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'
@@ -101,7 +102,8 @@ function repeated(name: string, length: number, { places, together }: Lateness, 
     name,
     async open() {
       const replica = await openReplica(length)
-      // The other replica's clock stands still, so all that it writes belongs at the same distance from the head.
+      // The other replica's clock stands still, so all that it writes belongs at the same distance
+      // from the head.
       const other = await BenchReplica.open({ 'log:*': digest })
       other.nowMs = replica.nowMs - places
       const prepared = 64 * together * times

@@ -1,7 +1,8 @@
 /**
- * Judging histories of 200 calls: 8 processes, 8 registers, some answers lost. The rival is the definition taken at its word, every order
- * of all calls, without memory and not by key, which has to give up nearly always. Half of the histories are right; in the others one
- * answer has been changed, and to judge those includes to say which calls are to blame.
+ * Judging histories of 200 calls: 8 processes, 8 registers, some answers lost. The rival is the
+ * definition taken at its word, every order of all calls, without memory and not by key, which has
+ * to give up nearly always. Half of the histories are right; in the others one answer has been
+ * changed, and to judge those includes to say which calls are to blame.
  */
 import type { History } from '../testing/history/history.ts'
 import { checkLinearizability } from '../testing/linearizability/check-linearizability.ts'

@@ -60,7 +60,10 @@ async function measureLatest(count: number): Promise<number> {
   return bytes
 }
 
-/** What came and went: the first wave makes the tables as large as they need to be, the others show what stays of each key. */
+/**
+ * What came and went: the first wave makes the tables as large as they need to be, the others show
+ * what stays of each key.
+ */
 async function measureDead(count: number): Promise<{ first: number; further: number }> {
   const empty = await bytesAtRest()
   const warp = await openUsers('latest')

@@ -1,7 +1,8 @@
 /**
- * How soon a replica is level again: one that was killed while others wrote, one that is new, and one that was away for so long that what
- * it lacks has been folded into snapshots. Timed from opening its log, in a process that runs already, until it holds what was
- * written last; the first column also counts the start of the process.
+ * How soon a replica is level again: one that was killed while others wrote, one that is new, and
+ * one that was away for so long that what it lacks has been folded into snapshots. Timed from
+ * opening its log, in a process that runs already, until it holds what was written last; the first
+ * column also counts the start of the process.
  */
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'

@@ -1,7 +1,8 @@
 /**
- * What a larger cluster costs: until all processes have applied one write, and the bytes that it puts on the wire, of all processes
- * together; and the bytes that a process sends in a second in which nothing happens. On a machine with few cores the time
- * is that of waking up so many processes.
+ * What a larger cluster costs: until all processes have applied one write, and the bytes that it
+ * puts on the wire, of all processes together; and the bytes that a process sends in a second in
+ * which nothing happens. On a machine with few cores the time is that of waking up so many
+ * processes.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { BenchContext } from './support/bench.ts'

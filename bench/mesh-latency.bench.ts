@@ -1,6 +1,7 @@
 /**
- * From a write on one replica until another one acts on it, at light load, against a datagram through bare sockets. Both are half of a
- * round trip: the other side answers with a write, or with the same datagram.
+ * From a write on one replica until another one acts on it, at light load, against a datagram
+ * through bare sockets. Both are half of a round trip: the other side answers with a write, or with
+ * the same datagram.
  */
 import type { BareProgram } from './bare-process.ts'
 import type { MeshProgram } from './mesh-process.ts'

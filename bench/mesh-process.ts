@@ -1,4 +1,7 @@
-/** A replica with a mesh, to be asked for what the mesh's benches need. Everything is on loopback, under the key that `insecure` stands for. */
+/**
+ * A replica with a mesh, to be asked for what the mesh's benches need. Everything is on loopback,
+ * under the key that `insecure` stands for.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileLog } from '../adapters/file/index.ts'
 import { meshTransport } from '../adapters/mesh/index.ts'
@@ -117,7 +120,10 @@ const verbs = {
     return frames
   },
 
-  /** Writes `note:mark`. Returns when, in nanoseconds of the clock that all processes of a machine share. */
+  /**
+   * Writes `note:mark`. Returns when, in nanoseconds of the clock that all processes of a machine
+   * share.
+   */
   async mark({ text }: { text: string }): Promise<bigint> {
     const at = process.hrtime.bigint()
     await warp.set('note:mark', text)

@@ -1,7 +1,9 @@
 /**
- * Operations per second from one process to another, in batches: over streams, and in datagrams of at most 1,200 bytes. The rival packs
- * prepared operations into frames of the same size, sends them through a bare socket, and counts the frames that arrive. Warp is
- * shown twice: with frames prepared as well, where applying is what counts, and all the way from `set` here to applied there.
+ * Operations per second from one process to another, in batches: over streams, and in datagrams of
+ * at most 1,200 bytes. The rival packs prepared operations into frames of the same size, sends them
+ * through a bare socket, and counts the frames that arrive. Warp is shown twice: with frames
+ * prepared as well, where applying is what counts, and all the way from `set` here to applied
+ * there.
  */
 import type { BareProgram } from './bare-process.ts'
 import type { MeshProgram } from './mesh-process.ts'
@@ -73,7 +75,9 @@ async function compare(context: BenchContext, course: Course): Promise<void> {
   context.goal('from write to applied, per second', written, { atLeast: 150_000 })
 }
 
-/** Timed once it has done the same work once: a process is fast only when it has run for a while. */
+/**
+ * Timed once it has done the same work once: a process is fast only when it has run for a while.
+ */
 async function openBare(course: Course): Promise<Running> {
   const sender = new ChildProgram<BareProgram>('bench/bare')
   const receiver = new ChildProgram<BareProgram>('bench/bare')

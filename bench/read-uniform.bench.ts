@@ -1,4 +1,7 @@
-/** Reads spread evenly over 100,000 keys in a bounded cache with TTL: what is measured is mostly the processor's caches. */
+/**
+ * Reads spread evenly over 100,000 keys in a bounded cache with TTL: what is measured is mostly the
+ * processor's caches.
+ */
 import type { BenchContext } from './support/bench.ts'
 import { handlePeeks, lruReads, mapReads, peeks } from './support/reads.ts'
 import { uniformly, userKeys } from './support/users.ts'

@@ -1,4 +1,7 @@
-/** Reading a log of a million operations back from disk: at opening, with and without a checkpoint, and into memory. */
+/**
+ * Reading a log of a million operations back from disk: at opening, with and without a checkpoint,
+ * and into memory.
+ */
 import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileLog } from '../adapters/file/index.ts'

@@ -1,7 +1,8 @@
 /**
- * How far ahead of real time a simulated cluster runs: virtual seconds per second of processor time, which is what a core gives on an idle
- * machine, whatever else runs on this one. Each seed has its own faults, so some cost more than others: shown are the middle one and the
- * slowest. A run without faults says what the engines and the checks cost by themselves.
+ * How far ahead of real time a simulated cluster runs: virtual seconds per second of processor
+ * time, which is what a core gives on an idle machine, whatever else runs on this one. Each seed
+ * has its own faults, so some cost more than others: shown are the middle one and the slowest. A
+ * run without faults says what the engines and the checks cost by themselves.
  */
 import type { FaultKind } from '../testing/simulation/faults/fault-plan.ts'
 import { simulate } from '../testing/simulation/simulate.ts'

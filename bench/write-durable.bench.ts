@@ -1,6 +1,7 @@
 /**
- * Writes that survive a power failure, by 1, 16 and 256 writers each of which waits for its own: Warp with `ack: 'durable'`, lmdb
- * with `flushed`, and what the disk allows, a loop that appends the same bytes in groups of that size and calls fdatasync.
+ * Writes that survive a power failure, by 1, 16 and 256 writers each of which waits for its own:
+ * Warp with `ack: 'durable'`, lmdb with `flushed`, and what the disk allows, a loop that appends
+ * the same bytes in groups of that size and calls fdatasync.
  */
 import { closeSync, fdatasyncSync, ftruncateSync, mkdtempSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * Writes of a register in memory: operation, clock, log, cache and one watcher that looks at every change, against a loop that
- * copies the object into a Map; and against document CRDTs that do the same writes into a map type.
+ * Writes of a register in memory: operation, clock, log, cache and one watcher that looks at every
+ * change, against a loop that copies the object into a Map; and against document CRDTs that do the
+ * same writes into a map type.
  */
 import * as Automerge from '@automerge/automerge'
 import { LoroDoc } from 'loro-crdt'

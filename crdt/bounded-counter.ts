@@ -1,26 +1,32 @@
 /**
- * A bounded counter: never below `min`, and if asked never above `max`, on any replica at any time, with nobody waiting.
+ * A bounded counter: never below `min`, and if asked never above `max`, on any replica at any time,
+ * with nobody waiting.
  *
- * Escrow [1, 2]: to decrement by n is to spend n rights, which the replica must hold. An increment makes n rights where it happens;
- * `transfer` hands rights to another replica. Rights of a replica shrink by its own operations only, so what it holds by its own
- * account it holds in truth, and the sum of all rights, which is the value above `min`, is never negative. With `max` there is a
- * second kind: increments spend rights to increment, decrements make them. At the start the value is `min` and all room up to `max`
- * is held by one replica, `holder`, which every replica must be told alike: nobody could hand it out without agreement.
+ * Escrow [1, 2]: to decrement by n is to spend n rights, which the replica must hold. An increment
+ * makes n rights where it happens; `transfer` hands rights to another replica. Rights of a replica
+ * shrink by its own operations only, so what it holds by its own account it holds in truth, and the
+ * sum of all rights, which is the value above `min`, is never negative. With `max` there is a
+ * second kind: increments spend rights to increment, decrements make them. At the start the value
+ * is `min` and all room up to `max` is held by one replica, `holder`, which every replica must be
+ * told alike: nobody could hand it out without agreement.
  *
- * [2] keeps a matrix of transfers because states are merged; here operations arrive once and after their causes, so a balance per
- * replica and kind is enough, and all operations are additions to balances, which commute.
+ * [2] keeps a matrix of transfers because states are merged; here operations arrive once and after
+ *     their causes, so a balance per replica and kind is enough, and all operations are additions
+ *     to balances, which commute.
  *
- * State: per replica its rights of each kind. The key cannot be deleted: a delete would give back rights that were spent.
- * Refusals are `WARP_E_BOUND` and say what is available here and who holds the rest; ask a holder to transfer, or try later.
+ * State: per replica its rights of each kind. The key cannot be deleted: a delete would give back
+ * rights that were spent. Refusals are `WARP_E_BOUND` and say what is available here and who holds
+ * the rest; ask a holder to transfer, or try later.
  * Cost: O(1) per operation, O(replicas) for a read.
  *
- * When not to use it: if a counter may pass its bound now and then (`counter`), or if one replica is up all the time and can
- * decide alone. A replica that is lost takes its rights with it: the bound still holds, the amount is out of reach. A copied log
- * directory spends rights twice until the copy is fenced.
+ * When not to use it: if a counter may pass its bound now and then (`counter`), or if one replica
+ * is up all the time and can decide alone. A replica that is lost takes its rights with it: the
+ * bound still holds, the amount is out of reach. A copied log directory spends rights twice until
+ * the copy is fenced.
  *
  * 1. P. O'Neil: The Escrow Transactional Method. ACM TODS 11(4), 1986.
- * 2. V. Balegas, D. Serra, S. Duarte, C. Ferreira, M. Shapiro, R. Rodrigues, N. Preguiça: Extending Eventually Consistent Cloud
- *    Databases for Enforcing Numeric Invariants. SRDS 2015.
+ * 2. V. Balegas, D. Serra, S. Duarte, C. Ferreira, M. Shapiro, R. Rodrigues, N. Preguiça: Extending
+ *    Eventually Consistent Cloud Databases for Enforcing Numeric Invariants. SRDS 2015.
  */
 import type { Encodable } from './encoding/encodable.ts'
 import type { ExactSum } from './exact-sum.ts'

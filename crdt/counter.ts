@@ -1,22 +1,26 @@
 /**
  * A counter: increments and decrements from everywhere, none lost.
  *
- * The payload is the signed amount; additions commute, so operations are added as they arrive, once each [1, section 3.1]. Since
- * an operation is delivered once by its dot, one sum is enough, where the state-based PN-counter [1, 2] has to keep two vectors.
+ * The payload is the signed amount; additions commute, so operations are added as they arrive, once
+ * each [1, section 3.1]. Since an operation is delivered once by its dot, one sum is enough, where
+ * the state-based PN-counter [1, 2] has to keep two vectors.
  *
- * Amounts are safe integers. A replica refuses a write that would take the sum that it sees beyond ±(2^53 - 1); writes of
- * several replicas may together go beyond, and then the sum goes on exactly, as a bigint inside, while readers see the bound
- * until it is back in range. (Wrapping or rounding would make replicas differ.)
+ * Amounts are safe integers. A replica refuses a write that would take the sum that it sees beyond
+ * ±(2^53 - 1); writes of several replicas may together go beyond, and then the sum goes on exactly,
+ * as a bigint inside, while readers see the bound until it is back in range. (Wrapping or rounding
+ * would make replicas differ.)
  *
- * State: the sum. Deleting takes away the amounts that the deleter had seen and leaves concurrent ones: a reset.
+ * State: the sum. Deleting takes away the amounts that the deleter had seen and leaves concurrent
+ * ones: a reset.
  * Cost: O(1) per operation; a write folds what has arrived since, to check the range.
  *
- * When not to use it: if the sum must not pass a bound, say for stock or money (`boundedCounter`), or for fractions (count the
- * smallest unit).
+ * When not to use it: if the sum must not pass a bound, say for stock or money (`boundedCounter`),
+ * or for fractions (count the smallest unit).
  *
- * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and Commutative Replicated Data
- *    Types. INRIA RR-7506, 2011, sections 3.1.1 and 3.1.3.
- * 2. P. Almeida, C. Baquero: Scalable Eventually Consistent Counters over Unreliable Networks. 2013.
+ * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and
+ *    Commutative Replicated Data Types. INRIA RR-7506, 2011, sections 3.1.1 and 3.1.3.
+ * 2. P. Almeida, C. Baquero: Scalable Eventually Consistent Counters over Unreliable Networks.
+ *    2013.
  */
 import type { ExactSum } from './exact-sum.ts'
 import type { Prepare, Strategy } from './strategy.ts'

@@ -1,28 +1,34 @@
 /**
- * A register with a merge function of your own: `custom<string[]>((old, next) => [...old, ...next])`.
+ * A register with a merge function of your own:
+ * `custom<string[]>((old, next) => [...old, ...next])`.
  *
- * The function need not commute. Writes are folded through it in canonical order, the same on every replica: one that arrives late
- * sends the key back to an earlier state and the later writes are merged again on top, as in Bayou [1] and in replicated state
- * machines with optimistic ordering [2]. So any *deterministic* function converges: same arguments, same result, no clock, no
- * randomness, no outside state. Elsewhere a custom merge runs on the writing replica only, and the replicas drift apart.
+ * The function need not commute. Writes are folded through it in canonical order, the same on every
+ * replica: one that arrives late sends the key back to an earlier state and the later writes are
+ * merged again on top, as in Bayou [1] and in replicated state machines with optimistic ordering
+ * [2]. So any *deterministic* function converges: same arguments, same result, no clock, no
+ * randomness, no outside state. Elsewhere a custom merge runs on the writing replica only, and the
+ * replicas drift apart.
  *
- * Without `initial`, the first write is the value as it is and the function is not called for it, so `old` is never
- * `undefined`. With `initial` the function is called from the first write on, and what is written may be of another type than
- * the value: `custom<Stats, Sample>((stats, sample) => ..., { initial: EMPTY })`.
+ * Without `initial`, the first write is the value as it is and the function is not called for it,
+ * so `old` is never `undefined`. With `initial` the function is called from the first write on, and
+ * what is written may be of another type than the value:
+ * `custom<Stats, Sample>((stats, sample) => ..., { initial: EMPTY })`.
  *
- * `old` and `next` are frozen; a function that changes them throws. If it throws, or returns what cannot be encoded, `set`
- * refuses with `WARP_E_MERGE` and nothing is written. If that happens only later, because a write arrived that belongs before,
- * the operation is skipped, by the same rule on every replica.
+ * `old` and `next` are frozen; a function that changes them throws. If it throws, or returns what
+ * cannot be encoded, `set` refuses with `WARP_E_MERGE` and nothing is written. If that happens only
+ * later, because a write arrived that belongs before, the operation is skipped, by the same rule on
+ * every replica.
  *
- * State: the value. Deleting starts over: it cancels everything before it in canonical order, not what comes after.
- * Cost: one call per operation, two on the writing replica; checking the result costs O(its containers that are new), see
- * `normal-form.ts`; a late operation costs the calls after it.
+ * State: the value. Deleting starts over: it cancels everything before it in canonical order, not
+ * what comes after.
+ * Cost: one call per operation, two on the writing replica; checking the result costs O(its
+ * containers that are new), see `normal-form.ts`; a late operation costs the calls after it.
  *
- * When not to use it: when a strategy that commutes says the same (`counter`, `set`, `map`, `max`): it never replays. A result
- * that grows with every write makes each write cost its size.
+ * When not to use it: when a strategy that commutes says the same (`counter`, `set`, `map`, `max`):
+ * it never replays. A result that grows with every write makes each write cost its size.
  *
- * 1. D. Terry, M. Theimer, K. Petersen, A. Demers, M. Spreitzer, C. Hauser: Managing Update Conflicts in Bayou, a Weakly Connected
- *    Replicated Storage System. SOSP 1995.
+ * 1. D. Terry, M. Theimer, K. Petersen, A. Demers, M. Spreitzer, C. Hauser: Managing Update
+ *    Conflicts in Bayou, a Weakly Connected Replicated Storage System. SOSP 1995.
  * 2. A. Demers et al.: The Bayou Architecture: Support for Data Sharing among Mobile Users. 1994.
  */
 import type { Encodable } from './encoding/encodable.ts'
@@ -33,11 +39,14 @@ import { decode, encode } from './encoding/encoding.ts'
 import { normalForm } from './encoding/normal-form.ts'
 import { toPayload } from './encoding/payload.ts'
 
-/** Deterministic; must not change what it is given. */
+/** Deterministic; must not change its arguments. */
 export type Merge<T, Input> = (old: T, next: Input) => T
 
 export interface CustomOptions<T> {
-  /** What the first write is merged with. Never read by itself: a key that was not written has no value. */
+  /**
+   * What the first write is merged with. Never read by itself: a key that was not written has no
+   * value.
+   */
   readonly initial: T
 }
 

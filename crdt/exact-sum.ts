@@ -1,6 +1,7 @@
 /**
- * Sums of safe integers that stay exact however many are added: a number while that is exact, a bigint beyond. Adding must
- * commute, and doubles beyond 2^53 do not: replicas that add the same amounts in different orders would differ for ever.
+ * Sums of safe integers that stay exact however many are added: a number while that is exact, a
+ * bigint beyond. Adding must commute, and doubles beyond 2^53 do not: replicas that add the same
+ * amounts in different orders would differ for ever.
  *
  * One representation per sum, so that equal sums have equal encodings.
  */

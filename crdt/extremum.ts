@@ -1,17 +1,21 @@
 /**
- * The greatest (`max`) or least (`min`) of all values that were ever set: high-water marks, first and last seen, best offers.
+ * The greatest (`max`) or least (`min`) of all values that were ever set: high-water marks, first
+ * and last seen, best offers.
  *
- * Taking the greater of two is a join: commutative, associative, idempotent [1, 2]. It needs a total order: numbers (no NaN) and
- * dates by size, strings by UTF-16 code units; where a caller's type mixes them, numbers come before bigints, strings and
- * dates in this order, so that `1` and `1n` are never equal.
+ * Taking the greater of two is a join: commutative, associative, idempotent [1, 2]. It needs a
+ * total order: numbers (no NaN) and dates by size, strings by UTF-16 code units; where a caller's
+ * type mixes them, numbers come before bigints, strings and dates in this order, so that `1` and
+ * `1n` are never equal.
  *
- * State: the value, or nothing. A `set` that would not change what this replica sees writes no operation. Deleting takes away the
- * values that the deleter had seen; a concurrent one survives.
+ * State: the value, or nothing. A `set` that would not change what this replica sees writes no
+ * operation. Deleting takes away the values that the deleter had seen; a concurrent one survives.
  * Cost: O(1); a set looks at the present value first.
  *
- * When not to use it: for the latest value (`register`), or where values must be able to go back without deleting the key.
+ * When not to use it: for the latest value (`register`), or where values must be able to go back
+ * without deleting the key.
  *
- * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: Conflict-free Replicated Data Types. SSS 2011, section 2.
+ * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: Conflict-free Replicated Data Types. SSS
+ *    2011, section 2.
  * 2. P. Almeida, A. Shoker, C. Baquero: Delta State Replicated Data Types. 2018, section 4.
  */
 import type { Encodable } from './encoding/encodable.ts'
@@ -21,7 +25,7 @@ import { expectArray, malformedState } from './encoding/stored-state.ts'
 import { isDate } from './encoding/encoding-writer.ts'
 import { malformedPayload, toPayload } from './encoding/payload.ts'
 
-/** What has a total order. */
+/** Types of values that have a total order. */
 export type Ordered = number | string | bigint | Date
 
 export type ExtremumVerbs<T> = {
@@ -77,7 +81,7 @@ function extremum<T extends Ordered>(kind: string, code: number, sign: number): 
   }
 }
 
-/** Order between types; negative for what has no order. */
+/** Order between types; negative for a type without an order. */
 function rankOf(value: unknown): number {
   if (typeof value === 'number') return Number.isNaN(value) ? -1 : 0
   if (typeof value === 'bigint') return 1

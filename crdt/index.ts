@@ -1,6 +1,7 @@
 /**
- * `warp-engine/crdt`: the strategies, and what it takes to write one of your own. The documents `yjs` and `automerge` have entry points
- * of their own, because they need the packages of those names.
+ * `warp-engine/crdt`: the strategies, and what it takes to write one of your own. The documents
+ * `yjs` and `automerge` have entry points of their own, because they need the packages of those
+ * names.
  */
 export { boundedCounter } from './bounded-counter.ts'
 export type { BoundedCounter, BoundedCounterOptions, Right } from './bounded-counter.ts'

@@ -1,5 +1,6 @@
 /**
- * The entries of a `map`: which strategy each has, and how an operation of the map becomes one of an entry. `map.ts` says what it means.
+ * The entries of a `map`: which strategy each has, and how an operation of the map becomes one of
+ * an entry. `map.ts` says what it means.
  *
  *     payload = [entry, inner payload]   update
  *             | [entry]                  remove
@@ -79,7 +80,9 @@ export class EntryStrategies {
     return run(stateOf(strategy, state.get(entry)), ...parameters)
   }
 
-  /** Changes `state` where that is allowed, which is where every entry may be folded in any order. */
+  /**
+   * Changes `state` where that is allowed, which is where every entry may be folded in any order.
+   */
   apply(state: MapState, operation: Applied<Encodable>): MapState {
     const { entry, inner } = expectParsed(operation.payload)
     const strategy = this.#known(entry)
@@ -126,7 +129,10 @@ export class EntryStrategies {
     )
   }
 
-  /** A remove cancels whatever was done to its entry; an update cancels what its inner payload cancels there. */
+  /**
+   * A remove cancels whatever was done to its entry; an update cancels what its inner payload
+   * cancels there.
+   */
   cancels(payload: Encodable): ((earlier: Encodable) => boolean) | undefined {
     const own = parsed(payload)
     if (own === undefined) return undefined
@@ -154,7 +160,10 @@ export class EntryStrategies {
     return strategy.isEmpty(state) ? undefined : { state }
   }
 
-  /** A state that the inner strategy may change: under a canonical fold, where earlier states stay in use, a copy. */
+  /**
+   * A state that the inner strategy may change: under a canonical fold, where earlier states stay
+   * in use, a copy.
+   */
   #changeable(strategy: Inner, held: MapEntry | undefined): unknown {
     if (held === undefined) return strategy.initial()
     const isCopied = this.fold === 'canonical' && strategy.fold === 'any'

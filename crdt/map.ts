@@ -1,26 +1,32 @@
 /**
- * A map whose entries each have a strategy: `map(register<number>())`, every entry alike, or `map({ title: register<string>(),
- * tags: set<string>() })`, a record with named fields. Maps nest.
+ * A map whose entries each have a strategy: `map(register<number>())`, every entry alike, or
+ * `map({ title: register<string>(), tags: set<string>() })`, a record with named fields. Maps nest.
  *
- * `update(entry, verb, ...)` runs a verb of the entry's strategy; the payload is the entry's name and the inner payload, and `apply`
- * hands it to the inner strategy. Thus a map is the product of its entries, and commutes if they do [1, 2]. `remove(entry)`
- * cancels the operations on the entry that its writer had seen, whole; a concurrent update survives and finds the entry as
- * if nothing but concurrent updates had ever been there: the reset-remove, add-wins map of [2, 3]. It needs no causal context
- * per entry, because cancelling is the engine's (see `strategy.ts`).
+ * `update(entry, verb, ...)` runs a verb of the entry's strategy; the payload is the entry's name
+ * and the inner payload, and `apply` hands it to the inner strategy. Thus a map is the product of
+ * its entries, and commutes if they do [1, 2]. `remove(entry)` cancels the operations on the entry
+ * that its writer had seen, whole; a concurrent update survives and finds the entry as if nothing
+ * but concurrent updates had ever been there: the reset-remove, add-wins map of [2, 3]. It needs no
+ * causal context per entry, because cancelling is the engine's (see `strategy.ts`).
  *
- * State: per entry the inner state; for strategies of which the last operation counts, also the stamp, so that they commute.
- * An entry is there if its state is not empty: a counter that is back at 0 is not listed. `read` gives a plain record, sorted.
- * Cost: that of the entry's operation; O(entries) for a read after a change; a remove that is concurrent with other operations on the
- * key folds the key again. If any inner strategy needs canonical order, the whole map is folded so: every operation then copies the
- * list of entries, O(entries), and the state of an entry that would be changed in place.
+ * State: per entry the inner state; for strategies of which the last operation counts, also the
+ * stamp, so that they commute. An entry is there if its state is not empty: a counter that is back
+ * at 0 is not listed. `read` gives a plain record, sorted.
+ * Cost: that of the entry's operation; O(entries) for a read after a change; a remove that is
+ * concurrent with other operations on the key folds the key again. If any inner strategy needs
+ * canonical order, the whole map is folded so: every operation then copies the list of entries,
+ * O(entries), and the state of an entry that would be changed in place.
  *
- * When not to use it: for many independent things, make them keys. For a record that is always written as a whole: `register`.
- * Documents (`yjs`, `automerge`) cannot be entries: they apply what they prepare. An entry whose strategy refuses deletes cannot
- * be removed, nor the key deleted. All replicas must be given the same strategies.
+ * When not to use it: for many independent things, make them keys. For a record that is always
+ * written as a whole: `register`. Documents (`yjs`, `automerge`) cannot be entries: they apply what
+ * they prepare. An entry whose strategy refuses deletes cannot be removed, nor the key deleted. All
+ * replicas must be given the same strategies.
  *
- * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: Conflict-free Replicated Data Types. SSS 2011.
+ * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: Conflict-free Replicated Data Types. SSS
+ *    2011.
  * 2. P. Almeida, A. Shoker, C. Baquero: Delta State Replicated Data Types. 2018, section 7.
- * 3. R. Brown, S. Cribbs, C. Meiklejohn, S. Elliott: Riak DT Map: A Composable, Convergent Replicated Dictionary. 2014.
+ * 3. R. Brown, S. Cribbs, C. Meiklejohn, S. Elliott: Riak DT Map: A Composable, Convergent
+ *    Replicated Dictionary. 2014.
  */
 import type { AnyStrategy, Applied, Prepare, QueriesOf, Strategy, ValueOf, VerbsOf } from './strategy.ts'
 import type { Encodable } from './encoding/encodable.ts'

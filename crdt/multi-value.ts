@@ -1,22 +1,25 @@
 /**
  * A multi-value register: concurrent writes are kept side by side until somebody writes again.
  *
- * A write replaces the siblings that its writer had seen, and no others. "Had seen" is the operation's causal context, so two
- * replicas that write while cut off from each other leave two siblings on every replica, and a reader who has seen both and
- * writes leaves one. This is the register of Dynamo [1] as specified in [2]; because an operation's context names dots and
- * not only a vector of its own, siblings that were already superseded cannot come back, the flaw that [3] repairs.
+ * A write replaces the siblings that its writer had seen, and no others. "Had seen" is the
+ * operation's causal context, so two replicas that write while cut off from each other leave two
+ * siblings on every replica, and a reader who has seen both and writes leaves one. This is the
+ * register of Dynamo [1] as specified in [2]; because an operation's context names dots and not
+ * only a vector of its own, siblings that were already superseded cannot come back, the flaw that
+ * [3] repairs.
  *
- * State: the siblings with their dots and stamps, in canonical order; the value is the list of their values in that order, so that
- * every replica lists them alike and the last one is what a `register` would hold. Concurrent equal writes are siblings, too.
- * Deleting removes the siblings that the deleter had seen.
+ * State: the siblings with their dots and stamps, in canonical order; the value is the list of
+ * their values in that order, so that every replica lists them alike and the last one is what a
+ * `register` would hold. Concurrent equal writes are siblings, too. Deleting removes the siblings
+ * that the deleter had seen.
  * Cost: O(siblings) per write; at most one sibling per replica that writes concurrently.
  *
- * When not to use it: where nobody will ever resolve the siblings (`register`, `custom`). They grow with the number of replicas
- * that write without reading.
+ * When not to use it: where nobody will ever resolve the siblings (`register`, `custom`). They grow
+ * with the number of replicas that write without reading.
  *
  * 1. G. DeCandia et al.: Dynamo: Amazon's Highly Available Key-value Store. SOSP 2007.
- * 2. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and Commutative Replicated Data
- *    Types. INRIA RR-7506, 2011, section 3.2.2.
+ * 2. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and
+ *    Commutative Replicated Data Types. INRIA RR-7506, 2011, section 3.2.2.
  * 3. N. Preguiça, C. Baquero, P. Almeida, V. Fonte, R. Gonçalves: Dotted Version Vectors. 2010.
  */
 import type { Encodable } from './encoding/encodable.ts'
@@ -39,7 +42,10 @@ export type MultiValueVerbs<T> = {
 
 export type MultiValue<T> = Strategy<readonly T[], Siblings<T>, Encodable, MultiValueVerbs<T>>
 
-/** Multi-value register of `T`s. Its value is the list of concurrent values, one where there was no conflict. */
+/**
+ * Multi-value register of `T`s. Its value is the list of concurrent values, one where there was no
+ * conflict.
+ */
 export function multiValue<T>(): MultiValue<T> {
   return {
     kind: 'multi-value',

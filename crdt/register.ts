@@ -1,22 +1,25 @@
 /**
  * A register: one value, the last write wins.
  *
- * Every write is an operation whose payload is the value. The state is the payload of the operation that is greatest in
- * canonical order (hybrid logical clock, replica, sequence), so of two writes one of which had seen the other, the later one wins
- * whatever the wall clocks say; concurrent writes are decided by the stamps. It is the register
- * of [1, 2] and Thomas's write rule [3] with a hybrid clock [4]: a replica whose wall clock is slow still beats what it has seen.
+ * Every write is an operation whose payload is the value. The state is the payload of the operation
+ * that is greatest in canonical order (hybrid logical clock, replica, sequence), so of two writes
+ * one of which had seen the other, the later one wins whatever the wall clocks say; concurrent
+ * writes are decided by the stamps. It is the register of [1, 2] and Thomas's write rule [3] with a
+ * hybrid clock [4]: a replica whose wall clock is slow still beats what it has seen.
  *
- * State: the value, or nothing. Deleting is a write like any other (`'ordered'`): of a concurrent set and delete the greater wins.
+ * State: the value, or nothing. Deleting is a write like any other (`'ordered'`): of a concurrent
+ * set and delete the greater wins.
  * Cost: the engine keeps no state, reads the newest operation, O(1).
  *
- * When not to use it: where concurrent writes must not be lost (`multiValue`, `map`, `custom`), or for numbers that are added
- * to (`counter`): a read-modify-write of a register loses updates.
+ * When not to use it: where concurrent writes must not be lost (`multiValue`, `map`, `custom`), or
+ * for numbers that are added to (`counter`): a read-modify-write of a register loses updates.
  *
- * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and Commutative Replicated Data
- *    Types. INRIA RR-7506, 2011, section 3.2.1.
+ * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and
+ *    Commutative Replicated Data Types. INRIA RR-7506, 2011, section 3.2.1.
  * 2. N. Preguiça: Conflict-free Replicated Data Types: An Overview. 2018, section 2.2.
  * 3. P. Johnson, R. Thomas: The maintenance of duplicate databases. RFC 677, 1975.
- * 4. S. Kulkarni, M. Demirbas, D. Madappa, B. Avva, M. Leone: Logical Physical Clocks and Consistent Snapshots. 2014.
+ * 4. S. Kulkarni, M. Demirbas, D. Madappa, B. Avva, M. Leone: Logical Physical Clocks and
+ *    Consistent Snapshots. 2014.
  */
 import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'

@@ -1,24 +1,27 @@
 /**
  * A set: concurrent adds and removes of the same element leave it in.
  *
- * An add puts the element in with the operation's own dot, in place of the dots that its writer had seen; a remove takes away the
- * dots that its writer had seen. What is left with no dot is out. So a remove undoes exactly the adds it knew of, and a
- * concurrent add survives: the observed-remove set [1] without tombstones [2], and with the causal context of the operation in
- * the place of the set's own [3]. Nothing is left of a removed element: no tombstone, and no context either, because the
- * engine delivers each operation once and after its causes.
+ * An add puts the element in with the operation's own dot, in place of the dots that its writer had
+ * seen; a remove takes away the dots that its writer had seen. What is left with no dot is out. So
+ * a remove undoes exactly the adds it knew of, and a concurrent add survives: the observed-remove
+ * set [1] without tombstones [2], and with the causal context of the operation in the place of the
+ * set's own [3]. Nothing is left of a removed element: no tombstone, and no context either, because
+ * the engine delivers each operation once and after its causes.
  *
- * State: per element, by its canonical bytes, the dots that keep it in: usually one, at most one per replica.
- * Value: a `ReadonlySet`, sorted by those bytes so that all replicas iterate alike, made anew for each read of a changed key.
- * Objects are elements by content, but `Set.has` compares objects by identity: ask the query `has`. Elements are shared and frozen.
+ * State: per element, by its canonical bytes, the dots that keep it in: usually one, at most one
+ * per replica.
+ * Value: a `ReadonlySet`, sorted by those bytes so that all replicas iterate alike, made anew for
+ * each read of a changed key. Objects are elements by content, but `Set.has` compares objects by
+ * identity: ask the query `has`. Elements are shared and frozen.
  * Cost: O(elements named) per operation; O(n log n) for a read after a change.
  *
- * When not to use it: for a few flags or a record (`map`), for order (`list`); for sets of many thousands of elements that change
- * all the time, give each element a key of its own.
+ * When not to use it: for a few flags or a record (`map`), for order (`list`); for sets of many
+ * thousands of elements that change all the time, give each element a key of its own.
  *
- * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and Commutative Replicated Data
- *    Types. INRIA RR-7506, 2011, section 3.3.5.
- * 2. A. Bieniusa, M. Zawirski, N. Preguiça, M. Shapiro, C. Baquero, V. Balegas, S. Duarte: An Optimized Conflict-free Replicated
- *    Set. INRIA RR-8083, 2012.
+ * 1. M. Shapiro, N. Preguiça, C. Baquero, M. Zawirski: A comprehensive study of Convergent and
+ *    Commutative Replicated Data Types. INRIA RR-7506, 2011, section 3.3.5.
+ * 2. A. Bieniusa, M. Zawirski, N. Preguiça, M. Shapiro, C. Baquero, V. Balegas, S. Duarte: An
+ *    Optimized Conflict-free Replicated Set. INRIA RR-8083, 2012.
  * 3. P. Almeida, A. Shoker, C. Baquero: Delta State Replicated Data Types. 2018, section 7.
  */
 import type { Applied, Prepare, Strategy } from './strategy.ts'

@@ -1,22 +1,25 @@
 /**
- * A strategy says what the operations of a key mean. The state of a key is a pure fold of its log: the engine hands
- * operations to `apply`, once each, causes before effects, and `read` turns the state into the value that readers get.
+ * A strategy says what the operations of a key mean. The state of a key is a pure fold of its log:
+ * the engine hands operations to `apply`, once each, causes before effects, and `read` turns the
+ * state into the value that readers get.
  *
  * Three folds, by what the strategy's operations satisfy:
  *
- * - `'last'`: only the operation that is greatest in canonical order counts (a register). The engine keeps no state.
- * - `'any'`: concurrent operations commute. Operations arrive in any causal order, each once. `apply` may change the
- *   state that it is given and return it.
- * - `'canonical'`: operations do not commute. The engine presents them in canonical order (HLC, replica, sequence) and, when
- *   one arrives late, goes back to an earlier state and replays. Therefore `apply` must NOT change the state that it is
- *   given.
+ * - `'last'`: only the operation that is greatest in canonical order counts (a register). The
+ *   engine keeps no state.
+ * - `'any'`: concurrent operations commute. Operations arrive in any causal order, each once.
+ *   `apply` may change the state that it is given and return it.
+ * - `'canonical'`: operations do not commute. The engine presents them in canonical order (HLC,
+ *   replica, sequence) and, when one arrives late, goes back to an earlier state and replays.
+ *   Therefore `apply` must NOT change the state that it is given.
  *
- * If `apply` throws, which it may do only before it changes anything, the operation is skipped, on every replica alike. That is
- * how a strategy answers a payload that none of its verbs makes.
+ * If `apply` throws, which it may do only before it changes anything, the operation is skipped, on
+ * every replica alike. That is how a strategy answers a payload that none of its verbs makes.
  *
- * Deleting a key is the engine's: with `'observed'` a delete cancels exactly the operations that its writer had seen
- * (concurrent ones survive, as in an observed-remove set: Shapiro et al. 2011); with `'ordered'` it cancels everything before
- * it in canonical order; with `'refused'` the key cannot be deleted.
+ * Deleting a key is the engine's: with `'observed'` a delete cancels exactly the operations that
+ * its writer had seen (concurrent ones survive, as in an observed-remove set: Shapiro et al. 2011);
+ * with `'ordered'` it cancels everything before it in canonical order; with `'refused'` the key
+ * cannot be deleted.
  */
 import type { Encodable } from './encoding/encodable.ts'
 import type { ReplicaId } from './time/replica-id.ts'
@@ -26,8 +29,8 @@ import type { Stamp } from './time/hlc.ts'
 export interface Applied<Payload> extends Stamp {
   readonly payload: Payload
   /**
-   * Whether the writer of this operation had seen that other operation *of this key* when it wrote. Its own earlier ones
-   * always.
+   * Whether the writer of this operation had seen that other operation *of this key* when it wrote.
+   * Its own earlier ones always.
    */
   observed(replica: ReplicaId, sequence: number): boolean
 }
@@ -42,7 +45,10 @@ export interface Prepare<State> {
   state(): State
 }
 
-/** Turns an intent into a payload, or `undefined` if there is nothing to write. Throws a WarpError to refuse. */
+/**
+ * Turns an intent into a payload, or `undefined` if there is nothing to write. Throws a WarpError
+ * to refuse.
+ */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- parameters are contravariant: only `any` admits every verb
 export type Verb<State> = (prepare: Prepare<State>, ...parameters: any[]) => Encodable | undefined
 export type Verbs<State> = Readonly<Record<string, Verb<State>>>
@@ -64,42 +70,54 @@ export interface Strategy<
 > {
   /** Names the strategy in `explain`, `stats` and errors. */
   readonly kind: string
-  /** Identifies the payload's meaning on the wire; 1 to 63 are Warp's, 64 to 255 are free for users. */
+  /**
+   * Identifies the payload's meaning on the wire; 1 to 63 are Warp's, 64 to 255 are free for users.
+   */
   readonly code: number
   readonly fold: Fold
   readonly deletes: DeleteRule
   /**
-   * The verb has already changed the state when it returns (documents that hold their own); `apply` is not called for it. When such a
-   * verb throws, or what it returned cannot be appended, the state is worth nothing: the engine drops it and folds again.
+   * The verb has already changed the state when it returns (documents that hold their own); `apply`
+   * is not called for it. When such a verb throws, or what it returned cannot be appended, the
+   * state is worth nothing: the engine drops it and folds again.
    */
   readonly appliesOnPrepare?: boolean
   initial(): State
   apply(state: State, operation: Applied<Payload>): State
-  /** The value that readers see, `undefined` if there is none. The engine freezes plain objects and arrays in it. */
+  /**
+   * The value that readers see, `undefined` if there is none. The engine freezes plain objects and
+   * arrays in it.
+   */
   read(state: State): Value | undefined
   /** Whether the state holds nothing: a map does not list an entry in such a state. */
   isEmpty(state: State): boolean
-  /** A snapshot of the state. Equal states give equal encodings, in whatever order operations arrived. */
+  /**
+   * A snapshot of the state. Equal states give equal encodings, in whatever order operations
+   * arrived.
+   */
   encodeState(state: State): Encodable
   decodeState(encoded: Encodable): State
   /**
-   * For operations that cancel earlier ones of the same key which they observed (removing an entry of a map): which payloads
-   * are cancelled. Such a canceller does nothing but take away, and `apply` for it takes away everything that it finds, so
-   * an engine calls it only on states all of whose operations the canceller observed:
+   * For operations that cancel earlier ones of the same key which they observed (removing an entry
+   * of a map): which payloads are cancelled. Such a canceller does nothing but take away, and
+   * `apply` for it takes away everything that it finds, so an engine calls it only on states all of
+   * whose operations the canceller observed:
    *
    * - on the present state, when the canceller has observed everything that was folded so far;
-   * - otherwise the key is folded again, from `initial()` or a snapshot that every canceller of the rest has observed: the
-   *   cancelled operations are left out, the cancellers come FIRST, then the others in canonical order. (At its own place in
-   *   the order a canceller would also take away concurrent operations with lower stamps.) The same when a canonical fold goes
-   *   back behind a canceller.
+   * - otherwise the key is folded again, from `initial()` or a snapshot that every canceller of the
+   *   rest has observed: the cancelled operations are left out, the cancellers come FIRST, then the
+   *   others in canonical order. (At its own place in the order a canceller would also take away
+   *   concurrent operations with lower stamps.) The same when a canonical fold goes back behind a
+   *   canceller.
    *
-   * A canceller that is itself cancelled still cancels. A key of such a strategy has no value while `isEmpty` says that its state holds
-   * nothing, whether anything was ever written.
+   * A canceller that is itself cancelled still cancels. A key of such a strategy has no value while
+   * `isEmpty` says that its state holds nothing, whether anything was ever written.
    */
   cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
   /**
-   * Rewrites dots inside a payload, for operations that are issued again under a new identity. Without it payloads stay as they are,
-   * which is right where they name no dots, or, as in documents of other libraries, carry names of their own.
+   * Rewrites dots inside a payload, for operations that are issued again under a new identity.
+   * Without it payloads stay as they are, which is right where they name no dots, or, as in
+   * documents of other libraries, carry names of their own.
    */
   rebase?(payload: Payload, rename: (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]): Payload
   readonly verbs: V

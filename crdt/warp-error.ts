@@ -4,7 +4,9 @@
  * It lives in the innermost ring because every ring refuses bad input with it.
  */
 
-/** Every way in which Warp refuses or fails. A closed set: callers may switch over it exhaustively. */
+/**
+ * Every way in which Warp refuses or fails. A closed set: callers may switch over it exhaustively.
+ */
 export type WarpErrorCode =
   | 'WARP_E_ABORTED' // the caller's AbortSignal fired
   | 'WARP_E_AUTH' // no key, a bad key, or another key than the cluster's
@@ -62,7 +64,9 @@ export class WarpError extends Error {
   }
 }
 
-/** Tells whether `error` is a WarpError, optionally of one code. Works across copies of the package. */
+/**
+ * Tells whether `error` is a WarpError, optionally of one code. Works across copies of the package.
+ */
 export function isWarpError(error: unknown, code?: WarpErrorCode): error is WarpError {
   return (
     error instanceof Error &&

@@ -1,7 +1,7 @@
 /**
- * Makes sure that `dist/` holds what the sources say, and does nothing when it does: for the demo, the benches and the tests
- * that run what users get. It emits without checking types (about a second); `npm run typecheck` checks them, and
- * `npm run build` does both.
+ * Makes sure that `dist/` holds what the sources say, and does nothing when it does: for the demo,
+ * the benches and the tests that run what users get. It emits without checking types (about a
+ * second); `npm run typecheck` checks them, and `npm run build` does both.
  *
  * Run it, or import `ensureBuilt`.
  */
@@ -31,7 +31,8 @@ const CONFIGS = ['tsconfig.json', 'tsconfig.built.json', 'package-lock.json']
 export function ensureBuilt() {
   const startedAt = new Date()
   if (existsSync(STAMP) && newestSourceMs() <= statSync(STAMP).mtimeMs) return false
-  // Beside `dist/` and as deep, then moved into it file by file: who runs from there meanwhile finds whole files.
+  // Beside `dist/` and as deep, then moved into it file by file: who runs from there meanwhile
+  // finds whole files.
   const fresh = `${DIST}-${process.pid}`
   try {
     const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc')

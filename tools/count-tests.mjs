@@ -1,6 +1,6 @@
 /**
- * Prints "passed failed" for a JSON report of vitest, as `.ci/run` adds them up. A test that was skipped has shown nothing and
- * counts as failed; so does a file that could not be loaded.
+ * Prints "passed failed" for a JSON report of vitest, as `.ci/run` adds them up. A test that was
+ * skipped has shown nothing and counts as failed; so does a file that could not be loaded.
  */
 import { readFileSync } from 'node:fs'
 

@@ -1,11 +1,12 @@
 /**
- * Do the tests have teeth? `npm run mutants` plants each fault of `test/mutants/` in a copy of the tree and runs the tests that are
- * to find it: `N killed, N survived`, and a failure if one survives, is stale, or does not run.
+ * Do the tests have teeth? `npm run mutants` plants each fault of `test/mutants/` in a copy of the
+ * tree and runs the tests that are to find it: `N killed, N survived`, and a failure if one
+ * survives, is stale, or does not run.
  *
  *     npm run mutants -- [--workers=N] [--write-docs] [NAME...]
  *
- * Types are not checked: a compiler that refuses a fault has not shown that a test finds it. The tests run once without any
- * fault first, because one that fails anyway finds everything.
+ * Types are not checked: a compiler that refuses a fault has not shown that a test finds it. The
+ * tests run once without any fault first, because one that fails anyway finds everything.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- --minutes N`: fresh seeds of the simulator, in as many processes as asked (`--workers`, 2), until the time is up; then the totals. Without
- * `--minutes`, the test suite with more cases and a fresh seed. Exit code 1 if anything was violated.
+ * `npm run soak -- --minutes N`: fresh seeds of the simulator, in as many processes as asked
+ * (`--workers`, 2), until the time is up; then the totals. Without `--minutes`, the test suite with
+ * more cases and a fresh seed. Exit code 1 if anything was violated.
  */
 import { spawnSync, fork } from 'node:child_process'
 import path from 'node:path'

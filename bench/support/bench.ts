@@ -63,7 +63,10 @@ export class BenchContext {
     return table
   }
 
-  /** Keeps a table of figures that no race produced: bytes, hit ratios, growth. Cells are numbers or ready text. */
+  /**
+   * Keeps a table of figures that no race produced: bytes, hit ratios, growth. Cells are numbers or
+   * ready text.
+   */
   report(title: string, head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
     const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatCount(cell) : cell)))
     this.tables.push({ title, head, rows: cells, goals: [] })

@@ -1,4 +1,7 @@
-/** Counts what the mesh hands to the system: bytes and datagrams as the network sees them, without the headers of IP, UDP and TCP. */
+/**
+ * Counts what the mesh hands to the system: bytes and datagrams as the network sees them, without
+ * the headers of IP, UDP and TCP.
+ */
 import type { ByteStream, DatagramPort, MeshNetwork } from '../../adapters/mesh/sockets/network.ts'
 
 export interface WireCounts {

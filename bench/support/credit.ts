@@ -1,7 +1,8 @@
 /**
- * How far a sender may be ahead of its receiver. Sockets of datagrams have no such thing, and what overflows there is lost, so the benches
- * bring it along: the receiver tells, over a connection of its own, how much has arrived, and the sender keeps to a window.
- * Contestants that are raced have the same window.
+ * How far a sender may be ahead of its receiver. Sockets of datagrams have no such thing, and what
+ * overflows there is lost, so the benches bring it along: the receiver tells, over a connection of
+ * its own, how much has arrived, and the sender keeps to a window. Contestants that are raced have
+ * the same window.
  */
 import { once } from 'node:events'
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net'

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- names…] [--smoke] [--write-docs]`. Every bench runs in a process of its own, so that none inherits another
- * one's heap or what the compiler has learnt from it. Names choose benches by parts of their file names.
+ * `npm run bench [-- names…] [--smoke] [--write-docs]`. Every bench runs in a process of its own,
+ * so that none inherits another one's heap or what the compiler has learnt from it. Names choose
+ * benches by parts of their file names.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'

@@ -1,7 +1,8 @@
 /**
- * Measures contestants against each other. Machines are noisy and get slower and faster as they please, so contestants take
- * turns: in every round each of them runs once, in an order that rotates, and a ratio is formed within the round. What is
- * reported is the median over rounds. A contestant's work is checked after every round; a fast wrong answer is worth nothing.
+ * Measures contestants against each other. Machines are noisy and get slower and faster as they
+ * please, so contestants take turns: in every round each of them runs once, in an order that
+ * rotates, and a ratio is formed within the round. What is reported is the median over rounds. A
+ * contestant's work is checked after every round; a fast wrong answer is worth nothing.
  */
 export interface Running {
   /** Does the operations of one batch. Timed. Returns a promise only if it has to wait. */
@@ -29,7 +30,10 @@ export interface Race {
   readonly rounds?: number
   /** Rounds before those, which are not counted. Default 1. */
   readonly warmups?: number
-  /** Whether every round starts from `open` again, for what grows as it is written to. Default: opened once. */
+  /**
+   * Whether every round starts from `open` again, for what grows as it is written to. Default:
+   * opened once.
+   */
   readonly fresh?: boolean
 }
 

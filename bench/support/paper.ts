@@ -1,6 +1,7 @@
 /**
- * Edits of a text as a writer makes them. Those of a real paper (Kleppmann and Beresford's, 259,778 edits; automerge/automerge-perf,
- * CC BY 4.0) where `../shared/data` holds them, else a seeded imitation, which is said wherever it counts.
+ * Edits of a text as a writer makes them. Those of a real paper (Kleppmann and Beresford's, 259,778
+ * edits; automerge/automerge-perf, CC BY 4.0) where `../shared/data` holds them, else a seeded
+ * imitation, which is said wherever it counts.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -35,7 +36,9 @@ interface PaperChange {
   }[]
 }
 
-/** The changes in the order of the file, which is a causal one, with elements turned into positions. */
+/**
+ * The changes in the order of the file, which is a causal one, with elements turned into positions.
+ */
 function readEdits(count: number): Edit[] {
   const lines = gunzipSync(readFileSync(FILE)).toString().split('\n')
   const elements = new Elements()
@@ -52,7 +55,10 @@ function readEdits(count: number): Edit[] {
   return edits
 }
 
-/** The elements of a list, deleted ones too, and where they stand. Looks near the last place first, as typing is local. */
+/**
+ * The elements of a list, deleted ones too, and where they stand. Looks near the last place first,
+ * as typing is local.
+ */
 class Elements {
   readonly #ids: string[] = []
   readonly #visible: boolean[] = []

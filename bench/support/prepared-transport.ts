@@ -1,6 +1,7 @@
 /**
- * A transport that can keep back what its replica broadcasts: frames of operations are collected and handed out later, at the pace of the
- * bench, so that the time of making them is not part of what is measured. Digests that are sent meanwhile are lost, as on any bad day.
+ * A transport that can keep back what its replica broadcasts: frames of operations are collected
+ * and handed out later, at the pace of the bench, so that the time of making them is not part of
+ * what is measured. Digests that are sent meanwhile are lost, as on any bad day.
  */
 import type { PeerAddress, Transport, TransportLink } from '../../src/ports/transport.ts'
 import { FRAME_KIND } from '../../src/replication/wire/frames.ts'
@@ -42,7 +43,10 @@ export class PreparedTransport implements Transport {
     return this.#prepared.length
   }
 
-  /** Sends what was prepared; `room(count)` waits until frame `count` may go out. Then everything goes its way again. */
+  /**
+   * Sends what was prepared; `room(count)` waits until frame `count` may go out. Then everything
+   * goes its way again.
+   */
   async release(to: PeerAddress, room: (count: number) => Promise<void>): Promise<void> {
     const link = this.#link as TransportLink
     for (const [i, frame] of this.#prepared.entries()) {

@@ -1,6 +1,6 @@
 /**
- * An engine without the public face around it: what it writes can be taken as envelopes and offered to another one, as replication
- * does it, at the times that a bench wants.
+ * An engine without the public face around it: what it writes can be taken as envelopes and offered
+ * to another one, as replication does it, at the times that a bench wants.
  */
 import { nodeEnv } from '../../adapters/node/index.ts'
 import { Engine } from '../../src/engine.ts'

@@ -1,4 +1,6 @@
-/** What a bench has found, with what is needed to judge it; and its way into docs/performance.md. */
+/**
+ * What a bench has found, with what is needed to judge it; and its way into docs/performance.md.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -39,7 +41,9 @@ export function describeMachine(): Machine {
   }
 }
 
-/** With a `+` when the tree holds changes that are not committed. `unknown` outside of a repository. */
+/**
+ * With a `+` when the tree holds changes that are not committed. `unknown` outside of a repository.
+ */
 function commit(): string {
   const git = (...parameters: string[]): string =>
     execFileSync('git', parameters, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
@@ -79,7 +83,10 @@ export function writeDocuments(results: readonly Result[]): void {
   writeFileSync(DOCUMENT, text)
 }
 
-/** Replaces what stands between `<!-- bench:name -->` and `<!-- /bench:name -->`. Throws if the marks are missing. */
+/**
+ * Replaces what stands between `<!-- bench:name -->` and `<!-- /bench:name -->`. Throws if the
+ * marks are missing.
+ */
 export function replaceMarked(text: string, name: string, content: string): string {
   const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`]
   const start = text.indexOf(open)

@@ -1,4 +1,7 @@
-/** A line chart as SVG, readable on light and dark pages. No library: it is a dozen lines and a grid. */
+/**
+ * A line chart as SVG, readable on light and dark pages. No library: it is a dozen lines and a
+ * grid.
+ */
 export interface Series {
   readonly name: string
   /** x and y, in the order of x. */

@@ -9,7 +9,10 @@ export interface Table {
   readonly goals: GoalRow[]
 }
 
-/** A ratio that a comparison has to show: how fast `of` is in units of `to`, the baseline unless named. */
+/**
+ * A ratio that a comparison has to show: how fast `of` is in units of `to`, the baseline unless
+ * named.
+ */
 export interface Goal {
   readonly of: string
   readonly to?: string

@@ -18,7 +18,10 @@ export function userOf(i: number): User {
   return flat({ name: `user number ${i}`, email: `user-${i}@example.org`, age: i % 100, active: i % 2 === 0 })
 }
 
-/** With texts in one piece, as values have that came from somewhere, and not chained as concatenation leaves them. */
+/**
+ * With texts in one piece, as values have that came from somewhere, and not chained as
+ * concatenation leaves them.
+ */
 function flat(user: User): User {
   return JSON.parse(JSON.stringify(user)) as User
 }

@@ -1,24 +1,27 @@
 /**
- * Automerge documents (1) as a strategy: the state is an Automerge document, an operation is an Automerge change. Warp stores,
- * orders, replicates and explains the changes; what they mean is Automerge's.
+ * Automerge documents (1) as a strategy: the state is an Automerge document, an operation is an
+ * Automerge change. Warp stores, orders, replicates and explains the changes; what they mean is
+ * Automerge's.
  *
  *     await warp.key('board:1').change((doc) => { doc.title = 'Plan' })
  *
- * The value is the document, a frozen plain object of the shape that Automerge gives it. A function that throws leaves it as it
- * was. Changes carry no wall-clock time (Warp stamps the operation), so that equal edits make equal bytes.
+ * The value is the document, a frozen plain object of the shape that Automerge gives it. A function
+ * that throws leaves it as it was. Changes carry no wall-clock time (Warp stamps the operation), so
+ * that equal edits make equal bytes.
  *
- * Identity. Automerge names operations by an actor and a counter. The actor is the replica id, which is a valid actor id and stands
- * for one incarnation. A change is sealed by its hash, so changes of a cloned replica cannot be issued again under
- * another identity.
+ * Identity. Automerge names operations by an actor and a counter. The actor is the replica id,
+ * which is a valid actor id and stands for one incarnation. A change is sealed by its hash, so
+ * changes of a cloned replica cannot be issued again under another identity.
  *
- * Deletes are refused: a document does not forget, and changes that survived a delete would wait for dependencies that are gone.
- * Empty the document inside `change` instead.
+ * Deletes are refused: a document does not forget, and changes that survived a delete would wait
+ * for dependencies that are gone. Empty the document inside `change` instead.
  *
- * Determinism. What `Automerge.save` writes depends on the order in which changes arrived and on how they were batched; snapshots
- * are therefore saved from a second document that took all changes at once, in causal order, ties by actor.
+ * Determinism. What `Automerge.save` writes depends on the order in which changes arrived and on
+ * how they were batched; snapshots are therefore saved from a second document that took all changes
+ * at once, in causal order, ties by actor.
  *
- * Cost: Automerge's own, some 150 to 400 µs a change and about 50 bytes; see docs/performance.md for lists, which are ten times
- * cheaper. Not for values without inner structure.
+ * Cost: Automerge's own, some 150 to 400 µs a change and about 50 bytes; see docs/performance.md
+ * for lists, which are ten times cheaper. Not for values without inner structure.
  *
  * (1) Kleppmann, Beresford: A Conflict-Free Replicated JSON Datatype, 2017; automerge.org.
  */
@@ -37,7 +40,10 @@ export interface AutomergeState<T> {
 }
 
 export type AutomergeVerbs<T> = {
-  /** Runs the function on a draft; everything that it writes is one operation. Its result is ignored; not async. */
+  /**
+   * Runs the function on a draft; everything that it writes is one operation. Its result is
+   * ignored; not async.
+   */
   readonly change: (prepare: Prepare<AutomergeState<T>>, run: (draft: T) => unknown) => Uint8Array | undefined
 }
 

@@ -1,30 +1,35 @@
 /**
- * Yjs documents (1) as a strategy: the state is a `Y.Doc`, an operation is a Yjs update. Warp stores, orders, replicates and explains
- * the updates; what they mean is Yjs's (YATA).
+ * Yjs documents (1) as a strategy: the state is a `Y.Doc`, an operation is a Yjs update. Warp
+ * stores, orders, replicates and explains the updates; what they mean is Yjs's (YATA).
  *
  *     await warp.key('notes:1').change((doc) => doc.getText('body').insert(0, 'Hello'))
  *
- * The value is the live document. Read it, observe it, bind views to it, but write only inside `change`: what is written elsewhere
- * throws `WARP_E_MODE`, is in no log, and is gone when the state is next folded. `merge` takes updates from Yjs clients that
- * have documents of their own. When a function given to `change` throws, its half-done writes are undone by folding the
- * document again, as a new object.
+ * The value is the live document. Read it, observe it, bind views to it, but write only inside
+ * `change`: what is written elsewhere throws `WARP_E_MODE`, is in no log, and is gone when the
+ * state is next folded. `merge` takes updates from Yjs clients that have documents of their own.
+ * When a function given to `change` throws, its half-done writes are undone by folding the document
+ * again, as a new object.
  *
- * Identity. Yjs names content by a 53-bit client id and a clock that it continues from the document. The client id is the
- * first 53 bits of the replica id, so an incarnation keeps its own and a new one has another: n incarnations writing one
- * document collide with a probability of about n² / 2^54 (a thousand: 6e-11). Ids of up to 53 bits are part of Yjs's encoding.
- * An update cannot be renamed, so changes of a cloned replica cannot be issued again.
+ * Identity. Yjs names content by a 53-bit client id and a clock that it continues from the
+ * document. The client id is the first 53 bits of the replica id, so an incarnation keeps its own
+ * and a new one has another: n incarnations writing one document collide with a probability of
+ * about n² / 2^54 (a thousand: 6e-11). Ids of up to 53 bits are part of Yjs's encoding. An update
+ * cannot be renamed, so changes of a cloned replica cannot be issued again.
  *
- * Deletes are refused. A Yjs document does not forget: after a delete that leaves concurrent updates alive these would wait for
- * content that is gone, and clocks would start again under names that were used. Empty the document inside `change` instead.
+ * Deletes are refused. A Yjs document does not forget: after a delete that leaves concurrent
+ * updates alive these would wait for content that is gone, and clocks would start again under names
+ * that were used. Empty the document inside `change` instead.
  *
- * Determinism. Yjs tidies redundant formatting marks after a remote update by deleting them in a change of its own, which would be in
- * no log and depends on the order of arrival; `apply` therefore prevents it. With that, documents that hold the same
- * updates encode to the same bytes (checked by the laws). `doc.gc` stays on: deleted content is dropped, its ids remain.
+ * Determinism. Yjs tidies redundant formatting marks after a remote update by deleting them in a
+ * change of its own, which would be in no log and depends on the order of arrival; `apply`
+ * therefore prevents it. With that, documents that hold the same updates encode to the same bytes
+ * (checked by the laws). `doc.gc` stays on: deleted content is dropped, its ids remain.
  *
- * Cost: `change` adds to Yjs one event listener, the one that asks it for the update. Not for values without inner
- * structure; a register is 50 times cheaper.
+ * Cost: `change` adds to Yjs one event listener, the one that asks it for the update. Not for
+ * values without inner structure; a register is 50 times cheaper.
  *
- * (1) Nicolaescu, Jahns, Derntl, Klamma: Near Real-Time Peer-to-Peer Shared Editing on Extensible Data Types, 2016.
+ * (1) Nicolaescu, Jahns, Derntl, Klamma: Near Real-Time Peer-to-Peer Shared Editing on Extensible
+ * Data Types, 2016.
  */
 import * as Y from 'yjs'
 import type { Encodable } from '../encoding/encodable.ts'
@@ -39,7 +44,9 @@ const CLIENT_ID_BITS = 53
 
 export interface YjsState {
   readonly doc: Y.Doc
-  /** What the document is being changed by; anything that happens while `idle` is a stray change. */
+  /**
+   * What the document is being changed by; anything that happens while `idle` is a stray change.
+   */
   mode: 'idle' | 'verb' | 'apply'
   /** The updates that the running verb has caused: one, unless an observer wrote as well. */
   readonly updates: Uint8Array[]
@@ -48,16 +55,22 @@ export interface YjsState {
   /** The replica that wrote last, and its client id. */
   writer: ReplicaId | undefined
   clientId: number
-  /** Listens for updates, except while operations are applied: Yjs would encode what it has just decoded. */
+  /**
+   * Listens for updates, except while operations are applied: Yjs would encode what it has just
+   * decoded.
+   */
   readonly record: (update: Uint8Array) => void
 }
 
 export type YjsVerbs = {
-  /** Runs the function in one transaction; everything that it writes is one operation. Its result is ignored; not async. */
+  /**
+   * Runs the function in one transaction; everything that it writes is one operation. Its result is
+   * ignored; not async.
+   */
   readonly change: (prepare: Prepare<YjsState>, run: (doc: Y.Doc) => unknown) => Uint8Array | undefined
   /**
-   * Takes in an update (version 1) of another Yjs document. Throws `WARP_E_PROTOCOL` if it is malformed or builds on updates that
-   * are not here; what is here already writes nothing.
+   * Takes in an update (version 1) of another Yjs document. Throws `WARP_E_PROTOCOL` if it is
+   * malformed or builds on updates that are not here; what is here already writes nothing.
    */
   readonly merge: (prepare: Prepare<YjsState>, update: Uint8Array) => Uint8Array | undefined
 }

@@ -1,6 +1,7 @@
 /**
- * Appends bytes to a buffer that grows. The log lends its active segment as the buffer, so that an operation is encoded
- * in place; when a record does not fit, the writer moves to a larger buffer of its own and the log notices.
+ * Appends bytes to a buffer that grows. The log lends its active segment as the buffer, so that an
+ * operation is encoded in place; when a record does not fit, the writer moves to a larger buffer of
+ * its own and the log notices.
  */
 const ASCII_LOOP_CHARS_MAX = 64
 const TWO_POW_32 = 4294967296
@@ -97,7 +98,10 @@ export class ByteWriter {
     }
   }
 
-  /** UTF-8 without a length. Returns the number of bytes. The caller has made sure that the text is well formed. */
+  /**
+   * UTF-8 without a length. Returns the number of bytes. The caller has made sure that the text is
+   * well formed.
+   */
   utf8(text: string): number {
     const length = text.length
     this.ensure(length * 3)
@@ -126,7 +130,8 @@ export class ByteWriter {
     this.varint(text.length)
     const count = this.utf8(text)
     if (count === text.length) return
-    // Not ASCII: the length guessed was too small, and its varint may be longer too. Rare, so simply do it again.
+    // Not ASCII: the length guessed was too small, and its varint may be longer too. Rare, so
+    // simply do it again.
     const encoded = this.bytes.slice(this.at - count, this.at)
     this.at = this.start + offset
     this.varint(count)

@@ -1,10 +1,11 @@
 /**
- * The reading half of `encoding.ts`. Trusts nothing: every count is checked against the bytes that are left before anything is
- * allocated for it, nesting is bounded, text must be valid UTF-8, keys must ascend. Errors say where, never what.
+ * The reading half of `encoding.ts`. Trusts nothing: every count is checked against the bytes that
+ * are left before anything is allocated for it, nesting is bounded, text must be valid UTF-8, keys
+ * must ascend. Errors say where, never what.
  *
- * Like the writer it remembers key lists as paths through a tree, here of encoded keys. A remembered key costs a comparison of
- * bytes; only a new one is turned into a string and compared with the one before it. That also makes all keys of a shape
- * the same string objects.
+ * Like the writer it remembers key lists as paths through a tree, here of encoded keys. A
+ * remembered key costs a comparison of bytes; only a new one is turned into a string and compared
+ * with the one before it. That also makes all keys of a shape the same string objects.
  */
 import type { Encodable } from './encodable.ts'
 import { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
@@ -25,7 +26,10 @@ const scratch = new DataView(new ArrayBuffer(8))
 const EMPTY_ARRAY: readonly Encodable[] = Object.freeze([])
 const EMPTY_OBJECT: Readonly<Record<string, Encodable>> = Object.freeze({})
 
-/** Where the next byte comes from, and where the payload began. Not the bytes themselves: those would be kept alive. */
+/**
+ * Where the next byte comes from, and where the payload began. Not the bytes themselves: those
+ * would be kept alive.
+ */
 let at = 0
 let origin = 0
 
@@ -119,7 +123,10 @@ function readUnsigned(bytes: Uint8Array, end: number, width: number): number {
   return value
 }
 
-/** Copies the next bytes to where a DataView can read them; a DataView over the payload would be an allocation. */
+/**
+ * Copies the next bytes to where a DataView can read them; a DataView over the payload would be an
+ * allocation.
+ */
 function fill(bytes: Uint8Array, end: number, count: number): void {
   need(count, end)
   for (let i = 0; i < count; i++) scratch.setUint8(i, bytes[at++]!)

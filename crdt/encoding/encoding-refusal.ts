@@ -1,6 +1,6 @@
 /**
- * Says why a value cannot be encoded. Runs only after the writer has refused: it walks the value once more, this time
- * keeping the path, so that the good path pays nothing for messages.
+ * Says why a value cannot be encoded. Runs only after the writer has refused: it walks the value
+ * once more, this time keeping the path, so that the good path pays nothing for messages.
  */
 import { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
 import { isDate, isUint8Array, isWellFormed } from './encoding-scalars.ts'

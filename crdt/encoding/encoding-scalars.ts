@@ -1,7 +1,7 @@
 /**
- * How `encoding-writer.ts` writes everything that is neither an array nor an object, in the one canonical form of each. What
- * cannot be carried makes them return `false`. Types are told by tag where a realm of its own (a `vm` context, a frame)
- * would fool `instanceof`.
+ * How `encoding-writer.ts` writes everything that is neither an array nor an object, in the one
+ * canonical form of each. What cannot be carried makes them return `false`. Types are told by tag
+ * where a realm of its own (a `vm` context, a frame) would fool `instanceof`.
  */
 import type { ByteWriter } from './byte-writer.ts'
 

@@ -1,14 +1,17 @@
 /**
- * Payloads as bytes: canonical MessagePack, so that equal values have equal bytes whoever wrote them. Digests, compare-and-set and
- * sets of values rest on that. The types are those of {@link Encodable}; docs/wire-format.md has the grammar and vectors.
+ * Payloads as bytes: canonical MessagePack, so that equal values have equal bytes whoever wrote
+ * them. Digests, compare-and-set and sets of values rest on that. The types are those of
+ * {@link Encodable}; docs/wire-format.md has the grammar and vectors.
  *
- * Canonical means: keys sorted by UTF-16 code units, `undefined` properties left out, numbers in the shortest integer form or
- * else as a double, -0 as 0, one NaN, bigints always 64 bit (so that they come back as bigints), dates always 96 bit, headers
- * as short as possible. A reader is laxer in that it takes any form of a number and any length of a header, but strict in
- * everything that could hurt: see `encoding-reader.ts`.
+ * Canonical means: keys sorted by UTF-16 code units, `undefined` properties left out, numbers in
+ * the shortest integer form or else as a double, -0 as 0, one NaN, bigints always 64 bit (so that
+ * they come back as bigints), dates always 96 bit, headers as short as possible. A reader is laxer
+ * in that it takes any form of a number and any length of a header, but strict in everything that
+ * could hurt: see `encoding-reader.ts`.
  *
- * Our own instead of msgpackr, because msgpackr cannot be canonical, renames the key `__proto__`, puts payload into error messages,
- * and takes about twice the time to encode. Tests use it as an oracle.
+ * Our own instead of msgpackr, because msgpackr cannot be canonical, renames the key `__proto__`,
+ * puts payload into error messages, and takes about twice the time to encode. Tests use it as an
+ * oracle.
  */
 import { ByteWriter } from './byte-writer.ts'
 import type { Encodable } from './encodable.ts'
@@ -25,8 +28,8 @@ const LATIN1_CHUNK_BYTES = 4096
 let spare: ByteWriter | undefined
 
 /**
- * Appends `value`. Throws `WARP_E_UNENCODABLE` or `WARP_E_LIMIT`, naming the path, and then leaves anything behind the
- * writer's position.
+ * Appends `value`. Throws `WARP_E_UNENCODABLE` or `WARP_E_LIMIT`, naming the path, and then leaves
+ * anything behind the writer's position.
  */
 export function encodeInto(writer: ByteWriter, value: unknown): void {
   if (!writeEncodable(writer, value)) throw refusalOf(value)
@@ -42,14 +45,18 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The one value in `bytes[start, end)`. Arrays and objects in it are frozen, byte arrays are copies, and every key is an own
- * property whatever its name. Throws `WARP_E_PROTOCOL` with an offset from `start`, and never the content.
+ * The one value in `bytes[start, end)`. Arrays and objects in it are frozen, byte arrays are
+ * copies, and every key is an own property whatever its name. Throws `WARP_E_PROTOCOL` with an
+ * offset from `start`, and never the content.
  */
 export function decode(bytes: Uint8Array, start = 0, end: number = bytes.length): Encodable {
   return readEncodable(bytes, start, end)
 }
 
-/** A string that is the same for equal values and for no others: the key for a Map or Set of values. Throws as {@link encodeInto}. */
+/**
+ * A string that is the same for equal values and for no others: the key for a Map or Set of values.
+ * Throws as {@link encodeInto}.
+ */
 export function identityOf(value: Encodable): string {
   if (typeof value === 'string') return `s${value}`
   if (typeof value === 'number') return `n${value}`

@@ -1,12 +1,15 @@
 /**
- * A value as the codec would give it back, without the bytes: `normalForm(value)` equals `decode(encode(value))`, and throws
- * where `encode` would. The result is frozen, and whatever has been through here, or is part of that, costs nothing again:
- * a merge function that returns `[...old, next]` pays for the new list and the new entry, not for the old entries.
+ * A value as the codec would give it back, without the bytes: `normalForm(value)` equals
+ * `decode(encode(value))`, and throws where `encode` would. The result is frozen, and whatever has
+ * been through here, or is part of that, costs nothing again: a merge function that returns
+ * `[...old, next]` pays for the new list and the new entry, not for the old entries.
  *
- * Why a value has to be like this: what a merge returned on one replica is read from a snapshot on another one, and the next
- * merge must not be able to tell -0 from 0, a missing property from `undefined`, or one order of properties from another.
+ * Why a value has to be like this: what a merge returned on one replica is read from a snapshot on
+ * another one, and the next merge must not be able to tell -0 from 0, a missing property from
+ * `undefined`, or one order of properties from another.
  *
- * Cost: O(entries of containers that are new). Bytes and dates are passed through; they cannot be frozen, do not change them.
+ * Cost: O(entries of containers that are new). Bytes and dates are passed through; they cannot be
+ * frozen, do not change them.
  */
 import type { Encodable } from './encodable.ts'
 import { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
@@ -113,8 +116,9 @@ interface Extent {
 }
 
 /**
- * Freezes and remembers. Not remembered are small lists and records of scalars that are the whole value: a merge makes a new one each time,
- * and looking at it is cheaper than remembering it (0.9 µs against 1.4 µs for a list of 10 numbers).
+ * Freezes and remembers. Not remembered are small lists and records of scalars that are the whole
+ * value: a merge makes a new one each time, and looking at it is cheaper than remembering it (0.9
+ * µs against 1.4 µs for a list of 10 numbers).
  */
 function finished<T extends object>(normal: T, { entries, depth, nested }: Extent): T {
   const isForgotten = depth === 1 && nested === 0 && entries <= FORGOTTEN_ENTRIES_MAX

@@ -1,13 +1,14 @@
 /**
- * Payloads at the two ends: a caller's value on its way in, whose type need not say that it can be encoded, and a payload
- * of another replica, which may be anything.
+ * Payloads at the two ends: a caller's value on its way in, whose type need not say that it can be
+ * encoded, and a payload of another replica, which may be anything.
  */
 import type { Encodable } from './encodable.ts'
 import { WarpError } from '../warp-error.ts'
 
 /**
- * The value as a payload. An interface has no index signature and so is no {@link Encodable} to the compiler; the codec refuses
- * what really cannot be encoded, except for `undefined`, which means "nothing to write" here. Throws `WARP_E_UNENCODABLE`.
+ * The value as a payload. An interface has no index signature and so is no {@link Encodable} to the
+ * compiler; the codec refuses what really cannot be encoded, except for `undefined`, which means
+ * "nothing to write" here. Throws `WARP_E_UNENCODABLE`.
  */
 export function toPayload(value: unknown, verb: string): Encodable {
   if (value === undefined) {
@@ -18,7 +19,10 @@ export function toPayload(value: unknown, verb: string): Encodable {
   return value as Encodable
 }
 
-/** What `apply` throws, before it changes anything, for a payload that no verb makes. The engine then skips the operation. */
+/**
+ * What `apply` throws, before it changes anything, for a payload that no verb makes. The engine
+ * then skips the operation.
+ */
 export function malformedPayload(kind: string): WarpError {
   return new WarpError(
     'WARP_E_PROTOCOL',

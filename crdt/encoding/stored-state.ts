@@ -1,8 +1,10 @@
 /**
- * Pieces of encoded states. A state may hold more entries than the codec takes in one array, and values that are nested as
- * deep as the codec goes; so long lists are cut into chunks, and values that are containers become bytes of their own.
+ * Pieces of encoded states. A state may hold more entries than the codec takes in one array, and
+ * values that are nested as deep as the codec goes; so long lists are cut into chunks, and values
+ * that are containers become bytes of their own.
  *
- * Equal states give equal pieces. What is read back is checked: a snapshot may come from another replica.
+ * Equal states give equal pieces. What is read back is checked: a snapshot may come from another
+ * replica.
  */
 import type { Encodable } from './encodable.ts'
 import type { ReplicaId } from '../time/replica-id.ts'

@@ -1,10 +1,11 @@
 /**
- * The order of a sequence's blocks, with counts: finds the block at a visible index and puts a block beside another one.
+ * The order of a sequence's blocks, with counts: finds the block at a visible index and puts a
+ * block beside another one.
  *
- * Two levels: blocks lie in chunks of at most 128, a chunk knows how many of its elements are visible and a block knows its
- * chunk. With n blocks, a look-up by index skips n/64 chunks and then at most 128 blocks; inserting moves at most 128
- * pointers. At the 10,000 to 30,000 blocks of a long document that is about a microsecond, without the bookkeeping of
- * a balanced tree.
+ * Two levels: blocks lie in chunks of at most 128, a chunk knows how many of its elements are
+ * visible and a block knows its chunk. With n blocks, a look-up by index skips n/64 chunks and then
+ * at most 128 blocks; inserting moves at most 128 pointers. At the 10,000 to 30,000 blocks of a
+ * long document that is about a microsecond, without the bookkeeping of a balanced tree.
  */
 const CHUNK_BLOCKS_MAX = 128
 
@@ -73,7 +74,9 @@ export class BlockOrder<Block extends Ordered<Block>> {
     return this.#chunks[this.#chunks.indexOf(block.chunk) + 1]?.blocks[0]
   }
 
-  /** The block that holds the visible element `index`, which exists, and the element's place in it. */
+  /**
+   * The block that holds the visible element `index`, which exists, and the element's place in it.
+   */
   at(index: number): { readonly block: Block; readonly offset: number } {
     let rest = index
     let chunkAt = 0

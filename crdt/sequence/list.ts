@@ -1,15 +1,18 @@
 /**
- * A list: elements that are inserted and removed at indexes by several replicas at once. Everything that is inserted is
- * kept, in an order on which all replicas agree; what one replica inserts in one go stays together; an element that two
- * replicas remove is removed once. The algorithm, its costs and its source are in sequence.ts.
+ * A list: elements that are inserted and removed at indexes by several replicas at once. Everything
+ * that is inserted is kept, in an order on which all replicas agree; what one replica inserts in
+ * one go stays together; an element that two replicas remove is removed once. The algorithm, its
+ * costs and its source are in sequence.ts.
  *
- * A concurrent insertion survives the removal of its neighbours. A delete of the key removes what its writer had seen. There is
- * no move: removing and inserting elsewhere is two changes of one `splice` only if both places are the same, and when two
- * replicas do it concurrently the element is there twice. Elements are replaced, not edited: for elements with a life of their
- * own keep their keys in the list. `isEmpty` only before the first insertion, since tombstones stay until the key is deleted.
+ * A concurrent insertion survives the removal of its neighbours. A delete of the key removes what
+ * its writer had seen. There is no move: removing and inserting elsewhere is two changes of one
+ * `splice` only if both places are the same, and when two replicas do it concurrently the element
+ * is there twice. Elements are replaced, not edited: for elements with a life of their own keep
+ * their keys in the list. `isEmpty` only before the first insertion, since tombstones stay until
+ * the key is deleted.
  *
- * Not for: sets (order costs a tombstone per element), text (`text()` holds a string per run instead of an array), logs
- * that only grow to millions of elements (one key each).
+ * Not for: sets (order costs a tombstone per element), text (`text()` holds a string per run
+ * instead of an array), logs that only grow to millions of elements (one key each).
  */
 import type { Encodable } from '../encoding/encodable.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
@@ -20,7 +23,10 @@ import { sequenceFold, spliceSequence } from './sequence-strategy.ts'
 export type ListState<T extends Encodable> = SequenceState<readonly T[], readonly T[]>
 export type ListPayload<T extends Encodable> = SequencePayload<readonly T[]>
 
-/** Each verb makes one operation, or none if there is nothing to do. Indexes out of range throw `WARP_E_LIMIT`. */
+/**
+ * Each verb makes one operation, or none if there is nothing to do. Indexes out of range throw
+ * `WARP_E_LIMIT`.
+ */
 export type ListVerbs<T extends Encodable> = {
   readonly insert: (
     prepare: Prepare<ListState<T>>,

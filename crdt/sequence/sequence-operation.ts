@@ -1,14 +1,15 @@
 /**
- * What an operation on a sequence carries: the runs that it removes and, if it inserts, the new elements and their parent.
+ * What an operation on a sequence carries: the runs that it removes and, if it inserts, the new
+ * elements and their parent.
  *
  *     payload  = [removed]                                              removes only
  *              | [removed, content]                                    inserts under the root
  *              | [removed, content, left, replica, sequence, index]    inserts beside that element; left: boolean
  *     removed  = [[replica, (sequence, index, count)+]*]               count < 0: that many operations of one element each
  *
- * The ids of the new elements follow from the operation's dot. A payload that does not have this form is refused before the
- * state is touched. What names elements that its writer had not seen is not believed: such an element might be here on one
- * replica and not yet on another.
+ * The ids of the new elements follow from the operation's dot. A payload that does not have this
+ * form is refused before the state is touched. What names elements that its writer had not seen is
+ * not believed: such an element might be here on one replica and not yet on another.
  */
 import type { Applied } from '../strategy.ts'
 import type { Encodable } from '../encoding/encodable.ts'
@@ -78,7 +79,10 @@ export function applyChange<Content extends Encodable>(
   }
 }
 
-/** The change under other dots. Runs of typed elements are renamed one by one, for their sequences need not stay consecutive. */
+/**
+ * The change under other dots. Runs of typed elements are renamed one by one, for their sequences
+ * need not stay consecutive.
+ */
 export function renameChange<Content>(change: SequenceChange<Content>, rename: Rename): SequenceChange<Content> {
   const removed: Run[] = []
   for (const run of change.removed) {

@@ -1,13 +1,15 @@
 /**
- * A sequence as an encodable. Equal sets of operations give equal snapshots: replicas are listed in order, and blocks are merged
- * as far as they go, so that neither the order of arrival nor where blocks happened to be split can show.
+ * A sequence as an encodable. Equal sets of operations give equal snapshots: replicas are listed in
+ * order, and blocks are merged as far as they go, so that neither the order of arrival nor where
+ * blocks happened to be split can show.
  *
  *     snapshot = [replicas, group*]      replicas that have elements, in order
  *     group    = [run*]                  at most 4,096 runs
  *     run      = [flags, replica, sequence, index, content | count, (replica, sequence, index)?]
  *     flags    = 1 removed (then a count instead of the content) + 2 typed + 4 left child + 8 has a parent other than the root
  *
- * Replicas are places in `replicas`. The runs are in the order of the sequence, at most 4,096 elements each.
+ * Replicas are places in `replicas`. The runs are in the order of the sequence, at most 4,096
+ * elements each.
  */
 import type { Block, ContentKind, ElementId, Place } from './sequence.ts'
 import type { Encodable } from '../encoding/encodable.ts'
@@ -123,7 +125,8 @@ function decodeRun<Content extends Encodable>(
   if (!deleted && !kind.is(part)) throw malformedState('elements of another type')
   const content = deleted ? kind.none : (part as Content) // checked by its kind
   const count = deleted ? expectCount(part) : kind.count(content)
-  // A number is not all that a million removed elements cost: the next snapshot writes a run for each 4,096 of them.
+  // A number is not all that a million removed elements cost: the next snapshot writes a run for
+  // each 4,096 of them.
   if (count === 0 || count > ENTRIES_MAX) throw malformedState('a run of no elements, or of too many')
   return {
     ...readElement(replicas, run, 1),

@@ -1,7 +1,7 @@
 /**
- * What `list()` and `text()` have in common: everything but the kind of their content. Indexes are checked here: one that
- * lies beyond the end is refused with `WARP_E_LIMIT` rather than bent to fit, for it means that the caller looked at
- * another state than the one that is written to.
+ * What `list()` and `text()` have in common: everything but the kind of their content. Indexes are
+ * checked here: one that lies beyond the end is refused with `WARP_E_LIMIT` rather than bent to
+ * fit, for it means that the caller looked at another state than the one that is written to.
  */
 import type { Applied, Prepare } from '../strategy.ts'
 import type { ContentKind, Run } from './sequence.ts'
@@ -70,7 +70,10 @@ export function sequenceFold<Content extends Encodable, Value>(
   }
 }
 
-/** Removes `deleteCount` elements at `index` and inserts the content there, as one operation; `undefined` if that is nothing. */
+/**
+ * Removes `deleteCount` elements at `index` and inserts the content there, as one operation;
+ * `undefined` if that is nothing.
+ */
 export function spliceSequence<Content extends Encodable, Value>(
   prepare: Prepare<SequenceState<Content, Value>>,
   at: { readonly index: number; readonly deleteCount: number },

@@ -1,29 +1,35 @@
 /**
  * The sequence under `list()` and `text()`: Fugue (1).
  *
- * Every element has an id, (replica, sequence of the operation, index within the operation), and a place in a tree: it is a
- * right or a left child of another element or of the root. The sequence is the tree's in-order walk: left children, the
- * element, right children; siblings by id. The tree is a function of the set of operations, so the order in which they
- * arrived cannot show. An element is inserted as a right child of its left neighbour if that has no right children
- * yet, and otherwise as a left child of its right neighbour; so what one replica writes in one go, forwards or
- * backwards, is one subtree, and a concurrent run cannot come to lie inside it.
+ * Every element has an id, (replica, sequence of the operation, index within the operation), and a
+ * place in a tree: it is a right or a left child of another element or of the root. The sequence is
+ * the tree's in-order walk: left children, the element, right children; siblings by id. The tree is
+ * a function of the set of operations, so the order in which they arrived cannot show. An element
+ * is inserted as a right child of its left neighbour if that has no right children yet, and
+ * otherwise as a left child of its right neighbour; so what one replica writes in one go, forwards
+ * or backwards, is one subtree, and a concurrent run cannot come to lie inside it.
  *
- * An operation's elements are a chain of right children; so are operations of one element each with consecutive sequences
- * (typing). Such a chain is stored as one *block* until something is put inside. Two invariants keep the tree out of the
- * way: only the first element of a block has explicit left children, and only the last one has right children other
- * than the continuation inside the block. Blocks are split to keep them.
+ * An operation's elements are a chain of right children; so are operations of one element each with
+ * consecutive sequences (typing). Such a chain is stored as one *block* until something is put
+ * inside. Two invariants keep the tree out of the way: only the first element of a block has
+ * explicit left children, and only the last one has right children other than the continuation
+ * inside the block. Blocks are split to keep them.
  *
- * A removed element stays as a tombstone (an id and a place, no content): it may be named by an operation that is under way.
- * Tombstones of a chain are merged, so a removed run costs one block. They may go when all operations of the key are
- * stable *and* every replica drops them at the same point of its history; that takes agreement, so they go only
- * with the key. A parent that is unknown can only have been cancelled by a delete of the key which its writer had not
- * seen; the element then goes under the root, on every replica alike, for all of them fold the same survivors.
+ * A removed element stays as a tombstone (an id and a place, no content): it may be named by an
+ * operation that is under way. Tombstones of a chain are merged, so a removed run costs one block.
+ * They may go when all operations of the key are stable *and* every replica drops them at the same
+ * point of its history; that takes agreement, so they go only with the key. A parent that is
+ * unknown can only have been cancelled by a delete of the key which its writer had not seen; the
+ * element then goes under the root, on every replica alike, for all of them fold the same
+ * survivors.
  *
- * Cost: inserting and removing take about a microsecond at 10,000 blocks (see block-order.ts); memory is per block, about
- * 150 bytes, not per element. Where it differs from (1): plain Fugue, not FugueMax, whose stricter rule for
- * runs that are interwoven by three replicas would cost a second id in each operation.
+ * Cost: inserting and removing take about a microsecond at 10,000 blocks (see block-order.ts);
+ * memory is per block, about 150 bytes, not per element. Where it differs from (1): plain Fugue,
+ * not FugueMax, whose stricter rule for runs that are interwoven by three replicas would cost a
+ * second id in each operation.
  *
- * (1) Weidner, Kleppmann: The Art of the Fugue: Minimizing Interleaving in Collaborative Text Editing, 2023.
+ * (1) Weidner, Kleppmann: The Art of the Fugue: Minimizing Interleaving in Collaborative Text
+ * Editing, 2023.
  */
 import type { Encodable } from '../encoding/encodable.ts'
 import type { ReplicaId } from '../time/replica-id.ts'
@@ -53,8 +59,8 @@ export interface Place {
 }
 
 /**
- * `count` elements from `first` on: of one operation, or, if `typed`, of as many operations with one element each and consecutive
- * sequences.
+ * `count` elements from `first` on: of one operation, or, if `typed`, of as many operations with
+ * one element each and consecutive sequences.
  */
 export interface Run {
   readonly first: ElementId
@@ -197,7 +203,10 @@ export class Sequence<Content extends Encodable> {
     siblings.splice(rank, 0, block)
   }
 
-  /** The list of children that the block belongs to, after splitting its parent out of the middle of a block. */
+  /**
+   * The list of children that the block belongs to, after splitting its parent out of the middle of
+   * a block.
+   */
   #siblings(block: Block<Content>, host: Block<Content> | undefined): Block<Content>[] {
     if (host === undefined || block.parent === undefined) return this.#roots
     const offset = offsetIn(host, block.parent.sequence, block.parent.index)
@@ -277,7 +286,10 @@ export function elementOf(block: ElementId & { readonly typed: boolean }, offset
   return block.typed ? { replica, sequence: sequence + offset, index: 0 } : { replica, sequence, index: index + offset }
 }
 
-/** Whether `right` goes on with the ids of `left` and its first element is a right child of the last one of `left`. */
+/**
+ * Whether `right` goes on with the ids of `left` and its first element is a right child of the last
+ * one of `left`.
+ */
 export function continues<Content>(
   left: Run['first'] & { count: number; typed: boolean },
   right: Block<Content>,

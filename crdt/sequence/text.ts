@@ -1,11 +1,12 @@
 /**
- * A text that several replicas write at once: `list()` whose elements are Unicode code points, kept as strings. The algorithm, its
- * costs and its source are in sequence.ts; what is said of lists in list.ts holds here too.
+ * A text that several replicas write at once: `list()` whose elements are Unicode code points, kept
+ * as strings. The algorithm, its costs and its source are in sequence.ts; what is said of lists in
+ * list.ts holds here too.
  *
- * Indexes count code points, not UTF-16 code units: an index can then never fall inside a surrogate pair, and every operation
- * carries a well-formed string. `[...value].length` is a text's length, and of text within the Basic Multilingual Plane
- * `value.length` is the same. Graphemes of several code points (a flag, a family) can still be torn apart by
- * concurrent edits, as everywhere.
+ * Indexes count code points, not UTF-16 code units: an index can then never fall inside a surrogate
+ * pair, and every operation carries a well-formed string. `[...value].length` is a text's length,
+ * and of text within the Basic Multilingual Plane `value.length` is the same. Graphemes of several
+ * code points (a flag, a family) can still be torn apart by concurrent edits, as everywhere.
  *
  * Not for formatted text: `yjs()` has attributes and bindings to editors.
  */
@@ -18,7 +19,10 @@ import { sequenceFold, spliceSequence } from './sequence-strategy.ts'
 export type TextState = SequenceState<string, string>
 export type TextPayload = SequencePayload<string>
 
-/** Each verb makes one operation, or none if there is nothing to do. Indexes out of range throw `WARP_E_LIMIT`. */
+/**
+ * Each verb makes one operation, or none if there is nothing to do. Indexes out of range throw
+ * `WARP_E_LIMIT`.
+ */
 export type TextVerbs = {
   readonly insert: (prepare: Prepare<TextState>, index: number, text: string) => TextPayload | undefined
   readonly push: (prepare: Prepare<TextState>, text: string) => TextPayload | undefined

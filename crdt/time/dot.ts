@@ -1,4 +1,7 @@
-/** A dot names one operation for ever: the n-th operation of one replica, counted from 1, over all keys. */
+/**
+ * A dot names one operation for ever: the n-th operation of one replica, counted from 1, over all
+ * keys.
+ */
 import type { ReplicaId } from './replica-id.ts'
 
 export interface Dot {

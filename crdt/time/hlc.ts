@@ -1,10 +1,11 @@
 /**
- * Hybrid logical clock (Kulkarni, Demirbas, Madappa, Avva, Leone 2014: "Logical Physical Clocks and Consistent
- * Snapshots in Globally Distributed Databases").
+ * Hybrid logical clock (Kulkarni, Demirbas, Madappa, Avva, Leone 2014: "Logical Physical Clocks and
+ * Consistent Snapshots in Globally Distributed Databases").
  *
- * A stamp is one double: milliseconds since 1970 × 2,048 + a logical count. It is exact until the year 2109 (2^53), costs
- * a compare instead of a BigInt, and sorts as a number. More than 2,047 stamps in one millisecond borrow from the next one,
- * which the drift bound tolerates. Ties between replicas are broken by replica id, then sequence, see {@link compareStamps}.
+ * A stamp is one double: milliseconds since 1970 × 2,048 + a logical count. It is exact until the
+ * year 2109 (2^53), costs a compare instead of a BigInt, and sorts as a number. More than 2,047
+ * stamps in one millisecond borrow from the next one, which the drift bound tolerates. Ties between
+ * replicas are broken by replica id, then sequence, see {@link compareStamps}.
  *
  * Pure: time comes in as an argument.
  */
@@ -29,13 +30,19 @@ export function hlcAtEndOfMs(ms: number): Hlc {
   return hlcFromMs(ms) + HLC_LOGICAL_STEPS - 1
 }
 
-/** The next stamp of a clock whose last one was `last`: strictly greater, and no earlier than `nowMs`. */
+/**
+ * The next stamp of a clock whose last one was `last`: strictly greater, and no earlier than
+ * `nowMs`.
+ */
 export function nextHlc(last: Hlc, nowMs: number): Hlc {
   const physical = nowMs * HLC_LOGICAL_STEPS
   return physical > last ? physical : last + 1
 }
 
-/** The parts of the canonical total order (HLC, replica id, sequence). Strict, and extends happened-before. */
+/**
+ * The parts of the canonical total order (HLC, replica id, sequence). Strict, and extends
+ * happened-before.
+ */
 export interface Stamp {
   readonly hlc: Hlc
   readonly replica: ReplicaId

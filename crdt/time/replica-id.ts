@@ -1,6 +1,7 @@
 /**
- * A replica id: 64 random bits in 16 lower-case hexadecimal digits, made anew whenever a log is created empty. It
- * stands for one incarnation of a replica, so that a lost disk cannot reuse a dot. String order equals byte order.
+ * A replica id: 64 random bits in 16 lower-case hexadecimal digits, made anew whenever a log is
+ * created empty. It stands for one incarnation of a replica, so that a lost disk cannot reuse a
+ * dot. String order equals byte order.
  */
 import { WarpError } from '../warp-error.ts'
 

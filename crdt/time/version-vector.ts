@@ -1,8 +1,10 @@
 /**
- * A version vector: per replica, the length of the contiguous prefix of its operations that has been seen (Parker et al.
- * 1983; Mattern 1989). Mutable, because it lies on the hot path; `copy()` where a value must stay.
+ * A version vector: per replica, the length of the contiguous prefix of its operations that has
+ * been seen (Parker et al. 1983; Mattern 1989). Mutable, because it lies on the hot path; `copy()`
+ * where a value must stay.
  *
- * Parallel arrays with a linear search while small (few replicas write one key), a Map beside them when larger.
+ * Parallel arrays with a linear search while small (few replicas write one key), a Map beside them
+ * when larger.
  */
 import type { ReplicaId } from './replica-id.ts'
 

@@ -5,8 +5,9 @@ import type { Call, CallOutcome, HistoryEvent, Process } from './history.ts'
 const OUTCOMES = { ok: 'ok', fail: 'failed', info: 'indeterminate' } as const
 
 /**
- * The calls in the order of their invocations. A call that never returned is indeterminate. Throws `WARP_E_PROTOCOL` if a process invokes
- * while a call of its own is under way, or returns from a call that it did not invoke; `nameOf` names an event in the message.
+ * The calls in the order of their invocations. A call that never returned is indeterminate. Throws
+ * `WARP_E_PROTOCOL` if a process invokes while a call of its own is under way, or returns from a
+ * call that it did not invoke; `nameOf` names an event in the message.
  */
 export function pairCalls(
   events: readonly HistoryEvent[],

@@ -1,6 +1,7 @@
 /**
- * Histories as JSON lines: one event per line in the order in which they happened, behind an optional header line. The grammar, field by
- * field, is in docs/histories.md. Whoever reads a line that is not one is told its number and what is wrong with it, never its content.
+ * Histories as JSON lines: one event per line in the order in which they happened, behind an
+ * optional header line. The grammar, field by field, is in docs/histories.md. Whoever reads a line
+ * that is not one is told its number and what is wrong with it, never its content.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { pairCalls } from './calls.ts'
@@ -13,8 +14,9 @@ export const HISTORY_VERSION = 1
 const TYPES: readonly string[] = ['invoke', 'ok', 'fail', 'info'] satisfies EventType[]
 
 /**
- * Reads a history. Throws `WARP_E_PROTOCOL` with the number of the line (`details.line`, from 1) for what is not JSON, not an event, or an
- * event that cannot come there: a return without an invocation, two calls of one process at once.
+ * Reads a history. Throws `WARP_E_PROTOCOL` with the number of the line (`details.line`, from 1)
+ * for what is not JSON, not an event, or an event that cannot come there: a return without an
+ * invocation, two calls of one process at once.
  */
 export function parseHistory(text: string): History {
   const events: HistoryEvent[] = []

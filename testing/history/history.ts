@@ -1,12 +1,13 @@
 /**
- * What clients of a system saw: a sequence of events, two for each call, when it was invoked and when it returned. A history says nothing
- * about what the system did inside; checkers decide whether some behaviour that was promised explains it.
+ * What clients of a system saw: a sequence of events, two for each call, when it was invoked and
+ * when it returned. A history says nothing about what the system did inside; checkers decide
+ * whether some behaviour that was promised explains it.
  *
- * The shape and its four words are those of Jepsen's histories, so that Knossos, Elle and Porcupine can judge the same file; see
- * docs/histories.md for the text format.
+ * The shape and its four words are those of Jepsen's histories, so that Knossos, Elle and Porcupine
+ * can judge the same file; see docs/histories.md for the text format.
  *
- * The order of the events is what counts. `time` is for the reader: two events of one virtual millisecond still have an order, and
- * clocks of real machines do not order anything.
+ * The order of the events is what counts. `time` is for the reader: two events of one virtual
+ * millisecond still have an order, and clocks of real machines do not order anything.
  */
 import type { Json } from './json.ts'
 
@@ -34,7 +35,10 @@ export interface HistoryEvent {
   readonly time?: number
 }
 
-/** What a history says about itself: its title, the model to judge it by, the verdict that is expected. Nothing is required. */
+/**
+ * What a history says about itself: its title, the model to judge it by, the verdict that is
+ * expected. Nothing is required.
+ */
 export type HistoryHeader = Readonly<Record<string, Json>>
 
 export interface History {
@@ -57,6 +61,9 @@ export interface Call {
   readonly output: Json
   /** The index of the event. */
   readonly invokedAt: number
-  /** The index of the event; infinite if the outcome is `'indeterminate'`, since the call may take effect at any later time. */
+  /**
+   * The index of the event; infinite if the outcome is `'indeterminate'`, since the call may take
+   * effect at any later time.
+   */
   readonly returnedAt: number
 }

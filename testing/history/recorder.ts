@@ -1,6 +1,7 @@
 /**
- * Writes a history down while it happens. A recorder belongs to one test: it numbers nothing, asks no clock of its own, and keeps what it is
- * given, so events are in the order in which its methods were called.
+ * Writes a history down while it happens. A recorder belongs to one test: it numbers nothing, asks
+ * no clock of its own, and keeps what it is given, so events are in the order in which its methods
+ * were called.
  */
 import { isWarpError } from '../../crdt/warp-error.ts'
 import type { EventType, History, HistoryEvent, HistoryHeader, Process } from './history.ts'
@@ -40,8 +41,9 @@ export class HistoryRecorder {
   }
 
   /**
-   * Records a call around the code that makes it. What it resolves to is the returned value; a `WarpError` whose outcome is `'failed'` says
-   * that it was not applied, and anything else that is thrown leaves it indeterminate. What is thrown is passed on.
+   * Records a call around the code that makes it. What it resolves to is the returned value; a
+   * `WarpError` whose outcome is `'failed'` says that it was not applied, and anything else that is
+   * thrown leaves it indeterminate. What is thrown is passed on.
    */
   async run<Value extends Json>(caller: Process, call: RecordedCall, body: () => Promise<Value>): Promise<Value> {
     const open = this.invoke(caller, call)

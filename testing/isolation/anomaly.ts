@@ -1,13 +1,17 @@
-/** What can be wrong with a history of transactions, and the name that the literature has for it. */
+/**
+ * What can be wrong with a history of transactions, and the name that the literature has for it.
+ */
 import type { Dependency } from './dependencies.ts'
 import type { Transaction } from './transactions.ts'
 
 /**
- * Cycles of dependencies, by what they are made of. `-process` and `-realtime` need the order within processes, or real time, to close.
+ * Cycles of dependencies, by what they are made of. `-process` and `-realtime` need the order
+ * within processes, or real time, to close.
  *
  * - `G0`: writes alone (dirty write).
  * - `G1c`: writes and reads of them (circular information flow).
- * - `G-single`: one anti-dependency (read skew; a stale read, with `-realtime`; a write of one's own not seen, with `-process`).
+ * - `G-single`: one anti-dependency (read skew; a stale read, with `-realtime`; a write of one's
+ *   own not seen, with `-process`).
  * - `G-nonadjacent`: several, no two of them in a row (long fork).
  * - `G2-item`: several, two of them in a row (write skew).
  */

@@ -1,15 +1,19 @@
 /**
- * Which isolation a database gave its transactions, judged from outside: by what they read and wrote.
+ * Which isolation a database gave its transactions, judged from outside: by what they read and
+ * wrote.
  *
- * The dependencies between transactions are inferred from values that were written once each (`list-inference.ts`,
- * `register-inference.ts`); a cycle of them is something that no serial execution explains, and what it is made of says which levels
- * allow it (`cycles.ts`, `levels.ts`). An anomaly that is found is real. One that is not found may still be there: nobody
- * may have read what would show it.
+ * The dependencies between transactions are inferred from values that were written once each
+ * (`list-inference.ts`, `register-inference.ts`); a cycle of them is something that no serial
+ * execution explains, and what it is made of says which levels allow it (`cycles.ts`, `levels.ts`).
+ * An anomaly that is found is real. One that is not found may still be there: nobody may have read
+ * what would show it.
  *
  * Cost: linear in the history as long as there is no cycle.
  *
- * 1. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental observations", VLDB 14(3), 2020.
- * 2. Atul Adya, Barbara Liskov, Patrick O'Neil, "Generalized isolation level definitions", ICDE 2000.
+ * 1. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental
+ *    observations", VLDB 14(3), 2020.
+ * 2. Atul Adya, Barbara Liskov, Patrick O'Neil, "Generalized isolation level definitions", ICDE
+ *    2000.
  */
 import type { History } from '../history/history.ts'
 import { type Anomaly, type AnomalyName, nameOf } from './anomaly.ts'
@@ -47,7 +51,10 @@ export interface IsolationVerdict {
   readonly transactionsCount: number
 }
 
-/** Judges a history of transactions. Throws `WARP_E_PROTOCOL` for one that cannot be judged; see docs/histories.md. */
+/**
+ * Judges a history of transactions. Throws `WARP_E_PROTOCOL` for one that cannot be judged; see
+ * docs/histories.md.
+ */
 export function checkIsolation(history: History, options: IsolationOptions = {}): IsolationVerdict {
   const kind = options.kind ?? kindOf(history)
   const transactions = readTransactions(history, kind)
@@ -86,7 +93,10 @@ function graphOf(transactions: readonly Transaction[], inference: Inference): De
   return graph
 }
 
-/** A name that ends in `-process` or `-realtime` adds something only if its cycles do not close without that. */
+/**
+ * A name that ends in `-process` or `-realtime` adds something only if its cycles do not close
+ * without that.
+ */
 function cycleAnomalies(graph: DependencyGraph): Anomaly[] {
   const bases: readonly Basis[] = ['data', 'process', 'realtime']
   const known = new Set<string>()

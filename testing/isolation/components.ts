@@ -1,6 +1,7 @@
 /**
- * Strongly connected components, by Tarjan's algorithm with a stack of its own, since a history may be longer than the call stack is deep.
- * Linear in nodes and edges. Only components of two and more are of interest: each contains a cycle, and no cycle leaves one.
+ * Strongly connected components, by Tarjan's algorithm with a stack of its own, since a history may
+ * be longer than the call stack is deep. Linear in nodes and edges. Only components of two and more
+ * are of interest: each contains a cycle, and no cycle leaves one.
  *
  * 1. Robert Tarjan, "Depth-first search and linear graph algorithms", SIAM J. Computing 1(2), 1972.
  */

@@ -1,11 +1,14 @@
 /**
  * Finds cycles of dependencies by kind, a shortest one in each strongly connected component.
  *
- * A kind is a small automaton that reads the edges of a walk: it starts with an edge that every such cycle has, and says of each further
- * edge where it leads, or that it may not come. A breadth-first search over pairs of transaction and state, back to where the walk
- * began, then finds a shortest cycle. At most `STARTS_MAX` edges per component are tried as the first for kinds where any of them does.
+ * A kind is a small automaton that reads the edges of a walk: it starts with an edge that every
+ * such cycle has, and says of each further edge where it leads, or that it may not come. A
+ * breadth-first search over pairs of transaction and state, back to where the walk began, then
+ * finds a shortest cycle. At most `STARTS_MAX` edges per component are tried as the first for kinds
+ * where any of them does.
  *
- * 1. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental observations", VLDB 14(3), 2020.
+ * 1. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental
+ *    observations", VLDB 14(3), 2020.
  */
 import type { CycleName } from './anomaly.ts'
 import { components } from './components.ts'
@@ -24,8 +27,9 @@ export interface FoundCycle {
 const REACH: Readonly<Record<Basis, number>> = { data: 0, process: 1, realtime: 2 }
 
 /**
- * The cycles that rest on `basis` and nothing beyond, and do need it: with `'data'` those of the data alone, with `'process'` those that do not
- * close without the order in a process, with `'realtime'` those that need real time.
+ * The cycles that rest on `basis` and nothing beyond, and do need it: with `'data'` those of the
+ * data alone, with `'process'` those that do not close without the order in a process, with
+ * `'realtime'` those that need real time.
  */
 export function findCycles(graph: DependencyGraph, basis: Basis): FoundCycle[] {
   const within = (edge: Dependency): boolean => REACH[edge.basis] <= REACH[basis]
@@ -37,7 +41,8 @@ export function findCycles(graph: DependencyGraph, basis: Basis): FoundCycle[] {
         return edges === undefined ? [] : [{ name: kind.name, edges }]
       })
     const cycles = [WRITES, INFORMATION, SINGLE].flatMap(found)
-    // A component that has a cycle with one anti-dependency has ones with more of them, which say nothing new.
+    // A component that has a cycle with one anti-dependency has ones with more of them, which say
+    // nothing new.
     if (cycles.some(({ name }) => name === SINGLE.name)) return cycles
     const skewed = found(NONADJACENT)
     return [...cycles, ...(skewed.length > 0 ? skewed : found(ADJACENT))]
@@ -67,7 +72,10 @@ interface Kind {
   closes(state: number): boolean
 }
 
-/** What real time says about versions holds from snapshot isolation on, so below that it does not count as a write. */
+/**
+ * What real time says about versions holds from snapshot isolation on, so below that it does not
+ * count as a write.
+ */
 function isOrder(edge: Dependency): boolean {
   return edge.kind === 'order'
 }
@@ -92,7 +100,10 @@ const INFORMATION: Kind = {
   closes: () => true,
 }
 
-/** One anti-dependency at most: none at all if it is a write that only real time puts behind another one. */
+/**
+ * One anti-dependency at most: none at all if it is a write that only real time puts behind another
+ * one.
+ */
 const SINGLE: Kind = {
   name: 'G-single',
   starts: (edge) => edge.kind === 'rw' || (edge.kind === 'ww' && !isData(edge)),
@@ -193,7 +204,10 @@ function cycleFrom(
   return undefined
 }
 
-/** The edges from the first on; `undefined` if it comes by a transaction twice, so that it is more than one cycle. */
+/**
+ * The edges from the first on; `undefined` if it comes by a transaction twice, so that it is more
+ * than one cycle.
+ */
 function walked(last: Reached): readonly Dependency[] | undefined {
   const edges: Dependency[] = []
   for (let at: Reached | undefined = last; at !== undefined; at = at.before) edges.unshift(at.edge)

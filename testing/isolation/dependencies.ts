@@ -1,5 +1,6 @@
 /**
- * Who must have come before whom, as a graph of transactions (Adya 1999), each edge with the reason for it:
+ * Who must have come before whom, as a graph of transactions (Adya 1999), each edge with the reason
+ * for it:
  *
  * - `ww`: it overwrote what the other had written, or came directly behind it in the list;
  * - `wr`: it read what the other had written;
@@ -33,7 +34,10 @@ export class DependencyGraph {
     this.transactions = transactions
   }
 
-  /** A second edge of the same kind between the same two says nothing new, nor does one from a transaction to itself. */
+  /**
+   * A second edge of the same kind between the same two says nothing new, nor does one from a
+   * transaction to itself.
+   */
   add(dependency: Dependency): void {
     const { from, to, kind, basis } = dependency
     const name = `${from.index} ${to.index} ${kind} ${basis}`

@@ -1,4 +1,7 @@
-/** What the two kinds of histories have in common: what is inferred from them, and how single reads and lost updates are judged. */
+/**
+ * What the two kinds of histories have in common: what is inferred from them, and how single reads
+ * and lost updates are judged.
+ */
 import type { Json } from '../history/json.ts'
 import { type Anomaly, type AnomalyName, nameOf } from './anomaly.ts'
 import type { Dependency } from './dependencies.ts'
@@ -24,7 +27,10 @@ export function anomaly(name: AnomalyName, transactions: readonly Transaction[],
   return { name, transactions: [...new Set(transactions)], text }
 }
 
-/** What is wrong with having seen one value, whatever else was seen: that nobody wrote it, or that its writer failed. */
+/**
+ * What is wrong with having seen one value, whatever else was seen: that nobody wrote it, or that
+ * its writer failed.
+ */
 export function judgeSeen(reader: Transaction, key: string, text: string, writes: Writes): Anomaly | Write {
   const write = writes.get(key)?.get(text)
   const seen = `${nameOf(reader)} read ${text} from ${key}`
@@ -47,7 +53,10 @@ export function intermediateRead(read: ExternalRead, write: Write): Anomaly[] {
   return [anomaly('G1b', [transaction, writer], text)]
 }
 
-/** Two or more that found the same version and wrote the key: all but one did not know what they overwrote. */
+/**
+ * Two or more that found the same version and wrote the key: all but one did not know what they
+ * overwrote.
+ */
 export function lostUpdates(reads: readonly ExternalRead[]): Anomaly[] {
   const updates = new Map<string, ExternalRead[]>()
   for (const read of reads) {

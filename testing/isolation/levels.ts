@@ -1,16 +1,22 @@
 /**
- * Isolation levels, and which anomaly rules out which. A level that is ruled out takes all stronger ones with it.
+ * Isolation levels, and which anomaly rules out which. A level that is ruled out takes all stronger
+ * ones with it.
  *
- * The lattice and the assignment are Elle's, as far as the anomalies found here reach. One is added: parallel snapshot isolation forbids a cycle
- * with a single anti-dependency (3).
+ * The lattice and the assignment are Elle's, as far as the anomalies found here reach. One is
+ * added: parallel snapshot isolation forbids a cycle with a single anti-dependency (3).
  *
  * 1. Atul Adya, "Weak consistency", PhD thesis, MIT, 1999.
- * 2. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental observations", VLDB 14(3), 2020.
- * 3. Giovanni Bernardi, Alexey Gotsman, "Robustness against consistency models with atomic visibility", CONCUR 2016.
+ * 2. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental
+ *    observations", VLDB 14(3), 2020.
+ * 3. Giovanni Bernardi, Alexey Gotsman, "Robustness against consistency models with atomic
+ *    visibility", CONCUR 2016.
  */
 import type { AnomalyName } from './anomaly.ts'
 
-/** From the weakest to the strongest, as far as they can be compared. `LEVELS` says which includes which. */
+/**
+ * From the weakest to the strongest, as far as they can be compared. `LEVELS` says which includes
+ * which.
+ */
 export type IsolationLevel =
   | 'read-uncommitted'
   | 'read-committed'
@@ -80,7 +86,10 @@ export function ruledOut(anomalies: readonly AnomalyName[]): IsolationLevel[] {
   return NAMES.filter(isOut)
 }
 
-/** Of some levels that are ruled out, those that include no other one of them: the weakest promises that are broken. */
+/**
+ * Of some levels that are ruled out, those that include no other one of them: the weakest promises
+ * that are broken.
+ */
 export function weakest(levels: readonly IsolationLevel[]): IsolationLevel[] {
   return levels.filter((level) => !levels.some((other) => other !== level && includes(level, other)))
 }

@@ -1,11 +1,14 @@
 /**
- * What follows from transactions on lists that only grow. A read shows the whole history of its key, so the order of versions is seen, not
- * guessed: every read of a key is the beginning of the longest one. That is why this kind of history finds nearly everything, and the other little.
+ * What follows from transactions on lists that only grow. A read shows the whole history of its
+ * key, so the order of versions is seen, not guessed: every read of a key is the beginning of the
+ * longest one. That is why this kind of history finds nearly everything, and the other little.
  *
- * What was committed and never seen came behind all that was seen, since versions never lose an element: whoever read without it
- * came before it. So an append that was acknowledged and got lost shows as a stale read.
+ * What was committed and never seen came behind all that was seen, since versions never lose an
+ * element: whoever read without it came before it. So an append that was acknowledged and got lost
+ * shows as a stale read.
  *
- * 1. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental observations", VLDB 14(3), 2020.
+ * 1. Kyle Kingsbury, Peter Alvaro, "Elle: inferring isolation anomalies from experimental
+ *    observations", VLDB 14(3), 2020.
  */
 import { type Json, canonicalText } from '../history/json.ts'
 import { type Anomaly, nameOf } from './anomaly.ts'
@@ -22,8 +25,8 @@ import {
 import { type Transaction, type Write, type Writes, committedTransactions } from './transactions.ts'
 
 /**
- * A list that was read, whole, and without what the reader itself had appended: its own appends are at the end of what it sees, wherever they
- * will come to stand once they are committed.
+ * A list that was read, whole, and without what the reader itself had appended: its own appends are
+ * at the end of what it sees, wherever they will come to stand once they are committed.
  */
 interface ListRead extends ExternalRead {
   readonly elements: readonly string[]
@@ -106,7 +109,10 @@ function judgeRead(read: ListRead, writes: Writes): Anomaly[] {
   return [...anomalies, anomaly('duplicate-elements', [transaction], text)]
 }
 
-/** The longest version of a key that was read, of which all others are beginnings. `undefined` if there is no such order. */
+/**
+ * The longest version of a key that was read, of which all others are beginnings. `undefined` if
+ * there is no such order.
+ */
 function versionOrder(key: string, reads: readonly ListRead[], anomalies: Anomaly[]): readonly string[] | undefined {
   const [first] = reads
   if (first === undefined) return []

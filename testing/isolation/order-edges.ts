@@ -1,8 +1,10 @@
 /**
- * Which of some transactions came after which, in real time or within a process, by as few edges as say it all.
+ * Which of some transactions came after which, in real time or within a process, by as few edges as
+ * say it all.
  *
- * Real time is an interval order: keep the *frontier*, those that have returned and behind which nothing that has returned was invoked. Whoever is
- * invoked comes after all of the frontier; when it returns, it takes their place there. So edges number transactions times those under way at
+ * Real time is an interval order: keep the *frontier*, those that have returned and behind which
+ * nothing that has returned was invoked. Whoever is invoked comes after all of the frontier; when
+ * it returns, it takes their place there. So edges number transactions times those under way at
  * once, instead of the square.
  */
 import type { Transaction } from './transactions.ts'
@@ -12,7 +14,10 @@ export interface OrderedPair {
   readonly to: Transaction
 }
 
-/** One that never returned comes after others, and nothing after it. `transactions` are in the order of their invocations. */
+/**
+ * One that never returned comes after others, and nothing after it. `transactions` are in the order
+ * of their invocations.
+ */
 export function realtimePairs(transactions: readonly Transaction[]): OrderedPair[] {
   const events = transactions.flatMap((transaction) => [
     { at: transaction.invokedAt, transaction, isReturn: false },
@@ -30,7 +35,10 @@ export function realtimePairs(transactions: readonly Transaction[]): OrderedPair
   return [...before].flatMap(([to, all]) => all.map((from) => ({ from, to })))
 }
 
-/** Each with the one before it of the same process. What became of one that never returned, its process does not wait for. */
+/**
+ * Each with the one before it of the same process. What became of one that never returned, its
+ * process does not wait for.
+ */
 export function processPairs(transactions: readonly Transaction[]): OrderedPair[] {
   const last = new Map<Transaction['process'], Transaction>()
   return transactions.flatMap((to) => {

@@ -1,10 +1,13 @@
 /**
- * What follows from transactions on registers. A read shows one version and not those before it, so little is known of their order:
+ * What follows from transactions on registers. A read shows one version and not those before it, so
+ * little is known of their order:
  *
  * - nothing (`null`) comes before everything that was written;
- * - what a transaction read from a key comes before what it then wrote there (an assumption that every sane system meets);
- * - if real time, or the order within a process, counts: the version that one left or found comes before another one that a later one finds
- *   or leaves. What rests on this closes cycles of the names that end in `-realtime` and `-process` only.
+ * - what a transaction read from a key comes before what it then wrote there (an assumption that
+ *   every sane system meets);
+ * - if real time, or the order within a process, counts: the version that one left or found comes
+ *   before another one that a later one finds or leaves. What rests on this closes cycles of the
+ *   names that end in `-realtime` and `-process` only.
  *
  * Lists find more; use registers where the system has no append.
  */
@@ -52,7 +55,10 @@ export function inferFromRegisters(transactions: readonly Transaction[], writes:
   return { committed, anomalies, dependencies }
 }
 
-/** The first read of each key that the transaction had not written yet; and where it contradicts itself. */
+/**
+ * The first read of each key that the transaction had not written yet; and where it contradicts
+ * itself.
+ */
 function readsOf(transaction: Transaction, anomalies: Anomaly[]): ExternalRead[] {
   const reads: ExternalRead[] = []
   const known = new Map<string, string>()

@@ -1,11 +1,13 @@
 /**
- * A history as transactions: calls named `txn` whose value is a list of micro-operations, in the form that Elle reads.
+ * A history as transactions: calls named `txn` whose value is a list of micro-operations, in the
+ * form that Elle reads.
  *
  *     ["r", key, value]        read; the value is null when invoked, and what was seen when it returned
  *     ["append", key, value]   append to a list
  *     ["w", key, value]        write a register
  *
- * Only writes that can be told apart say who saw whom, so a value is written to one key once at most, whatever became of it.
+ * Only writes that can be told apart say who saw whom, so a value is written to one key once at
+ * most, whatever became of it.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { pairCalls } from '../history/calls.ts'
@@ -80,8 +82,8 @@ export function indexWrites(transactions: readonly Transaction[]): Writes {
 }
 
 /**
- * Transactions that took place: those that say so, and those of unknown outcome of which somebody who committed saw a write. Of what
- * the rest may have done, nobody has seen anything.
+ * Transactions that took place: those that say so, and those of unknown outcome of which somebody
+ * who committed saw a write. Of what the rest may have done, nobody has seen anything.
  */
 export function committedTransactions(
   transactions: readonly Transaction[],

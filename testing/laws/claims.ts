@@ -1,6 +1,6 @@
 /**
- * What somebody says of a strategy beyond what every strategy must be. A strategy that converges on the wrong value breaks no law; a claim is how it is
- * told what is right.
+ * What somebody says of a strategy beyond what every strategy must be. A strategy that converges on
+ * the wrong value breaks no law; a claim is how it is told what is right.
  */
 import type { ToEncodable } from './digest.ts'
 import type { LawOperation } from './law-operation.ts'
@@ -14,9 +14,15 @@ export interface ObservedRemove {
 }
 
 export interface Claims {
-  /** The value as an encodable, for values that are objects of a library. Sets and records of sets need none. */
+  /**
+   * The value as an encodable, for values that are objects of a library. Sets and records of sets
+   * need none.
+   */
   readonly encodable?: ToEncodable
-  /** The value by the plainest means, from the operations that are not cancelled, in canonical order. */
+  /**
+   * The value by the plainest means, from the operations that are not cancelled, in canonical
+   * order.
+   */
   readonly expected?: (live: readonly LawOperation[]) => unknown
   /** What holds on every replica after every step; throws if it does not. */
   readonly invariant?: (replica: ReferenceReplica) => void

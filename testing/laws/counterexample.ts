@@ -20,7 +20,10 @@ import type { LawName } from './laws.ts'
 import type { Outcome } from './trial.ts'
 
 export interface CounterexampleOperation {
-  /** `b2` is the second operation of replica b; sequences have gaps where other keys were written in between. */
+  /**
+   * `b2` is the second operation of replica b; sequences have gaps where other keys were written in
+   * between.
+   */
   readonly name: string
   readonly replica: string
   /** `undefined` for a delete of the whole key. */

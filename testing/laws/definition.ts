@@ -1,6 +1,6 @@
 /**
- * What `crdt/strategy.ts` promises, as a definition: all operations at hand, cancelled ones out, cancellers first, the rest in canonical order. Laws and
- * the engine are compared with it.
+ * What `crdt/strategy.ts` promises, as a definition: all operations at hand, cancelled ones out,
+ * cancellers first, the rest in canonical order. Laws and the engine are compared with it.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -8,8 +8,9 @@ import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
 import { hasObserved, inCanonicalOrder, isCanceller, type LawOperation, liveOperations } from './law-operation.ts'
 
 /**
- * `base` is a state all of whose operations every canceller and delete in `operations` has observed: `initial()`, or a snapshot
- * of a stable prefix. A strategy that changes states changes this one.
+ * `base` is a state all of whose operations every canceller and delete in `operations` has
+ * observed: `initial()`, or a snapshot of a stable prefix. A strategy that changes states changes
+ * this one.
  */
 export function foldFrom(strategy: AnyStrategy, base: unknown, operations: Iterable<LawOperation>): unknown {
   const all = inCanonicalOrder(operations)
@@ -26,8 +27,9 @@ export function foldFrom(strategy: AnyStrategy, base: unknown, operations: Itera
 }
 
 /**
- * Applies through a flyweight that is worthless after the call, as the engine's is. Where the order decides whether an operation fits, one
- * that throws is skipped; where it does not, what a verb made must fit everywhere, and the error is handed on.
+ * Applies through a flyweight that is worthless after the call, as the engine's is. Where the order
+ * decides whether an operation fits, one that throws is skipped; where it does not, what a verb
+ * made must fit everywhere, and the error is handed on.
  */
 export function applyOne(strategy: AnyStrategy, state: unknown, operation: LawOperation): unknown {
   const flyweight = new Flyweight(operation)

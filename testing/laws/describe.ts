@@ -1,4 +1,7 @@
-/** Values and operations in the words of a report: as one would write them in a program, and not longer than a line. */
+/**
+ * Values and operations in the words of a report: as one would write them in a program, and not
+ * longer than a line.
+ */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { hasObserved, type VerbCall, type LawOperation } from './law-operation.ts'
 

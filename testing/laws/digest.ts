@@ -1,6 +1,7 @@
 /**
- * What two replicas are compared by: the canonical bytes of the snapshot and of the value. Bytes, because a state may be changed after it was looked at; and
- * because two replicas with one value and different snapshots are not equal: the next operation may tell.
+ * What two replicas are compared by: the canonical bytes of the snapshot and of the value. Bytes,
+ * because a state may be changed after it was looked at; and because two replicas with one value
+ * and different snapshots are not equal: the next operation may tell.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode, encode } from '../../crdt/encoding/encoding.ts'
@@ -11,14 +12,20 @@ export interface Digest {
   readonly state: Uint8Array
   /** `undefined` if there is no value. */
   readonly value: Uint8Array | undefined
-  /** The names in the value in the order in which a reader meets them, which canonical bytes do not show. */
+  /**
+   * The names in the value in the order in which a reader meets them, which canonical bytes do not
+   * show.
+   */
   readonly names: string
 }
 
 /** Turns a value into an encodable, where it is not one. */
 export type ToEncodable = (value: unknown) => Encodable
 
-/** Sets, also within records, need no `encodable`. The order of properties counts, unless there is one. */
+/**
+ * Sets, also within records, need no `encodable`. The order of properties counts, unless there is
+ * one.
+ */
 export function digestOf(strategy: AnyStrategy, state: unknown, encodable?: ToEncodable): Digest {
   const value: unknown = strategy.read(state)
   return {

@@ -1,4 +1,7 @@
-/** Plays a history and asks every law about it. The first one that is broken is told; an error that a strategy throws breaks the law that met it. */
+/**
+ * Plays a history and asks every law about it. The first one that is broken is told; an error that
+ * a strategy throws breaks the law that met it.
+ */
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import type { WarpError } from '../../crdt/warp-error.ts'
 import type { Claims } from './claims.ts'
@@ -53,7 +56,10 @@ export function examine(examination: Examination, { steps, order }: LawCase): Br
   return undefined
 }
 
-/** A strategy that does not always do the same breaks whatever law comes first; with few operations by chance not the first. */
+/**
+ * A strategy that does not always do the same breaks whatever law comes first; with few operations
+ * by chance not the first.
+ */
 function whyBroken(trial: Trial, law: Law, { operations = trial.operations, outcomes }: Finding): BrokenLaw {
   for (let round = 0; round < DETERMINISM_ROUNDS; round++) {
     const finding = ask(LAW_OF_DETERMINISM, trial)
@@ -81,7 +87,9 @@ function describeError(error: unknown): string {
   return `${error.name}: ${error.message}${cause}`
 }
 
-/** Ends the history where a law of play is broken: the error that it throws says no more than that. */
+/**
+ * Ends the history where a law of play is broken: the error that it throws says no more than that.
+ */
 class Watch implements LawWitness {
   broken: { readonly law: Law; readonly finding: Finding } | undefined
   readonly #examination: Examination

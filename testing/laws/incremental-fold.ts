@@ -1,6 +1,7 @@
 /**
- * The fold as operations arrive. It goes back to the definition only where the contract says that an engine has to; so it is what an engine does, in
- * the plainest way. Costs O(n) per operation, O(n²) where it folds again.
+ * The fold as operations arrive. It goes back to the definition only where the contract says that
+ * an engine has to; so it is what an engine does, in the plainest way. Costs O(n) per operation,
+ * O(n²) where it folds again.
  */
 import { compareStamps } from '../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
@@ -12,10 +13,16 @@ export class IncrementalFold {
   readonly #strategy: AnyStrategy
   readonly #base: () => unknown
   readonly #known: LawOperation[] = []
-  /** Of canonical folds: the state after each operation of `#known`. States that `apply` spoils show up here. */
+  /**
+   * Of canonical folds: the state after each operation of `#known`. States that `apply` spoils show
+   * up here.
+   */
   #states: unknown[] = []
 
-  /** `base` makes the state of a snapshot that everybody who cancels later has seen, a new one for each call. */
+  /**
+   * `base` makes the state of a snapshot that everybody who cancels later has seen, a new one for
+   * each call.
+   */
   constructor(strategy: AnyStrategy, base: () => unknown = () => strategy.initial()) {
     this.#strategy = strategy
     this.#base = base

@@ -1,10 +1,12 @@
 /**
- * What several replicas did to one key: steps, which are plain and can be drawn, shortened and repeated, and what comes of playing them with a
- * strategy: operations with causal contexts. Verbs look at the state of their replica, so leaving out a step gives another history, never an
+ * What several replicas did to one key: steps, which are plain and can be drawn, shortened and
+ * repeated, and what comes of playing them with a strategy: operations with causal contexts. Verbs
+ * look at the state of their replica, so leaving out a step gives another history, never an
  * impossible one.
  *
- * Each step brings the time of its replica's wall clock, and not the number of the step: stamps tie and disagree with the order of events, as they may,
- * and stay what they are when another step is left out.
+ * Each step brings the time of its replica's wall clock, and not the number of the step: stamps tie
+ * and disagree with the order of events, as they may, and stay what they are when another step is
+ * left out.
  */
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { isWarpError, type WarpError } from '../../crdt/warp-error.ts'
@@ -22,14 +24,20 @@ export type LawStep =
       readonly gap: number
     }
   | { readonly kind: 'delete'; readonly at: number; readonly wall: number }
-  /** Takes in one of the operations so far, `pick` modulo their number, when it has that one's causes. */
+  /**
+   * Takes in one of the operations so far, `pick` modulo their number, when it has that one's
+   * causes.
+   */
   | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
   /** Takes in all that another replica holds. */
   | { readonly kind: 'exchange'; readonly at: number; readonly from: number }
 
 /** What is told of a history while it is played. */
 export interface LawWitness {
-  /** Fits an intent to the replica that runs it, an index to the length of its list, say. `undefined`: not this time. */
+  /**
+   * Fits an intent to the replica that runs it, an index to the length of its list, say.
+   * `undefined`: not this time.
+   */
   fit?(intent: VerbCall, replica: ReferenceReplica): VerbCall | undefined
   /** A verb refused; the replica is as it was. */
   refused?(error: WarpError, replica: ReferenceReplica, intent: VerbCall): void

@@ -1,6 +1,7 @@
 /**
- * One operation as the laws see it, and what the operations of a key do to each other, said in the plainest way: who had seen what, and which of them
- * are cancelled. The words of `crdt/strategy.ts`, without an engine.
+ * One operation as the laws see it, and what the operations of a key do to each other, said in the
+ * plainest way: who had seen what, and which of them are cancelled. The words of
+ * `crdt/strategy.ts`, without an engine.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { Stamp } from '../../crdt/time/hlc.ts'

@@ -1,4 +1,7 @@
-/** Laws of what may not matter: how often something is computed, and in which order operations come, with repetitions and from wherever. */
+/**
+ * Laws of what may not matter: how often something is computed, and in which order operations come,
+ * with repetitions and from wherever.
+ */
 import { encode } from '../../crdt/encoding/encoding.ts'
 import { applyOne } from './definition.ts'
 import { describeEncodable, nameOf, namesOf } from './describe.ts'
@@ -6,7 +9,10 @@ import { type Digest, isSameBytes, isSameDigest } from './digest.ts'
 import type { LawOperation } from './law-operation.ts'
 import { compare, type Finding, type Side, type Trial } from './trial.ts'
 
-/** Of states that may not be changed, each step twice from the same state; of others, everything twice from scratch. */
+/**
+ * Of states that may not be changed, each step twice from the same state; of others, everything
+ * twice from scratch.
+ */
 export function checkDeterminism(trial: Trial): Finding | undefined {
   if (trial.strategy.fold === 'canonical') return checkSteps(trial)
   return compare(
@@ -32,7 +38,10 @@ function checkSteps(trial: Trial): Finding | undefined {
   return undefined
 }
 
-/** Looking changes nothing, and `apply` changes neither the payload nor, where it is promised, the state that it is given. */
+/**
+ * Looking changes nothing, and `apply` changes neither the payload nor, where it is promised, the
+ * state that it is given.
+ */
 export function checkPurity(trial: Trial): Finding | undefined {
   const { strategy, operations } = trial
   const payloads = operations.map(({ payload }) => encode(payload))
@@ -81,7 +90,10 @@ export function checkReplay(trial: Trial): Finding | undefined {
 
 const ORDERS_COUNT = 2
 
-/** W03, W17: every causal order, with repetitions, gives what the definition gives. The first is the latest first, as far as causes allow. */
+/**
+ * W03, W17: every causal order, with repetitions, gives what the definition gives. The first is the
+ * latest first, as far as causes allow.
+ */
 export function checkOrders(trial: Trial): Finding | undefined {
   const random = trial.random()
   for (let round = 0; round < Math.min(ORDERS_COUNT, trial.operations.length); round++) {
@@ -94,8 +106,9 @@ export function checkOrders(trial: Trial): Finding | undefined {
 }
 
 /**
- * Walks from an order with another outcome to the canonical one by exchanging neighbours that come the wrong way round, which are concurrent, since
- * both orders are causal. Where the outcome changes, two orders differ in nothing but two neighbours.
+ * Walks from an order with another outcome to the canonical one by exchanging neighbours that come
+ * the wrong way round, which are concurrent, since both orders are causal. Where the outcome
+ * changes, two orders differ in nothing but two neighbours.
  */
 function nearestOrders(trial: Trial, from: readonly LawOperation[], digest: Digest): Finding | undefined {
   const side = (order: readonly LawOperation[], outcome: Digest): Side => ({

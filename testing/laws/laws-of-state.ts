@@ -1,4 +1,7 @@
-/** Laws of states: they survive their bytes, go on from a snapshot as if nothing had happened, and share nothing with anybody. */
+/**
+ * Laws of states: they survive their bytes, go on from a snapshot as if nothing had happened, and
+ * share nothing with anybody.
+ */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import { foldFrom } from './definition.ts'
@@ -8,7 +11,10 @@ import { IncrementalFold } from './incremental-fold.ts'
 import { hasObserved, type LawOperation } from './law-operation.ts'
 import { type Finding, compare, type Trial } from './trial.ts'
 
-/** W49: states and payloads survive their bytes, and dots that are given their own names again change nothing. */
+/**
+ * W49: states and payloads survive their bytes, and dots that are given their own names again
+ * change nothing.
+ */
 export function checkEncoding(trial: Trial): Finding | undefined {
   const revived = trial.revived(trial.scratch(trial.operations))
   return (
@@ -61,7 +67,10 @@ export function checkSnapshots(trial: Trial): Finding | undefined {
   return undefined
 }
 
-/** W27: stable prefixes are folded away, one after the other, and what comes later arrives in any order. */
+/**
+ * W27: stable prefixes are folded away, one after the other, and what comes later arrives in any
+ * order.
+ */
 export function checkCompaction(trial: Trial): Finding | undefined {
   const { strategy, operations } = trial
   const arrival = trial.delivered(trial.random().shuffled(operations)).held
@@ -93,7 +102,10 @@ function isStable(operations: readonly LawOperation[], cut: number): boolean {
   return operations.slice(cut).every((later) => prefix.every((earlier) => hasObserved(later, earlier)))
 }
 
-/** What has nothing in it is not kept: the initial state is empty, and an empty state is as good as the initial one. */
+/**
+ * What has nothing in it is not kept: the initial state is empty, and an empty state is as good as
+ * the initial one.
+ */
 export function checkEmpty(trial: Trial): Finding | undefined {
   const { strategy } = trial
   const initial: unknown = strategy.initial()
@@ -114,7 +126,10 @@ export function checkEmpty(trial: Trial): Finding | undefined {
   )
 }
 
-/** States, snapshots and values that were handed out stay as they are while another state is folded on. */
+/**
+ * States, snapshots and values that were handed out stay as they are while another state is folded
+ * on.
+ */
 export function checkAliasing(trial: Trial): Finding | undefined {
   const { strategy, claims } = trial
   const random = trial.random()

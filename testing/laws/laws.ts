@@ -1,5 +1,6 @@
 /**
- * All laws, in the order in which they are asked: what breaks the first ones breaks most of the others, too, and is better told as what it is.
+ * All laws, in the order in which they are asked: what breaks the first ones breaks most of the
+ * others, too, and is better told as what it is.
  */
 import type { Claims } from './claims.ts'
 import { checkExpected, checkIdempotent, checkMerge, checkObservedRemove } from './laws-of-claims.ts'

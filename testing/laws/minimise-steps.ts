@@ -1,6 +1,7 @@
 /**
- * Makes a history that breaks a law shorter, until no step and no two steps can be left out and no number be made smaller. What shrinks random values
- * knows nothing of histories: it leaves steps in that only looked needed while others were there.
+ * Makes a history that breaks a law shorter, until no step and no two steps can be left out and no
+ * number be made smaller. What shrinks random values knows nothing of histories: it leaves steps in
+ * that only looked needed while others were there.
  *
  * Cost: at most `EXAMINATIONS_MAX` histories played, usually a few dozen.
  */
@@ -8,7 +9,10 @@ import type { LawStep } from './law-history.ts'
 
 const EXAMINATIONS_MAX = 600
 
-/** `breaks` tells whether a history still does. Those that do are the last that it was called with, so it may keep what it saw. */
+/**
+ * `breaks` tells whether a history still does. Those that do are the last that it was called with,
+ * so it may keep what it saw.
+ */
 export function minimiseSteps(steps: readonly LawStep[], breaks: (steps: readonly LawStep[]) => boolean): void {
   let left = EXAMINATIONS_MAX
   let current = steps
@@ -30,7 +34,10 @@ export function minimiseSteps(steps: readonly LawStep[], breaks: (steps: readonl
   } while (before !== current)
 }
 
-/** Without these steps; if they had driven a clock to where another one was, with all clocks at the start. */
+/**
+ * Without these steps; if they had driven a clock to where another one was, with all clocks at the
+ * start.
+ */
 function leaveOut(
   steps: readonly LawStep[],
   places: readonly number[],

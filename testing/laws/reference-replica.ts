@@ -1,6 +1,6 @@
 /**
- * A replica of one key, as small as it can be: the set of operations it holds, those that wait for their causes, and the
- * fold. The oracle for laws; knows nothing of the engine.
+ * A replica of one key, as small as it can be: the set of operations it holds, those that wait for
+ * their causes, and the fold. The oracle for laws; knows nothing of the engine.
  */
 import { formatDot } from '../../crdt/time/dot.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -59,7 +59,10 @@ export class ReferenceReplica {
     return queries?.[name]?.(this.state, ...parameters)
   }
 
-  /** Runs a verb; the operation it made, or `undefined` if there was nothing to write. Refusals are thrown. */
+  /**
+   * Runs a verb; the operation it made, or `undefined` if there was nothing to write. Refusals are
+   * thrown.
+   */
   write(verb: string, parameters: readonly unknown[] = [], at: WriteAt = {}): LawOperation | undefined {
     const sequence = this.#sequence + 1 + (at.gap ?? 0)
     const run = (this.#strategy.verbs as Verbs<unknown>)[verb]
@@ -75,7 +78,10 @@ export class ReferenceReplica {
     return this.#append(this.#sequence + 1 + (at.gap ?? 0), undefined, at)
   }
 
-  /** Takes an operation in, once, when its causes are here: its context, in which the writer's own entry is that of its previous operation. */
+  /**
+   * Takes an operation in, once, when its causes are here: its context, in which the writer's own
+   * entry is that of its previous operation.
+   */
   deliver(operation: LawOperation): void {
     this.#waiting.push(operation)
     let progress = true

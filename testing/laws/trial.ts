@@ -1,6 +1,7 @@
 /**
- * One history under examination: what every law needs to look at it, and how a law says what it found. A finding is at most two outcomes that ought to have
- * been one, each with how it came about.
+ * One history under examination: what every law needs to look at it, and how a law says what it
+ * found. A finding is at most two outcomes that ought to have been one, each with how it came
+ * about.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
@@ -71,7 +72,9 @@ export class Trial {
     return digestOf(this.strategy, state, this.claims.encodable)
   }
 
-  /** Delivers to a replica that writes nothing; an operation waits there until its causes have come. */
+  /**
+   * Delivers to a replica that writes nothing; an operation waits there until its causes have come.
+   */
   delivered(...parts: readonly (readonly LawOperation[])[]): {
     readonly held: readonly LawOperation[]
     digest: Digest

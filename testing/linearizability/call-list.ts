@@ -1,11 +1,14 @@
 /**
- * The calls of one object as the search walks them: a doubly linked list of invocations and returns in the order of events, from which a call
- * is lifted when it has been given its place, and into which it is put back when that led nowhere. Both take constant time; the list itself
- * says which calls may come next: those invoked before the first return that is left.
+ * The calls of one object as the search walks them: a doubly linked list of invocations and returns
+ * in the order of events, from which a call is lifted when it has been given its place, and into
+ * which it is put back when that led nowhere. Both take constant time; the list itself says which
+ * calls may come next: those invoked before the first return that is left.
  *
- * Indeterminate calls have no return. They are in a list of their own, since the search asks for them last.
+ * Indeterminate calls have no return. They are in a list of their own, since the search asks for
+ * them last.
  *
- * Nodes are numbers: 2i + 1 is the invocation of call i, 2i + 2 its return, and 0 the head of either list.
+ * Nodes are numbers: 2i + 1 is the invocation of call i, 2i + 2 its return, and 0 the head of
+ * either list.
  */
 import type { Call } from '../history/history.ts'
 
@@ -32,7 +35,9 @@ export class CallList {
     this.#link()
   }
 
-  /** The first invocation of a call that returned; a return stands there only if the list is wrong. */
+  /**
+   * The first invocation of a call that returned; a return stands there only if the list is wrong.
+   */
   get first(): number {
     return this.#next[0]!
   }
@@ -49,7 +54,10 @@ export class CallList {
     return this.#nextIndeterminate[node]!
   }
 
-  /** When the first call has returned that has not been lifted: no call invoked later may come before it. */
+  /**
+   * When the first call has returned that has not been lifted: no call invoked later may come
+   * before it.
+   */
   get deadline(): number {
     for (let node = this.first; node !== END; node = this.next(node)) {
       if (isReturn(node)) return this.calls[callOf(node)]!.returnedAt

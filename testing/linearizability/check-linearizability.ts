@@ -1,10 +1,13 @@
 /**
- * Whether a history is linearizable: whether each call could have taken effect at one moment between its invocation and its return, so that
- * the moments, in order, are what the model allows (Herlihy and Wing 1990).
+ * Whether a history is linearizable: whether each call could have taken effect at one moment
+ * between its invocation and its return, so that the moments, in order, are what the model allows
+ * (Herlihy and Wing 1990).
  *
- * The history is taken apart by key, each object is searched by itself (`search.ts`), and the first one without an order is explained.
+ * The history is taken apart by key, each object is searched by itself (`search.ts`), and the first
+ * one without an order is explained.
  *
- * 1. Maurice Herlihy, Jeannette Wing, "Linearizability: a correctness condition for concurrent objects", TOPLAS 12(3), 1990.
+ * 1. Maurice Herlihy, Jeannette Wing, "Linearizability: a correctness condition for concurrent
+ *    objects", TOPLAS 12(3), 1990.
  */
 import { pairCalls } from '../history/calls.ts'
 import type { Call, History } from '../history/history.ts'
@@ -13,7 +16,10 @@ import type { SequentialModel } from './model.ts'
 import { searchOrder } from './search.ts'
 import { describeViolation } from './violation-text.ts'
 
-/** Questions to the model per object before the checker says that it does not know: some seconds, some hundred megabytes. */
+/**
+ * Questions to the model per object before the checker says that it does not know: some seconds,
+ * some hundred megabytes.
+ */
 export const STEPS_MAX_DEFAULT = 2_000_000
 
 export interface LinearizabilityOptions {
@@ -24,7 +30,10 @@ export interface LinearizabilityOptions {
 export type LinearizabilityVerdict =
   | {
       readonly kind: 'linearizable'
-      /** Per object, its calls in an order that explains the history. Indeterminate calls that it does without are not in it. */
+      /**
+       * Per object, its calls in an order that explains the history. Indeterminate calls that it
+       * does without are not in it.
+       */
       readonly orders: ReadonlyMap<string, readonly Call[]>
       readonly stepsCount: number
     }
@@ -49,7 +58,10 @@ export interface LinearizabilityViolation {
   readonly stepsCount: number
 }
 
-/** Judges a history by a model. The same history has the same verdict everywhere: nothing depends on time. */
+/**
+ * Judges a history by a model. The same history has the same verdict everywhere: nothing depends on
+ * time.
+ */
 export function checkLinearizability<State>(
   history: History,
   model: SequentialModel<State>,

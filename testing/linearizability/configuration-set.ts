@@ -1,15 +1,19 @@
 /**
- * The configurations that a search has been in: which calls it had given a place, and the state then. Lowe's observation is that the same calls
- * in another order, if they lead to the same state, lead nowhere new; without this memory the search is factorial.
+ * The configurations that a search has been in: which calls it had given a place, and the state
+ * then. Lowe's observation is that the same calls in another order, if they lead to the same state,
+ * lead nowhere new; without this memory the search is factorial.
  *
- * Calls of unknown outcome allow for more. Of two configurations with the same calls that returned and the same state, the one that used up fewer
- * may-bes can do whatever the other can: so one that contains the may-bes of a remembered one leads nowhere new either. Without that, histories
- * with many lost answers are exponential in their number.
+ * Calls of unknown outcome allow for more. Of two configurations with the same calls that returned
+ * and the same state, the one that used up fewer may-bes can do whatever the other can: so one that
+ * contains the may-bes of a remembered one leads nowhere new either. Without that, histories with
+ * many lost answers are exponential in their number.
  *
- * Open addressing over one `Int32Array`, a row per set of returned calls and state: the calls, the state, and where the list of its
- * may-bes begins in a second array. No object per entry, comparing is exact, half full at most.
+ * Open addressing over one `Int32Array`, a row per set of returned calls and state: the calls, the
+ * state, and where the list of its may-bes begins in a second array. No object per entry, comparing
+ * is exact, half full at most.
  *
- * 1. Gavin Lowe, "Testing for linearizability", Concurrency and Computation: Practice and Experience 29(4), 2017.
+ * 1. Gavin Lowe, "Testing for linearizability", Concurrency and Computation: Practice and
+ *    Experience 29(4), 2017.
  */
 const ROWS_AT_FIRST = 64
 
@@ -39,7 +43,10 @@ export class ConfigurationSet {
     this.#lost = new Int32Array((lostWords + 1) * ROWS_AT_FIRST)
   }
 
-  /** Adds the configuration; `false` if it leads nowhere new. `calls` has the words of those that returned first. */
+  /**
+   * Adds the configuration; `false` if it leads nowhere new. `calls` has the words of those that
+   * returned first.
+   */
   add(calls: Int32Array, state: number): boolean {
     const row = this.#rowOf(calls, state + 1)
     const isNew = this.#rows[row + this.#returnedWords] === 0
@@ -54,7 +61,10 @@ export class ConfigurationSet {
     return true
   }
 
-  /** Where the row is or belongs. `state` is one more than the state's number, since 0 marks an empty row. */
+  /**
+   * Where the row is or belongs. `state` is one more than the state's number, since 0 marks an
+   * empty row.
+   */
   #rowOf(calls: Int32Array, state: number): number {
     let hash = Math.imul(state, 0x9e3779b1)
     for (let i = 0; i < this.#returnedWords; i++) hash = Math.imul(hash ^ calls[i]! ^ (hash >>> 15), 0x85ebca6b)

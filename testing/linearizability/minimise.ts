@@ -1,12 +1,16 @@
 /**
- * What of a history that is not linearizable is to blame, for a person to look at: few calls, and still no order.
+ * What of a history that is not linearizable is to blame, for a person to look at: few calls, and
+ * still no order.
  *
- * Leaving calls out at will would prove nothing: without the write, any read is wrong. So calls are first *relaxed*: to say that nobody knows
- * what became of a call permits everything that was permitted before, so if there is still no order, the others are to blame by
- * themselves. Calls are relaxed one by one as long as there is none. What remains are the *culprits*: relax one more, and the history is fine.
+ * Leaving calls out at will would prove nothing: without the write, any read is wrong. So calls are
+ * first *relaxed*: to say that nobody knows what became of a call permits everything that was
+ * permitted before, so if there is still no order, the others are to blame by themselves. Calls are
+ * relaxed one by one as long as there is none. What remains are the *culprits*: relax one more, and
+ * the history is fine.
  *
- * Of the relaxed calls, those are kept that a reader needs: without them, relaxing a culprit would not mend it any more (the write, say, of
- * a value that is read too late). The rest is left out, and the violation stands, since all that is left out was only ever a may-be.
+ * Of the relaxed calls, those are kept that a reader needs: without them, relaxing a culprit would
+ * not mend it any more (the write, say, of a value that is read too late). The rest is left out,
+ * and the violation stands, since all that is left out was only ever a may-be.
  */
 import type { Call } from '../history/history.ts'
 import type { SequentialModel } from './model.ts'
@@ -19,7 +23,10 @@ export interface Minimised {
   readonly relaxed: ReadonlySet<number>
 }
 
-/** `calls` of one object, without failed ones and not linearizable. Gives up on what would take more than `stepsMax` steps in all. */
+/**
+ * `calls` of one object, without failed ones and not linearizable. Gives up on what would take more
+ * than `stepsMax` steps in all.
+ */
 export function minimise<State>(model: SequentialModel<State>, calls: readonly Call[], stepsMax: number): Minimised {
   return new Minimiser(model, calls, stepsMax).run()
 }
@@ -45,7 +52,10 @@ class Minimiser<State> {
     return { calls: this.#calls.filter((call) => kept.has(call)), relaxed: new Set(relaxed.map(({ index }) => index)) }
   }
 
-  /** Calls that cannot be relaxed any more, found from the last to return, so that the story ends early. */
+  /**
+   * Calls that cannot be relaxed any more, found from the last to return, so that the story ends
+   * early.
+   */
   #culprits(): readonly Call[] {
     const returned = this.#calls.filter((call) => call.outcome === 'ok')
     let culprits: readonly Call[] = [...returned].sort((a, b) => b.returnedAt - a.returnedAt)

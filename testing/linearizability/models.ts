@@ -1,6 +1,7 @@
 /**
- * Models of the usual objects. The calls that each knows are in docs/histories.md; a call that it does not know, or with parameters of another
- * shape, is `WARP_E_CONFIG`: such a history is not wrong, it is judged by the wrong model.
+ * Models of the usual objects. The calls that each knows are in docs/histories.md; a call that it
+ * does not know, or with parameters of another shape, is `WARP_E_CONFIG`: such a history is not
+ * wrong, it is judged by the wrong model.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Call } from '../history/history.ts'
@@ -30,8 +31,8 @@ function pairOf(model: string, call: Call): readonly [Json, Json] {
 }
 
 /**
- * `read` returns the value, `write v`, and `cas [from, to]`, which returns whether it wrote. Jepsen's `cas`, which returns its own input, is
- * taken for one that wrote.
+ * `read` returns the value, `write v`, and `cas [from, to]`, which returns whether it wrote.
+ * Jepsen's `cas`, which returns its own input, is taken for one that wrote.
  */
 export const registerModel: SequentialModel<Json> = {
   name: 'register',
@@ -61,7 +62,10 @@ export const counterModel: SequentialModel<number> = {
   identity: (value) => value,
 }
 
-/** `add v`, `remove v`, `has v`, which returns whether it is there, and `read`, which returns the elements in any order. Begins empty. */
+/**
+ * `add v`, `remove v`, `has v`, which returns whether it is there, and `read`, which returns the
+ * elements in any order. Begins empty.
+ */
 export const setModel: SequentialModel<readonly string[]> = {
   name: 'set',
   initial: [],
@@ -87,7 +91,10 @@ function readElements(elements: readonly string[], call: Call): Step<readonly st
   return { accepts: true, state: elements }
 }
 
-/** First in, first out: `enqueue v`, and `dequeue`, which returns the oldest element, or `null` if there is none. Elements are not `null`. */
+/**
+ * First in, first out: `enqueue v`, and `dequeue`, which returns the oldest element, or `null` if
+ * there is none. Elements are not `null`.
+ */
 export const queueModel: SequentialModel<readonly Json[]> = {
   name: 'queue',
   initial: [],
@@ -99,8 +106,9 @@ export const queueModel: SequentialModel<readonly Json[]> = {
 }
 
 /**
- * A lock that hands out fencing tokens: `acquire`, which returns a token higher than all before it, or `null` if the lock is held; `release t`
- * and `expire t`, which return whether `t` was the holder's. Of an indeterminate `acquire` nobody knows whether it got the lock, or which token.
+ * A lock that hands out fencing tokens: `acquire`, which returns a token higher than all before it,
+ * or `null` if the lock is held; `release t` and `expire t`, which return whether `t` was the
+ * holder's. Of an indeterminate `acquire` nobody knows whether it got the lock, or which token.
  */
 export const lockModel: SequentialModel<LockState> = {
   name: 'lock',
@@ -137,8 +145,9 @@ function release(state: LockState, token: number, call: Call): Step<LockState> {
 }
 
 /**
- * A register behind fencing tokens: `write [token, v]` returns whether it wrote, which it does unless it has seen a higher token; `read`
- * returns the value. What was written with an old token never comes after what was written with a newer one.
+ * A register behind fencing tokens: `write [token, v]` returns whether it wrote, which it does
+ * unless it has seen a higher token; `read` returns the value. What was written with an old token
+ * never comes after what was written with a newer one.
  */
 export const fencedRegisterModel: SequentialModel<FencedState> = {
   name: 'fenced-register',

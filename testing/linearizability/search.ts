@@ -1,24 +1,33 @@
 /**
- * Is there an order of these calls, of one object, that a sequential model accepts? The search of Wing and Gong, with Lowe's memory of
- * configurations: give a call that may come next its place, go on from there, take it back when nothing fits.
+ * Is there an order of these calls, of one object, that a sequential model accepts? The search of
+ * Wing and Gong, with Lowe's memory of configurations: give a call that may come next its place, go
+ * on from there, take it back when nothing fits.
  *
- * A call may come next if it was invoked before the first return that is left. An indeterminate one has no return: it may come at any later
- * time, or never, so the search is over when all calls that returned have a place. Undisciplined, that is what makes checkers explode: each
- * may-be doubles what there is to try. Four rules keep it small, none of which loses an order (consider one with as few may-bes as possible):
+ * A call may come next if it was invoked before the first return that is left. An indeterminate one
+ * has no return: it may come at any later time, or never, so the search is over when all calls that
+ * returned have a place. Undisciplined, that is what makes checkers explode: each may-be doubles
+ * what there is to try. Four rules keep it small, none of which loses an order (consider one with
+ * as few may-bes as possible):
  *
  * - a may-be is asked after all calls that returned: it takes place when it is needed, not before;
  * - one that leaves the state as it is, is left out;
  * - of equal ones, the earliest invoked comes first;
  * - one whose effect the very next call does not notice (a write that is overwritten) is left out.
  *
- * A fifth one is the memory's: who got as far with more may-bes need not go on (`configuration-set.ts`). Further, at most `chainMax` may-bes may come in a row; the search is run for 1, then 4, then any number, unless the bound never mattered.
+ * A fifth one is the memory's: who got as far with more may-bes need not go on
+ * (`configuration-set.ts`). Further, at most `chainMax` may-bes may come in a row; the search is
+ * run for 1, then 4, then any number, unless the bound never mattered.
  *
- * Cost: exponential in the calls that overlap, at worst; about linear for what real systems do. The bound is in steps (questions to the model), not
- * in time, so that the same history has the same verdict on every machine.
+ * Cost: exponential in the calls that overlap, at worst; about linear for what real systems do. The
+ * bound is in steps (questions to the model), not in time, so that the same history has the same
+ * verdict on every machine.
  *
- * 1. Jeannette Wing, Chun Gong, "Testing and verifying concurrent objects", J. Parallel and Distributed Computing 17, 1993.
- * 2. Gavin Lowe, "Testing for linearizability", Concurrency and Computation: Practice and Experience 29(4), 2017.
- * 3. Alex Horn, Daniel Kroening, "Faster linearizability checking via P-compositionality", FORTE 2015.
+ * 1. Jeannette Wing, Chun Gong, "Testing and verifying concurrent objects", J. Parallel and
+ *    Distributed Computing 17, 1993.
+ * 2. Gavin Lowe, "Testing for linearizability", Concurrency and Computation: Practice and
+ *    Experience 29(4), 2017.
+ * 3. Alex Horn, Daniel Kroening, "Faster linearizability checking via P-compositionality", FORTE
+ *    2015.
  */
 import type { Call } from '../history/history.ts'
 import { type Json, canonicalText } from '../history/json.ts'
@@ -123,7 +132,9 @@ class Search<State> {
   readonly #states: States<State>
   readonly #task: Task
   readonly #list: CallList
-  /** Which calls have a place: those that returned, and from a new word on those of unknown outcome. */
+  /**
+   * Which calls have a place: those that returned, and from a new word on those of unknown outcome.
+   */
   readonly #bits: Int32Array
   readonly #bitOf: Int32Array
   readonly #seen: ConfigurationSet
@@ -167,7 +178,10 @@ class Search<State> {
     return this.#questionsCount + (this.#seen.comparisonsCount >> COMPARISONS_SHIFT)
   }
 
-  /** The next call that may come next, behind one that has been tried; first those that returned. `NONE` if there is none. */
+  /**
+   * The next call that may come next, behind one that has been tried; first those that returned.
+   * `NONE` if there is none.
+   */
   #candidateAfter(tried: number): number {
     const wasIndeterminate = tried !== NONE && this.#isIndeterminate(tried)
     if (!wasIndeterminate) {
@@ -180,7 +194,10 @@ class Search<State> {
     return this.#task.calls[call]!.invokedAt < this.#list.deadline ? call : NONE
   }
 
-  /** Gives a call its place behind those that have one, unless it does not fit there or there is no use in it. */
+  /**
+   * Gives a call its place behind those that have one, unless it does not fit there or there is no
+   * use in it.
+   */
   #place(call: number): boolean {
     const chain = this.#isIndeterminate(call) ? (this.#placed.at(-1)?.chain ?? 0) + 1 : 0
     if (chain > 0 && !this.#isChainAllowed(call, chain)) return false

@@ -1,5 +1,6 @@
 /**
- * A violation as a person reads it: the calls that are to blame on a time line, a lane per process, and how far the search got.
+ * A violation as a person reads it: the calls that are to blame on a time line, a lane per process,
+ * and how far the search got.
  *
  *     register "x" is not linearizable: no order of its 9 calls fits what they returned
  *
@@ -52,7 +53,10 @@ function shortText(value: Json): string {
   return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX - 3)}...`
 }
 
-/** A line per call in the order of their invocations; moments that no shown call needs take no space. */
+/**
+ * A line per call in the order of their invocations; moments that no shown call needs take no
+ * space.
+ */
 function timeLine({ calls, relaxed }: Minimised): string[] {
   const shown = calls.slice(0, CALLS_SHOWN_MAX)
   const column = columnsOf(shown)

@@ -1,5 +1,6 @@
 /**
- * Mutants as files. One file of `test/mutants/` plants one fault that we fear, and names the tests that have to find it:
+ * Mutants as files. One file of `test/mutants/` plants one fault that we fear, and names the tests
+ * that have to find it:
  *
  *     plants: what is wrong then
  *     fears: why somebody might write that, or what it costs
@@ -11,8 +12,9 @@
  *     --- put
  *     what stands there instead; may be nothing
  *
- * `killed by` may be repeated; one of these tests has to fail. Text rather than a patch: a reader sees both versions, line
- * numbers may move, and a change of the text itself makes the mutant stale, which fails the run.
+ * `killed by` may be repeated; one of these tests has to fail. Text rather than a patch: a reader
+ * sees both versions, line numbers may move, and a change of the text itself makes the mutant
+ * stale, which fails the run.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'

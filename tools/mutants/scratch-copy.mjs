@@ -1,6 +1,7 @@
 /**
- * A copy of the tree to do harm in: what git knows or would know, as it is now, with the packages of the original. It has a
- * configuration of its own for vitest: nothing is built first, one worker, and what hangs ends soon.
+ * A copy of the tree to do harm in: what git knows or would know, as it is now, with the packages
+ * of the original. It has a configuration of its own for vitest: nothing is built first, one
+ * worker, and what hangs ends soon.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -15,7 +15,10 @@ import { SCRATCH_CONFIG } from './scratch-copy.mjs'
  *   | { readonly kind: 'broken', readonly why: string }} Verdict
  */
 
-/** A fault that does not even run proves nothing, and one that hangs takes too long. The last one is how vitest reports a test out of time. */
+/**
+ * A fault that does not even run proves nothing, and one that hangs takes too long. The last one is
+ * how vitest reports a test out of time.
+ */
 const DOES_NOT_RUN = /^(?:ReferenceError|SyntaxError)\b|Transform failed|(?:Test|Hook) timed out|STACK_TRACE_ERROR/
 
 /**
