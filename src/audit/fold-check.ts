@@ -91,7 +91,7 @@ export class FoldCheck {
   /** Whether folding all of `operations` at once, as compaction and the history do, gives what the naive fold gives. */
   #isSameAtOnce(keyspace: Keyspace, chain: Chain, operations: readonly StoredOperation[]): boolean {
     const placed: readonly Placed[] = operations
-    const engine = this.#folder.foldOf(keyspace.strategy, chain, placed)
+    const engine = this.#folder.whole.foldOf(keyspace.strategy, chain, placed)
     return isSame(keyspace.strategy, engine, this.#naive(keyspace, chain, operations))
   }
 

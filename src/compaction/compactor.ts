@@ -171,14 +171,14 @@ export class Compactor {
     const keyspace = store.keyspaceFor('', slot)
     if (keyspace.retain === 'all') return 0
     const chain = { ...store.chain(slot) }
-    const operations = store.folder.operations(chain)
+    const operations = store.folder.chains.operations(chain)
     const count = this.#foldableCount(keyspace, operations)
     // What could not go yet, and what will have expired by then, is looked at again in the next run.
     if (count < operations.length || keyspace.ttlMs > 0) this.look(slot)
     if (operations.length === 0) return this.#forgetExpired(slot, keyspace)
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return 0
     const prefix = operations.slice(0, count)
-    const resident = store.folder.foldOf(keyspace.strategy, chain, prefix)
+    const resident = store.folder.whole.foldOf(keyspace.strategy, chain, prefix)
     this.#raiseFloor(keyspace, prefix)
     if (count === operations.length && !this.#isAlive(slot, keyspace, resident.present)) this.#forget(slot)
     else
@@ -279,7 +279,7 @@ export class Compactor {
     let count = longest
     for (let i = operations.length - 1; i >= count && count > 0; i--) {
       const later = operations[i] as Placed
-      const reader = this.#store.folder.read(later.position)
+      const reader = this.#store.folder.chains.read(later.position)
       const open = operations.slice(0, count).findIndex((earlier) => {
         return !reader.observed(earlier.replica, earlier.sequence) || (isOrdered && earlier.hlc >= later.hlc)
       })

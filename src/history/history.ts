@@ -71,11 +71,11 @@ export class History {
   }
 
   #operations(slot: Slot): Placed[] {
-    return this.#store.folder.operations(this.#store.chain(slot))
+    return this.#store.folder.chains.operations(this.#store.chain(slot))
   }
 
   #base(slot: Slot): Resident {
-    return this.#store.folder.base(this.#store.strategyAt(slot), this.#store.chain(slot))
+    return this.#store.folder.chains.base(this.#store.strategyAt(slot), this.#store.chain(slot))
   }
 
   #atVersion(slot: Slot, key: string, version: number): Resident {
@@ -102,7 +102,7 @@ export class History {
   }
 
   #foldOf(slot: Slot, operations: readonly Placed[]): Resident {
-    return this.#store.folder.foldOf(this.#store.strategyAt(slot), this.#store.chain(slot), operations)
+    return this.#store.folder.whole.foldOf(this.#store.strategyAt(slot), this.#store.chain(slot), operations)
   }
 
   /** What became of each operation, given in canonical order. */
@@ -110,12 +110,12 @@ export class History {
     const strategy = this.#store.strategyAt(slot)
     const last = ordered.at(-1)
     if (strategy.fold === 'last') return ordered.map((operation) => (operation === last ? 'won' : 'superseded'))
-    const birth = Math.max(0, this.#store.folder.birth(strategy, this.#store.chain(slot), ordered))
+    const birth = Math.max(0, this.#store.folder.whole.birth(strategy, this.#store.chain(slot), ordered))
     const alive = ordered.slice(birth)
-    const cancelled = this.#store.folder.cancelled(strategy, alive)
+    const cancelled = this.#store.folder.whole.cancelled(strategy, alive)
     const lastClearing =
       strategy.deletes === 'ordered' ? ordered.findLastIndex(({ kind }) => kind === OPERATION_KIND.delete) : -1
-    const rejected = this.#store.folder.rejected(strategy, this.#store.chain(slot), alive, cancelled)
+    const rejected = this.#store.folder.whole.rejected(strategy, this.#store.chain(slot), alive, cancelled)
     return ordered.map((operation, i) => {
       if (i < birth) return 'expired'
       if (cancelled.get(operation) === 'cancelled' || i < lastClearing) return 'cancelled'
@@ -145,7 +145,7 @@ export class History {
   }
 
   #observes(later: Placed, earlier: Placed): boolean {
-    return this.#store.folder.read(later.position).observed(earlier.replica, earlier.sequence)
+    return this.#store.folder.chains.read(later.position).observed(earlier.replica, earlier.sequence)
   }
 }
 

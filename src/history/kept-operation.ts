@@ -44,7 +44,7 @@ export class KeptOperation implements OperationRecord {
 export function keepOperation(store: KeyStore, key: string, version: number, position: Position): KeptOperation {
   const slot = store.keys.find(key)
   if (slot === undefined || position <= store.keys.cut[slot]!) throw compactedAway(key)
-  const reader = store.folder.read(position)
+  const reader = store.folder.chains.read(position)
   const own = store.strategyAt(slot)
   const strategy =
     reader.kind !== OPERATION_KIND.update || reader.strategy === own.code ? own.kind : `code ${reader.strategy}`

@@ -300,7 +300,7 @@ export class SnapshotWriter implements SnapshotImport {
   #forget(slot: Slot): void {
     const store = this.#store
     const { head, snapshot, cut } = store.chain(slot)
-    const operations = store.folder.operations({ head, snapshot, cut })
+    const operations = store.folder.chains.operations({ head, snapshot, cut })
     for (const { position } of operations) store.log.discard(position)
     if (snapshot > 0) store.log.discard(snapshot)
     this.#options.onForgotten(forgetKey(store, slot), operations.length)

@@ -200,7 +200,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     const { keys, folder } = this.#hub.store
     const slot = keys.find(key)
     if (slot === undefined || position <= keys.cut[slot]!) return 0
-    return keys.version[slot]! - folder.countAfter(keys.head[slot]!, position)
+    return keys.version[slot]! - folder.chains.countAfter(keys.head[slot]!, position)
   }
 
   #resume(from: NonNullable<WatchOptions['from']>): void {
@@ -229,7 +229,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     }
     const slot = store.keys.find(this.#interest.key)
     if (slot === undefined) return version === 0 ? this.#at : undefined
-    const operations = store.folder.operations(store.chain(slot))
+    const operations = store.folder.chains.operations(store.chain(slot))
     const index = version - (store.keys.version[slot]! - operations.length)
     const next = operations[0]
     if (index === 0) return next === undefined ? this.#at : { position: next.position, isSeen: false }

@@ -1,0 +1,113 @@
+/**
+ * Applies single operations to a key's state: the step that the forward fold and the whole fold share. An operation that its
+ * strategy refuses has no effect and is reported once; one that cannot be understood throws.
+ */
+import { decode } from '../../crdt/encoding/encoding.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
+import { OPERATION_KIND, type OperationReader } from '../operation/envelope.ts'
+import { textOf } from '../operation/text.ts'
+import type { Position } from '../operation/position.ts'
+import { AppliedView } from './applied-view.ts'
+import { cannotFold } from './cannot-fold.ts'
+import type { ChainReader } from './chain-reader.ts'
+import type { Placed } from './placed.ts'
+import type { Resident } from './resident.ts'
+
+/** An operation that its strategy refused to apply. */
+export interface Rejection {
+  readonly key: string
+  readonly dot: Dot
+  readonly error: Error
+}
+
+/** Rejections remembered, so that folding again does not report them again. */
+const REPORTED_MAX = 4096
+
+export class Application {
+  readonly #chains: ChainReader
+  readonly #view: AppliedView
+  readonly #onRejected: (rejection: Rejection) => void
+  readonly #reported = new Set<Position>()
+
+  constructor(chains: ChainReader, onRejected: (rejection: Rejection) => void) {
+    this.#chains = chains
+    this.#view = new AppliedView(chains.operation)
+    this.#onRejected = onRejected
+  }
+
+  applyAt(strategy: AnyStrategy, resident: Resident, position: Position): void {
+    this.#chains.read(position)
+    this.applyRead(strategy, resident, position)
+  }
+
+  /** Applies the operation that has just been read. */
+  applyRead(strategy: AnyStrategy, resident: Resident, position: Position): void {
+    const reader = this.#chains.operation
+    if (reader.kind === OPERATION_KIND.delete) {
+      this.clear(strategy, resident)
+      resident.take(reader)
+      return
+    }
+    this.assertFoldable(strategy, reader)
+    const { bytes, payloadStart, end } = reader
+    const before: unknown = strategy.fold === 'last' ? strategy.initial() : resident.state
+    try {
+      resident.state = strategy.apply(before, this.#view.load(decode(bytes, payloadStart, end)))
+      resident.present = true
+    } catch (error) {
+      if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) throw error
+      // The strategy refuses it, here as on every replica: the operation stays in the log and has no effect.
+      resident.rejectedCount++
+      this.reject(position, error)
+    }
+    resident.bytes += end - payloadStart
+    resident.take(reader)
+  }
+
+  /** The value that the operation which has just been read makes by itself. Throws what the strategy throws. */
+  valueAlone(strategy: AnyStrategy): unknown {
+    const { bytes, payloadStart, end } = this.#chains.operation
+    const state: unknown = strategy.apply(strategy.initial(), this.#view.load(decode(bytes, payloadStart, end)))
+    return strategy.read(state)
+  }
+
+  /** Cancels what a canceller observed of the state below the operations. */
+  cancelInBase(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
+    const { bytes, payloadStart, end } = this.#chains.read(operation.position)
+    // One that has not (it was issued again, see leftovers.ts) cancels nothing there: replicas that have not compacted would not follow.
+    if (!this.observesAll(resident)) return
+    if (operation.kind === OPERATION_KIND.delete) this.clear(strategy, resident)
+    else {
+      resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
+    }
+  }
+
+  clear(strategy: AnyStrategy, resident: Resident): void {
+    resident.state = strategy.initial()
+    resident.present = false
+  }
+
+  /** Whether the operation being read has seen everything that `resident` has taken in. */
+  observesAll(resident: Resident): boolean {
+    for (const [replica, sequence] of resident.vector.entries()) {
+      if (!this.#chains.operation.observed(replica, sequence)) return false
+    }
+    return true
+  }
+
+  assertFoldable(strategy: AnyStrategy, reader: OperationReader): void {
+    if (reader.kind !== OPERATION_KIND.update) throw cannotFold(strategy, `an operation of kind ${reader.kind}`)
+    if (reader.strategy !== strategy.code) throw cannotFold(strategy, `an operation by strategy ${reader.strategy}`)
+  }
+
+  reject(position: Position, cause: unknown): void {
+    if (this.#reported.has(position)) return
+    if (this.#reported.size >= REPORTED_MAX) this.#reported.clear()
+    this.#reported.add(position)
+    const { bytes, keyStart, keyEnd, replica, sequence } = this.#chains.read(position)
+    const error = cause instanceof Error ? cause : new Error(String(cause))
+    this.#onRejected({ key: textOf(bytes, keyStart, keyEnd), dot: { replica, sequence }, error })
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Reads a key's chain from the log: from its head back along the links to where its snapshot begins. It knows nothing of folds.
+ */
+import { compareStamps } from '../../crdt/time/hlc.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
+import type { Log, RecordView } from '../log/log.ts'
+import { OperationReader, type ReplicaTable } from '../operation/envelope.ts'
+import type { Position } from '../operation/position.ts'
+import { cannotFold } from './cannot-fold.ts'
+import type { Chain } from './chain.ts'
+import type { Placed } from './placed.ts'
+import { Resident } from './resident.ts'
+import { readSnapshot, type KeySnapshot } from './snapshot-record.ts'
+
+export class ChainReader {
+  /** The operation that was read last. */
+  readonly operation: OperationReader
+  readonly #log: Log
+  readonly #table: ReplicaTable
+
+  constructor(log: Log, table: ReplicaTable) {
+    this.#log = log
+    this.#table = table
+    this.operation = new OperationReader(table)
+  }
+
+  /** The record at a position: an operation or a snapshot. */
+  record(position: Position): RecordView {
+    return this.#log.record(position)
+  }
+
+  /** Reads the operation at a position. Valid until the next one is read. */
+  read(position: Position): OperationReader {
+    return this.load(this.#log.record(position))
+  }
+
+  /** Reads a record that holds an operation. */
+  load(record: RecordView): OperationReader {
+    return this.operation.load(record.bytes, record.start, record.end)
+  }
+
+  /** Reads a record that holds a snapshot. */
+  snapshot(record: RecordView): KeySnapshot {
+    return readSnapshot(record.bytes, record.start, record.end, this.#table)
+  }
+
+  placed(position: Position): Placed {
+    const { hlc, replica, sequence, kind } = this.read(position)
+    return { hlc, replica, sequence, kind, position }
+  }
+
+  /** The state that the operations after `chain.cut` are applied to. */
+  base(strategy: AnyStrategy, chain: Chain): Resident {
+    if (chain.snapshot === 0) return new Resident(strategy.initial(), chain.cut)
+    const record = this.#log.record(chain.snapshot)
+    const snapshot = this.snapshot(record)
+    if (snapshot.strategy !== strategy.code) throw cannotFold(strategy, `a snapshot by strategy ${snapshot.strategy}`)
+    const state: unknown = strategy.decodeState(snapshot.state)
+    const resident = new Resident(state, chain.cut, snapshot)
+    resident.bytes = record.end - record.start
+    return resident
+  }
+
+  /** The operations after `chain.cut`, in the order in which they arrived. */
+  operations(chain: Chain): Placed[] {
+    return this.positionsAfter(chain.head, chain.cut)
+      .reverse()
+      .map((position) => this.placed(position))
+  }
+
+  /** From the head back to (not including) `after`: newest first. */
+  positionsAfter(head: Position, after: Position): Position[] {
+    const positions: Position[] = []
+    for (let position = head; position > after; position = this.#log.record(position).previous) positions.push(position)
+    return positions
+  }
+
+  /** How many records of the chain lie behind `position`. */
+  countAfter(head: Position, position: Position): number {
+    return this.positionsAfter(head, position).length
+  }
+
+  readonly readPlaced = ({ position }: Placed): OperationReader => this.read(position)
+
+  readonly isBefore = (a: Position, b: Position): boolean => compareStamps(this.placed(a), this.placed(b)) < 0
+}
