@@ -5,13 +5,10 @@ import { ByteWriter } from '../crdt/encoding/byte-writer.ts'
 import { decode, encode } from '../crdt/encoding/encoding.ts'
 import { hlcFromMs } from '../crdt/time/hlc.ts'
 import { parseReplicaId } from '../crdt/time/replica-id.ts'
-import {
-  OPERATION_KIND,
-  OperationReader,
-  ReplicaTable,
-  writeEnvelopeHeader,
-  type EnvelopeHeader,
-} from '../src/operation/envelope.ts'
+import { OPERATION_KIND } from '../src/operation/kinds.ts'
+import { OperationReader } from '../src/operation/operation-reader.ts'
+import { ReplicaTable } from '../src/operation/replica-table.ts'
+import { writeEnvelopeHeader, type EnvelopeHeader } from '../src/operation/envelope-writer.ts'
 import { fromHex, toHex } from './support/hex.ts'
 import { refused } from './support/refused.ts'
 

@@ -19,7 +19,7 @@ import {
 } from '../../adapters/mesh/membership/swim-messages.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { FrameDecoder, FrameEncoder, OperationsBatch } from '../../src/replication/wire/frames.ts'
-import { ReplicaTable } from '../../src/operation/envelope.ts'
+import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { REPLICA_IDS } from '../../testing/laws/reference-replica.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { TestEngine } from '../../test/engine/engine-fixture.ts'

@@ -17,7 +17,7 @@ import { RECORD_KIND, segmentOf, type RecordView, type SegmentInfo } from '../lo
 import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
 import { writeSnapshot } from '../merge/snapshot-record.ts'
-import { OperationReader } from '../operation/envelope.ts'
+import { OperationReader } from '../operation/operation-reader.ts'
 import { installSnapshot } from '../store/recovered.ts'
 import { type Forgotten } from '../store/forgotten.ts'
 import { textOf } from '../operation/text.ts'

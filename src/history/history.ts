@@ -11,7 +11,7 @@ import type { Slot } from '../keys/key-table.ts'
 import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
 import type { At, Effect, ExplainedOperation, Explanation, LogOptions, OperationRecord } from './operation-record.ts'
-import { OPERATION_KIND } from '../operation/envelope.ts'
+import { OPERATION_KIND } from '../operation/kinds.ts'
 import { frozen } from '../cache/frozen.ts'
 import { compactedAway, keepOperation } from './kept-operation.ts'
 

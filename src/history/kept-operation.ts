@@ -6,7 +6,9 @@ import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { OperationRecord } from './operation-record.ts'
-import { OPERATION_KIND, type OperationReader, type VectorEntries } from '../operation/envelope.ts'
+import { OPERATION_KIND } from '../operation/kinds.ts'
+import type { OperationReader } from '../operation/operation-reader.ts'
+import type { VectorEntries } from '../operation/vector-entries.ts'
 import type { Position } from '../operation/position.ts'
 
 export class KeptOperation implements OperationRecord {

@@ -17,7 +17,9 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { isCanceller } from '../merge/cancellation.ts'
-import { OPERATION_KIND, OperationReader, type VectorEntries } from '../operation/envelope.ts'
+import { OPERATION_KIND } from '../operation/kinds.ts'
+import { OperationReader } from '../operation/operation-reader.ts'
+import type { VectorEntries } from '../operation/vector-entries.ts'
 import { textOf } from '../operation/text.ts'
 
 /** Of so many names an operation says that it had them: it may be somewhere under the last few. */

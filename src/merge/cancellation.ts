@@ -8,7 +8,8 @@ import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
-import { OPERATION_KIND, type OperationReader } from '../operation/envelope.ts'
+import { OPERATION_KIND } from '../operation/kinds.ts'
+import type { OperationReader } from '../operation/operation-reader.ts'
 import type { Placed } from './placed.ts'
 
 /** Reads an operation in place. Valid until the next one is read. */

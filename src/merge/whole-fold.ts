@@ -4,7 +4,7 @@
  */
 import { compareStamps } from '../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { OPERATION_KIND } from '../operation/envelope.ts'
+import { OPERATION_KIND } from '../operation/kinds.ts'
 import type { Position } from '../operation/position.ts'
 import type { Application } from './application.ts'
 import { cancelledBy } from './cancellation.ts'

@@ -6,7 +6,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { REPLICA_ID_BYTES } from '../../crdt/time/replica-id.ts'
 import type { ByteReader } from './byte-reader.ts'
-import type { ReplicaTable } from './envelope.ts'
+import type { ReplicaTable } from './replica-table.ts'
 import type { Position } from './position.ts'
 
 const EVERY = 256

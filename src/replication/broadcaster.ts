@@ -7,7 +7,7 @@
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../ports/env.ts'
-import type { OperationReader } from '../operation/envelope.ts'
+import type { OperationReader } from '../operation/operation-reader.ts'
 import { OperationsBatch, type Sender } from './wire/frames.ts'
 import type { ReplicationStore } from './store.ts'
 import type { Position } from '../operation/position.ts'

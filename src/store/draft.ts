@@ -3,7 +3,7 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
-import type { VectorEntries } from '../operation/envelope.ts'
+import type { VectorEntries } from '../operation/vector-entries.ts'
 import type { Position } from '../operation/position.ts'
 
 /** What to write: an intent that a strategy has turned into a payload. */

@@ -5,7 +5,8 @@
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Env } from '../ports/env.ts'
-import type { ReplicaTable, VectorEntries } from '../operation/envelope.ts'
+import type { ReplicaTable } from '../operation/replica-table.ts'
+import type { VectorEntries } from '../operation/vector-entries.ts'
 
 export class Lane {
   readonly replica: ReplicaId

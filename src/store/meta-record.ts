@@ -15,7 +15,8 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { ByteReader } from '../operation/byte-reader.ts'
 import { readEntries, readVector } from '../merge/snapshot-record.ts'
-import { writeVector, type ReplicaTable } from '../operation/envelope.ts'
+import { writeVector } from '../operation/vector-entries.ts'
+import type { ReplicaTable } from '../operation/replica-table.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 
 /** Version 1 has no `retired`. */

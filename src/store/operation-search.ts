@@ -2,7 +2,7 @@
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
-import type { OperationReader } from '../operation/envelope.ts'
+import type { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 
 /** Points `reader` at the operation, until something else is read. `false` if it is not in the log any more. */

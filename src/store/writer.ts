@@ -10,7 +10,7 @@ import { nestedWrite } from '../keys/key-refusals.ts'
 import type { KeyStore } from './key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
-import { OPERATION_KIND } from '../operation/envelope.ts'
+import { OPERATION_KIND } from '../operation/kinds.ts'
 import type { Ack, Receipt, WriteOptions } from './receipt.ts'
 import { Resident } from '../merge/resident.ts'
 

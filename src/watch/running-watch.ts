@@ -5,7 +5,7 @@
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Change, Cursor, WatchGap, Watch, WatchOptions } from '../history/operation-record.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import { OperationReader } from '../operation/envelope.ts'
+import { OperationReader } from '../operation/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 import { LazyChange, type ChangeSource } from './lazy-change.ts'

@@ -7,7 +7,7 @@ import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../../src/operation/byte-reader.ts'
 import { readSnapshot, writeSnapshot } from '../../src/merge/snapshot-record.ts'
 import { readMeta, writeMeta } from '../../src/store/meta-record.ts'
-import { ReplicaTable } from '../../src/operation/envelope.ts'
+import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { RetiredIds } from '../../src/operation/retired-ids.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 

@@ -6,14 +6,10 @@ import { hlcFromMs } from '../../crdt/time/hlc.ts'
 import { parseReplicaId, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { runs } from '../../property-tests/seed.ts'
-import {
-  OPERATION_KIND,
-  OperationReader,
-  REPLICAS_INTERNED_MAX,
-  ReplicaTable,
-  writeEnvelopeHeader,
-  type EnvelopeHeader,
-} from '../../src/operation/envelope.ts'
+import { OPERATION_KIND } from '../../src/operation/kinds.ts'
+import { OperationReader } from '../../src/operation/operation-reader.ts'
+import { REPLICAS_INTERNED_MAX, ReplicaTable } from '../../src/operation/replica-table.ts'
+import { writeEnvelopeHeader, type EnvelopeHeader } from '../../src/operation/envelope-writer.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 import { refused } from '../support/refused.ts'
 

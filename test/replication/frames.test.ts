@@ -4,7 +4,7 @@ import { type ReplicaId, parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../src/limits.ts'
-import { ReplicaTable } from '../../src/operation/envelope.ts'
+import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { FrameDecoder, FrameEncoder, OperationsBatch, type Frame } from '../../src/replication/wire/frames.ts'
 import { seededRandom } from '../../testing/world/random.ts'
 

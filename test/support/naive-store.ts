@@ -10,13 +10,11 @@ import { hlcToMs, nextHlc } from '../../crdt/time/hlc.ts'
 import { type ReplicaId, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Env } from '../../src/ports/env.ts'
-import {
-  OPERATION_KIND,
-  OperationReader,
-  ReplicaTable,
-  type VectorEntries,
-  writeEnvelopeHeader,
-} from '../../src/operation/envelope.ts'
+import { OPERATION_KIND } from '../../src/operation/kinds.ts'
+import { OperationReader } from '../../src/operation/operation-reader.ts'
+import { ReplicaTable } from '../../src/operation/replica-table.ts'
+import type { VectorEntries } from '../../src/operation/vector-entries.ts'
+import { writeEnvelopeHeader } from '../../src/operation/envelope-writer.ts'
 import type { ReplicationStore } from '../../src/replication/store.ts'
 import type { Admission } from '../../src/store/admission.ts'
 import type { SnapshotExport, SnapshotImport } from '../../src/membership/snapshot-ports.ts'

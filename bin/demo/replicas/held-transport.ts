@@ -8,7 +8,8 @@
  * has operations that crossed on the way.
  */
 import type { PeerAddress, ReplicaId, Transport, TransportReceiver } from '../../../adapters/node/index.ts'
-import { OperationReader, ReplicaTable } from '../../../src/operation/envelope.ts'
+import { OperationReader } from '../../../src/operation/operation-reader.ts'
+import { ReplicaTable } from '../../../src/operation/replica-table.ts'
 import {
   FrameDecoder,
   OperationsBatch,

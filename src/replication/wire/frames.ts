@@ -23,7 +23,8 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { BATCH_OPERATIONS_MAX, FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
-import { ReplicaTable, writeVector, type VectorEntries } from '../../operation/envelope.ts'
+import { ReplicaTable } from '../../operation/replica-table.ts'
+import { writeVector, type VectorEntries } from '../../operation/vector-entries.ts'
 
 export const FRAME_VERSION = 1
 export const FRAME_KIND = { digest: 1, operations: 2, request: 3, snapshotRequest: 4, snapshotChunk: 5 } as const
