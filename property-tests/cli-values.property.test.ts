@@ -1,7 +1,8 @@
 /** What the command prints as JSON is read back as it was. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fromJson, printable, show, toJson } from '../bin/cli/values.ts'
+import { printable, show } from '../bin/cli/values.ts'
+import { fromJson, toJson } from '../src/control/tagged-json.ts'
 import { runs } from './seed.ts'
 
 const key = fc.oneof(

@@ -3,10 +3,11 @@ import { command, type AnyCommand } from '../program/command.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { parseMoment } from '../settings/moment.ts'
 import { openTarget } from '../target/open-target.ts'
-import { AT } from '../questions/history.ts'
+import { AT } from '../../../src/control/questions/history.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { only } from '../target/target.ts'
-import { fromJson, show } from '../values.ts'
+import { fromJson } from '../../../src/control/tagged-json.ts'
+import { show } from '../values.ts'
 
 export const AT_COMMAND: AnyCommand = command<DataFlags, [key: string, moment: string]>({
   name: 'at',

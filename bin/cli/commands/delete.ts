@@ -1,7 +1,7 @@
 /** `warp delete KEY`. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { DELETE } from '../questions/writing.ts'
+import { DELETE } from '../../../src/control/questions/writing.ts'
 import { DATA_OPTIONS } from '../settings/shared-options.ts'
 import { only } from '../target/target.ts'
 import { DURABLE_OPTION, printWritten, type WriteFlags } from '../settings/write-options.ts'

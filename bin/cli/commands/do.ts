@@ -1,9 +1,10 @@
 /** `warp do KEY VERB ...`. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { DO } from '../questions/writing.ts'
+import { DO } from '../../../src/control/questions/writing.ts'
 import { only } from '../target/target.ts'
-import { fromJson, parseValue, show } from '../values.ts'
+import { fromJson } from '../../../src/control/tagged-json.ts'
+import { parseValue, show } from '../values.ts'
 import { WRITE_OPTIONS, printWritten, type WriteFlags } from '../settings/write-options.ts'
 
 export const DO_COMMAND: AnyCommand = command<WriteFlags, [key: string, verb: string, ...values: string[]]>({

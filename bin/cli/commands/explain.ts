@@ -2,9 +2,10 @@
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
 import { dotCell, dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
-import { EXPLAIN, type ExplainedHead, type ExplainedItem } from '../questions/history.ts'
+import { EXPLAIN, type ExplainedHead, type ExplainedItem } from '../../../src/control/questions/history.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
-import { fromJson, printable, showCell } from '../values.ts'
+import { fromJson } from '../../../src/control/tagged-json.ts'
+import { printable, showCell } from '../values.ts'
 
 const HEAD = ['who:operation', 'when (UTC)', 'wrote', 'effect', 'concurrent with']
 

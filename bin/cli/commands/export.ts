@@ -1,7 +1,7 @@
 /** `warp export`. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { EXPORT } from '../questions/transfer.ts'
+import { EXPORT } from '../../../src/control/questions/transfer.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 
 export const EXPORT_COMMAND: AnyCommand = command<DataFlags>({

@@ -1,11 +1,12 @@
 /** `warp get KEY`. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { GET } from '../questions/reading.ts'
+import { GET } from '../../../src/control/questions/reading.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { openTarget } from '../target/open-target.ts'
 import { only } from '../target/target.ts'
-import { fromJson, show } from '../values.ts'
+import { fromJson } from '../../../src/control/tagged-json.ts'
+import { show } from '../values.ts'
 
 export const GET_COMMAND: AnyCommand = command<DataFlags, [key: string]>({
   name: 'get',

@@ -2,7 +2,7 @@
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
 import type { Progress } from '../output/progress.ts'
-import { IMPORT } from '../questions/transfer.ts'
+import { IMPORT } from '../../../src/control/questions/transfer.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { only } from '../target/target.ts'
 

@@ -1,6 +1,6 @@
 /** `warp keys PATTERN`. */
 import { command, type AnyCommand } from '../program/command.ts'
-import { KEYS } from '../questions/reading.ts'
+import { KEYS } from '../../../src/control/questions/reading.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { openTarget } from '../target/open-target.ts'
 import { printable } from '../values.ts'

@@ -2,7 +2,7 @@
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
 import { dotCell, dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
-import { LOG, type LoggedOperation } from '../questions/history.ts'
+import { LOG, type LoggedOperation } from '../../../src/control/questions/history.ts'
 import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../settings/shared-options.ts'
 
 interface Flags extends DataFlags {

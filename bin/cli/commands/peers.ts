@@ -3,9 +3,10 @@ import type { PeerReport } from '../../../adapters/node/index.ts'
 import { command, type AnyCommand } from '../program/command.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { openTarget } from '../target/open-target.ts'
-import { PEERS } from '../questions/watching.ts'
+import { PEERS } from '../../../src/control/questions/watching.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
-import { printable, toJson } from '../values.ts'
+import { toJson } from '../../../src/control/tagged-json.ts'
+import { printable } from '../values.ts'
 
 const HEAD = ['address', 'replica', 'state', 'lag', 'silent', 'round trip', 'clock', 'queued', 'zone', 'roles']
 

@@ -5,7 +5,8 @@ import { folderExists, keysOf, loadConfig } from '../settings/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { UsageError } from '../program/failure.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
-import { printable, showCell, toJson, type Json } from '../values.ts'
+import { toJson, type Json } from '../../../src/control/tagged-json.ts'
+import { printable, showCell } from '../values.ts'
 
 interface Flags extends DataFlags {
   readonly with?: string

@@ -1,6 +1,6 @@
 /** `warp set KEY VALUE`. */
 import { command, type AnyCommand } from '../program/command.ts'
-import { SET } from '../questions/writing.ts'
+import { SET } from '../../../src/control/questions/writing.ts'
 import { openTarget } from '../target/open-target.ts'
 import { only } from '../target/target.ts'
 import { parseValue } from '../values.ts'

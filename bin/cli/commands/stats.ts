@@ -1,10 +1,11 @@
 /** `warp stats`. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { STATS } from '../questions/watching.ts'
+import { STATS } from '../../../src/control/questions/watching.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { only } from '../target/target.ts'
-import { showCell, toJson } from '../values.ts'
+import { toJson } from '../../../src/control/tagged-json.ts'
+import { showCell } from '../values.ts'
 
 export const STATS_COMMAND: AnyCommand = command<DataFlags>({
   name: 'stats',

@@ -2,9 +2,10 @@
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
 import { dotCell, timeCell } from '../output/operation-cells.ts'
-import { WATCH, type WatchedChange } from '../questions/watching.ts'
+import { WATCH, type WatchedChange } from '../../../src/control/questions/watching.ts'
 import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../settings/shared-options.ts'
-import { fromJson, printable, showCell } from '../values.ts'
+import { fromJson } from '../../../src/control/tagged-json.ts'
+import { printable, showCell } from '../values.ts'
 
 interface Flags extends DataFlags {
   readonly from?: string

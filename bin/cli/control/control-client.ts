@@ -17,9 +17,9 @@ import {
 import { UnreachableError } from '../program/failure.ts'
 import { Inflow, Valve } from './inflow.ts'
 import { readLines } from '../output/lines.ts'
-import type { Asked, Question } from '../question.ts'
+import type { Asked, Question } from '../../../src/control/question.ts'
 import type { Target } from '../target/target.ts'
-import type { Json } from '../values.ts'
+import type { Json } from '../../../src/control/tagged-json.ts'
 
 /** A process that has been stopped accepts connections and says nothing. */
 const GREETING_MS_MAX = 5000

@@ -15,7 +15,7 @@
 import type { Socket } from 'node:net'
 import { WarpError, type WarpErrorCode } from '../../../crdt/warp-error.ts'
 import { failureOf } from '../program/failure.ts'
-import type { Json } from '../values.ts'
+import type { Json } from '../../../src/control/tagged-json.ts'
 
 /** Raised when something is said that earlier versions would misunderstand. */
 export const PROTOCOL = 1

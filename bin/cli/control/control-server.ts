@@ -21,9 +21,9 @@ import {
 import { Inflow, Valve } from './inflow.ts'
 import { readLines } from '../output/lines.ts'
 import { packageVersion } from '../program/package-version.ts'
-import { Fields, type AnyQuestion, type AnyWarp } from '../question.ts'
-import { QUESTIONS } from '../questions.ts'
-import type { Json } from '../values.ts'
+import { Fields, type AnyQuestion, type AnyWarp } from '../../../src/control/question.ts'
+import { QUESTIONS } from '../../../src/control/questions.ts'
+import type { Json } from '../../../src/control/tagged-json.ts'
 
 const CONNECTIONS_MAX = 64
 const QUESTIONS_PER_CONNECTION_MAX = 16

@@ -1,7 +1,8 @@
 /** An event of the engine as a line, and as JSON. Every field is shown but the error's stack; events carry no values. */
 import type { WarpEvent } from '../../../adapters/node/index.ts'
 import { failureOf } from '../program/failure.ts'
-import { printable, showCell, toJson, type Json } from '../values.ts'
+import { toJson, type Json } from '../../../src/control/tagged-json.ts'
+import { printable, showCell } from '../values.ts'
 
 export function eventLine({ kind, ...fields }: WarpEvent): string {
   return [kind, ...Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`)].join(' ')

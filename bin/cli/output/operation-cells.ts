@@ -1,6 +1,7 @@
 /** Operations as cells of tables. */
-import type { DotJson, OperationJson } from '../questions/history.ts'
-import { fromJson, showCell } from '../values.ts'
+import type { DotJson, OperationJson } from '../../../src/control/questions/history.ts'
+import { fromJson } from '../../../src/control/tagged-json.ts'
+import { showCell } from '../values.ts'
 
 /** As many as can be taken in at a glance; `--json` has them all. */
 const DOTS_SHOWN_MAX = 4

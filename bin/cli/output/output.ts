@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { columnWidths, formatRow, formatRule, formatTable } from '../../table.ts'
 import { paintFor, type Paint } from './colour.ts'
 import { startProgress, type Progress } from './progress.ts'
-import type { Json } from '../values.ts'
+import type { Json } from '../../../src/control/tagged-json.ts'
 
 /** Rows from which the widths of a long table are taken; later ones may stick out. */
 const MEASURED_ROWS = 256

@@ -4,7 +4,7 @@
  */
 import { isWarpError, type WarpErrorCode } from '../../../crdt/warp-error.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import type { Json } from '../values.ts'
+import type { Json } from '../../../src/control/tagged-json.ts'
 
 /** The command line is wrong, or what it names cannot be used. */
 export class UsageError extends Error {

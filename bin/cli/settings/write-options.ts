@@ -1,7 +1,7 @@
 /** What the commands that write have in common. */
 import type { OptionDescription } from '../program/command.ts'
 import type { Output } from '../output/output.ts'
-import type { Written } from '../questions/writing.ts'
+import type { Written } from '../../../src/control/questions/writing.ts'
 import { DATA_OPTIONS, type DataFlags } from './shared-options.ts'
 
 export interface WriteFlags extends DataFlags {

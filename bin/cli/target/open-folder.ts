@@ -2,7 +2,7 @@
 import { fileLog } from '../../../adapters/file/index.ts'
 import { openWarp, type Transport, type WarpEvent } from '../../../adapters/node/index.ts'
 import { keysOf, type Config } from '../settings/config.ts'
-import type { AnyWarp } from '../question.ts'
+import type { AnyWarp } from '../../../src/control/question.ts'
 import { silentTransport } from './silent-transport.ts'
 
 export interface OpenFolderOptions {

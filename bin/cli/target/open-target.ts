@@ -11,9 +11,9 @@ import type { ControlServer } from '../control/control-server.ts'
 import { eventLine } from '../output/event-line.ts'
 import { UsageError } from '../program/failure.ts'
 import type { Output } from '../output/output.ts'
-import { Fields, type AnyWarp } from '../question.ts'
+import { Fields, type AnyWarp } from '../../../src/control/question.ts'
 import type { Target } from './target.ts'
-import type { Json } from '../values.ts'
+import type { Json } from '../../../src/control/tagged-json.ts'
 import { whileLocked } from './while-locked.ts'
 
 export interface TargetOptions {

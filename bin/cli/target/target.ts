@@ -1,7 +1,7 @@
 /**
  * What a command works on: a folder that is opened in this process, or the replica that holds it. See `open-target.ts`.
  */
-import type { AnyWarp, Asked, Question } from '../question.ts'
+import type { AnyWarp, Asked, Question } from '../../../src/control/question.ts'
 
 export interface Target extends AsyncDisposable {
   /** The engine, if it is in this process. */

@@ -9,8 +9,8 @@ import { openWarp, type KeyMap, type Warp } from '../../../adapters/node/index.t
 import { connectControl } from '../../../bin/cli/control/control-client.ts'
 import { QUESTION_BYTES_MAX } from '../../../bin/cli/control/control-protocol.ts'
 import { serveControl, type ControlServer } from '../../../bin/cli/control/control-server.ts'
-import { KEYS as LIST } from '../../../bin/cli/questions/reading.ts'
-import { WATCH } from '../../../bin/cli/questions/watching.ts'
+import { KEYS as LIST } from '../../../src/control/questions/reading.ts'
+import { WATCH } from '../../../src/control/questions/watching.ts'
 import { register } from '../../../crdt/index.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 

@@ -1,6 +1,7 @@
 /** Values as the command reads and prints them. What comes back is property-tests/cli-values. */
 import { describe, expect, test } from 'vitest'
-import { fromJson, parseValue, printable, show, showCell, toJson } from '../../../bin/cli/values.ts'
+import { fromJson, toJson } from '../../../src/control/tagged-json.ts'
+import { parseValue, printable, show, showCell } from '../../../bin/cli/values.ts'
 
 describe('for people', () => {
   test.each([

@@ -3,9 +3,10 @@
  * another one behind the control socket, and gets the same items either way. Parameters and items are JSON; values in them are
  * tagged (`values.ts`). The list of all questions is `questions.ts`.
  */
-import type { KeyMap, Warp } from '../../adapters/node/index.ts'
+import type { Warp } from '../api/public.ts'
+import type { KeyMap } from '../keys/typed-keys.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Json } from './values.ts'
+import type { Json } from './tagged-json.ts'
 
 /** An engine whose keys are known at run time only. */
 export type AnyWarp = Warp<KeyMap>

@@ -1,8 +1,9 @@
 /** The whole log at once: out as text, in from text, and trimmed. */
-import type { Compaction, Imported } from '../../../adapters/node/index.ts'
+import type { Compaction } from '../../store/event.ts'
+import type { Imported } from '../../transfer/imported.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { question, type Question } from '../question.ts'
-import type { Json } from '../values.ts'
+import type { Json } from '../tagged-json.ts'
 
 /** Pieces of text, some lines each. */
 export const EXPORT: Question<object, string> = question({

@@ -1,5 +1,6 @@
 /** Changes as they happen, and what the engine says of itself and of its peers. */
-import type { PeerReport, Stats } from '../../../adapters/node/index.ts'
+import type { Stats } from '../../api/public.ts'
+import type { PeerReport } from '../../replication/replication-stats.ts'
 import { question, type Question } from '../question.ts'
 import { foundValue, type FoundValue } from './reading.ts'
 import { operationJson, type OperationJson } from './history.ts'

@@ -1,8 +1,8 @@
 /** The past of one key: its operations, its value then, and why it has the value that it has. */
-import type { At, Effect, OperationRecord } from '../../../adapters/node/index.ts'
+import type { At, Effect, OperationRecord } from '../../history/operation-record.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { question, type Question } from '../question.ts'
-import { toJson, type Json } from '../values.ts'
+import { toJson, type Json } from '../tagged-json.ts'
 import { foundValue, type FoundValue, type KeyParameters } from './reading.ts'
 
 export interface DotJson {

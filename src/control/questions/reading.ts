@@ -1,6 +1,6 @@
 /** The present: one key's value, and which keys there are. */
 import { question, type Question } from '../question.ts'
-import { toJson, type Json } from '../values.ts'
+import { toJson, type Json } from '../tagged-json.ts'
 
 export interface KeyParameters {
   readonly key: string

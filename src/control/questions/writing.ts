@@ -1,8 +1,9 @@
 /** Writes: whole values, deletes, and the verbs of strategies. */
-import type { Ack, Encodable, Receipt } from '../../../adapters/node/index.ts'
+import type { Encodable } from '../../../crdt/encoding/encodable.ts'
+import type { Ack, Receipt } from '../../store/receipt.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { question, type AnyWarp, type Fields, type Question } from '../question.ts'
-import { fromJson, toJson, type Json } from '../values.ts'
+import { fromJson, toJson, type Json } from '../tagged-json.ts'
 
 /** What became of a write: the operation's dot as replica and sequence, `null` if nothing had to be written. */
 export interface Written {
