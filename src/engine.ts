@@ -34,7 +34,7 @@ import type { SnapshotExport, SnapshotImport } from './membership/snapshot-ports
 import type { Position } from './operation/position.ts'
 import { RetiredIds, type Away } from './operation/retired-ids.ts'
 import { Resync } from './membership/resync.ts'
-import { SnapshotReader } from './membership/snapshot-transfer.ts'
+import { StateExport } from './membership/state-export.ts'
 
 export interface EngineOptions {
   readonly files: LogFiles
@@ -209,7 +209,7 @@ export class Engine implements ReplicationStore {
   exportSnapshot(chunkBytes: number): SnapshotExport {
     this.#heldCount++
     const { floor, retired } = this
-    return new SnapshotReader(this.store, { floor, retired, chunkBytes, done: () => this.#heldCount-- })
+    return new StateExport(this.store, { floor, retired, chunkBytes, done: () => this.#heldCount-- })
   }
 
   beginSnapshot(vector: VersionVector): SnapshotImport {

@@ -13,7 +13,7 @@ import type { EngineEvent } from '../store/event.ts'
 import type { Forgotten } from '../store/forgotten.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
-import { SnapshotWriter } from './snapshot-transfer.ts'
+import { StateImport } from './state-import.ts'
 
 export interface ResyncOptions {
   readonly store: KeyStore
@@ -62,7 +62,7 @@ export class Resync {
     const held = vector.copy()
     let leftovers: Leftover[] = []
     onBegin()
-    const writer = new SnapshotWriter({
+    const writer = new StateImport({
       store,
       onForgotten,
       onOperation,

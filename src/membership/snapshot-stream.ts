@@ -1,0 +1,59 @@
+/**
+ * The stream in which a whole state travels, for a replica that is behind what its peers have compacted. It is the sender's floor, the ids that
+ * have ended for it, the snapshots of its keys, and all operations behind them, in the order of the sender's log; chunks are pieces of
+ * the stream, cut anywhere:
+ *
+ *     stream = item*        item = type:u8 bytes:varint body        type 1: snapshot record, 2: envelope, 3: the floor, a vector, 4: ended ids, alike
+ */
+import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { ByteReader } from '../operation/byte-reader.ts'
+import type { Slot } from '../keys/key-table.ts'
+import type { KeyStore } from '../store/key-store.ts'
+
+export const ITEM = { snapshot: 1, operation: 2, floor: 3, retired: 4 } as const
+/** No item: what the receiver makes of a stream that cannot be finished. */
+export const BROKEN = 0xff
+/** As large as a record of the log. */
+const ITEM_BYTES_MAX = 0xffffff
+
+export interface SnapshotItem {
+  readonly type: number
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+export function writeItem(writer: ByteWriter, { type, bytes, start, end }: SnapshotItem): void {
+  writer.u8(type)
+  writer.varint(end - start)
+  writer.raw(bytes, start, end)
+}
+
+/** Calls `visit` for each item that is there as a whole. Returns where they end. Throws `WARP_E_PROTOCOL`. */
+export function eachItem(bytes: Uint8Array, visit: (type: number, start: number, end: number) => void): number {
+  let whole = 0
+  while (bytes.length - whole >= ITEM_HEADER_BYTES_MAX || hasHeader(bytes, whole)) {
+    const reader = new ByteReader(bytes, whole)
+    const type = reader.u8()
+    const count = reader.varint()
+    if (type < ITEM.snapshot || type > ITEM.retired) throw reader.malformed(`an item of type ${type}`)
+    if (count > ITEM_BYTES_MAX) throw reader.malformed(`an item of ${count} bytes`)
+    if (count > reader.remaining) break
+    visit(type, reader.at, reader.at + count)
+    whole = reader.at + count
+  }
+  return whole
+}
+
+/** A type and the longest number. */
+const ITEM_HEADER_BYTES_MAX = 9
+
+/** Whether the number behind the type ends before the bytes do. */
+function hasHeader(bytes: Uint8Array, at: number): boolean {
+  return bytes.subarray(at + 1).some((byte) => byte < 0x80)
+}
+
+/** Whether a key travels at all. */
+export function isShared(store: KeyStore, slot: Slot): boolean {
+  return store.keyspaceFor('', slot).mode !== 'local'
+}

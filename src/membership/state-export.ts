@@ -1,0 +1,135 @@
+/**
+ * Writes the state of this replica for another one, piece by piece (`snapshot-stream.ts`). What is exported is settled when the export begins;
+ * later writes do not show, and compaction has to wait.
+ */
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import { RECORD_KIND, type RecordView } from '../log/log.ts'
+import { OperationReader } from '../operation/operation-reader.ts'
+import { writeVector, type VectorEntries } from '../operation/vector-entries.ts'
+import { textOf } from '../operation/text.ts'
+import type { RetiredIds } from '../operation/retired-ids.ts'
+import type { SnapshotExport } from './snapshot-ports.ts'
+import { BROKEN, isShared, ITEM, writeItem } from './snapshot-stream.ts'
+import type { Position } from '../operation/position.ts'
+
+/** Records of the log looked at for one chunk, some 100 µs, before it is seen whether there is enough. */
+const RECORDS_PER_STEP = 512
+
+export interface StateExportOptions {
+  readonly floor: VersionVector
+  readonly retired: RetiredIds
+  readonly chunkBytes: number
+  readonly done: () => void
+}
+
+export class StateExport implements SnapshotExport {
+  readonly vector: VersionVector
+  readonly #store: KeyStore
+  readonly #chunkBytes: number
+  readonly #writer = new ByteWriter(64 * 1024)
+  readonly #reader: OperationReader
+  readonly #items: Iterator<void>
+  readonly #done: () => void
+  /** Of the keys that are exported, by slot; of all others infinity. */
+  readonly #cuts: Float64Array
+  readonly #generation: number
+  readonly #end: Position
+  #isDone = false
+
+  constructor(store: KeyStore, options: StateExportOptions) {
+    const { keys } = store
+    this.#store = store
+    this.#chunkBytes = options.chunkBytes
+    this.#done = options.done
+    this.#reader = new OperationReader(store.table)
+    this.vector = store.applied.copy()
+    this.#generation = keys.generation
+    this.#end = store.log.end
+    this.#cuts = new Float64Array(keys.slotsUsed).fill(Number.POSITIVE_INFINITY)
+    const snapshots: Position[] = []
+    for (const slot of keys.occupied()) {
+      if (!isShared(store, slot)) continue
+      this.#cuts[slot] = keys.cut[slot]!
+      if (keys.snapshot[slot]! > 0) snapshots.push(keys.snapshot[slot]!)
+    }
+    this.#items = this.#write(options.floor.sorted(), options.retired.entries(), snapshots)
+  }
+
+  next(): Uint8Array | undefined {
+    if (this.#isDone) return undefined
+    const writer = this.#writer
+    while (writer.at - writer.start < this.#chunkBytes && this.#items.next().done !== true) {
+      // Until the chunk is full or nothing is left.
+    }
+    const bytes = writer.take()
+    writer.reset()
+    if (bytes.length === 0) {
+      this.close()
+      return undefined
+    }
+    writer.raw(bytes, Math.min(bytes.length, this.#chunkBytes), bytes.length)
+    return bytes.subarray(0, this.#chunkBytes)
+  }
+
+  close(): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    this.#done()
+  }
+
+  /** Writes a little at each step. */
+  *#write(floor: VectorEntries, retired: VectorEntries, snapshots: readonly Position[]): Generator<void> {
+    const { log } = this.#store
+    this.#writeVector(ITEM.floor, floor)
+    this.#writeVector(ITEM.retired, retired)
+    yield
+    for (const position of snapshots) {
+      if (this.#isBroken()) return
+      const { bytes, start, end } = log.record(position)
+      this.#writeItem(ITEM.snapshot, bytes, start, end)
+      yield
+    }
+    for (let position: Position = 0; position < this.#end && !this.#isBroken();) {
+      position = this.#writeOperations(position)
+      yield
+    }
+  }
+
+  #writeOperations(from: Position): Position {
+    let left = RECORDS_PER_STEP
+    return this.#store.log.scan(from, (record) => {
+      if (record.position >= this.#end) return false
+      if (record.kind === RECORD_KIND.operation && this.#isExported(record)) {
+        this.#writeItem(ITEM.operation, record.bytes, record.start, record.end)
+      }
+      return --left > 0 && this.#writer.at - this.#writer.start < this.#chunkBytes
+    })
+  }
+
+  #isExported(record: RecordView): boolean {
+    const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+    const slot = this.#store.keys.find(textOf(bytes, keyStart, keyEnd))
+    return slot !== undefined && slot < this.#cuts.length && record.position > this.#cuts[slot]!
+  }
+
+  /** The state that is exported has been replaced by another one: the receiver has to begin again. */
+  #isBroken(): boolean {
+    if (this.#store.keys.generation === this.#generation) return false
+    this.#writer.u8(BROKEN)
+    this.#writer.varint(0)
+    return true
+  }
+
+  #writeVector(type: number, entries: VectorEntries): void {
+    const vector = new ByteWriter()
+    writeVector(vector, entries, this.#store.table)
+    const bytes = vector.take()
+    this.#writeItem(type, bytes, 0, bytes.length)
+  }
+
+  #writeItem(type: number, bytes: Uint8Array, start: number, end: number): void {
+    writeItem(this.#writer, { type, bytes, start, end })
+  }
+}
