@@ -7,12 +7,16 @@ import { VersionVector } from '../crdt/time/version-vector.ts'
 import { AdmissionDesk } from './store/border.ts'
 import { HybridClock } from './operation/clock.ts'
 import { Compactor } from './compaction/compactor.ts'
+import { Frontier } from './compaction/frontier.ts'
+import { Garbage } from './compaction/garbage.ts'
+import { Tally } from './compaction/tally.ts'
+import { Holds } from './log/holds.ts'
+import type { ReplicaIdentity } from './store/replica-identity.ts'
 import type { DotIndex } from './operation/dot-index.ts'
 import type { Env } from './ports/env.ts'
 import { Lane, newReplicaId } from './store/lane.ts'
 import type { Entered } from './store/draft.ts'
 import { KeyStore } from './store/key-store.ts'
-import type { Slot } from './keys/key-table.ts'
 import type { Keyspaces } from './keys/keyspace.ts'
 import { RECORD_KIND, Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
@@ -26,7 +30,6 @@ import type { WarpEvent } from './api/public.ts'
 import type { Compaction } from './store/event.ts'
 import { Outlet } from './store/outlet.ts'
 import { encodeCheckpoint, Recovered } from './store/recovered.ts'
-import { type Forgotten } from './store/forgotten.ts'
 import type { ResidencyLimits } from './cache/residency.ts'
 import type { ReplicationStore } from './replication/store.ts'
 import type { Admission } from './store/admission.ts'
@@ -49,7 +52,7 @@ export interface EngineOptions {
   readonly observe: (event: WarpEvent) => void
 }
 
-export class Engine implements ReplicationStore {
+export class Engine implements ReplicationStore, ReplicaIdentity {
   readonly store: KeyStore
   readonly table: ReplicaTable
   readonly log: Log
@@ -57,8 +60,9 @@ export class Engine implements ReplicationStore {
   readonly floor: VersionVector
   readonly retired: RetiredIds
   readonly compactor: Compactor
+  /** Who keeps compaction from dropping records. */
+  readonly holds: Holds
   readonly admission: AdmissionDesk
-  operationsCount: number
   hasMetOthers: boolean
   readonly #dots: DotIndex
   readonly #maintenance: Maintenance
@@ -66,10 +70,10 @@ export class Engine implements ReplicationStore {
   readonly #options: EngineOptions
   readonly #reader: OperationReader
   readonly #resetListeners = new Set<() => void>()
+  readonly #tally: Tally
+  readonly #garbage: Garbage
+  readonly #frontier: Frontier
   #metaPosition: Position
-  #stable = new VersionVector()
-  #away: readonly Away[] = []
-  #heldCount = 0
   #isClosed = false
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
@@ -97,7 +101,8 @@ export class Engine implements ReplicationStore {
     this.floor = recovered.floor
     this.retired = recovered.meta?.retired ?? new RetiredIds()
     this.hasMetOthers = recovered.meta?.hasMetOthers === true
-    this.operationsCount = recovered.operationsCount
+    this.#tally = new Tally(recovered.operationsCount)
+    this.holds = new Holds(options.env)
     this.#dots = recovered.dots
     const upkeep = { compact: () => this.compact(), checkpoint: () => this.checkpoint() }
     this.#maintenance = new Maintenance({ env: options.env, observe: options.observe, log, ...upkeep })
@@ -113,25 +118,25 @@ export class Engine implements ReplicationStore {
       onClone: () => this.takeNewIdentity(),
       onVoid: (replica, end) => this.retire([[replica, end]]),
     })
+    const { store, holds, floor } = this
+    const [tally, { observe, isReplicated }, identity] = [this.#tally, options, this]
+    const { checkpoints } = this.#maintenance
+    this.#garbage = new Garbage({ store, holds, identity, checkpoints, forgotten: recovered.forgotten })
+    this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity })
+    const parts = { store, holds, tally, identity, observe }
+    this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
     this.#resync = this.#openResync(recovered.meta)
-    this.compactor = new Compactor({
-      store: this.store,
-      floor: this.floor,
-      forgotten: recovered.forgotten,
-      stable: () => (options.isReplicated ? this.#stable : this.store.applied),
-      onFloorRaised: () => this.#leaveBehind(),
-      writeMeta: () => this.#writeMeta(),
-      metaPosition: () => this.#metaPosition,
-      checkpointedThrough: () => this.#maintenance.checkpointedThrough,
-      isHeld: () => this.#heldCount > 0 || this.#resync.isHalfDone || this.#isClosed,
-      onDropped: (count) => (this.operationsCount -= count),
-      onDone: (compaction) => {
-        if (compaction.droppedOperationsCount > 0) options.observe({ kind: 'compacted', ...compaction })
-      },
-    })
-    for (const slot of this.store.keys.occupied()) if (this.#isCompactable(slot)) this.compactor.look(slot)
+    for (const slot of store.keys.occupied()) this.compactor.look(slot)
     this.store.subscribe((entered) => this.#entered(entered))
     this.#settleIdentity(recovered.meta)
+  }
+
+  get operationsCount(): number {
+    return this.#tally.operationsCount
+  }
+
+  get metaPosition(): Position {
+    return this.#metaPosition
   }
 
   get replica(): ReplicaId {
@@ -192,24 +197,22 @@ export class Engine implements ReplicationStore {
   retire(ends: VectorEntries): void {
     const changed = ends.filter(([replica, end]) => this.retired.retire(replica, end))
     if (changed.some(([replica]) => replica === this.replica)) this.#giveUpIdentity()
-    else if (changed.length > 0) this.#writeMeta()
+    else if (changed.length > 0) this.writeMeta()
   }
 
   metOthers(): void {
     this.hasMetOthers = true
-    this.#writeMeta()
+    this.writeMeta()
   }
 
   stabilise(stable: VersionVector, away: readonly Away[] = []): void {
-    this.#stable = stable.copy()
-    this.#away = away
+    this.#frontier.stabilise(stable, away)
     this.#maintenance.noteFoldable(this.compactor.waitingCount)
   }
 
-  exportSnapshot(chunkBytes: number): SnapshotExport {
-    this.#heldCount++
+  exportSnapshot(chunkBytes: number, holder = 'a snapshot for a peer'): SnapshotExport {
     const { floor, retired } = this
-    return new StateExport(this.store, { floor, retired, chunkBytes, done: () => this.#heldCount-- })
+    return new StateExport(this.store, { floor, retired, chunkBytes, hold: this.holds.take(holder) })
   }
 
   beginSnapshot(vector: VersionVector): SnapshotImport {
@@ -230,7 +233,7 @@ export class Engine implements ReplicationStore {
     // The first operation of the new id depends on everything that the old one had seen, and on the old one itself.
     for (const [replica] of this.store.applied.entries()) shared.noteApplied(replica)
     this.store.lanes = { shared, local: lanes.local }
-    this.#writeMeta()
+    this.writeMeta()
     this.#options.observe({ kind: 'identity:changed', from, to: shared.replica })
   }
 
@@ -249,6 +252,7 @@ export class Engine implements ReplicationStore {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#maintenance.close()
+    this.holds.take('closing')
     this.store.close()
     try {
       if (this.#maintenance.isCheckpointDue) await this.checkpoint()
@@ -282,30 +286,14 @@ export class Engine implements ReplicationStore {
   }
 
   #openResync(meta: Meta | undefined): Resync {
-    const options = {
-      store: this.store,
-      floor: this.floor,
-      retired: this.retired,
-      observe: this.#options.observe,
-      writeMeta: () => this.#writeMeta(),
-      takeNewIdentity: () => this.takeNewIdentity(),
-      admit: (envelope: Uint8Array) => void this.admit(envelope, 0, envelope.length),
-      onBegin: () => void this.#heldCount++,
-      onEnd: () => void this.#heldCount--,
-      onForgotten: (forgotten: Forgotten, operationsCount: number) => {
-        this.operationsCount -= operationsCount
-        this.compactor.forgotten.push(forgotten)
-      },
-      onReissue: () => this.outlet.holdBack(),
-      onOperation: (slot: Slot) => {
-        this.operationsCount++
-        if (this.#isCompactable(slot)) this.compactor.note(slot)
-      },
-      onReplaced: () => {
-        for (const listener of this.#resetListeners) listener()
-      },
+    const { store, floor, retired, holds, compactor, admission, outlet } = this
+    const { observe } = this.#options
+    const onReplaced = (): void => {
+      for (const listener of this.#resetListeners) listener()
     }
-    return new Resync(options, meta)
+    const [tally, garbage, identity] = [this.#tally, this.#garbage, this]
+    const parts = { store, floor, retired, holds, tally, garbage, compactor, admission, outlet, identity, observe }
+    return new Resync({ ...parts, onReplaced }, meta)
   }
 
   /**
@@ -314,7 +302,7 @@ export class Engine implements ReplicationStore {
    */
   #settleIdentity(meta: Meta | undefined): void {
     if (meta === undefined) {
-      this.#writeMeta()
+      this.writeMeta()
       this.log.acceptEnd()
       return
     }
@@ -360,32 +348,20 @@ export class Engine implements ReplicationStore {
     }
   }
 
-  #writeMeta(): void {
+  /** Appends a meta record; the one before is garbage then. */
+  writeMeta(): void {
     writeMeta(this.log.begin(), this.#meta(), this.table)
     if (this.#metaPosition > 0) this.log.discard(this.#metaPosition)
     this.#metaPosition = this.log.commit(RECORD_KIND.meta, 0)
   }
 
   #entered(entered: Entered): void {
-    this.operationsCount++
     const { store } = this
+    this.#tally.add()
     if (entered.replica !== store.lanes.local.replica)
       this.#dots.note(entered.replica, entered.sequence, entered.position)
-    if (this.#isCompactable(entered.slot)) {
-      this.compactor.note(entered.slot)
-      this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
-    }
+    if (this.compactor.note(entered.slot)) this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
     this.#maintenance.noteRecord()
-  }
-
-  /** What those who are away write meanwhile may be concurrent with what is going to be compacted: their ids end here, before it is. */
-  #leaveBehind(): void {
-    const left = this.#away.filter(({ acknowledged }) => !acknowledged.dominates(this.floor))
-    this.retire(left.map(({ replica }) => [replica, this.applied.get(replica)] as const))
-  }
-
-  #isCompactable(slot: Slot): boolean {
-    return this.store.keyspaceFor('', slot).retain !== 'all'
   }
 
   #encodeCheckpoint(): Uint8Array {
@@ -395,7 +371,7 @@ export class Engine implements ReplicationStore {
       dots: this.#dots,
       operationsCount: this.operationsCount,
       metaPosition: this.#metaPosition,
-      forgotten: this.compactor.forgotten,
+      forgotten: this.#garbage.forgotten,
     }
     return encodeCheckpoint(source, this.#meta(), this.table)
   }

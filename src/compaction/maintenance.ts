@@ -7,7 +7,6 @@ import { CheckpointEnds } from './checkpoint-ends.ts'
 import type { Env } from '../ports/env.ts'
 import type { Log } from '../log/log.ts'
 import type { EngineEvent } from '../store/event.ts'
-import type { Position } from '../operation/position.ts'
 
 /** A checkpoint is worth writing after this many records. */
 const CHECKPOINT_RECORDS = 100_000
@@ -25,7 +24,8 @@ export interface MaintenanceOptions {
 
 export class Maintenance {
   readonly #options: MaintenanceOptions
-  readonly #checkpoints: CheckpointEnds
+  /** The checkpoints that are kept. */
+  readonly checkpoints: CheckpointEnds
   #recordsCount = 0
   #isCompactionDue = false
   #isCheckpointing = false
@@ -33,7 +33,7 @@ export class Maintenance {
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
-    this.#checkpoints = new CheckpointEnds(options.log.recovery.created)
+    this.checkpoints = new CheckpointEnds(options.log.recovery.created)
   }
 
   /** Whether there is something that the last checkpoint does not know. */
@@ -41,15 +41,10 @@ export class Maintenance {
     return this.#options.log.persistent && this.#recordsCount > 0
   }
 
-  /** Every checkpoint that is kept knows of the records before. */
-  get checkpointedThrough(): Position {
-    return this.#checkpoints.oldest
-  }
-
   /** A checkpoint of all that is there is going to be written. Returns what to call when it has been. */
   beginCheckpoint(): () => void {
     this.#recordsCount = 0
-    return this.#checkpoints.begin(this.#options.log.end)
+    return this.checkpoints.begin(this.#options.log.end)
   }
 
   /** So many operations may be folded now, of so many keys. */

@@ -4,46 +4,43 @@
  * it came: a state that is half the old and half the new one admits and exports nothing until a snapshot has been installed as a whole.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Compactor } from '../compaction/compactor.ts'
+import type { Garbage } from '../compaction/garbage.ts'
+import type { Tally } from '../compaction/tally.ts'
+import type { Hold, Holds } from '../log/holds.ts'
+import type { AdmissionDesk } from '../store/border.ts'
 import type { KeyStore } from '../store/key-store.ts'
-import type { Slot } from '../keys/key-table.ts'
+import type { Outlet } from '../store/outlet.ts'
+import type { ReplicaIdentity } from '../store/replica-identity.ts'
 import { issuedOf, leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
 import type { Meta } from '../store/meta-record.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
 import type { EngineEvent } from '../store/event.ts'
-import type { Forgotten } from '../store/forgotten.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
-import { StateImport } from './state-import.ts'
+import { StateImport, type Sender } from './state-import.ts'
 
 export interface ResyncOptions {
   readonly store: KeyStore
   readonly floor: VersionVector
   readonly retired: RetiredIds
+  readonly holds: Holds
+  readonly tally: Tally
+  readonly garbage: Garbage
+  readonly compactor: Compactor
+  readonly admission: AdmissionDesk
+  readonly outlet: Outlet
+  readonly identity: ReplicaIdentity
   readonly observe: (event: EngineEvent) => void
-  readonly writeMeta: () => void
-  readonly takeNewIdentity: () => void
-  readonly admit: (envelope: Uint8Array) => void
-  readonly onBegin: () => void
-  readonly onEnd: () => void
-  readonly onForgotten: (forgotten: Forgotten, operationsCount: number) => void
-  readonly onOperation: (slot: Slot) => void
-  /** Own operations are going to be issued again. Returns what to call when they have been. */
-  readonly onReissue: () => () => void
   /** The state has been replaced otherwise than by operations. */
   readonly onReplaced: () => void
-}
-
-/** What the snapshot says of its sender. */
-interface Sender {
-  readonly floor: VersionVector
-  readonly retired: VectorEntries
 }
 
 export class Resync {
   readonly #options: ResyncOptions
   readonly #store: KeyStore
-  /** The state is a mixture of an old one and a snapshot. */
-  isHalfDone: boolean
+  /** There while the state is a mixture of an old one and a snapshot: nothing is folded then. */
+  #half: Hold | undefined
   /** See `Meta`. */
   readonly formers: VersionVector
   readonly reissuing: VersionVector
@@ -51,41 +48,54 @@ export class Resync {
   constructor(options: ResyncOptions, meta: Meta | undefined) {
     this.#options = options
     this.#store = options.store
-    this.isHalfDone = meta?.isResyncing === true
+    if (meta?.isResyncing === true) this.#becomeHalf()
     this.formers = meta?.formers.copy() ?? new VersionVector()
     this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
     this.#tellOfHalf()
   }
 
+  /** The state is a mixture of an old one and a snapshot. */
+  get isHalfDone(): boolean {
+    return this.#half !== undefined
+  }
+
   begin(vector: VersionVector): SnapshotImport {
-    const { store, onBegin, onEnd, onForgotten, onOperation, writeMeta } = this.#options
+    const { store, tally, garbage, compactor, holds, identity } = this.#options
     const held = vector.copy()
     let leftovers: Leftover[] = []
-    onBegin()
-    const writer = new StateImport({
-      store,
-      onForgotten,
-      onOperation,
-      onEnd,
-      onInstall: () => {
-        this.resume()
-        leftovers = leftoversBeyond({ store, vector: held, held: store.applied, own: this.#own })
-        this.isHalfDone = true
-        writeMeta()
+    const state = new StateImport({
+      ...{ store, tally, garbage, compactor },
+      hold: holds.take('a state that is taken over from a peer'),
+      takingOver: {
+        begin: () => {
+          this.resume()
+          leftovers = leftoversBeyond({ store, vector: held, held: store.applied, own: this.#own })
+          this.#becomeHalf()
+          identity.writeMeta()
+        },
+        end: (sender) => this.#installed(held, sender, leftovers),
       },
-      onInstalled: (floor, retired) => this.#installed(held, { floor, retired }, leftovers),
     })
     return {
-      chunk: (bytes) => writer.chunk(bytes),
-      abandon: () => writer.abandon(),
+      chunk: (bytes) => state.chunk(bytes),
+      abandon: () => state.abandon(),
       finish: () => {
         try {
-          writer.finish()
+          state.finish()
         } finally {
           this.#tellOfHalf()
         }
       },
     }
+  }
+
+  #becomeHalf(): void {
+    this.#half ??= this.#options.holds.take('a state of which only half has been taken over')
+  }
+
+  #becomeWhole(): void {
+    this.#half?.release()
+    this.#half = undefined
   }
 
   #tellOfHalf(): void {
@@ -111,7 +121,7 @@ export class Resync {
   }
 
   #installed(vector: VersionVector, sender: Sender, leftovers: readonly Leftover[]): void {
-    const { store, takeNewIdentity, writeMeta, onReplaced } = this.#options
+    const { store, identity, onReplaced } = this.#options
     const { applied } = store
     const before = applied.copy()
     const own = this.#own
@@ -119,7 +129,7 @@ export class Resync {
     applied.assign(vector)
     this.#options.floor.assign(sender.floor)
     this.#mergeRetired(vector, sender.retired)
-    this.isHalfDone = false
+    this.#becomeWhole()
     // For good: operations under a name that nobody here knows any more may come back with somebody's state, and have to be known as own then.
     this.formers.assign(own)
     for (const [replica] of vector.entries()) if (replica !== former) store.lanes.shared.noteApplied(replica)
@@ -127,13 +137,13 @@ export class Resync {
       this.reissuing.assign(own.meet(before))
       // Others may hold under the former names what is issued again.
       for (const { isOwn, replica } of leftovers) if (isOwn) this.#options.retired.retire(replica, vector.get(replica))
-      takeNewIdentity()
-    } else writeMeta()
+      identity.takeNewIdentity()
+    } else identity.writeMeta()
     // The snapshot may hold an operation under a name that it got from here later, before this replica went back to the former one.
     this.#reenter(leftovers, this.reissuing.size > 0 ? issuedOf(store) : new Map())
     // Peers remember what they heard that we have: what is gone is gone with the name. And it may have come to an end for the sender.
     const isOver = !applied.dominates(before) || this.#options.retired.endOf(former) < Infinity
-    if (store.lanes.shared.replica === former && isOver) takeNewIdentity()
+    if (store.lanes.shared.replica === former && isOver) identity.takeNewIdentity()
     onReplaced()
   }
 
@@ -145,19 +155,23 @@ export class Resync {
   }
 
   #reenter(leftovers: readonly Leftover[], issued: Issued): void {
-    const { store, admit, writeMeta, onReissue } = this.#options
-    const onReissued = this.reissuing.size > 0 ? onReissue() : undefined
+    const { store, admission, identity, outlet } = this.#options
+    const onReissued = this.reissuing.size > 0 ? outlet.holdBack() : undefined
     try {
+      const admit = (envelope: Uint8Array): void => {
+        // What a half installed snapshot already contains must not be applied on top of it.
+        if (!this.isHalfDone) admission.admit(envelope, 0, envelope.length)
+      }
       reenter(leftovers, { store, issued, admit })
     } catch (error) {
       // What is left follows before the next snapshot is installed, which has to come for that.
-      this.isHalfDone = true
+      this.#becomeHalf()
       throw error
     } finally {
       onReissued?.()
     }
     if (this.reissuing.size === 0) return
     this.reissuing.assign(new VersionVector())
-    writeMeta()
+    identity.writeMeta()
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Hold } from '../log/holds.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
@@ -21,7 +22,8 @@ export interface StateExportOptions {
   readonly floor: VersionVector
   readonly retired: RetiredIds
   readonly chunkBytes: number
-  readonly done: () => void
+  /** Keeps compaction away for as long as there is something to export. */
+  readonly hold: Hold
 }
 
 export class StateExport implements SnapshotExport {
@@ -31,7 +33,7 @@ export class StateExport implements SnapshotExport {
   readonly #writer = new ByteWriter(64 * 1024)
   readonly #reader: OperationReader
   readonly #items: Iterator<void>
-  readonly #done: () => void
+  readonly #hold: Hold
   /** Of the keys that are exported, by slot; of all others infinity. */
   readonly #cuts: Float64Array
   readonly #generation: number
@@ -42,7 +44,7 @@ export class StateExport implements SnapshotExport {
     const { keys } = store
     this.#store = store
     this.#chunkBytes = options.chunkBytes
-    this.#done = options.done
+    this.#hold = options.hold
     this.#reader = new OperationReader(store.table)
     this.vector = store.applied.copy()
     this.#generation = keys.generation
@@ -76,7 +78,7 @@ export class StateExport implements SnapshotExport {
   close(): void {
     if (this.#isDone) return
     this.#isDone = true
-    this.#done()
+    this.#hold.release()
   }
 
   /** Writes a little at each step. */

@@ -7,15 +7,19 @@
 import type { Hlc } from '../../crdt/time/hlc.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
+import type { Compactor } from '../compaction/compactor.ts'
+import type { Garbage } from '../compaction/garbage.ts'
+import type { Tally } from '../compaction/tally.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { KeyStore } from '../store/key-store.ts'
+import type { Hold } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
 import { installSnapshot } from '../store/recovered.ts'
-import { forgetKey, type Forgotten } from '../store/forgotten.ts'
+import { forgetKey } from '../store/forgotten.ts'
 import { textOf } from '../operation/text.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
 import { eachItem, isShared, ITEM } from './snapshot-stream.ts'
@@ -23,18 +27,28 @@ import type { Position } from '../operation/position.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
+/** What the stream says of its sender. */
+export interface Sender {
+  readonly floor: VersionVector
+  readonly retired: VectorEntries
+}
+
+/** What has to happen around the replacement of a state. */
+export interface TakingOver {
+  /** All has come and is right: the state is going to be replaced. */
+  begin(): void
+  /** The state has been replaced. */
+  end(sender: Sender): void
+}
+
 export interface StateImportOptions {
   readonly store: KeyStore
-  /** All has come and is right: the state is going to be replaced. */
-  readonly onInstall: () => void
-  /** The state has been replaced. Both are the sender's. */
-  readonly onInstalled: (floor: VersionVector, retired: VectorEntries) => void
-  /** A key had so many operations and has been forgotten. */
-  readonly onForgotten: (forgotten: Forgotten, operationsCount: number) => void
-  /** An operation has become part of a key. */
-  readonly onOperation: (slot: Slot) => void
-  /** The transfer is over, one way or the other. */
-  readonly onEnd: () => void
+  readonly tally: Tally
+  readonly garbage: Garbage
+  readonly compactor: Compactor
+  /** Keeps compaction away until the transfer is over, one way or the other. */
+  readonly hold: Hold
+  readonly takingOver: TakingOver
 }
 
 export class StateImport implements SnapshotImport {
@@ -67,14 +81,14 @@ export class StateImport implements SnapshotImport {
   finish(): void {
     if (this.#rest.length > 0)
       throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
-    const { store, onInstall, onInstalled } = this.#options
-    onInstall()
+    const { store, takingOver } = this.#options
+    takingOver.begin()
     for (const position of this.#aside) this.#install(position)
     for (const slot of [...store.keys.occupied()]) {
       if (isShared(store, slot) && !this.#installed.has(store.keys.keys[slot] as string)) this.#forget(slot)
     }
     this.#end()
-    onInstalled(this.#floor, this.#retired)
+    takingOver.end({ floor: this.#floor, retired: this.#retired })
   }
 
   abandon(): void {
@@ -85,7 +99,7 @@ export class StateImport implements SnapshotImport {
     if (this.#isOver) return
     this.#isOver = true
     for (const position of this.#aside) this.#store.log.discard(position)
-    this.#options.onEnd()
+    this.#options.hold.release()
   }
 
   /** Throws `WARP_E_PROTOCOL`. */
@@ -142,7 +156,8 @@ export class StateImport implements SnapshotImport {
     store.log.begin().raw(bytes, start, end)
     const position = store.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : store.keys.head[slot]!)
     store.clock.observe(operation.hlc)
-    this.#options.onOperation(store.take(key, slot, keyspace, position, operation))
+    this.#options.tally.add()
+    this.#options.compactor.note(store.take(key, slot, keyspace, position, operation))
   }
 
   /** At the first item of a key, forgets what this replica had of it. Returns the key's slot if it has one now. */
@@ -160,7 +175,8 @@ export class StateImport implements SnapshotImport {
     const operations = store.folder.chains.operations({ head, snapshot, cut })
     for (const { position } of operations) store.log.discard(position)
     if (snapshot > 0) store.log.discard(snapshot)
-    this.#options.onForgotten(forgetKey(store, slot), operations.length)
+    this.#options.garbage.note(forgetKey(store, slot))
+    this.#options.tally.drop(operations.length)
   }
 }
 

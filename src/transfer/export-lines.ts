@@ -39,7 +39,7 @@ export async function* exportLines(
   { env, check }: ExportOptions,
 ): AsyncGenerator<string, void, undefined> {
   if (engine.needsSnapshot) throw replaced()
-  const source = engine.exportSnapshot(CHUNK_BYTES)
+  const source = engine.exportSnapshot(CHUNK_BYTES, 'an export')
   const lines = new Lines(engine, { applied: source.vector, timeMs: env.now() })
   try {
     let rest: Uint8Array = NO_BYTES

@@ -1,4 +1,5 @@
 import type { Log } from '../log/log.ts'
+import type { SnapshotExport } from '../membership/snapshot-ports.ts'
 import type { ReplicationStore } from '../replication/store.ts'
 import type { KeyStore } from '../store/key-store.ts'
 
@@ -6,4 +7,6 @@ import type { KeyStore } from '../store/key-store.ts'
 export interface TransferStore extends ReplicationStore {
   readonly log: Log
   readonly store: KeyStore
+  /** See `ReplicationStore`. `holder` says who holds compaction back meanwhile. */
+  exportSnapshot(chunkBytes: number, holder?: string): SnapshotExport
 }

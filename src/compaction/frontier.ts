@@ -1,0 +1,52 @@
+/**
+ * Up to where operations may be folded away (what is stable), and up to where they may be gone already (the floor). What those who are
+ * away write meanwhile may be concurrent with what is folded: before it is, their ids end here.
+ */
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Placed } from '../merge/placed.ts'
+import type { Away } from '../operation/retired-ids.ts'
+import type { ReplicaIdentity } from '../store/replica-identity.ts'
+
+export interface FrontierOptions {
+  readonly floor: VersionVector
+  /** What this replica has applied. */
+  readonly applied: VersionVector
+  /** Whether other replicas may exist: then only what they have acknowledged is stable. */
+  readonly isReplicated: boolean
+  readonly identity: ReplicaIdentity
+}
+
+export class Frontier {
+  /** Operations at or below may be gone from the log. */
+  readonly floor: VersionVector
+  readonly #applied: VersionVector
+  readonly #identity: ReplicaIdentity
+  readonly #isReplicated: boolean
+  #stable = new VersionVector()
+  #away: readonly Away[] = []
+
+  constructor({ floor, applied, isReplicated, identity }: FrontierOptions) {
+    this.floor = floor
+    this.#applied = applied
+    this.#isReplicated = isReplicated
+    this.#identity = identity
+  }
+
+  /** Operations at or below have been applied by every known replica. */
+  get stable(): VersionVector {
+    return this.#isReplicated ? this.#stable : this.#applied
+  }
+
+  /** `away` are known and not waited for. */
+  stabilise(stable: VersionVector, away: readonly Away[]): void {
+    this.#stable = stable.copy()
+    this.#away = away
+  }
+
+  /** Operations are going to be folded away. Nothing has been written yet of the state that holds them. */
+  pass(operations: readonly Placed[]): void {
+    for (const { replica, sequence } of operations) this.floor.raise(replica, sequence)
+    const left = this.#away.filter(({ acknowledged }) => !acknowledged.dominates(this.floor))
+    this.#identity.retire(left.map(({ replica }) => [replica, this.#applied.get(replica)] as const))
+  }
+}
