@@ -25,18 +25,13 @@ export type { KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-
 export type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './store/receipt.ts'
 export type {
   At,
-  Change,
-  Cursor,
   Effect,
   ExplainedOperation,
   Explanation,
   LogOptions,
   OperationRecord,
-  ValueChange,
-  Watch,
-  WatchGap,
-  WatchOptions,
 } from './history/operation-record.ts'
+export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
 export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
 export type { Imported } from './transfer/imported.ts'
 export type { PeerReport } from './replication/replication-stats.ts'

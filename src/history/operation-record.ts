@@ -1,6 +1,6 @@
 /**
- * What people see of operations: the audit trail (`log`), the past (`getAt`), the reasons (`explain`) and the stream
- * (`watch`). Records are plain, immutable and may be kept; the payload is decoded when it is first asked for.
+ * Operations as people see them: the audit trail (`log`), the past (`getAt`), the reasons (`explain`). Records are plain,
+ * immutable and may be kept; the payload is decoded when it is first asked for.
  */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -81,52 +81,4 @@ export interface Explanation<Value = unknown> {
     /** When the newest of them was written, milliseconds since 1970. */
     readonly timeMs: number
   }
-}
-
-/**
- * A place in this replica's stream of operations, as text to be stored. Opaque; another replica, or this one with a new
- * log, answers it with a gap.
- */
-export type Cursor = string
-
-export interface ValueChange<Value = unknown> {
-  readonly kind: 'value'
-  readonly key: string
-  /** The value now, which later operations may have shaped as well; `undefined` if the key is gone. */
-  readonly value: Value | undefined
-  readonly operation: OperationRecord
-  /** The key's version once `operation` had been taken in. */
-  readonly version: number
-  readonly cursor: Cursor
-}
-
-/** The consumer fell behind, or resumes from before what retention kept: read afresh what matters. */
-export interface WatchGap {
-  readonly kind: 'gap'
-  /** How many operations it will not see; `undefined` if that is not known. */
-  readonly missedCount: number | undefined
-  readonly cursor: Cursor
-}
-
-export type Change<Value = unknown> = ValueChange<Value> | WatchGap
-
-export interface WatchOptions {
-  /**
-   * Continues behind this cursor of an earlier change, or behind this version of the one key watched, reading the log first.
-   * Default: from now on.
-   */
-  readonly from?: Cursor | { readonly version: number }
-  /** Changes held for a slow consumer before it is told of a gap. Default 1,024. */
-  readonly pendingCountMax?: number
-  /** Ends the watch: the iteration finishes without an error. */
-  readonly signal?: AbortSignal
-}
-
-/**
- * A running watch. Leaving a `for await` loop closes it. One consumer. If the log cannot be read (`WARP_E_LOG_CORRUPT`, `WARP_E_STORAGE`) it throws that and
- * ends; another one goes on from the last cursor.
- */
-export interface Watch<Value = unknown> extends AsyncIterable<Change<Value>> {
-  /** Ends the iteration. Idempotent. */
-  close(): void
 }

@@ -1,6 +1,7 @@
 /** One change, computed as far as it is looked at: a consumer that only wants to know which key changed pays for no more. */
 import type { KeyStore } from '../store/key-store.ts'
-import type { Cursor, OperationRecord, ValueChange } from '../history/operation-record.ts'
+import type { OperationRecord } from '../history/operation-record.ts'
+import type { Cursor, ValueChange } from './change.ts'
 import type { Position } from '../operation/position.ts'
 import { keepOperation } from '../history/kept-operation.ts'
 

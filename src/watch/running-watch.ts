@@ -3,7 +3,7 @@
  * that has more than its bound to catch up with is told of the gap instead.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Change, Cursor, WatchGap, Watch, WatchOptions } from '../history/operation-record.ts'
+import type { Change, Cursor, WatchGap, Watch, WatchOptions } from './change.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { textOf } from '../operation/text.ts'

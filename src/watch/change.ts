@@ -1,0 +1,50 @@
+/** What a watch tells: changes of values, and gaps. The kinds are a union that may grow; a consumer skips a kind that it does not know. */
+import type { OperationRecord } from '../history/operation-record.ts'
+
+/**
+ * A place in this replica's stream of operations, as text to be stored. Opaque; another replica, or this one with a new
+ * log, answers it with a gap.
+ */
+export type Cursor = string
+
+export interface ValueChange<Value = unknown> {
+  readonly kind: 'value'
+  readonly key: string
+  /** The value now, which later operations may have shaped as well; `undefined` if the key is gone. */
+  readonly value: Value | undefined
+  readonly operation: OperationRecord
+  /** The key's version once `operation` had been taken in. */
+  readonly version: number
+  readonly cursor: Cursor
+}
+
+/** The consumer fell behind, or resumes from before what retention kept: read afresh what matters. */
+export interface WatchGap {
+  readonly kind: 'gap'
+  /** How many operations it will not see; `undefined` if that is not known. */
+  readonly missedCount: number | undefined
+  readonly cursor: Cursor
+}
+
+export type Change<Value = unknown> = ValueChange<Value> | WatchGap
+
+export interface WatchOptions {
+  /**
+   * Continues behind this cursor of an earlier change, or behind this version of the one key watched, reading the log first.
+   * Default: from now on.
+   */
+  readonly from?: Cursor | { readonly version: number }
+  /** Changes held for a slow consumer before it is told of a gap. Default 1,024. */
+  readonly pendingCountMax?: number
+  /** Ends the watch: the iteration finishes without an error. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A running watch. Leaving a `for await` loop closes it. One consumer. If the log cannot be read (`WARP_E_LOG_CORRUPT`, `WARP_E_STORAGE`) it throws that and
+ * ends; another one goes on from the last cursor.
+ */
+export interface Watch<Value = unknown> extends AsyncIterable<Change<Value>> {
+  /** Ends the iteration. Idempotent. */
+  close(): void
+}
