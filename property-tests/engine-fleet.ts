@@ -77,7 +77,7 @@ export class Member {
   }
 
   get value(): unknown {
-    return this.slot === undefined ? undefined : this.engine.store.read(this.slot)
+    return this.slot === undefined ? undefined : this.engine.store.values.read(this.slot)
   }
 
   /** Runs a verb, or deletes if there is none. Refusals are swallowed: then there is no operation. */
@@ -112,7 +112,7 @@ export class Member {
 
   /** Forgets what is in memory. */
   drop(): void {
-    if (this.slot !== undefined) this.engine.store.dropState(this.slot)
+    if (this.slot !== undefined) this.engine.store.values.drop(this.slot)
   }
 
   #sent(envelope: Uint8Array): Sent {
@@ -270,9 +270,9 @@ export class Fleet {
     const { slot } = member
     if (slot === undefined) return digest(this.strategy, this.strategy.initial(), undefined)
     // The wheel that lets values expire does not turn here. The value first: it must not depend on the state's having been asked for.
-    if (this.#lifeMs > 0) member.engine.store.residency.outdate(slot)
+    if (this.#lifeMs > 0) member.engine.store.values.residency.outdate(slot)
     const { value } = member
-    return digest(this.strategy, member.engine.store.resident(slot).state, value)
+    return digest(this.strategy, member.engine.store.values.resident(slot).state, value)
   }
 
   async close(): Promise<void> {

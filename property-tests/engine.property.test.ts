@@ -34,7 +34,8 @@ function scribble(replica: TestEngine, random: Random, label: string): void {
 }
 
 function values(replica: TestEngine): Record<string, unknown> {
-  const { keys, residency } = replica.engine.store
+  const { keys } = replica.engine.store
+  const { residency } = replica.engine.store.values
   // What has just expired may be served from memory for one tick more.
   for (const slot of keys.occupied()) if (keys.keys[slot]?.startsWith('ttl') === true) residency.outdate(slot)
   return Object.fromEntries(KEYS.map((key) => [key, normal(replica.get(key))]))

@@ -90,7 +90,7 @@ class OpenWarp {
     this.#engine = engine
     this.#options = options
     this.#env = env
-    this.#residency = store.residency
+    this.#residency = store.values.residency
     const watches = new WatchHub({
       store,
       logName: () => store.lanes.local.replica,
@@ -126,7 +126,7 @@ class OpenWarp {
       if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
         return Promise.resolve(this.#residency.values[slot])
       this.#assertReadable(key)
-      return Promise.resolve(slot === undefined ? undefined : this.#engine.store.read(slot))
+      return Promise.resolve(slot === undefined ? undefined : this.#engine.store.values.read(slot))
     } catch (error) {
       return Promise.reject(asAborted(error, options?.signal))
     }
@@ -229,7 +229,7 @@ class OpenWarp {
       },
       cache: {
         entriesCount: this.#residency.count,
-        missesCount: store.misses,
+        missesCount: store.values.misses,
         evictionsCount: this.#residency.evictions,
       },
       operations: {
@@ -325,7 +325,7 @@ class OpenWarp {
 
   #peekSlowly(key: string, slot: Slot | undefined): unknown {
     this.#assertReadable(key)
-    return slot === undefined ? undefined : this.#engine.store.peek(slot)
+    return slot === undefined ? undefined : this.#engine.store.values.peek(slot)
   }
 
   #check(options: ReadOptions | undefined): void {

@@ -56,12 +56,12 @@ export class BenchReplica {
   }
 
   read(key: string): unknown {
-    return this.#engine.store.read(this.#slotOf(key))
+    return this.#engine.store.values.read(this.#slotOf(key))
   }
 
   /** Forgets what was folded of the key, so that the next read folds its whole log. */
   forgetState(key: string): void {
-    this.#engine.store.dropState(this.#slotOf(key))
+    this.#engine.store.values.drop(this.#slotOf(key))
   }
 
   /** What it has written, in order. */

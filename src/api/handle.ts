@@ -72,7 +72,7 @@ export class Handle implements KeyHandle, Target {
   get(): Promise<unknown> {
     try {
       const { slot } = this
-      if (slot !== undefined) return Promise.resolve(this.#context.store.read(slot))
+      if (slot !== undefined) return Promise.resolve(this.#context.store.values.read(slot))
       this.#context.store.assertOpen()
       return Promise.resolve(undefined)
     } catch (error) {
@@ -117,12 +117,15 @@ export class Handle implements KeyHandle, Target {
   protected async runQuery(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
     const { slot } = this
     this.#context.store.assertOpen()
-    return query(slot === undefined ? this.keyspace.strategy.initial() : this.#context.store.state(slot), ...parameters)
+    return query(
+      slot === undefined ? this.keyspace.strategy.initial() : this.#context.store.values.state(slot),
+      ...parameters,
+    )
   }
 
   #peekSlowly(): unknown {
     const { slot } = this
-    if (slot !== undefined) return this.#context.store.peek(slot)
+    if (slot !== undefined) return this.#context.store.values.peek(slot)
     this.#context.store.assertOpen()
     return undefined
   }
@@ -130,8 +133,8 @@ export class Handle implements KeyHandle, Target {
 
 /** How the handles to the keys of one keyspace are made. */
 export function handleMaker(parts: HandleParts, keyspace: Keyspace): (key: string) => Handle {
-  const { keys, residency } = parts.store
-  const context: HandleContext = { ...parts, keys, residency, keyspace, options: NO_OPTIONS }
+  const { keys, values } = parts.store
+  const context: HandleContext = { ...parts, keys, residency: values.residency, keyspace, options: NO_OPTIONS }
   const KeyspaceHandle = handleClass(keyspace.strategy)
   return (key) => new KeyspaceHandle(context, key)
 }

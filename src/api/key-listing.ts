@@ -38,11 +38,11 @@ export async function* listKeys(pattern: string, listing: Listing): AsyncGenerat
 
 /** Nothing lives longer for having been listed. A key with an operation from a later version cannot be read, but is there. */
 function isAlive(store: KeyStore, key: string, { slot, nowMs }: { slot: Slot; nowMs: number }): boolean {
-  if (store.residency.states[slot] !== COLD) return store.residency.values[slot] !== undefined
+  if (store.values.residency.states[slot] !== COLD) return store.values.residency.values[slot] !== undefined
   const keyspace = store.keyspaceFor(key, slot)
-  if (keyspace.ttlMs > 0 && store.expiresAt(slot, keyspace) <= nowMs) return false
+  if (keyspace.ttlMs > 0 && store.values.expiresAt(slot, keyspace) <= nowMs) return false
   try {
-    const { state, present } = store.resident(slot)
+    const { state, present } = store.values.resident(slot)
     // A set or a map whose entries were all removed was not deleted, and has no value.
     return present && store.strategyAt(slot).read(state) !== undefined
   } catch (error) {

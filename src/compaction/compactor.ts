@@ -195,7 +195,7 @@ export class Compactor {
     }
     writeSnapshot(store.log.begin(), snapshot, store.table)
     const position = store.log.commit(RECORD_KIND.snapshot, 0)
-    store.dropState(slot)
+    store.values.drop(slot)
     installSnapshot(store.keys, slot, snapshot, position)
   }
 
@@ -215,7 +215,10 @@ export class Compactor {
   /** Replacing one live operation by a snapshot of it would gain nothing. */
   #isWorthwhile(slot: Slot, operations: readonly Placed[], count: number): boolean {
     return (
-      count > 1 || operations.length > 1 || this.#store.keys.snapshot[slot]! > 0 || this.#store.read(slot) === undefined
+      count > 1 ||
+      operations.length > 1 ||
+      this.#store.keys.snapshot[slot]! > 0 ||
+      this.#store.values.read(slot) === undefined
     )
   }
 
@@ -229,7 +232,7 @@ export class Compactor {
       keyspace.ttlMs === 0 ||
       keyspace.isSliding ||
       !keyspace.isLast ||
-      this.#store.expiresAt(slot, keyspace) > this.#store.env.now()
+      this.#store.values.expiresAt(slot, keyspace) > this.#store.env.now()
     )
   }
 

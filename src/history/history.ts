@@ -64,7 +64,7 @@ export class History {
       effect: effects[i] as Effect,
       concurrentWith: concurrent[i] as Dot[],
     }))
-    const explanation = { key, value: this.#store.read(slot), strategy, operations }
+    const explanation = { key, value: this.#store.values.read(slot), strategy, operations }
     if (before === 0 || this.#store.keys.snapshot[slot] === 0) return explanation
     const base = this.#base(slot)
     return { ...explanation, compacted: { operationsCount: before, version: before, timeMs: hlcToMs(base.hlc) } }

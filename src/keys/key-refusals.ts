@@ -18,6 +18,10 @@ export function checkKey(key: string): void {
     throw new WarpError('WARP_E_UNENCODABLE', 'a key contains half of a surrogate pair; keys are well-formed text')
 }
 
+export function closed(): WarpError {
+  return new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+}
+
 export function nestedWrite(key: string): WarpError {
   return new WarpError(
     'WARP_E_CONFIG',

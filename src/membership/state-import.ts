@@ -143,7 +143,7 @@ export class StateImport implements SnapshotImport {
     writeSnapshot(store.log.begin(), moved, store.table)
     installSnapshot(store.keys, slot, moved, store.log.commit(RECORD_KIND.snapshot, 0))
     store.clock.observe(snapshot.hlc)
-    store.residency.outdate(slot)
+    store.values.residency.outdate(slot)
   }
 
   #installOperation(bytes: Uint8Array, start: number, end: number): void {

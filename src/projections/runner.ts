@@ -122,7 +122,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const shown = {
       key,
       position,
-      value: () => this.#store.read(slot),
+      value: () => this.#store.values.read(slot),
       operation: () => keepOperation(this.#store, key, keys.version[slot]!, position),
     }
     try {

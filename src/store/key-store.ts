@@ -1,7 +1,8 @@
 /**
- * The heart: keys, their chains in the log, and their values in memory. Everything that becomes part of a key, written here or
- * admitted from another replica, goes through `enter`: the one door. Synchronous throughout; whoever needs to wait for a
- * disk or a network does so outside.
+ * The door: keys and their chains in the log. Everything that becomes part of a key, written here
+ * or admitted from another replica, goes through `enter`, and the key's value in memory
+ * (`cache/values.ts`) is outdated there. Synchronous throughout; whoever needs to wait for a disk or
+ * a network does so outside.
  */
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { encodeInto } from '../../crdt/encoding/encoding.ts'
@@ -13,24 +14,21 @@ import type { HybridClock } from '../operation/clock.ts'
 import type { Draft, Entered, Subscriber } from './draft.ts'
 import type { Env } from '../ports/env.ts'
 import type { Lane } from './lane.ts'
-import { checkKey, nestedWrite, valueTooLarge } from '../keys/key-refusals.ts'
+import { checkKey, closed, nestedWrite, valueTooLarge } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
-import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
+import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { VALUE_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import type { Rejection } from '../merge/application.ts'
 import { Folder } from '../merge/folder.ts'
-import type { Resident } from '../merge/resident.ts'
 import { writtenContext } from '../merge/written-context.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import { writeEnvelopeHeader, type EnvelopeHeader } from '../operation/envelope-writer.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
-import { Expiry } from '../cache/expiry.ts'
-import { frozen } from '../cache/frozen.ts'
-import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from '../cache/residency.ts'
+import type { Residency, ResidencyLimits } from '../cache/residency.ts'
+import { Values } from '../cache/values.ts'
 import type { EngineEvent } from './event.ts'
-import { weightOf } from '../cache/weight.ts'
 import type { Position } from '../operation/position.ts'
 import { Subscribers } from './subscribers.ts'
 
@@ -60,16 +58,15 @@ export class KeyStore {
   readonly table: ReplicaTable
   readonly keyspaces: Keyspaces
   readonly folder: Folder
-  readonly residency: Residency
+  readonly values: Values
   /** Who writes; replaced when the replica takes a new identity. */
   lanes: { shared: Lane; local: Lane }
   /** All shared operations up to these are in the log or in snapshots. */
   readonly applied: VersionVector
   readonly #floor: VersionVector
-  readonly #residents: (Resident | undefined)[] = []
-  readonly #expiry: Expiry
+  /** The values' own: one load on the way of each write. */
+  readonly #residency: Residency
   readonly #subscribers = new Subscribers()
-  readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
   readonly #header: Mutable<EnvelopeHeader> = {
     kind: 0,
     strategy: 0,
@@ -81,7 +78,6 @@ export class KeyStore {
     dependencies: undefined,
   }
   readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
-  misses = 0
   #isClosed = false
   #isAppending = false
 
@@ -99,9 +95,8 @@ export class KeyStore {
     const reject = (rejection: Rejection): void =>
       options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))
     this.folder = new Folder(options.log, options.table, reject)
-    this.residency = new Residency(options.cache, (slot) => (this.#residents[slot] = undefined))
-    this.residency.reserve(options.keys.capacity)
-    this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
+    this.values = new Values({ ...options, folder: this.folder, limits: options.cache })
+    this.#residency = this.values.residency
   }
 
   /** The keyspace of a key. Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`. */
@@ -208,8 +203,8 @@ export class KeyStore {
   ): Slot {
     const slot = known ?? this.addKey(key, keyspace, position)
     this.keys.advance(slot, operation, position)
-    this.residency.outdate(slot)
-    if (keyspace.ttlMs > 0) this.#prolong(slot, keyspace)
+    this.#residency.outdate(slot)
+    if (keyspace.ttlMs > 0) this.values.prolong(slot, keyspace)
     return slot
   }
 
@@ -218,14 +213,13 @@ export class KeyStore {
     const slot = this.keys.add(key, keyspace.index)
     // Records of a former life of this key may still be in the log: they are not part of the chain.
     this.keys.cut[slot] = position - 1
-    this.residency.reserve(this.keys.capacity)
+    this.#residency.reserve(this.keys.capacity)
     return slot
   }
 
   /** Forgets a key altogether. */
   removeKey(slot: Slot): void {
-    this.dropState(slot)
-    this.#expiry.forget(slot)
+    this.values.forget(slot)
     this.keys.remove(slot)
   }
 
@@ -233,79 +227,9 @@ export class KeyStore {
     return this.#subscribers.add(subscriber)
   }
 
-  /** The value, from memory or folded from the log. */
-  read(slot: Slot): unknown {
-    const state = this.residency.states[slot]!
-    if (state === HOT_VISITED) return this.residency.values[slot]
-    if (state !== COLD) return this.#touch(slot, state)
-    return this.#materialise(slot)
-  }
-
-  /** The value, if it can be had without touching the disk. */
-  peek(slot: Slot): unknown {
-    if (this.residency.states[slot] === COLD && this.log.persistent && !this.#isChainResident(slot)) return undefined
-    return this.read(slot)
-  }
-
-  /** The state that there is to see. */
-  state(slot: Slot): unknown {
-    return this.isOver(slot, this.env.now()) ? this.strategyAt(slot).initial() : this.resident(slot).state
-  }
-
-  /** Whether the key's present life, which counts from its last write, is over at `ms`. */
-  isOver(slot: Slot, ms: number): boolean {
-    const keyspace = this.#keyspaceAt(slot)
-    return keyspace.lifeMs > 0 && this.expiresAt(slot, keyspace) <= ms
-  }
-
-  resident(slot: Slot): Resident {
-    const resident = this.#fold(slot)
-    if (!this.residency.isListed(slot)) this.adopt(slot, resident)
-    return resident
-  }
-
-  /** The state already contains the operation at the key's head (see `appliesOnPrepare`). */
-  markFolded(slot: Slot): void {
-    const resident = this.#residents[slot]
-    if (resident === undefined) return
-    if (!resident.hasTip) resident.bornAt = this.keys.tipHlc[slot]!
-    resident.folded = this.keys.head[slot]!
-    resident.present = true
-    resident.take({
-      hlc: this.keys.tipHlc[slot]!,
-      replica: this.keys.tipReplica[slot]!,
-      sequence: this.keys.tipSequence[slot]!,
-    })
-  }
-
-  /** Keeps a state in memory, within the bounds of the cache. */
-  adopt(slot: Slot, resident: Resident): void {
-    this.#residents[slot] = resident
-    const value: unknown = this.residency.isWeighed ? this.#keyspaceAt(slot).strategy.read(resident.state) : undefined
-    this.residency.install(slot, undefined, { bytes: this.#weight(slot, value, resident.bytes), state: COLD })
-  }
-
-  /** Lets go of what is in memory of a key; the next read folds it again. */
-  dropState(slot: Slot): void {
-    this.residency.evict(slot)
-    this.#residents[slot] = undefined
-  }
-
   /** Where the key's operations are. A flyweight: valid until the next call. */
   chain(slot: Slot): Chain {
-    const chain = this.#chain
-    chain.head = this.keys.head[slot]!
-    chain.snapshot = this.keys.snapshot[slot]!
-    chain.cut = this.keys.cut[slot]!
-    chain.lifeMs = this.#keyspaceAt(slot).lifeMs
-    return chain
-  }
-
-  /** When the value stops being visible, ms. Worked out again after a restart. */
-  expiresAt(slot: Slot, keyspace: Keyspace): number {
-    const known = this.keys.expiresAt[slot]!
-    if (known > 0) return known
-    return (this.keys.expiresAt[slot] = endOfLife(keyspace, this.keys.tipHlc[slot]!))
+    return this.values.chain(slot)
   }
 
   strategyAt(slot: Slot): AnyStrategy {
@@ -314,90 +238,15 @@ export class KeyStore {
 
   /** Throws `WARP_E_CLOSED`. */
   assertOpen(): void {
-    if (this.#isClosed) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+    if (this.#isClosed) throw closed()
   }
 
   close(): void {
     this.#isClosed = true
-    this.#expiry.close()
-    this.residency.clear()
-  }
-
-  /** A late write does not shorten a life that reads have prolonged. */
-  #prolong(slot: Slot, keyspace: Keyspace): void {
-    const expiresAt = endOfLife(keyspace, this.keys.tipHlc[slot]!)
-    if (!keyspace.isSliding || this.keys.expiresAt[slot]! < expiresAt) this.keys.expiresAt[slot] = expiresAt
+    this.values.close()
   }
 
   #keyspaceAt(slot: Slot): Keyspace {
     return this.keyspaces.list[this.keys.keyspace[slot]!] as Keyspace
-  }
-
-  #touch(slot: Slot, state: number): unknown {
-    if (state === HOT) this.residency.states[slot] = HOT_VISITED
-    else if (state === HOT_SLIDING) {
-      this.residency.markSliding(slot)
-      this.keys.expiresAt[slot] = endOfLife(this.#keyspaceAt(slot), this.keys.tipHlc[slot]!, this.env.now())
-    }
-    return this.residency.values[slot]
-  }
-
-  #materialise(slot: Slot): unknown {
-    this.assertOpen()
-    this.misses++
-    const keyspace = this.#keyspaceAt(slot)
-    const nowMs = keyspace.ttlMs > 0 ? this.env.now() : 0
-    if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
-    const { value, bytes } = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
-    if (nowMs > 0) {
-      if (keyspace.isSliding) this.keys.expiresAt[slot] = endOfLife(keyspace, this.keys.tipHlc[slot]!, nowMs)
-      this.#expiry.watch(slot, this.keys.expiresAt[slot]!)
-    }
-    const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT
-    const weight = keyspace.isLast ? bytes + (this.keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
-    this.residency.install(slot, frozen(value), { bytes: weight, state: keyspace.isSliding ? HOT_SLIDING : hot })
-    return value
-  }
-
-  #foldTip(slot: Slot): { value: unknown; bytes: number } {
-    return this.folder.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.keys.tip[slot]!)
-  }
-
-  #foldValue(slot: Slot): { value: unknown; bytes: number } {
-    const strategy = this.#keyspaceAt(slot).strategy
-    const resident = this.#fold(slot)
-    return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
-  }
-
-  /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
-  #fold(slot: Slot): Resident {
-    const before = this.#residents[slot]
-    this.#residents[slot] = undefined
-    return (this.#residents[slot] = this.folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before))
-  }
-
-  /** What a key costs in the cache. What has been folded into its value, `bytes`, says little: a counter weighs a number. */
-  #weight(slot: Slot, value: unknown, bytes: number): number {
-    return this.residency.isWeighed ? weightOf(value, bytes) + (this.keys.keys[slot] as string).length : 0
-  }
-
-  /** Asked by the wheel: lets an expired value go cold. Returns when to ask again, 0 for never. */
-  #expire(slot: Slot, nowMs: number): number {
-    if (this.residency.states[slot] === COLD) return 0
-    const expiresAt = this.keys.expiresAt[slot]!
-    if (expiresAt > nowMs) return expiresAt
-    this.residency.outdate(slot)
-    return 0
-  }
-
-  #isChainResident(slot: Slot): boolean {
-    const after = Math.max(this.#residents[slot]?.folded ?? 0, this.keys.cut[slot]!)
-    if (this.#keyspaceAt(slot).isLast) return this.log.isResident(this.keys.tip[slot]!)
-    const base = this.#residents[slot] === undefined ? this.keys.snapshot[slot]! : 0
-    if (base > 0 && !this.log.isResident(base)) return false
-    for (let position = this.keys.head[slot]!; position > after; position = this.log.record(position).previous) {
-      if (!this.log.isResident(position)) return false
-    }
-    return true
   }
 }

@@ -43,7 +43,7 @@ class Preparing implements Prepare<unknown> {
 
   state(): unknown {
     const { slot, keyspace } = this.#target
-    if (slot !== undefined && !this.#beginsLife(slot)) return this.#store.resident(slot).state
+    if (slot !== undefined && !this.#beginsLife(slot)) return this.#store.values.resident(slot).state
     this.fresh ??= new Resident(keyspace.strategy.initial(), 0)
     return this.fresh.state
   }
@@ -51,7 +51,7 @@ class Preparing implements Prepare<unknown> {
   #beginsLife(slot: Slot): boolean {
     if (this.#target.keyspace.lifeMs === 0) return false
     this.hlc ??= this.#store.clock.tick()
-    return this.#store.isOver(slot, hlcToMs(this.hlc))
+    return this.#store.values.isOver(slot, hlcToMs(this.hlc))
   }
 }
 
@@ -123,8 +123,8 @@ export class Writer {
     }
     this.writtenCount++
     if (keyspace.strategy.appliesOnPrepare === true && payload !== undefined) {
-      if (fresh !== undefined) store.adopt(slot, fresh)
-      store.markFolded(slot)
+      if (fresh !== undefined) store.values.adopt(slot, fresh)
+      store.values.markFolded(slot)
     }
     const lane = store.laneOf(keyspace)
     const dot = { replica: lane.replica, sequence: lane.sequence }
@@ -137,7 +137,7 @@ export class Writer {
 
   /** A verb that works on the state itself may have changed it halfway: it is folded again. */
   #forgetPrepared({ slot, keyspace }: Target): void {
-    if (slot !== undefined && keyspace.strategy.appliesOnPrepare === true) this.#store.dropState(slot)
+    if (slot !== undefined && keyspace.strategy.appliesOnPrepare === true) this.#store.values.drop(slot)
   }
 
   /** Nothing had to be written: what that rests on is as safe as was asked for when the promise settles. */

@@ -29,7 +29,7 @@ export class LazyChange implements ValueChange {
   get value(): unknown {
     const { store } = this.#source
     const slot = store.keys.find(this.key)
-    return slot === undefined ? undefined : store.read(slot)
+    return slot === undefined ? undefined : store.values.read(slot)
   }
 
   get operation(): OperationRecord {

@@ -154,10 +154,10 @@ test('many keys with all kinds of times to live expire each in its time', async 
     await env.advance(ms - passed)
     passed = ms
     for (const life of lives) {
-      const { residency, keys: table } = engine.store
+      const { values, keys: table } = engine.store
       const hot = Array.from(
         { length: 20 },
-        (_, i) => (residency.states[table.find(`${life}:${i}`) as number] as number) > 0,
+        (_, i) => (values.residency.states[table.find(`${life}:${i}`) as number] as number) > 0,
       )
       expect(hot).toEqual(new Array(20).fill(life > ms))
     }

@@ -30,7 +30,7 @@ test('neither bound is ever exceeded, whatever is read and written, and what was
   const random = seededRandom('bounds')
   const unbounded = await openEngine(keys)
   const bounded = await openEngine(keys, { cache: { entriesMax: 12, bytesMax: 400 } })
-  const { residency } = bounded.engine.store
+  const { residency } = bounded.engine.store.values
   for (let i = 0; i < 4000; i++) {
     const [prefix, verb, argument] = random.pick(WRITES)
     const key = prefix + random.below(10)
@@ -42,7 +42,7 @@ test('neither bound is ever exceeded, whatever is read and written, and what was
     expect(residency.bytes).toBeLessThanOrEqual(400)
   }
   expect(residency.evictions).toBeGreaterThan(500)
-  expect(unbounded.engine.store.residency.evictions).toBe(0)
+  expect(unbounded.engine.store.values.residency.evictions).toBe(0)
 })
 
 function shown(value: unknown): unknown {
@@ -55,26 +55,26 @@ test('a value heavier than the whole cache is served, not kept, and drives nothi
   read('small')
   await write('large', 'set', 'x'.repeat(1000))
   expect(read('large')).toBe('x'.repeat(1000))
-  const { misses } = engine.store
+  const { misses } = engine.store.values
   read('small')
-  expect(engine.store.misses).toBe(misses)
-  expect(engine.store.residency.count).toBe(1)
+  expect(engine.store.values.misses).toBe(misses)
+  expect(engine.store.values.residency.count).toBe(1)
 })
 
 test('a counter weighs a number, however often it was incremented', async () => {
   const { engine, read, write } = await openEngine({ '*': counter() }, { cache: { bytesMax: 100 } })
   for (let i = 0; i < 200; i++) await write('hits', 'increment', 1)
   expect(read('hits')).toBe(200)
-  const { misses } = engine.store
+  const { misses } = engine.store.values
   expect(read('hits')).toBe(200)
-  expect(engine.store.misses).toBe(misses)
+  expect(engine.store.values.misses).toBe(misses)
 })
 
 test('documents that are only written count against the bound as well', async () => {
   const { engine, write } = await openEngine({ '*': yjs() }, { cache: { entriesMax: 5 } })
   for (let i = 0; i < 20; i++) await write(`doc ${i}`, 'change', (doc: Y.Doc) => doc.getText('t').insert(0, 'x'))
-  expect(engine.store.residency.count).toBe(5)
-  expect(engine.store.residency.evictions).toBe(15)
+  expect(engine.store.values.residency.count).toBe(5)
+  expect(engine.store.values.residency.evictions).toBe(15)
 })
 
 test('on zipf 0.99 with room for a tenth of the keys at least 77 % of reads are hits', async () => {

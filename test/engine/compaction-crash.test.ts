@@ -40,8 +40,8 @@ async function lived(seed: number): Promise<{ files: FaultyFiles; replica: TestE
 /** As it is read once all that expires has expired. */
 function readable(replica: TestEngine): unknown {
   replica.env.setWall(LATER_MS)
-  const { keys, residency } = replica.engine.store
-  for (const slot of keys.occupied()) residency.outdate(slot)
+  const { keys, values } = replica.engine.store
+  for (const slot of keys.occupied()) values.residency.outdate(slot)
   return replica.state()
 }
 

@@ -82,7 +82,7 @@ export class TestEngine {
 
   get(key: string): unknown {
     const slot = this.engine.store.keys.find(key)
-    return slot === undefined ? undefined : this.engine.store.read(slot)
+    return slot === undefined ? undefined : this.engine.store.values.read(slot)
   }
 
   version(key: string): number {
@@ -95,7 +95,7 @@ export class TestEngine {
     const { store } = this.engine
     const values: Record<string, unknown> = {}
     for (const slot of store.keys.occupied()) {
-      const value = store.read(slot)
+      const value = store.values.read(slot)
       if (value !== undefined) values[store.keys.keys[slot] as string] = [value, store.keys.version[slot]]
     }
     return { values: Object.fromEntries(Object.entries(values).sort()), applied: this.engine.applied.sorted() }

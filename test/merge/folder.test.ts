@@ -66,7 +66,7 @@ test('reading a blocked key again and again keeps nothing in memory', async () =
   b.take(fleet.strange(b, 0, { kind: 77, strategy: 9, payload: MALFORMED, isSound: true }))
   send(a, b)
   for (let i = 0; i < 3; i++) expect(refused(() => b.value).code).toBe('WARP_E_UNKNOWN_OP')
-  expect(b.engine.store.residency.isListed(b.slot as number)).toBe(false)
+  expect(b.engine.store.values.residency.isListed(b.slot as number)).toBe(false)
 })
 
 test('a field that this replica has no strategy for blocks the key instead of being dropped from it', async () => {
@@ -116,10 +116,10 @@ test('below a greatest operation that is skipped, the greatest of the others cou
   const forged = fleet.strange(a, 90, { kind: 1, strategy: 1, payload: MALFORMED, isSound: false })
   send(a, c)
   c.take(forged)
-  expect(c.engine.store.resident(c.slot as number).state).toBe(1)
+  expect(c.engine.store.values.resident(c.slot as number).state).toBe(1)
   expect(c.value).toBe(1)
   send(b, c)
-  expect(c.engine.store.resident(c.slot as number).state).toBe(2)
+  expect(c.engine.store.values.resident(c.slot as number).state).toBe(2)
   expect(c.value).toBe(2)
 })
 
@@ -130,9 +130,9 @@ test('a register folded as operations arrive keeps the greatest, not the latest 
   fleet.at(b, 9)
   b.write('set', ['late'])
   send(b, c)
-  expect(c.engine.store.resident(c.slot as number).state).toBe('late')
+  expect(c.engine.store.values.resident(c.slot as number).state).toBe('late')
   send(a, c)
-  expect(c.engine.store.resident(c.slot as number).state).toBe('late')
+  expect(c.engine.store.values.resident(c.slot as number).state).toBe('late')
 })
 
 test('a merge function that throws skips the same operations on every replica, and they stay in the log', async () => {
@@ -184,7 +184,7 @@ test('what is delivered again changes no state, version, count or memory', async
     end: log.end,
     version: store.keys.version[b.slot as number],
     count: b.engine.operationsCount,
-    misses: store.misses,
+    misses: store.values.misses,
   }
   const entered: number[] = []
   store.subscribe(({ position }) => entered.push(position))
@@ -195,7 +195,7 @@ test('what is delivered again changes no state, version, count or memory', async
     end: log.end,
     version: store.keys.version[b.slot as number],
     count: b.engine.operationsCount,
-    misses: store.misses,
+    misses: store.values.misses,
   }).toEqual(before)
   expect(entered).toEqual([])
   expect(b.engine.admission.duplicatesCount).toBe(15)

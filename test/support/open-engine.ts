@@ -50,7 +50,7 @@ export async function openEngine(keys: KeyMap, options: OpenEngineOptions = {}):
     },
     read(key) {
       const slot = store.keys.find(key)
-      return slot === undefined ? undefined : store.read(slot)
+      return slot === undefined ? undefined : store.values.read(slot)
     },
   }
 }

@@ -1,0 +1,222 @@
+/**
+ * The values of keys in memory: which are here, which have to be folded from the log, and when they
+ * expire. A value is worked out when it is read; the door (`store/key-store.ts`) only says that a
+ * value is behind its log. Synchronous throughout.
+ */
+import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
+import { closed } from '../keys/key-refusals.ts'
+import type { KeyTable, Slot } from '../keys/key-table.ts'
+import type { Log } from '../log/log.ts'
+import type { Chain } from '../merge/chain.ts'
+import type { Folder } from '../merge/folder.ts'
+import type { Resident } from '../merge/resident.ts'
+import type { Env } from '../ports/env.ts'
+import { Expiry } from './expiry.ts'
+import { frozen } from './frozen.ts'
+import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
+import { weightOf } from './weight.ts'
+
+export interface ValuesOptions {
+  readonly log: Log
+  readonly keys: KeyTable
+  readonly keyspaces: Keyspaces
+  readonly folder: Folder
+  readonly env: Env
+  readonly limits: ResidencyLimits
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+export class Values {
+  readonly residency: Residency
+  readonly #log: Log
+  readonly #keys: KeyTable
+  readonly #keyspaces: Keyspaces
+  readonly #folder: Folder
+  readonly #env: Env
+  readonly #residents: (Resident | undefined)[] = []
+  readonly #expiry: Expiry
+  readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
+  /** Reads that had to work the value out. */
+  misses = 0
+  #isClosed = false
+
+  constructor(options: ValuesOptions) {
+    this.#log = options.log
+    this.#keys = options.keys
+    this.#keyspaces = options.keyspaces
+    this.#folder = options.folder
+    this.#env = options.env
+    this.residency = new Residency(options.limits, (slot) => (this.#residents[slot] = undefined))
+    this.residency.reserve(options.keys.capacity)
+    this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
+  }
+
+  /** The value, from memory or folded from the log. */
+  read(slot: Slot): unknown {
+    const state = this.residency.states[slot]!
+    if (state === HOT_VISITED) return this.residency.values[slot]
+    if (state !== COLD) return this.#touch(slot, state)
+    return this.#materialise(slot)
+  }
+
+  /** The value, if it can be had without touching the disk. */
+  peek(slot: Slot): unknown {
+    if (this.residency.states[slot] === COLD && this.#log.persistent && !this.#isChainResident(slot)) return undefined
+    return this.read(slot)
+  }
+
+  /** The state that there is to see. */
+  state(slot: Slot): unknown {
+    return this.isOver(slot, this.#env.now()) ? this.#keyspaceAt(slot).strategy.initial() : this.resident(slot).state
+  }
+
+  /** Whether the key's present life, which counts from its last write, is over at `ms`. */
+  isOver(slot: Slot, ms: number): boolean {
+    const keyspace = this.#keyspaceAt(slot)
+    return keyspace.lifeMs > 0 && this.expiresAt(slot, keyspace) <= ms
+  }
+
+  /** The folded state with all that is known of it. */
+  resident(slot: Slot): Resident {
+    const resident = this.#fold(slot)
+    if (!this.residency.isListed(slot)) this.adopt(slot, resident)
+    return resident
+  }
+
+  /** The state already contains the operation at the key's head (see `appliesOnPrepare`). */
+  markFolded(slot: Slot): void {
+    const resident = this.#residents[slot]
+    if (resident === undefined) return
+    const keys = this.#keys
+    if (!resident.hasTip) resident.bornAt = keys.tipHlc[slot]!
+    resident.folded = keys.head[slot]!
+    resident.present = true
+    resident.take({
+      hlc: keys.tipHlc[slot]!,
+      replica: keys.tipReplica[slot]!,
+      sequence: keys.tipSequence[slot]!,
+    })
+  }
+
+  /** Keeps a state in memory, within the bounds of the cache. */
+  adopt(slot: Slot, resident: Resident): void {
+    this.#residents[slot] = resident
+    const value: unknown = this.residency.isWeighed ? this.#keyspaceAt(slot).strategy.read(resident.state) : undefined
+    this.residency.install(slot, undefined, { bytes: this.#weight(slot, value, resident.bytes), state: COLD })
+  }
+
+  /** Lets go of what is in memory of a key; the next read folds it again. */
+  drop(slot: Slot): void {
+    this.residency.evict(slot)
+    this.#residents[slot] = undefined
+  }
+
+  /** The slot's key is forgotten: the slot may become another key's. */
+  forget(slot: Slot): void {
+    this.drop(slot)
+    this.#expiry.forget(slot)
+  }
+
+  /** Where the key's operations are. A flyweight: valid until the next call. */
+  chain(slot: Slot): Chain {
+    const chain = this.#chain
+    chain.head = this.#keys.head[slot]!
+    chain.snapshot = this.#keys.snapshot[slot]!
+    chain.cut = this.#keys.cut[slot]!
+    chain.lifeMs = this.#keyspaceAt(slot).lifeMs
+    return chain
+  }
+
+  /** When the value stops being visible, ms. Worked out again after a restart. */
+  expiresAt(slot: Slot, keyspace: Keyspace): number {
+    const known = this.#keys.expiresAt[slot]!
+    if (known > 0) return known
+    return (this.#keys.expiresAt[slot] = endOfLife(keyspace, this.#keys.tipHlc[slot]!))
+  }
+
+  /** The key has been written: its life counts from there. A late write does not shorten a life that reads have prolonged. */
+  prolong(slot: Slot, keyspace: Keyspace): void {
+    const expiresAt = endOfLife(keyspace, this.#keys.tipHlc[slot]!)
+    if (!keyspace.isSliding || this.#keys.expiresAt[slot]! < expiresAt) this.#keys.expiresAt[slot] = expiresAt
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#expiry.close()
+    this.residency.clear()
+  }
+
+  #keyspaceAt(slot: Slot): Keyspace {
+    return this.#keyspaces.list[this.#keys.keyspace[slot]!] as Keyspace
+  }
+
+  #touch(slot: Slot, state: number): unknown {
+    if (state === HOT) this.residency.states[slot] = HOT_VISITED
+    else if (state === HOT_SLIDING) {
+      this.residency.markSliding(slot)
+      this.#keys.expiresAt[slot] = endOfLife(this.#keyspaceAt(slot), this.#keys.tipHlc[slot]!, this.#env.now())
+    }
+    return this.residency.values[slot]
+  }
+
+  #materialise(slot: Slot): unknown {
+    if (this.#isClosed) throw closed()
+    this.misses++
+    const keyspace = this.#keyspaceAt(slot)
+    const nowMs = keyspace.ttlMs > 0 ? this.#env.now() : 0
+    if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
+    const { value, bytes } = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
+    if (nowMs > 0) {
+      if (keyspace.isSliding) this.#keys.expiresAt[slot] = endOfLife(keyspace, this.#keys.tipHlc[slot]!, nowMs)
+      this.#expiry.watch(slot, this.#keys.expiresAt[slot]!)
+    }
+    const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT
+    const weight = keyspace.isLast ? bytes + (this.#keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
+    this.residency.install(slot, frozen(value), { bytes: weight, state: keyspace.isSliding ? HOT_SLIDING : hot })
+    return value
+  }
+
+  #foldTip(slot: Slot): { value: unknown; bytes: number } {
+    return this.#folder.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#keys.tip[slot]!)
+  }
+
+  #foldValue(slot: Slot): { value: unknown; bytes: number } {
+    const strategy = this.#keyspaceAt(slot).strategy
+    const resident = this.#fold(slot)
+    return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
+  }
+
+  /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
+  #fold(slot: Slot): Resident {
+    const before = this.#residents[slot]
+    this.#residents[slot] = undefined
+    return (this.#residents[slot] = this.#folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before))
+  }
+
+  /** What a key costs in the cache. What has been folded into its value, `bytes`, says little: a counter weighs a number. */
+  #weight(slot: Slot, value: unknown, bytes: number): number {
+    return this.residency.isWeighed ? weightOf(value, bytes) + (this.#keys.keys[slot] as string).length : 0
+  }
+
+  /** Asked by the wheel: lets an expired value go cold. Returns when to ask again, 0 for never. */
+  #expire(slot: Slot, nowMs: number): number {
+    if (this.residency.states[slot] === COLD) return 0
+    const expiresAt = this.#keys.expiresAt[slot]!
+    if (expiresAt > nowMs) return expiresAt
+    this.residency.outdate(slot)
+    return 0
+  }
+
+  #isChainResident(slot: Slot): boolean {
+    const keys = this.#keys
+    const after = Math.max(this.#residents[slot]?.folded ?? 0, keys.cut[slot]!)
+    if (this.#keyspaceAt(slot).isLast) return this.#log.isResident(keys.tip[slot]!)
+    const base = this.#residents[slot] === undefined ? keys.snapshot[slot]! : 0
+    if (base > 0 && !this.#log.isResident(base)) return false
+    for (let position = keys.head[slot]!; position > after; position = this.#log.record(position).previous) {
+      if (!this.#log.isResident(position)) return false
+    }
+    return true
+  }
+}
