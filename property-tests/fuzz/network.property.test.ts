@@ -18,7 +18,9 @@ import {
   encodeRecords,
 } from '../../adapters/mesh/membership/swim-messages.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
-import { FrameDecoder, FrameEncoder, OperationsBatch } from '../../src/replication/wire/frames.ts'
+import { FrameDecoder } from '../../src/replication/wire/frame-decoder.ts'
+import { FrameEncoder } from '../../src/replication/wire/frame-encoder.ts'
+import { OperationsBatch } from '../../src/replication/wire/operations-batch.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { REPLICA_IDS } from '../../testing/laws/reference-replica.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'

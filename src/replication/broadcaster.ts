@@ -8,7 +8,13 @@
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../ports/env.ts'
 import type { OperationReader } from '../operation/operation-reader.ts'
-import { OperationsBatch, type Sender } from './wire/frames.ts'
+import { OperationsBatch } from './wire/operations-batch.ts'
+import { asError } from '../../crdt/warp-error.ts'
+import { FRAME_BYTES_MAX } from '../limits.ts'
+import type { ReplicationObserver } from './events.ts'
+import type { ReplicationSettings } from './options.ts'
+import type { Post } from './post.ts'
+import type { Reception } from './reception.ts'
 import type { ReplicationStore } from './store.ts'
 import type { Position } from '../operation/position.ts'
 
@@ -17,23 +23,21 @@ const SLICE_RECORDS = 4096
 /** While records wait to become sendable. The engine calls `appended` then as well, usually sooner. */
 const UNSENDABLE_RETRY_MS = 20
 
-export interface BroadcasterOptions {
-  readonly sender: () => Sender
-  /** Nothing is sent for now; `wake` is called when that ends. */
-  readonly isPaused: () => boolean
-  readonly batchBytes: number
-  /** The largest frame that all transports take. */
-  readonly frameBytesMax: number
-  readonly broadcast: (frame: Uint8Array) => void
-  readonly onOversize: (sequence: number, bytes: number) => void
-  /** The log could not be read. */
-  readonly onUnreadable: (error: unknown) => void
+export interface BroadcasterParts {
+  readonly store: ReplicationStore
+  readonly env: Env
+  readonly settings: ReplicationSettings
+  readonly observe: ReplicationObserver
+  readonly post: Post
+  readonly reception: Reception
 }
 
 export class Broadcaster {
   readonly #store: ReplicationStore
   readonly #env: Env
-  readonly #options: BroadcasterOptions
+  readonly #parts: BroadcasterParts
+  /** The largest frame that all transports take. */
+  readonly #frameBytesMax: number
   readonly #batch: OperationsBatch
   readonly #run = (): void => this.#slice()
   #cursor: Position
@@ -46,10 +50,12 @@ export class Broadcaster {
   #visited = 0
   #operationCount = 0
 
-  constructor(store: ReplicationStore, env: Env, options: BroadcasterOptions) {
+  constructor(parts: BroadcasterParts) {
+    const { store, env, post } = parts
+    this.#parts = parts
     this.#store = store
     this.#env = env
-    this.#options = options
+    this.#frameBytesMax = Math.min(FRAME_BYTES_MAX, ...post.links.map(({ link }) => link.frameBytesMax))
     this.#batch = new OperationsBatch(store.table)
     this.#cursor = store.sendable
   }
@@ -75,7 +81,7 @@ export class Broadcaster {
 
   #slice(): void {
     if (this.#isClosed) return
-    if (this.#options.isPaused()) {
+    if (this.#isPaused) {
       this.#isScheduled = false
       return
     }
@@ -86,13 +92,13 @@ export class Broadcaster {
       return
     }
     this.#visited = 0
-    this.#batch.begin(this.#options.sender(), 0)
+    this.#batch.begin(this.#parts.post.sender, 0)
     try {
       this.#cursor = this.#store.scanOperations(this.#cursor, this.#visit)
     } catch (error) {
       // What lies before the damage has been sent; what lies behind is there for those who ask.
       this.#cursor = this.#store.sendable
-      this.#options.onUnreadable(error)
+      this.#parts.observe({ kind: 'store:unreadable', error: asError(error) })
     }
     this.#flush()
     if (this.#cursor < this.#store.sendable) {
@@ -110,6 +116,12 @@ export class Broadcaster {
     }
   }
 
+  /** Nothing is sent for now; `wake` is called when that ends. */
+  get #isPaused(): boolean {
+    const { reception } = this.#parts
+    return reception.isImporting || !reception.isJoined
+  }
+
   #isSent(): boolean {
     const { replica, applied } = this.#store
     return replica === this.#sentAs && applied.get(replica) === this.#sentThrough
@@ -122,20 +134,29 @@ export class Broadcaster {
 
   #add(operation: OperationReader): void {
     const bytes = operation.end - operation.start
-    const { frameBytesMax, batchBytes } = this.#options
-    if (!this.#batch.fits(bytes, frameBytesMax)) this.#flush()
-    if (!this.#batch.fits(bytes, frameBytesMax)) {
-      this.#options.onOversize(operation.sequence, bytes)
+    if (!this.#batch.fits(bytes, this.#frameBytesMax)) this.#flush()
+    if (!this.#batch.fits(bytes, this.#frameBytesMax)) {
+      this.#oversize(operation.sequence, bytes)
       return
     }
     this.#batch.add(operation.bytes, operation.start, operation.end)
-    if (this.#batch.bytesCount >= batchBytes) this.#flush()
+    if (this.#batch.bytesCount >= this.#parts.settings.batchBytes) this.#flush()
   }
 
   #flush(): void {
     if (this.#batch.count === 0) return
     this.#operationCount += this.#batch.count
-    this.#options.broadcast(this.#batch.finish(false))
-    this.#batch.begin(this.#options.sender(), 0)
+    this.#parts.post.broadcast(this.#batch.finish(false))
+    // Whom it did not reach learns from the digest that it is missing.
+    this.#parts.reception.changed()
+    this.#batch.begin(this.#parts.post.sender, 0)
+  }
+
+  #oversize(sequence: number, bytes: number): void {
+    const { post, observe } = this.#parts
+    for (const via of post.links) {
+      if (via.link.frameBytesMax >= bytes) continue
+      observe({ kind: 'operation:oversize', transport: via.name, sequence, bytes })
+    }
   }
 }

@@ -1,33 +1,27 @@
 /**
  * What happens with frames that arrive: decoded, booked to the peer that sent them, and handed to the part that they concern.
- * Also the beat of replication: with each digest that goes out, silent peers go down, silent members leave, and
- * what has become stable is told to the store.
  *
  * Work is done in slices of a budget, in which one operation costs 1 and any other frame as much as a few; the inbox yields
  * between slices. Nothing that arrives can throw out of here: malformed frames are counted and reported.
  */
 import { asError } from '../../crdt/warp-error.ts'
-import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Env } from '../ports/env.ts'
 import { Admitter } from './anti-entropy/admitter.ts'
 import { Answers } from './anti-entropy/answers.ts'
 import { AntiEntropy } from './anti-entropy/anti-entropy.ts'
-import { CloneWatch } from './membership/clone-watch.ts'
-import { DIGEST_SPACING, DigestSchedule, SafeVector } from './anti-entropy/digests.ts'
-import { heedEnds } from './membership/ends.ts'
 import type { ReplicationObserver } from './events.ts'
-import { type Digest, type Frame, FrameDecoder, FrameEncoder, type OperationRange, type Sender } from './wire/frames.ts'
+import { FrameDecoder } from './wire/frame-decoder.ts'
+import type { Frame, Sender, SnapshotRequest } from './wire/frames.ts'
 import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
-import { Joining } from './membership/joining.ts'
-import { LagWatch } from './anti-entropy/lag-watch.ts'
 import type { ReplicationSettings } from './options.ts'
 import { type Link, type Peer, Peers } from './peers.ts'
+import type { Post } from './post.ts'
 import { type ReceptionStats, receptionStats } from './replication-stats.ts'
+import { Rounds } from './rounds.ts'
 import { SnapshotFetch } from './snapshot/snapshot-fetch.ts'
 import { SnapshotOffers } from './snapshot/snapshot-offer.ts'
 import { randomWord } from './random-word.ts'
-import { Stability } from './membership/stability.ts'
 import type { ReplicationStore } from './store.ts'
 import type { PeerAddress } from '../ports/transport.ts'
 
@@ -40,8 +34,7 @@ export interface ReceptionOptions {
   readonly env: Env
   readonly settings: ReplicationSettings
   readonly observe: ReplicationObserver
-  readonly broadcast: (frame: Uint8Array) => void
-  readonly send: (peer: Peer, frame: Uint8Array) => boolean
+  readonly post: Post
   /** A snapshot has been taken in, or not: what waited for that may go on. */
   readonly onResume: () => void
 }
@@ -49,8 +42,6 @@ export interface ReceptionOptions {
 export class Reception {
   readonly peers: Peers = new Peers((peer) => this.#down(peer, 'silent'))
   readonly #options: ReceptionOptions
-  readonly #session: number
-  readonly #encoder: FrameEncoder
   readonly #decoder = new FrameDecoder()
   readonly #inbox: Inbox
   readonly #admitter: Admitter
@@ -58,22 +49,13 @@ export class Reception {
   readonly #answers: Answers
   readonly #offers: SnapshotOffers
   readonly #fetch: SnapshotFetch
-  readonly #stability: Stability
-  readonly #joining: Joining
-  readonly #digests: DigestSchedule
-  readonly #safe: SafeVector
-  readonly #lag: LagWatch
-  readonly #clones: CloneWatch
+  readonly #rounds: Rounds
   #current: FrameWork | undefined
   readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0 }
 
   constructor(options: ReceptionOptions) {
-    const { store, env, settings, observe } = options
+    const { store, env, settings, observe, post } = options
     this.#options = options
-    this.#session = randomWord(env)
-    const random = (): number => randomWord(env) / 2 ** 32
-    const sender = (): Sender => this.sender()
-    this.#encoder = new FrameEncoder(store.table, sender)
     this.#inbox = new Inbox(env, {
       framesMax: settings.inboxFramesMax,
       bytesMax: settings.inboxBytesMax,
@@ -81,65 +63,46 @@ export class Reception {
       onDropped: (droppedCount) => this.#dropped(droppedCount),
     })
     const limits = { operationsMax: settings.bufferOperationsMax, bytesMax: settings.bufferBytesMax }
-    this.#joining = new Joining(store)
-    this.#lag = new LagWatch(settings.peerLaggingMs, observe)
-    const request = (peer: Peer, range: OperationRange): void =>
-      void options.send(peer, this.#encoder.request(0, [range]))
-    this.#clones = new CloneWatch({ store, observe, request })
     this.#admitter = new Admitter(store, { limits, observe })
     const { buffer } = this.#admitter
-    this.#antiEntropy = new AntiEntropy({
-      ...{ store, env, settings, buffer, peers: this.peers, observe, random },
-      request: (peer, number, ranges) => options.send(peer, this.#encoder.request(number, ranges)),
-    })
-    this.#answers = new Answers(store, env, {
-      ...{ sender, batchBytes: settings.batchBytes, windowBytes: settings.windowBytes, send: options.send },
-      onOversize: (peer, sequence, bytes) =>
-        observe({ kind: 'operation:oversize', transport: peer.via.name, sequence, bytes }),
-      onUnreadable: (error) => this.unreadable(error),
-    })
+    this.#antiEntropy = new AntiEntropy({ store, env, settings, buffer, peers: this.peers, observe, post })
+    this.#answers = new Answers({ store, env, settings, observe, post })
     this.#offers = new SnapshotOffers(store, {
       chunkBytes: settings.snapshotChunkBytes,
       exportsMax: settings.snapshotExportsMax,
       idleMs: settings.snapshotIdleMs,
-      send: (peer, chunk) => options.send(peer, this.#encoder.snapshotChunk(chunk)),
+      send: (peer, chunk) => post.send(peer, post.encoder.snapshotChunk(chunk)),
     })
     const fetch = {
       ...{ store, env, settings, observe },
-      request: (peer: Peer, wanted: Parameters<FrameEncoder['snapshotRequest']>[0]): void => {
-        options.send(peer, this.#encoder.snapshotRequest(wanted))
-      },
+      request: (peer: Peer, wanted: SnapshotRequest): void =>
+        void post.send(peer, post.encoder.snapshotRequest(wanted)),
       onEnd: (): void => this.#resume(),
     }
     this.#fetch = new SnapshotFetch(fetch, randomWord(env))
-    this.#stability = new Stability(store, settings.horizonMs, observe)
-    const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
-    this.#digests = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
-    this.#safe = new SafeVector(store)
+    this.#rounds = new Rounds({
+      ...{ store, env, settings, observe, post, antiEntropy: this.#antiEntropy, fetch: this.#fetch },
+      host: { beat: (nowMs) => this.#beat(nowMs), joined: () => this.#resume() },
+    })
   }
 
   /** The transports are open. */
   start(): void {
-    this.#stability.advance(this.#now(), false)
-    this.#digests.start()
+    this.#rounds.start()
   }
 
   get isImporting(): boolean {
     return this.#fetch.isUnderWay
   }
 
-  sender(): Sender {
-    return { replica: this.#options.store.replica, session: this.#session }
-  }
-
   /** Whether others may be told of what this replica writes. */
   get isJoined(): boolean {
-    return this.#joining.isJoined
+    return this.#rounds.isJoined
   }
 
   /** There is something new to tell of. Cheap. */
   changed(): void {
-    this.#digests.changed()
+    this.#rounds.changed()
   }
 
   receive(via: Link, from: PeerAddress, bytes: Uint8Array): void {
@@ -155,7 +118,7 @@ export class Reception {
   peerUp(via: Link, address: PeerAddress): void {
     const peer = this.peers.find(via, address) ?? this.peers.add(via, address, this.#now())
     this.#up(peer)
-    this.#tell(peer, false)
+    this.#rounds.tell(peer, false)
   }
 
   peerDown(via: Link, address: PeerAddress): void {
@@ -165,7 +128,7 @@ export class Reception {
 
   close(): void {
     this.#inbox.close()
-    this.#digests.close()
+    this.#rounds.close()
     this.#antiEntropy.close()
     this.#answers.close()
     this.#fetch.close()
@@ -183,7 +146,7 @@ export class Reception {
       inbox: this.#inbox,
       counts: this.#counts,
       peers: this.peers.count,
-      members: this.#stability.memberCount,
+      members: this.#rounds.memberCount,
     })
   }
 
@@ -234,7 +197,7 @@ export class Reception {
       this.#malformed(this.peers.find(via, from) ?? { name: { transport: via.name, address: from } }, error)
       return
     }
-    if (frame.sender.replica === this.#options.store.replica && frame.sender.session === this.#session) {
+    if (this.#options.post.isOwn(frame.sender)) {
       this.#counts.echoed++
       return
     }
@@ -245,19 +208,14 @@ export class Reception {
     } catch (error) {
       // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts again.
       if (peer !== undefined) this.#forget(peer)
-      this.unreadable(error)
+      this.#options.observe({ kind: 'store:unreadable', error: asError(error) })
     }
-  }
-
-  /** The store could not do what replication needs of it. */
-  unreadable(error: unknown): void {
-    this.#options.observe({ kind: 'store:unreadable', error: asError(error) })
   }
 
   #react(peer: Peer, frame: Frame): void {
     switch (frame.kind) {
       case 'digest':
-        this.#digest(peer, frame)
+        this.#rounds.digest(peer, frame)
         return
       case 'operations':
         this.#current = new FrameWork(peer, frame)
@@ -292,41 +250,8 @@ export class Reception {
     peer ??= this.peers.add(via, from, now)
     peer.heard(sender, now)
     this.#up(peer)
-    this.#stability.heard(sender.replica, now)
+    this.#rounds.heard(sender.replica, now)
     return peer
-  }
-
-  #digest(peer: Peer, digest: Digest): void {
-    const { store } = this.#options
-    const now = this.#now()
-    peer.has.join(digest.applied)
-    peer.floor ??= new VersionVector()
-    peer.floor.join(digest.floor)
-    this.#clones.digest(peer, digest)
-    if (peer.replica !== undefined) this.#stability.digest(peer.replica, digest, now)
-    this.#compare(peer, digest, now)
-    const wasJoined = this.isJoined
-    const joining = this.#joining.meet(digest)
-    if (!wasJoined && this.isJoined) this.#resume()
-    const holdsVoid = heedEnds(store, peer, digest, this.isJoined)
-    if (holdsVoid || joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
-      this.#require(peer)
-    else if (!store.applied.dominates(peer.has)) this.#antiEntropy.consider()
-  }
-
-  /** Tells a peer that is behind what there is, but not in a storm. */
-  #compare(peer: Peer, digest: Digest, now: number): void {
-    const { digestIntervalMs } = this.#options.settings
-    if (this.#lag.isUpToDate(peer, digest, now) || digest.reply) return
-    if (now - peer.repliedMs < digestIntervalMs / DIGEST_SPACING) return
-    peer.repliedMs = now
-    this.#tell(peer, true)
-  }
-
-  #require(peer: Peer): void {
-    if (peer.replica === this.#options.store.replica) return
-    this.#fetch.require(peer)
-    this.#antiEntropy.isPaused = this.#fetch.isUnderWay
   }
 
   /** A snapshot transfer has ended, or this replica may take part from now on. */
@@ -335,35 +260,17 @@ export class Reception {
     this.#admitter.reconsider()
     this.#inbox.wake()
     this.#antiEntropy.consider()
-    this.#digests.changed()
+    this.#rounds.changed()
     this.#options.onResume()
   }
 
-  #tell(peer: Peer, reply: boolean): void {
-    this.#options.send(peer, this.#encodeDigest(reply))
-  }
-
-  #encodeDigest(reply: boolean): Uint8Array {
-    const heard = this.#stability.heardReplicas()
-    const applied = this.#joining.tellable(this.#safe.read())
-    const { floor, retired } = this.#options.store
-    const stable = this.#stability.announced
-    return this.#encoder.digest({ reply, applied, floor, stable, heard, retired: retired.entries() })
-  }
-
-  /** With each broadcast digest. */
-  #beat(): void {
-    const { settings, broadcast } = this.#options
-    const now = this.#now()
-    broadcast(this.#encodeDigest(false))
-    this.#lag.told = this.#joining.tellable(this.#safe.read())
-    if (this.#safe.isBehind) this.#digests.changed()
+  #beat(now: number): void {
+    const { settings } = this.#options
     this.#admitter.forgetVoid()
     if (!this.#admitter.isDrained) this.#inbox.wake()
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
     this.#offers.expire(now)
-    this.#stability.advance(now, !this.isImporting && this.#options.store.needsSnapshot !== true)
   }
 
   #up(peer: Peer): void {
@@ -395,6 +302,6 @@ export class Reception {
   #dropped(droppedCount: number): void {
     this.#options.observe({ kind: 'queue:overflow', queue: 'inbox', droppedCount })
     this.#antiEntropy.consider()
-    this.#digests.changed()
+    this.#rounds.changed()
   }
 }

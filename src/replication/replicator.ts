@@ -13,12 +13,12 @@
  * rounds of digests. Per digest interval a replica broadcasts at most four digests and sends each peer at most four in reply.
  */
 import type { Env } from '../ports/env.ts'
-import { asError, WarpError } from '../../crdt/warp-error.ts'
-import { FRAME_BYTES_MAX } from '../limits.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { Broadcaster } from './broadcaster.ts'
 import type { ReplicationEvent, ReplicationObserver } from './events.ts'
 import { type ReplicationOptions, type ReplicationSettings, replicationSettings } from './options.ts'
-import type { Link, Peer } from './peers.ts'
+import type { Link } from './peers.ts'
+import { Post } from './post.ts'
 import { Reception } from './reception.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicationStore } from './store.ts'
@@ -38,12 +38,11 @@ export interface ReplicatorOptions {
 export class Replicator {
   readonly #options: ReplicatorOptions
   readonly #settings: ReplicationSettings
-  readonly #links: Link[] = []
+  readonly #post: Post
   readonly #reception: Reception
   #broadcaster: Broadcaster | undefined
   #state: 'new' | 'starting' | 'running' | 'closed' = 'new'
   #closing: Promise<void> | undefined
-  #sent = { frames: 0, bytes: 0 }
 
   readonly #observe = (event: ReplicationEvent): void => {
     this.#options.observe?.(event)
@@ -53,13 +52,10 @@ export class Replicator {
   constructor(options: ReplicatorOptions) {
     this.#settings = replicationSettings(options.options)
     this.#options = options
+    const { store, env } = options
+    this.#post = new Post(store, env, this.#observe)
     this.#reception = new Reception({
-      store: options.store,
-      env: options.env,
-      settings: this.#settings,
-      observe: this.#observe,
-      broadcast: (frame) => this.#broadcast(frame),
-      send: (peer, frame) => this.#send(peer, frame),
+      ...{ store, env, settings: this.#settings, observe: this.#observe, post: this.#post },
       onResume: () => this.#broadcaster?.wake(),
     })
   }
@@ -104,13 +100,13 @@ export class Replicator {
 
   peers(): PeerReport[] {
     const { env, store } = this.#options
-    return peerReports(this.#reception.peers.all(), this.#links, store.applied, env.monotonic())
+    return peerReports(this.#reception.peers.all(), this.#post.links, store.applied, env.monotonic())
   }
 
   stats(): ReplicationStats {
     return {
-      sentFrames: this.#sent.frames,
-      sentBytes: this.#sent.bytes,
+      sentFrames: this.#post.sentFrames,
+      sentBytes: this.#post.sentBytes,
       broadcastOperations: this.#broadcaster?.operationCount ?? 0,
       ...this.#reception.stats(),
     }
@@ -119,25 +115,16 @@ export class Replicator {
   #run(): void {
     const { store, env } = this.#options
     this.#state = 'running'
-    this.#broadcaster = new Broadcaster(store, env, {
-      sender: () => this.#reception.sender(),
-      isPaused: () => this.#reception.isImporting || !this.#reception.isJoined,
-      batchBytes: this.#settings.batchBytes,
-      frameBytesMax: Math.min(FRAME_BYTES_MAX, ...this.#links.map(({ link }) => link.frameBytesMax)),
-      broadcast: (frame) => {
-        this.#broadcast(frame)
-        // Whom it did not reach learns from the digest that it is missing.
-        this.#reception.changed()
-      },
-      onOversize: (sequence, bytes) => this.#oversize(sequence, bytes),
-      onUnreadable: (error) => this.#reception.unreadable(error),
+    this.#broadcaster = new Broadcaster({
+      ...{ store, env, settings: this.#settings, observe: this.#observe, post: this.#post },
+      reception: this.#reception,
     })
     this.#reception.start()
   }
 
   async #open(transport: Transport): Promise<void> {
     // What comes before `open` has resolved is lost, as on any bad day; digests repeat it.
-    const index = this.#links.length
+    const index = this.#post.links.length
     const reception = this.#reception
     const receiver: TransportReceiver = {
       get isBusy() {
@@ -153,52 +140,13 @@ export class Replicator {
       await link.close()
       throw closedMeanwhile()
     }
-    this.#links.push({ index, name: transport.name, link })
+    this.#post.links.push({ index, name: transport.name, link })
     checkLink(transport, link)
   }
 
   #via(index: number, act: (via: Link) => void): void {
-    const via = this.#links[index]
+    const via = this.#post.links[index]
     if (via !== undefined && !this.#isClosed()) act(via)
-  }
-
-  #broadcast(frame: Uint8Array): void {
-    for (const via of this.#links) {
-      this.#count(frame)
-      try {
-        via.link.broadcast(frame)
-      } catch (error) {
-        this.#failed(via, error)
-      }
-    }
-  }
-
-  #send(peer: Peer, frame: Uint8Array): boolean {
-    try {
-      if (!peer.via.link.send(peer.address, frame)) return false
-      this.#count(frame)
-      return true
-    } catch (error) {
-      this.#failed(peer.via, error)
-      return false
-    }
-  }
-
-  #count(frame: Uint8Array): void {
-    this.#sent.frames++
-    this.#sent.bytes += frame.length
-  }
-
-  #failed(via: Link, error: unknown): void {
-    const known = asError(error)
-    this.#observe({ kind: 'transport:failed', transport: via.name, error: known })
-  }
-
-  #oversize(sequence: number, bytes: number): void {
-    for (const via of this.#links) {
-      if (via.link.frameBytesMax >= bytes) continue
-      this.#observe({ kind: 'operation:oversize', transport: via.name, sequence, bytes })
-    }
   }
 
   #isClosed(): boolean {
@@ -209,10 +157,10 @@ export class Replicator {
     this.#broadcaster?.close()
     this.#reception.close()
     this.#state = 'closed'
-    const closings = await Promise.allSettled(this.#links.map(({ link }) => link.close()))
+    const closings = await Promise.allSettled(this.#post.links.map(({ link }) => link.close()))
     closings.forEach((closing, i) => {
-      const via = this.#links[i]
-      if (closing.status === 'rejected' && via !== undefined) this.#failed(via, closing.reason)
+      const via = this.#post.links[i]
+      if (closing.status === 'rejected' && via !== undefined) this.#post.failed(via, closing.reason)
     })
   }
 }

@@ -5,7 +5,10 @@ import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../src/limits.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
-import { FrameDecoder, FrameEncoder, OperationsBatch, type Frame } from '../../src/replication/wire/frames.ts'
+import { FrameDecoder } from '../../src/replication/wire/frame-decoder.ts'
+import { FrameEncoder } from '../../src/replication/wire/frame-encoder.ts'
+import { OperationsBatch } from '../../src/replication/wire/operations-batch.ts'
+import { type Frame } from '../../src/replication/wire/frames.ts'
 import { seededRandom } from '../../testing/world/random.ts'
 
 const A = parseReplicaId('0102030405060708')

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { type ReplicaId, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
-import { MEMBERS_MAX, Membership } from '../../src/replication/membership/membership.ts'
+import { MEMBERS_MAX, KnownReplicas } from '../../src/replication/members/known-replicas.ts'
 import type { Digest } from '../../src/replication/wire/frames.ts'
-import { Stability, stableVector } from '../../src/replication/membership/stability.ts'
+import { Stability, stableVector } from '../../src/replication/members/stability.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { NaiveStore } from '../support/naive-store.ts'
 import { testReplicas } from '../support/replicas.ts'
@@ -15,41 +15,41 @@ function vector(entries: readonly (readonly [ReplicaId, number])[]): VersionVect
   return VersionVector.from(entries)
 }
 
-function members(): { membership: Membership; gone: ReplicaId[]; overflows: number[] } {
+function members(): { known: KnownReplicas; gone: ReplicaId[]; overflows: number[] } {
   const [gone, overflows]: [ReplicaId[], number[]] = [[], []]
   const options = {
     horizonMs: HORIZON_MS,
     onGone: (id: ReplicaId) => gone.push(id),
     onOverflow: (n: number) => overflows.push(n),
   }
-  return { membership: new Membership(options), gone, overflows }
+  return { known: new KnownReplicas(options), gone, overflows }
 }
 
-function stable(membership: Membership, applied: VersionVector): [ReplicaId, number][] {
-  membership.settle(applied)
-  const acknowledged = [...membership.present()].map((member) => member.acknowledged)
+function stable(known: KnownReplicas, applied: VersionVector): [ReplicaId, number][] {
+  known.settle(applied)
+  const acknowledged = [...known.present()].map((member) => member.acknowledged)
   return stableVector(applied, acknowledged).sorted() as [ReplicaId, number][]
 }
 
 describe('the stable vector', () => {
   test('is all that is applied where nobody else has ever been heard', () => {
-    expect(stable(members().membership, vector([[A, 5]]))).toEqual([[A, 5]])
+    expect(stable(members().known, vector([[A, 5]]))).toEqual([[A, 5]])
   })
 
   test('is the least that any member has acknowledged', () => {
-    const { membership } = members()
-    for (const id of [B, C]) membership.heard(id, 0)
-    membership.acknowledged(B, vector([[A, 3]]))
-    membership.acknowledged(C, vector([[A, 4]]))
-    expect(stable(membership, vector([[A, 5]]))).toEqual([[A, 3]])
+    const { known } = members()
+    for (const id of [B, C]) known.heard(id, 0)
+    known.acknowledged(B, vector([[A, 3]]))
+    known.acknowledged(C, vector([[A, 4]]))
+    expect(stable(known, vector([[A, 5]]))).toEqual([[A, 3]])
   })
 
   test('is empty while a replica that wrote has not acknowledged anything', () => {
-    const { membership } = members()
-    membership.seen(vector([[B, 1]]), 0)
+    const { known } = members()
+    known.seen(vector([[B, 1]]), 0)
     expect(
       stable(
-        membership,
+        known,
         vector([
           [A, 5],
           [B, 1],
@@ -60,19 +60,19 @@ describe('the stable vector', () => {
 
   // B writes b1, then applies a1 and says so. b1 is concurrent with a1 and may still come.
   test("uses an acknowledgement only once the member's own operations before it have been applied", () => {
-    const { membership } = members()
-    membership.heard(B, 0)
-    membership.acknowledged(
+    const { known } = members()
+    known.heard(B, 0)
+    known.acknowledged(
       B,
       vector([
         [A, 1],
         [B, 1],
       ]),
     )
-    expect(stable(membership, vector([[A, 1]]))).toEqual([])
+    expect(stable(known, vector([[A, 1]]))).toEqual([])
     expect(
       stable(
-        membership,
+        known,
         vector([
           [A, 1],
           [B, 1],
@@ -85,11 +85,11 @@ describe('the stable vector', () => {
   })
 
   test('goes on under a member that writes faster than its operations arrive', () => {
-    const { membership } = members()
-    membership.heard(B, 0)
+    const { known } = members()
+    known.heard(B, 0)
     let last = 0
     for (let i = 1; i <= 50; i++) {
-      membership.acknowledged(
+      known.acknowledged(
         B,
         vector([
           [A, i],
@@ -98,7 +98,7 @@ describe('the stable vector', () => {
       )
       last =
         stable(
-          membership,
+          known,
           vector([
             [A, 100],
             [B, i],
@@ -111,41 +111,41 @@ describe('the stable vector', () => {
 
 describe('members', () => {
   test('silent beyond the horizon no longer hold back, once, until they have caught up', () => {
-    const { membership, gone } = members()
-    membership.heard(B, 0)
-    membership.expire(HORIZON_MS)
-    expect(stable(membership, vector([[A, 1]]))).toEqual([])
-    membership.expire(HORIZON_MS + 1)
-    membership.expire(HORIZON_MS + 2)
+    const { known, gone } = members()
+    known.heard(B, 0)
+    known.expire(HORIZON_MS)
+    expect(stable(known, vector([[A, 1]]))).toEqual([])
+    known.expire(HORIZON_MS + 1)
+    known.expire(HORIZON_MS + 2)
     expect(gone).toEqual([B])
-    expect(stable(membership, vector([[A, 1]]))).toEqual([[A, 1]])
-    membership.heard(B, HORIZON_MS + 3)
-    expect(stable(membership, vector([[A, 1]]))).toEqual([[A, 1]])
-    membership.returned(B)
-    expect(stable(membership, vector([[A, 1]]))).toEqual([])
+    expect(stable(known, vector([[A, 1]]))).toEqual([[A, 1]])
+    known.heard(B, HORIZON_MS + 3)
+    expect(stable(known, vector([[A, 1]]))).toEqual([[A, 1]])
+    known.returned(B)
+    expect(stable(known, vector([[A, 1]]))).toEqual([])
   })
 
   test('that are gone do not come back because others still name them', () => {
-    const { membership } = members()
-    membership.seen(vector([[B, 4]]), 0)
-    membership.expire(HORIZON_MS + 1)
-    membership.seen(vector([[B, 4]]), HORIZON_MS + 2)
-    membership.named(B, HORIZON_MS + 2)
-    expect([...membership.present()]).toEqual([])
-    membership.seen(vector([[B, 5]]), HORIZON_MS + 3)
-    expect([...membership.present()].map(({ replica }) => replica)).toEqual([B])
+    const { known } = members()
+    known.seen(vector([[B, 4]]), 0)
+    known.expire(HORIZON_MS + 1)
+    known.seen(vector([[B, 4]]), HORIZON_MS + 2)
+    known.named(B, HORIZON_MS + 2)
+    expect([...known.present()]).toEqual([])
+    known.seen(vector([[B, 5]]), HORIZON_MS + 3)
+    expect([...known.present()].map(({ replica }) => replica)).toEqual([B])
   })
 
   test('beyond the bound are refused and reported; nothing is stable for a horizon', () => {
-    const { membership, overflows } = members()
+    const { known, overflows } = members()
     const id = (i: number): ReplicaId => replicaIdFromBytes(Uint8Array.of(0, 0, 0, 0, 9, 9, i >> 8, i & 255))
-    for (let i = 0; i < MEMBERS_MAX + 5; i++) membership.heard(id(i), 0)
-    expect([membership.count, overflows, membership.overflowed]).toEqual([MEMBERS_MAX, [MEMBERS_MAX], true])
-    membership.expire(HORIZON_MS + 1)
-    expect(membership.overflowed).toBe(false)
-    membership.heard(A, HORIZON_MS + 2)
-    expect(membership.get(A)).toBeDefined()
-    expect(membership.count).toBe(MEMBERS_MAX)
+    for (let i = 0; i < MEMBERS_MAX + 5; i++) known.heard(id(i), 0)
+    expect([known.count, overflows, known.overflowed]).toEqual([MEMBERS_MAX, [MEMBERS_MAX], true])
+    known.expire(HORIZON_MS + 1)
+    expect(known.overflowed).toBe(false)
+    known.heard(A, HORIZON_MS + 2)
+    expect(known.get(A)).toBeDefined()
+    expect(known.count).toBe(MEMBERS_MAX)
   })
 })
 

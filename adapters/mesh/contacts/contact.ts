@@ -2,7 +2,7 @@
  * The words that the parts of the mesh share. A *member* is one run of one process, named by a random id. A *contact* is a member with
  * whom this one shares session keys, because both have proved to hold the cluster key and to be at their address.
  */
-import type { Env } from '../../../src/index.ts'
+import type { Env, TransportReport } from '../../../src/index.ts'
 import type { Endpoint } from '../sockets/network.ts'
 
 /** 16 hexadecimal digits, made at random whenever a mesh transport is opened. */
@@ -30,4 +30,15 @@ export type MeshClock = Pick<Env, 'now' | 'monotonic' | 'schedule' | 'defer' | '
 /** `host:port`, IPv6 in brackets. */
 export function addressOf({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+export interface ContactEvents {
+  onContact(contact: Contact): void
+  /** The receiver may keep `bytes`. */
+  onPayload(contact: Contact, bytes: Uint8Array): void
+  onLost(contact: Contact, why: 'replaced' | 'dropped'): void
+  onUnanswered(endpoint: Endpoint): void
+  onReport(report: TransportReport): void
+  /** A member that we have no contact with has announced itself from there. */
+  onAnnounced(from: Endpoint): void
 }

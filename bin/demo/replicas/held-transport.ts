@@ -10,12 +10,9 @@
 import type { PeerAddress, ReplicaId, Transport, TransportReceiver } from '../../../adapters/node/index.ts'
 import { OperationReader } from '../../../src/operation/operation-reader.ts'
 import { ReplicaTable } from '../../../src/operation/replica-table.ts'
-import {
-  FrameDecoder,
-  OperationsBatch,
-  type OperationsFrame,
-  type Sender,
-} from '../../../src/replication/wire/frames.ts'
+import { FrameDecoder } from '../../../src/replication/wire/frame-decoder.ts'
+import { OperationsBatch } from '../../../src/replication/wire/operations-batch.ts'
+import { type OperationsFrame, type Sender } from '../../../src/replication/wire/frames.ts'
 
 interface Waiting {
   readonly from: PeerAddress

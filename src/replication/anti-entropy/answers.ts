@@ -5,11 +5,16 @@
  * peers. A peer whose queue is full is left alone for a while (back-pressure), and an answer ends after a window of
  * bytes: the peer asks for the rest, at its own pace. So memory is one batch per peer, whatever is asked.
  */
+import { asError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../../ports/env.ts'
 import type { OperationReader } from '../../operation/operation-reader.ts'
-import { OperationsBatch, type OperationRange, type Sender } from '../wire/frames.ts'
+import { OperationsBatch } from '../wire/operations-batch.ts'
+import { type OperationRange } from '../wire/frames.ts'
+import type { ReplicationObserver } from '../events.ts'
+import type { ReplicationSettings } from '../options.ts'
 import type { Peer } from '../peers.ts'
+import type { Post } from '../post.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Position } from '../../operation/position.ts'
 
@@ -20,15 +25,12 @@ const FULL_RETRY_MS_MAX = 1000
 /** Answers under way at one time. Peers beyond are not answered; they ask again. */
 const ANSWERS_MAX = 256
 
-export interface AnswersOptions {
-  readonly sender: () => Sender
-  readonly batchBytes: number
-  readonly windowBytes: number
-  /** Returns `false` if the peer's queue is full. */
-  readonly send: (peer: Peer, frame: Uint8Array) => boolean
-  readonly onOversize: (peer: Peer, sequence: number, bytes: number) => void
-  /** The log could not be read; the answer is given up. */
-  readonly onUnreadable: (error: unknown) => void
+export interface AnswersParts {
+  readonly store: ReplicationStore
+  readonly env: Env
+  readonly settings: ReplicationSettings
+  readonly observe: ReplicationObserver
+  readonly post: Post
 }
 
 interface Answer {
@@ -50,17 +52,21 @@ interface Answer {
 export class Answers {
   readonly #store: ReplicationStore
   readonly #env: Env
-  readonly #options: AnswersOptions
+  readonly #settings: ReplicationSettings
+  readonly #observe: ReplicationObserver
+  readonly #post: Post
   readonly #answers = new Map<Peer, Answer>()
   #isRunning = false
   #isClosed = false
   #timer: Timer | undefined
   #operationCount = 0
 
-  constructor(store: ReplicationStore, env: Env, options: AnswersOptions) {
-    this.#store = store
-    this.#env = env
-    this.#options = options
+  constructor(parts: AnswersParts) {
+    this.#store = parts.store
+    this.#env = parts.env
+    this.#settings = parts.settings
+    this.#observe = parts.observe
+    this.#post = parts.post
   }
 
   /** Answers under way. */
@@ -88,7 +94,7 @@ export class Answers {
       retryAtMs: 0,
     }
     for (const range of ranges) this.#include(answer, range)
-    answer.batch.begin(this.#options.sender(), number)
+    answer.batch.begin(this.#post.sender, number)
     this.#answers.set(peer, answer)
     this.#wake()
   }
@@ -141,7 +147,8 @@ export class Answers {
       this.#step(answer, now)
     } catch (error) {
       this.#answers.delete(answer.peer)
-      this.#options.onUnreadable(error)
+      // The log could not be read; the answer is given up.
+      this.#observe({ kind: 'store:unreadable', error: asError(error) })
     }
   }
 
@@ -167,7 +174,7 @@ export class Answers {
     })
     if (answer.isHeld || answer.isLast) return
     answer.isLast = answer.open.size === 0 || answer.position >= this.#store.sendable
-    answer.isHeld = answer.isLast || answer.batch.bytesCount >= this.#options.batchBytes
+    answer.isHeld = answer.isLast || answer.batch.bytesCount >= this.#settings.batchBytes
   }
 
   #visit(answer: Answer, operation: OperationReader): void {
@@ -189,24 +196,29 @@ export class Answers {
     }
     if (answer.isLast) return
     if (!answer.batch.fits(bytes, frameBytesMax)) {
-      this.#options.onOversize(answer.peer, operation.sequence, bytes)
+      this.#observe({
+        kind: 'operation:oversize',
+        transport: answer.peer.via.name,
+        sequence: operation.sequence,
+        bytes,
+      })
       return
     }
     answer.batch.add(operation.bytes, operation.start, operation.end)
-    answer.isHeld = answer.batch.bytesCount >= this.#options.batchBytes
+    answer.isHeld = answer.batch.bytesCount >= this.#settings.batchBytes
   }
 
   /** Sends the batch. Returns `false` if the peer's queue is full. */
   #send(answer: Answer): boolean {
-    answer.isLast ||= answer.sentBytes + answer.batch.bytesCount >= this.#options.windowBytes
+    answer.isLast ||= answer.sentBytes + answer.batch.bytesCount >= this.#settings.windowBytes
     const { batch, peer } = answer
-    if (!this.#options.send(peer, batch.finish(answer.isLast))) return false
+    if (!this.#post.send(peer, batch.finish(answer.isLast))) return false
     answer.sentBytes += batch.bytesCount
     this.#operationCount += batch.count
     answer.isHeld = false
     answer.retryDelayMs = FULL_RETRY_MS
     answer.retryAtMs = 0
-    batch.begin(this.#options.sender(), answer.number)
+    batch.begin(this.#post.sender, answer.number)
     return true
   }
 }

@@ -15,6 +15,8 @@ import type { ReplicationObserver } from '../events.ts'
 import { REQUEST_RANGES_MAX, type OperationRange } from '../wire/frames.ts'
 import type { ReplicationSettings } from '../options.ts'
 import type { Peer, Peers } from '../peers.ts'
+import type { Post } from '../post.ts'
+import { randomWord } from '../random-word.ts'
 import type { ReplicationStore } from '../store.ts'
 
 /** Gaps of one writer in one request. */
@@ -27,10 +29,7 @@ export interface AntiEntropyOptions {
   readonly buffer: CausalBuffer
   readonly peers: Peers
   readonly observe: ReplicationObserver
-  /** Sends a request to the peer. Returns `false` if its queue is full. */
-  readonly request: (peer: Peer, number: number, ranges: readonly OperationRange[]) => boolean
-  /** A number in [0, 1). */
-  readonly random: () => number
+  readonly post: Post
 }
 
 interface Request {
@@ -109,6 +108,11 @@ export class AntiEntropy {
     return this.#options.env.monotonic()
   }
 
+  /** A number in [0, 1). */
+  #random(): number {
+    return randomWord(this.#options.env) / 2 ** 32
+  }
+
   #lookAt(dueMs: number): void {
     if (this.#isClosed || dueMs >= this.#timerMs) return
     this.#timer?.cancel()
@@ -171,7 +175,7 @@ export class AntiEntropy {
     let bestLoad = Infinity
     for (const peer of owners) {
       if (this.#requests.has(peer)) continue
-      const load = (plan.get(peer)?.length ?? 0) + (peer === failed ? REQUEST_RANGES_MAX : 0) + this.#options.random()
+      const load = (plan.get(peer)?.length ?? 0) + (peer === failed ? REQUEST_RANGES_MAX : 0) + this.#random()
       if (load >= bestLoad) continue
       best = peer
       bestLoad = load
@@ -180,7 +184,7 @@ export class AntiEntropy {
   }
 
   #send(peer: Peer, ranges: readonly OperationRange[], now: number): void {
-    const { settings, request: send } = this.#options
+    const { settings, post } = this.#options
     const before = new Map<ReplicaId, number>()
     for (const { replica } of ranges) before.set(replica, this.#progress(replica))
     const number = ++this.#number
@@ -188,7 +192,7 @@ export class AntiEntropy {
     this.#requests.set(peer, request)
     for (const replica of before.keys()) this.#asked.set(replica, request)
     this.#requestCount++
-    if (!send(peer, number, ranges)) this.#finish(request)
+    if (!post.send(peer, post.encoder.request(number, ranges))) this.#finish(request)
   }
 
   /** The request is over, in whatever way: what it brought decides how soon its writers are asked for again. */
@@ -203,7 +207,7 @@ export class AntiEntropy {
       }
       const count = (this.#failures.get(replica)?.count ?? 0) + 1
       const delayMs = Math.min(settings.retryDelayMsMax, settings.requestDelayMs * 2 ** Math.min(count, 30))
-      const notBeforeMs = this.#now() + delayMs * (0.75 + this.#options.random() / 2)
+      const notBeforeMs = this.#now() + delayMs * (0.75 + this.#random() / 2)
       this.#failures.set(replica, { count, notBeforeMs, peer: request.peer })
       this.#lookAt(notBeforeMs)
     }

@@ -1,15 +1,15 @@
 /** Notices that somebody else writes, or has written, under this replica's id: a copied folder, a restored backup, a log that lost its tail. */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { ReplicationObserver } from '../events.ts'
-import type { Digest, OperationRange } from '../wire/frames.ts'
+import type { Digest } from '../wire/frames.ts'
 import type { Peer } from '../peers.ts'
+import type { Post } from '../post.ts'
 import type { ReplicationStore } from '../store.ts'
 
 export interface CloneWatchOptions {
   readonly store: ReplicationStore
   readonly observe: ReplicationObserver
-  /** Asks a peer for operations, outside of anti-entropy. */
-  readonly request: (peer: Peer, range: OperationRange) => void
+  readonly post: Post
 }
 
 export class CloneWatch {
@@ -21,7 +21,7 @@ export class CloneWatch {
   }
 
   digest(peer: Peer, digest: Digest): void {
-    const { store, observe, request } = this.#options
+    const { store, observe, post } = this.#options
     const own = store.replica
     const seen = digest.applied.get(own)
     if (seen > store.applied.get(own)) {
@@ -30,7 +30,8 @@ export class CloneWatch {
       store.ownDotSeenElsewhere?.(seen)
     } else if (peer.replica === own && seen > 0) {
       // Somebody is up under our id. The newest operation that both have tells whether it is us: the store compares them.
-      request(peer, { replica: own, from: seen, to: seen })
+      // Asked outside of anti-entropy, with the number of what is sent unasked.
+      post.send(peer, post.encoder.request(0, [{ replica: own, from: seen, to: seen }]))
     }
   }
 }

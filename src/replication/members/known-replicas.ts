@@ -21,7 +21,7 @@ import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 
 export const MEMBERS_MAX: number = VECTOR_ENTRIES_MAX
 
-export interface Member {
+export interface KnownReplica {
   readonly replica: ReplicaId
   /** Monotonic milliseconds: when it was heard, or a new operation of it was. */
   heardMs: number
@@ -38,33 +38,33 @@ export interface Member {
   readonly waiting: VersionVector[]
 }
 
-export interface MembershipOptions {
+export interface KnownReplicasOptions {
   readonly horizonMs: number
   readonly onGone: (replica: ReplicaId) => void
   readonly onOverflow: (limit: number) => void
 }
 
-export class Membership {
-  readonly #members = new Map<ReplicaId, Member>()
-  readonly #options: MembershipOptions
+export class KnownReplicas {
+  readonly #members = new Map<ReplicaId, KnownReplica>()
+  readonly #options: KnownReplicasOptions
   /** When a member last found no room. */
   #refusedMs: number | undefined
 
-  constructor(options: MembershipOptions) {
+  constructor(options: KnownReplicasOptions) {
     this.#options = options
   }
 
   /** Members that count, ourselves not among them. */
-  *present(): IterableIterator<Member> {
+  *present(): IterableIterator<KnownReplica> {
     for (const member of this.#members.values()) if (!member.gone) yield member
   }
 
   /** Members that do not count any more. */
-  *away(): IterableIterator<Member> {
+  *away(): IterableIterator<KnownReplica> {
     for (const member of this.#members.values()) if (member.gone) yield member
   }
 
-  get(replica: ReplicaId): Member | undefined {
+  get(replica: ReplicaId): KnownReplica | undefined {
     return this.#members.get(replica)
   }
 
@@ -139,11 +139,11 @@ export class Membership {
     this.#members.delete(replica)
   }
 
-  #learn(replica: ReplicaId, nowMs: number): Member | undefined {
+  #learn(replica: ReplicaId, nowMs: number): KnownReplica | undefined {
     const known = this.#members.get(replica)
     if (known !== undefined) return known
     if (this.#members.size >= MEMBERS_MAX && !this.#makeRoom(nowMs)) return undefined
-    const member: Member = {
+    const member: KnownReplica = {
       replica,
       heardMs: nowMs,
       heardDirectly: false,

@@ -1,0 +1,72 @@
+/**
+ * The way out to peers: the frames of this replica, over every transport. A frame that a transport cannot take now is lost, as on any bad
+ * day; whoever sends says so to its caller and tries again later.
+ */
+import type { Env } from '../ports/env.ts'
+import { asError } from '../../crdt/warp-error.ts'
+import type { ReplicationObserver } from './events.ts'
+import type { Link, Peer } from './peers.ts'
+import { randomWord } from './random-word.ts'
+import type { ReplicationStore } from './store.ts'
+import { FrameEncoder } from './wire/frame-encoder.ts'
+import type { Sender } from './wire/frames.ts'
+
+export class Post {
+  readonly links: Link[] = []
+  readonly encoder: FrameEncoder
+  sentFrames = 0
+  sentBytes = 0
+  readonly #store: ReplicationStore
+  readonly #observe: ReplicationObserver
+  /** Drawn anew each time that a replica starts. */
+  readonly #session: number
+
+  constructor(store: ReplicationStore, env: Env, observe: ReplicationObserver) {
+    this.#store = store
+    this.#observe = observe
+    this.#session = randomWord(env)
+    this.encoder = new FrameEncoder(store.table, () => this.sender)
+  }
+
+  /** Who this replica is, as its frames say. */
+  get sender(): Sender {
+    return { replica: this.#store.replica, session: this.#session }
+  }
+
+  /** Whether a frame is this replica's own, come back. */
+  isOwn(sender: Sender): boolean {
+    return sender.session === this.#session && sender.replica === this.#store.replica
+  }
+
+  broadcast(frame: Uint8Array): void {
+    for (const via of this.links) {
+      this.#count(frame)
+      try {
+        via.link.broadcast(frame)
+      } catch (error) {
+        this.failed(via, error)
+      }
+    }
+  }
+
+  /** Returns `false` if the peer's queue is full. */
+  send(peer: Peer, frame: Uint8Array): boolean {
+    try {
+      if (!peer.via.link.send(peer.address, frame)) return false
+      this.#count(frame)
+      return true
+    } catch (error) {
+      this.failed(peer.via, error)
+      return false
+    }
+  }
+
+  failed(via: Link, error: unknown): void {
+    this.#observe({ kind: 'transport:failed', transport: via.name, error: asError(error) })
+  }
+
+  #count(frame: Uint8Array): void {
+    this.sentFrames++
+    this.sentBytes += frame.length
+  }
+}

@@ -1,0 +1,76 @@
+import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import type { ReplicaTable } from '../../operation/replica-table.ts'
+import { writeVector } from '../../operation/vector-entries.ts'
+import { writeDigest } from './digest.ts'
+import { writeFrameHeader } from './frame-header.ts'
+import {
+  CHUNK_FLAG,
+  FRAME_KIND,
+  type Digest,
+  type OperationRange,
+  type Sender,
+  type SnapshotChunk,
+  type SnapshotRequest,
+} from './frames.ts'
+
+/** Encodes frames of one sender. Each call returns a view that is valid until the next one. */
+export class FrameEncoder {
+  readonly #writer = new ByteWriter(1024)
+  readonly #table: ReplicaTable
+  readonly #sender: () => Sender
+
+  constructor(table: ReplicaTable, sender: () => Sender) {
+    this.#table = table
+    this.#sender = sender
+  }
+
+  digest(digest: Digest): Uint8Array {
+    writeDigest(this.#begin(FRAME_KIND.digest), digest, this.#table)
+    return this.#finish()
+  }
+
+  request(number: number, ranges: readonly OperationRange[]): Uint8Array {
+    const writer = this.#begin(FRAME_KIND.request)
+    writer.varint(number)
+    writer.varint(ranges.length)
+    for (const range of ranges) {
+      writer.raw(this.#table.bytes(range.replica))
+      writer.varint(range.from)
+      writer.varint(range.to)
+    }
+    return this.#finish()
+  }
+
+  snapshotRequest(request: SnapshotRequest): Uint8Array {
+    const writer = this.#begin(FRAME_KIND.snapshotRequest)
+    writer.u32(request.transfer)
+    writer.varint(request.acknowledged)
+    writer.varint(request.from)
+    writer.varint(request.count)
+    return this.#finish()
+  }
+
+  snapshotChunk(chunk: SnapshotChunk): Uint8Array {
+    const writer = this.#begin(FRAME_KIND.snapshotChunk)
+    const withVector = chunk.vector === undefined ? 0 : CHUNK_FLAG.vector
+    writer.u8((chunk.last ? CHUNK_FLAG.last : 0) | withVector | (chunk.refused ? CHUNK_FLAG.refused : 0))
+    writer.u32(chunk.transfer)
+    writer.u32(chunk.offer)
+    writer.varint(chunk.index)
+    if (chunk.vector !== undefined) writeVector(writer, chunk.vector.sorted(), this.#table)
+    // A frame that was cut short would otherwise be a shorter chunk, and the snapshot lack something.
+    writer.varint(chunk.bytes.length)
+    writer.raw(chunk.bytes)
+    return this.#finish()
+  }
+
+  #begin(kind: number): ByteWriter {
+    this.#writer.reset()
+    writeFrameHeader(this.#writer, kind, this.#sender(), this.#table)
+    return this.#writer
+  }
+
+  #finish(): Uint8Array {
+    return this.#writer.bytes.subarray(0, this.#writer.at)
+  }
+}
