@@ -2,6 +2,10 @@
  * Where records come into being. A body is encoded straight into the active segment, behind the place of its header; `commit` fills in
  * the header and moves the end. That is the whole of a write in RAM: no copy, no object, no checksum (the flusher computes it).
  *
+ * A group is records that are all there after a crash or none (`group`). Each but the last carries a bit that says that
+ * the group goes on. Nothing is flushed in the middle, since a group is one synchronous call; so to take a group back is
+ * to move the end back to where it began.
+ *
  * One comparison guards the fast path: `#limit` is the end of the space known to exist, and 0 when the log is closed or poisoned. Everything
  * rare (a new segment, more space, refusals) is behind it. Space is taken ahead in chunks, so a full disk is noticed here, before the
  * record exists, and the next commit tries again.
@@ -15,13 +19,16 @@ import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { storageError } from './storage-error.ts'
 import {
+  endGroupAt,
   INTERNAL_KIND_MIN,
+  KIND_GROUP_GOES_ON,
   KIND_JUMP,
   MARK_BYTES,
   RECORD_BODY_BYTES_MAX,
   RECORD_HEADER_BYTES,
   SEGMENT_HEADER_BYTES,
   segmentOf,
+  viewOf,
   writeMarkRecord,
   writeRecordHeader,
 } from './segments/segment-format.ts'
@@ -32,7 +39,7 @@ import type { Segment } from './segments/segment.ts'
 const TAIL_BYTES = 64
 /** What a new segment needs before the first record. */
 const EMPTY_BYTES = SEGMENT_HEADER_BYTES + MARK_BYTES + TAIL_BYTES
-const NO_BYTES: Uint8Array = new Uint8Array(0)
+const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0)
 const RAM_SEGMENT_BYTES_MIN = 65_536
 const RESERVE_BYTES_MIN = 262_144
 const RESERVE_BYTES_MAX = 1_048_576
@@ -50,8 +57,29 @@ export interface AppenderOptions {
   readonly observe: (event: LogEvent) => void
 }
 
+/** Where a group began: what has to be restored if it is taken back. */
+interface GroupStart {
+  readonly segment: Segment
+  readonly end: number
+  readonly reserved: number
+  readonly discardedBytes: number
+  readonly backlogAt: number
+  readonly chunkBytes: number
+  /** The last record of the group around it. */
+  readonly last: DataView | undefined
+  readonly lastAt: number
+  /** The segment that was made ahead, and what it had then. */
+  readonly ahead:
+    { readonly segment: Segment; readonly bytes: Uint8Array<ArrayBuffer>; readonly reserved: number } | undefined
+}
+
+/** No draft is open. */
+const NOT_BEGUN = -1
+
 export class Appender {
-  readonly writer: ByteWriter = new ByteWriter(0)
+  #writer: ByteWriter = new ByteWriter(0)
+  /** Where the open draft was begun. */
+  #begunAt: Position = NOT_BEGUN
   readonly #segments: SegmentSet
   readonly #options: AppenderOptions
   #active: Segment | undefined
@@ -63,7 +91,13 @@ export class Appender {
   #limit = 0
   /** A commit that ends behind this calls `onBacklog`. */
   #backlogAt: number = Number.POSITIVE_INFINITY
-  #prepared: Segment | undefined
+  /** Segments behind the active one, in order: the one made ahead, and those that a group has given back. */
+  readonly #ahead: Segment[] = []
+  /** `KIND_GROUP_GOES_ON` while a group is open, and otherwise 0. */
+  #groupBit = 0
+  /** The last record of the open group, in the bytes of its segment. */
+  #last: DataView | undefined
+  #lastAt = 0
   #chunkBytes = RESERVE_BYTES_MIN
   /** Space could not be taken ahead; the next commit that needs some finds out whether that has changed. */
   #full = false
@@ -80,13 +114,18 @@ export class Appender {
 
   /** A writer that stands where the body of the next record goes. */
   begin(): ByteWriter {
-    this.writer.borrow(this.#bytes, this.#view, this.#end + RECORD_HEADER_BYTES)
-    return this.writer
+    if (this.#begunAt !== NOT_BEGUN) this.#endDraft()
+    this.#begunAt = this.#base + this.#end
+    this.#writer.borrow(this.#bytes, this.#view, this.#end + RECORD_HEADER_BYTES)
+    return this.#writer
   }
 
-  commit(kind: number, previous: Position): Position {
-    const { writer } = this
+  commit(kind: number, previous: Position, writer: ByteWriter = this.#writer): Position {
     const at = this.#end
+    const begunAt = this.#begunAt
+    this.#begunAt = NOT_BEGUN
+    if (begunAt !== this.#base + at || writer !== this.#writer) throw interrupted()
+    if (kind < 1 || kind >= INTERNAL_KIND_MIN || previous >= begunAt) throw misuse(kind, previous, begunAt)
     const length = writer.at - writer.start
     const end = at + RECORD_HEADER_BYTES + length
     if (end > this.#limit || writer.bytes !== this.#bytes || length > RECORD_BODY_BYTES_MAX) {
@@ -95,16 +134,117 @@ export class Appender {
     return this.#finish(kind, previous, length)
   }
 
+  /** Whoever still holds the writer of a draft that was given up, or interrupted, writes nowhere from now on. */
+  #endDraft(): void {
+    this.#begunAt = NOT_BEGUN
+    this.#writer.borrow(NO_BYTES, viewOf(NO_BYTES), 0)
+    this.#writer = new ByteWriter(0)
+  }
+
   #finish(kind: number, previous: Position, length: number): Position {
     const at = this.#end
     const position = this.#base + at
-    if (kind < 1 || kind >= INTERNAL_KIND_MIN || previous >= position) throw misuse(kind, previous, position)
     const view = this.#view
-    view.setUint32(at + 4, (kind << 24) | length)
+    view.setUint32(at + 4, ((kind | this.#groupBit) << 24) | length)
     view.setUint32(at + 8, previous === 0 ? 0 : segmentOf(previous))
     view.setUint32(at + 12, previous >>> 0)
+    if (this.#groupBit !== 0) {
+      this.#last = view
+      this.#lastAt = at
+    }
     this.#advance(at + RECORD_HEADER_BYTES + length)
     return position
+  }
+
+  /** See `Log.group`. */
+  group<Result>(write: () => Result): Result {
+    const start = this.#groupStart()
+    const isOutermost = this.#groupBit === 0
+    if (isOutermost) {
+      this.#groupBit = KIND_GROUP_GOES_ON
+      this.#segments.groupFrom = this.end
+    }
+    let isWhole = false
+    try {
+      const result = write()
+      refuseThenable(result)
+      isWhole = true
+      return result
+    } finally {
+      if (!isWhole) this.#takeBack(start)
+      if (isOutermost) this.#endGroup()
+    }
+  }
+
+  #endGroup(): void {
+    if (this.#last !== undefined) endGroupAt(this.#last, this.#lastAt)
+    this.#last = undefined
+    this.#groupBit = 0
+    this.#segments.groupFrom = Number.POSITIVE_INFINITY
+  }
+
+  #groupStart(): GroupStart {
+    const segment = this.#segments.active
+    const [ahead] = this.#ahead
+    return {
+      segment,
+      end: this.#end,
+      reserved: segment.reserved,
+      discardedBytes: segment.discardedBytes,
+      backlogAt: this.#backlogAt,
+      chunkBytes: this.#chunkBytes,
+      last: this.#last,
+      lastAt: this.#lastAt,
+      ahead: ahead?.bytes && { segment: ahead, bytes: ahead.bytes, reserved: ahead.reserved },
+    }
+  }
+
+  /** Moves the end back to where the group began. Cannot fail: the medium is asked for nothing but to take space back. */
+  #takeBack(start: GroupStart): void {
+    const { segment, end, ahead } = start
+    for (const one of this.#segments.removeBehind(segment).reverse()) {
+      one.end = SEGMENT_HEADER_BYTES
+      one.sealed = false
+      if (one.file !== undefined) this.#ahead.unshift(one)
+    }
+    segment.sealed = false
+    segment.end = end
+    segment.discardedBytes = start.discardedBytes
+    this.#backlogAt = start.backlogAt
+    this.#chunkBytes = start.chunkBytes
+    this.#last = start.last
+    this.#lastAt = start.lastAt
+    this.#giveBack(segment, start.reserved)
+    this.#dropBehind(ahead?.segment)
+    if (ahead !== undefined) {
+      ahead.segment.hold(ahead.bytes)
+      this.#giveBack(ahead.segment, ahead.reserved)
+    }
+    this.use(segment)
+  }
+
+  /** What cannot be given back stays taken ahead, for later records. */
+  #giveBack(segment: Segment, reserved: number): void {
+    if (segment.reserved <= reserved) return
+    try {
+      segment.file?.truncate(reserved)
+      segment.reserved = reserved
+    } catch {
+      return
+    }
+  }
+
+  /** Removes the segments made ahead behind `kept`, the last first; from one that cannot be removed on they stay. */
+  #dropBehind(kept: Segment | undefined): void {
+    try {
+      for (let last = this.#ahead.at(-1); last !== undefined && last !== kept; last = this.#ahead.at(-1)) {
+        this.#segments.files.remove(segmentName(last.number))
+        last.file?.close()
+        this.#ahead.pop()
+      }
+    } catch {
+      return
+    }
   }
 
   #advance(end: number): void {
@@ -124,7 +264,7 @@ export class Appender {
         { details: { bytes: length, limit: RECORD_BODY_BYTES_MAX } },
       )
     }
-    const { writer } = this
+    const writer = this.#writer
     const body = writer.bytes.subarray(writer.start, writer.at)
     const bodyBuffer = writer.bytes
     if (this.#end + RECORD_HEADER_BYTES + length > this.#bytes.length - TAIL_BYTES) this.#roll(body)
@@ -180,6 +320,7 @@ export class Appender {
 
   /** Writes a mark as the next record. `false` if there is no room for it. */
   appendMark(): boolean {
+    this.#assertNoGroup()
     if (this.#end + MARK_BYTES > this.#limit) return false
     this.#mark(false)
     return true
@@ -187,6 +328,7 @@ export class Appender {
 
   /** Writes a mark, in a new segment if this one is full. Throws `WARP_E_STORAGE_FULL`. */
   forceMark(): void {
+    this.#assertNoGroup()
     if (this.#end + MARK_BYTES + TAIL_BYTES > this.#bytes.length) this.#roll(NO_BYTES)
     else {
       this.#reserve(this.#end + MARK_BYTES + TAIL_BYTES)
@@ -202,7 +344,17 @@ export class Appender {
     return true
   }
 
+  /** A mark says how far the log was durable, and that never lies within a group. */
+  #assertNoGroup(): void {
+    if (this.#groupBit === 0) return
+    throw new WarpError(
+      'WARP_E_PROTOCOL',
+      'a checkpoint, a mark or a flush was asked for inside a group of records; ask for it behind the group',
+    )
+  }
+
   #mark(clean: boolean): void {
+    if (this.#begunAt !== NOT_BEGUN) this.#endDraft()
     const at = this.#end
     const { durableThrough, floor, isEndUncertain } = this.#segments
     const { home, boot } = this.#options
@@ -235,26 +387,26 @@ export class Appender {
    * before it is needed, and the syncs that writers wait for have nothing but their records to write.
    */
   #prepareSegment(active: Segment, filled: number): void {
-    this.#prepared ??= this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES)
-    const { reserved, bytes } = this.#prepared
+    if (this.#ahead.length === 0) {
+      this.#ahead.push(this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES))
+    }
+    const segment = this.#ahead[0] as Segment
+    const { reserved, bytes } = segment
     const capacity = bytes?.length ?? 0
     const target = Math.min(capacity, Math.ceil(capacity * (filled - 0.25) * 2))
     if (reserved >= target) return
     const ahead = Math.min(capacity, reserved + this.#chunkBytes)
-    this.#extend(this.#prepared, ahead, ahead)
+    this.#extend(segment, ahead, ahead)
   }
 
   /** The segment made ahead, so that it can be put on stable storage before it is needed. */
   get prepared(): Segment | undefined {
-    return this.#prepared
+    return this.#ahead[0]
   }
 
-  /** Takes back a segment that was made ahead and never used. */
+  /** Removes the segments that were made ahead and never used. */
   dropPrepared(): void {
-    const segment = this.#prepared
-    if (segment === undefined) return
-    this.#prepared = undefined
-    this.#discardFile(segment)
+    for (let last = this.#ahead.pop(); last !== undefined; last = this.#ahead.pop()) this.#discardFile(last)
   }
 
   #reserve(bytes: number): void {
@@ -300,7 +452,7 @@ export class Appender {
 
   /** The segment made ahead, made larger if need be. */
   #takePrepared(capacity: number, needed: number): Segment | undefined {
-    const segment = this.#prepared
+    const [segment] = this.#ahead
     if (segment?.bytes === undefined) return undefined
     if (segment.reserved < needed) this.#extend(segment, Math.min(capacity, needed + this.#chunkBytes), needed)
     if (segment.bytes.length < capacity) {
@@ -308,7 +460,7 @@ export class Appender {
       larger.set(segment.bytes.subarray(0, SEGMENT_HEADER_BYTES))
       segment.hold(larger)
     }
-    this.#prepared = undefined
+    this.#ahead.shift()
     return segment
   }
 
@@ -340,6 +492,24 @@ export class Appender {
     segment.file?.close()
     this.#segments.files.remove(segmentName(segment.number))
   }
+}
+
+/** A group is over when its function returns: what a promise would write later could not belong to it. */
+function refuseThenable(result: unknown): void {
+  if (typeof result !== 'object' || result === null || !('then' in result) || typeof result.then !== 'function') return
+  if (result instanceof Promise) result.catch(() => undefined)
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    'the function of a group returned a promise; a group is written synchronously: await first, then write the group',
+  )
+}
+
+function interrupted(): WarpError {
+  return new WarpError(
+    'WARP_E_PROTOCOL',
+    'the log has moved since this record was begun: code of the value that was being written (a getter, say) wrote or ' +
+      'compacted; nothing was written; read such values into plain data first',
+  )
 }
 
 function misuse(kind: number, previous: Position, position: Position): WarpError {

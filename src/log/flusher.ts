@@ -16,7 +16,7 @@ import type { LogFile } from '../ports/files.ts'
 import type { Position } from '../operation/position.ts'
 import type { Segment } from './segments/segment.ts'
 import type { SegmentSet } from './segments/segment-set.ts'
-import { isWarpError } from '../../crdt/warp-error.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { poisoned } from './storage-error.ts'
 import { RECORD_HEADER_BYTES, sealRecord, SEGMENT_HEADER_BYTES } from './segments/segment-format.ts'
 
@@ -184,6 +184,7 @@ export class Flusher {
       this.#again = true
       return
     }
+    if (this.#segments.groupFrom !== Number.POSITIVE_INFINITY) throw flushInGroup()
     const idle = this.#segments.durableThrough === this.#appender.end
     if (this.#markedThrough < this.#segments.durableThrough && this.#appender.appendMark()) this.#marked()
     if (idle) this.#restingAt = this.#appender.end
@@ -309,6 +310,13 @@ export class Flusher {
     this.#waiting.clear()
     this.#options.observe({ kind: 'poisoned', error: failure })
   }
+}
+
+function flushInGroup(): WarpError {
+  return new WarpError(
+    'WARP_E_PROTOCOL',
+    'a flush began inside a group of records; `Env.defer` and `Env.schedule` must not call back before they return',
+  )
 }
 
 /** Checksums and writes what the segment has gained. */

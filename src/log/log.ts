@@ -156,7 +156,7 @@ export class Log {
 
   /**
    * A writer that stands where the body of the next record goes. Between `begin` and `commit` nothing else may be
-   * called on the log; to give up, just do not commit.
+   * called on the log; to give up, just do not commit. A second `begin` ends the draft of the first.
    */
   begin(): ByteWriter {
     return this.#appender.begin()
@@ -164,15 +164,37 @@ export class Log {
 
   /**
    * Makes the body written since `begin` a record. `kind` is 1 to 7, `previous` an earlier position or 0. Throws
-   * `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`, `WARP_E_CLOSED`, `WARP_E_LIMIT`, and then nothing has happened.
+   * `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`, `WARP_E_CLOSED`, `WARP_E_LIMIT`, and then nothing has happened;
+   * also `WARP_E_PROTOCOL` if nothing was begun or the log has moved since. Give the `writer` that `begin` returned
+   * where code of others has run in between (a getter of a value): it shows that the draft is still this one.
    */
-  commit(kind: number, previous: Position): Position {
-    return this.#appender.commit(kind, previous)
+  commit(kind: number, previous: Position, writer?: ByteWriter): Position {
+    return this.#appender.commit(kind, previous, writer)
+  }
+
+  /**
+   * Makes the records that `write` commits one group: after a crash all of them are there or none. Returns what `write`
+   * returns. If `write` throws, what it has committed is taken back, nothing has happened, and the positions that
+   * it got will be given to other records.
+   *
+   * While the group is open, `record` finds its records and `end` lies behind them; `scan` ends in front of it, nothing of
+   * it is flushed, and `loggedThrough` does not pass it. A checkpoint cannot be written inside (`WARP_E_PROTOCOL`).
+   * A commit that is refused inside, for lack of space say, and caught by `write` is no part of the group. A group
+   * inside a group is a part of it that can be taken back alone. `write` is synchronous: if it returns a promise,
+   * `WARP_E_CONFIG`. Costs nothing per record but a bit in its header.
+   */
+  group<Result>(write: () => Result): Result {
+    return this.#appender.group(write)
   }
 
   /** Where the next record will go. */
   get end(): Position {
     return this.#appender.end
+  }
+
+  /** The end of what `scan` visits: `end`, or where the open group begins. */
+  get visibleEnd(): Position {
+    return Math.min(this.#appender.end, this.#segments.groupFrom)
   }
 
   /**
@@ -205,11 +227,11 @@ export class Log {
   }
 
   get loggedThrough(): Position {
-    return this.persistent ? this.#segments.loggedThrough : this.end
+    return this.persistent ? this.#segments.loggedThrough : this.visibleEnd
   }
 
   get durableThrough(): Position {
-    return this.persistent ? this.#segments.durableThrough : this.end
+    return this.persistent ? this.#segments.durableThrough : this.visibleEnd
   }
 
   segments(): readonly SegmentInfo[] {

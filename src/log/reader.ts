@@ -60,6 +60,8 @@ export class Reader {
   /** See `Log.scan`. */
   scan(from: Position, visit: (record: RecordView) => boolean): Position {
     const record = new RecordView()
+    const { groupFrom } = this.#segments
+    if (from >= groupFrom) return from
     let position = from
     for (;;) {
       const segment = this.#segments.find(position) ?? this.#skipGone(position)
@@ -82,6 +84,7 @@ export class Reader {
     this.load(segment)
     const { bytes, view } = segment
     if (bytes === undefined || view === undefined) return undefined
+    const { groupFrom } = this.#segments
     const place = { base: segment.base, salt: segment.salt, offset: 0 }
     const cursor = new Cursor(view, bytes.length, segment.number)
     if (!this.#seek(segment, cursor, from >>> 0)) return undefined
@@ -89,6 +92,7 @@ export class Reader {
       const at = cursor.physical
       const position = segment.base + cursor.logical
       place.offset = cursor.logical
+      if (position >= groupFrom) return groupFrom
       if (at < segment.trustedFrom && checkRecord(view, at, bytes.length, place) === 0) throw damaged(position)
       record.load(bytes, view, at, position)
       if (!cursor.step()) return undefined
@@ -115,8 +119,8 @@ export class Reader {
   }
 
   #end(): Position {
-    const { active } = this.#segments
-    return active.base + active.end
+    const { active, groupFrom } = this.#segments
+    return Math.min(active.base + active.end, groupFrom)
   }
 
   #load(segment: Segment, at: number, position: Position): RecordView {

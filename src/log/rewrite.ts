@@ -1,8 +1,8 @@
 /**
  * Compaction of one sealed segment: the records that live are copied to a new file that then takes the old one's name. A run of dead
- * records becomes one jump, so survivors keep their positions; their bytes and checksums stay as they are. Done in steps,
- * with other work let in between; until the rename nothing has changed, and after it nothing is missing, so a
- * crash at any point is safe.
+ * records becomes one jump, so survivors keep their positions; their bytes and checksums stay as they are, except
+ * that no record says any more that its group goes on. Done in steps, with other work let in between; until the rename
+ * nothing has changed, and after it nothing is missing, so a crash at any point is safe.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogFile } from '../ports/files.ts'
@@ -17,6 +17,7 @@ import { segmentName } from './segments/segment.ts'
 import {
   checkRecord,
   encodeSegmentHeader,
+  endGroupAt,
   INTERNAL_KIND_MIN,
   KIND_JUMP,
   RECORD_HEADER_BYTES,
@@ -86,7 +87,7 @@ async function copyLive(options: RewriteOptions): Promise<Rewritten> {
     if (at < segment.trustedFrom && checkRecord(view, at, end, place) === 0) throw damaged(segment.base + offset)
     record.load(source, view, at, segment.base + offset)
     const inside = cursor.step()
-    if (record.kind < INTERNAL_KIND_MIN && options.isLive(record)) copy.keep(source, at, record.end, offset)
+    if (record.kind < INTERNAL_KIND_MIN && options.isLive(record)) copy.keep(source, record, offset)
     if (!inside) break
     if (at >= breakAt) {
       breakAt = at + STEP_BYTES
@@ -113,10 +114,16 @@ class Copy {
     encodeSegmentHeader({ number: segment.number, salt: segment.salt, rewrittenAt }, this.#bytes, this.#view)
   }
 
-  keep(source: Uint8Array, from: number, to: number, logical: number): void {
+  /** Copies a record. What is rewritten is durable, so its groups are complete, and members may be dropped one by one. */
+  keep(source: Uint8Array, { start, end: to, isGroupGoingOn }: RecordView, logical: number): void {
+    const from = start - RECORD_HEADER_BYTES
     if (logical !== this.#logical) this.#jump(this.#segment.base + logical)
     this.#index.add(logical, this.#physical)
     this.#bytes.set(source.subarray(from, to), this.#physical)
+    if (isGroupGoingOn) {
+      endGroupAt(this.#view, this.#physical)
+      sealRecord(this.#view, this.#physical, this.#segment.salt ^ logical)
+    }
     this.#physical += to - from
     this.#logical = logical + to - from
   }

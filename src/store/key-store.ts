@@ -158,7 +158,7 @@ export class KeyStore {
       const bytes = writer.at - writer.start - before
       if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
     }
-    const position = this.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : this.keys.head[slot]!)
+    const position = this.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : this.keys.head[slot]!, writer)
     lane.advance()
     const entered = this.#entered
     entered.kind = kind

@@ -8,6 +8,9 @@
  * - Valid records behind X, and every mark says no more than X: the disk stored a later sector and lost an earlier one that was never
  *   synced, as it may when the power fails. Nobody was promised more than X: cut, and reported with the number of records lost.
  *
+ * A group that was not finished is no part of the log: X is where it began. Its members are handed in when its last one
+ * has been read (`open-group.ts`).
+ *
  * Records are searched at every byte behind X, since a damaged length hides where the next one begins. In a rewritten
  * segment, or before one, nothing may be damaged at all: all of it was synced before it came to be.
  *
@@ -27,6 +30,7 @@ import type { Position } from '../../operation/position.ts'
 import type { SegmentSet } from '../segments/segment-set.ts'
 import type { Stored, StoredSegment } from './stored-files.ts'
 import type { WarpError } from '../../../crdt/warp-error.ts'
+import { OpenGroup, type ReadPlace } from './open-group.ts'
 import { newestCheckpoint } from './newest-checkpoint.ts'
 import { Segment, segmentName } from '../segments/segment.ts'
 import { corrupt, listStored, readWhole } from './stored-files.ts'
@@ -94,10 +98,9 @@ export async function recover(options: RecoverOptions): Promise<Recovered | unde
 }
 
 /** Where reading came to its end, and whether something lies behind. */
-interface End {
-  readonly segment: Segment
-  readonly bytes: Uint8Array
-  readonly offset: number
+interface End extends ReadPlace {
+  /** The records behind are to be searched from here. */
+  readonly searchFrom: number
 }
 
 interface Behind {
@@ -125,8 +128,7 @@ class Recovery {
   #markEnd: Position = 0
   #durableThrough: Position = 0
   #replayed = 0
-  /** In the segment read last. */
-  #checkedFrom = 0
+  readonly #group = new OpenGroup()
   #cutBytes = 0
   #cutRecords = 0
   #clean = false
@@ -179,28 +181,27 @@ class Recovery {
       }
       const bytes = readWhole(this.#files, segmentName(segment.number))
       const end = this.#replaySegment(segment, bytes, offset)
-      if (end !== undefined) return { segment, bytes, offset: end }
+      if (end !== undefined) return end
       offset = SEGMENT_HEADER_BYTES
       await this.#options.env.yield()
     }
   }
 
-  /** Replays from a logical offset. Returns where the records end, `undefined` if they lead to the next segment. */
-  #replaySegment(segment: Segment, bytes: Uint8Array, from: number): number | undefined {
+  /** Replays from a logical offset. Returns where the log ends, `undefined` if it leads to the next segment. */
+  #replaySegment(segment: Segment, bytes: Uint8Array, from: number): End | undefined {
     const view = viewOf(bytes)
     const cursor = new Cursor(view, bytes.length, segment.number)
     // A rewritten segment is read from its beginning: the records in front of the checkpoint are passed over below.
     if (segment.rewrittenAt === 0) cursor.logical = cursor.physical = from
-    this.#checkedFrom = cursor.physical
+    const checkedFrom = cursor.physical
+    const isComplete = segment.rewrittenAt !== 0
     const record = this.#record
+    if (isComplete) this.#finishGroup(record)
     const place = { base: segment.base, salt: segment.salt, offset: 0 }
     for (;;) {
       place.offset = cursor.logical
       const length = checkRecord(view, cursor.physical, bytes.length, place)
-      if (length === 0) {
-        if (segment.rewrittenAt !== 0) throw this.#damaged(segment, cursor.physical, 'in a segment that was complete')
-        return cursor.logical
-      }
+      if (length === 0) return this.#endOf({ segment, bytes, offset: cursor.logical, checkedFrom }, cursor.physical)
       record.load(bytes, view, cursor.physical, segment.base + cursor.logical)
       cursor.physical += length
       if (record.kind === KIND_JUMP) {
@@ -210,11 +211,33 @@ class Recovery {
       }
       cursor.logical += length
       if (record.kind >= INTERNAL_KIND_MIN) this.#takeMark(record)
-      else if (record.position >= from + segment.base) {
-        this.#replayed++
-        this.#options.replay.record(record)
-      }
+      else if (record.position < from + segment.base) continue
+      else if (isComplete || (!record.isGroupGoingOn && this.#group.start === undefined)) this.#hand(record)
+      else this.#takeMember(record, { segment, bytes, offset: record.position >>> 0, checkedFrom })
     }
+  }
+
+  /** The log ends at `place`, or where a group begins whose end is missing. */
+  #endOf(place: ReadPlace, physical: number): End {
+    const { segment, offset } = place
+    if (segment.rewrittenAt !== 0) throw this.#damaged(segment, physical, 'in a segment that was complete')
+    const { start } = this.#group
+    return start === undefined ? { ...place, searchFrom: offset + 1 } : { ...start, searchFrom: start.offset }
+  }
+
+  #takeMember(record: RecordView, place: ReadPlace): void {
+    const isLast = !record.isGroupGoingOn
+    this.#group.add(record, place)
+    if (isLast) this.#finishGroup(record)
+  }
+
+  #finishGroup(record: RecordView): void {
+    if (this.#group.start !== undefined) this.#group.finish(record, (member) => this.#hand(member))
+  }
+
+  #hand(record: RecordView): void {
+    this.#replayed++
+    this.#options.replay.record(record)
   }
 
   #takeMark(record: RecordView): void {
@@ -254,7 +277,7 @@ class Recovery {
     return sameName(this.#mark?.boot, digestName(this.#files.bootId)) === true
   }
 
-  #behind({ segment, bytes, offset }: End): Behind {
+  #behind({ segment, bytes, offset, searchFrom }: End): Behind {
     const behind: Behind = { found: 0, records: 0, bytes: 0, durableThrough: 0 }
     const search = (where: Segment, content: Uint8Array, from: number): void => {
       searchRecords({ bytes: content, from, base: where.base, salt: where.salt }, (record) => {
@@ -265,7 +288,7 @@ class Recovery {
         behind.durableThrough = Math.max(behind.durableThrough, readMark(record.view, record.start).durableThrough)
       })
     }
-    search(segment, bytes, offset + 1)
+    search(segment, bytes, searchFrom)
     for (const later of this.#segments.list.slice(segment.number + 1 - this.#segments.first)) {
       if (later.rewrittenAt !== 0) throw this.#damaged(segment, offset, ', and a later segment was rewritten since')
       search(later, readWhole(this.#files, segmentName(later.number)), SEGMENT_HEADER_BYTES)
@@ -291,7 +314,7 @@ class Recovery {
 
   /** Cuts what the judgement cut, removes what is left over, and makes sure of the rest. */
   async repair(temporary: readonly string[]): Promise<void> {
-    const { segment, offset, bytes } = this.#end as End
+    const { segment, offset, bytes, checkedFrom } = this.#end as End
     const { list, first } = this.#segments
     try {
       const file = this.#files.open(segmentName(segment.number))
@@ -313,7 +336,7 @@ class Recovery {
     segment.end = offset
     segment.flushed = offset
     segment.hold(bytes as Uint8Array<ArrayBuffer>) // read only: the appender copies it
-    segment.trustedFrom = this.#checkedFrom
+    segment.trustedFrom = checkedFrom
     this.#segments.loggedThrough = segment.base + offset
     this.#segments.durableThrough = segment.base + offset
     for (const one of list) one.discardedBytes = this.#checkpoint?.discarded.get(one.number) ?? 0

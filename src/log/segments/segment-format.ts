@@ -3,7 +3,7 @@
  *
  *     segment = header record* zero*
  *     header  = 'WARP-SEG' version:u32 number:u32 salt:u32 0:u32 rewrittenAt:position 0:28 crc:u32      64 bytes
- *     record  = crc:u32 kind:u8 bodyBytes:u24 previous:position body
+ *     record  = crc:u32 kind:u8 bodyBytes:u24 previous:position body      kind: 16 is added if the record's group goes on behind it
  *     position= segment:u32 offset:u32
  *     mark    = durableThrough:position firstSegment:u32 flags:u32 home:u32 boot:u32    body of kind 9; flag 1: closed cleanly, 2: the end is uncertain
  *     jump    = a record of kind 8 without a body, whose `previous` is where the log goes on
@@ -28,8 +28,13 @@ export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4, chun
 export const INTERNAL_KIND_MIN = 8
 export const KIND_JUMP = 8
 export const KIND_MARK = 9
-/** No kind reaches this: bytes of text at a record's place are seen not to be one. */
-const KIND_MAX = 31
+/** No kind passes this. With the group bit none reaches 32, so text at a record's place is seen not to be a record. */
+const KIND_MAX = 15
+/**
+ * Added to the kind of every record of a group but the last: the group goes on behind this record. A group that
+ * does not come to its last record was never finished, and opening cuts all of it. See `Log.group`.
+ */
+export const KIND_GROUP_GOES_ON = 16
 
 export const SEGMENT_HEADER_BYTES = 64
 export const RECORD_HEADER_BYTES = 16
@@ -53,6 +58,8 @@ export class RecordView {
   previous: Position = 0
   /** Where the record behind this one stands, unless a jump does. */
   next: Position = 0
+  /** The next record of the log belongs to the same group. Compaction forgets it: what it keeps is complete. */
+  isGroupGoingOn = false
 
   /** Points at the record whose header is at `at`. Trusts the bytes. */
   load(bytes: Uint8Array, view: DataView, at: number, position: Position): void {
@@ -62,7 +69,8 @@ export class RecordView {
     this.view = view
     this.start = at + RECORD_HEADER_BYTES
     this.end = at + RECORD_HEADER_BYTES + length
-    this.kind = word >>> 24
+    this.kind = (word >>> 24) & KIND_MAX
+    this.isGroupGoingOn = word >>> 24 > KIND_MAX
     this.position = position
     this.previous = view.getUint32(at + 8) * TWO_POW_32 + view.getUint32(at + 12)
     this.next = position + RECORD_HEADER_BYTES + length
@@ -124,6 +132,11 @@ export function writeRecordHeader(view: DataView, at: number, header: RecordHead
   writePosition(view, at + 8, header.previous)
 }
 
+/** Makes the record at `at` the last one of its group. Its checksum is then to be written again. */
+export function endGroupAt(view: DataView, at: number): void {
+  view.setUint8(at + 4, view.getUint8(at + 4) & KIND_MAX)
+}
+
 /** Writes the checksum of the record at `at`. */
 export function sealRecord(view: DataView, at: number, seed: number): void {
   const end = at + RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
@@ -137,8 +150,8 @@ export function sealRecord(view: DataView, at: number, seed: number): void {
 export function checkRecord(view: DataView, at: number, limit: number, place: RecordPlace): number {
   if (at + RECORD_HEADER_BYTES > limit) return 0
   const word = view.getUint32(at + 4)
-  const kind = word >>> 24
-  if (kind === 0 || kind > KIND_MAX) return 0
+  const kind = (word >>> 24) & KIND_MAX
+  if (kind === 0 || word >>> 24 >= KIND_GROUP_GOES_ON + INTERNAL_KIND_MIN) return 0
   const length = RECORD_HEADER_BYTES + (word & 0xffffff)
   if (at + length > limit) return 0
   const link = view.getUint32(at + 8) * TWO_POW_32 + view.getUint32(at + 12)

@@ -19,6 +19,8 @@ export class SegmentSet {
   loggedThrough: Position = 0
   /** Everything before it survives a power failure. */
   durableThrough: Position = 0
+  /** Where the open group begins; what stands behind is not true yet. `Infinity` while no group is open. */
+  groupFrom: Position = Number.POSITIVE_INFINITY
   /** See `Mark`: what marks say of it. */
   isEndUncertain = false
   /** Set once a write or a sync of committed records failed. */
@@ -48,6 +50,11 @@ export class SegmentSet {
   add(segment: Segment): void {
     if (this.list.length === 0) this.first = segment.number
     this.list.push(segment)
+  }
+
+  /** Takes the segments behind `segment` off the log, and returns them in order. */
+  removeBehind(segment: Segment): Segment[] {
+    return this.list.splice(segment.number + 1 - this.first)
   }
 
   removeFirst(): Segment | undefined {
