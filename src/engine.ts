@@ -1,6 +1,6 @@
 /**
- * The engine: one log, one key store, and the parts that feed and trim them. It opens the log, knows who this replica is, and is what
- * replication sees as its store. No part knows another one except through here.
+ * The engine: one log, one key store, and the parts that feed and trim them. It opens the log, puts the
+ * parts together, and is what replication sees as its store.
  */
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'
@@ -11,17 +11,15 @@ import { Frontier } from './compaction/frontier.ts'
 import { Garbage } from './compaction/garbage.ts'
 import { Tally } from './compaction/tally.ts'
 import { Holds } from './log/holds.ts'
-import type { ReplicaIdentity } from './store/replica-identity.ts'
+import { ReplicaIdentity } from './store/replica-identity.ts'
 import type { DotIndex } from './operation/dot-index.ts'
 import type { Env } from './ports/env.ts'
-import { Lane, newReplicaId } from './store/lane.ts'
 import type { Entered } from './store/draft.ts'
 import { KeyStore } from './store/key-store.ts'
 import type { Keyspaces } from './keys/keyspace.ts'
-import { RECORD_KIND, Log } from './log/log.ts'
+import { Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
 import { Maintenance } from './compaction/maintenance.ts'
-import { writeMeta, type Meta } from './store/meta-record.ts'
 import { OperationReader } from './operation/operation-reader.ts'
 import { ReplicaTable } from './operation/replica-table.ts'
 import type { VectorEntries } from './operation/vector-entries.ts'
@@ -35,7 +33,7 @@ import type { ReplicationStore } from './replication/store.ts'
 import type { Admission } from './store/admission.ts'
 import type { SnapshotExport, SnapshotImport } from './membership/snapshot-ports.ts'
 import type { Position } from './operation/position.ts'
-import { RetiredIds, type Away } from './operation/retired-ids.ts'
+import type { Away, RetiredIds } from './operation/retired-ids.ts'
 import { Resync } from './membership/resync.ts'
 import { StateExport } from './membership/state-export.ts'
 
@@ -52,18 +50,18 @@ export interface EngineOptions {
   readonly observe: (event: WarpEvent) => void
 }
 
-export class Engine implements ReplicationStore, ReplicaIdentity {
+export class Engine implements ReplicationStore {
   readonly store: KeyStore
   readonly table: ReplicaTable
   readonly log: Log
   readonly outlet: Outlet
   readonly floor: VersionVector
-  readonly retired: RetiredIds
+  /** Who this replica is. */
+  readonly identity: ReplicaIdentity
   readonly compactor: Compactor
   /** Who keeps compaction from dropping records. */
   readonly holds: Holds
   readonly admission: AdmissionDesk
-  hasMetOthers: boolean
   readonly #dots: DotIndex
   readonly #maintenance: Maintenance
   readonly #resync: Resync
@@ -73,7 +71,6 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
   readonly #tally: Tally
   readonly #garbage: Garbage
   readonly #frontier: Frontier
-  #metaPosition: Position
   #isClosed = false
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
@@ -99,48 +96,56 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
     this.outlet = new Outlet(log)
     this.table = table
     this.floor = recovered.floor
-    this.retired = recovered.meta?.retired ?? new RetiredIds()
-    this.hasMetOthers = recovered.meta?.hasMetOthers === true
     this.#tally = new Tally(recovered.operationsCount)
     this.holds = new Holds(options.env)
     this.#dots = recovered.dots
     const upkeep = { compact: () => this.compact(), checkpoint: () => this.checkpoint() }
     this.#maintenance = new Maintenance({ env: options.env, observe: options.observe, log, ...upkeep })
-    this.#metaPosition = recovered.metaPosition
     this.#reader = new OperationReader(table)
-    this.store = this.#openStore(recovered)
+    const {
+      env,
+      clockDriftMsMax,
+      files: { home = '' },
+    } = options
+    const clock = new HybridClock(env, clockDriftMsMax)
+    clock.observe(recovered.hlc)
+    this.identity = new ReplicaIdentity({ log, env, table, clock, home, observe: options.observe, recovered })
+    this.store = this.#openStore(recovered, clock)
     this.admission = new AdmissionDesk({
       store: this.store,
       dots: this.#dots,
       floor: this.floor,
-      retired: this.retired,
+      identity: this.identity,
       observe: options.observe,
-      onClone: () => this.takeNewIdentity(),
-      onVoid: (replica, end) => this.retire([[replica, end]]),
     })
-    const { store, holds, floor } = this
-    const [tally, { observe, isReplicated }, identity] = [this.#tally, options, this]
+    const { store, holds, floor, identity } = this
+    const [tally, { observe, isReplicated }] = [this.#tally, options]
     const { checkpoints } = this.#maintenance
     this.#garbage = new Garbage({ store, holds, identity, checkpoints, forgotten: recovered.forgotten })
     this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity })
     const parts = { store, holds, tally, identity, observe }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
-    this.#resync = this.#openResync(recovered.meta)
+    this.#resync = this.#openResync()
     for (const slot of store.keys.occupied()) this.compactor.look(slot)
     this.store.subscribe((entered) => this.#entered(entered))
-    this.#settleIdentity(recovered.meta)
+    identity.settle()
+    this.#resync.resume()
   }
 
   get operationsCount(): number {
     return this.#tally.operationsCount
   }
 
-  get metaPosition(): Position {
-    return this.#metaPosition
+  get replica(): ReplicaId {
+    return this.identity.replica
   }
 
-  get replica(): ReplicaId {
-    return this.store.lanes.shared.replica
+  get retired(): RetiredIds {
+    return this.identity.retired
+  }
+
+  get hasMetOthers(): boolean {
+    return this.identity.hasMetOthers
   }
 
   get applied(): VersionVector {
@@ -160,7 +165,7 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
   }
 
   get compacts(): boolean {
-    return this.store.keyspaces.list.some(({ retain, mode }) => retain !== 'all' && mode !== 'local')
+    return this.store.keyspaces.list.some(({ retain, domain }) => retain !== 'all' && domain.isSent)
   }
 
   get firstSaw(): VersionVector | undefined {
@@ -177,11 +182,10 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
   }
 
   scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position {
-    const { local } = this.store.lanes
+    const { writers } = this.identity
     return scanOperations(this.log, { from, to: this.sendable }, this.#reader, (operation) => {
       // What was issued again under another name is in the log, and void.
-      const isShared =
-        operation.replica !== local.replica && this.applied.includes(operation.replica, operation.sequence)
+      const isShared = writers.isSent(operation.replica) && this.applied.includes(operation.replica, operation.sequence)
       return !isShared || visit(operation)
     })
   }
@@ -191,18 +195,15 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
   }
 
   ownDotSeenElsewhere(): void {
-    this.takeNewIdentity()
+    this.identity.takeNew()
   }
 
   retire(ends: VectorEntries): void {
-    const changed = ends.filter(([replica, end]) => this.retired.retire(replica, end))
-    if (changed.some(([replica]) => replica === this.replica)) this.#giveUpIdentity()
-    else if (changed.length > 0) this.writeMeta()
+    this.identity.retire(ends)
   }
 
   metOthers(): void {
-    this.hasMetOthers = true
-    this.writeMeta()
+    this.identity.metOthers()
   }
 
   stabilise(stable: VersionVector, away: readonly Away[] = []): void {
@@ -223,18 +224,6 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
   onReset(listener: () => void): () => void {
     this.#resetListeners.add(listener)
     return () => this.#resetListeners.delete(listener)
-  }
-
-  /** Writes under a new replica id from now on; the old one stays for ever what it was. */
-  takeNewIdentity(): void {
-    const { lanes } = this.store
-    const from = lanes.shared.replica
-    const shared = new Lane(newReplicaId(this.#options.env), this.table)
-    // The first operation of the new id depends on everything that the old one had seen, and on the old one itself.
-    for (const [replica] of this.store.applied.entries()) shared.noteApplied(replica)
-    this.store.lanes = { shared, local: lanes.local }
-    this.writeMeta()
-    this.#options.observe({ kind: 'identity:changed', from, to: shared.replica })
   }
 
   compact(signal?: AbortSignal): Promise<Compaction> {
@@ -261,104 +250,28 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
     }
   }
 
-  #openStore(recovered: Recovered): KeyStore {
-    const { env, keyspaces, cache, clockDriftMsMax, observe } = this.#options
-    const clock = new HybridClock(env, clockDriftMsMax)
-    clock.observe(recovered.hlc)
-    const { meta, keys, applied } = recovered
-    const shared = meta?.shared ?? newReplicaId(env)
-    return new KeyStore({
-      log: this.log,
-      keys,
-      applied,
-      floor: this.floor,
-      env,
-      clock,
-      table: this.table,
-      keyspaces,
-      cache,
-      observe,
-      lanes: {
-        shared: new Lane(shared, this.table, applied.get(shared)),
-        local: new Lane(meta?.local ?? newReplicaId(env), this.table, recovered.localSequence),
-      },
-    })
+  #openStore({ keys, applied }: Recovered, clock: HybridClock): KeyStore {
+    const { env, keyspaces, cache, observe } = this.#options
+    const { log, floor, table, identity } = this
+    const { writers } = identity
+    return new KeyStore({ log, keys, applied, floor, env, clock, table, keyspaces, cache, observe, writers })
   }
 
-  #openResync(meta: Meta | undefined): Resync {
-    const { store, floor, retired, holds, compactor, admission, outlet } = this
+  #openResync(): Resync {
+    const { store, floor, holds, compactor, admission, outlet, identity } = this
     const { observe } = this.#options
     const onReplaced = (): void => {
       for (const listener of this.#resetListeners) listener()
     }
-    const [tally, garbage, identity] = [this.#tally, this.#garbage, this]
-    const parts = { store, floor, retired, holds, tally, garbage, compactor, admission, outlet, identity, observe }
-    return new Resync({ ...parts, onReplaced }, meta)
-  }
-
-  /**
-   * A new log gets its first meta record. An old one keeps its identity unless dots might be used twice: the folder is a copy or a
-   * restored backup, or the machine went down before everything had been flushed.
-   */
-  #settleIdentity(meta: Meta | undefined): void {
-    if (meta === undefined) {
-      this.writeMeta()
-      this.log.acceptEnd()
-      return
-    }
-    // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
-    for (const [replica] of this.store.applied.entries()) {
-      if (replica !== this.replica) this.store.lanes.shared.noteApplied(replica)
-    }
-    const isMoved = meta.home !== '' && meta.home !== this.#home
-    if (isMoved) {
-      // A copy leaves the old names to the original.
-      this.#resync.formers.assign(new VersionVector())
-      this.takeNewIdentity()
-    } else if (this.log.recovery.isEndUncertain) this.#giveUpIdentity()
-    this.log.acceptEnd()
-    this.#resync.resume()
-  }
-
-  /** What was written under the old id is still this replica's own. */
-  #giveUpIdentity(): void {
-    this.#resync.formers.raise(this.replica, this.applied.get(this.replica))
-    this.takeNewIdentity()
-  }
-
-  get #home(): string {
-    return this.#options.files.home ?? ''
-  }
-
-  #meta(): Meta {
-    const { lanes, applied, clock } = this.store
-    return {
-      shared: lanes.shared.replica,
-      local: lanes.local.replica,
-      localSequence: lanes.local.sequence,
-      home: this.#home,
-      hlc: clock.last,
-      floor: this.floor,
-      applied,
-      isResyncing: this.#resync.isHalfDone,
-      hasMetOthers: this.hasMetOthers,
-      formers: this.#resync.formers,
-      reissuing: this.#resync.reissuing,
-      retired: this.retired,
-    }
-  }
-
-  /** Appends a meta record; the one before is garbage then. */
-  writeMeta(): void {
-    writeMeta(this.log.begin(), this.#meta(), this.table)
-    if (this.#metaPosition > 0) this.log.discard(this.#metaPosition)
-    this.#metaPosition = this.log.commit(RECORD_KIND.meta, 0)
+    const [tally, garbage] = [this.#tally, this.#garbage]
+    const parts = { store, floor, holds, tally, garbage, compactor, admission, outlet, identity, observe }
+    return new Resync({ ...parts, onReplaced })
   }
 
   #entered(entered: Entered): void {
     const { store } = this
     this.#tally.add()
-    if (entered.replica !== store.lanes.local.replica)
+    if (this.identity.writers.isSent(entered.replica))
       this.#dots.note(entered.replica, entered.sequence, entered.position)
     if (this.compactor.note(entered.slot)) this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
     this.#maintenance.noteRecord()
@@ -370,9 +283,9 @@ export class Engine implements ReplicationStore, ReplicaIdentity {
       keys,
       dots: this.#dots,
       operationsCount: this.operationsCount,
-      metaPosition: this.#metaPosition,
+      metaPosition: this.identity.metaPosition,
       forgotten: this.#garbage.forgotten,
     }
-    return encodeCheckpoint(source, this.#meta(), this.table)
+    return encodeCheckpoint(source, this.identity.meta(), this.table)
   }
 }

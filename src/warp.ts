@@ -93,7 +93,7 @@ class OpenWarp {
     this.#residency = store.values.residency
     const watches = new WatchHub({
       store,
-      logName: () => store.lanes.local.replica,
+      logName: () => store.writers.local.replica,
       onReset: (listener) => engine.onReset(listener),
     })
     this.#context = { store, writer: new Writer(store, options.ack), history: new History(store), watches }

@@ -86,7 +86,7 @@ function compareKey(
   const key = keys.keys[a.slot] as string
   const other = b.end.keys.find(key)
   const keyspace = keyspaces.list[keys.keyspace[a.slot] as number] as Keyspace
-  if (other === undefined || keyspace === keyspaces.unregistered || keyspace.mode === 'local') return
+  if (other === undefined || keyspace === keyspaces.unregistered || !keyspace.domain.isSent) return
   if (keys.vector(a.slot).compare(b.end.keys.vector(other)) !== 'equal') return
   const [one, two] = [a.log.folds.stateOf(a.slot, keyspace), b.folds.stateOf(other, keyspace)]
   if (one === undefined || two === undefined || equalBytes(one, two)) return

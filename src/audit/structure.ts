@@ -107,8 +107,8 @@ export class StructureCheck {
   #isLive(slot: Slot, { position }: RecordView): boolean {
     const { end, keyspaces } = this.#options
     if (position <= (end.keys.cut[slot] as number)) return false
-    const { mode } = keyspaces.list[end.keys.keyspace[slot] as number] as Keyspace
-    return mode !== 'local' || this.#reader.replica === end.meta?.local
+    const { domain } = keyspaces.list[end.keys.keyspace[slot] as number] as Keyspace
+    return domain.isSent || this.#reader.replica === end.meta?.local
   }
 
   #compareWith(position: Position): void {

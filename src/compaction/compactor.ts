@@ -159,7 +159,7 @@ export class Compactor {
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return 0
     const prefix = operations.slice(0, count)
     const resident = store.folder.whole.foldOf(keyspace.strategy, chain, prefix)
-    if (keyspace.mode !== 'local') this.#options.frontier.pass(prefix)
+    this.#options.frontier.pass(keyspace.domain, prefix)
     if (count === operations.length && !this.#isAlive(slot, keyspace, resident.present)) this.#forget(slot)
     else
       this.#install(slot, keyspace, resident, {
@@ -238,7 +238,7 @@ export class Compactor {
 
   #foldableCount(keyspace: Keyspace, operations: readonly Placed[]): number {
     const { env, folder } = this.#store
-    const stable = keyspace.mode === 'local' ? undefined : this.#options.frontier.stable
+    const stable = this.#options.frontier.stableIn(keyspace.domain)
     const { count, unstableCount } = foldablePrefix(operations, keyspace, { env, chains: folder.chains, stable })
     this.#unstableCount += unstableCount
     return count

@@ -3,6 +3,7 @@
  * away write meanwhile may be concurrent with what is folded: before it is, their ids end here.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Domain } from '../keys/domain.ts'
 import type { Placed } from '../merge/placed.ts'
 import type { Away } from '../operation/retired-ids.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
@@ -32,8 +33,9 @@ export class Frontier {
     this.#identity = identity
   }
 
-  /** Operations at or below have been applied by every known replica. */
-  get stable(): VersionVector {
+  /** Operations of that domain at or below are stable; `undefined` if all that are written are. */
+  stableIn(domain: Domain): VersionVector | undefined {
+    if (domain.stableFrom === 'written') return undefined
     return this.#isReplicated ? this.#stable : this.#applied
   }
 
@@ -44,7 +46,8 @@ export class Frontier {
   }
 
   /** Operations are going to be folded away. Nothing has been written yet of the state that holds them. */
-  pass(operations: readonly Placed[]): void {
+  pass(domain: Domain, operations: readonly Placed[]): void {
+    if (!domain.isSent) return
     for (const { replica, sequence } of operations) this.floor.raise(replica, sequence)
     const left = this.#away.filter(({ acknowledged }) => !acknowledged.dominates(this.floor))
     this.#identity.retire(left.map(({ replica }) => [replica, this.#applied.get(replica)] as const))

@@ -2,6 +2,7 @@
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
+import { DOMAINS, type Domain } from './domain.ts'
 import { PatternIndex } from './pattern-index.ts'
 import type { KeyMap, KeyOptions, Mode, Retention } from './typed-keys.ts'
 
@@ -11,6 +12,8 @@ export interface Keyspace {
   readonly pattern: string
   readonly strategy: AnyStrategy
   readonly mode: Exclude<Mode, 'strong'>
+  /** Who orders its operations, and who gets them. */
+  readonly domain: Domain
   /** 0: never. */
   readonly ttlMs: number
   readonly isSliding: boolean
@@ -64,6 +67,7 @@ const UNREGISTERED: Omit<Keyspace, 'index'> = {
   pattern: '',
   strategy: OPAQUE,
   mode: 'eventual',
+  domain: DOMAINS.shared,
   ttlMs: 0,
   isSliding: false,
   lifeMs: 0,
@@ -88,15 +92,20 @@ function definitionOf(pattern: string, definition: unknown): KeyOptions {
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
   const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
-  if (mode !== 'local' && mode !== 'eventual')
-    throw misconfigured(pattern, `has mode '${String(mode)}'`, `use 'local' or 'eventual'`)
+  const domain = DOMAIN_OF_MODE.get(mode)
+  if (domain === undefined) throw misconfigured(pattern, `has mode '${mode}'`, `use 'local' or 'eventual'`)
   checkTtl(pattern, ttlMs, ttl)
   checkRetention(pattern, retain)
   checkStrategy(pattern, strategy)
   const isSliding = ttl === 'sliding'
   const lifeMs = isSliding ? 0 : ttlMs
-  return { index, pattern, strategy, mode, ttlMs, isSliding, lifeMs, retain, isLast: strategy.fold === 'last' }
+  return { index, pattern, strategy, mode, domain, ttlMs, isSliding, lifeMs, retain, isLast: strategy.fold === 'last' }
 }
+
+const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([
+  ['local', DOMAINS.local],
+  ['eventual', DOMAINS.shared],
+])
 
 function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
   if (!Number.isFinite(ttlMs) || ttlMs < 0)

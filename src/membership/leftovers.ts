@@ -126,7 +126,7 @@ export function reenter(leftovers: readonly Leftover[], options: ReentryOptions)
     else if (present !== undefined) renamed.set(name, present)
     else {
       issueAgain(store, operation, (replica, sequence) => renamed.get(nameOf(replica, sequence)) ?? [replica, sequence])
-      const { replica, sequence } = store.lanes.shared
+      const { replica, sequence } = store.writers.shared
       renamed.set(name, [replica, sequence])
     }
   }
@@ -163,7 +163,7 @@ function issuedContext(store: KeyStore, keyspace: Keyspace, operation: Operation
   const slot = store.keys.find(textOf(operation.bytes, operation.keyStart, operation.keyEnd))
   if (slot === undefined || !isCanceller(keyspace.strategy, operation)) return context
   const seen = VersionVector.from(context)
-  const isReissuer = (replica: ReplicaId): boolean => replica === store.lanes.shared.replica
+  const isReissuer = (replica: ReplicaId): boolean => replica === store.writers.shared.replica
   const hasSeenAll = [...store.keys.vector(slot).entries()].every(
     ([replica, sequence]) => isReissuer(replica) || seen.includes(replica, sequence),
   )

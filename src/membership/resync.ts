@@ -13,17 +13,14 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Outlet } from '../store/outlet.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
 import { issuedOf, leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
-import type { Meta } from '../store/meta-record.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
 import type { EngineEvent } from '../store/event.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
-import type { RetiredIds } from '../operation/retired-ids.ts'
 import { StateImport, type Sender } from './state-import.ts'
 
 export interface ResyncOptions {
   readonly store: KeyStore
   readonly floor: VersionVector
-  readonly retired: RetiredIds
   readonly holds: Holds
   readonly tally: Tally
   readonly garbage: Garbage
@@ -41,16 +38,11 @@ export class Resync {
   readonly #store: KeyStore
   /** There while the state is a mixture of an old one and a snapshot: nothing is folded then. */
   #half: Hold | undefined
-  /** See `Meta`. */
-  readonly formers: VersionVector
-  readonly reissuing: VersionVector
 
-  constructor(options: ResyncOptions, meta: Meta | undefined) {
+  constructor(options: ResyncOptions) {
     this.#options = options
     this.#store = options.store
-    if (meta?.isResyncing === true) this.#becomeHalf()
-    this.formers = meta?.formers.copy() ?? new VersionVector()
-    this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
+    if (options.identity.isResyncing) this.#becomeHalf()
     this.#tellOfHalf()
   }
 
@@ -90,10 +82,12 @@ export class Resync {
   }
 
   #becomeHalf(): void {
+    this.#options.identity.isResyncing = true
     this.#half ??= this.#options.holds.take('a state of which only half has been taken over')
   }
 
   #becomeWhole(): void {
+    this.#options.identity.isResyncing = false
     this.#half?.release()
     this.#half = undefined
   }
@@ -104,19 +98,21 @@ export class Resync {
 
   /** Goes on if the machine died, or the disk was full, while operations were issued again. */
   resume(): void {
-    if (this.reissuing.size === 0) return
+    const { reissuing } = this.#options.identity
+    if (reissuing.size === 0) return
     const store = this.#store
     const held = store.applied.copy()
-    held.join(this.reissuing)
-    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: this.reissuing }), issuedOf(store))
+    held.join(reissuing)
+    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: reissuing }), issuedOf(store))
   }
 
   /** As whom this log has written, and how far: also what a power failure took, and others have given back since. */
   get #own(): VersionVector {
-    const { applied, lanes } = this.#store
-    const own = this.formers.copy()
-    own.raise(lanes.shared.replica, applied.get(lanes.shared.replica))
-    for (const [replica] of this.formers.entries()) own.raise(replica, applied.get(replica))
+    const { applied } = this.#store
+    const { replica: present, formers } = this.#options.identity
+    const own = formers.copy()
+    own.raise(present, applied.get(present))
+    for (const [replica] of formers.entries()) own.raise(replica, applied.get(replica))
     return own
   }
 
@@ -125,38 +121,38 @@ export class Resync {
     const { applied } = store
     const before = applied.copy()
     const own = this.#own
-    const former = store.lanes.shared.replica
+    const former = identity.replica
     applied.assign(vector)
     this.#options.floor.assign(sender.floor)
     this.#mergeRetired(vector, sender.retired)
     this.#becomeWhole()
     // For good: operations under a name that nobody here knows any more may come back with somebody's state, and have to be known as own then.
-    this.formers.assign(own)
-    for (const [replica] of vector.entries()) if (replica !== former) store.lanes.shared.noteApplied(replica)
+    identity.formers.assign(own)
+    for (const [replica] of vector.entries()) if (replica !== former) identity.writers.shared.noteApplied(replica)
     if (leftovers.some(({ isOwn }) => isOwn)) {
-      this.reissuing.assign(own.meet(before))
+      identity.reissuing.assign(own.meet(before))
       // Others may hold under the former names what is issued again.
-      for (const { isOwn, replica } of leftovers) if (isOwn) this.#options.retired.retire(replica, vector.get(replica))
-      identity.takeNewIdentity()
+      for (const { isOwn, replica } of leftovers) if (isOwn) identity.retired.retire(replica, vector.get(replica))
+      identity.takeNew()
     } else identity.writeMeta()
     // The snapshot may hold an operation under a name that it got from here later, before this replica went back to the former one.
-    this.#reenter(leftovers, this.reissuing.size > 0 ? issuedOf(store) : new Map())
+    this.#reenter(leftovers, identity.reissuing.size > 0 ? issuedOf(store) : new Map())
     // Peers remember what they heard that we have: what is gone is gone with the name. And it may have come to an end for the sender.
-    const isOver = !applied.dominates(before) || this.#options.retired.endOf(former) < Infinity
-    if (store.lanes.shared.replica === former && isOver) identity.takeNewIdentity()
+    const isOver = !applied.dominates(before) || identity.retired.endOf(former) < Infinity
+    if (identity.replica === former && isOver) identity.takeNew()
     onReplaced()
   }
 
   /** What the snapshot holds counts: of two replicas that refuse what the other one holds, one has to give in. */
   #mergeRetired(vector: VersionVector, senders: VectorEntries): void {
-    const { retired } = this.#options
+    const { retired } = this.#options.identity
     for (const [replica, end] of senders) retired.retire(replica, end)
     for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica, vector.get(replica))
   }
 
   #reenter(leftovers: readonly Leftover[], issued: Issued): void {
     const { store, admission, identity, outlet } = this.#options
-    const onReissued = this.reissuing.size > 0 ? outlet.holdBack() : undefined
+    const onReissued = identity.reissuing.size > 0 ? outlet.holdBack() : undefined
     try {
       const admit = (envelope: Uint8Array): void => {
         // What a half installed snapshot already contains must not be applied on top of it.
@@ -170,8 +166,8 @@ export class Resync {
     } finally {
       onReissued?.()
     }
-    if (this.reissuing.size === 0) return
-    this.reissuing.assign(new VersionVector())
+    if (identity.reissuing.size === 0) return
+    identity.reissuing.assign(new VersionVector())
     identity.writeMeta()
   }
 }

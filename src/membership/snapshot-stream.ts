@@ -55,5 +55,5 @@ function hasHeader(bytes: Uint8Array, at: number): boolean {
 
 /** Whether a key travels at all. */
 export function isShared(store: KeyStore, slot: Slot): boolean {
-  return store.keyspaceFor('', slot).mode !== 'local'
+  return store.keyspaceFor('', slot).domain.isSent
 }

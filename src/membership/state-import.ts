@@ -137,7 +137,7 @@ export class StateImport implements SnapshotImport {
     const store = this.#store
     const snapshot = readSnapshot(bytes, start, end, store.table)
     const keyspace = store.keyspaceFor(snapshot.key, undefined)
-    if (keyspace.mode === 'local') return
+    if (!keyspace.domain.isSent) return
     const slot = this.#beginKey(snapshot.key) ?? store.addKey(snapshot.key, keyspace, store.log.end)
     const moved = { ...snapshot, through: store.log.end, version: snapshot.baseVersion }
     writeSnapshot(store.log.begin(), moved, store.table)
@@ -151,7 +151,7 @@ export class StateImport implements SnapshotImport {
     const operation = this.#reader.load(bytes, start, end)
     const key = textOf(bytes, operation.keyStart, operation.keyEnd)
     const keyspace = store.keyspaceFor(key, undefined)
-    if (keyspace.mode === 'local') return
+    if (!keyspace.domain.isSent) return
     const slot = this.#beginKey(key)
     store.log.begin().raw(bytes, start, end)
     const position = store.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : store.keys.head[slot]!)

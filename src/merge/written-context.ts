@@ -28,7 +28,7 @@ export function writtenContext(
 ): VectorEntries | undefined {
   const { slot, keyspace } = written
   const seen = slot === undefined ? undefined : keys.context(slot, writer)
-  if (floor.size === 0 || keyspace.mode === 'local' || !cancels(written)) return seen
+  if (floor.size === 0 || !keyspace.domain.isSent || !cancels(written)) return seen
   const all = VersionVector.from(seen ?? [])
   all.join(floor)
   return all.entriesWithout(writer)

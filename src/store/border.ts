@@ -13,22 +13,18 @@ import { OPERATION_KIND } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { findOperation } from './operation-search.ts'
 import { textOf } from '../operation/text.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
 import type { Admission as Verdict } from './admission.ts'
 import type { Position } from '../operation/position.ts'
 import type { EngineEvent } from './event.ts'
+import type { ReplicaIdentity } from './replica-identity.ts'
 
 export interface AdmissionOptions {
   readonly store: KeyStore
   readonly dots: DotIndex
   readonly floor: VersionVector
   readonly observe: (event: EngineEvent) => void
-  readonly retired: RetiredIds
-  /** This replica's identity is in use elsewhere. */
-  readonly onClone: () => void
-  /** Operations of a replica beyond `end` cannot be taken in, now or ever. */
-  readonly onVoid: (replica: ReplicaId, end: number) => void
+  readonly identity: ReplicaIdentity
 }
 
 export class AdmissionDesk {
@@ -37,8 +33,7 @@ export class AdmissionDesk {
   readonly #floor: VersionVector
   readonly #observe: (event: EngineEvent) => void
   readonly #retired: RetiredIds
-  readonly #onClone: () => void
-  readonly #onVoid: (replica: ReplicaId, end: number) => void
+  readonly #identity: ReplicaIdentity
   readonly #reader: OperationReader
   readonly #other: OperationReader
   readonly #keys: KeyFinder
@@ -51,9 +46,8 @@ export class AdmissionDesk {
     this.#dots = options.dots
     this.#floor = options.floor
     this.#observe = options.observe
-    this.#retired = options.retired
-    this.#onClone = options.onClone
-    this.#onVoid = options.onVoid
+    this.#identity = options.identity
+    this.#retired = options.identity.retired
     this.#reader = new OperationReader(options.store.table)
     this.#other = new OperationReader(options.store.table)
     this.#keys = new KeyFinder(options.store.keys)
@@ -68,9 +62,9 @@ export class AdmissionDesk {
 
   /** `undefined` if nothing speaks against it. */
   #judge(operation: OperationReader): Verdict | undefined {
-    const { applied, lanes, clock } = this.#store
+    const { applied, writers, clock } = this.#store
     const { replica, sequence } = operation
-    const isOwn = replica === lanes.shared.replica || replica === lanes.local.replica
+    const isOwn = writers.isOwn(replica)
     if (applied.includes(replica, sequence)) return isOwn ? this.#judgeOwn(operation) : this.#duplicate()
     if (isOwn) return this.#clone()
     if (sequence > this.#retired.endOf(replica)) return 'resync'
@@ -91,7 +85,7 @@ export class AdmissionDesk {
     const key = known ?? textOf(operation.bytes, operation.keyStart, operation.keyEnd)
     const keyspace = store.keyspaceFor(key, slot)
     // A key that is local here is nobody else's business: what others write to it is kept for others, and not part of it.
-    const isKept = keyspace.mode === 'local'
+    const isKept = !keyspace.domain.isSent
     const writer = store.log.begin()
     writer.raw(operation.bytes, operation.start, operation.end)
     let position: Position
@@ -102,13 +96,13 @@ export class AdmissionDesk {
       throw error
     }
     store.clock.observe(operation.hlc)
-    store.lanes.shared.noteApplied(operation.replica)
+    store.writers.shared.noteApplied(operation.replica)
     this.admittedCount++
     this.#noticeUnknown(key, operation)
     if (isKept) this.#keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
     // Behind what it is said of: a meta record tells how far everything has been applied.
-    for (const [former, at] of operation.former()) this.#onVoid(former, at - 1)
+    for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
     return 'applied'
   }
 
@@ -143,7 +137,7 @@ export class AdmissionDesk {
 
   /** Its writer has seen what is void, or has not seen what has been compacted: it has to begin anew. */
   #end({ replica, sequence }: OperationReader): Verdict {
-    this.#onVoid(replica, sequence - 1)
+    this.#identity.retire([[replica, sequence - 1]])
     return 'resync'
   }
 
@@ -158,7 +152,7 @@ export class AdmissionDesk {
   }
 
   #clone(): Verdict {
-    this.#onClone()
+    this.#identity.takeNew()
     return 'clone'
   }
 

@@ -13,7 +13,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { HybridClock } from '../operation/clock.ts'
 import type { Draft, Entered, Subscriber } from './draft.ts'
 import type { Env } from '../ports/env.ts'
-import type { Lane } from './lane.ts'
+import type { DomainWriter, DomainWriters } from './domain-writer.ts'
 import { checkKey, closed, nestedWrite, valueTooLarge } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
@@ -43,7 +43,7 @@ export interface KeyStoreOptions {
   readonly keyspaces: Keyspaces
   readonly cache: ResidencyLimits
   readonly observe: (event: EngineEvent) => void
-  readonly lanes: { shared: Lane; local: Lane }
+  readonly writers: DomainWriters
 }
 
 const NO_BYTES = new Uint8Array(0)
@@ -59,8 +59,8 @@ export class KeyStore {
   readonly keyspaces: Keyspaces
   readonly folder: Folder
   readonly values: Values
-  /** Who writes; replaced when the replica takes a new identity. */
-  lanes: { shared: Lane; local: Lane }
+  /** Who writes, by domain. */
+  readonly writers: DomainWriters
   /** All shared operations up to these are in the log or in snapshots. */
   readonly applied: VersionVector
   readonly #floor: VersionVector
@@ -90,7 +90,7 @@ export class KeyStore {
     this.clock = options.clock
     this.table = options.table
     this.keyspaces = options.keyspaces
-    this.lanes = options.lanes
+    this.writers = options.writers
     // Told later: an observer that reads would otherwise do so in the middle of a fold.
     const reject = (rejection: Rejection): void =>
       options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))
@@ -118,8 +118,8 @@ export class KeyStore {
     return this.keyspaces.find(key) ?? this.keyspaces.unregistered
   }
 
-  laneOf(keyspace: Keyspace): Lane {
-    return keyspace.mode === 'local' ? this.lanes.local : this.lanes.shared
+  writerOf(keyspace: Keyspace): DomainWriter {
+    return this.writers.of(keyspace.domain)
   }
 
   /**
@@ -138,17 +138,17 @@ export class KeyStore {
 
   #append(draft: Draft): Slot {
     const { key, keyspace, slot, kind } = draft
-    const lane = this.laneOf(keyspace)
+    const from = this.writerOf(keyspace)
     const isUpdate = kind === OPERATION_KIND.update
     const header = this.#header
     header.kind = kind
     header.strategy = isUpdate ? (draft.strategy ?? keyspace.strategy.code) : 0
-    header.replicaBytes = lane.bytes
-    header.sequence = lane.sequence + 1
+    header.replicaBytes = from.bytes
+    header.sequence = from.sequence + 1
     header.hlc = draft.hlc ?? this.clock.tick()
     header.key = key
-    header.context = draft.context ?? writtenContext(this.keys, this.#floor, lane.replica, draft)
-    header.dependencies = lane === this.lanes.local ? undefined : lane.dependencies(this.applied)
+    header.context = draft.context ?? writtenContext(this.keys, this.#floor, from.replica, draft)
+    header.dependencies = from.dependencies(this.applied)
     header.former = draft.former
     const writer = this.log.begin()
     writeEnvelopeHeader(writer, header, this.table)
@@ -159,12 +159,12 @@ export class KeyStore {
       if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
     }
     const position = this.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : this.keys.head[slot]!, writer)
-    lane.advance()
+    from.advance()
     const entered = this.#entered
     entered.kind = kind
     entered.hlc = header.hlc
-    entered.replica = lane.replica
-    entered.sequence = lane.sequence
+    entered.replica = from.replica
+    entered.sequence = from.sequence
     return this.enter(key, slot, keyspace, position, entered)
   }
 
@@ -178,7 +178,7 @@ export class KeyStore {
     operation: { hlc: Hlc; replica: ReplicaId; sequence: number; kind: number },
   ): Slot {
     const slot = this.take(key, known, keyspace, position, operation)
-    if (operation.replica !== this.lanes.local.replica) this.applied.raise(operation.replica, operation.sequence)
+    if (this.writers.isSent(operation.replica)) this.applied.raise(operation.replica, operation.sequence)
     if (!this.#subscribers.isEmpty) {
       const entered = this.#entered
       entered.slot = slot

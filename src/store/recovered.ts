@@ -52,7 +52,7 @@ export class Recovered {
 
   constructor(keyspaces: Keyspaces, table: ReplicaTable) {
     this.#keyspaces = keyspaces
-    this.#hasLocalKeys = keyspaces.list.some(({ mode }) => mode === 'local')
+    this.#hasLocalKeys = keyspaces.list.some(({ domain }) => !domain.isSent)
     this.#table = table
     this.#reader = new OperationReader(table)
   }
@@ -124,7 +124,7 @@ export class Recovered {
     const known = keys.find(key)
     const keyspace = known === undefined ? this.#keyspaceOf(key) : this.#keyspaces.list[keys.keyspace[known]!]
     // What others wrote to a key that is local here is kept for others (see admission.ts).
-    if (keyspace?.mode === 'local' && operation.replica !== this.meta?.local) return
+    if (keyspace?.domain.isSent === false && operation.replica !== this.meta?.local) return
     const slot = known ?? keys.add(key, (keyspace as Keyspace).index)
     if (known === undefined) keys.cut[slot] = record.position - 1
     if (record.position > keys.cut[slot]!) keys.advance(slot, operation, record.position)
@@ -135,11 +135,13 @@ export class Recovered {
     switch (record.kind) {
       case RECORD_KIND.operation: {
         const { keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
-        return this.#keyspaces.find(textOf(record.bytes, keyStart, keyEnd))?.mode === 'local'
+        return this.#keyspaces.find(textOf(record.bytes, keyStart, keyEnd))?.domain.isSent === false
       }
       case RECORD_KIND.snapshot:
       case RECORD_KIND.forget:
-        return this.#keyspaces.find(new ByteReader(record.bytes, record.start, record.end).text())?.mode === 'local'
+        return (
+          this.#keyspaces.find(new ByteReader(record.bytes, record.start, record.end).text())?.domain.isSent === false
+        )
       default:
         return false
     }

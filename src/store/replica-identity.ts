@@ -1,17 +1,165 @@
-/** Who this replica is, as far as the parts that change the log need to know and to say. */
+/**
+ * Who this replica is: under which ids it writes, which it has given up, and the meta record that says so
+ * in the log. The parts that change the log are handed this noun and say what has happened.
+ */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { RECORD_KIND, type Log } from '../log/log.ts'
+import type { HybridClock } from '../operation/clock.ts'
 import type { Position } from '../operation/position.ts'
+import type { ReplicaTable } from '../operation/replica-table.ts'
+import { RetiredIds } from '../operation/retired-ids.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
+import type { Env } from '../ports/env.ts'
+import { DomainWriters, newReplicaId, type WriterStarts } from './domain-writer.ts'
+import type { EngineEvent } from './event.ts'
+import { writeMeta, type Meta } from './meta-record.ts'
+import type { Recovered } from './recovered.ts'
 
-export interface ReplicaIdentity {
-  /** As whom this replica writes. */
-  readonly replica: ReplicaId
+export interface ReplicaIdentityOptions {
+  readonly log: Log
+  readonly env: Env
+  readonly table: ReplicaTable
+  readonly clock: HybridClock
+  /** Where the log lives (see `LogFiles.home`); empty if that is not known. */
+  readonly home: string
+  readonly observe: (event: EngineEvent) => void
+  /** What the log says. Its `applied` and `floor` are live from here on. */
+  readonly recovered: Recovered
+}
+
+export class ReplicaIdentity {
+  /** Under which ids this replica writes, by domain. */
+  readonly writers: DomainWriters
+  /** Ids that have come to an end. */
+  readonly retired: RetiredIds
+  /** Ids that this log has given up, and how far it has written under them. */
+  readonly formers: VersionVector
+  /** Operations beyond `applied` and up to here are being issued again. */
+  readonly reissuing: VersionVector
+  /** The state is a mixture of two until a snapshot has been installed as a whole. */
+  isResyncing: boolean
+  #hasMetOthers: boolean
+  #metaPosition: Position
+  readonly #options: ReplicaIdentityOptions
+  readonly #meta: Meta | undefined
+
+  constructor(options: ReplicaIdentityOptions) {
+    const { env, table, recovered } = options
+    const { meta } = recovered
+    this.#options = options
+    this.#meta = meta
+    this.#metaPosition = recovered.metaPosition
+    this.#hasMetOthers = meta?.hasMetOthers === true
+    this.isResyncing = meta?.isResyncing === true
+    this.retired = meta?.retired ?? new RetiredIds()
+    this.formers = meta?.formers.copy() ?? new VersionVector()
+    this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
+    this.writers = new DomainWriters(startsOf(recovered, env), table)
+  }
+
+  /** As whom this replica writes what others get. */
+  get replica(): ReplicaId {
+    return this.writers.shared.replica
+  }
+
   /** Where the newest meta record lies; older ones are garbage. */
-  readonly metaPosition: Position
-  /** Appends a meta record. It carries the floor, the retired ids, and how far a taking over has come. */
-  writeMeta(): void
+  get metaPosition(): Position {
+    return this.#metaPosition
+  }
+
+  /** Whether another replica has ever been heard, in this life of the process or an earlier one. */
+  get hasMetOthers(): boolean {
+    return this.#hasMetOthers
+  }
+
+  /**
+   * Once at opening. A new log gets its first meta record. An old one keeps its identity unless dots might be
+   * used twice: the folder is a copy or a restored backup, or the machine went down before everything
+   * had been flushed.
+   */
+  settle(): void {
+    const { log, recovered, home } = this.#options
+    const meta = this.#meta
+    if (meta === undefined) this.writeMeta()
+    else {
+      // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
+      for (const [replica] of recovered.applied.entries()) {
+        if (replica !== this.replica) this.writers.shared.noteApplied(replica)
+      }
+      const isMoved = meta.home !== '' && meta.home !== home
+      if (isMoved) {
+        // A copy leaves the old names to the original.
+        this.formers.assign(new VersionVector())
+        this.takeNew()
+      } else if (log.recovery.isEndUncertain) this.giveUp()
+    }
+    log.acceptEnd()
+  }
+
   /** Writes under a new replica id from now on; the old one stays for ever what it was. */
-  takeNewIdentity(): void
+  takeNew(): void {
+    const { env, observe, recovered } = this.#options
+    const from = this.replica
+    this.writers.shared.rename(newReplicaId(env), recovered.applied)
+    this.writeMeta()
+    observe({ kind: 'identity:changed', from, to: this.replica })
+  }
+
+  /** As `takeNew`; what was written under the old id is still this replica's own. */
+  giveUp(): void {
+    this.formers.raise(this.replica, this.#options.recovered.applied.get(this.replica))
+    this.takeNew()
+  }
+
   /** Ids have come to an end: operations of theirs beyond it are void. */
-  retire(ends: VectorEntries): void
+  retire(ends: VectorEntries): void {
+    const changed = ends.filter(([replica, end]) => this.retired.retire(replica, end))
+    if (changed.some(([replica]) => replica === this.replica)) this.giveUp()
+    else if (changed.length > 0) this.writeMeta()
+  }
+
+  /** Another replica has been heard. */
+  metOthers(): void {
+    this.#hasMetOthers = true
+    this.writeMeta()
+  }
+
+  /** Appends a meta record; the one before is garbage then. */
+  writeMeta(): void {
+    const { log, table } = this.#options
+    const former = this.#metaPosition
+    writeMeta(log.begin(), this.meta(), table)
+    this.#metaPosition = log.commit(RECORD_KIND.meta, 0)
+    if (former > 0) log.discard(former)
+  }
+
+  /** What a meta record says now. */
+  meta(): Meta {
+    const { clock, home, recovered } = this.#options
+    const { shared, local } = this.writers
+    return {
+      shared: shared.replica,
+      local: local.replica,
+      localSequence: local.sequence,
+      home,
+      hlc: clock.last,
+      floor: recovered.floor,
+      applied: recovered.applied,
+      isResyncing: this.isResyncing,
+      hasMetOthers: this.#hasMetOthers,
+      formers: this.formers,
+      reissuing: this.reissuing,
+      retired: this.retired,
+    }
+  }
+}
+
+/** The ids that the log names, or new ones, and how far they have written. */
+function startsOf({ meta, applied, localSequence }: Recovered, env: Env): WriterStarts {
+  const shared = meta?.shared ?? newReplicaId(env)
+  return {
+    shared: { replica: shared, sequence: applied.get(shared) },
+    local: { replica: meta?.local ?? newReplicaId(env), sequence: localSequence },
+  }
 }

@@ -34,7 +34,7 @@ class Preparing implements Prepare<unknown> {
   hlc: Hlc | undefined
 
   constructor(store: KeyStore, target: Target) {
-    const lane = store.laneOf(target.keyspace)
+    const lane = store.writerOf(target.keyspace)
     this.replica = lane.replica
     this.sequence = lane.sequence + 1
     this.#store = store
@@ -101,7 +101,7 @@ export class Writer {
       // Spreading costs as much as the rest of a short verb, and most verbs take one parameter.
       const payload = parameters.length === 1 ? verb(preparing, parameters[0]) : verb(preparing, ...parameters)
       // If the verb has written elsewhere meanwhile, what it made may name a dot that is taken now.
-      if (preparing.sequence !== this.#store.laneOf(target.keyspace).sequence + 1) throw nestedWrite(target.key)
+      if (preparing.sequence !== this.#store.writerOf(target.keyspace).sequence + 1) throw nestedWrite(target.key)
       return payload
     } catch (error) {
       this.#forgetPrepared(target)
@@ -126,7 +126,7 @@ export class Writer {
       if (fresh !== undefined) store.values.adopt(slot, fresh)
       store.values.markFolded(slot)
     }
-    const lane = store.laneOf(keyspace)
+    const lane = store.writerOf(keyspace)
     const dot = { replica: lane.replica, sequence: lane.sequence }
     const version = store.keys.version[slot]!
     const ack = options.ack ?? this.#ack

@@ -20,7 +20,7 @@ export function convergenceChecker(): Checker {
 
 /** Keys of mode `local` are each machine's own, and so is when a key with a sliding time to live expires (`KeyOptions.ttl`). */
 export function isShared(keyspace: Keyspace | undefined): boolean {
-  return keyspace?.mode !== 'local' && keyspace?.isSliding !== true
+  return keyspace?.domain.isSent !== false && keyspace?.isSliding !== true
 }
 
 function sharedKeys({ keys, machines }: Moment): string[] {

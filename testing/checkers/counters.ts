@@ -34,7 +34,7 @@ function boundsOf({ history, keys }: Moment): Map<string, Bounds> {
     if (intent.kind !== 'write' && intent.kind !== 'delete') continue
     const keyspace = keyspaces.find(intent.key)
     if (!isCounter(keyspace)) continue
-    if (intent.kind === 'delete' || keyspace.ttlMs !== 0 || keyspace.mode === 'local') excluded.add(intent.key)
+    if (intent.kind === 'delete' || keyspace.ttlMs !== 0 || !keyspace.domain.isSent) excluded.add(intent.key)
     const bounds = all.get(intent.key) ?? { least: 0, most: 0 }
     all.set(intent.key, bounds)
     widen(bounds, call, promises)

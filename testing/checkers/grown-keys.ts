@@ -45,7 +45,7 @@ const ADDING: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** `undefined` of whatever else an intent may do, and where what was added may rightly be gone or not have come. */
 function addedElement(intent: Intent, keyspace: Keyspace | undefined): unknown {
-  if (intent.kind !== 'write' || keyspace === undefined || keyspace.ttlMs !== 0 || keyspace.mode === 'local') return
+  if (intent.kind !== 'write' || keyspace === undefined || keyspace.ttlMs !== 0 || !keyspace.domain.isSent) return
   const count = ADDING[keyspace.strategy.kind]?.[intent.verb]
   return intent.parameters.length === count ? identityOf(intent.parameters.at(-1)) : undefined
 }

@@ -69,8 +69,8 @@ export function removalChecker({ keys }: RunSubject): Checker {
 const ELEMENTS: readonly string[] = ['set', 'multi-value']
 
 /** Of local keys each machine has its own. Looking at a key with a sliding time to live would prolong it. */
-function isJudged({ strategy, isLast, mode, isSliding }: Keyspace): boolean {
-  return (isLast || ELEMENTS.includes(strategy.kind)) && mode !== 'local' && !isSliding
+function isJudged({ strategy, isLast, domain, isSliding }: Keyspace): boolean {
+  return (isLast || ELEMENTS.includes(strategy.kind)) && domain.isSent && !isSliding
 }
 
 function shownElements({ isLast }: Keyspace, value: unknown): ReadonlySet<unknown> {

@@ -1,0 +1,100 @@
+/**
+ * Who writes here: for each order domain (`keys/domain.ts`) a replica id and the number of its next
+ * operation. Keys that never leave have an id of their own, so that the shared sequence has no holes
+ * for others to wait for.
+ */
+import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import { DOMAINS, type Domain } from '../keys/domain.ts'
+import type { Env } from '../ports/env.ts'
+import type { ReplicaTable } from '../operation/replica-table.ts'
+import type { VectorEntries } from '../operation/vector-entries.ts'
+
+/** Where a writer begins: its id, and how many operations have been written under it. */
+export interface WriterStart {
+  readonly replica: ReplicaId
+  readonly sequence: number
+}
+
+export interface WriterStarts {
+  readonly shared: WriterStart
+  readonly local: WriterStart
+}
+
+export class DomainWriter {
+  readonly domain: Domain
+  readonly #table: ReplicaTable
+  /** Others whose operations have been applied since this writer's last one: the next one depends on them. */
+  readonly #changed = new Set<ReplicaId>()
+  /** Changes when the replica takes a new identity. */
+  replica: ReplicaId
+  bytes: Uint8Array
+  /** Operations written so far under this id. */
+  sequence: number
+
+  constructor(domain: Domain, { replica, sequence }: WriterStart, table: ReplicaTable) {
+    this.domain = domain
+    this.#table = table
+    this.replica = table.intern(replica)
+    this.bytes = table.bytes(this.replica)
+    this.sequence = sequence
+  }
+
+  /** An operation of another writer has been applied. */
+  noteApplied(replica: ReplicaId): void {
+    this.#changed.add(replica)
+  }
+
+  /** What the next operation depends on besides this writer's own previous one. Whoever gets it waits for that. */
+  dependencies(applied: VersionVector): VectorEntries | undefined {
+    if (this.#changed.size === 0 || !this.domain.isSent) return undefined
+    return [...this.#changed].map((replica) => [replica, applied.get(replica)] as const)
+  }
+
+  /** The operation has been written. */
+  advance(): void {
+    this.sequence++
+    if (this.#changed.size > 0) this.#changed.clear()
+  }
+
+  /** Writes under another id from now on. Its first operation depends on everything `applied`, on the old id's among it. */
+  rename(replica: ReplicaId, applied: VersionVector): void {
+    this.replica = this.#table.intern(replica)
+    this.bytes = this.#table.bytes(this.replica)
+    this.sequence = 0
+    this.#changed.clear()
+    for (const [other] of applied.entries()) this.#changed.add(other)
+  }
+}
+
+/** The writers of one replica. */
+export class DomainWriters {
+  readonly shared: DomainWriter
+  readonly local: DomainWriter
+  /** By the domain's index. */
+  readonly #list: readonly DomainWriter[]
+
+  constructor(starts: WriterStarts, table: ReplicaTable) {
+    this.shared = new DomainWriter(DOMAINS.shared, starts.shared, table)
+    this.local = new DomainWriter(DOMAINS.local, starts.local, table)
+    this.#list = [this.shared, this.local]
+  }
+
+  of(domain: Domain): DomainWriter {
+    return this.#list[domain.index] as DomainWriter
+  }
+
+  /** Whether this replica writes under that id. */
+  isOwn(replica: ReplicaId): boolean {
+    return this.#list.some((writer) => writer.replica === replica)
+  }
+
+  /** Whether operations under that id may leave this replica: all but those of a writer here whose domain keeps them. */
+  isSent(replica: ReplicaId): boolean {
+    return replica !== this.local.replica
+  }
+}
+
+export function newReplicaId(env: Env): ReplicaId {
+  return replicaIdFromBytes(env.random(REPLICA_ID_BYTES))
+}
