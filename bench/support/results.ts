@@ -26,7 +26,7 @@ export interface Machine {
 }
 
 /** The project's folder; this file runs as `dist/bench/support/results.js`. */
-export const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
+export const ROOT: string = fileURLToPath(new URL('../../..', import.meta.url))
 const RESULTS = path.join(ROOT, 'bench/results')
 const DOCUMENT = path.join(ROOT, 'docs/performance.md')
 

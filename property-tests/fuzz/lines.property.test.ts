@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { test } from 'vitest'
-import { askerLine } from '../../bin/cli/control/control-protocol.ts'
+import { askerLine } from '../../adapters/control/control-protocol.ts'
 import { readLines } from '../../bin/cli/output/lines.ts'
 import { fromBase64 } from '../../src/transfer/base64.ts'
 import { parseHeader, parseLine } from '../../src/transfer/export-format.ts'

@@ -40,7 +40,7 @@ interface Waiting {
 }
 
 /** This file is `test/support/child-program.ts`, or the same below `dist/`. */
-const HERE = fileURLToPath(new URL('../../', import.meta.url))
+const HERE = fileURLToPath(new URL('../..', import.meta.url))
 const DIST = path.basename(HERE) === 'dist' ? HERE : path.join(HERE, 'dist')
 
 /** In the parent: one running program. */

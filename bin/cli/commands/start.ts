@@ -40,7 +40,7 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     const transport = mesh === undefined ? {} : { transport: mesh }
     // The list of commands has all of them in it, and most have no use for an engine.
     const { openFolder } = await import('../target/open-folder.ts')
-    const { serveControl } = await import('../control/control-server.ts')
+    const { serveControl } = await import('../../../adapters/control/control-server.ts')
     const warp = await whileLocked(signal, () => openFolder({ config, observe, ...transport }))
     try {
       const control = await serveControl(warp, config.data)

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { asError, WarpError } from '../../../crdt/warp-error.ts'
-import { controlPath, isOurs } from './control-path.ts'
+import { controlPath, isOurs } from '../../../adapters/control/control-path.ts'
 import {
   ANSWER_BYTES_MAX,
   PROTOCOL,
@@ -13,7 +13,7 @@ import {
   closedEarly,
   errorOf,
   sendLine,
-} from './control-protocol.ts'
+} from '../../../adapters/control/control-protocol.ts'
 import { UnreachableError } from '../program/failure.ts'
 import { Inflow, Valve } from './inflow.ts'
 import { readLines } from '../output/lines.ts'

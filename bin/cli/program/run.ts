@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts'
 import { UsageError, failureOf } from './failure.ts'
 import { Interruption } from './interruption.ts'
 import { Output } from '../output/output.ts'
-import { packageVersion } from './package-version.ts'
+import { packageVersion } from '../../../adapters/control/package-version.ts'
 import { createProgram, endOfCommander } from './program.ts'
 import { printable, printableText } from '../values.ts'
 

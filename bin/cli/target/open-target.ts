@@ -7,7 +7,7 @@
 import type { WarpEvent } from '../../../adapters/node/index.ts'
 import { folderExists, loadConfig, type ConfigFlags } from '../settings/config.ts'
 import { connectControl } from '../control/control-client.ts'
-import type { ControlServer } from '../control/control-server.ts'
+import type { ControlServer } from '../../../adapters/control/control-server.ts'
 import { eventLine } from '../output/event-line.ts'
 import { UsageError } from '../program/failure.ts'
 import type { Output } from '../output/output.ts'
@@ -66,7 +66,7 @@ async function folderTarget(warp: AnyWarp, data: string, serves = false): Promis
 /** What is not served is not held. */
 async function served(warp: AnyWarp, data: string): Promise<ControlServer> {
   try {
-    const { serveControl } = await import('../control/control-server.ts')
+    const { serveControl } = await import('../../../adapters/control/control-server.ts')
     return await serveControl(warp, data)
   } catch (error) {
     await warp.close()

@@ -8,7 +8,7 @@ export interface TextFile {
   readonly text: string
 }
 
-export const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url))
+export const ROOT: string = fileURLToPath(new URL('../../..', import.meta.url))
 
 export const PRODUCT_FOLDERS: readonly string[] = ['crdt', 'src', 'testing', 'adapters', 'bin']
 export const CHECK_FOLDERS: readonly string[] = ['test', 'property-tests', 'bench', 'tools']

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { UnreachableError } from '../program/failure.ts'
+import { UnreachableError } from '../../bin/cli/program/failure.ts'
 
 const SOCKET_NAME = 'warp.sock'
 

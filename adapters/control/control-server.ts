@@ -5,7 +5,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
-import { WarpError } from '../../../crdt/warp-error.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { controlPath, prepareControlPath } from './control-path.ts'
 import {
   ANSWER_BYTES_MAX,
@@ -18,12 +18,12 @@ import {
   errorJson,
   sendLine,
 } from './control-protocol.ts'
-import { Inflow, Valve } from './inflow.ts'
-import { readLines } from '../output/lines.ts'
-import { packageVersion } from '../program/package-version.ts'
-import { Fields, type AnyQuestion, type AnyWarp } from '../../../src/control/question.ts'
-import { QUESTIONS } from '../../../src/control/questions.ts'
-import type { Json } from '../../../src/control/tagged-json.ts'
+import { Inflow, Valve } from '../../bin/cli/control/inflow.ts'
+import { readLines } from '../../bin/cli/output/lines.ts'
+import { packageVersion } from './package-version.ts'
+import { Fields, type AnyQuestion, type AnyWarp } from '../../src/control/question.ts'
+import { QUESTIONS } from '../../src/control/questions.ts'
+import type { Json } from '../../src/control/tagged-json.ts'
 
 const CONNECTIONS_MAX = 64
 const QUESTIONS_PER_CONNECTION_MAX = 16

@@ -13,9 +13,9 @@
  * answers on one connection a slow one holds up the others; connections are cheap.
  */
 import type { Socket } from 'node:net'
-import { WarpError, type WarpErrorCode } from '../../../crdt/warp-error.ts'
-import { failureOf } from '../program/failure.ts'
-import type { Json } from '../../../src/control/tagged-json.ts'
+import { WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
+import { failureOf } from '../../bin/cli/program/failure.ts'
+import type { Json } from '../../src/control/tagged-json.ts'
 
 /** Raised when something is said that earlier versions would misunderstand. */
 export const PROTOCOL = 1
