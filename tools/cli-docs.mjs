@@ -9,5 +9,5 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 ensureBuilt()
 /** @param {string} name */
 const built = (name) => import(pathToFileURL(path.join(ROOT, 'dist/bin/cli', name)).href)
-const [{ cliDocument }, { COMMANDS }] = await Promise.all([built('document.js'), built('commands.js')])
+const [{ cliDocument }, { COMMANDS }] = await Promise.all([built('program/document.js'), built('program/commands.js')])
 writeFileSync(path.join(ROOT, 'docs/cli.md'), cliDocument(COMMANDS))

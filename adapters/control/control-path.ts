@@ -7,12 +7,12 @@ import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { UnreachableError } from '../../bin/cli/program/failure.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 
-const SOCKET_NAME = 'warp.sock'
+const SOCKET_NAME = 'control.sock'
 
 /** macOS takes 103 bytes, Linux 107. */
-const ADDRESS_BYTES_MAX = 100
+export const ADDRESS_BYTES_MAX = 100
 const FOLDER_MODE = 0o700
 
 /** The folder must exist: other ways to it lead to the same socket. */
@@ -24,13 +24,17 @@ export function controlPath(data: string): string {
   return join(socketFolder(), `${name}.sock`)
 }
 
-/** Makes the folder for sockets with long paths, unless the socket is to be in the data's. Throws `UnreachableError`. */
+/** Makes the folder for sockets with long paths, unless the socket is to be in the data's. Throws `WARP_E_CONFIG`. */
 export function prepareControlPath(path: string): void {
   if (dirname(path) !== socketFolder()) return
   mkdirSync(socketFolder(), { recursive: true, mode: FOLDER_MODE })
   const { mode } = lstatSync(socketFolder())
   if (!isOurs(socketFolder()) || (mode & 0o077) !== 0) {
-    throw new UnreachableError(`${socketFolder()} is open to others; remove it, or give the data a shorter path`)
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `${socketFolder()} is for control sockets and open to others; remove it, or give the data a shorter path`,
+      { details: { path: socketFolder() } },
+    )
   }
 }
 

@@ -2,179 +2,157 @@
  * The answering side of the control socket. Lives as long as the engine that it speaks for; whoever holds the folder's lock may replace a
  * socket that a killed process left behind. Nothing that arrives ends the process: it is answered with an error, or its connection is closed.
  */
-import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { chmodSync, lstatSync, rmSync, symlinkSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { connect } from 'node:net'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { controlPath, prepareControlPath } from './control-path.ts'
-import {
-  ANSWER_BYTES_MAX,
-  QUESTION_BYTES_MAX,
-  PROTOCOL,
-  type AnswererLine,
-  type AskerLine,
-  type Greeting,
-  askerLine,
-  errorJson,
-  sendLine,
-} from './control-protocol.ts'
-import { Inflow, Valve } from '../../bin/cli/control/inflow.ts'
-import { readLines } from '../../bin/cli/output/lines.ts'
-import { packageVersion } from './package-version.ts'
-import { Fields, type AnyQuestion, type AnyWarp } from '../../src/control/question.ts'
-import { QUESTIONS } from '../../src/control/questions.ts'
-import type { Json } from '../../src/control/tagged-json.ts'
+import type { AnyWarp } from '../../src/control/question.ts'
+import { ADDRESS_BYTES_MAX, controlPath, prepareControlPath } from './control-path.ts'
+import { Exchange } from './exchange.ts'
 
-const CONNECTIONS_MAX = 64
-const QUESTIONS_PER_CONNECTION_MAX = 16
+/** Askers at a time. Who comes beyond is told so while there are connections, and then not let in. */
+const REQUESTS_MAX = 64
+const CONNECTIONS_MAX = 2 * REQUESTS_MAX
+
+/** For the head of a request. Bodies have limits of their own. */
+const HEAD_MS_MAX = 10_000
+
+/** What is being answered when the server closes has this long to hear of it. */
+const CLOSING_MS_MAX = 1000
 const SOCKET_MODE = 0o600
 
-export interface ControlServer {
+export interface ControlPlace {
+  /** The folder of the log: the socket is in there, or found from there. */
+  readonly data?: string
+  /** Where the socket is, if it is not to be in the folder. */
+  readonly path?: string
+}
+
+export class ControlServer {
   readonly path: string
-  /** Ends every connection. Idempotent. */
-  close(): Promise<void>
-}
+  readonly #server: Server
+  readonly #link: string | undefined
+  readonly #exchanges = new Set<Exchange>()
+  #isClosing = false
 
-/** `data` is the folder that `warp` holds. */
-export async function serveControl(warp: AnyWarp, data: string): Promise<ControlServer> {
-  const path = controlPath(data)
-  prepareControlPath(path)
-  rmSync(path, { force: true })
-  const connections = new Set<Connection>()
-  const server = createServer((socket) => {
-    const connection = new Connection(socket, warp)
-    connections.add(connection)
-    socket.on('close', () => connections.delete(connection))
-    connection.greet({ warp: 'control', protocol: PROTOCOL, version: packageVersion(), replica: warp.replica, data })
-  })
-  server.maxConnections = CONNECTIONS_MAX
-  await listening(server, path)
-  return {
-    path,
-    close: async () => {
-      if (!server.listening) return
-      const closed = once(server, 'close')
-      server.close()
-      for (const connection of connections) connection.close()
-      await closed
-    },
+  /** Throws `WARP_E_CONFIG` if the socket cannot be there, or somebody listens there; what the system throws otherwise. */
+  static async open(warp: AnyWarp, place: ControlPlace): Promise<ControlServer> {
+    const inFolder = place.data === undefined ? undefined : controlPath(place.data)
+    const path = place.path === undefined ? inFolder : resolve(place.path)
+    if (path === undefined) throw new WarpError('WARP_E_CONFIG', 'a control socket needs a folder, or a path')
+    assertAddress(path)
+    const link = inFolder === path ? undefined : inFolder
+    for (const name of link === undefined ? [path] : [path, link]) {
+      prepareControlPath(name)
+      await removeStale(name)
+    }
+    const server = new ControlServer(warp, place.data, { path, link })
+    await server.#listen()
+    if (link !== undefined) symlinkSync(path, link)
+    return server
   }
-}
 
-/** Binding happens within the call: until then nobody else's mode is in force. */
-async function listening(server: Server, path: string): Promise<void> {
-  const before = process.umask(0o777 & ~SOCKET_MODE)
-  try {
-    server.listen(path)
-  } finally {
-    process.umask(before)
+  private constructor(
+    warp: AnyWarp,
+    data: string | undefined,
+    { path, link }: { readonly path: string; readonly link: string | undefined },
+  ) {
+    this.path = path
+    this.#link = link
+    this.#server = createServer({ requestTimeout: 0, headersTimeout: HEAD_MS_MAX }, (request, response) =>
+      this.#take(new Exchange({ warp, data, request, response })),
+    )
+    this.#server.maxConnections = CONNECTIONS_MAX
   }
-  await once(server, 'listening')
-  chmodSync(path, SOCKET_MODE)
-}
 
-interface Running {
-  readonly controller: AbortController
-  /** `undefined` for questions that take nothing. */
-  readonly input: Inflow<Json> | undefined
-}
+  /** Ends every answer, with `WARP_E_CLOSED` where one is under way, within a second. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    for (const exchange of this.#exchanges) exchange.refuse(closing())
+    const atOnce = setTimeout(() => this.#server.closeAllConnections(), CLOSING_MS_MAX)
+    await closed
+    clearTimeout(atOnce)
+    if (this.#link !== undefined) rmSync(this.#link, { force: true })
+  }
 
-class Connection {
-  readonly #socket: Socket
-  readonly #warp: AnyWarp
-  readonly #valve: Valve
-  readonly #running = new Map<number, Running>()
-
-  constructor(socket: Socket, warp: AnyWarp) {
-    this.#socket = socket
-    this.#warp = warp
-    this.#valve = new Valve(socket)
-    // The asker has gone; 'close' follows.
-    socket.on('error', () => undefined)
-    socket.on('close', () => this.#cancelAll())
-    readLines(socket, QUESTION_BYTES_MAX, {
-      onLine: (json) => this.#take(askerLine(json)),
-      onTooLong: () => {
-        this.#refuse(null, `a line is longer than ${QUESTION_BYTES_MAX} bytes`)
-        this.#socket.end()
-      },
+  #take(exchange: Exchange): void {
+    this.#exchanges.add(exchange)
+    void exchange.over.then(() => {
+      this.#exchanges.delete(exchange)
+      if (this.#isClosing) this.#server.closeIdleConnections()
     })
+    if (this.#isClosing) exchange.refuse(closing())
+    else if (this.#exchanges.size > REQUESTS_MAX) exchange.refuse(tooMany(), { isTemporary: true })
+    else void exchange.answer()
   }
 
-  greet(greeting: Greeting): void {
-    this.#socket.write(`${JSON.stringify(greeting)}\n`)
-  }
-
-  close(): void {
-    this.#cancelAll()
-    this.#socket.destroy()
-  }
-
-  #take(line: AskerLine | undefined): void {
-    if (line === undefined) this.#refuse(null, 'a line is not of the control protocol')
-    else if ('ask' in line) this.#begin(line)
-    else this.#continue(line)
-  }
-
-  #begin({ id, ask, with: parameters }: Extract<AskerLine, { ask: string }>): void {
-    const question = QUESTIONS.get(ask)
-    if (question === undefined) this.#refuse(id, `there is no question '${ask}'; the replica may be of another version`)
-    else if (this.#running.has(id)) this.#refuse(null, `question ${id} is being answered already`)
-    else if (this.#running.size >= QUESTIONS_PER_CONNECTION_MAX)
-      this.#refuse(id, `${QUESTIONS_PER_CONNECTION_MAX} questions are being answered on this connection already`)
-    else void this.#answer(id, question, parameters)
-  }
-
-  /** What belongs to a question that has been answered meanwhile is late, not wrong. */
-  #continue(line: Exclude<AskerLine, { ask: string }>): void {
-    const running = this.#running.get(line.id)
-    if (running === undefined) return
-    if ('cancel' in line) running.controller.abort()
-    else if ('end' in line) running.input?.end()
-    else if (running.input !== undefined) running.input.push(line.item)
-    else this.#refuse(null, `question ${line.id} takes no items`)
-  }
-
-  async #answer(id: number, question: AnyQuestion, parameters: unknown): Promise<void> {
-    const controller = new AbortController()
-    const input = question.takesInput === true ? new Inflow<Json>(this.#valve) : undefined
-    this.#running.set(id, { controller, input })
-    const { signal } = controller
+  /** Binding happens within the call: until then nobody else's mode is in force. */
+  async #listen(): Promise<void> {
+    const before = process.umask(0o777 & ~SOCKET_MODE)
     try {
-      const asked = { signal, input: input ?? nothing() }
-      const items = question.answer(this.#warp, question.parse(new Fields(parameters)), asked)
-      for await (const item of items) await this.#send({ id, item })
-      await this.#send({ id, end: true })
-    } catch (error) {
-      await this.#send({ id, error: errorJson(error) }).catch(() => undefined) // the asker has gone
+      this.#server.listen(this.path)
     } finally {
-      this.#running.delete(id)
-      input?.discard()
+      process.umask(before)
     }
-  }
-
-  /** Whoever does not read what is refused is not read from. */
-  #refuse(id: number | null, problem: string): void {
-    const error = errorJson(new WarpError('WARP_E_PROTOCOL', problem))
-    const refusal = {}
-    this.#valve.set(refusal, true)
-    this.#send({ id, error })
-      .catch(() => undefined) // the asker has gone
-      .finally(() => this.#valve.set(refusal, false))
-  }
-
-  #send(line: AnswererLine): Promise<void> {
-    return sendLine(this.#socket, line, ANSWER_BYTES_MAX)
-  }
-
-  #cancelAll(): void {
-    for (const { controller, input } of this.#running.values()) {
-      controller.abort()
-      input?.end()
-    }
+    await once(this.#server, 'listening')
+    chmodSync(this.path, SOCKET_MODE)
   }
 }
 
-async function* nothing(): AsyncGenerator<never, void, undefined> {
-  // The question takes no items.
+function assertAddress(path: string): void {
+  const length = Buffer.byteLength(path)
+  if (length <= ADDRESS_BYTES_MAX) return
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `control.path has ${length} bytes, and the address of a Unix socket at most ${ADDRESS_BYTES_MAX}; give a shorter one, or none`,
+    { details: { path } },
+  )
+}
+
+/** What a killed process left behind goes; a socket that somebody listens on stays, and so does what is no socket of ours. */
+async function removeStale(path: string): Promise<void> {
+  const status = lstatSync(path, { throwIfNoEntry: false })
+  if (status === undefined) return
+  if (!status.isSocket() && !status.isSymbolicLink()) throw taken(path, 'there is a file, which is no socket')
+  if (await isListened(path)) throw taken(path, 'another process listens there')
+  rmSync(path, { force: true })
+}
+
+function isListened(path: string): Promise<boolean> {
+  return new Promise((resolveTo) => {
+    const socket = connect(path)
+    const is = (listened: boolean) => () => {
+      socket.destroy()
+      resolveTo(listened)
+    }
+    socket.once('connect', is(true)).once('error', (error: NodeJS.ErrnoException) => {
+      // Refused: nobody listens. Nothing there: a link that leads nowhere.
+      is(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')()
+    })
+  })
+}
+
+function taken(path: string, problem: string): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `the control socket cannot be at ${path}: ${problem}; remove it, or give another control.path`,
+    { details: { path } },
+  )
+}
+
+function closing(): WarpError {
+  return new WarpError('WARP_E_CLOSED', 'the replica is closing')
+}
+
+function tooMany(): WarpError {
+  return new WarpError(
+    'WARP_E_LIMIT',
+    `${REQUESTS_MAX} questions are being answered already; end a watch, or ask again in a moment`,
+    { details: { limit: REQUESTS_MAX } },
+  )
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 export function packageVersion(): string {
   let manifest = new URL('../package.json', import.meta.url)
   while (!existsSync(manifest)) {
-    const above = new URL('../../package.json', manifest)
+    const above = new URL('../package.json', manifest)
     if (above.href === manifest.href) throw new Error(`no package.json above ${fileURLToPath(import.meta.url)}`)
     manifest = above
   }

@@ -1,9 +1,7 @@
 /** What comes as lines of text: exports, and what is asked over the control socket. */
-import { EventEmitter } from 'node:events'
-import type { Socket } from 'node:net'
 import { test } from 'vitest'
-import { askerLine } from '../../adapters/control/control-protocol.ts'
-import { readLines } from '../../bin/cli/output/lines.ts'
+import { asTexts, readParameters } from '../../src/control/parameters.ts'
+import { QUESTIONS } from '../../src/control/questions.ts'
 import { fromBase64 } from '../../src/transfer/base64.ts'
 import { parseHeader, parseLine } from '../../src/transfer/export-format.ts'
 import { fuzz } from './fuzz.ts'
@@ -54,27 +52,39 @@ test('a line of an export, and the bytes in it', () => {
   })
 })
 
-/** As the socket brings them: in two pieces, and with a limit. */
-test('the lines of a control connection', () => {
-  const [keys, item, cancel] = linesOf(
-    { id: 1, ask: 'keys', with: { pattern: '*' } },
-    { id: 2, item: ['__proto__', { a: 1 }] },
-    { id: 1, cancel: true },
-  ) as [Uint8Array, Uint8Array, Uint8Array]
-  fuzz({
-    name: 'control line',
-    corpus: [keys, item, cancel].map((line) => Uint8Array.of(...line, 0x0a)),
-    decode(bytes) {
-      const socket = new EventEmitter()
-      let isSound = true
-      readLines(socket as unknown as Socket, 100, {
-        onLine: (json) => (isSound &&= askerLine(json) !== undefined),
-        onTooLong: () => (isSound = false),
-      })
-      const half = bytes.length >> 1
-      socket.emit('data', Buffer.from(bytes.subarray(0, half)))
-      socket.emit('data', Buffer.from(bytes.subarray(half)))
-      return isSound
-    },
-  })
+/** As a body of JSON brings them, and as the query of a URL does. */
+test('the parameters of a question', () => {
+  const asked = [
+    { ask: 'keys', with: { pattern: '*', dead: true } },
+    { ask: 'set', with: { key: 'a', value: ['__proto__', { a: 1 }], durable: false } },
+    { ask: 'do', with: { key: 'a', verb: 'add', parameters: [1, 'b'] } },
+    { ask: 'at', with: { key: 'a', version: 3 } },
+    { ask: 'watch', with: { pattern: 'a', from: 2 } },
+  ]
+  for (const form of ['json', 'text'] as const) {
+    fuzz({
+      name: `question as ${form}`,
+      corpus: linesOf(...asked.map((one) => ({ ...one, with: form === 'json' ? one.with : textsOf(one.with) }))),
+      decode(bytes) {
+        const { ask, given } = askedIn(DECODER.decode(bytes))
+        const question = QUESTIONS.get(ask)
+        return question === undefined ? false : readParameters(question.parameters, given, form)
+      },
+      refusals: ['WARP_E_PROTOCOL'],
+    })
+  }
 })
+
+function textsOf(parameters: object): object {
+  return Object.fromEntries(asTexts(parameters))
+}
+
+/** What is no JSON, or names no question, is refused before its parameters are read. */
+function askedIn(text: string): { readonly ask: string; readonly given: unknown } {
+  try {
+    const { ask, with: given } = JSON.parse(text) as { readonly ask: string; readonly with: unknown }
+    return { ask, given }
+  } catch {
+    return { ask: '', given: undefined }
+  }
+}

@@ -40,10 +40,10 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     const transport = mesh === undefined ? {} : { transport: mesh }
     // The list of commands has all of them in it, and most have no use for an engine.
     const { openFolder } = await import('../target/open-folder.ts')
-    const { serveControl } = await import('../../../adapters/control/control-server.ts')
+    const { ControlServer } = await import('../../../adapters/control/control-server.ts')
     const warp = await whileLocked(signal, () => openFolder({ config, observe, ...transport }))
     try {
-      const control = await serveControl(warp, config.data)
+      const control = await ControlServer.open(warp, { data: config.data })
       const place = mesh?.address === undefined ? {} : { address: mesh.address }
       const ready = { ...place, replica: warp.replica, data: config.data, socket: control.path }
       tell({ event: 'ready', ...ready }, ['ready', ...Object.entries(ready).map((pair) => pair.join('='))].join(' '))

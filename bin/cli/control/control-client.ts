@@ -1,38 +1,25 @@
-/** The asking side of the control socket: a target like a folder, see `target.ts`. */
+/** The asking side of the control socket: a target like a folder, see `target.ts`. Each question is a request of its own. */
 import { realpathSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
-import { asError, WarpError } from '../../../crdt/warp-error.ts'
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
+import { isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import { controlPath, isOurs } from '../../../adapters/control/control-path.ts'
-import {
-  ANSWER_BYTES_MAX,
-  PROTOCOL,
-  QUESTION_BYTES_MAX,
-  type AnswererLine,
-  type AskerLine,
-  type Greeting,
-  closedEarly,
-  errorOf,
-  sendLine,
-} from '../../../adapters/control/control-protocol.ts'
-import { UnreachableError } from '../program/failure.ts'
-import { Inflow, Valve } from './inflow.ts'
-import { readLines } from '../output/lines.ts'
+import { ANSWER_BYTES_MAX, FAILURE_LINE_START, ROOT, type Hello } from '../../../adapters/control/control-protocol.ts'
+import { errorOf, type ErrorJson } from '../../../src/control/error-json.ts'
+import { asTexts } from '../../../src/control/parameters.ts'
 import type { Asked, Question } from '../../../src/control/question.ts'
+import { UnreachableError } from '../program/failure.ts'
 import type { Target } from '../target/target.ts'
-import type { Json } from '../../../src/control/tagged-json.ts'
+import { readLines } from './read-lines.ts'
 
 /** A process that has been stopped accepts connections and says nothing. */
-const GREETING_MS_MAX = 5000
+const HELLO_MS_MAX = 5000
 
 /** `undefined` if nobody listens for this folder. Throws `UnreachableError` if somebody does who cannot be talked to, `WARP_E_ABORTED`. */
 export async function connectControl(data: string, signal: AbortSignal): Promise<Target | undefined> {
   const path = socketOf(data)
   if (path === undefined) return undefined
-  const socket = await connected(path)
-  if (socket === undefined) return undefined
-  const client = new ControlClient(socket, data)
-  await client.greeted(path, signal)
-  return client
+  const hello = await helloOf(path, signal)
+  return hello === undefined ? undefined : new ControlClient(path, data)
 }
 
 function socketOf(data: string): string | undefined {
@@ -45,66 +32,57 @@ function socketOf(data: string): string | undefined {
   return isOurs(path) ? path : undefined
 }
 
-/** A socket that a killed process left behind refuses connections. */
-function connected(path: string): Promise<Socket | undefined> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path)
-    socket.once('connect', () => resolve(socket))
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(undefined)
-      else reject(new UnreachableError(`cannot connect to ${path} (${error.code ?? error.message})`, { cause: error }))
-    })
+/** A socket that a killed process left behind refuses connections, and gives `undefined`. */
+async function helloOf(path: string, signal: AbortSignal): Promise<Hello | undefined> {
+  const deadline = AbortSignal.timeout(HELLO_MS_MAX)
+  const request = httpRequest({
+    socketPath: path,
+    path: ROOT,
+    agent: false,
+    signal: AbortSignal.any([signal, deadline]),
   })
+  request.end()
+  try {
+    const response = await responseTo(request)
+    let hello: Partial<Hello> = {}
+    for await (const line of readLines(response, ANSWER_BYTES_MAX)) hello = JSON.parse(line) as Partial<Hello>
+    if (response.statusCode === 200 && hello.warp === 'control') return hello as Hello
+    throw new UnreachableError(
+      `${path}: the replica speaks another control protocol; use the warp that it was started with, or restart it`,
+    )
+  } catch (error) {
+    if (signal.aborted) throw new WarpError('WARP_E_ABORTED', 'gave up waiting for the replica', { cause: error })
+    if (isNobody(error)) return undefined
+    throw unreachable(path, error, deadline.aborted)
+  } finally {
+    request.destroy()
+  }
+}
+
+function isNobody(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ECONNREFUSED' || code === 'ENOENT'
+}
+
+function unreachable(path: string, error: unknown, isLate: boolean): UnreachableError {
+  if (error instanceof UnreachableError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  const problem =
+    isLate || code === 'ECONNRESET'
+      ? 'does not answer: its process is stopped or busy, or has too many askers; try again, or restart it'
+      : `cannot be asked (${code ?? message})`
+  return new UnreachableError(`${path}: the replica ${problem}`, { cause: error })
 }
 
 class ControlClient implements Target {
   readonly warp = undefined
   readonly data: string
-  readonly #socket: Socket
-  readonly #valve: Valve
-  readonly #answers = new Map<number, Inflow<unknown>>()
-  readonly #greeting: Promise<Greeting>
-  #lastId = 0
+  readonly #path: string
+  readonly #requests = new Set<ClientRequest>()
 
-  constructor(socket: Socket, data: string) {
+  constructor(path: string, data: string) {
+    this.#path = path
     this.data = data
-    this.#socket = socket
-    this.#valve = new Valve(socket)
-    this.#greeting = new Promise((resolve, reject) => {
-      let isGreeted = false
-      readLines(socket, ANSWER_BYTES_MAX, {
-        onLine: (json) => {
-          if (isGreeted)
-            this.#take(json as AnswererLine) // by the protocol whose version has been compared
-          else resolve(json as Greeting) // compared by whoever waits for it
-          isGreeted = true
-        },
-        onTooLong: () => socket.destroy(),
-      })
-      socket.on('close', () => reject(closedEarly()))
-    })
-    socket.on('error', () => undefined) // 'close' follows
-    socket.on('close', () => this.#endAll())
-  }
-
-  /** Throws `UnreachableError` unless the other side is one of ours, `WARP_E_ABORTED`. */
-  async greeted(path: string, signal: AbortSignal): Promise<void> {
-    const giveUp = (): void => void this.#socket.destroy()
-    const timer = setTimeout(giveUp, GREETING_MS_MAX)
-    signal.addEventListener('abort', giveUp)
-    if (signal.aborted) giveUp()
-    const greeting = await this.#greeting.catch(() => undefined)
-    clearTimeout(timer)
-    signal.removeEventListener('abort', giveUp)
-    if (greeting === undefined && signal.aborted)
-      throw new WarpError('WARP_E_ABORTED', 'gave up waiting for the replica')
-    if (greeting?.warp === 'control' && greeting.protocol === PROTOCOL) return
-    this.#socket.destroy()
-    const problem =
-      greeting === undefined
-        ? 'does not answer: its process is stopped or busy, or has too many askers; try again, or restart it'
-        : `speaks version ${greeting.protocol} of the control protocol, this warp ${PROTOCOL}; use the warp that it was started with, or restart it`
-    throw new UnreachableError(`${path}: the replica ${problem}`)
   }
 
   async *ask<Parameters extends object, Item>(
@@ -112,26 +90,33 @@ class ControlClient implements Target {
     parameters: Parameters,
     { signal, input }: Pick<Asked, 'signal'> & Partial<Asked>,
   ): AsyncGenerator<Item, void, undefined> {
-    const id = ++this.#lastId
-    const answer = new Inflow<unknown>(this.#valve)
-    const abort = (): void => answer.end(new WarpError('WARP_E_ABORTED', 'the question was given up'))
-    if (signal.aborted) abort()
+    if (signal.aborted) throw givenUp()
+    const request = this.#request(question, parameters)
+    const abort = (): void => void request.destroy(givenUp())
     signal.addEventListener('abort', abort)
-    this.#answers.set(id, answer)
+    this.#requests.add(request)
     try {
-      await this.#send({ id, ask: question.name, with: parameters })
-      if (input !== undefined) this.#upload(id, input, answer)
-      for await (const item of answer) yield item as Item // as the same question made it
+      const answered = responseTo(request)
+      if (question.takesInput === true) upload(request, input ?? nothing())
+      else request.end(question.changes ? JSON.stringify(parameters) : undefined)
+      const response = await answered
+      for await (const line of readLines(response, ANSWER_BYTES_MAX)) {
+        if (line.startsWith(FAILURE_LINE_START))
+          throw errorOf((JSON.parse(line) as { readonly error: ErrorJson }).error)
+        yield (question.gives === 'text' ? `${line}\n` : JSON.parse(line)) as Item // as the same question made it
+      }
+      if (response.statusCode !== 200) throw refusedWithout(response)
+    } catch (error) {
+      throw endOf(error, signal)
     } finally {
       signal.removeEventListener('abort', abort)
-      const isAnswered = !this.#answers.delete(id)
-      answer.discard()
-      if (!isAnswered) await this.#send({ id, cancel: true }).catch(() => undefined) // the replica has gone
+      this.#requests.delete(request)
+      request.destroy()
     }
   }
 
   close(): Promise<void> {
-    this.#socket.destroy()
+    for (const request of this.#requests) request.destroy()
     return Promise.resolve()
   }
 
@@ -139,38 +124,71 @@ class ControlClient implements Target {
     return this.close()
   }
 
-  /** Beside the answer, until that has ended. What goes wrong with the input ends the answer. */
-  #upload(id: number, input: AsyncIterable<Json>, answer: Inflow<unknown>): void {
-    const upload = async (): Promise<void> => {
-      for await (const item of input) {
-        if (!this.#answers.has(id)) return
-        await this.#send({ id, item })
-      }
-      await this.#send({ id, end: true })
-    }
-    upload().catch((error: unknown) => answer.end(asError(error)))
+  #request<Parameters extends object, Item>(
+    { name, changes }: Question<Parameters, Item>,
+    parameters: Parameters,
+  ): ClientRequest {
+    const query = changes ? '' : `?${new URLSearchParams(asTexts(parameters)).toString()}`
+    return httpRequest({
+      socketPath: this.#path,
+      method: changes ? 'POST' : 'GET',
+      path: `${ROOT}/${name}${query}`,
+      agent: false,
+      // A server that is to close behind its answer does so while the upload is still coming, and the answer is lost.
+      headers: { connection: 'keep-alive' },
+    })
   }
+}
 
-  #take(line: AnswererLine): void {
-    const answer = line.id === null ? undefined : this.#answers.get(line.id)
-    if (answer === undefined) {
-      if ('error' in line && line.id === null) this.#endAll(errorOf(line.error))
-      return
+/** Beside the answer, which may come before the input has ended. What goes wrong with the input ends the request. */
+function upload(request: ClientRequest, input: AsyncIterable<string>): void {
+  const send = async (): Promise<void> => {
+    for await (const text of input) {
+      if (request.destroyed) return
+      if (!request.write(text)) await drained(request)
     }
-    if ('item' in line) {
-      answer.push(line.item)
-      return
+    request.end()
+  }
+  send().catch((error: unknown) => void request.destroy(error as Error))
+}
+
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      request.off('drain', settle).off('close', settle)
+      resolve()
     }
-    this.#answers.delete(line.id as number) // not null, or there would be no answer
-    answer.end('error' in line ? errorOf(line.error) : undefined)
-  }
+    request.on('drain', settle).on('close', settle)
+  })
+}
 
-  #endAll(error: Error = closedEarly()): void {
-    for (const answer of this.#answers.values()) answer.end(error)
-    this.#answers.clear()
-  }
+function responseTo(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve)
+    // Not once: what follows the response ends its lines.
+    request.on('error', reject)
+  })
+}
 
-  #send(line: AskerLine): Promise<void> {
-    return sendLine(this.#socket, line, QUESTION_BYTES_MAX)
-  }
+/** A connection that ends before the answer does tells nothing of why. */
+function endOf(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return givenUp()
+  const { code } = error as NodeJS.ErrnoException
+  if (isWarpError(error) || (code !== 'ECONNRESET' && code !== 'EPIPE' && code !== 'ECONNREFUSED')) return error
+  return new WarpError('WARP_E_CLOSED', 'the answer ended before it was whole: the replica has stopped', {
+    cause: error,
+  })
+}
+
+/** The parser of HTTP refuses in its own words. */
+function refusedWithout({ statusCode, statusMessage }: IncomingMessage): WarpError {
+  return new WarpError('WARP_E_PROTOCOL', `the replica refused the question: ${statusCode} ${statusMessage ?? ''}`)
+}
+
+function givenUp(): WarpError {
+  return new WarpError('WARP_E_ABORTED', 'the question was given up')
+}
+
+async function* nothing(): AsyncGenerator<never, void, undefined> {
+  // Most questions come alone.
 }

@@ -14,9 +14,24 @@ Generated from the command itself by \`npm run docs:cli\`. \`npx warp\` runs it 
 ## What it works on
 
 A command works on a folder (\`--data\`, by default the configuration's, else \`./data\`). Where no process holds the folder, it is opened for the
-command. Where a replica runs on it (\`warp start\`, or \`warp watch\`), the command goes through that replica's control socket, with the same
-output. The socket is \`warp.sock\` in the folder (or, where that path is too long for a socket, in a folder of yours under the system's temporary one), and
-only its owner may use it. Where another program holds the folder, the command says so and ends with code 4.
+command. Where a process runs on it that serves a control socket, the command goes through that socket, with the same output: \`warp start\`,
+\`warp watch\`, and every program that embeds the engine with \`openWarp({ control: true, ... })\`. Such a process knows what its keys mean, so the
+command needs neither configuration nor \`--key\`. The socket is \`control.sock\` in the folder (or, where that path is too long for a socket, in a
+folder of yours under the system's temporary one), and only its owner may use it. Where another program holds the folder, the command says so and
+ends with code 4.
+
+The socket speaks HTTP with JSON, so that any client reaches it:
+
+\`\`\`sh
+curl --unix-socket data/control.sock http://warp/v1                      # which questions there are
+curl --unix-socket data/control.sock http://warp/v1/stats
+curl --unix-socket data/control.sock 'http://warp/v1/log?key=user:1'     # one operation a line
+curl --unix-socket data/control.sock http://warp/v1/set --data '{"key":"user:1","value":"Alice"}'
+\`\`\`
+
+What changes nothing is asked with GET and a query, what changes something with POST and a body of JSON. Answers of several items are lines of JSON
+(\`application/x-ndjson\`). A failure is a status and \`{"error":{"code":"WARP_E_...","message":"..."}}\`; a failure in the middle of an answer is that
+line, and the connection then ends before the answer does (curl: code 18).
 
 Opening a folder is like starting a replica that is cut off: what others may lack is kept. A write that is made that way reaches the others once a
 replica runs on the folder.

@@ -8,12 +8,12 @@ import type { WarpEvent } from '../../../adapters/node/index.ts'
 import { folderExists, loadConfig, type ConfigFlags } from '../settings/config.ts'
 import { connectControl } from '../control/control-client.ts'
 import type { ControlServer } from '../../../adapters/control/control-server.ts'
+import { readParameters } from '../../../src/control/parameters.ts'
 import { eventLine } from '../output/event-line.ts'
 import { UsageError } from '../program/failure.ts'
 import type { Output } from '../output/output.ts'
-import { Fields, type AnyWarp } from '../../../src/control/question.ts'
+import type { AnyWarp } from '../../../src/control/question.ts'
 import type { Target } from './target.ts'
-import type { Json } from '../../../src/control/tagged-json.ts'
 import { whileLocked } from './while-locked.ts'
 
 export interface TargetOptions {
@@ -57,7 +57,7 @@ async function folderTarget(warp: AnyWarp, data: string, serves = false): Promis
     warp,
     data,
     ask: (question, parameters, asked) =>
-      question.answer(warp, question.parse(new Fields(parameters)), { input: nothing(), ...asked }),
+      question.answer(warp, readParameters(question.parameters, parameters, 'json'), { input: nothing(), ...asked }),
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -66,14 +66,14 @@ async function folderTarget(warp: AnyWarp, data: string, serves = false): Promis
 /** What is not served is not held. */
 async function served(warp: AnyWarp, data: string): Promise<ControlServer> {
   try {
-    const { serveControl } = await import('../../../adapters/control/control-server.ts')
-    return await serveControl(warp, data)
+    const { ControlServer } = await import('../../../adapters/control/control-server.ts')
+    return await ControlServer.open(warp, { data })
   } catch (error) {
     await warp.close()
     throw error
   }
 }
 
-async function* nothing(): AsyncGenerator<Json, void, undefined> {
+async function* nothing(): AsyncGenerator<never, void, undefined> {
   // Most questions come alone.
 }

@@ -1,7 +1,8 @@
 /** The past of one key: its operations, its value then, and why it has the value that it has. */
 import type { At, Effect, OperationRecord } from '../../history/operation-record.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
-import { question, type Question } from '../question.ts'
+import { number, optional, text } from '../parameters.ts'
+import type { Question } from '../question.ts'
 import { toJson, type Json } from '../tagged-json.ts'
 import { foundValue, type FoundValue, type KeyParameters } from './reading.ts'
 
@@ -33,9 +34,12 @@ export interface LogParameters extends KeyParameters {
 }
 
 /** Reads the whole log of the key, since what is concurrent may lie before `fromVersion`. Remembers the dots: O(operations). */
-export const LOG: Question<LogParameters, LoggedOperation> = question({
+export const LOG: Question<LogParameters, LoggedOperation> = {
   name: 'log',
-  parse: (fields) => ({ key: fields.text('key'), fromVersion: fields.optionalNumber('fromVersion') ?? 1 }),
+  about: 'the operations of a key, in the order in which this replica took them in',
+  changes: false,
+  gives: 'items',
+  parameters: { key: text('which key'), fromVersion: number('leaves out what is before this version', 1) },
   async *answer(warp, { key, fromVersion }, { signal }) {
     const seen = new SeenOperations()
     for await (const operation of warp.log(key, { signal })) {
@@ -44,28 +48,28 @@ export const LOG: Question<LogParameters, LoggedOperation> = question({
       if (operation.version >= fromVersion) yield { ...operationJson(operation), concurrentWith }
     }
   },
-})
+}
 
 export interface AtParameters extends KeyParameters {
   readonly timeMs?: number
   readonly version?: number
 }
 
-export const AT: Question<AtParameters, FoundValue> = question({
+export const AT: Question<AtParameters, FoundValue> = {
   name: 'at',
-  parse(fields) {
-    const [timeMs, version] = [fields.optionalNumber('timeMs'), fields.optionalNumber('version')]
-    return {
-      key: fields.text('key'),
-      ...(timeMs === undefined ? {} : { timeMs }),
-      ...(version === undefined ? {} : { version }),
-    }
+  about: 'the value of a key at a moment of the past',
+  changes: false,
+  gives: 'item',
+  parameters: {
+    key: text('which key'),
+    timeMs: optional(number('the moment, in milliseconds since 1970')),
+    version: optional(number('the moment, as a version of the key; timeMs goes first')),
   },
   async *answer(warp, { key, timeMs, version = 0 }, { signal }) {
     const at: At = timeMs === undefined ? { version } : { timeMs }
     yield foundValue(await warp.getAt(key, at, { signal }))
   },
-})
+}
 
 export interface ExplainedHead extends FoundValue {
   readonly key: string
@@ -79,9 +83,12 @@ export interface ExplainedItem extends OperationJson {
 }
 
 /** The head first, then the operations in canonical order. */
-export const EXPLAIN: Question<KeyParameters, ExplainedHead | ExplainedItem> = question({
+export const EXPLAIN: Question<KeyParameters, ExplainedHead | ExplainedItem> = {
   name: 'explain',
-  parse: (fields) => ({ key: fields.text('key') }),
+  about: 'which operations made the value of a key, and what became of each: the head first',
+  changes: false,
+  gives: 'items',
+  parameters: { key: text('which key') },
   async *answer(warp, { key }, { signal }) {
     const { value, strategy, operations, compacted } = await warp.explain(key, { signal })
     yield { key, strategy, ...foundValue(value), ...(compacted === undefined ? {} : { compacted }) }
@@ -89,7 +96,7 @@ export const EXPLAIN: Question<KeyParameters, ExplainedHead | ExplainedItem> = q
       yield { ...operationJson(operation), effect, concurrentWith: concurrentWith.map(dotJson) }
     }
   },
-})
+}
 
 export function operationJson(operation: OperationRecord): OperationJson {
   const { dot, timeMs, version, kind, strategy, context } = operation

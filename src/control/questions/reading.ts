@@ -1,5 +1,6 @@
 /** The present: one key's value, and which keys there are. */
-import { question, type Question } from '../question.ts'
+import { flag, text } from '../parameters.ts'
+import type { Question } from '../question.ts'
 import { toJson, type Json } from '../tagged-json.ts'
 
 export interface KeyParameters {
@@ -11,13 +12,16 @@ export interface FoundValue {
   readonly value?: Json
 }
 
-export const GET: Question<KeyParameters, FoundValue> = question({
+export const GET: Question<KeyParameters, FoundValue> = {
   name: 'get',
-  parse: (fields) => ({ key: fields.text('key') }),
+  about: 'the value of a key',
+  changes: false,
+  gives: 'item',
+  parameters: { key: text('which key') },
   async *answer(warp, { key }, { signal }) {
     yield foundValue(await warp.get(key, { signal }))
   },
-})
+}
 
 export function foundValue(value: unknown): FoundValue {
   return value === undefined ? {} : { value: toJson(value) }
@@ -28,8 +32,14 @@ export interface KeysParameters {
   readonly dead: boolean
 }
 
-export const KEYS: Question<KeysParameters, string> = question({
+export const KEYS: Question<KeysParameters, string> = {
   name: 'keys',
-  parse: (fields) => ({ pattern: fields.text('pattern'), dead: fields.flag('dead') }),
+  about: 'the keys that have a value, in no particular order',
+  changes: false,
+  gives: 'items',
+  parameters: {
+    pattern: text('which keys: * for any run of characters, ? for one', '*'),
+    dead: flag('lists deleted and expired keys too, that are not forgotten yet'),
+  },
   answer: (warp, { pattern, dead }, { signal }) => warp.keys(pattern, { dead, signal }),
-})
+}

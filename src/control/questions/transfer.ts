@@ -1,44 +1,44 @@
 /** The whole log at once: out as text, in from text, and trimmed. */
 import type { Compaction } from '../../store/event.ts'
 import type { Imported } from '../../transfer/imported.ts'
-import { WarpError } from '../../../crdt/warp-error.ts'
-import { question, type Question } from '../question.ts'
-import type { Json } from '../tagged-json.ts'
+import type { Question } from '../question.ts'
 
 /** Pieces of text, some lines each. */
-export const EXPORT: Question<object, string> = question({
+export const EXPORT: Question<object, string> = {
   name: 'export',
-  parse: () => ({}),
+  about: 'the whole log, as lines of JSON that import takes',
+  changes: false,
+  gives: 'text',
+  parameters: {},
   answer: (warp, _, { signal }) => warp.export({ signal }),
-})
+}
 
 /** Takes pieces of text, cut anywhere. */
-export const IMPORT: Question<object, Imported> = question({
+export const IMPORT: Question<object, Imported> = {
   name: 'import',
+  about: 'takes in what export wrote',
+  changes: true,
+  gives: 'item',
   takesInput: true,
-  parse: () => ({}),
+  parameters: {},
   async *answer(warp, _, { signal, input }) {
-    yield await warp.import(texts(input), { signal })
+    yield await warp.import(input, { signal })
   },
-})
+}
 
 export interface Compacted extends Compaction {
   /** What the log takes up now. */
   readonly bytes: number
 }
 
-export const COMPACT: Question<object, Compacted> = question({
+export const COMPACT: Question<object, Compacted> = {
   name: 'compact',
-  parse: () => ({}),
+  about: 'folds away what the keys need not retain',
+  changes: true,
+  gives: 'item',
+  parameters: {},
   async *answer(warp, _, { signal }) {
     const compaction = await warp.compact({ signal })
     yield { ...compaction, bytes: warp.stats().log.bytes }
   },
-})
-
-async function* texts(input: AsyncIterable<Json>): AsyncGenerator<string, void, undefined> {
-  for await (const item of input) {
-    if (typeof item !== 'string') throw new WarpError('WARP_E_PROTOCOL', 'malformed question: an item is no text')
-    yield item
-  }
 }

@@ -1,7 +1,8 @@
 /** Changes as they happen, and what the engine says of itself and of its peers. */
 import type { Stats } from '../../api/public.ts'
 import type { PeerReport } from '../../replication/replication-stats.ts'
-import { question, type Question } from '../question.ts'
+import { optional, text, textOrNumber } from '../parameters.ts'
+import type { Question } from '../question.ts'
 import { foundValue, type FoundValue } from './reading.ts'
 import { operationJson, type OperationJson } from './history.ts'
 
@@ -30,11 +31,14 @@ export interface WatchedGap {
 }
 
 /** Begins with an item that says that it has begun: from there on nothing is missed. */
-export const WATCH: Question<WatchParameters, WatchedChange | { readonly kind: 'watching' }> = question({
+export const WATCH: Question<WatchParameters, WatchedChange | { readonly kind: 'watching' }> = {
   name: 'watch',
-  parse(fields) {
-    const from = fields.optionalTextOrNumber('from')
-    return { pattern: fields.text('pattern'), ...(from === undefined ? {} : { from }) }
+  about: 'changes as they happen, until the asker leaves',
+  changes: false,
+  gives: 'items',
+  parameters: {
+    pattern: text('which keys: * for any run of characters, ? for one', '*'),
+    from: optional(textOrNumber('continues behind this cursor, or behind this version if the pattern is a key')),
   },
   async *answer(warp, { pattern, from }, { signal }) {
     const start = typeof from === 'number' ? { version: from } : from
@@ -50,20 +54,26 @@ export const WATCH: Question<WatchParameters, WatchedChange | { readonly kind: '
       yield { kind: 'value', key, ...foundValue(value), operation: operationJson(operation), version, cursor }
     }
   },
-})
+}
 
-export const STATS: Question<object, Stats> = question({
+export const STATS: Question<object, Stats> = {
   name: 'stats',
-  parse: () => ({}),
+  about: 'what the replica counts, and how full its bounds are',
+  changes: false,
+  gives: 'item',
+  parameters: {},
   async *answer(warp) {
     yield warp.stats()
   },
-})
+}
 
-export const PEERS: Question<object, PeerReport> = question({
+export const PEERS: Question<object, PeerReport> = {
   name: 'peers',
-  parse: () => ({}),
+  about: 'the other replicas that are known: state, lag, round trip',
+  changes: false,
+  gives: 'items',
+  parameters: {},
   async *answer(warp) {
     yield* warp.peers()
   },
-})
+}

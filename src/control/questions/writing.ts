@@ -2,7 +2,8 @@
 import type { Encodable } from '../../../crdt/encoding/encodable.ts'
 import type { Ack, Receipt } from '../../store/receipt.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import { question, type AnyWarp, type Fields, type Question } from '../question.ts'
+import { flag, json, list, text } from '../parameters.ts'
+import type { AnyWarp, Question } from '../question.ts'
 import { fromJson, toJson, type Json } from '../tagged-json.ts'
 
 /** What became of a write: the operation's dot as replica and sequence, `null` if nothing had to be written. */
@@ -18,26 +19,37 @@ export interface WriteParameters {
   readonly durable: boolean
 }
 
+const WRITE = {
+  key: text('which key'),
+  durable: flag('waits until the write is flushed to the disk'),
+}
+
 export interface SetParameters extends WriteParameters {
   readonly value: Json
 }
 
-export const SET: Question<SetParameters, Written> = question({
+export const SET: Question<SetParameters, Written> = {
   name: 'set',
-  parse: (fields) => ({ ...parseWrite(fields), value: fields.json('value') }),
+  about: 'writes a whole value',
+  changes: true,
+  gives: 'item',
+  parameters: { ...WRITE, value: json('the value, tagged') },
   async *answer(warp, { key, value, durable }, { signal }) {
     // The engine refuses what it cannot encode.
     yield written(await warp.set(key, fromJson(value) as Encodable, { ack: ackOf(durable), signal }))
   },
-})
+}
 
-export const DELETE: Question<WriteParameters, Written> = question({
+export const DELETE: Question<WriteParameters, Written> = {
   name: 'delete',
-  parse: parseWrite,
+  about: 'deletes what this replica has seen of a key',
+  changes: true,
+  gives: 'item',
+  parameters: WRITE,
   async *answer(warp, { key, durable }, { signal }) {
     yield written(await warp.delete(key, { ack: ackOf(durable), signal }))
   },
-})
+}
 
 export interface DoParameters extends WriteParameters {
   /** A verb or a query of the key's strategy. */
@@ -48,15 +60,22 @@ export interface DoParameters extends WriteParameters {
 /** A verb was written; a query has an answer. */
 export type Done = Written | { readonly value: Json }
 
-export const DO: Question<DoParameters, Done> = question({
+export const DO: Question<DoParameters, Done> = {
   name: 'do',
-  parse: (fields) => ({ ...parseWrite(fields), verb: fields.text('verb'), parameters: fields.list('parameters') }),
+  about: "calls a verb or a query of the key's strategy",
+  changes: true,
+  gives: 'item',
+  parameters: {
+    ...WRITE,
+    verb: text('the verb or the query'),
+    parameters: { ...list('what it takes, tagged'), fallback: [] },
+  },
   async *answer(warp, { key, verb, parameters, durable }, { signal }) {
     const method = methodOf(warp, key, verb, { ack: ackOf(durable), signal })
     const result = await method(...parameters.map((parameter) => fromJson(parameter) as Encodable))
     yield isReceipt(result) ? written(result) : { value: toJson(result) }
   },
-})
+}
 
 type Method = (...parameters: readonly Encodable[]) => Promise<unknown>
 
@@ -74,10 +93,6 @@ function methodOf(
   throw new WarpError('WARP_E_MODE', `'${key}' has no verb '${verb}'; its strategy offers ${names.join(', ')}`, {
     details: { key, verb },
   })
-}
-
-function parseWrite(fields: Fields): WriteParameters {
-  return { key: fields.text('key'), durable: fields.flag('durable') }
 }
 
 function ackOf(durable: boolean): Ack {
