@@ -28,6 +28,7 @@
  * 2. V. Balegas, D. Serra, S. Duarte, C. Ferreira, M. Shapiro, R. Rodrigues, N. Preguiça: Extending
  *    Eventually Consistent Cloud Databases for Enforcing Numeric Invariants. SRDS 2015.
  */
+import { checkOptions, optionNames } from './checked-options.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { Prepare, Strategy } from './strategy.ts'
@@ -76,9 +77,11 @@ export type BoundedCounter = Strategy<number, Escrow, Encodable, BoundedCounterV
 
 const RIGHTS: readonly Right[] = ['decrement', 'increment']
 const HOLDERS_NAMED_MAX = 5
+const OPTIONS = optionNames<BoundedCounterOptions>({ min: true, max: true, holder: true })
 
 /** Counter that stays within `[min, max]`. Throws `WARP_E_CONFIG` if the bounds make no sense. */
 export function boundedCounter(options: BoundedCounterOptions = {}): BoundedCounter {
+  checkOptions('boundedCounter', options, OPTIONS)
   const { min = 0, max } = options
   checkBounds(min, max)
   const holder = options.max === undefined ? undefined : parseReplicaId(options.holder)

@@ -31,6 +31,7 @@
  *    Conflicts in Bayou, a Weakly Connected Replicated Storage System. SOSP 1995.
  * 2. A. Demers et al.: The Bayou Architecture: Support for Data Sharing among Mobile Users. 1994.
  */
+import { checkOptions, optionNames } from './checked-options.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
 import { WarpError } from './warp-error.ts'
@@ -57,11 +58,14 @@ export type CustomVerbs<T, Input> = {
 
 export type Custom<T, Input = T> = Strategy<T, T | undefined, Encodable, CustomVerbs<T, Input>>
 
+const OPTIONS = optionNames<CustomOptions<unknown>>({ initial: true })
+
 /** Folds writes through `merge` in canonical order; the first write is the value as it is. */
 export function custom<T>(merge: Merge<T, T>): Custom<T>
 /** Folds writes through `merge` in canonical order, starting from `initial`. */
 export function custom<T, Input = T>(merge: Merge<T, Input>, options: CustomOptions<T>): Custom<T, Input>
 export function custom<T, Input>(merge: Merge<T, Input>, options?: CustomOptions<T>): Custom<T, Input> {
+  checkOptions('custom', options, OPTIONS)
   const first = options === undefined ? undefined : copyOf(options.initial)
   const merged = (state: T | undefined, next: Input): T => {
     const old = state ?? first

@@ -21,7 +21,8 @@ export type {
   WarpOptions,
 } from './api/public.ts'
 export type { Compaction } from './store/event.ts'
-export type { KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
+export { defineKeys } from './keys/define-keys.ts'
+export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
 export type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './store/receipt.ts'
 export type {
   At,

@@ -2,6 +2,7 @@
  * The composition root: puts log, engine, projections and replication together behind the public face, and takes them down in order. Decides
  * nothing by itself. `adapters/node` adds the platform's `Env`.
  */
+import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Verb } from '../crdt/strategy.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
@@ -22,7 +23,14 @@ import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
 import type { CacheOptions, Capabilities, Stats, Warp, WarpEvent, WarpOptions } from './api/public.ts'
 import type { Compaction } from './store/event.ts'
-import type { KeysOptions, ReadOptions, Receipt, WriteOptions } from './store/receipt.ts'
+import {
+  KEYS_OPTIONS,
+  READ_OPTIONS,
+  type KeysOptions,
+  type ReadOptions,
+  type Receipt,
+  type WriteOptions,
+} from './store/receipt.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import { Replicator } from './replication/replicator.ts'
 import { exportLines } from './transfer/export-lines.ts'
@@ -33,8 +41,22 @@ import { NO_OPTIONS, Writer } from './store/writer.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
 
+const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
+  keys: true,
+  log: true,
+  transports: true,
+  env: true,
+  cache: true,
+  replication: true,
+  ack: true,
+  clockDriftMsMax: true,
+  observe: true,
+})
+const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
+
 /** Opens an engine. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
 export async function openWarpOn<K extends KeyMap>(platform: Platform, options: WarpOptions<K>): Promise<Warp<K>> {
+  checkOptions('openWarp', options, WARP_OPTIONS)
   const keyspaces = new Keyspaces(options.keys)
   const env = options.env ?? platform.env
   const observe = options.observe ?? ignore
@@ -65,6 +87,7 @@ export async function openWarpOn<K extends KeyMap>(platform: Platform, options: 
 }
 
 function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
+  checkOptions('openWarp: cache', options, CACHE_OPTIONS)
   const { entriesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = options
   for (const [name, value] of Object.entries({ entriesMax, bytesMax })) {
     if (!(value >= 1)) throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${value}; give a number of at least 1`)
@@ -121,6 +144,7 @@ class OpenWarp {
 
   get(key: string, options?: ReadOptions): Promise<unknown> {
     try {
+      if (options !== undefined) checkOptions('get', options, READ_OPTIONS)
       options?.signal?.throwIfAborted()
       const slot = this.#engine.store.keys.find(key)
       if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
@@ -162,12 +186,14 @@ class OpenWarp {
   }
 
   async getAt(key: string, at: At, options?: ReadOptions): Promise<unknown> {
+    checkOptions('getAt', options, READ_OPTIONS)
     this.#check(options)
     this.#assertReadable(key)
     return this.#context.history.getAt(key, at)
   }
 
   async explain(key: string, options?: ReadOptions): Promise<Explanation> {
+    checkOptions('explain', options, READ_OPTIONS)
     this.#check(options)
     this.#assertReadable(key)
     return this.#context.history.explain(key)
@@ -199,15 +225,18 @@ class OpenWarp {
   }
 
   async compact(options?: ReadOptions): Promise<Compaction> {
+    checkOptions('compact', options, READ_OPTIONS)
     this.#assertOpen()
     return this.#engine.compact(options?.signal)
   }
 
   export(options?: ReadOptions): AsyncGenerator<string, void, undefined> {
+    checkOptions('export', options, READ_OPTIONS)
     return exportLines(this.#engine, { env: this.#env, check: () => this.#check(options) })
   }
 
-  import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported> {
+  async import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported> {
+    checkOptions('import', options, READ_OPTIONS)
     const { signal } = options ?? {}
     const check = (): void => this.#check(options)
     return importLines(this.#engine, pieces, { env: this.#env, check, ...(signal === undefined ? {} : { signal }) })
@@ -251,6 +280,7 @@ class OpenWarp {
   }
 
   keys(pattern: string, options: KeysOptions = {}): AsyncGenerator<string, void, undefined> {
+    checkOptions('keys', options, KEYS_OPTIONS)
     const check = (): void => this.#check(options)
     return listKeys(pattern, { store: this.#engine.store, env: this.#env, check, ...options })
   }

@@ -36,6 +36,7 @@ describe('public names', () => {
       [
         "WarpError",
         "checkLog",
+        "defineKeys",
         "isWarpError",
         "memoryFiles",
         "nodeEnv",
@@ -50,6 +51,7 @@ describe('public names', () => {
         "type CheckLogOptions",
         "type CheckProgress",
         "type CheckReport",
+        "type CheckedKeys",
         "type CheckedLog",
         "type Compaction",
         "type Cursor",

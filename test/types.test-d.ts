@@ -13,6 +13,11 @@ import { multiValue } from '../crdt/multi-value.ts'
 import { register } from '../crdt/register.ts'
 import { set } from '../crdt/set.ts'
 import type { AnyStrategy } from '../crdt/strategy.ts'
+import { fileLog } from '../adapters/file/file-log.ts'
+import { memoryNetwork } from '../adapters/memory/memory-network.ts'
+import { meshTransport } from '../adapters/mesh/mesh-transport.ts'
+import { defineKeys } from '../src/keys/define-keys.ts'
+import { simulate } from '../testing/simulation/simulate.ts'
 import type { HandleFor, KeyHandle, Warp, WarpOptions } from '../src/api/public.ts'
 import type { Receipt } from '../src/store/receipt.ts'
 import { operationsOf } from '../testing/arbitraries.ts'
@@ -204,7 +209,63 @@ await open({ keys: { '*': { strategy: counter(), retain: 'some' } } })
 // @ts-expect-error -- a pattern without a strategy
 await open({ keys: { '*': { ttlMs: 5 } } })
 
+// Misspelt options do not compile, at any level.
+// @ts-expect-error -- at the top
+await open({ keys, clockDriftMs: 5 })
+// @ts-expect-error -- in a nested option
+await open({ keys, cache: { entriesMaximum: 5 } })
+// @ts-expect-error -- of replication
+await open({ keys, replication: { digestIntervallMs: 5 } })
+// @ts-expect-error -- of a key pattern
+await open({ keys: { '*': { strategy: counter(), ttlMS: 5 } } })
+// @ts-expect-error -- of a key pattern beside right ones
+await open({ keys: { 'a:*': counter(), '*': { strategy: counter(), ttlMs: 5, retention: 'all' } } })
+// @ts-expect-error -- of a retention
+await open({ keys: { '*': { strategy: counter(), retain: { version: 5 } } } })
+// @ts-expect-error -- of a strategy
+boundedCounter({ min: 0, maximum: 5 })
+// @ts-expect-error -- of a merge
+custom<string[], string>((old, next) => [...old, next], { initial: [], code: 5 })
+// @ts-expect-error -- of a read
+await warp.get('user:1', { abort: new AbortController().signal })
+// @ts-expect-error -- of a write
+await warp.set('user:1', { name: 'Alice' }, { acks: 'logged' })
+// @ts-expect-error -- of a delete
+await warp.delete('user:1', { acknowledge: 'logged' })
+// @ts-expect-error -- of a handle
+warp.key('user:1').with({ acknowledge: 'logged' })
+// @ts-expect-error -- of a watch
+warp.watch('user:*', { pendingMax: 5 })
+// @ts-expect-error -- of a log
+warp.log('user:1', { newest: true })
+// @ts-expect-error -- of a listing
+warp.keys('user:*', { deleted: true })
+// @ts-expect-error -- of a compaction
+await warp.compact({ abort: new AbortController().signal })
+// @ts-expect-error -- of a log on disk
+fileLog({ path: './data', mode: 0o600 })
+// @ts-expect-error -- of a network
+meshTransport({ insecure: true, hostname: '127.0.0.1' })
+// @ts-expect-error -- of multicast
+meshTransport({ insecure: true, multicast: { address: '239.255.77.46' } })
+// @ts-expect-error -- of a network in memory
+memoryNetwork({ delay: 5 })
+// @ts-expect-error -- of a simulation
+await simulate({ seeds: 5 })
+
+// A map that modules share keeps its types, and is checked where it stands.
+const shared = defineKeys({ 'user:*': { strategy: register<User>(), ttlMs: 5 }, 'visits:*': counter() })
+const sharing = await open({ keys: shared })
+const sharedUser: User | undefined = await sharing.get('user:1')
+const sharedVisits: number | undefined = await sharing.get('visits:1')
+// @ts-expect-error -- no pattern matches
+await sharing.get('session:1')
+// @ts-expect-error -- misspelt
+defineKeys({ 'user:*': { strategy: register<User>(), ttl: 'sliding', ttlMS: 5 } })
+
 export {
+  sharedUser,
+  sharedVisits,
   count,
   exact,
   unknownValue,

@@ -12,6 +12,7 @@
  *
  * 1. Koen Claessen, John Hughes, "QuickCheck: a lightweight tool for random testing of Haskell programs", ICFP 2000.
  */
+import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import fc from 'fast-check'
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import { WarpError } from '../crdt/warp-error.ts'
@@ -56,6 +57,22 @@ export interface StrategyReport {
   readonly counterexample: Counterexample | undefined
 }
 
+const OPTIONS = optionNames<CheckStrategyOptions>({
+  operations: true,
+  runs: true,
+  seed: true,
+  path: true,
+  replicas: true,
+  stepsMax: true,
+  fit: true,
+  encodable: true,
+  expected: true,
+  invariant: true,
+  observedRemove: true,
+  merge: true,
+  idempotent: true,
+})
+
 /** Throws `WARP_E_LAW` with the counterexample as its message if a law is broken. */
 export function checkStrategy(strategy: AnyStrategy, options: CheckStrategyOptions): StrategyReport {
   const report = examineStrategy(strategy, options)
@@ -69,7 +86,8 @@ export function checkStrategy(strategy: AnyStrategy, options: CheckStrategyOptio
 
 /** The same, with a counterexample in the report instead of an error. Throws `WARP_E_CONFIG` where nothing can be examined. */
 export function examineStrategy(strategy: AnyStrategy, options: CheckStrategyOptions): StrategyReport {
-  checkOptions(options)
+  checkOptions('checkStrategy', options, OPTIONS)
+  checkBounds(options)
   const search = new Search(strategy, options)
   const found = fc.check(search.property, parametersOf(options))
   const counterexample = found.failed ? search.minimised(found) : undefined
@@ -141,7 +159,7 @@ function parametersOf({ runs = 1000, seed, path }: CheckStrategyOptions): fc.Par
   }
 }
 
-function checkOptions({ operations, runs = 1, replicas = 3, stepsMax = 1, path, seed }: CheckStrategyOptions): void {
+function checkBounds({ operations, runs = 1, replicas = 3, stepsMax = 1, path, seed }: CheckStrategyOptions): void {
   // Another copy of fast-check has a class of its own.
   if (typeof (operations as Partial<typeof operations> | undefined)?.generate !== 'function')
     throw new WarpError(

@@ -3,6 +3,7 @@
  *
  * The rule that matters: without a cluster key the mesh does not leave the machine, and says so rather than guess.
  */
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../src/limits.ts'
 import { type ClusterKeyInput, type ClusterKeys, clusterKeys, insecureKeys } from './handshake/cluster-keys.ts'
@@ -99,6 +100,26 @@ const DEFAULTS: Readonly<Required<Pick<MeshOptions, Named>>> = {
   compress: false,
   multicast: {},
 }
+const OPTIONS = optionNames<MeshOptions>({
+  name: true,
+  host: true,
+  port: true,
+  peers: true,
+  multicast: true,
+  clusterKey: true,
+  insecure: true,
+  cluster: true,
+  zone: true,
+  roles: true,
+  compress: true,
+  datagramBytesMax: true,
+  probeIntervalMs: true,
+  clockSkewMsMax: true,
+  queueBytesMax: true,
+  network: true,
+  clock: true,
+})
+const MULTICAST_OPTIONS = optionNames<MeshMulticastOptions>({ group: true, port: true, on: true })
 const CLUSTER_BYTES_MAX = 64
 const MIB = 1024 * 1024
 const CONTROL_CHARACTER = /\p{Cc}/u
@@ -114,6 +135,7 @@ const BOUNDS = {
 
 /** Throws `WARP_E_CONFIG`, and `WARP_E_AUTH` for what concerns keys. */
 export function meshSettings(options: MeshOptions): MeshSettings {
+  checkOptions('meshTransport', options, OPTIONS)
   const given = { ...DEFAULTS, ...defined(options) }
   const { name, cluster, zone, roles, peers, compress } = given
   const port = numberOf(options, 'port')
@@ -167,6 +189,7 @@ function keysOf({ clusterKey, insecure = false }: MeshOptions, host: string, clu
 }
 
 function multicastOf(options: MeshMulticastOptions, host: string): MulticastSettings {
+  checkOptions('meshTransport: multicast', options, MULTICAST_OPTIONS)
   const fallback = host.includes(':') ? MULTICAST_GROUP_IPV6 : MULTICAST_GROUP_IPV4
   const { group = fallback.host, port = fallback.port, on = host } = options
   if (!isGroup(group) || group.includes(':') !== host.includes(':')) {

@@ -2,13 +2,14 @@
 export { nodeEnv } from './node-env.ts'
 export { openWarp } from './open-warp.ts'
 export { checkLog, replayLog } from './audit.ts'
-export { WarpError, isWarpError, memoryFiles, overlayLog } from '../../src/index.ts'
+export { WarpError, defineKeys, isWarpError, memoryFiles, overlayLog } from '../../src/index.ts'
 export type {
   Ack,
   At,
   CacheOptions,
   Capabilities,
   Change,
+  CheckedKeys,
   CheckLogOptions,
   CheckProgress,
   CheckReport,

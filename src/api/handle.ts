@@ -4,6 +4,7 @@
  *
  * The slot is good while the table's generation is; afterwards it is looked up again.
  */
+import { checkOptions } from '../../crdt/checked-options.ts'
 import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
@@ -14,7 +15,7 @@ import type { History } from '../history/history.ts'
 import type { WatchHub } from '../watch/watch.ts'
 import { HOT_VISITED, type Residency } from '../cache/residency.ts'
 import type { KeyHandle } from './public.ts'
-import type { Receipt, WriteOptions } from '../store/receipt.ts'
+import { WRITE_OPTIONS, type Receipt, type WriteOptions } from '../store/receipt.ts'
 import { NO_OPTIONS, rejected, type Target, type Writer } from '../store/writer.ts'
 
 /** What handles work with. */
@@ -105,6 +106,7 @@ export class Handle implements KeyHandle, Target {
   }
 
   with(options: WriteOptions): Handle {
+    checkOptions('with', options, WRITE_OPTIONS)
     return new (this.constructor as typeof Handle)({ ...this.#context, options }, this.key)
   }
 

@@ -20,6 +20,7 @@ import type { PeerReport } from '../replication/replication-stats.ts'
 import type { PeerAddress, Transport } from '../ports/transport.ts'
 import type { Imported } from '../transfer/imported.ts'
 import type {
+  CheckedKeys,
   KeyMap,
   KnownKey,
   Mode,
@@ -33,7 +34,7 @@ import type { MethodsOf } from './typed-handle.ts'
 
 export interface WarpOptions<K extends KeyMap> {
   /** Key pattern → strategy, bare or with options. The most specific pattern wins. Throws `WARP_E_PATTERN`. */
-  readonly keys: K
+  readonly keys: K & CheckedKeys<K>
   /** Where operations are kept. Default: in memory, gone with the process. */
   readonly log?: LogStore
   /** The networks to replicate over. Default: none, this replica is alone. */

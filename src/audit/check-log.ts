@@ -6,6 +6,7 @@
  * What it cannot: an operation that was rewritten together with its checksum and contradicts nothing. Operations are not signed; it takes
  * a second log that has them too.
  */
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../ports/env.ts'
 import { Keyspaces, OPAQUE } from '../keys/keyspace.ts'
@@ -19,6 +20,15 @@ import type { Report } from './structure.ts'
 /** Nothing is folded by it. */
 const ANY_CODE = 255
 
+const OPTIONS = optionNames<CheckLogOptions>({
+  logs: true,
+  keys: true,
+  env: true,
+  onFinding: true,
+  onProgress: true,
+  signal: true,
+})
+
 const NOTES: ReadonlySet<FindingKind> = new Set<FindingKind>(['tail', 'unreadable'])
 
 /**
@@ -26,6 +36,7 @@ const NOTES: ReadonlySet<FindingKind> = new Set<FindingKind>(['tail', 'unreadabl
  * `WARP_E_LOG_CORRUPT`, which is a finding; `WARP_E_CONFIG`, `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`.
  */
 export async function checkLogOn(platform: Platform, options: CheckLogOptions): Promise<CheckReport> {
+  checkOptions('checkLog', options, OPTIONS)
   if (!Array.isArray(options.logs) || options.logs.length === 0) {
     const what = 'checkLog: there is no log; give one, or { logs: [one, ...] }'
     throw new WarpError('WARP_E_CONFIG', what)

@@ -5,6 +5,7 @@
  * Operations are given to the other strategy as they are, whoever wrote them; what it cannot take it refuses, as it would from any
  * replica, and so many are told. A key whose operations were compacted away can only be read by a strategy that takes its snapshot.
  */
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { encode } from '../../crdt/encoding/encoding.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
@@ -58,6 +59,15 @@ export interface ReplayedKey {
   readonly after: ReplayedValue
 }
 
+const OPTIONS = optionNames<ReplayOptions>({
+  log: true,
+  keys: true,
+  with: true,
+  env: true,
+  onProgress: true,
+  signal: true,
+})
+
 /** Keys between two turns of the event loop. */
 const KEYS_PER_STEP = 64
 
@@ -66,6 +76,7 @@ export async function* replayLogOn(
   platform: Platform,
   options: ReplayOptions,
 ): AsyncGenerator<ReplayedKey, void, undefined> {
+  checkOptions('replayLog', options, OPTIONS)
   const [before, after] = [new Keyspaces(options.keys), new Keyspaces(options.with)]
   const env = options.env ?? platform.env
   const below = await options.log.open()

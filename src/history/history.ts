@@ -2,6 +2,7 @@
  * The past of a key, straight from its chain in the log: the audit trail, the value at a moment, and the reasons for the value now. Nothing is kept
  * for it in memory. Cost: the whole retained log of the one key for `getAt` and `explain`.
  */
+import { checkOptions } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { compareStamps, hlcAtEndOfMs, hlcToMs } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -10,6 +11,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
+import { LOG_OPTIONS } from './operation-record.ts'
 import type { At, Effect, ExplainedOperation, Explanation, LogOptions, OperationRecord } from './operation-record.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import { frozen } from '../cache/frozen.ts'
@@ -23,6 +25,7 @@ export class History {
   }
 
   async *log(key: string, options: LogOptions = {}): AsyncGenerator<OperationRecord, void, undefined> {
+    checkOptions('log', options, LOG_OPTIONS)
     const { fromVersion = 1, newestFirst = false, signal } = options
     const slot = this.#store.keys.find(key)
     if (slot === undefined) return

@@ -2,6 +2,7 @@
  * Operations as people see them: the audit trail (`log`), the past (`getAt`), the reasons (`explain`). Records are plain,
  * immutable and may be kept; the payload is decoded when it is first asked for.
  */
+import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
@@ -82,3 +83,9 @@ export interface Explanation<Value = unknown> {
     readonly timeMs: number
   }
 }
+
+export const LOG_OPTIONS: readonly string[] = optionNames<LogOptions>({
+  fromVersion: true,
+  newestFirst: true,
+  signal: true,
+})

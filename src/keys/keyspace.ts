@@ -1,6 +1,7 @@
 /** A keyspace: what one key pattern says about the keys that match it, checked once at open. */
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import { PatternIndex } from './pattern-index.ts'
@@ -89,7 +90,12 @@ function definitionOf(pattern: string, definition: unknown): KeyOptions {
     : (definition as KeyOptions)
 }
 
+const KEY_OPTIONS = optionNames<KeyOptions>({ strategy: true, mode: true, retain: true, ttlMs: true, ttl: true })
+const VERSIONS_OPTION = ['versions']
+const FOR_MS_OPTION = ['forMs']
+
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
+  checkOptions(`the key pattern '${pattern}'`, options, KEY_OPTIONS)
   const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
   const domain = DOMAIN_OF_MODE.get(mode)
@@ -116,8 +122,10 @@ function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
 
 function checkRetention(pattern: string, retain: Retention): void {
   if (retain === 'all' || retain === 'latest') return
-  if (typeof retain === 'object') {
-    const count = 'versions' in retain ? retain.versions : retain.forMs
+  if (typeof retain === 'object' && (retain as unknown) !== null) {
+    const isVersions = 'versions' in retain
+    checkOptions(`the key pattern '${pattern}': retain`, retain, isVersions ? VERSIONS_OPTION : FOR_MS_OPTION)
+    const count = isVersions ? retain.versions : retain.forMs
     if (Number.isFinite(count) && count >= 1) return
   }
   throw misconfigured(

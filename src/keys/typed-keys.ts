@@ -59,6 +59,22 @@ export type KeyOptions<S extends AnyStrategy = AnyStrategy> = KeyOptionsBase<S> 
 /** What `keys` takes: pattern → strategy, bare or with options. */
 export type KeyMap = Readonly<Record<string, AnyStrategy | KeyOptions>>
 
+/**
+ * The same map with a sentence for the compiler to show at each option that does not exist. What is
+ * inferred from a literal is not checked for properties that are too many.
+ */
+export type CheckedKeys<K extends KeyMap> = { readonly [Pattern in keyof K]: CheckedDefinition<K[Pattern]> }
+
+type CheckedDefinition<Definition> = Definition extends { readonly strategy: AnyStrategy }
+  ? {
+      readonly [Name in keyof Definition]: Name extends KeyOptionName
+        ? Definition[Name]
+        : 'no such option of a key pattern'
+    }
+  : Definition
+
+type KeyOptionName = keyof KeyOptionsBase<AnyStrategy> | keyof Expiring
+
 /** The keys that a pattern may match, as a type. */
 export type KeysOf<Pattern extends string> = Pattern extends `${infer Head}\\${infer Tail}`
   ? Tail extends `${infer Escaped}${infer Rest}`

@@ -5,6 +5,7 @@
  *
  * Cost: one direct call per operation. `value` and `operation` are computed only when read.
  */
+import { optionNames } from '../../crdt/checked-options.ts'
 import type { OperationRecord } from '../history/operation-record.ts'
 
 /** A flyweight: valid only during the call of `apply`; copy what you keep. */
@@ -49,3 +50,5 @@ export interface ProjectionHandle<State> extends AsyncDisposable {
   /** Stops it. Idempotent. */
   close(): Promise<void>
 }
+
+export const REBUILD_OPTIONS: readonly string[] = optionNames<RebuildOptions>({ signal: true, progress: true })

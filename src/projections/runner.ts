@@ -4,6 +4,7 @@
  *
  * Where compaction has folded operations into a snapshot, a rebuild shows the snapshot in their place, first of its key.
  */
+import { checkOptions } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Entered } from '../store/draft.ts'
 import type { KeyStore } from '../store/key-store.ts'
@@ -19,6 +20,7 @@ import type { Position } from '../operation/position.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
 import { frozen } from '../cache/frozen.ts'
 import { keepOperation } from '../history/kept-operation.ts'
+import { REBUILD_OPTIONS } from './projection.ts'
 import type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projection.ts'
 
 /** Records read between two turns of the event loop: some 2 ms. */
@@ -79,6 +81,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   async rebuild(options: RebuildOptions = {}): Promise<void> {
+    checkOptions('rebuild', options, REBUILD_OPTIONS)
     const pass: Pass<State> = { state: this.#projection.initial(), keys: new Map() }
     const { log, env } = this.#store
     const first = (log.segments()[0]?.number ?? 0) * POSITIONS_PER_SEGMENT

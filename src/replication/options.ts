@@ -4,6 +4,7 @@
  * The intervals trade traffic for staleness. Operations are sent as they are written; digests repair what got lost and tell
  * the others what may be compacted, so they may be slow.
  */
+import { checkOptions } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 
@@ -72,6 +73,7 @@ const BOUNDS: Readonly<Record<keyof ReplicationOptions, Bound>> = {
 
 /** Fills in the defaults. Throws `WARP_E_CONFIG`. */
 export function replicationSettings(options: ReplicationOptions = {}): ReplicationSettings {
+  checkOptions('openWarp: replication', options, Object.keys(BOUNDS))
   const settings: Record<string, number> = {}
   for (const [name, [fallback, min, max]] of Object.entries(BOUNDS)) {
     const value = options[name as keyof ReplicationOptions] ?? fallback

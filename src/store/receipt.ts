@@ -5,6 +5,7 @@
  * - `'logged'`: handed to the operating system; survives the death of the process, perhaps not a power failure.
  * - `'durable'`: flushed to the disk; survives a power failure. Concurrent writers share one flush.
  */
+import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 
 export type Ack = 'memory' | 'logged' | 'durable'
@@ -43,3 +44,7 @@ export interface KeysOptions {
   /** Ends the listing with `WARP_E_ABORTED`. */
   readonly signal?: AbortSignal
 }
+
+export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({ ack: true, signal: true })
+export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ signal: true })
+export const KEYS_OPTIONS: readonly string[] = optionNames<KeysOptions>({ dead: true, signal: true })

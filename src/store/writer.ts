@@ -2,6 +2,7 @@
  * From an intent to a receipt: a strategy's verb turns the intent into a payload, the store appends the operation, and the promise settles when
  * the operation is as safe as the caller asked. Whatever is refused is refused before anything exists.
  */
+import { checkOptions } from '../../crdt/checked-options.ts'
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Prepare, Verb } from '../../crdt/strategy.ts'
@@ -11,7 +12,7 @@ import type { KeyStore } from './key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
-import type { Ack, Receipt, WriteOptions } from './receipt.ts'
+import { WRITE_OPTIONS, type Ack, type Receipt, type WriteOptions } from './receipt.ts'
 import { Resident } from '../merge/resident.ts'
 
 /** The key that a call is about. `slot` is undefined while the key does not exist. */
@@ -153,6 +154,7 @@ export class Writer {
   #check(options: WriteOptions): void {
     this.#store.assertOpen()
     if (options === NO_OPTIONS) return
+    checkOptions('write', options, WRITE_OPTIONS)
     if (options.ack !== undefined) this.#checkAck(options.ack)
     if (options.signal?.aborted === true) throw aborted(options.signal, 'failed')
   }

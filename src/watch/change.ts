@@ -1,4 +1,5 @@
 /** What a watch tells: changes of values, and gaps. The kinds are a union that may grow; a consumer skips a kind that it does not know. */
+import { optionNames } from '../../crdt/checked-options.ts'
 import type { OperationRecord } from '../history/operation-record.ts'
 
 /**
@@ -48,3 +49,9 @@ export interface Watch<Value = unknown> extends AsyncIterable<Change<Value>> {
   /** Ends the iteration. Idempotent. */
   close(): void
 }
+
+export const WATCH_OPTIONS: readonly string[] = optionNames<WatchOptions>({
+  from: true,
+  pendingCountMax: true,
+  signal: true,
+})

@@ -5,13 +5,14 @@
  *
  * Cost: two stores per operation however many watches there are, and a pattern match per watch and operation when it reads.
  */
+import { checkOptions } from '../../crdt/checked-options.ts'
 import { formatDot, type Dot } from '../../crdt/time/dot.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Entered } from '../store/draft.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { compilePattern } from '../keys/pattern.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import type { Cursor, Watch, WatchOptions } from './change.ts'
+import { WATCH_OPTIONS, type Cursor, type Watch, type WatchOptions } from './change.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { OperationRing } from './operation-ring.ts'
@@ -65,6 +66,7 @@ export class WatchHub implements WatchSource {
   }
 
   #start(interest: Interest, options: WatchOptions): Watch {
+    checkOptions('watch', options, WATCH_OPTIONS)
     const pendingCountMax = options.pendingCountMax ?? PENDING_COUNT_MAX
     if (!Number.isInteger(pendingCountMax) || pendingCountMax < 1) {
       throw new WarpError('WARP_E_CONFIG', `pendingCountMax is ${pendingCountMax}; give a whole number of at least 1`)

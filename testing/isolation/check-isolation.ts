@@ -15,6 +15,7 @@
  * 2. Atul Adya, Barbara Liskov, Patrick O'Neil, "Generalized isolation level definitions", ICDE
  *    2000.
  */
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import type { History } from '../history/history.ts'
 import { type Anomaly, type AnomalyName, nameOf } from './anomaly.ts'
 import { describeAnomalies, describeCycle } from './anomaly-text.ts'
@@ -29,6 +30,7 @@ import { type Transaction, type TransactionKind, indexWrites, readTransactions }
 
 /** Anomalies of one name that are reported; a broken database has thousands. */
 const SAME_NAME_MAX = 8
+const OPTIONS = optionNames<IsolationOptions>({ kind: true, level: true })
 
 export interface IsolationOptions {
   /** What the keys hold. Default: lists if anything is appended, else registers. */
@@ -56,6 +58,7 @@ export interface IsolationVerdict {
  * docs/histories.md.
  */
 export function checkIsolation(history: History, options: IsolationOptions = {}): IsolationVerdict {
+  checkOptions('checkIsolation', options, OPTIONS)
   const kind = options.kind ?? kindOf(history)
   const transactions = readTransactions(history, kind)
   const writes = indexWrites(transactions)

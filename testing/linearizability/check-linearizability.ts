@@ -9,6 +9,7 @@
  * 1. Maurice Herlihy, Jeannette Wing, "Linearizability: a correctness condition for concurrent
  *    objects", TOPLAS 12(3), 1990.
  */
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { pairCalls } from '../history/calls.ts'
 import type { Call, History } from '../history/history.ts'
 import { type Minimised, minimise } from './minimise.ts'
@@ -26,6 +27,8 @@ export interface LinearizabilityOptions {
   /** Per object. Default 2,000,000. */
   readonly stepsMax?: number
 }
+
+const OPTIONS = optionNames<LinearizabilityOptions>({ stepsMax: true })
 
 export type LinearizabilityVerdict =
   | {
@@ -67,6 +70,7 @@ export function checkLinearizability<State>(
   model: SequentialModel<State>,
   options: LinearizabilityOptions = {},
 ): LinearizabilityVerdict {
+  checkOptions('checkLinearizability', options, OPTIONS)
   const stepsMax = options.stepsMax ?? STEPS_MAX_DEFAULT
   const orders = new Map<string, readonly Call[]>()
   const undecided: string[] = []

@@ -5,6 +5,7 @@
  *
  * It takes no test runner: throw away the result or assert on `violations`.
  */
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { CheckerFactory, Moment } from '../checkers/checker.ts'
@@ -85,9 +86,23 @@ export interface Explanation {
 }
 
 const REPLICAS_MAX = 64
+const OPTIONS = optionNames<SimulateOptions>({
+  seed: true,
+  keys: true,
+  workload: true,
+  faults: true,
+  replicas: true,
+  seconds: true,
+  check: true,
+  checkers: true,
+  minimise: true,
+  explain: true,
+  signal: true,
+})
 
 /** Runs one simulation. Throws `WARP_E_CONFIG` and `WARP_E_ABORTED`. */
 export async function simulate(options: SimulateOptions = {}): Promise<Simulated> {
+  checkOptions('simulate', options, OPTIONS)
   const scenario = scenarioOf(options)
   const factories = [...defaultCheckers(), ...(options.checkers ?? []), ownChecker(options)]
   const play = (one: Scenario, keepsSteps = false): Promise<RunResult> =>

@@ -45,6 +45,8 @@ const MAX: Behaviour = {
   bandwidth: Infinity,
 }
 
+export const LINK_SETTINGS: readonly string[] = Object.keys(MAX)
+
 /** `settings` over `base`. Throws `WARP_E_CONFIG`. */
 export function behaviour(base: Behaviour, settings: LinkSettings): Behaviour {
   const result: Record<keyof Behaviour, number> = { ...base }

@@ -7,11 +7,12 @@
  * Frames are copied on their way, as by a real network: a receiver never sees what the sender does to its buffer later. A
  * cut is silent, as in life, and swallows what is under way; healing tells both ends that their peer is up.
  */
+import { checkOptions } from '../../../crdt/checked-options.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../../limits.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../transport.ts'
 import { DirectedLink, type NetworkClock } from './directed-link.ts'
-import { type Behaviour, FLAWLESS, type LinkSettings, behaviour } from './link-settings.ts'
+import { type Behaviour, FLAWLESS, type LinkSettings, LINK_SETTINGS, behaviour } from './link-settings.ts'
 import { seededChance } from './seeded-chance.ts'
 
 export interface MemoryNetworkSettings extends LinkSettings {
@@ -62,6 +63,7 @@ export interface MemoryNetwork {
 }
 
 const QUEUE_BYTES_MAX = 16 * 1024 * 1024
+const NETWORK_SETTINGS = [...LINK_SETTINGS, 'seed', 'queueBytesMax', 'env']
 
 /** `clock`: time and timers. `warp-engine/memory` takes the platform's by default. */
 export function memoryNetworkOn(clock: NetworkClock, options: MemoryNetworkSettings = {}): MemoryNetwork {
@@ -79,6 +81,7 @@ class Network implements MemoryNetwork {
   readonly #counts = { sent: 0, delivered: 0, bytes: 0, lost: 0, cut: 0, dropped: 0, repeated: 0, reordered: 0 }
 
   constructor(clock: NetworkClock, options: MemoryNetworkSettings) {
+    checkOptions('memoryNetwork', options, NETWORK_SETTINGS)
     this.#base = behaviour(FLAWLESS, options)
     this.#clock = clock
     this.#chance = seededChance(options.seed ?? 1)
@@ -117,6 +120,7 @@ class Network implements MemoryNetwork {
     const links = oneWay ? [this.#link(a, b)] : [this.#link(a, b), this.#link(b, a)]
     return {
       set: (settings) => {
+        checkOptions('link', settings, LINK_SETTINGS)
         for (const link of links) link.behaviour = behaviour(link.behaviour, settings)
       },
     }

@@ -1,0 +1,72 @@
+/**
+ * Refuses options that do not exist. An option that is misspelt and ignored looks as if it worked:
+ * the compiler catches it in a literal, this check catches it everywhere else.
+ *
+ * It lives in the innermost ring because every ring takes options.
+ */
+import { WarpError } from './warp-error.ts'
+
+/** The names of all properties, of each member where `Options` is a union. */
+type NameIn<Options> = Options extends unknown ? keyof Options & string : never
+
+/**
+ * The names that `Options` has, spelled out once for run time. The compiler asks for each of them,
+ * so that an option that is added to the type cannot be forgotten here.
+ */
+export function optionNames<Options>(names: Readonly<Record<NameIn<Options>, true>>): readonly string[] {
+  return Object.keys(names)
+}
+
+/**
+ * Throws `WARP_E_CONFIG` if `options` is there and is no object, or has a property that is not
+ * among `known`. `what` is the call or the option that takes them, such as `openWarp` or
+ * `openWarp: cache`. O(options given); allocates nothing unless it throws.
+ */
+export function checkOptions(what: string, options: unknown, known: readonly string[]): void {
+  if (options === undefined) return
+  if (typeof options !== 'object' || options === null) {
+    const shown = options === null ? 'null' : `a ${typeof options}`
+    throw new WarpError('WARP_E_CONFIG', `${what}: the options are ${shown}; give an object`)
+  }
+  for (const name in options) if (!known.includes(name)) throw unknownOption(what, name, known)
+}
+
+function unknownOption(what: string, name: string, known: readonly string[]): WarpError {
+  const meant = closest(name, known)
+  const remedy = meant === undefined ? `it takes ${known.join(', ')}` : `did you mean '${meant}'?`
+  return new WarpError('WARP_E_CONFIG', `${what}: there is no option '${name}'; ${remedy}`, {
+    details: meant === undefined ? { option: name } : { option: name, meant },
+  })
+}
+
+/** The name that is fewest edits away, if that is close: a third of its characters, at least two. */
+function closest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let least = Infinity
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance <= Math.max(2, candidate.length / 3) && distance < least) [best, least] = [candidate, distance]
+  }
+  return best
+}
+
+/** Longer names are no slips of the finger. */
+const LENGTH_MAX = 64
+
+/**
+ * How many characters have to be added, removed or replaced, one row of Levenshtein's matrix at a
+ * time (Wagner and Fischer 1974).
+ */
+function editDistance(a: string, b: string): number {
+  if (a.length > LENGTH_MAX) return Infinity
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
