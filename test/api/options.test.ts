@@ -91,7 +91,7 @@ test.each([
   'compact',
   'export',
   'import',
-])('an option of %s that does not exist is refused', async (name) => {
+])('a call %s with an option that does not exist is refused', async (name) => {
   await using warp = await openWarp({ keys })
   const options = anything({ singal: undefined })
   const pieces = (async function* () {})()
