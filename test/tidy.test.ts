@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import { importCycles } from './support/tidy/cycles.ts'
-import { missingEntryPoints } from './support/tidy/entry-points.ts'
+import { type Entry, missingEntryPoints } from './support/tidy/entry-points.ts'
 import { switchedOff, unfinished } from './support/tidy/finish.ts'
 import { invariantViolations } from './support/tidy/invariants.ts'
 import { layerViolations } from './support/tidy/layers.ts'
@@ -164,9 +164,17 @@ describe('every entry point has its source', () => {
     expect(missingEntryPoints(manifest.exports, exists)).toEqual([])
   })
 
-  test('a missing one is found', () => {
-    const entries = { './x': './dist/adapters/x/index.js', './package.json': './package.json' }
-    expect(missingEntryPoints(entries, exists)).toEqual(['exports["./x"]: adapters/x/index.ts does not exist'])
+  test('a missing one is found, and one whose files are not of one bundle', () => {
+    const types = { import: './lib/x.d.ts', require: './lib/x.d.cts' }
+    const entry = (name: string): Entry => ({
+      import: { types: types.import, default: `./lib/${name}.js` },
+      require: { types: types.require, default: './lib/x.cjs' },
+    })
+    const entries = { './x': entry('x'), './crdt': entry('crdt'), './package.json': './package.json' }
+    expect(missingEntryPoints(entries, exists)).toEqual([
+      'exports["./x"]: a bundle does not exist',
+      'exports["./crdt"]: a bundle does not exist',
+    ])
   })
 })
 

@@ -1,16 +1,16 @@
-/** Before any test: picks and prints the seed, and builds `dist/`, which some tests run as users would. */
+/** Before any test: picks and prints the seed, and builds `dist/` and `lib/`, which some tests run as users would. */
 import type { TestProject } from 'vitest/node'
-import { ensureBuilt } from '../../tools/built.mjs'
+import { ensureBundled } from '../../tools/bundle.mjs'
 
 const DEFAULT_SEED = '20111'
 
-export default function setup(project: TestProject): void {
+export default async function setup(project: TestProject): Promise<void> {
   const isSoak = project.config.env['SOAK'] === '1'
   process.env['SEED'] ??= isSoak ? freshSeed() : DEFAULT_SEED
   console.info(
     `seed ${process.env['SEED']}; to repeat this run: SEED=${process.env['SEED']}${isSoak ? ' npm run soak' : ''}`,
   )
-  ensureBuilt()
+  await ensureBundled()
 }
 
 /** Taken from the clock: any number will do, it is printed. */

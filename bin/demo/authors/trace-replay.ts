@@ -39,7 +39,7 @@ export class Replay {
     const ports = await freePorts(trace.agentsCount)
     const open = async (port: number): Promise<AuthorProcess> => {
       const name = `replica-${port}`
-      const child = stage.start<AuthorCalls>({ program: '../authors/author-process.js', name })
+      const child = stage.start<AuthorCalls>({ program: new URL('./author-process.js', import.meta.url), name })
       const peers = ports.filter((other) => other !== port).map((other) => `127.0.0.1:${other}`)
       const document = { kind: strategy, hasSurrogates: trace.hasSurrogates }
       const settings = { port, peers, clusterKey, folder: join(stage.folder, name), ...document }

@@ -10,8 +10,8 @@ interface Pending {
 }
 
 export interface ChildOptions {
-  /** The compiled program, beside this file. */
-  readonly program: string
+  /** The compiled program: `new URL('./name.js', import.meta.url)`, which holds in a bundle too. */
+  readonly program: URL
   /** For messages, and to tell processes apart in a list of them. */
   readonly name: string
   readonly onNotice?: (notice: unknown) => void
@@ -31,7 +31,7 @@ export class Child<C extends Calls<C>> {
     this.name = name
     this.#onNotice = onNotice
     const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const
-    this.#process = fork(new URL(program, import.meta.url), [name], { serialization: 'advanced', stdio: [...stdio] })
+    this.#process = fork(program, [name], { serialization: 'advanced', stdio: [...stdio] })
     this.#process.on('message', (message) => this.#told(message as ChildMessage)) // `serve-calls.ts` sends nothing else
     this.ended = new Promise((resolve) => {
       this.#process.once('error', (error) => this.#ends(error.message, resolve))

@@ -7,6 +7,8 @@ import { ROOT } from '../tidy/source-tree.ts'
 export interface Packed {
   /** The folder of a consumer: a package with a program of its own that has installed the tarball. */
   readonly folder: string
+  /** A package inside of that folder whose program is in CommonJS. */
+  readonly commonJs: string
   readonly tarball: string
   /** What is in the tarball. */
   readonly files: readonly string[]
@@ -31,7 +33,10 @@ export function packAndInstall(folder: string): Packed {
   npm(['install', '--offline', '--omit=peer', '--install-links', tarball, dependency], folder)
   for (const name of LINKED) link(name, folder)
   cpSync(path.join(ROOT, 'test/fixtures/consumer/main.ts'), path.join(folder, 'main.ts'))
-  return { folder, tarball, files: packed.files.map((file) => file.path) }
+  const commonJs = path.join(folder, 'commonjs')
+  cpSync(path.join(ROOT, 'test/fixtures/consumer-cjs'), commonJs, { recursive: true })
+  writeFileSync(path.join(commonJs, 'package.json'), '{ "name": "consumer-cjs", "private": true }')
+  return { folder, commonJs, tarball, files: packed.files.map((file) => file.path) }
 }
 
 function npm(parameters: readonly string[], cwd: string): string {

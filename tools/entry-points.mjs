@@ -1,0 +1,31 @@
+/**
+ * The entry points of the package: from the name of the bundle in `lib/` to its source. A file of
+ * its own, because tests ask it without wanting a bundler.
+ */
+
+/** @type {Readonly<Record<string, string>>} */
+export const ENTRIES = {
+  index: 'adapters/node/index.ts',
+  crdt: 'crdt/index.ts',
+  yjs: 'crdt/documents/yjs.ts',
+  automerge: 'crdt/documents/automerge.ts',
+  file: 'adapters/file/index.ts',
+  memory: 'adapters/memory/index.ts',
+  mesh: 'adapters/mesh/index.ts',
+  conformance: 'adapters/conformance/index.ts',
+  testing: 'testing/index.ts',
+}
+
+/**
+ * Programs: nobody imports them, so they have no types. The demo starts processes by these names.
+ *
+ * @type {Readonly<Record<string, string>>}
+ */
+export const PROGRAMS = {
+  warp: 'bin/warp.ts',
+  'replica-process': 'bin/demo/replicas/replica-process.ts',
+  'author-process': 'bin/demo/authors/author-process.ts',
+}
+
+/** Packages that a bundle imports instead of holding. */
+export const THIRD_PARTIES = ['yjs', '@automerge/automerge', 'fast-check', 'commander']
