@@ -27,6 +27,7 @@ const PROJECTS = {
   'CommonJS, node16': { module: ModuleKind.Node16, moduleResolution: ModuleResolutionKind.Node16 },
   'CommonJS, node10': {
     module: ModuleKind.CommonJS,
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- many projects still resolve so
     moduleResolution: ModuleResolutionKind.Node10,
     ignoreDeprecations: '6.0',
     esModuleInterop: true,

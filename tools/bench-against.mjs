@@ -113,18 +113,24 @@ function run(tree, bench) {
 function addRatios(figures, before, after) {
   for (const table of after) {
     const old = before.find(({ title }) => title === table.title)
-    for (const row of table.rows) {
-      const same = old?.rows.find(([label]) => label === row[0])
-      for (const [column, head] of table.head.entries()) {
-        const ratio = costRatio(head, same?.[old?.head.indexOf(head) ?? -1], row[column])
-        if (ratio === undefined) continue
-        const name = `${table.title} › ${row[0]} › ${head}`
-        const isOurs = !table.rows.some(([label]) => label?.startsWith('Warp')) || row[0]?.startsWith('Warp') === true
-        const figure = figures.get(name) ?? { name, isOurs, ratios: [] }
-        figure.ratios.push(ratio)
-        figures.set(name, figure)
-      }
-    }
+    for (const row of table.rows) addRow(figures, { table, row, old })
+  }
+}
+
+/**
+ * @param {Map<string, Figure>} figures
+ * @param {{ table: Table, row: string[], old: Table | undefined }} pair
+ */
+function addRow(figures, { table, row, old }) {
+  const same = old?.rows.find(([label]) => label === row[0])
+  const isOurs = !table.rows.some(([label]) => label?.startsWith('Warp')) || row[0]?.startsWith('Warp') === true
+  for (const [column, head] of table.head.entries()) {
+    const ratio = costRatio(head, same?.[old?.head.indexOf(head) ?? -1], row[column])
+    if (ratio === undefined) continue
+    const name = `${table.title} › ${row[0]} › ${head}`
+    const figure = figures.get(name) ?? { name, isOurs, ratios: [] }
+    figure.ratios.push(ratio)
+    figures.set(name, figure)
   }
 }
 

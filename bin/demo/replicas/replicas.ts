@@ -42,7 +42,11 @@ export class DemoReplicas {
   /** A new process on the replica's folder. */
   async start(name: Name, { isCut = false }: { readonly isCut?: boolean } = {}): Promise<void> {
     const onNotice = (notice: unknown): void => this.#noticed(name, notice as Acknowledged) // the only one there is
-    const replica = this.#stage.start<ReplicaCalls>({ program: new URL('./replica-process.js', import.meta.url), name, onNotice })
+    const replica = this.#stage.start<ReplicaCalls>({
+      program: new URL('./replica-process.js', import.meta.url),
+      name,
+      onNotice,
+    })
     this.#running.set(name, replica)
     const peers = NAMES.filter((other) => other !== name).map((other) => this.addressOf(other))
     const place = { port: this.#port(name), peers, clusterKey: this.#clusterKey }
