@@ -147,6 +147,11 @@ export class EntryStrategies {
     }
   }
 
+  /** Entries cancel nothing of each other. */
+  cancelScope(payload: Encodable): string | undefined {
+    return parsed(payload)?.entry
+  }
+
   rebase(payload: Encodable, rename: Rename): Encodable {
     const { entry, inner } = expectParsed(payload)
     const strategy = this.#known(entry)

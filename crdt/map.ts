@@ -103,6 +103,7 @@ export function map(strategies: AnyStrategy | Fields): AnyStrategy {
     encodeState: (state: MapState) => entries.encodeState(state),
     decodeState: (encoded: Encodable) => entries.decodeState(encoded),
     cancels: (payload: Encodable) => entries.cancels(payload),
+    cancelScope: (payload: Encodable) => entries.cancelScope(payload),
     rebase: (payload: Encodable, rename: Rename) => entries.rebase(payload, rename),
     verbs: {
       update: (prepare: Prepare<MapState>, entry: string, verb: string, ...parameters: readonly unknown[]) =>

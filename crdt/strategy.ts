@@ -115,6 +115,13 @@ export interface Strategy<
    */
   cancels?(payload: Payload): ((earlier: Payload) => boolean) | undefined
   /**
+   * For strategies with `cancels`: a name for the part of the value that a payload is about (an
+   * entry of a map). A canceller with a scope cancels only payloads of the same scope; one without
+   * may cancel any. Without this member every operation is compared with every different canceller,
+   * which costs the product of their numbers.
+   */
+  cancelScope?(payload: Payload): string | undefined
+  /**
    * Rewrites dots inside a payload, for operations that are issued again under a new identity.
    * Without it payloads stay as they are, which is right where they name no dots, or, as in
    * documents of other libraries, carry names of their own.

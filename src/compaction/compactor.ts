@@ -1,36 +1,29 @@
 /**
- * Compaction: folds what is causally stable and not retained into snapshots (`foldable-prefix.ts`), forgets keys that are gone, and has
- * segments rewritten that are mostly garbage (`garbage.ts`). In small steps between which the event loop turns, so that writes never wait
- * for it. What is dropped raises the floor.
+ * Compaction: folds what is causally stable and not retained into snapshots, key by key (`key-compaction.ts`), forgets keys that are gone, and
+ * has segments rewritten that are mostly garbage (`garbage.ts`). In small steps between which the event loop turns, so that writes never
+ * wait for it. What is dropped raises the floor.
  */
-import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { asError, isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import type { WarpErrorCode } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
-import type { Keyspace } from '../keys/keyspace.ts'
-import type { Holds } from '../log/holds.ts'
-import { RECORD_KIND } from '../log/log.ts'
-import type { Placed } from '../merge/placed.ts'
-import type { Resident } from '../merge/resident.ts'
-import { writeSnapshot } from '../merge/snapshot-record.ts'
-import { installSnapshot } from '../store/recovered.ts'
-import { forgetKey } from '../store/forgotten.ts'
+import { Budget } from '../operation/budget.ts'
 import type { Compaction, EngineEvent } from '../store/event.ts'
-import type { Position } from '../operation/position.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
-import { foldablePrefix } from './foldable-prefix.ts'
-import type { Frontier } from './frontier.ts'
-import type { Garbage } from './garbage.ts'
+import { KeyCompaction, KeyOutcome, type KeyCompactionOptions } from './key-compaction.ts'
 import type { Tally } from './tally.ts'
 
-/** Keys looked at between two turns of the event loop: some 100 µs. */
-const KEYS_PER_STEP = 64
+/** What keeps every key from being compacted, not only the one at which it shows. */
+const FAILURES_OF_ALL: readonly WarpErrorCode[] = [
+  'WARP_E_ABORTED',
+  'WARP_E_CLOSED',
+  'WARP_E_STORAGE',
+  'WARP_E_STORAGE_FULL',
+  'WARP_E_STORAGE_POISONED',
+]
 
-export interface CompactorOptions {
-  readonly store: KeyStore
-  readonly frontier: Frontier
-  readonly holds: Holds
+export interface CompactorOptions extends KeyCompactionOptions {
   readonly tally: Tally
-  readonly garbage: Garbage
   readonly identity: ReplicaIdentity
   readonly observe: (event: EngineEvent) => void
 }
@@ -40,9 +33,12 @@ export class Compactor {
   notedCount = 0
   readonly #options: CompactorOptions
   readonly #store: KeyStore
+  readonly #keys: KeyCompaction
   /** Slots to be looked at. */
   #dirty: Slot[] = []
   #isDirty = new Uint8Array(64)
+  /** Keys that could not be compacted: from which version on that is tried again. */
+  readonly #setAside = new Map<string, number>()
   /** Operations that need not be retained and were not stable in the last run. */
   #unstableCount = 0
   #droppedCount = 0
@@ -53,6 +49,7 @@ export class Compactor {
   constructor(options: CompactorOptions) {
     this.#options = options
     this.#store = options.store
+    this.#keys = new KeyCompaction(options)
   }
 
   /** Operations that may be foldable once they are stable. */
@@ -116,11 +113,12 @@ export class Compactor {
     this.#dirty = []
     this.notedCount = 0
     this.#unstableCount = 0
+    const budget = new Budget(this.#store.env, () => check(signal))
     let done = 0
     try {
       while (done < slots.length && !this.#options.holds.isWhole) {
-        this.#look(slots[done] as Slot)
-        if (++done % KEYS_PER_STEP === 0) await this.#pause(signal)
+        await this.#foldKey(slots[done] as Slot, budget)
+        done++
       }
     } finally {
       // What was not got to, or failed, is due in the next run.
@@ -131,124 +129,54 @@ export class Compactor {
     }
   }
 
-  #look(slot: Slot): void {
-    const { keys } = this.#store
+  async #foldKey(slot: Slot, budget: Budget): Promise<void> {
     this.#isDirty[slot] = 0
-    if (keys.keys[slot] === undefined) return
+    budget.spend(1, 0)
+    const key = this.#store.keys.keys[slot]
+    if (key === undefined || this.#isSetAside(key, slot)) return
+    const outcome = new KeyOutcome()
+    const steps = this.#keys.steps(slot, outcome, budget)
     try {
-      const dropped = this.#foldKey(slot)
-      this.#droppedCount += dropped
-      this.#options.tally.drop(dropped)
+      await budget.finish(steps)
+      if (this.#setAside.size > 0) this.#setAside.delete(key)
     } catch (error) {
-      // A key that cannot be folded here is left as it is.
-      if (!isWarpError(error, 'WARP_E_UNKNOWN_OP')) throw error
+      this.#refused(key, error)
+    } finally {
+      steps.return()
+      this.#take(slot, outcome)
     }
+    if (budget.isSpent) await budget.pause()
   }
 
-  /** Returns how many operations the key's log has lost. */
-  #foldKey(slot: Slot): number {
-    const store = this.#store
-    const keyspace = store.keyspaceFor('', slot)
-    if (keyspace.retain === 'all') return 0
-    const chain = { ...store.chain(slot) }
-    const operations = store.folder.chains.operations(chain)
-    const count = this.#foldableCount(keyspace, operations)
-    // What could not go yet, and what will have expired by then, is looked at again in the next run.
-    if (count < operations.length || keyspace.ttlMs > 0) this.#lookAgain(slot)
-    if (operations.length === 0) return this.#forgetExpired(slot, keyspace)
-    if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return 0
-    const prefix = operations.slice(0, count)
-    const resident = store.folder.whole.foldOf(keyspace.strategy, chain, prefix)
-    this.#options.frontier.pass(keyspace.domain, prefix)
-    if (count === operations.length && !this.#isAlive(slot, keyspace, resident.present)) this.#forget(slot)
-    else
-      this.#install(slot, keyspace, resident, {
-        through: (prefix.at(-1) as Placed).position,
-        behindCount: operations.length - count,
-      })
-    for (const { position } of prefix) store.log.discard(position)
-    if (chain.snapshot > 0) store.log.discard(chain.snapshot)
-    return count
+  /** One key that cannot be compacted does not keep the others from it. */
+  #refused(key: string, error: unknown): void {
+    // A key with an operation of a later version is left as it is.
+    if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return
+    if (error instanceof WarpError && FAILURES_OF_ALL.includes(error.code)) throw error
+    const slot = this.#store.keys.find(key)
+    if (slot === undefined) return
+    // To try costs as much as to fold the key, and it is not going to be smaller: only once it has doubled.
+    this.#setAside.set(key, this.#store.keys.version[slot]! * 2)
+    this.#options.observe({ kind: 'compaction:refused', key, error: asError(error) })
   }
 
-  #install(
-    slot: Slot,
-    keyspace: Keyspace,
-    resident: Resident,
-    cut: { readonly through: Position; readonly behindCount: number },
-  ): void {
-    const store = this.#store
-    this.#isMetaDue = true
-    const version = store.keys.version[slot]!
-    const snapshot = {
-      key: store.keys.keys[slot] as string,
-      strategy: keyspace.strategy.code,
-      present: resident.present,
-      through: cut.through,
-      baseVersion: version - cut.behindCount,
-      version,
-      hlc: resident.hlc,
-      replica: resident.replica,
-      sequence: resident.sequence,
-      vector: resident.vector,
-      state: keyspace.strategy.encodeState(resident.state),
-    }
-    writeSnapshot(store.log.begin(), snapshot, store.table)
-    const position = store.log.commit(RECORD_KIND.snapshot, 0)
-    store.values.drop(slot)
-    installSnapshot(store.keys, slot, snapshot, position)
+  #isSetAside(key: string, slot: Slot): boolean {
+    if (this.#setAside.size === 0) return false
+    return this.#store.keys.version[slot]! < (this.#setAside.get(key) ?? 0)
   }
 
-  #forget(slot: Slot): void {
-    this.#isMetaDue = true
-    this.#options.garbage.note(forgetKey(this.#store, slot))
-  }
-
-  #forgetExpired(slot: Slot, keyspace: Keyspace): number {
-    const snapshot = this.#store.keys.snapshot[slot]!
-    if (snapshot === 0 || this.#isAlive(slot, keyspace, true)) return 0
-    this.#forget(slot)
-    this.#store.log.discard(snapshot)
-    return 0
-  }
-
-  /** Replacing one live operation by a snapshot of it would gain nothing. */
-  #isWorthwhile(slot: Slot, operations: readonly Placed[], count: number): boolean {
-    return (
-      count > 1 ||
-      operations.length > 1 ||
-      this.#store.keys.snapshot[slot]! > 0 ||
-      this.#store.values.read(slot) === undefined
-    )
-  }
-
-  /**
-   * An expired key is forgotten only if its greatest operation is all there is to it. Others keep a snapshot: a replica whose clock is
-   * behind could still write into the life that is over here (see merge/lives.ts), and would have to find it.
-   */
-  #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
-    if (!isPresent) return false
-    return (
-      keyspace.ttlMs === 0 ||
-      keyspace.isSliding ||
-      !keyspace.isLast ||
-      this.#store.values.expiresAt(slot, keyspace) > this.#store.env.now()
-    )
-  }
-
-  #foldableCount(keyspace: Keyspace, operations: readonly Placed[]): number {
-    const { env, folder } = this.#store
-    const stable = this.#options.frontier.stableIn(keyspace.domain)
-    const { count, unstableCount } = foldablePrefix(operations, keyspace, { env, chains: folder.chains, stable })
+  #take(slot: Slot, { droppedCount, unstableCount, isDueAgain, isMetaDue }: KeyOutcome): void {
+    this.#droppedCount += droppedCount
+    this.#options.tally.drop(droppedCount)
     this.#unstableCount += unstableCount
-    return count
+    this.#isMetaDue ||= isMetaDue
+    if (isDueAgain) this.#lookAgain(slot)
   }
+}
 
-  async #pause(signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true)
-      throw new WarpError('WARP_E_ABORTED', 'compaction was given up; what it had done stays done', {
-        cause: signal.reason,
-      })
-    await this.#store.env.yield()
-  }
+function check(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return
+  throw new WarpError('WARP_E_ABORTED', 'compaction was given up; what it had done stays done', {
+    cause: signal.reason,
+  })
 }

@@ -3,12 +3,16 @@
  * operation behind it observed all of it, and, for folds in canonical order, if all of those come behind it in that order: then no
  * operation still to come can belong inside, and no read changes (Baquero, Almeida, Shoker 2014 on causal stability).
  */
-import { hlcToMs } from '../../crdt/time/hlc.ts'
+import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
-import type { Placed } from '../merge/placed.ts'
-import type { Env } from '../ports/env.ts'
 import type { ChainReader } from '../merge/chain-reader.ts'
+import type { Placed } from '../merge/placed.ts'
+import type { Meter } from '../operation/budget.ts'
+import type { OperationReader } from '../operation/operation-reader.ts'
+import type { Position } from '../operation/position.ts'
+import type { Env } from '../ports/env.ts'
 
 export interface Stretch {
   /** The length of the longest prefix, in order of arrival, that may be folded. */
@@ -17,24 +21,35 @@ export interface Stretch {
   readonly unstableCount: number
 }
 
-/** `stable` is absent where no other replica has to be waited for. */
-export function foldablePrefix(
+export interface PrefixBounds {
+  readonly env: Env
+  readonly chains: ChainReader
+  /** What every known replica has applied; absent where no other replica has to be waited for. */
+  readonly stable: VersionVector | undefined
+  /** Operations from this position on are still being read by somebody. */
+  readonly heldFrom: Position
+}
+
+/** Looks at the operations of a key, given in order of arrival. Near-linear in their number. */
+export function* foldablePrefix(
   operations: readonly Placed[],
   keyspace: Keyspace,
-  {
-    env,
-    chains,
-    stable,
-  }: { readonly env: Env; readonly chains: ChainReader; readonly stable?: VersionVector | undefined },
-): Stretch {
+  bounds: PrefixBounds,
+  meter: Meter,
+): Generator<void, Stretch> {
+  const { env, chains, stable, heldFrom } = bounds
   const unretained = unretainedCount(keyspace, operations, env)
   let count = 0
   while (count < unretained && (stable === undefined || isStable(stable, operations[count] as Placed))) count++
   const unstableCount = unretained - count
-  return {
-    count: count === operations.length ? count : closedCount(keyspace, operations, count, chains),
-    unstableCount,
-  }
+  while (count > 0 && (operations[count - 1] as Placed).position >= heldFrom) count--
+  if (count === operations.length || count === 0) return { count, unstableCount }
+  const closed = yield* closedCount(
+    { operations, longest: count, isOrdered: keyspace.strategy.fold === 'canonical' },
+    chains,
+    meter,
+  )
+  return { count: closed, unstableCount }
 }
 
 function isStable(stable: VersionVector, operation: Placed): boolean {
@@ -50,21 +65,79 @@ function unretainedCount({ retain }: Keyspace, operations: readonly Placed[], en
   return kept < 0 ? operations.length : kept
 }
 
+interface Open {
+  readonly operations: readonly Placed[]
+  readonly longest: number
+  readonly isOrdered: boolean
+}
+
 /** Shortens the prefix until everything behind it observed all of it and, where order matters, comes after it. */
-function closedCount(keyspace: Keyspace, operations: readonly Placed[], longest: number, chains: ChainReader): number {
-  const isOrdered = keyspace.strategy.fold === 'canonical'
+function* closedCount(
+  { operations, longest, isOrdered }: Open,
+  chains: ChainReader,
+  meter: Meter,
+): Generator<void, number> {
+  const prefix = new Prefix(operations.slice(0, longest))
   let count = longest
+  // What is cut off the prefix lies behind it then: it is looked at as well, later in this loop.
   for (let i = operations.length - 1; i >= count && count > 0; i--) {
     const later = operations[i] as Placed
     const reader = chains.read(later.position)
-    const open = operations.slice(0, count).findIndex((earlier) => {
-      return !reader.observed(earlier.replica, earlier.sequence) || (isOrdered && earlier.hlc >= later.hlc)
-    })
-    if (open >= 0) {
-      // What is cut off the prefix lies behind it now and has to be looked at as well.
-      count = open
-      i = operations.length
-    }
+    count = Math.min(count, prefix.firstUnobserved(reader), isOrdered ? prefix.firstFrom(later.hlc) : count)
+    meter.spend(1, reader.end - reader.start)
+    if (meter.isSpent) yield
   }
   return count
+}
+
+/** The operations that might be folded, so that the first one which an operation had not seen is found without looking at all. */
+class Prefix {
+  readonly #operations: readonly Placed[]
+  /** By replica, the places of its operations. One replica's operations arrive in the order of their sequences. */
+  readonly #places = new Map<ReplicaId, number[]>()
+  /** The greatest stamp up to each place. */
+  readonly #greatest: Float64Array
+
+  constructor(operations: readonly Placed[]) {
+    this.#operations = operations
+    this.#greatest = new Float64Array(operations.length)
+    let greatest = 0
+    for (const [i, { replica, hlc }] of operations.entries()) {
+      greatest = Math.max(greatest, hlc)
+      this.#greatest[i] = greatest
+      const places = this.#places.get(replica)
+      if (places === undefined) this.#places.set(replica, [i])
+      else places.push(i)
+    }
+  }
+
+  /** The place of the first operation that the writer of `later` had not seen. */
+  firstUnobserved(later: OperationReader): number {
+    let first = this.#operations.length
+    for (const [replica, places] of this.#places) {
+      // Who has seen an operation has seen the earlier ones of its writer.
+      const at = firstIndex(places.length, (i) => {
+        return !later.observed(replica, (this.#operations[places[i] as number] as Placed).sequence)
+      })
+      if (at < places.length) first = Math.min(first, places[at] as number)
+    }
+    return first
+  }
+
+  /** The place of the first operation that is stamped `hlc` or later. */
+  firstFrom(hlc: Hlc): number {
+    return firstIndex(this.#operations.length, (i) => this.#greatest[i]! >= hlc)
+  }
+}
+
+/** The first index below `length` from which on `holds` is true; it must not become false again. */
+function firstIndex(length: number, holds: (index: number) => boolean): number {
+  let low = 0
+  let high = length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (holds(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
 }

@@ -28,6 +28,7 @@ import { rewriteSegment } from './rewrite.ts'
 import {
   digestName,
   MARK_BYTES,
+  RECORD_BODY_BYTES_MAX,
   RECORD_HEADER_BYTES,
   RECORD_KIND,
   sameName,
@@ -39,7 +40,7 @@ import { mediumError } from './storage-error.ts'
 import { segmentName } from './segments/segment.ts'
 import { verifyLog } from './verify.ts'
 
-export { RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }
+export { RECORD_BODY_BYTES_MAX, RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }
 export type { LogDamage, LogEvent, LogReplay, RecordView, SegmentInfo }
 
 export interface LogOptions {

@@ -2,12 +2,14 @@
  * Which operations have no effect because others, whose writers had seen them, take them away: deletes of keys, removals of entries (see
  * `cancels` in `crdt/strategy.ts`).
  *
- * Cost of looking at n operations of which c cancel: n reads, and up to c × n comparisons in memory.
+ * Cost of looking at n operations: n reads, and for each one comparison with all deletes together and one with each distinct
+ * payload that cancels in its scope (of a map: one or a few per entry).
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Meter } from '../operation/budget.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import type { OperationReader } from '../operation/operation-reader.ts'
 import type { Placed } from './placed.ts'
@@ -15,28 +17,34 @@ import type { Placed } from './placed.ts'
 /** Reads an operation in place. Valid until the next one is read. */
 type Read = (operation: Placed) => OperationReader
 
+/** What becomes of an operation that is not applied in its place. */
+export type Fate = 'cancelled' | 'base'
+
 /**
  * The operations that another one cancels (`'cancelled'`), and the cancellers themselves (`'base'`: they observed the whole base, so
  * what they cancel there is cancelled first). A canceller that is itself cancelled still cancels.
  */
-export function cancelledBy(
+export function* cancelledSteps(
   strategy: AnyStrategy,
   operations: readonly Placed[],
-  read: Read,
-): Map<Placed, 'cancelled' | 'base'> {
-  const result = new Map<Placed, 'cancelled' | 'base'>()
-  const cancellers = cancellersAmong(strategy, operations, read)
-  if (cancellers.length === 0) return result
-  for (const { operation } of cancellers) result.set(operation, 'base')
+  { read, meter }: { readonly read: Read; readonly meter: Meter },
+): Generator<void, Map<Placed, Fate>> {
+  const fates = new Map<Placed, Fate>()
+  const cancellers = new Cancellers(strategy)
   for (const operation of operations) {
-    if (result.has(operation)) continue
-    const { replica, sequence } = operation
-    const observing = cancellers.filter(({ seen }) => seen.includes(replica, sequence))
-    if (observing.length === 0) continue
-    const payload = strategy.cancels === undefined ? undefined : payloadOf(strategy, read(operation))
-    if (observing.some(({ covers }) => covers(payload))) result.set(operation, 'cancelled')
+    const reader = read(operation)
+    if (cancellers.offer(operation, reader)) fates.set(operation, 'base')
+    meter.spend(1, reader.end - reader.start)
+    if (meter.isSpent) yield
   }
-  return result
+  if (fates.size === 0) return fates
+  for (const operation of operations) {
+    if (fates.has(operation)) continue
+    if (cancellers.cancel(operation, read)) fates.set(operation, 'cancelled')
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
+  }
+  return fates
 }
 
 /** Whether an operation cancels others. */
@@ -45,16 +53,81 @@ export function isCanceller(strategy: AnyStrategy, operation: OperationReader): 
   return strategy.cancels !== undefined && coverageOf(strategy, payloadOf(strategy, operation)) !== undefined
 }
 
-interface Canceller {
-  readonly operation: Placed
-  /** What its writer had seen. */
+type Covers = (payload: Encodable | undefined) => boolean
+
+/** Cancellers with the same payload: together they cancel what any of them had seen. */
+interface Group {
+  readonly covers: Covers
   readonly seen: VersionVector
-  /** Given the payload of an operation that it had seen. */
-  readonly covers: (payload: Encodable | undefined) => boolean
 }
 
-function always(): boolean {
-  return true
+/** Payloads longer than this, in bytes, are not compared. */
+const COMPARED_BYTES_MAX = 256
+
+class Cancellers {
+  readonly #strategy: AnyStrategy
+  /** What the deletes had seen. They cancel all of it. */
+  readonly #deleted = new VersionVector()
+  /** By scope, and in it by payload. */
+  readonly #scopes = new Map<string | undefined, Map<string, Group>>()
+
+  constructor(strategy: AnyStrategy) {
+    this.#strategy = strategy
+  }
+
+  /** Takes an operation in if it cancels others, and says whether it does. */
+  offer(operation: Placed, reader: OperationReader): boolean {
+    const strategy = this.#strategy
+    if (reader.kind === OPERATION_KIND.delete) {
+      if (strategy.deletes !== 'observed') return false
+      observe(this.#deleted, operation, reader)
+      return true
+    }
+    if (strategy.cancels === undefined) return false
+    const payload = payloadOf(strategy, reader)
+    const covers = coverageOf(strategy, payload)
+    if (covers === undefined) return false
+    observe(this.#group(payload as Encodable, covers, reader).seen, operation, reader)
+    return true
+  }
+
+  /** Whether one of them cancels an operation. */
+  cancel(operation: Placed, read: Read): boolean {
+    const { replica, sequence } = operation
+    if (this.#deleted.includes(replica, sequence)) return true
+    if (this.#scopes.size === 0) return false
+    const payload = payloadOf(this.#strategy, read(operation))
+    const scope = scopeOf(this.#strategy, payload)
+    return (
+      this.#isCoveredIn(scope, operation, payload) ||
+      (scope !== undefined && this.#isCoveredIn(undefined, operation, payload))
+    )
+  }
+
+  #isCoveredIn(scope: string | undefined, { replica, sequence }: Placed, payload: Encodable | undefined): boolean {
+    for (const { seen, covers } of this.#scopes.get(scope)?.values() ?? [])
+      if (seen.includes(replica, sequence) && covers(payload)) return true
+    return false
+  }
+
+  #group(payload: Encodable, covers: Covers, { bytes, payloadStart, end }: OperationReader): Group {
+    const scope = scopeOf(this.#strategy, payload)
+    let groups = this.#scopes.get(scope)
+    if (groups === undefined) this.#scopes.set(scope, (groups = new Map<string, Group>()))
+    const name =
+      end - payloadStart > COMPARED_BYTES_MAX
+        ? String(groups.size)
+        : String.fromCharCode(...bytes.subarray(payloadStart, end))
+    let group = groups.get(name)
+    if (group === undefined) groups.set(name, (group = { covers, seen: new VersionVector() }))
+    return group
+  }
+}
+
+/** Adds what the writer of an operation had seen of its key: its own earlier operations always. */
+function observe(seen: VersionVector, operation: Placed, reader: OperationReader): void {
+  for (const [replica, sequence] of reader.context()) seen.raise(replica, sequence)
+  seen.raise(operation.replica, operation.sequence - 1)
 }
 
 function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): boolean {
@@ -65,25 +138,20 @@ function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): bo
   }
 }
 
-function cancellersAmong(strategy: AnyStrategy, operations: readonly Placed[], read: Read): Canceller[] {
-  const found: Canceller[] = []
-  for (const operation of operations) {
-    const reader = read(operation)
-    if (!isCanceller(strategy, reader)) continue
-    const seen = VersionVector.from(reader.context())
-    seen.raise(operation.replica, operation.sequence - 1)
-    const covers =
-      operation.kind === OPERATION_KIND.delete ? undefined : coverageOf(strategy, payloadOf(strategy, reader))
-    found.push({ operation, seen, covers: covers ?? always })
-  }
-  return found
-}
-
 /** What a payload cancels. A strategy that throws over it cancels nothing; it will refuse to apply it as well. */
-function coverageOf(strategy: AnyStrategy, payload: Encodable | undefined): Canceller['covers'] | undefined {
+function coverageOf(strategy: AnyStrategy, payload: Encodable | undefined): Covers | undefined {
   try {
     const covers = payload === undefined ? undefined : strategy.cancels?.(payload)
     return covers === undefined ? undefined : (earlier) => earlier !== undefined && isTrue(covers, earlier)
+  } catch {
+    return undefined
+  }
+}
+
+/** Where a payload can be cancelled, `undefined` for anywhere. */
+function scopeOf(strategy: AnyStrategy, payload: Encodable | undefined): string | undefined {
+  try {
+    return payload === undefined ? undefined : strategy.cancelScope?.(payload)
   } catch {
     return undefined
   }

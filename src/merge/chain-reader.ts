@@ -4,6 +4,7 @@
 import { compareStamps } from '../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import type { Log, RecordView } from '../log/log.ts'
+import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
@@ -64,9 +65,22 @@ export class ChainReader {
 
   /** The operations after `chain.cut`, in the order in which they arrived. */
   operations(chain: Chain): Placed[] {
-    return this.positionsAfter(chain.head, chain.cut)
-      .reverse()
-      .map((position) => this.placed(position))
+    return finishNow(this.operationsSteps(chain, UNBOUNDED))
+  }
+
+  /** The same in steps, for whoever can wait. `chain` must not be a view that moves meanwhile. */
+  *operationsSteps({ head, cut }: Chain, meter: Meter): Generator<void, Placed[]> {
+    const operations: Placed[] = []
+    for (let position = head; position > cut;) {
+      const record = this.#log.record(position)
+      const { previous } = record
+      const { hlc, replica, sequence, kind } = this.load(record)
+      operations.push({ hlc, replica, sequence, kind, position })
+      position = previous
+      meter.spend(1, record.end - record.start)
+      if (meter.isSpent) yield
+    }
+    return operations.reverse()
   }
 
   /** From the head back to (not including) `after`: newest first. */

@@ -4,16 +4,35 @@
  */
 import { compareStamps } from '../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import type { Position } from '../operation/position.ts'
 import type { Application } from './application.ts'
-import { cancelledBy } from './cancellation.ts'
+import { cancelledSteps, type Fate } from './cancellation.ts'
 import type { Chain } from './chain.ts'
 import type { ChainReader } from './chain-reader.ts'
 import { lastBirth } from './lives.ts'
 import type { Placed } from './placed.ts'
 import { settled, type Resident } from './resident.ts'
 import { Timeline } from './timeline.ts'
+
+/** Which operations of a key to fold, onto the base that its chain has. */
+export interface FoldOf {
+  readonly strategy: AnyStrategy
+  readonly chain: Chain
+  readonly operations: readonly Placed[]
+}
+
+/** Operations in canonical order, and the state to apply them to. */
+interface Applied {
+  readonly strategy: AnyStrategy
+  readonly resident: Resident
+  readonly ordered: readonly Placed[]
+}
+
+interface LastLife extends Applied {
+  readonly lifeMs: number
+}
 
 export class WholeFold {
   readonly #chains: ChainReader
@@ -26,9 +45,17 @@ export class WholeFold {
 
   /** Folds exactly `operations` (in any order) onto the base. */
   foldOf(strategy: AnyStrategy, chain: Chain, operations: readonly Placed[]): Resident {
+    return finishNow(this.foldSteps({ strategy, chain, operations }, UNBOUNDED))
+  }
+
+  /**
+   * The same in steps, for whoever can wait. What has been folded belongs to nobody until the last step: the key may be written, read and
+   * compacted meanwhile, as long as the records of `operations` stay where they are.
+   */
+  *foldSteps({ strategy, chain, operations }: FoldOf, meter: Meter): Generator<void, Resident> {
     const resident = this.#chains.base(strategy, chain)
     const ordered = [...operations].sort(compareStamps)
-    this.#applyLastLife(strategy, resident, ordered, chain.lifeMs ?? 0)
+    yield* this.#applyLastLife({ strategy, resident, ordered, lifeMs: chain.lifeMs ?? 0 }, meter)
     resident.folded = newest(operations, chain.cut)
     return settled(strategy, resident)
   }
@@ -38,9 +65,9 @@ export class WholeFold {
     return strategy.fold === 'last' ? -1 : lastBirth(this.#chains.base(strategy, chain), ordered, chain.lifeMs ?? 0)
   }
 
-  /** See {@link cancelledBy}. */
-  cancelled(strategy: AnyStrategy, operations: readonly Placed[]): Map<Placed, 'cancelled' | 'base'> {
-    return cancelledBy(strategy, operations, this.#chains.readPlaced)
+  /** See {@link cancelledSteps}. */
+  cancelled(strategy: AnyStrategy, operations: readonly Placed[]): Map<Placed, Fate> {
+    return finishNow(cancelledSteps(strategy, operations, { read: this.#chains.readPlaced, meter: UNBOUNDED }))
   }
 
   /** Which of the operations, given in canonical order, the strategy refuses to apply. Folds them all. */
@@ -62,28 +89,37 @@ export class WholeFold {
     return rejected
   }
 
-  #applyLastLife(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[], lifeMs: number): void {
+  *#applyLastLife({ strategy, resident, ordered, lifeMs }: LastLife, meter: Meter): Generator<void, void> {
     const birth = lastBirth(resident, ordered, lifeMs)
     const isFirst = birth < 0
     const bornAt = isFirst && resident.hasTip ? resident.hlc : ordered[Math.max(birth, 0)]?.hlc
     const alive = isFirst ? ordered : ordered.slice(birth)
-    for (const operation of ordered.slice(0, ordered.length - alive.length))
+    for (const operation of ordered.slice(0, ordered.length - alive.length)) {
       this.#passOver(strategy, resident, operation)
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
+    }
     if (!isFirst) this.#application.clear(strategy, resident)
     if (strategy.fold === 'last') this.#applyGreatest(strategy, resident, alive)
-    else this.#applyUncancelled(strategy, resident, alive)
+    else yield* this.#applyUncancelled({ strategy, resident, ordered: alive }, meter)
     resident.hasCancelled ||= !isFirst
     resident.bornAt = bornAt ?? 0
   }
 
-  #applyUncancelled(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[]): void {
-    const cancelled = this.cancelled(strategy, ordered)
+  *#applyUncancelled({ strategy, resident, ordered }: Applied, meter: Meter): Generator<void, void> {
+    const cancelled = yield* cancelledSteps(strategy, ordered, { read: this.#chains.readPlaced, meter })
     if (strategy.fold === 'canonical') resident.timeline = new Timeline(resident)
-    for (const operation of ordered)
+    for (const operation of ordered) {
       if (cancelled.get(operation) === 'base') this.#application.cancelInBase(strategy, resident, operation)
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
+    }
+    const { operation: reader } = this.#chains
     for (const operation of ordered) {
       if (!cancelled.has(operation)) this.#application.applyAt(strategy, resident, operation.position)
       else this.#passOver(strategy, resident, operation)
+      meter.spend(1, reader.end - reader.start)
+      if (meter.isSpent) yield
     }
     resident.hasCancelled = cancelled.size > 0
     resident.timeline?.insert(ordered, this.#chains.isBefore)

@@ -21,6 +21,11 @@ export type EngineEvent =
   /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
   | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
   | ({ readonly kind: 'compacted' } & Compaction)
+  /**
+   * A key could not be compacted, because its state does not fit a record, say, or its strategy failed. All its operations stay in the log; the
+   * other keys are compacted. It is tried again when the key has twice as many operations.
+   */
+  | { readonly kind: 'compaction:refused'; readonly key: string; readonly error: Error }
   /** Compaction or a checkpoint could not be finished; nothing is lost, it is tried again later. */
   | { readonly kind: 'maintenance:failed'; readonly error: Error }
 

@@ -1,0 +1,204 @@
+/**
+ * Compaction of one key: folds the prefix of its chain that may be folded into a snapshot, or forgets the key if nothing of it is left. In
+ * steps: whatever happens to the key meanwhile, its chain is looked at again before anything is changed.
+ */
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { Slot } from '../keys/key-table.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import type { Holds } from '../log/holds.ts'
+import { RECORD_BODY_BYTES_MAX, RECORD_KIND } from '../log/log.ts'
+import type { Chain } from '../merge/chain.ts'
+import type { Placed } from '../merge/placed.ts'
+import type { Resident } from '../merge/resident.ts'
+import { writeSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import type { Meter } from '../operation/budget.ts'
+import type { Position } from '../operation/position.ts'
+import { forgetKey } from '../store/forgotten.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import { installSnapshot } from '../store/recovered.ts'
+import { foldablePrefix, type PrefixBounds } from './foldable-prefix.ts'
+import type { Frontier } from './frontier.ts'
+import type { Garbage } from './garbage.ts'
+
+/** A state from so many bytes of payloads on is encoded once to see whether it fits a record, before anything is changed for it. */
+const LARGE_BYTES = 262_144
+
+export interface KeyCompactionOptions {
+  readonly store: KeyStore
+  readonly frontier: Frontier
+  readonly holds: Holds
+  readonly garbage: Garbage
+}
+
+/** What has come of it so far, also if it is given up in between. */
+export class KeyOutcome {
+  /** Operations that the key's log has lost. */
+  droppedCount = 0
+  /** Operations that need not be retained and are not stable yet. */
+  unstableCount = 0
+  /** The next run has to look at the key, though nobody may have written it by then. */
+  isDueAgain = false
+  /** Records have been written that a meta record has to follow. */
+  isMetaDue = false
+}
+
+/** A key as it was when its compaction began. */
+interface Subject {
+  readonly slot: Slot
+  readonly key: string
+  readonly keyspace: Keyspace
+  readonly chain: Chain
+  readonly version: number
+}
+
+export class KeyCompaction {
+  readonly #options: KeyCompactionOptions
+  readonly #store: KeyStore
+
+  constructor(options: KeyCompactionOptions) {
+    this.#options = options
+    this.#store = options.store
+  }
+
+  /** Throws what keeps the key from being compacted; then nothing of it has changed. */
+  *steps(slot: Slot, outcome: KeyOutcome, meter: Meter): Generator<void, void> {
+    const store = this.#store
+    const { chains, whole } = store.folder
+    const key = store.keys.keys[slot]
+    const keyspace = store.keyspaceFor('', slot)
+    if (key === undefined || keyspace.retain === 'all') return
+    const chain = { ...store.chain(slot) }
+    const subject: Subject = { slot, key, keyspace, chain, version: store.keys.version[slot]! }
+    const operations = yield* chains.operationsSteps(chain, meter)
+    const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(keyspace), meter)
+    outcome.unstableCount = unstableCount
+    // What could not go yet, and what will have expired by then, is looked at again in the next run.
+    outcome.isDueAgain = count < operations.length || keyspace.ttlMs > 0 || !this.#isAsItWas(subject)
+    if (!this.#isAsItWas(subject)) return
+    if (operations.length === 0) this.#forgetExpired(slot, keyspace, outcome)
+    if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return
+    const prefix = operations.slice(0, count)
+    const resident = yield* whole.foldSteps({ strategy: keyspace.strategy, chain, operations: prefix }, meter)
+    const through = (prefix.at(-1) as Placed).position
+    if (!this.#isAsItWas(subject) || this.#options.holds.from <= through) {
+      outcome.isDueAgain = true
+      return
+    }
+    this.#replace(subject, resident, { through, prefix, behindCount: operations.length - count })
+    outcome.droppedCount = count
+    outcome.isMetaDue = true
+    yield* this.#discard(prefix, chain.snapshot, meter)
+  }
+
+  #bounds(keyspace: Keyspace): PrefixBounds {
+    const { env, folder } = this.#store
+    const stable = this.#options.frontier.stableIn(keyspace.domain)
+    return { env, chains: folder.chains, stable, heldFrom: this.#options.holds.from }
+  }
+
+  /** Whether the key's chain begins where it began. More operations may have come; they have seen what is stable. */
+  #isAsItWas({ slot, key, keyspace, chain }: Subject): boolean {
+    const { keys } = this.#store
+    if (keys.keys[slot] !== key || this.#options.holds.isWhole) return false
+    if (this.#store.keyspaceFor(key, slot) !== keyspace) return false
+    return keys.cut[slot] === chain.cut && keys.snapshot[slot] === chain.snapshot
+  }
+
+  /** Puts what has been folded in the place of the operations, or nothing if nothing is left of the key. All at once. */
+  #replace(
+    { slot, key, keyspace, chain, version }: Subject,
+    resident: Resident,
+    cut: { readonly through: Position; readonly prefix: readonly Placed[]; readonly behindCount: number },
+  ): void {
+    const { frontier, garbage } = this.#options
+    const store = this.#store
+    const isAll = cut.behindCount === 0 && store.keys.head[slot] === chain.head
+    if (isAll && !this.#isAlive(slot, keyspace, resident.present)) {
+      frontier.pass(keyspace.domain, cut.prefix)
+      garbage.note(forgetKey(store, slot))
+      return
+    }
+    const snapshot = {
+      key,
+      strategy: keyspace.strategy.code,
+      present: resident.present,
+      through: cut.through,
+      baseVersion: version - cut.behindCount,
+      version: store.keys.version[slot]!,
+      hlc: resident.hlc,
+      replica: resident.replica,
+      sequence: resident.sequence,
+      vector: resident.vector,
+      state: keyspace.strategy.encodeState(resident.state),
+    }
+    if (resident.bytes > LARGE_BYTES) this.#assertFits(snapshot)
+    frontier.pass(keyspace.domain, cut.prefix)
+    writeSnapshot(store.log.begin(), snapshot, store.table)
+    const position = store.log.commit(RECORD_KIND.snapshot, 0)
+    store.values.drop(slot)
+    installSnapshot(store.keys, slot, snapshot, position)
+  }
+
+  /** Throws `WARP_E_LIMIT`. */
+  #assertFits(snapshot: KeySnapshot): void {
+    const writer = new ByteWriter(LARGE_BYTES * 2)
+    writeSnapshot(writer, snapshot, this.#store.table)
+    const bytes = writer.at - writer.start
+    if (bytes <= RECORD_BODY_BYTES_MAX) return
+    throw new WarpError(
+      'WARP_E_LIMIT',
+      `the state of '${snapshot.key}' takes ${bytes} bytes, a record holds ${RECORD_BODY_BYTES_MAX}; its operations stay ` +
+        'in the log; store large values in pieces',
+      { details: { key: snapshot.key, bytes, limit: RECORD_BODY_BYTES_MAX } },
+    )
+  }
+
+  /** What has been folded is garbage. Also when the run is given up in between. */
+  *#discard(prefix: readonly Placed[], snapshot: Position, meter: Meter): Generator<void, void> {
+    const { log } = this.#store
+    let done = 0
+    try {
+      if (snapshot > 0) log.discard(snapshot)
+      while (done < prefix.length) {
+        log.discard((prefix[done++] as Placed).position)
+        meter.spend(1, 0)
+        if (meter.isSpent) yield
+      }
+    } finally {
+      while (done < prefix.length) log.discard((prefix[done++] as Placed).position)
+    }
+  }
+
+  #forgetExpired(slot: Slot, keyspace: Keyspace, outcome: KeyOutcome): void {
+    const snapshot = this.#store.keys.snapshot[slot]!
+    if (snapshot === 0 || this.#isAlive(slot, keyspace, true)) return
+    outcome.isMetaDue = true
+    this.#options.garbage.note(forgetKey(this.#store, slot))
+    this.#store.log.discard(snapshot)
+  }
+
+  /** Replacing one live operation by a snapshot of it would gain nothing. */
+  #isWorthwhile(slot: Slot, operations: readonly Placed[], count: number): boolean {
+    return (
+      count > 1 ||
+      operations.length > 1 ||
+      this.#store.keys.snapshot[slot]! > 0 ||
+      this.#store.values.read(slot) === undefined
+    )
+  }
+
+  /**
+   * An expired key is forgotten only if its greatest operation is all there is to it. Others keep a snapshot: a replica whose clock is
+   * behind could still write into the life that is over here (see merge/lives.ts), and would have to find it.
+   */
+  #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
+    if (!isPresent) return false
+    return (
+      keyspace.ttlMs === 0 ||
+      keyspace.isSliding ||
+      !keyspace.isLast ||
+      this.#store.values.expiresAt(slot, keyspace) > this.#store.env.now()
+    )
+  }
+}

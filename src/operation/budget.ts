@@ -1,0 +1,82 @@
+/**
+ * Long work is done in steps, so that nothing holds the event loop for more than 50 ms. Whoever does such work spends from a budget for
+ * each operation and its bytes, and pauses when the budget is spent. Counting keys would not do: one key may have a million operations.
+ *
+ *     for (const position of positions) {
+ *       const record = log.record(position)
+ *       …
+ *       budget.spend(1, record.end - record.start)
+ *       if (budget.isSpent) await budget.pause()
+ *     }
+ */
+import type { Env } from '../ports/env.ts'
+
+/**
+ * What one step may do. To read and fold an operation takes 1 to 5 µs, to decode 64 KiB about 1 ms; so a step takes some milliseconds,
+ * a tenth of what it may, also on a machine that is several times slower. A turn of the event loop costs a few µs.
+ */
+export const STEP = { operations: 1024, bytes: 262_144 } as const
+
+/** What work that can be done in steps, or in one go, spends from. */
+export interface Meter {
+  /** So many operations, keys or records have been looked at, and so many bytes of them been read or written. */
+  spend(operations: number, bytes: number): void
+  /** The step is over. */
+  readonly isSpent: boolean
+}
+
+/** For work whose caller cannot wait: it is never spent. */
+export const UNBOUNDED: Meter = {
+  spend: () => undefined,
+  isSpent: false,
+}
+
+export class Budget implements Meter {
+  readonly #env: Env
+  readonly #check: () => void
+  #operations: number = STEP.operations
+  #bytes: number = STEP.bytes
+
+  /** `check` is called after each pause; it throws when the work is to be given up. */
+  constructor(env: Env, check: () => void = nothing) {
+    this.#env = env
+    this.#check = check
+  }
+
+  spend(operations: number, bytes: number): void {
+    this.#operations -= operations
+    this.#bytes -= bytes
+  }
+
+  get isSpent(): boolean {
+    return this.#operations <= 0 || this.#bytes <= 0
+  }
+
+  /** Lets other work proceed, and begins the next step. What was read before may have changed. */
+  async pause(): Promise<void> {
+    await this.#env.yield()
+    this.#operations = STEP.operations
+    this.#bytes = STEP.bytes
+    this.#check()
+  }
+
+  /** Does work that says with each `yield` that its step is over. */
+  async finish<Result>(steps: Generator<void, Result>): Promise<Result> {
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      await this.pause()
+    }
+  }
+}
+
+/** Does the same work in one go. It must have been given `UNBOUNDED`. */
+export function finishNow<Result>(steps: Generator<void, Result>): Result {
+  const step = steps.next()
+  if (step.done !== true) throw new Error('work that was to be done in one go was interrupted')
+  return step.value
+}
+
+function nothing(): void {
+  // Nobody gives the work up.
+}

@@ -1,0 +1,216 @@
+import { describe, expect, test } from 'vitest'
+import { Keyspaces } from '../../src/keys/keyspace.ts'
+import { STEP } from '../../src/operation/budget.ts'
+import { counter, map } from '../../crdt/index.ts'
+import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
+import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
+
+/** Counts the records that are looked at between two turns of the event loop, and their bytes: the work, whatever a budget says of it. */
+class Work {
+  readonly env: VirtualEnv
+  /** Of each turn. */
+  readonly records: number[] = [0]
+  readonly bytes: number[] = [0]
+  /** Called in each turn. */
+  onTurn: (turn: number) => void = () => undefined
+
+  constructor() {
+    const env = virtualEnv()
+    this.env = {
+      ...env,
+      yield: async () => {
+        await env.yield()
+        this.records.push(0)
+        this.bytes.push(0)
+        this.onTurn(this.records.length - 1)
+      },
+    }
+  }
+
+  watch({ engine: { log } }: TestEngine): void {
+    const record = log.record.bind(log)
+    const discard = log.discard.bind(log)
+    log.record = (position) => {
+      const found = record(position)
+      this.#count(found.end - found.start)
+      return found
+    }
+    log.discard = (position) => {
+      this.#count(0)
+      discard(position)
+    }
+  }
+
+  begin(): void {
+    this.records.splice(0, Infinity, 0)
+    this.bytes.splice(0, Infinity, 0)
+  }
+
+  #count(bytes: number): void {
+    this.records[this.records.length - 1]!++
+    this.bytes[this.bytes.length - 1]! += bytes
+  }
+}
+
+async function watched(options: FixtureOptions = {}) {
+  const work = new Work()
+  const replica = await TestEngine.open({ ...options, env: work.env })
+  work.watch(replica)
+  return { work, replica }
+}
+
+/** The base and the operation with which a step ends. */
+const SLACK = 3
+
+describe('compaction takes steps that are bounded in operations and bytes', () => {
+  test('one key with many operations is compacted in steps', async () => {
+    const { work, replica } = await watched()
+    for (let i = 0; i < 20_000; i++) void replica.write('count:1', 'increment', [1])
+    work.begin()
+    await replica.engine.compact()
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(STEP.operations + SLACK)
+    expect(work.records.length).toBeGreaterThan(40)
+    expect(replica.engine.operationsCount).toBe(0)
+    expect(replica.get('count:1')).toBe(20_000)
+  })
+
+  test('so is one with deletes, and one of which the end is retained', async () => {
+    const { work, replica } = await watched({ retain: { versions: 3000 } })
+    for (let i = 0; i < 6000; i++) {
+      void replica.write('count:1', 'increment', [1])
+      if (i % 10 === 9) void replica.write('count:1', 'delete')
+    }
+    void replica.write('count:1', 'increment', [7])
+    work.begin()
+    await replica.engine.compact()
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(STEP.operations + SLACK)
+    expect(replica.engine.operationsCount).toBe(3000)
+    expect(replica.get('count:1')).toBe(7)
+  })
+
+  test('large operations end a step sooner', async () => {
+    const { work, replica } = await watched()
+    for (let i = 0; i < 200; i++) void replica.write('set:1', 'add', [`${i}`.padEnd(20_000, '.')])
+    work.begin()
+    await replica.engine.compact()
+    expect(Math.max(...work.bytes)).toBeLessThanOrEqual(STEP.bytes + 2 * 21_000)
+    expect(replica.get('set:1')).toHaveLength(200)
+  })
+
+  test('many small keys share a step', async () => {
+    const { work, replica } = await watched()
+    for (let i = 0; i < 3000; i++) for (let j = 0; j < 2; j++) void replica.set(`reg:${i}`, j)
+    work.begin()
+    await replica.engine.compact()
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(STEP.operations + 20)
+    expect(work.records.length).toBeLessThan(100)
+    expect(replica.engine.operationsCount).toBe(0)
+  })
+})
+
+describe('what happens to a key while it is compacted', () => {
+  test('operations that come meanwhile stay behind the snapshot', async () => {
+    const { work, replica } = await watched()
+    for (let i = 0; i < 5000; i++) void replica.write('count:1', 'increment', [1])
+    work.onTurn = () => void replica.write('count:1', 'increment', [1])
+    await replica.engine.compact()
+    work.onTurn = () => undefined
+    const expected = replica.version('count:1')
+    expect(expected).toBeGreaterThan(5005)
+    expect(replica.get('count:1')).toBe(expected)
+    expect(replica.engine.operationsCount).toBe(expected - 5000)
+    expect(replica.history.getAt('count:1', { version: 5001 })).toBe(5001)
+  })
+
+  test('a key that was gone when it was looked at and is written meanwhile is not forgotten', async () => {
+    const { work, replica } = await watched()
+    for (let i = 0; i < 3000; i++) void replica.write('count:1', 'increment', [1])
+    void replica.write('count:1', 'delete')
+    let isWritten = false
+    work.onTurn = () => {
+      if (!isWritten) void replica.write('count:1', 'increment', [5])
+      isWritten = true
+    }
+    await replica.engine.compact()
+    expect(replica.get('count:1')).toBe(5)
+    expect(replica.version('count:1')).toBe(3002)
+  })
+
+  test('a key whose chain is replaced while it is compacted keeps what replaced it', async () => {
+    const other = await TestEngine.open({ env: virtualEnv({ seed: 2 }) })
+    for (let i = 0; i < 3000; i++) void other.write('count:1', 'increment', [1])
+    const { work, replica } = await watched({ isReplicated: true })
+    await exchange(other, replica)
+    replica.engine.stabilise(replica.engine.applied)
+    void other.write('count:1', 'increment', [40])
+    await other.engine.compact()
+    let isReplaced = false
+    work.onTurn = () => {
+      if (!isReplaced) replica.install(other)
+      isReplaced = true
+    }
+    await replica.engine.compact()
+    expect(isReplaced).toBe(true)
+    expect(replica.get('count:1')).toBe(3040)
+    expect(replica.state()).toEqual(other.state())
+  })
+
+  test('a run that is given up leaves the rest for the next one', async () => {
+    const { work, replica } = await watched()
+    for (let i = 0; i < 5000; i++) void replica.write('count:1', 'increment', [1])
+    const controller = new AbortController()
+    work.onTurn = (turn) => {
+      if (turn === 2) controller.abort()
+    }
+    await expect(replica.engine.compact(controller.signal)).rejects.toMatchObject({ code: 'WARP_E_ABORTED' })
+    expect(replica.engine.operationsCount).toBe(5000)
+    await replica.engine.compact()
+    expect(replica.engine.operationsCount).toBe(0)
+    expect(replica.get('count:1')).toBe(5000)
+  })
+})
+
+describe('one key does not stop the others', () => {
+  test('a key that cannot be compacted is named and set aside, and the others are compacted', async () => {
+    const replica = await TestEngine.open()
+    const add = (i: number) => replica.write('set:large', 'add', [`${i}`.padEnd(1_000_000, '.')])
+    for (let i = 0; i < 17; i++) await add(i)
+    for (let i = 0; i < 100; i++) await replica.write('count:1', 'increment', [1])
+    await replica.engine.compact()
+    const refusals = () => replica.events.filter(({ kind }) => kind === 'compaction:refused')
+    const refusal = { key: 'set:large', error: expect.objectContaining({ code: 'WARP_E_LIMIT' }) as unknown }
+    expect(refusals()).toMatchObject([refusal])
+    expect(replica.engine.operationsCount).toBe(17)
+    // It is not folded again for each operation more.
+    await add(17)
+    await replica.engine.compact()
+    expect(refusals()).toHaveLength(1)
+    expect(replica.get('set:large')).toHaveLength(18)
+  })
+})
+
+test('a key with as many removals as updates is folded with comparisons in proportion to its operations', async () => {
+  let comparisons = 0
+  const entries = map(counter())
+  const strategy: typeof entries = {
+    ...entries,
+    cancels: (payload) => {
+      const covers = entries.cancels?.(payload)
+      if (covers === undefined) return undefined
+      return (earlier) => {
+        comparisons++
+        return covers(earlier)
+      }
+    },
+  }
+  const keyspaces = new Keyspaces({ 'map:*': { strategy, retain: 'latest' as const } })
+  const replica = await TestEngine.open({ keyspaces })
+  for (let i = 0; i < 2000; i++) {
+    void replica.write('map:1', 'update', [`e${i % 1000}`, 'increment', 1])
+    void replica.write('map:1', 'remove', [`e${i % 1000}`])
+  }
+  void replica.write('map:1', 'update', ['e7', 'increment', 3])
+  await replica.engine.compact()
+  expect(comparisons).toBeLessThan(3 * 4000)
+  expect(replica.get('map:1')).toEqual({ e7: 3 })
+})
