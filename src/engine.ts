@@ -160,6 +160,14 @@ export class Engine implements ReplicationStore {
     return this.outlet.through
   }
 
+  get persistent(): boolean {
+    return this.log.persistent
+  }
+
+  settled(level: 'logged' | 'durable'): Promise<void> {
+    return this.log.settled(level)
+  }
+
   get needsSnapshot(): boolean {
     return this.#resync.isHalfDone
   }

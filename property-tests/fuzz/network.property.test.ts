@@ -74,6 +74,9 @@ test('a frame', () => {
       encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 16 }).slice(),
       encoder.snapshotChunk(chunk).slice(),
       batch.finish(true).slice(),
+      encoder.hello({ asks: true, isPersistent: false, highest: 2, written: 2, name: 'web-1', zone: 'eu' }).slice(),
+      encoder.wanted([{ replica: A, level: 'durable', through: 300 }]).slice(),
+      encoder.held([{ replica: B, memory: 300, logged: 128, durable: 0 }]).slice(),
     ],
     decode: (bytes) => decoder.decode(bytes),
   })

@@ -7,3 +7,6 @@ export const FLAG_DEPENDENCIES = 2
 export const FLAG_EXTENSION = 4
 export const FIELD_FORMER = 1
 export const ENVELOPE_BYTES_MIN = 21
+
+/** The one number of the format: of envelopes, log segments, meta records, digests and frames. */
+export const FORMAT_VERSION = 2

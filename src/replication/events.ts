@@ -10,6 +10,8 @@ export interface PeerName {
   readonly transport: string
   readonly address: PeerAddress
   readonly replica?: ReplicaId
+  /** For people, as it says itself; absent if it has none or has not said yet. */
+  readonly name?: string
 }
 
 export type ReplicationEvent =

@@ -6,7 +6,7 @@
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { PeerName } from './events.ts'
-import type { Sender } from './wire/frames.ts'
+import type { Hello, Sender } from './wire/frames.ts'
 import type { PeerAddress, TransportLink } from '../ports/transport.ts'
 
 export const PEERS_MAX = 4096
@@ -33,6 +33,11 @@ export class Peer {
   behindSinceMs: number | undefined
   isLagging = false
   repliedMs: number = -Infinity
+  /** Who it says that it is, in this session. */
+  hello: Hello | undefined
+  /** When it was last sent ours, and how often. */
+  saidHelloMs: number = -Infinity
+  helloCount = 0
 
   constructor(via: Link, address: PeerAddress, heardMs: number) {
     this.via = via
@@ -46,7 +51,9 @@ export class Peer {
 
   get name(): PeerName {
     const place = { transport: this.via.name, address: this.address }
-    return this.sender === undefined ? place : { ...place, replica: this.sender.replica }
+    if (this.sender === undefined) return place
+    const name = this.hello?.name ?? ''
+    return { ...place, replica: this.sender.replica, ...(name === '' ? {} : { name }) }
   }
 
   /** A frame of it came. Returns whether it is another replica, or started again: nothing known of it holds any longer. */
@@ -84,6 +91,12 @@ export class Peers {
 
   find(via: Link, address: PeerAddress): Peer | undefined {
     return this.#peers.get(`${via.index}/${address}`)
+  }
+
+  /** Whether `replica` is up, over whatever transport. */
+  isSeen(replica: ReplicaId): boolean {
+    for (const peer of this.#peers.values()) if (peer.isUp && peer.replica === replica) return true
+    return false
   }
 
   add(via: Link, address: PeerAddress, nowMs: number): Peer {

@@ -4,6 +4,7 @@
  */
 import type { Env } from '../ports/env.ts'
 import { asError } from '../../crdt/warp-error.ts'
+import { FORMAT_VERSION } from '../operation/format.ts'
 import type { ReplicationObserver } from './events.ts'
 import type { Link, Peer } from './peers.ts'
 import { randomWord } from './random-word.ts'
@@ -11,9 +12,18 @@ import type { ReplicationStore } from './store.ts'
 import { FrameEncoder } from './wire/frame-encoder.ts'
 import type { Sender } from './wire/frames.ts'
 
+/** What this replica says of itself. */
+export interface Self {
+  /** For people; empty: none. */
+  readonly name: string
+  /** Empty: none. */
+  readonly zone: string
+}
+
 export class Post {
   readonly links: Link[] = []
   readonly encoder: FrameEncoder
+  readonly self: Self
   sentFrames = 0
   sentBytes = 0
   readonly #store: ReplicationStore
@@ -21,7 +31,8 @@ export class Post {
   /** Drawn anew each time that a replica starts. */
   readonly #session: number
 
-  constructor(store: ReplicationStore, env: Env, observe: ReplicationObserver) {
+  constructor(store: ReplicationStore, env: Env, self: Self, observe: ReplicationObserver) {
+    this.self = self
     this.#store = store
     this.#observe = observe
     this.#session = randomWord(env)
@@ -36,6 +47,13 @@ export class Post {
   /** Whether a frame is this replica's own, come back. */
   isOwn(sender: Sender): boolean {
     return sender.session === this.#session && sender.replica === this.#store.replica
+  }
+
+  /** A hello of this replica: a view that is valid until the next frame is encoded. */
+  hello(asks: boolean): Uint8Array {
+    const { name, zone } = this.self
+    const { persistent: isPersistent } = this.#store
+    return this.encoder.hello({ asks, isPersistent, highest: FORMAT_VERSION, written: FORMAT_VERSION, name, zone })
   }
 
   broadcast(frame: Uint8Array): void {

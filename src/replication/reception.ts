@@ -4,8 +4,12 @@
  * Work is done in slices of a budget, in which one operation costs 1 and any other frame as much as a few; the inbox yields
  * between slices. Nothing that arrives can throw out of here: malformed frames are counted and reported.
  */
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { asError } from '../../crdt/warp-error.ts'
 import type { Env } from '../ports/env.ts'
+import { Acknowledgements } from './acknowledgement/acknowledgements.ts'
+import { AcknowledgementAnswerer } from './acknowledgement/answerer.ts'
+import { Holdings } from './acknowledgement/holdings.ts'
 import { Admitter } from './anti-entropy/admitter.ts'
 import { Answers } from './anti-entropy/answers.ts'
 import { AntiEntropy } from './anti-entropy/anti-entropy.ts'
@@ -14,6 +18,7 @@ import { FrameDecoder } from './wire/frame-decoder.ts'
 import type { Frame, Sender, SnapshotRequest } from './wire/frames.ts'
 import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
+import { Introductions } from './introductions.ts'
 import type { ReplicationSettings } from './options.ts'
 import { type Link, type Peer, Peers } from './peers.ts'
 import type { Post } from './post.ts'
@@ -50,6 +55,10 @@ export class Reception {
   readonly #offers: SnapshotOffers
   readonly #fetch: SnapshotFetch
   readonly #rounds: Rounds
+  readonly acknowledgements: Acknowledgements
+  readonly #answerer: AcknowledgementAnswerer
+  readonly #holdings: Holdings
+  readonly #introductions: Introductions
   #current: FrameWork | undefined
   readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0 }
 
@@ -80,6 +89,11 @@ export class Reception {
       onEnd: (): void => this.#resume(),
     }
     this.#fetch = new SnapshotFetch(fetch, randomWord(env))
+    const holdings = new Holdings(store)
+    this.acknowledgements = new Acknowledgements({ store, env, settings, post, holdings })
+    this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
+    this.#holdings = holdings
+    this.#introductions = new Introductions(post, settings)
     this.#rounds = new Rounds({
       ...{ store, env, settings, observe, post, antiEntropy: this.#antiEntropy, fetch: this.#fetch },
       host: { beat: (nowMs) => this.#beat(nowMs), joined: () => this.#resume() },
@@ -118,6 +132,7 @@ export class Reception {
   peerUp(via: Link, address: PeerAddress): void {
     const peer = this.peers.find(via, address) ?? this.peers.add(via, address, this.#now())
     this.#up(peer)
+    this.#introductions.met(peer, this.#now())
     this.#rounds.tell(peer, false)
   }
 
@@ -131,6 +146,7 @@ export class Reception {
     this.#rounds.close()
     this.#antiEntropy.close()
     this.#answers.close()
+    this.acknowledgements.close()
     this.#fetch.close()
     this.#offers.close()
     this.#admitter.buffer.clear()
@@ -144,6 +160,8 @@ export class Reception {
       answers: this.#answers,
       offers: this.#offers,
       inbox: this.#inbox,
+      acknowledgements: this.acknowledgements,
+      answerer: this.#answerer,
       counts: this.#counts,
       peers: this.peers.count,
       members: this.#rounds.memberCount,
@@ -169,6 +187,8 @@ export class Reception {
       this.#dispatch(arrived)
     }
     if (this.#admitter.buffer.count > 0) this.#antiEntropy.consider()
+    this.#holdings.progressed()
+    this.#answerer.progressed()
     return this.#current !== undefined || !this.#admitter.isDrained
   }
 
@@ -229,7 +249,24 @@ export class Reception {
       case 'snapshot-chunk':
         this.#fetch.chunk(peer, frame)
         return
-      case 'unknown':
+      default:
+        this.#converse(peer, frame)
+    }
+  }
+
+  /** What replicas tell each other about themselves and about what they hold. */
+  #converse(peer: Peer, frame: Frame): void {
+    switch (frame.kind) {
+      case 'hello':
+        if (this.#introductions.hello(peer, frame, this.#now())) this.acknowledgements.met(peer)
+        return
+      case 'wanted':
+        this.#answerer.wanted(peer, frame.wanted)
+        return
+      case 'held':
+        this.acknowledgements.held(peer, frame.held)
+        return
+      default:
         this.#counts.unknown++
     }
   }
@@ -241,16 +278,23 @@ export class Reception {
   #heard(via: Link, from: PeerAddress, sender: Sender): Peer {
     const now = this.#now()
     let peer = this.peers.find(via, from)
+    const before = peer?.sender
     if (peer?.heard(sender, now) === true) {
       // Another replica at that address, or the same one started again: what was known of it does not hold.
       this.#forget(peer)
       this.peers.remove(peer)
+      this.#leftBehind(before?.replica)
       peer = undefined
     }
-    peer ??= this.peers.add(via, from, now)
-    peer.heard(sender, now)
+    const isNew = peer === undefined
+    if (peer === undefined) {
+      peer = this.peers.add(via, from, now)
+      peer.heard(sender, now)
+      this.#introductions.met(peer, now)
+    }
     this.#up(peer)
     this.#rounds.heard(sender.replica, now)
+    if (isNew) this.acknowledgements.met(peer)
     return peer
   }
 
@@ -271,6 +315,7 @@ export class Reception {
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
     this.#offers.expire(now)
+    this.#introductions.beat(this.peers.all(), now)
   }
 
   #up(peer: Peer): void {
@@ -282,14 +327,21 @@ export class Reception {
   #down(peer: Peer, reason: 'transport' | 'silent' | 'closed'): void {
     this.peers.remove(peer)
     this.#forget(peer)
+    this.#leftBehind(peer.replica)
     if (!peer.isUp) return
     peer.isUp = false
     this.#options.observe({ kind: 'peer:down', peer: peer.name, reason })
   }
 
+  /** A peer with that id is not there any more; over another transport it may be. */
+  #leftBehind(replica: ReplicaId | undefined): void {
+    if (replica !== undefined && !this.peers.isSeen(replica)) this.acknowledgements.gone(replica)
+  }
+
   #forget(peer: Peer): void {
     this.#antiEntropy.forget(peer)
     this.#answers.forget(peer)
+    this.#answerer.forget(peer)
     this.#offers.forget(peer)
     this.#fetch.forget(peer)
   }

@@ -1,5 +1,7 @@
 /** What replication tells about itself: counts since the start, and how full its bounded queues are. */
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Acknowledgements } from './acknowledgement/acknowledgements.ts'
+import type { AcknowledgementAnswerer } from './acknowledgement/answerer.ts'
 import type { Admitter } from './anti-entropy/admitter.ts'
 import type { Answers } from './anti-entropy/answers.ts'
 import type { AntiEntropy } from './anti-entropy/anti-entropy.ts'
@@ -40,6 +42,9 @@ export interface ReplicationStats {
   readonly pendingRequests: number
   readonly pendingAnswers: number
   readonly snapshotExports: number
+  /** Waits for acknowledgements by other replicas, and questions of theirs that have not been answered in full. */
+  readonly pendingAcknowledgements: number
+  readonly askedAcknowledgements: number
   readonly peers: number
   readonly members: number
 }
@@ -53,6 +58,8 @@ export interface ReceptionParts {
   readonly answers: Answers
   readonly offers: SnapshotOffers
   readonly inbox: Inbox
+  readonly acknowledgements: Acknowledgements
+  readonly answerer: AcknowledgementAnswerer
   readonly counts: Readonly<Record<'frames' | 'bytes' | 'malformed' | 'unknown' | 'echoed' | 'heldBack', number>>
   readonly peers: number
   readonly members: number
@@ -84,6 +91,8 @@ export function receptionStats(parts: ReceptionParts): ReceptionStats {
     pendingRequests: parts.antiEntropy.pendingCount,
     pendingAnswers: parts.answers.count,
     snapshotExports: parts.offers.count,
+    pendingAcknowledgements: parts.acknowledgements.count,
+    askedAcknowledgements: parts.answerer.count,
     peers: parts.peers,
     members: parts.members,
   }
@@ -100,6 +109,7 @@ export interface PeerReport extends PeerName {
   /** Since a frame of it came; absent if none has. */
   readonly silentMs?: number
   readonly roles: readonly string[]
+  /** Where it runs: as it says itself, else as its transport says. */
   readonly zone?: string
   /** Smoothed; absent where the transport does not measure it. */
   readonly roundTripMs?: number
@@ -140,12 +150,13 @@ function heardOf(
   peer: Peer,
   applied: VersionVector,
   nowMs: number,
-): PeerName & Pick<PeerReport, 'isLagging' | 'lagCount' | 'silentMs'> {
+): PeerName & Pick<PeerReport, 'isLagging' | 'lagCount' | 'silentMs' | 'zone'> {
   const hasTold = peer.floor !== undefined
   return {
     ...peer.name,
     isLagging: peer.isLagging,
     silentMs: nowMs - peer.heardMs,
+    ...(peer.hello === undefined || peer.hello.zone === '' ? {} : { zone: peer.hello.zone }),
     ...(hasTold ? { lagCount: missingCount(peer.has, applied) } : {}),
   }
 }

@@ -21,6 +21,7 @@ import type { Link } from './peers.ts'
 import { Post } from './post.ts'
 import { Reception } from './reception.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
+import type { ReplicaAcknowledgements } from '../store/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
 
@@ -32,6 +33,10 @@ export interface ReplicatorOptions {
   readonly env: Env
   readonly transports: readonly Transport[]
   readonly options?: ReplicationOptions
+  /** For people, at most 64 characters; shown by peers. */
+  readonly name?: string
+  /** Where this replica runs; `acks: { zones }` counts zones. */
+  readonly zone?: string
   readonly observe?: ReplicationObserver
 }
 
@@ -53,7 +58,7 @@ export class Replicator {
     this.#settings = replicationSettings(options.options)
     this.#options = options
     const { store, env } = options
-    this.#post = new Post(store, env, this.#observe)
+    this.#post = new Post(store, env, { name: options.name ?? '', zone: options.zone ?? '' }, this.#observe)
     this.#reception = new Reception({
       ...{ store, env, settings: this.#settings, observe: this.#observe, post: this.#post },
       onResume: () => this.#broadcaster?.wake(),
@@ -96,6 +101,11 @@ export class Replicator {
   /** Whether operations of this replica are sent; not before a peer has been heard. */
   get isJoined(): boolean {
     return this.#reception.isJoined
+  }
+
+  /** Waits until other replicas hold what is written here. */
+  get acknowledgements(): ReplicaAcknowledgements {
+    return this.#reception.acknowledgements
   }
 
   peers(): PeerReport[] {

@@ -33,6 +33,10 @@ export interface ReplicationStore {
   readonly hasMetOthers: boolean
   /** Whether anything here is ever compacted. If not, nobody has to wait for what this replica calls stable. */
   readonly compacts: boolean
+  /** Whether anything outlives this process. */
+  readonly persistent: boolean
+  /** Settles when everything that has been appended so far is held at that level. Rejects with what has poisoned the log. */
+  settled(level: 'logged' | 'durable'): Promise<void>
   /** Where the next record goes. */
   readonly end: Position
   /** Records before this one are safe enough to be sent (they outlive this process). */

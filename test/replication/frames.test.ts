@@ -32,11 +32,14 @@ const bytesOf = (text: string): Uint8Array =>
   Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 const decode = (bytes: Uint8Array): Frame => new FrameDecoder().decode(bytes)
 
+/** The header of a record of the log, as frames carry it. */
+const record = (bytes: number): string => '00000000' + '01' + bytes.toString(16).padStart(6, '0') + '00'.repeat(8)
+
 /** The vectors of docs/wire-format.md. */
 const HEAD = '0102030405060708cafe0001'
 const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
   digest: [
-    `0101${HEAD}01` +
+    `0201${HEAD}01` +
       '02' +
       '010203040506070805' +
       '1112131415161718ac02' +
@@ -63,19 +66,19 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     },
   ],
   operations: [
-    `0102${HEAD}01` + '07' + '03616263' + '0164',
+    `0202${HEAD}01` + '07' + `${record(3)}616263` + `${record(1)}64`,
     () => operations(7, true, bytesOf('616263'), bytesOf('64')),
   ],
   request: [
-    `0103${HEAD}` + '07' + '01' + '1112131415161718' + '04' + 'ac02',
+    `0203${HEAD}` + '07' + '01' + '1112131415161718' + '04' + 'ac02',
     () => encoder.request(7, [{ replica: B, from: 4, to: 300 }]),
   ],
   'snapshot-request': [
-    `0104${HEAD}` + '00000009' + '02' + '03' + '08',
+    `0204${HEAD}` + '00000009' + '02' + '03' + '08',
     () => encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 8 }),
   ],
   'snapshot-chunk': [
-    `0105${HEAD}` + '03' + '00000009' + '00000004' + '00' + '01010203040506070805' + '03616263',
+    `0205${HEAD}` + '03' + '00000009' + '00000004' + '00' + '01010203040506070805' + '03616263',
     () =>
       encoder.snapshotChunk({
         transfer: 9,
@@ -86,6 +89,18 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
         vector: vector([A, 5]),
         bytes: bytesOf('616263'),
       }),
+  ],
+  hello: [
+    `0207${HEAD}03` + '02' + '02' + '057765622d31' + '026575',
+    () => encoder.hello({ asks: true, isPersistent: true, highest: 2, written: 2, name: 'web-1', zone: 'eu' }),
+  ],
+  wanted: [
+    `0208${HEAD}01` + '0102030405060708' + '02' + 'ac02',
+    () => encoder.wanted([{ replica: A, level: 'durable', through: 300 }]),
+  ],
+  held: [
+    `0209${HEAD}01` + '1112131415161718' + 'ac02' + '8001' + '00',
+    () => encoder.held([{ replica: B, memory: 300, logged: 128, durable: 0 }]),
   ],
 }
 
@@ -128,27 +143,40 @@ describe('refused with WARP_E_PROTOCOL', () => {
   const many = VECTOR_ENTRIES_MAX + 1
   const refused: readonly (readonly [string, () => Uint8Array])[] = [
     ['a frame beyond the limit', () => new Uint8Array(FRAME_BYTES_MAX + 1).fill(1)],
-    ['another frame version', () => bytesOf(`0201${HEAD}00000000`)],
-    ['a vector out of order', () => bytesOf(`0101${HEAD}00` + `02${entry(2)}01${entry(1)}01` + '0000')],
-    ['a replica twice', () => bytesOf(`0101${HEAD}00` + `02${entry(1)}01${entry(1)}02` + '0000')],
-    ['a sequence of 0', () => bytesOf(`0101${HEAD}00` + `01${entry(1)}00` + '0000')],
+    ['another frame version', () => bytesOf(`0301${HEAD}00000000`)],
+    ['a vector out of order', () => bytesOf(`0201${HEAD}00` + `02${entry(2)}01${entry(1)}01` + '0000')],
+    ['a replica twice', () => bytesOf(`0201${HEAD}00` + `02${entry(1)}01${entry(1)}02` + '0000')],
+    ['a sequence of 0', () => bytesOf(`0201${HEAD}00` + `01${entry(1)}00` + '0000')],
     [
       'more vector entries than allowed',
       () =>
         bytesOf(
-          `0101${HEAD}00` + '8120' + Array.from({ length: many }, (_, i) => `${entry(i + 1)}01`).join('') + '0000',
+          `0201${HEAD}00` + '8120' + Array.from({ length: many }, (_, i) => `${entry(i + 1)}01`).join('') + '0000',
         ),
     ],
-    ['more entries than bytes', () => bytesOf(`0101${HEAD}00` + 'ff1f' + '00')],
-    ['a number beyond 2^53', () => bytesOf(`0103${HEAD}` + 'ffffffffffffff7f' + '00')],
-    ['a range that runs backwards', () => bytesOf(`0103${HEAD}` + '0101' + entry(1) + '0504')],
-    ['a range from 0', () => bytesOf(`0103${HEAD}` + '0101' + entry(1) + '0004')],
+    ['more entries than bytes', () => bytesOf(`0201${HEAD}00` + 'ff1f' + '00')],
+    ['a number beyond 2^53', () => bytesOf(`0203${HEAD}` + 'ffffffffffffff7f' + '00')],
+    ['a range that runs backwards', () => bytesOf(`0203${HEAD}` + '0101' + entry(1) + '0504')],
+    ['a range from 0', () => bytesOf(`0203${HEAD}` + '0101' + entry(1) + '0004')],
     ['10,001 operations', () => operations(0, false, ...Array.from({ length: 10_001 }, () => Uint8Array.of(1)))],
-    ['an operation beyond the end', () => bytesOf(`0102${HEAD}0000` + '05' + '6162')],
-    ['a window of no chunks', () => bytesOf(`0104${HEAD}` + '00000009' + '000000')],
-    ['a chunk outside the window', () => bytesOf(`0104${HEAD}` + '00000009' + '001001')],
-    ['bytes behind a request', () => bytesOf(`0103${HEAD}` + '0700' + '00')],
-    ['a first chunk without its vector', () => bytesOf(`0105${HEAD}` + '01' + '00000009' + '00000004' + '00')],
+    ['an operation beyond the end', () => bytesOf(`0202${HEAD}0000` + record(5) + '6162')],
+    [
+      'a record that is no operation among operations',
+      () => bytesOf(`0202${HEAD}0000` + '0000000002000001' + '00'.repeat(9)),
+    ],
+    ['a record header that is cut short', () => bytesOf(`0202${HEAD}0000` + record(0).slice(2))],
+    ['a window of no chunks', () => bytesOf(`0204${HEAD}` + '00000009' + '000000')],
+    ['a chunk outside the window', () => bytesOf(`0204${HEAD}` + '00000009' + '001001')],
+    ['bytes behind a request', () => bytesOf(`0203${HEAD}` + '0700' + '00')],
+    ['a name beyond the limit', () => bytesOf(`0207${HEAD}000202` + '8102' + '61'.repeat(257) + '00')],
+    ['a name that moves a cursor', () => bytesOf(`0207${HEAD}000202` + '041b5b3241' + '00')],
+    ['a zone that turns text round', () => bytesOf(`0207${HEAD}000202` + '00' + '03e280ae')],
+    ['a name that is not UTF-8', () => bytesOf(`0207${HEAD}000202` + '01ff' + '00')],
+    ['an acknowledgement of nothing asked for', () => bytesOf(`0208${HEAD}01` + entry(1) + '0000')],
+    ['a level that there is not', () => bytesOf(`0208${HEAD}01` + entry(1) + '0301')],
+    ['65 acknowledgements', () => bytesOf(`0209${HEAD}41` + `${entry(1)}010101`.repeat(65))],
+    ['bytes behind acknowledgements', () => bytesOf(`0209${HEAD}01` + entry(1) + '01010100')],
+    ['a first chunk without its vector', () => bytesOf(`0205${HEAD}` + '01' + '00000009' + '00000004' + '00')],
   ]
   test.each(refused)('%s', (_, bytes) => {
     expect(() => decode(bytes())).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
@@ -171,8 +199,8 @@ test('10,000 operations and 4096 vector entries are not too many', () => {
 })
 
 test('kinds of later versions are told apart, and the rest of a digest is left to them', () => {
-  expect(decode(bytesOf(`0163${HEAD}ffff`))).toEqual({ kind: 'unknown', sender, code: 0x63 })
-  expect(decode(bytesOf(`0101${HEAD}000000000000` + 'c0ffee')).kind).toBe('digest')
+  expect(decode(bytesOf(`0263${HEAD}ffff`))).toEqual({ kind: 'unknown', sender, code: 0x63 })
+  expect(decode(bytesOf(`0201${HEAD}000000000000` + 'c0ffee')).kind).toBe('digest')
 })
 
 test('50,000 random and damaged frames are decoded or refused, and nothing else', () => {

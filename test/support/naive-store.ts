@@ -74,6 +74,22 @@ export class NaiveStore implements ReplicationStore {
   }
 
   readonly compacts = true
+  /** Whether there are levels beyond memory; `flush` reaches them. */
+  persistent = false
+  #flushes: { readonly end: number; readonly level: 'logged' | 'durable'; resolve(): void }[] = []
+
+  /** Settles at the next `flush` of that level or a better one. */
+  settled(level: 'logged' | 'durable'): Promise<void> {
+    if (!this.persistent) return Promise.resolve()
+    return new Promise((resolve) => this.#flushes.push({ end: this.end, level, resolve }))
+  }
+
+  /** What has been appended so far is held at `level`. */
+  flush(level: 'logged' | 'durable'): void {
+    const reached = this.#flushes.filter((flush) => level === 'durable' || flush.level === 'logged')
+    this.#flushes = this.#flushes.filter((flush) => !reached.includes(flush))
+    for (const { resolve } of reached) resolve()
+  }
   hasMetOthers = false
 
   metOthers(): void {

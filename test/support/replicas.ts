@@ -26,10 +26,12 @@ export interface TestReplicas {
 export interface TestReplicasOptions extends MemoryNetworkOptions {
   readonly names?: readonly string[]
   readonly replication?: ReplicationOptions
+  /** What each replica says of itself. Default: nothing. */
+  readonly self?: (name: string) => { readonly name?: string; readonly zone?: string }
 }
 
 export async function testReplicas(options: TestReplicasOptions = {}): Promise<TestReplicas> {
-  const { names = ['a', 'b', 'c'], replication, seed = 1, ...settings } = options
+  const { names = ['a', 'b', 'c'], replication, self, seed = 1, ...settings } = options
   const env = virtualEnv({ seed })
   const network = memoryNetwork({ ...settings, seed, env })
   const all: TestReplica[] = []
@@ -40,6 +42,7 @@ export async function testReplicas(options: TestReplicasOptions = {}): Promise<T
       env: env.fork({ label: `${name}'s replicator` }),
       transports: [network.transport(name)],
       options: { ...replication, ...own },
+      ...self?.(name),
       observe: (event) => events.push(event),
     })
     store.onAppend = () => replicator.appended()

@@ -1,12 +1,13 @@
 import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
 import { FRAME_BYTES_MAX } from '../../limits.ts'
+import { FORMAT_VERSION } from '../../operation/format.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
+import { readHeld, readWanted } from './acknowledgement.ts'
 import { readDigest } from './digest.ts'
 import {
   CHUNK_FLAG,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
-  FRAME_VERSION,
   malformedFrame,
   REQUEST_RANGES_MAX,
   SNAPSHOT_WINDOW_MAX,
@@ -16,6 +17,7 @@ import {
   type SnapshotChunk,
   type SnapshotRequest,
 } from './frames.ts'
+import { readHello } from './hello.ts'
 import { IdReader } from './id-reader.ts'
 import { decodeOperations } from './operations-batch.ts'
 
@@ -28,8 +30,11 @@ export class FrameDecoder {
       throw malformedFrame(`${bytes.length} bytes exceed the ${FRAME_BYTES_MAX} that a frame may have`, 0)
     }
     if (bytes.length < FRAME_HEADER_BYTES) throw malformedFrame('too short for a header', bytes.length)
-    if (bytes[0] !== FRAME_VERSION) {
-      throw malformedFrame(`frame version ${bytes[0]}; this build reads ${FRAME_VERSION}; upgrade the older replica`, 0)
+    if (bytes[0] !== FORMAT_VERSION) {
+      throw malformedFrame(
+        `a frame of format ${bytes[0]}; this build reads ${FORMAT_VERSION}; upgrade the older replica`,
+        0,
+      )
     }
     const reader = new ByteReader(bytes)
     reader.skip(2)
@@ -49,6 +54,12 @@ export class FrameDecoder {
         return { kind: 'snapshot-request', sender, ...decodeSnapshotRequest(reader) }
       case FRAME_KIND.snapshotChunk:
         return { kind: 'snapshot-chunk', sender, ...this.#snapshotChunk(reader) }
+      case FRAME_KIND.hello:
+        return { kind: 'hello', sender, ...readHello(reader) }
+      case FRAME_KIND.wanted:
+        return { kind: 'wanted', sender, wanted: readWanted(reader, this.#ids) }
+      case FRAME_KIND.held:
+        return { kind: 'held', sender, held: readHeld(reader, this.#ids) }
       default:
         return { kind: 'unknown', sender, code }
     }

@@ -1,16 +1,21 @@
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import { writeVector } from '../../operation/vector-entries.ts'
+import { writeHeld, writeWanted } from './acknowledgement.ts'
 import { writeDigest } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'
+import { writeHello } from './hello.ts'
 import {
   CHUNK_FLAG,
   FRAME_KIND,
   type Digest,
+  type HeldOperations,
+  type Hello,
   type OperationRange,
   type Sender,
   type SnapshotChunk,
   type SnapshotRequest,
+  type WantedAcknowledgement,
 } from './frames.ts'
 
 /** Encodes frames of one sender. Each call returns a view that is valid until the next one. */
@@ -61,6 +66,23 @@ export class FrameEncoder {
     // A frame that was cut short would otherwise be a shorter chunk, and the snapshot lack something.
     writer.varint(chunk.bytes.length)
     writer.raw(chunk.bytes)
+    return this.#finish()
+  }
+
+  hello(hello: Hello): Uint8Array {
+    writeHello(this.#begin(FRAME_KIND.hello), hello)
+    return this.#finish()
+  }
+
+  /** At most {@link ACKNOWLEDGEMENTS_MAX} entries. */
+  wanted(wanted: readonly WantedAcknowledgement[]): Uint8Array {
+    writeWanted(this.#begin(FRAME_KIND.wanted), wanted, this.#table)
+    return this.#finish()
+  }
+
+  /** At most {@link ACKNOWLEDGEMENTS_MAX} entries. */
+  held(held: readonly HeldOperations[]): Uint8Array {
+    writeHeld(this.#begin(FRAME_KIND.held), held, this.#table)
     return this.#finish()
   }
 

@@ -1,34 +1,61 @@
 /**
- * The frames that replicas exchange. Big endian; numbers are LEB128 varints below 2^53.
+ * The frames that replicas exchange, in format 2. Big endian; numbers are LEB128 varints below 2^53.
  *
- *     frame            = version:u8 kind:u8 sender:8 session:u32 body
+ *     frame            = format:u8 kind:u8 sender:8 session:u32 body
  *     digest           = 1: flags:u8 applied:vector floor:vector stable:vector heard:ids retired:ends rest
- *     operations       = 2: flags:u8 number:varint (bytes:varint envelope)*
+ *     operations       = 2: flags:u8 number:varint record*
+ *     record           = 0:u32 kind:u8 bytes:u24 0:u64 envelope                     a record of the log, see below
  *     request          = 3: number:varint count:varint (replica:8 from:varint to:varint)*
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
  *     snapshot-chunk   = 5: flags:u8 transfer:u32 offer:u32 index:varint [ vector ] length:varint bytes
+ *     hello            = 7: flags:u8 highest:u8 written:u8 name:text zone:text rest
+ *     wanted           = 8: count:varint (replica:8 level:u8 through:varint)*
+ *     held             = 9: count:varint (replica:8 memory:varint logged:varint durable:varint)*
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
+ *     text             = bytes:varint utf8
  *
- * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest` of a digest belongs to
- * later versions; kinds that are not known are counted and left alone. Anything else out of place is `WARP_E_PROTOCOL`, with the
+ * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest` of a digest and of a hello belongs to
+ * later versions; kinds that are not known are counted and left alone. Kind 6 is reserved for the short digest that says that nothing has
+ * changed. A hello is written in the oldest format that is read anywhere, and its body keeps its meaning, because it says which formats
+ * its sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
  * offset and never the content: the frame is dropped, the replica goes on. Every count is checked against the bytes
  * that are there before anything is allocated for it. Test vectors: docs/wire-format.md.
+ *
+ * Operations are carried as the records that they are in the log: the 16 bytes in front of an envelope are the space of a record's header.
+ * Only kind and length mean something here. Checksum and back-pointer belong to one log and are the receiver's to fill in; a sender
+ * may leave its own, so whoever reads a frame ignores them.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
+import type { AckLevel } from '../../store/acknowledgement.ts'
 import type { VectorEntries } from '../../operation/vector-entries.ts'
 
-export const FRAME_VERSION = 1
-export const FRAME_KIND = { digest: 1, operations: 2, request: 3, snapshotRequest: 4, snapshotChunk: 5 } as const
+export const FRAME_KIND = {
+  digest: 1,
+  operations: 2,
+  request: 3,
+  snapshotRequest: 4,
+  snapshotChunk: 5,
+  /** Reserved: a digest of 26 bytes that says that nothing has changed. */
+  same: 6,
+  hello: 7,
+  wanted: 8,
+  held: 9,
+} as const
 export const FRAME_HEADER_BYTES = 14
 
 /** Ranges in one request. What does not fit is asked for by the next one. */
 export const REQUEST_RANGES_MAX = 1024
 /** Chunks that one snapshot request may ask for. */
 export const SNAPSHOT_WINDOW_MAX = 16
+
+/** Entries in one frame that asks for acknowledgements or gives them: ids of one replica, present and former, at three levels. */
+export const ACKNOWLEDGEMENTS_MAX = 64
+/** Bytes of a name or a zone in a hello. */
+export const HELLO_TEXT_BYTES_MAX = 256
 
 export const CHUNK_FLAG = { last: 1, vector: 2, refused: 4 } as const
 
@@ -81,6 +108,32 @@ export interface SnapshotChunk {
   readonly bytes: Uint8Array
 }
 
+/** Who a replica is for people, where it runs, and what it can read. */
+export interface Hello {
+  /** The sender does not know who the receiver is, and asks for its hello. */
+  readonly asks: boolean
+  /** Whether its log outlives its process: then it can hold operations at the levels `logged` and `durable`. */
+  readonly isPersistent: boolean
+  /** The highest format that it reads and writes. */
+  readonly highest: number
+  /** The highest format of anything that it knows to have been written in this cluster. */
+  readonly written: number
+  /** For people; empty if it has none. */
+  readonly name: string
+  /** Empty if it says none. */
+  readonly zone: string
+}
+
+/** The sender waits until the receiver holds the operations of `replica` through `through` at `level`. */
+export interface WantedAcknowledgement {
+  readonly replica: ReplicaId
+  readonly level: AckLevel
+  readonly through: number
+}
+
+/** How far the sender holds the operations of `replica`, at each level; 0: not at all, or not at that level. */
+export type HeldOperations = { readonly replica: ReplicaId } & Readonly<Record<AckLevel, number>>
+
 export interface OperationsFrame {
   readonly kind: 'operations'
   readonly sender: Sender
@@ -104,6 +157,9 @@ export type Frame =
     }
   | ({ readonly kind: 'snapshot-request'; readonly sender: Sender } & SnapshotRequest)
   | ({ readonly kind: 'snapshot-chunk'; readonly sender: Sender } & SnapshotChunk)
+  | ({ readonly kind: 'hello'; readonly sender: Sender } & Hello)
+  | { readonly kind: 'wanted'; readonly sender: Sender; readonly wanted: readonly WantedAcknowledgement[] }
+  | { readonly kind: 'held'; readonly sender: Sender; readonly held: readonly HeldOperations[] }
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

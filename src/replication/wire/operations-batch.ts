@@ -3,10 +3,15 @@ import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { BATCH_OPERATIONS_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
+import { RECORD_HEADER_BYTES, RECORD_KIND } from '../../log/segments/segment-format.ts'
 import { writeFrameHeader } from './frame-header.ts'
 import { FRAME_HEADER_BYTES, FRAME_KIND, type OperationsFrame, type Sender } from './frames.ts'
 
 const OPERATIONS_END = 1
+/** Where a record's kind stands in its header; three bytes of length follow. */
+const KIND_AT = 4
+/** See the log's segment format. */
+const KIND_GROUP_GOES_ON = 16
 
 /** One frame of operations that is being filled. */
 export class OperationsBatch {
@@ -36,12 +41,19 @@ export class OperationsBatch {
 
   /** Whether one more envelope of that size fits into a frame of `frameBytesMax`. */
   fits(envelopeBytes: number, frameBytesMax: number): boolean {
-    return this.#count < BATCH_OPERATIONS_MAX && this.#writer.at + envelopeBytes + 8 <= frameBytesMax
+    return this.#count < BATCH_OPERATIONS_MAX && this.#writer.at + RECORD_HEADER_BYTES + envelopeBytes <= frameBytesMax
   }
 
   add(bytes: Uint8Array, start: number, end: number): void {
-    this.#writer.varint(end - start)
-    this.#writer.raw(bytes, start, end)
+    const writer = this.#writer
+    writer.ensure(RECORD_HEADER_BYTES)
+    const { view, at } = writer
+    view.setUint32(at, 0)
+    view.setUint32(at + 4, ((RECORD_KIND.operation << 24) | (end - start)) >>> 0)
+    view.setUint32(at + 8, 0)
+    view.setUint32(at + 12, 0)
+    writer.at = at + RECORD_HEADER_BYTES
+    writer.raw(bytes, start, end)
     this.#count++
   }
 
@@ -60,7 +72,13 @@ export function decodeOperations(sender: Sender, reader: ByteReader): Operations
     if (bounds.length === BATCH_OPERATIONS_MAX * 2) {
       throw reader.malformed(`more than ${BATCH_OPERATIONS_MAX} operations in one batch`)
     }
-    const length = reader.varint()
+    const header = reader.skip(RECORD_HEADER_BYTES) + KIND_AT
+    // A record of a group that goes on is an operation like any other here.
+    if ((reader.bytes[header]! & ~KIND_GROUP_GOES_ON) !== RECORD_KIND.operation) {
+      throw reader.malformed(`a record of kind ${reader.bytes[header]} among operations`)
+    }
+    const { bytes } = reader
+    const length = (bytes[header + 1]! << 16) | (bytes[header + 2]! << 8) | bytes[header + 3]!
     const start = reader.skip(length)
     bounds.push(start, start + length)
   }

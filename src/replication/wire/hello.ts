@@ -1,0 +1,36 @@
+/** The body of a hello, there and back. Later versions may add to it and change nothing of it. */
+import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import type { ByteReader } from '../../operation/byte-reader.ts'
+import { HELLO_TEXT_BYTES_MAX, type Hello } from './frames.ts'
+
+const FLAG_ASKS = 1
+const FLAG_PERSISTENT = 2
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
+
+export function writeHello(writer: ByteWriter, hello: Hello): void {
+  writer.u8((hello.asks ? FLAG_ASKS : 0) | (hello.isPersistent ? FLAG_PERSISTENT : 0))
+  writer.u8(hello.highest)
+  writer.u8(hello.written)
+  writer.text(hello.name)
+  writer.text(hello.zone)
+}
+
+export function readHello(reader: ByteReader): Hello {
+  const flags = reader.u8()
+  const [highest, written] = [reader.u8(), reader.u8()]
+  const [name, zone] = [readText(reader, 'name'), readText(reader, 'zone')]
+  return {
+    asks: (flags & FLAG_ASKS) !== 0,
+    isPersistent: (flags & FLAG_PERSISTENT) !== 0,
+    ...{ highest, written, name, zone },
+  }
+}
+
+/** Shown to people in terminals: nothing in it may move a cursor or turn text round. */
+function readText(reader: ByteReader, what: string): string {
+  const begin = reader.at
+  const text = reader.text()
+  if (reader.at - begin > HELLO_TEXT_BYTES_MAX) throw reader.malformed(`a ${what} of ${reader.at - begin} bytes`)
+  if (UNPRINTABLE.test(text)) throw reader.malformed(`a ${what} that cannot be shown`)
+  return text
+}
