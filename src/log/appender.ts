@@ -264,6 +264,9 @@ export class Appender {
         { details: { bytes: length, limit: RECORD_BODY_BYTES_MAX } },
       )
     }
+    // A segment made ahead may be of the older format too; it stays empty.
+    const { formatWritten } = this.#segments
+    while (this.#segments.active.format < formatWritten) this.#roll(NO_BYTES)
     const writer = this.#writer
     const body = writer.bytes.subarray(writer.start, writer.at)
     const bodyBuffer = writer.bytes
@@ -293,11 +296,13 @@ export class Appender {
     this.refreshLimit()
   }
 
-  /** After space was gained, or after the log was closed or poisoned. */
+  /** After space was gained, another format is to be written, or the log was closed or poisoned. */
   refreshLimit(): void {
-    const { closed, failure, persistent } = this.#segments
+    const { closed, failure, persistent, formatWritten } = this.#segments
+    const isRefused = closed || failure !== undefined
+    const isOlder = this.#active !== undefined && this.#active.format < formatWritten
     const space = persistent ? Math.min(this.#active?.reserved ?? 0, this.#bytes.length) : this.#bytes.length
-    this.#limit = closed || failure !== undefined ? 0 : space - TAIL_BYTES
+    this.#limit = isRefused || isOlder ? 0 : space - TAIL_BYTES
   }
 
   /** Opens the first segment of a log. */
@@ -473,7 +478,7 @@ export class Appender {
 
   #create(number: number, capacity: number, bytes: number): Segment {
     const salt = new DataView(this.#options.env.random(4).buffer).getUint32(0)
-    const segment = emptySegment({ number, salt, rewrittenAt: 0 }, capacity)
+    const segment = emptySegment({ number, salt, rewrittenAt: 0, format: this.#segments.formatWritten }, capacity)
     if (!this.#segments.persistent) return segment
     const name = segmentName(number)
     segment.registered = false

@@ -36,6 +36,7 @@ import {
   TWO_POW_32,
 } from './segments/segment-format.ts'
 import { SegmentSet } from './segments/segment-set.ts'
+import { FORMAT_VERSION } from '../operation/format.ts'
 import { mediumError } from './storage-error.ts'
 import { segmentName } from './segments/segment.ts'
 import { verifyLog } from './verify.ts'
@@ -52,6 +53,12 @@ export interface LogOptions {
   readonly syncIntervalMs?: number
   /** How many sealed segments stay in RAM as a whole. Default 4; a log in RAM keeps all. */
   readonly residentSegments?: number
+  /**
+   * The newest format that this build reads. Default `FORMAT_VERSION`. A test plays a later build with it.
+   */
+  readonly format?: number
+  /** The format that is written until `writeFormat` says otherwise. Default `format`. */
+  readonly formatWritten?: number
   readonly observe?: (event: LogEvent) => void
 }
 
@@ -83,7 +90,8 @@ export interface LogStats {
   readonly syncErrors: number
 }
 
-const DEFAULTS: Required<Pick<LogOptions, 'segmentBytes' | 'syncIntervalMs' | 'residentSegments' | 'observe'>> = {
+const DEFAULTS: Required<Omit<LogOptions, 'files' | 'env' | 'formatWritten'>> = {
+  format: FORMAT_VERSION,
   segmentBytes: 8_388_608,
   syncIntervalMs: 1000,
   residentSegments: 4,
@@ -109,8 +117,9 @@ export class Log {
   static async open(options: LogOptions, replay: LogReplay): Promise<Log> {
     const settings = { ...DEFAULTS, ...options }
     const { files, env, observe } = settings
-    const segments = new SegmentSet(files)
+    const segments = new SegmentSet(files, settings.format)
     try {
+      if (settings.formatWritten !== undefined) segments.writeFormat(settings.formatWritten)
       const found = files.persistent ? await recover({ segments, env, observe, replay }) : undefined
       const log = new Log(settings, segments, found)
       await log.#start(found !== undefined)
@@ -131,7 +140,11 @@ export class Log {
     await this.#flusher.open()
   }
 
-  private constructor(settings: Required<LogOptions>, segments: SegmentSet, found: Recovered | undefined) {
+  private constructor(
+    settings: Required<Omit<LogOptions, 'formatWritten'>>,
+    segments: SegmentSet,
+    found: Recovered | undefined,
+  ) {
     const { env, observe, segmentBytes, syncIntervalMs, files } = settings
     const home = digestName(files.home)
     const boot = digestName(files.bootId)
@@ -145,6 +158,22 @@ export class Log {
     this.#flusher = new Flusher({ segments, env, syncIntervalMs, observe, onWritten }, this.#appender)
     this.#checkpointNumber = found?.checkpointNumber ?? 0
     this.recovery = recoveryOf(found, segments.isEndUncertain, { home, boot })
+  }
+
+  /** The format that new segments and checkpoints are written in. */
+  get format(): number {
+    return this.#segments.formatWritten
+  }
+
+  /**
+   * From now on what is committed may be of `format`, and of no later one. A build that reads less refuses the log
+   * from the first record on that is committed then: that one stands in a segment of its own. While another member of the
+   * cluster reads no more than an older format, stay at that one, and the build can be taken back.
+   * Throws `WARP_E_CONFIG` for a format that this build does not read.
+   */
+  writeFormat(format: number): void {
+    this.#segments.writeFormat(format)
+    this.#appender.refreshLimit()
   }
 
   /** What follows from an uncertain end stands in the log: it need not be said again. */
@@ -294,6 +323,7 @@ export class Log {
     this.#check(undefined)
     const from = this.#checkpointFrom()
     const through = this.end
+    const { format } = this
     return this.#maintain(async () => {
       await this.#flusher.settled('durable')
       const check = (): void => this.#check(undefined)
@@ -301,7 +331,7 @@ export class Log {
       const { list } = this.#segments
       const discarded = new Map(list.map((segment) => [segment.number, Math.min(segment.discardedBytes, 0xffffffff)]))
       const salt = this.#segments.find(from)?.salt ?? 0
-      const head = { number: ++this.#checkpointNumber, from, through, salt, discarded }
+      const head = { number: ++this.#checkpointNumber, from, through, salt, discarded, format }
       await writeCheckpointFile({ files: this.#segments.files, env: this.#env, head, body, check })
     })
   }

@@ -111,7 +111,8 @@ class Copy {
     this.#segment = segment
     this.#bytes = new Uint8Array(segment.end)
     this.#view = viewOf(this.#bytes)
-    encodeSegmentHeader({ number: segment.number, salt: segment.salt, rewrittenAt }, this.#bytes, this.#view)
+    const { number, salt, format } = segment
+    encodeSegmentHeader({ number, salt, rewrittenAt, format }, this.#bytes, this.#view)
   }
 
   /** Copies a record. What is rewritten is durable, so its groups are complete, and members may be dropped one by one. */

@@ -42,7 +42,7 @@ export async function* verifyLog({ segments, env, check }: VerifyOptions): Async
   }
   for (const name of segments.files.list().filter((one) => checkpointNumber(one) !== undefined)) {
     check()
-    const checkpoint = decodeCheckpoint(readAll(segments, name), name)
+    const checkpoint = decodeCheckpoint(readAll(segments, name), name, segments.formatRead)
     if (typeof checkpoint === 'string') yield { file: name, offset: 0, reason: checkpoint }
     await env.yield()
   }

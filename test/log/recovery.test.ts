@@ -1,6 +1,5 @@
 /** Which damage is told from which, and what is done about it. */
 import { expect, test } from 'vitest'
-import { crc32c } from '../../src/log/segments/crc32c.ts'
 import { type MemoryFiles, memoryFiles } from '../../src/log/files/memory-files.ts'
 import { append, openQuickly, sampleTexts, textAt, texts } from './log-fixture.ts'
 
@@ -136,15 +135,6 @@ test('a file of something else under the name of a segment is refused', async ()
     .create('segment-0000000001')
     .write(0, new TextEncoder().encode('a diary, most of it about the weather'.repeat(9)))
   await expectRefused(files, 'WARP_E_LOG_FOREIGN', /segment-0000000001/)
-})
-
-test('a segment of a later version is refused and left alone', async () => {
-  const { files } = await closedLog()
-  const bytes = files.bytes('segment-0000000002')
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  view.setUint32(8, 7)
-  view.setUint32(60, crc32c(bytes, 8, 60))
-  await expectRefused(files, 'WARP_E_LOG_VERSION', /version 7/)
 })
 
 test('what interrupted writing left behind is removed', async () => {

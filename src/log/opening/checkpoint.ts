@@ -3,7 +3,7 @@
  * everything. Written under a temporary name, synced, renamed, and the name synced; the newest two are kept. A checkpoint is a
  * shortcut and never the only place of anything: a damaged one is passed over for the older one or for the whole log.
  *
- *     checkpoint = 'WARP-CKP' version:u32 number:u32 from:position through:position salt:u32
+ *     checkpoint = 'WARP-CKP' format:u32 number:u32 from:position through:position salt:u32
  *                  segments:u32 bodyBytes:u32 bodyCrc:u32 tableCrc:u32 0:4 crc:u32      64 bytes, crc of bytes 8 to 59
  *                  (number:u32 discardedBytes:u32)*                                     the table
  *                  body
@@ -15,12 +15,13 @@ import type { Env } from '../../ports/env.ts'
 import type { LogFile, LogFiles } from '../../ports/files.ts'
 import type { Position } from '../../operation/position.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
+import { FORMAT_VERSION } from '../../operation/format.ts'
 import { crc32c, crc32cUpdate } from '../segments/crc32c.ts'
-import { readPosition, viewOf, writePosition } from '../segments/segment-format.ts'
+import { formatTooNew } from './format-refusals.ts'
+import { FORMAT_OLDEST, readPosition, viewOf, writePosition } from '../segments/segment-format.ts'
 import { storageError } from '../storage-error.ts'
 
 const MAGIC: Uint8Array = new TextEncoder().encode('WARP-CKP')
-const VERSION = 1
 const HEADER_BYTES = 64
 const TABLE_ENTRY_BYTES = 8
 const BODY_BYTES_MAX = 0xffffffff
@@ -34,6 +35,7 @@ export interface CheckpointHead {
   readonly through: Position
   readonly salt: number
   readonly discarded: ReadonlyMap<number, number>
+  readonly format: number
 }
 
 export interface Checkpoint extends CheckpointHead {
@@ -49,20 +51,22 @@ export function checkpointNumber(name: string): number | undefined {
   return match === null ? undefined : Number(match[1])
 }
 
-/** A checkpoint, or in words why it is none. Throws `WARP_E_LOG_VERSION` for one of a later version. */
-export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint | string {
+/**
+ * A checkpoint, or in words why it is none. `newest` is the newest format that is read. Throws `WARP_E_LOG_VERSION` for
+ * one of a later format: the log behind it may be, too.
+ */
+export function decodeCheckpoint(
+  bytes: Uint8Array,
+  name: string,
+  newest: number = FORMAT_VERSION,
+): Checkpoint | string {
   if (bytes.length < HEADER_BYTES) return 'it is cut short'
   const view = viewOf(bytes)
   if (MAGIC.some((letter, i) => bytes[i] !== letter)) return 'it is not a checkpoint'
   if (view.getUint32(60) !== crc32c(bytes, 8, 60)) return 'its header is damaged'
-  const version = view.getUint32(8)
-  if (version > VERSION) {
-    throw new WarpError(
-      'WARP_E_LOG_VERSION',
-      `${name} has format version ${version}; this build reads up to ${VERSION}; open the log with a newer build`,
-      { details: { file: name, version } },
-    )
-  }
+  const format = view.getUint32(8)
+  if (format > newest) throw formatTooNew(name, format, newest)
+  if (format < FORMAT_OLDEST) return `it is of format ${format}, and ${FORMAT_OLDEST} is the oldest that is read`
   const count = view.getUint32(36)
   const bodyAt = HEADER_BYTES + count * TABLE_ENTRY_BYTES
   const end = bodyAt + view.getUint32(40)
@@ -78,6 +82,7 @@ export function decodeCheckpoint(bytes: Uint8Array, name: string): Checkpoint | 
     through: readPosition(view, 24),
     salt: view.getUint32(32),
     discarded,
+    format,
     body: bytes.subarray(bodyAt, end),
   }
 }
@@ -86,7 +91,7 @@ function encodeHead(head: CheckpointHead, bodyBytes: number, bodyCrc: number): U
   const bytes = new Uint8Array(HEADER_BYTES + head.discarded.size * TABLE_ENTRY_BYTES)
   const view = viewOf(bytes)
   bytes.set(MAGIC)
-  view.setUint32(8, VERSION)
+  view.setUint32(8, head.format)
   view.setUint32(12, head.number)
   writePosition(view, 16, head.from)
   writePosition(view, 24, head.through)

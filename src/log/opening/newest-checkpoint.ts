@@ -16,7 +16,7 @@ export interface CheckpointChoice {
 export function newestCheckpoint({ segments, numbers, observe }: CheckpointChoice): Checkpoint | undefined {
   for (const number of numbers) {
     const name = checkpointName(number)
-    const checkpoint = decodeCheckpoint(readWhole(segments.files, name), name)
+    const checkpoint = decodeCheckpoint(readWhole(segments.files, name), name, segments.formatRead)
     if (typeof checkpoint !== 'string') {
       checkClaim(checkpoint, name, segments)
       return checkpoint

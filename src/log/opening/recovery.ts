@@ -85,8 +85,8 @@ export interface Recovered {
 
 /** Reads the log into `segments`. `undefined` if there is none. */
 export async function recover(options: RecoverOptions): Promise<Recovered | undefined> {
-  const { files } = options.segments
-  const stored = listStored(files)
+  const { files, formatRead } = options.segments
+  const stored = listStored(files, formatRead)
   if (stored.segments.every((one) => one.header === undefined)) {
     for (const name of [...stored.segments.map((one) => one.name), ...stored.temporary]) files.remove(name)
     return undefined

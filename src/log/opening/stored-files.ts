@@ -6,7 +6,9 @@ import type { LogFiles } from '../../ports/files.ts'
 import type { SegmentHeader } from '../segments/segment-format.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { checkpointNumber } from './checkpoint.ts'
-import { decodeSegmentHeader, SEGMENT_FORMAT_VERSION, SEGMENT_HEADER_BYTES } from '../segments/segment-format.ts'
+import { FORMAT_VERSION } from '../../operation/format.ts'
+import { formatTooNew, formatTooOld } from './format-refusals.ts'
+import { decodeSegmentHeader, FORMAT_OLDEST, SEGMENT_HEADER_BYTES } from '../segments/segment-format.ts'
 import { segmentNumber } from '../segments/segment.ts'
 
 export interface StoredSegment {
@@ -26,12 +28,12 @@ export interface Stored {
   readonly temporary: readonly string[]
 }
 
-/** Throws `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION`, `WARP_E_LOG_CORRUPT`. */
-export function listStored(files: LogFiles): Stored {
+/** `newest` is the newest format that is read. Throws `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION`, `WARP_E_LOG_CORRUPT`. */
+export function listStored(files: LogFiles, newest: number = FORMAT_VERSION): Stored {
   const names = files.list()
   const segments = names.flatMap((name) => {
     const number = segmentNumber(name)
-    return number === undefined ? [] : [inspect(files, name, number)]
+    return number === undefined ? [] : [inspect(files, name, number, newest)]
   })
   segments.sort((a, b) => a.number - b.number)
   const checkpoints = names.map(checkpointNumber).filter((number) => number !== undefined)
@@ -58,16 +60,18 @@ function isTemporary(name: string): boolean {
   return segmentNumber(base) !== undefined || checkpointNumber(base) !== undefined
 }
 
-function inspect(files: LogFiles, name: string, number: number): StoredSegment {
+function inspect(files: LogFiles, name: string, number: number, newest: number): StoredSegment {
   const file = files.open(name)
   try {
     const { size } = file
     let result = decodeSegmentHeader(file.read(0, SEGMENT_HEADER_BYTES))
     if (result.kind === 'blank') result = decodeSegmentHeader(file.read(0, size))
-    if (result.kind === 'newer') throw tooNew(name, result.version)
     if (result.kind === 'foreign') throw foreign(name)
     if (result.kind === 'damaged') throw corrupt(`the header of ${name} is damaged`, { file: name, offset: 0 })
     if (result.kind === 'blank') return { number, name, size, header: undefined }
+    const { format } = result.header
+    if (format > newest) throw formatTooNew(name, format, newest)
+    if (format < FORMAT_OLDEST) throw formatTooOld(name, format)
     if (result.header.number !== number) {
       throw corrupt(`${name} is segment ${result.header.number} under another name`, { file: name, offset: 0 })
     }
@@ -102,13 +106,5 @@ function foreign(name: string): WarpError {
     {
       details: { file: name },
     },
-  )
-}
-
-function tooNew(name: string, version: number): WarpError {
-  return new WarpError(
-    'WARP_E_LOG_VERSION',
-    `${name} has format version ${version}; this build reads up to ${SEGMENT_FORMAT_VERSION}; open the log with a newer build`,
-    { details: { file: name, version } },
   )
 }

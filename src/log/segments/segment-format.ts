@@ -2,7 +2,7 @@
  * The bytes of a segment file: a header and records, big endian (docs/wire-format.md, "Log segments", has vectors).
  *
  *     segment = header record* zero*
- *     header  = 'WARP-SEG' version:u32 number:u32 salt:u32 0:u32 rewrittenAt:position 0:28 crc:u32      64 bytes
+ *     header  = 'WARP-SEG' format:u32 number:u32 salt:u32 0:u32 rewrittenAt:position 0:28 crc:u32      64 bytes
  *     record  = crc:u32 kind:u8 bodyBytes:u24 previous:position body      kind: 16 is added if the record's group goes on behind it
  *     position= segment:u32 offset:u32
  *     mark    = durableThrough:position firstSegment:u32 flags:u32 home:u32 boot:u32    body of kind 9; flag 1: closed cleanly, 2: the end is uncertain
@@ -41,7 +41,8 @@ export const RECORD_HEADER_BYTES = 16
 export const MARK_BODY_BYTES = 24
 export const MARK_BYTES: number = RECORD_HEADER_BYTES + MARK_BODY_BYTES
 export const RECORD_BODY_BYTES_MAX = 0xffffff
-export const SEGMENT_FORMAT_VERSION = 1
+/** The oldest format of a log that this build reads. */
+export const FORMAT_OLDEST = 2
 
 const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode('WARP-SEG')
 
@@ -82,6 +83,8 @@ export interface SegmentHeader {
   readonly salt: number
   /** The log's end when this file was written by compaction; 0 if it never was. */
   readonly rewrittenAt: Position
+  /** No record in the segment is of a later format than this. */
+  readonly format: number
 }
 
 export type SegmentHeaderResult =
@@ -90,19 +93,21 @@ export type SegmentHeaderResult =
   | { readonly kind: 'blank' }
   | { readonly kind: 'foreign' }
   | { readonly kind: 'damaged' }
-  | { readonly kind: 'newer'; readonly version: number }
 
 export function encodeSegmentHeader(header: SegmentHeader, target: Uint8Array, view: DataView): void {
   target.fill(0, 0, SEGMENT_HEADER_BYTES)
   target.set(SEGMENT_MAGIC)
-  view.setUint32(8, SEGMENT_FORMAT_VERSION)
+  view.setUint32(8, header.format)
   view.setUint32(12, header.number)
   view.setUint32(16, header.salt)
   writePosition(view, 24, header.rewrittenAt)
   view.setUint32(60, crc32c(target, 8, 60))
 }
 
-/** Takes the whole file. The first 64 bytes keep their meaning in every version, so that a newer file is told from a damaged one. */
+/**
+ * Takes the whole file. The first 64 bytes keep their meaning in every format, so that a file of another one is told from
+ * a damaged one. Whether the format is read is for the caller to judge.
+ */
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
   const intact = bytes.length >= SEGMENT_HEADER_BYTES && viewOf(bytes).getUint32(60) === crc32c(bytes, 8, 60)
   const letters = Array.from(SEGMENT_MAGIC, (letter, i) => bytes[i] === letter)
@@ -113,10 +118,9 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
   }
   if (!letters.every(Boolean)) return { kind: 'damaged' }
   const view = viewOf(bytes)
-  const version = view.getUint32(8)
-  if (version > SEGMENT_FORMAT_VERSION) return { kind: 'newer', version }
-  if (version < 1) return { kind: 'damaged' }
-  const header = { number: view.getUint32(12), salt: view.getUint32(16), rewrittenAt: readPosition(view, 24) }
+  const format = view.getUint32(8)
+  if (format < 1) return { kind: 'damaged' }
+  const header = { number: view.getUint32(12), salt: view.getUint32(16), rewrittenAt: readPosition(view, 24), format }
   return { kind: 'header', header }
 }
 

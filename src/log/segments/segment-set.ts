@@ -5,12 +5,16 @@
 import type { LogFiles } from '../../ports/files.ts'
 import type { Position } from '../../operation/position.ts'
 import type { Segment } from './segment.ts'
-import type { WarpError } from '../../../crdt/warp-error.ts'
-import { segmentOf } from './segment-format.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import { FORMAT_OLDEST, segmentOf } from './segment-format.ts'
 
 export class SegmentSet {
   readonly files: LogFiles
   readonly list: Segment[] = []
+  /** The newest format that is read. */
+  readonly formatRead: number
+  /** The format that new segments and checkpoints are written in. */
+  formatWritten: number
   /** Number of the first segment; those before it held nothing that lives and are gone. */
   first = 1
   /** What marks say of the first segment. Ahead of `first` while segments at the front are being removed. */
@@ -27,8 +31,22 @@ export class SegmentSet {
   failure: WarpError | undefined
   closed = false
 
-  constructor(files: LogFiles) {
+  constructor(files: LogFiles, format: number) {
     this.files = files
+    this.formatRead = format
+    this.formatWritten = format
+  }
+
+  /** See `Log.writeFormat`. */
+  writeFormat(format: number): void {
+    const { formatRead } = this
+    if (!Number.isInteger(format) || format < FORMAT_OLDEST || format > formatRead) {
+      const range = `${FORMAT_OLDEST} to ${formatRead}`
+      throw new WarpError('WARP_E_CONFIG', `format ${format} cannot be written; this build writes ${range}`, {
+        details: { format, oldest: FORMAT_OLDEST, newest: formatRead },
+      })
+    }
+    this.formatWritten = format
   }
 
   get persistent(): boolean {

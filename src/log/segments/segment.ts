@@ -22,6 +22,8 @@ export class Segment {
   readonly number: number
   readonly base: Position
   readonly salt: number
+  /** See `SegmentHeader`. */
+  readonly format: number
   rewrittenAt: Position
   /** Absent in a log that keeps nothing. */
   file: LogFile | undefined
@@ -54,6 +56,7 @@ export class Segment {
     this.number = header.number
     this.base = header.number * TWO_POW_32
     this.salt = header.salt
+    this.format = header.format
     this.rewrittenAt = header.rewrittenAt
   }
 
