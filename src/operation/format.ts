@@ -1,11 +1,5 @@
 /** What the bytes of an operation are made of; see `envelope-writer.ts` for the layout. */
 
-/**
- * The one format number: of operations, meta records, checkpoints, frames and log segments. What a build does not read it
- * refuses before a byte is touched. Format 1 was never released.
- */
-export const FORMAT_VERSION = 2
-
 export const ENVELOPE_VERSION = 1
 
 export const FLAG_CONTEXT = 1
