@@ -116,6 +116,7 @@ class OpenWarp {
     this.#residency = store.values.residency
     const watches = new WatchHub({
       store,
+      holds: engine.holds,
       logName: () => store.writers.local.replica,
       onReset: (listener) => engine.onReset(listener),
     })

@@ -90,6 +90,7 @@ export class Compactor {
   async #run(signal?: AbortSignal): Promise<Compaction> {
     if (this.#options.holds.isWhole) return { droppedOperationsCount: 0, freedBytes: 0 }
     const { log } = this.#store
+    this.#options.holds.review(log)
     const before = log.stats().bytes
     this.#droppedCount = 0
     try {

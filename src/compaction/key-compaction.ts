@@ -71,7 +71,7 @@ export class KeyCompaction {
     const chain = { ...store.chain(slot) }
     const subject: Subject = { slot, key, keyspace, chain, version: store.keys.version[slot]! }
     const operations = yield* chains.operationsSteps(chain, meter)
-    const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(keyspace), meter)
+    const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(subject), meter)
     outcome.unstableCount = unstableCount
     // What could not go yet, and what will have expired by then, is looked at again in the next run.
     outcome.isDueAgain = count < operations.length || keyspace.ttlMs > 0 || !this.#isAsItWas(subject)
@@ -81,7 +81,7 @@ export class KeyCompaction {
     const prefix = operations.slice(0, count)
     const resident = yield* whole.foldSteps({ strategy: keyspace.strategy, chain, operations: prefix }, meter)
     const through = (prefix.at(-1) as Placed).position
-    if (!this.#isAsItWas(subject) || this.#options.holds.from <= through) {
+    if (!this.#isAsItWas(subject) || this.#options.holds.foldableBefore(key) <= through) {
       outcome.isDueAgain = true
       return
     }
@@ -91,10 +91,10 @@ export class KeyCompaction {
     yield* this.#discard(prefix, chain.snapshot, meter)
   }
 
-  #bounds(keyspace: Keyspace): PrefixBounds {
+  #bounds({ key, keyspace }: Subject): PrefixBounds {
     const { env, folder } = this.#store
     const stable = this.#options.frontier.stableIn(keyspace.domain)
-    return { env, chains: folder.chains, stable, heldFrom: this.#options.holds.from }
+    return { env, chains: folder.chains, stable, heldFrom: this.#options.holds.foldableBefore(key) }
   }
 
   /** Whether the key's chain begins where it began. More operations may have come; they have seen what is stable. */

@@ -26,6 +26,8 @@ export class KeyTable {
   /** The newest record that is part of a snapshot, of any key; and the newest of a key that has been forgotten. */
   foldedThrough: Position = 0
   forgottenThrough: Position = 0
+  /** Changes whenever records have become part of a snapshot, or a key has been forgotten. */
+  foldings = 0
 
   keys: (string | undefined)[] = []
   /** The key's definition: index into the engine's keyspaces. */
@@ -80,6 +82,7 @@ export class KeyTable {
     if (key === undefined) return
     this.#slots.delete(key)
     this.forgottenThrough = Math.max(this.forgottenThrough, this.head[slot]!)
+    this.foldings++
     this.keys[slot] = undefined
     this.tipReplica[slot] = undefined
     this.vectors[slot] = undefined

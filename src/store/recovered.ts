@@ -218,6 +218,7 @@ export function installSnapshot(
   keys.snapshot[slot] = position
   keys.cut[slot] = snapshot.through
   if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
+  keys.foldings++
   // An older snapshot may lie in front of it in the log, and the operations between the two have been rewritten away.
   if (keys.head[slot]! < snapshot.through) keys.head[slot] = snapshot.through
   if (keys.version[slot]! < snapshot.version) keys.version[slot] = snapshot.version

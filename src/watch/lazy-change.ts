@@ -26,6 +26,11 @@ export class LazyChange implements ValueChange {
     this.#position = position
   }
 
+  /** Where the operation lies in the log. */
+  get position(): Position {
+    return this.#position
+  }
+
   get value(): unknown {
     const { store } = this.#source
     const slot = store.keys.find(this.key)

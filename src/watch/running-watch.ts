@@ -1,37 +1,23 @@
 /**
- * One running watch. It reads from the ring while it keeps up. A watch that resumes reads the log first, at its consumer's own pace; a live one
- * that has more than its bound to catch up with is told of the gap instead.
+ * One running watch. It reads from the ring while it keeps up. A watch that resumes, or that the ring has run away from, reads the log
+ * through its feed, a step at a time and at its consumer's own pace. A live one that has more than its bound to catch up with is told of
+ * the gap instead. While it runs, compaction leaves alone what it has not seen, within the bounds of `Holds`.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Change, Cursor, WatchGap, Watch, WatchOptions } from './change.ts'
-import { RECORD_KIND } from '../log/log.ts'
-import { OperationReader } from '../operation/operation-reader.ts'
-import { textOf } from '../operation/text.ts'
+import type { Follower, Holds } from '../log/holds.ts'
+import { stepBudget, Feed, type Interest, type Place } from '../store/feed.ts'
 import type { Position } from '../operation/position.ts'
 import { LazyChange, type ChangeSource } from './lazy-change.ts'
 import type { OperationRing } from './operation-ring.ts'
 
-/** Operations of the log looked at in one go while resuming. */
-const REPLAY_STEP = 256
-
-/** Which keys a watch is about. */
-export interface Interest {
-  /** As the caller wrote it. */
-  readonly text: string
-  readonly matches: (key: string) => boolean
-  /** The one key, if it is one. */
-  readonly key: string | undefined
-}
-
-/** A place in the log: a record, or the end, and whether that record has been seen. */
-export interface Place {
-  readonly position: Position
-  readonly isSeen: boolean
-}
+/** Changes found ahead of a consumer that reads the log. */
+const FOUND_AHEAD_MAX = 256
 
 /** What a watch needs of the hub that it hangs on. */
 export interface WatchSource extends ChangeSource {
   readonly ring: OperationRing
+  readonly holds: Holds
   /** The place that a cursor names, `undefined` if it is not of this log. */
   placeOf(cursor: Cursor): Place | undefined
   remove(watch: RunningWatch): void
@@ -42,33 +28,56 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
+export class RunningWatch implements Watch, Follower, AsyncIterator<Change, undefined> {
+  readonly name: string
   readonly #hub: WatchSource
   readonly #interest: Interest
   readonly #pendingCountMax: number
-  readonly #reader: OperationReader
+  /** Where this watch is in the log. */
+  readonly #feed: Feed
   readonly #signal: AbortSignal | undefined
+  readonly #letGo: () => void
   /** The number of the next operation in the ring. */
   #next: number
-  /** Where to read on in the log. */
-  #at: Place
   /** Reads the log instead of the ring until it has caught up. */
   #isReplaying = false
-  #queue: Change[] = []
+  #isContinuing = false
+  #queue: (LazyChange | WatchGap)[] = []
+  #queueAt = 0
+  /** The version of the one key watched that was seen last, if that is known. */
+  #seenVersion: number | undefined
   #waiting: Waiting | undefined
   #isClosed = false
 
   constructor(hub: WatchSource, interest: Interest, options: WatchOptions & { pendingCountMax: number }) {
+    this.name = `a watch of '${interest.text}'`
     this.#hub = hub
     this.#interest = interest
     this.#pendingCountMax = options.pendingCountMax
-    this.#reader = new OperationReader(hub.store.table)
+    this.#feed = new Feed(hub.store, interest)
     this.#next = hub.ring.count
-    this.#at = { position: hub.store.log.end, isSeen: false }
+    this.#seenVersion = this.#presentVersion()
     this.#signal = options.signal
     if (options.from !== undefined) this.#resume(options.from)
-    if (options.signal?.aborted === true) this.#isClosed = true
-    else options.signal?.addEventListener('abort', this.close, { once: true })
+    if (options.signal?.aborted === true) {
+      this.#isClosed = true
+      this.#letGo = () => undefined
+      return
+    }
+    options.signal?.addEventListener('abort', this.close, { once: true })
+    this.#letGo = hub.holds.follow(this)
+  }
+
+  /** Compaction leaves alone what lies from here on, for as long as `Holds` waits. */
+  get unseenFrom(): Position {
+    const queued = this.#queue[this.#queueAt]
+    if (queued instanceof LazyChange) return queued.position
+    if (!this.#isReplaying && this.#next === this.#hub.ring.count) return this.#hub.store.log.end
+    return this.#feed.unseenFrom
+  }
+
+  follows(key: string): boolean {
+    return this.#interest.matches(key)
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Change, undefined> {
@@ -101,6 +110,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#signal?.removeEventListener('abort', this.close)
+    this.#letGo()
     this.#hub.remove(this)
     this.#settle({ done: true, value: undefined })
   }
@@ -121,7 +131,7 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
 
   /** The state has been replaced otherwise than by operations: everything may have changed. */
   reset(): void {
-    this.#startAfresh(undefined)
+    this.#queue = [this.#startAfresh(undefined)]
     this.wake()
   }
 
@@ -131,91 +141,91 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
     waiting?.resolve(result)
   }
 
+  /** The next change, if one step of work finds it. If there is more to read, it is gone on with later. */
   #take(): Change | undefined {
+    const queued = this.#queue[this.#queueAt]
+    if (queued !== undefined) return this.#hand(queued)
     const { ring } = this.#hub
-    if (this.#isReplaying) this.#replay()
-    else if (ring.count - this.#next > Math.min(this.#pendingCountMax, ring.capacity)) this.#catchUp()
-    const queued = this.#queue.shift()
-    if (queued !== undefined) return queued
+    if (!this.#isReplaying && ring.count - this.#next > Math.min(this.#pendingCountMax, ring.capacity)) {
+      return this.#fallBehind()
+    }
+    if (this.#isReplaying) return this.#replay()
+    if (this.#next < ring.count && this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
     while (this.#next < ring.count) {
       const number = this.#next++
       const key = ring.key(number)
       const position = ring.position(number)
-      this.#at = { position, isSeen: true }
-      if (this.#interest.matches(key)) return new LazyChange(this.#hub, key, ring.version(number), position)
+      this.#feed.pass(position)
+      if (!this.#interest.matches(key)) continue
+      return this.#seen(new LazyChange(this.#hub, key, ring.version(number), position))
     }
     return undefined
   }
 
-  /** Takes everything that is pending at once, or tells of the gap if that is more than the bound. */
-  #catchUp(): void {
-    if (this.#hasLost()) {
-      this.#startAfresh(undefined)
-      return
-    }
-    const pending = this.#queue
-    this.#readLog(Number.POSITIVE_INFINITY, (change) => pending.push(change))
-    this.#next = this.#hub.ring.count
-    if (pending.length > this.#pendingCountMax) this.#startAfresh(pending.length)
+  #hand(change: Change): Change {
+    this.#queueAt++
+    if (this.#queueAt === this.#queue.length) this.#clearQueue()
+    return this.#seen(change)
   }
 
-  /** Reads on in the log until something matches or the end is reached. */
-  #replay(): void {
-    while (this.#queue.length === 0 && this.#isReplaying) {
-      if (this.#hasLost()) {
-        this.#startAfresh(undefined)
-        return
-      }
-      const isAtEnd = this.#readLog(REPLAY_STEP, (change) => this.#queue.push(change))
-      if (!isAtEnd) continue
+  #seen(change: Change): Change {
+    if (change.kind === 'value') this.#seenVersion = change.version
+    return change
+  }
+
+  #clearQueue(): void {
+    this.#queue = []
+    this.#queueAt = 0
+  }
+
+  /** The ring has run away: what is pending is read from the log, or told of as a gap if it is more than the bound. */
+  #fallBehind(): Change | undefined {
+    if (this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
+    const { count, isAll } = this.#feed.countAhead(stepBudget())
+    if (count > this.#pendingCountMax) return this.#startAfresh(isAll ? count : this.#missedCount())
+    if (isAll) {
+      this.#isReplaying = true
+      return this.#replay()
+    }
+    this.#continue()
+    return undefined
+  }
+
+  /** Reads on in the log until something matches or one step has been done. */
+  #replay(): Change | undefined {
+    if (this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
+    const isAtEnd = this.#feed.read(stepBudget(), ({ key, version, position }) => {
+      return this.#queue.push(new LazyChange(this.#hub, key, version, position)) < FOUND_AHEAD_MAX
+    })
+    if (isAtEnd) {
       this.#isReplaying = false
       this.#next = this.#hub.ring.count
     }
+    const first = this.#queue[0]
+    if (first !== undefined) return this.#hand(first)
+    if (!isAtEnd) this.#continue()
+    return undefined
   }
 
-  /** Looks at up to `count` further operations of the log. Returns whether that was all. */
-  #readLog(count: number, take: (change: Change) => void): boolean {
-    const { store } = this.#hub
-    const end = store.log.end
-    const found: { key: string; position: Position }[] = []
-    const { position: from, isSeen } = this.#at
-    let left = count
-    const position = store.log.scan(from, (record) => {
-      if (record.kind !== RECORD_KIND.operation || (isSeen && record.position <= from)) return true
-      const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
-      const key = textOf(bytes, keyStart, keyEnd)
-      if (this.#interest.matches(key)) found.push({ key, position: record.position })
-      return --left > 0
+  /** Lets everybody else have a turn before the next step. */
+  #continue(): void {
+    if (this.#isContinuing) return
+    this.#isContinuing = true
+    void this.#hub.store.env.yield().then(() => {
+      this.#isContinuing = false
+      this.wake()
     })
-    this.#at = { position, isSeen: false }
-    for (const { key, position } of found) {
-      const version = this.#versionAt(key, position)
-      if (version > 0) take(new LazyChange(this.#hub, key, version, position))
-    }
-    return position >= end
-  }
-
-  /** The key's version once the operation at `position` had been taken in; 0 if it has been compacted away meanwhile. */
-  #versionAt(key: string, position: Position): number {
-    const { keys, folder } = this.#hub.store
-    const slot = keys.find(key)
-    if (slot === undefined || position <= keys.cut[slot]!) return 0
-    return keys.version[slot]! - folder.chains.countAfter(keys.head[slot]!, position)
   }
 
   #resume(from: NonNullable<WatchOptions['from']>): void {
     const place = typeof from === 'string' ? this.#hub.placeOf(from) : this.#placeOfVersion(from.version)
-    if (place === undefined || this.#isCompactedBehind(place)) {
-      this.#startAfresh(undefined)
+    this.#seenVersion = typeof from === 'string' ? undefined : from.version
+    if (place !== undefined) this.#feed.moveTo(place)
+    if (place === undefined || this.#feed.hasLost()) {
+      this.#queue = [this.#startAfresh(this.#missedCount())]
       return
     }
-    this.#at = place
     this.#isReplaying = true
-  }
-
-  /** Whether compaction has taken away what this watch has not looked at yet. */
-  #hasLost(): boolean {
-    return this.#isCompactedBehind(this.#at)
   }
 
   /** Behind the operation that made a version of the one key watched. */
@@ -227,40 +237,39 @@ export class RunningWatch implements Watch, AsyncIterator<Change, undefined> {
         `'${this.#interest.text}' is a pattern: versions are per key, resume from a cursor instead`,
       )
     }
+    const present = { position: store.log.end, isSeen: false }
     const slot = store.keys.find(this.#interest.key)
-    if (slot === undefined) return version === 0 ? this.#at : undefined
+    if (slot === undefined) return version === 0 ? present : undefined
     const operations = store.folder.chains.operations(store.chain(slot))
     const index = version - (store.keys.version[slot]! - operations.length)
     const next = operations[0]
-    if (index === 0) return next === undefined ? this.#at : { position: next.position, isSeen: false }
+    if (index === 0) return next === undefined ? present : { position: next.position, isSeen: false }
     const last = operations[index - 1]
     return last === undefined ? undefined : { position: last.position, isSeen: true }
   }
 
-  /** Whether operations behind a place that this watch should have seen are in snapshots now, or, perhaps, forgotten with their keys. */
-  #isCompactedBehind(place: Place): boolean {
-    const position = place.isSeen ? place.position : place.position - 1
-    const { keys } = this.#hub.store
-    const { key, matches } = this.#interest
-    const slot = key === undefined ? undefined : keys.find(key)
-    if (slot !== undefined)
-      return keys.cut[slot]! > position && (keys.snapshot[slot]! > 0 || keys.forgottenThrough > position)
-    if (keys.forgottenThrough > position) return true
-    if (keys.foldedThrough <= position) return false
-    for (const other of keys.occupied()) {
-      if (keys.snapshot[other]! > 0 && keys.cut[other]! > position && matches(keys.keys[other] as string)) return true
-    }
-    return false
+  /** How many operations of the one key watched have not been seen, if that can be told. */
+  #missedCount(): number | undefined {
+    const [present, seen] = [this.#presentVersion(), this.#seenVersion]
+    if (present === undefined || seen === undefined || present <= seen) return undefined
+    return present - seen
   }
 
-  /** Tells of a gap and goes on from the present. */
-  #startAfresh(missedCount: number | undefined): void {
-    const { store, ring } = this.#hub
-    this.#at = { position: store.log.end, isSeen: false }
-    const gap: WatchGap = { kind: 'gap', missedCount, cursor: this.#hub.cursor(this.#newest()) }
-    this.#queue = [gap]
+  #presentVersion(): number | undefined {
+    const { keys } = this.#hub.store
+    if (this.#interest.key === undefined) return undefined
+    const slot = keys.find(this.#interest.key)
+    return slot === undefined ? 0 : keys.version[slot]!
+  }
+
+  /** Goes on from the present. Returns the gap to be told of. */
+  #startAfresh(missedCount: number | undefined): WatchGap {
+    this.#feed.moveToEnd()
+    this.#seenVersion = this.#presentVersion()
+    this.#clearQueue()
     this.#isReplaying = false
-    this.#next = ring.count
+    this.#next = this.#hub.ring.count
+    return { kind: 'gap', missedCount, cursor: this.#hub.cursor(this.#newest()) }
   }
 
   /** Where the newest operation of all keys is; 0 if there is none. */

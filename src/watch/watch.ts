@@ -1,7 +1,7 @@
 /**
  * Watching: changes by key or pattern, as an async iterable that can be resumed. The log is the queue. A ring of the newest operations,
  * shared by all watches, saves reading them back while a consumer keeps up; one that falls behind the ring reads the log; one
- * that falls behind what its own bound allows is told of the gap and goes on from the present.
+ * that falls behind what its own bound allows, or what compaction waits for, is told of the gap and goes on from the present.
  *
  * Cost: two stores per operation however many watches there are, and a pattern match per watch and operation when it reads.
  */
@@ -11,18 +11,21 @@ import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Entered } from '../store/draft.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { compilePattern } from '../keys/pattern.ts'
+import type { Holds } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { WATCH_OPTIONS, type Cursor, type Watch, type WatchOptions } from './change.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { OperationRing } from './operation-ring.ts'
-import { RunningWatch, type Interest, type Place, type WatchSource } from './running-watch.ts'
+import type { Interest, Place } from '../store/feed.ts'
+import { RunningWatch, type WatchSource } from './running-watch.ts'
 
 const RING_CAPACITY = 1024
 const PENDING_COUNT_MAX = 1024
 
 export interface WatchHubOptions {
   readonly store: KeyStore
+  readonly holds: Holds
   /** Names this log: a cursor of another one is answered with a gap. */
   readonly logName: () => string
   readonly onReset: (listener: () => void) => () => void
@@ -30,6 +33,7 @@ export interface WatchHubOptions {
 
 export class WatchHub implements WatchSource {
   readonly store: KeyStore
+  readonly holds: Holds
   readonly ring: OperationRing = new OperationRing(RING_CAPACITY)
   readonly #options: WatchHubOptions
   readonly #watches = new Set<RunningWatch>()
@@ -40,6 +44,7 @@ export class WatchHub implements WatchSource {
   constructor(options: WatchHubOptions) {
     this.#options = options
     this.store = options.store
+    this.holds = options.holds
     this.#reader = new OperationReader(options.store.table)
     options.onReset(() => {
       for (const watch of this.#watches) watch.reset()

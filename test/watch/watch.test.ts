@@ -4,6 +4,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
 import { WatchHub } from '../../src/watch/watch.ts'
+import { FOLLOWER_MS_MAX } from '../../src/log/holds.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { openEngine } from '../support/open-engine.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
@@ -217,15 +218,76 @@ test('thousands of writes to other keys make no gap for a consumer that is idle,
   await warp.close()
 })
 
-test('a lagging or resuming watch is told that compaction has taken away what it has not seen', async () => {
+test('compaction leaves alone what a lagging watch has not seen', async () => {
   const warp = await open()
-  const [lagging, other] = [warp.watch('temporary:*'), warp.watch('user:*')]
+  const lagging = warp.watch('temporary:*', { pendingCountMax: 5000 })
+  for (let i = 0; i < 3000; i++) void warp.set('temporary:1', i)
+  expect(await warp.compact()).toMatchObject({ droppedOperationsCount: 0 })
+  const changes = await take(lagging, 3000)
+  expect(shown(changes)).toEqual(Array.from({ length: 3000 }, (_, i) => `temporary:1 v${i + 1}`))
+  expect(changes.map((change) => change.kind === 'value' && change.operation.payload)).toEqual(
+    Array.from({ length: 3000 }, (_, i) => i),
+  )
+  expect(await warp.compact()).toMatchObject({ droppedOperationsCount: 3000 })
+  await warp.close()
+})
+
+test('compaction waits for no consumer longer than the bound, and no longer than it is there', async () => {
+  const env = virtualEnv()
+  const warp = await openWarp({ keys, env })
+  const [stuck, elsewhere] = [warp.watch('temporary:*'), warp.watch('user:*')]
+  for (let i = 0; i < 10; i++) void warp.set('temporary:1', i)
+  for (const passedMs of [0, FOLLOWER_MS_MAX]) {
+    await env.advance(passedMs)
+    expect(await warp.compact()).toMatchObject({ droppedOperationsCount: 0 })
+  }
+  await env.advance(1)
+  expect(await warp.compact()).toMatchObject({ droppedOperationsCount: 10 })
+  expect(shown(await take(stuck, 1))).toEqual(['gap of undefined'])
+  const closed = warp.watch('temporary:*')
+  for (let i = 0; i < 10; i++) void warp.set('temporary:1', i)
+  await take(stuck, 10)
+  closed.close()
+  expect(await warp.compact()).toMatchObject({ droppedOperationsCount: 10 })
+  expect(warp.stats().watchesCount).toBe(2)
+  elsewhere.close()
+  await warp.close()
+})
+
+test('a watch that was idle at the end of the log is not taken to have been stuck there', async () => {
+  const env = virtualEnv()
+  const warp = await openWarp({ keys, env })
+  const watch = warp.watch('temporary:1')
+  await warp.compact()
+  await env.advance(2 * FOLLOWER_MS_MAX)
+  for (let i = 0; i < 10; i++) void warp.set('temporary:1', i)
+  expect(await warp.compact()).toMatchObject({ droppedOperationsCount: 0 })
+  expect(shown(await take(watch, 10)).at(-1)).toBe('temporary:1 v10')
+  await warp.close()
+})
+
+test('a watch of one key is told how many operations compaction has taken away', async () => {
+  const env = virtualEnv()
+  const warp = await openWarp({ keys, env })
+  const watch = warp.watch('temporary:1')
+  for (let i = 0; i < 7; i++) await warp.set('temporary:1', i)
+  expect(shown(await take(watch, 2)).at(-1)).toBe('temporary:1 v2')
+  await warp.compact()
+  await env.advance(FOLLOWER_MS_MAX + 1)
+  await warp.compact()
+  for (let i = 0; i < 2000; i++) void warp.set('temporary:1', i)
+  expect(shown(await take(watch, 1))).toEqual(['gap of 2005'])
+  await warp.close()
+})
+
+test('a resuming watch is told that compaction has taken away what it has not seen', async () => {
+  const warp = await open()
+  const other = warp.watch('user:*')
   await warp.set('user:1', 0)
   const [first] = await take(other, 1)
   const { cursor } = first as Change
   for (let i = 0; i < 1500; i++) void warp.set('temporary:1', i)
   await warp.compact()
-  expect(shown(await take(lagging, 1))).toEqual(['gap of undefined'])
   expect(shown(await take(warp.watch('temporary:1', { from: cursor }), 1))).toEqual(['gap of undefined'])
   expect(shown(await take(warp.watch('temporary:*', { from: cursor }), 1))).toEqual(['gap of undefined'])
   await warp.set('user:1', 1)
@@ -318,8 +380,8 @@ test('closing a watch settles whoever waits, and a second time does nothing', as
 
 test('a watch is told of a gap when the state is taken over from a peer', async () => {
   const [a, b] = await Promise.all([openEngine(keys), openEngine(keys)])
-  const { store } = b.engine
-  const hub = new WatchHub({ store, logName: () => 'b', onReset: (listener) => b.engine.onReset(listener) })
+  const { store, holds } = b.engine
+  const hub = new WatchHub({ store, holds, logName: () => 'b', onReset: (listener) => b.engine.onReset(listener) })
   const watch = hub.watch('user:*')
   await a.write('user:1', 'set', 1)
   const source = a.engine.exportSnapshot(1000)
@@ -333,8 +395,8 @@ test('a watch is told of a gap when the state is taken over from a peer', async 
 
 test('a log that cannot be read ends the watch with the error, whether its consumer waits or comes later', async () => {
   const { engine, write } = await openEngine(keys)
-  const { store } = engine
-  const hub = new WatchHub({ store, logName: () => 'a', onReset: () => () => undefined })
+  const { store, holds } = engine
+  const hub = new WatchHub({ store, holds, logName: () => 'a', onReset: () => () => undefined })
   const [waiting, late] = [0, 0].map(() => iterate(hub.watch('user:*', { pendingCountMax: 1 })))
   const next = waiting?.next()
   const damage = new WarpError('WARP_E_LOG_CORRUPT', 'the record is damaged')
