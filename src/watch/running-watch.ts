@@ -6,7 +6,7 @@
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Change, Cursor, WatchGap, Watch, WatchOptions } from './change.ts'
 import type { Follower, Holds } from '../log/holds.ts'
-import { stepBudget, Feed, type Interest, type Place } from '../store/feed.ts'
+import { stepBudget, Feed, type Interest, type Place } from '../log/feed/feed.ts'
 import type { Position } from '../operation/position.ts'
 import { LazyChange, type ChangeSource } from './lazy-change.ts'
 import type { OperationRing } from './operation-ring.ts'

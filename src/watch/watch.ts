@@ -17,7 +17,7 @@ import { WATCH_OPTIONS, type Cursor, type Watch, type WatchOptions } from './cha
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { OperationRing } from './operation-ring.ts'
-import type { Interest, Place } from '../store/feed.ts'
+import type { Interest, Place } from '../log/feed/feed.ts'
 import { RunningWatch, type WatchSource } from './running-watch.ts'
 
 const RING_CAPACITY = 1024

@@ -3,9 +3,9 @@
  * record points back to. Only where reading begins in the middle of a key's chain is the version counted back from the present, once per
  * key. So the work is linear in the operations read, however many belong to one key.
  */
-import type { KeyTable, Slot } from '../keys/key-table.ts'
-import type { Log } from '../log/log.ts'
-import type { Position } from '../operation/position.ts'
+import type { KeyTable, Slot } from '../../keys/key-table.ts'
+import type { Log } from '../log.ts'
+import type { Position } from '../../operation/position.ts'
 
 /** An operation whose version is asked for. */
 export interface Versioned {

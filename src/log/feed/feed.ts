@@ -3,12 +3,12 @@
  * in log order, in steps whose work is bounded, with the version that each one made of its key; it knows whether compaction has taken
  * away something that it had not shown. It has no timers and no schedule of its own: whoever follows asks for the next step.
  */
-import type { KeyTable, Slot } from '../keys/key-table.ts'
-import { RECORD_KIND, type Log, type RecordView } from '../log/log.ts'
-import { OperationReader } from '../operation/operation-reader.ts'
-import type { ReplicaTable } from '../operation/replica-table.ts'
-import type { Position } from '../operation/position.ts'
-import { textOf } from '../operation/text.ts'
+import type { KeyTable, Slot } from '../../keys/key-table.ts'
+import { RECORD_KIND, type Log, type RecordView } from '../log.ts'
+import { OperationReader } from '../../operation/operation-reader.ts'
+import type { ReplicaTable } from '../../operation/replica-table.ts'
+import type { Position } from '../../operation/position.ts'
+import { textOf } from '../../operation/text.ts'
 import { KeyVersions, type StepBudget } from './key-versions.ts'
 
 export type { StepBudget }
