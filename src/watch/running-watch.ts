@@ -6,7 +6,8 @@
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Change, Cursor, WatchGap, Watch, WatchOptions } from './change.ts'
 import type { Follower, Holds } from '../log/holds.ts'
-import { stepBudget, Feed, type Interest, type Place } from '../log/feed/feed.ts'
+import { Feed, type Interest, type Place } from '../log/feed/feed.ts'
+import { Budget } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
 import { LazyChange, type ChangeSource } from './lazy-change.ts'
 import type { OperationRing } from './operation-ring.ts'
@@ -181,7 +182,7 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   /** The ring has run away: what is pending is read from the log, or told of as a gap if it is more than the bound. */
   #fallBehind(): Change | undefined {
     if (this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
-    const { count, isAll } = this.#feed.countAhead(stepBudget())
+    const { count, isAll } = this.#feed.countAhead(new Budget(this.#hub.store.env))
     if (count > this.#pendingCountMax) return this.#startAfresh(isAll ? count : this.#missedCount())
     if (isAll) {
       this.#isReplaying = true
@@ -194,7 +195,7 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   /** Reads on in the log until something matches or one step has been done. */
   #replay(): Change | undefined {
     if (this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
-    const isAtEnd = this.#feed.read(stepBudget(), ({ key, version, position }) => {
+    const isAtEnd = this.#feed.read(new Budget(this.#hub.store.env), ({ key, version, position }) => {
       return this.#queue.push(new LazyChange(this.#hub, key, version, position)) < FOUND_AHEAD_MAX
     })
     if (isAtEnd) {

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
 import { FOLLOWER_BYTES_MAX, Holds, type Follower } from '../../src/log/holds.ts'
-import { Feed, stepBudget, type Followed, type Interest } from '../../src/log/feed/feed.ts'
+import { Feed, type Followed, type Interest } from '../../src/log/feed/feed.ts'
+import { Budget, STEP } from '../../src/operation/budget.ts'
 import type { KeyStore } from '../../src/store/key-store.ts'
 import { NO_OPTIONS, Writer } from '../../src/store/writer.ts'
 import { WatchHub } from '../../src/watch/watch.ts'
@@ -27,7 +28,7 @@ function readAll(feed: Feed): { seen: Followed[]; steps: number[] } {
   const steps: number[] = []
   for (let isAtEnd = false; !isAtEnd;) {
     const before = feed.readCount
-    isAtEnd = feed.read(stepBudget(), ({ key, slot, version, position }) => {
+    isAtEnd = feed.read(new Budget(virtualEnv()), ({ key, slot, version, position }) => {
       seen.push({ key, slot, version, position })
       return true
     })
@@ -59,7 +60,7 @@ test('32,000 operations of one key are read with their versions, each once, in s
   const { seen, steps } = readAll(feed)
   expect(seen.map(({ version }) => version)).toEqual(Array.from({ length: 32_000 }, (_, i) => i + 1))
   expect(feed.readCount).toBeLessThanOrEqual(32_000 + steps.length)
-  expect(Math.max(...steps)).toBeLessThanOrEqual(2048 + 1)
+  expect(Math.max(...steps)).toBeLessThanOrEqual(STEP.operations + 1)
 })
 
 test('from the middle of a key the version is counted back once, in steps as well', async () => {
@@ -70,7 +71,7 @@ test('from the middle of a key the version is counted back once, in steps as wel
   const { seen, steps } = readAll(feed)
   expect(seen.map(({ version }) => version)).toEqual(Array.from({ length: 16_000 }, (_, i) => 16_001 + i))
   expect(feed.readCount).toBeLessThanOrEqual(2 * 16_000 + 2 * steps.length)
-  expect(Math.max(...steps)).toBeLessThanOrEqual(2048 + 1)
+  expect(Math.max(...steps)).toBeLessThanOrEqual(STEP.operations + 1)
 })
 
 test('versions are those of the receipts, wherever a feed begins, also after keys were folded, forgotten and written again', async () => {
@@ -145,7 +146,7 @@ test('a live watch that is far beyond its bound knows it after one step, and how
     { value: { kind: 'gap', missedCount: 32_000 } },
     { value: { kind: 'gap', missedCount: undefined } },
   ])
-  expect(reads()).toBeLessThan(2 * 2100)
+  expect(reads()).toBeLessThan(2 * (STEP.operations + 100))
   hub.close()
 })
 

@@ -5,21 +5,12 @@
  */
 import type { KeyTable, Slot } from '../../keys/key-table.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log.ts'
+import type { Meter } from '../../operation/budget.ts'
 import { OperationReader } from '../../operation/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
 import { textOf } from '../../operation/text.ts'
-import { KeyVersions, type StepBudget } from './key-versions.ts'
-
-export type { StepBudget }
-
-/** One step: a millisecond or two. */
-const STEP_RECORDS = 2048
-const STEP_BYTES = 1_048_576
-
-export function stepBudget(): StepBudget {
-  return { records: STEP_RECORDS, bytes: STEP_BYTES }
-}
+import { KeyVersions } from './key-versions.ts'
 
 /** Which keys somebody follows. */
 export interface Interest {
@@ -109,21 +100,21 @@ export class Feed {
   }
 
   /**
-   * Reads on until the budget is spent, `visit` returns `false` or the log ends. Shows the operations of keys of interest that are part of
+   * Reads on until the step is over, `visit` returns `false` or the log ends. Shows the operations of keys of interest that are part of
    * their keys. Returns whether the end has been reached. Throws what the log throws.
    */
-  read(budget: StepBudget, visit: (followed: Followed) => boolean): boolean {
+  read(meter: Meter, visit: (followed: Followed) => boolean): boolean {
     const { log } = this.#store
     const seen = this.#isSeen ? this.#position : -1
     let stoppedAt: Position | undefined
     const next = log.scan(this.#position, (record) => {
       if (record.position === seen) return true
-      if (!this.#spend(budget, record)) {
+      if (!this.#spend(meter, record)) {
         stoppedAt = record.position
         return false
       }
       if (record.kind !== RECORD_KIND.operation || !this.#isOfInterest(record)) return true
-      const version = this.#versions.at(this.#followed, budget)
+      const version = this.#versions.at(this.#followed, meter)
       if (version === undefined) {
         stoppedAt = record.position
         return false
@@ -141,12 +132,12 @@ export class Feed {
    * Looks ahead, a step at a time, without moving: how many operations of interest have not been seen. `isAll` says whether the end has
    * been reached; if not, the next call goes on counting.
    */
-  countAhead(budget: StepBudget): { readonly count: number; readonly isAll: boolean } {
+  countAhead(meter: Meter): { readonly count: number; readonly isAll: boolean } {
     const ahead = (this.#ahead ??= { position: this.#position, seen: this.#isSeen ? this.#position : -1, count: 0 })
     let stoppedAt: Position | undefined
     const next = this.#store.log.scan(ahead.position, (record) => {
       if (record.position === ahead.seen) return true
-      if (!this.#spend(budget, record)) {
+      if (!this.#spend(meter, record)) {
         stoppedAt = record.position
         return false
       }
@@ -184,10 +175,9 @@ export class Feed {
   }
 
   /** Whether there was enough left. The first record of a step is always looked at. */
-  #spend(budget: StepBudget, record: RecordView): boolean {
-    if (budget.records <= 0 || budget.bytes <= 0) return false
-    budget.records--
-    budget.bytes -= record.end - record.start
+  #spend(meter: Meter, record: RecordView): boolean {
+    if (meter.isSpent) return false
+    meter.spend(1, record.end - record.start)
     this.#readCount++
     return true
   }

@@ -5,6 +5,7 @@
  */
 import type { KeyTable, Slot } from '../../keys/key-table.ts'
 import type { Log } from '../log.ts'
+import type { Meter } from '../../operation/budget.ts'
 import type { Position } from '../../operation/position.ts'
 
 /** An operation whose version is asked for. */
@@ -14,14 +15,6 @@ export interface Versioned {
   readonly position: Position
   /** The record that it points back to; 0 if it points at none. */
   readonly previous: Position
-}
-
-/** Work that may still be done in this step. Counted down. */
-export interface StepBudget {
-  /** Records that may be looked at. */
-  records: number
-  /** Bytes of records that may be looked at. */
-  bytes: number
 }
 
 interface Known {
@@ -50,10 +43,10 @@ export class KeyVersions {
   }
 
   /**
-   * The version that an operation made: 0 if it is not part of its key (any more), `undefined` if the budget was spent first. To be asked in
+   * The version that an operation made: 0 if it is not part of its key (any more), `undefined` if the step was over first. To be asked in
    * log order, of every operation of a key; after `undefined` with the same operation again.
    */
-  at(operation: Versioned, budget: StepBudget): number | undefined {
+  at(operation: Versioned, meter: Meter): number | undefined {
     const { key, slot, position, previous } = operation
     const cut = this.#keys.cut[slot]!
     if (position <= cut) return this.#end(0)
@@ -62,7 +55,7 @@ export class KeyVersions {
       known.position = position
       return ++known.version
     }
-    const version = this.#first(operation, cut) ?? this.#countBack(operation, budget)
+    const version = this.#first(operation, cut) ?? this.#countBack(operation, meter)
     if (version === undefined || version === 0) return version
     if (known === undefined) this.#known.set(key, { position, version })
     else {
@@ -86,14 +79,14 @@ export class KeyVersions {
     return previous === 0 ? 0 : undefined
   }
 
-  #countBack({ slot, position }: Versioned, budget: StepBudget): number | undefined {
+  #countBack({ slot, position }: Versioned, meter: Meter): number | undefined {
     if (this.#counting?.position !== position) {
       this.#counting = { position, at: this.#keys.head[slot]!, version: this.#keys.version[slot]! }
     }
     const counting = this.#counting
     while (counting.at > position) {
-      if (budget.records <= 0) return undefined
-      budget.records--
+      if (meter.isSpent) return undefined
+      meter.spend(1, 0)
       this.countedBack++
       counting.at = this.#log.record(counting.at).previous
       counting.version--
