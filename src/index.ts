@@ -23,7 +23,17 @@ export type {
 export type { Compaction } from './store/event.ts'
 export { defineKeys } from './keys/define-keys.ts'
 export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
-export type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from './store/receipt.ts'
+export type { ReplicaAcks } from './store/acknowledgement.ts'
+export type {
+  Ack,
+  KeysOptions,
+  ReachedAcks,
+  ReadOptions,
+  Receipt,
+  SettleOptions,
+  Settlement,
+  WriteOptions,
+} from './store/receipt.ts'
 export type {
   At,
   Effect,

@@ -4,7 +4,7 @@
  */
 import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
-import type { Verb } from '../crdt/strategy.ts'
+import type { Dot } from '../crdt/time/dot.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
 import type { Platform } from './ports/platform.ts'
@@ -26,9 +26,12 @@ import type { Compaction } from './store/event.ts'
 import {
   KEYS_OPTIONS,
   READ_OPTIONS,
+  type Ack,
   type KeysOptions,
   type ReadOptions,
   type Receipt,
+  type SettleOptions,
+  type Settlement,
   type WriteOptions,
 } from './store/receipt.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
@@ -37,6 +40,7 @@ import { exportLines } from './transfer/export-lines.ts'
 import type { Imported } from './transfer/imported.ts'
 import { importLines } from './transfer/import-lines.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
+import { setOf } from './store/prepare.ts'
 import { NO_OPTIONS, Writer } from './store/writer.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
@@ -123,6 +127,9 @@ class OpenWarp {
     this.#context = { store, writer: new Writer(store, options.ack), history: new History(store), watches }
     this.#handleMakers = store.keyspaces.list.map((keyspace) => handleMaker(this.#context, keyspace))
     this.#replicator = this.#openReplicator()
+    if (this.#replicator !== undefined) {
+      this.#context.writer.acknowledger.connect(this.#replicator.acknowledgements)
+    }
   }
 
   get replica(): ReplicaId {
@@ -160,12 +167,18 @@ class OpenWarp {
   set(key: string, value: unknown, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
     try {
       const target = this.#target(key)
-      const { set } = target.keyspace.strategy.verbs as { readonly set?: Verb<unknown> }
-      if (set === undefined) throw noSet(key, target.keyspace)
-      return this.#context.writer.verb(target, set, [value], options)
+      return this.#context.writer.verb(target, setOf(target), [value], options)
     } catch (error) {
       return rejected(error)
     }
+  }
+
+  write(key: string, value: unknown): Dot | undefined {
+    return this.#context.writer.write(this.#target(key), value)
+  }
+
+  settled(dot: Dot, wish: Ack | SettleOptions = NO_OPTIONS): Promise<Settlement> {
+    return this.#context.writer.settled(dot, typeof wish === 'string' ? { ack: wish } : wish)
   }
 
   delete(key: string, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
@@ -372,14 +385,6 @@ class OpenWarp {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
   }
-}
-
-function noSet(key: string, keyspace: Keyspace): WarpError {
-  const verbs = Object.keys(keyspace.strategy.verbs as object).join(', ')
-  return new WarpError(
-    'WARP_E_MODE',
-    `'${key}' has no set: its strategy '${keyspace.strategy.kind}' offers ${verbs}; use warp.key(key)`,
-  )
 }
 
 function rejected(error: unknown): Promise<never> {

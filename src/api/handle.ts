@@ -6,6 +6,7 @@
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
 import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
@@ -79,6 +80,10 @@ export class Handle implements KeyHandle, Target {
     } catch (error) {
       return rejected(error)
     }
+  }
+
+  write(value: unknown): Dot | undefined {
+    return this.#context.writer.write(this, value)
   }
 
   delete(): Promise<Receipt> {

@@ -6,6 +6,7 @@
  * engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is returned.
  */
 import type { Compaction, EngineEvent } from '../store/event.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogStore } from '../ports/files.ts'
@@ -13,7 +14,15 @@ import type { LogEvent } from '../log/log-event.ts'
 import type { At, Explanation, LogOptions, OperationRecord } from '../history/operation-record.ts'
 import type { Watch, WatchOptions } from '../watch/change.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from '../projections/projection.ts'
-import type { Ack, KeysOptions, ReadOptions, Receipt, WriteOptions } from '../store/receipt.ts'
+import type {
+  Ack,
+  KeysOptions,
+  ReadOptions,
+  Receipt,
+  SettleOptions,
+  Settlement,
+  WriteOptions,
+} from '../store/receipt.ts'
 import type { ReplicationEvent } from '../replication/events.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
 import type { PeerReport } from '../replication/replication-stats.ts'
@@ -30,7 +39,7 @@ import type {
   ValueAt,
   WatchedValue,
 } from '../keys/typed-keys.ts'
-import type { MethodsOf } from './typed-handle.ts'
+import type { MethodsOf, WriteMethod } from './typed-handle.ts'
 
 export interface WarpOptions<K extends KeyMap> {
   /** Key pattern → strategy, bare or with options. The most specific pattern wins. Throws `WARP_E_PATTERN`. */
@@ -85,7 +94,8 @@ export type HandleFor<K extends KeyMap, Key extends string> = HandleOf<StrategyA
 
 type HandleOf<S, Value> = S extends unknown
   ? KeyHandle<Value> &
-      Omit<MethodsOf<S>, keyof KeyHandle | 'with'> & {
+      WriteMethod<S> &
+      Omit<MethodsOf<S>, keyof KeyHandle | 'with' | 'write'> & {
         /** The same key with these options for every call made through the handle returned. Costs two small objects. */
         with(options: HandleOptions): HandleOf<S, Value>
       }
@@ -112,6 +122,22 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
     value: SettableValue<K, Key>,
     options?: WriteOptions,
   ): Promise<Receipt>
+
+  /**
+   * As `set`, without waiting for anything: the value can be read when the call returns. Returns the operation's dot, for
+   * `settled`; `undefined` if nothing had to be written (a `max` that is not exceeded, say). Throws what `set` rejects with.
+   *
+   *     const dot = warp.write('user:1', { name: 'Ada' })
+   *     if (dot) await warp.settled(dot, 'durable')
+   */
+  write<Key extends string>(key: SettableKey<K, Key>, value: SettableValue<K, Key>): Dot | undefined
+
+  /**
+   * Settles when an operation that this replica has written is as safe as asked: a level of this replica's log, or more
+   * with `{ ack, acks, signal }`; by default as `WarpOptions.ack` says. Whatever was written before the call counts.
+   * Rejects with `WARP_E_CONFIG` for a dot of another replica, with `WARP_E_ABORTED` (`indeterminate`) when the signal aborts.
+   */
+  settled(dot: Dot, wish?: Ack | SettleOptions): Promise<Settlement>
 
   /** Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it, and as `set` does. */
   delete<Key extends string>(key: KnownKey<K, Key>, options?: WriteOptions): Promise<Receipt>

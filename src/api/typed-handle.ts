@@ -1,7 +1,8 @@
 /** From a strategy to the methods of a handle. Types only; nothing here exists at run time. */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { QueriesOf, VerbsOf } from '../../crdt/strategy.ts'
-import type { IsAny, ParametersAfterFirst } from '../keys/typed-keys.ts'
+import type { IsAny, ParametersAfterFirst, Settable, SetParameter } from '../keys/typed-keys.ts'
 import type { Receipt } from '../store/receipt.ts'
 
 /** A strategy's own methods: its verbs without `prepare`, its queries without the state. */
@@ -10,6 +11,14 @@ export type MethodsOf<S> =
 
 /** Of a strategy that is known only at run time. */
 type AnyMethods = Readonly<Record<string, (...parameters: readonly Encodable[]) => Promise<unknown>>>
+
+/** Of a strategy with a verb `set` of one argument. */
+export type WriteMethod<S> = Settable<S> extends true ? Writing<SetParameter<S>> : unknown
+
+interface Writing<Value> {
+  /** As `Warp.write`. */
+  write(value: Value): Dot | undefined
+}
 
 type VerbMethods<Verbs> = {
   readonly [Name in Named<Verbs>]: (...parameters: ParametersAfterFirst<Verbs[Name]>) => Promise<Receipt>

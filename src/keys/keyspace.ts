@@ -137,7 +137,7 @@ function checkRetention(pattern: string, retain: Retention): void {
 
 /** Names that handles have anyway, for callers or for the engine; and `then`, which would make a handle a promise to `await`. */
 const HANDLE_NAMES = new Set([
-  ...['key', 'get', 'peek', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'],
+  ...['key', 'get', 'peek', 'write', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'],
   ...['keyspace', 'slot', 'runVerb', 'runQuery', 'constructor', 'then'],
 ])
 

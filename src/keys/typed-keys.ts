@@ -167,10 +167,12 @@ export type SettableValue<K extends KeyMap, Key extends string> = (
 
 type Unsettable<S> = S extends unknown ? (Settable<S> extends true ? never : S) : never
 
-type Settable<S> = IsAny<VerbsOf<S>> extends true ? true : [SetParameter<S>] extends [never] ? false : true
+/** Whether a strategy has a verb `set` of one argument. */
+export type Settable<S> = IsAny<VerbsOf<S>> extends true ? true : [SetParameter<S>] extends [never] ? false : true
 
 /** The one argument of the verb `set`; `never` if there is no such verb, or if it wants more. */
-type SetParameter<S> = IsAny<VerbsOf<S>> extends true ? Encodable : OnlyOne<ParametersAfterFirst<SetOf<VerbsOf<S>>>>
+export type SetParameter<S> =
+  IsAny<VerbsOf<S>> extends true ? Encodable : OnlyOne<ParametersAfterFirst<SetOf<VerbsOf<S>>>>
 
 type SetOf<Verbs> = Verbs extends { readonly set: infer Set } ? Set : never
 

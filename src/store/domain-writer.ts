@@ -3,6 +3,7 @@
  * operation. Keys that never leave have an id of their own, so that the shared sequence has no holes
  * for others to wait for.
  */
+import type { Dot } from '../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { DOMAINS, type Domain } from '../keys/domain.ts'
@@ -31,6 +32,8 @@ export class DomainWriter {
   bytes: Uint8Array
   /** Operations written so far under this id. */
   sequence: number
+  /** Ids that it had earlier in this process, and how far it had written under them. */
+  readonly #former = new Map<ReplicaId, number>()
 
   constructor(domain: Domain, { replica, sequence }: WriterStart, table: ReplicaTable) {
     this.domain = domain
@@ -57,8 +60,15 @@ export class DomainWriter {
     if (this.#changed.size > 0) this.#changed.clear()
   }
 
+  /** Whether it has written that operation, under its present id or one that it had earlier in this process. */
+  hasWritten({ replica, sequence }: Dot): boolean {
+    const last = replica === this.replica ? this.sequence : (this.#former.get(replica) ?? 0)
+    return Number.isInteger(sequence) && sequence >= 1 && sequence <= last
+  }
+
   /** Writes under another id from now on. Its first operation depends on everything `applied`, on the old id's among it. */
   rename(replica: ReplicaId, applied: VersionVector): void {
+    this.#former.set(this.replica, this.sequence)
     this.replica = this.#table.intern(replica)
     this.bytes = this.#table.bytes(this.replica)
     this.sequence = 0
@@ -82,6 +92,11 @@ export class DomainWriters {
 
   of(domain: Domain): DomainWriter {
     return this.#list[domain.index] as DomainWriter
+  }
+
+  /** The writer of an operation; `undefined` if it is none of this replica's. */
+  ofDot(dot: Dot): DomainWriter | undefined {
+    return this.#list.find((writer) => writer.hasWritten(dot))
   }
 
   /** Whether this replica writes under that id. */

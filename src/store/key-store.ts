@@ -48,6 +48,13 @@ export interface KeyStoreOptions {
 
 const NO_BYTES = new Uint8Array(0)
 
+/** An operation of a group that is in the log and enters next. */
+interface Arrival {
+  readonly draft: Draft
+  readonly position: Position
+  readonly entered: Mutable<Entered>
+}
+
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export class KeyStore {
@@ -137,19 +144,82 @@ export class KeyStore {
   }
 
   #append(draft: Draft): Slot {
-    const { key, keyspace, slot, kind } = draft
-    const from = this.writerOf(keyspace)
+    const { key, keyspace, slot } = draft
+    const writer = this.writerOf(keyspace)
+    const header = this.#header
+    header.sequence = writer.sequence + 1
+    header.dependencies = writer.dependencies(this.applied)
+    header.hlc = draft.hlc ?? this.clock.tick()
+    const position = this.#encode(draft, writer, slot === undefined ? 0 : this.keys.head[slot]!)
+    writer.advance()
+    const entered = this.#entered
+    entered.kind = draft.kind
+    entered.hlc = header.hlc
+    entered.replica = writer.replica
+    entered.sequence = writer.sequence
+    return this.enter(key, slot, keyspace, position, entered)
+  }
+
+  /**
+   * Appends operations of one domain as a group: all of them or, if one is refused, none, also after a crash. Their
+   * numbers follow each other. Readers and subscribers see all at once. Returns the slots of their keys.
+   */
+  appendAll(drafts: readonly Draft[]): readonly Slot[] {
+    const [first] = drafts
+    if (first === undefined) return []
+    if (this.#isAppending) throw nestedWrite(first.key)
+    this.#isAppending = true
+    try {
+      return this.#appendAll(drafts, this.writerOf(first.keyspace))
+    } finally {
+      this.#isAppending = false
+    }
+  }
+
+  #appendAll(drafts: readonly Draft[], writer: DomainWriter): readonly Slot[] {
+    const arrivals = this.log.group(() => this.#encodeAll(drafts, writer))
+    for (let i = 0; i < drafts.length; i++) writer.advance()
+    // All are part of their keys before anybody is told of one.
+    const slots = arrivals.map(({ draft: { key, keyspace, slot }, position, entered }) => {
+      entered.slot = this.take(key, slot ?? this.keys.find(key), keyspace, position, entered)
+      return entered.slot
+    })
+    if (writer.domain.isSent) this.applied.raise(writer.replica, writer.sequence)
+    for (const { entered } of arrivals) this.#subscribers.tell(entered)
+    return slots
+  }
+
+  #encodeAll(drafts: readonly Draft[], writer: DomainWriter): Arrival[] {
+    const header = this.#header
+    const { sequence, replica } = writer
+    /** Where the group has got to in the chains of its keys. */
+    const heads = new Map<string, Position>()
+    return drafts.map((draft, i) => {
+      const { key, keyspace, slot, kind } = draft
+      if (keyspace.domain !== writer.domain) throw mixedDomains(key)
+      header.sequence = sequence + 1 + i
+      header.dependencies = i === 0 ? writer.dependencies(this.applied) : undefined
+      const hlc = draft.hlc ?? this.clock.tick()
+      header.hlc = hlc
+      const previous = heads.get(key) ?? (slot === undefined ? 0 : this.keys.head[slot]!)
+      const position = this.#encode(draft, writer, previous)
+      heads.set(key, position)
+      return { draft, position, entered: { slot: 0, position, kind, hlc, replica, sequence: sequence + 1 + i } }
+    })
+  }
+
+  /** Makes a draft a record. Its number, stamp and dependencies stand in the header already. */
+  #encode(draft: Draft, from: DomainWriter, previous: Position): Position {
+    const { key, keyspace, kind } = draft
     const isUpdate = kind === OPERATION_KIND.update
     const header = this.#header
     header.kind = kind
     header.strategy = isUpdate ? (draft.strategy ?? keyspace.strategy.code) : 0
     header.replicaBytes = from.bytes
-    header.sequence = from.sequence + 1
-    header.hlc = draft.hlc ?? this.clock.tick()
     header.key = key
     header.context = draft.context ?? writtenContext(this.keys, this.#floor, from.replica, draft)
-    header.dependencies = from.dependencies(this.applied)
     header.former = draft.former
+    const number = from.sequence
     const writer = this.log.begin()
     writeEnvelopeHeader(writer, header, this.table)
     if (isUpdate) {
@@ -157,15 +227,10 @@ export class KeyStore {
       encodeInto(writer, draft.payload)
       const bytes = writer.at - writer.start - before
       if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
+      // A getter of the value may have run code of others: what was encoded would carry a number that is taken.
+      if (from.sequence !== number || from.bytes !== header.replicaBytes) throw nestedWrite(key)
     }
-    const position = this.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : this.keys.head[slot]!, writer)
-    from.advance()
-    const entered = this.#entered
-    entered.kind = kind
-    entered.hlc = header.hlc
-    entered.replica = from.replica
-    entered.sequence = from.sequence
-    return this.enter(key, slot, keyspace, position, entered)
+    return this.log.commit(RECORD_KIND.operation, previous, writer)
   }
 
   /** The one door: an operation that is in the log becomes part of its key, and everybody is told. */
@@ -249,4 +314,11 @@ export class KeyStore {
   #keyspaceAt(slot: Slot): Keyspace {
     return this.keyspaces.list[this.keys.keyspace[slot]!] as Keyspace
   }
+}
+
+function mixedDomains(key: string): WarpError {
+  return new WarpError(
+    'WARP_E_MODE',
+    `'${key}' is of another mode than the keys that it is to be written with; write them one after the other`,
+  )
 }

@@ -7,10 +7,25 @@
  */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
+import type { AckLevel, ReplicaAcks } from './acknowledgement.ts'
 
-export type Ack = 'memory' | 'logged' | 'durable'
+export type Ack = AckLevel
 
-export interface Receipt {
+/** Replicas that held an operation when its promise settled: at least so many. */
+export type ReachedAcks = Required<ReplicaAcks>
+
+/** How safe an operation was when a promise settled. */
+export interface Settlement {
+  /** What was asked for of this replica's log, or more. */
+  readonly ack: Ack
+  /**
+   * How many replicas held the operation by then, in how many zones: what `acks` asked for, with its defaults.
+   * Absent if it asked for nothing, or if this replica has written nothing that could be asked about.
+   */
+  readonly acks?: ReachedAcks
+}
+
+export interface Receipt extends Settlement {
   /** Names the operation; `undefined` if nothing had to be written (removing what is not there, say). */
   readonly dot: Dot | undefined
   /**
@@ -18,17 +33,30 @@ export interface Receipt {
    * ones. Counts from 1, anew once a deleted key has been forgotten, and means something on this replica only. `getAt({ version })` takes it.
    */
   readonly version: number
-  /** How safe the operation was when the promise settled: what was asked for, or more. */
-  readonly ack: Ack
 }
 
 export interface WriteOptions {
   /** Default: `WarpOptions.ack`. More than the log can give is refused with `WARP_E_CONFIG`. */
   readonly ack?: Ack
   /**
+   * Other replicas that are to hold the operation before the promise settles. Refused with `WARP_E_CONFIG` where
+   * there are no transports, with `WARP_E_MODE` on keys of mode `local`. Nothing ends the waiting but a
+   * `signal`: an operation that is in the log stays there.
+   */
+  readonly acks?: ReplicaAcks
+  /**
    * Gives up waiting with `WARP_E_ABORTED`. Aborted before the call, nothing is written (`outcome: 'failed'`); later, the
    * operation is in the log and only the waiting ends (`outcome: 'indeterminate'`).
    */
+  readonly signal?: AbortSignal
+}
+
+/** What `settled` may be asked. */
+export interface SettleOptions {
+  /** As in `WriteOptions`. */
+  readonly ack?: Ack
+  readonly acks?: ReplicaAcks
+  /** Ends the waiting with `WARP_E_ABORTED` (`outcome: 'indeterminate'`): the operation is in the log. */
   readonly signal?: AbortSignal
 }
 
@@ -45,6 +73,10 @@ export interface KeysOptions {
   readonly signal?: AbortSignal
 }
 
-export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({ ack: true, signal: true })
+export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({ ack: true, acks: true, signal: true })
 export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ signal: true })
 export const KEYS_OPTIONS: readonly string[] = optionNames<KeysOptions>({ dead: true, signal: true })
+export const SETTLE_OPTIONS: readonly string[] = optionNames<SettleOptions>({ ack: true, acks: true, signal: true })
+export const ACKS_OPTIONS: readonly string[] = optionNames<ReplicaAcks>({
+  ...{ replicas: true, zones: true, level: true, countSelf: true },
+})

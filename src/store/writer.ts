@@ -1,86 +1,66 @@
 /**
- * From an intent to a receipt: a strategy's verb turns the intent into a payload, the store appends the operation, and the promise settles when
- * the operation is as safe as the caller asked. Whatever is refused is refused before anything exists.
+ * The write road in three steps: *prepare* turns an intent into a draft (prepare.ts), *submit* appends it to
+ * the log so that it enters its key (key-store.ts), *settle* waits until the operation is as safe as the caller
+ * asked (acknowledger.ts). Whatever is refused is refused before anything exists.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
-import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { Prepare, Verb } from '../../crdt/strategy.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { Verb } from '../../crdt/strategy.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { nestedWrite } from '../keys/key-refusals.ts'
-import type { KeyStore } from './key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
-import type { Keyspace } from '../keys/keyspace.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
-import { WRITE_OPTIONS, type Ack, type Receipt, type WriteOptions } from './receipt.ts'
-import { Resident } from '../merge/resident.ts'
+import { aborted, Acknowledger } from './acknowledger.ts'
+import type { Draft } from './draft.ts'
+import type { KeyStore } from './key-store.ts'
+import { forgetPrepared, prepare, Preparation, setOf, type Target } from './prepare.ts'
+import {
+  SETTLE_OPTIONS,
+  WRITE_OPTIONS,
+  type Ack,
+  type Receipt,
+  type SettleOptions,
+  type Settlement,
+  type WriteOptions,
+} from './receipt.ts'
 
-/** The key that a call is about. `slot` is undefined while the key does not exist. */
-export interface Target {
-  readonly key: string
-  readonly keyspace: Keyspace
-  readonly slot: Slot | undefined
-}
+export type { Target }
 
 export const NO_OPTIONS: WriteOptions = Object.freeze({})
 
-class Preparing implements Prepare<unknown> {
-  readonly replica: ReplicaId
-  readonly sequence: number
-  readonly #store: KeyStore
-  readonly #target: Target
-  /** The state of a key that does not exist yet, or begins another life. */
-  fresh: Resident | undefined
-  /** The operation's stamp, once it matters. */
-  hlc: Hlc | undefined
-
-  constructor(store: KeyStore, target: Target) {
-    const lane = store.writerOf(target.keyspace)
-    this.replica = lane.replica
-    this.sequence = lane.sequence + 1
-    this.#store = store
-    this.#target = target
-  }
-
-  state(): unknown {
-    const { slot, keyspace } = this.#target
-    if (slot !== undefined && !this.#beginsLife(slot)) return this.#store.values.resident(slot).state
-    this.fresh ??= new Resident(keyspace.strategy.initial(), 0)
-    return this.fresh.state
-  }
-
-  #beginsLife(slot: Slot): boolean {
-    if (this.#target.keyspace.lifeMs === 0) return false
-    this.hlc ??= this.#store.clock.tick()
-    return this.#store.values.isOver(slot, hlcToMs(this.hlc))
-  }
+/** One of the keys of a `setAll`, with its value. */
+export interface Setting {
+  readonly target: Target
+  readonly value: unknown
 }
 
-type Prepared = Pick<Preparing, 'fresh' | 'hlc'>
+interface Prepared extends Setting {
+  readonly preparation: Preparation
+  /** `undefined` if nothing has to be written. */
+  readonly payload: unknown
+}
 
-const NOTHING_PREPARED: Prepared = { fresh: undefined, hlc: undefined }
+type LeftBehind = Pick<Preparation, 'fresh' | 'hlc'>
+
+const NOTHING_PREPARED: LeftBehind = { fresh: undefined, hlc: undefined }
+/** No operation had to be written. */
+const UNCHANGED = -1
 
 export class Writer {
+  readonly acknowledger: Acknowledger
   readonly #store: KeyStore
-  readonly #ack: Ack
-  readonly #isPersistent: boolean
   writtenCount = 0
 
   constructor(store: KeyStore, ack: Ack | undefined) {
     this.#store = store
-    this.#isPersistent = store.log.persistent
-    this.#ack = ack ?? (this.#isPersistent ? 'logged' : 'memory')
-    this.#checkAck(this.#ack)
+    this.acknowledger = new Acknowledger(store.log, ack)
   }
 
   /** Runs a verb and writes what it gives. */
   verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
     try {
-      this.#check(options)
-      const preparing = new Preparing(this.#store, target)
-      const payload = this.#prepare(target, verb, preparing, parameters)
-      if (payload === undefined) return this.#unchanged(target, options)
-      return this.#append(target, payload, preparing, options)
+      this.#check(target, options)
+      const slot = this.#submitVerb(target, verb, parameters)
+      return slot === UNCHANGED ? this.#unchanged(target, options) : this.#settle(target, slot, options)
     } catch (error) {
       return rejected(error)
     }
@@ -88,30 +68,80 @@ export class Writer {
 
   delete(target: Target, options: WriteOptions): Promise<Receipt> {
     try {
-      this.#check(options)
+      this.#check(target, options)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
       if (target.slot === undefined) return this.#unchanged(target, options)
-      return this.#append(target, undefined, NOTHING_PREPARED, options)
+      return this.#settle(target, this.#submit(target, undefined, NOTHING_PREPARED), options)
     } catch (error) {
       return rejected(error)
     }
   }
 
-  #prepare(target: Target, verb: Verb<unknown>, preparing: Preparing, parameters: readonly unknown[]): unknown {
+  /**
+   * Writes what `set` gives, without waiting for anything: the value is to be seen when the call returns. Returns
+   * the operation's dot, `undefined` if nothing had to be written. Throws what `set` rejects with.
+   */
+  write(target: Target, value: unknown): Dot | undefined {
+    this.#store.assertOpen()
+    const slot = this.#submitVerb(target, setOf(target), [value])
+    return slot === UNCHANGED ? undefined : this.#lastDot(target)
+  }
+
+  /**
+   * Sets several keys of one domain: all of them or, if one is refused, none, here and after a crash. Readers and
+   * subscribers see all at once. Throws at once what is refused; the promise is the acknowledgement of all.
+   */
+  setAll(settings: readonly Setting[], options: WriteOptions): Promise<Receipt[]> {
     try {
-      // Spreading costs as much as the rest of a short verb, and most verbs take one parameter.
-      const payload = parameters.length === 1 ? verb(preparing, parameters[0]) : verb(preparing, ...parameters)
-      // If the verb has written elsewhere meanwhile, what it made may name a dot that is taken now.
-      if (preparing.sequence !== this.#store.writerOf(target.keyspace).sequence + 1) throw nestedWrite(target.key)
-      return payload
+      for (const { target } of settings) this.#check(target, options)
+      checkOneDomain(settings)
+      const prepared: Prepared[] = []
+      let slots: readonly Slot[] = []
+      try {
+        this.#prepareAll(settings, prepared)
+        slots = this.#store.appendAll(draftsOf(prepared))
+      } catch (error) {
+        for (const { target } of prepared) forgetPrepared(this.#store, target)
+        throw error
+      }
+      return this.#settleAll(prepared, slots, options)
     } catch (error) {
-      this.#forgetPrepared(target)
-      throw error
+      return rejected(error)
     }
   }
 
+  /**
+   * Settles when an operation of this replica is as safe as asked. Rejects with `WARP_E_CONFIG` for a dot that is
+   * none of its own.
+   */
+  settled(dot: Dot, options: SettleOptions): Promise<Settlement> {
+    try {
+      this.#store.assertOpen()
+      checkOptions('settled', options, SETTLE_OPTIONS)
+      const { signal } = options
+      const wish = { ack: options.ack ?? this.acknowledger.ackDefault, acks: options.acks }
+      this.acknowledger.checkAck(wish.ack)
+      const writer = this.#store.writers.ofDot(dot)
+      if (writer === undefined) throw notOwn(dot)
+      if (wish.acks !== undefined) {
+        this.acknowledger.checkAcks(wish.acks, writer.domain)
+        if (dot.replica !== writer.replica) throw givenUp(dot)
+      }
+      if (signal?.aborted === true) throw aborted(signal, 'indeterminate')
+      return this.acknowledger.settled(dot, wish, signal)
+    } catch (error) {
+      return rejected(error)
+    }
+  }
+
+  #submitVerb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[]): Slot {
+    const preparation = new Preparation(this.#store, target)
+    const payload = prepare(this.#store, target, verb, { preparation, parameters })
+    return payload === undefined ? UNCHANGED : this.#submit(target, payload, preparation)
+  }
+
   /** Appends an update, or without a payload a delete. */
-  #append(target: Target, payload: unknown, { fresh, hlc }: Prepared, options: WriteOptions): Promise<Receipt> {
+  #submit(target: Target, payload: unknown, { fresh, hlc }: LeftBehind): Slot {
     const store = this.#store
     const { key, keyspace, slot: known } = target
     const kind = payload === undefined ? OPERATION_KIND.delete : OPERATION_KIND.update
@@ -119,7 +149,7 @@ export class Writer {
     try {
       slot = store.append({ key, keyspace, slot: known, kind, payload, hlc })
     } catch (error) {
-      this.#forgetPrepared(target)
+      forgetPrepared(store, target)
       throw error
     }
     this.writtenCount++
@@ -127,47 +157,87 @@ export class Writer {
       if (fresh !== undefined) store.values.adopt(slot, fresh)
       store.values.markFolded(slot)
     }
-    const lane = store.writerOf(keyspace)
-    const dot = { replica: lane.replica, sequence: lane.sequence }
-    const version = store.keys.version[slot]!
-    const ack = options.ack ?? this.#ack
-    if (ack === 'memory' || !this.#isPersistent) return Promise.resolve({ dot, version, ack: 'memory' })
-    const settled = store.log.settled(ack).then(() => ({ dot, version, ack }))
-    return options.signal === undefined ? settled : abortable(settled, options.signal)
+    return slot
   }
 
-  /** A verb that works on the state itself may have changed it halfway: it is folded again. */
-  #forgetPrepared({ slot, keyspace }: Target): void {
-    if (slot !== undefined && keyspace.strategy.appliesOnPrepare === true) this.#store.values.drop(slot)
+  #prepareAll(settings: readonly Setting[], prepared: Prepared[]): void {
+    const store = this.#store
+    let ahead = 0
+    for (const { target, value } of settings) {
+      const preparation = new Preparation(store, target, ahead)
+      // Stamps ascend with the numbers, also where a verb needs its stamp before the others have theirs.
+      preparation.hlc = store.clock.tick()
+      const payload = prepare(store, target, setOf(target), { preparation, parameters: [value] })
+      prepared.push({ target, value, preparation, payload })
+      if (payload !== undefined) ahead++
+    }
+  }
+
+  #settleAll(prepared: readonly Prepared[], slots: readonly Slot[], options: WriteOptions): Promise<Receipt[]> {
+    const store = this.#store
+    this.writtenCount += slots.length
+    let written = 0
+    const receipts = prepared.map(({ target, preparation, payload }) => {
+      if (payload === undefined) return { dot: undefined, version: this.#versionOf(target.slot) }
+      const slot = slots[written++] as Slot
+      if (target.keyspace.strategy.appliesOnPrepare === true) {
+        if (preparation.fresh !== undefined) store.values.adopt(slot, preparation.fresh)
+        store.values.markFolded(slot)
+      }
+      const { replica, sequence } = preparation
+      return { dot: { replica, sequence }, version: this.#versionOf(slot) }
+    })
+    const [first] = prepared
+    if (first === undefined) return Promise.resolve([])
+    return this.acknowledger
+      .settled(this.#lastDot(first.target), this.#wish(options), options.signal)
+      .then((reached) => receipts.map((receipt) => ({ ...receipt, ...reached })))
+  }
+
+  /** The operation has just been written. */
+  #settle(target: Target, slot: Slot, options: WriteOptions): Promise<Receipt> {
+    const writer = this.#store.writerOf(target.keyspace)
+    const dot = { replica: writer.replica, sequence: writer.sequence }
+    const version = this.#store.keys.version[slot]!
+    const ack = options.ack ?? this.acknowledger.ackDefault
+    if (options.acks === undefined && options.signal === undefined) {
+      if (this.acknowledger.isReached(ack)) return Promise.resolve({ dot, version, ack: 'memory' })
+      return this.acknowledger.logged(ack).then(() => ({ dot, version, ack }))
+    }
+    return this.acknowledger
+      .settled(dot, { ack, acks: options.acks }, options.signal)
+      .then((reached) => ({ dot, version, ...reached }))
   }
 
   /** Nothing had to be written: what that rests on is as safe as was asked for when the promise settles. */
-  #unchanged({ slot }: Target, options: WriteOptions): Promise<Receipt> {
-    const version = slot === undefined ? 0 : this.#store.keys.version[slot]!
-    const ack = options.ack ?? this.#ack
-    const receipt = { dot: undefined, version, ack }
-    if (ack === 'memory' || !this.#isPersistent) return Promise.resolve(receipt)
-    const settled = this.#store.log.settled(ack).then(() => receipt)
-    return options.signal === undefined ? settled : abortable(settled, options.signal)
+  #unchanged(target: Target, options: WriteOptions): Promise<Receipt> {
+    const version = this.#versionOf(target.slot)
+    return this.acknowledger
+      .settled(this.#lastDot(target), this.#wish(options), options.signal)
+      .then((reached) => ({ dot: undefined, version, ...reached }))
   }
 
-  #check(options: WriteOptions): void {
+  #wish({ ack, acks }: WriteOptions): { ack: Ack; acks: WriteOptions['acks'] } {
+    return { ack: ack ?? this.acknowledger.ackDefault, acks }
+  }
+
+  #versionOf(slot: Slot | undefined): number {
+    return slot === undefined ? 0 : this.#store.keys.version[slot]!
+  }
+
+  /** The newest operation in the domain of a key; `undefined` if this replica has written none. */
+  #lastDot({ keyspace }: Target): Dot | undefined {
+    const { replica, sequence } = this.#store.writerOf(keyspace)
+    return sequence === 0 ? undefined : { replica, sequence }
+  }
+
+  #check({ keyspace }: Target, options: WriteOptions): void {
     this.#store.assertOpen()
     if (options === NO_OPTIONS) return
     checkOptions('write', options, WRITE_OPTIONS)
-    if (options.ack !== undefined) this.#checkAck(options.ack)
+    if (options.ack !== undefined) this.acknowledger.checkAck(options.ack)
+    if (options.acks !== undefined) this.acknowledger.checkAcks(options.acks, keyspace.domain)
     if (options.signal?.aborted === true) throw aborted(options.signal, 'failed')
-  }
-
-  #checkAck(ack: Ack): void {
-    if (ack !== 'memory' && ack !== 'logged' && ack !== 'durable') {
-      throw new WarpError('WARP_E_CONFIG', `ack is '${String(ack)}'; use 'memory', 'logged' or 'durable'`)
-    }
-    if (ack === 'memory' || this.#isPersistent) return
-    throw new WarpError(
-      'WARP_E_CONFIG',
-      `ack '${ack}' needs a log that outlives the process; this one is in memory; use fileLog()`,
-    )
   }
 }
 
@@ -178,17 +248,47 @@ export function rejected(error: unknown): Promise<never> {
   )
 }
 
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const give = (): void => reject(aborted(signal, 'indeterminate'))
-    signal.addEventListener('abort', give, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', give))
-  })
+function draftsOf(prepared: readonly Prepared[]): Draft[] {
+  return prepared
+    .filter(({ payload }) => payload !== undefined)
+    .map(({ target: { key, keyspace, slot }, payload, preparation: { hlc } }) => ({
+      ...{ key, keyspace, slot, payload, hlc },
+      kind: OPERATION_KIND.update,
+    }))
 }
 
-function aborted(signal: AbortSignal, outcome: 'failed' | 'indeterminate'): WarpError {
-  const what = outcome === 'failed' ? 'nothing was written' : 'the operation is in the log, only the waiting ended'
-  return new WarpError('WARP_E_ABORTED', `the write was given up; ${what}`, { cause: signal.reason, outcome })
+function checkOneDomain(settings: readonly Setting[]): void {
+  const [first] = settings
+  const seen = new Set<string>()
+  for (const { target } of settings) {
+    if (seen.has(target.key)) {
+      throw new WarpError('WARP_E_CONFIG', `'${target.key}' is to be set twice at once; give each key one value`)
+    }
+    seen.add(target.key)
+    if (first === undefined || target.keyspace.domain === first.target.keyspace.domain) continue
+    throw new WarpError(
+      'WARP_E_MODE',
+      `'${first.target.key}' and '${target.key}' are of different modes and cannot be set as one; set them one after the other`,
+    )
+  }
+}
+
+function notOwn({ replica, sequence }: Dot): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `${replica}:${sequence} is no operation that this replica has written; ask the replica that has`,
+    { details: { replica, sequence } },
+  )
+}
+
+/** Others may have taken it in under that name, or under the one that it has been issued again as, or not yet. */
+function givenUp({ replica, sequence }: Dot): WarpError {
+  return new WarpError(
+    'WARP_E_IDENTITY_CLONED',
+    `${replica}:${sequence} was written under an id that this replica has given up since, so its peers cannot be asked ` +
+      'for it by that name; ask with ack alone, or write again',
+    { details: { replica, sequence }, outcome: 'indeterminate' },
+  )
 }
 
 function deleteRefused({ key, keyspace }: Target): WarpError {

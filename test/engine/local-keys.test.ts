@@ -48,3 +48,13 @@ test('what was written to a local key survives a compaction of what lies around 
   expect(again.get('own:1')).toBe(10)
   await again.close()
 })
+
+test('local keys never leave this replica', async () => {
+  const replica = await TestEngine.open()
+  await replica.write('own:1', 'increment', [1])
+  await replica.set('reg:1', 'shared')
+  await replica.write('own:1', 'increment', [1])
+  expect(replica.envelopes()).toHaveLength(1)
+  expect(replica.engine.applied.sorted()).toEqual([[replica.engine.replica, 1]])
+  await replica.close()
+})

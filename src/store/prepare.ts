@@ -1,0 +1,91 @@
+/**
+ * The first step of a write: from an intent to a draft. A strategy's verb turns the intent into a payload.
+ * Whatever is refused here is refused before anything exists.
+ */
+import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Prepare, Verb } from '../../crdt/strategy.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { nestedWrite } from '../keys/key-refusals.ts'
+import type { Slot } from '../keys/key-table.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import { Resident } from '../merge/resident.ts'
+import type { KeyStore } from './key-store.ts'
+
+/** The key that a call is about. `slot` is undefined while the key does not exist. */
+export interface Target {
+  readonly key: string
+  readonly keyspace: Keyspace
+  readonly slot: Slot | undefined
+}
+
+/** What a verb may look at, and what it has left behind: the draft's stamp, and a state to adopt. */
+export class Preparation implements Prepare<unknown> {
+  readonly replica: ReplicaId
+  readonly sequence: number
+  readonly #store: KeyStore
+  readonly #target: Target
+  /** The state of a key that does not exist yet, or begins another life. */
+  fresh: Resident | undefined
+  /** The operation's stamp, once it matters. */
+  hlc: Hlc | undefined
+
+  /** `ahead` operations of the same group come before this one. */
+  constructor(store: KeyStore, target: Target, ahead = 0) {
+    const writer = store.writerOf(target.keyspace)
+    this.replica = writer.replica
+    this.sequence = writer.sequence + 1 + ahead
+    this.#store = store
+    this.#target = target
+  }
+
+  state(): unknown {
+    const { slot, keyspace } = this.#target
+    if (slot !== undefined && !this.#beginsLife(slot)) return this.#store.values.resident(slot).state
+    this.fresh ??= new Resident(keyspace.strategy.initial(), 0)
+    return this.fresh.state
+  }
+
+  #beginsLife(slot: Slot): boolean {
+    if (this.#target.keyspace.lifeMs === 0) return false
+    this.hlc ??= this.#store.clock.tick()
+    return this.#store.values.isOver(slot, hlcToMs(this.hlc))
+  }
+}
+
+/** Runs a verb. Returns its payload, `undefined` if nothing has to be written. */
+export function prepare(
+  store: KeyStore,
+  target: Target,
+  verb: Verb<unknown>,
+  { preparation, parameters }: { readonly preparation: Preparation; readonly parameters: readonly unknown[] },
+): unknown {
+  const writer = store.writerOf(target.keyspace)
+  const before = writer.sequence
+  try {
+    // Spreading costs as much as the rest of a short verb, and most verbs take one parameter.
+    const payload = parameters.length === 1 ? verb(preparation, parameters[0]) : verb(preparation, ...parameters)
+    // If the verb has written elsewhere meanwhile, what it made may name a dot that is taken now.
+    if (writer.sequence !== before || writer.replica !== preparation.replica) throw nestedWrite(target.key)
+    return payload
+  } catch (error) {
+    forgetPrepared(store, target)
+    throw error
+  }
+}
+
+/** The verb that `set`, `write` and `setMany` run. Throws `WARP_E_MODE` if the key's strategy has none. */
+export function setOf({ key, keyspace }: Target): Verb<unknown> {
+  const { set } = keyspace.strategy.verbs as { readonly set?: Verb<unknown> }
+  if (set !== undefined) return set
+  const verbs = Object.keys(keyspace.strategy.verbs as object).join(', ')
+  throw new WarpError(
+    'WARP_E_MODE',
+    `'${key}' has no set: its strategy '${keyspace.strategy.kind}' offers ${verbs}; use warp.key(key)`,
+  )
+}
+
+/** A verb that works on the state itself may have changed it halfway: it is folded again. */
+export function forgetPrepared(store: KeyStore, { slot, keyspace }: Target): void {
+  if (slot !== undefined && keyspace.strategy.appliesOnPrepare === true) store.values.drop(slot)
+}
