@@ -19,7 +19,7 @@ import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/s
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
 import { installSnapshot } from '../store/recovered.ts'
-import { forgetKey } from '../store/forgotten.ts'
+import { forgetKey } from '../compaction/forgotten.ts'
 import { textOf } from '../operation/text.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
 import { eachItem, isShared, ITEM } from './snapshot-stream.ts'

@@ -2,7 +2,7 @@
  * What replication may know of the engine: operations by dot, one door for foreign ones, and snapshots as opaque chunks.
  * The decisions (duplicate, too early, drifting, cloned) are the engine's; when to send what to whom is replication's.
  */
-import type { Admission } from '../store/admission.ts'
+import type { Admission } from '../store/border.ts'
 import type { SnapshotExport, SnapshotImport } from '../membership/snapshot-ports.ts'
 import type { Position } from '../operation/position.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'

@@ -11,13 +11,24 @@ import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
-import { findOperation } from './operation-search.ts'
+import { findOperation } from '../log/operation-search.ts'
 import { textOf } from '../operation/text.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
-import type { Admission as Verdict } from './admission.ts'
 import type { Position } from '../operation/position.ts'
 import type { EngineEvent } from './event.ts'
 import type { ReplicaIdentity } from './replica-identity.ts'
+
+/**
+ * - `applied`: appended and visible.
+ * - `duplicate`: known already; nothing changed.
+ * - `early`: an operation that it depends on is missing; offer it again when that has been applied.
+ * - `drift`: stamped further ahead than the clock drift allowed; not kept, offer it again later (anti-entropy will).
+ * - `resync`: void, its writer's id has come to an end before it: whoever holds it must resync from a snapshot (see src/operation/retired-ids.ts).
+ * - `clone`: carries this replica's own id and a dot it never used, or a dot with other content.
+ * - `full`: no space to keep it; offer it again later.
+ * Malformed bytes throw `WARP_E_PROTOCOL`.
+ */
+export type Admission = 'applied' | 'duplicate' | 'early' | 'drift' | 'resync' | 'clone' | 'full'
 
 export interface AdmissionOptions {
   readonly store: KeyStore
@@ -54,14 +65,14 @@ export class AdmissionDesk {
   }
 
   /** See `ReplicationStore.admit`. */
-  admit(bytes: Uint8Array, start: number, end: number): Verdict {
+  admit(bytes: Uint8Array, start: number, end: number): Admission {
     const operation = this.#reader.load(bytes, start, end)
     const verdict = this.#judge(operation)
     return verdict ?? this.#take(operation)
   }
 
   /** `undefined` if nothing speaks against it. */
-  #judge(operation: OperationReader): Verdict | undefined {
+  #judge(operation: OperationReader): Admission | undefined {
     const { applied, writers, clock } = this.#store
     const { replica, sequence } = operation
     const isOwn = writers.isOwn(replica)
@@ -78,7 +89,7 @@ export class AdmissionDesk {
     return undefined
   }
 
-  #take(operation: OperationReader): Verdict {
+  #take(operation: OperationReader): Admission {
     const store = this.#store
     const slot = this.#keys.find(operation.bytes, operation.keyStart, operation.keyEnd)
     const known = slot === undefined ? undefined : store.keys.keys[slot]
@@ -117,7 +128,7 @@ export class AdmissionDesk {
     return operation.dependencies().every(([replica, sequence]) => applied.includes(replica, sequence))
   }
 
-  #withoutCauses(operation: OperationReader): Verdict {
+  #withoutCauses(operation: OperationReader): Admission {
     return this.#retired.voidIn(operation.dependencies()).length > 0 ? this.#end(operation) : 'early'
   }
 
@@ -136,28 +147,28 @@ export class AdmissionDesk {
   }
 
   /** Its writer has seen what is void, or has not seen what has been compacted: it has to begin anew. */
-  #end({ replica, sequence }: OperationReader): Verdict {
+  #end({ replica, sequence }: OperationReader): Admission {
     this.#identity.retire([[replica, sequence - 1]])
     return 'resync'
   }
 
-  #drift(): Verdict {
+  #drift(): Admission {
     this.driftingCount++
     return 'drift'
   }
 
-  #duplicate(): Verdict {
+  #duplicate(): Admission {
     this.duplicatesCount++
     return 'duplicate'
   }
 
-  #clone(): Verdict {
+  #clone(): Admission {
     this.#identity.takeNew()
     return 'clone'
   }
 
   /** One of our own dots comes back: an echo, unless it names another operation. */
-  #judgeOwn(operation: OperationReader): Verdict {
+  #judgeOwn(operation: OperationReader): Admission {
     return this.#isOurs(operation) ? this.#duplicate() : this.#clone()
   }
 

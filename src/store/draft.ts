@@ -36,3 +36,24 @@ export interface Entered {
 
 /** Told of every operation that enters, in log order. Must not throw. */
 export type Subscriber = (entered: Entered) => void
+
+/** Who is told. A list that is copied when it changes, so that telling costs no copy. */
+export class Subscribers {
+  #list: readonly Subscriber[] = []
+
+  get isEmpty(): boolean {
+    return this.#list.length === 0
+  }
+
+  /** Returns how to unsubscribe. */
+  add(subscriber: Subscriber): () => void {
+    this.#list = [...this.#list, subscriber]
+    return () => {
+      this.#list = this.#list.filter((other) => other !== subscriber)
+    }
+  }
+
+  tell(entered: Entered): void {
+    for (const subscriber of this.#list) subscriber(entered)
+  }
+}

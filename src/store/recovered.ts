@@ -16,7 +16,6 @@ import { KeyTable, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
-import type { Forgotten } from './forgotten.ts'
 import { readMeta, writeMeta, type Meta } from './meta-record.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { writeVector } from '../operation/vector-entries.ts'
@@ -28,6 +27,13 @@ const CHECKPOINT_VERSION = 1
 
 /** What is looked at of a record. */
 type ReadRecord = Pick<RecordView, 'kind' | 'position' | 'bytes' | 'start' | 'end'>
+
+/** A note that a key has been forgotten, for as long as there may be older records of the key. */
+export interface Forgotten {
+  readonly position: Position
+  /** The last position at which there can be any. */
+  readonly through: Position
+}
 
 /** What a log holds, as far as memory needs to know. */
 export class Recovered {

@@ -16,7 +16,7 @@ import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import type { VectorEntries } from '../../src/operation/vector-entries.ts'
 import { writeEnvelopeHeader } from '../../src/operation/envelope-writer.ts'
 import type { ReplicationStore } from '../../src/replication/store.ts'
-import type { Admission } from '../../src/store/admission.ts'
+import type { Admission } from '../../src/store/border.ts'
 import type { SnapshotExport, SnapshotImport } from '../../src/membership/snapshot-ports.ts'
 import { RetiredIds, type Away } from '../../src/operation/retired-ids.ts'
 

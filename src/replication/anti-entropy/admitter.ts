@@ -10,7 +10,7 @@ import { OperationReader } from '../../operation/operation-reader.ts'
 import { CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { ReplicationStore } from '../store.ts'
-import type { Admission } from '../../store/admission.ts'
+import type { Admission } from '../../store/border.ts'
 
 export interface AdmissionCounts {
   applied: number

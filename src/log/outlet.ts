@@ -5,7 +5,7 @@
  * What is issued again is held back until not even a power failure can take it away: after that it would be issued once more, under yet another name,
  * while others have it under this one.
  */
-import type { Log } from '../log/log.ts'
+import type { Log } from './log.ts'
 import type { Position } from '../operation/position.ts'
 
 export class Outlet {

@@ -1,7 +1,7 @@
 /** Operations in the log: one by its dot, from the mark before it in the index by scanning, or all from a position on. */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
-import { RECORD_KIND, type Log } from '../log/log.ts'
+import { RECORD_KIND, type Log } from './log.ts'
 import type { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 

@@ -1,15 +1,8 @@
 /** Keys that are forgotten altogether: nothing of them is left but a note, for as long as older records of the key may be in the log. */
 import type { Slot } from '../keys/key-table.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import type { Position } from '../operation/position.ts'
-import type { KeyStore } from './key-store.ts'
-
-/** A note that a key has been forgotten, for as long as there may be older records of the key. */
-export interface Forgotten {
-  readonly position: Position
-  /** The last position at which there can be any. */
-  readonly through: Position
-}
+import type { KeyStore } from '../store/key-store.ts'
+import type { Forgotten } from '../store/recovered.ts'
 
 /** Writes that a key is forgotten, so that its records are ignored when the log is read again, and forgets it. */
 export function forgetKey(store: KeyStore, slot: Slot): Forgotten {

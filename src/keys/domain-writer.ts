@@ -1,12 +1,12 @@
 /**
- * Who writes here: for each order domain (`keys/domain.ts`) a replica id and the number of its next
+ * Who writes here: for each order domain (`domain.ts`) a replica id and the number of its next
  * operation. Keys that never leave have an id of their own, so that the shared sequence has no holes
  * for others to wait for.
  */
 import type { Dot } from '../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
-import { DOMAINS, type Domain } from '../keys/domain.ts'
+import { DOMAINS, type Domain } from './domain.ts'
 import type { Env } from '../ports/env.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
