@@ -7,17 +7,15 @@
  * to move the end back to where it began.
  *
  * One comparison guards the fast path: `#limit` is the end of the space known to exist, and 0 when the log is closed or poisoned. Everything
- * rare (a new segment, more space, refusals) is behind it. Space is taken ahead in chunks, so a full disk is noticed here, before the
- * record exists, and the next commit tries again.
+ * rare (a new segment, more space, refusals) is behind it. Space is taken ahead (`segments/segment-supply.ts`), so a full
+ * disk is noticed here, before the record exists, and the next commit tries again.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogEvent } from './log-event.ts'
-import type { LogFile } from '../ports/files.ts'
 import type { Position } from '../operation/position.ts'
 import type { SegmentSet } from './segments/segment-set.ts'
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { storageError } from './storage-error.ts'
 import {
   endGroupAt,
   INTERNAL_KIND_MIN,
@@ -32,17 +30,10 @@ import {
   writeMarkRecord,
   writeRecordHeader,
 } from './segments/segment-format.ts'
-import { emptySegment, segmentName } from './segments/segment.ts'
+import { SegmentSupply, type SupplyState, TAIL_BYTES } from './segments/segment-supply.ts'
 import type { Segment } from './segments/segment.ts'
 
-/** Kept free behind the last record of a segment: for the mark of a clean close and the jump to the next segment. */
-const TAIL_BYTES = 64
-/** What a new segment needs before the first record. */
-const EMPTY_BYTES = SEGMENT_HEADER_BYTES + MARK_BYTES + TAIL_BYTES
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0)
-const RAM_SEGMENT_BYTES_MIN = 65_536
-const RESERVE_BYTES_MIN = 262_144
-const RESERVE_BYTES_MAX = 1_048_576
 /** Committed bytes that wait for nobody are flushed when so many have gathered. */
 const FLUSH_BYTES = 262_144
 
@@ -64,13 +55,10 @@ interface GroupStart {
   readonly reserved: number
   readonly discardedBytes: number
   readonly backlogAt: number
-  readonly chunkBytes: number
   /** The last record of the group around it. */
   readonly last: DataView | undefined
   readonly lastAt: number
-  /** The segment that was made ahead, and what it had then. */
-  readonly ahead:
-    { readonly segment: Segment; readonly bytes: Uint8Array<ArrayBuffer>; readonly reserved: number } | undefined
+  readonly supply: SupplyState
 }
 
 /** No draft is open. */
@@ -82,6 +70,7 @@ export class Appender {
   #begunAt: Position = NOT_BEGUN
   readonly #segments: SegmentSet
   readonly #options: AppenderOptions
+  readonly #supply: SegmentSupply
   #active: Segment | undefined
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   #view: DataView = new DataView(this.#bytes.buffer)
@@ -91,20 +80,16 @@ export class Appender {
   #limit = 0
   /** A commit that ends behind this calls `onBacklog`. */
   #backlogAt: number = Number.POSITIVE_INFINITY
-  /** Segments behind the active one, in order: the one made ahead, and those that a group has given back. */
-  readonly #ahead: Segment[] = []
   /** `KIND_GROUP_GOES_ON` while a group is open, and otherwise 0. */
   #groupBit = 0
   /** The last record of the open group, in the bytes of its segment. */
   #last: DataView | undefined
   #lastAt = 0
-  #chunkBytes = RESERVE_BYTES_MIN
-  /** Space could not be taken ahead; the next commit that needs some finds out whether that has changed. */
-  #full = false
 
   constructor(options: AppenderOptions) {
     this.#options = options
     this.#segments = options.segments
+    this.#supply = new SegmentSupply(options)
   }
 
   /** Where the next record will go. */
@@ -185,66 +170,31 @@ export class Appender {
 
   #groupStart(): GroupStart {
     const segment = this.#segments.active
-    const [ahead] = this.#ahead
     return {
       segment,
       end: this.#end,
       reserved: segment.reserved,
       discardedBytes: segment.discardedBytes,
       backlogAt: this.#backlogAt,
-      chunkBytes: this.#chunkBytes,
       last: this.#last,
       lastAt: this.#lastAt,
-      ahead: ahead?.bytes && { segment: ahead, bytes: ahead.bytes, reserved: ahead.reserved },
+      supply: this.#supply.save(),
     }
   }
 
   /** Moves the end back to where the group began. Cannot fail: the medium is asked for nothing but to take space back. */
   #takeBack(start: GroupStart): void {
-    const { segment, end, ahead } = start
-    for (const one of this.#segments.removeBehind(segment).reverse()) {
-      one.end = SEGMENT_HEADER_BYTES
-      one.sealed = false
-      if (one.file !== undefined) this.#ahead.unshift(one)
-    }
+    const { segment, end } = start
+    const used = this.#segments.removeBehind(segment)
     segment.sealed = false
     segment.end = end
     segment.discardedBytes = start.discardedBytes
     this.#backlogAt = start.backlogAt
-    this.#chunkBytes = start.chunkBytes
     this.#last = start.last
     this.#lastAt = start.lastAt
-    this.#giveBack(segment, start.reserved)
-    this.#dropBehind(ahead?.segment)
-    if (ahead !== undefined) {
-      ahead.segment.hold(ahead.bytes)
-      this.#giveBack(ahead.segment, ahead.reserved)
-    }
+    this.#supply.giveBack(segment, start.reserved)
+    this.#supply.restore(start.supply, used)
     this.use(segment)
-  }
-
-  /** What cannot be given back stays taken ahead, for later records. */
-  #giveBack(segment: Segment, reserved: number): void {
-    if (segment.reserved <= reserved) return
-    try {
-      segment.file?.truncate(reserved)
-      segment.reserved = reserved
-    } catch {
-      return
-    }
-  }
-
-  /** Removes the segments made ahead behind `kept`, the last first; from one that cannot be removed on they stay. */
-  #dropBehind(kept: Segment | undefined): void {
-    try {
-      for (let last = this.#ahead.at(-1); last !== undefined && last !== kept; last = this.#ahead.at(-1)) {
-        this.#segments.files.remove(segmentName(last.number))
-        last.file?.close()
-        this.#ahead.pop()
-      }
-    } catch {
-      return
-    }
   }
 
   #advance(end: number): void {
@@ -307,7 +257,7 @@ export class Appender {
 
   /** Opens the first segment of a log. */
   start(): void {
-    const segment = this.#create(1, this.#capacity(0), EMPTY_BYTES)
+    const segment = this.#supply.first()
     this.#segments.add(segment)
     this.use(segment)
   }
@@ -369,79 +319,35 @@ export class Appender {
     if (this.#active !== undefined) this.#active.end = this.#end
   }
 
-  /** Asks for space before it is needed: the next chunk, or the next segment. A full disk is left to the commit that needs it. */
+  /** Asks for space before it is needed. A full disk is left to the commit that needs it. */
   prepare(): void {
     const active = this.#active
-    if (active === undefined || !this.#segments.persistent || this.#limit === 0 || this.#full) return
-    try {
-      const capacity = this.#bytes.length
-      if (active.reserved < capacity) {
-        if (active.reserved - active.end < this.#chunkBytes / 2)
-          this.#reserve(Math.min(capacity, active.end + this.#chunkBytes))
-      } else if (active.end > capacity / 4) {
-        this.#prepareSegment(active, active.end / capacity)
-      }
-    } catch (error) {
-      this.#full = true
-      this.#options.observe({ kind: 'storage-full', error: storageError(error, 'reserving space') })
-    }
+    if (active === undefined || !this.#segments.persistent || this.#limit === 0) return
+    const failure = this.#supply.prepare(active)
+    this.refreshLimit()
+    if (failure !== undefined) this.#options.observe({ kind: 'storage-full', error: failure })
   }
 
-  /**
-   * The next segment gets its space while this one fills, chunk by chunk: all of it by three quarters. So it is on stable storage
-   * before it is needed, and the syncs that writers wait for have nothing but their records to write.
-   */
-  #prepareSegment(active: Segment, filled: number): void {
-    if (this.#ahead.length === 0) {
-      this.#ahead.push(this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES))
-    }
-    const segment = this.#ahead[0] as Segment
-    const { reserved, bytes } = segment
-    const capacity = bytes?.length ?? 0
-    const target = Math.min(capacity, Math.ceil(capacity * (filled - 0.25) * 2))
-    if (reserved >= target) return
-    const ahead = Math.min(capacity, reserved + this.#chunkBytes)
-    this.#extend(segment, ahead, ahead)
-  }
-
-  /** The segment made ahead, so that it can be put on stable storage before it is needed. */
+  /** The segment made ahead. */
   get prepared(): Segment | undefined {
-    return this.#ahead[0]
+    return this.#supply.next
   }
 
   /** Removes the segments that were made ahead and never used. */
   dropPrepared(): void {
-    for (let last = this.#ahead.pop(); last !== undefined; last = this.#ahead.pop()) this.#discardFile(last)
+    this.#supply.drop()
   }
 
   #reserve(bytes: number): void {
-    const active = this.#active
-    if (active?.file === undefined || active.reserved >= bytes) return
-    this.#extend(active, Math.min(this.#bytes.length, Math.max(bytes, active.reserved + this.#chunkBytes)), bytes)
-    this.#chunkBytes = Math.min(RESERVE_BYTES_MAX, this.#chunkBytes * 2)
+    if (this.#active !== undefined) this.#supply.reserve(this.#active, bytes)
     this.refreshLimit()
-  }
-
-  /** Takes `ahead` bytes in all. On a disk that is nearly full these may not be there and the `needed` ones still may. */
-  #extend(segment: Segment, ahead: number, needed: number): void {
-    const file = segment.file as LogFile
-    try {
-      file.reserve(ahead)
-      segment.reserved = ahead
-      this.#full = false
-    } catch (cause) {
-      const failure = storageError(cause, `reserving space in ${segmentName(segment.number)}`)
-      if (failure.code !== 'WARP_E_STORAGE_FULL' || needed >= ahead) throw failure
-      this.#extend(segment, needed, needed)
-    }
   }
 
   /** Seals the active segment and continues in a new one, with `body` standing behind the place of its header. */
   #roll(body: Uint8Array): void {
     const old = this.#segments.active
     const ahead = SEGMENT_HEADER_BYTES + MARK_BYTES + RECORD_HEADER_BYTES + body.length + TAIL_BYTES
-    const capacity = this.#capacity(ahead)
-    const segment = this.#takePrepared(capacity, ahead) ?? this.#create(old.number + 1, capacity, ahead)
+    const segment = this.#supply.take(ahead)
     const bytes = segment.bytes as Uint8Array<ArrayBuffer>
     const bodyAt = ahead - TAIL_BYTES - body.length - (this.#segments.persistent ? 0 : MARK_BYTES)
     bytes.set(body, bodyAt)
@@ -453,49 +359,6 @@ export class Appender {
     this.use(segment)
     if (this.#segments.persistent) this.#mark(false)
     if (this.#backlogAt !== Number.POSITIVE_INFINITY) this.#backlogAt = 0
-  }
-
-  /** The segment made ahead, made larger if need be. */
-  #takePrepared(capacity: number, needed: number): Segment | undefined {
-    const [segment] = this.#ahead
-    if (segment?.bytes === undefined) return undefined
-    if (segment.reserved < needed) this.#extend(segment, Math.min(capacity, needed + this.#chunkBytes), needed)
-    if (segment.bytes.length < capacity) {
-      const larger = new Uint8Array(capacity)
-      larger.set(segment.bytes.subarray(0, SEGMENT_HEADER_BYTES))
-      segment.hold(larger)
-    }
-    this.#ahead.shift()
-    return segment
-  }
-
-  #capacity(needed: number): number {
-    const { segmentBytes, segments } = this.#options
-    const last = segments.list.length === 0 ? 0 : this.#bytes.length
-    const usual = segments.persistent ? segmentBytes : Math.min(segmentBytes, Math.max(RAM_SEGMENT_BYTES_MIN, last * 2))
-    return Math.max(usual, needed)
-  }
-
-  #create(number: number, capacity: number, bytes: number): Segment {
-    const salt = new DataView(this.#options.env.random(4).buffer).getUint32(0)
-    const segment = emptySegment({ number, salt, rewrittenAt: 0, format: this.#segments.formatWritten }, capacity)
-    if (!this.#segments.persistent) return segment
-    const name = segmentName(number)
-    segment.registered = false
-    segment.flushed = 0
-    try {
-      segment.file = this.#segments.files.create(name)
-      this.#extend(segment, Math.min(capacity, Math.max(bytes, this.#chunkBytes)), bytes)
-    } catch (error) {
-      if (segment.file !== undefined) this.#discardFile(segment)
-      throw storageError(error, `creating ${name}`)
-    }
-    return segment
-  }
-
-  #discardFile(segment: Segment): void {
-    segment.file?.close()
-    this.#segments.files.remove(segmentName(segment.number))
   }
 }
 

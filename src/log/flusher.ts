@@ -208,7 +208,7 @@ export class Flusher {
 
   #written(target: Position, logged: Group | undefined, durable: Group | undefined): void {
     this.#writing = false
-    this.#segments.loggedThrough = target
+    this.#segments.noteLogged(target)
     this.#settle(logged)
     if (durable !== undefined) this.#sync(target, durable)
     else if (target !== this.#restingAt)
@@ -283,7 +283,7 @@ export class Flusher {
     try {
       const only = files.length === 1 ? files[0] : undefined
       const pending = only === undefined ? Promise.all(files.map((file) => file.sync())) : only.sync()
-      pending.then(done, failed)
+      pending.then(done, failed).catch((error: unknown) => this.#fail(error, 'noting what is durable'))
     } catch (error) {
       failed(error)
     }
@@ -292,7 +292,7 @@ export class Flusher {
   #synced(target: Position, group: Group | undefined): void {
     this.#syncing = false
     if (this.#segments.failure !== undefined) return
-    this.#segments.durableThrough = target
+    this.#segments.noteDurable(target)
     this.#owesMark = false
     this.#settle(group)
     if (this.#durable !== undefined) this.#schedule()
@@ -319,10 +319,19 @@ function flushInGroup(): WarpError {
   )
 }
 
+function flushedTooFar({ number, flushed, end }: Segment): WarpError {
+  return new WarpError(
+    'WARP_E_PROTOCOL',
+    `a fault in warp-engine: segment ${number} is stored up to ${flushed} and ends at ${end}; open the log again, and report this`,
+    { details: { segment: number, flushed, end } },
+  )
+}
+
 /** Checksums and writes what the segment has gained. */
 function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> | undefined {
   const { file, bytes, view, end } = segment
-  if (file === undefined || bytes === undefined || view === undefined || segment.flushed >= end) return undefined
+  if (file === undefined || bytes === undefined || view === undefined || segment.flushed === end) return undefined
+  if (segment.flushed > end) throw flushedTooFar(segment)
   for (let at = segment.flushed; at < end;) {
     sealRecord(view, at, segment.salt ^ at)
     at += RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)

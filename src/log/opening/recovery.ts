@@ -337,8 +337,8 @@ class Recovery {
     segment.flushed = offset
     segment.hold(bytes as Uint8Array<ArrayBuffer>) // read only: the appender copies it
     segment.trustedFrom = checkedFrom
-    this.#segments.loggedThrough = segment.base + offset
-    this.#segments.durableThrough = segment.base + offset
+    this.#segments.noteLogged(segment.base + offset)
+    this.#segments.noteDurable(segment.base + offset)
     for (const one of list) one.discardedBytes = this.#checkpoint?.discarded.get(one.number) ?? 0
     this.#report()
   }

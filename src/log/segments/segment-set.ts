@@ -19,10 +19,8 @@ export class SegmentSet {
   first = 1
   /** What marks say of the first segment. Ahead of `first` while segments at the front are being removed. */
   floor = 1
-  /** Everything before it survives the death of the process. */
-  loggedThrough: Position = 0
-  /** Everything before it survives a power failure. */
-  durableThrough: Position = 0
+  #loggedThrough: Position = 0
+  #durableThrough: Position = 0
   /** Where the open group begins; what stands behind is not true yet. `Infinity` while no group is open. */
   groupFrom: Position = Number.POSITIVE_INFINITY
   /** See `Mark`: what marks say of it. */
@@ -47,6 +45,43 @@ export class SegmentSet {
       })
     }
     this.formatWritten = format
+  }
+
+  /** Everything before it survives the death of the process. */
+  get loggedThrough(): Position {
+    return this.#loggedThrough
+  }
+
+  /** Everything before it survives a power failure. */
+  get durableThrough(): Position {
+    return this.#durableThrough
+  }
+
+  get end(): Position {
+    return this.list.length === 0 ? 0 : this.active.base + this.active.end
+  }
+
+  /** Says how far the log is stored. Acknowledgements rest on it, so what cannot be is refused: `WARP_E_PROTOCOL`. */
+  noteLogged(position: Position): void {
+    if (position < this.#loggedThrough || position > this.end || position > this.groupFrom)
+      throw this.#broken('logged', position)
+    this.#loggedThrough = position
+  }
+
+  /** As `noteLogged`. */
+  noteDurable(position: Position): void {
+    if (position < this.#durableThrough || position > this.#loggedThrough) throw this.#broken('durable', position)
+    this.#durableThrough = position
+  }
+
+  #broken(level: string, position: Position): WarpError {
+    const [logged, durable, end] = [this.#loggedThrough, this.#durableThrough, this.end]
+    return new WarpError(
+      'WARP_E_PROTOCOL',
+      `a fault in warp-engine: the log cannot be ${level} up to ${position}; it is logged up to ${logged}, durable up to ` +
+        `${durable}, and ends at ${end}; open it again, and report this`,
+      { details: { level, position, logged, durable, end } },
+    )
   }
 
   get persistent(): boolean {
