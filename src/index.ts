@@ -45,6 +45,7 @@ export type {
 export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
 export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
 export type { Imported } from './transfer/imported.ts'
+export type { KnownReplica } from './replication/name-book.ts'
 export type { PeerReport } from './replication/replication-stats.ts'
 export type { ReplicationEvent } from './replication/events.ts'
 export type { ReplicationOptions } from './replication/options.ts'

@@ -7,7 +7,7 @@ import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Dot } from '../crdt/time/dot.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
-import type { Platform } from './ports/platform.ts'
+import type { Door, Platform } from './ports/platform.ts'
 import type { Env } from './ports/env.ts'
 import { handleMaker, type Handle, type HandleParts } from './api/handle.ts'
 import { listKeys } from './api/key-listing.ts'
@@ -34,6 +34,7 @@ import {
   type Settlement,
   type WriteOptions,
 } from './store/receipt.ts'
+import { assertName, knownReplicas, NameBook, type KnownReplica } from './replication/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import { Replicator } from './replication/replicator.ts'
 import { exportLines } from './transfer/export-lines.ts'
@@ -47,6 +48,8 @@ const CLOCK_DRIFT_MS_MAX = 500
 
 const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   keys: true,
+  name: true,
+  zone: true,
   log: true,
   transports: true,
   env: true,
@@ -61,6 +64,8 @@ const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: tr
 /** Opens an engine. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
 export async function openWarpOn<K extends KeyMap>(platform: Platform, options: WarpOptions<K>): Promise<Warp<K>> {
   checkOptions('openWarp', options, WARP_OPTIONS)
+  assertName('name', options.name)
+  assertName('zone', options.zone)
   const keyspaces = new Keyspaces(options.keys)
   const env = options.env ?? platform.env
   const observe = options.observe ?? ignore
@@ -82,7 +87,7 @@ export async function openWarpOn<K extends KeyMap>(platform: Platform, options: 
   }
   try {
     const warp = new OpenWarp(engine, options, env)
-    await warp.start()
+    await warp.start(platform.openDoor)
     return warp as unknown as Warp<K>
   } catch (error) {
     await engine.close()
@@ -109,7 +114,9 @@ class OpenWarp {
   readonly #handleMakers: readonly ((key: string) => Handle)[]
   readonly #projections = new Map<string, ProjectionRunner<unknown>>()
   readonly #replicator: Replicator | undefined
+  readonly #names = new NameBook()
   #isFlushing = false
+  #door: Door | undefined
   #closing: Promise<void> | undefined
 
   constructor(engine: Engine, options: WarpOptions<KeyMap>, env: Env) {
@@ -136,7 +143,21 @@ class OpenWarp {
     return this.#engine.replica
   }
 
-  async start(): Promise<void> {
+  get name(): string | undefined {
+    return this.#options.name
+  }
+
+  async start(openDoor: Platform['openDoor']): Promise<void> {
+    await this.#startReplication()
+    try {
+      this.#door = await openDoor?.(this)
+    } catch (error) {
+      await this.#replicator?.close()
+      throw error
+    }
+  }
+
+  async #startReplication(): Promise<void> {
     if (this.#replicator === undefined) return
     await this.#replicator.start()
     this.#engine.store.subscribe(() => this.#appended())
@@ -261,6 +282,7 @@ class OpenWarp {
     const { segments, bytes, syncs } = log.stats()
     return {
       replica: this.replica,
+      ...(this.name === undefined ? {} : { name: this.name }),
       keysCount: store.keys.size,
       log: {
         operationsCount: this.#engine.operationsCount,
@@ -293,6 +315,11 @@ class OpenWarp {
     return this.#replicator?.peers() ?? []
   }
 
+  replicas(): KnownReplica[] {
+    for (const peer of this.peers()) this.#names.learn(peer)
+    return knownReplicas(this.#engine.applied, this.#names, this)
+  }
+
   keys(pattern: string, options: KeysOptions = {}): AsyncGenerator<string, void, undefined> {
     checkOptions('keys', options, KEYS_OPTIONS)
     const check = (): void => this.#check(options)
@@ -319,6 +346,7 @@ class OpenWarp {
   }
 
   async #close(): Promise<void> {
+    await this.#door?.close()
     this.#context.watches.close()
     for (const projection of [...this.#projections.values()]) await projection.close()
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
@@ -327,14 +355,19 @@ class OpenWarp {
   }
 
   #openReplicator(): Replicator | undefined {
-    const { transports = [], replication, observe } = this.#options
+    const { transports = [], replication, observe, name, zone } = this.#options
     if (transports.length === 0) return undefined
     return new Replicator({
       store: this.#engine,
       env: this.#env,
       transports,
+      ...(name === undefined ? {} : { name }),
+      ...(zone === undefined ? {} : { zone }),
       ...(replication === undefined ? {} : { options: replication }),
-      ...(observe === undefined ? {} : { observe: (event: WarpEvent) => observe(event) }),
+      observe: (event: WarpEvent) => {
+        if ('peer' in event) this.#names.learn(event.peer)
+        observe?.(event)
+      },
     })
   }
 

@@ -68,10 +68,11 @@ export class Exchange {
   async #hello(): Promise<void> {
     const { warp, data } = this.#parts
     this.#assertMethod('GET')
-    const { replica } = warp
+    const { replica, name } = warp
+    const named = name === undefined ? {} : { name }
     const questions = [...QUESTIONS.values()].map(describeQuestion)
     const place = data === undefined ? {} : { data }
-    const hello: Hello = { warp: 'control', version: packageVersion(), replica, ...place, questions }
+    const hello: Hello = { warp: 'control', version: packageVersion(), replica, ...named, ...place, questions }
     await this.#send(JSON_TYPE, `${JSON.stringify(hello)}\n`)
     this.#parts.response.end()
   }

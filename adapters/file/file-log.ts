@@ -12,7 +12,7 @@ import { type FileLogOptions, type FileLogSettings, fileLogSettings } from './op
 /** Keeps the log in a folder, for one process at a time. Throws `WARP_E_CONFIG`; nothing is touched before it is opened. */
 export function fileLog(options: FileLogOptions): LogStore {
   const settings = fileLogSettings(options)
-  return { name: `file:${settings.path}`, open: () => openFolder(settings) }
+  return { name: `file:${settings.path}`, folder: settings.path, open: () => openFolder(settings) }
 }
 
 async function openFolder(settings: FileLogSettings): Promise<LogFiles> {

@@ -1,6 +1,7 @@
 /** The package's main entry: the engine on Node. */
 export { nodeEnv } from './node-env.ts'
 export { openWarp } from './open-warp.ts'
+export type { ControlOptions, OpenWarpOptions } from './open-warp.ts'
 export { checkLog, replayLog } from './audit.ts'
 export { WarpError, defineKeys, isWarpError, memoryFiles, overlayLog } from '../../src/index.ts'
 export type {
@@ -31,6 +32,7 @@ export type {
   KeyMap,
   KeyOptions,
   KeysOptions,
+  KnownReplica,
   LogEvent,
   LogFile,
   LogFiles,

@@ -25,6 +25,7 @@ import type {
 } from '../store/receipt.ts'
 import type { ReplicationEvent } from '../replication/events.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
+import type { KnownReplica } from '../replication/name-book.ts'
 import type { PeerReport } from '../replication/replication-stats.ts'
 import type { PeerAddress, Transport } from '../ports/transport.ts'
 import type { Imported } from '../transfer/imported.ts'
@@ -44,6 +45,10 @@ import type { MethodsOf, WriteMethod } from './typed-handle.ts'
 export interface WarpOptions<K extends KeyMap> {
   /** Key pattern → strategy, bare or with options. The most specific pattern wins. Throws `WARP_E_PATTERN`. */
   readonly keys: K & CheckedKeys<K>
+  /** What people call this replica: shown by commands, events and tables, here and at its peers, instead of its id. Default: none. */
+  readonly name?: string
+  /** Where this replica runs, as its peers see it: `acks: { zones }` counts zones. Default: none. */
+  readonly zone?: string
   /** Where operations are kept. Default: in memory, gone with the process. */
   readonly log?: LogStore
   /** The networks to replicate over. Default: none, this replica is alone. */
@@ -105,6 +110,9 @@ type HandleOf<S, Value> = S extends unknown
 export interface Warp<K extends KeyMap> extends AsyncDisposable {
   /** This replica, as other replicas see it. Changes only if the engine has to take a new identity. */
   readonly replica: ReplicaId
+
+  /** Its name for people, as `openWarp` was given it. */
+  readonly name: string | undefined
 
   /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
   get<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
@@ -169,6 +177,9 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   /** Every peer that replication or a transport knows of. Empty without transports. */
   peers(): readonly PeerReport[]
 
+  /** Every replica that this one has heard of, itself first, with its name for people where that is known. */
+  replicas(): readonly KnownReplica[]
+
   stats(): Stats
   capabilities(): Capabilities
 
@@ -195,6 +206,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
 /** Numbers of this moment; counts since open unless said otherwise. */
 export interface Stats {
   readonly replica: ReplicaId
+  readonly name?: string
   readonly keysCount: number
   readonly log: {
     /** Held now, snapshots not counted. */

@@ -3,7 +3,7 @@ import type { AnyQuestion } from './question.ts'
 import { AT, EXPLAIN, LOG } from './questions/history.ts'
 import { GET, KEYS } from './questions/reading.ts'
 import { COMPACT, EXPORT, IMPORT } from './questions/transfer.ts'
-import { PEERS, STATS, WATCH } from './questions/watching.ts'
+import { PEERS, REPLICAS, STATS, WATCH } from './questions/watching.ts'
 import { DELETE, DO, SET } from './questions/writing.ts'
 
 const ALL: readonly AnyQuestion[] = [
@@ -18,6 +18,7 @@ const ALL: readonly AnyQuestion[] = [
   WATCH,
   STATS,
   PEERS,
+  REPLICAS,
   EXPORT,
   IMPORT,
   COMPACT,

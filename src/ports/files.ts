@@ -47,5 +47,7 @@ export interface LogFiles {
 /** What `openWarp({ log })` takes: opens the medium, for this process alone. Throws `WARP_E_LOG_LOCKED`. */
 export interface LogStore {
   readonly name: string
+  /** The folder that it keeps, where it keeps one: a control socket has its place there. */
+  readonly folder?: string
   open(): Promise<LogFiles>
 }

@@ -1,5 +1,6 @@
 /** `warp delete KEY`. */
 import { command, type AnyCommand } from '../program/command.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { openTarget } from '../target/open-target.ts'
 import { DELETE } from '../../../src/control/questions/writing.ts'
 import { DATA_OPTIONS } from '../settings/shared-options.ts'
@@ -16,7 +17,11 @@ export const DELETE_COMMAND: AnyCommand = command<WriteFlags, [key: string]>({
   examples: ['delete user:123'],
   async run({ parameters: [key], options, output, signal }) {
     await using target = await openTarget({ flags: options, output, signal })
-    await printWritten(output, await only(target.ask(DELETE, { key, durable: options.durable ?? false }, { signal })))
+    await printWritten(
+      output,
+      await only(target.ask(DELETE, { key, durable: options.durable ?? false }, { signal })),
+      () => ReplicaNames.of(target, { fullIds: options.fullIds, signal }),
+    )
     return undefined
   },
 })

@@ -1,5 +1,6 @@
 /** `warp do KEY VERB ...`. */
 import { command, type AnyCommand } from '../program/command.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { openTarget } from '../target/open-target.ts'
 import { DO } from '../../../src/control/questions/writing.ts'
 import { only } from '../target/target.ts'
@@ -25,7 +26,8 @@ export const DO_COMMAND: AnyCommand = command<WriteFlags, [key: string, verb: st
     const parameters = values.map((value) => parseValue(value, text))
     await using target = await openTarget({ flags: options, output, signal, creates: true })
     const done = await only(target.ask(DO, { key, verb, parameters, durable }, { signal }))
-    if ('dot' in done) await printWritten(output, done)
+    if ('dot' in done)
+      await printWritten(output, done, () => ReplicaNames.of(target, { fullIds: options.fullIds, signal }))
     else if (output.isJson) await output.json(done.value)
     else await output.line(show(fromJson(done.value)))
     return undefined

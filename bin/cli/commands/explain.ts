@@ -1,7 +1,8 @@
 /** `warp explain KEY`: why the value is what it is. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { dotCell, dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
+import { dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { EXPLAIN, type ExplainedHead, type ExplainedItem } from '../../../src/control/questions/history.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { fromJson } from '../../../src/control/tagged-json.ts'
@@ -33,7 +34,11 @@ export const EXPLAIN_COMMAND: AnyCommand = command<DataFlags, [key: string]>({
       return undefined
     }
     await output.line(sentence(head))
-    await output.table(HEAD, operations.map(rowOf))
+    const names = await ReplicaNames.of(target, { fullIds: options.fullIds, signal })
+    await output.table(
+      HEAD,
+      operations.map((item) => rowOf(item, names)),
+    )
     return undefined
   },
 })
@@ -47,6 +52,7 @@ function sentence({ key, value, strategy, compacted }: ExplainedHead): string {
   return `${printable(key)} ${what} (${strategy})${before}`
 }
 
-function rowOf(item: ExplainedItem): readonly string[] {
-  return [dotCell(item.dot), timeCell(item.timeMs), wroteCell(item), item.effect, dotsCell(item.concurrentWith)]
+function rowOf(item: ExplainedItem, names: ReplicaNames): readonly string[] {
+  const { dot, timeMs, effect, concurrentWith } = item
+  return [names.dot(dot), timeCell(timeMs), wroteCell(item), effect, dotsCell(concurrentWith, names)]
 }

@@ -1,7 +1,8 @@
 /** `warp log KEY`: the audit trail. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { dotCell, dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
+import { dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { LOG, type LoggedOperation } from '../../../src/control/questions/history.ts'
 import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../settings/shared-options.ts'
 
@@ -32,15 +33,21 @@ export const LOG_COMMAND: AnyCommand = command<Flags, [key: string]>({
     const all = target.ask(LOG, { key, fromVersion }, { signal })
     const operations = last === undefined ? all : lastOf(all, last)
     if (output.isJson) for await (const operation of operations) await output.json(operation)
-    else await output.rows(HEAD, rowsOf(operations))
+    else {
+      const names = await ReplicaNames.of(target, { fullIds: options.fullIds, signal })
+      await output.rows(HEAD, rowsOf(operations, names))
+    }
     return undefined
   },
 })
 
-async function* rowsOf(operations: AsyncIterable<LoggedOperation>): AsyncGenerator<readonly string[]> {
+async function* rowsOf(
+  operations: AsyncIterable<LoggedOperation>,
+  names: ReplicaNames,
+): AsyncGenerator<readonly string[]> {
   for await (const operation of operations) {
     const { version, dot, timeMs, concurrentWith } = operation
-    yield [String(version), dotCell(dot), timeCell(timeMs), wroteCell(operation), dotsCell(concurrentWith)]
+    yield [String(version), names.dot(dot), timeCell(timeMs), wroteCell(operation), dotsCell(concurrentWith, names)]
   }
 }
 

@@ -4,11 +4,12 @@ import { command, type AnyCommand } from '../program/command.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { openTarget } from '../target/open-target.ts'
 import { PEERS } from '../../../src/control/questions/watching.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { toJson } from '../../../src/control/tagged-json.ts'
 import { printable } from '../values.ts'
 
-const HEAD = ['address', 'replica', 'state', 'lag', 'silent', 'round trip', 'clock', 'queued', 'zone', 'roles']
+const HEAD = ['replica', 'address', 'state', 'lag', 'silent', 'round trip', 'clock', 'queued', 'zone', 'roles']
 
 export const PEERS_COMMAND: AnyCommand = command<DataFlags>({
   name: 'peers',
@@ -23,16 +24,21 @@ export const PEERS_COMMAND: AnyCommand = command<DataFlags>({
     const peers: PeerReport[] = []
     for await (const peer of target.ask(PEERS, {}, { signal })) peers.push(peer)
     if (output.isJson) for (const peer of peers) await output.json(toJson(peer))
-    else if (peers.length > 0) await output.table(HEAD, peers.map(rowOf))
-    else await output.line(target.warp === undefined ? 'no peers' : 'no peers: no replica runs on this folder')
+    else if (peers.length > 0) {
+      const names = await ReplicaNames.of(target, { fullIds: options.fullIds, signal })
+      await output.table(
+        HEAD,
+        peers.map((peer) => rowOf(peer, names)),
+      )
+    } else await output.line(target.warp === undefined ? 'no peers' : 'no peers: no replica runs on this folder')
     return EXIT.ok
   },
 })
 
-function rowOf(peer: PeerReport): readonly string[] {
+function rowOf(peer: PeerReport, names: ReplicaNames): readonly string[] {
   return [
+    peer.replica === undefined ? '-' : names.replica(peer.replica),
     printable(peer.address),
-    peer.replica ?? '-',
     peer.isLagging ? `${peer.state}, lagging` : peer.state,
     amount(peer.lagCount, ''),
     amount(peer.silentMs, ' ms'),

@@ -1,6 +1,7 @@
 /** `warp set KEY VALUE`. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { SET } from '../../../src/control/questions/writing.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { openTarget } from '../target/open-target.ts'
 import { only } from '../target/target.ts'
 import { parseValue } from '../values.ts'
@@ -23,7 +24,7 @@ export const SET_COMMAND: AnyCommand = command<WriteFlags, [key: string, value: 
     const { text = false, durable = false } = options
     await using target = await openTarget({ flags: options, output, signal, creates: true })
     const asked = target.ask(SET, { key, value: parseValue(value, text), durable }, { signal })
-    await printWritten(output, await only(asked))
+    await printWritten(output, await only(asked), () => ReplicaNames.of(target, { fullIds: options.fullIds, signal }))
     return undefined
   },
 })

@@ -9,9 +9,12 @@ import { EXIT } from '../program/exit-codes.ts'
 import { failureOf } from '../program/failure.ts'
 import { MESH_OPTIONS, clusterKeys, meshOptions, type MeshFlags } from '../settings/mesh-settings.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
+import type { AnyWarp } from '../../../src/control/question.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { whileLocked } from '../target/while-locked.ts'
 
 interface Flags extends DataFlags, MeshFlags {
+  readonly name?: string
   readonly mesh: boolean
 }
 
@@ -24,29 +27,37 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     'closes the log; a second one ends it at once. SIGHUP makes it read its key file again.',
   options: [
     ...DATA_OPTIONS,
+    { flags: '--name <name>', about: 'what people call this replica: shown here and at its peers instead of its id' },
     ...MESH_OPTIONS,
     { flags: '--no-mesh', about: 'no network: for the processes of this machine that use warp, and nobody else' },
   ],
   examples: [
     'start',
+    'start --name web-1 --port 7946',
     'start --data ./a --port 7946 --insecure',
     'start --host 10.0.0.1 --peer 10.0.0.2:7946 --key-file cluster.key',
   ],
   async run({ options, output, signal }) {
     const config = await loadConfig(options)
     const tell = (json: object, line: string): void => void (output.isJson ? output.json(json) : output.line(line))
-    const observe = (event: WarpEvent): void => tell(eventJson(event), eventLine(event))
+    const running: { warp?: AnyWarp } = {}
+    const observe = (event: WarpEvent): void => tell(eventJson(event), eventLine(event, namesOf(running.warp, options)))
     const mesh = options.mesh ? await meshOf(config, options) : undefined
     const transport = mesh === undefined ? {} : { transport: mesh }
     // The list of commands has all of them in it, and most have no use for an engine.
     const { openFolder } = await import('../target/open-folder.ts')
     const { ControlServer } = await import('../../../adapters/control/control-server.ts')
-    const warp = await whileLocked(signal, () => openFolder({ config, observe, ...transport }))
+    const name = options.name ?? config.engine.name
+    const engine = { ...config.engine, ...(name === undefined ? {} : { name }) }
+    const warp = await whileLocked(signal, () => openFolder({ config: { ...config, engine }, observe, ...transport }))
+    running.warp = warp
     try {
       const control = await ControlServer.open(warp, { data: config.data })
       const place = mesh?.address === undefined ? {} : { address: mesh.address }
-      const ready = { ...place, replica: warp.replica, data: config.data, socket: control.path }
-      tell({ event: 'ready', ...ready }, ['ready', ...Object.entries(ready).map((pair) => pair.join('='))].join(' '))
+      const named = name === undefined ? {} : { name }
+      const ready = { ...place, ...named, replica: warp.replica, data: config.data, socket: control.path }
+      const shown = { ...ready, replica: new ReplicaNames([], options.fullIds).replica(warp.replica) }
+      tell({ event: 'ready', ...ready }, ['ready', ...Object.entries(shown).map((pair) => pair.join('='))].join(' '))
       if (mesh !== undefined) replaceKeysOnRequest(mesh, () => clusterKeys(config, options, process.env), tell)
       if (!signal.aborted) await once(signal, 'abort')
       await control.close()
@@ -56,6 +67,10 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     return EXIT.ok
   },
 })
+
+function namesOf(warp: AnyWarp | undefined, { fullIds }: Flags): ReplicaNames {
+  return new ReplicaNames(warp?.replicas() ?? [], fullIds)
+}
 
 /** Loaded when it is needed: most commands have no use for a network. */
 async function meshOf(config: Config, flags: MeshFlags): Promise<MeshTransport> {

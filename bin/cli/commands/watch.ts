@@ -1,7 +1,8 @@
 /** `warp watch PATTERN`. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { dotCell, timeCell } from '../output/operation-cells.ts'
+import { timeCell } from '../output/operation-cells.ts'
+import { ReplicaNames } from '../output/replica-names.ts'
 import { WATCH, type WatchedChange } from '../../../src/control/questions/watching.ts'
 import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../settings/shared-options.ts'
 import { fromJson } from '../../../src/control/tagged-json.ts'
@@ -31,6 +32,7 @@ export const WATCH_COMMAND: AnyCommand = command<Flags, [pattern: string | undef
   async run({ parameters: [pattern = '*'], options, output, signal }) {
     const countMax = wholeNumber('--count', options.count) ?? Number.POSITIVE_INFINITY
     await using target = await openTarget({ flags: options, output, signal, serves: true })
+    let names = new ReplicaNames([], options.fullIds)
     let count = 0
     for await (const change of target.ask(WATCH, { pattern, ...fromOf(options) }, { signal })) {
       if (change.kind === 'watching') {
@@ -38,7 +40,13 @@ export const WATCH_COMMAND: AnyCommand = command<Flags, [pattern: string | undef
         continue
       }
       if (output.isJson) await output.json(change)
-      else await output.line(lineOf(change))
+      else {
+        // A writer that is new has perhaps said its name meanwhile.
+        if (change.kind === 'value' && !names.knows(change.operation.dot.replica)) {
+          names = await ReplicaNames.of(target, { fullIds: options.fullIds, signal })
+        }
+        await output.line(lineOf(change, names))
+      }
       if (++count >= countMax) break
     }
     return undefined
@@ -51,9 +59,9 @@ function fromOf({ from }: Flags): { readonly from?: string | number } {
   return { from: /^\d+$/.test(from) ? Number(from) : from }
 }
 
-function lineOf(change: WatchedChange): string {
+function lineOf(change: WatchedChange, names: ReplicaNames): string {
   if (change.kind === 'gap') return `gap: ${change.missedCount ?? 'an unknown number of'} changes missed`
   const { key, value, operation } = change
   const shown = value === undefined ? 'is gone' : `= ${showCell(fromJson(value))}`
-  return `${timeCell(operation.timeMs)}  ${printable(key)} ${shown}  (${dotCell(operation.dot)})`
+  return `${timeCell(operation.timeMs)}  ${printable(key)} ${shown}  (${names.dot(operation.dot)})`
 }

@@ -20,7 +20,10 @@ export interface ConfigFlags {
 }
 
 /** What goes to the engine as it is. */
-export type EngineSettings = Pick<WarpOptions<KeyMap>, 'ack' | 'cache' | 'clockDriftMsMax' | 'replication'>
+export type EngineSettings = Pick<
+  WarpOptions<KeyMap>,
+  'name' | 'zone' | 'ack' | 'cache' | 'clockDriftMsMax' | 'replication'
+>
 
 export interface Config {
   /** The file that was read, if there was one. */
@@ -36,7 +39,7 @@ export interface Config {
 
 const NAMES = ['warp.config.mjs', 'warp.config.js', 'warp.config.json']
 const DATA_DEFAULT = './data'
-const ENGINE_SETTINGS = ['ack', 'cache', 'clockDriftMsMax', 'replication'] as const
+const ENGINE_SETTINGS = ['name', 'zone', 'ack', 'cache', 'clockDriftMsMax', 'replication'] as const
 const SETTINGS: ReadonlySet<string> = new Set(['data', 'keys', 'mesh', ...ENGINE_SETTINGS])
 
 /** Throws `UsageError` for flags, `WARP_E_CONFIG` for the file. */

@@ -4,7 +4,9 @@ import type { ConfigFlags } from './config.ts'
 import { UsageError } from '../program/failure.ts'
 
 /** The interface of {@link DATA_OPTIONS}. */
-export type DataFlags = ConfigFlags
+export interface DataFlags extends ConfigFlags {
+  readonly fullIds?: boolean
+}
 
 /** Where the data is and what the keys mean. */
 export const DATA_OPTIONS: readonly OptionDescription[] = [
@@ -18,6 +20,7 @@ export const DATA_OPTIONS: readonly OptionDescription[] = [
     about: "what keys mean: 'cart:*=set'; over the configuration; may be repeated",
     repeatable: true,
   },
+  { flags: '--full-ids', about: 'show ids of replicas whole, instead of names and short ids' },
 ]
 
 /** Throws `UsageError`. */

@@ -2,6 +2,7 @@
 import type { OptionDescription } from '../program/command.ts'
 import type { Output } from '../output/output.ts'
 import type { Written } from '../../../src/control/questions/writing.ts'
+import type { ReplicaNames } from '../output/replica-names.ts'
 import { DATA_OPTIONS, type DataFlags } from './shared-options.ts'
 
 export interface WriteFlags extends DataFlags {
@@ -20,8 +21,12 @@ export const WRITE_OPTIONS: readonly OptionDescription[] = [
   DURABLE_OPTION,
 ]
 
-export async function printWritten(output: Output, written: Written): Promise<void> {
+export async function printWritten(
+  output: Output,
+  written: Written,
+  names: () => Promise<ReplicaNames>,
+): Promise<void> {
   if (output.isJson) await output.json(written)
   else if (written.dot === null) await output.line('nothing to write')
-  else await output.line(`${written.dot.replica}:${written.dot.sequence} version ${written.version}, ${written.ack}`)
+  else await output.line(`${(await names()).dot(written.dot)} version ${written.version}, ${written.ack}`)
 }

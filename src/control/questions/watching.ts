@@ -1,5 +1,6 @@
 /** Changes as they happen, and what the engine says of itself and of its peers. */
 import type { Stats } from '../../api/public.ts'
+import type { KnownReplica } from '../../replication/name-book.ts'
 import type { PeerReport } from '../../replication/replication-stats.ts'
 import { optional, text, textOrNumber } from '../parameters.ts'
 import type { Question } from '../question.ts'
@@ -75,5 +76,16 @@ export const PEERS: Question<object, PeerReport> = {
   parameters: {},
   async *answer(warp) {
     yield* warp.peers()
+  },
+}
+
+export const REPLICAS: Question<object, KnownReplica> = {
+  name: 'replicas',
+  about: 'every replica that this one has heard of, itself first, with its name where that is known',
+  changes: false,
+  gives: 'items',
+  parameters: {},
+  async *answer(warp) {
+    yield* warp.replicas()
   },
 }

@@ -5,7 +5,8 @@ import { HELLO_TEXT_BYTES_MAX, type Hello } from './frames.ts'
 
 const FLAG_ASKS = 1
 const FLAG_PERSISTENT = 2
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
+/** What would steer a terminal, turn text round or not be seen. */
+export const UNPRINTABLE: RegExp = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.u8((hello.asks ? FLAG_ASKS : 0) | (hello.isPersistent ? FLAG_PERSISTENT : 0))

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { startWarp, warp, warpJson, warpOk, type RunOptions } from '../../support/cli.ts'
 import { commandFolder } from './command-folder.ts'
 
-const RECEIPT = /^[0-9a-f]{16}:\d+ version \d+, logged\n$/
+const RECEIPT = /^[0-9a-f]{8}:\d+ version \d+, logged\n$/
 
 /** The same commands both ways. */
 describe.each(['a folder that nobody holds', 'a folder that a replica holds'])('%s', (place) => {

@@ -238,7 +238,7 @@ describe('stats, key and completion', () => {
     }
     expect(await completed('warp', 'ex')).toEqual(expect.arrayContaining(['explain']))
     expect(await completed('warp', 'st')).toEqual(['start', 'stats'])
-    expect(await completed('warp', 'log', '--f')).toEqual(['--from'])
+    expect(await completed('warp', 'log', '--f')).toEqual(expect.arrayContaining(['--from', '--full-ids']))
     expect(await completed('warp', 'start', '--no-')).toEqual(['--no-multicast', '--no-mesh'])
     expect(await completed('warp', 'help', 'expl')).toEqual(['explain'])
     expect(await completed('warp', 'get', 'user')).toEqual([''])

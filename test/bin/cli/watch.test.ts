@@ -11,7 +11,7 @@ test('a watch of a folder that nobody holds sees what other commands write throu
   await warpOk(['do', 'cart:7', 'add', 'apples'], folder)
   await warpOk(['set', 'user:1', '{"name":"Alice"}'], folder)
   await warpOk(['delete', 'user:0'], folder)
-  await watch.line(/^\d{4}-.*Z {2}user:1 = \{ name: "Alice" \} {2}\([0-9a-f]{16}:3\)$/)
+  await watch.line(/^\d{4}-.*Z {2}user:1 = \{ name: "Alice" \} {2}\([0-9a-f]{8}:3\)$/)
   await watch.line(/ {2}user:0 is gone {2}\(/)
   watch.signal('SIGINT')
   const { code, stdout } = await watch.ended
