@@ -80,7 +80,10 @@ export class Engine implements ReplicationStore {
     const { files, env, observe, segmentBytes } = options
     const log = await Log.open(
       { files, env, observe, ...(segmentBytes === undefined ? {} : { segmentBytes }) },
-      { restore: (body) => recovered.restore(body), record: (record) => recovered.record(record) },
+      {
+        restore: (body, budget) => budget.finish(recovered.restoreSteps(body, budget)),
+        record: (record) => recovered.record(record),
+      },
     )
     try {
       return new Engine(options, log, recovered, table)

@@ -3,15 +3,14 @@
  * is listed once. Each key is read to see whether it has a value: O(keys held), and a fold for those that are not in memory.
  */
 import type { Env } from '../ports/env.ts'
+import { Budget, STEP } from '../operation/budget.ts'
 import type { Slot } from '../keys/key-table.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { compilePattern } from '../keys/pattern.ts'
+import type { Resident } from '../merge/resident.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { KeysOptions } from '../store/receipt.ts'
 import { COLD } from '../cache/residency.ts'
-
-/** Keys looked at between two breaks: about a millisecond where values have to be folded. */
-const KEYS_PER_STEP = 256
 
 interface Listing extends KeysOptions {
   readonly store: KeyStore
@@ -24,29 +23,52 @@ interface Listing extends KeysOptions {
 export async function* listKeys(pattern: string, listing: Listing): AsyncGenerator<string, void, undefined> {
   const { store, env, check, dead = false } = listing
   const { matches } = compilePattern(pattern)
-  let visited = 0
+  const budget = new Budget(env, check)
+  await budget.pause()
   for (const slot of store.keys.occupied()) {
-    if (visited++ % KEYS_PER_STEP === 0) {
-      await env.yield()
-      check()
-    }
+    if (budget.isSpent) await budget.pause()
+    budget.spend(1, 0)
     const key = store.keys.keys[slot]
     if (key === undefined || !matches(key) || store.keyspaceFor(key, slot) === store.keyspaces.unregistered) continue
-    if (dead || isAlive(store, key, { slot, nowMs: env.now() })) yield key
+    if (dead || (await isAlive(store, { key, slot, nowMs: env.now() }, budget))) yield key
   }
 }
 
+interface Listed {
+  readonly key: string
+  readonly slot: Slot
+  readonly nowMs: number
+}
+
 /** Nothing lives longer for having been listed. A key with an operation from a later version cannot be read, but is there. */
-function isAlive(store: KeyStore, key: string, { slot, nowMs }: { slot: Slot; nowMs: number }): boolean {
-  if (store.values.residency.states[slot] !== COLD) return store.values.residency.values[slot] !== undefined
+async function isAlive(store: KeyStore, listed: Listed, budget: Budget): Promise<boolean> {
+  const { key, slot, nowMs } = listed
+  const { residency } = store.values
+  if (residency.states[slot] !== COLD) return residency.values[slot] !== undefined
   const keyspace = store.keyspaceFor(key, slot)
   if (keyspace.ttlMs > 0 && store.values.expiresAt(slot, keyspace) <= nowMs) return false
   try {
-    const { state, present } = store.values.resident(slot)
+    const isLong = store.keys.version[slot]! > STEP.operations
+    const inSteps = isLong ? await folded(store, listed, budget) : undefined
+    if (store.keys.keys[slot] !== key) return false
+    const { state, present } = inSteps ?? store.values.resident(slot)
+    if (!isLong) budget.spend(store.keys.version[slot]!, 0)
     // A set or a map whose entries were all removed was not deleted, and has no value.
-    return present && store.strategyAt(slot).read(state) !== undefined
+    return present && keyspace.strategy.read(state) !== undefined
   } catch (error) {
     if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return true
+    throw error
+  }
+}
+
+/** The state of a key with many operations, folded in steps. `undefined` if compaction has taken some of them away meanwhile. */
+async function folded(store: KeyStore, { key, slot }: Listed, budget: Budget): Promise<Resident | undefined> {
+  const chain = { ...store.chain(slot) }
+  try {
+    return await budget.finish(store.folder.foldSteps(store.keyspaceFor(key, slot).strategy, chain, budget))
+  } catch (error) {
+    const isAsItWas = store.keys.keys[slot] === key && store.keys.cut[slot] === chain.cut
+    if (isWarpError(error, 'WARP_E_LOG_CORRUPT') && !isAsItWas) return undefined
     throw error
   }
 }

@@ -133,7 +133,7 @@ export class LogAudit {
   async #checkShortcut(): Promise<void> {
     const byCheckpoint = new Recovered(this.#options.keyspaces, this.#table)
     const replay: LogReplay = {
-      restore: (body) => byCheckpoint.restore(body),
+      restore: (body, budget) => budget.finish(byCheckpoint.restoreSteps(body, budget)),
       record: (record) => byCheckpoint.record(record),
     }
     const log = await this.#openLog(overlayFiles(this.#options.files), replay, ignore)

@@ -125,7 +125,10 @@ class Replay {
     const known = this.#known
     this.#log = await Log.open(
       { files, env: this.#env },
-      { restore: (body) => known.restore(body), record: (record) => known.record(record) },
+      {
+        restore: (body, budget) => budget.finish(known.restoreSteps(body, budget)),
+        record: (record) => known.record(record),
+      },
     )
     if (this.#log.recovery.created) throw noLog(name)
     this.#operations = new KeyOperations(this.#log, this.#table)

@@ -73,7 +73,7 @@ class Survey {
     this.#reader = new OperationReader(options.table)
     if (options.checkpoint === undefined) return
     const known = new Recovered(options.keyspaces, options.table)
-    known.restore(options.checkpoint)
+    known.restoreNow(options.checkpoint)
     this.#applied.join(known.applied)
     this.#floor.join(known.floor)
     this.#local = known.meta?.local ?? ''

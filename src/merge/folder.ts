@@ -10,6 +10,7 @@
 import { compareStamps } from '../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
+import type { Meter } from '../operation/budget.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
@@ -46,6 +47,12 @@ export class Folder {
     const pending = this.chains.positionsAfter(chain.head, start.folded)
     this.#lifeMs = chain.lifeMs ?? 0
     return settled(strategy, this.#foldPending(strategy, start, pending) ?? this.#foldAnew(strategy, chain))
+  }
+
+  /** The state at the chain's head from all its operations, in steps. `chain` must not be a view that moves meanwhile. */
+  *foldSteps(strategy: AnyStrategy, chain: Chain, meter: Meter): Generator<void, Resident> {
+    const operations = yield* this.chains.operationsSteps(chain, meter)
+    return yield* this.whole.foldSteps({ strategy, chain, operations }, meter)
   }
 
   /** The value of a fold `'last'`: what the operation at `tip`, or the snapshot in its place, makes by itself. */

@@ -11,6 +11,7 @@ import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
+import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { DotIndex } from '../operation/dot-index.ts'
 import { KeyTable, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
@@ -91,8 +92,13 @@ export class Recovered {
     }
   }
 
-  /** Reads a checkpoint. Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
-  restore(body: Uint8Array): void {
+  /** Reads a checkpoint in one go, see `restoreSteps`. */
+  restoreNow(body: Uint8Array): void {
+    finishNow(this.restoreSteps(body, UNBOUNDED))
+  }
+
+  /** Reads a checkpoint, some keys at a time. Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
+  *restoreSteps(body: Uint8Array, meter: Meter): Generator<void, void> {
     const reader = new ByteReader(body)
     const version = reader.u8()
     if (version !== CHECKPOINT_VERSION) {
@@ -107,7 +113,12 @@ export class Recovered {
     this.dots.read(reader, this.#table)
     for (let left = reader.varint(); left > 0; left--)
       this.forgotten.push({ position: reader.f64(), through: reader.f64() })
-    for (let left = reader.varint(); left > 0; left--) this.#readKey(reader)
+    for (let left = reader.varint(); left > 0; left--) {
+      const from = reader.at
+      this.#readKey(reader)
+      meter.spend(1, reader.at - from)
+      if (meter.isSpent) yield
+    }
   }
 
   #operation(record: ReadRecord): void {

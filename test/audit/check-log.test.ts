@@ -363,7 +363,7 @@ test('a checkpoint that the records contradict is found', async () => {
   const checkpoint = decodeCheckpoint(forged.bytes(name), name) as Checkpoint
   const table = new ReplicaTable()
   const known = new Recovered(new Keyspaces(KEYS), table)
-  known.restore(checkpoint.body)
+  known.restoreNow(checkpoint.body)
   const { keys, dots, operationsCount, metaPosition, forgotten, meta } = known
   keys.version[keys.find('reg:1') as number]! += 1
   const body = encodeCheckpoint({ keys, dots, operationsCount, metaPosition, forgotten }, meta as Meta, table)

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { listKeys } from '../../src/api/key-listing.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import { STEP } from '../../src/operation/budget.ts'
 import { counter, map } from '../../crdt/index.ts'
@@ -186,6 +188,34 @@ describe('one key does not stop the others', () => {
     await replica.engine.compact()
     expect(refusals()).toHaveLength(1)
     expect(replica.get('set:large')).toHaveLength(18)
+  })
+})
+
+describe('listing and opening take steps', () => {
+  test('keys with many operations are listed in steps', async () => {
+    const { work, replica } = await watched({ retain: 'all' })
+    for (const key of ['count:1', 'count:2']) for (let i = 0; i < 4000; i++) void replica.write(key, 'increment', [1])
+    for (let i = 0; i < 400; i++) for (let j = 0; j < 10; j++) void replica.write(`count:s${i}`, 'increment', [1])
+    void replica.write('count:2', 'delete')
+    work.begin()
+    const { store } = replica.engine
+    const listed: string[] = []
+    for await (const key of listKeys('count:*', { store, env: work.env, check: () => undefined })) listed.push(key)
+    expect(listed).toHaveLength(401)
+    // A short key is folded in one go, and reads its records twice.
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(2 * STEP.operations + SLACK)
+  })
+
+  test.each([true, false])('a log is opened in steps (with a checkpoint: %s)', async (isClosed) => {
+    const files = faultyFiles()
+    const first = await TestEngine.open({ files, retain: 'all' })
+    for (let i = 0; i < 5000; i++) void first.set(`reg:${i}`, i)
+    await first.engine.log.settled('durable')
+    if (isClosed) await first.close()
+    const { work, replica } = await watched({ files: files.kill(), retain: 'all' })
+    expect(replica.engine.log.recovery.checkpointUsed).toBe(isClosed)
+    expect(work.records.length).toBeGreaterThanOrEqual(5)
+    expect(replica.get('reg:4999')).toBe(4999)
   })
 })
 

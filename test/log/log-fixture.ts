@@ -36,7 +36,9 @@ export async function openLog<Files extends LogFiles>(
   const log = await Log.open(
     { files, env, segmentBytes: 16_384, observe: (event) => events.push(event), ...options },
     {
-      restore: (body) => (restored = body.slice()),
+      restore: (body) => {
+        restored = body.slice()
+      },
       record: (record) => replayed.push({ text: textOf(record), position: record.position }),
     },
   )

@@ -26,6 +26,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import type { LogEvent } from '../log-event.ts'
 import type { LogFile, LogFiles } from '../../ports/files.ts'
 import type { Mark } from '../segments/segment-format.ts'
+import { Budget, type Meter } from '../../operation/budget.ts'
 import type { Position } from '../../operation/position.ts'
 import type { SegmentSet } from '../segments/segment-set.ts'
 import type { Stored, StoredSegment } from './stored-files.ts'
@@ -66,10 +67,17 @@ export interface RecoverOptions {
 
 /** Receives what was stored while a log is opened. */
 export interface LogReplay {
-  /** The body of the newest good checkpoint, before any record. Not called if there is none. Borrowed. */
-  restore(body: Uint8Array): void
+  /** The body of the newest good checkpoint, before any record. Not called if there is none. Borrowed. Long ones are read in steps. */
+  restore(body: Uint8Array, budget: Budget): Promise<void> | void
   /** Every record after the checkpoint (every one, if there is none), in log order. A flyweight. */
   record(record: RecordView): void
+}
+
+/** A segment as it was read, and the logical offset from which on it is replayed. */
+interface Replayed {
+  readonly segment: Segment
+  readonly bytes: Uint8Array
+  readonly from: number
 }
 
 export interface Recovered {
@@ -160,15 +168,16 @@ class Recovery {
   async read(): Promise<void> {
     const { observe } = this.#options
     this.#checkpoint = newestCheckpoint({ segments: this.#segments, numbers: this.#checkpointNumbers, observe })
-    if (this.#checkpoint !== undefined) this.#options.replay.restore(this.#checkpoint.body)
+    const budget = new Budget(this.#options.env)
+    if (this.#checkpoint !== undefined) await this.#options.replay.restore(this.#checkpoint.body, budget)
     this.#durableThrough = this.#checkpoint?.through ?? 0
-    const end = await this.#replay(this.#checkpoint?.from ?? 0)
+    const end = await this.#replay(this.#checkpoint?.from ?? 0, budget)
     this.#judge(end)
     this.#checkFirst()
     this.#end = end
   }
 
-  async #replay(from: Position): Promise<End> {
+  async #replay(from: Position, budget: Budget): Promise<End> {
     const { list, first } = this.#segments
     const startNumber = Math.max(first, segmentOf(from))
     let offset = startNumber * TWO_POW_32 > from ? SEGMENT_HEADER_BYTES : from >>> 0
@@ -180,15 +189,14 @@ class Recovery {
         })
       }
       const bytes = readWhole(this.#files, segmentName(segment.number))
-      const end = this.#replaySegment(segment, bytes, offset)
+      const end = await budget.finish(this.#replaySegment({ segment, bytes, from: offset }, budget))
       if (end !== undefined) return end
       offset = SEGMENT_HEADER_BYTES
-      await this.#options.env.yield()
     }
   }
 
   /** Replays from a logical offset. Returns where the log ends, `undefined` if it leads to the next segment. */
-  #replaySegment(segment: Segment, bytes: Uint8Array, from: number): End | undefined {
+  *#replaySegment({ segment, bytes, from }: Replayed, meter: Meter): Generator<void, End | undefined> {
     const view = viewOf(bytes)
     const cursor = new Cursor(view, bytes.length, segment.number)
     // A rewritten segment is read from its beginning: the records in front of the checkpoint are passed over below.
@@ -212,8 +220,10 @@ class Recovery {
       cursor.logical += length
       if (record.kind >= INTERNAL_KIND_MIN) this.#takeMark(record)
       else if (record.position < from + segment.base) continue
-      else if (isComplete || (!record.isGroupGoingOn && this.#group.start === undefined)) this.#hand(record)
+      else if (isComplete || this.#isAlone(record)) this.#hand(record)
       else this.#takeMember(record, { segment, bytes, offset: record.position >>> 0, checkedFrom })
+      meter.spend(1, length)
+      if (meter.isSpent) yield
     }
   }
 
@@ -223,6 +233,11 @@ class Recovery {
     if (segment.rewrittenAt !== 0) throw this.#damaged(segment, physical, 'in a segment that was complete')
     const { start } = this.#group
     return start === undefined ? { ...place, searchFrom: offset + 1 } : { ...start, searchFrom: start.offset }
+  }
+
+  /** Whether a record is no member of a group. */
+  #isAlone(record: RecordView): boolean {
+    return !record.isGroupGoingOn && this.#group.start === undefined
   }
 
   #takeMember(record: RecordView, place: ReadPlace): void {
