@@ -60,9 +60,7 @@ test('write returns the dot at once, and the value can be read', async () => {
   expect(warp.write('m:1', 5)).toEqual({ replica: warp.replica, sequence: 3 })
   expect(warp.write('m:1', 4)).toBeUndefined()
   expect(() => warp.write('c:1' as never, 1)).toThrow(expect.objectContaining({ code: 'WARP_E_MODE' }))
-  expect(() => warp.write('x' as never, 1)).toThrow(
-    expect.objectContaining({ code: 'WARP_E_UNREGISTERED_KEY' }),
-  )
+  expect(() => warp.write('x' as never, 1)).toThrow(expect.objectContaining({ code: 'WARP_E_UNREGISTERED_KEY' }))
   await warp.close()
   expect(() => warp.write('r:1', 'c')).toThrow(expect.objectContaining({ code: 'WARP_E_CLOSED' }))
 })
