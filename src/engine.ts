@@ -23,6 +23,7 @@ import { Maintenance } from './compaction/maintenance.ts'
 import { OperationReader } from './operation/operation-reader.ts'
 import { ReplicaTable } from './operation/replica-table.ts'
 import type { VectorEntries } from './operation/vector-entries.ts'
+import { Formats } from './operation/formats.ts'
 import { findOperation, scanOperations } from './log/operation-search.ts'
 import type { WarpEvent } from './api/public.ts'
 import type { Compaction } from './store/event.ts'
@@ -47,6 +48,8 @@ export interface EngineOptions {
   readonly isReplicated: boolean
   /** See `LogOptions`. */
   readonly segmentBytes?: number
+  /** The highest format that is read and written. Default: this build's. */
+  readonly format?: number
   readonly observe: (event: WarpEvent) => void
 }
 
@@ -75,7 +78,7 @@ export class Engine implements ReplicationStore {
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
   static async open(options: EngineOptions): Promise<Engine> {
-    const table = new ReplicaTable()
+    const table = new ReplicaTable(new Formats(options.format))
     const recovered = new Recovered(options.keyspaces, table)
     const { files, env, observe, segmentBytes } = options
     const log = await Log.open(

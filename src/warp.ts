@@ -77,7 +77,10 @@ export async function openWarpOn<K extends KeyMap>(platform: Platform, options: 
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
   const { segmentBytes } = platform
-  const sizes = segmentBytes === undefined ? {} : { segmentBytes }
+  const sizes = {
+    ...(segmentBytes === undefined ? {} : { segmentBytes }),
+    ...(platform.format === undefined ? {} : { format: platform.format }),
+  }
   let engine: Engine
   try {
     engine = await Engine.open({ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe, ...sizes })

@@ -1,4 +1,5 @@
 /** Interns replica ids, so that the hot paths make no strings. */
+import { Formats } from './formats.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
 import { VECTOR_ENTRIES_MAX } from '../limits.ts'
@@ -43,9 +44,15 @@ class Generation {
  * met again moves to the young one, so what a flood of fake ids displaces is mostly the flood.
  */
 export class ReplicaTable {
+  /** Whoever reads or writes ids does it in some format: the table is what the encoders and decoders of one engine share. */
+  readonly formats: Formats
   #young = new Generation()
   #old = new Generation()
   #last: Interned | undefined
+
+  constructor(formats: Formats = new Formats()) {
+    this.formats = formats
+  }
 
   get size(): number {
     return this.#young.size + this.#old.size

@@ -13,4 +13,6 @@ export interface Platform {
   readonly segmentBytes?: number
   /** Lets others ask the engine from outside the process. Called when the engine is open; closed before it. */
   readonly openDoor?: (warp: unknown) => Promise<Door>
+  /** The highest format that this build reads and writes, to be pretended in tests of mixed versions. Default: its own. */
+  readonly format?: number
 }

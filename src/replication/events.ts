@@ -47,6 +47,16 @@ export type ReplicationEvent =
   | { readonly kind: 'resync:failed'; readonly replica: ReplicaId; readonly error: Error }
   /** This replica's identity has been used elsewhere. The engine takes a new one. */
   | { readonly kind: 'clone:detected'; readonly replica: ReplicaId }
+  /** Members that read an older format only: everybody writes `format` until they have been upgraded. When it changes who they are; at most eight of them. */
+  | {
+      readonly kind: 'format:held'
+      readonly format: number
+      readonly by: readonly { readonly replica: ReplicaId; readonly name: string; readonly highest: number }[]
+    }
+  /** All members read it, and it is written from now on. Who reads less can join no more, once something has been. */
+  | { readonly kind: 'format:raised'; readonly format: number }
+  /** One of the two cannot read what the other's cluster has written: they exchange nothing. Once per session. */
+  | { readonly kind: 'format:refused'; readonly side: 'us' | 'peer'; readonly peer: PeerName; readonly error: Error }
   | { readonly kind: 'transport:failed'; readonly transport: string; readonly error: Error }
   | (TransportReport & { readonly transport: string })
 

@@ -24,6 +24,11 @@ export class Introductions {
     this.#say(peer, true, nowMs)
   }
 
+  /** What this replica says has changed. */
+  changed(peer: Peer): void {
+    this.#post.send(peer, this.#post.hello(false))
+  }
+
   /** Returns whether something of it is new. */
   hello(peer: Peer, hello: Hello, nowMs: number): boolean {
     const before = peer.hello

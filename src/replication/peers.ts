@@ -35,6 +35,8 @@ export class Peer {
   repliedMs: number = -Infinity
   /** Who it says that it is, in this session. */
   hello: Hello | undefined
+  /** It reads too little, or writes what this replica cannot read: nothing of it is taken in but its hellos. */
+  isRefused = false
   /** When it was last sent ours, and how often. */
   saidHelloMs: number = -Infinity
   helloCount = 0

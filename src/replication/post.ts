@@ -4,7 +4,6 @@
  */
 import type { Env } from '../ports/env.ts'
 import { asError } from '../../crdt/warp-error.ts'
-import { FORMAT_VERSION } from '../operation/format.ts'
 import type { ReplicationObserver } from './events.ts'
 import type { Link, Peer } from './peers.ts'
 import { randomWord } from './random-word.ts'
@@ -52,8 +51,9 @@ export class Post {
   /** A hello of this replica: a view that is valid until the next frame is encoded. */
   hello(asks: boolean): Uint8Array {
     const { name, zone } = this.self
-    const { persistent: isPersistent } = this.#store
-    return this.encoder.hello({ asks, isPersistent, highest: FORMAT_VERSION, written: FORMAT_VERSION, name, zone })
+    const { persistent: isPersistent, table } = this.#store
+    const { formats } = table
+    return this.encoder.hello({ asks, isPersistent, highest: formats.highest, written: formats.seen, name, zone })
   }
 
   broadcast(frame: Uint8Array): void {

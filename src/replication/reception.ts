@@ -18,7 +18,9 @@ import { FrameDecoder } from './wire/frame-decoder.ts'
 import type { Frame, Sender, SnapshotRequest } from './wire/frames.ts'
 import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
+import { FORMAT_LOWEST } from '../operation/formats.ts'
 import { Introductions } from './introductions.ts'
+import type { FormatAgreement } from './members/format-agreement.ts'
 import type { ReplicationSettings } from './options.ts'
 import { type Link, type Peer, Peers } from './peers.ts'
 import type { Post } from './post.ts'
@@ -47,7 +49,7 @@ export interface ReceptionOptions {
 export class Reception {
   readonly peers: Peers = new Peers((peer) => this.#down(peer, 'silent'))
   readonly #options: ReceptionOptions
-  readonly #decoder = new FrameDecoder()
+  readonly #decoder: FrameDecoder
   readonly #inbox: Inbox
   readonly #admitter: Admitter
   readonly #antiEntropy: AntiEntropy
@@ -60,11 +62,14 @@ export class Reception {
   readonly #holdings: Holdings
   readonly #introductions: Introductions
   #current: FrameWork | undefined
+  /** The highest format that has been told to be written. */
+  #told: number = FORMAT_LOWEST
   readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0 }
 
   constructor(options: ReceptionOptions) {
     const { store, env, settings, observe, post } = options
     this.#options = options
+    this.#decoder = new FrameDecoder(store.table.formats)
     this.#inbox = new Inbox(env, {
       framesMax: settings.inboxFramesMax,
       bytesMax: settings.inboxBytesMax,
@@ -112,6 +117,10 @@ export class Reception {
   /** Whether others may be told of what this replica writes. */
   get isJoined(): boolean {
     return this.#rounds.isJoined
+  }
+
+  get formats(): FormatAgreement {
+    return this.#rounds.formats
   }
 
   /** There is something new to tell of. Cheap. */
@@ -224,7 +233,8 @@ export class Reception {
     let peer: Peer | undefined
     try {
       peer = this.#heard(via, from, frame.sender)
-      this.#react(peer, frame)
+      // Who cannot read what is written here, or writes what cannot be read here, may say so, and nothing else.
+      if (!peer.isRefused || frame.kind === 'hello') this.#react(peer, frame)
     } catch (error) {
       // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts again.
       if (peer !== undefined) this.#forget(peer)
@@ -259,6 +269,8 @@ export class Reception {
     switch (frame.kind) {
       case 'hello':
         if (this.#introductions.hello(peer, frame, this.#now())) this.acknowledgements.met(peer)
+        this.#rounds.hello(peer, frame)
+        this.#settleFormat(false)
         return
       case 'wanted':
         this.#answerer.wanted(peer, frame.wanted)
@@ -293,7 +305,7 @@ export class Reception {
       this.#introductions.met(peer, now)
     }
     this.#up(peer)
-    this.#rounds.heard(sender.replica, now)
+    if (!peer.isRefused) this.#rounds.heard(sender.replica, now)
     if (isNew) this.acknowledgements.met(peer)
     return peer
   }
@@ -316,6 +328,16 @@ export class Reception {
     for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
     this.#offers.expire(now)
     this.#introductions.beat(this.peers.all(), now)
+    this.#settleFormat(true)
+  }
+
+  #settleFormat(isRound: boolean): void {
+    const { formats } = this.#options.store.table
+    const before = formats.seen
+    this.#rounds.formats.settle(this.peers.all(), isRound)
+    // Everybody has to know what has been written, or a newcomer that cannot read it would be let in somewhere.
+    if (this.#told < before) for (const peer of this.peers.all()) this.#introductions.changed(peer)
+    this.#told = before
   }
 
   #up(peer: Peer): void {

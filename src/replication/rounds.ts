@@ -11,6 +11,7 @@ import { LagWatch } from './anti-entropy/lag-watch.ts'
 import type { ReplicationObserver } from './events.ts'
 import { CloneWatch } from './members/clone-watch.ts'
 import { heedEnds } from './members/ends.ts'
+import { FormatAgreement } from './members/format-agreement.ts'
 import { Joining } from './members/joining.ts'
 import { Stability } from './members/stability.ts'
 import type { ReplicationSettings } from './options.ts'
@@ -19,7 +20,7 @@ import type { Post } from './post.ts'
 import { randomWord } from './random-word.ts'
 import type { SnapshotFetch } from './snapshot/snapshot-fetch.ts'
 import type { ReplicationStore } from './store.ts'
-import type { Digest } from './wire/frames.ts'
+import type { Digest, Hello } from './wire/frames.ts'
 
 /** Who is told of the rounds. */
 export interface RoundsHost {
@@ -43,6 +44,7 @@ export interface RoundsParts {
 export class Rounds {
   readonly #parts: RoundsParts
   readonly #stability: Stability
+  readonly formats: FormatAgreement
   readonly #joining: Joining
   readonly #schedule: DigestSchedule
   readonly #safe: SafeVector
@@ -56,6 +58,7 @@ export class Rounds {
     this.#lag = new LagWatch(settings.peerLaggingMs, observe)
     this.#clones = new CloneWatch({ store, observe, post })
     this.#stability = new Stability(store, settings.horizonMs, observe)
+    this.formats = new FormatAgreement(store, this.#stability.known, observe)
     const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
     const random = (): number => randomWord(env) / 2 ** 32
     this.#schedule = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
@@ -89,6 +92,14 @@ export class Rounds {
   /** A frame of `replica` has come. */
   heard(replica: ReplicaId, nowMs: number): void {
     this.#stability.heard(replica, nowMs)
+  }
+
+  /** `peer` has said who it is. */
+  hello(peer: Peer, hello: Hello): void {
+    if (!this.formats.hello(peer, hello)) return
+    if (peer.replica === undefined) return
+    this.#stability.heard(peer.replica, this.#now())
+    this.#stability.known.says(peer.replica, hello.highest, hello.name)
   }
 
   digest(peer: Peer, digest: Digest): void {

@@ -17,6 +17,7 @@
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import { FORMAT_LOWEST } from '../../operation/formats.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 
 export const MEMBERS_MAX: number = VECTOR_ENTRIES_MAX
@@ -30,6 +31,9 @@ export interface KnownReplica {
   /** The highest sequence of it seen in any vector. */
   sequence: number
   gone: boolean
+  /** The highest format that it reads, as far as it has said, and its name for people. */
+  format: number
+  name: string
   /** What it has applied, and nothing from it is still to come that had not seen this. */
   readonly acknowledged: VersionVector
   /** What it has announced as stable. */
@@ -85,6 +89,14 @@ export class KnownReplicas {
     member.heardDirectly = true
   }
 
+  /** The replica itself says what it reads and what people call it. */
+  says(replica: ReplicaId, format: number, name: string): void {
+    const member = this.#members.get(replica)
+    if (member === undefined) return
+    member.format = format
+    member.name = name
+  }
+
   /** A member that was gone has caught up with what was compacted meanwhile. */
   returned(replica: ReplicaId): void {
     const member = this.#members.get(replica)
@@ -134,7 +146,7 @@ export class KnownReplicas {
     if (this.#refusedMs !== undefined && nowMs - this.#refusedMs > this.#options.horizonMs) this.#refusedMs = undefined
   }
 
-  /** That id is ours: we do not wait for ourselves. */
+  /** That id is ours, or takes no part: we do not wait for it. */
   forget(replica: ReplicaId): void {
     this.#members.delete(replica)
   }
@@ -149,6 +161,8 @@ export class KnownReplicas {
       heardDirectly: false,
       sequence: 0,
       gone: false,
+      format: FORMAT_LOWEST,
+      name: '',
       acknowledged: new VersionVector(),
       stable: new VersionVector(),
       waiting: [],

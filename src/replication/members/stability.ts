@@ -23,13 +23,13 @@ import type { ReplicationStore } from '../store.ts'
 /** Follows who there is and what they have acknowledged, and tells the store what has become stable. */
 export class Stability {
   readonly #store: ReplicationStore
-  readonly #known: KnownReplicas
+  readonly known: KnownReplicas
   #stable = new VersionVector()
   #compactable = new VersionVector()
 
   constructor(store: ReplicationStore, horizonMs: number, observe: ReplicationObserver) {
     this.#store = store
-    this.#known = new KnownReplicas({
+    this.known = new KnownReplicas({
       horizonMs,
       onGone: (replica) => observe({ kind: 'member:gone', replica }),
       onOverflow: (limit) => observe({ kind: 'member:overflow', limit }),
@@ -37,13 +37,13 @@ export class Stability {
   }
 
   get memberCount(): number {
-    return this.#known.count
+    return this.known.count
   }
 
   /** The replicas that this one hears itself, for its digests. */
   heardReplicas(): ReplicaId[] {
     const heard: ReplicaId[] = []
-    for (const { replica, heardDirectly } of this.#known.present()) {
+    for (const { replica, heardDirectly } of this.known.present()) {
       if (heardDirectly && heard.length < VECTOR_ENTRIES_MAX) heard.push(replica)
     }
     return heard
@@ -56,29 +56,29 @@ export class Stability {
 
   heard(replica: ReplicaId, nowMs: number): void {
     if (replica === this.#store.replica) return
-    this.#known.heard(replica, nowMs)
+    this.known.heard(replica, nowMs)
     if (!this.#store.hasMetOthers) this.#store.metOthers()
   }
 
   /** `replica` has sent a digest. */
   digest(replica: ReplicaId, digest: Digest, nowMs: number): void {
-    this.#known.seen(digest.applied, nowMs)
-    for (const named of digest.heard) this.#known.named(named, nowMs)
-    if (replica !== this.#store.replica) this.#known.acknowledged(replica, digest.applied)
-    this.#known.get(replica)?.stable.join(digest.stable)
-    if (digest.applied.dominates(this.#store.floor)) this.#known.returned(replica)
-    this.#known.forget(this.#store.replica)
+    this.known.seen(digest.applied, nowMs)
+    for (const named of digest.heard) this.known.named(named, nowMs)
+    if (replica !== this.#store.replica) this.known.acknowledged(replica, digest.applied)
+    this.known.get(replica)?.stable.join(digest.stable)
+    if (digest.applied.dominates(this.#store.floor)) this.known.returned(replica)
+    this.known.forget(this.#store.replica)
   }
 
   /** With each digest that goes out. `mayStabilise`: the store is not in the middle of a snapshot. */
   advance(nowMs: number, mayStabilise: boolean): void {
     const { applied, replica } = this.#store
-    this.#known.seen(applied, nowMs)
-    this.#known.forget(replica)
-    this.#known.expire(nowMs)
-    if (!mayStabilise || this.#known.overflowed) return
-    this.#known.settle(applied)
-    const members = [...this.#known.present()]
+    this.known.seen(applied, nowMs)
+    this.known.forget(replica)
+    this.known.expire(nowMs)
+    if (!mayStabilise || this.known.overflowed) return
+    this.known.settle(applied)
+    const members = [...this.known.present()]
     const isAlone = members.length === 0
     if (isAlone && this.#store.hasMetOthers) return
     const isAnnounced = this.#store.compacts && !isAlone
@@ -98,7 +98,7 @@ export class Stability {
         )
     if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
     this.#compactable = compactable.copy()
-    this.#store.stabilise(this.#compactable, [...this.#known.away()])
+    this.#store.stabilise(this.#compactable, [...this.known.away()])
   }
 }
 

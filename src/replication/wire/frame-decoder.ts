@@ -1,6 +1,6 @@
 import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
 import { FRAME_BYTES_MAX } from '../../limits.ts'
-import { FORMAT_VERSION } from '../../operation/format.ts'
+import { FORMAT_LOWEST, Formats } from '../../operation/formats.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
 import { readHeld, readWanted } from './acknowledgement.ts'
 import { readDigest } from './digest.ts'
@@ -24,15 +24,21 @@ import { decodeOperations } from './operations-batch.ts'
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
 export class FrameDecoder {
   readonly #ids = new IdReader()
+  readonly #formats: Formats
+
+  constructor(formats: Formats = new Formats()) {
+    this.#formats = formats
+  }
 
   decode(bytes: Uint8Array): Frame {
     if (bytes.length > FRAME_BYTES_MAX) {
       throw malformedFrame(`${bytes.length} bytes exceed the ${FRAME_BYTES_MAX} that a frame may have`, 0)
     }
     if (bytes.length < FRAME_HEADER_BYTES) throw malformedFrame('too short for a header', bytes.length)
-    if (bytes[0] !== FORMAT_VERSION) {
+    const format = bytes[0]!
+    if (!this.#formats.reads(format)) {
       throw malformedFrame(
-        `a frame of format ${bytes[0]}; this build reads ${FORMAT_VERSION}; upgrade the older replica`,
+        `a frame of format ${format}; this build reads ${FORMAT_LOWEST} to ${this.#formats.highest}; upgrade the older replica`,
         0,
       )
     }

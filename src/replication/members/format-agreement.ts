@@ -1,0 +1,138 @@
+/**
+ * Which format the members of a cluster write: the highest that all of them read. A member that has not said what it reads
+ * counts as one that reads the oldest format only, and so does everybody while nobody has been heard. A member that is gone does not
+ * count.
+ *
+ * A newcomer with an older format lowers the agreement, unless something has been written that it cannot read: then it is refused, on both
+ * sides, and counts for nothing.
+ */
+import { WarpError } from '../../../crdt/warp-error.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { RetiredIds } from '../../operation/retired-ids.ts'
+import { FORMAT_LOWEST, type Formats } from '../../operation/formats.ts'
+import type { ReplicationObserver } from '../events.ts'
+import type { Peer } from '../peers.ts'
+import type { ReplicationStore } from '../store.ts'
+import type { Hello } from '../wire/frames.ts'
+import type { KnownReplica, KnownReplicas } from './known-replicas.ts'
+
+/** A member that cannot read what this build could write. */
+export interface FormatHolder {
+  readonly replica: ReplicaId
+  readonly name: string
+  /** The highest that it reads, as far as it has said. */
+  readonly highest: number
+}
+
+/** So many rounds in a row all members have read it, before a format is written: peers' digests name members that are not known yet. */
+const ROUNDS_TO_RAISE = 3
+/** Holders that are named in an event and in a message. */
+const NAMED_MAX = 8
+
+export class FormatAgreement {
+  readonly #formats: Formats
+  readonly #retired: RetiredIds
+  readonly #known: KnownReplicas
+  readonly #observe: ReplicationObserver
+  #reported = ''
+  /** Rounds in a row in which all members read more than is written. */
+  #agreedRounds = 0
+
+  constructor(store: ReplicationStore, known: KnownReplicas, observe: ReplicationObserver) {
+    this.#formats = store.table.formats
+    this.#retired = store.retired
+    this.#known = known
+    this.#observe = observe
+    this.#formats.write(FORMAT_LOWEST)
+  }
+
+  /** `peer` says what it reads, and what it knows to have been written. Returns whether it takes part. */
+  hello(peer: Peer, hello: Hello): boolean {
+    const side = hello.written > this.#formats.highest ? 'us' : this.#formats.seen > hello.highest ? 'peer' : undefined
+    if (side !== undefined) {
+      this.#refuse(peer, hello, side)
+      return false
+    }
+    // What it has seen is somewhere, though nothing of it may have arrived here yet.
+    this.#formats.note(hello.written)
+    peer.isRefused = false
+    return true
+  }
+
+  /** With each round, and with each hello: who takes part may have changed. It is lowered at once, and raised by rounds. */
+  settle(peers: Iterable<Peer>, isRound: boolean): void {
+    let isHeard = true
+    for (const peer of peers) {
+      // Its digest names members that this replica may not know yet.
+      if (peer.isUp && !peer.isRefused && peer.floor === undefined) isHeard = false
+      if (peer.hello !== undefined && !peer.isRefused && peer.hello.highest < this.#formats.seen)
+        this.#refuse(peer, peer.hello, 'peer')
+    }
+    const members = this.#members()
+    const format = members.length === 0 ? FORMAT_LOWEST : lowest(this.#formats.highest, members)
+    if (format < this.#formats.written) this.#formats.write(format)
+    if (format === this.#formats.written || !isHeard) this.#agreedRounds = 0
+    else if (isRound && ++this.#agreedRounds >= ROUNDS_TO_RAISE) {
+      this.#formats.write(format)
+      this.#observe({ kind: 'format:raised', format })
+    }
+    this.#report(this.#formats.written, holding(this.#formats.highest, members))
+  }
+
+  /** Members that count. Ids that have come to an end read nothing any more. */
+  #members(): KnownReplica[] {
+    return [...this.#known.present()].filter(({ replica }) => this.#retired.endOf(replica) === Infinity)
+  }
+
+  /** Throws `WARP_E_PROTOCOL` if what is written now has no `feature`, which came with `format`; the message names who holds it back. */
+  require(format: number, feature: string): void {
+    if (this.#formats.written >= format) return
+    const holders = holding(format, this.#members())
+    const names = holders.slice(0, NAMED_MAX).map(shown).join(', ')
+    const who =
+      this.#formats.highest < format
+        ? `this build reads format ${this.#formats.highest}; upgrade it`
+        : names === ''
+          ? 'no other member has been heard yet'
+          : `held back by ${names}; upgrade ${holders.length === 1 ? 'it' : 'them'}`
+    throw new WarpError(
+      'WARP_E_PROTOCOL',
+      `${feature} needs format ${format}, and this cluster writes format ${this.#formats.written}: ${who}`,
+      { details: { format, written: this.#formats.written, holders: holders.length } },
+    )
+  }
+
+  #refuse(peer: Peer, { highest, written }: Hello, side: 'us' | 'peer'): void {
+    if (peer.replica !== undefined) this.#known.forget(peer.replica)
+    if (peer.isRefused) return
+    peer.isRefused = true
+    const error =
+      side === 'us'
+        ? `the cluster has written format ${written}, and this replica reads up to ${this.#formats.highest}: upgrade this replica`
+        : `the peer reads up to format ${highest}, and format ${this.#formats.seen} has been written here: upgrade the peer`
+    this.#observe({ kind: 'format:refused', side, peer: peer.name, error: new WarpError('WARP_E_PROTOCOL', error) })
+  }
+
+  #report(format: number, holders: readonly FormatHolder[]): void {
+    const state = holders.map(({ replica, highest }) => `${replica}/${highest}`).join(' ')
+    if (state === this.#reported) return
+    this.#reported = state
+    if (holders.length > 0) this.#observe({ kind: 'format:held', format, by: holders.slice(0, NAMED_MAX) })
+  }
+}
+
+function lowest(highest: number, members: readonly KnownReplica[]): number {
+  let format = highest
+  for (const member of members) format = Math.min(format, member.format)
+  return format
+}
+
+function holding(format: number, members: readonly KnownReplica[]): FormatHolder[] {
+  return members
+    .filter((member) => member.format < format)
+    .map(({ replica, name, format: highest }) => ({ replica, name, highest }))
+}
+
+function shown({ replica, name, highest }: FormatHolder): string {
+  return `${name === '' ? replica.slice(0, 8) : name} (format ${highest})`
+}
