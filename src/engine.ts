@@ -23,7 +23,7 @@ import { Maintenance } from './compaction/maintenance.ts'
 import { OperationReader } from './operation/operation-reader.ts'
 import { ReplicaTable } from './operation/replica-table.ts'
 import type { VectorEntries } from './operation/vector-entries.ts'
-import { Formats } from './operation/formats.ts'
+import { FORMAT_LOWEST, Formats } from './operation/formats.ts'
 import { findOperation, scanOperations } from './log/operation-search.ts'
 import type { WarpEvent } from './api/public.ts'
 import type { Compaction } from './store/event.ts'
@@ -78,16 +78,30 @@ export class Engine implements ReplicationStore {
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
   static async open(options: EngineOptions): Promise<Engine> {
-    const table = new ReplicaTable(new Formats(options.format))
+    const formats = new Formats(options.format)
+    // Until others have been heard, nobody knows what they read.
+    if (options.isReplicated) formats.write(FORMAT_LOWEST)
+    const table = new ReplicaTable(formats)
     const recovered = new Recovered(options.keyspaces, table)
     const { files, env, observe, segmentBytes } = options
     const log = await Log.open(
+<<<<<<< HEAD
       { files, env, observe, ...(segmentBytes === undefined ? {} : { segmentBytes }) },
       {
         restore: (body, budget) => budget.finish(recovered.restoreSteps(body, budget)),
         record: (record) => recovered.record(record),
       },
+=======
+      {
+        ...{ files, env, observe, format: formats.highest, formatWritten: formats.written },
+        ...(segmentBytes === undefined ? {} : { segmentBytes }),
+      },
+      { restore: (body) => recovered.restore(body), record: (record) => recovered.record(record) },
+>>>>>>> cabcb95 (Mixed versions: all write the highest format that every member reads, and who cannot read what has been written is refused on both sides)
     )
+    formats.note(log.formatHeld)
+    // The segment comes before the first record of a later format.
+    formats.onWrite = (format) => log.writeFormat(format)
     try {
       return new Engine(options, log, recovered, table)
     } catch (error) {
@@ -285,6 +299,7 @@ export class Engine implements ReplicationStore {
   #entered(entered: Entered): void {
     const { store } = this
     this.#tally.add()
+    this.table.formats.note(this.table.formats.written)
     if (this.identity.writers.isSent(entered.replica))
       this.#dots.note(entered.replica, entered.sequence, entered.position)
     if (this.compactor.note(entered.slot)) this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)

@@ -160,6 +160,11 @@ export class Log {
     this.recovery = recoveryOf(found, segments.isEndUncertain, { home, boot })
   }
 
+  /** The newest format of anything that it holds. */
+  get formatHeld(): number {
+    return Math.max(...this.#segments.list.map(({ format }) => format))
+  }
+
   /** The format that new segments and checkpoints are written in. */
   get format(): number {
     return this.#segments.formatWritten

@@ -10,6 +10,8 @@ export const FORMAT_LOWEST = 2
 export class Formats {
   /** The highest format that this build reads and writes. */
   readonly highest: number
+  /** Called before the first thing is written in another format. */
+  onWrite: (format: number) => void = () => undefined
   /** What is written now. */
   #written: number
   /** The highest format of anything that was read or written. */
@@ -41,6 +43,8 @@ export class Formats {
   write(format: number): void {
     if (!this.reads(format))
       throw new RangeError(`format ${format} is not one from ${FORMAT_LOWEST} to ${this.highest}`)
+    if (format === this.#written) return
+    this.onWrite(format)
     this.#written = format
   }
 }

@@ -233,8 +233,7 @@ export class Reception {
     let peer: Peer | undefined
     try {
       peer = this.#heard(via, from, frame.sender)
-      // Who cannot read what is written here, or writes what cannot be read here, may say so, and nothing else.
-      if (!peer.isRefused || frame.kind === 'hello') this.#react(peer, frame)
+      this.#react(peer, frame)
     } catch (error) {
       // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts again.
       if (peer !== undefined) this.#forget(peer)
@@ -243,6 +242,8 @@ export class Reception {
   }
 
   #react(peer: Peer, frame: Frame): void {
+    // Who cannot read what is written here, or writes what cannot be read here, may say so, and nothing else.
+    if (peer.isRefused && frame.kind !== 'hello') return
     switch (frame.kind) {
       case 'digest':
         this.#rounds.digest(peer, frame)
@@ -334,7 +335,7 @@ export class Reception {
   #settleFormat(isRound: boolean): void {
     const { formats } = this.#options.store.table
     const before = formats.seen
-    this.#rounds.formats.settle(this.peers.all(), isRound)
+    this.#rounds.formats.settle([...this.peers.all()], isRound)
     // Everybody has to know what has been written, or a newcomer that cannot read it would be let in somewhere.
     if (this.#told < before) for (const peer of this.peers.all()) this.#introductions.changed(peer)
     this.#told = before

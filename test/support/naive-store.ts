@@ -15,6 +15,7 @@ import { OperationReader } from '../../src/operation/operation-reader.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import type { VectorEntries } from '../../src/operation/vector-entries.ts'
 import { writeEnvelopeHeader } from '../../src/operation/envelope-writer.ts'
+import { Formats } from '../../src/operation/formats.ts'
 import type { ReplicationStore } from '../../src/replication/store.ts'
 import type { Admission } from '../../src/store/border.ts'
 import type { SnapshotExport, SnapshotImport } from '../../src/membership/snapshot-ports.ts'
@@ -37,7 +38,8 @@ interface SnapshotLine {
 
 export class NaiveStore implements ReplicationStore {
   replica: ReplicaId
-  readonly table: ReplicaTable = new ReplicaTable()
+  /** Another one is another build: see `restart`. */
+  table: ReplicaTable
   applied: VersionVector = new VersionVector()
   floor: VersionVector = new VersionVector()
   stable: VersionVector = new VersionVector()
@@ -63,8 +65,9 @@ export class NaiveStore implements ReplicationStore {
   #hlc = 0
   #away: readonly Away[] = []
 
-  constructor(env: Env) {
+  constructor(env: Env, formats: Formats = new Formats()) {
     this.#env = env
+    this.table = new ReplicaTable(formats)
     this.replica = replicaIdFromBytes(env.random(8))
   }
 
@@ -94,6 +97,11 @@ export class NaiveStore implements ReplicationStore {
 
   metOthers(): void {
     this.hasMetOthers = true
+  }
+
+  /** The process has been started again, by a build that reads `formats`. */
+  restart(formats: Formats): void {
+    this.table = new ReplicaTable(formats)
   }
 
   get end(): number {
@@ -130,6 +138,7 @@ export class NaiveStore implements ReplicationStore {
     const header = { strategy: 1, replicaBytes, sequence, hlc: this.#hlc, key: 'k', context: undefined, dependencies }
     writeEnvelopeHeader(writer, { kind: OPERATION_KIND.update, ...header }, this.table)
     writer.raw(new TextEncoder().encode(text))
+    this.table.formats.note(this.table.formats.written)
     this.#append({ replica: this.replica, sequence, text, bytes: writer.take() })
     this.onAppend()
   }

@@ -60,23 +60,25 @@ export class FormatAgreement {
   }
 
   /** With each round, and with each hello: who takes part may have changed. It is lowered at once, and raised by rounds. */
-  settle(peers: Iterable<Peer>, isRound: boolean): void {
-    let isHeard = true
-    for (const peer of peers) {
-      // Its digest names members that this replica may not know yet.
-      if (peer.isUp && !peer.isRefused && peer.floor === undefined) isHeard = false
-      if (peer.hello !== undefined && !peer.isRefused && peer.hello.highest < this.#formats.seen)
-        this.#refuse(peer, peer.hello, 'peer')
-    }
+  settle(peers: readonly Peer[], isRound: boolean): void {
+    for (const peer of peers) this.#check(peer)
     const members = this.#members()
     const format = members.length === 0 ? FORMAT_LOWEST : lowest(this.#formats.highest, members)
     if (format < this.#formats.written) this.#formats.write(format)
-    if (format === this.#formats.written || !isHeard) this.#agreedRounds = 0
-    else if (isRound && ++this.#agreedRounds >= ROUNDS_TO_RAISE) {
-      this.#formats.write(format)
-      this.#observe({ kind: 'format:raised', format })
-    }
+    if (format === this.#formats.written || !peers.every(hasTold)) this.#agreedRounds = 0
+    else if (isRound && ++this.#agreedRounds >= ROUNDS_TO_RAISE) this.#raise(format)
     this.#report(this.#formats.written, holding(this.#formats.highest, members))
+  }
+
+  #raise(format: number): void {
+    this.#formats.write(format)
+    this.#observe({ kind: 'format:raised', format })
+  }
+
+  /** Something may have been written since that the peer cannot read. */
+  #check(peer: Peer): void {
+    const { hello } = peer
+    if (hello !== undefined && hello.highest < this.#formats.seen) this.#refuse(peer, hello, 'peer')
   }
 
   /** Members that count. Ids that have come to an end read nothing any more. */
@@ -119,6 +121,11 @@ export class FormatAgreement {
     this.#reported = state
     if (holders.length > 0) this.#observe({ kind: 'format:held', format, by: holders.slice(0, NAMED_MAX) })
   }
+}
+
+/** Its digest names members that this replica may not know yet. */
+function hasTold(peer: Peer): boolean {
+  return !peer.isUp || peer.isRefused || peer.floor !== undefined
 }
 
 function lowest(highest: number, members: readonly KnownReplica[]): number {

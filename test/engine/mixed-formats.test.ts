@@ -1,0 +1,84 @@
+/** Engines of two formats on disks of their own, over a network: format 2, and a format 3 that is pretended. */
+import { expect, test } from 'vitest'
+import { memoryNetwork } from '../../adapters/memory/memory-network.ts'
+import { counter, register, set } from '../../crdt/index.ts'
+import type { WarpEvent } from '../../src/api/public.ts'
+import { openWarpOn } from '../../src/warp.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
+
+const keys = { 'visits:*': counter(), 'cart:*': set<string>(), 'user:*': register<string>() }
+
+function cluster(seed: number) {
+  const env = virtualEnv({ seed })
+  const network = memoryNetwork({ seed, env, loss: 0.1, repeat: 0.1, reorder: 0.2, delayMs: 5 })
+  const disks = new Map<string, FaultyFiles>()
+  const open = async (name: string, format: number) => {
+    const disk = disks.get(name) ?? faultyFiles({ seed: `${seed} ${name}`, home: name })
+    disks.set(name, disk)
+    const events: WarpEvent[] = []
+    const warp = await openWarpOn(
+      { env: env.fork({ label: `${name} ${format}` }), format, segmentBytes: 65_536 },
+      { keys, log: disk.store(), transports: [network.transport(name)], observe: (event) => events.push(event) },
+    )
+    return { name, warp, events }
+  }
+  /** The process dies, and another build takes its folder. */
+  const reopen = async (member: Awaited<ReturnType<typeof open>>, format: number) => {
+    await member.warp.close()
+    disks.set(member.name, disks.get(member.name)!.kill())
+    return open(member.name, format)
+  }
+  return { env, network, open, reopen }
+}
+
+test.each([1, 2, 3])(
+  'a cluster goes from 2 to 3, one by one, and back before the last one: nothing is lost (seed %i)',
+  async (seed) => {
+    const { env, open, reopen } = cluster(seed)
+    const members = [await open('a', 2), await open('b', 2), await open('c', 2)]
+    await env.advance(3000)
+    let count = 0
+    const write = async (): Promise<void> => {
+      for (const { warp, name } of members) {
+        for (let i = 0; i < 5; i++) await warp.key('visits:home').increment(1)
+        await warp.key('cart:1').add(`${name} ${count}`)
+        count++
+      }
+      await env.advance(15_000)
+      for (const { warp } of members) {
+        expect(await warp.get('visits:home')).toBe(count * 5)
+        expect(await warp.get('cart:1')).toHaveProperty('size', count)
+      }
+    }
+    await write()
+    for (const [at, format] of [
+      [0, 3],
+      [1, 3],
+      [1, 2],
+      [0, 2],
+      [0, 3],
+      [1, 3],
+    ] as const) {
+      members[at] = await reopen(members[at]!, format)
+      await write()
+      expect(members.flatMap(({ events }) => events.map(({ kind }) => kind))).not.toContain('format:raised')
+    }
+    members[2] = await reopen(members[2]!, 3)
+    await write()
+    for (const { events } of members) expect(events.map(({ kind }) => kind)).toContain('format:raised')
+    await write()
+    // From now on there is no way back: a build of format 2 refuses the folder and leaves it as it is.
+    await expect(reopen(members[0]!, 2)).rejects.toMatchObject({ code: 'WARP_E_LOG_VERSION' })
+    members[0] = await open('a', 3)
+    await write()
+    // A newcomer of format 2 is refused on both sides.
+    const old = await open('old', 2)
+    await env.advance(20_000)
+    expect(old.events).toContainEqual(expect.objectContaining({ kind: 'format:refused', side: 'us' }))
+    expect(members[0].events).toContainEqual(expect.objectContaining({ kind: 'format:refused', side: 'peer' }))
+    expect(await old.warp.get('visits:home')).toBeUndefined()
+    await write()
+    for (const { warp } of [...members, old]) await warp.close()
+  },
+)
