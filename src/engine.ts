@@ -85,19 +85,14 @@ export class Engine implements ReplicationStore {
     const recovered = new Recovered(options.keyspaces, table)
     const { files, env, observe, segmentBytes } = options
     const log = await Log.open(
-<<<<<<< HEAD
-      { files, env, observe, ...(segmentBytes === undefined ? {} : { segmentBytes }) },
-      {
-        restore: (body, budget) => budget.finish(recovered.restoreSteps(body, budget)),
-        record: (record) => recovered.record(record),
-      },
-=======
       {
         ...{ files, env, observe, format: formats.highest, formatWritten: formats.written },
         ...(segmentBytes === undefined ? {} : { segmentBytes }),
       },
-      { restore: (body) => recovered.restore(body), record: (record) => recovered.record(record) },
->>>>>>> cabcb95 (Mixed versions: all write the highest format that every member reads, and who cannot read what has been written is refused on both sides)
+      {
+        restore: (body, budget) => budget.finish(recovered.restoreSteps(body, budget)),
+        record: (record) => recovered.record(record),
+      },
     )
     formats.note(log.formatHeld)
     // The segment comes before the first record of a later format.
