@@ -199,6 +199,7 @@ describe('listing and opening take steps', () => {
     void replica.write('count:2', 'delete')
     work.begin()
     const { store } = replica.engine
+    for (const slot of store.keys.occupied()) store.values.drop(slot)
     const listed: string[] = []
     for await (const key of listKeys('count:*', { store, env: work.env, check: () => undefined })) listed.push(key)
     expect(listed).toHaveLength(401)
