@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly env: Env
   readonly keyspaces: Keyspaces
   readonly cache: ResidencyLimits
+  /** What people call this replica; kept in the log until another name is given. */
+  readonly name?: string | undefined
   readonly clockDriftMsMax: number
   /** Whether other replicas may exist: then only what they have acknowledged is stable. */
   readonly isReplicated: boolean
@@ -124,7 +126,8 @@ export class Engine implements ReplicationStore {
     } = options
     const clock = new HybridClock(env, clockDriftMsMax)
     clock.observe(recovered.hlc)
-    this.identity = new ReplicaIdentity({ log, env, table, clock, home, observe: options.observe, recovered })
+    const { name, observe: tell } = options
+    this.identity = new ReplicaIdentity({ log, env, table, clock, home, name, observe: tell, recovered })
     this.store = this.#openStore(recovered, clock)
     this.admission = new AdmissionDesk({
       store: this.store,

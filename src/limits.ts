@@ -34,3 +34,9 @@ export const PATTERNS_MAX: number = 10_000
 
 /** UTF-16 units of a key pattern as written, escapes included. Bounds a match to nine words per character. */
 export const PATTERN_LENGTH_MAX: number = 256
+
+/** Bytes of the fields of one operation: as much as one more version vector. */
+export const FIELDS_BYTES_MAX: number = 64 * 1024
+
+/** How long a value may be said to live: a hundred years, in ms. Longer is a mistake in a unit; what is to stay is given no life. */
+export const LIFE_MS_MAX: number = 3_155_760_000_000

@@ -46,7 +46,7 @@ async function isAlive(store: KeyStore, listed: Listed, budget: Budget): Promise
   const { residency } = store.values
   if (residency.states[slot] !== COLD) return residency.values[slot] !== undefined
   const keyspace = store.keyspaceFor(key, slot)
-  if (keyspace.ttlMs > 0 && store.values.expiresAt(slot, keyspace) <= nowMs) return false
+  if (store.values.expiresAt(slot, keyspace) <= nowMs) return false
   try {
     const isLong = store.keys.version[slot]! > STEP.operations
     const inSteps = isLong ? await folded(store, listed, budget) : undefined

@@ -15,6 +15,7 @@ import { emptyBase, type Base, type KeyOperation } from './naive-fold.ts'
 export interface StoredOperation extends KeyOperation {
   readonly position: Position
   readonly kind: number
+  readonly lifeMs: number
   /** The code of the strategy that wrote it; 0 for deletes. */
   readonly strategy: number
 }
@@ -65,7 +66,8 @@ export class KeyOperations {
     const isDelete = kind === OPERATION_KIND.delete
     const payload = kind === OPERATION_KIND.update ? payloadOf(bytes, payloadStart, end) : undefined
     const context = new Map(operation.context())
-    return { position, hlc, replica, sequence, kind, strategy, isDelete, payload, context }
+    const stored = { position, hlc, replica, sequence, kind, strategy, isDelete, payload, context }
+    return { ...stored, lifeMs: operation.lifeMs, isExact: operation.isExact, dots: operation.dots() }
   }
 
   snapshot(position: Position): KeySnapshot {
@@ -76,8 +78,8 @@ export class KeyOperations {
   /** What the chain's operations are applied to. Throws `WARP_E_PROTOCOL` if the snapshot does not decode. */
   base(strategy: AnyStrategy, { snapshot: position }: Chain): Base {
     if (position === 0) return emptyBase(strategy)
-    const { state, present, hlc, vector } = this.snapshot(position)
-    return { state: strategy.decodeState(state) as unknown, present, hlc, vector }
+    const { state, present, hlc, lifeMs, vector } = this.snapshot(position)
+    return { state: strategy.decodeState(state) as unknown, present, hlc, lifeMs, vector }
   }
 }
 

@@ -2,7 +2,8 @@
  * The definition of a key's state, written a second time in the plainest way: take all operations, sort them, leave out what is
  * cancelled, apply the rest. Shares nothing with the engine's fold (src/merge/) but the strategy, so that each can be held against the other.
  *
- * 1. Canonical order. Of a key that expires only the last life counts: what comes after the last gap of at least the time to live.
+ * 1. Canonical order. Of a key that expires only the last life counts: what comes after the last gap of at least the time to live that the
+ *    operation before it names, or else the key's pattern.
  * 2. `'last'`: the greatest operation that the strategy does not refuse. Nothing else.
  * 3. Otherwise cancellers (observed deletes, removals of entries) come first, on a state that they have seen in full; what they had seen
  *    and cancel is left out; the rest is applied in canonical order.
@@ -22,8 +23,13 @@ export interface KeyOperation extends Stamp {
   readonly isDelete: boolean
   /** `undefined` if it is malformed; of deletes too. */
   readonly payload: Encodable | undefined
-  /** What its writer had seen of the key; its own operations implied. */
+  /** What its writer had seen of the key; its own operations implied, unless the context is exact. */
   readonly context: ReadonlyMap<ReplicaId, number>
+  readonly isExact?: boolean
+  /** How long what it writes lives, ms, from its own word; 0 or absent: it says nothing. */
+  readonly lifeMs?: number
+  /** Single operations beyond the context that its writer had seen as well. */
+  readonly dots?: readonly (readonly [ReplicaId, number])[]
 }
 
 /** What the operations are applied to. */
@@ -32,6 +38,8 @@ export interface Base {
   readonly present: boolean
   /** The greatest stamp that it holds; absent if it holds nothing. */
   readonly hlc?: Hlc
+  /** How long that lives, ms, from its own word. */
+  readonly lifeMs?: number
   readonly vector?: VersionVector
 }
 
@@ -61,10 +69,11 @@ export function naiveFold(
 }
 
 function lastBirth(base: Base, sorted: readonly KeyOperation[], lifeMs: number): number | undefined {
-  if (lifeMs === 0) return undefined
   for (let i = sorted.length - 1; i >= 0; i--) {
-    const before = i === 0 ? base.hlc : (sorted[i - 1] as KeyOperation).hlc
-    if (before !== undefined && hlcToMs((sorted[i] as KeyOperation).hlc) - hlcToMs(before) >= lifeMs) return i
+    const before = i === 0 ? base : (sorted[i - 1] as KeyOperation)
+    const life = before.lifeMs ? before.lifeMs : lifeMs
+    if (before.hlc === undefined || life === 0) continue
+    if (hlcToMs((sorted[i] as KeyOperation).hlc) - hlcToMs(before.hlc) >= life) return i
   }
   return undefined
 }
@@ -155,8 +164,9 @@ function cancels({ operation, covers }: Canceller, earlier: KeyOperation): boole
 }
 
 function observed(operation: KeyOperation, replica: ReplicaId, sequence: number): boolean {
-  if (replica === operation.replica) return sequence < operation.sequence
-  return sequence <= (operation.context.get(replica) ?? 0)
+  if (replica === operation.replica && operation.isExact !== true) return sequence < operation.sequence
+  if (sequence <= (operation.context.get(replica) ?? 0)) return true
+  return operation.dots?.some(([of, at]) => of === replica && at === sequence) === true
 }
 
 function observesAll(operation: KeyOperation, vector: VersionVector | undefined): boolean {

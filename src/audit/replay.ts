@@ -184,7 +184,8 @@ class Replay {
     )
   }
 
-  #isExpired(slot: Slot, { ttlMs }: Keyspace): boolean {
+  #isExpired(slot: Slot, keyspace: Keyspace): boolean {
+    const ttlMs = this.keys.lifeMs(slot) || keyspace.ttlMs
     return ttlMs > 0 && hlcToMs(this.keys.tipHlc[slot] as number) + ttlMs <= this.#env.now()
   }
 }

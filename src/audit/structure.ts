@@ -18,7 +18,7 @@ import { grown, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log/log.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
+import { isOfKey, OPERATION_KIND } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { type Recovered } from '../store/recovered.ts'
@@ -93,7 +93,7 @@ export class StructureCheck {
     if (before > 0) this.#compareWith(before)
     const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
     if (operation.kind === OPERATION_KIND.update) decode(record.bytes, operation.payloadStart, operation.end)
-    const slot = this.#options.end.keys.find(key)
+    const slot = isOfKey(operation.kind) ? this.#options.end.keys.find(key) : undefined
     if (slot !== undefined && this.#isLive(slot, record)) {
       this.liveCount++
       this.#checkOrder(key)

@@ -74,7 +74,17 @@ export class Values {
   /** Whether the key's present life, which counts from its last write, is over at `ms`. */
   isOver(slot: Slot, ms: number): boolean {
     const keyspace = this.#keyspaceAt(slot)
-    return keyspace.lifeMs > 0 && this.expiresAt(slot, keyspace) <= ms
+    return this.lifeMs(slot, keyspace) > 0 && this.expiresAt(slot, keyspace) <= ms
+  }
+
+  /** How long the present value lives, ms, counted from its last write; 0 if for ever, or as long as it is read. */
+  lifeMs(slot: Slot, keyspace: Keyspace): number {
+    return this.#keys.lifeMs(slot) || keyspace.lifeMs
+  }
+
+  /** How long the present value lives, ms, counted from its last write or, where it slides, its last read; 0: for ever. */
+  ttlMs(slot: Slot, keyspace: Keyspace): number {
+    return this.#keys.lifeMs(slot) || keyspace.ttlMs
   }
 
   /** The folded state with all that is known of it. */
@@ -96,6 +106,7 @@ export class Values {
       hlc: keys.tipHlc[slot]!,
       replica: keys.tipReplica[slot]!,
       sequence: keys.tipSequence[slot]!,
+      lifeMs: keys.lifeMs(slot),
     })
   }
 
@@ -128,17 +139,21 @@ export class Values {
     return chain
   }
 
-  /** When the value stops being visible, ms. Worked out again after a restart. */
+  /** When the value stops being visible, ms; infinity for never. Worked out again after a restart. */
   expiresAt(slot: Slot, keyspace: Keyspace): number {
     const known = this.#keys.expiresAt[slot]!
     if (known > 0) return known
-    return (this.#keys.expiresAt[slot] = endOfLife(keyspace, this.#keys.tipHlc[slot]!))
+    const ttlMs = this.ttlMs(slot, keyspace)
+    if (ttlMs === 0) return Infinity
+    return (this.#keys.expiresAt[slot] = endOfLife(ttlMs, this.#keys.tipHlc[slot]!))
   }
 
   /** The key has been written: its life counts from there. A late write does not shorten a life that reads have prolonged. */
   prolong(slot: Slot, keyspace: Keyspace): void {
-    const expiresAt = endOfLife(keyspace, this.#keys.tipHlc[slot]!)
-    if (!keyspace.isSliding || this.#keys.expiresAt[slot]! < expiresAt) this.#keys.expiresAt[slot] = expiresAt
+    const ttlMs = this.ttlMs(slot, keyspace)
+    const expiresAt = ttlMs === 0 ? 0 : endOfLife(ttlMs, this.#keys.tipHlc[slot]!)
+    if (!this.#isSliding(slot, keyspace) || this.#keys.expiresAt[slot]! < expiresAt)
+      this.#keys.expiresAt[slot] = expiresAt
   }
 
   close(): void {
@@ -151,11 +166,17 @@ export class Values {
     return this.#keyspaces.list[this.#keys.keyspace[slot]!] as Keyspace
   }
 
+  /** Whether reads prolong the life: what a write says of its own life does not slide. */
+  #isSliding(slot: Slot, keyspace: Keyspace): boolean {
+    return keyspace.isSliding && this.#keys.lifeMs(slot) === 0
+  }
+
   #touch(slot: Slot, state: number): unknown {
     if (state === HOT) this.residency.states[slot] = HOT_VISITED
     else if (state === HOT_SLIDING) {
       this.residency.markSliding(slot)
-      this.#keys.expiresAt[slot] = endOfLife(this.#keyspaceAt(slot), this.#keys.tipHlc[slot]!, this.#env.now())
+      const { ttlMs } = this.#keyspaceAt(slot)
+      this.#keys.expiresAt[slot] = endOfLife(ttlMs, this.#keys.tipHlc[slot]!, this.#env.now())
     }
     return this.residency.values[slot]
   }
@@ -164,16 +185,17 @@ export class Values {
     if (this.#isClosed) throw closed()
     this.misses++
     const keyspace = this.#keyspaceAt(slot)
-    const nowMs = keyspace.ttlMs > 0 ? this.#env.now() : 0
+    const nowMs = this.ttlMs(slot, keyspace) > 0 ? this.#env.now() : 0
+    const isSliding = nowMs > 0 && this.#isSliding(slot, keyspace)
     if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
     const { value, bytes } = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
     if (nowMs > 0) {
-      if (keyspace.isSliding) this.#keys.expiresAt[slot] = endOfLife(keyspace, this.#keys.tipHlc[slot]!, nowMs)
+      if (isSliding) this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
       this.#expiry.watch(slot, this.#keys.expiresAt[slot]!)
     }
     const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT
     const weight = keyspace.isLast ? bytes + (this.#keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
-    this.residency.install(slot, frozen(value), { bytes: weight, state: keyspace.isSliding ? HOT_SLIDING : hot })
+    this.residency.install(slot, frozen(value), { bytes: weight, state: isSliding ? HOT_SLIDING : hot })
     return value
   }
 

@@ -6,6 +6,7 @@ import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { segmentOf, RECORD_KIND, type RecordView, type SegmentInfo } from '../log/log.ts'
 import type { Holds } from '../log/holds.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
+import { isOfKey } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { textOf } from '../operation/text.ts'
@@ -108,7 +109,9 @@ export class Garbage {
       throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was put off: the state is being copied or replaced')
     switch (record.kind) {
       case RECORD_KIND.operation: {
-        const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+        const { bytes, kind, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+        // Nothing lets go of what belongs to no key yet.
+        if (!isOfKey(kind)) return true
         const slot = keys.find(textOf(bytes, keyStart, keyEnd))
         return slot !== undefined && record.position > keys.cut[slot]!
       }

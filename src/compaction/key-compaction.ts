@@ -74,7 +74,7 @@ export class KeyCompaction {
     const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(subject), meter)
     outcome.unstableCount = unstableCount
     // What could not go yet, and what will have expired by then, is looked at again in the next run.
-    outcome.isDueAgain = count < operations.length || keyspace.ttlMs > 0 || !this.#isAsItWas(subject)
+    outcome.isDueAgain = count < operations.length || store.values.ttlMs(slot, keyspace) > 0 || !this.#isAsItWas(subject)
     if (!this.#isAsItWas(subject)) return
     if (operations.length === 0) this.#forgetExpired(slot, keyspace, outcome)
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return
@@ -129,6 +129,7 @@ export class KeyCompaction {
       hlc: resident.hlc,
       replica: resident.replica,
       sequence: resident.sequence,
+      lifeMs: resident.lifeMs,
       vector: resident.vector,
       state: keyspace.strategy.encodeState(resident.state),
     }
@@ -195,9 +196,8 @@ export class KeyCompaction {
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false
     return (
-      keyspace.ttlMs === 0 ||
-      keyspace.isSliding ||
       !keyspace.isLast ||
+      this.#store.values.lifeMs(slot, keyspace) === 0 ||
       this.#store.values.expiresAt(slot, keyspace) > this.#store.env.now()
     )
   }

@@ -99,8 +99,8 @@ export class History {
       slot,
       this.#operations(slot).filter(({ hlc }) => hlc <= end),
     )
-    const { ttlMs, isSliding } = this.#store.keyspaceFor(key, slot)
-    const isExpired = ttlMs > 0 && !isSliding && resident.hasTip && hlcToMs(resident.hlc) + ttlMs <= timeMs
+    const lifeMs = resident.lifeMs || this.#store.keyspaceFor(key, slot).lifeMs
+    const isExpired = lifeMs > 0 && resident.hasTip && hlcToMs(resident.hlc) + lifeMs <= timeMs
     return isExpired ? undefined : resident
   }
 

@@ -19,6 +19,7 @@ export class KeptOperation implements OperationRecord {
   readonly kind: OperationRecord['kind']
   readonly strategy: string
   readonly context: VectorEntries
+  readonly lifeMs?: number
   readonly #payloadBytes: Uint8Array
 
   constructor(facts: { key: string; version: number; strategy: string }, reader: OperationReader) {
@@ -30,6 +31,7 @@ export class KeptOperation implements OperationRecord {
     this.kind =
       reader.kind === OPERATION_KIND.update ? 'update' : reader.kind === OPERATION_KIND.delete ? 'delete' : 'unknown'
     this.context = reader.context()
+    if (reader.lifeMs > 0) this.lifeMs = reader.lifeMs
     this.#payloadBytes = reader.bytes.slice(reader.payloadStart, reader.end)
   }
 

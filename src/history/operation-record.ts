@@ -28,6 +28,8 @@ export interface OperationRecord {
   /** Decoded at first access. `undefined` unless `kind` is `'update'`. Throws `WARP_E_PROTOCOL`. */
   readonly payload: Encodable | undefined
   /** What its writer had seen of this key: a version vector's entries, without the writer's own. */
+  /** How long what it writes lives, ms, counted from `timeMs`; absent if the key's pattern says that. */
+  readonly lifeMs?: number
   readonly context: readonly (readonly [replica: ReplicaId, sequence: number])[]
 }
 

@@ -14,6 +14,15 @@ import type { Position } from '../operation/position.ts'
 /** Names a key inside this process, for as long as `generation` does not change. */
 export type Slot = number
 
+/** What the table takes note of. */
+export interface TipOperation {
+  readonly hlc: Hlc
+  readonly replica: ReplicaId
+  readonly sequence: number
+  /** How long what it writes lives, ms; 0 if it does not say. */
+  readonly lifeMs: number
+}
+
 const CAPACITY_MIN = 64
 
 export class KeyTable {
@@ -46,6 +55,10 @@ export class KeyTable {
   cut: Float64Array = new Float64Array(CAPACITY_MIN)
   /** When the value stops being visible, ms; 0 for never. */
   expiresAt: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** Whether any tip ever said how long it lives. */
+  hasHadLives = false
+  /** How long the tip lives, ms, of the keys whose tip says so itself. */
+  readonly #lives = new Map<Slot, number>()
   /** Who wrote the key and how far, once more than one replica did; before that the tip says it all. */
   vectors: (VersionVector | undefined)[] = []
 
@@ -64,6 +77,18 @@ export class KeyTable {
 
   find(key: string): Slot | undefined {
     return this.#slots.get(key)
+  }
+
+  /** How long the tip lives, ms, by its own word; 0 if it says nothing. */
+  lifeMs(slot: Slot): number {
+    return this.#lives.size === 0 ? 0 : (this.#lives.get(slot) ?? 0)
+  }
+
+  setLife(slot: Slot, lifeMs: number): void {
+    if (lifeMs > 0) {
+      this.#lives.set(slot, lifeMs)
+      this.hasHadLives = true
+    } else if (this.#lives.size > 0) this.#lives.delete(slot)
   }
 
   /** Takes a slot for a key that has none. */
@@ -86,6 +111,7 @@ export class KeyTable {
     this.keys[slot] = undefined
     this.tipReplica[slot] = undefined
     this.vectors[slot] = undefined
+    this.#lives.delete(slot)
     for (const column of [
       this.head,
       this.tip,
@@ -103,7 +129,7 @@ export class KeyTable {
   }
 
   /** Takes note of one more operation at the head of the key's chain. Returns whether it is the new tip. */
-  advance(slot: Slot, operation: { hlc: Hlc; replica: ReplicaId; sequence: number }, position: Position): boolean {
+  advance(slot: Slot, operation: TipOperation, position: Position): boolean {
     this.head[slot] = position
     this.version[slot]!++
     const vector = this.vectors[slot]
@@ -114,6 +140,7 @@ export class KeyTable {
     this.tipHlc[slot] = operation.hlc
     this.tipSequence[slot] = operation.sequence
     this.tipReplica[slot] = operation.replica
+    this.setLife(slot, operation.lifeMs)
     return true
   }
 

@@ -201,6 +201,6 @@ function strongUnsupported(pattern: string): WarpError {
  * When a value stops being visible, ms, that was last written at `written` and, if its life slides, last read at `readMs`. Where the writer's clock was
  * ahead of the reader's, reading does not shorten it.
  */
-export function endOfLife({ ttlMs }: Keyspace, written: Hlc, readMs = 0): number {
+export function endOfLife(ttlMs: number, written: Hlc, readMs = 0): number {
   return Math.max(hlcToMs(written), readMs) + ttlMs
 }

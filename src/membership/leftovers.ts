@@ -17,7 +17,8 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { isCanceller } from '../merge/cancellation.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
+import { FIELD } from '../operation/format.ts'
+import { isApplied, isOfKey, OPERATION_KIND } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
 import { textOf } from '../operation/text.ts'
@@ -124,8 +125,9 @@ export function reenter(leftovers: readonly Leftover[], options: ReentryOptions)
     const present = issued.get(name)
     if (isThereAs !== undefined) renamed.set(name, renamed.get(nameOf(...isThereAs)) ?? isThereAs)
     else if (present !== undefined) renamed.set(name, present)
-    else {
-      issueAgain(store, operation, (replica, sequence) => renamed.get(nameOf(replica, sequence)) ?? [replica, sequence])
+    // What is of no key said something of its writer's own, whose id has come to its end.
+    else if (isOfKey(operation.kind)) {
+      issueAgain(store, operation, renamed)
       const { replica, sequence } = store.writers.shared
       renamed.set(name, [replica, sequence])
     }
@@ -136,21 +138,35 @@ function nameOf(replica: ReplicaId, sequence: number): string {
   return `${replica}:${sequence}`
 }
 
-type Rename = (replica: ReplicaId, sequence: number) => readonly [ReplicaId, number]
+/** By the name that an operation had, the one that it has now. */
+type Renamed = ReadonlyMap<string, readonly [ReplicaId, number]>
 
-function issueAgain(store: KeyStore, operation: OperationReader, rename: Rename): void {
+/** Fields that say something of the operation's name or place, and its life, which counts anew. The others go with it. */
+const REWRITTEN: readonly number[] = [FIELD.former, FIELD.origin, FIELD.previousHash, FIELD.life]
+
+function issueAgain(store: KeyStore, operation: OperationReader, renamed: Renamed): void {
   const { bytes, kind, strategy, payloadStart, end } = operation
   const key = textOf(bytes, operation.keyStart, operation.keyEnd)
   const slot = store.keys.find(key)
   const keyspace = store.keyspaceFor(key, slot)
   const context = issuedContext(store, keyspace, operation)
+  const dots = operation.isExact ? issuedDots(store, operation, renamed) : []
   const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
   // The key may be registered otherwise by now, or not at all: then it stays what it was, for those who can read it.
   const rebase = keyspace.strategy.code === strategy ? keyspace.strategy.rebase : undefined
+  const rename = (of: ReplicaId, at: number): readonly [ReplicaId, number] => renamed.get(nameOf(of, at)) ?? [of, at]
   const payload =
     written === undefined ? undefined : ((rebase?.call(keyspace.strategy, written, rename) ?? written) as Encodable)
-  const former = [...operation.former(), [operation.replica, operation.sequence] as const].slice(-FORMER_MAX)
-  store.append({ key, keyspace, slot, kind, strategy, payload, context, former })
+  const { replica, sequence } = operation
+  const fields = {
+    former: [...operation.former(), [replica, sequence] as const].slice(-FORMER_MAX),
+    origin: operation.origin() ?? { replica, sequence },
+    others: operation.fieldsBeside(REWRITTEN),
+  }
+  const seen = { context, isExact: operation.isExact, dots }
+  const opaque = isApplied(kind) ? undefined : bytes.slice(payloadStart, end)
+  const { lifeMs } = operation
+  store.append({ key, keyspace, slot, kind, strategy, payload, opaque, ...seen, fields, lifeMs })
 }
 
 /**
@@ -170,10 +186,21 @@ function issuedContext(store: KeyStore, keyspace: Keyspace, operation: Operation
   return hasSeenAll ? context : []
 }
 
+/** Single operations that the writer of an exact context had seen, under the names that they have now. */
+function issuedDots(store: KeyStore, operation: OperationReader, renamed: Renamed): VectorEntries {
+  const dots = operation.dots().filter(([replica, sequence]) => store.applied.includes(replica, sequence))
+  for (const [name, present] of renamed) {
+    const [replica = '', sequence = ''] = name.split(':')
+    if (operation.observed(replica as ReplicaId, Number(sequence))) dots.push(present)
+  }
+  return dots
+}
+
 /** What the writer had seen, its former self's operations among it, as far as it is here: the rest is void, or comes after this. */
 function formerContext(store: KeyStore, operation: OperationReader): VectorEntries {
   const { replica, sequence } = operation
-  const seen = [...operation.context(), [replica, sequence - 1] as const]
+  const own = operation.isExact ? [] : [[replica, sequence - 1] as const]
+  const seen = [...operation.context(), ...own]
   const present = seen.map(([writer, upTo]) => [writer, Math.min(upTo, store.applied.get(writer))] as const)
   return present.filter(([, upTo]) => upTo > 0)
 }

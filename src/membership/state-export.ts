@@ -7,6 +7,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Hold } from '../log/holds.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
+import { isOfKey } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { writeVector, type VectorEntries } from '../operation/vector-entries.ts'
 import { textOf } from '../operation/text.ts'
@@ -111,7 +112,10 @@ export class StateExport implements SnapshotExport {
   }
 
   #isExported(record: RecordView): boolean {
-    const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+    const operation = this.#reader.load(record.bytes, record.start, record.end)
+    const { bytes, keyStart, keyEnd, replica, sequence } = operation
+    // What belongs to no key is in no snapshot.
+    if (!isOfKey(operation.kind)) return this.vector.includes(replica, sequence)
     const slot = this.#store.keys.find(textOf(bytes, keyStart, keyEnd))
     return slot !== undefined && slot < this.#cuts.length && record.position > this.#cuts[slot]!
   }

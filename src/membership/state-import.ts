@@ -4,6 +4,7 @@
  * tells its peers stay what they were, so a transfer that ends midway leaves nothing behind. What this replica holds beyond
  * the snapshot is not lost (see leftovers.ts).
  */
+import { formatDot } from '../../crdt/time/dot.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -16,6 +17,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Hold } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/snapshot-record.ts'
+import { isOfKey } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
 import { installSnapshot } from '../store/recovered.ts'
@@ -56,6 +58,8 @@ export class StateImport implements SnapshotImport {
   readonly #store: KeyStore
   readonly #aside: Position[] = []
   readonly #installed = new Set<string>()
+  /** Names of operations that have come and belong to no key. */
+  readonly #ofNoKey = new Set<string>()
   readonly #reader: OperationReader
   #rest: Uint8Array = NO_BYTES
   #floor = new VersionVector()
@@ -109,7 +113,9 @@ export class StateImport implements SnapshotImport {
       this.#retired = [...readEntries(new ByteReader(bytes, start, end), this.#store.table)]
     else if (type === ITEM.snapshot) this.#checkStamp(readSnapshot(bytes, start, end, this.#store.table).hlc)
     else {
-      const { keyStart, keyEnd, hlc } = this.#reader.load(bytes, start, end)
+      const operation = this.#reader.load(bytes, start, end)
+      const { keyStart, keyEnd, hlc } = operation
+      if (operation.hasFields) operation.checkFields()
       textOf(bytes, keyStart, keyEnd)
       this.#checkStamp(hlc)
     }
@@ -149,6 +155,10 @@ export class StateImport implements SnapshotImport {
   #installOperation(bytes: Uint8Array, start: number, end: number): void {
     const store = this.#store
     const operation = this.#reader.load(bytes, start, end)
+    if (!isOfKey(operation.kind)) {
+      this.#installAside(operation)
+      return
+    }
     const key = textOf(bytes, operation.keyStart, operation.keyEnd)
     const keyspace = store.keyspaceFor(key, undefined)
     if (!keyspace.domain.isSent) return
@@ -158,6 +168,18 @@ export class StateImport implements SnapshotImport {
     store.clock.observe(operation.hlc)
     this.#options.tally.add()
     this.#options.compactor.note(store.take(key, slot, keyspace, position, operation))
+  }
+
+  /** It belongs to no key. Nothing lets go of such operations yet, so what had been applied before is in the log. */
+  #installAside(operation: OperationReader): void {
+    const { replica, sequence, bytes, start, end } = operation
+    const { log, applied, clock } = this.#store
+    const name = formatDot(operation)
+    if (applied.includes(replica, sequence) || this.#ofNoKey.has(name)) return
+    this.#ofNoKey.add(name)
+    log.begin().raw(bytes, start, end)
+    log.commit(RECORD_KIND.operation, 0)
+    clock.observe(operation.hlc)
   }
 
   /** At the first item of a key, forgets what this replica had of it. Returns the key's slot if it has one now. */

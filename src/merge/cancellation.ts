@@ -8,8 +8,8 @@
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Meter } from '../operation/budget.ts'
+import { CausalContext } from '../operation/causal-context.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import type { OperationReader } from '../operation/operation-reader.ts'
 import type { Placed } from './placed.ts'
@@ -33,7 +33,7 @@ export function* cancelledSteps(
   const cancellers = new Cancellers(strategy)
   for (const operation of operations) {
     const reader = read(operation)
-    if (cancellers.offer(operation, reader)) fates.set(operation, 'base')
+    if (cancellers.offer(reader)) fates.set(operation, 'base')
     meter.spend(1, reader.end - reader.start)
     if (meter.isSpent) yield
   }
@@ -58,7 +58,7 @@ type Covers = (payload: Encodable | undefined) => boolean
 /** Cancellers with the same payload: together they cancel what any of them had seen. */
 interface Group {
   readonly covers: Covers
-  readonly seen: VersionVector
+  readonly seen: CausalContext
 }
 
 /** Payloads longer than this, in bytes, are not compared. */
@@ -67,7 +67,7 @@ const COMPARED_BYTES_MAX = 256
 class Cancellers {
   readonly #strategy: AnyStrategy
   /** What the deletes had seen. They cancel all of it. */
-  readonly #deleted = new VersionVector()
+  readonly #deleted = new CausalContext()
   /** By scope, and in it by payload. */
   readonly #scopes = new Map<string | undefined, Map<string, Group>>()
 
@@ -76,18 +76,18 @@ class Cancellers {
   }
 
   /** Takes an operation in if it cancels others, and says whether it does. */
-  offer(operation: Placed, reader: OperationReader): boolean {
+  offer(reader: OperationReader): boolean {
     const strategy = this.#strategy
     if (reader.kind === OPERATION_KIND.delete) {
       if (strategy.deletes !== 'observed') return false
-      observe(this.#deleted, operation, reader)
+      this.#deleted.join(reader)
       return true
     }
     if (strategy.cancels === undefined) return false
     const payload = payloadOf(strategy, reader)
     const covers = coverageOf(strategy, payload)
     if (covers === undefined) return false
-    observe(this.#group(payload as Encodable, covers, reader).seen, operation, reader)
+    this.#group(payload as Encodable, covers, reader).seen.join(reader)
     return true
   }
 
@@ -119,15 +119,9 @@ class Cancellers {
         ? String(groups.size)
         : String.fromCharCode(...bytes.subarray(payloadStart, end))
     let group = groups.get(name)
-    if (group === undefined) groups.set(name, (group = { covers, seen: new VersionVector() }))
+    if (group === undefined) groups.set(name, (group = { covers, seen: new CausalContext() }))
     return group
   }
-}
-
-/** Adds what the writer of an operation had seen of its key: its own earlier operations always. */
-function observe(seen: VersionVector, operation: Placed, reader: OperationReader): void {
-  for (const [replica, sequence] of reader.context()) seen.raise(replica, sequence)
-  seen.raise(operation.replica, operation.sequence - 1)
 }
 
 function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): boolean {

@@ -47,8 +47,8 @@ export class ChainReader {
   }
 
   placed(position: Position): Placed {
-    const { hlc, replica, sequence, kind } = this.read(position)
-    return { hlc, replica, sequence, kind, position }
+    const { hlc, replica, sequence, kind, lifeMs } = this.read(position)
+    return { hlc, replica, sequence, kind, lifeMs, position }
   }
 
   /** The state that the operations after `chain.cut` are applied to. */
@@ -74,8 +74,8 @@ export class ChainReader {
     for (let position = head; position > cut;) {
       const record = this.#log.record(position)
       const { previous } = record
-      const { hlc, replica, sequence, kind } = this.load(record)
-      operations.push({ hlc, replica, sequence, kind, position })
+      const { hlc, replica, sequence, kind, lifeMs } = this.load(record)
+      operations.push({ hlc, replica, sequence, kind, lifeMs, position })
       position = previous
       meter.spend(1, record.end - record.start)
       if (meter.isSpent) yield

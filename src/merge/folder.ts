@@ -115,8 +115,8 @@ export class Folder {
       const previous = i === 0 ? undefined : arrivals[i - 1]
       return previous === undefined ? resident.isBehind(placed) : compareStamps(previous, placed) < 0
     })
-    if (!isInOrder && (this.#lifeMs > 0 || resident.hasCancelled || this.#anyCancels(strategy, arrivals)))
-      return undefined
+    if (!isInOrder && (this.#hasLives(resident, arrivals) || resident.hasCancelled)) return undefined
+    if (!isInOrder && this.#anyCancels(strategy, arrivals)) return undefined
     resident.timeline ??= new Timeline(resident)
     if (isInOrder) return this.#append(strategy, resident, arrivals)
     return this.#rewind(strategy, resident, arrivals)
@@ -156,7 +156,8 @@ export class Folder {
   /** Applies the next operation of the chain. `false` if it cancels something without having seen everything folded so far. */
   #applyNext(strategy: AnyStrategy, resident: Resident, position: Position): boolean {
     const reader = this.chains.read(position)
-    if (this.#lifeMs > 0 && !this.#enterLife(strategy, resident)) return false
+    const hasLives = this.#lifeMs > 0 || resident.hasOwnLives || reader.lifeMs > 0
+    if (hasLives && !this.#enterLife(strategy, resident)) return false
     if (isCanceller(strategy, reader)) {
       if (!this.#application.observesAll(resident)) return false
       resident.hasCancelled = true
@@ -169,14 +170,20 @@ export class Folder {
   /** Begins another life if the present one was over when the operation being read was written. `false` if it belongs to an earlier one. */
   #enterLife(strategy: AnyStrategy, resident: Resident): boolean {
     const reader = this.chains.operation
-    if (!resident.isBehind(reader)) return reader.hlc >= resident.bornAt
+    // Where operations say how long they live, one that comes late may end a life in the middle.
+    const isUniform = !resident.hasOwnLives && reader.lifeMs === 0
+    if (!resident.isBehind(reader)) return isUniform && reader.hlc >= resident.bornAt
     if (!resident.hasTip) resident.bornAt = reader.hlc
-    else if (isOver(resident.hlc, reader.hlc, this.#lifeMs)) {
+    else if (isOver(resident.hlc, reader.hlc, resident.lifeMs || this.#lifeMs)) {
       this.#application.clear(strategy, resident)
       resident.hasCancelled = true
       resident.bornAt = reader.hlc
     }
     return true
+  }
+
+  #hasLives(resident: Resident, arrivals: readonly Placed[]): boolean {
+    return this.#lifeMs > 0 || resident.hasOwnLives || arrivals.some(({ lifeMs }) => lifeMs > 0)
   }
 
   #anyCancels(strategy: AnyStrategy, operations: readonly Placed[]): boolean {

@@ -5,4 +5,6 @@ import type { Position } from '../operation/position.ts'
 export interface Placed extends Stamp {
   readonly position: Position
   readonly kind: number
+  /** How long what it writes lives, ms; 0 if it does not say. */
+  readonly lifeMs: number
 }

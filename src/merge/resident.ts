@@ -18,6 +18,10 @@ export class Resident {
   hlc: Hlc
   replica: ReplicaId
   sequence: number
+  /** How long the greatest lives by its own word, ms; otherwise 0. */
+  lifeMs: number
+  /** Whether any of them says how long it lives: then one that comes late may end a life that was taken to go on. */
+  hasOwnLives: boolean
   /** Whether there is one at all. */
   hasTip: boolean
   /** The stamp of the operation that began the present life of a key that expires; or, of a state from a snapshot, that of its greatest. */
@@ -31,7 +35,11 @@ export class Resident {
   /** Payload bytes folded: a rough measure of what the state weighs. */
   bytes = 0
 
-  constructor(state: unknown, folded: Position, base?: Stamp & { vector: VersionVector; present: boolean }) {
+  constructor(
+    state: unknown,
+    folded: Position,
+    base?: Stamp & { vector: VersionVector; present: boolean; lifeMs: number },
+  ) {
     this.state = state
     this.present = base?.present ?? false
     this.folded = folded
@@ -39,6 +47,8 @@ export class Resident {
     this.hlc = base?.hlc ?? 0
     this.replica = base?.replica ?? ('' as ReplicaId)
     this.sequence = base?.sequence ?? 0
+    this.lifeMs = base?.lifeMs ?? 0
+    this.hasOwnLives = this.lifeMs > 0
     this.hasTip = base !== undefined
     this.bornAt = this.hlc
   }
@@ -48,12 +58,15 @@ export class Resident {
     return !this.hasTip || compareStamps(this, stamp) < 0
   }
 
-  take(stamp: Stamp): void {
+  take(stamp: Stamp & { readonly lifeMs: number }): void {
     this.vector.raise(stamp.replica, stamp.sequence)
+    const { lifeMs } = stamp
+    if (lifeMs > 0) this.hasOwnLives = true
     if (!this.isBehind(stamp)) return
     this.hlc = stamp.hlc
     this.replica = stamp.replica
     this.sequence = stamp.sequence
+    this.lifeMs = lifeMs
     this.hasTip = true
   }
 }

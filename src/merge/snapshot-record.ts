@@ -1,11 +1,12 @@
 /**
  * A snapshot: the state of one key after a causally stable prefix of its log, as the body of a log record.
  *
- *     snapshot = key:text strategy:u8 present:u8 through:f64 baseVersion:varint version:varint hlc:f64 replica:8 sequence:varint vector state
+ *     snapshot = key:text format:u8 strategy:u8 flags:u8 through:f64 baseVersion:varint version:varint
+ *                hlc:f64 replica:8 sequence:varint [ lifeMs:varint ] vector state
  *
  * `baseVersion` is the key's version after the last operation that the state holds, `version` the one when the snapshot was written;
  * `through` is the position of the last record of the key's chain that the state holds; hlc, replica and sequence are those of its
- * greatest operation; `vector` says which operations it holds; `state` is the strategy's own encoding (canonical MessagePack).
+ * greatest operation, and lifeMs how long that lives if it says so itself (flag 2). Flag 1: the key exists; `vector` says which operations it holds; `state` is the strategy's own encoding (canonical MessagePack).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -14,9 +15,14 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
+import { FORMAT_VERSION } from '../operation/format.ts'
 import { writeVector } from '../operation/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
+
+const FLAG_PRESENT = 1
+const FLAG_LIFE = 2
+const FLAGS_KNOWN = FLAG_PRESENT | FLAG_LIFE
 
 export interface KeySnapshot {
   readonly key: string
@@ -29,20 +35,24 @@ export interface KeySnapshot {
   readonly hlc: Hlc
   readonly replica: ReplicaId
   readonly sequence: number
+  /** How long the value lives from `hlc` on, if its greatest operation says so itself; otherwise 0. */
+  readonly lifeMs: number
   readonly vector: VersionVector
   readonly state: Encodable
 }
 
 export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: ReplicaTable): void {
   writer.text(snapshot.key)
+  writer.u8(FORMAT_VERSION)
   writer.u8(snapshot.strategy)
-  writer.u8(snapshot.present ? 1 : 0)
+  writer.u8((snapshot.present ? FLAG_PRESENT : 0) | (snapshot.lifeMs > 0 ? FLAG_LIFE : 0))
   writer.f64(snapshot.through)
   writer.varint(snapshot.baseVersion)
   writer.varint(snapshot.version)
   writer.f64(snapshot.hlc)
   writer.raw(table.bytes(snapshot.replica))
   writer.varint(snapshot.sequence)
+  if (snapshot.lifeMs > 0) writer.varint(snapshot.lifeMs)
   writeVector(writer, snapshot.vector.sorted(), table)
   encodeInto(writer, snapshot.state)
 }
@@ -51,14 +61,19 @@ export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: 
 export function readSnapshot(bytes: Uint8Array, start: number, end: number, table: ReplicaTable): KeySnapshot {
   const reader = new ByteReader(bytes, start, end)
   const key = reader.text()
+  const format = reader.u8()
+  if (format !== FORMAT_VERSION) throw reader.malformed(`a snapshot of format ${format}`)
   const strategy = reader.u8()
-  const present = reader.u8() === 1
+  const flags = reader.u8()
+  if ((flags & ~FLAGS_KNOWN) !== 0) throw reader.malformed('flags that a snapshot of this format does not have')
+  const present = (flags & FLAG_PRESENT) !== 0
   const through = reader.f64()
   const baseVersion = reader.varint()
   const version = reader.varint()
   const hlc = reader.f64()
   const replica = table.read(bytes, reader.skip(REPLICA_ID_BYTES))
   const sequence = reader.varint()
+  const lifeMs = (flags & FLAG_LIFE) === 0 ? 0 : reader.varint()
   const vector = readVector(reader, table)
   return {
     key,
@@ -70,6 +85,7 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
     hlc,
     replica,
     sequence,
+    lifeMs,
     vector,
     state: decode(bytes, reader.at, end),
   }

@@ -1,20 +1,17 @@
 /** Reads operations where they lie. Layout: `envelope-writer.ts`. */
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { REPLICA_ID_BYTES } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { VECTOR_ENTRIES_MAX } from '../limits.ts'
-import {
-  ENVELOPE_BYTES_MIN,
-  ENVELOPE_VERSION,
-  FIELD_FORMER,
-  FLAG_CONTEXT,
-  FLAG_DEPENDENCIES,
-  FLAG_EXTENSION,
-} from './format.ts'
+import { FIELDS_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../limits.ts'
+import { ByteReader } from './byte-reader.ts'
+import { CausalContext } from './causal-context.ts'
+import { ENVELOPE_BYTES_MIN, FIELD, FIELD_BINDING_MIN, FLAG, FLAGS_KNOWN, FORMAT_VERSION } from './format.ts'
+import { UNDERSTOOD_NOT } from './kinds.ts'
+import { checkField, FieldBody, type Condition, type Provenance } from './operation-fields.ts'
 import { sameReplica, word, type ReplicaTable } from './replica-table.ts'
 
-const FLAGS_KNOWN = FLAG_CONTEXT | FLAG_DEPENDENCIES | FLAG_EXTENSION
 const TWO_POW_32 = 4294967296
 
 /**
@@ -25,6 +22,7 @@ export class OperationReader {
   bytes: Uint8Array = new Uint8Array(0)
   start = 0
   end = 0
+  /** The code of its kind; with `UNDERSTOOD_NOT` added if the operation has a field without which it cannot be applied. */
   kind = 0
   strategy = 0
   replica: ReplicaId = '' as ReplicaId
@@ -34,8 +32,10 @@ export class OperationReader {
   keyEnd = 0
   payloadStart = 0
   #contextStart = 0
+  #dotsStart = 0
   #dependenciesStart = 0
-  #extensionStart = 0
+  #fieldsStart = 0
+  #isExact = false
   #at = 0
   readonly #table: ReplicaTable
 
@@ -49,10 +49,13 @@ export class OperationReader {
     this.bytes = bytes
     this.start = start
     this.end = end
-    if (bytes[start] !== ENVELOPE_VERSION) {
+    if (bytes[start] !== FORMAT_VERSION) {
       throw new WarpError(
         'WARP_E_PROTOCOL',
-        `an operation of envelope version ${bytes[start]}; this build reads version ${ENVELOPE_VERSION}; upgrade this replica`,
+        `an operation of format ${bytes[start]}; this build reads format ${FORMAT_VERSION}; ` +
+          (bytes[start]! > FORMAT_VERSION
+            ? 'upgrade this replica'
+            : 'take its data over with warp export and warp import'),
         { details: { version: bytes[start] } },
       )
     }
@@ -70,32 +73,47 @@ export class OperationReader {
     this.keyEnd = this.keyStart + keyBytes
     if (this.keyEnd > end) throw malformed('key beyond the end', this.keyStart - start)
     this.#at = this.keyEnd
-    this.#contextStart = (flags & FLAG_CONTEXT) === 0 ? 0 : this.#skipVector()
-    this.#dependenciesStart = (flags & FLAG_DEPENDENCIES) === 0 ? 0 : this.#skipVector()
-    this.#extensionStart = (flags & FLAG_EXTENSION) === 0 ? 0 : this.#skipExtension()
+    this.#isExact = (flags & FLAG.exact) !== 0
+    this.#contextStart = (flags & FLAG.context) === 0 ? 0 : this.#skipVector()
+    this.#dotsStart = (flags & FLAG.dots) === 0 ? 0 : this.#skipVector()
+    this.#dependenciesStart = (flags & FLAG.dependencies) === 0 ? 0 : this.#skipVector()
+    this.#fieldsStart = (flags & FLAG.fields) === 0 ? 0 : this.#skipFields()
     this.payloadStart = this.#at
     return this
   }
 
   /** Whether the writer had seen that operation of this key. */
   observed(replica: ReplicaId, sequence: number): boolean {
-    if (replica === this.replica) return sequence < this.sequence
-    if (this.#contextStart === 0) return false
+    if (replica === this.replica && !this.#isExact) return sequence < this.sequence
+    if (this.#contextStart === 0 && this.#dotsStart === 0) return false
     const wanted = this.#table.bytes(replica)
-    this.#at = this.#contextStart
-    const count = this.#varint()
-    for (let i = 0; i < count; i++) {
-      const at = this.#at
-      this.#at += REPLICA_ID_BYTES
-      const seen = this.#varint()
-      if (sameReplica(wanted, this.bytes, at)) return sequence <= seen
-    }
-    return false
+    return sequence <= this.#entryOf(wanted) || (this.#dotsStart !== 0 && this.#hasDot(wanted, sequence))
   }
 
-  /** The causal context without the writer's own entry. */
+  /** Whether the writer had seen all operations of this key by `replica` up to there. Says no where single dots might fill the gap. */
+  observedThrough(replica: ReplicaId, sequence: number): boolean {
+    if (replica === this.replica && !this.#isExact) return sequence < this.sequence
+    return sequence <= this.#entryOf(this.#table.bytes(replica))
+  }
+
+  /** The causal context as it was written: without the writer's own entry, unless it is exact. */
   context(): (readonly [ReplicaId, number])[] {
     return this.#contextStart === 0 ? [] : this.#readVector(this.#contextStart)
+  }
+
+  /** Whether the writer had seen of its own earlier operations only what the context names. */
+  get isExact(): boolean {
+    return this.#isExact
+  }
+
+  /** Operations beyond the context that the writer had seen as well. */
+  dots(): (readonly [ReplicaId, number])[] {
+    return this.#dotsStart === 0 ? [] : this.#readVector(this.#dotsStart)
+  }
+
+  /** All that the writer had seen of this key, to be kept beyond the next `load`. */
+  seen(): CausalContext {
+    return new CausalContext().join(this)
   }
 
   get hasDependencies(): boolean {
@@ -106,37 +124,129 @@ export class OperationReader {
     return this.#dependenciesStart === 0 ? [] : this.#readVector(this.#dependenciesStart)
   }
 
-  /** Dots under which the same operation was issued before, oldest first. None if they are malformed: fields are admitted unread. */
-  former(): (readonly [ReplicaId, number])[] {
-    if (this.#extensionStart === 0) return []
-    try {
-      return this.#readFormer()
-    } catch {
-      return []
-    }
+  /** Whether it has fields at all. */
+  get hasFields(): boolean {
+    return this.#fieldsStart !== 0
   }
 
-  #readFormer(): (readonly [ReplicaId, number])[] {
-    this.#at = this.#extensionStart
+  /** Dots under which the same operation was issued before, oldest first. */
+  former(): readonly (readonly [ReplicaId, number])[] {
+    return this.#field(FIELD.former, (body) => body.former()) ?? []
+  }
+
+  /** The dot under which it was issued first, if that is another one. */
+  origin(): Dot | undefined {
+    return this.#field(FIELD.origin, (body) => body.origin())
+  }
+
+  /** How long what it writes lives, ms; 0 if it does not say. */
+  get lifeMs(): number {
+    return this.#fieldsStart === 0 ? 0 : (this.#field(FIELD.life, (body) => body.life()) ?? 0)
+  }
+
+  /** How long beyond its life it may be served, ms; 0 if it does not say. */
+  get graceMs(): number {
+    return this.#fieldsStart === 0 ? 0 : (this.#field(FIELD.grace, (body) => body.life()) ?? 0)
+  }
+
+  provenance(): Provenance | undefined {
+    return this.#field(FIELD.provenance, (body) => body.provenance())
+  }
+
+  condition(): Condition | undefined {
+    return this.#field(FIELD.condition, (body) => body.condition())
+  }
+
+  writtenAt(): Hlc | undefined {
+    return this.#field(FIELD.writtenAt, (body) => body.writtenAt())
+  }
+
+  /** The bytes of all fields but those with the given tags, of unknown ones too. `undefined` if there are none. */
+  fieldsBeside(tags: readonly number[]): Uint8Array | undefined {
+    const kept: number[] = []
+    this.#eachField((tag, start, end) => {
+      if (tags.includes(tag)) return
+      const fieldStart = start - 1 - varintBytes(end - start)
+      for (let at = fieldStart; at < end; at++) kept.push(this.bytes[at]!)
+    })
+    return kept.length === 0 ? undefined : Uint8Array.from(kept)
+  }
+
+  /** The tags of its fields, in their order. */
+  tags(): number[] {
+    const tags: number[] = []
+    this.#eachField((tag) => void tags.push(tag))
+    return tags
+  }
+
+  /**
+   * Throws `WARP_E_PROTOCOL` if a field is malformed, or comes twice. Asked at the border: what has been admitted is folded by everybody for ever, and
+   * a life or a former name that one build reads and another one does not would part them.
+   */
+  checkFields(): void {
+    const seen = new Set<number>()
+    this.#eachField((tag, start, end) => {
+      if (seen.has(tag)) throw malformed(`field ${tag} twice`, start - this.start)
+      seen.add(tag)
+      checkField(tag, this.#body(start, end))
+    })
+  }
+
+  /** A field that the border would have refused counts as none. */
+  #field<T>(wanted: number, read: (body: FieldBody) => T): T | undefined {
+    if (this.#fieldsStart === 0) return undefined
+    let value: T | undefined
+    this.#eachField((tag, start, end) => {
+      if (tag !== wanted || value !== undefined) return
+      try {
+        value = read(this.#body(start, end))
+      } catch {
+        value = undefined
+      }
+    })
+    return value
+  }
+
+  #body(start: number, end: number): FieldBody {
+    return new FieldBody(new ByteReader(this.bytes, start, end), this.#table)
+  }
+
+  /** The fields lie within bounds: `load` has walked over them. */
+  #eachField(visit: (tag: number, start: number, end: number) => void): void {
+    if (this.#fieldsStart === 0) return
+    this.#at = this.#fieldsStart
     const bytes = this.#varint()
     for (const end = this.#at + bytes; this.#at < end;) {
-      const tag = this.bytes[this.#at++]
+      const tag = this.bytes[this.#at++]!
       const fieldBytes = this.#varint()
-      if (fieldBytes > end - this.#at) break
-      if (tag === FIELD_FORMER) return this.#readEntries(this.#at + fieldBytes)
-      this.#at += fieldBytes
+      const start = this.#at
+      visit(tag, start, start + fieldBytes)
+      this.#at = start + fieldBytes
     }
-    return []
   }
 
-  #readEntries(end: number): (readonly [ReplicaId, number])[] {
-    const entries: (readonly [ReplicaId, number])[] = []
-    while (end - this.#at > REPLICA_ID_BYTES) {
-      const replica = this.#table.read(this.bytes, this.#at)
+  #entryOf(wanted: Uint8Array): number {
+    if (this.#contextStart === 0) return 0
+    this.#at = this.#contextStart
+    const count = this.#varint()
+    for (let i = 0; i < count; i++) {
+      const at = this.#at
       this.#at += REPLICA_ID_BYTES
-      entries.push([replica, this.#varint()])
+      const seen = this.#varint()
+      if (sameReplica(wanted, this.bytes, at)) return seen
     }
-    return this.#at === end ? entries : []
+    return 0
+  }
+
+  #hasDot(wanted: Uint8Array, sequence: number): boolean {
+    this.#at = this.#dotsStart
+    const count = this.#varint()
+    for (let i = 0; i < count; i++) {
+      const at = this.#at
+      this.#at += REPLICA_ID_BYTES
+      if (this.#varint() === sequence && sameReplica(wanted, this.bytes, at)) return true
+    }
+    return false
   }
 
   #readVector(start: number): (readonly [ReplicaId, number])[] {
@@ -162,11 +272,18 @@ export class OperationReader {
     return start
   }
 
-  #skipExtension(): number {
+  /** Walks over the fields: their lengths must add up. */
+  #skipFields(): number {
     const start = this.#at
-    const extensionBytes = this.#varint()
-    if (extensionBytes > this.end - this.#at) throw malformed('extension beyond the end', this.#at - this.start)
-    this.#at += extensionBytes
+    const fieldsBytes = this.#varint()
+    if (fieldsBytes > this.end - this.#at) throw malformed('fields beyond the end', this.#at - this.start)
+    if (fieldsBytes > FIELDS_BYTES_MAX) throw malformed(`fields of ${fieldsBytes} bytes`, start - this.start)
+    for (const end = this.#at + fieldsBytes; this.#at < end;) {
+      if (this.bytes[this.#at++]! >= FIELD_BINDING_MIN) this.kind |= UNDERSTOOD_NOT
+      const bytes = this.#varint()
+      if (bytes > end - this.#at) throw malformed('a field beyond the end', this.#at - this.start)
+      this.#at += bytes
+    }
     return start
   }
 
@@ -199,4 +316,10 @@ export class OperationReader {
 
 function malformed(what: string, offset: number): WarpError {
   return new WarpError('WARP_E_PROTOCOL', `malformed operation: ${what}, at byte ${offset}`, { details: { offset } })
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes++
+  return bytes
 }

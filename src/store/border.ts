@@ -9,7 +9,7 @@ import { KeyFinder } from '../keys/key-finder.ts'
 import type { KeyStore } from './key-store.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
+import { isApplied, isOfKey } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { findOperation } from '../log/operation-search.ts'
 import { textOf } from '../operation/text.ts'
@@ -84,37 +84,58 @@ export class AdmissionDesk {
     if (!this.#hasCauses(operation)) return this.#withoutCauses(operation)
     if (clock.isAhead(operation.hlc)) return this.#drift()
     if (known === 0 && !this.#knowsFloor(operation)) return this.#end(operation)
-    if (this.#isHereAsBefore(operation)) return 'early'
     checkSizes(operation)
+    if (operation.hasFields) operation.checkFields()
+    if (this.#isHereAsBefore(operation)) return 'early'
     return undefined
   }
 
   #take(operation: OperationReader): Admission {
     const store = this.#store
+    if (!isOfKey(operation.kind)) return this.#takeAside(operation)
     const slot = this.#keys.find(operation.bytes, operation.keyStart, operation.keyEnd)
     const known = slot === undefined ? undefined : store.keys.keys[slot]
     const key = known ?? textOf(operation.bytes, operation.keyStart, operation.keyEnd)
     const keyspace = store.keyspaceFor(key, slot)
     // A key that is local here is nobody else's business: what others write to it is kept for others, and not part of it.
     const isKept = !keyspace.domain.isSent
-    const writer = store.log.begin()
-    writer.raw(operation.bytes, operation.start, operation.end)
-    let position: Position
-    try {
-      position = store.log.commit(RECORD_KIND.operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
-    } catch (error) {
-      if (error instanceof WarpError && error.code === 'WARP_E_STORAGE_FULL') return 'full'
-      throw error
-    }
-    store.clock.observe(operation.hlc)
-    store.writers.shared.noteApplied(operation.replica)
-    this.admittedCount++
+    const position = this.#copy(operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
+    if (position === undefined) return 'full'
     this.#noticeUnknown(key, operation)
     if (isKept) this.#keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
     // Behind what it is said of: a meta record tells how far everything has been applied.
     for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
     return 'applied'
+  }
+
+  /** It belongs to no key: kept for those who know what to do with it. */
+  #takeAside(operation: OperationReader): Verdict {
+    const target = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
+    const position = this.#copy(operation, 0)
+    if (position === undefined) return 'full'
+    this.#noticeUnknown(target, operation)
+    this.#keep(operation, position)
+    for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
+    return 'applied'
+  }
+
+  /** Copies it into the log as it came. `undefined` if there is no space for it. */
+  #copy(operation: OperationReader, previous: Position): Position | undefined {
+    const store = this.#store
+    const writer = store.log.begin()
+    writer.raw(operation.bytes, operation.start, operation.end)
+    let position: Position
+    try {
+      position = store.log.commit(RECORD_KIND.operation, previous)
+    } catch (error) {
+      if (error instanceof WarpError && error.code === 'WARP_E_STORAGE_FULL') return undefined
+      throw error
+    }
+    store.clock.observe(operation.hlc)
+    store.writers.shared.noteApplied(operation.replica)
+    this.admittedCount++
+    return position
   }
 
   #keep({ replica, sequence }: OperationReader, position: Position): void {
@@ -180,7 +201,7 @@ export class AdmissionDesk {
 
   #noticeUnknown(key: string, operation: OperationReader): void {
     const { kind, replica, sequence } = operation
-    if (kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete) return
+    if (isApplied(kind)) return
     this.#observe({ kind: 'operation:unknown', key, dot: { replica, sequence } })
   }
 }
@@ -194,7 +215,8 @@ function equalBytes(a: OperationReader, b: OperationReader): boolean {
 function checkSizes(operation: OperationReader): void {
   const keyBytes = operation.keyEnd - operation.keyStart
   const payloadBytes = operation.end - operation.payloadStart
-  if (keyBytes > 0 && keyBytes <= KEY_BYTES_MAX && payloadBytes <= VALUE_BYTES_MAX) return
+  const hasTarget = keyBytes > 0 || !isOfKey(operation.kind)
+  if (hasTarget && keyBytes <= KEY_BYTES_MAX && payloadBytes <= VALUE_BYTES_MAX) return
   throw new WarpError(
     'WARP_E_PROTOCOL',
     `an operation with a key of ${keyBytes} and a payload of ${payloadBytes} bytes is beyond the limits`,

@@ -3,6 +3,7 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
+import type { OperationFields } from '../operation/operation-fields.ts'
 import type { VectorEntries } from '../operation/vector-entries.ts'
 import type { Position } from '../operation/position.ts'
 
@@ -14,14 +15,20 @@ export interface Draft {
   readonly slot: Slot | undefined
   readonly kind: number
   readonly payload: unknown
+  /** The payload of a kind that is not applied here, as bytes. */
+  readonly opaque?: Uint8Array | undefined
   /** The stamp, if it had to be known before the payload. */
   readonly hlc?: Hlc | undefined
   /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
   readonly context?: VectorEntries
   /** The code of the strategy that made the payload, if it is not the keyspace's: alike. */
   readonly strategy?: number
-  /** Dots under which it was issued before. */
-  readonly former?: VectorEntries
+  /** Whether `context` names of the writer's own operations too all that had been seen, with `dots` beyond it. */
+  readonly isExact?: boolean
+  readonly dots?: VectorEntries
+  /** How long what it writes lives, ms; 0 or absent: as long as the key's pattern says. */
+  readonly lifeMs?: number
+  readonly fields?: OperationFields | undefined
 }
 
 /** An operation that has just entered a key. A flyweight: valid during the call. */
@@ -32,6 +39,8 @@ export interface Entered {
   readonly hlc: Hlc
   readonly replica: ReplicaId
   readonly sequence: number
+  /** How long what it writes lives, ms; 0 if it does not say. */
+  readonly lifeMs: number
 }
 
 /** Told of every operation that enters, in log order. Must not throw. */

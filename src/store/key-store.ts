@@ -6,7 +6,6 @@
  */
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { encodeInto } from '../../crdt/encoding/encoding.ts'
-import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -15,7 +14,7 @@ import { Subscribers, type Draft, type Entered, type Subscriber } from './draft.
 import type { Env } from '../ports/env.ts'
 import type { DomainWriter, DomainWriters } from '../keys/domain-writer.ts'
 import { checkKey, closed, nestedWrite, valueTooLarge } from '../keys/key-refusals.ts'
-import type { KeyTable, Slot } from '../keys/key-table.ts'
+import type { KeyTable, Slot, TipOperation } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { VALUE_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
@@ -83,7 +82,15 @@ export class KeyStore {
     context: undefined,
     dependencies: undefined,
   }
-  readonly #entered: Mutable<Entered> = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0 }
+  readonly #entered: Mutable<Entered> = {
+    slot: 0,
+    position: 0,
+    kind: 0,
+    hlc: 0,
+    replica: '' as ReplicaId,
+    sequence: 0,
+    lifeMs: 0,
+  }
   #isClosed = false
   #isAppending = false
 
@@ -156,6 +163,7 @@ export class KeyStore {
     entered.hlc = header.hlc
     entered.replica = writer.replica
     entered.sequence = writer.sequence
+    entered.lifeMs = draft.lifeMs ?? 0
     return this.enter(key, slot, keyspace, position, entered)
   }
 
@@ -203,7 +211,8 @@ export class KeyStore {
       const previous = heads.get(key) ?? (slot === undefined ? 0 : this.keys.head[slot]!)
       const position = this.#encode(draft, writer, previous)
       heads.set(key, position)
-      return { draft, position, entered: { slot: 0, position, kind, hlc, replica, sequence: sequence + 1 + i } }
+      const entered = { slot: 0, position, kind, hlc, replica, sequence: sequence + 1 + i, lifeMs: draft.lifeMs ?? 0 }
+      return { draft, position, entered }
     })
   }
 
@@ -213,11 +222,14 @@ export class KeyStore {
     const isUpdate = kind === OPERATION_KIND.update
     const header = this.#header
     header.kind = kind
-    header.strategy = isUpdate ? (draft.strategy ?? keyspace.strategy.code) : 0
+    header.strategy = draft.strategy ?? (isUpdate ? keyspace.strategy.code : 0)
     header.replicaBytes = from.bytes
     header.key = key
     header.context = draft.context ?? writtenContext(this.keys, this.#floor, from.replica, draft)
-    header.former = draft.former
+    header.isExact = draft.isExact
+    header.dots = draft.dots
+    const { lifeMs = 0 } = draft
+    header.fields = lifeMs > 0 ? { ...draft.fields, lifeMs } : draft.fields
     const number = from.sequence
     const writer = this.log.begin()
     writeEnvelopeHeader(writer, header, this.table)
@@ -228,7 +240,7 @@ export class KeyStore {
       if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
       // A getter of the value may have run code of others: what was encoded would carry a number that is taken.
       if (from.sequence !== number || from.bytes !== header.replicaBytes) throw nestedWrite(key)
-    }
+    } else if (draft.opaque !== undefined) writer.raw(draft.opaque)
     return this.log.commit(RECORD_KIND.operation, previous, writer)
   }
 
@@ -239,7 +251,7 @@ export class KeyStore {
     known: Slot | undefined,
     keyspace: Keyspace,
     position: Position,
-    operation: { hlc: Hlc; replica: ReplicaId; sequence: number; kind: number },
+    operation: TipOperation & { readonly kind: number },
   ): Slot {
     const slot = this.take(key, known, keyspace, position, operation)
     if (this.writers.isSent(operation.replica)) this.applied.raise(operation.replica, operation.sequence)
@@ -251,6 +263,7 @@ export class KeyStore {
       entered.hlc = operation.hlc
       entered.replica = operation.replica
       entered.sequence = operation.sequence
+      entered.lifeMs = operation.lifeMs
       this.#subscribers.tell(entered)
     }
     return slot
@@ -258,17 +271,11 @@ export class KeyStore {
 
   /** Makes an operation part of its key. Returns the key's slot. */
   // eslint-disable-next-line max-params -- as above
-  take(
-    key: string,
-    known: Slot | undefined,
-    keyspace: Keyspace,
-    position: Position,
-    operation: { hlc: Hlc; replica: ReplicaId; sequence: number },
-  ): Slot {
+  take(key: string, known: Slot | undefined, keyspace: Keyspace, position: Position, operation: TipOperation): Slot {
     const slot = known ?? this.addKey(key, keyspace, position)
     this.keys.advance(slot, operation, position)
     this.#residency.outdate(slot)
-    if (keyspace.ttlMs > 0) this.values.prolong(slot, keyspace)
+    if (keyspace.ttlMs > 0 || this.keys.hasHadLives) this.values.prolong(slot, keyspace)
     return slot
   }
 

@@ -2,7 +2,7 @@
  * What a log knows about itself beside its operations, as the body of a `meta` record; the newest one counts. Written when the log is
  * created, when the identity changes, before compaction drops anything, and around the installation of a snapshot.
  *
- *     meta = version:u8 flags:u8 shared:8 local:8 localSequence:varint home:text hlc:f64 floor:vector applied:vector
+ *     meta = version:u8 flags:u8 shared:8 local:8 localSequence:varint home:text name:text hlc:f64 floor:vector applied:vector
  *            formers:vector reissuing:vector retired:ends
  *
  * `flags` 1: the installation of a snapshot has begun and not ended, so foreign operations behind this record do not count as applied;
@@ -14,14 +14,12 @@ import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { ByteReader } from '../operation/byte-reader.ts'
+import { FORMAT_VERSION } from '../operation/format.ts'
 import { readEntries, readVector } from '../merge/snapshot-record.ts'
 import { writeVector } from '../operation/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 
-/** Version 1 has no `retired`. */
-const META_VERSION = 2
-const META_VERSION_MIN = 1
 const FLAG_RESYNCING = 1
 const FLAG_MET_OTHERS = 2
 
@@ -32,6 +30,8 @@ export interface Meta {
   readonly localSequence: number
   /** Where the log lives (see `LogFiles.home`); empty if that is not known. */
   readonly home: string
+  /** What people call the replica; empty if it has no name. */
+  readonly name: string
   readonly hlc: Hlc
   /** Operations up to these may have been folded into snapshots or forgotten. */
   readonly floor: VersionVector
@@ -49,12 +49,13 @@ export interface Meta {
 }
 
 export function writeMeta(writer: ByteWriter, meta: Meta, table: ReplicaTable): void {
-  writer.u8(META_VERSION)
+  writer.u8(FORMAT_VERSION)
   writer.u8((meta.isResyncing ? FLAG_RESYNCING : 0) | (meta.hasMetOthers ? FLAG_MET_OTHERS : 0))
   writer.raw(table.bytes(meta.shared))
   writer.raw(table.bytes(meta.local))
   writer.varint(meta.localSequence)
   writer.text(meta.home)
+  writer.text(meta.name)
   writer.f64(meta.hlc)
   for (const vector of [meta.floor, meta.applied, meta.formers, meta.reissuing])
     writeVector(writer, vector.sorted(), table)
@@ -64,20 +65,21 @@ export function writeMeta(writer: ByteWriter, meta: Meta, table: ReplicaTable): 
 /** Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
 export function readMeta(reader: ByteReader, table: ReplicaTable): Meta {
   const version = reader.u8()
-  if (version < META_VERSION_MIN || version > META_VERSION) {
+  if (version !== FORMAT_VERSION) {
     throw new WarpError(
       'WARP_E_LOG_VERSION',
-      `the log describes itself in version ${version}; this build reads ${META_VERSION_MIN} to ${META_VERSION}; upgrade it`,
+      `the log describes itself in format ${version}; this build reads format ${FORMAT_VERSION}; open it with the version that wrote it`,
+      { details: { version } },
     )
   }
   const flags = reader.u8()
   const [isResyncing, hasMetOthers] = [(flags & FLAG_RESYNCING) !== 0, (flags & FLAG_MET_OTHERS) !== 0]
   const shared = table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
   const local = table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
-  const [localSequence, home, hlc] = [reader.varint(), reader.text(), reader.f64()]
+  const [localSequence, home, name, hlc] = [reader.varint(), reader.text(), reader.text(), reader.f64()]
   const [floor, applied] = [readVector(reader, table), readVector(reader, table)]
   const [formers, reissuing] = [readVector(reader, table), readVector(reader, table)]
-  const retired = new RetiredIds(version === 1 ? [] : readEntries(reader, table))
+  const retired = new RetiredIds(readEntries(reader, table))
   const vectors = { floor, applied, formers, reissuing, retired }
-  return { shared, local, localSequence, home, hlc, isResyncing, hasMetOthers, ...vectors }
+  return { shared, local, localSequence, home, name, hlc, isResyncing, hasMetOthers, ...vectors }
 }

@@ -47,7 +47,7 @@ export class Preparation implements Prepare<unknown> {
   }
 
   #beginsLife(slot: Slot): boolean {
-    if (this.#target.keyspace.lifeMs === 0) return false
+    if (this.#store.values.lifeMs(slot, this.#target.keyspace) === 0) return false
     this.hlc ??= this.#store.clock.tick()
     return this.#store.values.isOver(slot, hlcToMs(this.hlc))
   }

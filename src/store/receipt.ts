@@ -36,6 +36,11 @@ export interface Receipt extends Settlement {
 }
 
 export interface WriteOptions {
+  /**
+   * How long what is written lives, ms, from 1 to `3_155_760_000_000` (100 years), rounded up to whole ones; otherwise `WARP_E_LIMIT`. Instead of the
+   * pattern's `ttlMs`, for this write only: a later write without it lives as the pattern says. It does not slide. Not for deletes (`WARP_E_CONFIG`).
+   */
+  readonly ttlMs?: number
   /** Default: `WarpOptions.ack`. More than the log can give is refused with `WARP_E_CONFIG`. */
   readonly ack?: Ack
   /**
@@ -73,7 +78,9 @@ export interface KeysOptions {
   readonly signal?: AbortSignal
 }
 
-export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({ ack: true, acks: true, signal: true })
+export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({
+  ...{ ttlMs: true, ack: true, acks: true, signal: true },
+})
 export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ signal: true })
 export const KEYS_OPTIONS: readonly string[] = optionNames<KeysOptions>({ dead: true, signal: true })
 export const SETTLE_OPTIONS: readonly string[] = optionNames<SettleOptions>({ ack: true, acks: true, signal: true })

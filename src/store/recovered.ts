@@ -4,7 +4,7 @@
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  keys:varint key*
- *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint version:varint snapshot:f64 cut:f64 vector
+ *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -18,13 +18,13 @@ import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readMeta, writeMeta, type Meta } from './meta-record.ts'
+import { FORMAT_VERSION } from '../operation/format.ts'
+import { isOfKey } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { writeVector } from '../operation/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
-
-const CHECKPOINT_VERSION = 1
 
 /** What is looked at of a record. */
 type ReadRecord = Pick<RecordView, 'kind' | 'position' | 'bytes' | 'start' | 'end'>
@@ -101,10 +101,10 @@ export class Recovered {
   *restoreSteps(body: Uint8Array, meter: Meter): Generator<void, void> {
     const reader = new ByteReader(body)
     const version = reader.u8()
-    if (version !== CHECKPOINT_VERSION) {
+    if (version !== FORMAT_VERSION) {
       throw new WarpError(
         'WARP_E_LOG_VERSION',
-        `a checkpoint of version ${version}; this build reads ${CHECKPOINT_VERSION}; upgrade it`,
+        `a checkpoint of format ${version}; this build reads format ${FORMAT_VERSION}`,
       )
     }
     this.metaPosition = reader.f64()
@@ -136,6 +136,7 @@ export class Recovered {
 
   /** Makes an operation part of its key. */
   #chain(record: ReadRecord, operation: OperationReader): void {
+    if (!isOfKey(operation.kind)) return
     const { keys } = this
     const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
     const known = keys.find(key)
@@ -151,7 +152,8 @@ export class Recovered {
     if (!this.#hasLocalKeys) return false
     switch (record.kind) {
       case RECORD_KIND.operation: {
-        const { keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+        const { kind, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
+        if (!isOfKey(kind)) return false
         return this.#keyspaces.find(textOf(record.bytes, keyStart, keyEnd))?.domain.isSent === false
       }
       case RECORD_KIND.snapshot:
@@ -216,6 +218,7 @@ export class Recovered {
     keys.tipHlc[slot] = reader.f64()
     keys.tipReplica[slot] = this.#table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
     keys.tipSequence[slot] = reader.varint()
+    keys.setLife(slot, reader.varint())
     keys.version[slot] = reader.varint()
     keys.snapshot[slot] = reader.f64()
     keys.cut[slot] = reader.f64()
@@ -244,6 +247,7 @@ export function installSnapshot(
     keys.tipHlc[slot] = snapshot.hlc
     keys.tipReplica[slot] = snapshot.replica
     keys.tipSequence[slot] = snapshot.sequence
+    keys.setLife(slot, snapshot.lifeMs)
   }
   const isByTipAlone = snapshot.vector.size === 1 && snapshot.vector.get(keys.tipReplica[slot] as ReplicaId) > 0
   if (isByTipAlone && keys.vectors[slot] === undefined) return
@@ -263,7 +267,7 @@ export interface CheckpointSource {
 export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: ReplicaTable): Uint8Array {
   const { keys } = source
   const writer = new ByteWriter(256 + keys.size * 96)
-  writer.u8(CHECKPOINT_VERSION)
+  writer.u8(FORMAT_VERSION)
   writer.f64(source.metaPosition)
   writeMeta(writer, meta, table)
   writer.varint(source.operationsCount)
@@ -281,6 +285,7 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
     writer.f64(keys.tipHlc[slot]!)
     writer.raw(table.bytes(keys.tipReplica[slot] as ReplicaId))
     writer.varint(keys.tipSequence[slot]!)
+    writer.varint(keys.lifeMs(slot))
     writer.varint(keys.version[slot]!)
     writer.f64(keys.snapshot[slot]!)
     writer.f64(keys.cut[slot]!)

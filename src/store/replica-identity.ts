@@ -23,6 +23,8 @@ export interface ReplicaIdentityOptions {
   readonly clock: HybridClock
   /** Where the log lives (see `LogFiles.home`); empty if that is not known. */
   readonly home: string
+  /** What people call this replica; `undefined`: as before. */
+  readonly name?: string | undefined
   readonly observe: (event: EngineEvent) => void
   /** What the log says. Its `applied` and `floor` are live from here on. */
   readonly recovered: Recovered
@@ -37,6 +39,8 @@ export class ReplicaIdentity {
   readonly formers: VersionVector
   /** Operations beyond `applied` and up to here are being issued again. */
   readonly reissuing: VersionVector
+  /** What people call this replica; empty if it has no name. */
+  readonly name: string
   /** The state is a mixture of two until a snapshot has been installed as a whole. */
   isResyncing: boolean
   #hasMetOthers: boolean
@@ -52,6 +56,7 @@ export class ReplicaIdentity {
     this.#metaPosition = recovered.metaPosition
     this.#hasMetOthers = meta?.hasMetOthers === true
     this.isResyncing = meta?.isResyncing === true
+    this.name = options.name ?? meta?.name ?? ''
     this.retired = meta?.retired ?? new RetiredIds()
     this.formers = meta?.formers.copy() ?? new VersionVector()
     this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
@@ -93,6 +98,7 @@ export class ReplicaIdentity {
         this.formers.assign(new VersionVector())
         this.takeNew()
       } else if (log.recovery.isEndUncertain) this.giveUp()
+      else if (meta.name !== this.name) this.writeMeta()
     }
     log.acceptEnd()
   }
@@ -143,6 +149,7 @@ export class ReplicaIdentity {
       local: local.replica,
       localSequence: local.sequence,
       home,
+      name: this.name,
       hlc: clock.last,
       floor: recovered.floor,
       applied: recovered.applied,

@@ -8,6 +8,7 @@ import type { Dot } from '../../crdt/time/dot.ts'
 import type { Verb } from '../../crdt/strategy.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Slot } from '../keys/key-table.ts'
+import { checkedLife } from '../operation/operation-fields.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import { aborted, Acknowledger } from './acknowledger.ts'
 import type { Draft } from './draft.ts'
@@ -59,7 +60,7 @@ export class Writer {
   verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
     try {
       this.#check(target, options)
-      const slot = this.#submitVerb(target, verb, parameters)
+      const slot = this.#submitVerb(target, verb, parameters, lifeOf(options))
       return slot === UNCHANGED ? this.#unchanged(target, options) : this.#settle(target, slot, options)
     } catch (error) {
       return rejected(error)
@@ -69,6 +70,7 @@ export class Writer {
   delete(target: Target, options: WriteOptions): Promise<Receipt> {
     try {
       this.#check(target, options)
+      if (options.ttlMs !== undefined) throw deletedFor(target)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
       if (target.slot === undefined) return this.#unchanged(target, options)
       return this.#settle(target, this.#submit(target, undefined, NOTHING_PREPARED), options)
@@ -99,7 +101,7 @@ export class Writer {
       let slots: readonly Slot[] = []
       try {
         this.#prepareAll(settings, prepared)
-        slots = this.#store.appendAll(draftsOf(prepared))
+        slots = this.#store.appendAll(draftsOf(prepared, lifeOf(options)))
       } catch (error) {
         for (const { target } of prepared) forgetPrepared(this.#store, target)
         throw error
@@ -134,20 +136,20 @@ export class Writer {
     }
   }
 
-  #submitVerb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[]): Slot {
+  #submitVerb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], lifeMs = 0): Slot {
     const preparation = new Preparation(this.#store, target)
     const payload = prepare(this.#store, target, verb, { preparation, parameters })
-    return payload === undefined ? UNCHANGED : this.#submit(target, payload, preparation)
+    return payload === undefined ? UNCHANGED : this.#submit(target, payload, preparation, lifeMs)
   }
 
   /** Appends an update, or without a payload a delete. */
-  #submit(target: Target, payload: unknown, { fresh, hlc }: LeftBehind): Slot {
+  #submit(target: Target, payload: unknown, { fresh, hlc }: LeftBehind, lifeMs = 0): Slot {
     const store = this.#store
     const { key, keyspace, slot: known } = target
     const kind = payload === undefined ? OPERATION_KIND.delete : OPERATION_KIND.update
     let slot: Slot
     try {
-      slot = store.append({ key, keyspace, slot: known, kind, payload, hlc })
+      slot = store.append({ key, keyspace, slot: known, kind, payload, hlc, lifeMs })
     } catch (error) {
       forgetPrepared(store, target)
       throw error
@@ -235,6 +237,7 @@ export class Writer {
     this.#store.assertOpen()
     if (options === NO_OPTIONS) return
     checkOptions('write', options, WRITE_OPTIONS)
+    if (options.ttlMs !== undefined) checkedLife(options.ttlMs)
     if (options.ack !== undefined) this.acknowledger.checkAck(options.ack)
     if (options.acks !== undefined) this.acknowledger.checkAcks(options.acks, keyspace.domain)
     if (options.signal?.aborted === true) throw aborted(options.signal, 'failed')
@@ -248,11 +251,16 @@ export function rejected(error: unknown): Promise<never> {
   )
 }
 
-function draftsOf(prepared: readonly Prepared[]): Draft[] {
+/** How long what is written lives by its own word, ms; 0 if nothing is said. Throws `WARP_E_LIMIT`. */
+function lifeOf({ ttlMs }: WriteOptions): number {
+  return ttlMs === undefined ? 0 : checkedLife(ttlMs)
+}
+
+function draftsOf(prepared: readonly Prepared[], lifeMs: number): Draft[] {
   return prepared
     .filter(({ payload }) => payload !== undefined)
     .map(({ target: { key, keyspace, slot }, payload, preparation: { hlc } }) => ({
-      ...{ key, keyspace, slot, payload, hlc },
+      ...{ key, keyspace, slot, payload, hlc, lifeMs },
       kind: OPERATION_KIND.update,
     }))
 }
@@ -289,6 +297,10 @@ function givenUp({ replica, sequence }: Dot): WarpError {
       'for it by that name; ask with ack alone, or write again',
     { details: { replica, sequence }, outcome: 'indeterminate' },
   )
+}
+
+function deletedFor({ key }: Target): WarpError {
+  return new WarpError('WARP_E_CONFIG', `'${key}' is deleted with ttlMs; a delete has no life; leave ttlMs out`)
 }
 
 function deleteRefused({ key, keyspace }: Target): WarpError {

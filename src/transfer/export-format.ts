@@ -3,7 +3,7 @@
  * record; the other fields repeat what the bytes say, for people and for `jq`. An import compares them, so that a file that was
  * edited by hand is refused and not half believed.
  *
- *     {"kind":"warp-export","version":1,"replica":"9f…","timeMs":…,"applied":{"9f…":12},"floor":{"9f…":3}}
+ *     {"kind":"warp-export","version":2,"replica":"9f…","timeMs":…,"applied":{"9f…":12},"floor":{"9f…":3}}
  *     {"kind":"snapshot","key":"cart:7","strategy":"set","operationsCount":3,"timeMs":…,"record":"…"}
  *     {"kind":"operation","key":"cart:7","replica":"9f…","sequence":4,"timeMs":…,"does":"update","strategy":"set","payload":…,"envelope":"…"}
  *     {"kind":"end","snapshotsCount":1,"operationsCount":9}
@@ -14,10 +14,14 @@
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
+import { FORMAT_VERSION } from '../operation/format.ts'
 
-export const EXPORT_VERSION = 1
+/** Exports of format 1 are read as well: they are the way out of that format. */
+const EXPORT_VERSION_MIN = 1
 
 export interface ExportHeader {
+  /** The format of the bytes in its lines. */
+  readonly version: number
   readonly applied: VersionVector
   readonly floor: VersionVector
 }
@@ -41,14 +45,14 @@ export function parseHeader(line: string): ExportHeader {
   if (fields['kind'] !== 'warp-export') throw malformed('this is no export of Warp: its first line is another one')
   const { version } = fields
   if (!Number.isSafeInteger(version)) throw malformed('version is no number')
-  if ((version as number) > EXPORT_VERSION) {
+  if ((version as number) > FORMAT_VERSION || (version as number) < EXPORT_VERSION_MIN) {
     throw new WarpError(
       'WARP_E_LOG_VERSION',
-      `an export of version ${version as number}; this build reads up to ${EXPORT_VERSION}; import it with a newer one`,
+      `an export of version ${version as number}; this build reads ${EXPORT_VERSION_MIN} to ${FORMAT_VERSION}; import it with a newer one`,
       { details: { version: version as number } },
     )
   }
-  return { applied: vectorIn(fields, 'applied'), floor: vectorIn(fields, 'floor') }
+  return { version: version as number, applied: vectorIn(fields, 'applied'), floor: vectorIn(fields, 'floor') }
 }
 
 /** Throws `WARP_E_PROTOCOL`. */

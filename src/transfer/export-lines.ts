@@ -12,12 +12,12 @@ import { ByteReader } from '../operation/byte-reader.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot, readVector } from '../merge/snapshot-record.ts'
+import { FORMAT_VERSION } from '../operation/format.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
 import { eachItem, ITEM } from '../membership/snapshot-stream.ts'
 import { toBase64 } from './base64.ts'
-import { EXPORT_VERSION } from './export-format.ts'
 import { readableJson } from './readable-json.ts'
 
 /** Of the stream that is turned into lines. A line may be longer, as long as a value, and then so is its piece. */
@@ -107,7 +107,7 @@ class Lines {
     const { applied, timeMs } = this.#head
     const { replica } = this.#engine
     const [everything, gone] = [objectOf(applied), objectOf(floor)]
-    this.#line({ kind: 'warp-export', version: EXPORT_VERSION, replica, timeMs, applied: everything, floor: gone })
+    this.#line({ kind: 'warp-export', version: FORMAT_VERSION, replica, timeMs, applied: everything, floor: gone })
   }
 
   #snapshot({ bytes, start, end }: Item): void {

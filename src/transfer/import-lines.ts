@@ -17,6 +17,7 @@ import { textOf } from '../operation/text.ts'
 import type { SnapshotImport } from '../membership/snapshot-ports.ts'
 import { ITEM, writeItem } from '../membership/snapshot-stream.ts'
 import { fromBase64 } from './base64.ts'
+import { presentOperation, presentSnapshot } from './format-1.ts'
 import { parseHeader, parseLine, type ExportHeader, type ExportLine } from './export-format.ts'
 import type { Imported } from './imported.ts'
 import { textLines } from './text-lines.ts'
@@ -68,6 +69,8 @@ export async function importLines(
 class Intake {
   readonly #engine: TransferStore
   readonly #reader: OperationReader
+  /** The format of what is imported. */
+  readonly #version: number
   /** Present while a whole state is being taken over. */
   readonly #state: SnapshotImport | undefined
   #isOver = false
@@ -76,8 +79,9 @@ class Intake {
   #appliedCount = 0
   #duplicatesCount = 0
 
-  constructor(engine: TransferStore, { applied, floor }: ExportHeader) {
+  constructor(engine: TransferStore, { version, applied, floor }: ExportHeader) {
     this.#engine = engine
+    this.#version = version
     this.#reader = new OperationReader(engine.table)
     if (!engine.needsSnapshot && engine.applied.dominates(floor)) return
     if (!applied.dominates(engine.floor)) throw bothCompacted()
@@ -118,7 +122,7 @@ class Intake {
   }
 
   #snapshot(line: ExportLine & { kind: 'snapshot' }): void {
-    const bytes = fromBase64(line.record)
+    const bytes = presentSnapshot(fromBase64(line.record), this.#version, this.#engine.table)
     const { key } = readSnapshot(bytes, 0, bytes.length, this.#engine.table)
     if (key !== line.key) throw contradictory('key')
     this.#linesCount.snapshots++
@@ -126,7 +130,7 @@ class Intake {
   }
 
   #operation(line: ExportLine & { kind: 'operation' }): void {
-    const bytes = fromBase64(line.envelope)
+    const bytes = presentOperation(fromBase64(line.envelope), this.#version)
     const { replica, sequence, keyStart, keyEnd } = this.#reader.load(bytes, 0, bytes.length)
     if (textOf(bytes, keyStart, keyEnd) !== line.key) throw contradictory('key')
     if (replica !== line.replica || sequence !== line.sequence) throw contradictory('replica and sequence')

@@ -9,7 +9,7 @@ const A = replicaIdFromBytes(Uint8Array.of(1))
 function snapshot(sequence: number, through: number) {
   const vector = VersionVector.from([[A, sequence]])
   const facts = { key: 'k', strategy: 1, present: true, baseVersion: sequence, version: sequence }
-  return { ...facts, through, hlc: sequence, replica: A, sequence, vector }
+  return { ...facts, through, hlc: sequence, replica: A, sequence, lifeMs: 0, vector }
 }
 
 // Simulation seed 2029: compaction wrote the first snapshot behind the operation that only the second one holds, and dropped that operation.
@@ -24,7 +24,7 @@ test('a snapshot replaces the one before as the newest of its key, though that l
 test('a snapshot does not replace an operation behind it as the newest of its key', () => {
   const keys = new KeyTable()
   const slot = keys.add('k', 0)
-  keys.advance(slot, { hlc: 9, replica: A, sequence: 3 }, 60)
+  keys.advance(slot, { hlc: 9, replica: A, sequence: 3, lifeMs: 0 }, 60)
   for (const [sequence, through, position] of [
     [1, 10, 100],
     [2, 50, 200],

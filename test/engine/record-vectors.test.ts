@@ -10,6 +10,7 @@ import { readMeta, writeMeta } from '../../src/store/meta-record.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { RetiredIds } from '../../src/operation/retired-ids.ts'
 import { fromHex, toHex } from '../support/hex.ts'
+import { refused } from '../support/refused.ts'
 
 const A = parseReplicaId('0102030405060708')
 const B = parseReplicaId('1112131415161718')
@@ -25,6 +26,7 @@ const snapshot = {
   hlc: 2048,
   replica: A,
   sequence: 3,
+  lifeMs: 0,
   vector: VersionVector.from([[A, 3]]),
   state: 42,
 }
@@ -34,6 +36,7 @@ const meta = {
   local: B,
   localSequence: 2,
   home: 'here',
+  name: 'web-1',
   hlc: 2048,
   floor: VersionVector.from([[A, 1]]),
   applied: VersionVector.from([[A, 3]]),
@@ -75,6 +78,7 @@ test('a meta record is written and read as documented', () => {
     local: B,
     localSequence: 2,
     home: 'here',
+    name: 'web-1',
     floor: [[A, 1]],
     applied: [[A, 3]],
     isResyncing: false,
@@ -83,8 +87,24 @@ test('a meta record is written and read as documented', () => {
   })
 })
 
-test('a meta record of version 1, which knows of no ends, is read', () => {
-  const [, flags = '', rest = ''] = /^02(..)(.*)01[0-9a-f]{16}00$/.exec(vectorOf('meta')) ?? []
-  const read = readMeta(new ByteReader(fromHex(`01${flags}${rest}`)), table)
-  expect([read.shared, read.applied.sorted(), read.retired.size]).toEqual([A, [[A, 3]], 0])
+test('a snapshot of a value that says how long it lives says so as documented', () => {
+  const lasting = { ...snapshot, lifeMs: 90_000 }
+  expect(written((writer) => writeSnapshot(writer, lasting, table))).toBe(vectorOf('snapshot with a life'))
+  const bytes = fromHex(vectorOf('snapshot with a life'))
+  expect(readSnapshot(bytes, 0, bytes.length, table).lifeMs).toBe(90_000)
+})
+
+test.each([1, 3])('a meta record of format %i is refused', (format) => {
+  const bytes = fromHex(vectorOf('meta'))
+  bytes[0] = format
+  expect(refused(() => readMeta(new ByteReader(bytes), table)).code).toBe('WARP_E_LOG_VERSION')
+})
+
+test.each([
+  ['of another format', 7, 1],
+  ['with a flag that this format does not have', 9, 4],
+])('a snapshot record %s is refused', (_, at, byte) => {
+  const bytes = fromHex(vectorOf('snapshot'))
+  bytes[at] = byte
+  expect(refused(() => readSnapshot(bytes, 0, bytes.length, table)).code).toBe('WARP_E_PROTOCOL')
 })

@@ -110,8 +110,8 @@ async function replay({ key, at, asked }: Sample, keyspace: Keyspace): Promise<V
 }
 
 function folded({ strategy, lifeMs }: Keyspace, operations: readonly OperationRecord[]): unknown {
-  const plain = operations.map(({ dot, hlc, kind, payload, context }) => ({
-    ...{ ...dot, hlc, isDelete: kind === 'delete', payload, context: new Map(context) },
+  const plain = operations.map(({ dot, hlc, kind, payload, context, lifeMs: own = 0 }) => ({
+    ...{ ...dot, hlc, isDelete: kind === 'delete', payload, context: new Map(context), lifeMs: own },
   }))
   const { state, present } = naiveFold(strategy, emptyBase(strategy), plain, lifeMs)
   return present ? (strategy.read(state) as unknown) : undefined
