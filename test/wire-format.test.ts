@@ -5,7 +5,7 @@ import { ByteWriter } from '../crdt/encoding/byte-writer.ts'
 import { decode, encode } from '../crdt/encoding/encoding.ts'
 import { hlcFromMs } from '../crdt/time/hlc.ts'
 import { parseReplicaId } from '../crdt/time/replica-id.ts'
-import { OPERATION_KIND } from '../src/operation/kinds.ts'
+import { isApplied, OPERATION_KIND } from '../src/operation/kinds.ts'
 import { OperationReader } from '../src/operation/operation-reader.ts'
 import { ReplicaTable } from '../src/operation/replica-table.ts'
 import { writeEnvelopeHeader, type EnvelopeHeader } from '../src/operation/envelope-writer.ts'
@@ -32,7 +32,8 @@ function cellsOf(line: string): Row {
 }
 
 const [payloads = [], refusedPayloads = []] = tablesOf('Payload vectors')
-const [update = [], deletion = [], later = [], issuedAgain = [], refusedEnvelopes = []] = tablesOf('Envelope vectors')
+const [update = [], deletion = [], later = [], issuedAgain = [], forGuest = [], refusedEnvelopes = []] =
+  tablesOf('Envelope vectors')
 
 const REPLICA = parseReplicaId('00000000000000aa')
 const HLC = hlcFromMs(1_700_000_000_000) + 5
@@ -87,8 +88,8 @@ describe('the payload vectors in the document', () => {
 
 describe('the envelope vectors in the document', () => {
   test('are all found', () => {
-    const lengths = [update, deletion, later, issuedAgain, refusedEnvelopes].map(({ length }) => length)
-    expect(lengths).toEqual([10, 14, 12, 14, 6])
+    const lengths = [update, deletion, later, issuedAgain, forGuest, refusedEnvelopes].map(({ length }) => length)
+    expect(lengths).toEqual([10, 14, 12, 17, 28, 8])
   })
 
   test('the update is written so and read so', () => {
@@ -125,10 +126,35 @@ describe('the envelope vectors in the document', () => {
       [parseReplicaId('00000000000000bb'), 3],
       [parseReplicaId('00000000000000cc'), 300],
     ] as const
-    const header = { kind: OPERATION_KIND.delete, strategy: 0, sequence: 9, key: 'k', former }
+    const origin = { replica: parseReplicaId('00000000000000bb'), sequence: 3 }
+    const header = { kind: OPERATION_KIND.delete, strategy: 0, sequence: 9, key: 'k', fields: { former, origin } }
     expect(written(header)).toBe(hex)
-    expect(read(hex).former()).toEqual(former)
+    expect([read(hex).former(), read(hex).origin()]).toEqual([former, origin])
     expect(read(joined(later)).former()).toEqual([])
+  })
+
+  test('the write of a gateway is written so and read so', () => {
+    const hex = joined(forGuest)
+    const fields = {
+      lifeMs: 100_000,
+      graceMs: 100,
+      provenance: { guest: parseReplicaId('0000000000000e1e'), sequence: 4, principal: 'alice' },
+      condition: { version: 12, fence: 3, transaction: { id: { replica: REPLICA, sequence: 6 }, index: 0, count: 2 } },
+    }
+    const context = [
+      [REPLICA, 2],
+      [parseReplicaId('00000000000000bb'), 3],
+    ] as const
+    const dots = [[REPLICA, 5]] as const
+    expect(written({ key: 'k', context, isExact: true, dots, fields }, encode(null))).toBe(hex)
+    const reader = read(hex)
+    reader.checkFields()
+    const [provenance, condition] = [reader.provenance(), reader.condition()]
+    expect({ lifeMs: reader.lifeMs, graceMs: reader.graceMs, provenance, condition }).toEqual(fields)
+    expect([reader.context(), reader.dots(), reader.isExact]).toEqual([context, dots, true])
+    // It has a condition, which this build cannot decide.
+    expect(isApplied(reader.kind)).toBe(false)
+    expect(decode(reader.bytes, reader.payloadStart, reader.end)).toBeNull()
   })
 
   test.each(refusedEnvelopes)('%s is refused: %s', (hex) => {

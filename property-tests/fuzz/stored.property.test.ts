@@ -1,7 +1,8 @@
 /** What comes from disks and travels inside of frames: payloads, operations, snapshots, segments, checkpoints. */
 import { beforeAll, expect, test } from 'vitest'
 import { type AnyStrategy, counter, custom, multiValue, register, set, text } from '../../crdt/index.ts'
-import { decode, encode } from '../../crdt/encoding/encoding.ts'
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { decode, encode, encodeInto } from '../../crdt/encoding/encoding.ts'
 import { ByteReader } from '../../src/operation/byte-reader.ts'
 import { decodeCheckpoint } from '../../src/log/opening/checkpoint.ts'
 import { crc32c } from '../../src/log/segments/crc32c.ts'
@@ -15,6 +16,8 @@ import {
 } from '../../src/log/segments/segment-format.ts'
 import { readMeta } from '../../src/store/meta-record.ts'
 import { readSnapshot } from '../../src/merge/snapshot-record.ts'
+import { writeEnvelopeHeader } from '../../src/operation/envelope-writer.ts'
+import type { OperationFields } from '../../src/operation/operation-fields.ts'
 import { OperationReader } from '../../src/operation/operation-reader.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { textOf } from '../../src/operation/text.ts'
@@ -52,14 +55,54 @@ test('an operation', () => {
   const reader = new OperationReader(new ReplicaTable())
   fuzz({
     name: 'operation',
-    corpus: recorded.envelopes,
+    corpus: [...recorded.envelopes, ...envelopesWithFields()],
     decode(bytes) {
       const { replica, keyStart, keyEnd } = reader.load(bytes, 0, bytes.length)
       textOf(bytes, keyStart, keyEnd)
-      return [reader.context(), reader.dependencies(), reader.observed(replica, 1)]
+      reader.seen().includes(replica, 3)
+      const facts = [reader.context(), reader.dots(), reader.dependencies(), reader.observed(replica, 1)]
+      // Fields that are malformed count as none, until they are checked.
+      const fields = [reader.former(), reader.origin(), reader.lifeMs, reader.graceMs, reader.provenance()]
+      const binding = [reader.condition(), reader.writtenAt(), reader.fieldsBeside([1])]
+      reader.checkFields()
+      return [facts, fields, binding]
     },
   })
 })
+
+/** With everything that an operation may say. */
+function envelopesWithFields(): Uint8Array[] {
+  const table = new ReplicaTable()
+  const [a, b] = [
+    table.read(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 2), 0),
+    table.read(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 4), 0),
+  ]
+  const dot = { replica: b, sequence: 300 }
+  const header = {
+    ...{ kind: 1, strategy: 1, replicaBytes: table.bytes(a), sequence: 7, hlc: 9, key: 'k', dependencies: undefined },
+    ...{ context: [[a, 2]] as const, isExact: true, dots: [[a, 5]] as const },
+  }
+  const every: OperationFields[] = [
+    {
+      former: [
+        [a, 1],
+        [b, 2],
+      ],
+      origin: dot,
+      lifeMs: 100_000,
+      graceMs: 5,
+      others: Uint8Array.of(90, 2, 1, 2),
+    },
+    { provenance: { guest: a, sequence: 4, principal: 'Zoë' }, writtenAt: 2 ** 45 },
+    { condition: { version: 3, fence: 9, transaction: { id: dot, index: 1, count: 2 } } },
+  ]
+  return every.map((fields) => {
+    const writer = new ByteWriter()
+    writeEnvelopeHeader(writer, { ...header, fields }, table)
+    encodeInto(writer, { a: 1 })
+    return writer.take()
+  })
+}
 
 test('what a log says of itself', () => {
   const table = new ReplicaTable()

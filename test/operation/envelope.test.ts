@@ -17,7 +17,6 @@ const A = parseReplicaId('00000000000000aa')
 const B = parseReplicaId('00000000000000bb')
 const C = parseReplicaId('00000000000000cc')
 
-
 function envelope(
   table: ReplicaTable,
   header: Partial<EnvelopeHeader> = {},

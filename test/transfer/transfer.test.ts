@@ -188,7 +188,7 @@ test('lines are for people too', async () => {
     .map((line) => JSON.parse(line) as object)
   const { replica } = pair.a.engine
   expect(lines).toMatchObject([
-    { kind: 'warp-export', version: 1, replica, applied: { [replica]: 2 }, floor: {} },
+    { kind: 'warp-export', version: 2, replica, applied: { [replica]: 2 }, floor: {} },
     {
       kind: 'operation',
       key: 'reg:1',
@@ -212,7 +212,7 @@ describe('what is no whole export is refused, with the line', () => {
   const edits: Readonly<Record<string, readonly [(lines: string[]) => unknown, number]>> = {
     'another file': [(lines) => lines.splice(0, 1, '{"kind":"other"}'), 1],
     'no JSON': [(lines) => lines.splice(2, 1, 'hello'), 3],
-    'a later version': [(lines) => lines.splice(0, 1, (lines[0] as string).replace('"version":1', '"version":2')), 1],
+    'a later version': [(lines) => lines.splice(0, 1, (lines[0] as string).replace('"version":2', '"version":3')), 1],
     'a line that is missing': [(lines) => lines.splice(2, 1), 3],
     'a last line that is missing': [(lines) => lines.splice(-1, 1), 4],
     'another key beside the bytes': [(lines) => edit(lines, 2, 'reg:2', 'reg:9'), 3],

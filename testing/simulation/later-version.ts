@@ -1,5 +1,5 @@
 /**
- * A replica that runs a later version of Warp: it writes operations of kinds that this one does not know, and such with extension bytes. Its operation is
+ * A replica that runs a later version of Warp: it writes operations of kinds that this one does not know, and such with fields that it does not know. Its operation is
  * made from what one of our replicas exports, and comes in by an import; from there it travels like any other. Each such replica writes once.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
@@ -8,6 +8,7 @@ import { hlcFromMs } from '../../crdt/time/hlc.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { writeEnvelopeHeader } from '../../src/operation/envelope-writer.ts'
+import { FORMAT_VERSION } from '../../src/operation/format.ts'
 import { OPERATION_KIND } from '../../src/operation/kinds.ts'
 import type { VectorEntries } from '../../src/operation/vector-entries.ts'
 import { toBase64 } from '../../src/transfer/base64.ts'
@@ -16,8 +17,7 @@ import type { Random } from '../world/random.ts'
 import type { Machine } from './machine.ts'
 import type { World } from './world.ts'
 
-const FLAGS_AT = 3
-const FLAG_EXTENSION = 4
+const UNKNOWN_TAG_MIN = 80
 const UNKNOWN_KIND = 99
 /** The register's. */
 const STRATEGY = 1
@@ -46,7 +46,7 @@ async function write(world: World, machine: Machine, random: Random): Promise<vo
     ...{ kind: 'operation', key, replica: replicaIdFromBytes(replica), sequence: 1, envelope: toBase64(envelope) },
   }
   const end = { kind: 'end', snapshotsCount: 0, operationsCount: 1 }
-  const header = { kind: 'warp-export', version: 1, applied: { [operation.replica]: 1 }, floor: {} }
+  const header = { kind: 'warp-export', version: FORMAT_VERSION, applied: { [operation.replica]: 1 }, floor: {} }
   await warp.import(pieces([header, operation, end].map((line) => JSON.stringify(line) + '\n')))
 }
 
@@ -64,15 +64,24 @@ function made({ random, replica, seen, key, hlc }: Made): Uint8Array {
   const writer = new ByteWriter(256)
   const header = { strategy: STRATEGY, replicaBytes: replica, sequence: 1, hlc, key, context: undefined }
   const kind = isUnknown ? UNKNOWN_KIND : OPERATION_KIND.update
-  writeEnvelopeHeader(writer, { ...header, kind, dependencies: seen }, table)
-  const extension = random.bytes(random.below(20))
-  writer.varint(extension.length)
-  writer.raw(extension)
+  const fields = { others: unknownFields(random) }
+  writeEnvelopeHeader(writer, { ...header, kind, dependencies: seen, fields }, table)
   if (isUnknown) writer.raw(random.bytes(random.below(30)))
   else encodeInto(writer, random.below(1000))
-  const bytes = writer.take()
-  bytes[FLAGS_AT]! |= FLAG_EXTENSION
-  return bytes
+  return writer.take()
+}
+
+/** Fields that this version does not know, and may leave unread. */
+function unknownFields(random: Random): Uint8Array {
+  const writer = new ByteWriter()
+  const count = random.below(3)
+  for (let i = 0; i < count; i++) {
+    const body = random.bytes(random.below(10))
+    writer.u8(UNKNOWN_TAG_MIN + i)
+    writer.varint(body.length)
+    writer.raw(body)
+  }
+  return writer.take()
 }
 
 function stampMs(line: string): number {
