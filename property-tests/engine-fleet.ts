@@ -30,6 +30,8 @@ import { inCanonicalOrder, type LawOperation } from '../testing/laws/law-operati
 /** An operation as the fleet knows it. */
 export interface Sent extends LawOperation {
   readonly envelope: Uint8Array
+  /** How long what it writes lives, by its own word; 0 if it does not say. */
+  readonly lifeMs: number
   /** What its writer held when it wrote it, of this history. */
   readonly causes: ReadonlySet<Sent>
   /** Whether there is anything in it to fold; otherwise it is skipped. */
@@ -81,7 +83,7 @@ export class Member {
   }
 
   /** Runs a verb, or deletes if there is none. Refusals are swallowed: then there is no operation. */
-  write(verb: string | undefined, parameters: readonly unknown[]): Sent | undefined {
+  write(verb: string | undefined, parameters: readonly unknown[], lifeMs = 0): Sent | undefined {
     const { store } = this.engine
     const { key, slot, keyspace } = this
     const end = store.log.end
@@ -89,7 +91,12 @@ export class Member {
     const written =
       verb === undefined
         ? this.#writer.delete(target, NO_OPTIONS)
-        : this.#writer.verb(target, keyspace.strategy.verbs[verb], parameters, NO_OPTIONS)
+        : this.#writer.verb(
+            target,
+            keyspace.strategy.verbs[verb],
+            parameters,
+            lifeMs > 0 ? { ttlMs: lifeMs } : NO_OPTIONS,
+          )
     written.catch(() => undefined)
     let sent: Sent | undefined
     store.log.scan(end, (record) => {
@@ -125,6 +132,7 @@ export class Member {
       isDelete: reader.kind === 2,
       payload: reader.kind === 2 ? null : decode(envelope, reader.payloadStart, reader.end),
       envelope,
+      lifeMs: reader.lifeMs,
       causes: new Set(this.held),
       isSound: true,
     }
@@ -228,6 +236,7 @@ export class Fleet {
       isDelete: body.kind === 2,
       payload: body.isSound && body.kind === 1 ? decode(body.payload) : null,
       envelope: writer.take(),
+      lifeMs: 0,
       causes: new Set(like.held),
       isSound: body.isSound,
     }
@@ -251,7 +260,7 @@ export class Fleet {
     }
     const sound = this.#lastLife(held).filter(({ isSound }) => isSound)
     const state = foldFrom(counting, counting.initial(), sound)
-    const isVisible = appliedCount > 0 && !this.#isOver(inCanonicalOrder(held).at(-1), nowMs)
+    const isVisible = appliedCount > 0 && !this.#isOver(inCanonicalOrder(held).at(-1) as Sent | undefined, nowMs)
     return digest(strategy, state, isVisible ? strategy.read(state) : undefined)
   }
 
@@ -262,15 +271,18 @@ export class Fleet {
     return ordered.slice(Math.max(0, birth))
   }
 
-  #isOver(last: LawOperation | undefined, ms: number): boolean {
-    return this.#lifeMs > 0 && last !== undefined && msOf(last) + this.#lifeMs <= ms
+  #isOver(last: Sent | undefined, ms: number): boolean {
+    if (last === undefined) return false
+    const lifeMs = last.lifeMs > 0 ? last.lifeMs : this.#lifeMs
+    return lifeMs > 0 && msOf(last) + lifeMs <= ms
   }
 
   actual(member: Member): Digest {
     const { slot } = member
     if (slot === undefined) return digest(this.strategy, this.strategy.initial(), undefined)
     // The wheel that lets values expire does not turn here. The value first: it must not depend on the state's having been asked for.
-    if (this.#lifeMs > 0) member.engine.store.values.residency.outdate(slot)
+    if (this.#lifeMs > 0 || member.held.some(({ lifeMs }) => lifeMs > 0))
+      member.engine.store.values.residency.outdate(slot)
     const { value } = member
     return digest(this.strategy, member.engine.store.values.resident(slot).state, value)
   }

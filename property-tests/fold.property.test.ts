@@ -24,7 +24,13 @@ import { picky } from './oracles.ts'
 import { runs } from './seed.ts'
 
 type Step =
-  | { readonly kind: 'write'; readonly at: number; readonly intent: VerbCall; readonly skew: number }
+  | {
+      readonly kind: 'write'
+      readonly at: number
+      readonly intent: VerbCall
+      readonly skew: number
+      readonly lifeMs: number
+    }
   | { readonly kind: 'delete'; readonly at: number; readonly skew: number }
   | { readonly kind: 'strange'; readonly at: number; readonly payload: number; readonly skew: number }
   | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
@@ -51,9 +57,19 @@ const looks = ['read', 'drop', 'check'] as const
 function steps(
   writes: fc.Arbitrary<VerbCall>,
   others: readonly ('compact' | (typeof looks)[number])[] = looks,
+  lives: readonly number[] = [0],
 ): fc.Arbitrary<Step[]> {
   const step = fc.oneof(
-    { weight: 8, arbitrary: fc.record({ kind: fc.constant('write' as const), at, intent: writes, skew }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        kind: fc.constant('write' as const),
+        at,
+        intent: writes,
+        skew,
+        lifeMs: fc.constantFrom(...lives),
+      }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), at, skew }) },
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), at, pick: fc.nat({ max: 40 }) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('exchange' as const), at, from: at }) },
@@ -85,7 +101,7 @@ class Play {
     if ('skew' in step) this.#fleet.at(member, i + step.skew)
     switch (step.kind) {
       case 'write':
-        this.#keep(member.write(step.intent.verb, fitted(step.intent, member)))
+        this.#keep(member.write(step.intent.verb, fitted(step.intent, member), step.lifeMs))
         return
       case 'delete':
         this.#keep(member.write(undefined, []))
@@ -270,6 +286,20 @@ test.each(STRATEGIES)(
     await checkFold(
       () => Fleet.open(make, { ttlMs: 6, retain: 'latest' }),
       steps(writes, [...looks, 'compact', 'compact']),
+      cases / 2,
+    )
+  },
+)
+
+test.each(STRATEGIES)(
+  'operations that say how long they live are folded alike, whoever looked, folded or compacted: %s',
+  async (_name, make, writes, cases) => {
+    const lives = [0, 0, 2, 5, 12]
+    await checkFold(() => Fleet.open(make), steps(writes, looks, lives), cases / 2)
+    await checkFold(() => Fleet.open(make, { ttlMs: 6 }), steps(writes, looks, lives), cases / 4)
+    await checkFold(
+      () => Fleet.open(make, { retain: 'latest' }),
+      steps(writes, [...looks, 'compact', 'compact'], lives),
       cases / 2,
     )
   },

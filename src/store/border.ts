@@ -104,8 +104,7 @@ export class AdmissionDesk {
     this.#noticeUnknown(key, operation)
     if (isKept) this.#keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
-    // Behind what it is said of: a meta record tells how far everything has been applied.
-    for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
+    this.#endFormerNames(operation)
     return 'applied'
   }
 
@@ -116,7 +115,7 @@ export class AdmissionDesk {
     if (position === undefined) return 'full'
     this.#noticeUnknown(target, operation)
     this.#keep(operation, position)
-    for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
+    this.#endFormerNames(operation)
     return 'applied'
   }
 
@@ -136,6 +135,11 @@ export class AdmissionDesk {
     store.writers.shared.noteApplied(operation.replica)
     this.admittedCount++
     return position
+  }
+
+  /** Behind what it is said of: a meta record tells how far everything has been applied. */
+  #endFormerNames(operation: OperationReader): void {
+    for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
   }
 
   #keep({ replica, sequence }: OperationReader, position: Position): void {

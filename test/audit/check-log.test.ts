@@ -324,8 +324,8 @@ test('an operation that is missing behind a snapshot is found by the count of ve
   const table = new ReplicaTable()
   rewriteInPlace(pair.filesA, (kind, body) => {
     if (kind !== 2 || readSnapshot(body, 0, body.length, table).key !== 'reg:1') return
-    // The key with its length, strategy, present, through; then how many operations the snapshot stands for: one byte.
-    const at = 1 + 'reg:1'.length + 2 + 8
+    // The key with its length, format, strategy, flags, through; then how many operations the snapshot stands for: one byte.
+    const at = 1 + 'reg:1'.length + 3 + 8
     body[at] = (body[at] as number) - 1
   })
   const { findings } = await check([pair.filesA], { keys: keysRetaining({ versions: 2 }) })

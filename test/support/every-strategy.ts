@@ -22,7 +22,7 @@ export function everyStrategy() {
     'min:*': { strategy: crdt.min<number>(), ...latest },
     'list:*': { strategy: crdt.list<unknown>(), ...latest },
     'text:*': { strategy: crdt.text(), ...latest },
-    'custom:*': { strategy: crdt.custom<unknown[]>((old, next) => [...old, ...next]), ...latest },
+    'custom:*': { strategy: crdt.custom<string[]>((old, next) => [...old, ...next]), ...latest },
     'yjs:*': { strategy: yjs(), ...latest },
     'automerge:*': { strategy: automerge(), ...latest },
   } as const satisfies KeyMap
