@@ -74,7 +74,8 @@ export class KeyCompaction {
     const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(subject), meter)
     outcome.unstableCount = unstableCount
     // What could not go yet, and what will have expired by then, is looked at again in the next run.
-    outcome.isDueAgain = count < operations.length || store.values.ttlMs(slot, keyspace) > 0 || !this.#isAsItWas(subject)
+    outcome.isDueAgain =
+      count < operations.length || store.values.ttlMs(slot, keyspace) > 0 || !this.#isAsItWas(subject)
     if (!this.#isAsItWas(subject)) return
     if (operations.length === 0) this.#forgetExpired(slot, keyspace, outcome)
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return

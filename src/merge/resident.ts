@@ -19,9 +19,9 @@ export class Resident {
   replica: ReplicaId
   sequence: number
   /** How long the greatest lives by its own word, ms; otherwise 0. */
-  lifeMs: number
+  lifeMs = 0
   /** Whether any of them says how long it lives: then one that comes late may end a life that was taken to go on. */
-  hasOwnLives: boolean
+  hasOwnLives = false
   /** Whether there is one at all. */
   hasTip: boolean
   /** The stamp of the operation that began the present life of a key that expires; or, of a state from a snapshot, that of its greatest. */
@@ -47,8 +47,10 @@ export class Resident {
     this.hlc = base?.hlc ?? 0
     this.replica = base?.replica ?? ('' as ReplicaId)
     this.sequence = base?.sequence ?? 0
-    this.lifeMs = base?.lifeMs ?? 0
-    this.hasOwnLives = this.lifeMs > 0
+    if (base !== undefined && base.lifeMs > 0) {
+      this.lifeMs = base.lifeMs
+      this.hasOwnLives = true
+    }
     this.hasTip = base !== undefined
     this.bornAt = this.hlc
   }

@@ -60,12 +60,7 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   bytes[at] = FORMAT_VERSION
   bytes[at + 1] = header.kind
   bytes[at + 2] = header.strategy
-  bytes[at + 3] =
-    (hasContext ? FLAG.context : 0) |
-    (hasDependencies ? FLAG.dependencies : 0) |
-    (fields === undefined ? 0 : FLAG.fields) |
-    (header.isExact === true ? FLAG.exact : 0) |
-    (hasDots ? FLAG.dots : 0)
+  bytes[at + 3] = flagsOf(header)
   for (let i = 0; i < REPLICA_ID_BYTES; i++) bytes[at + 4 + i] = replicaBytes[i]!
   writer.at = at + 4 + REPLICA_ID_BYTES
   writer.varint(header.sequence)
@@ -75,6 +70,16 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   if (hasDots) writeVector(writer, dots, table)
   if (hasDependencies) writeVector(writer, dependencies, table)
   if (fields !== undefined) writeFields(writer, fields, table)
+}
+
+function flagsOf({ context, dependencies, dots, fields, isExact }: EnvelopeHeader): number {
+  return (
+    (isSome(context) ? FLAG.context : 0) |
+    (isSome(dependencies) ? FLAG.dependencies : 0) |
+    (fields === undefined ? 0 : FLAG.fields) |
+    (isExact === true ? FLAG.exact : 0) |
+    (isSome(dots) ? FLAG.dots : 0)
+  )
 }
 
 function isSome(entries: VectorEntries | undefined): entries is VectorEntries {

@@ -20,7 +20,7 @@ export function everyStrategy() {
     'map:*': { strategy: crdt.map(crdt.counter()), ...latest },
     'max:*': { strategy: crdt.max<number>(), ...latest },
     'min:*': { strategy: crdt.min<number>(), ...latest },
-    'list:*': { strategy: crdt.list<unknown>(), ...latest },
+    'list:*': { strategy: crdt.list<string | null>(), ...latest },
     'text:*': { strategy: crdt.text(), ...latest },
     'custom:*': { strategy: crdt.custom<string[]>((old, next) => [...old, ...next]), ...latest },
     'yjs:*': { strategy: yjs(), ...latest },
