@@ -47,10 +47,8 @@ export class Resident {
     this.hlc = base?.hlc ?? 0
     this.replica = base?.replica ?? ('' as ReplicaId)
     this.sequence = base?.sequence ?? 0
-    if (base !== undefined && base.lifeMs > 0) {
-      this.lifeMs = base.lifeMs
-      this.hasOwnLives = true
-    }
+    if (base !== undefined) this.lifeMs = base.lifeMs
+    this.hasOwnLives = this.lifeMs > 0
     this.hasTip = base !== undefined
     this.bornAt = this.hlc
   }

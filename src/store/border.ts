@@ -109,7 +109,7 @@ export class AdmissionDesk {
   }
 
   /** It belongs to no key: kept for those who know what to do with it. */
-  #takeAside(operation: OperationReader): Verdict {
+  #takeAside(operation: OperationReader): Admission {
     const target = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
     const position = this.#copy(operation, 0)
     if (position === undefined) return 'full'
