@@ -4,7 +4,7 @@
  *
  * A position names a record for ever. Commits and reads are synchronous; storing happens behind them, in groups, and whoever
  * needs to know asks `settled`. This file only composes: `appender` makes records, `flusher` stores them, `reader` finds them, `recovery`
- * opens what was there, `rewrite` drops what is dead, `checkpoint` saves the engine's index so that opening is fast.
+ * opens what was there, `upkeep` drops what is dead and saves the engine's index so that opening is fast.
  *
  * Cost in RAM: 16 bytes and some 30 ns per record beyond its body; nothing for the garbage collector to look at.
  */
@@ -18,16 +18,12 @@ import type { Level } from './flusher.ts'
 import type { Segment, SegmentInfo } from './segments/segment.ts'
 import type { LogDamage } from './verify.ts'
 import type { LogReplay, Recovered } from './opening/recovery.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
 import { Appender } from './appender.ts'
-import { writeCheckpointFile } from './opening/checkpoint.ts'
 import { Flusher } from './flusher.ts'
 import { Reader } from './reader.ts'
 import { recover } from './opening/recovery.ts'
-import { rewriteSegment } from './rewrite.ts'
 import {
   digestName,
-  MARK_BYTES,
   RECORD_BODY_BYTES_MAX,
   RECORD_HEADER_BYTES,
   RECORD_KIND,
@@ -38,7 +34,7 @@ import {
 import { SegmentSet } from './segments/segment-set.ts'
 import { FORMAT_VERSION } from '../operation/format.ts'
 import { mediumError } from './storage-error.ts'
-import { segmentName } from './segments/segment.ts'
+import { Upkeep } from './upkeep.ts'
 import { verifyLog } from './verify.ts'
 
 export { RECORD_BODY_BYTES_MAX, RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }
@@ -106,8 +102,7 @@ export class Log {
   readonly #appender: Appender
   readonly #flusher: Flusher
   readonly #reader: Reader
-  #maintenance: Promise<unknown> = Promise.resolve()
-  #checkpointNumber: number
+  readonly #upkeep: Upkeep
   #closing: Promise<void> | undefined
 
   /**
@@ -156,7 +151,14 @@ export class Log {
     this.#reader = new Reader(segments, settings.residentSegments)
     this.#appender = new Appender({ segments, env, segmentBytes, home, boot, onBacklog, observe })
     this.#flusher = new Flusher({ segments, env, syncIntervalMs, observe, onWritten }, this.#appender)
-    this.#checkpointNumber = found?.checkpointNumber ?? 0
+    this.#upkeep = new Upkeep({
+      segments,
+      env,
+      appender: this.#appender,
+      flusher: this.#flusher,
+      reader: this.#reader,
+      checkpointNumber: found?.checkpointNumber ?? 0,
+    })
     this.recovery = recoveryOf(found, segments.isEndUncertain, { home, boot })
   }
 
@@ -293,25 +295,7 @@ export class Log {
     isLive: (record: RecordView) => boolean,
     signal?: AbortSignal,
   ): Promise<{ bytesBefore: number; bytesAfter: number }> {
-    return this.#maintain(async () => {
-      const found = this.#segments.byNumber(segment)
-      if (found === undefined || !found.sealed) {
-        throw new WarpError(
-          'WARP_E_CONFIG',
-          `segment ${segment} cannot be rewritten: it is ${found ? 'active' : 'gone'}`,
-        )
-      }
-      const rewrittenAt = this.end
-      await this.#flusher.settled('durable')
-      this.#reader.load(found)
-      const bytesBefore = found.end
-      const check = (): void => this.#check(signal)
-      check()
-      await rewriteSegment({ segments: this.#segments, env: this.#env, segment: found, rewrittenAt, isLive, check })
-      const bytesAfter = found.end
-      await this.#dropStubs()
-      return { bytesBefore, bytesAfter }
-    })
+    return this.#upkeep.rewrite(segment, isLive, signal)
   }
 
   /** Whether every segment up to `throughSegment` was rewritten, or dropped, after `position` was the end of the log. */
@@ -324,26 +308,12 @@ export class Log {
    * to, and stays borrowed until the promise settles. Does nothing in RAM. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`.
    */
   writeCheckpoint(body: Uint8Array): Promise<void> {
-    if (!this.persistent) return Promise.resolve()
-    this.#check(undefined)
-    const from = this.#checkpointFrom()
-    const through = this.end
-    const { format } = this
-    return this.#maintain(async () => {
-      await this.#flusher.settled('durable')
-      const check = (): void => this.#check(undefined)
-      check()
-      const { list } = this.#segments
-      const discarded = new Map(list.map((segment) => [segment.number, Math.min(segment.discardedBytes, 0xffffffff)]))
-      const salt = this.#segments.find(from)?.salt ?? 0
-      const head = { number: ++this.#checkpointNumber, from, through, salt, discarded, format }
-      await writeCheckpointFile({ files: this.#segments.files, env: this.#env, head, body, check })
-    })
+    return this.persistent ? this.#upkeep.writeCheckpoint(body) : Promise.resolve()
   }
 
   /** Checks every stored record and checkpoint again, from the disk; yields what is damaged. In RAM nothing is. */
   verify(signal?: AbortSignal): AsyncGenerator<LogDamage, void, undefined> {
-    return verifyLog({ segments: this.#segments, env: this.#env, check: () => this.#check(signal) })
+    return verifyLog({ segments: this.#segments, env: this.#env, check: () => this.#upkeep.check(signal) })
   }
 
   stats(): LogStats {
@@ -368,7 +338,7 @@ export class Log {
   async #close(): Promise<void> {
     this.#segments.closed = true
     this.#appender.refreshLimit()
-    await this.#maintenance
+    await this.#upkeep.rest
     try {
       if (this.persistent && this.#segments.failure === undefined) await this.#flusher.close()
     } catch (error) {
@@ -381,53 +351,9 @@ export class Log {
     const { failure, durableThrough } = this.#segments
     if (failure !== undefined && durableThrough < this.end) throw failure
   }
-
-  /** Where a mark now stands that opening from the checkpoint will meet first. */
-  #checkpointFrom(): Position {
-    this.#appender.forceMark()
-    return this.end - MARK_BYTES
-  }
-
-  /** Segments at the front in which nothing lives are removed, after the log says durably that it begins behind them. */
-  async #dropStubs(): Promise<void> {
-    const { list, files } = this.#segments
-    const live = list.findIndex((segment) => !segment.isStub)
-    if (live <= 0) return
-    if (this.persistent) {
-      this.#segments.floor = (list[live] as Segment).number
-      await this.#flusher.mark()
-    }
-    for (const segment of list.slice(0, live)) {
-      this.#segments.removeFirst()
-      segment.file?.close()
-      if (this.persistent) removeFile(files, segmentName(segment.number))
-    }
-  }
-
-  #check(signal: AbortSignal | undefined): void {
-    if (this.#segments.closed) throw new WarpError('WARP_E_CLOSED', 'the log has been closed')
-    if (signal?.aborted === true) {
-      throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was given up', { cause: signal.reason })
-    }
-  }
-
-  #maintain<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#maintenance.then(work)
-    this.#maintenance = result.catch(() => undefined)
-    return result
-  }
 }
 
 const DISCARD_BYTES_ASSUMED = 256
-
-/** What cannot be removed now is at the next opening: the log says that it begins later. */
-function removeFile(files: LogFiles, name: string): void {
-  try {
-    files.remove(name)
-  } catch {
-    return
-  }
-}
 
 function recoveryOf(
   found: Recovered | undefined,
