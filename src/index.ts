@@ -20,6 +20,7 @@ export type {
   WarpEvent,
   WarpOptions,
 } from './api/public.ts'
+export type { EntriesOptions, Entry } from './api/entry-listing.ts'
 export type { Compaction } from './store/event.ts'
 export { defineKeys } from './keys/define-keys.ts'
 export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'

@@ -26,6 +26,9 @@ export { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from '../crdt/encoding/encodin
 /** Operations in one batch: at 0.4 µs each to admit, one batch holds the event loop for about 4 ms. */
 export const BATCH_OPERATIONS_MAX: number = 10_000
 
+/** Keys that one `setMany` sets: they are encoded and become visible in one piece, in well under 10 ms. */
+export const SET_MANY_MAX: number = 1000
+
 /** Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many replicas. */
 export const VECTOR_ENTRIES_MAX: number = 4096
 

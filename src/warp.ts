@@ -10,7 +10,8 @@ import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
 import type { Env } from './ports/env.ts'
 import { handleMaker, type Handle, type HandleParts } from './api/handle.ts'
-import { listKeys } from './api/key-listing.ts'
+import { EntryListing, ENTRIES_OPTIONS, type EntriesOptions, type Entry } from './api/entry-listing.ts'
+import { listKeys, readMany } from './api/key-listing.ts'
 import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
@@ -42,7 +43,9 @@ import type { Imported } from './transfer/imported.ts'
 import { importLines } from './transfer/import-lines.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
 import { setOf } from './store/prepare.ts'
-import { NO_OPTIONS, Writer } from './store/writer.ts'
+import { Registration } from './store/registration.ts'
+import { SET_MANY_MAX } from './limits.ts'
+import { NO_OPTIONS, Writer, type Setting } from './store/writer.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
 
@@ -114,7 +117,10 @@ class OpenWarp {
   readonly #env: Env
   readonly #residency: Residency
   readonly #context: HandleParts
-  readonly #handleMakers: readonly ((key: string) => Handle)[]
+  /** By the index of the keyspace. */
+  readonly #handleMakers: ((key: string) => Handle)[] = []
+  readonly #registration: Registration
+  readonly #listing: EntryListing
   readonly #projections = new Map<string, ProjectionRunner<unknown>>()
   readonly #replicator: Replicator | undefined
   readonly #names = new NameBook()
@@ -135,7 +141,8 @@ class OpenWarp {
       onReset: (listener) => engine.onReset(listener),
     })
     this.#context = { store, writer: new Writer(store, options.ack), history: new History(store), watches }
-    this.#handleMakers = store.keyspaces.list.map((keyspace) => handleMaker(this.#context, keyspace))
+    this.#listing = new EntryListing(store, env)
+    this.#registration = new Registration(store, (slot) => engine.compactor.look(slot))
     this.#replicator = this.#openReplicator()
     if (this.#replicator !== undefined) {
       this.#context.writer.acknowledger.connect(this.#replicator.acknowledgements)
@@ -188,6 +195,17 @@ class OpenWarp {
     }
   }
 
+  async getMany(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, unknown>> {
+    checkOptions('getMany', options, READ_OPTIONS)
+    return readMany(keys, { store: this.#engine.store, env: this.#env, check: () => this.#check(options) })
+  }
+
+  entries(pattern: string, options: EntriesOptions = {}): AsyncGenerator<Entry, void, undefined> {
+    checkOptions('entries', options, ENTRIES_OPTIONS)
+    const check = (): void => this.#check(options)
+    return this.#listing.entries(pattern, { check, ...options })
+  }
+
   set(key: string, value: unknown, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
     try {
       const target = this.#target(key)
@@ -205,6 +223,19 @@ class OpenWarp {
     return this.#context.writer.settled(dot, typeof wish === 'string' ? { ack: wish } : wish)
   }
 
+  setMany(entries: Iterable<readonly [string, unknown]>, options: WriteOptions = NO_OPTIONS): Promise<Receipt[]> {
+    try {
+      const settings: Setting[] = []
+      for (const [key, value] of entries) {
+        if (settings.length === SET_MANY_MAX) throw tooManyAtOnce()
+        settings.push({ target: this.#target(key), value })
+      }
+      return this.#context.writer.setAll(settings, options)
+    } catch (error) {
+      return rejected(error)
+    }
+  }
+
   delete(key: string, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
     try {
       return this.#context.writer.delete(this.#target(key), options)
@@ -215,7 +246,19 @@ class OpenWarp {
 
   key(key: string): Handle {
     const keyspace = this.#engine.store.keyspaceOf(key)
-    return (this.#handleMakers[keyspace.index] as (key: string) => Handle)(key)
+    const make = (this.#handleMakers[keyspace.index] ??= handleMaker(this.#context, keyspace))
+    return make(key)
+  }
+
+  async register(pattern: string, definition: unknown): Promise<this> {
+    this.#assertOpen()
+    await this.#registration.register(pattern, definition)
+    return this
+  }
+
+  async unregister(pattern: string): Promise<void> {
+    this.#assertOpen()
+    await this.#registration.unregister(pattern)
   }
 
   async *log(key: string, options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
@@ -430,6 +473,14 @@ function rejected(error: unknown): Promise<never> {
 function asAborted(error: unknown, signal: AbortSignal | undefined): Error {
   if (signal?.aborted !== true) return error as Error
   return new WarpError('WARP_E_ABORTED', 'the read was given up', { cause: signal.reason })
+}
+
+function tooManyAtOnce(): WarpError {
+  return new WarpError(
+    'WARP_E_LIMIT',
+    `setMany sets at most ${SET_MANY_MAX} keys at once; nothing was written; set them in several calls`,
+    { details: { limit: SET_MANY_MAX } },
+  )
 }
 
 function ignore(): void {

@@ -20,6 +20,8 @@ export type {
   Dot,
   Effect,
   Encodable,
+  EntriesOptions,
+  Entry,
   Env,
   ExplainedOperation,
   Explanation,

@@ -9,7 +9,8 @@ import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
-import type { Keyspace } from '../keys/keyspace.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import type { At, Explanation, LogOptions, OperationRecord } from '../history/operation-record.ts'
 import type { Watch, WatchOptions } from '../watch/change.ts'
 import type { History } from '../history/history.ts'
@@ -32,6 +33,7 @@ interface HandleContext extends HandleParts {
   readonly keys: KeyTable
   readonly residency: Residency
   readonly keyspace: Keyspace
+  readonly keyspaces: Keyspaces
   readonly options: WriteOptions
 }
 
@@ -48,7 +50,9 @@ export class Handle implements KeyHandle, Target {
     this.#context = context
   }
 
+  /** Throws `WARP_E_UNREGISTERED_KEY` if the key belongs to another pattern by now, or to none. */
   get keyspace(): Keyspace {
+    this.#assertRegistered()
     return this.#context.keyspace
   }
 
@@ -73,6 +77,7 @@ export class Handle implements KeyHandle, Target {
 
   get(): Promise<unknown> {
     try {
+      this.#assertRegistered()
       const { slot } = this
       if (slot !== undefined) return Promise.resolve(this.#context.store.values.read(slot))
       this.#context.store.assertOpen()
@@ -92,16 +97,19 @@ export class Handle implements KeyHandle, Target {
 
   async *log(options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
     this.#context.store.assertOpen()
+    this.#assertRegistered()
     yield* this.#context.history.log(this.key, options)
   }
 
   async getAt(at: At): Promise<unknown> {
     this.#context.store.assertOpen()
+    this.#assertRegistered()
     return this.#context.history.getAt(this.key, at)
   }
 
   async explain(): Promise<Explanation> {
     this.#context.store.assertOpen()
+    this.#assertRegistered()
     return this.#context.history.explain(this.key)
   }
 
@@ -122,15 +130,30 @@ export class Handle implements KeyHandle, Target {
 
   /** For the methods made from queries. */
   protected async runQuery(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
-    const { slot } = this
+    const { slot, keyspace } = this
     this.#context.store.assertOpen()
     return query(
-      slot === undefined ? this.keyspace.strategy.initial() : this.#context.store.values.state(slot),
+      slot === undefined ? keyspace.strategy.initial() : this.#context.store.values.state(slot),
       ...parameters,
     )
   }
 
+  /** A handle has the methods of the strategy that its key had when it was made. */
+  #assertRegistered(): void {
+    const { keyspace, keyspaces, store } = this.#context
+    if (keyspaces.changesCount === 0) return
+    // Throws itself where no pattern matches.
+    const now = store.keyspaceOf(this.key)
+    if (now === keyspace) return
+    throw new WarpError(
+      'WARP_E_UNREGISTERED_KEY',
+      `'${this.key}' belongs to the pattern '${now.pattern}' by now; ask for another handle`,
+      { details: { key: this.key } },
+    )
+  }
+
   #peekSlowly(): unknown {
+    this.#assertRegistered()
     const { slot } = this
     if (slot !== undefined) return this.#context.store.values.peek(slot)
     this.#context.store.assertOpen()
@@ -140,8 +163,15 @@ export class Handle implements KeyHandle, Target {
 
 /** How the handles to the keys of one keyspace are made. */
 export function handleMaker(parts: HandleParts, keyspace: Keyspace): (key: string) => Handle {
-  const { keys, values } = parts.store
-  const context: HandleContext = { ...parts, keys, residency: values.residency, keyspace, options: NO_OPTIONS }
+  const { keys, values, keyspaces } = parts.store
+  const context: HandleContext = {
+    ...parts,
+    keys,
+    residency: values.residency,
+    keyspace,
+    keyspaces,
+    options: NO_OPTIONS,
+  }
   const KeyspaceHandle = handleClass(keyspace.strategy)
   return (key) => new KeyspaceHandle(context, key)
 }

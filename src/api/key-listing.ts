@@ -34,6 +34,28 @@ export async function* listKeys(pattern: string, listing: Listing): AsyncGenerat
   }
 }
 
+/**
+ * The values of keys by key, in the order in which they are given; keys without a value are left out.
+ * Throws what reading one of them throws.
+ */
+export async function readMany(
+  keys: Iterable<string>,
+  { store, env, check }: Pick<Listing, 'store' | 'env' | 'check'>,
+): Promise<Map<string, unknown>> {
+  check()
+  const budget = new Budget(env, check)
+  const values = new Map<string, unknown>()
+  for (const key of keys) {
+    if (budget.isSpent) await budget.pause()
+    budget.spend(1, 0)
+    store.keyspaceOf(key)
+    const slot = store.keys.find(key)
+    const value = slot === undefined ? undefined : store.values.read(slot)
+    if (value !== undefined) values.set(key, value)
+  }
+  return values
+}
+
 interface Listed {
   readonly key: string
   readonly slot: Slot

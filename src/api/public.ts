@@ -28,8 +28,10 @@ import type { ReplicationOptions } from '../replication/options.ts'
 import type { KnownReplica } from '../replication/name-book.ts'
 import type { PeerReport } from '../replication/replication-stats.ts'
 import type { PeerAddress, Transport } from '../ports/transport.ts'
+import type { EntriesOptions, Entry } from './entry-listing.ts'
 import type { Imported } from '../transfer/imported.ts'
 import type {
+  CheckedDefinition,
   CheckedKeys,
   KeyMap,
   KnownKey,
@@ -117,6 +119,28 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
   get<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
 
+  /**
+   * The values of several keys, by key, in the order in which the keys are given; keys without a value
+   * are not in the map. Reads in steps between which other work proceeds. Throws what `get` throws of
+   * any of them.
+   */
+  getMany<Key extends string>(
+    keys: Iterable<KnownKey<K, Key>>,
+    options?: ReadOptions,
+  ): Promise<Map<Key, ValueAt<K, Key>>>
+
+  /**
+   * The keys that match a pattern and have a value, with it, in no particular order. A key that is there
+   * all the time is listed once, over all pages. Keys with an operation from a later version are left
+   * out; `get` says why. Throws `WARP_E_PATTERN`, and `WARP_E_CONFIG` for a cursor of another opening.
+   *
+   *     for await (const { key, value, cursor } of warp.entries('user:*', { limit: 100, after })) …
+   */
+  entries<Pattern extends string>(
+    pattern: Pattern,
+    options?: EntriesOptions,
+  ): AsyncIterable<Entry<WatchedValue<K, Pattern>>>
+
   /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
   peek<Key extends string>(key: KnownKey<K, Key>): ValueAt<K, Key> | undefined
 
@@ -147,6 +171,17 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    */
   settled(dot: Dot, wish?: Ack | SettleOptions): Promise<Settlement>
 
+  /**
+   * Sets several keys in one piece: all of them or, if one is refused, none, here and after a crash;
+   * readers see all at once. The receipts are in the order of the entries. Throws as `set` does,
+   * `WARP_E_MODE` for keys of different modes, `WARP_E_CONFIG` for a key given twice, `WARP_E_LIMIT` for
+   * more than 1,000 entries.
+   */
+  setMany<const Key extends string>(
+    entries: Iterable<readonly [SettableKey<K, Key>, SettableValue<K, Key>]>,
+    options?: WriteOptions,
+  ): Promise<Receipt[]>
+
   /** Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it, and as `set` does. */
   delete<Key extends string>(key: KnownKey<K, Key>, options?: WriteOptions): Promise<Receipt>
 
@@ -167,6 +202,29 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
 
   /** Changes of the keys that match a pattern (a key is a pattern too). Throws `WARP_E_PATTERN`. */
   watch<Pattern extends string>(pattern: Pattern, options?: WatchOptions): Watch<WatchedValue<K, Pattern>>
+
+  /**
+   * Adds a key pattern while the engine runs; settles when every known key that it matches is read by
+   * it. Keys that came from other replicas and could not be read become readable. Gives this same
+   * engine back, with the type of the pattern added. Throws what opening throws for a pattern, and
+   * `WARP_E_CONFIG` if a key that has been written would change its strategy or mode.
+   *
+   *     const wider = await warp.register('visits:*', counter())
+   *     await wider.key('visits:home').increment()
+   */
+  register<const Pattern extends string, const Definition extends KeyMap[string]>(
+    pattern: Pattern,
+    definition: Definition & CheckedDefinition<Definition>,
+  ): Promise<Warp<K & Readonly<Record<Pattern, Definition>>>>
+
+  /**
+   * Takes a key pattern away; settles when no key is read by it. Its keys stay in the log and go on to
+   * be sent to other replicas; reading them, through handles made before too, throws
+   * `WARP_E_UNREGISTERED_KEY`, unless a wider pattern matches. Watches by pattern go on. Throws
+   * `WARP_E_CONFIG` if it is not registered, or if a key that has been written would fall to a pattern
+   * with another strategy or mode.
+   */
+  unregister(pattern: keyof K & string): Promise<void>
 
   /** Starts a projection; settles when it has caught up with the log. */
   project<State>(projection: Projection<State>, options?: RebuildOptions): Promise<ProjectionHandle<State>>

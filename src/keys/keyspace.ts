@@ -5,6 +5,7 @@ import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import { PatternIndex } from './pattern-index.ts'
+import { comparePatterns, compilePattern } from './pattern.ts'
 import type { KeyMap, KeyOptions, Mode, Retention } from './typed-keys.ts'
 
 export interface Keyspace {
@@ -25,12 +26,19 @@ export interface Keyspace {
   readonly isLast: boolean
 }
 
+/** The key table holds the index of a keyspace in 16 bits; indices are not used again. */
+const KEYSPACES_MAX = 65_535
+
 /** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`, `WARP_E_LINEARIZABLE_UNSUPPORTED`. */
 export class Keyspaces {
+  /** By the index that the key table holds. The place of one that was unregistered holds `unregistered`. */
   readonly list: readonly Keyspace[]
+  /** How often patterns have been registered or unregistered since opening. */
+  changesCount = 0
   /** Where keys go that come from other replicas and match no pattern here: kept and forwarded, never read. */
   readonly unregistered: Keyspace
   readonly #index: PatternIndex<Keyspace>
+  readonly #all: Keyspace[]
 
   constructor(keys: KeyMap) {
     this.#index = new PatternIndex<Keyspace>()
@@ -40,12 +48,58 @@ export class Keyspaces {
       return keyspace
     })
     this.unregistered = { ...UNREGISTERED, index: registered.length }
-    this.list = [...registered, this.unregistered]
+    this.#all = [...registered, this.unregistered]
+    this.list = this.#all
     if (registered.length === 0) throw misconfigured('keys', 'is empty', 'register at least one key pattern')
   }
 
   find(key: string): Keyspace | undefined {
     return this.#index.find(key)
+  }
+
+  /** The keyspace of this very pattern. */
+  at(pattern: string): Keyspace | undefined {
+    return this.#index.at(pattern)
+  }
+
+  /** What `add` would make of a pattern. Throws as `add` does; changes nothing. */
+  tried(pattern: string, definition: unknown): Keyspace {
+    const keyspace = this.#define(pattern, definition)
+    this.#index.add(pattern, keyspace)
+    this.#index.remove(pattern)
+    return keyspace
+  }
+
+  /** Adds a pattern by the rules of the constructor. Keys that are known stay where they are. */
+  add(pattern: string, definition: unknown): Keyspace {
+    const keyspace = this.#define(pattern, definition)
+    this.#index.add(pattern, keyspace)
+    this.#all.push(keyspace)
+    this.changesCount++
+    return keyspace
+  }
+
+  /** Whether a key that both match belongs to `one`. */
+  isNarrower(one: Keyspace, other: Keyspace): boolean {
+    return comparePatterns(compilePattern(one.pattern), compilePattern(other.pattern)) < 0
+  }
+
+  /** As `find`, as if `keyspace` were not there. */
+  findWithout(key: string, keyspace: Keyspace): Keyspace | undefined {
+    return this.#index.find(key, keyspace)
+  }
+
+  /** Takes a pattern away: from now on its keys are read as those of no pattern. */
+  remove(keyspace: Keyspace): void {
+    this.#index.remove(keyspace.pattern)
+    this.#all[keyspace.index] = this.unregistered
+    this.changesCount++
+  }
+
+  #define(pattern: string, definition: unknown): Keyspace {
+    if (this.#all.length > KEYSPACES_MAX)
+      throw misconfigured(pattern, `is one pattern more than the ${KEYSPACES_MAX} of one opening`, 'open the log again')
+    return defineKeyspace(pattern, definitionOf(pattern, definition), this.#all.length)
   }
 }
 

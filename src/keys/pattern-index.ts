@@ -38,12 +38,30 @@ export class PatternIndex<T> {
     this.#size++
   }
 
-  /** What was added for the most specific pattern that matches. */
-  find(key: string): T | undefined {
+  /** What was added for this very pattern. */
+  at(text: string): T | undefined {
+    const entries = this.#byPrefix.get(compilePattern(text).literalPrefix)
+    return entries?.find(({ pattern }) => pattern.text === text)?.value
+  }
+
+  /** Takes a pattern away. Returns whether it was there. */
+  remove(text: string): boolean {
+    const pattern = compilePattern(text)
+    const entries = this.#byPrefix.get(pattern.literalPrefix) ?? []
+    const at = entries.findIndex((entry) => entry.pattern.text === text)
+    if (at < 0) return false
+    entries.splice(at, 1)
+    this.#rivalsOf(pattern).remove(pattern)
+    this.#size--
+    return true
+  }
+
+  /** What was added for the most specific pattern that matches; `without` is passed over. */
+  find(key: string, without?: T): T | undefined {
     for (const length of this.#prefixLengths) {
       if (length > key.length) continue
       const entries = this.#byPrefix.get(length === key.length ? key : key.slice(0, length))
-      const found = entries?.find((entry) => entry.pattern.matches(key))
+      const found = entries?.find((entry) => entry.pattern.matches(key) && entry.value !== without)
       if (found !== undefined) return found.value
     }
     return undefined
@@ -90,6 +108,12 @@ class Rivals {
     const same = bySuffix.get(suffix)
     if (same === undefined) bySuffix.set(suffix, [pattern])
     else same.push(pattern)
+  }
+
+  remove({ literalSuffix, text }: KeyPattern): void {
+    const same = this.#bySuffixLength.get(literalSuffix.length)?.get(literalSuffix) ?? []
+    const at = same.findIndex((other) => other.text === text)
+    if (at >= 0) same.splice(at, 1)
   }
 
   /** Those whose suffix ends with this one, or the other way round. */

@@ -65,7 +65,8 @@ export type KeyMap = Readonly<Record<string, AnyStrategy | KeyOptions>>
  */
 export type CheckedKeys<K extends KeyMap> = { readonly [Pattern in keyof K]: CheckedDefinition<K[Pattern]> }
 
-type CheckedDefinition<Definition> = Definition extends { readonly strategy: AnyStrategy }
+/** One definition of {@link CheckedKeys}. */
+export type CheckedDefinition<Definition> = Definition extends { readonly strategy: AnyStrategy }
   ? {
       readonly [Name in keyof Definition]: Name extends KeyOptionName
         ? Definition[Name]
