@@ -59,6 +59,8 @@ describe('public names', () => {
         "type Dot",
         "type Effect",
         "type Encodable",
+        "type EntriesOptions",
+        "type Entry",
         "type Env",
         "type ExplainedOperation",
         "type Explanation",
