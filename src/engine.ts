@@ -10,6 +10,7 @@ import { Compactor } from './compaction/compactor.ts'
 import { Frontier } from './compaction/frontier.ts'
 import { Garbage } from './compaction/garbage.ts'
 import { Tally } from './compaction/tally.ts'
+import type { FeedCheckpoints } from './log/feed/feed-checkpoints.ts'
 import { Holds } from './log/holds.ts'
 import { ReplicaIdentity } from './store/replica-identity.ts'
 import type { DotIndex } from './operation/dot-index.ts'
@@ -66,6 +67,8 @@ export class Engine implements ReplicationStore {
   readonly compactor: Compactor
   /** Who keeps compaction from dropping records. */
   readonly holds: Holds
+  /** How far those who follow the log have come. */
+  readonly feeds: FeedCheckpoints
   readonly admission: AdmissionDesk
   readonly #dots: DotIndex
   readonly #maintenance: Maintenance
@@ -115,6 +118,7 @@ export class Engine implements ReplicationStore {
     this.floor = recovered.floor
     this.#tally = new Tally(recovered.operationsCount)
     this.holds = new Holds(options.env)
+    this.feeds = recovered.feeds
     this.#dots = recovered.dots
     const upkeep = { compact: () => this.compact(), checkpoint: () => this.checkpoint() }
     this.#maintenance = new Maintenance({ env: options.env, observe: options.observe, log, ...upkeep })
@@ -136,10 +140,10 @@ export class Engine implements ReplicationStore {
       identity: this.identity,
       observe: options.observe,
     })
-    const { store, holds, floor, identity } = this
+    const { store, holds, floor, identity, feeds } = this
     const [tally, { observe, isReplicated }] = [this.#tally, options]
     const { checkpoints } = this.#maintenance
-    this.#garbage = new Garbage({ store, holds, identity, checkpoints, forgotten: recovered.forgotten })
+    this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, forgotten: recovered.forgotten })
     this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity })
     const parts = { store, holds, tally, identity, observe }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
@@ -284,13 +288,13 @@ export class Engine implements ReplicationStore {
   }
 
   #openResync(): Resync {
-    const { store, floor, holds, compactor, admission, outlet, identity } = this
+    const { store, floor, holds, feeds, compactor, admission, outlet, identity } = this
     const { observe } = this.#options
     const onReplaced = (): void => {
       for (const listener of this.#resetListeners) listener()
     }
     const [tally, garbage] = [this.#tally, this.#garbage]
-    const parts = { store, floor, holds, tally, garbage, compactor, admission, outlet, identity, observe }
+    const parts = { store, floor, holds, feeds, tally, garbage, compactor, admission, outlet, identity, observe }
     return new Resync({ ...parts, onReplaced })
   }
 
@@ -312,6 +316,7 @@ export class Engine implements ReplicationStore {
       operationsCount: this.operationsCount,
       metaPosition: this.identity.metaPosition,
       forgotten: this.#garbage.forgotten,
+      feeds: this.feeds,
     }
     return encodeCheckpoint(source, this.identity.meta(), this.table)
   }

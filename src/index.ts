@@ -44,7 +44,13 @@ export type {
   OperationRecord,
 } from './history/operation-record.ts'
 export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
-export type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
+export type {
+  ProjectedOperation,
+  Projection,
+  ProjectionCheckpoint,
+  ProjectionHandle,
+  RebuildOptions,
+} from './projections/projection.ts'
 export type { Imported } from './transfer/imported.ts'
 export type { KnownReplica } from './replication/name-book.ts'
 export type { PeerReport } from './replication/replication-stats.ts'

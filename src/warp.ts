@@ -20,6 +20,7 @@ import type { Watch, WatchOptions } from './watch/change.ts'
 import { History } from './history/history.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
 import { HOT_VISITED, type Residency, type ResidencyLimits } from './cache/residency.ts'
+import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
 import type { CacheOptions, Capabilities, Stats, Warp, WarpEvent, WarpOptions } from './api/public.ts'
@@ -294,10 +295,10 @@ class OpenWarp {
         `a projection named '${name}' is running; close it first, or give this one another name`,
       )
     }
-    const runner = new ProjectionRunner(this.#engine.store, projection, () => this.#projections.delete(name))
+    const runner = new ProjectionRunner(this.#projectionSource(), projection, () => this.#projections.delete(name))
     this.#projections.set(name, runner)
     try {
-      await runner.rebuild(options)
+      await runner.start(options)
     } catch (error) {
       await runner.close()
       throw error
@@ -437,8 +438,13 @@ class OpenWarp {
     )
   }
 
+  #projectionSource(): ProjectionSource {
+    const { store, holds, feeds } = this.#engine
+    return { store, holds, feeds, observe: this.#options.observe ?? ignore }
+  }
+
   #rebuildProjections(): void {
-    for (const projection of this.#projections.values()) projection.rebuild().catch(ignore)
+    for (const projection of this.#projections.values()) projection.reset()
   }
 
   #target(key: string): { key: string; keyspace: Keyspace; slot: Slot | undefined } {

@@ -4,6 +4,7 @@
  */
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { segmentOf, RECORD_KIND, type RecordView, type SegmentInfo } from '../log/log.ts'
+import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import type { Holds } from '../log/holds.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { isOfKey } from '../operation/kinds.ts'
@@ -24,6 +25,7 @@ export interface GarbageOptions {
   readonly store: KeyStore
   readonly holds: Holds
   readonly identity: ReplicaIdentity
+  readonly feeds: FeedCheckpoints
   readonly checkpoints: CheckpointEnds
   /** Notes that keys have been forgotten, as found in the log. */
   readonly forgotten: readonly Forgotten[]
@@ -123,6 +125,8 @@ export class Garbage {
         return !this.#isSuperfluous(record)
       case RECORD_KIND.chunk:
         return false
+      case RECORD_KIND.checkpoint:
+        return this.#options.feeds.isLive(record.position)
       case RECORD_KIND.meta:
         return record.position === this.#options.identity.metaPosition
       default:

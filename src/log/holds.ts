@@ -31,6 +31,8 @@ export interface Follower {
   readonly name: string
   /** Records from here on have not been seen; the end of the log if everything has. */
   readonly unseenFrom: Position
+  /** Compaction is going to begin: a follower that can see more at once, or say that it has, does so now. */
+  catchUp?(): void
   /** Whether it follows a key. */
   follows(key: string): boolean
 }
@@ -99,13 +101,13 @@ export class Holds {
 
   /** A run of compaction begins: finds out what all followers have seen. */
   review(log: FollowedLog): void {
-    const { end } = log
-    this.#reviewedEnd = this.#followers.size > 0 ? end : Number.POSITIVE_INFINITY
+    this.#reviewedEnd = this.#followers.size > 0 ? log.end : Number.POSITIVE_INFINITY
     this.#behind.clear()
     for (const [follower, following] of this.#followers) {
+      follower.catchUp?.()
       const from = follower.unseenFrom
-      if (from < end && this.#isWaitedFor(from, following, log)) this.#behind.set(follower, from)
-      if (from >= end) following.stuckMs = undefined
+      if (from < log.end && this.#isWaitedFor(from, following, log)) this.#behind.set(follower, from)
+      if (from >= log.end) following.stuckMs = undefined
       following.from = from
     }
   }

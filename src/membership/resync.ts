@@ -7,6 +7,7 @@ import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Compactor } from '../compaction/compactor.ts'
 import type { Garbage } from '../compaction/garbage.ts'
 import type { Tally } from '../compaction/tally.ts'
+import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import type { Hold, Holds } from '../log/holds.ts'
 import type { AdmissionDesk } from '../store/border.ts'
 import type { KeyStore } from '../store/key-store.ts'
@@ -22,6 +23,7 @@ export interface ResyncOptions {
   readonly store: KeyStore
   readonly floor: VersionVector
   readonly holds: Holds
+  readonly feeds: FeedCheckpoints
   readonly tally: Tally
   readonly garbage: Garbage
   readonly compactor: Compactor
@@ -52,7 +54,7 @@ export class Resync {
   }
 
   begin(vector: VersionVector): SnapshotImport {
-    const { store, tally, garbage, compactor, holds, identity } = this.#options
+    const { store, tally, garbage, compactor, holds, feeds, identity } = this.#options
     const held = vector.copy()
     let leftovers: Leftover[] = []
     const state = new StateImport({
@@ -62,6 +64,7 @@ export class Resync {
         begin: () => {
           this.resume()
           leftovers = leftoversBeyond({ store, vector: held, held: store.applied, own: this.#own })
+          feeds.dropAll(store.log)
           this.#becomeHalf()
           identity.writeMeta()
         },

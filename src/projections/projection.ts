@@ -6,6 +6,7 @@
  * Cost: one direct call per operation. `value` and `operation` are computed only when read.
  */
 import { optionNames } from '../../crdt/checked-options.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { OperationRecord } from '../history/operation-record.ts'
 
 /** A flyweight: valid only during the call of `apply`; copy what you keep. */
@@ -24,12 +25,26 @@ export interface Projection<State> {
   readonly name: string
   /** Only operations of keys that match this pattern. Default: of all keys. Throws `WARP_E_PATTERN`. */
   readonly keys?: string
+  /** Of what `initial`, `apply` and the checkpoint mean. A checkpoint of another version is not used. Default: 0. */
+  readonly version?: number | string
+  /** Keeps the state in the log now and then, so that the projection goes on from there when it is started again. */
+  readonly checkpoint?: ProjectionCheckpoint<State>
   initial(): State
   /**
    * Takes the next operation in, in log order, each once. May change the state that it is given and return it. Synchronous. If
    * it throws, the projection stops: `ProjectionHandle.state` throws the same until a `rebuild` succeeds.
    */
   apply(state: State, change: ProjectedOperation): State
+}
+
+/** How a projection's state is kept in the log. In a log in memory it is kept for as long as the log is open. */
+export interface ProjectionCheckpoint<State> {
+  /** After how many operations a checkpoint is written: a whole number of at least 1. One more is written at `close` and before compaction. */
+  readonly every: number
+  /** The state as a value that can be encoded, at most 16 MiB of it. */
+  encode(state: State): Encodable
+  /** The state again, as `encode` was given it. If it throws, the projection is rebuilt. */
+  decode(encoded: Encodable): State
 }
 
 export interface RebuildOptions {

@@ -2,14 +2,22 @@
  * Runs users' projections: live ones see each operation as it enters; a rebuild reads the log from its beginning and folds the keys anew
  * beside the live state, so that `value` is what it was then, and takes over when it has reached the present.
  *
+ * A projection that keeps checkpoints (`checkpoint-keeper.ts`) goes on from the newest one, and reads what came after it.
+ *
  * Where compaction has folded operations into a snapshot, a rebuild shows the snapshot in their place, first of its key.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
+import { asError, WarpError } from '../../crdt/warp-error.ts'
+import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import type { Entered } from '../store/draft.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import { compilePattern, type KeyPattern } from '../keys/pattern.ts'
+import { Feed, type Followed } from '../log/feed/feed.ts'
+import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
+import { Budget } from '../operation/budget.ts'
+import type { ProjectionSource } from './projection-source.ts'
+import { CheckpointKeeper } from './checkpoint-keeper.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
 import type { Resident } from '../merge/resident.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
@@ -48,6 +56,7 @@ function expired(): never {
 
 export class ProjectionRunner<State> implements ProjectionHandle<State> {
   readonly name: string
+  readonly #source: ProjectionSource
   readonly #store: KeyStore
   readonly #projection: Projection<State>
   readonly #pattern: KeyPattern | undefined
@@ -58,17 +67,38 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #position: Position = 0
   #failure: Error | undefined
   #unsubscribe: (() => void) | undefined
+  #keeper: CheckpointKeeper | undefined
   #isClosed = false
 
-  /** Throws `WARP_E_PATTERN`. */
-  constructor(store: KeyStore, projection: Projection<State>, onClose: () => void) {
+  /** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`. */
+  constructor(source: ProjectionSource, projection: Projection<State>, onClose: () => void) {
+    const { store } = source
     this.name = projection.name
+    this.#source = source
     this.#store = store
     this.#projection = projection
     this.#pattern = projection.keys === undefined ? undefined : compilePattern(projection.keys)
     this.#reader = new OperationReader(store.table)
     this.#onClose = onClose
     this.#state = projection.initial()
+    const { checkpoint } = projection
+    if (checkpoint === undefined) return
+    this.#keeper = new CheckpointKeeper(source, projection, {
+      every: checkpoint.every,
+      encode: () => encode(checkpoint.encode(this.#state)),
+      follows: (key) => this.#pattern?.matches(key) !== false,
+    })
+  }
+
+  /** Goes on from the checkpoint if there is one that can be used; rebuilds otherwise. */
+  async start(options: RebuildOptions = {}): Promise<void> {
+    checkOptions('project', options, REBUILD_OPTIONS)
+    const checkpoint = this.#keeper?.find()
+    const pass = checkpoint === undefined ? undefined : this.#decode(checkpoint)
+    if (checkpoint === undefined || pass === undefined) return this.rebuild(options)
+    if (await this.#resume(pass, checkpoint.through, options)) return
+    this.#source.observe({ kind: 'projection:rebuilt', name: this.name, reason: 'compacted' })
+    await this.rebuild(options)
   }
 
   get state(): State {
@@ -97,15 +127,92 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       if (position < log.end) await env.yield()
     }
     this.#check(options.signal)
-    this.#state = pass.state
+    this.#become(pass.state)
+    this.#keeper?.began()
+  }
+
+  /** The state has been replaced otherwise than by operations: what this projection has made of them is not to be kept. */
+  reset(): void {
+    this.#keeper?.pause()
+    this.rebuild().catch(() => undefined)
+  }
+
+  /** From now on `state` is what the log amounts to, and operations are taken in as they enter. */
+  #become(state: State): void {
+    this.#state = state
     this.#failure = undefined
-    this.#position = log.end
+    this.#position = this.#store.log.end
     this.#unsubscribe ??= this.#store.subscribe((entered) => this.#live(entered))
+  }
+
+  #decode({ version, state }: FeedCheckpoint): Pass<State> | undefined {
+    const { name, checkpoint, version: own = 0 } = this.#projection
+    if (checkpoint === undefined) return undefined
+    if (version !== String(own)) {
+      this.#source.observe({ kind: 'projection:rebuilt', name, reason: 'version' })
+      return undefined
+    }
+    try {
+      return { state: checkpoint.decode(decode(state)), keys: new Map() }
+    } catch (error) {
+      this.#source.observe({ kind: 'projection:rebuilt', name, reason: 'undecodable', error: asError(error) })
+      return undefined
+    }
+  }
+
+  /** Takes in what the log holds from a position on. Returns whether nothing of that was missing. */
+  async #resume(pass: Pass<State>, through: Position, options: RebuildOptions): Promise<boolean> {
+    const { log, env } = this.#store
+    const follows = (key: string): boolean => this.#pattern?.matches(key) !== false
+    const feed = new Feed(this.#store, { text: this.#projection.keys ?? '*', matches: follows, key: undefined })
+    feed.moveTo({ position: through, isSeen: false })
+    const follower = { name: `projection '${this.name}'`, follows, unseenFrom: through }
+    const letGo = this.#source.holds.follow(follower)
+    let takenCount = 0
+    try {
+      for (;;) {
+        this.#check(options.signal)
+        if (feed.hasLost()) return false
+        const isAtEnd = feed.read(new Budget(env), (followed) => {
+          this.#takeIn(pass, followed)
+          takenCount++
+          return true
+        })
+        follower.unseenFrom = feed.unseenFrom
+        options.progress?.(isAtEnd ? 1 : Math.min(1, (feed.unseenFrom - through) / Math.max(1, log.end - through)))
+        if (isAtEnd) break
+        await env.yield()
+      }
+    } finally {
+      letGo()
+    }
+    this.#become(pass.state)
+    this.#keeper?.wentOn(through, takenCount)
+    return true
+  }
+
+  #takeIn(pass: Pass<State>, { key, slot, version, position }: Followed): void {
+    const snapshot = this.#store.keys.snapshot[slot]!
+    let seen = pass.keys.get(key)
+    if (seen?.snapshot !== snapshot) {
+      seen = { snapshot, version, resident: undefined }
+      pass.keys.set(key, seen)
+    }
+    const known = seen
+    known.version = version
+    pass.state = this.#show(pass.state, {
+      key,
+      position,
+      value: () => this.#valueAt(known, slot, position),
+      operation: () => keepOperation(this.#store, key, version, position),
+    })
   }
 
   close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true
+      if (this.#failure === undefined && this.#unsubscribe !== undefined) this.#keeper?.close()
+      else this.#keeper?.pause()
       this.#unsubscribe?.()
       this.#onClose()
     }
@@ -130,7 +237,9 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     }
     try {
       this.#state = this.#show(this.#state, shown)
+      this.#keeper?.took()
     } catch (error) {
+      this.#keeper?.pause()
       this.#failure =
         error instanceof Error ? error : new Error(`projection '${this.name}' threw no error`, { cause: error })
     }

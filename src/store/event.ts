@@ -22,6 +22,18 @@ export type EngineEvent =
   | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
   | ({ readonly kind: 'compacted' } & Compaction)
   /**
+   * A projection could not go on from its checkpoint and reads the whole log again: the checkpoint is of another `version`, its `decode`
+   * threw (`error`), or compaction has taken away operations that came after it.
+   */
+  | {
+      readonly kind: 'projection:rebuilt'
+      readonly name: string
+      readonly reason: 'version' | 'undecodable' | 'compacted'
+      readonly error?: Error
+    }
+  /** A checkpoint of a projection could not be written. The projection works on, and tries again later. */
+  | { readonly kind: 'projection:checkpoint-failed'; readonly name: string; readonly error: Error }
+  /**
    * A key could not be compacted, because its state does not fit a record, say, or its strategy failed. All its operations stay in the log; the
    * other keys are compacted. It is tried again when the key has twice as many operations.
    */

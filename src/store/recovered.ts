@@ -3,7 +3,7 @@
  * checkpoint is the key table as bytes; it is only ever a shortcut for reading the records that it covers.
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
- *                  keys:varint key*
+ *                  forgottenThrough:f64 feeds:varint (name:text position:f64)* keys:varint key*
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
@@ -15,6 +15,7 @@ import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { DotIndex } from '../operation/dot-index.ts'
 import { KeyTable, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
+import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readMeta, writeMeta, type Meta } from './meta-record.ts'
@@ -50,6 +51,8 @@ export class Recovered {
   localSequence = 0
   operationsCount = 0
   readonly forgotten: Forgotten[] = []
+  /** How far those who follow the log have come. */
+  readonly feeds: FeedCheckpoints = new FeedCheckpoints()
   readonly #keyspaces: Keyspaces
   readonly #table: ReplicaTable
   readonly #reader: OperationReader
@@ -86,6 +89,9 @@ export class Recovered {
       case RECORD_KIND.meta:
         this.#meta(readMeta(new ByteReader(record.bytes, record.start, record.end), this.#table), record.position)
         return
+      case RECORD_KIND.checkpoint:
+        this.feeds.record(record)
+        return
       default:
         // A later version's record: it stays where it is.
         return
@@ -113,6 +119,8 @@ export class Recovered {
     this.dots.read(reader, this.#table)
     for (let left = reader.varint(); left > 0; left--)
       this.forgotten.push({ position: reader.f64(), through: reader.f64() })
+    this.keys.forgottenThrough = reader.f64()
+    for (let left = reader.varint(); left > 0; left--) this.feeds.note({ name: reader.text(), position: reader.f64() })
     for (let left = reader.varint(); left > 0; left--) {
       const from = reader.at
       this.#readKey(reader)
@@ -222,6 +230,7 @@ export class Recovered {
     keys.version[slot] = reader.varint()
     keys.snapshot[slot] = reader.f64()
     keys.cut[slot] = reader.f64()
+    if (keys.snapshot[slot] > 0) keys.foldedThrough = Math.max(keys.foldedThrough, keys.cut[slot])
     const vector = readVector(reader, this.#table)
     if (vector.size > 0) keys.vectors[slot] = vector
   }
@@ -262,6 +271,7 @@ export interface CheckpointSource {
   readonly operationsCount: number
   readonly metaPosition: Position
   readonly forgotten: readonly Forgotten[]
+  readonly feeds: FeedCheckpoints
 }
 
 export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: ReplicaTable): Uint8Array {
@@ -276,6 +286,13 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
   for (const { position, through } of source.forgotten) {
     writer.f64(position)
     writer.f64(through)
+  }
+  writer.f64(keys.forgottenThrough)
+  const feeds = source.feeds.list()
+  writer.varint(feeds.length)
+  for (const { name, position } of feeds) {
+    writer.text(name)
+    writer.f64(position)
   }
   writer.varint(keys.size)
   for (const slot of keys.occupied()) {

@@ -364,9 +364,9 @@ test('a checkpoint that the records contradict is found', async () => {
   const table = new ReplicaTable()
   const known = new Recovered(new Keyspaces(KEYS), table)
   known.restoreNow(checkpoint.body)
-  const { keys, dots, operationsCount, metaPosition, forgotten, meta } = known
+  const { keys, dots, operationsCount, metaPosition, forgotten, feeds, meta } = known
   keys.version[keys.find('reg:1') as number]! += 1
-  const body = encodeCheckpoint({ keys, dots, operationsCount, metaPosition, forgotten }, meta as Meta, table)
+  const body = encodeCheckpoint({ keys, dots, operationsCount, metaPosition, forgotten, feeds }, meta as Meta, table)
   const head = { ...checkpoint, number: 2 }
   await writeCheckpointFile({ files: forged, env: virtualEnv(), head, body, check: () => undefined })
   const { findings } = await check([forged])

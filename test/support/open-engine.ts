@@ -22,6 +22,7 @@ export interface OpenEngineOptions {
   readonly cache?: Partial<ResidencyLimits>
   readonly env?: VirtualEnv
   readonly files?: LogFiles
+  readonly segmentBytes?: number
 }
 
 export async function openEngine(keys: KeyMap, options: OpenEngineOptions = {}): Promise<OpenEngine> {
@@ -30,6 +31,7 @@ export async function openEngine(keys: KeyMap, options: OpenEngineOptions = {}):
   const engine = await Engine.open({
     files: options.files ?? memoryFiles(),
     env,
+    ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
     keyspaces: new Keyspaces(keys),
     cache: { entriesMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY, ...options.cache },
     clockDriftMsMax: Number.POSITIVE_INFINITY,

@@ -1,0 +1,98 @@
+/**
+ * How far those who follow the log have come, kept in the log itself: a record that holds what somebody has made of everything before
+ * `through`. The newest record of a name counts; compaction keeps it, and older ones are garbage. Because the record stands behind
+ * what it is about, a log that lost its end never holds a checkpoint of operations that it does not have.
+ *
+ *     checkpoint = name:text through:f64 hasState:u8 (version:text state)?
+ *
+ * One without a state says that those before it do not count any more.
+ */
+import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import { ByteReader } from '../../operation/byte-reader.ts'
+import type { Position } from '../../operation/position.ts'
+import { RECORD_KIND, type Log, type RecordView } from '../log.ts'
+
+/** Where the newest checkpoint of a name lies. */
+export interface PlacedCheckpoint {
+  readonly name: string
+  readonly position: Position
+}
+
+export interface FeedCheckpoint {
+  /** Everything before has been seen. */
+  readonly through: Position
+  readonly version: string
+  /** A copy. */
+  readonly state: Uint8Array
+}
+
+export class FeedCheckpoints {
+  readonly #positions = new Map<string, Position>()
+
+  /** Takes note of a checkpoint that is in the log. To be called in log order. */
+  note({ name, position }: PlacedCheckpoint): void {
+    this.#positions.set(name, position)
+  }
+
+  /** Takes note of a record of the log. */
+  record({ bytes, start, end, position }: Pick<RecordView, 'bytes' | 'start' | 'end' | 'position'>): void {
+    this.note({ name: new ByteReader(bytes, start, end).text(), position })
+  }
+
+  list(): PlacedCheckpoint[] {
+    return [...this.#positions].map(([name, position]) => ({ name, position }))
+  }
+
+  isLive(position: Position): boolean {
+    for (const live of this.#positions.values()) if (live === position) return true
+    return false
+  }
+
+  /** Throws `WARP_E_LOG_CORRUPT`. */
+  find(log: Log, name: string): FeedCheckpoint | undefined {
+    const position = this.#positions.get(name)
+    if (position === undefined) return undefined
+    const record = log.record(position)
+    const reader = new ByteReader(record.bytes, record.start, record.end)
+    reader.text()
+    const through = reader.f64()
+    if (reader.u8() === 0) return undefined
+    const version = reader.text()
+    return { through, version, state: record.bytes.slice(reader.at, record.end) }
+  }
+
+  /**
+   * Writes that `name` has seen everything that is in the log now, and what it made of it. Throws what `writeState` throws and what
+   * `Log.commit` throws, and then the checkpoint before still counts.
+   */
+  write(log: Log, { name, version }: { readonly name: string; readonly version: string }, state: Uint8Array): Position {
+    const through = log.end
+    const writer = begin(log, name, through)
+    writer.u8(1)
+    writer.text(version)
+    writer.raw(state, 0, state.length)
+    this.#commit(log, name)
+    return through
+  }
+
+  /** What all have made of the log does not count any more: the state has been replaced otherwise than by operations. */
+  dropAll(log: Log): void {
+    for (const name of this.#positions.keys()) {
+      begin(log, name, log.end).u8(0)
+      this.#commit(log, name)
+    }
+  }
+
+  #commit(log: Log, name: string): void {
+    const former = this.#positions.get(name)
+    this.#positions.set(name, log.commit(RECORD_KIND.checkpoint, 0))
+    if (former !== undefined) log.discard(former)
+  }
+}
+
+function begin(log: Log, name: string, through: Position): ByteWriter {
+  const writer = log.begin()
+  writer.text(name)
+  writer.f64(through)
+  return writer
+}
