@@ -353,6 +353,7 @@ class OpenWarp {
       },
       isJoined: this.#replicator?.isJoined ?? false,
       peers: this.peers().map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' })),
+      holds: this.#engine.holds.list().map(({ name, sinceMs }) => ({ name, sinceMs })),
       watchesCount: this.#context.watches.count,
       projections: [...this.#projections.values()].map(({ name, position }) => ({ name, position })),
     }

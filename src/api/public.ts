@@ -297,6 +297,8 @@ export interface Stats {
   readonly isJoined: boolean
   /** Known now. */
   readonly peers: readonly { readonly address: PeerAddress; readonly transport: string; readonly up: boolean }[]
+  /** What keeps compaction from dropping records now, the oldest first: exports, snapshots being sent, watches, projections. */
+  readonly holds: readonly { readonly name: string; readonly sinceMs: number }[]
   readonly watchesCount: number
   readonly projections: readonly { readonly name: string; readonly position: number }[]
 }

@@ -122,7 +122,19 @@ test('an engine says what it can do and how it is', async () => {
     replica: warp.replica,
     keysCount: 1,
     cache: { entriesCount: 1, missesCount: 1, evictionsCount: 0 },
+    holds: [],
   })
+  await warp.close()
+})
+
+test('what holds compaction back is named while it does', async () => {
+  const warp = await open()
+  await warp.set('user:1', { name: 'A' })
+  const lines = warp.export()[Symbol.asyncIterator]()
+  await lines.next()
+  expect(warp.stats().holds).toEqual([{ name: expect.stringContaining('export'), sinceMs: expect.any(Number) }])
+  await lines.return?.()
+  expect(warp.stats().holds).toEqual([])
   await warp.close()
 })
 
