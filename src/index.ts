@@ -15,11 +15,11 @@ export type {
   HandleFor,
   HandleOptions,
   KeyHandle,
-  Stats,
   Warp,
   WarpEvent,
   WarpOptions,
 } from './api/public.ts'
+export type { Stats } from './api/stats.ts'
 export type { EntriesOptions, Entry } from './api/entry-listing.ts'
 export type { Compaction } from './store/event.ts'
 export { defineKeys } from './keys/define-keys.ts'

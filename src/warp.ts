@@ -23,7 +23,9 @@ import { HOT_VISITED, type Residency, type ResidencyLimits } from './cache/resid
 import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
-import type { CacheOptions, Capabilities, Stats, Warp, WarpEvent, WarpOptions } from './api/public.ts'
+import type { CacheOptions, Capabilities, Warp, WarpEvent, WarpOptions } from './api/public.ts'
+import type { Stats } from './api/stats.ts'
+import { takeStats } from './api/take-stats.ts'
 import type { Compaction } from './store/event.ts'
 import {
   KEYS_OPTIONS,
@@ -325,38 +327,12 @@ class OpenWarp {
   }
 
   stats(): Stats {
-    const { store, log, admission } = this.#engine
-    const { segments, bytes, syncs } = log.stats()
-    return {
-      replica: this.replica,
-      ...(this.name === undefined ? {} : { name: this.name }),
-      keysCount: store.keys.size,
-      log: {
-        operationsCount: this.#engine.operationsCount,
-        replicasCount: this.#engine.applied.size,
-        othersCount: this.#engine.applied.size - (this.#engine.applied.get(this.replica) > 0 ? 1 : 0),
-        bytes,
-        segmentsCount: segments,
-        flushesCount: syncs,
-      },
-      cache: {
-        entriesCount: this.#residency.count,
-        missesCount: store.values.misses,
-        evictionsCount: this.#residency.evictions,
-      },
-      operations: {
-        writtenCount: this.#context.writer.writtenCount,
-        admittedCount: admission.admittedCount,
-        duplicatesCount: admission.duplicatesCount,
-        driftingCount: admission.driftingCount,
-        waitingCount: this.#replicator?.stats().bufferedOperations ?? 0,
-      },
-      isJoined: this.#replicator?.isJoined ?? false,
-      peers: this.peers().map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' })),
-      holds: this.#engine.holds.list().map(({ name, sinceMs }) => ({ name, sinceMs })),
-      watchesCount: this.#context.watches.count,
-      projections: [...this.#projections.values()].map(({ name, position }) => ({ name, position })),
-    }
+    const { writer, watches } = this.#context
+    const projections = this.#projections.values()
+    return takeStats({
+      ...{ engine: this.#engine, name: this.name, replicator: this.#replicator },
+      ...{ writer, watches, projections },
+    })
   }
 
   peers(): PeerReport[] {

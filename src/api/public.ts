@@ -27,7 +27,7 @@ import type { ReplicationEvent } from '../replication/events.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
 import type { KnownReplica } from '../replication/name-book.ts'
 import type { PeerReport } from '../replication/replication-stats.ts'
-import type { PeerAddress, Transport } from '../ports/transport.ts'
+import type { Transport } from '../ports/transport.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
 import type { Imported } from '../transfer/imported.ts'
 import type {
@@ -42,6 +42,7 @@ import type {
   ValueAt,
   WatchedValue,
 } from '../keys/typed-keys.ts'
+import type { Stats } from './stats.ts'
 import type { MethodsOf, WriteMethod } from './typed-handle.ts'
 
 export interface WarpOptions<K extends KeyMap> {
@@ -238,6 +239,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   /** Every replica that this one has heard of, itself first, with its name for people where that is known. */
   replicas(): readonly KnownReplica[]
 
+  /** How this replica is: counts, fullness of bounded queues, lags, and what holds compaction back. Cheap enough to ask each second. */
   stats(): Stats
   capabilities(): Capabilities
 
@@ -259,48 +261,6 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
 
   /** Flushes, leaves the networks, lets go of the log. Idempotent. Writes in progress settle first. */
   close(): Promise<void>
-}
-
-/** Numbers of this moment; counts since open unless said otherwise. */
-export interface Stats {
-  readonly replica: ReplicaId
-  readonly name?: string
-  readonly keysCount: number
-  readonly log: {
-    /** Held now, snapshots not counted. */
-    readonly operationsCount: number
-    /** Replicas whose operations it has taken in, itself and its own former names among them. */
-    readonly replicasCount: number
-    /** Of these, all but itself. */
-    readonly othersCount: number
-    /** On disk or in RAM now. */
-    readonly bytes: number
-    readonly segmentsCount: number
-    readonly flushesCount: number
-  }
-  readonly cache: {
-    /** Held now. */
-    readonly entriesCount: number
-    readonly missesCount: number
-    readonly evictionsCount: number
-  }
-  readonly operations: {
-    readonly writtenCount: number
-    readonly admittedCount: number
-    readonly duplicatesCount: number
-    /** Refused because stamped too far ahead. */
-    readonly driftingCount: number
-    /** Waiting now for operations that they depend on. */
-    readonly waitingCount: number
-  }
-  /** Whether what is written here is sent: not before a peer has been heard (see "Joining" in docs/architecture.md). */
-  readonly isJoined: boolean
-  /** Known now. */
-  readonly peers: readonly { readonly address: PeerAddress; readonly transport: string; readonly up: boolean }[]
-  /** What keeps compaction from dropping records now, the oldest first: exports, snapshots being sent, watches, projections. */
-  readonly holds: readonly { readonly name: string; readonly sinceMs: number }[]
-  readonly watchesCount: number
-  readonly projections: readonly { readonly name: string; readonly position: number }[]
 }
 
 /** What this engine can promise with the log and transports that it was opened with. */

@@ -51,8 +51,13 @@ export class Residency {
     return this.#count
   }
 
-  get bytes(): number {
-    return this.#totalBytes
+  /** What all entries weigh; `undefined` where that does not matter, since values are not weighed then. */
+  get bytes(): number | undefined {
+    return this.isWeighed ? this.#totalBytes : undefined
+  }
+
+  get limits(): ResidencyLimits {
+    return this.#limits
   }
 
   /** Makes room for slots below `capacity`. */

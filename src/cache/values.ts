@@ -39,6 +39,8 @@ export class Values {
   readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
   /** Reads that had to work the value out. */
   misses = 0
+  /** Reads that found it, of those that are counted: not of a value that has been read since the cache last looked. */
+  countedHits = 0
   #isClosed = false
 
   constructor(options: ValuesOptions) {
@@ -172,6 +174,7 @@ export class Values {
   }
 
   #touch(slot: Slot, state: number): unknown {
+    this.countedHits++
     if (state === HOT) this.residency.states[slot] = HOT_VISITED
     else if (state === HOT_SLIDING) {
       this.residency.markSliding(slot)

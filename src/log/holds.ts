@@ -201,8 +201,8 @@ export interface FollowedLog {
   segments(): readonly { readonly number: number; readonly bytes: number }[]
 }
 
-/** Bytes of the log from a position on; of a segment that was rewritten, as many as it has at most. */
-function bytesBetween(from: Position, log: FollowedLog): number {
+/** How many bytes of the log lie behind a position; of a segment that was rewritten, as many as it has at most. */
+export function bytesBetween(from: Position, log: FollowedLog): number {
   let bytes = 0
   const segment = Math.floor(from / POSITIONS_PER_SEGMENT)
   for (const { number, bytes: all } of log.segments()) {

@@ -67,3 +67,16 @@ export interface ProjectionHandle<State> extends AsyncDisposable {
 }
 
 export const REBUILD_OPTIONS: readonly string[] = optionNames<RebuildOptions>({ signal: true, progress: true })
+
+/** How far a projection is behind the log. */
+export interface ProjectionLag {
+  readonly name: string
+  /** The log has been taken in up to here. */
+  readonly position: number
+  /** `'reading'`: it catches up with the log. `'failed'`: its `apply` threw, and it takes in nothing more. */
+  readonly state: 'reading' | 'live' | 'failed'
+  /** Operations, of all keys, that it has not taken in; absent while it reads the log. */
+  readonly behindCount?: number
+  /** Bytes of the log that it has not taken in. */
+  readonly behindBytes: number
+}

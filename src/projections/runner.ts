@@ -18,6 +18,7 @@ import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
 import { Budget } from '../operation/budget.ts'
 import type { ProjectionSource } from './projection-source.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
+import { bytesBetween } from '../log/holds.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
 import type { Resident } from '../merge/resident.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
@@ -29,7 +30,7 @@ import { hlcToMs } from '../../crdt/time/hlc.ts'
 import { frozen } from '../cache/frozen.ts'
 import { keepOperation } from '../history/kept-operation.ts'
 import { REBUILD_OPTIONS } from './projection.ts'
-import type { ProjectedOperation, Projection, ProjectionHandle, RebuildOptions } from './projection.ts'
+import type { ProjectedOperation, Projection, ProjectionHandle, ProjectionLag, RebuildOptions } from './projection.ts'
 
 /** Records read between two turns of the event loop: some 2 ms. */
 const RECORDS_PER_STEP = 2048
@@ -66,6 +67,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #state: State
   #position: Position = 0
   #failure: Error | undefined
+  /** Operations, of all keys, since it failed. */
+  #missedCount = 0
   #unsubscribe: (() => void) | undefined
   #keeper: CheckpointKeeper | undefined
   #isClosed = false
@@ -110,6 +113,17 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     return this.#position
   }
 
+  /** How far it is behind the log. */
+  get lag(): ProjectionLag {
+    const state = this.#failure !== undefined ? 'failed' : this.#unsubscribe === undefined ? 'reading' : 'live'
+    const isLive = state === 'live'
+    return {
+      ...{ name: this.name, position: this.#position, state },
+      ...(state === 'reading' ? {} : { behindCount: this.#missedCount }),
+      behindBytes: isLive ? 0 : bytesBetween(this.#position, this.#store.log),
+    }
+  }
+
   async rebuild(options: RebuildOptions = {}): Promise<void> {
     checkOptions('rebuild', options, REBUILD_OPTIONS)
     const pass: Pass<State> = { state: this.#projection.initial(), keys: new Map() }
@@ -123,6 +137,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
         this.#rebuildRecord(pass, record)
         return --left > 0
       })
+      if (this.#unsubscribe === undefined) this.#position = position
       options.progress?.(Math.min(1, (position - first) / Math.max(1, log.end - first)))
       if (position < log.end) await env.yield()
     }
@@ -141,6 +156,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #become(state: State): void {
     this.#state = state
     this.#failure = undefined
+    this.#missedCount = 0
     this.#position = this.#store.log.end
     this.#unsubscribe ??= this.#store.subscribe((entered) => this.#live(entered))
   }
@@ -179,6 +195,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
           return true
         })
         follower.unseenFrom = feed.unseenFrom
+        this.#position = feed.unseenFrom
         options.progress?.(isAtEnd ? 1 : Math.min(1, (feed.unseenFrom - through) / Math.max(1, log.end - through)))
         if (isAtEnd) break
         await env.yield()
@@ -224,7 +241,10 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   #live({ slot, position }: Entered): void {
-    if (this.#failure !== undefined) return
+    if (this.#failure !== undefined) {
+      this.#missedCount++
+      return
+    }
     const { keys } = this.#store
     const key = keys.keys[slot] as string
     this.#position = position + 1

@@ -24,7 +24,8 @@ import type { FormatAgreement } from './members/format-agreement.ts'
 import type { ReplicationSettings } from './options.ts'
 import { type Link, type Peer, Peers } from './peers.ts'
 import type { Post } from './post.ts'
-import { type ReceptionStats, receptionStats } from './replication-stats.ts'
+import { type CompactionBlock, compactionBlock, queuesOf, type QueueFill } from './replication-report.ts'
+import { type ReceptionParts, type ReceptionStats, receptionStats } from './replication-stats.ts'
 import { Rounds } from './rounds.ts'
 import { SnapshotFetch } from './snapshot/snapshot-fetch.ts'
 import { SnapshotOffers } from './snapshot/snapshot-offer.ts'
@@ -64,7 +65,7 @@ export class Reception {
   #current: FrameWork | undefined
   /** The highest format that has been told to be written. */
   #told: number = FORMAT_LOWEST
-  readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0 }
+  readonly #counts = { frames: 0, bytes: 0, malformed: 0, unknown: 0, echoed: 0, heldBack: 0, requests: 0 }
 
   constructor(options: ReceptionOptions) {
     const { store, env, settings, observe, post } = options
@@ -163,7 +164,21 @@ export class Reception {
   }
 
   stats(): ReceptionStats {
-    return receptionStats({
+    return receptionStats(this.#parts())
+  }
+
+  /** How full each bounded queue is. */
+  queues(): QueueFill[] {
+    return queuesOf(this.#parts(), this.#options.settings)
+  }
+
+  /** What other replicas have to say before compaction can go on. */
+  compactionBlock(): CompactionBlock {
+    return compactionBlock(this.#rounds.stability, this.#options.env)
+  }
+
+  #parts(): ReceptionParts {
+    return {
       admitter: this.#admitter,
       antiEntropy: this.#antiEntropy,
       answers: this.#answers,
@@ -173,8 +188,8 @@ export class Reception {
       answerer: this.#answerer,
       counts: this.#counts,
       peers: this.peers.count,
-      members: this.#rounds.memberCount,
-    })
+      rounds: this.#rounds,
+    }
   }
 
   #now(): number {
@@ -252,6 +267,7 @@ export class Reception {
         this.#current = new FrameWork(peer, frame)
         return
       case 'request':
+        this.#counts.requests++
         if (!this.isImporting) this.#answers.answer(peer, frame.number, frame.ranges)
         return
       case 'snapshot-request':

@@ -7,6 +7,7 @@ import type { Answers } from './anti-entropy/answers.ts'
 import type { AntiEntropy } from './anti-entropy/anti-entropy.ts'
 import type { PeerName } from './events.ts'
 import type { Inbox } from './inbox.ts'
+import type { Rounds } from './rounds.ts'
 import { type Link, type Peer, missingCount } from './peers.ts'
 import type { SnapshotOffers } from './snapshot/snapshot-offer.ts'
 import type { TransportPeer } from '../ports/transport.ts'
@@ -32,6 +33,9 @@ export interface ReplicationStats {
   /** Not taken in: clock drift, written without having seen what was compacted, no space, or the store failed. */
   readonly refusedOperations: number
   readonly requests: number
+  readonly receivedRequests: number
+  readonly sentDigests: number
+  readonly receivedDigests: number
   readonly snapshotChunks: number
   /** Queues, now. */
   readonly inboxFrames: number
@@ -60,9 +64,11 @@ export interface ReceptionParts {
   readonly inbox: Inbox
   readonly acknowledgements: Acknowledgements
   readonly answerer: AcknowledgementAnswerer
-  readonly counts: Readonly<Record<'frames' | 'bytes' | 'malformed' | 'unknown' | 'echoed' | 'heldBack', number>>
+  readonly counts: Readonly<
+    Record<'frames' | 'bytes' | 'malformed' | 'unknown' | 'echoed' | 'heldBack' | 'requests', number>
+  >
   readonly peers: number
-  readonly members: number
+  readonly rounds: Rounds
 }
 
 export function receptionStats(parts: ReceptionParts): ReceptionStats {
@@ -82,6 +88,9 @@ export function receptionStats(parts: ReceptionParts): ReceptionStats {
     earlyOperations: counts.early,
     refusedOperations: counts.drift + counts.resync + counts.clone + counts.full + counts.failed,
     requests: parts.antiEntropy.requestCount,
+    receivedRequests: frames.requests,
+    sentDigests: parts.rounds.counts.sent,
+    receivedDigests: parts.rounds.counts.received,
     snapshotChunks: parts.offers.chunkCount,
     inboxFrames: parts.inbox.count,
     inboxBytes: parts.inbox.bytesCount,
@@ -94,7 +103,7 @@ export function receptionStats(parts: ReceptionParts): ReceptionStats {
     pendingAcknowledgements: parts.acknowledgements.count,
     askedAcknowledgements: parts.answerer.count,
     peers: parts.peers,
-    members: parts.members,
+    members: parts.rounds.stability.memberCount,
   }
 }
 

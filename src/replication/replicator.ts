@@ -20,6 +20,7 @@ import { type ReplicationOptions, type ReplicationSettings, replicationSettings 
 import type { Link } from './peers.ts'
 import { Post } from './post.ts'
 import { Reception } from './reception.ts'
+import type { CompactionBlock, QueueFill } from './replication-report.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicaAcknowledgements } from '../store/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
@@ -125,6 +126,16 @@ export class Replicator {
       broadcastOperations: this.#broadcaster?.operationCount ?? 0,
       ...this.#reception.stats(),
     }
+  }
+
+  /** How full each bounded queue is. */
+  queues(): QueueFill[] {
+    return this.#reception.queues()
+  }
+
+  /** What other replicas have to say before compaction can go on. */
+  compactionBlock(): CompactionBlock {
+    return this.#reception.compactionBlock()
   }
 
   #run(): void {

@@ -50,6 +50,8 @@ export class Rounds {
   readonly #safe: SafeVector
   readonly #lag: LagWatch
   readonly #clones: CloneWatch
+  /** Digests sent, to everybody or to one peer, and taken in. */
+  readonly counts = { sent: 0, received: 0 }
 
   constructor(parts: RoundsParts) {
     const { store, env, settings, observe, post } = parts
@@ -80,8 +82,8 @@ export class Rounds {
     return this.#joining.isJoined
   }
 
-  get memberCount(): number {
-    return this.#stability.memberCount
+  get stability(): Stability {
+    return this.#stability
   }
 
   /** There is something new to tell of. Cheap. */
@@ -105,6 +107,7 @@ export class Rounds {
   digest(peer: Peer, digest: Digest): void {
     const { store, antiEntropy, host } = this.#parts
     const now = this.#now()
+    this.counts.received++
     peer.has.join(digest.applied)
     peer.floor ??= new VersionVector()
     peer.floor.join(digest.floor)
@@ -146,6 +149,7 @@ export class Rounds {
 
   #encode(reply: boolean): Uint8Array {
     const { store, post } = this.#parts
+    this.counts.sent++
     const heard = this.#stability.heardReplicas()
     const applied = this.#joining.tellable(this.#safe.read())
     const { floor, retired } = store

@@ -55,3 +55,15 @@ export const WATCH_OPTIONS: readonly string[] = optionNames<WatchOptions>({
   pendingCountMax: true,
   signal: true,
 })
+
+/** How far the consumer of a watch is behind the log. */
+export interface WatchLag {
+  /** The key or pattern watched. */
+  readonly keys: string
+  /** Operations, of all keys, that it has not been asked past; absent while it reads the log to catch up. */
+  readonly behindCount?: number
+  /** Bytes of the log that it has not been asked past. */
+  readonly behindBytes: number
+  /** With more operations than this pending, its consumer is told of a gap. */
+  readonly pendingCountMax: number
+}

@@ -4,8 +4,8 @@
  * the gap instead. While it runs, compaction leaves alone what it has not seen, within the bounds of `Holds`.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Change, Cursor, WatchGap, Watch, WatchOptions } from './change.ts'
-import type { Follower, Holds } from '../log/holds.ts'
+import type { Change, Cursor, WatchGap, WatchLag, Watch, WatchOptions } from './change.ts'
+import { bytesBetween, type Follower, type Holds } from '../log/holds.ts'
 import { Feed, type Interest, type Place } from '../log/feed/feed.ts'
 import { Budget } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
@@ -67,6 +67,18 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     }
     options.signal?.addEventListener('abort', this.close, { once: true })
     this.#letGo = hub.holds.follow(this)
+  }
+
+  /** How far its consumer is behind the log. */
+  get lag(): WatchLag {
+    const { ring, store } = this.#hub
+    const pendingCount = this.#queue.length - this.#queueAt + ring.count - this.#next
+    return {
+      keys: this.#interest.text,
+      ...(this.#isReplaying ? {} : { behindCount: pendingCount }),
+      behindBytes: bytesBetween(this.unseenFrom, store.log),
+      pendingCountMax: this.#pendingCountMax,
+    }
   }
 
   /** Compaction leaves alone what lies from here on, for as long as `Holds` waits. */

@@ -13,7 +13,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import { compilePattern } from '../keys/pattern.ts'
 import type { Holds } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import { WATCH_OPTIONS, type Cursor, type Watch, type WatchOptions } from './change.ts'
+import { WATCH_OPTIONS, type Cursor, type Watch, type WatchLag, type WatchOptions } from './change.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { OperationRing } from './operation-ring.ts'
@@ -53,6 +53,11 @@ export class WatchHub implements WatchSource {
 
   get count(): number {
     return this.#watches.size
+  }
+
+  /** How far the consumers of the running watches are behind. */
+  lags(): WatchLag[] {
+    return [...this.#watches].map(({ lag }) => lag)
   }
 
   /** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`. */

@@ -122,7 +122,7 @@ test('an engine says what it can do and how it is', async () => {
     replica: warp.replica,
     keysCount: 1,
     cache: { entriesCount: 1, missesCount: 1, evictionsCount: 0 },
-    holds: [],
+    compaction: { holds: [], replicas: [] },
   })
   await warp.close()
 })
@@ -132,9 +132,11 @@ test('what holds compaction back is named while it does', async () => {
   await warp.set('user:1', { name: 'A' })
   const lines = warp.export()[Symbol.asyncIterator]()
   await lines.next()
-  expect(warp.stats().holds).toEqual([{ name: expect.stringContaining('export'), sinceMs: expect.any(Number) }])
+  expect(warp.stats().compaction.holds).toEqual([
+    { name: expect.stringContaining('export'), sinceMs: expect.any(Number) },
+  ])
   await lines.return?.()
-  expect(warp.stats().holds).toEqual([])
+  expect(warp.stats().compaction.holds).toEqual([])
   await warp.close()
 })
 

@@ -4,7 +4,8 @@
  * and again when every log has been replayed from its beginning. It is made anew for each run, so it may remember.
  */
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
-import type { Stats, Warp } from '../../src/api/public.ts'
+import type { Warp } from '../../src/api/public.ts'
+import type { Stats } from '../../src/api/stats.ts'
 import type { CheckReport, Finding } from '../../src/audit/finding.ts'
 import type { CallRecord, EngineReport, LifeEvent, RunHistory } from '../simulation/report/run-history.ts'
 

@@ -23,7 +23,7 @@ const SLICE_RECORDS = 4096
 const FULL_RETRY_MS = 20
 const FULL_RETRY_MS_MAX = 1000
 /** Answers under way at one time. Peers beyond are not answered; they ask again. */
-const ANSWERS_MAX = 256
+export const ANSWERS_MAX = 256
 
 export interface AnswersParts {
   readonly store: ReplicationStore

@@ -40,6 +40,19 @@ export interface KnownReplica {
   readonly stable: VersionVector
   /** Acknowledgements that cannot be used yet, oldest first, at most two. */
   readonly waiting: VersionVector[]
+  /** How it holds back compaction, if it does. */
+  lack: Lack | undefined
+}
+
+/** What a member has still to say before compaction can go on. */
+export interface Lack {
+  /** That it has applied operations, or that it knows that all members have. */
+  readonly of: 'acknowledgement' | 'announcement'
+  readonly missingCount: number
+  /** How many operations it has said that of. */
+  readonly saidCount: number
+  /** Monotonic milliseconds: since when it lacks something and has said nothing more. */
+  readonly sinceMs: number
 }
 
 export interface KnownReplicasOptions {
@@ -166,6 +179,7 @@ export class KnownReplicas {
       acknowledged: new VersionVector(),
       stable: new VersionVector(),
       waiting: [],
+      lack: undefined,
     }
     this.#members.set(replica, member)
     return member

@@ -17,8 +17,11 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { Digest } from '../wire/frames.ts'
-import { KnownReplicas } from './known-replicas.ts'
+import { KnownReplicas, type KnownReplica, type Lack } from './known-replicas.ts'
 import type { ReplicationStore } from '../store.ts'
+
+/** The replica has met others and hears none, or there are more replicas than are kept track of. */
+export type Standstill = 'cut-off' | 'too-many-replicas'
 
 /** Follows who there is and what they have acknowledged, and tells the store what has become stable. */
 export class Stability {
@@ -38,6 +41,17 @@ export class Stability {
 
   get memberCount(): number {
     return this.known.count
+  }
+
+  /** Why nothing more can become stable, whatever the members say; `undefined` if it can. */
+  get standstill(): Standstill | undefined {
+    if (this.known.overflowed) return 'too-many-replicas'
+    return this.#store.hasMetOthers && this.known.present().next().done === true ? 'cut-off' : undefined
+  }
+
+  /** The members that hold back compaction, as of the last digest of this replica. */
+  *lacking(): IterableIterator<KnownReplica & { readonly lack: Lack }> {
+    for (const member of this.known.present()) if (hasLack(member)) yield member
   }
 
   /** The replicas that this one hears itself, for its digests. */
@@ -90,6 +104,7 @@ export class Stability {
           )
         : this.#store.floor,
     )
+    if (isAnnounced) for (const member of members) this.#noteLack(member, nowMs)
     const compactable = isAlone
       ? applied
       : stableVector(
@@ -100,6 +115,38 @@ export class Stability {
     this.#compactable = compactable.copy()
     this.#store.stabilise(this.#compactable, [...this.known.away()])
   }
+
+  #noteLack(member: KnownReplica, nowMs: number): void {
+    const before = member.lack
+    const acknowledged = compare(this.#store.applied, member.acknowledged)
+    const isAcknowledged = acknowledged.missingCount === 0
+    const { saidCount, missingCount } = isAcknowledged ? compare(this.#stable, member.stable) : acknowledged
+    if (missingCount === 0) {
+      member.lack = undefined
+      return
+    }
+    const of = isAcknowledged ? 'announcement' : 'acknowledgement'
+    const isStill = before?.of === of && before.saidCount === saidCount
+    member.lack = { of, saidCount, missingCount, sinceMs: isStill ? before.sinceMs : nowMs }
+  }
+}
+
+/** Of the first vector, how many operations the second has, and how many not. */
+function compare(
+  all: VersionVector,
+  said: VersionVector,
+): { readonly saidCount: number; readonly missingCount: number } {
+  let [saidCount, missingCount] = [0, 0]
+  for (const [replica, sequence] of all.entries()) {
+    const through = Math.min(sequence, said.get(replica))
+    saidCount += through
+    missingCount += sequence - through
+  }
+  return { saidCount, missingCount }
+}
+
+function hasLack(member: KnownReplica): member is KnownReplica & { readonly lack: Lack } {
+  return member.lack !== undefined
 }
 
 /** The pointwise minimum. */

@@ -9,7 +9,7 @@ const PEER = { address: 'm1', transport: 'wire', up: true }
 /** What a machine is told to hold. */
 function told(waitingCount: number, entriesCount: number, peersCount: number): ToldRun {
   const operations = { writtenCount: 0, admittedCount: 0, duplicatesCount: 0, driftingCount: 0, waitingCount }
-  const cache = { entriesCount, missesCount: 0, evictionsCount: 0 }
+  const cache = { entriesCount, hitsCount: 0, missesCount: 0, evictionsCount: 0 }
   const stats = { operations, cache, peers: Array.from({ length: peersCount }, () => PEER) }
   return new ToldRun(boundsChecker, { k: counter() }).tell({ kind: 'load', machine: 'm0', stats, bounds: BOUNDS })
 }
