@@ -99,9 +99,10 @@ export class Engine implements ReplicationStore {
         record: (record) => recovered.record(record),
       },
     )
-    formats.note(log.formatHeld)
     // The segment comes before the first record of a later format.
-    formats.onWrite = (format) => log.writeFormat(format)
+    formats.onStore = (format) => log.writeFormat(format)
+    formats.take(log.formatHeld, 'a log')
+    log.writeFormat(formats.stored)
     try {
       return new Engine(options, log, recovered, table)
     } catch (error) {
@@ -301,7 +302,6 @@ export class Engine implements ReplicationStore {
   #entered(entered: Entered): void {
     const { store } = this
     this.#tally.add()
-    this.table.formats.note(this.table.formats.written)
     if (this.identity.writers.isSent(entered.replica))
       this.#dots.note(entered.replica, entered.sequence, entered.position)
     if (this.compactor.note(entered.slot)) this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
@@ -311,6 +311,7 @@ export class Engine implements ReplicationStore {
   #encodeCheckpoint(): Uint8Array {
     const { keys } = this.store
     const source = {
+      format: this.log.formatHeld,
       keys,
       dots: this.#dots,
       operationsCount: this.operationsCount,

@@ -164,10 +164,10 @@ export class Log {
 
   /** The newest format of anything that it holds. */
   get formatHeld(): number {
-    return Math.max(...this.#segments.list.map(({ format }) => format))
+    return this.#segments.formatHeld
   }
 
-  /** The format that new segments and checkpoints are written in. */
+  /** The format that new segments are written in. Checkpoints are written in `formatHeld`. */
   get format(): number {
     return this.#segments.formatWritten
   }

@@ -80,7 +80,7 @@ export class Upkeep {
     this.check(undefined)
     const from = this.#checkpointFrom()
     const through = appender.end
-    const format = segments.formatWritten
+    const format = segments.formatHeld
     return this.#next(async () => {
       await flusher.settled('durable')
       const check = (): void => this.check(undefined)

@@ -15,7 +15,6 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
-import { FORMAT_VERSION } from '../operation/format.ts'
 import { writeVector } from '../operation/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
@@ -43,7 +42,7 @@ export interface KeySnapshot {
 
 export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: ReplicaTable): void {
   writer.text(snapshot.key)
-  writer.u8(FORMAT_VERSION)
+  writer.u8(table.formats.forWriting())
   writer.u8(snapshot.strategy)
   writer.u8((snapshot.present ? FLAG_PRESENT : 0) | (snapshot.lifeMs > 0 ? FLAG_LIFE : 0))
   writer.f64(snapshot.through)
@@ -61,8 +60,7 @@ export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: 
 export function readSnapshot(bytes: Uint8Array, start: number, end: number, table: ReplicaTable): KeySnapshot {
   const reader = new ByteReader(bytes, start, end)
   const key = reader.text()
-  const format = reader.u8()
-  if (format !== FORMAT_VERSION) throw reader.malformed(`a snapshot of format ${format}`)
+  table.formats.take(reader.u8(), 'a snapshot')
   const strategy = reader.u8()
   const flags = reader.u8()
   if ((flags & ~FLAGS_KNOWN) !== 0) throw reader.malformed('flags that a snapshot of this format does not have')

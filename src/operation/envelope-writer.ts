@@ -23,7 +23,7 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import { REPLICA_ID_BYTES } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { VECTOR_ENTRIES_MAX } from '../limits.ts'
-import { ENVELOPE_BYTES_MIN, FLAG, FORMAT_VERSION } from './format.ts'
+import { ENVELOPE_BYTES_MIN, FLAG } from './format.ts'
 import { writeFields, type OperationFields } from './operation-fields.ts'
 import type { ReplicaTable } from './replica-table.ts'
 import { writeVector, type VectorEntries } from './vector-entries.ts'
@@ -57,7 +57,7 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   if (hasDependencies) checkVector(dependencies, 'the dependencies')
   writer.ensure(ENVELOPE_BYTES_MIN)
   const { bytes, at } = writer
-  bytes[at] = FORMAT_VERSION
+  bytes[at] = table.formats.forWriting()
   bytes[at + 1] = header.kind
   bytes[at + 2] = header.strategy
   bytes[at + 3] = flagsOf(header)

@@ -7,7 +7,8 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { FIELDS_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../limits.ts'
 import { ByteReader } from './byte-reader.ts'
 import { CausalContext } from './causal-context.ts'
-import { ENVELOPE_BYTES_MIN, FIELD, FIELD_BINDING_MIN, FLAG, FLAGS_KNOWN, FORMAT_VERSION } from './format.ts'
+import { ENVELOPE_BYTES_MIN, FIELD, FIELD_BINDING_MIN, FLAG, FLAGS_KNOWN } from './format.ts'
+import type { Formats } from './formats.ts'
 import { UNDERSTOOD_NOT } from './kinds.ts'
 import { checkField, FieldBody, type Condition, type Provenance } from './operation-fields.ts'
 import { sameReplica, word, type ReplicaTable } from './replica-table.ts'
@@ -38,9 +39,11 @@ export class OperationReader {
   #isExact = false
   #at = 0
   readonly #table: ReplicaTable
+  readonly #formats: Formats
 
   constructor(table: ReplicaTable) {
     this.#table = table
+    this.#formats = table.formats
   }
 
   /** Points the reader at `bytes[start, end)` and reads the fixed part. */
@@ -49,16 +52,8 @@ export class OperationReader {
     this.bytes = bytes
     this.start = start
     this.end = end
-    if (bytes[start] !== FORMAT_VERSION) {
-      throw new WarpError(
-        'WARP_E_PROTOCOL',
-        `an operation of format ${bytes[start]}; this build reads format ${FORMAT_VERSION}; ` +
-          (bytes[start]! > FORMAT_VERSION
-            ? 'upgrade this replica'
-            : 'take its data over with warp export and warp import'),
-        { details: { version: bytes[start] } },
-      )
-    }
+    const version = bytes[start]!
+    if (version !== this.#formats.held) this.#formats.take(version, 'an operation')
     this.kind = bytes[start + 1]!
     this.strategy = bytes[start + 2]!
     const flags = bytes[start + 3]!

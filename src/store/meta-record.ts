@@ -14,7 +14,6 @@ import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { ByteReader } from '../operation/byte-reader.ts'
-import { FORMAT_VERSION } from '../operation/format.ts'
 import { readEntries, readVector } from '../merge/snapshot-record.ts'
 import { writeVector } from '../operation/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
@@ -48,8 +47,14 @@ export interface Meta {
   readonly retired: RetiredIds
 }
 
-export function writeMeta(writer: ByteWriter, meta: Meta, table: ReplicaTable): void {
-  writer.u8(FORMAT_VERSION)
+/** `format`: of the checkpoint that it is a part of; a record of its own is of the format that is written now. */
+export function writeMeta(
+  writer: ByteWriter,
+  meta: Meta,
+  table: ReplicaTable,
+  format: number = table.formats.forWriting(),
+): void {
+  writer.u8(format)
   writer.u8((meta.isResyncing ? FLAG_RESYNCING : 0) | (meta.hasMetOthers ? FLAG_MET_OTHERS : 0))
   writer.raw(table.bytes(meta.shared))
   writer.raw(table.bytes(meta.local))
@@ -65,10 +70,10 @@ export function writeMeta(writer: ByteWriter, meta: Meta, table: ReplicaTable): 
 /** Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
 export function readMeta(reader: ByteReader, table: ReplicaTable): Meta {
   const version = reader.u8()
-  if (version !== FORMAT_VERSION) {
+  if (!table.formats.reads(version)) {
     throw new WarpError(
       'WARP_E_LOG_VERSION',
-      `the log describes itself in format ${version}; this build reads format ${FORMAT_VERSION}; open it with the version that wrote it`,
+      `the log describes itself in format ${version}; this build reads up to format ${table.formats.highest}; open it with the version that wrote it`,
       { details: { version } },
     )
   }

@@ -19,7 +19,6 @@ import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readMeta, writeMeta, type Meta } from './meta-record.ts'
-import { FORMAT_VERSION } from '../operation/format.ts'
 import { isOfKey } from '../operation/kinds.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
 import { writeVector } from '../operation/vector-entries.ts'
@@ -107,10 +106,10 @@ export class Recovered {
   *restoreSteps(body: Uint8Array, meter: Meter): Generator<void, void> {
     const reader = new ByteReader(body)
     const version = reader.u8()
-    if (version !== FORMAT_VERSION) {
+    if (!this.#table.formats.reads(version)) {
       throw new WarpError(
         'WARP_E_LOG_VERSION',
-        `a checkpoint of format ${version}; this build reads format ${FORMAT_VERSION}`,
+        `a checkpoint of format ${version}; this build reads up to format ${this.#table.formats.highest}`,
       )
     }
     this.metaPosition = reader.f64()
@@ -266,6 +265,8 @@ export function installSnapshot(
 }
 
 export interface CheckpointSource {
+  /** That of the log. */
+  readonly format: number
   readonly keys: KeyTable
   readonly dots: DotIndex
   readonly operationsCount: number
@@ -277,9 +278,9 @@ export interface CheckpointSource {
 export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: ReplicaTable): Uint8Array {
   const { keys } = source
   const writer = new ByteWriter(256 + keys.size * 96)
-  writer.u8(FORMAT_VERSION)
+  writer.u8(source.format)
   writer.f64(source.metaPosition)
-  writeMeta(writer, meta, table)
+  writeMeta(writer, meta, table, source.format)
   writer.varint(source.operationsCount)
   source.dots.write(writer, table)
   writer.varint(source.forgotten.length)

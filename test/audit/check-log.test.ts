@@ -6,6 +6,7 @@ import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { custom } from '../../crdt/index.ts'
 import { encodeCheckpoint, Recovered } from '../../src/store/recovered.ts'
+import { FORMAT_VERSION } from '../../src/operation/format.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import { decodeCheckpoint, writeCheckpointFile, type Checkpoint } from '../../src/log/opening/checkpoint.ts'
 import type { Meta } from '../../src/store/meta-record.ts'
@@ -366,7 +367,11 @@ test('a checkpoint that the records contradict is found', async () => {
   known.restoreNow(checkpoint.body)
   const { keys, dots, operationsCount, metaPosition, forgotten, feeds, meta } = known
   keys.version[keys.find('reg:1') as number]! += 1
-  const body = encodeCheckpoint({ keys, dots, operationsCount, metaPosition, forgotten, feeds }, meta as Meta, table)
+  const body = encodeCheckpoint(
+    { format: FORMAT_VERSION, keys, dots, operationsCount, metaPosition, forgotten, feeds },
+    meta as Meta,
+    table,
+  )
   const head = { ...checkpoint, number: 2 }
   await writeCheckpointFile({ files: forged, env: virtualEnv(), head, body, check: () => undefined })
   const { findings } = await check([forged])

@@ -82,3 +82,21 @@ test.each([1, 2, 3])(
     for (const { warp } of [...members, old]) await warp.close()
   },
 )
+
+test('a folder in which nothing was written in 3 opens in a build of 2, closed after the format was raised', async () => {
+  const { env, open, reopen } = cluster(4)
+  const members = [await open('a', 2), await open('b', 3)]
+  await env.advance(3000)
+  for (let i = 0; i < 50; i++) await members[1]!.warp.key('visits:home').increment(1)
+  await env.advance(3000)
+  members[0] = await reopen(members[0]!, 3)
+  await env.advance(15_000)
+  for (const { events } of members) expect(events.map(({ kind }) => kind)).toContain('format:raised')
+  // Closing writes a checkpoint.
+  for (const at of [0, 1]) members[at] = await reopen(members[at]!, 2)
+  await env.advance(3000)
+  for (const { warp } of members) {
+    expect(await warp.get('visits:home')).toBe(50)
+    await warp.close()
+  }
+})

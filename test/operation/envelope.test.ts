@@ -7,6 +7,7 @@ import { parseReplicaId, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { runs } from '../../property-tests/seed.ts'
 import { OPERATION_KIND } from '../../src/operation/kinds.ts'
+import { Formats } from '../../src/operation/formats.ts'
 import { OperationReader } from '../../src/operation/operation-reader.ts'
 import { REPLICAS_INTERNED_MAX, ReplicaTable } from '../../src/operation/replica-table.ts'
 import { writeEnvelopeHeader, type EnvelopeHeader } from '../../src/operation/envelope-writer.ts'
@@ -313,5 +314,40 @@ describe('a replica table', () => {
       if (n % 1000 === 0) expect(table.bytes(A)).toBe(held)
     }
     expect(table.read(idOf(1), 0)).toBe(toHex(idOf(1)))
+  })
+})
+
+describe('formats', () => {
+  const later = (): ReplicaTable => new ReplicaTable(new Formats(3))
+
+  test('an operation is written in the format that is agreed, and a later build reads both', () => {
+    const table = later()
+    expect(envelope(table)[0]).toBe(3)
+    table.formats.write(2)
+    const older = envelope(table)
+    expect(older[0]).toBe(2)
+    expect(load(older, table).sequence).toBe(7)
+    table.formats.write(3)
+    expect(load(envelope(table), table).sequence).toBe(7)
+  })
+
+  test('what is written or read is known to be there, and from then on stored as such', () => {
+    const stored: number[] = []
+    const table = later()
+    table.formats.write(2)
+    table.formats.onStore = (format) => void stored.push(format)
+    load(envelope(table), table)
+    expect([table.formats.held, stored]).toEqual([2, []])
+    load(envelope(later()), table)
+    expect([table.formats.held, table.formats.seen, table.formats.written, stored]).toEqual([3, 3, 2, [3]])
+    load(envelope(table), table)
+    expect(table.formats.stored).toBe(3)
+  })
+
+  test('nothing of a refused operation has been read', () => {
+    const reader = load(envelope(new ReplicaTable()))
+    const newer = envelope(later(), { sequence: 99 })
+    expect(refused(() => reader.load(newer, 0, newer.length)).message).toContain('format 3')
+    expect(reader.sequence).toBe(7)
   })
 })

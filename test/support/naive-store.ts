@@ -138,7 +138,6 @@ export class NaiveStore implements ReplicationStore {
     const header = { strategy: 1, replicaBytes, sequence, hlc: this.#hlc, key: 'k', context: undefined, dependencies }
     writeEnvelopeHeader(writer, { kind: OPERATION_KIND.update, ...header }, this.table)
     writer.raw(new TextEncoder().encode(text))
-    this.table.formats.note(this.table.formats.written)
     this.#append({ replica: this.replica, sequence, text, bytes: writer.take() })
     this.onAppend()
   }

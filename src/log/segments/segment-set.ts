@@ -13,7 +13,7 @@ export class SegmentSet {
   readonly list: Segment[] = []
   /** The newest format that is read. */
   readonly formatRead: number
-  /** The format that new segments and checkpoints are written in. */
+  /** The format that new segments are written in. */
   formatWritten: number
   /** Number of the first segment; those before it held nothing that lives and are gone. */
   first = 1
@@ -45,6 +45,11 @@ export class SegmentSet {
       })
     }
     this.formatWritten = format
+  }
+
+  /** The newest format of any segment: checkpoints are written in it, so that they bar no build that reads the segments. */
+  get formatHeld(): number {
+    return Math.max(...this.list.map(({ format }) => format))
   }
 
   /** Everything before it survives the death of the process. */

@@ -85,9 +85,9 @@ export class SegmentSupply {
     return Math.max(usual, needed)
   }
 
-  #create(number: number, capacity: number, bytes: number): Segment {
+  #create(number: number, capacity: number, bytes: number, format: number = this.#segments.formatWritten): Segment {
     const salt = new DataView(this.#options.env.random(4).buffer).getUint32(0)
-    const segment = emptySegment({ number, salt, rewrittenAt: 0, format: this.#segments.formatWritten }, capacity)
+    const segment = emptySegment({ number, salt, rewrittenAt: 0, format }, capacity)
     if (!this.#segments.persistent) return segment
     const name = segmentName(number)
     segment.registered = false
@@ -130,7 +130,9 @@ export class SegmentSupply {
 
   #prepareNext(active: Segment, filled: number): void {
     if (this.#ahead.length === 0) {
-      this.#ahead.push(this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES))
+      // A later format comes with its first record. An empty segment of it would bar an older build for nothing.
+      const { formatHeld } = this.#segments
+      this.#ahead.push(this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES, formatHeld))
     }
     const next = this.#ahead[0] as Segment
     const capacity = next.bytes?.length ?? 0
