@@ -1,11 +1,13 @@
 /**
- * Aligned columns of plain text. Where the width is known and the columns do not fit, the widest ones give way: their cells end
- * in an ellipsis. Colours (see `cli/colour.ts`) take no room.
+ * Aligned columns of plain text. Where the width is known and the columns do not fit, the widest
+ * ones give way: their cells end in an ellipsis. Colours (see `cli/colour.ts`) take no room.
  */
 
 import { graphemes, stripColours, textWidth } from './text-width.ts'
 
-/** Below this a column tells nothing any more; a table that does not even fit so is left too wide. */
+/**
+ * Below this a column tells nothing any more; a table that does not even fit so is left too wide.
+ */
 const COLUMN_WIDTH_MIN = 8
 const GAP = '  '
 

@@ -1,6 +1,7 @@
 /**
- * How many columns of a terminal a text takes: what East Asian scripts and emoji write is two wide (Unicode Standard Annex 11), what joins
- * the character before it (Annex 29) takes none. Terminals differ over joined emoji; this is what most show.
+ * How many columns of a terminal a text takes: what East Asian scripts and emoji write is two wide
+ * (Unicode Standard Annex 11), what joins the character before it (Annex 29) takes none. Terminals
+ * differ over joined emoji; this is what most show.
  */
 
 export interface Grapheme {

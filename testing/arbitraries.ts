@@ -1,6 +1,7 @@
 /**
- * What fast-check draws for Warp: keys, patterns, payloads, operations of a strategy, causal histories, orders of delivery. All shrink: towards short keys, few
- * operations and canonical order.
+ * What fast-check draws for Warp: keys, patterns, payloads, operations of a strategy, causal
+ * histories, orders of delivery. All shrink: towards short keys, few operations and canonical
+ * order.
  *
  * Keys and patterns are made from few pieces, so that they meet: random text never does.
  */
@@ -80,7 +81,10 @@ function shortTexts(): fc.Arbitrary<string> {
 const SURROGATES_FROM = 0xd800
 const SURROGATES_COUNT = 0x800
 
-/** Any, as `fc.string({ unit: 'binary' })` would draw them if that did not take a second to make. Shrinks towards `a`. */
+/**
+ * Any, as `fc.string({ unit: 'binary' })` would draw them if that did not take a second to make.
+ * Shrinks towards `a`.
+ */
 function codePoints(): fc.Arbitrary<string> {
   const wellFormed = fc.nat({ max: 0x10ffff - SURROGATES_COUNT })
   const any = wellFormed.map((n) => String.fromCodePoint(n < SURROGATES_FROM ? n : n + SURROGATES_COUNT))
@@ -105,7 +109,10 @@ type ArbitrariesOf<P extends readonly unknown[]> = number extends P['length']
   ? readonly fc.Arbitrary<P[number]>[]
   : { readonly [I in keyof P]: fc.Arbitrary<P[I]> }
 
-/** Calls of a strategy's verbs, each verb as often as the others: `operationsOf(strategy, { add: [fc.nat(3)], remove: [fc.nat(3)] })`. */
+/**
+ * Calls of a strategy's verbs, each verb as often as the others:
+ * `operationsOf(strategy, { add: [fc.nat(3)], remove: [fc.nat(3)] })`.
+ */
 export function operationsOf<S extends AnyStrategy>(_strategy: S, verbs: VerbArbitraries<S>): fc.Arbitrary<VerbCall> {
   const calls = Object.entries(verbs as Readonly<Record<string, readonly fc.Arbitrary<unknown>[]>>)
   return fc.oneof(
@@ -124,7 +131,10 @@ export interface HistoryOptions {
   readonly deletes?: boolean
 }
 
-/** What replicas did to one key: played with the strategy, so every operation has its causes, stamps that may tie, and a payload that a verb made. */
+/**
+ * What replicas did to one key: played with the strategy, so every operation has its causes, stamps
+ * that may tie, and a payload that a verb made.
+ */
 export function causalHistories(
   strategy: AnyStrategy,
   operations: fc.Arbitrary<VerbCall>,
@@ -176,7 +186,10 @@ export function faultPlans(kinds: readonly FaultKind[] = FAULT_KINDS): fc.Arbitr
   return fc.record({ seed: fc.noShrink(fc.nat()), faults: fc.subarray([...kinds]) })
 }
 
-/** Causally valid orders of these operations in which some come again. Shrinks towards the order given, which must be one, and no repetition. */
+/**
+ * Causally valid orders of these operations in which some come again. Shrinks towards the order
+ * given, which must be one, and no repetition.
+ */
 export function deliveryOrders(operations: readonly LawOperation[]): fc.Arbitrary<readonly LawOperation[]> {
   const size = { minLength: operations.length, maxLength: operations.length }
   const picks = fc.array(fc.nat({ max: 1000 }), size)

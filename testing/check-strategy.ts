@@ -1,16 +1,20 @@
 /**
- * Whether a strategy of your own keeps what every strategy promises (`crdt/strategy.ts`): random histories of several replicas, each judged by every law
- * (`laws/laws.ts`), and a counterexample that is as small as it gets. A function, not a test: call it in vitest, in node:test or in a script.
+ * Whether a strategy of your own keeps what every strategy promises (`crdt/strategy.ts`): random
+ * histories of several replicas, each judged by every law (`laws/laws.ts`), and a counterexample
+ * that is as small as it gets. A function, not a test: call it in vitest, in node:test or in a
+ * script.
  *
- * What is drawn are steps (who writes what, who hears of what) after Claessen and Hughes [1], with fast-check; operations come of playing them. So
- * verbs that look at the state work, and a shorter history is a history.
+ * What is drawn are steps (who writes what, who hears of what) after Claessen and Hughes [1], with
+ * fast-check; operations come of playing them. So verbs that look at the state work, and a shorter
+ * history is a history.
  *
- * A strategy that converges on a wrong value breaks no law by itself: claim what is right with `expected`, `invariant` or
- * `observedRemove`.
+ * A strategy that converges on a wrong value breaks no law by itself: claim what is right with
+ * `expected`, `invariant` or `observedRemove`.
  *
  * Cost: some 0.2 ms a history for small states, most of it encoding.
  *
- * 1. Koen Claessen, John Hughes, "QuickCheck: a lightweight tool for random testing of Haskell programs", ICFP 2000.
+ * 1. Koen Claessen, John Hughes, "QuickCheck: a lightweight tool for random testing of Haskell
+ *    programs", ICFP 2000.
  */
 import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import fc from 'fast-check'
@@ -39,7 +43,10 @@ export interface CheckStrategyOptions extends Claims {
   readonly replicas?: number
   /** The most steps of a history. Default 14: short ones find nearly everything. */
   readonly stepsMax?: number
-  /** Fits an intent to the replica that runs it, an index to the length of its list, say. `undefined`: not this time. */
+  /**
+   * Fits an intent to the replica that runs it, an index to the length of its list, say.
+   * `undefined`: not this time.
+   */
   readonly fit?: (intent: VerbCall, replica: ReferenceReplica) => VerbCall | undefined
 }
 
@@ -84,7 +91,10 @@ export function checkStrategy(strategy: AnyStrategy, options: CheckStrategyOptio
   })
 }
 
-/** The same, with a counterexample in the report instead of an error. Throws `WARP_E_CONFIG` where nothing can be examined. */
+/**
+ * The same, with a counterexample in the report instead of an error. Throws `WARP_E_CONFIG` where
+ * nothing can be examined.
+ */
 export function examineStrategy(strategy: AnyStrategy, options: CheckStrategyOptions): StrategyReport {
   checkOptions('checkStrategy', options, OPTIONS)
   checkBounds(options)

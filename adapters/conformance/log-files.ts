@@ -1,6 +1,7 @@
 /**
- * What every implementation of the file port must do, as a suite for any test runner: hand it the runner's `test` function
- * and a way to make an empty folder. It knows of no faults; those are the implementation's own tests.
+ * What every implementation of the file port must do, as a suite for any test runner: hand it the
+ * runner's `test` function and a way to make an empty folder. It knows of no faults; those are the
+ * implementation's own tests.
  *
  * ```ts
  * logFilesSuite({ test, create: async () => ({ files: await myLog().open() }) })
@@ -12,7 +13,10 @@ import { assertBytes, assertEqual, assertRejected } from './assert.ts'
 export interface LogFilesSubject {
   /** An empty folder. */
   readonly files: LogFiles
-  /** The same folder, opened again after `files` has been closed. Leave it out where nothing outlives the folder. */
+  /**
+   * The same folder, opened again after `files` has been closed. Leave it out where nothing
+   * outlives the folder.
+   */
   readonly reopen?: () => Promise<LogFiles>
   /** Called after each test, with everything closed. */
   readonly dispose?: () => void | Promise<void>

@@ -1,7 +1,8 @@
 /**
- * What every implementation of the broadcast port must do, as a suite for any test runner: hand it the runner's `test`
- * function and a way to make a network of some transports that can reach each other. The port may lose frames, so the
- * suite sends again until one has come; it checks what comes and what never may.
+ * What every implementation of the broadcast port must do, as a suite for any test runner: hand it
+ * the runner's `test` function and a way to make a network of some transports that can reach each
+ * other. The port may lose frames, so the suite sends again until one has come; it checks what
+ * comes and what never may.
  *
  * ```ts
  * transportSuite({ test, create: (count) => ({ transports: myTransports(count) }) })
@@ -10,7 +11,9 @@
 import type { Transport, TransportLink } from '../../src/ports/transport.ts'
 import { assert, assertBytes, assertEqual } from './assert.ts'
 
-/** What replication needs; larger messages than the network's own must be split by the transport. */
+/**
+ * What replication needs; larger messages than the network's own must be split by the transport.
+ */
 const FRAME_BYTES_MIN = 256 * 1024
 const ATTEMPTS_MAX = 200
 

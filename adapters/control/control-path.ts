@@ -1,7 +1,8 @@
 /**
- * Where the control socket of a folder is: in the folder, or, where its path would be too long for the address of a Unix socket, in a
- * folder of this user's own under the system's temporary one, by a name made from the folder's path. Either way only its owner gets there:
- * the folder is closed to others, the socket has mode 0600, and what belongs to somebody else is not talked to.
+ * Where the control socket of a folder is: in the folder, or, where its path would be too long for
+ * the address of a Unix socket, in a folder of this user's own under the system's temporary one, by
+ * a name made from the folder's path. Either way only its owner gets there: the folder is closed to
+ * others, the socket has mode 0600, and what belongs to somebody else is not talked to.
  */
 import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs'
@@ -24,7 +25,10 @@ export function controlPath(data: string): string {
   return join(socketFolder(), `${name}.sock`)
 }
 
-/** Makes the folder for sockets with long paths, unless the socket is to be in the data's. Throws `WARP_E_CONFIG`. */
+/**
+ * Makes the folder for sockets with long paths, unless the socket is to be in the data's. Throws
+ * `WARP_E_CONFIG`.
+ */
 export function prepareControlPath(path: string): void {
   if (dirname(path) !== socketFolder()) return
   mkdirSync(socketFolder(), { recursive: true, mode: FOLDER_MODE })

@@ -1,6 +1,7 @@
 /**
- * The answering side of the control socket. Lives as long as the engine that it speaks for; whoever holds the folder's lock may replace a
- * socket that a killed process left behind. Nothing that arrives ends the process: it is answered with an error, or its connection is closed.
+ * The answering side of the control socket. Lives as long as the engine that it speaks for; whoever
+ * holds the folder's lock may replace a socket that a killed process left behind. Nothing that
+ * arrives ends the process: it is answered with an error, or its connection is closed.
  */
 import { chmodSync, lstatSync, rmSync, symlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -12,7 +13,9 @@ import type { AnyWarp } from '../../src/control/question.ts'
 import { ADDRESS_BYTES_MAX, controlPath, prepareControlPath } from './control-path.ts'
 import { Exchange } from './exchange.ts'
 
-/** Askers at a time. Who comes beyond is told so while there are connections, and then not let in. */
+/**
+ * Askers at a time. Who comes beyond is told so while there are connections, and then not let in.
+ */
 const REQUESTS_MAX = 64
 const CONNECTIONS_MAX = 2 * REQUESTS_MAX
 
@@ -37,7 +40,10 @@ export class ControlServer {
   readonly #exchanges = new Set<Exchange>()
   #isClosing = false
 
-  /** Throws `WARP_E_CONFIG` if the socket cannot be there, or somebody listens there; what the system throws otherwise. */
+  /**
+   * Throws `WARP_E_CONFIG` if the socket cannot be there, or somebody listens there; what the
+   * system throws otherwise.
+   */
   static async open(warp: AnyWarp, place: ControlPlace): Promise<ControlServer> {
     const inFolder = place.data === undefined ? undefined : controlPath(place.data)
     const path = place.path === undefined ? inFolder : resolve(place.path)
@@ -67,7 +73,9 @@ export class ControlServer {
     this.#server.maxConnections = CONNECTIONS_MAX
   }
 
-  /** Ends every answer, with `WARP_E_CLOSED` where one is under way, within a second. Idempotent. */
+  /**
+   * Ends every answer, with `WARP_E_CLOSED` where one is under way, within a second. Idempotent.
+   */
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
@@ -114,7 +122,10 @@ function assertAddress(path: string): void {
   )
 }
 
-/** What a killed process left behind goes; a socket that somebody listens on stays, and so does what is no socket of ours. */
+/**
+ * What a killed process left behind goes; a socket that somebody listens on stays, and so does what
+ * is no socket of ours.
+ */
 async function removeStale(path: string): Promise<void> {
   const status = lstatSync(path, { throwIfNoEntry: false })
   if (status === undefined) return

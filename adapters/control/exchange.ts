@@ -1,6 +1,6 @@
 /**
- * One request and its answer. Back-pressure is the socket's: an asker that does not read is not written to, and the question stands still
- * meanwhile. An asker that leaves ends its question.
+ * One request and its answer. Back-pressure is the socket's: an asker that does not read is not
+ * written to, and the question stands still meanwhile. An asker that leaves ends its question.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -14,7 +14,10 @@ import { packageVersion } from './package-version.ts'
 /** For a whole body of JSON. */
 const BODY_MS_MAX = 30_000
 
-/** Rest of a body that nobody reads any more: so long is it let in and dropped, so that the asker comes to read why. */
+/**
+ * Rest of a body that nobody reads any more: so long is it let in and dropped, so that the asker
+ * comes to read why.
+ */
 const LINGER_MS_MAX = 5000
 
 export interface ExchangeParts {
@@ -173,7 +176,10 @@ export class Exchange {
     })
   }
 
-  /** Behind the first item there is no status any more: the error is the last line, and the answer has no end. */
+  /**
+   * Behind the first item there is no status any more: the error is the last line, and the answer
+   * has no end.
+   */
   #fail(error: unknown, status?: number): void {
     const { response } = this.#parts
     if (response.destroyed || response.writableEnded) return
@@ -189,7 +195,9 @@ export class Exchange {
     response.end(line)
   }
 
-  /** A body that is still coming is dropped; an asker that does not come to its end is sent away. */
+  /**
+   * A body that is still coming is dropped; an asker that does not come to its end is sent away.
+   */
   #linger(): void {
     const { request } = this.#parts
     if (request.complete || request.destroyed) return

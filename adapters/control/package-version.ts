@@ -1,4 +1,7 @@
-/** The version in the nearest package.json above: this package's, from `bin/` and from `dist/bin/` alike. */
+/**
+ * The version in the nearest package.json above: this package's, from `bin/` and from `dist/bin/`
+ * alike.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

@@ -1,10 +1,12 @@
 /**
- * One file of the log by its descriptor. Reads and writes are synchronous, since a `pread` from the page cache takes 3 µs and a
- * trip to the thread pool 60; a flush takes the disk's time and therefore goes to the pool.
+ * One file of the log by its descriptor. Reads and writes are synchronous, since a `pread` from the
+ * page cache takes 3 µs and a trip to the thread pool 60; a flush takes the disk's time and
+ * therefore goes to the pool.
  *
- * `reserve` writes real zeros: blocks that were allocated but never written (`fallocate`, which Node lacks anyway) would still
- * need their extents converted at the flush that follows. With the zeros in place, `fdatasync` has no metadata to write, which
- * is worth 1.4-1.6 times the throughput of group commit on ext4.
+ * `reserve` writes real zeros: blocks that were allocated but never written (`fallocate`, which
+ * Node lacks anyway) would still need their extents converted at the flush that follows. With the
+ * zeros in place, `fdatasync` has no metadata to write, which is worth 1.4-1.6 times the throughput
+ * of group commit on ext4.
  */
 import { closeSync, fdatasync, fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs'
 import type { LogFile } from '../../src/ports/files.ts'
@@ -18,7 +20,10 @@ export class DiskFile implements LogFile {
   #syncCount = 0
   #closed = false
 
-  /** Takes over the descriptor. `onClose` is called when it has been closed, which is after the last flush under way. */
+  /**
+   * Takes over the descriptor. `onClose` is called when it has been closed, which is after the last
+   * flush under way.
+   */
   constructor(fd: number, onClose: () => void) {
     this.#fd = fd
     this.#onClose = onClose
@@ -81,7 +86,10 @@ export class DiskFile implements LogFile {
     this.#size = size
   }
 
-  /** The descriptor outlives a flush under way: its number could otherwise name another file by the time that the pool uses it. */
+  /**
+   * The descriptor outlives a flush under way: its number could otherwise name another file by the
+   * time that the pool uses it.
+   */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -102,7 +110,10 @@ export class DiskFile implements LogFile {
   }
 }
 
-/** A signal may interrupt a call before it has done anything. libuv repeats most calls by itself, reads it does not. */
+/**
+ * A signal may interrupt a call before it has done anything. libuv repeats most calls by itself,
+ * reads it does not.
+ */
 function again<Result>(call: () => Result): Result {
   for (;;) {
     try {

@@ -1,5 +1,6 @@
 /**
- * The log on disk: makes the folder, takes its lock, and says in words what is wrong where that fails.
+ * The log on disk: makes the folder, takes its lock, and says in words what is wrong where that
+ * fails.
  */
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -9,7 +10,10 @@ import { Folder, syncFolder } from './folder.ts'
 import { lockFolder, refuseIfHeld, type FolderLock } from './folder-lock.ts'
 import { type FileLogOptions, type FileLogSettings, fileLogSettings } from './options.ts'
 
-/** Keeps the log in a folder, for one process at a time. Throws `WARP_E_CONFIG`; nothing is touched before it is opened. */
+/**
+ * Keeps the log in a folder, for one process at a time. Throws `WARP_E_CONFIG`; nothing is touched
+ * before it is opened.
+ */
 export function fileLog(options: FileLogOptions): LogStore {
   const settings = fileLogSettings(options)
   return { name: `file:${settings.path}`, folder: settings.path, open: () => openFolder(settings) }
@@ -27,7 +31,10 @@ async function openFolder(settings: FileLogSettings): Promise<LogFiles> {
   }
 }
 
-/** Where no lock can be left, nobody of this user writes either; a holder whose lock can be seen is respected. */
+/**
+ * Where no lock can be left, nobody of this user writes either; a holder whose lock can be seen is
+ * respected.
+ */
 function lockToRead(path: string, fileMode: number): FolderLock {
   readdirSync(path)
   try {
@@ -41,7 +48,10 @@ function lockToRead(path: string, fileMode: number): FolderLock {
 
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS'])
 
-/** The names of new folders are flushed as well: a log that survives a power failure in a folder that does not would be lost. */
+/**
+ * The names of new folders are flushed as well: a log that survives a power failure in a folder
+ * that does not would be lost.
+ */
 async function createFolder({ path, folderMode }: FileLogSettings): Promise<void> {
   const existing = statSync(path, { throwIfNoEntry: false })
   if (existing !== undefined && !existing.isDirectory()) {

@@ -1,16 +1,19 @@
 /**
- * A folder is held by one process. Node has no `flock`, so the lock is a file that says who holds it, and the care goes into
- * telling a live holder from a dead one and into taking over from a dead one exactly once.
+ * A folder is held by one process. Node has no `flock`, so the lock is a file that says who holds
+ * it, and the care goes into telling a live holder from a dead one and into taking over from a dead
+ * one exactly once.
  *
- * *Taking.* The identity is written to a file of one's own, flushed (so that a power failure cannot leave an empty lock), and
- * linked to `warp.lock`. Linking fails if the name exists, and whoever reads the lock reads all of it.
+ * *Taking.* The identity is written to a file of one's own, flushed (so that a power failure cannot
+ * leave an empty lock), and linked to `warp.lock`. Linking fails if the name exists, and whoever
+ * reads the lock reads all of it.
  *
- * *Taking over.* Removing a dead holder's file is where such locks break: two contenders judge the same lock dead, the first
- * replaces it, the second removes the replacement. Here the right to replace the lock with token T is a file of its own,
- * `warp.lock.T`, which only one contender can link. The winner makes sure that the lock still is T (it can have changed only
- * before the claim), and renames its own file over it. A claimant that dies on the way is a dead holder like any other: its
- * claim T2 is taken over through `warp.lock.T2`, and so on down the chain. Tokens are random and never come again, so a claim on
- * a lock that has moved on is seen to be void.
+ * *Taking over.* Removing a dead holder's file is where such locks break: two contenders judge the
+ * same lock dead, the first replaces it, the second removes the replacement. Here the right to
+ * replace the lock with token T is a file of its own, `warp.lock.T`, which only one contender can
+ * link. The winner makes sure that the lock still is T (it can have changed only before the claim),
+ * and renames its own file over it. A claimant that dies on the way is a dead holder like any
+ * other: its claim T2 is taken over through `warp.lock.T2`, and so on down the chain. Tokens are
+ * random and never come again, so a claim on a lock that has moved on is seen to be void.
  *
  * *Releasing.* The file is removed if it still is ours. While we live nobody else replaces it.
  */
@@ -32,7 +35,10 @@ import { type Holder, holderFate, parseHolder, thisProcess } from './lock-holder
 
 export const LOCK_NAME = 'warp.lock'
 
-/** Rounds in which the lock was neither taken nor seen held: each needs another process to take and release it in between. */
+/**
+ * Rounds in which the lock was neither taken nor seen held: each needs another process to take and
+ * release it in between.
+ */
 const ROUNDS_MAX = 100
 
 export interface FolderLock {
@@ -81,7 +87,10 @@ function take(folder: string, own: string): void {
   )
 }
 
-/** One dead holder after the other, from the lock to the claim that nobody had made: ours from now on. */
+/**
+ * One dead holder after the other, from the lock to the claim that nobody had made: ours from now
+ * on.
+ */
 type Chain = readonly { readonly path: string; readonly token: string }[]
 
 /** `undefined` when a file went away meanwhile, so that the picture is out of date. */
@@ -136,8 +145,8 @@ function refuseUnlessDead(folder: string, path: string, holder: Holder | 'unread
 }
 
 /**
- * Files of contenders that died; a claim on a lock that is no more is void in any case. What cannot be read stays, since a
- * contender may be about to write it.
+ * Files of contenders that died; a claim on a lock that is no more is void in any case. What cannot
+ * be read stays, since a contender may be about to write it.
  */
 function removeLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {

@@ -1,6 +1,6 @@
 /**
- * A folder of log files on a real disk: `LogFiles` over `node:fs`. Errors of the file system pass through as they are, with
- * their `code`, since only the log knows what they mean for an operation.
+ * A folder of log files on a real disk: `LogFiles` over `node:fs`. Errors of the file system pass
+ * through as they are, with their `code`, since only the log knows what they mean for an operation.
  */
 import { closeSync, constants, fsync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -71,7 +71,10 @@ export class Folder implements LogFiles {
     if (NAMES_NEED_SYNC) await syncFolder(this.#path)
   }
 
-  /** Idempotent. Closes what is still open and waits for flushes under way, so that nothing is written after the lock is gone. */
+  /**
+   * Idempotent. Closes what is still open and waits for flushes under way, so that nothing is
+   * written after the lock is gone.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -120,8 +123,9 @@ export class Folder implements LogFiles {
 }
 
 /**
- * The folder's inode and time of birth: a copy gets others, and so does a backup restored into a new folder, while a rename, a reboot
- * and another mount point change neither. A copy of the whole block device keeps both; that is left to the clone tripwire.
+ * The folder's inode and time of birth: a copy gets others, and so does a backup restored into a
+ * new folder, while a rename, a reboot and another mount point change neither. A copy of the whole
+ * block device keeps both; that is left to the clone tripwire.
  */
 function homeOf(path: string): string {
   const { ino, birthtimeNs } = statSync(path, { bigint: true })

@@ -1,12 +1,15 @@
 /**
  * Who holds a folder, and whether that process still runs.
  *
- * A process id alone says little: it is used again, after a reboot soon. Linux tells the boot (`boot_id`) and the start of a
- * process in clock ticks since then, and both together with the id name a process for ever. A killed process whose parent has
- * not yet asked for its exit code (a zombie) still has an id, but no open files: it is dead. Another host's processes, and those of
- * another container on this one (another process id namespace), cannot be seen: then the answer is `unknown`.
+ * A process id alone says little: it is used again, after a reboot soon. Linux tells the boot
+ * (`boot_id`) and the start of a process in clock ticks since then, and both together with the id
+ * name a process for ever. A killed process whose parent has not yet asked for its exit code (a
+ * zombie) still has an id, but no open files: it is dead. Another host's processes, and those of
+ * another container on this one (another process id namespace), cannot be seen: then the answer is
+ * `unknown`.
  *
- * Elsewhere than on Linux only the id is known, so that a process id used again refuses the folder until the file is removed by hand.
+ * Elsewhere than on Linux only the id is known, so that a process id used again refuses the folder
+ * until the file is removed by hand.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -75,7 +78,10 @@ function pidNamespace(): string | undefined {
   return readOrNothing(() => readlinkSync('/proc/self/ns/pid'))
 }
 
-/** Fields 3 (state) and 22 (start time) of proc_pid_stat(5). The name in field 2 may contain blanks and parentheses. */
+/**
+ * Fields 3 (state) and 22 (start time) of proc_pid_stat(5). The name in field 2 may contain blanks
+ * and parentheses.
+ */
 function processStat(pid: number | 'self'): { readonly state: string; readonly startTicks: string } | undefined {
   const text = readOrNothing(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ')
@@ -92,7 +98,10 @@ function hasProcess(pid: number): boolean {
   }
 }
 
-/** The system has no such file, or does not let us see it: not known, and the callers know what to make of that. */
+/**
+ * The system has no such file, or does not let us see it: not known, and the callers know what to
+ * make of that.
+ */
 function readOrNothing(read: () => string): string | undefined {
   try {
     return read()

@@ -4,13 +4,20 @@ import { resolve } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
 
 export interface FileLogOptions {
-  /** The folder of the log. Created with its parents where it does not exist. One folder, one process. */
+  /**
+   * The folder of the log. Created with its parents where it does not exist. One folder, one
+   * process.
+   */
   readonly path: string
-  /** Permissions of new files; folders get the same with search permission added. Default `0o600`: the owner alone. */
+  /**
+   * Permissions of new files; folders get the same with search permission added. Default `0o600`:
+   * the owner alone.
+   */
   readonly fileMode?: number
   /**
-   * Opens a folder that is there, and writes nothing into it but the lock: for audits. Also from a medium that cannot be written, or is
-   * another user's. The engine wants to write: lay `overlayLog` over it. Default `false`.
+   * Opens a folder that is there, and writes nothing into it but the lock: for audits. Also from a
+   * medium that cannot be written, or is another user's. The engine wants to write: lay
+   * `overlayLog` over it. Default `false`.
    */
   readonly readOnly?: boolean
 }

@@ -1,6 +1,6 @@
 /**
- * The in-memory network (`src/ports/memory-network`, where the simulator torments replicas with the same one) on the platform's clock and timers,
- * unless it is given an `Env`.
+ * The in-memory network (`src/ports/memory-network`, where the simulator torments replicas with the
+ * same one) on the platform's clock and timers, unless it is given an `Env`.
  */
 import type { NetworkClock } from '../../src/ports/memory-network/directed-link.ts'
 import {

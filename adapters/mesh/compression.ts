@@ -1,9 +1,11 @@
 /**
- * Frames made smaller: raw deflate (RFC 1951), whole frames at a time, level 1. Worth its time only on links slower than about 50 MB/s,
- * hence off by default; what a peer has deflated is always understood. Synchronous, like all of the mesh, at about 10 ms a megabyte.
+ * Frames made smaller: raw deflate (RFC 1951), whole frames at a time, level 1. Worth its time only
+ * on links slower than about 50 MB/s, hence off by default; what a peer has deflated is always
+ * understood. Synchronous, like all of the mesh, at about 10 ms a megabyte.
  *
- * A small input may claim to be a large one, so inflating has two caps: the bytes of a frame, and a ratio. What is deflated here keeps
- * to the ratio: a frame that would shrink beyond it travels as it is.
+ * A small input may claim to be a large one, so inflating has two caps: the bytes of a frame, and a
+ * ratio. What is deflated here keeps to the ratio: a frame that would shrink beyond it travels as
+ * it is.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
@@ -16,7 +18,10 @@ export const INFLATE_RATIO_MAX = 100
 const LEVEL = 1
 const CHUNK_BYTES = 64 * 1024
 
-/** The frame deflated, or `undefined` where that saves less than an eighth, or so much that the receiver would refuse it. */
+/**
+ * The frame deflated, or `undefined` where that saves less than an eighth, or so much that the
+ * receiver would refuse it.
+ */
 export function deflated(frame: Uint8Array): Uint8Array | undefined {
   if (frame.length < DEFLATE_BYTES_MIN) return undefined
   const bytes = deflateRawSync(frame, { level: LEVEL, chunkSize: CHUNK_BYTES })
@@ -24,14 +29,18 @@ export function deflated(frame: Uint8Array): Uint8Array | undefined {
   return bytes.length * INFLATE_RATIO_MAX < frame.length ? undefined : bytes
 }
 
-/** The frame again, or `undefined` if `bytes` are not deflated, or more than `bytesMax` or the ratio allows. */
+/**
+ * The frame again, or `undefined` if `bytes` are not deflated, or more than `bytesMax` or the ratio
+ * allows.
+ */
 export function inflated(bytes: Uint8Array, bytesMax: number): Uint8Array | undefined {
   if (bytes.length === 0) return undefined
   const maxOutputLength = Math.min(bytesMax, bytes.length * INFLATE_RATIO_MAX)
   try {
     return inflateRawSync(bytes, { maxOutputLength, chunkSize: Math.min(CHUNK_BYTES, maxOutputLength + 1) })
   } catch {
-    // Not deflated, or too large: the caller counts it and ends the stream. What zlib says of it would name bytes of the payload.
+    // Not deflated, or too large: the caller counts it and ends the stream. What zlib says of it
+    // would name bytes of the payload.
     return undefined
   }
 }

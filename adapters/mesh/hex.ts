@@ -1,4 +1,7 @@
-/** Bytes as hexadecimal digits and back, for ids: a member's id is text in memory and eight bytes on the wire. */
+/**
+ * Bytes as hexadecimal digits and back, for ids: a member's id is text in memory and eight bytes on
+ * the wire.
+ */
 
 const DIGITS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 

@@ -12,21 +12,24 @@ export interface MeshTransport extends Transport {
   /** Everybody who has been met and is not forgotten, oneself excluded. */
   members(): readonly MeshMember[]
   /**
-   * Replaces the cluster's keys while everybody runs. In three steps, each on all members before the next one begins: the old key first
-   * and the new one accepted, `[old, new]`; the new one first, `[new, old]`; the new one alone, `[new]`. Sessions of a key that is no
-   * longer accepted end at once. Throws `WARP_E_AUTH`.
+   * Replaces the cluster's keys while everybody runs. In three steps, each on all members before
+   * the next one begins: the old key first and the new one accepted, `[old, new]`; the new one
+   * first, `[new, old]`; the new one alone, `[new]`. Sessions of a key that is no longer accepted
+   * end at once. Throws `WARP_E_AUTH`.
    */
   useKeys(keys: ClusterKeyInput | readonly ClusterKeyInput[]): void
 }
 
 /**
- * A mesh of replicas over UDP and TCP that needs nobody else: members find each other by multicast or by their addresses, prove
- * themselves by the cluster key, and watch each other. Small frames go by datagram, large ones by stream.
+ * A mesh of replicas over UDP and TCP that needs nobody else: members find each other by multicast
+ * or by their addresses, prove themselves by the cluster key, and watch each other. Small frames go
+ * by datagram, large ones by stream.
  *
  * ```ts
  * meshTransport({ host: '10.0.0.1', peers: ['10.0.0.2'], clusterKey: process.env.WARP_KEY })
  * ```
- * Throws `WARP_E_CONFIG` and `WARP_E_AUTH`; `open` rejects with `WARP_E_TRANSPORT` if the port is taken.
+ * Throws `WARP_E_CONFIG` and `WARP_E_AUTH`; `open` rejects with `WARP_E_TRANSPORT` if the port is
+ * taken.
  */
 export function meshTransport(options: MeshOptions): MeshTransport {
   const settings = meshSettings(options)

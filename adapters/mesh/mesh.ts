@@ -1,6 +1,7 @@
 /**
- * The mesh, put together. Discovery finds addresses, contacts prove who is there, membership watches them, streams carry what is large, the
- * outbox gathers what is small; here they are connected, and nothing is decided but the way of a frame: by datagram if it fits one.
+ * The mesh, put together. Discovery finds addresses, contacts prove who is there, membership
+ * watches them, streams carry what is large, the outbox gathers what is small; here they are
+ * connected, and nothing is decided but the way of a frame: by datagram if it fits one.
  *
  * ```
  *   engine ──► send, broadcast ──► outbox ──► contacts ──► UDP          UDP ──► contacts ──► membership, engine

@@ -1,6 +1,6 @@
 /**
- * Messages inside an authenticated datagram: `message = kind:u8 bytes:varint body`, packed one behind the other.
- * Kinds that are not known are skipped, so that later versions may add some.
+ * Messages inside an authenticated datagram: `message = kind:u8 bytes:varint body`, packed one
+ * behind the other. Kinds that are not known are skipped, so that later versions may add some.
  */
 
 export const MESSAGE = {
@@ -18,7 +18,10 @@ export const MESSAGE = {
 
 export type MessageKind = (typeof MESSAGE)[keyof typeof MESSAGE]
 
-/** The longest head of a message: bodies are shorter than a datagram, so three bytes of length will do. */
+/**
+ * The longest head of a message: bodies are shorter than a datagram, so three bytes of length will
+ * do.
+ */
 export const MESSAGE_HEAD_BYTES_MAX = 4
 
 /** Where the next message goes after one has been written at `at`. There must be room. */
@@ -35,7 +38,10 @@ export function writeMessage(into: Uint8Array, at: number, kind: MessageKind, bo
   return next + body.length
 }
 
-/** Shows the messages of a payload, as views. Returns `false` at the first one that is cut short; those before it have been shown. */
+/**
+ * Shows the messages of a payload, as views. Returns `false` at the first one that is cut short;
+ * those before it have been shown.
+ */
 export function readMessages(payload: Uint8Array, show: (kind: number, body: Uint8Array) => void): boolean {
   const { length } = payload
   for (let at = 0; at < length;) {

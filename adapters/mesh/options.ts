@@ -1,7 +1,9 @@
 /**
- * What `meshTransport` takes: default, unit and bound of everything. Checked once, before anything is opened.
+ * What `meshTransport` takes: default, unit and bound of everything. Checked once, before anything
+ * is opened.
  *
- * The rule that matters: without a cluster key the mesh does not leave the machine, and says so rather than guess.
+ * The rule that matters: without a cluster key the mesh does not leave the machine, and says so
+ * rather than guess.
  */
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../src/index.ts'
@@ -21,17 +23,27 @@ import { STREAM_SETTINGS } from './streams/stream-settings.ts'
 export interface MeshOptions {
   /** Names the transport in events and in `warp.peers()`. Default `'mesh'`. */
   readonly name?: string
-  /** The IP address to listen at, IPv4 or IPv6; `0.0.0.0` and `::` are all of them. Default `127.0.0.1`. */
+  /**
+   * The IP address to listen at, IPv4 or IPv6; `0.0.0.0` and `::` are all of them. Default
+   * `127.0.0.1`.
+   */
   readonly host?: string
   /** For UDP and for TCP. 0 takes any free one. Default 7946. */
   readonly port?: number
-  /** Who to look for: `host`, `host:port`, `[ipv6]:port`; names are resolved to all their addresses, again every 30 s. At most 256. */
+  /**
+   * Who to look for: `host`, `host:port`, `[ipv6]:port`; names are resolved to all their addresses,
+   * again every 30 s. At most 256.
+   */
   readonly peers?: readonly string[]
-  /** How members of one network find each other by themselves. Default: on, with the group below. `false`: static peers only. */
+  /**
+   * How members of one network find each other by themselves. Default: on, with the group below.
+   * `false`: static peers only.
+   */
   readonly multicast?: false | MeshMulticastOptions
   /**
-   * The secret of the cluster: 32 bytes, as bytes or as text (base64 or hexadecimal; `warp key` makes one). A list: the first one is used,
-   * all of them are accepted, for replacing keys (see `MeshTransport.useKeys`).
+   * The secret of the cluster: 32 bytes, as bytes or as text (base64 or hexadecimal; `warp key`
+   * makes one). A list: the first one is used, all of them are accepted, for replacing keys (see
+   * `MeshTransport.useKeys`).
    */
   readonly clusterKey?: ClusterKeyInput | readonly ClusterKeyInput[]
   /** Run without a key: anybody on this machine may join. Loopback only. Default `false`. */
@@ -46,7 +58,10 @@ export interface MeshOptions {
   readonly compress?: boolean
   /** The largest UDP payload that the path carries whole. 576 to 65,000; default 1,200. */
   readonly datagramBytesMax?: number
-  /** How often one peer is probed; a failure is found after some of these. 50 ms to 1 min; default 1,000. */
+  /**
+   * How often one peer is probed; a failure is found after some of these. 50 ms to 1 min; default
+   * 1,000.
+   */
   readonly probeIntervalMs?: number
   /** A peer whose wall clock differs by more is reported. 10 ms to 1 day; default 250. */
   readonly clockSkewMsMax?: number

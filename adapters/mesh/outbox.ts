@@ -1,7 +1,9 @@
 /**
- * Gathers small messages into datagrams: what is said to one contact within a turn goes out together at the turn's end, or as soon as a
- * datagram is full. So batches adapt to the load by themselves: one message waits for nothing but the end of the turn, and a burst costs one
- * seal and one system call for each full datagram. Bounded: one datagram for each contact; nothing is kept beyond the turn.
+ * Gathers small messages into datagrams: what is said to one contact within a turn goes out
+ * together at the turn's end, or as soon as a datagram is full. So batches adapt to the load by
+ * themselves: one message waits for nothing but the end of the turn, and a burst costs one seal and
+ * one system call for each full datagram. Bounded: one datagram for each contact; nothing is kept
+ * beyond the turn.
  */
 import type { Contact, MeshClock } from './contacts/contact.ts'
 import { MESSAGE_HEAD_BYTES_MAX, type MessageKind, writeMessage } from './messages.ts'

@@ -1,11 +1,15 @@
 /**
- * Time, timers and randomness of Node for the mesh. Timers are unreferenced: what keeps a process alive is the socket. `defer` runs after
- * everything that the turn still writes (promises included) and before I/O, so that a turn's small frames share a datagram.
+ * Time, timers and randomness of Node for the mesh. Timers are unreferenced: what keeps a process
+ * alive is the socket. `defer` runs after everything that the turn still writes (promises included)
+ * and before I/O, so that a turn's small frames share a datagram.
  */
 import { randomFillSync } from 'node:crypto'
 import type { MeshClock } from './contacts/contact.ts'
 
-/** Random bytes are drawn in such portions: one call to the system costs as much as a handshake's arithmetic. */
+/**
+ * Random bytes are drawn in such portions: one call to the system costs as much as a handshake's
+ * arithmetic.
+ */
 const POOL_BYTES = 4096
 
 export function platformClock(): MeshClock {

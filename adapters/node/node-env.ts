@@ -1,13 +1,15 @@
 /**
  * The engine's door to the world in Node: the real clocks, timers and random numbers.
  *
- * `defer` is where group commit happens, so the turn it picks matters. The callback has to run after everything that the
- * current turn of the event loop still writes, and before the loop waits for I/O. `process.nextTick` alone runs too early when
- * called from a callback of the loop (before the promises that the callback settled), and `queueMicrotask` alone too early when
- * called from a promise's continuation (before its siblings'). A tick asked for from a microtask runs when the microtasks have
- * drained, whatever the caller was.
+ * `defer` is where group commit happens, so the turn it picks matters. The callback has to run
+ * after everything that the current turn of the event loop still writes, and before the loop waits
+ * for I/O. `process.nextTick` alone runs too early when called from a callback of the loop (before
+ * the promises that the callback settled), and `queueMicrotask` alone too early when called from a
+ * promise's continuation (before its siblings'). A tick asked for from a microtask runs when the
+ * microtasks have drained, whatever the caller was.
  *
- * Timers are unreferenced: an engine that waits for nothing but the next anti-entropy round does not keep the process alive.
+ * Timers are unreferenced: an engine that waits for nothing but the next anti-entropy round does
+ * not keep the process alive.
  */
 import { randomFillSync } from 'node:crypto'
 import type { Env, Timer } from '../../src/ports/env.ts'

@@ -1,4 +1,6 @@
-/** The engine with Node's clock, timers and randomness, and with a control socket if that is wanted. */
+/**
+ * The engine with Node's clock, timers and randomness, and with a control socket if that is wanted.
+ */
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Platform } from '../../src/ports/platform.ts'
@@ -14,9 +16,10 @@ export interface ControlOptions {
 
 export interface OpenWarpOptions<K extends KeyMap> extends WarpOptions<K> {
   /**
-   * Answers the command `warp`, and curl, over a socket beside the log, while this process runs: `warp log`, `explain`, `peers`, `stats`,
-   * `watch`, also `set` and `compact` (docs/cli.md). Only the owner of the process may use it. Needs a log with a folder, or a path; the
-   * command finds the socket from the folder. Not on Windows. Default `false`.
+   * Answers the command `warp`, and curl, over a socket beside the log, while this process runs:
+   * `warp log`, `explain`, `peers`, `stats`, `watch`, also `set` and `compact` (docs/cli.md). Only
+   * the owner of the process may use it. Needs a log with a folder, or a path; the command finds
+   * the socket from the folder. Not on Windows. Default `false`.
    */
   readonly control?: boolean | ControlOptions
 }
@@ -26,8 +29,9 @@ const CONTROL_OPTIONS = optionNames<ControlOptions>({ path: true })
 /**
  * Opens an engine: reads its log, joins its networks. Close it when done (`await using` does).
  *
- * Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` for what it is given, and `WARP_E_LOG_LOCKED`,
- * `WARP_E_LOG_CORRUPT`, `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION`, `WARP_E_STORAGE` for what it finds.
+ * Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` for what it is given,
+ * and `WARP_E_LOG_LOCKED`, `WARP_E_LOG_CORRUPT`, `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION`,
+ * `WARP_E_STORAGE` for what it finds.
  */
 export async function openWarp<const K extends KeyMap>(options: OpenWarpOptions<K>): Promise<Warp<K>> {
   const { control = false, ...others } = options

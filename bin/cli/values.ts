@@ -1,8 +1,14 @@
-/** Values as text for people, and as people write them on a command line. What comes from anywhere is shown without steering the terminal. */
+/**
+ * Values as text for people, and as people write them on a command line. What comes from anywhere
+ * is shown without steering the terminal.
+ */
 import { Buffer } from 'node:buffer'
 import { toJson, type Json } from '../../src/control/tagged-json.ts'
 
-/** For people: JSON, with what JSON lacks written as in a program. Text on its own is shown without quotes. */
+/**
+ * For people: JSON, with what JSON lacks written as in a program. Text on its own is shown without
+ * quotes.
+ */
 export function show(value: unknown): string {
   return printableText(typeof value === 'string' ? value : literal(value))
 }
@@ -13,14 +19,17 @@ export function showCell(value: unknown): string {
 }
 
 /**
- * Keys, and messages that name them, come from anywhere: what would steer the terminal, turn the writing round or not be seen is shown as
- * an escape. One line, so that no key looks like two, or like a line of ours.
+ * Keys, and messages that name them, come from anywhere: what would steer the terminal, turn the
+ * writing round or not be seen is shown as an escape. One line, so that no key looks like two, or
+ * like a line of ours.
  */
 export function printable(text: string): string {
   return printableText(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
 }
 
-/** As {@link printable}, but line breaks and tabs stay: for text that is all there is to be read. */
+/**
+ * As {@link printable}, but line breaks and tabs stay: for text that is all there is to be read.
+ */
 export function printableText(text: string): string {
   return text.replaceAll(
     /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
@@ -58,8 +67,9 @@ function shownBytes(bytes: Uint8Array): string {
 }
 
 /**
- * What stands on a command line: JSON if it is JSON, tags included, otherwise the text itself. Numbers that reading makes but writing would
- * lose on the way to a running replica, `1e999` and `-0`, are tagged.
+ * What stands on a command line: JSON if it is JSON, tags included, otherwise the text itself.
+ * Numbers that reading makes but writing would lose on the way to a running replica, `1e999` and
+ * `-0`, are tagged.
  */
 export function parseValue(text: string, isText: boolean): Json {
   if (isText) return text

@@ -1,6 +1,7 @@
 /**
- * What each author of a history had seen before each transaction. An author's transactions form a chain (each has the author's
- * previous one among its ancestors), so the ancestors of a transaction are a count per author: a version vector.
+ * What each author of a history had seen before each transaction. An author's transactions form a
+ * chain (each has the author's previous one among its ancestors), so the ancestors of a transaction
+ * are a count per author: a version vector.
  */
 import type { Trace } from './authors/trace-file.ts'
 import { UsageError } from './usage-error.ts'
@@ -8,7 +9,9 @@ import { UsageError } from './usage-error.ts'
 export interface Causality {
   /** Per transaction and author, how many of the author's transactions are ancestors. */
   readonly known: readonly (readonly number[])[]
-  /** Whether a transaction is the newest of its author that another author had seen at some time. */
+  /**
+   * Whether a transaction is the newest of its author that another author had seen at some time.
+   */
   readonly isSeenLast: readonly boolean[]
 }
 

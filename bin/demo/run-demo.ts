@@ -7,8 +7,9 @@ import { readTrace } from './authors/trace-file.ts'
 import { UsageError } from './usage-error.ts'
 
 /**
- * Prints what happens, and returns the exit code: 0 if all replicas converged and nothing acknowledged was lost, 1 if not, 2 if it cannot do
- * what was asked, and by the convention of shells after a signal. Leaves nothing behind.
+ * Prints what happens, and returns the exit code: 0 if all replicas converged and nothing
+ * acknowledged was lost, 1 if not, 2 if it cannot do what was asked, and by the convention of
+ * shells after a signal. Leaves nothing behind.
  */
 export async function runDemo(parameters: readonly string[]): Promise<number> {
   try {

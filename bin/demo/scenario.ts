@@ -1,6 +1,7 @@
 /**
- * The story that the demo tells: three processes write, one is cut off from the network while both sides write on, another is killed in the
- * middle of its writes and comes back from its disk, and then the network is healed. Every check that it makes can fail, and then it says so.
+ * The story that the demo tells: three processes write, one is cut off from the network while both
+ * sides write on, another is killed in the middle of its writes and comes back from its disk, and
+ * then the network is healed. Every check that it makes can fail, and then it says so.
  */
 import type { Dot, PeerReport } from '../../adapters/node/index.ts'
 import { LOGIN_CODE_TTL_MS, type Name, NAMES } from './replicas/keys.ts'

@@ -1,6 +1,7 @@
 /**
- * What a run of the demo occupies: processes and a folder for their logs. Both are gone when the run ends, however it ends: by itself, by an
- * error, by Ctrl-C. If this process itself is killed, its children notice and end; only the folder then stays.
+ * What a run of the demo occupies: processes and a folder for their logs. Both are gone when the
+ * run ends, however it ends: by itself, by an error, by Ctrl-C. If this process itself is killed,
+ * its children notice and end; only the folder then stays.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +12,9 @@ import { Child, type ChildOptions } from './replicas/child.ts'
 /** By the convention of shells: 128 and the number of the signal. */
 const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-/** A child that has just been killed may still be making a file in a folder that is being removed. */
+/**
+ * A child that has just been killed may still be making a file in a folder that is being removed.
+ */
 const REMOVAL: { readonly recursive: true; readonly force: true; readonly maxRetries: number } = {
   recursive: true,
   force: true,

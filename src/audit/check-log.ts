@@ -1,10 +1,12 @@
 /**
- * `checkLog`: audits logs without changing them. Each is checked by itself (`log-audit.ts`), then each pair against each other.
+ * `checkLog`: audits logs without changing them. Each is checked by itself (`log-audit.ts`), then
+ * each pair against each other.
  *
- * What one log alone can show: every flipped bit, a missing operation, two contents under one dot, an operation that contradicts the order, the
- * causes or the chain that it stands in, a snapshot or a checkpoint that the records contradict, a strategy that does not fold alike twice.
- * What it cannot: an operation that was rewritten together with its checksum and contradicts nothing. Operations are not signed; it takes
- * a second log that has them too.
+ * What one log alone can show: every flipped bit, a missing operation, two contents under one dot,
+ * an operation that contradicts the order, the causes or the chain that it stands in, a snapshot or
+ * a checkpoint that the records contradict, a strategy that does not fold alike twice.
+ * What it cannot: an operation that was rewritten together with its checksum and contradicts
+ * nothing. Operations are not signed; it takes a second log that has them too.
  */
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -32,8 +34,9 @@ const OPTIONS = optionNames<CheckLogOptions>({
 const NOTES: ReadonlySet<FindingKind> = new Set<FindingKind>(['tail', 'unreadable'])
 
 /**
- * Reads everything that the logs hold and reports what is wrong with it. Throws what opening a log throws, but not
- * `WARP_E_LOG_CORRUPT`, which is a finding; `WARP_E_CONFIG`, `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`.
+ * Reads everything that the logs hold and reports what is wrong with it. Throws what opening a log
+ * throws, but not `WARP_E_LOG_CORRUPT`, which is a finding; `WARP_E_CONFIG`, `WARP_E_PATTERN` for
+ * keys; `WARP_E_ABORTED`.
  */
 export async function checkLogOn(platform: Platform, options: CheckLogOptions): Promise<CheckReport> {
   checkOptions('checkLog', options, OPTIONS)

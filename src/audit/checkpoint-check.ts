@@ -1,6 +1,7 @@
 /**
- * A checkpoint is a shortcut for the records that it covers: opening by it must end in the same key table as reading every record. What
- * compaction has dropped since may be counted differently, and nothing else.
+ * A checkpoint is a shortcut for the records that it covers: opening by it must end in the same key
+ * table as reading every record. What compaction has dropped since may be counted differently, and
+ * nothing else.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
@@ -14,7 +15,10 @@ export function isCheckpoint(name: string): boolean {
   return checkpointNumber(name) !== undefined
 }
 
-/** Reads every checkpoint file, also those that an opening would not need. Returns the newest good one's body. */
+/**
+ * Reads every checkpoint file, also those that an opening would not need. Returns the newest good
+ * one's body.
+ */
 export function checkCheckpointFiles(files: LogFiles, report: Report): Uint8Array | undefined {
   let newest: Uint8Array | undefined
   for (const name of files.list().filter(isCheckpoint).sort()) {
@@ -28,7 +32,10 @@ export function checkCheckpointFiles(files: LogFiles, report: Report): Uint8Arra
   return newest
 }
 
-/** Compares what the log comes to when it is opened by its checkpoint with what all its records come to. */
+/**
+ * Compares what the log comes to when it is opened by its checkpoint with what all its records come
+ * to.
+ */
 export function checkShortcut(byCheckpoint: Recovered, byRecords: Recovered, report: Report): void {
   compareVectors('what counts as applied', byCheckpoint.applied, byRecords.applied, report)
   compareVectors('what may be compacted', byCheckpoint.floor, byRecords.floor, report)

@@ -1,7 +1,8 @@
 /**
- * Two logs of one cluster against each other. A dot names one content for ever, so where both have an operation its bytes must be the
- * same; and replicas that hold the same operations of a key hold the same state. What only one of them has says nothing: the other
- * may be behind, or may have compacted it; whether it has lost it, its own check finds out.
+ * Two logs of one cluster against each other. A dot names one content for ever, so where both have
+ * an operation its bytes must be the same; and replicas that hold the same operations of a key hold
+ * the same state. What only one of them has says nothing: the other may be behind, or may have
+ * compacted it; whether it has lost it, its own check finds out.
  */
 import { formatDot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -41,7 +42,8 @@ export interface ComparisonOptions {
 export async function compareLogs(a: ComparedLog, b: ComparedLog, options: ComparisonOptions): Promise<void> {
   let done = 0
   for (const replica of a.dots.replicas()) {
-    // Keys of mode `local` never leave their folder: a copy of it goes its own way under the name that it was copied with.
+    // Keys of mode `local` never leave their folder: a copy of it goes its own way under the name
+    // that it was copied with.
     if (replica === a.end.meta?.local && replica === b.end.meta?.local) continue
     for (const sequence of a.dots.sequences(replica)) {
       if (done++ % STEP === 0) await options.pause(done)

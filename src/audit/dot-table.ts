@@ -1,6 +1,7 @@
 /**
- * Where each operation of a log lies, and its stamp, by dot: pages of 256 operations per replica, 16 bytes an operation. Sparse, so that
- * a log whose first million operations are compacted away, or one forged with an absurd sequence, costs its operations only.
+ * Where each operation of a log lies, and its stamp, by dot: pages of 256 operations per replica,
+ * 16 bytes an operation. Sparse, so that a log whose first million operations are compacted away,
+ * or one forged with an absurd sequence, costs its operations only.
  */
 import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -23,7 +24,10 @@ export class DotTable {
   readonly #pages = new Map<ReplicaId, Map<number, Page>>()
   count = 0
 
-  /** Notes an operation. Returns the position that was noted before under the same dot, 0 if none was. */
+  /**
+   * Notes an operation. Returns the position that was noted before under the same dot, 0 if none
+   * was.
+   */
   note(replica: ReplicaId, sequence: number, at: { readonly position: Position; readonly hlc: Hlc }): Position {
     const page = this.#pageFor(replica, Math.floor(sequence / PAGE_DOTS))
     const index = sequence % PAGE_DOTS

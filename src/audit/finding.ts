@@ -10,15 +10,21 @@ import type { KeyMap } from '../keys/typed-keys.ts'
  * - `'malformed'`: a record with a good checksum that is not what its kind says.
  * - `'missing'`: operations that must be here and are not.
  * - `'duplicate'`: two different operations under one dot.
- * - `'order'`: a stamp that is not behind those of its replica's previous operation or of the causes that the operation names.
+ * - `'order'`: a stamp that is not behind those of its replica's previous operation or of the
+ *   causes that the operation names.
  * - `'cause'`: an operation that names as seen what this log does not have.
  * - `'chain'`: an operation that is not linked to the one before it of its key.
- * - `'snapshot'`: one that does not decode, holds what was never applied, or is not the fold of the operations it stands for.
+ * - `'snapshot'`: one that does not decode, holds what was never applied, or is not the fold of the
+ *   operations it stands for.
  * - `'checkpoint'`: one that is damaged, or that says otherwise than the records it covers.
- * - `'value'`: the engine's fold of a key is not that of its operations in canonical order: the strategy is not deterministic, or not lawful.
- * - `'difference'`: two logs have different content under one dot, or different states of a key of which they hold the same operations.
- * - `'tail'`: bytes behind the last whole record, as a crash leaves them; the next opening cuts them off.
- * - `'unreadable'`: a key that holds an operation or a snapshot that its strategy, as given, cannot fold.
+ * - `'value'`: the engine's fold of a key is not that of its operations in canonical order: the
+ *   strategy is not deterministic, or not lawful.
+ * - `'difference'`: two logs have different content under one dot, or different states of a key of
+ *   which they hold the same operations.
+ * - `'tail'`: bytes behind the last whole record, as a crash leaves them; the next opening cuts
+ *   them off.
+ * - `'unreadable'`: a key that holds an operation or a snapshot that its strategy, as given, cannot
+ *   fold.
  */
 export type FindingKind =
   | 'damaged'
@@ -62,7 +68,10 @@ export interface CheckProgress {
 export interface CheckLogOptions {
   /** The logs to check; of more than one also against each other. None is changed. */
   readonly logs: readonly LogStore[]
-  /** What the keys mean. Without it nothing is folded: integrity, structure and operations are checked. */
+  /**
+   * What the keys mean. Without it nothing is folded: integrity, structure and operations are
+   * checked.
+   */
   readonly keys?: KeyMap
   /** Default: the platform's. */
   readonly env?: Env

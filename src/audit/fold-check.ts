@@ -1,8 +1,10 @@
 /**
- * Holds the engine's fold of a key against the naive one over the same operations: as reads fold them, in order of arrival, and as
- * compaction and the history do, at once. A key that differs is searched for the first operation at which it does.
+ * Holds the engine's fold of a key against the naive one over the same operations: as reads fold
+ * them, in order of arrival, and as compaction and the history do, at once. A key that differs is
+ * searched for the first operation at which it does.
  *
- * The operations that a snapshot stands for are folded too, if they are still in the log, and must give the snapshot.
+ * The operations that a snapshot stands for are folded too, if they are still in the log, and must
+ * give the snapshot.
  */
 import type { Dot } from '../../crdt/time/dot.ts'
 import { formatDot } from '../../crdt/time/dot.ts'
@@ -57,7 +59,9 @@ export class FoldCheck {
     }
   }
 
-  /** The state, as bytes that are equal for equal states; `undefined` if the key cannot be folded. */
+  /**
+   * The state, as bytes that are equal for equal states; `undefined` if the key cannot be folded.
+   */
   stateOf(slot: Slot, { strategy, lifeMs }: Keyspace): Uint8Array | undefined {
     try {
       return encodingOf(strategy, this.#folder.fold(strategy, this.chain(slot, lifeMs), undefined))
@@ -88,7 +92,10 @@ export class FoldCheck {
     return naiveFold(strategy, this.operations.base(strategy, chain), operations, lifeMs)
   }
 
-  /** Whether folding all of `operations` at once, as compaction and the history do, gives what the naive fold gives. */
+  /**
+   * Whether folding all of `operations` at once, as compaction and the history do, gives what the
+   * naive fold gives.
+   */
   #isSameAtOnce(keyspace: Keyspace, chain: Chain, operations: readonly StoredOperation[]): boolean {
     const placed: readonly Placed[] = operations
     const engine = this.#folder.whole.foldOf(keyspace.strategy, chain, placed)
@@ -131,7 +138,10 @@ export class FoldCheck {
     )
   }
 
-  /** The last operation of the shortest prefix found on which the folds differ, given that on the whole they do. */
+  /**
+   * The last operation of the shortest prefix found on which the folds differ, given that on the
+   * whole they do.
+   */
   #firstDivergence(slot: Slot, keyspace: Keyspace, operations: readonly StoredOperation[]): Dot | undefined {
     const chain = this.chain(slot, keyspace.lifeMs)
     let [agree, differ] = [0, operations.length]
@@ -150,7 +160,10 @@ function isSame(strategy: AnyStrategy, engine: Resident, naive: Folded): boolean
   return isVisible(strategy, engine) === isVisible(strategy, naive) && equalBytes(one, other)
 }
 
-/** Whether readers find a value. A state may hold nothing without having been deleted: a map whose entries were all removed. */
+/**
+ * Whether readers find a value. A state may hold nothing without having been deleted: a map whose
+ * entries were all removed.
+ */
 function isVisible(
   strategy: AnyStrategy,
   { state, present }: { readonly state: unknown; readonly present: boolean },

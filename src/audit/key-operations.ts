@@ -1,4 +1,7 @@
-/** Reads one key's operations and snapshot out of the log, as the naive fold wants them. One key at a time is in memory. */
+/**
+ * Reads one key's operations and snapshot out of the log, as the naive fold wants them. One key at
+ * a time is in memory.
+ */
 import { decode } from '../../crdt/encoding/encoding.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
@@ -31,7 +34,10 @@ export class KeyOperations {
     this.#reader = new OperationReader(table)
   }
 
-  /** The operations behind the chain's cut, in the order in which they arrived. Throws `WARP_E_LOG_CORRUPT`, `WARP_E_PROTOCOL`. */
+  /**
+   * The operations behind the chain's cut, in the order in which they arrived. Throws
+   * `WARP_E_LOG_CORRUPT`, `WARP_E_PROTOCOL`.
+   */
   ofChain({ head, cut }: Chain): StoredOperation[] {
     const operations: StoredOperation[] = []
     for (let position = head; position > cut; position = this.#log.record(position).previous)
@@ -40,8 +46,8 @@ export class KeyOperations {
   }
 
   /**
-   * The operations that the key's snapshot stands for, in the order in which they arrived, if all are still in the log;
-   * otherwise `undefined`.
+   * The operations that the key's snapshot stands for, in the order in which they arrived, if all
+   * are still in the log; otherwise `undefined`.
    */
   beforeCut({ cut }: Chain, count: number): StoredOperation[] | undefined {
     const operations: StoredOperation[] = []
@@ -75,7 +81,10 @@ export class KeyOperations {
     return readSnapshot(record.bytes, record.start, record.end, this.#table)
   }
 
-  /** What the chain's operations are applied to. Throws `WARP_E_PROTOCOL` if the snapshot does not decode. */
+  /**
+   * What the chain's operations are applied to. Throws `WARP_E_PROTOCOL` if the snapshot does not
+   * decode.
+   */
   base(strategy: AnyStrategy, { snapshot: position }: Chain): Base {
     if (position === 0) return emptyBase(strategy)
     const { state, present, hlc, lifeMs, vector } = this.snapshot(position)

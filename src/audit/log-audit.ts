@@ -1,8 +1,10 @@
 /**
- * The check of one log by itself, in the order in which trust is earned: bytes, records, what they say of each other, checkpoints, values.
- * The folder below is never written: the log opens an overlay of it, first without its checkpoints, so that every record is read.
+ * The check of one log by itself, in the order in which trust is earned: bytes, records, what they
+ * say of each other, checkpoints, values. The folder below is never written: the log opens an
+ * overlay of it, first without its checkpoints, so that every record is read.
  *
- * Memory: the key table and the dots (16 bytes an operation), a few segments, and one key's operations at a time.
+ * Memory: the key table and the dots (16 bytes an operation), a few segments, and one key's
+ * operations at a time.
  */
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../ports/env.ts'
@@ -181,7 +183,10 @@ export class LogAudit {
   }
 }
 
-/** A position as people find it: the file, and the offset that it has in a segment that was never rewritten. */
+/**
+ * A position as people find it: the file, and the offset that it has in a segment that was never
+ * rewritten.
+ */
 export function placeOf(position: Position): { readonly file: string; readonly offset: number } {
   return { file: segmentName(segmentOf(position)), offset: position >>> 0 }
 }

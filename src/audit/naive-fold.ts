@@ -1,16 +1,21 @@
 /**
- * The definition of a key's state, written a second time in the plainest way: take all operations, sort them, leave out what is
- * cancelled, apply the rest. Shares nothing with the engine's fold (src/merge/) but the strategy, so that each can be held against the other.
+ * The definition of a key's state, written a second time in the plainest way: take all operations,
+ * sort them, leave out what is cancelled, apply the rest. Shares nothing with the engine's fold
+ * (src/merge/) but the strategy, so that each can be held against the other.
  *
- * 1. Canonical order. Of a key that expires only the last life counts: what comes after the last gap of at least the time to live that the
- *    operation before it names, or else the key's pattern.
+ * 1. Canonical order. Of a key that expires only the last life counts: what comes after the last
+ *    gap of at least the time to live that the operation before it names, or else the key's
+ *    pattern.
  * 2. `'last'`: the greatest operation that the strategy does not refuse. Nothing else.
- * 3. Otherwise cancellers (observed deletes, removals of entries) come first, on a state that they have seen in full; what they had seen
- *    and cancel is left out; the rest is applied in canonical order.
+ * 3. Otherwise cancellers (observed deletes, removals of entries) come first, on a state that they
+ *    have seen in full; what they had seen and cancel is left out; the rest is applied in canonical
+ *    order.
  *
- * 4. Where operations cancel others, the key is there while its state is not empty; otherwise, since it was last written and not deleted.
+ * 4. Where operations cancel others, the key is there while its state is not empty; otherwise,
+ *    since it was last written and not deleted.
  *
- * Simple and slow: cancellers × operations comparisons. For audits (`checkLog`, `replayLog`), not for reads.
+ * Simple and slow: cancellers × operations comparisons. For audits (`checkLog`, `replayLog`), not
+ * for reads.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { compareStamps, hlcToMs, type Hlc, type Stamp } from '../../crdt/time/hlc.ts'
@@ -23,7 +28,9 @@ export interface KeyOperation extends Stamp {
   readonly isDelete: boolean
   /** `undefined` if it is malformed; of deletes too. */
   readonly payload: Encodable | undefined
-  /** What its writer had seen of the key; its own operations implied, unless the context is exact. */
+  /**
+   * What its writer had seen of the key; its own operations implied, unless the context is exact.
+   */
   readonly context: ReadonlyMap<ReplicaId, number>
   readonly isExact?: boolean
   /** How long what it writes lives, ms, from its own word; 0 or absent: it says nothing. */

@@ -1,9 +1,10 @@
 /**
- * `replayLog`: what would the values be, had the keys meant something else? Every key's operations are folded under both sets of patterns and
- * the values compared. The log is not changed.
+ * `replayLog`: what would the values be, had the keys meant something else? Every key's operations
+ * are folded under both sets of patterns and the values compared. The log is not changed.
  *
- * Operations are given to the other strategy as they are, whoever wrote them; what it cannot take it refuses, as it would from any
- * replica, and so many are told. A key whose operations were compacted away can only be read by a strategy that takes its snapshot.
+ * Operations are given to the other strategy as they are, whoever wrote them; what it cannot take
+ * it refuses, as it would from any replica, and so many are told. A key whose operations were
+ * compacted away can only be read by a strategy that takes its snapshot.
  */
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -71,7 +72,10 @@ const OPTIONS = optionNames<ReplayOptions>({
 /** Keys between two turns of the event loop. */
 const KEYS_PER_STEP = 64
 
-/** The keys that would differ. Throws what opening a log throws; `WARP_E_CONFIG` and `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`. */
+/**
+ * The keys that would differ. Throws what opening a log throws; `WARP_E_CONFIG` and
+ * `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`.
+ */
 export async function* replayLogOn(
   platform: Platform,
   options: ReplayOptions,

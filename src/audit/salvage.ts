@@ -1,6 +1,7 @@
 /**
- * Which operations a damaged log has lost. The log itself cannot be opened then, so the records that are still valid are searched, at every
- * byte of every segment, and what they leave out is reported by dot.
+ * Which operations a damaged log has lost. The log itself cannot be opened then, so the records
+ * that are still valid are searched, at every byte of every segment, and what they leave out is
+ * reported by dot.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Env } from '../ports/env.ts'
@@ -112,7 +113,10 @@ function eachValidRecord({ header }: StoredSegment, bytes: Uint8Array, visit: (r
   else walkRecords(bytes, { ...place, offset: SEGMENT_HEADER_BYTES }, visit)
 }
 
-/** Of a rewritten segment: offsets follow from what came before, so what is behind damage cannot be found. */
+/**
+ * Of a rewritten segment: offsets follow from what came before, so what is behind damage cannot be
+ * found.
+ */
 function walkRecords(
   bytes: Uint8Array,
   place: { readonly base: number; readonly salt: number; offset: number },

@@ -1,12 +1,17 @@
 /**
- * What must hold between the records of a log, whatever the keys mean: the same on every sound log, whether it was compacted, resynced from a
- * peer or restored. One pass over the records in log order, after another one has told how everything ends (`Recovered`): what compaction
- * dropped is below the floor, and records that are no longer part of a key are garbage of which only the dot is looked at.
+ * What must hold between the records of a log, whatever the keys mean: the same on every sound log,
+ * whether it was compacted, resynced from a peer or restored. One pass over the records in log
+ * order, after another one has told how everything ends (`Recovered`): what compaction dropped is
+ * below the floor, and records that are no longer part of a key are garbage of which only the dot
+ * is looked at.
  *
  * - Every operation decodes, and a dot names one content for ever.
- * - Per replica the stamps ascend, and no operation is missing between the floor and what counts as applied.
- * - An operation's causes (the context of its key, its dependencies over all keys) came before it and are stamped before it.
- * - Each operation of a key points back to the one before it, and there are as many as the key's version says.
+ * - Per replica the stamps ascend, and no operation is missing between the floor and what counts as
+ *   applied.
+ * - An operation's causes (the context of its key, its dependencies over all keys) came before it
+ *   and are stamped before it.
+ * - Each operation of a key points back to the one before it, and there are as many as the key's
+ *   version says.
  * - A snapshot decodes, and holds only what has been applied.
  */
 import { decode } from '../../crdt/encoding/encoding.ts'
@@ -204,7 +209,8 @@ export class StructureCheck {
     for (const [replica, through] of applied.entries()) {
       if (replica !== meta?.local) this.#reportGaps(replica, floor.get(replica), through)
     }
-    // Nothing says what compaction has dropped of local keys, so holes are holes only where it has dropped nothing.
+    // Nothing says what compaction has dropped of local keys, so holes are holes only where it has
+    // dropped nothing.
     const isWhole = this.snapshotsCount === 0 && this.#options.log.segments().every((one) => one.rewrittenAt === 0)
     if (meta !== undefined && isWhole && this.#options.end.forgotten.length === 0)
       this.#reportGaps(meta.local, 0, this.#options.end.localSequence)

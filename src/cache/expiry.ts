@@ -1,7 +1,8 @@
 /**
- * Lets values in memory expire without asking the clock on each read: a hashed timer wheel (Varghese and Lauck 1987) of slots, turned by
- * one timer of `Env`. When a slot is due its value is marked as cold, and the next read finds out. A value may therefore be
- * served up to one tick longer than its time to live.
+ * Lets values in memory expire without asking the clock on each read: a hashed timer wheel
+ * (Varghese and Lauck 1987) of slots, turned by one timer of `Env`. When a slot is due its value is
+ * marked as cold, and the next read finds out. A value may therefore be served up to one tick
+ * longer than its time to live.
  */
 import type { Env, Timer } from '../ports/env.ts'
 import type { Slot } from '../keys/key-table.ts'
@@ -17,13 +18,19 @@ export class Expiry {
   #timer: Timer | undefined
   #tick = 0
 
-  /** `due` is asked when a slot's time seems to have come; it returns the time to ask again, or 0 for never. */
+  /**
+   * `due` is asked when a slot's time seems to have come; it returns the time to ask again, or 0
+   * for never.
+   */
   constructor(env: Env, due: (slot: Slot, nowMs: number) => number) {
     this.#env = env
     this.#due = due
   }
 
-  /** Watches a slot that expires at `atMs`. Later times replace nothing: the slot is asked about when its first one comes. */
+  /**
+   * Watches a slot that expires at `atMs`. Later times replace nothing: the slot is asked about
+   * when its first one comes.
+   */
   watch(slot: Slot, atMs: number): void {
     if (this.#registered.has(slot)) return
     this.#registered.add(slot)
@@ -31,7 +38,10 @@ export class Expiry {
     this.#place(slot, atMs)
   }
 
-  /** The slot may become another key's. Its place on the wheel stays, and asks about whoever is there then. */
+  /**
+   * The slot may become another key's. Its place on the wheel stays, and asks about whoever is
+   * there then.
+   */
   forget(slot: Slot): void {
     this.#registered.delete(slot)
   }

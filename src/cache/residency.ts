@@ -1,10 +1,12 @@
 /**
- * Which keys have their value in memory, and whom to let go: SIEVE (Zhang, Yang, Yue, Vigfusson, Rashmi 2024, "SIEVE is Simpler than
- * LRU"). A hit sets one bit; the hand walks from the oldest entry to the newest, clears bits and evicts the first entry without one.
- * Scan-resistant, and a read moves nothing.
+ * Which keys have their value in memory, and whom to let go: SIEVE (Zhang, Yang, Yue, Vigfusson,
+ * Rashmi 2024, "SIEVE is Simpler than LRU"). A hit sets one bit; the hand walks from the oldest
+ * entry to the newest, clears bits and evicts the first entry without one. Scan-resistant, and a
+ * read moves nothing.
  *
- * One state byte per slot tells a reader all it needs in one load: `HOT_VISITED` is "here, fresh, and already marked". Everything
- * else takes the slow path. Values and links are columns, as in `key-table.ts`.
+ * One state byte per slot tells a reader all it needs in one load: `HOT_VISITED` is "here, fresh,
+ * and already marked". Everything else takes the slow path. Values and links are columns, as in
+ * `key-table.ts`.
  */
 import { grown, type Slot } from '../keys/key-table.ts'
 
@@ -51,7 +53,10 @@ export class Residency {
     return this.#count
   }
 
-  /** What all entries weigh; `undefined` where that does not matter, since values are not weighed then. */
+  /**
+   * What all entries weigh; `undefined` where that does not matter, since values are not weighed
+   * then.
+   */
   get bytes(): number | undefined {
     return this.isWeighed ? this.#totalBytes : undefined
   }
@@ -85,7 +90,10 @@ export class Residency {
     return this.#limits.bytesMax !== Number.POSITIVE_INFINITY
   }
 
-  /** Installs a fresh value, letting others go if there is no room. One that alone is too heavy is let go itself. */
+  /**
+   * Installs a fresh value, letting others go if there is no room. One that alone is too heavy is
+   * let go itself.
+   */
   install(slot: Slot, value: unknown, entry: { bytes: number; state: number }): void {
     if (entry.bytes > this.#limits.bytesMax) {
       this.evict(slot)

@@ -39,7 +39,10 @@ export class Values {
   readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
   /** Reads that had to work the value out. */
   misses = 0
-  /** Reads that found it, of those that are counted: not of a value that has been read since the cache last looked. */
+  /**
+   * Reads that found it, of those that are counted: not of a value that has been read since the
+   * cache last looked.
+   */
   countedHits = 0
   #isClosed = false
 
@@ -79,12 +82,18 @@ export class Values {
     return this.lifeMs(slot, keyspace) > 0 && this.expiresAt(slot, keyspace) <= ms
   }
 
-  /** How long the present value lives, ms, counted from its last write; 0 if for ever, or as long as it is read. */
+  /**
+   * How long the present value lives, ms, counted from its last write; 0 if for ever, or as long as
+   * it is read.
+   */
   lifeMs(slot: Slot, keyspace: Keyspace): number {
     return this.#keys.lifeMs(slot) || keyspace.lifeMs
   }
 
-  /** How long the present value lives, ms, counted from its last write or, where it slides, its last read; 0: for ever. */
+  /**
+   * How long the present value lives, ms, counted from its last write or, where it slides, its last
+   * read; 0: for ever.
+   */
   ttlMs(slot: Slot, keyspace: Keyspace): number {
     return this.#keys.lifeMs(slot) || keyspace.ttlMs
   }
@@ -141,7 +150,9 @@ export class Values {
     return chain
   }
 
-  /** When the value stops being visible, ms; infinity for never. Worked out again after a restart. */
+  /**
+   * When the value stops being visible, ms; infinity for never. Worked out again after a restart.
+   */
   expiresAt(slot: Slot, keyspace: Keyspace): number {
     const known = this.#keys.expiresAt[slot]!
     if (known > 0) return known
@@ -150,7 +161,10 @@ export class Values {
     return (this.#keys.expiresAt[slot] = endOfLife(ttlMs, this.#keys.tipHlc[slot]!))
   }
 
-  /** The key has been written: its life counts from there. A late write does not shorten a life that reads have prolonged. */
+  /**
+   * The key has been written: its life counts from there. A late write does not shorten a life that
+   * reads have prolonged.
+   */
   prolong(slot: Slot, keyspace: Keyspace): void {
     const ttlMs = this.ttlMs(slot, keyspace)
     const expiresAt = ttlMs === 0 ? 0 : endOfLife(ttlMs, this.#keys.tipHlc[slot]!)
@@ -219,7 +233,10 @@ export class Values {
     return (this.#residents[slot] = this.#folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before))
   }
 
-  /** What a key costs in the cache. What has been folded into its value, `bytes`, says little: a counter weighs a number. */
+  /**
+   * What a key costs in the cache. What has been folded into its value, `bytes`, says little: a
+   * counter weighs a number.
+   */
   #weight(slot: Slot, value: unknown, bytes: number): number {
     return this.residency.isWeighed ? weightOf(value, bytes) + (this.#keys.keys[slot] as string).length : 0
   }

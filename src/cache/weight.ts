@@ -1,6 +1,7 @@
 /**
- * What a value weighs in a cache that is bounded by bytes: about what it takes encoded. An estimate, because encoding only to
- * count would cost more than keeping. What is no plain value (a document, a date) weighs `otherwise`.
+ * What a value weighs in a cache that is bounded by bytes: about what it takes encoded. An
+ * estimate, because encoding only to count would cost more than keeping. What is no plain value (a
+ * document, a date) weighs `otherwise`.
  */
 const NUMBER_BYTES = 8
 

@@ -1,4 +1,7 @@
-/** Failures as JSON, and the status by which HTTP tells them. The other side makes the same error of it again. */
+/**
+ * Failures as JSON, and the status by which HTTP tells them. The other side makes the same error of
+ * it again.
+ */
 import { isWarpError, WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
 import type { Json } from './tagged-json.ts'
 

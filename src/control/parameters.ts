@@ -1,6 +1,7 @@
 /**
- * What a question is asked with: a table of named parameters, each of a kind that is read from JSON and from the text of a URL alike. What
- * is missing, is something else or is not in the table is refused with `WARP_E_PROTOCOL`, which names the parameter.
+ * What a question is asked with: a table of named parameters, each of a kind that is read from JSON
+ * and from the text of a URL alike. What is missing, is something else or is not in the table is
+ * refused with `WARP_E_PROTOCOL`, which names the parameter.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Json } from './tagged-json.ts'
@@ -23,7 +24,9 @@ export type ParameterTable<Parameters extends object> = {
   readonly [Name in keyof Parameters]-?: Parameter<Exclude<Parameters[Name], undefined>>
 }
 
-/** How a question was asked: by a body of JSON, or by the query of a URL, where everything is text. */
+/**
+ * How a question was asked: by a body of JSON, or by the query of a URL, where everything is text.
+ */
 export type AskedForm = 'json' | 'text'
 
 const TEXT = {

@@ -1,7 +1,9 @@
 /**
- * What can be asked of an open engine: the common ground of the command, of the control socket, and of whatever shows an engine to people.
- * A question has a name, a table of parameters, and an answer of items; whoever asks it gets the same items, whether the engine is in this
- * process or in another one. Parameters and items are JSON; values in them are tagged (`tagged-json.ts`). The list is `questions.ts`.
+ * What can be asked of an open engine: the common ground of the command, of the control socket, and
+ * of whatever shows an engine to people. A question has a name, a table of parameters, and an
+ * answer of items; whoever asks it gets the same items, whether the engine is in this process or in
+ * another one. Parameters and items are JSON; values in them are tagged (`tagged-json.ts`). The
+ * list is `questions.ts`.
  */
 import type { Warp } from '../api/public.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
@@ -14,7 +16,10 @@ export type AnyWarp = Warp<KeyMap>
 export interface Asked {
   /** The asker does not want the rest. The answer ends, with or without an error. */
   readonly signal: AbortSignal
-  /** What the asker sends while it is answered: pieces of text, cut anywhere, read at the answer's pace. Empty for most questions. */
+  /**
+   * What the asker sends while it is answered: pieces of text, cut anywhere, read at the answer's
+   * pace. Empty for most questions.
+   */
   readonly input: AsyncIterable<string>
 }
 
@@ -24,12 +29,18 @@ export interface Question<Parameters extends object, Item> {
   readonly about: string
   /** Whether asking it changes the data, or does work that others see. */
   readonly changes: boolean
-  /** `item`: exactly one. `items`: as many as there are, one by one. `text`: pieces of text, which are lines when they are put together. */
+  /**
+   * `item`: exactly one. `items`: as many as there are, one by one. `text`: pieces of text, which
+   * are lines when they are put together.
+   */
   readonly gives: 'item' | 'items' | 'text'
   /** Whether the asker sends text (`Asked.input`). Default `false`. */
   readonly takesInput?: boolean
   readonly parameters: ParameterTable<Parameters>
-  /** Items must be JSON. An object among them has other properties than `error` alone, by which a failure is told from an item. */
+  /**
+   * Items must be JSON. An object among them has other properties than `error` alone, by which a
+   * failure is told from an item.
+   */
   answer(warp: AnyWarp, parameters: Parameters, asked: Asked): AsyncIterable<Item>
 }
 

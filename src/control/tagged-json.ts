@@ -1,19 +1,24 @@
 /**
  * Values as JSON, losslessly: for the control socket, for `--json` and on the command line.
  *
- * JSON has no bigint, bytes, dates, sets, NaN or infinities. Such a value becomes an object with one property whose name begins with `$`:
+ * JSON has no bigint, bytes, dates, sets, NaN or infinities. Such a value becomes an object with
+ * one property whose name begins with `$`:
  *
  *     {"$bigint":"12"}  {"$bytes":"aGk="}  {"$date":"2026-01-01T00:00:00.000Z"}  {"$number":"NaN"}  {"$set":[1,2]}
  *
- * A plain object that looks like that is wrapped, `{"$plain":{"$bigint":"12"}}`, so that reading gives back what was written.
- * Documents of other libraries are shown as the JSON that they make of themselves; that is the one thing that does not come back.
+ * A plain object that looks like that is wrapped, `{"$plain":{"$bigint":"12"}}`, so that reading
+ * gives back what was written. Documents of other libraries are shown as the JSON that they make of
+ * themselves; that is the one thing that does not come back.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { fromBase64, toBase64 } from '../transfer/base64.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
-/** Arrays and objects within each other. Twice what a payload may nest, since a tag is a level as well. */
+/**
+ * Arrays and objects within each other. Twice what a payload may nest, since a tag is a level as
+ * well.
+ */
 const DEPTH_MAX = 128
 
 type Tag = '$bigint' | '$bytes' | '$date' | '$number' | '$set' | '$plain'
@@ -51,7 +56,9 @@ function objectToJson(value: object, depth: number): Json {
   return entries.length === 1 && entries[0]?.[0].startsWith('$') === true ? { $plain: plain } : plain
 }
 
-/** The reverse of `toJson`. Throws `WARP_E_UNENCODABLE` for a tag whose content is not what it says. */
+/**
+ * The reverse of `toJson`. Throws `WARP_E_UNENCODABLE` for a tag whose content is not what it says.
+ */
 export function fromJson(json: Json, depth = 0): unknown {
   if (depth > DEPTH_MAX) throw unencodable(`a value that nests deeper than ${DEPTH_MAX}`)
   if (json === null || typeof json !== 'object') return json

@@ -1,6 +1,7 @@
 /**
- * The past of a key, straight from its chain in the log: the audit trail, the value at a moment, and the reasons for the value now. Nothing is kept
- * for it in memory. Cost: the whole retained log of the one key for `getAt` and `explain`.
+ * The past of a key, straight from its chain in the log: the audit trail, the value at a moment,
+ * and the reasons for the value now. Nothing is kept for it in memory. Cost: the whole retained log
+ * of the one key for `getAt` and `explain`.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
@@ -138,7 +139,8 @@ export class History {
       const dots: Dot[] = []
       for (const [replica, others] of byReplica) {
         if (replica === operation.replica) continue
-        // One replica's operations are: observed by this one, concurrent with it, having observed it; in this order.
+        // One replica's operations are: observed by this one, concurrent with it, having observed
+        // it; in this order.
         const from = firstIndex(others, (other) => !this.#observes(operation, other))
         const to = firstIndex(others, (other) => this.#observes(other, operation))
         for (const other of others.slice(from, to)) dots.push({ replica, sequence: other.sequence })

@@ -44,7 +44,10 @@ export class KeptOperation implements OperationRecord {
   }
 }
 
-/** Copies the operation at `position` out of the log. Throws `WARP_E_HISTORY` if compaction has dropped it. */
+/**
+ * Copies the operation at `position` out of the log. Throws `WARP_E_HISTORY` if compaction has
+ * dropped it.
+ */
 export function keepOperation(store: KeyStore, key: string, version: number, position: Position): KeptOperation {
   const slot = store.keys.find(key)
   if (slot === undefined || position <= store.keys.cut[slot]!) throw compactedAway(key)

@@ -1,6 +1,7 @@
 /**
- * Operations as people see them: the audit trail (`log`), the past (`getAt`), the reasons (`explain`). Records are plain,
- * immutable and may be kept; the payload is decoded when it is first asked for.
+ * Operations as people see them: the audit trail (`log`), the past (`getAt`), the reasons
+ * (`explain`). Records are plain, immutable and may be kept; the payload is decoded when it is
+ * first asked for.
  */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
@@ -19,8 +20,9 @@ export interface OperationRecord {
   /** The key's version on this replica once this operation had been taken in. */
   readonly version: number
   /**
-   * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood. `'snapshot'`: stands for all the operations that
-   * compaction folded away, in a rebuilt projection; its dot and time are those of the greatest of them.
+   * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood.
+   * `'snapshot'`: stands for all the operations that compaction folded away, in a rebuilt
+   * projection; its dot and time are those of the greatest of them.
    */
   readonly kind: 'update' | 'delete' | 'unknown' | 'snapshot'
   /** The `kind` of the strategy that wrote it, or `code n` if this replica has no such strategy. */
@@ -28,7 +30,10 @@ export interface OperationRecord {
   /** Decoded at first access. `undefined` unless `kind` is `'update'`. Throws `WARP_E_PROTOCOL`. */
   readonly payload: Encodable | undefined
   /** What its writer had seen of this key: a version vector's entries, without the writer's own. */
-  /** How long what it writes lives, ms, counted from `timeMs`; absent if the key's pattern says that. */
+  /**
+   * How long what it writes lives, ms, counted from `timeMs`; absent if the key's pattern says
+   * that.
+   */
   readonly lifeMs?: number
   readonly context: readonly (readonly [replica: ReplicaId, sequence: number])[]
 }
@@ -43,8 +48,9 @@ export interface LogOptions {
 }
 
 /**
- * A moment in the life of a key. `timeMs`: all operations stamped up to the end of that millisecond, the same on every
- * replica that has them. `version`: the first so many that this replica took in, as receipts and records count.
+ * A moment in the life of a key. `timeMs`: all operations stamped up to the end of that
+ * millisecond, the same on every replica that has them. `version`: the first so many that this
+ * replica took in, as receipts and records count.
  */
 export type At = { readonly timeMs: number } | { readonly version: number }
 

@@ -1,7 +1,7 @@
 /**
  * Who writes here: for each order domain (`domain.ts`) a replica id and the number of its next
- * operation. Keys that never leave have an id of their own, so that the shared sequence has no holes
- * for others to wait for.
+ * operation. Keys that never leave have an id of their own, so that the shared sequence has no
+ * holes for others to wait for.
  */
 import type { Dot } from '../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -25,7 +25,10 @@ export interface WriterStarts {
 export class DomainWriter {
   readonly domain: Domain
   readonly #table: ReplicaTable
-  /** Others whose operations have been applied since this writer's last one: the next one depends on them. */
+  /**
+   * Others whose operations have been applied since this writer's last one: the next one depends on
+   * them.
+   */
   readonly #changed = new Set<ReplicaId>()
   /** Changes when the replica takes a new identity. */
   replica: ReplicaId
@@ -48,7 +51,10 @@ export class DomainWriter {
     this.#changed.add(replica)
   }
 
-  /** What the next operation depends on besides this writer's own previous one. Whoever gets it waits for that. */
+  /**
+   * What the next operation depends on besides this writer's own previous one. Whoever gets it
+   * waits for that.
+   */
   dependencies(applied: VersionVector): VectorEntries | undefined {
     if (this.#changed.size === 0 || !this.domain.isSent) return undefined
     return [...this.#changed].map((replica) => [replica, applied.get(replica)] as const)
@@ -60,13 +66,19 @@ export class DomainWriter {
     if (this.#changed.size > 0) this.#changed.clear()
   }
 
-  /** Whether it has written that operation, under its present id or one that it had earlier in this process. */
+  /**
+   * Whether it has written that operation, under its present id or one that it had earlier in this
+   * process.
+   */
   hasWritten({ replica, sequence }: Dot): boolean {
     const last = replica === this.replica ? this.sequence : (this.#former.get(replica) ?? 0)
     return Number.isInteger(sequence) && sequence >= 1 && sequence <= last
   }
 
-  /** Writes under another id from now on. Its first operation depends on everything `applied`, on the old id's among it. */
+  /**
+   * Writes under another id from now on. Its first operation depends on everything `applied`, on
+   * the old id's among it.
+   */
   rename(replica: ReplicaId, applied: VersionVector): void {
     this.#former.set(this.replica, this.sequence)
     this.replica = this.#table.intern(replica)
@@ -104,7 +116,10 @@ export class DomainWriters {
     return this.#list.some((writer) => writer.replica === replica)
   }
 
-  /** Whether operations under that id may leave this replica: all but those of a writer here whose domain keeps them. */
+  /**
+   * Whether operations under that id may leave this replica: all but those of a writer here whose
+   * domain keeps them.
+   */
   isSent(replica: ReplicaId): boolean {
     return replica !== this.local.replica
   }

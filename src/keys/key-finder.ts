@@ -1,7 +1,9 @@
 /**
- * Finds the slot of a key from its bytes in UTF-8, usually without making a text of them: a small table, direct-mapped by a hash of
- * the bytes, remembers the slots found last, and what it says is compared with the key itself. What it does not know is asked of the key
- * table. On the way in of foreign operations a text per operation costs more in garbage than in making it (`bench/mesh-throughput`).
+ * Finds the slot of a key from its bytes in UTF-8, usually without making a text of them: a small
+ * table, direct-mapped by a hash of the bytes, remembers the slots found last, and what it says is
+ * compared with the key itself. What it does not know is asked of the key table. On the way in of
+ * foreign operations a text per operation costs more in garbage than in making it
+ * (`bench/mesh-throughput`).
  */
 import type { KeyTable, Slot } from './key-table.ts'
 import { textOf } from '../operation/text.ts'
@@ -39,7 +41,9 @@ function entryOf(bytes: Uint8Array, start: number, end: number): number {
   return (hash ^ (hash >>> 16)) & (ENTRIES - 1)
 }
 
-/** ASCII only: there a character is its byte. `text` is `undefined` where the slot has been freed. */
+/**
+ * ASCII only: there a character is its byte. `text` is `undefined` where the slot has been freed.
+ */
 function isSame(text: string | undefined, bytes: Uint8Array, start: number, end: number): boolean {
   if (text === undefined || text.length !== end - start) return false
   for (let i = start; i < end; i++) {

@@ -1,9 +1,10 @@
 /**
- * Everything the engine keeps in memory per key, as columns (a structure of arrays) indexed by the key's slot: no object per
- * key, no work for the garbage collector, and a handle that knows its slot needs no look-up. See `bench/` for what a key costs.
+ * Everything the engine keeps in memory per key, as columns (a structure of arrays) indexed by the
+ * key's slot: no object per key, no work for the garbage collector, and a handle that knows its
+ * slot needs no look-up. See `bench/` for what a key costs.
  *
- * A slot is found once by the key's text. Slots of forgotten keys are used again; `generation` counts how often, so that a
- * handle can tell that the slot it remembers may be somebody else's.
+ * A slot is found once by the key's text. Slots of forgotten keys are used again; `generation`
+ * counts how often, so that a handle can tell that the slot it remembers may be somebody else's.
  */
 import { compareStamps, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -32,7 +33,10 @@ export class KeyTable {
   #used = 0
   /** Changes whenever a slot has been freed. */
   generation = 0
-  /** The newest record that is part of a snapshot, of any key; and the newest of a key that has been forgotten. */
+  /**
+   * The newest record that is part of a snapshot, of any key; and the newest of a key that has been
+   * forgotten.
+   */
   foldedThrough: Position = 0
   forgottenThrough: Position = 0
   /** Changes whenever records have become part of a snapshot, or a key has been forgotten. */
@@ -43,7 +47,9 @@ export class KeyTable {
   keyspace: Uint16Array = new Uint16Array(CAPACITY_MIN)
   /** The newest record of the key's chain; 0 if there is none. */
   head: Float64Array = new Float64Array(CAPACITY_MIN)
-  /** Where the operation lies that is greatest in canonical order, or the snapshot that holds it. */
+  /**
+   * Where the operation lies that is greatest in canonical order, or the snapshot that holds it.
+   */
   tip: Float64Array = new Float64Array(CAPACITY_MIN)
   tipHlc: Float64Array = new Float64Array(CAPACITY_MIN)
   tipSequence: Float64Array = new Float64Array(CAPACITY_MIN)
@@ -59,7 +65,9 @@ export class KeyTable {
   hasHadLives = false
   /** How long the tip lives, ms, of the keys whose tip says so itself. */
   readonly #lives = new Map<Slot, number>()
-  /** Who wrote the key and how far, once more than one replica did; before that the tip says it all. */
+  /**
+   * Who wrote the key and how far, once more than one replica did; before that the tip says it all.
+   */
   vectors: (VersionVector | undefined)[] = []
 
   get size(): number {
@@ -128,7 +136,10 @@ export class KeyTable {
     this.generation++
   }
 
-  /** Takes note of one more operation at the head of the key's chain. Returns whether it is the new tip. */
+  /**
+   * Takes note of one more operation at the head of the key's chain. Returns whether it is the new
+   * tip.
+   */
   advance(slot: Slot, operation: TipOperation, position: Position): boolean {
     this.head[slot] = position
     this.version[slot]!++
@@ -152,7 +163,9 @@ export class KeyTable {
     return replica === undefined ? new VersionVector() : VersionVector.from([[replica, this.tipSequence[slot]!]])
   }
 
-  /** The causal context of a new operation by `writer`: what has been seen of this key from others. */
+  /**
+   * The causal context of a new operation by `writer`: what has been seen of this key from others.
+   */
   context(slot: Slot, writer: ReplicaId): VectorEntries | undefined {
     const vector = this.vectors[slot]
     if (vector !== undefined) return vector.entriesWithout(writer)
@@ -181,7 +194,8 @@ export class KeyTable {
   }
 
   #grow(): void {
-    // Doubling while small; by a quarter later, because an idle half of the columns is memory per key.
+    // Doubling while small; by a quarter later, because an idle half of the columns is memory per
+    // key.
     const capacity = Math.ceil(this.#capacity * (this.#capacity < 32_768 ? 2 : 1.25))
     this.keyspace = grown(this.keyspace, new Uint16Array(capacity))
     this.head = grown(this.head, new Float64Array(capacity))

@@ -19,7 +19,10 @@ export interface Keyspace {
   /** 0: never. */
   readonly ttlMs: number
   readonly isSliding: boolean
-  /** The time to live where it counts from the last write, so that all replicas agree on it; otherwise 0. See `merge/lives.ts`. */
+  /**
+   * The time to live where it counts from the last write, so that all replicas agree on it;
+   * otherwise 0. See `merge/lives.ts`.
+   */
   readonly lifeMs: number
   readonly retain: Retention
   /** Only the greatest operation in canonical order counts: no state is kept. */
@@ -31,11 +34,17 @@ const KEYSPACES_MAX = 65_535
 
 /** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`, `WARP_E_LINEARIZABLE_UNSUPPORTED`. */
 export class Keyspaces {
-  /** By the index that the key table holds. The place of one that was unregistered holds `unregistered`. */
+  /**
+   * By the index that the key table holds. The place of one that was unregistered holds
+   * `unregistered`.
+   */
   readonly list: readonly Keyspace[]
   /** How often patterns have been registered or unregistered since opening. */
   changesCount = 0
-  /** Where keys go that come from other replicas and match no pattern here: kept and forwarded, never read. */
+  /**
+   * Where keys go that come from other replicas and match no pattern here: kept and forwarded,
+   * never read.
+   */
   readonly unregistered: Keyspace
   readonly #index: PatternIndex<Keyspace>
   readonly #all: Keyspace[]
@@ -189,7 +198,10 @@ function checkRetention(pattern: string, retain: Retention): void {
   )
 }
 
-/** Names that handles have anyway, for callers or for the engine; and `then`, which would make a handle a promise to `await`. */
+/**
+ * Names that handles have anyway, for callers or for the engine; and `then`, which would make a
+ * handle a promise to `await`.
+ */
 const HANDLE_NAMES = new Set([
   ...['key', 'get', 'peek', 'write', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'],
   ...['keyspace', 'slot', 'runVerb', 'runQuery', 'constructor', 'then'],
@@ -252,8 +264,9 @@ function strongUnsupported(pattern: string): WarpError {
 }
 
 /**
- * When a value stops being visible, ms, that was last written at `written` and, if its life slides, last read at `readMs`. Where the writer's clock was
- * ahead of the reader's, reading does not shorten it.
+ * When a value stops being visible, ms, that was last written at `written` and, if its life slides,
+ * last read at `readMs`. Where the writer's clock was ahead of the reader's, reading does not
+ * shorten it.
  */
 export function endOfLife(ttlMs: number, written: Hlc, readMs = 0): number {
   return Math.max(hlcToMs(written), readMs) + ttlMs

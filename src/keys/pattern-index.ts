@@ -1,13 +1,15 @@
 /**
- * From a key to what is registered for it: the most specific of the patterns that match. Asked once per key; the answer is
- * kept with the key.
+ * From a key to what is registered for it: the most specific of the patterns that match. Asked once
+ * per key; the answer is kept with the key.
  *
- * Patterns are filed under their literal prefix. Since the longer prefix is the more specific one, a look-up tries the prefixes of
- * the key from long to short, one hash look-up for each length that occurs, and matches only the patterns filed there. Two
- * patterns of equal specificity that can match the same key are refused when they are added.
+ * Patterns are filed under their literal prefix. Since the longer prefix is the more specific one,
+ * a look-up tries the prefixes of the key from long to short, one hash look-up for each length that
+ * occurs, and matches only the patterns filed there. Two patterns of equal specificity that can
+ * match the same key are refused when they are added.
  *
- * Cost of a look-up: as many matches as there are patterns under the key's own prefixes, usually one; all of them if all begin
- * with a wildcard. Cost of `add`: a comparison with the patterns of the same prefix, specificity and suffix.
+ * Cost of a look-up: as many matches as there are patterns under the key's own prefixes, usually
+ * one; all of them if all begin with a wildcard. Cost of `add`: a comparison with the patterns of
+ * the same prefix, specificity and suffix.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { intersects } from './pattern-overlap.ts'
@@ -26,7 +28,9 @@ export class PatternIndex<T> {
   readonly #rivals = new Map<string, Rivals>()
   #size = 0
 
-  /** Throws `WARP_E_PATTERN`: malformed, a duplicate, ambiguous with another one, or one too many. */
+  /**
+   * Throws `WARP_E_PATTERN`: malformed, a duplicate, ambiguous with another one, or one too many.
+   */
   add(text: string, value: T): void {
     if (this.#size >= PATTERNS_MAX) {
       throw new WarpError('WARP_E_PATTERN', `more than ${PATTERNS_MAX} key patterns; join some of them with *`)
@@ -90,8 +94,9 @@ export class PatternIndex<T> {
 }
 
 /**
- * Patterns of one prefix and specificity, none of which may meet another. Filed by suffix, because two that meet have suffixes of
- * which one ends with the other: ten thousand of the form `*:0001` are not compared with each other.
+ * Patterns of one prefix and specificity, none of which may meet another. Filed by suffix, because
+ * two that meet have suffixes of which one ends with the other: ten thousand of the form `*:0001`
+ * are not compared with each other.
  */
 class Rivals {
   readonly #bySuffixLength = new Map<number, Map<string, KeyPattern[]>>()

@@ -1,18 +1,24 @@
 /**
- * Whether two key patterns can match the same key, and which one. Needed when the engine opens: two patterns of equal specificity
- * that meet in some key would make that key's strategy a matter of chance.
+ * Whether two key patterns can match the same key, and which one. Needed when the engine opens: two
+ * patterns of equal specificity that meet in some key would make that key's strategy a matter of
+ * chance.
  *
- * No search over a product of automata is needed. A star absorbs anything, so if both patterns have one, they meet exactly when
- * their parts before the first star agree, place by place, and their parts after the last star agree from the end: the key is then
- * the longer of the two heads, both middles, and the longer of the two tails. If one has no star, its keys have one length, its
- * places are independent of each other, and the other's pieces are laid on it from left to right, first fit, which
- * leaves the most room for the next. Cost O(a + b) with two stars, O(a × b) at most without: 65,536 comparisons at the limits.
+ * No search over a product of automata is needed. A star absorbs anything, so if both patterns have
+ * one, they meet exactly when their parts before the first star agree, place by place, and their
+ * parts after the last star agree from the end: the key is then the longer of the two heads, both
+ * middles, and the longer of the two tails. If one has no star, its keys have one length, its
+ * places are independent of each other, and the other's pieces are laid on it from left to right,
+ * first fit, which leaves the most room for the next. Cost O(a + b) with two stars, O(a × b) at
+ * most without: 65,536 comparisons at the limits.
  */
 import { ANY_ONE, ANY_RUN, type KeyPattern, type PatternToken } from './pattern.ts'
 
 type Tokens = readonly PatternToken[]
 
-/** A key that both match, `undefined` if there is none. Wildcards that nothing constrains are filled with `x`. */
+/**
+ * A key that both match, `undefined` if there is none. Wildcards that nothing constrains are filled
+ * with `x`.
+ */
 export function intersects(a: KeyPattern, b: KeyPattern): string | undefined {
   const left = pieces(a.tokens)
   const right = pieces(b.tokens)
@@ -39,7 +45,10 @@ function joinOpen(left: readonly Tokens[], right: readonly Tokens[]): Tokens | u
   return [...head, ...left.slice(1, -1).flat(), ...right.slice(1, -1).flat(), ...tail.reverse()]
 }
 
-/** The two on top of each other from the first place on, the rest of the longer one behind; `undefined` if they disagree. */
+/**
+ * The two on top of each other from the first place on, the rest of the longer one behind;
+ * `undefined` if they disagree.
+ */
 function overlay(a: Tokens, b: Tokens): PatternToken[] | undefined {
   const result = a.length > b.length ? [...a] : [...b]
   const count = Math.min(a.length, b.length)

@@ -1,20 +1,23 @@
 /**
- * Key patterns: literal characters, `*` for any run of characters (also none), `?` for exactly one character (a Unicode code
- * point, so that an emoji is one), and `\` before a character that is meant literally. Nothing else is special: `user:*`
- * matches `user:a:b`.
+ * Key patterns: literal characters, `*` for any run of characters (also none), `?` for exactly one
+ * character (a Unicode code point, so that an emoji is one), and `\` before a character that is
+ * meant literally. Nothing else is special: `user:*` matches `user:a:b`.
  *
- * Matching is bit-parallel (Baeza-Yates and Gonnet 1992, "A New Approach to Text Searching": Shift-And, with a loop at each
- * state that a star follows). A state is how many single characters of the pattern have been matched; all states live in the
- * bits of at most nine 32-bit words and advance together, so there is no backtracking, and a key of n characters costs at
- * most n × ⌈(m + 1) / 32⌉ steps for a pattern of m, whatever they look like: 9,216 at the limits. Glob matchers that
- * backtrack have stalled for seconds on a dozen bytes (CVE-2026-27904 in minimatch, CVE-2022-36021 in Redis). The two
- * usual forms, a plain key and `prefix*`, are a string comparison, and a wrong prefix or suffix is one too.
+ * Matching is bit-parallel (Baeza-Yates and Gonnet 1992, "A New Approach to Text Searching":
+ * Shift-And, with a loop at each state that a star follows). A state is how many single characters
+ * of the pattern have been matched; all states live in the bits of at most nine 32-bit words and
+ * advance together, so there is no backtracking, and a key of n characters costs at most n × ⌈(m +
+ * 1) / 32⌉ steps for a pattern of m, whatever they look like: 9,216 at the limits. Glob matchers
+ * that backtrack have stalled for seconds on a dozen bytes (CVE-2026-27904 in minimatch,
+ * CVE-2022-36021 in Redis). The two usual forms, a plain key and `prefix*`, are a string
+ * comparison, and a wrong prefix or suffix is one too.
  *
- * Specificity is compared by (1) the longer literal prefix, (2) more literal characters, (3) more `?`, (4) fewer stars. Within a
- * run of wildcards only the number of `?` and whether there is a star count, since `*?*` and `?*` mean the same. The order
- * extends inclusion: if every key of one pattern also matches another, the first is the more specific. For its literals
- * must then contain the other's, in order and from the same prefix; if no more of them, then its shortest key is no shorter
- * (3); and if no longer, it has no star where the other has none (4).
+ * Specificity is compared by (1) the longer literal prefix, (2) more literal characters, (3) more
+ * `?`, (4) fewer stars. Within a run of wildcards only the number of `?` and whether there is a
+ * star count, since `*?*` and `?*` mean the same. The order extends inclusion: if every key of one
+ * pattern also matches another, the first is the more specific. For its literals must then contain
+ * the other's, in order and from the same prefix; if no more of them, then its shortest key is no
+ * shorter (3); and if no longer, it has no star where the other has none (4).
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { PATTERN_LENGTH_MAX } from '../limits.ts'
@@ -39,9 +42,15 @@ export interface Specificity {
 export interface KeyPattern {
   /** As written. */
   readonly text: string
-  /** The characters before the first wildcard, without escapes. Every key that matches starts with them. */
+  /**
+   * The characters before the first wildcard, without escapes. Every key that matches starts with
+   * them.
+   */
   readonly literalPrefix: string
-  /** The characters after the last wildcard, all of them if there is none. Every key that matches ends with them. */
+  /**
+   * The characters after the last wildcard, all of them if there is none. Every key that matches
+   * ends with them.
+   */
   readonly literalSuffix: string
   readonly specificity: Specificity
   /** In normal form: in each run of wildcards the `?` come first, then at most one `*`. */
@@ -49,7 +58,10 @@ export interface KeyPattern {
   matches(key: string): boolean
 }
 
-/** Throws `WARP_E_PATTERN` for a pattern that is empty, too long, not Unicode, or ends in the middle of an escape. */
+/**
+ * Throws `WARP_E_PATTERN` for a pattern that is empty, too long, not Unicode, or ends in the middle
+ * of an escape.
+ */
 export function compilePattern(text: string): KeyPattern {
   const tokens = normalise(parse(text))
   const wildcardAt = tokens.findIndex(isWildcard)

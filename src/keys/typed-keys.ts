@@ -1,28 +1,35 @@
 /**
- * From the map of key patterns to the types of the calls. Types only; nothing here exists at run time.
+ * From the map of key patterns to the types of the calls. Types only; nothing here exists at run
+ * time.
  *
- * A pattern becomes a template literal type, `*` and `?` both as `${string}`; a key belongs to the patterns whose template it
- * extends. Of several, those drop out whose template another one's properly extends: the narrower pattern wins, as it
- * does at run time (`key-pattern.ts` proves that its order never contradicts inclusion). What remains open is a union:
+ * A pattern becomes a template literal type, `*` and `?` both as `${string}`; a key belongs to the
+ * patterns whose template it extends. Of several, those drop out whose template another one's
+ * properly extends: the narrower pattern wins, as it does at run time (`key-pattern.ts` proves that
+ * its order never contradicts inclusion). What remains open is a union:
  *
  * - patterns of which neither contains the other (`user:*` and `*:1`, key `user:1`);
- * - patterns with `?`, which the compiler cannot tell from `*`: they neither win nor drop out, except against a pattern
- *   that is the very key;
- * - keys that are themselves wide: of type `user:${string}` beside a pattern `user:admin:*`, or just `string`. Every pattern
- *   that such a key may turn out to match takes part.
+ * - patterns with `?`, which the compiler cannot tell from `*`: they neither win nor drop out,
+ *   except against a pattern that is the very key;
+ * - keys that are themselves wide: of type `user:${string}` beside a pattern `user:admin:*`, or
+ *   just `string`. Every pattern that such a key may turn out to match takes part.
  *
- * Reading through a union gives a union of values; writing takes what all of them take. A key that is known only at run
- * time (`string`) may therefore match nothing, which is `WARP_E_UNREGISTERED_KEY` then. With a map that is itself known only at
- * run time (`KeyMap`), values are `unknown`, `set` takes any {@link Encodable} and handles have any verb.
+ * Reading through a union gives a union of values; writing takes what all of them take. A key that
+ * is known only at run time (`string`) may therefore match nothing, which is
+ * `WARP_E_UNREGISTERED_KEY` then. With a map that is itself known only at run time (`KeyMap`),
+ * values are `unknown`, `set` takes any {@link Encodable} and handles have any verb.
  *
- * Cost: the map becomes an object type with index signatures, so that the compiler's own look-up finds the patterns of a key: about
- * seven instantiations per pattern and distinct key type (1,400 for 200 patterns, of the five million that TypeScript allows), and
- * pairs of patterns are compared only among those that match.
+ * Cost: the map becomes an object type with index signatures, so that the compiler's own look-up
+ * finds the patterns of a key: about seven instantiations per pattern and distinct key type (1,400
+ * for 200 patterns, of the five million that TypeScript allows), and pairs of patterns are compared
+ * only among those that match.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { AnyStrategy, ValueOf, VerbsOf } from '../../crdt/strategy.ts'
 
-/** How long operations are kept once they are stable: all of them, none but the last state, or something between. */
+/**
+ * How long operations are kept once they are stable: all of them, none but the last state, or
+ * something between.
+ */
 export type Retention = 'all' | 'latest' | { readonly versions: number } | { readonly forMs: number }
 
 export type Mode = 'local' | 'eventual' | 'strong'
@@ -30,8 +37,9 @@ export type Mode = 'local' | 'eventual' | 'strong'
 interface KeyOptionsBase<S extends AnyStrategy> {
   readonly strategy: S
   /**
-   * `'local'`: never leaves this replica. `'eventual'` (the default): written here, replicated in the background.
-   * `'strong'`: decided by an ordered log; without one, refused with `WARP_E_LINEARIZABLE_UNSUPPORTED`.
+   * `'local'`: never leaves this replica. `'eventual'` (the default): written here, replicated in
+   * the background. `'strong'`: decided by an ordered log; without one, refused with
+   * `WARP_E_LINEARIZABLE_UNSUPPORTED`.
    */
   readonly mode?: Mode
   /** What the log keeps for `log`, `getAt` and `explain`. Default `'all'`. */
@@ -39,11 +47,15 @@ interface KeyOptionsBase<S extends AnyStrategy> {
 }
 
 interface Expiring {
-  /** Milliseconds after which the key reads as absent on this replica. At least 1. Default: never. All replicas must be given the same. */
+  /**
+   * Milliseconds after which the key reads as absent on this replica. At least 1. Default: never.
+   * All replicas must be given the same.
+   */
   readonly ttlMs: number
   /**
-   * `'absolute'` (the default): counted from the last write; what is written afterwards begins from nothing, on every replica. `'sliding'`:
-   * from the last write or read on this replica; as others do not know of the reads, a write afterwards finds what was there before.
+   * `'absolute'` (the default): counted from the last write; what is written afterwards begins from
+   * nothing, on every replica. `'sliding'`: from the last write or read on this replica; as others
+   * do not know of the reads, a write afterwards finds what was there before.
    */
   readonly ttl?: 'absolute' | 'sliding'
 }
@@ -101,7 +113,10 @@ type ByKey<K extends KeyMap> = {
 
 type Containing<K extends KeyMap, Key extends string> = Key extends keyof ByKey<K> ? NamesIn<ByKey<K>[Key]> : never
 
-/** Of an intersection all names (several templates match), of a union too (several patterns have one template). */
+/**
+ * Of an intersection all names (several templates match), of a union too (several patterns have one
+ * template).
+ */
 type NamesIn<T> = T extends unknown ? keyof T & string : never
 
 type Contained<K extends KeyMap, Key extends string> = {
@@ -142,7 +157,10 @@ export type ValueAt<K extends KeyMap, Key extends string> = ValueIn<StrategyAt<K
 
 type ValueIn<S> = S extends unknown ? (IsAny<ValueOf<S>> extends true ? unknown : ValueOf<S>) : never
 
-/** What a watch of this pattern may see. `unknown` where the pattern crosses others instead of containing or refining them. */
+/**
+ * What a watch of this pattern may see. `unknown` where the pattern crosses others instead of
+ * containing or refining them.
+ */
 export type WatchedValue<K extends KeyMap, Pattern extends string> = [PatternsAt<K, KeysOf<Pattern>>] extends [never]
   ? unknown
   : ValueAt<K, KeysOf<Pattern>>
@@ -183,7 +201,10 @@ type OnlyOne<Parameters> = Parameters extends readonly [infer Value, ...infer Re
     : never
   : never
 
-/** What a caller of a verb passes. The constraint is needed: without it, `...elements: readonly T[]` is not inferred. */
+/**
+ * What a caller of a verb passes. The constraint is needed: without it, `...elements: readonly T[]`
+ * is not inferred.
+ */
 export type ParametersAfterFirst<F> = F extends (
   first: never,
   ...rest: infer Rest extends readonly unknown[]

@@ -1,14 +1,16 @@
 /**
- * Where records come into being. A body is encoded straight into the active segment, behind the place of its header; `commit` fills in
- * the header and moves the end. That is the whole of a write in RAM: no copy, no object, no checksum (the flusher computes it).
+ * Where records come into being. A body is encoded straight into the active segment, behind the
+ * place of its header; `commit` fills in the header and moves the end. That is the whole of a write
+ * in RAM: no copy, no object, no checksum (the flusher computes it).
  *
- * A group is records that are all there after a crash or none (`group`). Each but the last carries a bit that says that
- * the group goes on. Nothing is flushed in the middle, since a group is one synchronous call; so to take a group back is
- * to move the end back to where it began.
+ * A group is records that are all there after a crash or none (`group`). Each but the last carries
+ * a bit that says that the group goes on. Nothing is flushed in the middle, since a group is one
+ * synchronous call; so to take a group back is to move the end back to where it began.
  *
- * One comparison guards the fast path: `#limit` is the end of the space known to exist, and 0 when the log is closed or poisoned. Everything
- * rare (a new segment, more space, refusals) is behind it. Space is taken ahead (`segments/segment-supply.ts`), so a full
- * disk is noticed here, before the record exists, and the next commit tries again.
+ * One comparison guards the fast path: `#limit` is the end of the space known to exist, and 0 when
+ * the log is closed or poisoned. Everything rare (a new segment, more space, refusals) is behind
+ * it. Space is taken ahead (`segments/segment-supply.ts`), so a full disk is noticed here, before
+ * the record exists, and the next commit tries again.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogEvent } from './log-event.ts'
@@ -43,7 +45,10 @@ export interface AppenderOptions {
   readonly segmentBytes: number
   readonly home: number
   readonly boot: number
-  /** Called when something was committed that no flush is planned for, and again when much has gathered. */
+  /**
+   * Called when something was committed that no flush is planned for, and again when much has
+   * gathered.
+   */
   readonly onBacklog: (large: boolean) => void
   readonly observe: (event: LogEvent) => void
 }
@@ -119,7 +124,10 @@ export class Appender {
     return this.#finish(kind, previous, length)
   }
 
-  /** Whoever still holds the writer of a draft that was given up, or interrupted, writes nowhere from now on. */
+  /**
+   * Whoever still holds the writer of a draft that was given up, or interrupted, writes nowhere
+   * from now on.
+   */
   #endDraft(): void {
     this.#begunAt = NOT_BEGUN
     this.#writer.borrow(NO_BYTES, viewOf(NO_BYTES), 0)
@@ -182,7 +190,10 @@ export class Appender {
     }
   }
 
-  /** Moves the end back to where the group began. Cannot fail: the medium is asked for nothing but to take space back. */
+  /**
+   * Moves the end back to where the group began. Cannot fail: the medium is asked for nothing but
+   * to take space back.
+   */
   #takeBack(start: GroupStart): void {
     const { segment, end } = start
     const used = this.#segments.removeBehind(segment)
@@ -291,7 +302,10 @@ export class Appender {
     }
   }
 
-  /** Writes the mark of a clean close, for which room was kept. `false` if an earlier close has used it. */
+  /**
+   * Writes the mark of a clean close, for which room was kept. `false` if an earlier close has used
+   * it.
+   */
   appendCloseMark(): boolean {
     const space = Math.min(this.#active?.reserved ?? 0, this.#bytes.length)
     if (this.#end + MARK_BYTES + RECORD_HEADER_BYTES > space) return false
@@ -343,7 +357,10 @@ export class Appender {
     this.refreshLimit()
   }
 
-  /** Seals the active segment and continues in a new one, with `body` standing behind the place of its header. */
+  /**
+   * Seals the active segment and continues in a new one, with `body` standing behind the place of
+   * its header.
+   */
   #roll(body: Uint8Array): void {
     const old = this.#segments.active
     const ahead = SEGMENT_HEADER_BYTES + MARK_BYTES + RECORD_HEADER_BYTES + body.length + TAIL_BYTES
@@ -362,7 +379,10 @@ export class Appender {
   }
 }
 
-/** A group is over when its function returns: what a promise would write later could not belong to it. */
+/**
+ * A group is over when its function returns: what a promise would write later could not belong to
+ * it.
+ */
 function refuseThenable(result: unknown): void {
   if (typeof result !== 'object' || result === null || !('then' in result) || typeof result.then !== 'function') return
   if (result instanceof Promise) result.catch(() => undefined)

@@ -1,13 +1,16 @@
 /**
- * Carries what was committed from RAM to the file and makes it durable, in groups: whoever asks while a group is on its way shares the
- * next one. A group is the bytes `[flushed, end)` of one or more segments, checksummed here and written with one call each.
+ * Carries what was committed from RAM to the file and makes it durable, in groups: whoever asks
+ * while a group is on its way shares the next one. A group is the bytes `[flushed, end)` of one or
+ * more segments, checksummed here and written with one call each.
  *
  * - `logged`: the operating system has the bytes. `durable`: and a sync after that has succeeded.
- * - With the first write after a sync goes a mark that says how far the log was durable, so that recovery can tell bytes that were
- *   damaged from bytes that never reached the disk.
- * - A new segment is registered (its header and its name synced) before the jump that leads to it is written.
- * - A write or sync that fails poisons the log: it is never tried again, since the kernel forgets dirty pages after telling
- *   once (Rebello et al. 2020, "Can applications recover from fsync failures?").
+ * - With the first write after a sync goes a mark that says how far the log was durable, so that
+ *   recovery can tell bytes that were damaged from bytes that never reached the disk.
+ * - A new segment is registered (its header and its name synced) before the jump that leads to it
+ *   is written.
+ * - A write or sync that fails poisons the log: it is never tried again, since the kernel forgets
+ *   dirty pages after telling once (Rebello et al. 2020, "Can applications recover from fsync
+ *   failures?").
  */
 import type { Env, Timer } from '../ports/env.ts'
 import type { Appender } from './appender.ts'
@@ -22,7 +25,9 @@ import { RECORD_HEADER_BYTES, sealRecord, SEGMENT_HEADER_BYTES } from './segment
 
 export type Level = 'logged' | 'durable'
 
-/** Left behind the end of a closed log, so that it can be opened and closed again on a full disk. */
+/**
+ * Left behind the end of a closed log, so that it can be opened and closed again on a full disk.
+ */
 const SPARE_BYTES = 4096
 /** Records for which nobody waits are written within this time. */
 const BACKLOG_DELAY_MS = 20
@@ -59,7 +64,10 @@ export class Flusher {
   #syncing = false
   #timer: Timer | undefined
   #markedThrough: Position = 0
-  /** The mark that this opening of the log owes is not yet durable: until it is, a clean end could be seen where none was. */
+  /**
+   * The mark that this opening of the log owes is not yet durable: until it is, a clean end could
+   * be seen where none was.
+   */
   #owesMark = false
   /** The end of the log when nothing but a mark had been added since it was durable. */
   #restingAt: Position = 0
@@ -91,8 +99,8 @@ export class Flusher {
   }
 
   /**
-   * Begins a life of the log: says in it that it is open, durably, before anything else. On a full disk that is made up for
-   * with the first records.
+   * Begins a life of the log: says in it that it is open, durably, before anything else. On a full
+   * disk that is made up for with the first records.
    */
   async open(): Promise<void> {
     this.#firstDirty = this.#segments.active
@@ -108,7 +116,10 @@ export class Flusher {
     this.#appender.watchBacklog()
   }
 
-  /** Says in the log, durably, how far it is durable and which segment is the first. Throws `WARP_E_STORAGE_FULL`. */
+  /**
+   * Says in the log, durably, how far it is durable and which segment is the first. Throws
+   * `WARP_E_STORAGE_FULL`.
+   */
   async mark(): Promise<void> {
     this.#appender.forceMark()
     this.#marked()
@@ -233,7 +244,10 @@ export class Flusher {
     pending.catch((error: unknown) => this.#fail(error, 'creating a segment'))
   }
 
-  /** Hands everything unwritten to the files. A promise only if a file gives one or a segment is new. */
+  /**
+   * Hands everything unwritten to the files. A promise only if a file gives one or a segment is
+   * new.
+   */
   #write(): Promise<void> | undefined {
     const { list, active } = this.#segments
     let index = Math.max(0, (this.#firstDirty ?? active).number - this.#segments.first)

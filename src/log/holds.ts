@@ -1,6 +1,7 @@
 /**
- * Who keeps compaction from dropping records that are still being read: exports, offers of snapshots, feeds. Each hold says whose it is
- * and since when, so that a log which only grows can be explained.
+ * Who keeps compaction from dropping records that are still being read: exports, offers of
+ * snapshots, feeds. Each hold says whose it is and since when, so that a log which only grows can
+ * be explained.
  */
 import type { Env, Timer } from '../ports/env.ts'
 import type { Position } from '../operation/position.ts'
@@ -19,25 +20,35 @@ export interface HeldBy {
 export interface HoldOptions {
   /** Records from here on stay. Default 0: everything does, and nothing is folded. */
   readonly from?: Position
-  /** The hold ends by itself when it has not advanced for so long, in milliseconds. Default: never. */
+  /**
+   * The hold ends by itself when it has not advanced for so long, in milliseconds. Default: never.
+   */
   readonly boundMs?: number
   /** Told once when the bound has ended the hold. Not told of `release`. */
   readonly onLost?: () => void
 }
 
-/** Somebody who follows the log. Compaction asks where it is; nothing has to be said while it moves. */
+/**
+ * Somebody who follows the log. Compaction asks where it is; nothing has to be said while it moves.
+ */
 export interface Follower {
   /** As shown: `a watch of 'user:*'`. */
   readonly name: string
   /** Records from here on have not been seen; the end of the log if everything has. */
   readonly unseenFrom: Position
-  /** Compaction is going to begin: a follower that can see more at once, or say that it has, does so now. */
+  /**
+   * Compaction is going to begin: a follower that can see more at once, or say that it has, does so
+   * now.
+   */
   catchUp?(): void
   /** Whether it follows a key. */
   follows(key: string): boolean
 }
 
-/** How long, and how far behind, a follower keeps compaction waiting. Beyond that it goes on without, and the follower has a gap. */
+/**
+ * How long, and how far behind, a follower keeps compaction waiting. Beyond that it goes on
+ * without, and the follower has a gap.
+ */
 export const FOLLOWER_MS_MAX = 60_000
 export const FOLLOWER_BYTES_MAX: number = 64 * 1024 * 1024
 
@@ -45,7 +56,10 @@ interface Following {
   readonly sinceMs: number
   /** Where the follower was when compaction last began. */
   from: Position
-  /** Since when it has been there, by the monotonic clock; `undefined` if it was at the end of the log. */
+  /**
+   * Since when it has been there, by the monotonic clock; `undefined` if it was at the end of the
+   * log.
+   */
   stuckMs: number | undefined
 }
 
@@ -81,7 +95,9 @@ export class Holds {
     return from
   }
 
-  /** Operations of a key from here on may not be folded into a snapshot in this run of compaction. */
+  /**
+   * Operations of a key from here on may not be folded into a snapshot in this run of compaction.
+   */
   foldableBefore(key: string): Position {
     let before = Math.min(this.#reviewedEnd, this.from)
     for (const [follower, from] of this.#behind) if (from < before && follower.follows(key)) before = from
@@ -201,7 +217,10 @@ export interface FollowedLog {
   segments(): readonly { readonly number: number; readonly bytes: number }[]
 }
 
-/** How many bytes of the log lie behind a position; of a segment that was rewritten, as many as it has at most. */
+/**
+ * How many bytes of the log lie behind a position; of a segment that was rewritten, as many as it
+ * has at most.
+ */
 export function bytesBetween(from: Position, log: FollowedLog): number {
   let bytes = 0
   const segment = Math.floor(from / POSITIONS_PER_SEGMENT)

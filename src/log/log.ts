@@ -1,12 +1,15 @@
 /**
- * The log: an append-only sequence of records in segments, in RAM or on disk by the same code. Everything the engine keeps is a
- * record here, and everything else it knows can be rebuilt by reading them in order.
+ * The log: an append-only sequence of records in segments, in RAM or on disk by the same code.
+ * Everything the engine keeps is a record here, and everything else it knows can be rebuilt by
+ * reading them in order.
  *
- * A position names a record for ever. Commits and reads are synchronous; storing happens behind them, in groups, and whoever
- * needs to know asks `settled`. This file only composes: `appender` makes records, `flusher` stores them, `reader` finds them, `recovery`
- * opens what was there, `upkeep` drops what is dead and saves the engine's index so that opening is fast.
+ * A position names a record for ever. Commits and reads are synchronous; storing happens behind
+ * them, in groups, and whoever needs to know asks `settled`. This file only composes: `appender`
+ * makes records, `flusher` stores them, `reader` finds them, `recovery` opens what was there,
+ * `upkeep` drops what is dead and saves the engine's index so that opening is fast.
  *
- * Cost in RAM: 16 bytes and some 30 ns per record beyond its body; nothing for the garbage collector to look at.
+ * Cost in RAM: 16 bytes and some 30 ns per record beyond its body; nothing for the garbage
+ * collector to look at.
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Env } from '../ports/env.ts'
@@ -50,7 +53,8 @@ export interface LogOptions {
   /** How many sealed segments stay in RAM as a whole. Default 4; a log in RAM keeps all. */
   readonly residentSegments?: number
   /**
-   * The newest format that this build reads. Default `FORMAT_VERSION`. A test plays a later build with it.
+   * The newest format that this build reads. Default `FORMAT_VERSION`. A test plays a later build
+   * with it.
    */
   readonly format?: number
   /** The format that is written until `writeFormat` says otherwise. Default `format`. */
@@ -67,8 +71,8 @@ export interface LogRecovery {
   /** Whether the log is where it was; `undefined` if that cannot be known. */
   readonly sameHome: boolean | undefined
   /**
-   * What was written last may be missing: something had to be cut off, or the machine went down while the log was open. It is said at every
-   * opening until `acceptEnd`.
+   * What was written last may be missing: something had to be cut off, or the machine went down
+   * while the log was open. It is said at every opening until `acceptEnd`.
    */
   readonly isEndUncertain: boolean
   readonly cutBytes: number
@@ -106,8 +110,9 @@ export class Log {
   #closing: Promise<void> | undefined
 
   /**
-   * Opens the log or makes a new one. Takes over `files`: they are closed with the log, or now if opening fails. Throws
-   * `WARP_E_LOG_CORRUPT`, `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION` (and has changed nothing), `WARP_E_STORAGE`.
+   * Opens the log or makes a new one. Takes over `files`: they are closed with the log, or now if
+   * opening fails. Throws `WARP_E_LOG_CORRUPT`, `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION` (and has
+   * changed nothing), `WARP_E_STORAGE`.
    */
   static async open(options: LogOptions, replay: LogReplay): Promise<Log> {
     const settings = { ...DEFAULTS, ...options }
@@ -173,10 +178,11 @@ export class Log {
   }
 
   /**
-   * From now on what is committed may be of `format`, and of no later one. A build that reads less refuses the log
-   * from the first record on that is committed then: that one stands in a segment of its own. While another member of the
-   * cluster reads no more than an older format, stay at that one, and the build can be taken back.
-   * Throws `WARP_E_CONFIG` for a format that this build does not read.
+   * From now on what is committed may be of `format`, and of no later one. A build that reads less
+   * refuses the log from the first record on that is committed then: that one stands in a segment
+   * of its own. While another member of the cluster reads no more than an older format, stay at
+   * that one, and the build can be taken back. Throws `WARP_E_CONFIG` for a format that this build
+   * does not read.
    */
   writeFormat(format: number): void {
     this.#segments.writeFormat(format)
@@ -192,32 +198,35 @@ export class Log {
   }
 
   /**
-   * A writer that stands where the body of the next record goes. Between `begin` and `commit` nothing else may be
-   * called on the log; to give up, just do not commit. A second `begin` ends the draft of the first.
+   * A writer that stands where the body of the next record goes. Between `begin` and `commit`
+   * nothing else may be called on the log; to give up, just do not commit. A second `begin` ends
+   * the draft of the first.
    */
   begin(): ByteWriter {
     return this.#appender.begin()
   }
 
   /**
-   * Makes the body written since `begin` a record. `kind` is 1 to 7, `previous` an earlier position or 0. Throws
-   * `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`, `WARP_E_CLOSED`, `WARP_E_LIMIT`, and then nothing has happened;
-   * also `WARP_E_PROTOCOL` if nothing was begun or the log has moved since. Give the `writer` that `begin` returned
-   * where code of others has run in between (a getter of a value): it shows that the draft is still this one.
+   * Makes the body written since `begin` a record. `kind` is 1 to 7, `previous` an earlier position
+   * or 0. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`, `WARP_E_CLOSED`, `WARP_E_LIMIT`,
+   * and then nothing has happened; also `WARP_E_PROTOCOL` if nothing was begun or the log has moved
+   * since. Give the `writer` that `begin` returned where code of others has run in between (a
+   * getter of a value): it shows that the draft is still this one.
    */
   commit(kind: number, previous: Position, writer?: ByteWriter): Position {
     return this.#appender.commit(kind, previous, writer)
   }
 
   /**
-   * Makes the records that `write` commits one group: after a crash all of them are there or none. Returns what `write`
-   * returns. If `write` throws, what it has committed is taken back, nothing has happened, and the positions that
-   * it got will be given to other records.
+   * Makes the records that `write` commits one group: after a crash all of them are there or none.
+   * Returns what `write` returns. If `write` throws, what it has committed is taken back, nothing
+   * has happened, and the positions that it got will be given to other records.
    *
-   * While the group is open, `record` finds its records and `end` lies behind them; `scan` ends in front of it, nothing of
-   * it is flushed, and `loggedThrough` does not pass it. A checkpoint cannot be written inside (`WARP_E_PROTOCOL`).
-   * A commit that is refused inside, for lack of space say, and caught by `write` is no part of the group. A group
-   * inside a group is a part of it that can be taken back alone. `write` is synchronous: if it returns a promise,
+   * While the group is open, `record` finds its records and `end` lies behind them; `scan` ends in
+   * front of it, nothing of it is flushed, and `loggedThrough` does not pass it. A checkpoint
+   * cannot be written inside (`WARP_E_PROTOCOL`). A commit that is refused inside, for lack of
+   * space say, and caught by `write` is no part of the group. A group inside a group is a part of
+   * it that can be taken back alone. `write` is synchronous: if it returns a promise,
    * `WARP_E_CONFIG`. Costs nothing per record but a bit in its header.
    */
   group<Result>(write: () => Result): Result {
@@ -235,8 +244,9 @@ export class Log {
   }
 
   /**
-   * The record at `position`, checked. The view is valid until the next call of `record`, `commit` or `rewrite`. Throws
-   * `WARP_E_LOG_CORRUPT` for a damaged record and for a position at which none is kept.
+   * The record at `position`, checked. The view is valid until the next call of `record`, `commit`
+   * or `rewrite`. Throws `WARP_E_LOG_CORRUPT` for a damaged record and for a position at which none
+   * is kept.
    */
   record(position: Position): RecordView {
     return this.#reader.record(position)
@@ -248,16 +258,18 @@ export class Log {
   }
 
   /**
-   * Visits the records from `from` on, in log order, until `visit` returns `false` or the log ends; returns where to
-   * continue, behind the last record visited. `from` may name a record that compaction dropped. The view is valid inside `visit`.
+   * Visits the records from `from` on, in log order, until `visit` returns `false` or the log ends;
+   * returns where to continue, behind the last record visited. `from` may name a record that
+   * compaction dropped. The view is valid inside `visit`.
    */
   scan(from: Position, visit: (record: RecordView) => boolean): Position {
     return this.#reader.scan(from, visit)
   }
 
   /**
-   * Resolves when everything committed before the call is stored at that level: `logged` survives the death of the process,
-   * `durable` a power failure. In RAM at once. Rejects with `WARP_E_STORAGE_POISONED`.
+   * Resolves when everything committed before the call is stored at that level: `logged` survives
+   * the death of the process, `durable` a power failure. In RAM at once. Rejects with
+   * `WARP_E_STORAGE_POISONED`.
    */
   settled(level: Level): Promise<void> {
     return this.#flusher.settled(level)
@@ -275,7 +287,10 @@ export class Log {
     return this.#segments.list.map((segment) => segment.info())
   }
 
-  /** Notes that a record is garbage. Of a segment that is not in RAM the length is not looked up but taken to be 256. */
+  /**
+   * Notes that a record is garbage. Of a segment that is not in RAM the length is not looked up but
+   * taken to be 256.
+   */
   discard(position: Position): void {
     const segment = this.#segments.find(position)
     if (segment === undefined) return
@@ -287,8 +302,8 @@ export class Log {
   }
 
   /**
-   * Drops the records of a sealed segment that `isLive` does not claim. `isLive` must not call `rewrite` or `close`. One at a
-   * time: a second call waits for the first.
+   * Drops the records of a sealed segment that `isLive` does not claim. `isLive` must not call
+   * `rewrite` or `close`. One at a time: a second call waits for the first.
    */
   rewrite(
     segment: number,
@@ -298,20 +313,27 @@ export class Log {
     return this.#upkeep.rewrite(segment, isLive, signal)
   }
 
-  /** Whether every segment up to `throughSegment` was rewritten, or dropped, after `position` was the end of the log. */
+  /**
+   * Whether every segment up to `throughSegment` was rewritten, or dropped, after `position` was
+   * the end of the log.
+   */
   rewrittenSince(position: Position, throughSegment: number): boolean {
     return this.#segments.list.every((segment) => segment.number > throughSegment || segment.rewrittenAt >= position)
   }
 
   /**
-   * Saves the engine's index as it is now, for a fast opening: `body` must hold what the records before the present end amount
-   * to, and stays borrowed until the promise settles. Does nothing in RAM. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`.
+   * Saves the engine's index as it is now, for a fast opening: `body` must hold what the records
+   * before the present end amount to, and stays borrowed until the promise settles. Does nothing in
+   * RAM. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`.
    */
   writeCheckpoint(body: Uint8Array): Promise<void> {
     return this.persistent ? this.#upkeep.writeCheckpoint(body) : Promise.resolve()
   }
 
-  /** Checks every stored record and checkpoint again, from the disk; yields what is damaged. In RAM nothing is. */
+  /**
+   * Checks every stored record and checkpoint again, from the disk; yields what is damaged. In RAM
+   * nothing is.
+   */
   verify(signal?: AbortSignal): AsyncGenerator<LogDamage, void, undefined> {
     return verifyLog({ segments: this.#segments, env: this.#env, check: () => this.#upkeep.check(signal) })
   }
@@ -329,7 +351,10 @@ export class Log {
     }
   }
 
-  /** Stores everything and lets go of the files. Rejects, with the files released, if something could not be stored. */
+  /**
+   * Stores everything and lets go of the files. Rejects, with the files released, if something
+   * could not be stored.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

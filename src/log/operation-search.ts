@@ -1,11 +1,17 @@
-/** Operations in the log: one by its dot, from the mark before it in the index by scanning, or all from a position on. */
+/**
+ * Operations in the log: one by its dot, from the mark before it in the index by scanning, or all
+ * from a position on.
+ */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
 import { RECORD_KIND, type Log } from './log.ts'
 import type { OperationReader } from '../operation/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 
-/** Points `reader` at the operation, until something else is read. `false` if it is not in the log any more. */
+/**
+ * Points `reader` at the operation, until something else is read. `false` if it is not in the log
+ * any more.
+ */
 export function findOperation(log: Log, dots: DotIndex, dot: Dot, reader: OperationReader): boolean {
   let isFound = false
   log.scan(dots.before(dot.replica, dot.sequence - 1), (record) => {
@@ -18,7 +24,10 @@ export function findOperation(log: Log, dots: DotIndex, dot: Dot, reader: Operat
   return isFound
 }
 
-/** Visits the operations from `from` up to `to`, until `visit` returns `false`. Returns where to continue. */
+/**
+ * Visits the operations from `from` up to `to`, until `visit` returns `false`. Returns where to
+ * continue.
+ */
 export function scanOperations(
   log: Log,
   { from, to }: { readonly from: Position; readonly to: Position },

@@ -1,9 +1,10 @@
 /**
- * Up to where the log may be sent. A record goes out once it outlives this process, because a dot that others know must not be used again; the flush
- * to stable storage does not have to be waited for, since a machine that has gone down writes under another id.
+ * Up to where the log may be sent. A record goes out once it outlives this process, because a dot
+ * that others know must not be used again; the flush to stable storage does not have to be waited
+ * for, since a machine that has gone down writes under another id.
  *
- * What is issued again is held back until not even a power failure can take it away: after that it would be issued once more, under yet another name,
- * while others have it under this one.
+ * What is issued again is held back until not even a power failure can take it away: after that it
+ * would be issued once more, under yet another name, while others have it under this one.
  */
 import type { Log } from './log.ts'
 import type { Position } from '../operation/position.ts'
@@ -22,12 +23,18 @@ export class Outlet {
     return Math.min(this.#log.loggedThrough, this.#heldBackFrom)
   }
 
-  /** Settles when what has been appended may be sent; look at `through` again, it may be more by then. Rejects with what has poisoned the log. */
+  /**
+   * Settles when what has been appended may be sent; look at `through` again, it may be more by
+   * then. Rejects with what has poisoned the log.
+   */
   settled(): Promise<void> {
     return this.#log.settled(this.#heldBackFrom === Infinity ? 'logged' : 'durable')
   }
 
-  /** Records that come now are held back; those that have come when the function is called that this returns, until they are durable. */
+  /**
+   * Records that come now are held back; those that have come when the function is called that this
+   * returns, until they are durable.
+   */
   holdBack(): () => void {
     this.#heldBackFrom = Math.min(this.#heldBackFrom, this.#log.end)
     this.#holdsCount++

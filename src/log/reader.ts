@@ -1,9 +1,10 @@
 /**
- * Reads records: one by position, or many in log order. A resident segment is read in place; of another one only the bytes of the
- * record are fetched, until it has been asked for so often that the whole is kept (the few most recently used ones are).
+ * Reads records: one by position, or many in log order. A resident segment is read in place; of
+ * another one only the bytes of the record are fetched, until it has been asked for so often that
+ * the whole is kept (the few most recently used ones are).
  *
- * Bytes that this process neither wrote nor checked are checked with every read, and damage is an error that says where, never
- * a wrong record.
+ * Bytes that this process neither wrote nor checked are checked with every read, and damage is an
+ * error that says where, never a wrong record.
  */
 import type { LogFile } from '../ports/files.ts'
 import type { Position } from '../operation/position.ts'
@@ -27,7 +28,10 @@ import { segmentName } from './segments/segment.ts'
 
 /** What is fetched for one record whose length is not known yet. */
 const COLD_READ_BYTES = 1024
-/** From so many cold reads on, the whole segment is kept: its 8 MiB take as long to read as a thousand single records. */
+/**
+ * From so many cold reads on, the whole segment is kept: its 8 MiB take as long to read as a
+ * thousand single records.
+ */
 const COLD_READS_MAX = 4096
 const OPEN_FILES_MAX = 128
 

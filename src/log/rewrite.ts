@@ -1,8 +1,9 @@
 /**
- * Compaction of one sealed segment: the records that live are copied to a new file that then takes the old one's name. A run of dead
- * records becomes one jump, so survivors keep their positions; their bytes and checksums stay as they are, except
- * that no record says any more that its group goes on. Done in steps, with other work let in between; until the rename
- * nothing has changed, and after it nothing is missing, so a crash at any point is safe.
+ * Compaction of one sealed segment: the records that live are copied to a new file that then takes
+ * the old one's name. A run of dead records becomes one jump, so survivors keep their positions;
+ * their bytes and checksums stay as they are, except that no record says any more that its group
+ * goes on. Done in steps, with other work let in between; until the rename nothing has changed, and
+ * after it nothing is missing, so a crash at any point is safe.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogFile } from '../ports/files.ts'
@@ -49,7 +50,10 @@ interface Rewritten {
   readonly index: SegmentIndex
 }
 
-/** The segment has to be resident, sealed and durable. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`. */
+/**
+ * The segment has to be resident, sealed and durable. Throws `WARP_E_STORAGE_FULL`,
+ * `WARP_E_STORAGE`.
+ */
 export async function rewriteSegment(options: RewriteOptions): Promise<void> {
   const { segment, segments } = options
   const rewritten = await copyLive(options)
@@ -115,7 +119,10 @@ class Copy {
     encodeSegmentHeader({ number, salt, rewrittenAt, format }, this.#bytes, this.#view)
   }
 
-  /** Copies a record. What is rewritten is durable, so its groups are complete, and members may be dropped one by one. */
+  /**
+   * Copies a record. What is rewritten is durable, so its groups are complete, and members may be
+   * dropped one by one.
+   */
   keep(source: Uint8Array, { start, end: to, isGroupGoingOn }: RecordView, logical: number): void {
     const from = start - RECORD_HEADER_BYTES
     if (logical !== this.#logical) this.#jump(this.#segment.base + logical)

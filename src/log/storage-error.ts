@@ -15,7 +15,10 @@ export function storageError(error: unknown, doing: string): WarpError {
   return new WarpError('WARP_E_STORAGE', `the storage failed while ${doing}${text}`, { cause: error })
 }
 
-/** As `storageError` if the error is a medium's (it has a code), and otherwise the error itself: somebody else's mistake. */
+/**
+ * As `storageError` if the error is a medium's (it has a code), and otherwise the error itself:
+ * somebody else's mistake.
+ */
 export function mediumError(error: unknown, doing: string): unknown {
   return error instanceof Error && 'code' in error ? storageError(error, doing) : error
 }

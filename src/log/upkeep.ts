@@ -1,6 +1,6 @@
 /**
- * The upkeep of a log beside its work: rewriting segments, dropping those at the front in which nothing lives, checkpoints. One
- * piece at a time, each behind the one before.
+ * The upkeep of a log beside its work: rewriting segments, dropping those at the front in which
+ * nothing lives, checkpoints. One piece at a time, each behind the one before.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogFiles } from '../ports/files.ts'
@@ -100,7 +100,10 @@ export class Upkeep {
     return appender.end - MARK_BYTES
   }
 
-  /** Segments at the front in which nothing lives are removed, after the log says durably that it begins behind them. */
+  /**
+   * Segments at the front in which nothing lives are removed, after the log says durably that it
+   * begins behind them.
+   */
   async #dropStubs(): Promise<void> {
     const { list, files, persistent } = this.#segments
     const live = list.findIndex((segment) => !segment.isStub)

@@ -1,6 +1,7 @@
 /**
- * Reads everything that is stored once more, from the disk and not from RAM, and says what is damaged. Bits rot where nobody reads:
- * run it now and then, before the last good copy elsewhere is gone. One segment at a time, a break after each.
+ * Reads everything that is stored once more, from the disk and not from RAM, and says what is
+ * damaged. Bits rot where nobody reads: run it now and then, before the last good copy elsewhere is
+ * gone. One segment at a time, a break after each.
  */
 import type { Env } from '../ports/env.ts'
 import type { SegmentSet } from './segments/segment-set.ts'

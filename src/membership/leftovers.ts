@@ -1,13 +1,15 @@
 /**
- * What a replica holds beyond a snapshot that it takes over. Foreign operations keep their names and are admitted again. Its own cannot: others
- * may have compacted past the places that they had, so they are issued again under a new identity, as writes of now, with
- * what they had seen then as their context, as far as it is here. Under the old one they are void (retired-ids.ts).
+ * What a replica holds beyond a snapshot that it takes over. Foreign operations keep their names
+ * and are admitted again. Its own cannot: others may have compacted past the places that they had,
+ * so they are issued again under a new identity, as writes of now, with what they had seen then as
+ * their context, as far as it is here. Under the old one they are void (retired-ids.ts).
  *
- * An operation says which names it had before. If the snapshot holds one of those, because its owner has got it from somebody else before it was void,
- * the operation is not issued once more.
+ * An operation says which names it had before. If the snapshot holds one of those, because its
+ * owner has got it from somebody else before it was void, the operation is not issued once more.
  *
- * Issuing again is done in one go behind the record that says so (`Meta.reissuing`), in log order. If the machine dies in between, or the disk is full,
- * what has been issued is found by the names that it had, and the rest follows at the next opening or before the next snapshot.
+ * Issuing again is done in one go behind the record that says so (`Meta.reissuing`), in log order.
+ * If the machine dies in between, or the disk is full, what has been issued is found by the names
+ * that it had, and the rest follows at the next opening or before the next snapshot.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
@@ -69,14 +71,19 @@ export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions):
 /** Finds out which operations are the same one under several names. */
 class Names {
   readonly #vector: VersionVector
-  /** By each name that it has or had, the present name of an operation that is to be issued again. */
+  /**
+   * By each name that it has or had, the present name of an operation that is to be issued again.
+   */
   readonly #known = new Map<string, readonly [ReplicaId, number]>()
 
   constructor(vector: VersionVector) {
     this.#vector = vector
   }
 
-  /** Under which name the operation is there already, in the snapshot or because this has been asked of it under another one. */
+  /**
+   * Under which name the operation is there already, in the snapshot or because this has been asked
+   * of it under another one.
+   */
   find(replica: ReplicaId, sequence: number, former: VectorEntries): readonly [ReplicaId, number] | undefined {
     const all = [...former, [replica, sequence] as const]
     const inSnapshot = former.find(([writer, at]) => this.#vector.includes(writer, at))
@@ -87,7 +94,9 @@ class Names {
   }
 }
 
-/** Operations that have been issued again: by the names that each had before, the one that it has. */
+/**
+ * Operations that have been issued again: by the names that each had before, the one that it has.
+ */
 export type Issued = ReadonlyMap<string, readonly [ReplicaId, number]>
 
 /** What is here of operations that were issued again. */
@@ -141,7 +150,10 @@ function nameOf(replica: ReplicaId, sequence: number): string {
 /** By the name that an operation had, the one that it has now. */
 type Renamed = ReadonlyMap<string, readonly [ReplicaId, number]>
 
-/** Fields that say something of the operation's name or place, and its life, which counts anew. The others go with it. */
+/**
+ * Fields that say something of the operation's name or place, and its life, which counts anew. The
+ * others go with it.
+ */
 const REWRITTEN: readonly number[] = [FIELD.former, FIELD.origin, FIELD.previousHash, FIELD.life]
 
 function issueAgain(store: KeyStore, operation: OperationReader, renamed: Renamed): void {
@@ -152,7 +164,8 @@ function issueAgain(store: KeyStore, operation: OperationReader, renamed: Rename
   const context = issuedContext(store, keyspace, operation)
   const dots = operation.isExact ? issuedDots(store, operation, renamed) : []
   const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
-  // The key may be registered otherwise by now, or not at all: then it stays what it was, for those who can read it.
+  // The key may be registered otherwise by now, or not at all: then it stays what it was, for those
+  // who can read it.
   const rebase = keyspace.strategy.code === strategy ? keyspace.strategy.rebase : undefined
   const rename = (of: ReplicaId, at: number): readonly [ReplicaId, number] => renamed.get(nameOf(of, at)) ?? [of, at]
   const payload =
@@ -170,9 +183,10 @@ function issueAgain(store: KeyStore, operation: OperationReader, renamed: Rename
 }
 
 /**
- * What the writer had seen. One that cancels others has, however, to have seen all that is here of its key: somewhere the rest may have been
- * folded into one state, of which a part cannot be taken away. If it has not, it cancels nothing: what others
- * have written meanwhile is not lost, and the delete may be asked for again.
+ * What the writer had seen. One that cancels others has, however, to have seen all that is here of
+ * its key: somewhere the rest may have been folded into one state, of which a part cannot be taken
+ * away. If it has not, it cancels nothing: what others have written meanwhile is not lost, and the
+ * delete may be asked for again.
  */
 function issuedContext(store: KeyStore, keyspace: Keyspace, operation: OperationReader): VectorEntries {
   const context = formerContext(store, operation)
@@ -186,7 +200,10 @@ function issuedContext(store: KeyStore, keyspace: Keyspace, operation: Operation
   return hasSeenAll ? context : []
 }
 
-/** Single operations that the writer of an exact context had seen, under the names that they have now. */
+/**
+ * Single operations that the writer of an exact context had seen, under the names that they have
+ * now.
+ */
 function issuedDots(store: KeyStore, operation: OperationReader, renamed: Renamed): VectorEntries {
   const dots = operation.dots().filter(([replica, sequence]) => store.applied.includes(replica, sequence))
   for (const [name, present] of renamed) {
@@ -196,7 +213,10 @@ function issuedDots(store: KeyStore, operation: OperationReader, renamed: Rename
   return dots
 }
 
-/** What the writer had seen, its former self's operations among it, as far as it is here: the rest is void, or comes after this. */
+/**
+ * What the writer had seen, its former self's operations among it, as far as it is here: the rest
+ * is void, or comes after this.
+ */
 function formerContext(store: KeyStore, operation: OperationReader): VectorEntries {
   const { replica, sequence } = operation
   const own = operation.isExact ? [] : [[replica, sequence - 1] as const]

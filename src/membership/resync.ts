@@ -1,7 +1,9 @@
 /**
- * Taking over a peer's state: what happens around the installation of a snapshot. Before it, what this replica holds beyond the snapshot is
- * gathered; after it, `applied` and `floor` are the peer's, and the leftovers enter again. Meta records around it tell a later opening how far
- * it came: a state that is half the old and half the new one admits and exports nothing until a snapshot has been installed as a whole.
+ * Taking over a peer's state: what happens around the installation of a snapshot. Before it, what
+ * this replica holds beyond the snapshot is gathered; after it, `applied` and `floor` are the
+ * peer's, and the leftovers enter again. Meta records around it tell a later opening how far it
+ * came: a state that is half the old and half the new one admits and exports nothing until a
+ * snapshot has been installed as a whole.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Compactor } from '../compaction/compactor.ts'
@@ -109,7 +111,10 @@ export class Resync {
     this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: reissuing }), issuedOf(store))
   }
 
-  /** As whom this log has written, and how far: also what a power failure took, and others have given back since. */
+  /**
+   * As whom this log has written, and how far: also what a power failure took, and others have
+   * given back since.
+   */
   get #own(): VersionVector {
     const { applied } = this.#store
     const { replica: present, formers } = this.#options.identity
@@ -129,7 +134,8 @@ export class Resync {
     this.#options.floor.assign(sender.floor)
     this.#mergeRetired(vector, sender.retired)
     this.#becomeWhole()
-    // For good: operations under a name that nobody here knows any more may come back with somebody's state, and have to be known as own then.
+    // For good: operations under a name that nobody here knows any more may come back with
+    // somebody's state, and have to be known as own then.
     identity.formers.assign(own)
     for (const [replica] of vector.entries()) if (replica !== former) identity.writers.shared.noteApplied(replica)
     if (leftovers.some(({ isOwn }) => isOwn)) {
@@ -138,15 +144,20 @@ export class Resync {
       for (const { isOwn, replica } of leftovers) if (isOwn) identity.retired.retire(replica, vector.get(replica))
       identity.takeNew()
     } else identity.writeMeta()
-    // The snapshot may hold an operation under a name that it got from here later, before this replica went back to the former one.
+    // The snapshot may hold an operation under a name that it got from here later, before this
+    // replica went back to the former one.
     this.#reenter(leftovers, identity.reissuing.size > 0 ? issuedOf(store) : new Map())
-    // Peers remember what they heard that we have: what is gone is gone with the name. And it may have come to an end for the sender.
+    // Peers remember what they heard that we have: what is gone is gone with the name. And it may
+    // have come to an end for the sender.
     const isOver = !applied.dominates(before) || identity.retired.endOf(former) < Infinity
     if (identity.replica === former && isOver) identity.takeNew()
     onReplaced()
   }
 
-  /** What the snapshot holds counts: of two replicas that refuse what the other one holds, one has to give in. */
+  /**
+   * What the snapshot holds counts: of two replicas that refuse what the other one holds, one has
+   * to give in.
+   */
   #mergeRetired(vector: VersionVector, senders: VectorEntries): void {
     const { retired } = this.#options.identity
     for (const [replica, end] of senders) retired.retire(replica, end)

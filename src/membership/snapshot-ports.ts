@@ -1,4 +1,7 @@
-/** How a whole state leaves a replica and arrives at another one: in opaque chunks, built by one side and taken in order by the other. */
+/**
+ * How a whole state leaves a replica and arrives at another one: in opaque chunks, built by one
+ * side and taken in order by the other.
+ */
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 
 export interface SnapshotExport {
@@ -12,7 +15,10 @@ export interface SnapshotExport {
 export interface SnapshotImport {
   /** Takes the next chunk, in order. Throws `WARP_E_PROTOCOL`. */
   chunk(bytes: Uint8Array): void
-  /** All chunks have come: raises `applied` and `floor`, issues again the own operations that the snapshot does not hold. */
+  /**
+   * All chunks have come: raises `applied` and `floor`, issues again the own operations that the
+   * snapshot does not hold.
+   */
   finish(): void
   /** Gives up; the replica stays in need of a resync. */
   abandon(): void

@@ -1,7 +1,8 @@
 /**
- * The stream in which a whole state travels, for a replica that is behind what its peers have compacted. It is the sender's floor, the ids that
- * have ended for it, the snapshots of its keys, and all operations behind them, in the order of the sender's log; chunks are pieces of
- * the stream, cut anywhere:
+ * The stream in which a whole state travels, for a replica that is behind what its peers have
+ * compacted. It is the sender's floor, the ids that have ended for it, the snapshots of its keys,
+ * and all operations behind them, in the order of the sender's log; chunks are pieces of the
+ * stream, cut anywhere:
  *
  *     stream = item*        item = type:u8 bytes:varint body        type 1: snapshot record, 2: envelope, 3: the floor, a vector, 4: ended ids, alike
  */
@@ -29,7 +30,10 @@ export function writeItem(writer: ByteWriter, { type, bytes, start, end }: Snaps
   writer.raw(bytes, start, end)
 }
 
-/** Calls `visit` for each item that is there as a whole. Returns where they end. Throws `WARP_E_PROTOCOL`. */
+/**
+ * Calls `visit` for each item that is there as a whole. Returns where they end. Throws
+ * `WARP_E_PROTOCOL`.
+ */
 export function eachItem(bytes: Uint8Array, visit: (type: number, start: number, end: number) => void): number {
   let whole = 0
   while (bytes.length - whole >= ITEM_HEADER_BYTES_MAX || hasHeader(bytes, whole)) {

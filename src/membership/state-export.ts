@@ -1,6 +1,6 @@
 /**
- * Writes the state of this replica for another one, piece by piece (`snapshot-stream.ts`). What is exported is settled when the export begins;
- * later writes do not show, and compaction has to wait.
+ * Writes the state of this replica for another one, piece by piece (`snapshot-stream.ts`). What is
+ * exported is settled when the export begins; later writes do not show, and compaction has to wait.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
@@ -16,7 +16,10 @@ import type { SnapshotExport } from './snapshot-ports.ts'
 import { BROKEN, isShared, ITEM, writeItem } from './snapshot-stream.ts'
 import type { Position } from '../operation/position.ts'
 
-/** Records of the log looked at for one chunk, some 100 µs, before it is seen whether there is enough. */
+/**
+ * Records of the log looked at for one chunk, some 100 µs, before it is seen whether there is
+ * enough.
+ */
 const RECORDS_PER_STEP = 512
 
 export interface StateExportOptions {
@@ -120,7 +123,9 @@ export class StateExport implements SnapshotExport {
     return slot !== undefined && slot < this.#cuts.length && record.position > this.#cuts[slot]!
   }
 
-  /** The state that is exported has been replaced by another one: the receiver has to begin again. */
+  /**
+   * The state that is exported has been replaced by another one: the receiver has to begin again.
+   */
   #isBroken(): boolean {
     if (this.#store.keys.generation === this.#generation) return false
     this.#writer.u8(BROKEN)

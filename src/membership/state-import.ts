@@ -1,8 +1,9 @@
 /**
- * Takes in the state of another replica (`snapshot-stream.ts`). It checks what arrives and puts it aside in the log. Only when all is there does it
- * replace the own state, key by key and in one go, and forgets keys that the peer no longer has; until then reads, writes and what this replica
- * tells its peers stay what they were, so a transfer that ends midway leaves nothing behind. What this replica holds beyond
- * the snapshot is not lost (see leftovers.ts).
+ * Takes in the state of another replica (`snapshot-stream.ts`). It checks what arrives and puts it
+ * aside in the log. Only when all is there does it replace the own state, key by key and in one go,
+ * and forgets keys that the peer no longer has; until then reads, writes and what this replica
+ * tells its peers stay what they were, so a transfer that ends midway leaves nothing behind. What
+ * this replica holds beyond the snapshot is not lost (see leftovers.ts).
  */
 import { formatDot } from '../../crdt/time/dot.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
@@ -170,7 +171,10 @@ export class StateImport implements SnapshotImport {
     this.#options.compactor.note(store.take(key, slot, keyspace, position, operation))
   }
 
-  /** It belongs to no key. Nothing lets go of such operations yet, so what had been applied before is in the log. */
+  /**
+   * It belongs to no key. Nothing lets go of such operations yet, so what had been applied before
+   * is in the log.
+   */
   #installAside(operation: OperationReader): void {
     const { replica, sequence, bytes, start, end } = operation
     const { log, applied, clock } = this.#store
@@ -182,7 +186,10 @@ export class StateImport implements SnapshotImport {
     clock.observe(operation.hlc)
   }
 
-  /** At the first item of a key, forgets what this replica had of it. Returns the key's slot if it has one now. */
+  /**
+   * At the first item of a key, forgets what this replica had of it. Returns the key's slot if it
+   * has one now.
+   */
   #beginKey(key: string): Slot | undefined {
     const slot = this.#store.keys.find(key)
     if (this.#installed.has(key)) return slot

@@ -1,6 +1,7 @@
 /**
- * W21, W22: what was acknowledged is there as far as its level promises, once; what failed is nowhere. Judged by elements that only one write ever
- * added, in sets and lists that are never deleted, and which nobody removed.
+ * W21, W22: what was acknowledged is there as far as its level promises, once; what failed is
+ * nowhere. Judged by elements that only one write ever added, in sets and lists that are never
+ * deleted, and which nobody removed.
  */
 import type { CallRecord, RunHistory } from '../simulation/report/run-history.ts'
 import { shortly } from '../simulation/report/shown.ts'

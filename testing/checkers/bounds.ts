@@ -1,4 +1,7 @@
-/** W47: what a replica holds of operations that wait for others, of values in memory and of peers stays within what was configured, at every moment looked at. */
+/**
+ * W47: what a replica holds of operations that wait for others, of values in memory and of peers
+ * stays within what was configured, at every moment looked at.
+ */
 import type { Checker, LoadEvent, Violation } from './checker.ts'
 
 export function boundsChecker(): Checker {

@@ -1,9 +1,11 @@
 /**
- * W16, and with it W20: what somebody sees, he sees together with what its writer had seen when he wrote it, his own earlier writes among it, on any key.
- * Told by elements of keys that only grow.
+ * W16, and with it W20: what somebody sees, he sees together with what its writer had seen when he
+ * wrote it, his own earlier writes among it, on any key. Told by elements of keys that only grow.
  *
- * What a session has seen of a key is a list that only grows, so what it had seen at a moment is how long the list was then; and what of another session's list
- * has once been found in one's own need not be looked for again. So all this costs is a few steps for each element that comes to be seen.
+ * What a session has seen of a key is a list that only grows, so what it had seen at a moment is
+ * how long the list was then; and what of another session's list has once been found in one's own
+ * need not be looked for again. So all this costs is a few steps for each element that comes to be
+ * seen.
  */
 import type { CallRecord } from '../simulation/report/run-history.ts'
 import { textOfIntent } from '../simulation/report/shown.ts'
@@ -68,7 +70,8 @@ class Causality implements Checker {
   #judge(event: CallEvent, taken: readonly Look[]): void {
     const calls = taken.flatMap((look) => this.#newcomers(look))
     if (calls.length === 0) return
-    // What has been seen is still there, and with it all that belongs to it; what is not in memory cannot be told.
+    // What has been seen is still there, and with it all that belongs to it; what is not in memory
+    // cannot be told.
     const now = this.#looks.glance(event)
     calls.push(...now.flatMap((look) => this.#newcomers(look)))
     const session = this.#looks.sessionOf(event.call)

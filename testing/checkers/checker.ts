@@ -1,7 +1,9 @@
 /**
- * What judges a simulated run. A checker stands for one invariant, may watch what happens as it happens, and is asked at each verification:
- * when the replicas have come to rest after the faults, in every second run again after all were compacted, then after all of them were started anew,
- * and again when every log has been replayed from its beginning. It is made anew for each run, so it may remember.
+ * What judges a simulated run. A checker stands for one invariant, may watch what happens as it
+ * happens, and is asked at each verification: when the replicas have come to rest after the faults,
+ * in every second run again after all were compacted, then after all of them were started anew, and
+ * again when every log has been replayed from its beginning. It is made anew for each run, so it
+ * may remember.
  */
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Warp } from '../../src/api/public.ts'
@@ -22,7 +24,10 @@ export interface Violation {
 export interface CallEvent {
   readonly kind: 'call'
   readonly call: CallRecord
-  /** What the machine has in memory of a key at this moment. `undefined` if nothing, or nothing that is up to date, or if it is not up. */
+  /**
+   * What the machine has in memory of a key at this moment. `undefined` if nothing, or nothing that
+   * is up to date, or if it is not up.
+   */
   readonly peek: (key: string) => unknown
 }
 
@@ -49,7 +54,10 @@ export type RunEvent =
   | { readonly kind: 'life'; readonly life: LifeEvent }
   | { readonly kind: 'report'; readonly report: EngineReport }
 
-/** A value as a replica shows it: by its canonical bytes and as it is, or the code of the error that reading gave. */
+/**
+ * A value as a replica shows it: by its canonical bytes and as it is, or the code of the error that
+ * reading gave.
+ */
 export type Shown =
   | { readonly kind: 'value'; readonly value: unknown; readonly text: string }
   | { readonly kind: 'absent' }
@@ -66,12 +74,18 @@ export interface MachineView {
 }
 
 export interface Moment {
-  /** `'compacted'`, after every second seed's `'quiesced'`: every replica has been compacted, and nobody has written meanwhile. */
+  /**
+   * `'compacted'`, after every second seed's `'quiesced'`: every replica has been compacted, and
+   * nobody has written meanwhile.
+   */
   readonly phase: 'quiesced' | 'compacted' | 'restarted' | 'replayed'
   readonly nowMs: number
   readonly history: RunHistory
   readonly keys: KeyMap
-  /** Machines that are up. At `'replayed'` all logs are closed, and these are as they were last seen: only `values` may be used. */
+  /**
+   * Machines that are up. At `'replayed'` all logs are closed, and these are as they were last
+   * seen: only `values` may be used.
+   */
   readonly machines: readonly MachineView[]
   /** At `'replayed'`: what the audit of all logs found (see src/audit/check-log.ts). */
   readonly audit?: { readonly report: CheckReport; readonly findings: readonly Finding[] }

@@ -1,6 +1,7 @@
 /**
- * W27: compaction changes no read. Judged when all replicas at rest have been compacted and nobody has written meanwhile: every value is as before, also when it
- * is folded anew from what is left of the log, and the past is as before wherever it is still told.
+ * W27: compaction changes no read. Judged when all replicas at rest have been compacted and nobody
+ * has written meanwhile: every value is as before, also when it is folded anew from what is left of
+ * the log, and the past is as before wherever it is still told.
  */
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import type { RunHistory } from '../simulation/report/run-history.ts'

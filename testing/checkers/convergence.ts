@@ -1,4 +1,7 @@
-/** W01: replicas that have come to rest show the same values, byte for byte; starting anew and replaying the logs change none of them. */
+/**
+ * W01: replicas that have come to rest show the same values, byte for byte; starting anew and
+ * replaying the logs change none of them.
+ */
 import { type Keyspace, Keyspaces } from '../../src/keys/keyspace.ts'
 import { isSameShown, textOfShown } from '../simulation/report/shown.ts'
 import type { Checker, MachineView, Moment, Violation } from './checker.ts'
@@ -18,7 +21,10 @@ export function convergenceChecker(): Checker {
   }
 }
 
-/** Keys of mode `local` are each machine's own, and so is when a key with a sliding time to live expires (`KeyOptions.ttl`). */
+/**
+ * Keys of mode `local` are each machine's own, and so is when a key with a sliding time to live
+ * expires (`KeyOptions.ttl`).
+ */
 export function isShared(keyspace: Keyspace | undefined): boolean {
   return keyspace?.domain.isSent !== false && keyspace?.isSliding !== true
 }

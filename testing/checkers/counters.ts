@@ -1,6 +1,7 @@
 /**
- * W05: a counter is the sum of what was acknowledged and still owed, and of some of what may have happened: nothing is lost, nothing counts twice.
- * Judged where nothing is ever deleted and nothing expires.
+ * W05: a counter is the sum of what was acknowledged and still owed, and of some of what may have
+ * happened: nothing is lost, nothing counts twice. Judged where nothing is ever deleted and nothing
+ * expires.
  */
 import { Keyspaces, type Keyspace } from '../../src/keys/keyspace.ts'
 import type { CallRecord } from '../simulation/report/run-history.ts'

@@ -1,6 +1,7 @@
 /**
- * Keys that only ever grow: sets and lists to which elements are added, each by one call, and from which nobody takes any. Whoever has seen an element
- * of such a key must see it for ever, so several checkers judge by them. A key is left out for good once anybody does anything else to it.
+ * Keys that only ever grow: sets and lists to which elements are added, each by one call, and from
+ * which nobody takes any. Whoever has seen an element of such a key must see it for ever, so
+ * several checkers judge by them. A key is left out for good once anybody does anything else to it.
  */
 import { Keyspaces, type Keyspace } from '../../src/keys/keyspace.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
@@ -43,7 +44,10 @@ const ADDING: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   list: { push: 1, insert: 2 },
 }
 
-/** `undefined` of whatever else an intent may do, and where what was added may rightly be gone or not have come. */
+/**
+ * `undefined` of whatever else an intent may do, and where what was added may rightly be gone or
+ * not have come.
+ */
 function addedElement(intent: Intent, keyspace: Keyspace | undefined): unknown {
   if (intent.kind !== 'write' || keyspace === undefined || keyspace.ttlMs !== 0 || !keyspace.domain.isSent) return
   const count = ADDING[keyspace.strategy.kind]?.[intent.verb]
@@ -57,7 +61,10 @@ export function identityOf(element: unknown): unknown {
 
 const known = new WeakMap<object, ReadonlySet<unknown>>()
 
-/** The elements of a value that a set or a list shows, by `identityOf`. Made once for each value: replicas hand out the same one until it changes. */
+/**
+ * The elements of a value that a set or a list shows, by `identityOf`. Made once for each value:
+ * replicas hand out the same one until it changes.
+ */
 export function elementsOf(value: unknown): ReadonlySet<unknown> {
   if (typeof value !== 'object' || value === null) return NONE
   const before = known.get(value)

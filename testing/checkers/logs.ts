@@ -1,6 +1,7 @@
 /**
- * W23, W25: every log is sound, and its values are the fold of its operations, computed a second time in the plainest way; logs with the same
- * operations have the same states. The work is done by the audit (src/audit); this only says what of its findings is a violation.
+ * W23, W25: every log is sound, and its values are the fold of its operations, computed a second
+ * time in the plainest way; logs with the same operations have the same states. The work is done by
+ * the audit (src/audit); this only says what of its findings is a violation.
  */
 import type { FindingKind } from '../../src/audit/finding.ts'
 import type { Checker } from './checker.ts'

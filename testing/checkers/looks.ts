@@ -1,9 +1,11 @@
 /**
- * What users see while the run goes on. A *session* is one life of one machine, from when the engine opens to its end or until it takes over another state:
- * nothing but the engine's own faults can take from it what it has seen.
+ * What users see while the run goes on. A *session* is one life of one machine, from when the
+ * engine opens to its end or until it takes over another state: nothing but the engine's own faults
+ * can take from it what it has seen.
  *
- * There are two ways to see: a call that reads, and a glance at what the engine has in memory (`peek`), which the checkers cast at the moment when somebody
- * writes: what is there then is what the writer has seen.
+ * There are two ways to see: a call that reads, and a glance at what the engine has in memory
+ * (`peek`), which the checkers cast at the moment when somebody writes: what is there then is what
+ * the writer has seen.
  */
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import type { CallRecord } from '../simulation/report/run-history.ts'
@@ -51,7 +53,10 @@ export class Looks {
     return `${machine}/${life}/${this.reissued.resyncs(machine)}`
   }
 
-  /** Whether one write is all that there ever is to see. Looking at a key with a sliding time to live would prolong it. */
+  /**
+   * Whether one write is all that there ever is to see. Looking at a key with a sliding time to
+   * live would prolong it.
+   */
   isLast(key: string): boolean {
     const keyspace = this.#keyspaces.find(key)
     return keyspace?.isLast === true && !keyspace.isSliding

@@ -1,6 +1,6 @@
 /**
- * W19: what a machine has shown in one life it does not take back in it: an element of what only grows stays, and a register that has been seen to move on
- * does not return to a former value.
+ * W19: what a machine has shown in one life it does not take back in it: an element of what only
+ * grows stays, and a register that has been seen to move on does not return to a former value.
  */
 import { shortly } from '../simulation/report/shown.ts'
 import type { Checker, RunSubject, Violation } from './checker.ts'
@@ -11,7 +11,10 @@ import { SetOnce } from './set-once.ts'
 
 interface Seen {
   value: unknown
-  /** Elements that have been there, or values that the register has left behind, each with the step at which that was known. */
+  /**
+   * Elements that have been there, or values that the register has left behind, each with the step
+   * at which that was known.
+   */
   readonly steps: Map<unknown, number>
 }
 

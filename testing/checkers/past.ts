@@ -1,7 +1,9 @@
 /**
- * W28: the past is the same for everybody, and it is the fold of the operations up to then. When the replicas are at rest, some keys are asked what they were in
- * the middle of the run: those who answer answer alike, and where everything is retained, everybody answers, and as the naive fold (src/audit) does over
- * the key's log. Who does not answer says that the operations have been compacted.
+ * W28: the past is the same for everybody, and it is the fold of the operations up to then. When
+ * the replicas are at rest, some keys are asked what they were in the middle of the run: those who
+ * answer answer alike, and where everything is retained, everybody answers, and as the naive fold
+ * (src/audit) does over the key's log. Who does not answer says that the operations have been
+ * compacted.
  */
 import { hlcAtEndOfMs } from '../../crdt/time/hlc.ts'
 import { naiveFold, emptyBase } from '../../src/audit/naive-fold.ts'

@@ -1,6 +1,7 @@
 /**
- * Which acknowledged writes a machine still owes: an acknowledgement promises that the operation outlives what its level covers, and what
- * has happened to the machine since then may be more than that.
+ * Which acknowledged writes a machine still owes: an acknowledgement promises that the operation
+ * outlives what its level covers, and what has happened to the machine since then may be more than
+ * that.
  *
  * | level | no longer owed after |
  * |---|---|
@@ -28,7 +29,10 @@ export class Promises {
     }
   }
 
-  /** Whether the write has been acknowledged and nothing has happened since that its level does not cover. */
+  /**
+   * Whether the write has been acknowledged and nothing has happened since that its level does not
+   * cover.
+   */
   isOwed({ machine, outcome, receipt, endedMs }: CallRecord): boolean {
     if (outcome !== 'ok' || receipt === undefined) return false
     return (this.#lastMs.get(machine)?.[receipt.ack] ?? -1) < endedMs

@@ -1,6 +1,7 @@
 /**
- * W18: who has written something and been told that it is done sees it from then on, at the same machine, for as long as it lives. Of a register he sees it or
- * what has come after it, and so never again what he had seen before.
+ * W18: who has written something and been told that it is done sees it from then on, at the same
+ * machine, for as long as it lives. Of a register he sees it or what has come after it, and so
+ * never again what he had seen before.
  */
 import { shortly, textOfIntent } from '../simulation/report/shown.ts'
 import type { CallRecord } from '../simulation/report/run-history.ts'

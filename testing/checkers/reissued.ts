@@ -1,7 +1,9 @@
 /**
- * What was issued again, and what went missing meanwhile. A replica that was away beyond the horizon takes over a peer's state (`resync:done`). What others wrote
- * and that peer has not seen is gone from it until it comes again, and its own writes of before are issued again without it, under other names and later
- * stamps: the one step after which a replica may show less than before, and of which no guarantee speaks.
+ * What was issued again, and what went missing meanwhile. A replica that was away beyond the
+ * horizon takes over a peer's state (`resync:done`). What others wrote and that peer has not seen
+ * is gone from it until it comes again, and its own writes of before are issued again without it,
+ * under other names and later stamps: the one step after which a replica may show less than before,
+ * and of which no guarantee speaks.
  */
 import type { CallRecord } from '../simulation/report/run-history.ts'
 import type { RunEvent } from './checker.ts'

@@ -1,4 +1,7 @@
-/** What is remembered of each pair of names: of a session and a key, of a key and an element. Made when it is first asked for. */
+/**
+ * What is remembered of each pair of names: of a session and a key, of a key and an element. Made
+ * when it is first asked for.
+ */
 export class Remembered<Item> {
   readonly #items = new Map<string, Map<unknown, Item>>()
   readonly #make: () => Item

@@ -1,8 +1,10 @@
 /**
- * W06, W07: what somebody has seen and taken away is gone at rest, whatever was delivered, compacted or restored meanwhile. Told by elements and values that
- * were written once: what is there again later is the one that was taken away.
+ * W06, W07: what somebody has seen and taken away is gone at rest, whatever was delivered,
+ * compacted or restored meanwhile. Told by elements and values that were written once: what is
+ * there again later is the one that was taken away.
  *
- * A call takes away what the machine shows when it begins (`peek`): a `remove` its element, a `delete` all, a `set` of a register what was there before.
+ * A call takes away what the machine shows when it begins (`peek`): a `remove` its element, a
+ * `delete` all, a `set` of a register what was there before.
  */
 import { type Keyspace, Keyspaces } from '../../src/keys/keyspace.ts'
 import type { CallRecord, Intent } from '../simulation/report/run-history.ts'
@@ -68,7 +70,10 @@ export function removalChecker({ keys }: RunSubject): Checker {
 
 const ELEMENTS: readonly string[] = ['set', 'multi-value']
 
-/** Of local keys each machine has its own. Looking at a key with a sliding time to live would prolong it. */
+/**
+ * Of local keys each machine has its own. Looking at a key with a sliding time to live would
+ * prolong it.
+ */
 function isJudged({ strategy, isLast, domain, isSliding }: Keyspace): boolean {
   return (isLast || ELEMENTS.includes(strategy.kind)) && domain.isSent && !isSliding
 }

@@ -1,4 +1,7 @@
-/** Machines whose disk may hold bits that were flipped: also such as came with a backup or with a copy of another disk. */
+/**
+ * Machines whose disk may hold bits that were flipped: also such as came with a backup or with a
+ * copy of another disk.
+ */
 import type { RunHistory } from '../simulation/report/run-history.ts'
 
 export function rottenMachines({ lives }: RunHistory): ReadonlySet<string> {

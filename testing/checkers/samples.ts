@@ -1,4 +1,7 @@
-/** Some keys of a run, with a moment of their past: for checks that would cost too much for all keys of every run. Over many runs all have their turn. */
+/**
+ * Some keys of a run, with a moment of their past: for checks that would cost too much for all keys
+ * of every run. Over many runs all have their turn.
+ */
 import type { CallRecord } from '../simulation/report/run-history.ts'
 import type { MachineView, Moment } from './checker.ts'
 

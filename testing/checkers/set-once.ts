@@ -1,4 +1,6 @@
-/** Registers of which each value was set by one call: a value then says which write it comes from. */
+/**
+ * Registers of which each value was set by one call: a value then says which write it comes from.
+ */
 import type { CallRecord } from '../simulation/report/run-history.ts'
 import type { RunEvent } from './checker.ts'
 import type { Looks } from './looks.ts'

@@ -1,4 +1,7 @@
-/** The keyspaces of a simulation that is given none: every strategy that needs no package, with different retention and times to live. */
+/**
+ * The keyspaces of a simulation that is given none: every strategy that needs no package, with
+ * different retention and times to live.
+ */
 import { boundedCounter } from '../../crdt/bounded-counter.ts'
 import { counter } from '../../crdt/counter.ts'
 import { custom } from '../../crdt/custom.ts'

@@ -1,6 +1,8 @@
 /**
- * A replica that runs a later version of Warp: it writes operations of kinds that this one does not know, and such with fields that it does not know. Its operation is
- * made from what one of our replicas exports, and comes in by an import; from there it travels like any other. Each such replica writes once.
+ * A replica that runs a later version of Warp: it writes operations of kinds that this one does not
+ * know, and such with fields that it does not know. Its operation is made from what one of our
+ * replicas exports, and comes in by an import; from there it travels like any other. Each such
+ * replica writes once.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { encodeInto } from '../../crdt/encoding/encoding.ts'

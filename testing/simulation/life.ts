@@ -1,10 +1,12 @@
 /**
- * One process: the `Env` that an engine lives in, and that can be taken from it. When it is dead, no timer fires, no deferred callback
- * runs and no `yield` comes back: what the engine's code was waiting for does not happen, as after a `kill -9`. What runs on to the end of its
- * microtasks reaches nobody, for the disk and the network have been cut off as well.
+ * One process: the `Env` that an engine lives in, and that can be taken from it. When it is dead,
+ * no timer fires, no deferred callback runs and no `yield` comes back: what the engine's code was
+ * waiting for does not happen, as after a `kill -9`. What runs on to the end of its microtasks
+ * reaches nobody, for the disk and the network have been cut off as well.
  *
- * Paused (SIGSTOP), everything due is held and runs at resumption, in order. Slow, each callback costs so much of the process's time.
- * It can be told to die at its n-th use of the Env, which is how it dies in the middle of anything.
+ * Paused (SIGSTOP), everything due is held and runs at resumption, in order. Slow, each callback
+ * costs so much of the process's time. It can be told to die at its n-th use of the Env, which is
+ * how it dies in the middle of anything.
  */
 import type { Env, Timer } from '../../src/ports/env.ts'
 import type { Random } from '../world/random.ts'

@@ -1,6 +1,7 @@
 /**
- * The two clocks of one machine, derived from virtual time and wrong in their own ways: the wall clock is off, drifts, jumps and stands still; the
- * monotonic one begins anywhere with each boot and stops while the machine is suspended. Each machine has its own.
+ * The two clocks of one machine, derived from virtual time and wrong in their own ways: the wall
+ * clock is off, drifts, jumps and stands still; the monotonic one begins anywhere with each boot
+ * and stops while the machine is suspended. Each machine has its own.
  */
 
 export class MachineClock {

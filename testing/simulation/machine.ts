@@ -1,6 +1,7 @@
 /**
- * A machine: a disk, a clock, and one process after another. Every way in which a process can end or begin is here; which of them happens when is
- * the faults' business. The engine is the real one, opened by `openWarpOn`.
+ * A machine: a disk, a clock, and one process after another. Every way in which a process can end
+ * or begin is here; which of them happens when is the faults' business. The engine is the real one,
+ * opened by `openWarpOn`.
  */
 import type { WarpEvent, Warp } from '../../src/api/public.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
@@ -46,7 +47,10 @@ export class Machine {
   disk: FaultyFiles
   diskNumber = 1
   lifeNumber = 0
-  /** Bits of this disk have been flipped: the log may refuse to open, and what it acknowledged may be gone. */
+  /**
+   * Bits of this disk have been flipped: the log may refuse to open, and what it acknowledged may
+   * be gone.
+   */
   hasRotted = false
   /** An older copy of its disk. */
   backup: { readonly disk: FaultyFiles; readonly atMs: number; readonly hasRotted: boolean } | undefined
@@ -94,7 +98,9 @@ export class Machine {
     return faultyFiles({ seed: `${this.#random.uint32()} ${this.name} disk`, home: this.home })
   }
 
-  /** Begins a life. Settles when the engine is open or has refused; never if the process dies first. */
+  /**
+   * Begins a life. Settles when the engine is open or has refused; never if the process dies first.
+   */
   async start(): Promise<void> {
     const { line, keys, replication, segmentBytes, cacheEntriesMax, wire, name } = this.options
     this.lifeNumber++

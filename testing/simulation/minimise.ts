@@ -1,6 +1,8 @@
 /**
- * Makes a failing scenario small: leaves out kinds of faults (in halves, then quarters, then one by one, after Zeller's ddmin, 2002), then machines, time
- * and calls, as long as the run still fails in the same way. What one kind of fault draws does not depend on the others, so most failures survive it.
+ * Makes a failing scenario small: leaves out kinds of faults (in halves, then quarters, then one by
+ * one, after Zeller's ddmin, 2002), then machines, time and calls, as long as the run still fails
+ * in the same way. What one kind of fault draws does not depend on the others, so most failures
+ * survive it.
  *
  * Cost: some dozens of runs.
  */
@@ -45,7 +47,8 @@ class Minimiser {
   async run(): Promise<MinimisedRun> {
     await this.#faults()
     const { seconds, replicas } = this.#scenario
-    // Another number of machines is another run altogether: what fails with three may not with four.
+    // Another number of machines is another run altogether: what fails with three may not with
+    // four.
     for (const fewer of [1, 2, 3, 4, Math.ceil(replicas / 2), replicas - 1])
       if (fewer >= 1 && fewer < replicas && (await this.#try({ replicas: fewer }))) break
     for (let share = 0.5; share < 0.95; share = (1 + share) / 2) {

@@ -33,7 +33,10 @@ export async function perform(warp: Warp<KeyMap>, intent: Intent, line: TimeLine
   }
 }
 
-/** Takes some changes, each a little later than the one before, and then stalls: the watch stays open. */
+/**
+ * Takes some changes, each a little later than the one before, and then stalls: the watch stays
+ * open.
+ */
 function consume(warp: Warp<KeyMap>, { pattern, takeMax }: Intent & { kind: 'watch' }, line: TimeLine): void {
   const changes = warp.watch(pattern, { pendingCountMax: 16 })[Symbol.asyncIterator]()
   let taken = 0

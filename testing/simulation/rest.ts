@@ -1,4 +1,7 @@
-/** Whether the replicas have come to rest: all are up, nobody waits for anything, and all show the same. */
+/**
+ * Whether the replicas have come to rest: all are up, nobody waits for anything, and all show the
+ * same.
+ */
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import type { Warp } from '../../src/api/public.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
@@ -8,7 +11,8 @@ import { isSameShown, shownOf } from './report/shown.ts'
 import type { World } from './world.ts'
 
 /**
- * `undefined`, or a sentence that says what is still going on. `mayWait`: operations may wait for others, which nobody has any more.
+ * `undefined`, or a sentence that says what is still going on. `mayWait`: operations may wait for
+ * others, which nobody has any more.
  */
 export async function atRest(world: World, mayWait: boolean): Promise<string | undefined> {
   const staying = world.machines.filter(({ hasLeft }) => !hasLeft)
@@ -45,7 +49,10 @@ function unfinished({ name, warp, names, mayWait }: Staying): string | undefined
   return undefined
 }
 
-/** The first key of which two machines show different values, or that one cannot read because its log is damaged. */
+/**
+ * The first key of which two machines show different values, or that one cannot read because its
+ * log is damaged.
+ */
 async function disagreement(world: World): Promise<string | undefined> {
   const keyspaces = new Keyspaces(world.options.keys)
   const up = world.up()

@@ -4,7 +4,8 @@
  *     warm up ─► faults ─► heal, come to rest ─► verify ─► compact, verify (every second run)
  *       ─► restart all ─► verify ─► close, audit every log ─► verify
  *
- * Users go on until the faults end. That the replicas come to rest within a bound is itself checked: it is the liveness of replication.
+ * Users go on until the faults end. That the replicas come to rest within a bound is itself
+ * checked: it is the liveness of replication.
  */
 import { checkLogOn } from '../../src/audit/check-log.ts'
 import type { Finding } from '../../src/audit/finding.ts'
@@ -175,7 +176,10 @@ class Run {
     return false
   }
 
-  /** Disks and machines have gone, perhaps with operations that others have seen the successors of: those wait, and nobody can help. */
+  /**
+   * Disks and machines have gone, perhaps with operations that others have seen the successors of:
+   * those wait, and nobody can help.
+   */
   get #mayMissOperations(): boolean {
     return this.#world.history.lives.some(({ kind }) => LOSSES.includes(kind))
   }
@@ -185,13 +189,16 @@ class Run {
     const isInOrder = this.#random.chance(0.5)
     if (isInOrder) await this.#closeAll()
     else {
-      // What is only in memory would be lost by right: everything has been at rest for long enough to be stored.
+      // What is only in memory would be lost by right: everything has been at rest for long enough
+      // to be stored.
       for (const machine of world.machines) machine.end('killed')
     }
     for (const machine of world.machines) if (!machine.hasLeft) void machine.start()
   }
 
-  /** In every second run, so that starting anew is tried with logs as they have come to be as well. */
+  /**
+   * In every second run, so that starting anew is tried with logs as they have come to be as well.
+   */
   async #compactAll(): Promise<void> {
     const world = this.#world
     if (!seededRandom(`${this.#scenario.seed} compaction`).chance(0.5)) return

@@ -1,7 +1,8 @@
 /**
- * `simulate`: puts keyspaces and a workload under everything that can go wrong, in virtual time, from one seed. The engines are the real ones. The same
- * seed on the same commit gives the same run, step by step (`hash`). When an invariant is violated, the scenario is made small
- * and told as a time line.
+ * `simulate`: puts keyspaces and a workload under everything that can go wrong, in virtual time,
+ * from one seed. The engines are the real ones. The same seed on the same commit gives the same
+ * run, step by step (`hash`). When an invariant is violated, the scenario is made small and told as
+ * a time line.
  *
  * It takes no test runner: throw away the result or assert on `violations`.
  */
@@ -27,24 +28,34 @@ export interface SimulateOptions {
   /** Default: every strategy, with different retention and times to live. */
   readonly keys?: KeyMap
   /**
-   * What the users do: asked for each call. Needed with `keys` of your own. What can never be done (a verb that the strategy does not have, a
-   * key that no pattern matches, a parameter of the wrong type) ends the simulation with `WARP_E_CONFIG`; what only the present state forbids is
-   * a failed call.
+   * What the users do: asked for each call. Needed with `keys` of your own. What can never be done
+   * (a verb that the strategy does not have, a key that no pattern matches, a parameter of the
+   * wrong type) ends the simulation with `WARP_E_CONFIG`; what only the present state forbids is a
+   * failed call.
    */
   readonly workload?: Workload
   /** What may go wrong; each seed draws some of it. Default: everything. */
   readonly faults?: readonly FaultKind[]
   /** Machines at the beginning. Default 5. */
   readonly replicas?: number
-  /** Virtual seconds of use: a tenth without faults, the rest with. Coming to rest and verifying is on top. Default 120. */
+  /**
+   * Virtual seconds of use: a tenth without faults, the rest with. Coming to rest and verifying is
+   * on top. Default 120.
+   */
   readonly seconds?: number
-  /** Your own invariants: called at each verification, returns what is wrong, in sentences, if anything. Throwing is a violation too. */
+  /**
+   * Your own invariants: called at each verification, returns what is wrong, in sentences, if
+   * anything. Throwing is a violation too.
+   */
   readonly check?: (moment: Moment) => readonly string[] | undefined | Promise<readonly string[] | undefined>
   /** Further checkers, beside Warp's own. */
   readonly checkers?: readonly CheckerFactory[]
   /** Makes a failing scenario small, which takes some dozens of runs. Default `true`. */
   readonly minimise?: boolean
-  /** Draws the diagram and writes the time line of a run that does not fail as well. Default `false`. */
+  /**
+   * Draws the diagram and writes the time line of a run that does not fail as well. Default
+   * `false`.
+   */
   readonly explain?: boolean
   /** Ends the run, or making it small, between two steps of virtual time, with `WARP_E_ABORTED`. */
   readonly signal?: AbortSignal
@@ -53,7 +64,10 @@ export interface SimulateOptions {
 export interface Simulated {
   readonly seed: number | string
   readonly isClean: boolean
-  /** Each once, in the order in which they were found. That every write was refused is one too: then nothing was checked. */
+  /**
+   * Each once, in the order in which they were found. That every write was refused is one too: then
+   * nothing was checked.
+   */
   readonly violations: readonly FoundViolation[]
   /** Over all that has happened. */
   readonly hash: string
@@ -62,9 +76,15 @@ export interface Simulated {
   readonly virtualMs: number
   /** How long the replicas took to come to rest when the faults had ended. */
   readonly restMs: number
-  /** How often each thing happened; the key `kind during writes` counts those while a write was being stored. */
+  /**
+   * How often each thing happened; the key `kind during writes` counts those while a write was
+   * being stored.
+   */
   readonly occurred: ReadonlyMap<string, number>
-  /** How often a check held back because the documentation does not promise what it asks for, or there was nothing to check, by reason. */
+  /**
+   * How often a check held back because the documentation does not promise what it asks for, or
+   * there was nothing to check, by reason.
+   */
   readonly exempted: ReadonlyMap<string, number>
   readonly history: RunHistory
   /** Of a run that fails, or is explained. */

@@ -1,7 +1,8 @@
 /**
- * Groups of replicas that have both compacted what the other one has never seen, after a cut longer than the horizon or where newcomers have met only
- * each other: neither can take over the other's state, the engine says so (`resync:failed`), and an operator has to decide. Until then
- * they do not agree, and a replica that goes from one to the other may bring its operations twice.
+ * Groups of replicas that have both compacted what the other one has never seen, after a cut longer
+ * than the horizon or where newcomers have met only each other: neither can take over the other's
+ * state, the engine says so (`resync:failed`), and an operator has to decide. Until then they do
+ * not agree, and a replica that goes from one to the other may bring its operations twice.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { RunHistory } from './report/run-history.ts'

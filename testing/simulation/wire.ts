@@ -1,11 +1,14 @@
 /**
- * The network of a simulation: the in-memory network with everything done to frames that can be done. The transport port promises that frames
- * arrive whole or not at all, so frames are sealed with a checksum here, as the mesh authenticates its packets, and bits are flipped inside the seal. What
- * is truncated is given to the engine all the same, now and then: its decoders have to withstand it.
+ * The network of a simulation: the in-memory network with everything done to frames that can be
+ * done. The transport port promises that frames arrive whole or not at all, so frames are sealed
+ * with a checksum here, as the mesh authenticates its packets, and bits are flipped inside the
+ * seal. What is truncated is given to the engine all the same, now and then: its decoders have to
+ * withstand it.
  *
  *     sealed frame = crc32c:u32 sentMs:f64 frame
  *
- * Cuts are a set of directed pairs that somebody wants; they survive restarts of the machines at their ends.
+ * Cuts are a set of directed pairs that somebody wants; they survive restarts of the machines at
+ * their ends.
  */
 import { crc32c } from '../../src/log/segments/crc32c.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../../src/ports/transport.ts'
@@ -114,7 +117,10 @@ export class Wire {
     this.#applyCuts()
   }
 
-  /** Everything works again, and quickly. What was under way is gone: a repeat of long ago would disturb those who have come to rest. */
+  /**
+   * Everything works again, and quickly. What was under way is gone: a repeat of long ago would
+   * disturb those who have come to rest.
+   */
   heal(): void {
     this.#healedMs = this.#options.line.nowMs
     this.#cuts.clear()

@@ -1,6 +1,7 @@
 /**
- * What the users of a simulated cluster do: each call of a workload draws one intent. The default one goes over all strategies, few keys of each, so
- * that replicas meet on them. Elements that it adds are unique, so that each can be found again, or missed.
+ * What the users of a simulated cluster do: each call of a workload draws one intent. The default
+ * one goes over all strategies, few keys of each, so that replicas meet on them. Elements that it
+ * adds are unique, so that each can be found again, or missed.
  */
 import type { Ack } from '../../src/store/receipt.ts'
 import type { Random } from '../world/random.ts'

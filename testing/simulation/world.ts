@@ -1,6 +1,7 @@
 /**
- * The world of a simulation: machines, their network and virtual time, all from one seed. It carries out intents and writes down what comes of them;
- * what is wanted, and what goes wrong, come from the workload and from the faults.
+ * The world of a simulation: machines, their network and virtual time, all from one seed. It
+ * carries out intents and writes down what comes of them; what is wanted, and what goes wrong, come
+ * from the workload and from the faults.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { WarpEvent } from '../../src/api/public.ts'
@@ -155,7 +156,10 @@ export class World {
       if (warp !== undefined) this.#tell({ kind: 'load', machine: name, stats: warp.stats(), bounds })
   }
 
-  /** Throws `WARP_E_ABORTED` when the signal fires, and `WARP_E_CONFIG` for a call that can never be done. */
+  /**
+   * Throws `WARP_E_ABORTED` when the signal fires, and `WARP_E_CONFIG` for a call that can never be
+   * done.
+   */
   async advanceTo(targetMs: number): Promise<void> {
     await this.line.advanceTo(targetMs, () => this.#assertGoesOn())
   }
@@ -288,7 +292,10 @@ function outcomeOf(error: unknown): 'failed' | 'indeterminate' {
   return error instanceof Error && 'outcome' in error && error.outcome === 'failed' ? 'failed' : 'indeterminate'
 }
 
-/** A damaged log is what stands behind it: a state that cannot be taken over because of what is to be kept, say. */
+/**
+ * A damaged log is what stands behind it: a state that cannot be taken over because of what is to
+ * be kept, say.
+ */
 function isFromDamage(error: unknown): boolean {
   return error instanceof Error && (codeOf(error) === DAMAGED || isFromDamage(error.cause))
 }

@@ -1,12 +1,17 @@
 /**
- * Turns of the real event loop, which is the only way to let every promise that can settle do so before virtual time goes on. The testing
- * kit drives the engine; unlike the engine it cannot be handed its event loop by anybody. A message channel is what all runtimes
- * have (Node, browsers, workers), costs about a microsecond a turn, and is a task of its own: microtasks drain before the next.
+ * Turns of the real event loop, which is the only way to let every promise that can settle do so
+ * before virtual time goes on. The testing kit drives the engine; unlike the engine it cannot be
+ * handed its event loop by anybody. A message channel is what all runtimes have (Node, browsers,
+ * workers), costs about a microsecond a turn, and is a task of its own: microtasks drain before the
+ * next.
  *
  * This never decides anything: what is called, and in which order, is the same on every machine.
  */
 
-/** What all runtimes' ports have in common. Node's keep the process alive while they are listened to, unless told otherwise. */
+/**
+ * What all runtimes' ports have in common. Node's keep the process alive while they are listened
+ * to, unless told otherwise.
+ */
 interface Port {
   onmessage: (() => void) | null
   postMessage(message: number): void
@@ -17,7 +22,10 @@ interface Port {
 const waiting: (() => void)[] = []
 let channel: { readonly sender: Port; readonly receiver: Port } | undefined
 
-/** Calls `callback` in a later turn, when all promises that can settle have. Callbacks keep the order of their calls. */
+/**
+ * Calls `callback` in a later turn, when all promises that can settle have. Callbacks keep the
+ * order of their calls.
+ */
 export function inLaterTurn(callback: () => void): void {
   channel ??= openChannel()
   if (waiting.push(callback) === 1) channel.receiver.ref?.()

@@ -7,7 +7,10 @@ export type FaultyCall =
 
 export interface FaultyFilesOptions {
   readonly seed?: number | string
-  /** Bytes of all files together that fit; growing beyond fails with ENOSPC after writing what fits. Default: no limit. */
+  /**
+   * Bytes of all files together that fit; growing beyond fails with ENOSPC after writing what fits.
+   * Default: no limit.
+   */
   readonly spaceBytes?: number
   /** `true`: flushes wait for `releaseSyncs`. Default `false`. */
   readonly holdSyncs?: boolean
@@ -34,15 +37,23 @@ export interface FaultyFiles extends LogFiles {
   onStep: ((call: FaultyCall) => void) | undefined
   /** Flushes that wait, when `holdSyncs` is on. */
   readonly heldSyncCount: number
-  /** Lets the oldest `count` held flushes end, well or with an error. Default: all of them, well. */
+  /**
+   * Lets the oldest `count` held flushes end, well or with an error. Default: all of them, well.
+   */
   releaseSyncs(options?: { readonly count?: number; readonly code?: FaultCode }): void
-  /** The step with this number (from 0) fails and changes nothing, save that a failing flush leaves everything undecided. */
+  /**
+   * The step with this number (from 0) fails and changes nothing, save that a failing flush leaves
+   * everything undecided.
+   */
   failStep(step: number, code: FaultCode): void
   /** The next `count` calls of this kind fail. Default 1. */
   failNext(call: FaultyCall, code: FaultCode, count?: number): void
   /** What was to fail next does not. */
   mend(): void
-  /** The machine dies in the step with this number (from 0): it and everything after it throw `ECRASHED`. */
+  /**
+   * The machine dies in the step with this number (from 0): it and everything after it throw
+   * `ECRASHED`.
+   */
   crashAtStep(step: number): void
   /** Whether the machine has died. */
   readonly crashed: boolean
@@ -50,7 +61,10 @@ export interface FaultyFiles extends LogFiles {
   crash(): FaultyFiles
   /** Death of the process alone: nothing written is lost, and what was not flushed still is not. */
   kill(): FaultyFiles
-  /** Another disk with what a reader sees on this one, all of it flushed: a backup, or a copied folder. */
+  /**
+   * Another disk with what a reader sees on this one, all of it flushed: a backup, or a copied
+   * folder.
+   */
   copy(home: string): FaultyFiles
   /** Rot, overwriting and lost blocks: replaces a file's bytes, on the platter and in the cache. */
   edit(name: string, change: (bytes: Uint8Array) => Uint8Array): void

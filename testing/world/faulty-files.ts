@@ -1,21 +1,25 @@
 /**
- * A disk in RAM that behaves as badly as disks may: the log's tormentor. `kill()` is a `kill -9` (everything that was written is
- * there), `crash()` is a power failure (what was not flushed is there in parts); both leave this object dead and return
- * another one with what survived.
+ * A disk in RAM that behaves as badly as disks may: the log's tormentor. `kill()` is a `kill -9`
+ * (everything that was written is there), `crash()` is a power failure (what was not flushed is
+ * there in parts); both leave this object dead and return another one with what survived.
  *
- * *Contents.* A write is kept in a journal until a flush begun after it has succeeded. A crash decides for each sector of
- * 512 bytes on its own how many of the writes that touched it, oldest first, reached the platter (the page cache writes a sector as it is
- * at some moment), and now and then tears the next one in the middle. The file's length is one that it had since its last flush;
+ * *Contents.* A write is kept in a journal until a flush begun after it has succeeded. A crash
+ * decides for each sector of 512 bytes on its own how many of the writes that touched it, oldest
+ * first, reached the platter (the page cache writes a sector as it is at some moment), and now and
+ * then tears the next one in the middle. The file's length is one that it had since its last flush;
  * bytes inside it that never arrived are zero.
  *
- * *Failed flushes.* As on Linux, what a failed flush did not write is not tried again: a later flush succeeds all the same, and a
- * crash may still lose it (Rebello et al., "Can applications recover from fsync failures?", 2020).
+ * *Failed flushes.* As on Linux, what a failed flush did not write is not tried again: a later
+ * flush succeeds all the same, and a crash may still lose it (Rebello et al., "Can applications
+ * recover from fsync failures?", 2020).
  *
- * *Names.* Each creation, rename and removal since the last `syncNames` survives or not, whatever became of the others. That is
- * less than journaling file systems keep and as much as the port promises. A rename is atomic.
+ * *Names.* Each creation, rename and removal since the last `syncNames` survives or not, whatever
+ * became of the others. That is less than journaling file systems keep and as much as the port
+ * promises. A rename is atomic.
  *
- * *Steps.* Every call that changes something is a step and has a number, so that a test can crash at each of them in turn
- * (`crashAtStep`) or let it fail (`failStep`). A step that crashes has been taken in as one that was not flushed.
+ * *Steps.* Every call that changes something is a step and has a number, so that a test can crash
+ * at each of them in turn (`crashAtStep`) or let it fail (`failStep`). A step that crashes has been
+ * taken in as one that was not flushed.
  */
 import type { LogFile, LogStore } from '../../src/ports/files.ts'
 import type { FaultCode, FaultyCall, FaultyFiles, FaultyFilesOptions } from './faulty-disk.ts'
@@ -35,7 +39,10 @@ interface FolderState extends FaultyFilesOptions {
   readonly names: ReadonlyMap<string, FaultyInode>
 }
 
-/** A change of names that is not yet durable: the inode has this name and no other from now on; `undefined` takes the name away. */
+/**
+ * A change of names that is not yet durable: the inode has this name and no other from now on;
+ * `undefined` takes the name away.
+ */
 type NameChange = readonly [name: string, inode: FaultyInode | undefined]
 
 interface HeldSync {

@@ -1,4 +1,7 @@
-/** One file of the faulty disk: what readers see, what is on the platter, and the writes between the two. See `faulty-files.ts`. */
+/**
+ * One file of the faulty disk: what readers see, what is on the platter, and the writes between the
+ * two. See `faulty-files.ts`.
+ */
 import type { Random } from './random.ts'
 
 export const SECTOR_BYTES = 512
@@ -13,7 +16,10 @@ interface UnflushedWrite {
   readonly bytes: Uint8Array
   /** The file's size after it. */
   readonly size: number
-  /** A flush of it has failed. The system has dropped it from its list, and no later flush will tell that it is missing. */
+  /**
+   * A flush of it has failed. The system has dropped it from its list, and no later flush will tell
+   * that it is missing.
+   */
   isForsaken: boolean
 }
 
@@ -53,7 +59,8 @@ export class FaultyInode {
     const due = new Set(this.#unflushed.filter((write) => !write.isForsaken))
     return {
       succeed: () => {
-        // What a later flush has made durable meanwhile is no longer in the journal and stays as it is.
+        // What a later flush has made durable meanwhile is no longer in the journal and stays as it
+        // is.
         const writes = this.#unflushed.filter((write) => due.has(write) || this.#isCarried(write, due))
         for (const { offset, bytes } of writes) this.#platter = placed(this.#platter, offset, bytes)
         if (writes.length > 0) this.#platterSize = size
@@ -66,7 +73,10 @@ export class FaultyInode {
     }
   }
 
-  /** A forsaken write goes to the platter with a later one of the same sector: what is written out is the sector. */
+  /**
+   * A forsaken write goes to the platter with a later one of the same sector: what is written out
+   * is the sector.
+   */
   #isCarried(write: UnflushedWrite, due: ReadonlySet<UnflushedWrite>): boolean {
     if (!write.isForsaken) return false
     const [first, last] = sectorsOf(write)
@@ -130,7 +140,10 @@ function sectorsOf({ offset, bytes }: UnflushedWrite): readonly [first: number, 
   return [Math.floor(offset / SECTOR_BYTES), Math.floor((offset + Math.max(0, bytes.length - 1)) / SECTOR_BYTES)]
 }
 
-/** Places `bytes` into `target`, in a larger copy where they do not fit. Bytes never written are zero. */
+/**
+ * Places `bytes` into `target`, in a larger copy where they do not fit. Bytes never written are
+ * zero.
+ */
 function placed(target: Uint8Array<ArrayBuffer>, offset: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const end = offset + bytes.length
   let result = target

@@ -1,8 +1,10 @@
 /**
- * The generator behind every seeded test: sfc32 (Doty-Humphrey, PractRand, 2010), 128 bits of state, passes PractRand and
- * BigCrush, about 5 ns a number. The same seed gives the same numbers on every machine, so that a failing run can be played again.
+ * The generator behind every seeded test: sfc32 (Doty-Humphrey, PractRand, 2010), 128 bits of
+ * state, passes PractRand and BigCrush, about 5 ns a number. The same seed gives the same numbers
+ * on every machine, so that a failing run can be played again.
  *
- * Streams are split with `fork`: a part of a test that draws more or fewer numbers then leaves the other parts' numbers alone.
+ * Streams are split with `fork`: a part of a test that draws more or fewer numbers then leaves the
+ * other parts' numbers alone.
  */
 export interface Random {
   /** An integer in 0 .. 2^32 - 1. */
@@ -13,7 +15,10 @@ export interface Random {
   below(bound: number): number
   /** An integer in `min` .. `max`, both included. */
   between(min: number, max: number): number
-  /** `true` with the given probability. Draws a number even for 0 and 1, so that a change of probability moves nothing else. */
+  /**
+   * `true` with the given probability. Draws a number even for 0 and 1, so that a change of
+   * probability moves nothing else.
+   */
   chance(probability: number): boolean
   pick<Item>(items: readonly Item[]): Item
   /** A new array; the given one stays as it is. */
@@ -75,7 +80,10 @@ function sfc32([seedA, seedB, seedC]: readonly [number, number, number]): () => 
   return next
 }
 
-/** 96 bits from text: FNV-1a, once per word from different starts, each finished with the mixer of MurmurHash3. */
+/**
+ * 96 bits from text: FNV-1a, once per word from different starts, each finished with the mixer of
+ * MurmurHash3.
+ */
 function expand(text: string): readonly [number, number, number] {
   const word = (start: number): number => {
     let hash = start

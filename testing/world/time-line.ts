@@ -1,11 +1,14 @@
 /**
- * Virtual time, its timers and its two queues: one for all replicas of a test or a simulation. Timers wait in a binary heap, by due
- * time and then by creation: O(log n) to add and to take; a cancelled one stays in the heap until its time and is skipped.
+ * Virtual time, its timers and its two queues: one for all replicas of a test or a simulation.
+ * Timers wait in a binary heap, by due time and then by creation: O(log n) to add and to take; a
+ * cancelled one stays in the heap until its time and is skipped.
  */
 import type { Timer } from '../../src/ports/env.ts'
 import { inLaterTurn, laterTurn } from './event-loop.ts'
 
-/** Turns of the event loop without coming to rest after which a loop that feeds itself is assumed. */
+/**
+ * Turns of the event loop without coming to rest after which a loop that feeds itself is assumed.
+ */
 const TURNS_MAX = 1_000_000
 
 interface VirtualTimer {
@@ -69,7 +72,10 @@ export class TimeLine {
     return fired
   }
 
-  /** Fires the earliest timer that is due by `limitMs` and moves time there; `false` if there is none. */
+  /**
+   * Fires the earliest timer that is due by `limitMs` and moves time there; `false` if there is
+   * none.
+   */
   fireNext(limitMs: number): boolean {
     const heap = this.#heap
     for (let first = heap[0]; first !== undefined && first.dueMs <= limitMs; first = heap[0]) {
@@ -85,7 +91,10 @@ export class TimeLine {
     return false
   }
 
-  /** One turn of the real event loop drains every promise; another one follows as long as something was left waiting. */
+  /**
+   * One turn of the real event loop drains every promise; another one follows as long as something
+   * was left waiting.
+   */
   async settle(): Promise<void> {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
       await laterTurn()

@@ -1,12 +1,16 @@
 /**
- * An `Env` on virtual time: the same seed gives the same run, an hour costs nothing, and nobody sleeps.
+ * An `Env` on virtual time: the same seed gives the same run, an hour costs nothing, and nobody
+ * sleeps.
  *
- * Timers fire only inside `advance` and `advanceToNextTimer`, in the order of their due time and then of their creation, and
- * everything that a timer set going (promises, deferred callbacks, yields) has come to rest before the next one fires.
- * Deferred callbacks and yields need no driving: they run by themselves once the work in progress and the promises that it
- * settled are done, as in Node, so that a test may simply `await` a write. `defer` keeps the order of its calls.
+ * Timers fire only inside `advance` and `advanceToNextTimer`, in the order of their due time and
+ * then of their creation, and everything that a timer set going (promises, deferred callbacks,
+ * yields) has come to rest before the next one fires. Deferred callbacks and yields need no
+ * driving: they run by themselves once the work in progress and the promises that it settled are
+ * done, as in Node, so that a test may simply `await` a write. `defer` keeps the order of its
+ * calls.
  *
- * Several replicas live on one time line, each with a wall clock and random numbers of its own: `fork`.
+ * Several replicas live on one time line, each with a wall clock and random numbers of its own:
+ * `fork`.
  *
  * Not covered: waiting for real I/O (files, sockets). `runUntilIdle` cannot know of it.
  */
@@ -25,15 +29,24 @@ export interface VirtualEnv extends Env {
   advance(ms: number): Promise<void>
   /** Moves time to the earliest timer and fires it; `false` when there is none. */
   advanceToNextTimer(): Promise<boolean>
-  /** Fires what is due now and waits until promises, deferred callbacks and yields have come to rest. Time stands still. */
+  /**
+   * Fires what is due now and waits until promises, deferred callbacks and yields have come to
+   * rest. Time stands still.
+   */
   runUntilIdle(): Promise<void>
-  /** Sets this Env's wall clock; it goes on from there with virtual time. Timers do not notice, as in life. */
+  /**
+   * Sets this Env's wall clock; it goes on from there with virtual time. Timers do not notice, as
+   * in life.
+   */
   setWall(ms: number): void
   /** Moves this Env's wall clock by `deltaMs`, either way. */
   jumpWall(deltaMs: number): void
   /** Timers that wait, of all forks together. */
   readonly timerCount: number
-  /** Another replica's Env on the same time line: own wall clock (`wallOffsetMs` from this one's), own random numbers. */
+  /**
+   * Another replica's Env on the same time line: own wall clock (`wallOffsetMs` from this one's),
+   * own random numbers.
+   */
   fork(options?: { readonly label?: string; readonly wallOffsetMs?: number }): VirtualEnv
 }
 

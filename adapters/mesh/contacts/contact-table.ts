@@ -1,7 +1,8 @@
 /**
- * Who is in contact, under which sessions and addresses. A member is a contact as soon as a session with it is established, at one
- * address at a time; other addresses at which it answers are aliases. A new member at the address of another one takes its place: the
- * process there has been started again.
+ * Who is in contact, under which sessions and addresses. A member is a contact as soon as a session
+ * with it is established, at one address at a time; other addresses at which it answers are
+ * aliases. A new member at the address of another one takes its place: the process there has been
+ * started again.
  */
 import { type Contact, type MemberId, type MeshClock, addressOf } from './contact.ts'
 import { KnownContact, isCurrent } from './known-contact.ts'
@@ -117,7 +118,10 @@ export class ContactTable {
     for (const session of contact.retain(isCurrent(this.#clock.monotonic()))) this.#forget(session)
   }
 
-  /** Forgets all sessions for which `isAccepted` does not hold, and contacts that are left without one. */
+  /**
+   * Forgets all sessions for which `isAccepted` does not hold, and contacts that are left without
+   * one.
+   */
   retain(isAccepted: (session: Session) => boolean): void {
     for (const session of this.#unconfirmed.removeAll((one) => !isAccepted(one))) this.#forget(session)
     for (const contact of [...this.#members.values()]) {
@@ -126,7 +130,10 @@ export class ContactTable {
     }
   }
 
-  /** Somebody else is at `address` now. A contact that has its place elsewhere loses no more than an alias. */
+  /**
+   * Somebody else is at `address` now. A contact that has its place elsewhere loses no more than an
+   * alias.
+   */
   #displace(former: KnownContact, address: string): void {
     if (former.address === address) this.lose(former, 'replaced')
     former.aliases = former.aliases.filter((alias) => alias !== address)

@@ -1,6 +1,7 @@
 /**
- * The words that the parts of the mesh share. A *member* is one run of one process, named by a random id. A *contact* is a member with
- * whom this one shares session keys, because both have proved to hold the cluster key and to be at their address.
+ * The words that the parts of the mesh share. A *member* is one run of one process, named by a
+ * random id. A *contact* is a member with whom this one shares session keys, because both have
+ * proved to hold the cluster key and to be at their address.
  */
 import type { Env, TransportReport } from '../../../src/index.ts'
 import type { Endpoint } from '../sockets/network.ts'
@@ -8,7 +9,10 @@ import type { Endpoint } from '../sockets/network.ts'
 /** 16 hexadecimal digits, made at random whenever a mesh transport is opened. */
 export type MemberId = string
 
-/** What a member says of itself; authenticated. Zone: at most 64 bytes; roles: at most 8 of 32 bytes. */
+/**
+ * What a member says of itself; authenticated. Zone: at most 64 bytes; roles: at most 8 of 32
+ * bytes.
+ */
 export interface MemberProfile {
   readonly member: MemberId
   readonly zone: string

@@ -1,9 +1,10 @@
 /**
- * Contacts: members with whom this one shares keys. Everything that comes from the network passes here first, and what is not
- * authentic goes no further: no state, no answer, only a count.
+ * Contacts: members with whom this one shares keys. Everything that comes from the network passes
+ * here first, and what is not authentic goes no further: no state, no answer, only a count.
  *
- * A member becomes a contact (`contact-table.ts`) by a handshake (`handshakes.ts`) between this socket and its own; a packet of its
- * session from another address is not taken. Sessions are replaced after an hour, or 2^40 packets, or when the cluster key changes.
+ * A member becomes a contact (`contact-table.ts`) by a handshake (`handshakes.ts`) between this
+ * socket and its own; a packet of its session from another address is not taken. Sessions are
+ * replaced after an hour, or 2^40 packets, or when the cluster key changes.
  *
  * Bounds: 1,024 contacts of three sessions. One packet costs one look into a table and one
  * AEAD call.
@@ -37,7 +38,10 @@ export interface ContactsOptions {
 }
 
 const SWEEP_MS = 30_000
-/** Of so many contacts each is heard from between two sweeps: membership asks everybody within twice as many seconds. */
+/**
+ * Of so many contacts each is heard from between two sweeps: membership asks everybody within twice
+ * as many seconds.
+ */
 const HEARD_A_SWEEP = 15
 const SESSION_MS_MAX = 3_600_000
 /** The responder waits a little longer, so that as a rule one side begins. */
@@ -161,7 +165,10 @@ export class Contacts {
       this.#count(this.#handshakes.takeAnnouncement(from, bytes))
   }
 
-  /** Sessions of keys that are not in the ring end now; the others are replaced by ones of the new primary key. */
+  /**
+   * Sessions of keys that are not in the ring end now; the others are replaced by ones of the new
+   * primary key.
+   */
   useKeys(keys: ClusterKeys): void {
     this.#keys = keys
     this.#keysMs = this.#clock.monotonic()
@@ -226,7 +233,8 @@ export class Contacts {
     const isSpent = ageMs > ageMsMax || session.sentCount > SESSION_PACKETS_MAX
     // The handshake that `useKeys` began may have been lost.
     const isOutdated = session.parts.keyId !== this.#keys.primary.id && session.parts.bornMs <= this.#keysMs
-    // Others vouch for it, or it would be down, and nothing comes: perhaps only one of us has the session, or the right address.
+    // Others vouch for it, or it would be down, and nothing comes: perhaps only one of us has the
+    // session, or the right address.
     const isMissed = contact.silentCount++ > this.#table.counts.contacts / HEARD_A_SWEEP
     if (isSpent || isOutdated || isMissed) this.greet(contact.endpoint)
   }

@@ -1,13 +1,17 @@
 /**
- * A contact and its sessions, newest first. The last three stay good for receiving: after handshakes that crossed, each side may well send
- * with the session that is the other one's second, for as long as sessions live.
+ * A contact and its sessions, newest first. The last three stay good for receiving: after
+ * handshakes that crossed, each side may well send with the session that is the other one's second,
+ * for as long as sessions live.
  */
 import { type Contact, type MemberProfile, addressOf } from './contact.ts'
 import type { Endpoint } from '../sockets/network.ts'
 import type { Session } from './session.ts'
 
 const SESSIONS_MAX = 3
-/** How long one that has been superseded is still received with: longer than it can be the newest one of the other side. */
+/**
+ * How long one that has been superseded is still received with: longer than it can be the newest
+ * one of the other side.
+ */
 const SUPERSEDED_MS = 7_200_000
 
 export class KnownContact implements Contact {

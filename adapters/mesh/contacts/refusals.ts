@@ -1,6 +1,7 @@
 /**
- * Counts what was refused on the way in, and tells an operator at most once a minute: the first refusal after a quiet minute is
- * reported at once, the rest of that minute together at its end. One instance serves the datagrams and the streams of a mesh.
+ * Counts what was refused on the way in, and tells an operator at most once a minute: the first
+ * refusal after a quiet minute is reported at once, the rest of that minute together at its end.
+ * One instance serves the datagrams and the streams of a mesh.
  * Bounded by nature: three numbers and one timer, however much somebody sends.
  */
 import type { Timer, TransportReport } from '../../../src/index.ts'

@@ -1,11 +1,15 @@
 /**
- * Which packets of a session have come: the newest counter and a window of 2,048 counters behind it, as a ring of bits (RFC 6479,
- * Zhang and Tsou 2012: words are cleared as the window moves over them, so nothing is ever shifted). What lies behind the window
- * counts as a repetition. A datagram may thus be overtaken by about two thousand others and still be taken.
+ * Which packets of a session have come: the newest counter and a window of 2,048 counters behind
+ * it, as a ring of bits (RFC 6479, Zhang and Tsou 2012: words are cleared as the window moves over
+ * them, so nothing is ever shifted). What lies behind the window counts as a repetition. A datagram
+ * may thus be overtaken by about two thousand others and still be taken.
  */
 const WORDS = 64
 const WORD_BITS = 32
-/** The word in which the newest counter lies is shared by two laps of the ring, hence not part of the window. */
+/**
+ * The word in which the newest counter lies is shared by two laps of the ring, hence not part of
+ * the window.
+ */
 export const REPLAY_WINDOW: number = (WORDS - 1) * WORD_BITS
 
 export class ReplayWindow {

@@ -1,9 +1,11 @@
 /**
- * A session: the keys that two members share for a while, one for each direction, and what has been sent and received with them.
- * AES-256-GCM with the packet's counter as its nonce: a key never seals two packets with one counter. The head (type, version, index,
- * counter) is authenticated with the text.
+ * A session: the keys that two members share for a while, one for each direction, and what has been
+ * sent and received with them. AES-256-GCM with the packet's counter as its nonce: a key never
+ * seals two packets with one counter. The head (type, version, index, counter) is authenticated
+ * with the text.
  *
- * Measured (2 shared cores, Node 20): 5 µs to seal or to open 1,168 bytes, of which OpenSSL's set-up through Node is more than half.
+ * Measured (2 shared cores, Node 20): 5 µs to seal or to open 1,168 bytes, of which OpenSSL's
+ * set-up through Node is more than half.
  */
 import { type KeyObject, createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto'
 import type { MemberProfile } from './contact.ts'
@@ -23,7 +25,9 @@ const ALGORITHM = 'aes-256-gcm'
 const TAG = { authTagLength: TAG_BYTES }
 const NONCE_BYTES = 12
 const TWO_POW_32 = 4294967296
-/** Counters beyond this are nobody's: exact numbers end at 2^53, and a session is replaced at 2^40. */
+/**
+ * Counters beyond this are nobody's: exact numbers end at 2^53, and a session is replaced at 2^40.
+ */
 const COUNTER_HIGH_MAX = 0xffff
 
 export interface SessionSecrets {

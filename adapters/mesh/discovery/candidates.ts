@@ -3,13 +3,17 @@
  *
  * Four sources, which differ in how much they are trusted and for how long they are kept:
  * - `static`: we were told to talk to them. For ever.
- * - `down`: a member was there. For an hour; quickly for the first minute, since most of what goes away comes back at once.
- * - `introduced`: others say so. They may be wrong, or lie, so for a minute after they last said it.
- * - `announced`: it said so itself. Somebody may have recorded that and play it again from a forged address, so one knock each time.
+ * - `down`: a member was there. For an hour; quickly for the first minute, since most of what goes
+ *   away comes back at once.
+ * - `introduced`: others say so. They may be wrong, or lie, so for a minute after they last said
+ *   it.
+ * - `announced`: it said so itself. Somebody may have recorded that and play it again from a forged
+ *   address, so one knock each time.
  *
- * At most CANDIDATES_MAX. Hearsay only takes free places, or that of other hearsay which has had its chance in vain; what we know ourselves
- * takes the places of hearsay. A knock is a handshake of a few datagrams (contacts.ts); the pause until the next one begins when that
- * has gone unanswered, and doubles up to PAUSE_MS_MAX, give or take a fifth. Scans are O(n) in a table of bounded size.
+ * At most CANDIDATES_MAX. Hearsay only takes free places, or that of other hearsay which has had
+ * its chance in vain; what we know ourselves takes the places of hearsay. A knock is a handshake of
+ * a few datagrams (contacts.ts); the pause until the next one begins when that has gone unanswered,
+ * and doubles up to PAUSE_MS_MAX, give or take a fifth. Scans are O(n) in a table of bounded size.
  */
 import { jittered } from '../chance.ts'
 import { addressOf, type MeshClock } from '../contacts/contact.ts'
@@ -103,7 +107,9 @@ export class Candidates {
     this.#candidates.delete(addressOf(endpoint))
   }
 
-  /** Someone there answers: what we were told is looked at again in a while, the rest is forgotten. */
+  /**
+   * Someone there answers: what we were told is looked at again in a while, the rest is forgotten.
+   */
   answered(candidate: Candidate): void {
     if (candidate.source !== 'static') {
       this.forget(candidate.endpoint)
@@ -127,7 +133,10 @@ export class Candidates {
     return candidate
   }
 
-  /** Whoever is due, what is trusted most first, whoever has waited longest first. What has been kept for long enough is forgotten. */
+  /**
+   * Whoever is due, what is trusted most first, whoever has waited longest first. What has been
+   * kept for long enough is forgotten.
+   */
   due(): Candidate[] {
     const nowMs = this.#clock.monotonic()
     const due: Candidate[] = []

@@ -1,9 +1,11 @@
 /**
- * Whom to greet, and when: the peers of the configuration (`static-peers.ts`), those who announce themselves (`multicast.ts`), members that went
- * down, and whom others name (`candidates.ts`). Finding somebody is all that this does: who really is there, the handshake shows.
+ * Whom to greet, and when: the peers of the configuration (`static-peers.ts`), those who announce
+ * themselves (`multicast.ts`), members that went down, and whom others name (`candidates.ts`).
+ * Finding somebody is all that this does: who really is there, the handshake shows.
  *
- * Bounded in every way that a hostile peer could pull: at most CANDIDATES_MAX addresses, at most GREETINGS_PER_SECOND_MAX handshakes begun, a part of
- * them for hearsay, and as much hearsay looked at. One timer, which sleeps until somebody is due, but looks at least once a second.
+ * Bounded in every way that a hostile peer could pull: at most CANDIDATES_MAX addresses, at most
+ * GREETINGS_PER_SECOND_MAX handshakes begun, a part of them for hearsay, and as much hearsay looked
+ * at. One timer, which sleeps until somebody is due, but looks at least once a second.
  */
 import type { Timer, TransportReport } from '../../../src/index.ts'
 import { type Candidate, Candidates, isHearsay } from './candidates.ts'

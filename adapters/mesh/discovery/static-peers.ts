@@ -1,9 +1,10 @@
 /**
  * The peers of the configuration: `host`, `host:port`, `[v6]:port` or a bare IPv6 address.
  *
- * Names are resolved to all of their addresses, again every RESOLVED_EVERY_MS, because in clusters names outlive addresses; never because
- * something arrived. An address that a name no longer has is let go, but a name that cannot be resolved for the moment keeps what it had. A peer none of
- * whose addresses answers for UNREACHABLE_AFTER_MS is reported once, until one does.
+ * Names are resolved to all of their addresses, again every RESOLVED_EVERY_MS, because in clusters
+ * names outlive addresses; never because something arrived. An address that a name no longer has is
+ * let go, but a name that cannot be resolved for the moment keeps what it had. A peer none of whose
+ * addresses answers for UNREACHABLE_AFTER_MS is reported once, until one does.
  */
 import { type TransportReport, WarpError } from '../../../src/index.ts'
 import { addressOf, type MeshClock } from '../contacts/contact.ts'

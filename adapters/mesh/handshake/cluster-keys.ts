@@ -1,10 +1,12 @@
 /**
- * The cluster's keys: who holds one is a member. The first one of the ring is used to greet; all of them are accepted, which is how a
- * key is replaced while everybody runs (see `MeshTransport.useKeys`). Every use has a key of its own, derived by HKDF (Krawczyk 2010)
- * together with the cluster's name, so clusters of different names never mix even if they share a key.
+ * The cluster's keys: who holds one is a member. The first one of the ring is used to greet; all of
+ * them are accepted, which is how a key is replaced while everybody runs (see
+ * `MeshTransport.useKeys`). Every use has a key of its own, derived by HKDF (Krawczyk 2010)
+ * together with the cluster's name, so clusters of different names never mix even if they share a
+ * key.
  *
- * Without a key there is still one, derived from the name alone and known to everybody: the same protocol, and no secrecy. That is
- * allowed on loopback only, and only if asked for.
+ * Without a key there is still one, derived from the name alone and known to everybody: the same
+ * protocol, and no secrecy. That is allowed on loopback only, and only if asked for.
  */
 import { type KeyObject, createSecretKey, hkdfSync } from 'node:crypto'
 import { inspect } from 'node:util'
@@ -41,7 +43,9 @@ export class ClusterKey {
     this.announcement = createSecretKey(this.derive('announcement', KEY_BYTES))
   }
 
-  /** `bytes` of key material for one purpose. `context` follows the purpose and the cluster's name. */
+  /**
+   * `bytes` of key material for one purpose. `context` follows the purpose and the cluster's name.
+   */
   derive(purpose: string, bytes: number, { salt = SALT, context = '' }: DeriveOptions = {}): Uint8Array {
     const use = `${purpose}\0${this.#cluster}\0${context}`
     return new Uint8Array(hkdfSync('sha256', this.#bytes, salt, use, bytes))

@@ -1,7 +1,8 @@
 /**
- * Cookies prove that who greets can receive at the address that it greets from (after Photuris, RFC 2522, and WireGuard). They are
- * computed from the address and a secret of this run, so an unproven greeting costs no memory. The secret changes every ten
- * seconds and the one before stays good, so a cookie lives for ten to twenty.
+ * Cookies prove that who greets can receive at the address that it greets from (after Photuris, RFC
+ * 2522, and WireGuard). They are computed from the address and a secret of this run, so an unproven
+ * greeting costs no memory. The secret changes every ten seconds and the one before stays good, so
+ * a cookie lives for ten to twenty.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type MeshClock, addressOf } from '../contacts/contact.ts'

@@ -1,6 +1,7 @@
 /**
- * Handshakes that this member has begun and that have not come to an end: one per address, four tries over two seconds, 256 at a time.
- * Only answers to them are looked at, so an answer that nobody asked for costs a look into a table.
+ * Handshakes that this member has begun and that have not come to an end: one per address, four
+ * tries over two seconds, 256 at a time. Only answers to them are looked at, so an answer that
+ * nobody asked for costs a look into a table.
  */
 import type { Timer } from '../../../src/index.ts'
 import type { ClusterKey } from './cluster-keys.ts'

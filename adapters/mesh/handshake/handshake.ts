@@ -1,6 +1,7 @@
 /**
- * The packets by which two members agree on a session. Both prove that they hold the cluster key and that they can be reached where
- * they send from; each brings a fresh nonce, so the session is new to both, and an old packet played again leads nowhere.
+ * The packets by which two members agree on a session. Both prove that they hold the cluster key
+ * and that they can be reached where they send from; each brings a fresh nonce, so the session is
+ * new to both, and an old packet played again leads nowhere.
  *
  * ```
  * initiator                                   responder
@@ -11,9 +12,10 @@
  *   sealed                            ──►       session confirmed
  * ```
  *
- * The text of greeting and welcome (who the member is) is sealed with a key that is the MAC of everything in front of it, so a key
- * seals one text only and the head is authenticated; the nonce of that AEAD is zero. Not offered: forward secrecy. Who records packets
- * and later learns the cluster key can read them, so replace it now and then.
+ * The text of greeting and welcome (who the member is) is sealed with a key that is the MAC of
+ * everything in front of it, so a key seals one text only and the head is authenticated; the nonce
+ * of that AEAD is zero. Not offered: forward secrecy. Who records packets and later learns the
+ * cluster key can read them, so replace it now and then.
  */
 import { type KeyObject, createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
@@ -99,7 +101,9 @@ export function cookiePacket(key: ClusterKey, to: Greeting, cookie: Uint8Array):
   return bytes
 }
 
-/** The greeter's index in a packet of type cookie or welcome, or `undefined` if its length is wrong. */
+/**
+ * The greeter's index in a packet of type cookie or welcome, or `undefined` if its length is wrong.
+ */
 export function answeredIndex(bytes: Uint8Array): number | undefined {
   const length = bytes[3] === PACKET.cookie ? COOKIE_PACKET_BYTES : GREETING_BYTES
   return bytes.length === length ? readU32(bytes, HEAD_BYTES) : undefined
@@ -149,7 +153,10 @@ export function openAnnouncement(key: ClusterKey, bytes: Uint8Array): MemberId |
   return hexOf(bytes.subarray(ANNOUNCEMENT_AT.member, ANNOUNCEMENT_AT.member + MEMBER_BYTES))
 }
 
-/** The secrets of the session that `initiator` and `responder` have agreed on, as one of them uses them. */
+/**
+ * The secrets of the session that `initiator` and `responder` have agreed on, as one of them uses
+ * them.
+ */
 export function sessionSecrets(
   key: ClusterKey,
   { initiator, responder }: { readonly initiator: Introduction; readonly responder: Introduction },
@@ -201,7 +208,8 @@ function openProfile(bytes: Uint8Array, at: number, key: Uint8Array, member: Mem
     decipher.final()
     return readProfile(new ByteReader(text), member)
   } catch {
-    // Not authentic, or from somebody with the key who does not keep to the grammar: the same to us.
+    // Not authentic, or from somebody with the key who does not keep to the grammar: the same to
+    // us.
     return undefined
   }
 }

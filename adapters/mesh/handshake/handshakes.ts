@@ -1,6 +1,7 @@
 /**
- * Handshakes, both ways: who is greeted and answered, with which key, and which sessions come of it. Every packet that is not sealed
- * ends here. What is not authentic leaves no state, no answer, only a count.
+ * Handshakes, both ways: who is greeted and answered, with which key, and which sessions come of
+ * it. Every packet that is not sealed ends here. What is not authentic leaves no state, no answer,
+ * only a count.
  *
  * Bounds: 256 handshakes each way, 64 own addresses.
  */
@@ -146,7 +147,10 @@ export class Handshakes {
     return undefined
   }
 
-  /** By a cookie, until it comes back with the greeting: nothing is kept for an address that has not proved itself. */
+  /**
+   * By a cookie, until it comes back with the greeting: nothing is kept for an address that has not
+   * proved itself.
+   */
   #answer(from: Endpoint, key: ClusterKey, greeting: Greeting): void {
     if (!this.#cookies.isValid(greeting.cookie, from, greeting.bound)) {
       this.#options.socket.send(from, cookiePacket(key, greeting, this.#cookies.make(from, greeting.bound)))
@@ -156,7 +160,10 @@ export class Handshakes {
     if (welcome !== undefined) this.#options.socket.send(from, welcome)
   }
 
-  /** Our own greeting has come back: what we greeted is ourselves. For a while only, since somebody may have sent it back. */
+  /**
+   * Our own greeting has come back: what we greeted is ourselves. For a while only, since somebody
+   * may have sent it back.
+   */
   #noteSelf(from: Endpoint, index: number): void {
     const to = this.#greetings.targetOf(index)
     if (to === undefined || !isSame(to, from) || this.#ownAddresses.size >= OWN_ADDRESSES_MAX) return

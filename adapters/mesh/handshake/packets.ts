@@ -1,6 +1,6 @@
 /**
- * What a datagram of the mesh looks like from outside. Two families: packets that anybody may send, which begin with a magic number,
- * and sealed ones, which name a session.
+ * What a datagram of the mesh looks like from outside. Two families: packets that anybody may send,
+ * which begin with a magic number, and sealed ones, which name a session.
  *
  * ```
  * open     = 'W' 'm' version:u8 type:u8 key-id:u32 ...         (numbers big-endian; key-id names a cluster key)

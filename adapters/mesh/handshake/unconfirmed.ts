@@ -1,7 +1,8 @@
 /**
- * Sessions that this member has offered and whose initiator has not used yet. A greeting may have been recorded and sent again by
- * somebody else, so nothing is believed before a packet comes that only the initiator can seal. At most 256, four for an address;
- * after five seconds they make room for others, and half a minute later they are gone.
+ * Sessions that this member has offered and whose initiator has not used yet. A greeting may have
+ * been recorded and sent again by somebody else, so nothing is believed before a packet comes that
+ * only the initiator can seal. At most 256, four for an address; after five seconds they make room
+ * for others, and half a minute later they are gone.
  */
 import type { MeshClock } from '../contacts/contact.ts'
 import { addressOf } from '../contacts/contact.ts'

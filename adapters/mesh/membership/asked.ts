@@ -1,6 +1,7 @@
 /**
- * The pings on their way: whom each sequence was sent to, when, and for whom. An answer counts once, and only from the one who was asked.
- * Bounded; what is older than ANSWER_MS_MAX is forgotten, oldest first, so each costs O(1).
+ * The pings on their way: whom each sequence was sent to, when, and for whom. An answer counts
+ * once, and only from the one who was asked. Bounded; what is older than ANSWER_MS_MAX is
+ * forgotten, oldest first, so each costs O(1).
  */
 import type { MemberId, MeshClock } from '../contacts/contact.ts'
 import { drawWord } from '../chance.ts'

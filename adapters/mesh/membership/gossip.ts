@@ -1,9 +1,11 @@
 /**
- * What to tell others by the way: each news of a member rides on a few messages, those that have ridden least first (Das, Gupta,
- * Motivala 2002, 4.1). `RIDES_FACTOR · log2(n + 1)` rides reach everybody with high probability; what they miss, the records that every
- * message carries in rotation repair.
+ * What to tell others by the way: each news of a member rides on a few messages, those that have
+ * ridden least first (Das, Gupta, Motivala 2002, 4.1). `RIDES_FACTOR · log2(n + 1)` rides reach
+ * everybody with high probability; what they miss, the records that every message carries in
+ * rotation repair.
  *
- * One news per member, the newest, so the table is as bounded as the members are. `take` is O(n log n) in the news that are waiting, usually none.
+ * One news per member, the newest, so the table is as bounded as the members are. `take` is O(n log
+ * n) in the news that are waiting, usually none.
  */
 import type { MemberId } from '../contacts/contact.ts'
 import type { MemberRecord } from './member-record.ts'

@@ -1,5 +1,6 @@
 /**
- * What members tell each other about members: who, in which state, where it proved to be, and what it is for.
+ * What members tell each other about members: who, in which state, where it proved to be, and what
+ * it is for.
  *
  *     records  = count:varint (bytes:varint record)*                at most RECORDS_MAX
  *     record   = member:8 state:u8 incarnation:varint endpoint profile rest
@@ -8,10 +9,12 @@
  *     text     = bytes:varint UTF-8                                  no control characters
  *     state    = 0 alive | 1 suspect | 2 down | 3 left
  *
- * `rest` belongs to later versions and is left alone. Everything else out of place is `WARP_E_PROTOCOL`, before anything is kept. A
- * member's endpoint is told by those who met it there, never by itself: it cannot know how it looks from outside.
+ * `rest` belongs to later versions and is left alone. Everything else out of place is
+ * `WARP_E_PROTOCOL`, before anything is kept. A member's endpoint is told by those who met it
+ * there, never by itself: it cannot know how it looks from outside.
  *
- * The incarnation is SWIM's (Das, Gupta, Motivala 2002, 4.2): only the member itself raises it, to refute that it is suspect or down.
+ * The incarnation is SWIM's (Das, Gupta, Motivala 2002, 4.2): only the member itself raises it, to
+ * refute that it is suspect or down.
  */
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { ByteReader } from '../../../src/operation/byte-reader.ts'

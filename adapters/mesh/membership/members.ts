@@ -1,7 +1,8 @@
 /**
- * The members that this one has met: at most MEMBERS_MAX, each once in contact by a handshake of its own. Hearsay never adds an entry. When
- * the table is full, a member that has left makes room first, then the one that has been down for longest; if all are up, the
- * newcomer is not tracked: it is talked to, but neither probed nor shown.
+ * The members that this one has met: at most MEMBERS_MAX, each once in contact by a handshake of
+ * its own. Hearsay never adds an entry. When the table is full, a member that has left makes room
+ * first, then the one that has been down for longest; if all are up, the newcomer is not tracked:
+ * it is talked to, but neither probed nor shown.
  */
 import { addressOf, type Contact, type MemberId, type MemberProfile } from '../contacts/contact.ts'
 import type { MemberRecord, MemberState } from './member-record.ts'
@@ -9,7 +10,10 @@ import type { Endpoint } from '../sockets/network.ts'
 import { ClockSkew, RoundTrip } from './round-trip.ts'
 
 export const MEMBERS_MAX = 1024
-/** A down member is remembered so that it is found again; one that left only until nobody speaks of it any more. */
+/**
+ * A down member is remembered so that it is found again; one that left only until nobody speaks of
+ * it any more.
+ */
 export const DOWN_KEPT_MS = 3_600_000
 export const LEFT_KEPT_MS = 300_000
 

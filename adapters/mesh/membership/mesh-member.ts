@@ -30,7 +30,10 @@ export function memberOf(view: MemberView): MeshMember {
   }
 }
 
-/** One for each address: where a process was started again, the member that is there now. Those that have left are not listed. */
+/**
+ * One for each address: where a process was started again, the member that is there now. Those that
+ * have left are not listed.
+ */
 export function peersOf(members: readonly MeshMember[], queuedBytesOf: (address: string) => number): TransportPeer[] {
   const peers = new Map<string, TransportPeer>()
   for (const { member: _, state, zone, ...rest } of members) {

@@ -1,18 +1,23 @@
 /**
- * Finds out whether a member lives: SWIM's probe with suspicion (Das, Gupta, Motivala 2002), and more stubborn.
+ * Finds out whether a member lives: SWIM's probe with suspicion (Das, Gupta, Motivala 2002), and
+ * more stubborn.
  *
  *     ping ─ timeout ─► ping again, and through others ─ … ─► interval over: suspect ─ … ─► suspicion over: given up
  *
- * Any sign of life ends the probe at any time: an answer, an answer through others, any authentic packet. In SWIM a suspected member waits for
- * the gossip to reach it and for its refutation to come back; here everybody has a session with everybody, so whoever suspects keeps
- * asking, four times an interval, directly and through others. At 20 % loss one such round fails in 7 % of the cases; a suspicion of two
- * seconds has nine, so a false alarm takes years where SWIM's would take minutes.
+ * Any sign of life ends the probe at any time: an answer, an answer through others, any authentic
+ * packet. In SWIM a suspected member waits for the gossip to reach it and for its refutation to
+ * come back; here everybody has a session with everybody, so whoever suspects keeps asking, four
+ * times an interval, directly and through others. At 20 % loss one such round fails in 7 % of the
+ * cases; a suspicion of two seconds has nine, so a false alarm takes years where SWIM's would take
+ * minutes.
  *
- * Hearsay never decides, it only says whom to probe and what to conclude from silence: when others have given the member up, or say that it
- * left, one interval of silence is enough. So one slow or lying member cannot make the others drop a peer that they hear themselves.
+ * Hearsay never decides, it only says whom to probe and what to conclude from silence: when others
+ * have given the member up, or say that it left, one interval of silence is enough. So one slow or
+ * lying member cannot make the others drop a peer that they hear themselves.
  *
- * A process that was stopped, or too busy, finds its deadlines passed and everybody silent. That is its own fault (Dadgar, Phillips, Currey:
- * Lifeguard, 2017): deadlines move by as much as the timer was late.
+ * A process that was stopped, or too busy, finds its deadlines passed and everybody silent. That is
+ * its own fault (Dadgar, Phillips, Currey: Lifeguard, 2017): deadlines move by as much as the timer
+ * was late.
  */
 import type { Timer } from '../../../src/index.ts'
 import type { MemberId, MeshClock } from '../contacts/contact.ts'

@@ -1,10 +1,13 @@
 /**
- * What pings tell of a peer: how long the way there and back takes, and how far its wall clock is from ours.
+ * What pings tell of a peer: how long the way there and back takes, and how far its wall clock is
+ * from ours.
  *
- * The round trip is smoothed as RFC 6298 does it. The skew is NTP's offset (RFC 5905, section 8) with one time of the peer instead of two,
- * since it answers at once: its clock, less ours in the middle of the round trip; wrong by at most half the round trip. One answer that
- * was held up must not raise an alarm, so the median of the last three counts. Reported once when it exceeds the threshold by more than the
- * error, and again only after the clocks agreed to within half the threshold.
+ * The round trip is smoothed as RFC 6298 does it. The skew is NTP's offset (RFC 5905, section 8)
+ * with one time of the peer instead of two, since it answers at once: its clock, less ours in the
+ * middle of the round trip; wrong by at most half the round trip. One answer that was held up must
+ * not raise an alarm, so the median of the last three counts. Reported once when it exceeds the
+ * threshold by more than the error, and again only after the clocks agreed to within half the
+ * threshold.
  */
 const SMOOTHING = 1 / 8
 const VARIATION_SMOOTHING = 1 / 4

@@ -1,5 +1,6 @@
 /**
- * The bodies of the membership messages (kinds: `messages.ts`). Big endian; what follows a body belongs to later versions.
+ * The bodies of the membership messages (kinds: `messages.ts`). Big endian; what follows a body
+ * belongs to later versions.
  *
  *     ping         = sequence:u32 records
  *     ack          = sequence:u32 wallMs:f64 records       wallMs: the sender's wall clock; NaN: a relayed answer, tells no time
@@ -8,7 +9,8 @@
  *     leave        =
  *     records      : member-record.ts
  *
- * Every body is at most BODY_BYTES_MAX long, so that it fits the smallest datagram that the mesh can be told to use.
+ * Every body is at most BODY_BYTES_MAX long, so that it fits the smallest datagram that the mesh
+ * can be told to use.
  */
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { ByteReader } from '../../../src/operation/byte-reader.ts'
@@ -77,7 +79,8 @@ export function encodeRecords(records: readonly MemberRecord[]): Uint8Array[] {
   const bodies: Uint8Array[] = []
   for (let at = 0; at < records.length;) {
     const writer = new ByteWriter(BODY_BYTES_MAX)
-    // At least one: a record that is longer than records can be is left out rather than tried for ever.
+    // At least one: a record that is longer than records can be is left out rather than tried for
+    // ever.
     at += Math.max(1, writeRecords(writer, records.slice(at), BODY_BYTES_MAX))
     bodies.push(writer.take())
   }

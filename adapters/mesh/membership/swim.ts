@@ -1,16 +1,20 @@
 /**
- * Who is in the cluster, as this member sees it: SWIM (Das, Gupta, Motivala: SWIM, 2002) on top of authenticated contacts.
+ * Who is in the cluster, as this member sees it: SWIM (Das, Gupta, Motivala: SWIM, 2002) on top of
+ * authenticated contacts.
  *
- * Once an interval the next member of a shuffled ring is probed (`prober.ts`), so each is asked once a round whatever the size, and the cost per
- * member is constant. Pings and answers carry news (`gossip.ts`), and besides a few records in rotation, so that what was missed is learned
- * within a round; whoever is met is told of everybody at once.
+ * Once an interval the next member of a shuffled ring is probed (`prober.ts`), so each is asked
+ * once a round whatever the size, and the cost per member is constant. Pings and answers carry news
+ * (`gossip.ts`), and besides a few records in rotation, so that what was missed is learned within a
+ * round; whoever is met is told of everybody at once.
  *
- * Where it differs from the paper: a member is known only after a handshake of its own, so records of strangers are nothing but hints at where
- * to knock (`onIntroduced`), and are not passed on; and what others say of a member that we hear ourselves makes us look, not believe.
- * What we decide ourselves, and what a member says of itself with a higher incarnation, is passed on.
+ * Where it differs from the paper: a member is known only after a handshake of its own, so records
+ * of strangers are nothing but hints at where to knock (`onIntroduced`), and are not passed on; and
+ * what others say of a member that we hear ourselves makes us look, not believe. What we decide
+ * ourselves, and what a member says of itself with a higher incarnation, is passed on.
  *
- * Bounded: MEMBERS_MAX members, one news and one probe for each, one datagram for each that is asked for. Cost when idle: about two
- * datagrams of some 100 bytes an interval. `heard` is a lookup and a store, since every packet of every peer goes through it.
+ * Bounded: MEMBERS_MAX members, one news and one probe for each, one datagram for each that is
+ * asked for. Cost when idle: about two datagrams of some 100 bytes an interval. `heard` is a lookup
+ * and a store, since every packet of every peer goes through it.
  */
 import { isWarpError, type Timer } from '../../../src/index.ts'
 import { AskedPings } from './asked.ts'
@@ -196,7 +200,10 @@ export class Membership {
         this.#become(member, 'alive')
   }
 
-  /** Round-robin over a ring that is shuffled anew for each round: everybody is asked within 2n - 1 intervals (paper, 4.3). */
+  /**
+   * Round-robin over a ring that is shuffled anew for each round: everybody is asked within 2n - 1
+   * intervals (paper, 4.3).
+   */
   #next(): Member | undefined {
     for (let isFresh = false; ; isFresh = true) {
       for (let member = this.#ring.pop(); member !== undefined; member = this.#ring.pop())
@@ -303,7 +310,8 @@ export class Membership {
     if (state === 'alive') {
       if (incarnation === member.incarnation) return
       member.incarnation = incarnation
-      // It has refuted: by way of others this is no proof of life now, but nobody else can have raised the number.
+      // It has refuted: by way of others this is no proof of life now, but nobody else can have
+      // raised the number.
       this.#prober.trust(member)
       this.#gossip.add({ ...recordOf(member), state: 'alive' })
     } else if (!isItself && member.heardTick !== this.#tick) {

@@ -1,6 +1,7 @@
 /**
- * IP addresses as text and as bytes, without asking the platform: IPv4 in dotted decimal, IPv6 as RFC 4291 reads and RFC 5952 writes it.
- * An address with a scope (`fe80::1%eth0`) means something on this machine only, so it has no bytes that could be told to others.
+ * IP addresses as text and as bytes, without asking the platform: IPv4 in dotted decimal, IPv6 as
+ * RFC 4291 reads and RFC 5952 writes it. An address with a scope (`fe80::1%eth0`) means something
+ * on this machine only, so it has no bytes that could be told to others.
  */
 
 /** 4 or 16 bytes; `undefined` for anything but an IP literal without a scope. */
@@ -19,7 +20,10 @@ export function formatIp(bytes: Uint8Array): string {
   return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`
 }
 
-/** An address as sockets show it: its one text, IPv4 without a prefix; a scope stays. Names are left as they are. */
+/**
+ * An address as sockets show it: its one text, IPv4 without a prefix; a scope stays. Names are left
+ * as they are.
+ */
 export function canonicalIp(text: string): string {
   const [address = '', scope] = text.split('%', 2)
   const bytes = parseIp(address)
@@ -36,7 +40,10 @@ export function isLoopback(host: string): boolean {
   return ipv4 === undefined ? formatIp(bytes) === '::1' : ipv4[0] === 127
 }
 
-/** Whether an IP literal can be one member's address: neither unspecified, nor multicast, nor broadcast. */
+/**
+ * Whether an IP literal can be one member's address: neither unspecified, nor multicast, nor
+ * broadcast.
+ */
 export function isUnicast(host: string): boolean {
   const bytes = parseIp(host.split('%', 1)[0] ?? '')
   if (bytes === undefined || bytes.every((byte) => byte === 0)) return false

@@ -1,9 +1,11 @@
 /**
- * Finds peers on the same link without being told of any: every member announces itself to a multicast group, and whoever hears it greets
- * the source of the packet. What the packet says is authenticated and holds no address (contacts.ts makes and reads it).
+ * Finds peers on the same link without being told of any: every member announces itself to a
+ * multicast group, and whoever hears it greets the source of the packet. What the packet says is
+ * authenticated and holds no address (contacts.ts makes and reads it).
  *
- * Quickly at first, since those that are there wait for the newcomer; then every few seconds, for those who missed it. Many networks have no
- * multicast (clouds, most container networks, IPv6 on loopback): that is reported once, tried again every RETRY_MS, and the static peers must do.
+ * Quickly at first, since those that are there wait for the newcomer; then every few seconds, for
+ * those who missed it. Many networks have no multicast (clouds, most container networks, IPv6 on
+ * loopback): that is reported once, tried again every RETRY_MS, and the static peers must do.
  */
 import { type Timer, type TransportReport, WarpError } from '../../../src/index.ts'
 import { jittered } from '../chance.ts'

@@ -1,6 +1,6 @@
 /**
- * What the mesh asks of the operating system: datagrams, streams, multicast, names. `node-network.ts` is the real thing; tests bring a
- * seeded one that loses, repeats and reorders.
+ * What the mesh asks of the operating system: datagrams, streams, multicast, names.
+ * `node-network.ts` is the real thing; tests bring a seeded one that loses, repeats and reorders.
  */
 
 /** `host` is an IP literal, never a name: nothing that arrives is ever looked up. */
@@ -9,16 +9,25 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** `from` is where the datagram came from by its own account: a sender may forge it. The receiver may keep `bytes`. */
+/**
+ * `from` is where the datagram came from by its own account: a sender may forge it. The receiver
+ * may keep `bytes`.
+ */
 export type OnDatagram = (from: Endpoint, bytes: Uint8Array) => void
 
 export interface DatagramPort {
   readonly local: Endpoint
   /** Bytes handed to the system and not sent yet. */
   readonly queuedBytes: number
-  /** Fire and forget. Owns `bytes` until it is sent. Errors of the path (unreachable, refused) count as loss. */
+  /**
+   * Fire and forget. Owns `bytes` until it is sent. Errors of the path (unreachable, refused) count
+   * as loss.
+   */
   send(to: Endpoint, bytes: Uint8Array): void
-  /** Sends to a multicast group from this port, so that receivers see where it is. Throws what the system throws. */
+  /**
+   * Sends to a multicast group from this port, so that receivers see where it is. Throws what the
+   * system throws.
+   */
   sendMulticast(group: Endpoint, bytes: Uint8Array): void
   close(): Promise<void>
 }
@@ -60,11 +69,20 @@ export interface MulticastPort {
 }
 
 export interface MeshNetwork {
-  /** Port 0 takes any free one. Rejects with `WARP_E_TRANSPORT` if the port is taken or the address is not ours. */
+  /**
+   * Port 0 takes any free one. Rejects with `WARP_E_TRANSPORT` if the port is taken or the address
+   * is not ours.
+   */
   bind(local: Endpoint, onDatagram: OnDatagram): Promise<DatagramPort>
-  /** Hears a group on the interface that has the address `on`, beside other processes of this machine. Rejects with `WARP_E_TRANSPORT`. */
+  /**
+   * Hears a group on the interface that has the address `on`, beside other processes of this
+   * machine. Rejects with `WARP_E_TRANSPORT`.
+   */
   joinMulticast(group: Endpoint, on: string, onDatagram: OnDatagram): Promise<MulticastPort>
-  /** `accept` returns the handlers of a new stream, or `undefined` to refuse it. Rejects as `bind` does. */
+  /**
+   * `accept` returns the handlers of a new stream, or `undefined` to refuse it. Rejects as `bind`
+   * does.
+   */
   listen(local: Endpoint, accept: (stream: ByteStream) => StreamHandlers | undefined): Promise<StreamListener>
   connect(to: Endpoint, from: string, handlers: StreamHandlers): ByteStream
   /** The addresses of a name, or of an IP literal itself. Rejects with `WARP_E_TRANSPORT`. */

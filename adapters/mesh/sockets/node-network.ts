@@ -1,9 +1,10 @@
 /**
- * The mesh's network on Node: UDP and TCP sockets, multicast, names. Addresses go to the system as literals only; the one place that asks
- * a resolver is `resolve`. Sockets of IPv6 that are bound to `::` carry IPv4 too; the mesh sees plain IPv4 addresses either way.
+ * The mesh's network on Node: UDP and TCP sockets, multicast, names. Addresses go to the system as
+ * literals only; the one place that asks a resolver is `resolve`. Sockets of IPv6 that are bound to
+ * `::` carry IPv4 too; the mesh sees plain IPv4 addresses either way.
  *
- * A datagram is handed to the system within the call (libuv tries at once), without a callback, which saves a tick each; errors of the path
- * then count as loss, as they must.
+ * A datagram is handed to the system within the call (libuv tries at once), without a callback,
+ * which saves a tick each; errors of the path then count as loss, as they must.
  */
 import { createSocket, type Socket as DatagramSocket, type SocketType } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
@@ -49,7 +50,8 @@ function datagramPort(socket: DatagramSocket, host: string): DatagramPort {
       return isOpen ? socket.getSendQueueSize() : 0
     },
     send: (to, bytes) => {
-      // An address of the other family cannot be reached from here: loss, like any other unreachable one.
+      // An address of the other family cannot be reached from here: loss, like any other
+      // unreachable one.
       if (!isOpen || (!isIpv6 && to.host.includes(':'))) return
       socket.send(bytes, 0, bytes.length, to.port, isIpv6 && !to.host.includes(':') ? `::ffff:${to.host}` : to.host)
     },

@@ -10,8 +10,9 @@
  * closed
  * ```
  *
- * Whatever is not as it should be closes the stream without an answer. Closing tells the owner once, from within the call that
- * found the reason. A stream that is stuck is closed as well: half a frame, or bytes that the system does not take, for 30 s.
+ * Whatever is not as it should be closes the stream without an answer. Closing tells the owner
+ * once, from within the call that found the reason. A stream that is stuck is closed as well: half
+ * a frame, or bytes that the system does not take, for 30 s.
  */
 import type { Timer } from '../../../src/index.ts'
 import type { Contact, MeshClock } from '../contacts/contact.ts'
@@ -70,7 +71,10 @@ export class StreamConnection {
   #isFlushing = false
   #readMs: number
   #sentMs: number
-  /** Bytes given to the stream so far; those of them that the system had taken when we last looked, and since when. */
+  /**
+   * Bytes given to the stream so far; those of them that the system had taken when we last looked,
+   * and since when.
+   */
   #writtenBytes = 0
   #takenBytes = 0
   #takenMs = 0
@@ -193,7 +197,8 @@ export class StreamConnection {
       return end
     }
     const outcome = this.#options.handshake.take(opening)
-    // The opener cannot know our nonce yet, so what comes right behind its preamble is nothing that it would send.
+    // The opener cannot know our nonce yet, so what comes right behind its preamble is nothing that
+    // it would send.
     if (outcome.kind === 'agreed' && outcome.reply !== undefined && end < bytes.length) this.#refuse('malformed')
     else if (outcome.kind === 'agreed') this.#agree(outcome)
     else this.#refuse(outcome.why)
@@ -252,7 +257,10 @@ export class StreamConnection {
     this.#wait(dueMs - now, () => this.#check())
   }
 
-  /** One that has begun to speak and did not come to an end was cut short; one that never said a word has done nothing. */
+  /**
+   * One that has begun to speak and did not come to an end was cut short; one that never said a
+   * word has done nothing.
+   */
   #late(): void {
     if (this.#openingBytes > 0 && this.#options.handshake.opening === undefined) this.#refuse('malformed')
     else this.destroy()

@@ -1,4 +1,7 @@
-/** The two parts in the beginning of a stream, as values: who waits for how many bytes, and what it makes of them. No I/O. */
+/**
+ * The two parts in the beginning of a stream, as values: who waits for how many bytes, and what it
+ * makes of them. No I/O.
+ */
 import type { KeyObject } from 'node:crypto'
 import type { Contact } from '../contacts/contact.ts'
 import type { RefusalKind } from '../contacts/refusals.ts'
@@ -52,7 +55,10 @@ export function openerHandshake(contact: Contact, session: SessionSecret, random
   }
 }
 
-/** `find` looks a session up by our own index of it, if it is one with somebody at the stream's other end. */
+/**
+ * `find` looks a session up by our own index of it, if it is one with somebody at the stream's
+ * other end.
+ */
 export type FindSession = (index: number) => { readonly contact: Contact; readonly secret: Uint8Array } | undefined
 
 export function answererHandshake(find: FindSession, random: RandomBytes): Handshake {

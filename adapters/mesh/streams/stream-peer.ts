@@ -1,9 +1,11 @@
 /**
- * Everything that goes to one peer by stream: a bounded queue, the stream that we opened, and those that the peer opened.
+ * Everything that goes to one peer by stream: a bounded queue, the stream that we opened, and those
+ * that the peer opened.
  *
- * Both may open one at once; then each sends on its own and reads both. Otherwise whoever needs a stream first opens it, and the other one
- * answers on it. A stream that breaks while frames wait is opened again, later and later; after repeated failure the frames
- * are dropped, since anti-entropy brings what they held. What was sealed for a stream that broke is lost with it.
+ * Both may open one at once; then each sends on its own and reads both. Otherwise whoever needs a
+ * stream first opens it, and the other one answers on it. A stream that breaks while frames wait is
+ * opened again, later and later; after repeated failure the frames are dropped, since anti-entropy
+ * brings what they held. What was sealed for a stream that broke is lost with it.
  */
 import { type Timer, WarpError, type TransportReport } from '../../../src/index.ts'
 import type { Contact, MeshClock } from '../contacts/contact.ts'
@@ -20,7 +22,9 @@ export interface StreamPeerOptions {
   readonly contact: Contact
   readonly clock: MeshClock
   readonly queueBytesMax: number
-  /** Begins a stream to the peer, or returns `undefined` if there is no session with it any more. */
+  /**
+   * Begins a stream to the peer, or returns `undefined` if there is no session with it any more.
+   */
   readonly open: () => StreamConnection | undefined
   readonly report: (report: TransportReport) => void
 }
@@ -154,7 +158,10 @@ export class StreamPeer {
     if (this.#others.length > STREAMS_OTHER_PER_PEER_MAX) this.#others[0]?.destroy()
   }
 
-  /** One that served for a while counts as success, whatever ended it; one that broke at once does not. */
+  /**
+   * One that served for a while counts as success, whatever ended it; one that broke at once does
+   * not.
+   */
   #count(connection: StreamConnection, error?: Error): void {
     this.#failureCount = connection.readyForMs >= STREAM_RETRY_MS_MAX ? 0 : this.#failureCount + 1
     if (this.#failureCount === 0) return
@@ -167,7 +174,10 @@ export class StreamPeer {
     })
   }
 
-  /** The peer is there, for it has a session with us; so it is the way that is barred, and somebody has to hear of it. */
+  /**
+   * The peer is there, for it has a session with us; so it is the way that is barred, and somebody
+   * has to hear of it.
+   */
   #giveUp(error?: Error): void {
     this.#queue.clear()
     if (this.#isReported) return

@@ -1,7 +1,8 @@
 /**
- * How two members begin a stream. Both hold a secret of their session already; what is left is to say which session, to prove that one
- * holds its secret, and to agree on keys that no other stream has. After the nonces of both ends have gone into the keys, a
- * recorded stream played again yields no record that opens, so the opener counts as genuine only from its first record on.
+ * How two members begin a stream. Both hold a secret of their session already; what is left is to
+ * say which session, to prove that one holds its secret, and to agree on keys that no other stream
+ * has. After the nonces of both ends have gone into the keys, a recorded stream played again yields
+ * no record that opens, so the opener counts as genuine only from its first record on.
  *
  * ```
  * preamble = 'Ws' version:u8 0:u8 index:u32 nonce:16 mac:16      opener -> answerer, 40 bytes; index: the answerer's of the session
@@ -10,7 +11,8 @@
  * key      = HKDF(secret, salt = preamble answer, 'warp stream opener' | 'warp stream answerer'), one for each direction
  * ```
  *
- * An answer is never sent to a preamble that is not authentic. Cost: two HKDF and two HMAC at each end, about 50 µs.
+ * An answer is never sent to a preamble that is not authentic. Cost: two HKDF and two HMAC at each
+ * end, about 50 µs.
  */
 import { type KeyObject, createHmac, createSecretKey, hkdfSync, timingSafeEqual } from 'node:crypto'
 

@@ -1,4 +1,7 @@
-/** Frames that wait for a stream to one peer: first in, first out, bounded by their bytes. A full queue refuses; nothing is dropped. */
+/**
+ * Frames that wait for a stream to one peer: first in, first out, bounded by their bytes. A full
+ * queue refuses; nothing is dropped.
+ */
 
 /** Places of taken frames are given back once they are this many and half of all. */
 const SPENT_MAX = 64

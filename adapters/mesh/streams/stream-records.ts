@@ -1,20 +1,23 @@
 /**
- * Frames as sealed records, and back. After TLS 1.3 (RFC 8446, 5), without what one's own protocol does not need: no types, no versions,
- * no padding.
+ * Frames as sealed records, and back. After TLS 1.3 (RFC 8446, 5), without what one's own protocol
+ * does not need: no types, no versions, no padding.
  *
  * ```
  * record = flags:u8 length:u24 ciphertext tag:16        length: of ciphertext and tag
  * flags  = 1: the frame goes on in the next record; 2: the frame is deflated
  * ```
  *
- * AES-256-GCM; the nonce is the record's number in its direction, so that a record left out, repeated or moved does not open; flags and
- * length are authenticated with it. A frame is one record or, when larger than one holds, full records and a last one with what is left:
- * there is one way only to cut a frame up, so that a peer cannot make us keep millions of crumbs. A record without content stands between
- * frames and says that its sender is there.
+ * AES-256-GCM; the nonce is the record's number in its direction, so that a record left out,
+ * repeated or moved does not open; flags and length are authenticated with it. A frame is one
+ * record or, when larger than one holds, full records and a last one with what is left: there is
+ * one way only to cut a frame up, so that a peer cannot make us keep millions of crumbs. A record
+ * without content stands between frames and says that its sender is there.
  *
- * Cost: one pass of the cipher each way, which is also the only copy that the sender makes. The receiver collects a record that arrives
- * in several pieces in one buffer (one copy), and opens one that lies in one piece where it lies. A frame of one record is handed on as it
- * comes out of the cipher. Memory of a reader: bytes that have arrived of one record, and authenticated bytes of one frame.
+ * Cost: one pass of the cipher each way, which is also the only copy that the sender makes. The
+ * receiver collects a record that arrives in several pieces in one buffer (one copy), and opens one
+ * that lies in one piece where it lies. A frame of one record is handed on as it comes out of the
+ * cipher. Memory of a reader: bytes that have arrived of one record, and authenticated bytes of one
+ * frame.
  */
 import { type KeyObject, createCipheriv, createDecipheriv } from 'node:crypto'
 import { inflated } from '../compression.ts'
@@ -85,7 +88,10 @@ export interface RecordReaderOptions {
 export class RecordReader {
   readonly #options: RecordReaderOptions
   readonly #numbers = new RecordNumbers()
-  /** A record that has arrived in part: its bytes so far, and how many it will have; 0 while the head is not complete. */
+  /**
+   * A record that has arrived in part: its bytes so far, and how many it will have; 0 while the
+   * head is not complete.
+   */
   #buffer: Uint8Array = NOTHING
   #filled = 0
   #size = 0
@@ -109,7 +115,10 @@ export class RecordReader {
     return this.#buffer.length + this.#partsBytes
   }
 
-  /** Hands on the frames that are complete with `chunk`, which it does not keep. After a refusal nothing more can be read. */
+  /**
+   * Hands on the frames that are complete with `chunk`, which it does not keep. After a refusal
+   * nothing more can be read.
+   */
   read(chunk: Uint8Array): RefusalKind | undefined {
     let at = 0
     while (at < chunk.length && !this.#isStopped) {
@@ -150,7 +159,10 @@ export class RecordReader {
     return this.#size === 0 ? at : this.#copy(chunk, at, this.#size)
   }
 
-  /** Copies until `until` bytes are there. The buffer grows with what arrives, not with what a head promises. */
+  /**
+   * Copies until `until` bytes are there. The buffer grows with what arrives, not with what a head
+   * promises.
+   */
   #copy(chunk: Uint8Array, from: number, until: number): number {
     const end = Math.min(chunk.length, from + until - this.#filled)
     const filled = this.#filled + end - from
@@ -188,7 +200,9 @@ export class RecordReader {
     return this.#join(record[0]!, content)
   }
 
-  /** Everything from here on was written by somebody who holds the key, and may still be nonsense. */
+  /**
+   * Everything from here on was written by somebody who holds the key, and may still be nonsense.
+   */
   #join(flags: number, content: Uint8Array): RefusalKind | undefined {
     const isFirst = this.#parts.length === 0
     if (content.length === 0) return isFirst && flags === 0 ? undefined : 'malformed'
@@ -219,7 +233,8 @@ export class RecordReader {
     const { frameBytesMax, onFrame } = this.#options
     const frame = (flags & FLAG_DEFLATED) === 0 ? bytes : inflated(bytes, frameBytesMax)
     if (frame === undefined || frame.length === 0) return 'malformed'
-    // A plain array, as everywhere: what Node's modules return is a Buffer, whose `slice` shares memory.
+    // A plain array, as everywhere: what Node's modules return is a Buffer, whose `slice` shares
+    // memory.
     onFrame(new Uint8Array(frame.buffer, frame.byteOffset, frame.length))
     return undefined
   }
@@ -239,7 +254,10 @@ class RecordNumbers {
   }
 }
 
-/** The size of the record at `at`, its head included; 0 if it cannot be one, or its head is not all there. */
+/**
+ * The size of the record at `at`, its head included; 0 if it cannot be one, or its head is not all
+ * there.
+ */
 function sizeAt(bytes: Uint8Array, at: number): number {
   if (bytes.length - at < HEAD_BYTES) return 0
   const length = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!

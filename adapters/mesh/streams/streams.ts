@@ -1,14 +1,16 @@
 /**
- * What is too large for a datagram, and all anti-entropy: authenticated, encrypted streams over TCP, at most one in use per
- * pair of members and direction.
+ * What is too large for a datagram, and all anti-entropy: authenticated, encrypted streams over
+ * TCP, at most one in use per pair of members and direction.
  *
- * `send` copies or seals the frame at once; it refuses when too much waits for the peer, and the engine comes back later. Nobody
- * unknown can make us hold anything: a stream that has not proved itself is one of 64, 32 from one host, for 5 s and 60 bytes; when there
- * are more the oldest gives way, so that genuine peers, which need a few milliseconds, come through. Whatever is not authentic
- * ends its stream, is counted and never answered.
+ * `send` copies or seals the frame at once; it refuses when too much waits for the peer, and the
+ * engine comes back later. Nobody unknown can make us hold anything: a stream that has not proved
+ * itself is one of 64, 32 from one host, for 5 s and 60 bytes; when there are more the oldest gives
+ * way, so that genuine peers, which need a few milliseconds, come through. Whatever is not
+ * authentic ends its stream, is counted and never answered.
  *
- * Layers: `stream-peer.ts` (queue, which stream), `stream-connection.ts` (one stream's life), `stream-handshake.ts` and
- * `stream-preamble.ts` (its beginning), `stream-records.ts` (sealing), `stream-settings.ts` (bounds). Protocol: docs/mesh.md.
+ * Layers: `stream-peer.ts` (queue, which stream), `stream-connection.ts` (one stream's life),
+ * `stream-handshake.ts` and `stream-preamble.ts` (its beginning), `stream-records.ts` (sealing),
+ * `stream-settings.ts` (bounds). Protocol: docs/mesh.md.
  */
 import { type Timer, type TransportReport, WarpError } from '../../../src/index.ts'
 import type { Contact, MeshClock } from '../contacts/contact.ts'
@@ -41,7 +43,10 @@ export interface StreamsOptions {
   readonly refusals: Refusals
   /** The receiver may keep `frame`. Must not throw. */
   readonly onFrame: (contact: Contact, frame: Uint8Array) => void
-  /** Too much waits for whoever takes the frames: streams are not read until that is over, so that their senders wait. */
+  /**
+   * Too much waits for whoever takes the frames: streams are not read until that is over, so that
+   * their senders wait.
+   */
   readonly isBusy: () => boolean
   readonly report: (report: TransportReport) => void
 }
@@ -70,8 +75,8 @@ export class Streams {
   }
 
   /**
-   * `false` if too much waits for the peer, or there is no session with it. Does not keep `frame`. Throws `WARP_E_LIMIT` for one of more
-   * than `frameBytesMax`.
+   * `false` if too much waits for the peer, or there is no session with it. Does not keep `frame`.
+   * Throws `WARP_E_LIMIT` for one of more than `frameBytesMax`.
    */
   send(contact: Contact, frame: Uint8Array): boolean {
     const { frameBytesMax } = this.#options.settings
@@ -101,7 +106,9 @@ export class Streams {
     for (const connection of [...this.#unproved.keys()]) if (connection.contact === contact) connection.destroy()
   }
 
-  /** Has what is sent from now on go by new streams, which take their keys from the newest sessions. */
+  /**
+   * Has what is sent from now on go by new streams, which take their keys from the newest sessions.
+   */
   renew(): void {
     for (const connection of [...this.#unproved.keys()]) if (connection.contact !== undefined) connection.destroy()
     for (const peer of this.#peers.values()) peer.renew()
@@ -177,7 +184,8 @@ export class Streams {
     try {
       connection.attach(network.connect(contact.endpoint, bind.host, connection.handlers))
     } catch (error) {
-      // An address that the system does not take: a failure like any other, once the peer knows the connection.
+      // An address that the system does not take: a failure like any other, once the peer knows the
+      // connection.
       clock.defer(() => connection.destroy(error instanceof Error ? error : undefined))
     }
     return connection

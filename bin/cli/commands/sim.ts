@@ -76,7 +76,10 @@ export const SIM_COMMAND: AnyCommand = command<SimFlags>({
   },
 })
 
-/** Who interrupts wants what there is so far. Whether the seed that was given up has violated something; then it was only being made small. */
+/**
+ * Who interrupts wants what there is so far. Whether the seed that was given up has violated
+ * something; then it was only being made small.
+ */
 function asInterrupted(error: unknown, output: Output): boolean {
   // Numbers come from the command line.
   if (isWarpError(error, 'WARP_E_CONFIG')) throw new UsageError(error.message)

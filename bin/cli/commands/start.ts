@@ -78,7 +78,9 @@ async function meshOf(config: Config, flags: MeshFlags): Promise<MeshTransport> 
   return meshTransport(meshOptions(config, flags, process.env))
 }
 
-/** SIGHUP: the key file is read again. What is wrong with it is told, and the keys stay as they are. */
+/**
+ * SIGHUP: the key file is read again. What is wrong with it is told, and the keys stay as they are.
+ */
 function replaceKeysOnRequest(
   mesh: MeshTransport,
   read: () => MeshOptions['clusterKey'],

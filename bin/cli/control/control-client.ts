@@ -1,4 +1,7 @@
-/** The asking side of the control socket: a target like a folder, see `target.ts`. Each question is a request of its own. */
+/**
+ * The asking side of the control socket: a target like a folder, see `target.ts`. Each question is
+ * a request of its own.
+ */
 import { realpathSync } from 'node:fs'
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { isWarpError, WarpError } from '../../../crdt/warp-error.ts'
@@ -14,7 +17,10 @@ import { readLines } from './read-lines.ts'
 /** A process that has been stopped accepts connections and says nothing. */
 const HELLO_MS_MAX = 5000
 
-/** `undefined` if nobody listens for this folder. Throws `UnreachableError` if somebody does who cannot be talked to, `WARP_E_ABORTED`. */
+/**
+ * `undefined` if nobody listens for this folder. Throws `UnreachableError` if somebody does who
+ * cannot be talked to, `WARP_E_ABORTED`.
+ */
 export async function connectControl(data: string, signal: AbortSignal): Promise<Target | undefined> {
   const path = socketOf(data)
   if (path === undefined) return undefined
@@ -134,13 +140,17 @@ class ControlClient implements Target {
       method: changes ? 'POST' : 'GET',
       path: `${ROOT}/${name}${query}`,
       agent: false,
-      // A server that is to close behind its answer does so while the upload is still coming, and the answer is lost.
+      // A server that is to close behind its answer does so while the upload is still coming, and
+      // the answer is lost.
       headers: { connection: 'keep-alive' },
     })
   }
 }
 
-/** Beside the answer, which may come before the input has ended. What goes wrong with the input ends the request. */
+/**
+ * Beside the answer, which may come before the input has ended. What goes wrong with the input ends
+ * the request.
+ */
 function upload(request: ClientRequest, input: AsyncIterable<string>): void {
   const send = async (): Promise<void> => {
     for await (const text of input) {

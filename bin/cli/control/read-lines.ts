@@ -1,4 +1,7 @@
-/** Lines of text over a stream of bytes, of bounded length, at the reader's pace. A rest without a line's end is a line too. */
+/**
+ * Lines of text over a stream of bytes, of bounded length, at the reader's pace. A rest without a
+ * line's end is a line too.
+ */
 import { WarpError } from '../../../crdt/warp-error.ts'
 
 const LINE_FEED = 0x0a

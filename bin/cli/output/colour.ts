@@ -1,4 +1,7 @@
-/** Colours where a person looks: on a terminal, unless NO_COLOR (no-color.org) says otherwise. Elsewhere text stays as it is. */
+/**
+ * Colours where a person looks: on a terminal, unless NO_COLOR (no-color.org) says otherwise.
+ * Elsewhere text stays as it is.
+ */
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 

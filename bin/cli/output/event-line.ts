@@ -1,4 +1,7 @@
-/** An event of the engine as a line, and as JSON. Every field is shown but the error's stack; events carry no values. */
+/**
+ * An event of the engine as a line, and as JSON. Every field is shown but the error's stack; events
+ * carry no values.
+ */
 import type { WarpEvent } from '../../../adapters/node/index.ts'
 import { failureOf } from '../program/failure.ts'
 import { toJson, type Json } from '../../../src/control/tagged-json.ts'

@@ -1,6 +1,6 @@
 /**
- * Where a command's words go: results to stdout, everything else to stderr. Writing waits for a reader that is slow, and a reader that
- * has gone (`| head`) ends the command without a word.
+ * Where a command's words go: results to stdout, everything else to stderr. Writing waits for a
+ * reader that is slow, and a reader that has gone (`| head`) ends the command without a word.
  */
 import { once } from 'node:events'
 import { columnWidths, formatRow, formatRule, formatTable } from '../../table.ts'

@@ -1,6 +1,6 @@
 /**
- * Says on stderr that something is going on when it takes longer than a second: on a terminal in a line that rewrites itself, elsewhere in
- * a line every five seconds. What ends sooner says nothing.
+ * Says on stderr that something is going on when it takes longer than a second: on a terminal in a
+ * line that rewrites itself, elsewhere in a line every five seconds. What ends sooner says nothing.
  */
 
 export interface Progress {

@@ -1,6 +1,7 @@
 /**
- * How replicas are called where people read: by their names, else by the shortest beginning of their ids that no other known replica's id
- * has, of at least eight digits. Whole ids are for programs, and for those who ask for them (`--full-ids`).
+ * How replicas are called where people read: by their names, else by the shortest beginning of
+ * their ids that no other known replica's id has, of at least eight digits. Whole ids are for
+ * programs, and for those who ask for them (`--full-ids`).
  */
 import type { KnownReplica } from '../../../adapters/node/index.ts'
 import { REPLICAS } from '../../../src/control/questions/watching.ts'

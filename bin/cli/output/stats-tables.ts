@@ -1,4 +1,7 @@
-/** `warp.stats()` for people: a table per group, numbers with their units, and lists only where something stands in them. */
+/**
+ * `warp.stats()` for people: a table per group, numbers with their units, and lists only where
+ * something stands in them.
+ */
 import type { Stats } from '../../../adapters/node/index.ts'
 import { printable } from '../values.ts'
 import type { ReplicaNames } from './replica-names.ts'

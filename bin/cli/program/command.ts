@@ -1,12 +1,16 @@
 /**
- * What a command is: a description from which the program, its help, docs/cli.md and the completion scripts are made, and the function
- * that runs. One file per command in `commands/`, listed in `commands.ts`.
+ * What a command is: a description from which the program, its help, docs/cli.md and the completion
+ * scripts are made, and the function that runs. One file per command in `commands/`, listed in
+ * `commands.ts`.
  */
 import type { ExitCode } from './exit-codes.ts'
 import type { Output } from '../output/output.ts'
 
 export interface ArgumentDescription {
-  /** `<key>`: needed; `[pattern]`: may be left out; `[values...]`: as many as there are, the last one only. */
+  /**
+   * `<key>`: needed; `[pattern]`: may be left out; `[values...]`: as many as there are, the last
+   * one only.
+   */
   readonly name: string
   readonly about: string
 }
@@ -20,7 +24,10 @@ export interface OptionDescription {
   readonly choices?: readonly string[]
 }
 
-/** What a command is given when it runs. `parameters`: one per argument, the values of a last `...` one behind each other. */
+/**
+ * What a command is given when it runs. `parameters`: one per argument, the values of a last `...`
+ * one behind each other.
+ */
 export interface Invocation<Options, Parameters = readonly string[]> {
   readonly parameters: Parameters
   readonly options: Options
@@ -48,7 +55,10 @@ export interface CommandDescription<Options = object, Parameters = readonly stri
 /** A command among others. */
 export type AnyCommand = CommandDescription<never, never>
 
-/** Options that commands share are in `shared-options.ts`; the interface of a command's options names them as commander does: camel case. */
+/**
+ * Options that commands share are in `shared-options.ts`; the interface of a command's options
+ * names them as commander does: camel case.
+ */
 export function command<Options extends object, Parameters extends readonly (string | undefined)[] = []>(
   description: CommandDescription<Options, Parameters>,
 ): AnyCommand {

@@ -1,6 +1,7 @@
 /**
- * Completion scripts for shells, made from the commands' descriptions: commands, options, and the choices of options. What an option
- * takes beside that, and parameters, is completed as a file name.
+ * Completion scripts for shells, made from the commands' descriptions: commands, options, and the
+ * choices of options. What an option takes beside that, and parameters, is completed as a file
+ * name.
  */
 import type { AnyCommand, OptionDescription } from './command.ts'
 

@@ -1,4 +1,7 @@
-/** docs/cli.md, made from the program itself: what `warp help COMMAND` prints is what the document says. */
+/**
+ * docs/cli.md, made from the program itself: what `warp help COMMAND` prints is what the document
+ * says.
+ */
 import type { Command } from 'commander'
 import type { AnyCommand } from './command.ts'
 import { createProgram } from './program.ts'

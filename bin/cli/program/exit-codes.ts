@@ -1,4 +1,7 @@
-/** What scripts read. Documented in `warp --help` and docs/cli.md; `program.ts` prints this very table. */
+/**
+ * What scripts read. Documented in `warp --help` and docs/cli.md; `program.ts` prints this very
+ * table.
+ */
 export const EXIT = {
   /** Done, and the answer is yes where there is one. */
   ok: 0,

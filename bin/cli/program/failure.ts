@@ -1,6 +1,6 @@
 /**
- * How the command fails: with a `WarpError` of the engine, or with one of these where the engine has no say. Each has a code that is
- * printed, and each kind an exit code.
+ * How the command fails: with a `WarpError` of the engine, or with one of these where the engine
+ * has no say. Each has a code that is printed, and each kind an exit code.
  */
 import { isWarpError, type WarpErrorCode } from '../../../crdt/warp-error.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'

@@ -1,6 +1,7 @@
 /**
- * Being asked to stop. The first SIGINT or SIGTERM tells the command, which finishes what it must (a log is closed, a replica leaves the
- * mesh); the second ends the process at once, which a log survives.
+ * Being asked to stop. The first SIGINT or SIGTERM tells the command, which finishes what it must
+ * (a log is closed, a replica leaves the mesh); the second ends the process at once, which a log
+ * survives.
  */
 import { EXIT, type ExitCode } from './exit-codes.ts'
 

@@ -1,6 +1,7 @@
 /**
- * The program, made from the descriptions of its commands. Commander parses, refuses and suggests; nothing outside of this folder knows it.
- * What a command returned is told to `onDone`, so that parsing and running stay apart.
+ * The program, made from the descriptions of its commands. Commander parses, refuses and suggests;
+ * nothing outside of this folder knows it. What a command returned is told to `onDone`, so that
+ * parsing and running stay apart.
  */
 import { Command, CommanderError, Option } from 'commander'
 import type { AnyCommand, Invocation, OptionDescription } from './command.ts'
@@ -75,8 +76,9 @@ function exitCodeHelp(): string {
 }
 
 /**
- * Commander throws to end: with 0 for what was asked for (help, version); or because the line is wrong, which is a `UsageError`, or was empty,
- * and then it has printed the help. `undefined` if it is no error of Commander's.
+ * Commander throws to end: with 0 for what was asked for (help, version); or because the line is
+ * wrong, which is a `UsageError`, or was empty, and then it has printed the help. `undefined` if it
+ * is no error of Commander's.
  */
 export function endOfCommander(error: unknown): ExitCode | UsageError | undefined {
   if (!(error instanceof CommanderError)) return undefined

@@ -1,9 +1,11 @@
 /**
- * What the keys mean, where the data is, and how to reach others: from a file, overridden by flags. The file is `--config`, else
- * `warp.config.mjs`, `.js` or `.json` in the current folder, else in the data's. A module exports the settings by name or as its default and
- * may hold strategies of one's own; JSON names them (see `strategies.ts`).
+ * What the keys mean, where the data is, and how to reach others: from a file, overridden by flags.
+ * The file is `--config`, else `warp.config.mjs`, `.js` or `.json` in the current folder, else in
+ * the data's. A module exports the settings by name or as its default and may hold strategies of
+ * one's own; JSON names them (see `strategies.ts`).
  *
- * Only what stands in one place is checked here: names, and what is a path. The engine checks what it is given.
+ * Only what stands in one place is checked here: names, and what is a path. The engine checks what
+ * it is given.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -30,7 +32,10 @@ export interface Config {
   readonly file: string | undefined
   /** The data's folder, absolute. */
   readonly data: string
-  /** As given, by file and flags together; empty if nothing says what the keys mean. `keysOf` makes strategies of it. */
+  /**
+   * As given, by file and flags together; empty if nothing says what the keys mean. `keysOf` makes
+   * strategies of it.
+   */
   readonly keys: Readonly<Record<string, unknown>>
   /** As it stands in the file; `mesh-settings.ts` reads it. */
   readonly mesh: Readonly<Record<string, unknown>>
@@ -60,7 +65,10 @@ export async function loadConfig(flags: ConfigFlags): Promise<Config> {
   }
 }
 
-/** For commands that need to know what the keys mean; strategies are loaded for them. Throws `WARP_E_CONFIG`. */
+/**
+ * For commands that need to know what the keys mean; strategies are loaded for them. Throws
+ * `WARP_E_CONFIG`.
+ */
 export async function keysOf({ keys, file, data }: Pick<Config, 'keys' | 'file' | 'data'>): Promise<KeyMap> {
   if (Object.keys(keys).length > 0) {
     const { keyMapOf } = await import('./strategies.ts')
@@ -85,7 +93,10 @@ function configFile({ config, data = DATA_DEFAULT }: ConfigFlags): string | unde
   return file
 }
 
-/** A module runs when it is loaded. One that merely lies where a command looks may have been laid there for whoever comes by. */
+/**
+ * A module runs when it is loaded. One that merely lies where a command looks may have been laid
+ * there for whoever comes by.
+ */
 function assertOwn(file: string): void {
   const { uid } = statSync(file)
   if (process.getuid === undefined || uid === process.getuid() || uid === 0) return
@@ -134,7 +145,10 @@ async function loadModule(file: string): Promise<unknown> {
   }
 }
 
-/** `user:*=register`, `stats:*={"map":"counter"}`. A pattern may hold `=`, a strategy's name does not. */
+/**
+ * `user:*=register`, `stats:*={"map":"counter"}`. A pattern may hold `=`, a strategy's name does
+ * not.
+ */
 function keysOfFlags(flags: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     flags.map((flag) => {

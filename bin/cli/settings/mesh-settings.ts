@@ -1,6 +1,7 @@
 /**
- * How a replica reaches others: the configuration's `mesh`, overridden by flags. The mesh checks what it is given; here only the cluster's
- * key is found, which never stands on a command line, where every user of the machine could read it.
+ * How a replica reaches others: the configuration's `mesh`, overridden by flags. The mesh checks
+ * what it is given; here only the cluster's key is found, which never stands on a command line,
+ * where every user of the machine could read it.
  */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -44,7 +45,10 @@ const SETTINGS: ReadonlySet<string> = new Set<keyof MeshOptions | 'clusterKeyFil
 
 type MeshConfig = Pick<Config, 'mesh' | 'file'>
 
-/** What `meshTransport` takes. Throws `UsageError` for flags, `WARP_E_CONFIG` for names and for a key file that cannot be read. */
+/**
+ * What `meshTransport` takes. Throws `UsageError` for flags, `WARP_E_CONFIG` for names and for a
+ * key file that cannot be read.
+ */
 export function meshOptions({ mesh, file }: MeshConfig, flags: MeshFlags, env: NodeJS.ProcessEnv): MeshOptions {
   const unknown = Object.keys(mesh).find((name) => !SETTINGS.has(name))
   if (unknown !== undefined) {
@@ -72,7 +76,10 @@ function settingsOfFlags(flags: MeshFlags): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
-/** Flags before the environment before the file, as everywhere. `undefined`: there is none. Throws `WARP_E_CONFIG`. */
+/**
+ * Flags before the environment before the file, as everywhere. `undefined`: there is none. Throws
+ * `WARP_E_CONFIG`.
+ */
 export function clusterKeys(
   { mesh, file }: MeshConfig,
   { keyFile }: Pick<MeshFlags, 'keyFile'>,

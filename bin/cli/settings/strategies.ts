@@ -1,7 +1,8 @@
 /**
- * Strategies by name, for configurations that are text: `"set"`, `{"map": "counter"}`, `{"map": {"title": "register"}}`,
- * `{"boundedCounter": {"min": 0, "max": 10}}`. A module may mix these with strategies of its own. Documents of Yjs and Automerge need the
- * packages of those names and are loaded when they are named.
+ * Strategies by name, for configurations that are text: `"set"`, `{"map": "counter"}`,
+ * `{"map": {"title": "register"}}`, `{"boundedCounter": {"min": 0, "max": 10}}`. A module may mix
+ * these with strategies of its own. Documents of Yjs and Automerge need the packages of those names
+ * and are loaded when they are named.
  */
 import type { KeyMap, KeyOptions } from '../../../adapters/node/index.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
@@ -33,7 +34,10 @@ export async function keyMapOf(keys: Readonly<Record<string, unknown>>): Promise
   return Object.fromEntries(await Promise.all(made))
 }
 
-/** What a value of `keys` says: a strategy, or options with one. What else it holds is checked when the engine is opened. */
+/**
+ * What a value of `keys` says: a strategy, or options with one. What else it holds is checked when
+ * the engine is opened.
+ */
 async function definitionOf(pattern: string, given: unknown): Promise<AnyStrategy | KeyOptions> {
   if (isObject(given) && 'strategy' in given) {
     return { ...given, strategy: await strategyOf(pattern, given['strategy']) }

@@ -1,4 +1,7 @@
-/** Opens the engine on a folder, as a replica that keeps what others may lack: cut off, unless it is given a transport. */
+/**
+ * Opens the engine on a folder, as a replica that keeps what others may lack: cut off, unless it is
+ * given a transport.
+ */
 import { fileLog } from '../../../adapters/file/index.ts'
 import { openWarp, type Transport, type WarpEvent } from '../../../adapters/node/index.ts'
 import { keysOf, type Config } from '../settings/config.ts'

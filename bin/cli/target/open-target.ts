@@ -1,6 +1,6 @@
 /**
- * Finds what a command works on: the folder itself where no process holds it, otherwise the replica that does, over its control socket. The
- * command does not see which.
+ * Finds what a command works on: the folder itself where no process holds it, otherwise the replica
+ * that does, over its control socket. The command does not see which.
  *
  * The socket is tried first, since a running replica knows what its keys mean.
  */
@@ -22,7 +22,10 @@ export interface TargetOptions {
   readonly signal: AbortSignal
   /** Whether a folder that is not there is made. */
   readonly creates?: boolean
-  /** Whether other commands reach the folder through this one while it holds it. For what does not end soon. */
+  /**
+   * Whether other commands reach the folder through this one while it holds it. For what does not
+   * end soon.
+   */
   readonly serves?: boolean
 }
 

@@ -1,6 +1,7 @@
 /**
- * A transport that reaches nobody. A folder may be a cluster member's: opened without a transport, the engine would take it for one that is
- * nobody else's and fold away what others have not seen. Opened with this one it is a replica that happens to be cut off.
+ * A transport that reaches nobody. A folder may be a cluster member's: opened without a transport,
+ * the engine would take it for one that is nobody else's and fold away what others have not seen.
+ * Opened with this one it is a replica that happens to be cut off.
  */
 import type { Transport, TransportLink } from '../../../adapters/node/index.ts'
 

@@ -1,5 +1,6 @@
 /**
- * What a command works on: a folder that is opened in this process, or the replica that holds it. See `open-target.ts`.
+ * What a command works on: a folder that is opened in this process, or the replica that holds it.
+ * See `open-target.ts`.
  */
 import type { AnyWarp, Asked, Question } from '../../../src/control/question.ts'
 

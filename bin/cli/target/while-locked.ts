@@ -1,6 +1,6 @@
 /**
- * A folder that is held may be another command's that is done in a moment, or a replica's that is just starting or ending: it is tried again
- * for a while.
+ * A folder that is held may be another command's that is done in a moment, or a replica's that is
+ * just starting or ending: it is tried again for a while.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { WarpError, isWarpError } from '../../../crdt/warp-error.ts'
@@ -8,7 +8,10 @@ import { WarpError, isWarpError } from '../../../crdt/warp-error.ts'
 const LOCKED_MS_MAX = 1500
 const RETRY_MS = 50
 
-/** Throws `WARP_E_LOG_LOCKED` when it is locked for too long, `WARP_E_ABORTED`, and what `attempt` throws. */
+/**
+ * Throws `WARP_E_LOG_LOCKED` when it is locked for too long, `WARP_E_ABORTED`, and what `attempt`
+ * throws.
+ */
 export async function whileLocked<Result>(signal: AbortSignal, attempt: () => Promise<Result>): Promise<Result> {
   const giveUpAt = performance.now() + LOCKED_MS_MAX
   for (;;) {

@@ -1,4 +1,7 @@
-/** One author of a history, in a process of its own: a log on disk, the mesh, and a transport that holds back what has not been seen. */
+/**
+ * One author of a history, in a process of its own: a log on disk, the mesh, and a transport that
+ * holds back what has not been seen.
+ */
 import { fileLog } from '../../../adapters/file/index.ts'
 import { openWarp, type ReplicaId } from '../../../adapters/node/index.ts'
 import type { AuthorCalls, AuthorSettings, AuthorStatus } from './author-calls.ts'

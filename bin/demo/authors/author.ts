@@ -1,9 +1,11 @@
 /**
- * One author of a concurrent history. Writes their transactions again, each on a replica that holds exactly what the author had seen at that
- * moment: the ancestors of the transaction, and no other operation. One patch is one operation.
+ * One author of a concurrent history. Writes their transactions again, each on a replica that holds
+ * exactly what the author had seen at that moment: the ancestors of the transaction, and no other
+ * operation. One patch is one operation.
  *
- * What arrives waits in a `HeldTransport`. Before a transaction is written, its ancestors are let through and waited for; so the authors
- * need nobody to tell them when to write, and write at once where they did.
+ * What arrives waits in a `HeldTransport`. Before a transaction is written, its ancestors are let
+ * through and waited for; so the authors need nobody to tell them when to write, and write at once
+ * where they did.
  */
 import type { ReplicaId, Warp } from '../../../adapters/node/index.ts'
 import type { Part } from './author-calls.ts'
@@ -135,7 +137,10 @@ class Arrivals {
     return this.#count
   }
 
-  /** Waits until so many have been taken in. Throws, naming `what`, if that takes too long, and the signal's reason. */
+  /**
+   * Waits until so many have been taken in. Throws, naming `what`, if that takes too long, and the
+   * signal's reason.
+   */
   async reach(count: number, { what, signal }: { what: string; signal: AbortSignal }): Promise<void> {
     signal.throwIfAborted()
     let stopListening = (): void => undefined

@@ -1,4 +1,7 @@
-/** The two questions on which the demo's verdict rests: are the values equal, and is everything there that was acknowledged? */
+/**
+ * The two questions on which the demo's verdict rests: are the values equal, and is everything
+ * there that was acknowledged?
+ */
 import type { Dot } from '../../../adapters/node/index.ts'
 import { formatDot } from '../../../crdt/time/dot.ts'
 import type { WrittenKey } from '../replicas/keys.ts'

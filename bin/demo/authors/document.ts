@@ -1,4 +1,7 @@
-/** The two ways in which the demo keeps a text: which key, how a patch is written to it, and how it is read. */
+/**
+ * The two ways in which the demo keeps a text: which key, how a patch is written to it, and how it
+ * is read.
+ */
 import type { Warp } from '../../../adapters/node/index.ts'
 import { text } from '../../../crdt/sequence/text.ts'
 import { yjs } from '../../../crdt/documents/yjs.ts'
@@ -15,7 +18,9 @@ export type DocumentKeys = {
 export const DOCUMENT_KEYS: DocumentKeys = { 'text:*': text(), 'yjs:*': yjs() }
 
 export interface Document {
-  /** The operation has been appended when this returns; the promise settles when it is in the log. */
+  /**
+   * The operation has been appended when this returns; the promise settles when it is in the log.
+   */
   write(patch: Patch): Promise<unknown>
   read(): Promise<string>
 }

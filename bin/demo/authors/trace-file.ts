@@ -1,7 +1,8 @@
 /**
- * A concurrent editing history, in the format of josephg/editing-traces: `txns[i].parents` are indexes of earlier transactions,
- * `patches` are [position, deleted, inserted], counted in code points of the document that the parents and their ancestors make.
- * Nothing in the file is trusted: whatever is wrong with it is said with the place where it is.
+ * A concurrent editing history, in the format of josephg/editing-traces: `txns[i].parents` are
+ * indexes of earlier transactions, `patches` are [position, deleted, inserted], counted in code
+ * points of the document that the parents and their ancestors make. Nothing in the file is trusted:
+ * whatever is wrong with it is said with the place where it is.
  */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'

@@ -1,12 +1,14 @@
 /**
- * Writes a concurrent history again, each author in a process of their own, and waits until all of them hold all of it. How an author
- * writes what they wrote, having seen what they had seen, is in `author.ts`.
+ * Writes a concurrent history again, each author in a process of their own, and waits until all of
+ * them hold all of it. How an author writes what they wrote, having seen what they had seen, is in
+ * `author.ts`.
  *
- * Before that everybody meets everybody: a replica sends nothing of its own before it has heard from another one.
+ * Before that everybody meets everybody: a replica sends nothing of its own before it has heard
+ * from another one.
  *
- * Which author has the lower replica id decides which of two insertions at the same place comes first in Yjs. The history was made
- * with author 0 first, so the replicas, whose ids are random, are handed to the authors in the order of their ids. `text()` ends the
- * same either way.
+ * Which author has the lower replica id decides which of two insertions at the same place comes
+ * first in Yjs. The history was made with author 0 first, so the replicas, whose ids are random,
+ * are handed to the authors in the order of their ids. `text()` ends the same either way.
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
@@ -64,7 +66,10 @@ export class Replay {
     await this.#all((child, author) => child.call('write', { trace: this.#trace, author, replicas }))
   }
 
-  /** Lets everything through and waits until every replica holds every operation. Returns how many there are. */
+  /**
+   * Lets everything through and waits until every replica holds every operation. Returns how many
+   * there are.
+   */
   async converge(): Promise<number> {
     await this.#all((child) => child.call('release', undefined))
     const operationsCount = (await this.statuses()).reduce((sum, { writtenCount }) => sum + writtenCount, 0)

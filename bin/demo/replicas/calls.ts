@@ -1,6 +1,7 @@
 /**
- * What travels between the demo and its processes over Node's IPC channel. Which calls there are is said by an interface of functions of
- * one argument (`ReplicaCalls`, `AuthorCalls`); this is how one of them looks on the way.
+ * What travels between the demo and its processes over Node's IPC channel. Which calls there are is
+ * said by an interface of functions of one argument (`ReplicaCalls`, `AuthorCalls`); this is how
+ * one of them looks on the way.
  */
 export type Calls<C> = { readonly [K in keyof C]: (argument: never) => Promise<unknown> }
 

@@ -1,4 +1,7 @@
-/** A process of the demo, as its parent sees it: it is called, it may be killed, and when it ends whatever was asked of it fails. */
+/**
+ * A process of the demo, as its parent sees it: it is called, it may be killed, and when it ends
+ * whatever was asked of it fails.
+ */
 import { fork, type ChildProcess } from 'node:child_process'
 import type { AnswerMessage, AnswerOf, ArgumentOf, CallMessage, Calls, ChildMessage } from './calls.ts'
 import { UsageError } from '../usage-error.ts'

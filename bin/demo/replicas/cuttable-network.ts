@@ -1,6 +1,6 @@
 /**
- * The network of a process, with a switch: while it is cut, datagrams vanish in both directions and streams break, as when somebody pulls
- * the plug. Neither the mesh nor the engine is told.
+ * The network of a process, with a switch: while it is cut, datagrams vanish in both directions and
+ * streams break, as when somebody pulls the plug. Neither the mesh nor the engine is told.
  */
 import type {
   ByteStream,

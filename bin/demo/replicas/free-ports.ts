@@ -1,7 +1,8 @@
 /**
- * Ports for processes that have to know each other's before they start, and may be started again. They lie below those that systems give
- * out by themselves (Linux from 32,768, others from 49,152), so that no passing connection takes one meanwhile; each process of this
- * machine looks in a place of its own.
+ * Ports for processes that have to know each other's before they start, and may be started again.
+ * They lie below those that systems give out by themselves (Linux from 32,768, others from 49,152),
+ * so that no passing connection takes one meanwhile; each process of this machine looks in a place
+ * of its own.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'

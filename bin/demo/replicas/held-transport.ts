@@ -1,11 +1,12 @@
 /**
- * A transport that keeps from its replica what its author has not seen yet. Once `hold` has been called, arriving operations wait until `allow` or
- * `letAllThrough` lets them through, each by itself: several that came in one frame need not go on together. Digests are dropped
- * meanwhile, since whoever is told that something exists asks for it; but while something that is allowed is still missing, they
- * are passed on, to find it. A transport may lose frames, so nobody minds.
+ * A transport that keeps from its replica what its author has not seen yet. Once `hold` has been
+ * called, arriving operations wait until `allow` or `letAllThrough` lets them through, each by
+ * itself: several that came in one frame need not go on together. Digests are dropped meanwhile,
+ * since whoever is told that something exists asks for it; but while something that is allowed is
+ * still missing, they are passed on, to find it. A transport may lose frames, so nobody minds.
  *
- * Cutting and healing a link would not do: what is asked for after a heal is answered with all that is there by then, and a history also
- * has operations that crossed on the way.
+ * Cutting and healing a link would not do: what is asked for after a heal is answered with all that
+ * is there by then, and a history also has operations that crossed on the way.
  */
 import type { PeerAddress, ReplicaId, Transport, TransportReceiver } from '../../../adapters/node/index.ts'
 import { OperationReader } from '../../../src/operation/operation-reader.ts'

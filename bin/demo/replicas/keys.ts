@@ -1,4 +1,7 @@
-/** What the scenario's replicas keep. Every process of it has the same strategies: the merge function, too, runs in each of them. */
+/**
+ * What the scenario's replicas keep. Every process of it has the same strategies: the merge
+ * function, too, runs in each of them.
+ */
 import { type Counter, counter } from '../../../crdt/counter.ts'
 import { type Custom, custom } from '../../../crdt/custom.ts'
 import { type Register, register } from '../../../crdt/register.ts'
@@ -32,7 +35,8 @@ export const KEYS: Keys = {
   'login-code:*': { strategy: register<string>(), ttlMs: LOGIN_CODE_TTL_MS },
   'visits:*': counter(),
   'cart:*': set<string>(),
-  // Neither commutative nor idempotent: it converges because writes are folded in one order everywhere.
+  // Neither commutative nor idempotent: it converges because writes are folded in one order
+  // everywhere.
   'notes:*': custom<string>((old, next) => `${old}, ${next}`),
   'doc:*': text(),
 }

@@ -1,6 +1,7 @@
 /**
- * The mesh as the demo uses it: processes of this machine that are told each other's addresses. Failures are looked for five times a second
- * instead of once, so that there is something to see within seconds; everything else is as it is by default.
+ * The mesh as the demo uses it: processes of this machine that are told each other's addresses.
+ * Failures are looked for five times a second instead of once, so that there is something to see
+ * within seconds; everything else is as it is by default.
  */
 import { meshTransport } from '../../../adapters/mesh/index.ts'
 import type { MeshNetwork } from '../../../adapters/mesh/sockets/network.ts'

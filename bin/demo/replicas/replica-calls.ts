@@ -7,7 +7,10 @@ export interface ReplicaCalls {
   readonly open: (settings: ReplicaSettings) => Promise<ReplicaId>
   /** The dots of the operations, once all are acknowledged. */
   readonly write: (writes: readonly Write[]) => Promise<readonly Dot[]>
-  /** Counts visits, one after the other, and tells of each ({@link Acknowledged}) as soon as it is acknowledged. Answers at once. */
+  /**
+   * Counts visits, one after the other, and tells of each ({@link Acknowledged}) as soon as it is
+   * acknowledged. Answers at once.
+   */
   readonly keepCounting: (nothing: undefined) => Promise<void>
   readonly status: (nothing: undefined) => Promise<Status>
   readonly read: (nothing: undefined) => Promise<readonly Reading[]>
@@ -27,7 +30,10 @@ export interface ReplicaSettings extends MeshPlace {
   readonly isCut: boolean
 }
 
-/** Where a process is in the mesh of the demo. Goes over IPC: arguments of a process, and the key is among these, are for all to see. */
+/**
+ * Where a process is in the mesh of the demo. Goes over IPC: arguments of a process, and the key is
+ * among these, are for all to see.
+ */
 export interface MeshPlace {
   readonly port: number
   /** Addresses of the others. */

@@ -1,4 +1,7 @@
-/** One replica of the scenario, in a process of its own: a log on disk, the mesh, and a network that can be cut. */
+/**
+ * One replica of the scenario, in a process of its own: a log on disk, the mesh, and a network that
+ * can be cut.
+ */
 import { fileLog } from '../../../adapters/file/index.ts'
 import { nodeNetwork } from '../../../adapters/mesh/sockets/node-network.ts'
 import {
@@ -26,7 +29,10 @@ import type {
 import { notify, serveCalls } from './serve-calls.ts'
 import { shown } from '../shown.ts'
 
-/** Sooner than by default, as the mesh's probes are: what was missed during a cut is noticed by digests. */
+/**
+ * Sooner than by default, as the mesh's probes are: what was missed during a cut is noticed by
+ * digests.
+ */
 const DIGEST_INTERVAL_MS = 250
 
 type Held = Map<ReplicaId, number>

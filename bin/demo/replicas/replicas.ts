@@ -1,6 +1,7 @@
 /**
- * The replicas of the scenario: three processes with logs on disk, in one mesh. What they acknowledge is remembered here, so that it can be
- * asked for at the end, and what they hold is compared here, over IPC: beside the mesh, not through it.
+ * The replicas of the scenario: three processes with logs on disk, in one mesh. What they
+ * acknowledge is remembered here, so that it can be asked for at the end, and what they hold is
+ * compared here, over IPC: beside the mesh, not through it.
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'

@@ -3,7 +3,8 @@ import type { CallMessage, Calls, ChildMessage } from './calls.ts'
 import { UsageError } from '../usage-error.ts'
 
 export function serveCalls<C extends Calls<C>>(calls: C): void {
-  // Ctrl-C in a terminal reaches every process of the group; the parent decides what becomes of this one.
+  // Ctrl-C in a terminal reaches every process of the group; the parent decides what becomes of
+  // this one.
   process.on('SIGINT', () => undefined)
   process.on('disconnect', () => process.exit())
   process.on('message', (message) => void answer(calls, message as CallMessage)) // the parent sends nothing else

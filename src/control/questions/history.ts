@@ -11,7 +11,10 @@ export interface DotJson {
   readonly sequence: number
 }
 
-/** `OperationRecord` as JSON. `payload` is tagged; `unreadable` says why there is none where there should be. */
+/**
+ * `OperationRecord` as JSON. `payload` is tagged; `unreadable` says why there is none where there
+ * should be.
+ */
 export interface OperationJson {
   readonly dot: DotJson
   readonly timeMs: number
@@ -33,7 +36,10 @@ export interface LogParameters extends KeyParameters {
   readonly fromVersion: number
 }
 
-/** Reads the whole log of the key, since what is concurrent may lie before `fromVersion`. Remembers the dots: O(operations). */
+/**
+ * Reads the whole log of the key, since what is concurrent may lie before `fromVersion`. Remembers
+ * the dots: O(operations).
+ */
 export const LOG: Question<LogParameters, LoggedOperation> = {
   name: 'log',
   about: 'the operations of a key, in the order in which this replica took them in',
@@ -118,7 +124,10 @@ function dotJson({ replica, sequence }: DotJson): DotJson {
   return { replica, sequence }
 }
 
-/** The operations of one key so far, in the order in which they were taken in: causes before effects. */
+/**
+ * The operations of one key so far, in the order in which they were taken in: causes before
+ * effects.
+ */
 class SeenOperations {
   /** Ascending, as a replica's operations are taken in. */
   readonly #sequences = new Map<string, number[]>()

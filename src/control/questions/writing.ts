@@ -6,7 +6,10 @@ import { flag, json, list, text } from '../parameters.ts'
 import type { AnyWarp, Question } from '../question.ts'
 import { fromJson, toJson, type Json } from '../tagged-json.ts'
 
-/** What became of a write: the operation's dot as replica and sequence, `null` if nothing had to be written. */
+/**
+ * What became of a write: the operation's dot as replica and sequence, `null` if nothing had to be
+ * written.
+ */
 export interface Written {
   readonly dot: { readonly replica: string; readonly sequence: number } | null
   readonly version: number
@@ -79,7 +82,10 @@ export const DO: Question<DoParameters, Done> = {
 
 type Method = (...parameters: readonly Encodable[]) => Promise<unknown>
 
-/** A handle's own methods are the verbs and queries of its key's strategy; what all handles have is inherited. */
+/**
+ * A handle's own methods are the verbs and queries of its key's strategy; what all handles have is
+ * inherited.
+ */
 function methodOf(
   warp: AnyWarp,
   key: string,

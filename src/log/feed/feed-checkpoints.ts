@@ -1,7 +1,8 @@
 /**
- * How far those who follow the log have come, kept in the log itself: a record that holds what somebody has made of everything before
- * `through`. The newest record of a name counts; compaction keeps it, and older ones are garbage. Because the record stands behind
- * what it is about, a log that lost its end never holds a checkpoint of operations that it does not have.
+ * How far those who follow the log have come, kept in the log itself: a record that holds what
+ * somebody has made of everything before `through`. The newest record of a name counts; compaction
+ * keeps it, and older ones are garbage. Because the record stands behind what it is about, a log
+ * that lost its end never holds a checkpoint of operations that it does not have.
  *
  *     checkpoint = name:text through:f64 hasState:u8 (version:text state)?
  *
@@ -62,8 +63,9 @@ export class FeedCheckpoints {
   }
 
   /**
-   * Writes that `name` has seen everything that is in the log now, and what it made of it. Throws what `writeState` throws and what
-   * `Log.commit` throws, and then the checkpoint before still counts.
+   * Writes that `name` has seen everything that is in the log now, and what it made of it. Throws
+   * what `writeState` throws and what `Log.commit` throws, and then the checkpoint before still
+   * counts.
    */
   write(log: Log, { name, version }: { readonly name: string; readonly version: string }, state: Uint8Array): Position {
     const through = log.end
@@ -75,7 +77,10 @@ export class FeedCheckpoints {
     return through
   }
 
-  /** What all have made of the log does not count any more: the state has been replaced otherwise than by operations. */
+  /**
+   * What all have made of the log does not count any more: the state has been replaced otherwise
+   * than by operations.
+   */
   dropAll(log: Log): void {
     for (const name of this.#positions.keys()) {
       begin(log, name, log.end).u8(0)

@@ -1,7 +1,9 @@
 /**
- * A cursor over the log for those who follow it: watches, projections, and later whoever carries operations elsewhere. It reads operations
- * in log order, in steps whose work is bounded, with the version that each one made of its key; it knows whether compaction has taken
- * away something that it had not shown. It has no timers and no schedule of its own: whoever follows asks for the next step.
+ * A cursor over the log for those who follow it: watches, projections, and later whoever carries
+ * operations elsewhere. It reads operations in log order, in steps whose work is bounded, with the
+ * version that each one made of its key; it knows whether compaction has taken away something that
+ * it had not shown. It has no timers and no schedule of its own: whoever follows asks for the next
+ * step.
  */
 import type { KeyTable, Slot } from '../../keys/key-table.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log.ts'
@@ -100,8 +102,9 @@ export class Feed {
   }
 
   /**
-   * Reads on until the step is over, `visit` returns `false` or the log ends. Shows the operations of keys of interest that are part of
-   * their keys. Returns whether the end has been reached. Throws what the log throws.
+   * Reads on until the step is over, `visit` returns `false` or the log ends. Shows the operations
+   * of keys of interest that are part of their keys. Returns whether the end has been reached.
+   * Throws what the log throws.
    */
   read(meter: Meter, visit: (followed: Followed) => boolean): boolean {
     const { log } = this.#store
@@ -129,8 +132,8 @@ export class Feed {
   }
 
   /**
-   * Looks ahead, a step at a time, without moving: how many operations of interest have not been seen. `isAll` says whether the end has
-   * been reached; if not, the next call goes on counting.
+   * Looks ahead, a step at a time, without moving: how many operations of interest have not been
+   * seen. `isAll` says whether the end has been reached; if not, the next call goes on counting.
    */
   countAhead(meter: Meter): { readonly count: number; readonly isAll: boolean } {
     const ahead = (this.#ahead ??= { position: this.#position, seen: this.#isSeen ? this.#position : -1, count: 0 })
@@ -151,7 +154,10 @@ export class Feed {
     return { count: ahead.count, isAll }
   }
 
-  /** Whether compaction has taken away something of interest that has not been seen: it is in snapshots now or, perhaps, forgotten. */
+  /**
+   * Whether compaction has taken away something of interest that has not been seen: it is in
+   * snapshots now or, perhaps, forgotten.
+   */
   hasLost(): boolean {
     const { keys } = this.#store
     if (keys.foldings === this.#checkedFoldings) return false

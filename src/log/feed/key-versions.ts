@@ -1,7 +1,8 @@
 /**
- * Versions of keys, counted forward while the log is read: the version of an operation is one more than that of the operation that its
- * record points back to. Only where reading begins in the middle of a key's chain is the version counted back from the present, once per
- * key. So the work is linear in the operations read, however many belong to one key.
+ * Versions of keys, counted forward while the log is read: the version of an operation is one more
+ * than that of the operation that its record points back to. Only where reading begins in the
+ * middle of a key's chain is the version counted back from the present, once per key. So the work
+ * is linear in the operations read, however many belong to one key.
  */
 import type { KeyTable, Slot } from '../../keys/key-table.ts'
 import type { Log } from '../log.ts'
@@ -43,8 +44,9 @@ export class KeyVersions {
   }
 
   /**
-   * The version that an operation made: 0 if it is not part of its key (any more), `undefined` if the step was over first. To be asked in
-   * log order, of every operation of a key; after `undefined` with the same operation again.
+   * The version that an operation made: 0 if it is not part of its key (any more), `undefined` if
+   * the step was over first. To be asked in log order, of every operation of a key; after
+   * `undefined` with the same operation again.
    */
   at(operation: Versioned, meter: Meter): number | undefined {
     const { key, slot, position, previous } = operation
@@ -75,7 +77,8 @@ export class KeyVersions {
   #first({ slot, position, previous }: Versioned, cut: Position): number | undefined {
     const hasSnapshot = this.#keys.snapshot[slot]! > 0
     if (!hasSnapshot && position === cut + 1) return 1
-    // An operation that points nowhere and begins no chain was kept for others: it is not part of the key here.
+    // An operation that points nowhere and begins no chain was kept for others: it is not part of
+    // the key here.
     return previous === 0 ? 0 : undefined
   }
 

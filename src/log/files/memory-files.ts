@@ -1,8 +1,9 @@
 /**
  * The file port in RAM: the executable specification of `LogFiles`.
  *
- * By default it says that it keeps nothing (`persistent: false`), and the log then never writes to it at all. With
- * `persistent: true` it plays a disk that never fails, on which the log does everything it does on a real one.
+ * By default it says that it keeps nothing (`persistent: false`), and the log then never writes to
+ * it at all. With `persistent: true` it plays a disk that never fails, on which the log does
+ * everything it does on a real one.
  */
 import type { LogFile, LogFiles } from '../../ports/files.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
@@ -14,11 +15,17 @@ export interface MemoryFilesOptions {
   readonly home?: string
 }
 
-/** What `memoryFiles` gives beyond the port: a look at the bytes, and a copy of the whole for another opening. */
+/**
+ * What `memoryFiles` gives beyond the port: a look at the bytes, and a copy of the whole for
+ * another opening.
+ */
 export interface MemoryFiles extends LogFiles {
   /** The bytes of one file, for a test to damage: not copied. */
   bytes(name: string): Uint8Array
-  /** An independent copy, as after a crash of the process: what was written is there, nothing is open. */
+  /**
+   * An independent copy, as after a crash of the process: what was written is there, nothing is
+   * open.
+   */
   copy(options?: MemoryFilesOptions): MemoryFiles
 }
 

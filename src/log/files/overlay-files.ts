@@ -1,7 +1,9 @@
 /**
- * A folder that can be written without being changed: files are read from the one below until they are written, and from then on from
- * a copy in RAM. So the log, which repairs and marks what it opens, can be opened to be looked at, and the engine can be asked what it
- * would do. What is written is forgotten with the overlay. Costs the size of every file that is written: of a log, its last segment.
+ * A folder that can be written without being changed: files are read from the one below until they
+ * are written, and from then on from a copy in RAM. So the log, which repairs and marks what it
+ * opens, can be opened to be looked at, and the engine can be asked what it would do. What is
+ * written is forgotten with the overlay. Costs the size of every file that is written: of a log,
+ * its last segment.
  */
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { LogFile, LogFiles, LogStore } from '../../ports/files.ts'
@@ -20,8 +22,8 @@ export function overlayFiles(below: LogFiles, options: OverlayOptions = {}): Log
 }
 
 /**
- * The same log, opened without being changed: for a look at it, or to try what writes or other key patterns would make of it. What is
- * written is gone when it is closed.
+ * The same log, opened without being changed: for a look at it, or to try what writes or other key
+ * patterns would make of it. What is written is gone when it is closed.
  */
 export function overlayLog(store: LogStore): LogStore {
   return {

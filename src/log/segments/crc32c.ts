@@ -1,13 +1,15 @@
 /**
- * CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected), the checksum of every stored record and header.
+ * CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected), the checksum of every stored record and
+ * header.
  *
- * Slicing-by-16 (after Kounavis and Berry 2005): sixteen look-ups for sixteen bytes in 16 KiB of tables, the bytes fetched as four
- * words through a DataView, which needs no alignment. Measured on records of 300 bytes: 1.67 GB/s; by eight bytes 1.27; by
- * sixteen, fetched one by one, 1.34.
+ * Slicing-by-16 (after Kounavis and Berry 2005): sixteen look-ups for sixteen bytes in 16 KiB of
+ * tables, the bytes fetched as four words through a DataView, which needs no alignment. Measured on
+ * records of 300 bytes: 1.67 GB/s; by eight bytes 1.27; by sixteen, fetched one by one, 1.34.
  *
- * The running state is handed in and out without the customary inversions: the log starts it at `salt ^ offset`, and two
- * different starts never give the same checksum over the same bytes (the map from start to result is a bijection), so a
- * record found in the wrong place fails for certain, not just probably.
+ * The running state is handed in and out without the customary inversions: the log starts it at
+ * `salt ^ offset`, and two different starts never give the same checksum over the same bytes (the
+ * map from start to result is a bijection), so a record found in the wrong place fails for certain,
+ * not just probably.
  */
 const POLYNOMIAL_REFLECTED = 0x82f63b78
 const SLICES = 16

@@ -1,5 +1,6 @@
 /**
- * The bytes of a segment file: a header and records, big endian (docs/wire-format.md, "Log segments", has vectors).
+ * The bytes of a segment file: a header and records, big endian (docs/wire-format.md, "Log
+ * segments", has vectors).
  *
  *     segment = header record* zero*
  *     header  = 'WARP-SEG' format:u32 number:u32 salt:u32 0:u32 rewrittenAt:position 0:28 crc:u32      64 bytes
@@ -8,10 +9,11 @@
  *     mark    = durableThrough:position firstSegment:u32 flags:u32 home:u32 boot:u32    body of kind 9; flag 1: closed cleanly, 2: the end is uncertain
  *     jump    = a record of kind 8 without a body, whose `previous` is where the log goes on
  *
- * The header's checksum is the plain CRC-32C of its bytes 8 to 59. A record's starts at `salt ^ offset` and covers everything
- * behind it, so a record is valid in its own file at its own offset only: stale sectors, swapped blocks and files
- * that were renamed by hand are seen. `offset` is the logical offset, which a rewritten segment keeps: where records were dropped
- * a jump says at which offset the next one stands, and positions stay valid for ever.
+ * The header's checksum is the plain CRC-32C of its bytes 8 to 59. A record's starts at
+ * `salt ^ offset` and covers everything behind it, so a record is valid in its own file at its own
+ * offset only: stale sectors, swapped blocks and files that were renamed by hand are seen. `offset`
+ * is the logical offset, which a rewritten segment keeps: where records were dropped a jump says at
+ * which offset the next one stands, and positions stay valid for ever.
  */
 import type { Position } from '../../operation/position.ts'
 import { crc32c, crc32cUpdate } from './crc32c.ts'
@@ -28,11 +30,15 @@ export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4, chun
 export const INTERNAL_KIND_MIN = 8
 export const KIND_JUMP = 8
 export const KIND_MARK = 9
-/** No kind passes this. With the group bit none reaches 32, so text at a record's place is seen not to be a record. */
+/**
+ * No kind passes this. With the group bit none reaches 32, so text at a record's place is seen not
+ * to be a record.
+ */
 const KIND_MAX = 15
 /**
- * Added to the kind of every record of a group but the last: the group goes on behind this record. A group that
- * does not come to its last record was never finished, and opening cuts all of it. See `Log.group`.
+ * Added to the kind of every record of a group but the last: the group goes on behind this record.
+ * A group that does not come to its last record was never finished, and opening cuts all of it. See
+ * `Log.group`.
  */
 export const KIND_GROUP_GOES_ON = 16
 
@@ -59,7 +65,10 @@ export class RecordView {
   previous: Position = 0
   /** Where the record behind this one stands, unless a jump does. */
   next: Position = 0
-  /** The next record of the log belongs to the same group. Compaction forgets it: what it keeps is complete. */
+  /**
+   * The next record of the log belongs to the same group. Compaction forgets it: what it keeps is
+   * complete.
+   */
   isGroupGoingOn = false
 
   /** Points at the record whose header is at `at`. Trusts the bytes. */
@@ -105,8 +114,8 @@ export function encodeSegmentHeader(header: SegmentHeader, target: Uint8Array, v
 }
 
 /**
- * Takes the whole file. The first 64 bytes keep their meaning in every format, so that a file of another one is told from
- * a damaged one. Whether the format is read is for the caller to judge.
+ * Takes the whole file. The first 64 bytes keep their meaning in every format, so that a file of
+ * another one is told from a damaged one. Whether the format is read is for the caller to judge.
  */
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderResult {
   const intact = bytes.length >= SEGMENT_HEADER_BYTES && viewOf(bytes).getUint32(60) === crc32c(bytes, 8, 60)
@@ -148,8 +157,8 @@ export function sealRecord(view: DataView, at: number, seed: number): void {
 }
 
 /**
- * The length of the record at `at` if it is whole, plausible and carries the right checksum; 0 if not. `limit` is the end of
- * the bytes that count.
+ * The length of the record at `at` if it is whole, plausible and carries the right checksum; 0 if
+ * not. `limit` is the end of the bytes that count.
  */
 export function checkRecord(view: DataView, at: number, limit: number, place: RecordPlace): number {
   if (at + RECORD_HEADER_BYTES > limit) return 0
@@ -179,9 +188,14 @@ export interface Mark {
   readonly durableThrough: Position
   readonly firstSegment: number
   readonly clean: boolean
-  /** Of what the log has held before, the end may be missing, and its owner has not accepted that yet. */
+  /**
+   * Of what the log has held before, the end may be missing, and its owner has not accepted that
+   * yet.
+   */
   readonly isEndUncertain: boolean
-  /** Digests of the names of the place and of the boot of the machine; 0 where they are not known. */
+  /**
+   * Digests of the names of the place and of the boot of the machine; 0 where they are not known.
+   */
   readonly home: number
   readonly boot: number
 }

@@ -1,7 +1,8 @@
 /**
- * Where the records of a rewritten segment are. Compaction keeps a record's logical offset (its position) and moves its bytes
- * forward; this maps the one to the other. Sparse: one entry for about 4 KiB, the rest is walked, so that a segment of 8 MiB
- * costs at most 16 KiB however many records survive in it.
+ * Where the records of a rewritten segment are. Compaction keeps a record's logical offset (its
+ * position) and moves its bytes forward; this maps the one to the other. Sparse: one entry for
+ * about 4 KiB, the rest is walked, so that a segment of 8 MiB costs at most 16 KiB however many
+ * records survive in it.
  */
 import { KIND_JUMP, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './segment-format.ts'
 
@@ -46,8 +47,8 @@ export class SegmentIndex {
 }
 
 /**
- * A place in the bytes of a segment: the same record by its logical offset and by where it stands. Walks from record to record
- * by their lengths, which it trusts; whoever uses a record checks it.
+ * A place in the bytes of a segment: the same record by its logical offset and by where it stands.
+ * Walks from record to record by their lengths, which it trusts; whoever uses a record checks it.
  */
 export class Cursor {
   logical: number = SEGMENT_HEADER_BYTES
@@ -63,13 +64,19 @@ export class Cursor {
     this.#segment = segment
   }
 
-  /** Goes on to the record at `target`, or the first one behind it. `false` when the records of this segment end before. */
+  /**
+   * Goes on to the record at `target`, or the first one behind it. `false` when the records of this
+   * segment end before.
+   */
   walkTo(target: number): boolean {
     while (this.logical < target) if (!this.step()) return false
     return this.physical + RECORD_HEADER_BYTES <= this.#end
   }
 
-  /** Steps over the record that it stands on. `false`, and it stays, where the log leads out of the segment or the bytes end. */
+  /**
+   * Steps over the record that it stands on. `false`, and it stays, where the log leads out of the
+   * segment or the bytes end.
+   */
   step(): boolean {
     const view = this.#view
     const at = this.physical

@@ -1,6 +1,6 @@
 /**
- * The segments of a log, by number without gaps, and the facts that all parts of the log share. Segment numbers start at 1, so
- * position 0 is nowhere.
+ * The segments of a log, by number without gaps, and the facts that all parts of the log share.
+ * Segment numbers start at 1, so position 0 is nowhere.
  */
 import type { LogFiles } from '../../ports/files.ts'
 import type { Position } from '../../operation/position.ts'
@@ -17,11 +17,17 @@ export class SegmentSet {
   formatWritten: number
   /** Number of the first segment; those before it held nothing that lives and are gone. */
   first = 1
-  /** What marks say of the first segment. Ahead of `first` while segments at the front are being removed. */
+  /**
+   * What marks say of the first segment. Ahead of `first` while segments at the front are being
+   * removed.
+   */
   floor = 1
   #loggedThrough: Position = 0
   #durableThrough: Position = 0
-  /** Where the open group begins; what stands behind is not true yet. `Infinity` while no group is open. */
+  /**
+   * Where the open group begins; what stands behind is not true yet. `Infinity` while no group is
+   * open.
+   */
   groupFrom: Position = Number.POSITIVE_INFINITY
   /** See `Mark`: what marks say of it. */
   isEndUncertain = false
@@ -66,7 +72,10 @@ export class SegmentSet {
     return this.list.length === 0 ? 0 : this.active.base + this.active.end
   }
 
-  /** Says how far the log is stored. Acknowledgements rest on it, so what cannot be is refused: `WARP_E_PROTOCOL`. */
+  /**
+   * Says how far the log is stored. Acknowledgements rest on it, so what cannot be is refused:
+   * `WARP_E_PROTOCOL`.
+   */
   noteLogged(position: Position): void {
     if (position < this.#loggedThrough || position > this.end || position > this.groupFrom)
       throw this.#broken('logged', position)

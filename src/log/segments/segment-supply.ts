@@ -1,7 +1,8 @@
 /**
- * Where segments come from, and the space that they have: taken ahead in chunks, so that a full disk is noticed before a
- * record exists. The next segment gets its space while the active one fills, chunk by chunk: all of it by three quarters.
- * So it is on stable storage before it is needed, and the syncs that writers wait for have nothing but their records to write.
+ * Where segments come from, and the space that they have: taken ahead in chunks, so that a full
+ * disk is noticed before a record exists. The next segment gets its space while the active one
+ * fills, chunk by chunk: all of it by three quarters. So it is on stable storage before it is
+ * needed, and the syncs that writers wait for have nothing but their records to write.
  */
 import type { Env } from '../../ports/env.ts'
 import type { LogFile } from '../../ports/files.ts'
@@ -12,7 +13,10 @@ import { storageError } from '../storage-error.ts'
 import { emptySegment, segmentName } from './segment.ts'
 import { MARK_BYTES, SEGMENT_HEADER_BYTES } from './segment-format.ts'
 
-/** Kept free behind the last record of a segment: for the mark of a clean close and the jump to the next segment. */
+/**
+ * Kept free behind the last record of a segment: for the mark of a clean close and the jump to the
+ * next segment.
+ */
 export const TAIL_BYTES = 64
 /** What a new segment needs before the first record. */
 const EMPTY_BYTES = SEGMENT_HEADER_BYTES + MARK_BYTES + TAIL_BYTES
@@ -37,10 +41,16 @@ export interface SupplyState {
 export class SegmentSupply {
   readonly #options: SupplyOptions
   readonly #segments: SegmentSet
-  /** Segments behind the active one, in order: the one made ahead, and those that a group could not give back. */
+  /**
+   * Segments behind the active one, in order: the one made ahead, and those that a group could not
+   * give back.
+   */
   readonly #ahead: Segment[] = []
   #chunkBytes = RESERVE_BYTES_MIN
-  /** Space could not be taken ahead; the next record that needs some finds out whether that has changed. */
+  /**
+   * Space could not be taken ahead; the next record that needs some finds out whether that has
+   * changed.
+   */
   #isFull = false
 
   constructor(options: SupplyOptions) {
@@ -57,7 +67,10 @@ export class SegmentSupply {
     return this.#create(1, this.#capacity(0), EMPTY_BYTES)
   }
 
-  /** The segment behind the active one, with space for so many bytes at least. Throws `WARP_E_STORAGE_FULL`. */
+  /**
+   * The segment behind the active one, with space for so many bytes at least. Throws
+   * `WARP_E_STORAGE_FULL`.
+   */
   take(needed: number): Segment {
     const capacity = this.#capacity(needed)
     return this.#takeNext(capacity, needed) ?? this.#create(this.#segments.active.number + 1, capacity, needed)
@@ -110,7 +123,10 @@ export class SegmentSupply {
     this.#chunkBytes = Math.min(RESERVE_BYTES_MAX, this.#chunkBytes * 2)
   }
 
-  /** Takes space before it is needed: the next chunk, or the next segment. Returns why there was none. */
+  /**
+   * Takes space before it is needed: the next chunk, or the next segment. Returns why there was
+   * none.
+   */
   prepare(active: Segment): WarpError | undefined {
     if (this.#isFull) return undefined
     try {
@@ -142,7 +158,10 @@ export class SegmentSupply {
     this.#extend(next, ahead, ahead)
   }
 
-  /** Takes `ahead` bytes in all. On a disk that is nearly full these may not be there and the `needed` ones still may. */
+  /**
+   * Takes `ahead` bytes in all. On a disk that is nearly full these may not be there and the
+   * `needed` ones still may.
+   */
   #extend(segment: Segment, ahead: number, needed: number): void {
     const file = segment.file as LogFile
     try {
@@ -167,7 +186,10 @@ export class SegmentSupply {
     return { chunkBytes: this.#chunkBytes, next }
   }
 
-  /** Takes segments back that were used since `save`, in order, and gives back what they and the next one took. */
+  /**
+   * Takes segments back that were used since `save`, in order, and gives back what they and the
+   * next one took.
+   */
   restore({ chunkBytes, next }: SupplyState, used: readonly Segment[]): void {
     for (const segment of [...used].reverse()) {
       segment.end = SEGMENT_HEADER_BYTES
@@ -192,7 +214,10 @@ export class SegmentSupply {
     }
   }
 
-  /** Removes the segments made ahead behind `kept`, the last first; from one that cannot be removed on they stay. */
+  /**
+   * Removes the segments made ahead behind `kept`, the last first; from one that cannot be removed
+   * on they stay.
+   */
   #dropBehind(kept: Segment | undefined): void {
     try {
       for (let last = this.#ahead.at(-1); last !== undefined && last !== kept; last = this.#ahead.at(-1)) {

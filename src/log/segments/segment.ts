@@ -1,7 +1,8 @@
 /**
- * One segment: a stretch of the log, in RAM, in a file, or both. A segment is *active* (the last one, where records are added, always
- * in RAM), then *sealed* by a jump to the next one, and may later be *rewritten* by compaction. Offsets in a segment that was
- * never rewritten are the same in the file and in positions; in a rewritten one the index translates.
+ * One segment: a stretch of the log, in RAM, in a file, or both. A segment is *active* (the last
+ * one, where records are added, always in RAM), then *sealed* by a jump to the next one, and may
+ * later be *rewritten* by compaction. Offsets in a segment that was never rewritten are the same in
+ * the file and in positions; in a rewritten one the index translates.
  */
 import type { LogFile } from '../../ports/files.ts'
 import type { SegmentIndex } from './segment-index.ts'
@@ -32,7 +33,10 @@ export class Segment {
   view: DataView | undefined
   /** Physical end of the records. */
   end: number = SEGMENT_HEADER_BYTES
-  /** Bytes from here on were written or checked by this process; before it, each record is checked when it is read. */
+  /**
+   * Bytes from here on were written or checked by this process; before it, each record is checked
+   * when it is read.
+   */
   trustedFrom = 0
   /** Physical end of what has been handed to the file. */
   flushed: number = SEGMENT_HEADER_BYTES

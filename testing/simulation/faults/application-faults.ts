@@ -1,4 +1,7 @@
-/** What applications do to an engine beside reading and writing. Merge functions that throw come with the default keys. */
+/**
+ * What applications do to an engine beside reading and writing. Merge functions that throw come
+ * with the default keys.
+ */
 import type { Fault } from './fault.ts'
 import { victim } from './fault.ts'
 
@@ -11,7 +14,8 @@ export const APPLICATION_FAULTS: Readonly<Record<ApplicationFault, Fault>> = {
       const machine = victim(context)
       const { world } = context
       if (machine?.warp === undefined) return false
-      // Who has compacted before it ever met the others cannot be merged with them: README, "What it does not promise".
+      // Who has compacted before it ever met the others cannot be merged with them: README, "What
+      // it does not promise".
       if (!machine.warp.stats().isJoined) {
         world.history.exempt('compaction before a replica has met the others')
         return false

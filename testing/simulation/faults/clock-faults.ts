@@ -1,4 +1,7 @@
-/** How clocks go wrong. When the faults end, all machines agree on the time again, and nobody has been ahead of it. */
+/**
+ * How clocks go wrong. When the faults end, all machines agree on the time again, and nobody has
+ * been ahead of it.
+ */
 import { type Fault, logUniform, victim } from './fault.ts'
 
 const MINUTE_MS = 60_000
@@ -46,7 +49,10 @@ export const CLOCK_FAULTS: Readonly<Record<ClockFault, Fault>> = {
       return true
     },
   },
-  /** The machine sleeps: its processes stand still, its wall clock goes on, and its monotonic clock does not. */
+  /**
+   * The machine sleeps: its processes stand still, its wall clock goes on, and its monotonic clock
+   * does not.
+   */
   suspend: {
     everyMs: [15_000, 60_000],
     strike: (context) => {

@@ -1,4 +1,7 @@
-/** Lets the planned faults happen while their time lasts, brings back who died, and makes everything good in the end. */
+/**
+ * Lets the planned faults happen while their time lasts, brings back who died, and makes everything
+ * good in the end.
+ */
 import { seededRandom, type Random } from '../../world/random.ts'
 import { type FaultContext, logUniform } from './fault.ts'
 import { faultOf, type PlannedFault } from './fault-plan.ts'
@@ -39,7 +42,9 @@ export class FaultDriver {
     }
   }
 
-  /** No more faults, and what they did to the surroundings is undone. Data that is lost stays lost. */
+  /**
+   * No more faults, and what they did to the surroundings is undone. Data that is lost stays lost.
+   */
   heal(): void {
     const { wire, machines } = this.#world
     this.#world.steady.clear()

@@ -1,6 +1,7 @@
 /**
- * Which faults a run has, and how hard: swarm testing (Groce et al. 2012). Each seed leaves out a random half of what may go wrong, so that faults which
- * hide one another are also met alone, and draws how often each of the others strikes.
+ * Which faults a run has, and how hard: swarm testing (Groce et al. 2012). Each seed leaves out a
+ * random half of what may go wrong, so that faults which hide one another are also met alone, and
+ * draws how often each of the others strikes.
  */
 import type { Random } from '../../world/random.ts'
 import { APPLICATION_FAULTS, type ApplicationFault } from './application-faults.ts'
@@ -35,7 +36,9 @@ export interface PlannedFault {
   readonly everyMs: number
 }
 
-/** `allowed`: what may be drawn. The same seed draws the same for a kind, whatever else is allowed. */
+/**
+ * `allowed`: what may be drawn. The same seed draws the same for a kind, whatever else is allowed.
+ */
 export function drawFaults(random: Random, allowed: readonly FaultKind[]): PlannedFault[] {
   const share = 0.2 + random.float() * 0.6
   const planned: PlannedFault[] = []

@@ -1,4 +1,7 @@
-/** What a kind of fault is: what it sets up at the beginning, or what strikes now and then. How hard and how often is drawn for each run. */
+/**
+ * What a kind of fault is: what it sets up at the beginning, or what strikes now and then. How hard
+ * and how often is drawn for each run.
+ */
 import type { Random } from '../../world/random.ts'
 import type { Machine } from '../machine.ts'
 import type { World } from '../world.ts'
@@ -16,7 +19,10 @@ export interface FaultContext {
 }
 
 export interface Fault {
-  /** Mean time between two strikes: drawn once per run between these. Absent for what is there all the time. */
+  /**
+   * Mean time between two strikes: drawn once per run between these. Absent for what is there all
+   * the time.
+   */
   readonly everyMs?: readonly [least: number, most: number]
   /** Once, when the faults begin. */
   begin?(context: FaultContext): void

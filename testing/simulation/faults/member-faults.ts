@@ -1,4 +1,7 @@
-/** Who takes part: machines that join late, leave, stay away for long, and such that run a later version. */
+/**
+ * Who takes part: machines that join late, leave, stay away for long, and such that run a later
+ * version.
+ */
 import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 import { laterOperation } from '../later-version.ts'
 import { WALL_START_MS } from '../machine.ts'
@@ -57,7 +60,8 @@ export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
       const machine = victim(context)
       const warp = machine?.warp
       if (machine === undefined || warp === undefined) return false
-      // Who writes it is not there any more to be asked. Stamped far ahead, it would be quarantined until it has been given up.
+      // Who writes it is not there any more to be asked. Stamped far ahead, it would be quarantined
+      // until it has been given up.
       if (machine.clock.wallMs > WALL_START_MS + context.world.nowMs + TOLERATED_MS) {
         context.world.history.exempt('no operation of a later version at a machine whose clock is ahead')
         return false

@@ -1,7 +1,9 @@
 /**
- * Workloads that cannot work. A verb that does not exist, or a key that no pattern matches, would fail at every call, and a run in which
- * everything fails has no violation: it would pass and have checked nothing. So what can never be done ends the simulation, with what
- * there is instead. What only the present state forbids (a bound, an index beyond the end of a list) is a failed call, as in life.
+ * Workloads that cannot work. A verb that does not exist, or a key that no pattern matches, would
+ * fail at every call, and a run in which everything fails has no violation: it would pass and have
+ * checked nothing. So what can never be done ends the simulation, with what there is instead. What
+ * only the present state forbids (a bound, an index beyond the end of a list) is a failed call, as
+ * in life.
  */
 import { isWarpError, WarpError, type WarpErrorCode } from '../../../crdt/warp-error.ts'
 import type { Keyspace, Keyspaces } from '../../../src/keys/keyspace.ts'
@@ -36,7 +38,9 @@ export function checkIntent(intent: unknown, keyspaces: Keyspaces): asserts inte
   if (problem !== undefined) throw refused(`the workload wants '${nameOf(intent)}': ${problem}`)
 }
 
-/** The error that ends a run, if the engine's answer says that the call is wrong and not the state. */
+/**
+ * The error that ends a run, if the engine's answer says that the call is wrong and not the state.
+ */
 export function misuseOf({ intent, machine }: CallRecord, error: unknown): WarpError | undefined {
   const isWrong = isWarpError(error) ? ALWAYS_REFUSED.has(error.code) : hasThrown(intent, error)
   if (!isWrong) return undefined

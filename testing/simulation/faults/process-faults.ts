@@ -1,4 +1,7 @@
-/** How processes and machines end, begin again, stand still and crawl; and whose disk they come back with. */
+/**
+ * How processes and machines end, begin again, stand still and crawl; and whose disk they come back
+ * with.
+ */
 import type { Machine } from '../machine.ts'
 import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 

@@ -1,7 +1,13 @@
-/** The violations of a run. A verification asks everything again, so most are found in every phase: each is kept once, with when it was seen. */
+/**
+ * The violations of a run. A verification asks everything again, so most are found in every phase:
+ * each is kept once, with when it was seen.
+ */
 import type { Moment, Violation } from '../../checkers/checker.ts'
 
-/** `'running'`: when it happened, or while the replicas came to rest. The others are those of a `Moment`. */
+/**
+ * `'running'`: when it happened, or while the replicas came to rest. The others are those of a
+ * `Moment`.
+ */
 export type FoundPhase = 'running' | Moment['phase']
 
 export interface FoundViolation extends Violation {

@@ -1,9 +1,11 @@
 /**
- * What happened in a simulated run, as an omniscient observer writes it down: every call with its outcome, every event in the life of a
- * machine, everything that an engine reported. Checkers judge it beside the values that the replicas show.
+ * What happened in a simulated run, as an omniscient observer writes it down: every call with its
+ * outcome, every event in the life of a machine, everything that an engine reported. Checkers judge
+ * it beside the values that the replicas show.
  *
- * A *machine* has a disk and a clock; a *life* is one process on it, from its opening to its end. Machines are named `m0`, `m1`, …; lives
- * and disks of a machine are counted from 1. Times are virtual milliseconds since the start.
+ * A *machine* has a disk and a clock; a *life* is one process on it, from its opening to its end.
+ * Machines are named `m0`, `m1`, …; lives and disks of a machine are counted from 1. Times are
+ * virtual milliseconds since the start.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { WarpEvent } from '../../../src/api/public.ts'
@@ -28,8 +30,8 @@ export type Intent =
   | { readonly kind: 'watch'; readonly pattern: string; readonly takeMax: number }
 
 /**
- * `'ok'`: the promise has settled. `'failed'`: certainly nothing was written. `'indeterminate'`: the process died first, or the error says so.
- * `'pending'`: the machine has not answered yet.
+ * `'ok'`: the promise has settled. `'failed'`: certainly nothing was written. `'indeterminate'`:
+ * the process died first, or the error says so. `'pending'`: the machine has not answered yet.
  */
 export type CallOutcome = 'pending' | 'ok' | 'failed' | 'indeterminate'
 
@@ -99,9 +101,15 @@ export class RunHistory {
   readonly calls: CallRecord[] = []
   readonly lives: LifeEvent[] = []
   readonly reports: EngineReport[] = []
-  /** How often each kind of fault and each rare moment has really occurred; `… during writes` beside it counts those while a call was open. */
+  /**
+   * How often each kind of fault and each rare moment has really occurred; `… during writes` beside
+   * it counts those while a call was open.
+   */
   readonly occurred: Map<string, number> = new Map()
-  /** How often a check held back because the documentation does not promise what it would have asked for. By reason. */
+  /**
+   * How often a check held back because the documentation does not promise what it would have asked
+   * for. By reason.
+   */
   readonly exempted: Map<string, number> = new Map()
 
   count(what: string, by = 1): void {

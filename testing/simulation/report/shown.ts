@@ -33,7 +33,9 @@ export function textOfShown(shown: Shown | undefined): string {
   return shown.kind === 'error' ? shown.code : shortly(shown.value)
 }
 
-/** Equal for equal values and different for different ones: the canonical bytes, one character each. */
+/**
+ * Equal for equal values and different for different ones: the canonical bytes, one character each.
+ */
 export function textOfValue(value: unknown): string {
   return Array.from(encode(plain(value)), (byte) => String.fromCharCode(byte)).join('')
 }

@@ -1,6 +1,7 @@
 /**
- * A run as a space-time diagram (Lamport 1978): time runs down, each machine is a line, each frame an arrow from where it was sent to where it arrived. Made of
- * plain SVG with titles that appear under the pointer. Long runs are shown by their last part.
+ * A run as a space-time diagram (Lamport 1978): time runs down, each machine is a line, each frame
+ * an arrow from where it was sent to where it arrived. Made of plain SVG with titles that appear
+ * under the pointer. Long runs are shown by their last part.
  */
 import type { TraceStep } from './trace.ts'
 
@@ -79,7 +80,10 @@ interface Layout {
   readonly end: number
 }
 
-/** Later moments lower, close ones apart, long quiet ones cut short, and no label on another one of its column. */
+/**
+ * Later moments lower, close ones apart, long quiet ones cut short, and no label on another one of
+ * its column.
+ */
 function layout(steps: readonly TraceStep[]): Layout {
   const moments = new Map<number, number>()
   const labels = new Map<string, number>()

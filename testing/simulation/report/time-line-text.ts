@@ -1,6 +1,6 @@
 /**
- * A run as text: a line per step, with the time, the machine in a column of its own, and what it did; at the end, what the marks stand for. Frames are left
- * out: the diagram shows them.
+ * A run as text: a line per step, with the time, the machine in a column of its own, and what it
+ * did; at the end, what the marks stand for. Frames are left out: the diagram shows them.
  */
 import type { TraceStep } from './trace.ts'
 

@@ -1,7 +1,8 @@
 /**
- * What happens in a run, step by step: a running hash over all of it, which says whether two runs were the same, and on demand the steps
- * themselves, from which the time line and the diagram are drawn. The hash is two lanes of a multiply-and-rotate mix (as in MurmurHash3); it
- * guards against accidents, not against people.
+ * What happens in a run, step by step: a running hash over all of it, which says whether two runs
+ * were the same, and on demand the steps themselves, from which the time line and the diagram are
+ * drawn. The hash is two lanes of a multiply-and-rotate mix (as in MurmurHash3); it guards against
+ * accidents, not against people.
  */
 
 export type TraceStep =
