@@ -35,14 +35,8 @@ export type {
   Settlement,
   WriteOptions,
 } from './store/receipt.ts'
-export type {
-  At,
-  Effect,
-  ExplainedOperation,
-  Explanation,
-  LogOptions,
-  OperationRecord,
-} from './history/operation-record.ts'
+export type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './history/explanation.ts'
+export type { OperationRecord } from './operation/operation-record.ts'
 export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
 export type {
   ProjectedOperation,
@@ -52,7 +46,7 @@ export type {
   RebuildOptions,
 } from './projections/projection.ts'
 export type { Imported } from './transfer/imported.ts'
-export type { KnownReplica } from './replication/name-book.ts'
+export type { KnownReplica } from './membership/name-book.ts'
 export type { PeerReport } from './replication/replication-stats.ts'
 export type { ReplicationEvent } from './replication/events.ts'
 export type { ReplicationOptions } from './replication/options.ts'

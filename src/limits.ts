@@ -32,6 +32,12 @@ export const SET_MANY_MAX: number = 1000
 /** Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many replicas. */
 export const VECTOR_ENTRIES_MAX: number = 4096
 
+/** Peers that are remembered, and names of replicas: as many as a version vector has entries. */
+export const PEERS_MAX: number = 4096
+
+/** Bytes in UTF-8 of a name or a zone: people read them, and every hello carries both. */
+export const HELLO_TEXT_BYTES_MAX: number = 256
+
 /** Key patterns of one engine. A key's first use asks each of them at most once. */
 export const PATTERNS_MAX: number = 10_000
 

@@ -15,7 +15,8 @@ import { listKeys, readMany } from './api/key-listing.ts'
 import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
-import type { At, Explanation, LogOptions, OperationRecord } from './history/operation-record.ts'
+import type { At, Explanation, LogOptions } from './history/explanation.ts'
+import type { OperationRecord } from './operation/operation-record.ts'
 import type { Watch, WatchOptions } from './watch/change.ts'
 import { History } from './history/history.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
@@ -38,7 +39,7 @@ import {
   type Settlement,
   type WriteOptions,
 } from './store/receipt.ts'
-import { assertName, knownReplicas, NameBook, type KnownReplica } from './replication/name-book.ts'
+import { assertName, knownReplicas, NameBook, type KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import { Replicator } from './replication/replicator.ts'
 import { exportLines } from './transfer/export-lines.ts'

@@ -12,11 +12,12 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
-import { LOG_OPTIONS } from './operation-record.ts'
-import type { At, Effect, ExplainedOperation, Explanation, LogOptions, OperationRecord } from './operation-record.ts'
+import { LOG_OPTIONS } from './explanation.ts'
+import type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './explanation.ts'
+import type { OperationRecord } from '../operation/operation-record.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
 import { frozen } from '../cache/frozen.ts'
-import { compactedAway, keepOperation } from './kept-operation.ts'
+import { compactedAway, keepOperation } from '../store/kept-operation.ts'
 
 export class History {
   readonly #store: KeyStore

@@ -3,13 +3,12 @@
  * whoever sends an operation has everything of its writer before it) decides what is asked of whom. Bounded: beyond
  * the bound the peer that has been silent longest makes room.
  */
+import { PEERS_MAX } from '../limits.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { PeerName } from './events.ts'
 import type { Hello, Sender } from './wire/frames.ts'
 import type { PeerAddress, TransportLink } from '../ports/transport.ts'
-
-export const PEERS_MAX = 4096
 
 /** One transport that has been opened. */
 export interface Link {

@@ -5,7 +5,7 @@ import { ACKNOWLEDGEMENT_WAITS_MAX } from './acknowledgement/acknowledgements.ts
 import { ANSWERS_MAX } from './anti-entropy/answers.ts'
 import type { Stability, Standstill } from './members/stability.ts'
 import type { ReplicationSettings } from './options.ts'
-import { PEERS_MAX } from './peers.ts'
+import { PEERS_MAX } from '../limits.ts'
 import { MEMBERS_MAX } from './members/known-replicas.ts'
 import type { ReceptionParts } from './replication-stats.ts'
 

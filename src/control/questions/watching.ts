@@ -1,6 +1,6 @@
 /** Changes as they happen, and what the engine says of itself and of its peers. */
 import type { Stats } from '../../api/stats.ts'
-import type { KnownReplica } from '../../replication/name-book.ts'
+import type { KnownReplica } from '../../membership/name-book.ts'
 import type { PeerReport } from '../../replication/replication-stats.ts'
 import { optional, text, textOrNumber } from '../parameters.ts'
 import type { Question } from '../question.ts'

@@ -54,8 +54,6 @@ export const SNAPSHOT_WINDOW_MAX = 16
 
 /** Entries in one frame that asks for acknowledgements or gives them: ids of one replica, present and former, at three levels. */
 export const ACKNOWLEDGEMENTS_MAX = 64
-/** Bytes of a name or a zone in a hello. */
-export const HELLO_TEXT_BYTES_MAX = 256
 
 export const CHUNK_FLAG = { last: 1, vector: 2, refused: 4 } as const
 

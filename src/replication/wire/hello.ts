@@ -1,12 +1,12 @@
 /** The body of a hello, there and back. Later versions may add to it and change nothing of it. */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
-import { HELLO_TEXT_BYTES_MAX, type Hello } from './frames.ts'
+import { HELLO_TEXT_BYTES_MAX } from '../../limits.ts'
+import { UNPRINTABLE } from '../../membership/name-book.ts'
+import type { Hello } from './frames.ts'
 
 const FLAG_ASKS = 1
 const FLAG_PERSISTENT = 2
-/** What would steer a terminal, turn text round or not be seen. */
-export const UNPRINTABLE: RegExp = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.u8((hello.asks ? FLAG_ASKS : 0) | (hello.isPersistent ? FLAG_PERSISTENT : 0))

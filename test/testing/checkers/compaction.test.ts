@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { counter } from '../../../crdt/index.ts'
 import { compactionChecker } from '../../../testing/checkers/compaction.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import type { At } from '../../../src/history/operation-record.ts'
+import type { At } from '../../../src/history/explanation.ts'
 import { ToldRun } from '../../support/told-run.ts'
 
 const KEYS = {

@@ -1,42 +1,7 @@
-/**
- * Operations as people see them: the audit trail (`log`), the past (`getAt`), the reasons
- * (`explain`). Records are plain, immutable and may be kept; the payload is decoded when it is
- * first asked for.
- */
+/** What may be asked of the past, and its answers: the audit trail (`log`), a moment (`getAt`), the reasons (`explain`). */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
-import type { Encodable } from '../../crdt/encoding/encodable.ts'
-import type { Hlc } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-
-/** One operation of one key. */
-export interface OperationRecord {
-  readonly key: string
-  readonly dot: Dot
-  /** Milliseconds since 1970, by the clock of the replica that wrote it. */
-  readonly timeMs: number
-  /** The hybrid logical clock's stamp: with the dot, its place in canonical order. */
-  readonly hlc: Hlc
-  /** The key's version on this replica once this operation had been taken in. */
-  readonly version: number
-  /**
-   * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood.
-   * `'snapshot'`: stands for all the operations that compaction folded away, in a rebuilt
-   * projection; its dot and time are those of the greatest of them.
-   */
-  readonly kind: 'update' | 'delete' | 'unknown' | 'snapshot'
-  /** The `kind` of the strategy that wrote it, or `code n` if this replica has no such strategy. */
-  readonly strategy: string
-  /** Decoded at first access. `undefined` unless `kind` is `'update'`. Throws `WARP_E_PROTOCOL`. */
-  readonly payload: Encodable | undefined
-  /** What its writer had seen of this key: a version vector's entries, without the writer's own. */
-  /**
-   * How long what it writes lives, ms, counted from `timeMs`; absent if the key's pattern says
-   * that.
-   */
-  readonly lifeMs?: number
-  readonly context: readonly (readonly [replica: ReplicaId, sequence: number])[]
-}
+import type { OperationRecord } from '../operation/operation-record.ts'
 
 export interface LogOptions {
   /** Leaves out versions before this one. Default 1. */
@@ -48,9 +13,8 @@ export interface LogOptions {
 }
 
 /**
- * A moment in the life of a key. `timeMs`: all operations stamped up to the end of that
- * millisecond, the same on every replica that has them. `version`: the first so many that this
- * replica took in, as receipts and records count.
+ * A moment in the life of a key. `timeMs`: all operations stamped up to the end of that millisecond, the same on every
+ * replica that has them. `version`: the first so many that this replica took in, as receipts and records count.
  */
 export type At = { readonly timeMs: number } | { readonly version: number }
 

@@ -2,10 +2,10 @@
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { PeerName } from './events.ts'
-import { PEERS_MAX } from './peers.ts'
-import { HELLO_TEXT_BYTES_MAX } from './wire/frames.ts'
-import { UNPRINTABLE } from './wire/hello.ts'
+import { HELLO_TEXT_BYTES_MAX, PEERS_MAX } from '../limits.ts'
+
+/** What would steer a terminal, turn text round or not be seen. */
+export const UNPRINTABLE: RegExp = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
 /** A character of UTF-8 has at most three bytes a unit of UTF-16. */
 const NAME_LENGTH_MAX = Math.floor((HELLO_TEXT_BYTES_MAX - 2) / 3)
@@ -35,7 +35,7 @@ export class NameBook {
   /** From the one that was learnt longest ago. */
   readonly #names = new Map<ReplicaId, string>()
 
-  learn({ replica, name }: Pick<PeerName, 'replica' | 'name'>): void {
+  learn({ replica, name }: { readonly replica?: ReplicaId; readonly name?: string }): void {
     if (replica === undefined || name === undefined || this.#names.get(replica) === name) return
     this.#names.delete(replica)
     this.#names.set(replica, name)
