@@ -1,5 +1,7 @@
 /** What adapters, and through them users, may use of the engine. */
 export { openWarpOn } from './warp.ts'
+export { ALL_PARTS } from './api/all-parts.ts'
+export type { ComposedPlatform, HistoryPart, TransferPart, WarpParts } from './api/parts.ts'
 export { type Platform } from './ports/platform.ts'
 export type { Env, Timer } from './ports/env.ts'
 export type { LogFile, LogFiles, LogStore } from './ports/files.ts'
@@ -36,7 +38,7 @@ export type {
   WriteOptions,
 } from './store/receipt.ts'
 export type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './history/explanation.ts'
-export type { OperationRecord } from './operation/operation-record.ts'
+export type { OperationRecord } from './store/kept-operation.ts'
 export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
 export type {
   ProjectedOperation,

@@ -8,6 +8,8 @@ import type { Dot } from '../crdt/time/dot.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
+import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
+import type { ComposedPlatform, WarpParts } from './api/parts.ts'
 import type { Env } from './ports/env.ts'
 import { handleMaker, type Handle, type HandleParts } from './api/handle.ts'
 import { EntryListing, ENTRIES_OPTIONS, type EntriesOptions, type Entry } from './api/entry-listing.ts'
@@ -16,9 +18,8 @@ import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
 import type { At, Explanation, LogOptions } from './history/explanation.ts'
-import type { OperationRecord } from './operation/operation-record.ts'
+import type { OperationRecord } from './store/kept-operation.ts'
 import type { Watch, WatchOptions } from './watch/change.ts'
-import { History } from './history/history.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
 import { HOT_VISITED, type Residency, type ResidencyLimits } from './cache/residency.ts'
 import type { ProjectionSource } from './projections/projection-source.ts'
@@ -41,10 +42,8 @@ import {
 } from './store/receipt.ts'
 import { assertName, knownReplicas, NameBook, type KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
-import { Replicator } from './replication/replicator.ts'
-import { exportLines } from './transfer/export-lines.ts'
+import type { Replicator } from './replication/replicator.ts'
 import type { Imported } from './transfer/imported.ts'
-import { importLines } from './transfer/import-lines.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
 import { setOf } from './store/prepare.ts'
 import { Registration } from './store/registration.ts'
@@ -68,8 +67,11 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
 })
 const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
-/** Opens an engine. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
-export async function openWarpOn<K extends KeyMap>(platform: Platform, options: WarpOptions<K>): Promise<Warp<K>> {
+/** Opens an engine with the parts that it is handed. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
+export async function openWarpOn<K extends KeyMap>(
+  platform: ComposedPlatform,
+  options: WarpOptions<K>,
+): Promise<Warp<K>> {
   checkOptions('openWarp', options, WARP_OPTIONS)
   assertName('name', options.name)
   assertName('zone', options.zone)
@@ -80,6 +82,7 @@ export async function openWarpOn<K extends KeyMap>(platform: Platform, options: 
   const clockDriftMsMax = options.clockDriftMsMax ?? CLOCK_DRIFT_MS_MAX
   if (!(clockDriftMsMax >= 0))
     throw new WarpError('WARP_E_CONFIG', `clockDriftMsMax is ${clockDriftMsMax}; give milliseconds of at least 0`)
+  const { parts = {} } = platform
   const transports = options.transports ?? []
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
@@ -96,7 +99,7 @@ export async function openWarpOn<K extends KeyMap>(platform: Platform, options: 
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, options, env)
+    const warp = new OpenWarp(engine, options, { env, parts })
     await warp.start(platform.openDoor)
     return warp as unknown as Warp<K>
   } catch (error) {
@@ -119,6 +122,7 @@ class OpenWarp {
   readonly #engine: Engine
   readonly #options: WarpOptions<KeyMap>
   readonly #env: Env
+  readonly #parts: WarpParts
   readonly #residency: Residency
   readonly #context: HandleParts
   /** By the index of the keyspace. */
@@ -132,11 +136,12 @@ class OpenWarp {
   #door: Door | undefined
   #closing: Promise<void> | undefined
 
-  constructor(engine: Engine, options: WarpOptions<KeyMap>, env: Env) {
+  constructor(engine: Engine, options: WarpOptions<KeyMap>, { env, parts }: { env: Env; parts: WarpParts }) {
     const { store } = engine
     this.#engine = engine
     this.#options = options
     this.#env = env
+    this.#parts = parts
     this.#residency = store.values.residency
     const watches = new WatchHub({
       store,
@@ -144,7 +149,8 @@ class OpenWarp {
       logName: () => store.writers.local.replica,
       onReset: (listener) => engine.onReset(listener),
     })
-    this.#context = { store, writer: new Writer(store, options.ack), history: new History(store), watches }
+    const history = parts.history === undefined ? new NoHistory() : new parts.history(store)
+    this.#context = { store, writer: new Writer(store, options.ack), history, watches }
     this.#listing = new EntryListing(store, env)
     this.#registration = new Registration(store, (slot) => engine.compactor.look(slot))
     this.#replicator = this.#openReplicator()
@@ -317,6 +323,7 @@ class OpenWarp {
 
   export(options?: ReadOptions): AsyncGenerator<string, void, undefined> {
     checkOptions('export', options, READ_OPTIONS)
+    const { exportLines } = this.#parts.transfer ?? NO_TRANSFER
     return exportLines(this.#engine, { env: this.#env, check: () => this.#check(options) })
   }
 
@@ -324,6 +331,7 @@ class OpenWarp {
     checkOptions('import', options, READ_OPTIONS)
     const { signal } = options ?? {}
     const check = (): void => this.#check(options)
+    const { importLines } = this.#parts.transfer ?? NO_TRANSFER
     return importLines(this.#engine, pieces, { env: this.#env, check, ...(signal === undefined ? {} : { signal }) })
   }
 
@@ -382,7 +390,9 @@ class OpenWarp {
   #openReplicator(): Replicator | undefined {
     const { transports = [], replication, observe, name, zone } = this.#options
     if (transports.length === 0) return undefined
-    return new Replicator({
+    const { replication: Replication } = this.#parts
+    if (Replication === undefined) throw missingPart('replication', 'transports')
+    return new Replication({
       store: this.#engine,
       env: this.#env,
       transports,

@@ -3,8 +3,15 @@
  */
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Platform } from '../../src/ports/platform.ts'
-import { openWarpOn, type KeyMap, type LogStore, type Warp, type WarpOptions } from '../../src/index.ts'
+import {
+  ALL_PARTS,
+  openWarpOn,
+  type ComposedPlatform,
+  type KeyMap,
+  type LogStore,
+  type Warp,
+  type WarpOptions,
+} from '../../src/index.ts'
 import type { AnyWarp } from '../../src/control/question.ts'
 import { nodeEnv } from './node-env.ts'
 
@@ -35,13 +42,13 @@ const CONTROL_OPTIONS = optionNames<ControlOptions>({ path: true })
  */
 export async function openWarp<const K extends KeyMap>(options: OpenWarpOptions<K>): Promise<Warp<K>> {
   const { control = false, ...others } = options
-  const platform: Platform = { env: nodeEnv() }
+  const platform: ComposedPlatform = { env: nodeEnv(), parts: ALL_PARTS }
   if (control === false) return openWarpOn<K>(platform, others)
   return openWarpOn<K>({ ...platform, openDoor: doorAt(control === true ? {} : control, others.log) }, others)
 }
 
 /** Loaded when it is wanted: most processes have no use for a server. */
-function doorAt(options: ControlOptions, log: LogStore | undefined): NonNullable<Platform['openDoor']> {
+function doorAt(options: ControlOptions, log: LogStore | undefined): NonNullable<ComposedPlatform['openDoor']> {
   checkOptions('openWarp: control', options, CONTROL_OPTIONS)
   const { path } = options
   const folder = log?.folder

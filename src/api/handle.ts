@@ -12,11 +12,11 @@ import type { KeyTable, Slot } from '../keys/key-table.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import type { At, Explanation, LogOptions } from '../history/explanation.ts'
-import type { OperationRecord } from '../operation/operation-record.ts'
+import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Watch, WatchOptions } from '../watch/change.ts'
-import type { History } from '../history/history.ts'
 import type { WatchHub } from '../watch/watch.ts'
 import { HOT_VISITED, type Residency } from '../cache/residency.ts'
+import type { HistoryPart } from './parts.ts'
 import type { KeyHandle } from './public.ts'
 import { WRITE_OPTIONS, type Receipt, type WriteOptions } from '../store/receipt.ts'
 import { NO_OPTIONS, rejected, type Target, type Writer } from '../store/writer.ts'
@@ -25,7 +25,7 @@ import { NO_OPTIONS, rejected, type Target, type Writer } from '../store/writer.
 export interface HandleParts {
   readonly store: KeyStore
   readonly writer: Writer
-  readonly history: History
+  readonly history: HistoryPart
   readonly watches: WatchHub
 }
 

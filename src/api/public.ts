@@ -12,7 +12,7 @@ import type { Env } from '../ports/env.ts'
 import type { LogStore } from '../ports/files.ts'
 import type { LogEvent } from '../log/log-event.ts'
 import type { At, Explanation, LogOptions } from '../history/explanation.ts'
-import type { OperationRecord } from '../operation/operation-record.ts'
+import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Watch, WatchOptions } from '../watch/change.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from '../projections/projection.ts'
 import type {

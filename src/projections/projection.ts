@@ -7,7 +7,7 @@
  */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
-import type { OperationRecord } from '../operation/operation-record.ts'
+import type { OperationRecord } from '../store/kept-operation.ts'
 
 /** A flyweight: valid only during the call of `apply`; copy what you keep. */
 export interface ProjectedOperation {

@@ -23,7 +23,7 @@ import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.
 import type { Resident } from '../merge/resident.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader } from '../operation/operation-reader.ts'
-import type { OperationRecord } from '../operation/operation-record.ts'
+import type { OperationRecord } from '../store/kept-operation.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'

@@ -1,6 +1,6 @@
 /** What a watch tells: changes of values, and gaps. The kinds are a union that may grow; a consumer skips a kind that it does not know. */
 import { optionNames } from '../../crdt/checked-options.ts'
-import type { OperationRecord } from '../operation/operation-record.ts'
+import type { OperationRecord } from '../store/kept-operation.ts'
 
 /**
  * A place in this replica's stream of operations, as text to be stored. Opaque; another replica, or this one with a new

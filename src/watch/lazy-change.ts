@@ -1,6 +1,6 @@
 /** One change, computed as far as it is looked at: a consumer that only wants to know which key changed pays for no more. */
 import type { KeyStore } from '../store/key-store.ts'
-import type { OperationRecord } from '../operation/operation-record.ts'
+import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Cursor, ValueChange } from './change.ts'
 import type { Position } from '../operation/position.ts'
 import { keepOperation } from '../store/kept-operation.ts'

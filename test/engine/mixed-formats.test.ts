@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/memory-network.ts'
 import { counter, register, set } from '../../crdt/index.ts'
+import { ALL_PARTS } from '../../src/api/all-parts.ts'
 import type { WarpEvent } from '../../src/api/public.ts'
 import { openWarpOn } from '../../src/warp.ts'
 import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
@@ -18,7 +19,7 @@ function cluster(seed: number) {
     disks.set(name, disk)
     const events: WarpEvent[] = []
     const warp = await openWarpOn(
-      { env: env.fork({ label: `${name} ${format}` }), format, segmentBytes: 65_536 },
+      { env: env.fork({ label: `${name} ${format}` }), format, segmentBytes: 65_536, parts: ALL_PARTS },
       { keys, log: disk.store(), transports: [network.transport(name)], observe: (event) => events.push(event) },
     )
     return { name, warp, events }

@@ -3,6 +3,7 @@
  * or begin is here; which of them happens when is the faults' business. The engine is the real one,
  * opened by `openWarpOn`.
  */
+import { ALL_PARTS } from '../../src/api/all-parts.ts'
 import type { WarpEvent, Warp } from '../../src/api/public.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
 import type { TransportLink } from '../../src/ports/transport.ts'
@@ -112,7 +113,7 @@ export class Machine {
     this.options.onLife(this, 'opening')
     try {
       const warp = await openWarpOn(
-        { env: life, segmentBytes },
+        { env: life, segmentBytes, parts: ALL_PARTS },
         {
           keys,
           log: this.disk.store(),

@@ -1,6 +1,6 @@
 /** The past of one key: its operations, its value then, and why it has the value that it has. */
 import type { At, Effect } from '../../history/explanation.ts'
-import type { OperationRecord } from '../../operation/operation-record.ts'
+import type { OperationRecord } from '../../store/kept-operation.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { number, optional, text } from '../parameters.ts'
 import type { Question } from '../question.ts'

@@ -5,7 +5,7 @@ import type { MeshOptions } from '../../../adapters/mesh/options.ts'
 import { counter } from '../../../crdt/counter.ts'
 import { register } from '../../../crdt/register.ts'
 import { set } from '../../../crdt/set.ts'
-import { openWarpOn, type Transport, type Warp, type WarpEvent } from '../../../src/index.ts'
+import { ALL_PARTS, openWarpOn, type Transport, type Warp, type WarpEvent } from '../../../src/index.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from '../../support/fake-mesh-network.ts'
 import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
 import { KEY_TEXT, OTHER_KEY_TEXT } from './contact-fixture.ts'
@@ -56,7 +56,7 @@ class Cluster {
         }),
     }
     const warp = await openWarpOn(
-      { env },
+      { env, parts: ALL_PARTS },
       { keys: KEYS, transports: [overheard], observe: (event) => events.push(event) },
     )
     const place = { host, env, transport, warp, events, ups }

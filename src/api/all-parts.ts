@@ -1,0 +1,12 @@
+/** Every part there is, for entry points that leave nothing out. */
+import { History } from '../history/history.ts'
+import { Replicator } from '../replication/replicator.ts'
+import { exportLines } from '../transfer/export-lines.ts'
+import { importLines } from '../transfer/import-lines.ts'
+import type { WarpParts } from './parts.ts'
+
+export const ALL_PARTS: WarpParts = {
+  replication: Replicator,
+  transfer: { exportLines, importLines },
+  history: History,
+}

@@ -1,0 +1,33 @@
+/**
+ * What an engine can do without, handed in where it is opened: a program that leaves a part out does not carry its
+ * code. Types only; `all-parts.ts` composes all of them, `missing-parts.ts` answers for those that were left out.
+ */
+import type { History } from '../history/history.ts'
+import type { Platform } from '../ports/platform.ts'
+import type { Replicator, ReplicatorOptions } from '../replication/replicator.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import type { exportLines } from '../transfer/export-lines.ts'
+import type { importLines } from '../transfer/import-lines.ts'
+
+/** Each is made once for each engine that is opened. */
+export interface WarpParts {
+  /** For `transports`. */
+  readonly replication?: new (options: ReplicatorOptions) => Replicator
+  /** For `export` and `import`. */
+  readonly transfer?: TransferPart
+  /** For `log`, `getAt` and `explain`. */
+  readonly history?: new (store: KeyStore) => HistoryPart
+}
+
+export interface TransferPart {
+  readonly exportLines: typeof exportLines
+  readonly importLines: typeof importLines
+}
+
+export type HistoryPart = Pick<History, 'log' | 'getAt' | 'explain'>
+
+/** The platform, and the parts that its entry point composes. */
+export interface ComposedPlatform extends Platform {
+  /** Default: none. */
+  readonly parts?: WarpParts
+}
