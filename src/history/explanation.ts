@@ -1,4 +1,7 @@
-/** What may be asked of the past, and its answers: the audit trail (`log`), a moment (`getAt`), the reasons (`explain`). */
+/**
+ * What may be asked of the past, and the answers: the audit trail (`log`), a moment (`getAt`), the reasons
+ * (`explain`).
+ */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'

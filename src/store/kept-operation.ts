@@ -1,4 +1,7 @@
-/** An operation as people see it: a copy of its envelope, immutable, may be kept, decoded as far as it is asked about. */
+/**
+ * An operation as people see it: a copy of its envelope. It is immutable and may be kept; the payload
+ * is decoded when it is first asked for.
+ */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
@@ -22,8 +25,9 @@ export interface OperationRecord {
   /** The key's version on this replica once this operation had been taken in. */
   readonly version: number
   /**
-   * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood. `'snapshot'`: stands for all the operations that
-   * compaction folded away, in a rebuilt projection; its dot and time are those of the greatest of them.
+   * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood.
+   * `'snapshot'`: stands for all the operations that compaction folded away, in a rebuilt
+   * projection; its dot and time are those of the greatest of them.
    */
   readonly kind: 'update' | 'delete' | 'unknown' | 'snapshot'
   /** The `kind` of the strategy that wrote it, or `code n` if this replica has no such strategy. */

@@ -101,7 +101,6 @@ test('a bundle without parts holds nothing of their rooms', async () => {
   expect(ofParts, `the bundle, ${bytes} bytes minified and compressed, should hold none of these`).toEqual([])
 })
 
-// eslint-disable-next-line @typescript-eslint/require-await -- nothing to import
 async function* none(): AsyncGenerator<string> {
   yield ''
 }
