@@ -29,6 +29,9 @@ export const BATCH_OPERATIONS_MAX: number = 10_000
 /** Keys that one `setMany` sets: they are encoded and become visible in one piece, in well under 10 ms. */
 export const SET_MANY_MAX: number = 1000
 
+/** Bytes of the records that one `setMany` writes: they are encoded in one piece, at about a millisecond per MiB. */
+export const SET_MANY_BYTES_MAX: number = 4 * 1024 * 1024
+
 /** Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many replicas. */
 export const VECTOR_ENTRIES_MAX: number = 4096
 

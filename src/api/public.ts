@@ -177,7 +177,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * Sets several keys in one piece: all of them or, if one is refused, none, here and after a crash;
    * readers see all at once. The receipts are in the order of the entries. Throws as `set` does,
    * `WARP_E_MODE` for keys of different modes, `WARP_E_CONFIG` for a key given twice, `WARP_E_LIMIT` for
-   * more than 1,000 entries.
+   * more than 1,000 entries or more than 4 MiB of them once encoded.
    */
   setMany<const Key extends string>(
     entries: Iterable<readonly [SettableKey<K, Key>, SettableValue<K, Key>]>,

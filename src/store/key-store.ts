@@ -16,7 +16,7 @@ import type { DomainWriter, DomainWriters } from '../keys/domain-writer.ts'
 import { checkKey, closed, nestedWrite, valueTooLarge } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot, TipOperation } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
-import { VALUE_BYTES_MAX } from '../limits.ts'
+import { SET_MANY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import type { Rejection } from '../merge/application.ts'
@@ -93,6 +93,8 @@ export class KeyStore {
   }
   #isClosed = false
   #isAppending = false
+  /** Of the record that was encoded last. */
+  #encodedBytes = 0
 
   constructor(options: KeyStoreOptions) {
     this.log = options.log
@@ -201,6 +203,7 @@ export class KeyStore {
     const { sequence, replica } = writer
     /** Where the group has got to in the chains of its keys. */
     const heads = new Map<string, Position>()
+    let bytes = 0
     return drafts.map((draft, i) => {
       const { key, keyspace, slot, kind } = draft
       if (keyspace.domain !== writer.domain) throw mixedDomains(key)
@@ -211,6 +214,8 @@ export class KeyStore {
       const previous = heads.get(key) ?? (slot === undefined ? 0 : this.keys.head[slot]!)
       const position = this.#encode(draft, writer, previous)
       heads.set(key, position)
+      bytes += this.#encodedBytes
+      if (bytes > SET_MANY_BYTES_MAX) throw tooManyBytes(i + 1, drafts.length)
       const entered = { slot: 0, position, kind, hlc, replica, sequence: sequence + 1 + i, lifeMs: draft.lifeMs ?? 0 }
       return { draft, position, entered }
     })
@@ -241,6 +246,7 @@ export class KeyStore {
       // A getter of the value may have run code of others: what was encoded would carry a number that is taken.
       if (from.sequence !== number || from.bytes !== header.replicaBytes) throw nestedWrite(key)
     } else if (draft.opaque !== undefined) writer.raw(draft.opaque)
+    this.#encodedBytes = writer.at - writer.start
     return this.log.commit(RECORD_KIND.operation, previous, writer)
   }
 
@@ -326,5 +332,14 @@ function mixedDomains(key: string): WarpError {
   return new WarpError(
     'WARP_E_MODE',
     `'${key}' is of another mode than the keys that it is to be written with; write them one after the other`,
+  )
+}
+
+function tooManyBytes(count: number, of: number): WarpError {
+  return new WarpError(
+    'WARP_E_LIMIT',
+    `setMany: the first ${count} of ${of} keys have more than ${SET_MANY_BYTES_MAX} bytes with their values, ` +
+      'the most that is set at once; nothing was written; set them in several calls',
+    { details: { limit: SET_MANY_BYTES_MAX } },
   )
 }

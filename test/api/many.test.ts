@@ -71,3 +71,17 @@ test('many keys are set in one piece, all or none', async () => {
   await expect(warp.setMany(many)).rejects.toMatchObject({ code: 'WARP_E_LIMIT' })
   expect(warp.stats().log.operationsCount).toBe(2)
 })
+
+test('keys that are set at once are bounded in bytes too, and nothing of what is refused is there', async () => {
+  const warp = await openWarp({ keys: { 'a:*': register<string>() }, env: virtualEnv() })
+  await warp.set('a:0', 'old')
+  const long = 'x'.repeat(1_000_000)
+  const entries = Array.from({ length: 5 }, (_, i) => [`a:${i}`, long] as const)
+  const error: unknown = await warp.setMany(entries).catch((refusal: unknown) => refusal)
+  expect(error).toMatchObject({ code: 'WARP_E_LIMIT', details: { limit: 4 * 2 ** 20 } })
+  expect(error).toMatchObject({ message: expect.stringContaining('set them in several calls') as unknown })
+  expect([...(await warp.getMany(entries.map(([key]) => key)))]).toEqual([['a:0', 'old']])
+  expect(warp.stats().log.operationsCount).toBe(1)
+  expect(await warp.setMany(entries.slice(0, 4))).toHaveLength(4)
+  expect((await warp.set('a:4', 'new')).dot?.sequence).toBe(6)
+})
