@@ -46,7 +46,7 @@ const outward = (/** @type {string} */ regex, /** @type {string} */ ring) => ({
 })
 
 export default defineConfig(
-  { ignores: ['dist/', 'dist-*/', 'coverage/', 'bench/results/', 'node_modules/', 'test/fixtures/'] },
+  { ignores: ['dist/', 'dist-*/', 'lib/', 'coverage/', 'bench/results/', 'node_modules/', 'test/fixtures/'] },
   tseslint.configs.strictTypeChecked,
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
