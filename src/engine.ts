@@ -20,6 +20,7 @@ import { KeyStore } from './store/key-store.ts'
 import type { Keyspaces } from './keys/keyspace.ts'
 import { Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
+import type { Recorder } from './ports/recorder.ts'
 import { Maintenance } from './compaction/maintenance.ts'
 import { OperationReader } from './operation/operation-reader.ts'
 import { ReplicaTable } from './operation/replica-table.ts'
@@ -54,6 +55,8 @@ export interface EngineOptions {
   /** The highest format that is read and written. Default: this build's. */
   readonly format?: number
   readonly observe: (event: WarpEvent) => void
+  /** Told of what is measured; without it nothing is. */
+  readonly recorder?: Recorder | undefined
 }
 
 export class Engine implements ReplicationStore {
@@ -88,10 +91,10 @@ export class Engine implements ReplicationStore {
     if (options.isReplicated) formats.write(FORMAT_LOWEST)
     const table = new ReplicaTable(formats)
     const recovered = new Recovered(options.keyspaces, table)
-    const { files, env, observe, segmentBytes } = options
+    const { files, env, observe, recorder, segmentBytes } = options
     const log = await Log.open(
       {
-        ...{ files, env, observe, format: formats.highest, formatWritten: formats.written },
+        ...{ files, env, observe, recorder, format: formats.highest, formatWritten: formats.written },
         ...(segmentBytes === undefined ? {} : { segmentBytes }),
       },
       {
@@ -146,7 +149,7 @@ export class Engine implements ReplicationStore {
     const { checkpoints } = this.#maintenance
     this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, forgotten: recovered.forgotten })
     this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity })
-    const parts = { store, holds, tally, identity, observe }
+    const parts = { store, holds, tally, identity, observe, recorder: options.recorder }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
     this.#resync = this.#openResync()
     for (const slot of store.keys.occupied()) this.compactor.look(slot)
@@ -282,10 +285,10 @@ export class Engine implements ReplicationStore {
   }
 
   #openStore({ keys, applied }: Recovered, clock: HybridClock): KeyStore {
-    const { env, keyspaces, cache, observe } = this.#options
+    const { env, keyspaces, cache, observe, recorder } = this.#options
     const { log, floor, table, identity } = this
     const { writers } = identity
-    return new KeyStore({ log, keys, applied, floor, env, clock, table, keyspaces, cache, observe, writers })
+    return new KeyStore({ log, keys, applied, floor, env, clock, table, keyspaces, cache, observe, writers, recorder })
   }
 
   #openResync(): Resync {

@@ -5,6 +5,8 @@ export type { ComposedPlatform, HistoryPart, TransferPart, WarpParts } from './a
 export { type Platform } from './ports/platform.ts'
 export type { Env, Timer } from './ports/env.ts'
 export type { LogFile, LogFiles, LogStore } from './ports/files.ts'
+export { INSTRUMENTS } from './ports/instrument-catalogue.ts'
+export type { Instrument, Instruments, Labels, Span } from './ports/instruments.ts'
 export { memoryFiles } from './log/files/memory-files.ts'
 export { overlayLog } from './log/files/overlay-files.ts'
 export { checkLogOn } from './audit/check-log.ts'

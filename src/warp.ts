@@ -11,6 +11,7 @@ import type { Door, Platform } from './ports/platform.ts'
 import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
 import type { ComposedPlatform, WarpParts } from './api/parts.ts'
 import type { Env } from './ports/env.ts'
+import { Recorder } from './ports/recorder.ts'
 import { handleMaker, type Handle, type HandleParts } from './api/handle.ts'
 import { EntryListing, ENTRIES_OPTIONS, type EntriesOptions, type Entry } from './api/entry-listing.ts'
 import { listKeys, readMany } from './api/key-listing.ts'
@@ -64,6 +65,7 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   ack: true,
   clockDriftMsMax: true,
   observe: true,
+  instruments: true,
 })
 const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
@@ -86,6 +88,7 @@ export async function openWarpOn<K extends KeyMap>(
   const transports = options.transports ?? []
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
+  const recorder = recorderOf(options, env)
   const { segmentBytes } = platform
   const sizes = {
     ...(segmentBytes === undefined ? {} : { segmentBytes }),
@@ -93,13 +96,16 @@ export async function openWarpOn<K extends KeyMap>(
   }
   let engine: Engine
   try {
-    engine = await Engine.open({ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe, ...sizes })
+    engine = await Engine.open({
+      ...{ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe, recorder },
+      ...sizes,
+    })
   } catch (error) {
     await files.close()
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, options, { env, parts })
+    const warp = new OpenWarp(engine, options, { env, parts, recorder })
     await warp.start(platform.openDoor)
     return warp as unknown as Warp<K>
   } catch (error) {
@@ -115,6 +121,18 @@ function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
     if (!(value >= 1)) throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${value}; give a number of at least 1`)
   }
   return { entriesMax, bytesMax }
+}
+
+function recorderOf({ instruments, observe }: WarpOptions<KeyMap>, env: Env): Recorder | undefined {
+  if (instruments === undefined) return undefined
+  return new Recorder(instruments, env, (error) => observe?.({ kind: 'instruments:failed', error }))
+}
+
+interface Surroundings {
+  readonly env: Env
+  readonly parts: WarpParts
+  /** `undefined`: nobody measures. */
+  readonly recorder: Recorder | undefined
 }
 
 /** Without the types that follow from the key patterns. */
@@ -136,7 +154,7 @@ class OpenWarp {
   #door: Door | undefined
   #closing: Promise<void> | undefined
 
-  constructor(engine: Engine, options: WarpOptions<KeyMap>, { env, parts }: { env: Env; parts: WarpParts }) {
+  constructor(engine: Engine, options: WarpOptions<KeyMap>, { env, parts, recorder }: Surroundings) {
     const { store } = engine
     this.#engine = engine
     this.#options = options
@@ -150,10 +168,10 @@ class OpenWarp {
       onReset: (listener) => engine.onReset(listener),
     })
     const history = parts.history === undefined ? new NoHistory() : new parts.history(store)
-    this.#context = { store, writer: new Writer(store, options.ack), history, watches }
+    this.#context = { store, writer: new Writer(store, options.ack, recorder), history, watches }
     this.#listing = new EntryListing(store, env)
     this.#registration = new Registration(store, (slot) => engine.compactor.look(slot))
-    this.#replicator = this.#openReplicator()
+    this.#replicator = this.#openReplicator(recorder)
     if (this.#replicator !== undefined) {
       this.#context.writer.acknowledger.connect(this.#replicator.acknowledgements)
     }
@@ -387,7 +405,7 @@ class OpenWarp {
     await this.#engine.close()
   }
 
-  #openReplicator(): Replicator | undefined {
+  #openReplicator(recorder: Recorder | undefined): Replicator | undefined {
     const { transports = [], replication, observe, name, zone } = this.#options
     if (transports.length === 0) return undefined
     const { replication: Replication } = this.#parts
@@ -396,6 +414,7 @@ class OpenWarp {
       store: this.#engine,
       env: this.#env,
       transports,
+      recorder,
       ...(name === undefined ? {} : { name }),
       ...(zone === undefined ? {} : { zone }),
       ...(replication === undefined ? {} : { options: replication }),

@@ -34,6 +34,7 @@ describe('public names', () => {
   test('warp-engine', () => {
     expect(namesOf('.')).toMatchInlineSnapshot(`
       [
+        "INSTRUMENTS",
         "WarpError",
         "checkLog",
         "defineKeys",
@@ -69,11 +70,14 @@ describe('public names', () => {
         "type HandleFor",
         "type HandleOptions",
         "type Imported",
+        "type Instrument",
+        "type Instruments",
         "type KeyHandle",
         "type KeyMap",
         "type KeyOptions",
         "type KeysOptions",
         "type KnownReplica",
+        "type Labels",
         "type LogEvent",
         "type LogFile",
         "type LogFiles",
@@ -101,6 +105,7 @@ describe('public names', () => {
         "type Retention",
         "type SettleOptions",
         "type Settlement",
+        "type Span",
         "type Stats",
         "type Timer",
         "type Transport",

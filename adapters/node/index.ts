@@ -3,7 +3,7 @@ export { nodeEnv } from './node-env.ts'
 export { openWarp } from './open-warp.ts'
 export type { ControlOptions, OpenWarpOptions } from './open-warp.ts'
 export { checkLog, replayLog } from './audit.ts'
-export { WarpError, defineKeys, isWarpError, memoryFiles, overlayLog } from '../../src/index.ts'
+export { INSTRUMENTS, WarpError, defineKeys, isWarpError, memoryFiles, overlayLog } from '../../src/index.ts'
 export type {
   Ack,
   At,
@@ -30,11 +30,14 @@ export type {
   HandleFor,
   HandleOptions,
   Imported,
+  Instrument,
+  Instruments,
   KeyHandle,
   KeyMap,
   KeyOptions,
   KeysOptions,
   KnownReplica,
+  Labels,
   LogEvent,
   LogFile,
   LogFiles,
@@ -61,6 +64,7 @@ export type {
   Retention,
   SettleOptions,
   Settlement,
+  Span,
   Stats,
   Timer,
   Transport,

@@ -10,6 +10,7 @@ import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogStore } from '../ports/files.ts'
+import type { Instruments } from '../ports/instruments.ts'
 import type { LogEvent } from '../log/log-event.ts'
 import type { At, Explanation, LogOptions } from '../history/explanation.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
@@ -67,6 +68,8 @@ export interface WarpOptions<K extends KeyMap> {
   readonly clockDriftMsMax?: number
   /** Told what operators want to know. Called synchronously; must not throw. Default: nobody is told. */
   readonly observe?: (event: WarpEvent) => void
+  /** Told of what is measured: counters, histograms, spans. Default: nothing is measured. */
+  readonly instruments?: Instruments
 }
 
 /** How many materialised values stay in memory. What is evicted is folded again from the log. Default: all stay. */

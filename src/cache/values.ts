@@ -11,6 +11,8 @@ import type { Chain } from '../merge/chain.ts'
 import type { Folder } from '../merge/folder.ts'
 import type { Resident } from '../merge/resident.ts'
 import type { Env } from '../ports/env.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import { Expiry } from './expiry.ts'
 import { frozen } from './frozen.ts'
 import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
@@ -23,6 +25,7 @@ export interface ValuesOptions {
   readonly folder: Folder
   readonly env: Env
   readonly limits: ResidencyLimits
+  readonly recorder?: Recorder | undefined
 }
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
@@ -34,6 +37,7 @@ export class Values {
   readonly #keyspaces: Keyspaces
   readonly #folder: Folder
   readonly #env: Env
+  readonly #recorder: Recorder | undefined
   readonly #residents: (Resident | undefined)[] = []
   readonly #expiry: Expiry
   readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
@@ -52,6 +56,7 @@ export class Values {
     this.#keyspaces = options.keyspaces
     this.#folder = options.folder
     this.#env = options.env
+    this.#recorder = options.recorder
     this.residency = new Residency(options.limits, (slot) => (this.#residents[slot] = undefined))
     this.residency.reserve(options.keys.capacity)
     this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
@@ -205,7 +210,7 @@ export class Values {
     const nowMs = this.ttlMs(slot, keyspace) > 0 ? this.#env.now() : 0
     const isSliding = nowMs > 0 && this.#isSliding(slot, keyspace)
     if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
-    const { value, bytes } = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
+    const { value, bytes } = this.#workOut(slot, keyspace)
     if (nowMs > 0) {
       if (isSliding) this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
       this.#expiry.watch(slot, this.#keys.expiresAt[slot]!)
@@ -214,6 +219,15 @@ export class Values {
     const weight = keyspace.isLast ? bytes + (this.#keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
     this.residency.install(slot, frozen(value), { bytes: weight, state: isSliding ? HOT_SLIDING : hot })
     return value
+  }
+
+  #workOut(slot: Slot, keyspace: Keyspace): { value: unknown; bytes: number } {
+    const recorder = this.#recorder
+    if (recorder === undefined) return keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
+    const startMs = recorder.now()
+    const workedOut = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
+    recorder.since(INSTRUMENTS.foldDuration, startMs)
+    return workedOut
   }
 
   #foldTip(slot: Slot): { value: unknown; bytes: number } {

@@ -8,6 +8,8 @@ import type { WarpErrorCode } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import { Budget } from '../operation/budget.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import type { Compaction, EngineEvent } from '../store/event.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
 import { KeyCompaction, KeyOutcome, type KeyCompactionOptions } from './key-compaction.ts'
@@ -26,6 +28,7 @@ export interface CompactorOptions extends KeyCompactionOptions {
   readonly tally: Tally
   readonly identity: ReplicaIdentity
   readonly observe: (event: EngineEvent) => void
+  readonly recorder?: Recorder | undefined
 }
 
 export class Compactor {
@@ -42,6 +45,8 @@ export class Compactor {
   /** Operations that need not be retained and were not stable in the last run. */
   #unstableCount = 0
   #droppedCount = 0
+  /** Keys of which something has been folded away in this run. */
+  #foldedKeys = 0
   /** Something has been folded away since the last meta record. */
   #isMetaDue = false
   #running: Promise<Compaction> | undefined
@@ -88,11 +93,29 @@ export class Compactor {
   }
 
   async #run(signal?: AbortSignal): Promise<Compaction> {
+    const { recorder } = this.#options
+    if (recorder === undefined) return this.#compact(signal)
+    const end = recorder.begin(INSTRUMENTS.compaction)
+    this.#foldedKeys = 0
+    let outcome = 'failed'
+    try {
+      const compaction = await this.#compact(signal)
+      outcome = 'done'
+      recorder.add(INSTRUMENTS.compactedBytes, compaction.freedBytes)
+      return compaction
+    } finally {
+      recorder.add(INSTRUMENTS.compactedKeys, this.#foldedKeys)
+      recorder.add(INSTRUMENTS.compactedOperations, this.#droppedCount)
+      end({ outcome })
+    }
+  }
+
+  async #compact(signal?: AbortSignal): Promise<Compaction> {
+    this.#droppedCount = 0
     if (this.#options.holds.isWhole) return { droppedOperationsCount: 0, freedBytes: 0 }
     const { log } = this.#store
     this.#options.holds.review(log)
     const before = log.stats().bytes
-    this.#droppedCount = 0
     try {
       await this.#foldKeys(signal)
     } finally {
@@ -168,6 +191,7 @@ export class Compactor {
 
   #take(slot: Slot, { droppedCount, unstableCount, isDueAgain, isMetaDue }: KeyOutcome): void {
     this.#droppedCount += droppedCount
+    if (droppedCount > 0) this.#foldedKeys++
     this.#options.tally.drop(droppedCount)
     this.#unstableCount += unstableCount
     this.#isMetaDue ||= isMetaDue

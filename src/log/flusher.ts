@@ -16,6 +16,8 @@ import type { Env, Timer } from '../ports/env.ts'
 import type { Appender } from './appender.ts'
 import type { LogEvent } from './log-event.ts'
 import type { LogFile } from '../ports/files.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import type { Position } from '../operation/position.ts'
 import type { Segment } from './segments/segment.ts'
 import type { SegmentSet } from './segments/segment-set.ts'
@@ -45,6 +47,7 @@ export interface FlusherOptions {
   readonly observe: (event: LogEvent) => void
   /** After records were written: whole segments may leave RAM now. */
   readonly onWritten: () => void
+  readonly recorder: Recorder | undefined
 }
 
 const SETTLED: Promise<void> = Promise.resolve()
@@ -71,6 +74,8 @@ export class Flusher {
   #owesMark = false
   /** The end of the log when nothing but a mark had been added since it was durable. */
   #restingAt: Position = 0
+  /** Handed to the files so far. */
+  #writtenBytes = 0
   syncs = 0
   syncErrors = 0
 
@@ -205,7 +210,9 @@ export class Flusher {
     if (durable !== undefined) this.#durable = undefined
     const target = this.#appender.end
     this.#writing = true
+    const measured = this.#measureFlush()
     const written = (): void => {
+      measured?.()
       this.#written(target, logged, durable)
     }
     try {
@@ -214,6 +221,17 @@ export class Flusher {
       else pending.then(written).catch((error: unknown) => this.#fail(error, 'writing the log'))
     } catch (error) {
       this.#fail(error, 'writing the log')
+    }
+  }
+
+  /** Returns what to call when the flush is over, if anybody measures. */
+  #measureFlush(): (() => void) | undefined {
+    const { recorder } = this.#options
+    if (recorder === undefined) return undefined
+    const [startMs, bytesBefore] = [recorder.now(), this.#writtenBytes]
+    return () => {
+      recorder.since(INSTRUMENTS.flushDuration, startMs)
+      recorder.record(INSTRUMENTS.flushBytes, this.#writtenBytes - bytesBefore)
     }
   }
 
@@ -254,11 +272,16 @@ export class Flusher {
     for (; index < list.length; index++) {
       const segment = list[index] as Segment
       const next = list[index + 1]
-      const pending = this.#prerequisites(segment, next) ?? writeSegment(segment, this.#unsynced)
+      const pending = this.#prerequisites(segment, next) ?? this.#writeSegment(segment)
       this.#firstDirty = segment
       if (pending !== undefined) return pending.then(() => this.#write())
     }
     return undefined
+  }
+
+  #writeSegment(segment: Segment): Promise<void> | undefined {
+    if (segment.file !== undefined) this.#writtenBytes += segment.end - segment.flushed
+    return writeSegment(segment, this.#unsynced)
   }
 
   #prerequisites(segment: Segment, next: Segment | undefined): Promise<void> | undefined {
@@ -286,7 +309,10 @@ export class Flusher {
     this.#syncing = true
     const files = [...this.#unsynced]
     this.#unsynced.clear()
+    const { recorder } = this.#options
+    const startMs = recorder?.now() ?? 0
     const done = (): void => {
+      recorder?.since(INSTRUMENTS.syncDuration, startMs)
       this.#synced(target, group)
     }
     const failed = (error: unknown): void => {

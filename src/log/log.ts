@@ -14,6 +14,7 @@
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogFiles } from '../ports/files.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import type { LogEvent } from './log-event.ts'
 import type { RecordView } from './segments/segment-format.ts'
 import type { Position } from '../operation/position.ts'
@@ -60,6 +61,8 @@ export interface LogOptions {
   /** The format that is written until `writeFormat` says otherwise. Default `format`. */
   readonly formatWritten?: number
   readonly observe?: (event: LogEvent) => void
+  /** Told of flushes. */
+  readonly recorder?: Recorder | undefined
 }
 
 export interface LogRecovery {
@@ -90,7 +93,7 @@ export interface LogStats {
   readonly syncErrors: number
 }
 
-const DEFAULTS: Required<Omit<LogOptions, 'files' | 'env' | 'formatWritten'>> = {
+const DEFAULTS: Required<Omit<LogOptions, 'files' | 'env' | 'formatWritten' | 'recorder'>> = {
   format: FORMAT_VERSION,
   segmentBytes: 8_388_608,
   syncIntervalMs: 1000,
@@ -141,11 +144,11 @@ export class Log {
   }
 
   private constructor(
-    settings: Required<Omit<LogOptions, 'formatWritten'>>,
+    settings: Required<Omit<LogOptions, 'formatWritten' | 'recorder'>> & Pick<LogOptions, 'recorder'>,
     segments: SegmentSet,
     found: Recovered | undefined,
   ) {
-    const { env, observe, segmentBytes, syncIntervalMs, files } = settings
+    const { env, observe, segmentBytes, syncIntervalMs, files, recorder } = settings
     const home = digestName(files.home)
     const boot = digestName(files.bootId)
     const onBacklog = (large: boolean): void => this.#flusher.backlog(large)
@@ -155,7 +158,7 @@ export class Log {
     this.persistent = segments.persistent
     this.#reader = new Reader(segments, settings.residentSegments)
     this.#appender = new Appender({ segments, env, segmentBytes, home, boot, onBacklog, observe })
-    this.#flusher = new Flusher({ segments, env, syncIntervalMs, observe, onWritten }, this.#appender)
+    this.#flusher = new Flusher({ segments, env, syncIntervalMs, observe, onWritten, recorder }, this.#appender)
     this.#upkeep = new Upkeep({
       segments,
       env,

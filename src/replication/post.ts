@@ -3,6 +3,8 @@
  * day; whoever sends says so to its caller and tries again later.
  */
 import type { Env } from '../ports/env.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import { asError } from '../../crdt/warp-error.ts'
 import type { ReplicationObserver } from './events.ts'
 import type { Link, Peer } from './peers.ts'
@@ -19,10 +21,20 @@ export interface Self {
   readonly zone: string
 }
 
+export interface PostParts {
+  readonly store: ReplicationStore
+  readonly env: Env
+  readonly self: Self
+  readonly observe: ReplicationObserver
+  readonly recorder?: Recorder | undefined
+}
+
 export class Post {
   readonly links: Link[] = []
   readonly encoder: FrameEncoder
   readonly self: Self
+  /** Told of what goes out and, by others, of what comes in. */
+  readonly recorder: Recorder | undefined
   sentFrames = 0
   sentBytes = 0
   readonly #store: ReplicationStore
@@ -30,7 +42,8 @@ export class Post {
   /** Drawn anew each time that a replica starts. */
   readonly #session: number
 
-  constructor(store: ReplicationStore, env: Env, self: Self, observe: ReplicationObserver) {
+  constructor({ store, env, self, observe, recorder }: PostParts) {
+    this.recorder = recorder
     this.self = self
     this.#store = store
     this.#observe = observe
@@ -58,7 +71,7 @@ export class Post {
 
   broadcast(frame: Uint8Array): void {
     for (const via of this.links) {
-      this.#count(frame)
+      this.#count(via, frame)
       try {
         via.link.broadcast(frame)
       } catch (error) {
@@ -71,7 +84,7 @@ export class Post {
   send(peer: Peer, frame: Uint8Array): boolean {
     try {
       if (!peer.via.link.send(peer.address, frame)) return false
-      this.#count(frame)
+      this.#count(peer.via, frame)
       return true
     } catch (error) {
       this.failed(peer.via, error)
@@ -83,8 +96,13 @@ export class Post {
     this.#observe({ kind: 'transport:failed', transport: via.name, error: asError(error) })
   }
 
-  #count(frame: Uint8Array): void {
+  #count(via: Link, frame: Uint8Array): void {
     this.sentFrames++
     this.sentBytes += frame.length
+    const { recorder } = this
+    if (recorder === undefined) return
+    const labels = { transport: via.name }
+    recorder.add(INSTRUMENTS.sentFrames, 1, labels)
+    recorder.add(INSTRUMENTS.sentBytes, frame.length, labels)
   }
 }

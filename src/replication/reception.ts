@@ -7,6 +7,7 @@
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { asError } from '../../crdt/warp-error.ts'
 import type { Env } from '../ports/env.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import { Acknowledgements } from './acknowledgement/acknowledgements.ts'
 import { AcknowledgementAnswerer } from './acknowledgement/answerer.ts'
 import { Holdings } from './acknowledgement/holdings.ts'
@@ -89,7 +90,7 @@ export class Reception {
       send: (peer, chunk) => post.send(peer, post.encoder.snapshotChunk(chunk)),
     })
     const fetch = {
-      ...{ store, env, settings, observe },
+      ...{ store, env, settings, observe, recorder: post.recorder },
       request: (peer: Peer, wanted: SnapshotRequest): void =>
         void post.send(peer, post.encoder.snapshotRequest(wanted)),
       onEnd: (): void => this.#resume(),
@@ -132,6 +133,12 @@ export class Reception {
   receive(via: Link, from: PeerAddress, bytes: Uint8Array): void {
     this.#counts.frames++
     this.#counts.bytes += bytes.length
+    const { recorder } = this.#options.post
+    if (recorder !== undefined) {
+      const labels = { transport: via.name }
+      recorder.add(INSTRUMENTS.receivedFrames, 1, labels)
+      recorder.add(INSTRUMENTS.receivedBytes, bytes.length, labels)
+    }
     this.#inbox.push({ via, from, bytes })
   }
 
@@ -198,6 +205,9 @@ export class Reception {
 
   /** One slice of the inbox's work. Returns whether something half done is left. */
   #slice(take: () => ArrivedFrame | undefined): boolean {
+    const { recorder } = this.#options.post
+    recorder?.record(INSTRUMENTS.inboxFrames, this.#inbox.count)
+    const appliedBefore = this.#admitter.counts.applied
     let budget = SLICE_OPERATIONS
     while (budget > 0) {
       budget = this.#admitter.drain(budget)
@@ -210,6 +220,8 @@ export class Reception {
       budget -= FRAME_COST
       this.#dispatch(arrived)
     }
+    recorder?.add(INSTRUMENTS.appliedOperations, this.#admitter.counts.applied - appliedBefore)
+    recorder?.record(INSTRUMENTS.waitingOperations, this.#admitter.buffer.count)
     if (this.#admitter.buffer.count > 0) this.#antiEntropy.consider()
     this.#holdings.progressed()
     this.#answerer.progressed()

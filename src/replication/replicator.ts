@@ -13,6 +13,7 @@
  * rounds of digests. Per digest interval a replica broadcasts at most four digests and sends each peer at most four in reply.
  */
 import type { Env } from '../ports/env.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { Broadcaster } from './broadcaster.ts'
 import type { ReplicationEvent, ReplicationObserver } from './events.ts'
@@ -39,6 +40,8 @@ export interface ReplicatorOptions {
   /** Where this replica runs; `acks: { zones }` counts zones. */
   readonly zone?: string
   readonly observe?: ReplicationObserver
+  /** Told of what is measured; without it nothing is. */
+  readonly recorder?: Recorder | undefined
 }
 
 export class Replicator {
@@ -59,7 +62,8 @@ export class Replicator {
     this.#settings = replicationSettings(options.options)
     this.#options = options
     const { store, env } = options
-    this.#post = new Post(store, env, { name: options.name ?? '', zone: options.zone ?? '' }, this.#observe)
+    const self = { name: options.name ?? '', zone: options.zone ?? '' }
+    this.#post = new Post({ store, env, self, observe: this.#observe, recorder: options.recorder })
     this.#reception = new Reception({
       ...{ store, env, settings: this.#settings, observe: this.#observe, post: this.#post },
       onResume: () => this.#broadcaster?.wake(),

@@ -38,6 +38,8 @@ export type EngineEvent =
    * other keys are compacted. It is tried again when the key has twice as many operations.
    */
   | { readonly kind: 'compaction:refused'; readonly key: string; readonly error: Error }
+  /** The instruments that the engine was opened with threw. They are not called any more. */
+  | { readonly kind: 'instruments:failed'; readonly error: Error }
   /** Compaction or a checkpoint could not be finished; nothing is lost, it is tried again later. */
   | { readonly kind: 'maintenance:failed'; readonly error: Error }
 

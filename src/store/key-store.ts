@@ -12,6 +12,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { HybridClock } from '../operation/clock.ts'
 import { Subscribers, type Draft, type Entered, type Subscriber } from './draft.ts'
 import type { Env } from '../ports/env.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import type { DomainWriter, DomainWriters } from '../keys/domain-writer.ts'
 import { checkKey, closed, nestedWrite, valueTooLarge } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot, TipOperation } from '../keys/key-table.ts'
@@ -42,6 +43,7 @@ export interface KeyStoreOptions {
   readonly cache: ResidencyLimits
   readonly observe: (event: EngineEvent) => void
   readonly writers: DomainWriters
+  readonly recorder?: Recorder | undefined
 }
 
 const NO_BYTES = new Uint8Array(0)

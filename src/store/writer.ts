@@ -10,6 +10,8 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { Slot } from '../keys/key-table.ts'
 import { checkedLife } from '../operation/operation-fields.ts'
 import { OPERATION_KIND } from '../operation/kinds.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
+import type { Recorder } from '../ports/recorder.ts'
 import { aborted, Acknowledger } from './acknowledger.ts'
 import type { Draft } from './draft.ts'
 import type { KeyStore } from './key-store.ts'
@@ -43,15 +45,18 @@ interface Prepared extends Setting {
 type LeftBehind = Pick<Preparation, 'fresh' | 'hlc'>
 
 const NOTHING_PREPARED: LeftBehind = { fresh: undefined, hlc: undefined }
+const NOT_WAITED_FOR = Object.freeze({ ack: 'none' })
 /** No operation had to be written. */
 const UNCHANGED = -1
 
 export class Writer {
   readonly acknowledger: Acknowledger
   readonly #store: KeyStore
+  readonly #recorder: Recorder | undefined
   writtenCount = 0
 
-  constructor(store: KeyStore, ack: Ack | undefined) {
+  constructor(store: KeyStore, ack: Ack | undefined, recorder?: Recorder) {
+    this.#recorder = recorder
     this.#store = store
     this.acknowledger = new Acknowledger(store.log, ack)
   }
@@ -86,7 +91,9 @@ export class Writer {
   write(target: Target, value: unknown): Dot | undefined {
     this.#store.assertOpen()
     const slot = this.#submitVerb(target, setOf(target), [value])
-    return slot === UNCHANGED ? undefined : this.#lastDot(target)
+    if (slot === UNCHANGED) return undefined
+    this.#recorder?.add(INSTRUMENTS.writes, 1, NOT_WAITED_FOR)
+    return this.#lastDot(target)
   }
 
   /**
@@ -130,7 +137,7 @@ export class Writer {
         if (dot.replica !== writer.replica) throw givenUp(dot)
       }
       if (signal?.aborted === true) throw aborted(signal, 'indeterminate')
-      return this.acknowledger.settled(dot, wish, signal)
+      return this.#timed(wish.ack, this.acknowledger.settled(dot, wish, signal))
     } catch (error) {
       return rejected(error)
     }
@@ -191,9 +198,11 @@ export class Writer {
     })
     const [first] = prepared
     if (first === undefined) return Promise.resolve([])
-    return this.acknowledger
-      .settled(this.#lastDot(first.target), this.#wish(options), options.signal)
-      .then((reached) => receipts.map((receipt) => ({ ...receipt, ...reached })))
+    const wish = this.#wish(options)
+    this.#recorder?.add(INSTRUMENTS.writes, slots.length, { ack: wish.ack })
+    return this.#timed(wish.ack, this.acknowledger.settled(this.#lastDot(first.target), wish, options.signal)).then(
+      (reached) => receipts.map((receipt) => ({ ...receipt, ...reached })),
+    )
   }
 
   /** The operation has just been written. */
@@ -202,13 +211,25 @@ export class Writer {
     const dot = { replica: writer.replica, sequence: writer.sequence }
     const version = this.#store.keys.version[slot]!
     const ack = options.ack ?? this.acknowledger.ackDefault
+    this.#recorder?.add(INSTRUMENTS.writes, 1, { ack })
     if (options.acks === undefined && options.signal === undefined) {
       if (this.acknowledger.isReached(ack)) return Promise.resolve({ dot, version, ack: 'memory' })
-      return this.acknowledger.logged(ack).then(() => ({ dot, version, ack }))
+      return this.#timed(ack, this.acknowledger.logged(ack)).then(() => ({ dot, version, ack }))
     }
-    return this.acknowledger
-      .settled(dot, { ack, acks: options.acks }, options.signal)
-      .then((reached) => ({ dot, version, ...reached }))
+    return this.#timed(ack, this.acknowledger.settled(dot, { ack, acks: options.acks }, options.signal)).then(
+      (reached) => ({ dot, version, ...reached }),
+    )
+  }
+
+  /** Records how long a wait takes, if anybody measures. */
+  #timed<T>(ack: Ack, settled: Promise<T>): Promise<T> {
+    const recorder = this.#recorder
+    if (recorder === undefined) return settled
+    const startMs = recorder.now()
+    return settled.then((reached) => {
+      recorder.since(INSTRUMENTS.settleDuration, startMs, { ack })
+      return reached
+    })
   }
 
   /** Nothing had to be written: what that rests on is as safe as was asked for when the promise settles. */

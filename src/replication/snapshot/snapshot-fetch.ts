@@ -10,6 +10,8 @@ import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { asError, WarpError } from '../../../crdt/warp-error.ts'
 import type { Env, Timer } from '../../ports/env.ts'
+import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
+import type { Recorder } from '../../ports/recorder.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { SnapshotChunk, SnapshotRequest } from '../wire/frames.ts'
 import type { ReplicationSettings } from '../options.ts'
@@ -29,6 +31,7 @@ export interface SnapshotFetchOptions {
   readonly request: (peer: Peer, request: SnapshotRequest) => void
   /** The transfer is over: the store's vectors have been raised, or not. */
   readonly onEnd: () => void
+  readonly recorder?: Recorder | undefined
 }
 
 interface Transfer {
@@ -49,6 +52,8 @@ interface Transfer {
   askedFrom: number
   roundTripMs: number
   retryDelayMs: number
+  /** Says to who measures how it ended. */
+  readonly measured: ((labels: { readonly outcome: string }) => void) | undefined
 }
 
 export class SnapshotFetch {
@@ -98,6 +103,7 @@ export class SnapshotFetch {
       askedFrom: 0,
       roundTripMs: Infinity,
       retryDelayMs: this.#options.settings.requestTimeoutMs,
+      measured: this.#options.recorder?.begin(INSTRUMENTS.snapshotFetch),
     }
     this.#ask(this.#transfer, 0, WINDOW_CHUNKS)
     this.#arm(this.#transfer)
@@ -131,6 +137,7 @@ export class SnapshotFetch {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#transfer?.import?.abandon()
+    this.#transfer?.measured?.({ outcome: 'closed' })
     this.#transfer = undefined
   }
 
@@ -158,6 +165,7 @@ export class SnapshotFetch {
     transfer.import ??= store.beginSnapshot(chunk.vector ?? new VersionVector())
     // The empty snapshot's only chunk is empty, and no chunk of it.
     if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
+    this.#options.recorder?.add(INSTRUMENTS.snapshotBytes, chunk.bytes.length)
     transfer.next++
     transfer.progressMs = env.monotonic()
     if (!chunk.last) return true
@@ -206,6 +214,7 @@ export class SnapshotFetch {
 
   #done(transfer: Transfer): void {
     this.#end()
+    transfer.measured?.({ outcome: 'done' })
     this.#failedCount = 0
     this.#reported = undefined
     this.#options.observe({ kind: 'resync:done', replica: transfer.replica, chunkCount: transfer.next })
@@ -215,6 +224,7 @@ export class SnapshotFetch {
   #fail(transfer: Transfer, reason: string, cause?: unknown): void {
     const { env, settings, observe } = this.#options
     this.#end()
+    transfer.measured?.({ outcome: 'failed' })
     transfer.import?.abandon()
     const delayMs = settings.requestTimeoutMs * 2 ** Math.min(this.#failedCount++, 20)
     this.#notBeforeMs = env.monotonic() + Math.min(settings.retryDelayMsMax, delayMs)

@@ -1,0 +1,59 @@
+/** Everything that an engine with `instruments` records, and nothing else. */
+import type { Instrument } from './instruments.ts'
+
+export const INSTRUMENTS = {
+  writes: counter(
+    'warp.writes',
+    '{operation}',
+    'Operations written here, by how safe their writer wanted them to be.',
+    'ack',
+  ),
+  settleDuration: histogram(
+    'warp.write.settle.duration',
+    'ms',
+    'From a write, or from `settled`, until it was as safe as asked. Nothing for writes that had nothing to wait for.',
+    'ack',
+  ),
+  flushDuration: histogram('warp.log.flush.duration', 'ms', 'Handing a group of records to the operating system.'),
+  flushBytes: histogram('warp.log.flush.bytes', 'By', 'Bytes of one group of records.'),
+  syncDuration: histogram('warp.log.sync.duration', 'ms', 'Putting what was flushed on stable storage.'),
+  foldDuration: histogram('warp.cache.fold.duration', 'ms', 'Working out a value that was read and not in memory.'),
+  compaction: span('warp.compaction', 'One run of compaction.', 'outcome'),
+  compactedKeys: counter('warp.compaction.keys', '{key}', 'Keys of which compaction folded something away.'),
+  compactedOperations: counter('warp.compaction.operations', '{operation}', 'Operations that compaction folded away.'),
+  compactedBytes: counter('warp.compaction.bytes', 'By', 'Bytes of the log that compaction gave back.'),
+  sentFrames: counter('warp.replication.sent.frames', '{frame}', 'Frames handed to a transport.', 'transport'),
+  sentBytes: counter('warp.replication.sent.bytes', 'By', 'Bytes of these frames.', 'transport'),
+  receivedFrames: counter(
+    'warp.replication.received.frames',
+    '{frame}',
+    'Frames that a transport handed over.',
+    'transport',
+  ),
+  receivedBytes: counter('warp.replication.received.bytes', 'By', 'Bytes of these frames.', 'transport'),
+  appliedOperations: counter(
+    'warp.replication.operations.applied',
+    '{operation}',
+    'Operations of other replicas that became part of their keys.',
+  ),
+  inboxFrames: histogram('warp.replication.inbox', '{frame}', 'Frames that waited when a slice of them was begun.'),
+  waitingOperations: histogram(
+    'warp.replication.waiting',
+    '{operation}',
+    'Operations that waited for their causes when a slice of frames had been worked off.',
+  ),
+  snapshotFetch: span('warp.replication.snapshot', "Taking over a peer's state.", 'outcome'),
+  snapshotBytes: counter('warp.replication.snapshot.bytes', 'By', 'Bytes of the state taken over from peers.'),
+} as const satisfies Readonly<Record<string, Instrument>>
+
+function counter(name: string, unit: string, help: string, ...labels: readonly string[]): Instrument {
+  return { name, kind: 'counter', unit, help, labels }
+}
+
+function histogram(name: string, unit: string, help: string, ...labels: readonly string[]): Instrument {
+  return { name, kind: 'histogram', unit, help, labels }
+}
+
+function span(name: string, help: string, ...labels: readonly string[]): Instrument {
+  return { name, kind: 'span', unit: 'ms', help, labels }
+}
