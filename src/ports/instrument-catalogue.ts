@@ -1,7 +1,28 @@
 /** Everything that an engine with `instruments` records, and nothing else. */
 import type { Instrument } from './instruments.ts'
 
-export const INSTRUMENTS = {
+type Entry =
+  | 'writes'
+  | 'settleDuration'
+  | 'flushDuration'
+  | 'flushBytes'
+  | 'syncDuration'
+  | 'foldDuration'
+  | 'compaction'
+  | 'compactedKeys'
+  | 'compactedOperations'
+  | 'compactedBytes'
+  | 'sentFrames'
+  | 'sentBytes'
+  | 'receivedFrames'
+  | 'receivedBytes'
+  | 'appliedOperations'
+  | 'inboxFrames'
+  | 'waitingOperations'
+  | 'snapshotFetch'
+  | 'snapshotBytes'
+
+export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
   writes: counter(
     'warp.writes',
     '{operation}',
@@ -44,7 +65,7 @@ export const INSTRUMENTS = {
   ),
   snapshotFetch: span('warp.replication.snapshot', "Taking over a peer's state.", 'outcome'),
   snapshotBytes: counter('warp.replication.snapshot.bytes', 'By', 'Bytes of the state taken over from peers.'),
-} as const satisfies Readonly<Record<string, Instrument>>
+}
 
 function counter(name: string, unit: string, help: string, ...labels: readonly string[]): Instrument {
   return { name, kind: 'counter', unit, help, labels }

@@ -98,7 +98,7 @@ async function scenario() {
 
 test('everything in the catalogue is recorded, as the kind and with the labels that it says', async () => {
   const { first, second } = await scenario()
-  for (const instrument of Object.values<Instrument>(INSTRUMENTS)) {
+  for (const instrument of Object.values(INSTRUMENTS)) {
     const calls = [...first.of(instrument), ...second.of(instrument)]
     expect([instrument.name, calls.length > 0]).toEqual([instrument.name, true])
     for (const { kind, value, labels } of calls) {
