@@ -1,16 +1,18 @@
 /**
- * Where records come into being. A body is encoded straight into the active segment, behind the
- * place of its header; `commit` fills in the header and moves the end. That is the whole of a write
- * in RAM: no copy, no object, no checksum (the flusher computes it).
+ * Adds records to the end of the log. A caller encodes the body of a record straight into the
+ * active segment, behind the space for the record's header. `commit` then fills in the header and
+ * moves the end of the log. A write in RAM costs no more than that: no copy, no object and no
+ * checksum (the flusher computes the checksum).
  *
- * A group is records that are all there after a crash or none (`group`). Each but the last carries
- * a bit that says that the group goes on. Nothing is flushed in the middle, since a group is one
- * synchronous call; so to take a group back is to move the end back to where it began.
+ * A group is a set of records that are all there after a crash, or none of them (`group`). Every
+ * record of a group but the last carries a bit that says that the group goes on. A group is one
+ * synchronous call, so no flush happens inside it. To take a group back, the appender moves the end
+ * of the log back to where the group began.
  *
  * One comparison guards the fast path: `#limit` is the end of the space known to exist, and 0 when
- * the log is closed or poisoned. Everything rare (a new segment, more space, refusals) is behind
- * it. Space is taken ahead (`segments/segment-supply.ts`), so a full disk is noticed here, before
- * the record exists, and the next commit tries again.
+ * the log is closed or poisoned. Every rare case (a new segment, more space, refusals) is behind
+ * that comparison. Space is taken ahead (`segments/segment-supply.ts`), so the appender notices a
+ * full disk before the record exists, and the next commit tries again.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogEvent } from './log-event.ts'
@@ -46,14 +48,14 @@ export interface AppenderOptions {
   readonly home: number
   readonly boot: number
   /**
-   * Called when something was committed that no flush is planned for, and again when much has
-   * gathered.
+   * Called when a record was committed and no flush is planned, and again when many bytes wait for
+   * a flush (`large`).
    */
   readonly onBacklog: (large: boolean) => void
   readonly observe: (event: LogEvent) => void
 }
 
-/** Where a group began: what has to be restored if it is taken back. */
+/** The state at the start of a group. `#takeBack` restores it. */
 interface GroupStart {
   readonly segment: Segment
   readonly end: number
@@ -81,7 +83,7 @@ export class Appender {
   #view: DataView = new DataView(this.#bytes.buffer)
   #base: Position = 0
   #end = 0
-  /** No commit may end behind this without a second look. */
+  /** A commit that ends behind this offset takes the slow path (`#commitSlowly`). */
   #limit = 0
   /** A commit that ends behind this calls `onBacklog`. */
   #backlogAt: number = Number.POSITIVE_INFINITY
@@ -102,7 +104,7 @@ export class Appender {
     return this.#base + this.#end
   }
 
-  /** A writer that stands where the body of the next record goes. */
+  /** Begins a record. Returns a writer that stands where the body of the record goes. */
   begin(): ByteWriter {
     if (this.#begunAt !== NOT_BEGUN) this.#endDraft()
     this.#begunAt = this.#base + this.#end
@@ -125,8 +127,8 @@ export class Appender {
   }
 
   /**
-   * Whoever still holds the writer of a draft that was given up, or interrupted, writes nowhere
-   * from now on.
+   * Ends a draft that was given up or interrupted. Code that still holds its writer can no longer
+   * write into the log.
    */
   #endDraft(): void {
     this.#begunAt = NOT_BEGUN
@@ -191,8 +193,8 @@ export class Appender {
   }
 
   /**
-   * Moves the end back to where the group began. Cannot fail: the medium is asked for nothing but
-   * to take space back.
+   * Moves the end back to where the group began. This cannot fail: it asks the medium only to take
+   * space back.
    */
   #takeBack(start: GroupStart): void {
     const { segment, end } = start
@@ -257,7 +259,7 @@ export class Appender {
     this.refreshLimit()
   }
 
-  /** After space was gained, another format is to be written, or the log was closed or poisoned. */
+  /** Call this after space was gained, the format changed, or the log was closed or poisoned. */
   refreshLimit(): void {
     const { closed, failure, persistent, formatWritten } = this.#segments
     const isRefused = closed || failure !== undefined
@@ -380,8 +382,8 @@ export class Appender {
 }
 
 /**
- * A group is over when its function returns: what a promise would write later could not belong to
- * it.
+ * A group ends when its function returns. Records that a promise wrote later could not belong to
+ * the group.
  */
 function refuseThenable(result: unknown): void {
   if (typeof result !== 'object' || result === null || !('then' in result) || typeof result.then !== 'function') return

@@ -1,16 +1,17 @@
 /**
- * Carries what was committed from RAM to the file and makes it durable, in groups: whoever asks
- * while a group is on its way shares the next one. A group is the bytes `[flushed, end)` of one or
- * more segments, checksummed here and written with one call each.
+ * Writes committed records from RAM to the file and makes them durable. Callers that ask for a
+ * flush while another flush runs share the next flush (group commit). A flush covers the bytes
+ * `[flushed, end)` of one or more segments. The flusher computes the checksums of these bytes and
+ * writes each segment's part with one call.
  *
- * - `logged`: the operating system has the bytes. `durable`: and a sync after that has succeeded.
- * - With the first write after a sync goes a mark that says how far the log was durable, so that
- *   recovery can tell bytes that were damaged from bytes that never reached the disk.
+ * - `logged`: the operating system has the bytes. `durable`: a sync after that has succeeded too.
+ * - The first write after a sync includes a mark that says how far the log was durable. Recovery
+ *   uses the mark to tell damaged bytes from bytes that never reached the disk.
  * - A new segment is registered (its header and its name synced) before the jump that leads to it
  *   is written.
- * - A write or sync that fails poisons the log: it is never tried again, since the kernel forgets
- *   dirty pages after telling once (Rebello et al. 2020, "Can applications recover from fsync
- *   failures?").
+ * - A failed write or sync poisons the log. The flusher never tries it again, since the kernel
+ *   forgets dirty pages after it has reported the failure once (Rebello et al. 2020, "Can
+ *   applications recover from fsync failures?").
  */
 import type { Env, Timer } from '../ports/env.ts'
 import type { Appender } from './appender.ts'
@@ -68,8 +69,8 @@ export class Flusher {
   #timer: Timer | undefined
   #markedThrough: Position = 0
   /**
-   * The mark that this opening of the log owes is not yet durable: until it is, a clean end could
-   * be seen where none was.
+   * The mark that says that the log is open is not yet durable. Until it is, the next opening could
+   * see a clean end although there was none.
    */
   #owesMark = false
   /** The end of the log when nothing but a mark had been added since it was durable. */
@@ -97,15 +98,15 @@ export class Flusher {
     return group.promise
   }
 
-  /** Called by the appender: records wait that nobody asked for. */
+  /** Called by the appender when records wait for which no caller has asked for a flush. */
   backlog(large: boolean): void {
     if (large) this.#schedule()
     else this.#timer ??= this.#options.env.schedule(BACKLOG_DELAY_MS, () => this.#tick())
   }
 
   /**
-   * Begins a life of the log: says in it that it is open, durably, before anything else. On a full
-   * disk that is made up for with the first records.
+   * Begins work on an opened log: first makes a mark durable that says that the log is open. On a
+   * full disk the mark is written later, with the first records.
    */
   async open(): Promise<void> {
     this.#firstDirty = this.#segments.active
@@ -386,7 +387,7 @@ function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> |
   return undefined
 }
 
-/** Gives back the space that a sealed segment was too short for. */
+/** Gives back the space that a sealed segment did not use. */
 function shorten(segment: Segment, file: LogFile): void {
   file.truncate(segment.end)
   segment.reserved = segment.end

@@ -1,7 +1,7 @@
 /**
- * Who keeps compaction from dropping records that are still being read: exports, offers of
- * snapshots, feeds. Each hold says whose it is and since when, so that a log which only grows can
- * be explained.
+ * Holds keep compaction from dropping records that an export, an offer of a snapshot or a feed
+ * still reads. Each hold has the name of its owner and the time of its start, so that an operator
+ * can see why a log only grows.
  */
 import type { Env, Timer } from '../ports/env.ts'
 import type { Position } from '../operation/position.ts'

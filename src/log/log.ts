@@ -1,15 +1,16 @@
 /**
- * The log: an append-only sequence of records in segments, in RAM or on disk by the same code.
- * Everything the engine keeps is a record here, and everything else it knows can be rebuilt by
- * reading them in order.
+ * The log: an append-only sequence of records in segments. The same code keeps it in RAM or on
+ * disk. Everything that the engine stores is a record here. The engine can rebuild everything else
+ * that it knows by reading the records in order.
  *
- * A position names a record for ever. Commits and reads are synchronous; storing happens behind
- * them, in groups, and whoever needs to know asks `settled`. This file only composes: `appender`
- * makes records, `flusher` stores them, `reader` finds them, `recovery` opens what was there,
- * `upkeep` drops what is dead and saves the engine's index so that opening is fast.
+ * A position names a record for ever. Commits and reads are synchronous. Records are stored later,
+ * in groups; a caller that needs to know when calls `settled`. This file only composes the parts:
+ * `appender` makes records, `flusher` stores them, `reader` finds them, `recovery` opens an
+ * existing log, and `upkeep` drops dead records and saves the engine's index so that opening is
+ * fast.
  *
- * Cost in RAM: 16 bytes and some 30 ns per record beyond its body; nothing for the garbage
- * collector to look at.
+ * Cost in RAM: 16 bytes and some 30 ns per record beyond its body. The garbage collector has
+ * nothing to look at.
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Env } from '../ports/env.ts'
@@ -71,11 +72,11 @@ export interface LogRecovery {
   readonly clean: boolean
   /** Whether the machine has not been started anew since; `undefined` if that cannot be known. */
   readonly sameBoot: boolean | undefined
-  /** Whether the log is where it was; `undefined` if that cannot be known. */
+  /** Whether the log is in the same place as before; `undefined` if that cannot be known. */
   readonly sameHome: boolean | undefined
   /**
-   * What was written last may be missing: something had to be cut off, or the machine went down
-   * while the log was open. It is said at every opening until `acceptEnd`.
+   * The last records may be missing: opening had to cut bytes off, or the machine went down while
+   * the log was open. Every opening reports this until `acceptEnd` is called.
    */
   readonly isEndUncertain: boolean
   readonly cutBytes: number

@@ -1,6 +1,6 @@
 /**
- * Operations in the log: one by its dot, from the mark before it in the index by scanning, or all
- * from a position on.
+ * Finds operations in the log: a single operation by its dot, or all operations from a position on.
+ * A search by dot scans from the nearest earlier entry of the index.
  */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { DotIndex } from '../operation/dot-index.ts'

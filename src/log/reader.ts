@@ -1,10 +1,11 @@
 /**
- * Reads records: one by position, or many in log order. A resident segment is read in place; of
- * another one only the bytes of the record are fetched, until it has been asked for so often that
- * the whole is kept (the few most recently used ones are).
+ * Reads records: a single record by its position, or many records in log order. In a resident
+ * segment (one that is in RAM as a whole) the reader reads a record in place. From any other
+ * segment it reads the bytes of that record only. After many such reads it loads the whole segment;
+ * a few of the most recently used segments stay resident.
  *
- * Bytes that this process neither wrote nor checked are checked with every read, and damage is an
- * error that says where, never a wrong record.
+ * Bytes that this process neither wrote nor checked are checked with every read. Damage is an error
+ * that says where it is; the reader never returns a wrong record.
  */
 import type { LogFile } from '../ports/files.ts'
 import type { Position } from '../operation/position.ts'
@@ -26,11 +27,11 @@ import {
 } from './segments/segment-format.ts'
 import { segmentName } from './segments/segment.ts'
 
-/** What is fetched for one record whose length is not known yet. */
+/** How many bytes are read for a record whose length is not known yet. */
 const COLD_READ_BYTES = 1024
 /**
- * From so many cold reads on, the whole segment is kept: its 8 MiB take as long to read as a
- * thousand single records.
+ * After this many cold reads the reader loads the whole segment: to read its 8 MiB takes as long as
+ * to read a thousand single records.
  */
 const COLD_READS_MAX = 4096
 const OPEN_FILES_MAX = 128
@@ -191,7 +192,7 @@ export class Reader {
     }
   }
 
-  /** Files are opened when they are read, and only so many stay open. */
+  /** Opens the file of a segment when it is read. Only a bounded number of files stay open. */
   #open(segment: Segment): LogFile {
     const { list, files } = this.#segments
     const idle = list.filter(
@@ -226,7 +227,7 @@ export class Reader {
     this.#trim()
   }
 
-  /** Lets go of whole segments beyond the bound, but not of the one that was asked for. */
+  /** Drops resident segments beyond the bound, but never the segment that was asked for. */
   #trim(asked?: Segment): void {
     if (!this.#segments.persistent) return
     const { loggedThrough } = this.#segments

@@ -1,9 +1,10 @@
 /**
- * Compaction of one sealed segment: the records that live are copied to a new file that then takes
- * the old one's name. A run of dead records becomes one jump, so survivors keep their positions;
- * their bytes and checksums stay as they are, except that no record says any more that its group
- * goes on. Done in steps, with other work let in between; until the rename nothing has changed, and
- * after it nothing is missing, so a crash at any point is safe.
+ * Compaction of one sealed segment. The live records are copied to a new file, and the new file
+ * then takes the name of the old file. A run of dead records becomes one jump, so the survivors
+ * keep their positions. Their bytes and checksums stay as they are, with one exception: no record
+ * says any more that its group goes on. The work is done in steps, and other work runs between the
+ * steps. Before the rename nothing has changed, and after it nothing is missing, so a crash at any
+ * point is safe.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogFile } from '../ports/files.ts'

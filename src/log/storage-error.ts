@@ -16,14 +16,14 @@ export function storageError(error: unknown, doing: string): WarpError {
 }
 
 /**
- * As `storageError` if the error is a medium's (it has a code), and otherwise the error itself:
- * somebody else's mistake.
+ * Converts an error of the medium (an error with a code) as `storageError` does. Returns any other
+ * error as it is, since the medium did not cause it.
  */
 export function mediumError(error: unknown, doing: string): unknown {
   return error instanceof Error && 'code' in error ? storageError(error, doing) : error
 }
 
-/** What every later commit is answered with. */
+/** The error that every later commit throws. */
 export function poisoned(error: unknown, doing: string): WarpError {
   return new WarpError(
     'WARP_E_STORAGE_POISONED',

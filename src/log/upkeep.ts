@@ -1,6 +1,6 @@
 /**
- * The upkeep of a log beside its work: rewriting segments, dropping those at the front in which
- * nothing lives, checkpoints. One piece at a time, each behind the one before.
+ * The upkeep of a log beside its work: it rewrites segments, drops segments at the front that hold
+ * no live record, and writes checkpoints. These jobs run in turn, never two at a time.
  */
 import type { Env } from '../ports/env.ts'
 import type { LogFiles } from '../ports/files.ts'
@@ -93,7 +93,7 @@ export class Upkeep {
     })
   }
 
-  /** Where a mark now stands that opening from the checkpoint will meet first. */
+  /** Writes a mark and returns its position. Opening from the checkpoint starts at this mark. */
   #checkpointFrom(): Position {
     const { appender } = this.#options
     appender.forceMark()
@@ -101,8 +101,8 @@ export class Upkeep {
   }
 
   /**
-   * Segments at the front in which nothing lives are removed, after the log says durably that it
-   * begins behind them.
+   * Removes the segments at the front that hold no live record. Before that, a durable mark says
+   * that the log begins behind them.
    */
   async #dropStubs(): Promise<void> {
     const { list, files, persistent } = this.#segments
@@ -134,7 +134,7 @@ export class Upkeep {
   }
 }
 
-/** What cannot be removed now is at the next opening: the log says that it begins later. */
+/** A file that cannot be removed now is removed at the next opening: the log begins behind it. */
 function removeFile(files: LogFiles, name: string): void {
   try {
     files.remove(name)

@@ -1,7 +1,8 @@
 /**
- * Reads everything that is stored once more, from the disk and not from RAM, and says what is
- * damaged. Bits rot where nobody reads: run it now and then, before the last good copy elsewhere is
- * gone. One segment at a time, a break after each.
+ * Reads everything that is stored once more, from the disk and not from RAM, and reports damage.
+ * Run it now and then: bits rot in files that nobody reads, and damage should be found while a good
+ * copy still exists elsewhere. It takes one segment at a time and lets other work run after each
+ * segment.
  */
 import type { Env } from '../ports/env.ts'
 import type { SegmentSet } from './segments/segment-set.ts'

@@ -31,8 +31,8 @@ export const INTERNAL_KIND_MIN = 8
 export const KIND_JUMP = 8
 export const KIND_MARK = 9
 /**
- * No kind passes this. With the group bit none reaches 32, so text at a record's place is seen not
- * to be a record.
+ * The highest kind. Even with the group bit a kind stays below 32, so text in the place of a record
+ * is not taken for a record.
  */
 const KIND_MAX = 15
 /**
@@ -61,9 +61,9 @@ export class RecordView {
   end = 0
   kind = 0
   position: Position = 0
-  /** What the writer of the record gave to `commit`. */
+  /** The `previous` that was passed to `commit`. */
   previous: Position = 0
-  /** Where the record behind this one stands, unless a jump does. */
+  /** The position of the next record, unless a jump stands there. */
   next: Position = 0
   /**
    * The next record of the log belongs to the same group. Compaction forgets it: what it keeps is
@@ -189,8 +189,8 @@ export interface Mark {
   readonly firstSegment: number
   readonly clean: boolean
   /**
-   * Of what the log has held before, the end may be missing, and its owner has not accepted that
-   * yet.
+   * The last records of the log may be missing, and the owner of the log has not accepted that yet
+   * (`acceptEnd`).
    */
   readonly isEndUncertain: boolean
   /**
@@ -205,7 +205,7 @@ export function digestName(name: string | undefined): number {
   return name === undefined ? 0 : crc32c(new TextEncoder().encode(name)) || 1
 }
 
-/** Whether two such are of the same name; `undefined` if one of them is not known. */
+/** Whether two digests are of the same name; `undefined` if one of them is not known. */
 export function sameName(stored: number | undefined, present: number): boolean | undefined {
   return stored === undefined || stored === 0 || present === 0 ? undefined : stored === present
 }

@@ -1,8 +1,8 @@
 /**
- * Where the records of a rewritten segment are. Compaction keeps a record's logical offset (its
- * position) and moves its bytes forward; this maps the one to the other. Sparse: one entry for
- * about 4 KiB, the rest is walked, so that a segment of 8 MiB costs at most 16 KiB however many
- * records survive in it.
+ * Finds the records of a rewritten segment. Compaction keeps the logical offset of a record (its
+ * position) and moves its bytes forward. This index maps logical offsets to physical offsets. It is
+ * sparse: it has one entry for about 4 KiB, and a reader walks from that entry to the record. A
+ * segment of 8 MiB therefore costs at most 16 KiB, however many records survive in it.
  */
 import { KIND_JUMP, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES } from './segment-format.ts'
 

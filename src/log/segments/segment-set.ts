@@ -1,6 +1,6 @@
 /**
- * The segments of a log, by number without gaps, and the facts that all parts of the log share.
- * Segment numbers start at 1, so position 0 is nowhere.
+ * The segments of a log, numbered without gaps, and the facts that all parts of the log share.
+ * Segment numbers start at 1, so no record has position 0.
  */
 import type { LogFiles } from '../../ports/files.ts'
 import type { Position } from '../../operation/position.ts'

@@ -1,8 +1,9 @@
 /**
- * Where segments come from, and the space that they have: taken ahead in chunks, so that a full
- * disk is noticed before a record exists. The next segment gets its space while the active one
- * fills, chunk by chunk: all of it by three quarters. So it is on stable storage before it is
- * needed, and the syncs that writers wait for have nothing but their records to write.
+ * Makes segments and takes disk space for them. Space is taken ahead in chunks, so that a full disk
+ * is noticed before a record exists. The next segment gets its space chunk by chunk while the
+ * active segment fills, and has all of it when the active segment is three quarters full. The space
+ * is therefore on stable storage before it is needed, and the syncs that writers wait for have only
+ * records to write.
  */
 import type { Env } from '../../ports/env.ts'
 import type { LogFile } from '../../ports/files.ts'
