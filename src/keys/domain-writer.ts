@@ -125,6 +125,10 @@ export class DomainWriters {
   }
 }
 
+/** A fresh id. Its lowest bit is clear: the same id with that bit set is left to the replica's will. */
 export function newReplicaId(env: Env): ReplicaId {
-  return replicaIdFromBytes(env.random(REPLICA_ID_BYTES))
+  const bytes = env.random(REPLICA_ID_BYTES)
+  const last = REPLICA_ID_BYTES - 1
+  bytes[last] = (bytes[last] as number) & 0xfe
+  return replicaIdFromBytes(bytes)
 }
