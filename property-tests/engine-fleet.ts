@@ -34,6 +34,8 @@ export interface Sent extends LawOperation {
   readonly lifeMs: number
   /** What its writer held when it wrote it, of this history. */
   readonly causes: ReadonlySet<Sent>
+  /** What it says that it has seen of this history. */
+  readonly seen: ReadonlySet<Sent>
   /** Whether there is anything in it to fold; otherwise it is skipped. */
   readonly isSound: boolean
 }
@@ -134,6 +136,7 @@ export class Member {
       envelope,
       lifeMs: reader.lifeMs,
       causes: new Set(this.held),
+      seen: new Set(this.held),
       isSound: true,
     }
   }
@@ -144,6 +147,22 @@ function contextOf(held: readonly Sent[], writer: ReplicaId): VersionVector {
   const context = new VersionVector()
   for (const { replica, sequence } of held) if (replica !== writer) context.raise(replica, sequence)
   return context
+}
+
+/** A context that says just `seen` of all that is held: vectors up to the first gap, dots beyond. Exact if the stranger's own have one. */
+function seenOf(held: readonly Sent[], seen: readonly Sent[]): Pick<Required<Sent>, 'context' | 'dots' | 'isExact'> {
+  const isSeen = (sent: Sent): boolean => seen.includes(sent)
+  const isExact = held.some((sent) => sent.replica === STRANGER && !isSeen(sent))
+  const context = new VersionVector()
+  const dots: (readonly [ReplicaId, number])[] = []
+  const gaps = new Set<ReplicaId>()
+  for (const sent of held) {
+    if (sent.replica === STRANGER && !isExact) continue
+    if (!isSeen(sent)) gaps.add(sent.replica)
+    else if (gaps.has(sent.replica)) dots.push([sent.replica, sent.sequence])
+    else context.raise(sent.replica, sent.sequence)
+  }
+  return { context, dots, isExact }
 }
 
 export class Fleet {
@@ -201,11 +220,12 @@ export class Fleet {
     member.env.setWall(this.#nowMs + ms)
   }
 
-  /** An operation by the stranger, who holds just what `like` holds. */
+  /** An operation by the stranger, who holds just what `like` holds, and writes for somebody who has seen `seen` of it. */
   strange(
     like: Member,
     ms: number,
     body: { kind: number; strategy: number; payload: Uint8Array; isSound: boolean },
+    seen: readonly Sent[] = like.held,
   ): Sent {
     const writer = new ByteWriter(256)
     this.#strangerHlc = Math.max(
@@ -214,7 +234,7 @@ export class Fleet {
       like.engine.store.clock.last + 1,
     )
     const sequence = ++this.#strangerSequence
-    const context = contextOf(like.held, STRANGER)
+    const { context, dots, isExact } = seenOf(like.held, seen)
     const applied = [...like.engine.applied.entries()].filter(([replica]) => replica !== STRANGER)
     const header = {
       kind: body.kind,
@@ -224,6 +244,8 @@ export class Fleet {
       hlc: this.#strangerHlc,
       key: like.key,
       context: [...context.entries()],
+      dots,
+      isExact,
       dependencies: applied,
     }
     writeEnvelopeHeader(writer, header, this.#table)
@@ -233,11 +255,14 @@ export class Fleet {
       replica: STRANGER,
       sequence,
       context,
+      dots,
+      isExact,
       isDelete: body.kind === 2,
       payload: body.isSound && body.kind === 1 ? decode(body.payload) : null,
       envelope: writer.take(),
       lifeMs: 0,
       causes: new Set(like.held),
+      seen: new Set(seen),
       isSound: body.isSound,
     }
   }

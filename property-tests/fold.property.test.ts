@@ -33,6 +33,13 @@ type Step =
     }
   | { readonly kind: 'delete'; readonly at: number; readonly skew: number }
   | { readonly kind: 'strange'; readonly at: number; readonly payload: number; readonly skew: number }
+  | {
+      readonly kind: 'guest'
+      readonly at: number
+      readonly pick: number
+      readonly unseen: number
+      readonly skew: number
+    }
   | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
   | { readonly kind: 'exchange'; readonly at: number; readonly from: number }
   | { readonly kind: 'read' | 'drop' | 'check' | 'compact'; readonly at: number }
@@ -75,6 +82,16 @@ function steps(
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('exchange' as const), at, from: at }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom(...others), at }) },
     {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('guest' as const),
+        at,
+        pick: fc.nat({ max: 40 }),
+        unseen: fc.nat({ max: 255 }),
+        skew,
+      }),
+    },
+    {
       weight: 1,
       arbitrary: fc.record({
         kind: fc.constant('strange' as const),
@@ -108,6 +125,9 @@ class Play {
         return
       case 'strange':
         this.#strange(member, STRANGE_PAYLOADS[step.payload] as Uint8Array, i + step.skew)
+        return
+      case 'guest':
+        this.#guest(member, step, i + step.skew)
         return
       case 'deliver':
         if (this.#sent.length > 0) this.#deliver(member, this.#sent[step.pick % this.#sent.length] as Sent)
@@ -167,7 +187,7 @@ class Play {
     const { members } = this.#fleet
     const isEverywhere = (sent: Sent): boolean => members.every(({ held }) => held.includes(sent))
     const isStable = (sent: Sent): boolean =>
-      isEverywhere(sent) && this.#sent.every((other) => isEverywhere(other) || other.causes.has(sent))
+      isEverywhere(sent) && this.#sent.every((other) => isEverywhere(other) || other.seen.has(sent))
     const stable = members[0]?.engine.applied.copy() ?? new VersionVector()
     const unstable = this.#sent.filter((sent) => !isStable(sent))
     return VersionVector.from(
@@ -191,12 +211,33 @@ class Play {
 
   #strange(member: Member, payload: Uint8Array, ms: number): void {
     const { code } = this.#fleet.strategy
-    // The stranger's operations depend on each other, like everybody's: somebody who lacks an earlier one cannot show it the next.
-    const former = this.#sent.filter(({ replica }) => replica.startsWith('f'.repeat(16)))
-    if (!former.every((sent) => member.held.includes(sent))) return
+    if (!this.#hasStrangers(member)) return
     const sent = this.#fleet.strange(member, ms, { kind: 1, strategy: code, payload, isSound: isDecodable(payload) })
     this.#sent.push(sent)
     this.#deliver(member, sent)
+  }
+
+  /** The stranger writes for somebody who has not seen all: once more what somebody has written before, or a delete. */
+  #guest(member: Member, { pick, unseen }: { readonly pick: number; readonly unseen: number }, ms: number): void {
+    const known = member.held.filter(({ isSound }) => isSound)
+    const again = known[pick % known.length]
+    if (!this.#hasStrangers(member) || again === undefined) return
+    const body = {
+      kind: again.isDelete ? 2 : 1,
+      strategy: again.isDelete ? 0 : this.#fleet.strategy.code,
+      payload: again.isDelete ? Uint8Array.of() : payloadBytes(again.payload),
+      isSound: true,
+    }
+    const seen = member.held.filter((_sent, i) => ((unseen >> (i % 8)) & 1) === 0)
+    const sent = this.#fleet.strange(member, ms, body, seen)
+    this.#sent.push(sent)
+    this.#deliver(member, sent)
+  }
+
+  /** The stranger's operations depend on each other, like everybody's: somebody who lacks an earlier one cannot show it the next. */
+  #hasStrangers(member: Member): boolean {
+    const former = this.#sent.filter(({ replica }) => replica.startsWith('f'.repeat(16)))
+    return former.every((sent) => member.held.includes(sent))
   }
 
   #keep(sent: Sent | undefined): void {

@@ -74,9 +74,17 @@ export function applyChange<Content extends Encodable>(
     sequence.insert({ replica: operation.replica, sequence: operation.sequence, index: 0 }, place, change.content)
   }
   for (const run of change.removed) {
-    const last = run.typed ? run.first.sequence + run.count - 1 : run.first.sequence
-    if (operation.observed(run.first.replica, last)) sequence.remove(run)
+    if (hasObserved(operation, run)) sequence.remove(run)
   }
+}
+
+/** Whether all of the run had been seen. Typed elements are an operation each, of which single ones may not have been. */
+function hasObserved(operation: Applied<Encodable>, { first, count, typed }: Run): boolean {
+  const operations = typed ? count : 1
+  for (let i = operations - 1; i >= 0; i--) {
+    if (!operation.observed(first.replica, first.sequence + i)) return false
+  }
+  return true
 }
 
 /**

@@ -178,5 +178,7 @@ function observed(operation: KeyOperation, replica: ReplicaId, sequence: number)
 
 function observesAll(operation: KeyOperation, vector: VersionVector | undefined): boolean {
   if (vector === undefined) return true
-  return [...vector.entries()].every(([replica, sequence]) => observed(operation, replica, sequence))
+  // A single dot says nothing of the operations before it.
+  const whole = { ...operation, dots: [] }
+  return [...vector.entries()].every(([replica, sequence]) => observed(whole, replica, sequence))
 }

@@ -111,13 +111,13 @@ class Prefix {
     }
   }
 
-  /** The place of the first operation that the writer of `later` had not seen. */
+  /** The place of the first operation up to which the writer of `later` had not seen all of its replica. */
   firstUnobserved(later: OperationReader): number {
     let first = this.#operations.length
     for (const [replica, places] of this.#places) {
-      // Who has seen an operation has seen the earlier ones of its writer.
+      // Who has seen all up to an operation has seen the earlier ones of its writer. A single dot does not say so.
       const at = firstIndex(places.length, (i) => {
-        return !later.observed(replica, (this.#operations[places[i] as number] as Placed).sequence)
+        return !later.observedThrough(replica, (this.#operations[places[i] as number] as Placed).sequence)
       })
       if (at < places.length) first = Math.min(first, places[at] as number)
     }

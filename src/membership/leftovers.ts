@@ -161,8 +161,7 @@ function issueAgain(store: KeyStore, operation: OperationReader, renamed: Rename
   const key = textOf(bytes, operation.keyStart, operation.keyEnd)
   const slot = store.keys.find(key)
   const keyspace = store.keyspaceFor(key, slot)
-  const context = issuedContext(store, keyspace, operation)
-  const dots = operation.isExact ? issuedDots(store, operation, renamed) : []
+  const { context, dots } = issuedContext(store, keyspace, operation, renamed)
   const written = kind === OPERATION_KIND.update ? decode(bytes, payloadStart, end) : undefined
   // The key may be registered otherwise by now, or not at all: then it stays what it was, for those
   // who can read it.
@@ -188,29 +187,49 @@ function issueAgain(store: KeyStore, operation: OperationReader, renamed: Rename
  * away. If it has not, it cancels nothing: what others have written meanwhile is not lost, and the
  * delete may be asked for again.
  */
-function issuedContext(store: KeyStore, keyspace: Keyspace, operation: OperationReader): VectorEntries {
-  const context = formerContext(store, operation)
+function issuedContext(
+  store: KeyStore,
+  keyspace: Keyspace,
+  operation: OperationReader,
+  renamed: Renamed,
+): IssuedContext {
+  const seen = VersionVector.from(formerContext(store, operation))
+  const dots = takeFollowing(seen, issuedDots(store, operation, renamed))
+  const issued = { context: [...seen.entries()], dots }
   const slot = store.keys.find(textOf(operation.bytes, operation.keyStart, operation.keyEnd))
-  if (slot === undefined || !isCanceller(keyspace.strategy, operation)) return context
-  const seen = VersionVector.from(context)
-  const isReissuer = (replica: ReplicaId): boolean => replica === store.writers.shared.replica
+  if (slot === undefined || !isCanceller(keyspace.strategy, operation)) return issued
+  const isImplied = (replica: ReplicaId): boolean => !operation.isExact && replica === store.writers.shared.replica
   const hasSeenAll = [...store.keys.vector(slot).entries()].every(
-    ([replica, sequence]) => isReissuer(replica) || seen.includes(replica, sequence),
+    ([replica, sequence]) => isImplied(replica) || seen.includes(replica, sequence),
   )
-  return hasSeenAll ? context : []
+  return hasSeenAll ? issued : { context: [], dots: [] }
 }
 
-/**
- * Single operations that the writer of an exact context had seen, under the names that they have
- * now.
- */
+interface IssuedContext {
+  readonly context: VectorEntries
+  readonly dots: VectorEntries
+}
+
+/** Single operations that the writer had seen, under the names that they have now. */
 function issuedDots(store: KeyStore, operation: OperationReader, renamed: Renamed): VectorEntries {
   const dots = operation.dots().filter(([replica, sequence]) => store.applied.includes(replica, sequence))
+  if (!operation.isExact) return dots
   for (const [name, present] of renamed) {
     const [replica = '', sequence = ''] = name.split(':')
     if (operation.observed(replica as ReplicaId, Number(sequence))) dots.push(present)
   }
   return dots
+}
+
+/** Raises the vector by the dots that follow it without a gap, and returns the others. */
+function takeFollowing(seen: VersionVector, dots: VectorEntries): VectorEntries {
+  return [...dots]
+    .sort(([, a], [, b]) => a - b)
+    .filter(([replica, sequence]) => {
+      if (sequence > seen.get(replica) + 1) return true
+      seen.raise(replica, sequence)
+      return false
+    })
 }
 
 /**

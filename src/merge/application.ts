@@ -78,7 +78,7 @@ export class Application {
   cancelInBase(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
     const { bytes, payloadStart, end } = this.#chains.read(operation.position)
     // One that has not (it was issued again, see leftovers.ts) cancels nothing there: replicas that have not compacted would not follow.
-    if (!this.#observesBase(resident)) return
+    if (!this.observesAll(resident)) return
     if (operation.kind === OPERATION_KIND.delete) this.clear(strategy, resident)
     else {
       resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
@@ -94,14 +94,6 @@ export class Application {
   observesAll(resident: Resident): boolean {
     for (const [replica, sequence] of resident.vector.entries()) {
       if (!this.#chains.operation.observedThrough(replica, sequence)) return false
-    }
-    return true
-  }
-
-  /** Whether it has seen the base. The last of each replica will do: what lies behind a base has seen all of it, or was issued again. */
-  #observesBase(resident: Resident): boolean {
-    for (const [replica, sequence] of resident.vector.entries()) {
-      if (!this.#chains.operation.observed(replica, sequence)) return false
     }
     return true
   }

@@ -5,6 +5,7 @@
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { Stamp } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { compareStamps } from '../../crdt/time/hlc.ts'
@@ -17,8 +18,11 @@ export interface VerbCall {
 
 /** One operation of the one key that a law is checked on. */
 export interface LawOperation extends Stamp {
-  /** What the writer had seen of this key; its own operations implied. */
+  /** What the writer had seen of this key; its own operations implied, unless the context is exact. */
   readonly context: VersionVector
+  readonly isExact?: boolean
+  /** Single operations beyond the context that the writer had seen as well. */
+  readonly dots?: readonly (readonly [ReplicaId, number])[]
   readonly isDelete: boolean
   /** As decoded from its bytes, frozen; `null` for deletes. */
   readonly payload: Encodable
@@ -28,8 +32,9 @@ export interface LawOperation extends Stamp {
 
 /** Whether the writer of `later` had seen `earlier`. */
 export function hasObserved(later: LawOperation, earlier: Stamp): boolean {
-  if (later.replica === earlier.replica) return earlier.sequence < later.sequence
-  return later.context.includes(earlier.replica, earlier.sequence)
+  if (later.replica === earlier.replica && later.isExact !== true) return earlier.sequence < later.sequence
+  if (later.context.includes(earlier.replica, earlier.sequence)) return true
+  return later.dots?.some(([replica, at]) => replica === earlier.replica && at === earlier.sequence) === true
 }
 
 export function inCanonicalOrder(operations: Iterable<LawOperation>): LawOperation[] {
