@@ -186,6 +186,8 @@ class OpenWarp {
   }
 
   async start(openDoor: Platform['openDoor']): Promise<void> {
+    // Also without peers: an import may replace the state.
+    this.#engine.onReset(() => this.#rebuildProjections())
     await this.#startReplication()
     try {
       this.#door = await openDoor?.(this)
@@ -199,7 +201,6 @@ class OpenWarp {
     if (this.#replicator === undefined) return
     await this.#replicator.start()
     this.#engine.store.subscribe(() => this.#appended())
-    this.#engine.onReset(() => this.#rebuildProjections())
     this.#appended()
   }
 
