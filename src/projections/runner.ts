@@ -32,9 +32,6 @@ import { keepOperation } from '../store/kept-operation.ts'
 import { REBUILD_OPTIONS } from './projection.ts'
 import type { ProjectedOperation, Projection, ProjectionHandle, ProjectionLag, RebuildOptions } from './projection.ts'
 
-/** Records read between two turns of the event loop: some 2 ms. */
-const RECORDS_PER_STEP = 2048
-
 /** What the projection is looking at. One object for all operations. */
 class Flyweight implements ProjectedOperation {
   key = ''
@@ -126,20 +123,21 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
   async rebuild(options: RebuildOptions = {}): Promise<void> {
     checkOptions('rebuild', options, REBUILD_OPTIONS)
-    const pass: Pass<State> = { state: this.#projection.initial(), keys: new Map() }
     const { log, env } = this.#store
+    const budget = new Budget(env)
+    const pass: Pass<State> = { state: this.#projection.initial(), keys: new Map(), budget }
     const first = (log.segments()[0]?.number ?? 0) * POSITIONS_PER_SEGMENT
     let position: Position = 0
     while (position < log.end) {
       this.#check(options.signal)
-      let left = RECORDS_PER_STEP
       position = log.scan(position, (record) => {
+        budget.spend(1, record.end - record.start)
         this.#rebuildRecord(pass, record)
-        return --left > 0
+        return !budget.isSpent
       })
       if (this.#unsubscribe === undefined) this.#position = position
       options.progress?.(Math.min(1, (position - first) / Math.max(1, log.end - first)))
-      if (position < log.end) await env.yield()
+      if (position < log.end) await budget.pause()
     }
     this.#check(options.signal)
     this.#become(pass.state)
@@ -169,7 +167,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       return undefined
     }
     try {
-      return { state: checkpoint.decode(decode(state)), keys: new Map() }
+      return { state: checkpoint.decode(decode(state)), keys: new Map(), budget: new Budget(this.#store.env) }
     } catch (error) {
       this.#source.observe({ kind: 'projection:rebuilt', name, reason: 'undecodable', error: asError(error) })
       return undefined
@@ -178,7 +176,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
   /** Takes in what the log holds from a position on. Returns whether nothing of that was missing. */
   async #resume(pass: Pass<State>, through: Position, options: RebuildOptions): Promise<boolean> {
-    const { log, env } = this.#store
+    const { log } = this.#store
     const follows = (key: string): boolean => this.#pattern?.matches(key) !== false
     const feed = new Feed(this.#store, { text: this.#projection.keys ?? '*', matches: follows, key: undefined })
     feed.moveTo({ position: through, isSeen: false })
@@ -189,7 +187,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       for (;;) {
         this.#check(options.signal)
         if (feed.hasLost()) return false
-        const isAtEnd = feed.read(new Budget(env), (followed) => {
+        const isAtEnd = feed.read(pass.budget, (followed) => {
           this.#takeIn(pass, followed)
           takenCount++
           return true
@@ -198,7 +196,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
         this.#position = feed.unseenFrom
         options.progress?.(isAtEnd ? 1 : Math.min(1, (feed.unseenFrom - through) / Math.max(1, log.end - through)))
         if (isAtEnd) break
-        await env.yield()
+        await pass.budget.pause()
       }
     } finally {
       letGo()
@@ -240,7 +238,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     return this.close()
   }
 
-  #live({ slot, position }: Entered): void {
+  #live({ slot, version, position }: Entered): void {
     if (this.#failure !== undefined) {
       this.#missedCount++
       return
@@ -252,8 +250,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const shown = {
       key,
       position,
-      value: () => this.#store.values.read(slot),
-      operation: () => keepOperation(this.#store, key, keys.version[slot]!, position),
+      value: () => this.#liveValue(slot, version, position),
+      operation: () => keepOperation(this.#store, key, version, position),
     }
     try {
       this.#state = this.#show(this.#state, shown)
@@ -263,6 +261,13 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       this.#failure =
         error instanceof Error ? error : new Error(`projection '${this.name}' threw no error`, { cause: error })
     }
+  }
+
+  /** The value in memory; of an operation that others of its group have followed, the value between them. */
+  #liveValue(slot: Slot, version: number, position: Position): unknown {
+    const { keys, values } = this.#store
+    if (version === keys.version[slot]!) return values.read(slot)
+    return this.#valueAt({ snapshot: keys.snapshot[slot]!, version, resident: undefined }, slot, position)
   }
 
   #rebuildRecord(pass: Pass<State>, record: RecordView): void {
@@ -301,6 +306,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #showSnapshot(pass: Pass<State>, seen: SeenKey, slot: Slot, shownVersion: number): void {
     const { log, table } = this.#store
     const record = log.record(seen.snapshot)
+    pass.budget.spend(1, record.end - record.start)
     const snapshot = readSnapshot(record.bytes, record.start, record.end, table)
     seen.version = snapshot.baseVersion
     if (snapshot.baseVersion <= shownVersion) {
@@ -372,6 +378,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 interface Pass<State> {
   state: State
   readonly keys: Map<string, SeenKey>
+  /** What one step of it spends from. */
+  readonly budget: Budget
 }
 
 /** One key, as far as a rebuild has come with it. The live state is ahead. */

@@ -41,6 +41,8 @@ export interface Entered {
   readonly sequence: number
   /** How long what it writes lives, ms; 0 if it does not say. */
   readonly lifeMs: number
+  /** The version that it made of its key. The key may be further: all operations of a group enter before anybody is told. */
+  readonly version: number
 }
 
 /** Told of every operation that enters, in log order. Must not throw. */

@@ -92,6 +92,7 @@ export class KeyStore {
     replica: '' as ReplicaId,
     sequence: 0,
     lifeMs: 0,
+    version: 0,
   }
   #isClosed = false
   #isAppending = false
@@ -193,6 +194,7 @@ export class KeyStore {
     // All are part of their keys before anybody is told of one.
     const slots = arrivals.map(({ draft: { key, keyspace, slot }, position, entered }) => {
       entered.slot = this.take(key, slot ?? this.keys.find(key), keyspace, position, entered)
+      entered.version = this.keys.version[entered.slot]!
       return entered.slot
     })
     if (writer.domain.isSent) this.applied.raise(writer.replica, writer.sequence)
@@ -218,7 +220,8 @@ export class KeyStore {
       heads.set(key, position)
       bytes += this.#encodedBytes
       if (bytes > SET_MANY_BYTES_MAX) throw tooManyBytes(i + 1, drafts.length)
-      const entered = { slot: 0, position, kind, hlc, replica, sequence: sequence + 1 + i, lifeMs: draft.lifeMs ?? 0 }
+      const { lifeMs = 0 } = draft
+      const entered = { slot: 0, position, kind, hlc, replica, sequence: sequence + 1 + i, lifeMs, version: 0 }
       return { draft, position, entered }
     })
   }
@@ -272,6 +275,7 @@ export class KeyStore {
       entered.replica = operation.replica
       entered.sequence = operation.sequence
       entered.lifeMs = operation.lifeMs
+      entered.version = this.keys.version[slot]!
       this.#subscribers.tell(entered)
     }
     return slot

@@ -134,9 +134,8 @@ export class WatchHub implements WatchSource {
     }
   }
 
-  #note({ slot, position }: Entered): void {
-    const { keys } = this.store
-    this.ring.push(keys.keys[slot] as string, keys.version[slot]!, position)
+  #note({ slot, version, position }: Entered): void {
+    this.ring.push(this.store.keys.keys[slot] as string, version, position)
     if (!this.#isWaking) this.#wakeSoon()
   }
 

@@ -6,6 +6,7 @@ import { Holds } from '../../src/log/holds.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import type { Log } from '../../src/log/log.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
+import { OPERATION_KIND } from '../../src/operation/kinds.ts'
 import type { LogFiles } from '../../src/ports/files.ts'
 import { ProjectionRunner } from '../../src/projections/runner.ts'
 import { seededRandom } from '../../testing/world/random.ts'
@@ -271,4 +272,28 @@ test('while the whole state is held nothing is kept of a projection', async () =
   hold.release()
   await runner.close()
   expect(opened.engine.feeds.list()).not.toEqual(before)
+})
+
+test('a projection sees each operation of a group with the version and the value that it made, live and rebuilt', async () => {
+  const opened = await openEngine(keys)
+  const { store } = opened.engine
+  const running = await run(opened, {
+    name: 'group',
+    initial: () => ({ dots: [] }),
+    apply: (seen, { value, operation }) => {
+      seen.dots.push(`v${operation.version} = ${String(value)}`)
+      return seen
+    },
+  })
+  const keyspace = store.keyspaceOf('hits:1')
+  const draft = (payload: number) => ({
+    ...{ key: 'hits:1', keyspace, slot: store.keys.find('hits:1'), payload },
+    kind: OPERATION_KIND.update,
+  })
+  store.appendAll([draft(1), draft(2)])
+  store.append(draft(3))
+  const live = [...running.state.dots]
+  expect(live).toEqual(['v1 = 1', 'v2 = 3', 'v3 = 6'])
+  await running.rebuild()
+  expect(running.state.dots).toEqual(live)
 })

@@ -99,6 +99,17 @@ test('a long log is rebuilt in steps, each operation once, and says how far it i
   await warp.close()
 })
 
+test('a rebuild of a few large values is done in steps too', async () => {
+  const warp = await openWarp({ keys: { 'large:*': register<string>() }, env: virtualEnv() })
+  for (let i = 0; i < 100; i++) void warp.set('large:1', 'x'.repeat(32_768))
+  let steps = 0
+  const count: Projection<number> = { name: 'count', initial: () => 0, apply: (seen) => seen + 1 }
+  const { state } = await warp.project(count, { progress: () => steps++ })
+  expect(state).toBe(100)
+  expect(steps).toBeGreaterThan(10)
+  await warp.close()
+})
+
 test('what is written while a projection is rebuilt is seen once', async () => {
   const warp = await open()
   for (let i = 0; i < 5000; i++) void warp.key('c:1').increment()
@@ -280,4 +291,27 @@ test('a closed projection sees no more, and the engine closes those that are lef
   await warp.close()
   await expect(two.rebuild()).rejects.toMatchObject({ code: 'WARP_E_CLOSED' })
   await expect(warp.project(journal('three'))).rejects.toMatchObject({ code: 'WARP_E_CLOSED' })
+})
+
+test('a projection is rebuilt when an import replaces the state, also without transports', async () => {
+  const keys = { 'h:*': { strategy: counter(), retain: 'latest' } } as const
+  const env = virtualEnv()
+  const [source, target] = await Promise.all(
+    ['source', 'target'].map((label) => openWarp({ keys, env: env.fork({ label }) })),
+  )
+  if (source === undefined || target === undefined) throw new Error('both are open')
+  const total: Projection<Record<string, unknown>> = {
+    name: 'values',
+    initial: () => ({}),
+    apply: (values, { key, value }) => ({ ...values, [key]: value }),
+  }
+  for (let i = 0; i < 100; i++) await source.key('h:1').increment(1)
+  await source.compact()
+  await target.key('h:2').increment(5)
+  const projection = await target.project(total)
+  await target.import(source.export())
+  await env.advance(1000)
+  expect([target.peek('h:1'), target.peek('h:2')]).toEqual([100, 5])
+  expect(projection.state).toEqual({ 'h:1': 100, 'h:2': 5 })
+  await Promise.all([source.close(), target.close()])
 })

@@ -80,7 +80,7 @@ test('a group with several operations of one key, as a later room writes it, is 
   await replica.close()
 })
 
-test('a group cut anywhere in the log is there as a whole after reopening, or not at all', async () => {
+test('a group that is durable is there as a whole after reopening', async () => {
   const whole = memoryFiles({ persistent: true, bootId: 'boot', home: 'home' })
   const replica = await TestEngine.open({ files: whole })
   await replica.set('reg:1', 'before')

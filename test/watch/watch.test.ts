@@ -6,6 +6,7 @@ import { register } from '../../crdt/register.ts'
 import { WatchHub } from '../../src/watch/watch.ts'
 import { FOLLOWER_MS_MAX } from '../../src/log/holds.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { OPERATION_KIND } from '../../src/operation/kinds.ts'
 import { openEngine } from '../support/open-engine.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
@@ -434,4 +435,20 @@ test.each<[string, WatchOptions, string]>([
   expect(() => warp.watch(pattern, options)).toThrow(expect.objectContaining({ code }))
   expect(warp.stats().watchesCount).toBe(0)
   await warp.close()
+})
+
+test('a watch sees each operation of a group with the version that it made, also two of one key', async () => {
+  const { engine } = await openEngine(keys)
+  const { store, holds } = engine
+  const hub = new WatchHub({ store, holds, logName: () => 'a', onReset: () => () => undefined })
+  const watch = hub.watch('hits:*')
+  const keyspace = store.keyspaceOf('hits:1')
+  const draft = (payload: number) => ({
+    ...{ key: 'hits:1', keyspace, slot: store.keys.find('hits:1'), payload },
+    kind: OPERATION_KIND.update,
+  })
+  store.appendAll([draft(1), draft(2)])
+  store.append(draft(3))
+  expect(shown(await take(watch, 3))).toEqual(['hits:1 v1', 'hits:1 v2', 'hits:1 v3'])
+  hub.close()
 })
