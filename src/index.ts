@@ -28,7 +28,7 @@ export type { EntriesOptions, Entry } from './api/entry-listing.ts'
 export type { Compaction } from './store/event.ts'
 export { defineKeys } from './keys/define-keys.ts'
 export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
-export type { ReplicaAcks } from './store/acknowledgement.ts'
+export type { ReplicaAcks } from './store/write-road/acknowledgement.ts'
 export type {
   Ack,
   KeysOptions,
@@ -38,7 +38,7 @@ export type {
   SettleOptions,
   Settlement,
   WriteOptions,
-} from './store/receipt.ts'
+} from './store/write-road/receipt.ts'
 export type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './history/explanation.ts'
 export type { OperationRecord } from './store/kept-operation.ts'
 export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'

@@ -40,16 +40,16 @@ import {
   type SettleOptions,
   type Settlement,
   type WriteOptions,
-} from './store/receipt.ts'
+} from './store/write-road/receipt.ts'
 import { assertName, knownReplicas, NameBook, type KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import type { Replicator } from './replication/replicator.ts'
 import type { Imported } from './transfer/imported.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
-import { setOf } from './store/prepare.ts'
+import { setOf } from './store/write-road/prepare.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
-import { NO_OPTIONS, Writer, type Setting } from './store/writer.ts'
+import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
 

@@ -10,7 +10,7 @@ import { anchorsOf, brokenLinks } from './support/tidy/links.ts'
 import { withoutCommentsAndLiterals, worldViolations } from './support/tidy/neutrality.ts'
 import { CHECK_FOLDERS, PRODUCT_FOLDERS, exists, readFile, readTree } from './support/tidy/source-tree.ts'
 
-const ROOM_FILES_MAX = 16
+const ROOM_FILES_MAX = 12
 const product = readTree(PRODUCT_FOLDERS, ['.ts'])
 const checks = readTree(CHECK_FOLDERS, ['.ts', '.mjs'])
 const tests = checks.filter((file) => file.path.endsWith('.test.ts'))

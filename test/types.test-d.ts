@@ -19,7 +19,7 @@ import { meshTransport } from '../adapters/mesh/mesh-transport.ts'
 import { defineKeys } from '../src/keys/define-keys.ts'
 import { simulate } from '../testing/simulation/simulate.ts'
 import type { HandleFor, KeyHandle, Warp, WarpOptions } from '../src/api/public.ts'
-import type { Receipt } from '../src/store/receipt.ts'
+import type { Receipt } from '../src/store/write-road/receipt.ts'
 import { operationsOf } from '../testing/arbitraries.ts'
 import type { KeyMap, KeyOptions, KeysOf, KnownKey, PatternsAt, SettableKey, ValueAt } from '../src/keys/typed-keys.ts'
 

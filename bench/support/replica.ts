@@ -7,7 +7,7 @@ import { Engine } from '../../src/engine.ts'
 import type { Slot } from '../../src/keys/key-table.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
-import { OPERATION_KIND } from '../../src/operation/kinds.ts'
+import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 
 const UNBOUNDED = { entriesMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY }

@@ -18,8 +18,8 @@ import type { WatchHub } from '../watch/watch.ts'
 import { HOT_VISITED, type Residency } from '../cache/residency.ts'
 import type { HistoryPart } from './parts.ts'
 import type { KeyHandle } from './public.ts'
-import { WRITE_OPTIONS, type Receipt, type WriteOptions } from '../store/receipt.ts'
-import { NO_OPTIONS, rejected, type Target, type Writer } from '../store/writer.ts'
+import { WRITE_OPTIONS, type Receipt, type WriteOptions } from '../store/write-road/receipt.ts'
+import { NO_OPTIONS, rejected, type Target, type Writer } from '../store/write-road/writer.ts'
 
 /** What handles work with. */
 export interface HandleParts {

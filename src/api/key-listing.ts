@@ -9,7 +9,7 @@ import { isWarpError } from '../../crdt/warp-error.ts'
 import { compilePattern } from '../keys/pattern.ts'
 import type { Resident } from '../merge/resident.ts'
 import type { KeyStore } from '../store/key-store.ts'
-import type { KeysOptions } from '../store/receipt.ts'
+import type { KeysOptions } from '../store/write-road/receipt.ts'
 import { COLD } from '../cache/residency.ts'
 
 interface Listing extends KeysOptions {

@@ -24,7 +24,7 @@ import type {
   SettleOptions,
   Settlement,
   WriteOptions,
-} from '../store/receipt.ts'
+} from '../store/write-road/receipt.ts'
 import type { ReplicationEvent } from '../replication/events.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
 import type { KnownReplica } from '../membership/name-book.ts'

@@ -10,7 +10,7 @@ import type { ReplicationStats } from '../replication/replication-stats.ts'
 import type { Replicator } from '../replication/replicator.ts'
 import type { AdmissionDesk } from '../store/border.ts'
 import type { KeyStore } from '../store/key-store.ts'
-import type { Writer } from '../store/writer.ts'
+import type { Writer } from '../store/write-road/writer.ts'
 import type { WatchHub } from '../watch/watch.ts'
 import type { CacheCounts, CompactionCounts, LogCounts, OperationCounts, ReplicationCounts, Stats } from './stats.ts'
 

@@ -3,7 +3,7 @@ import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { QueriesOf, VerbsOf } from '../../crdt/strategy.ts'
 import type { IsAny, ParametersAfterFirst, Settable, SetParameter } from '../keys/typed-keys.ts'
-import type { Receipt } from '../store/receipt.ts'
+import type { Receipt } from '../store/write-road/receipt.ts'
 
 /** A strategy's own methods: its verbs without `prepare`, its queries without the state. */
 export type MethodsOf<S> =

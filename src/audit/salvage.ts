@@ -21,7 +21,7 @@ import {
 import { listStored, type StoredSegment } from '../log/opening/stored-files.ts'
 import { readMeta } from '../store/meta-record.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
-import { OperationReader } from '../operation/operation-reader.ts'
+import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { Recovered } from '../store/recovered.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'

@@ -15,7 +15,7 @@ import type { Resident } from '../merge/resident.ts'
 import { LOG_OPTIONS } from './explanation.ts'
 import type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './explanation.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
+import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { frozen } from '../cache/frozen.ts'
 import { compactedAway, keepOperation } from '../store/kept-operation.ts'
 

@@ -9,7 +9,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import type { Env } from '../ports/env.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
-import type { VectorEntries } from '../operation/vector-entries.ts'
+import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 
 /** Where a writer begins: its id, and how many operations have been written under it. */
 export interface WriterStart {

@@ -9,7 +9,7 @@
 import { compareStamps, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
-import type { VectorEntries } from '../operation/vector-entries.ts'
+import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Position } from '../operation/position.ts'
 
 /** Names a key inside this process, for as long as `generation` does not change. */

@@ -37,7 +37,7 @@ import {
   TWO_POW_32,
 } from './segments/segment-format.ts'
 import { SegmentSet } from './segments/segment-set.ts'
-import { FORMAT_VERSION } from '../operation/format.ts'
+import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import { mediumError } from './storage-error.ts'
 import { Upkeep } from './upkeep.ts'
 import { verifyLog } from './verify.ts'

@@ -5,7 +5,7 @@
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
 import { RECORD_KIND, type Log } from './log.ts'
-import type { OperationReader } from '../operation/operation-reader.ts'
+import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 
 /**

@@ -4,7 +4,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Position } from '../operation/position.ts'
-import type { Timeline } from './timeline.ts'
+import type { Timeline } from './folding/timeline.ts'
 
 export class Resident {
   state: unknown

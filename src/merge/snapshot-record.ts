@@ -15,7 +15,7 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
-import { writeVector } from '../operation/vector-entries.ts'
+import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
 

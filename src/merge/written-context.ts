@@ -10,8 +10,8 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
-import type { VectorEntries } from '../operation/vector-entries.ts'
+import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
+import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 
 export interface Written {
   readonly slot: Slot | undefined

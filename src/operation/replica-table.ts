@@ -1,5 +1,5 @@
 /** Interns replica ids, so that the hot paths make no strings. */
-import { Formats } from './formats.ts'
+import { Formats } from './envelope/formats.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
 import { VECTOR_ENTRIES_MAX } from '../limits.ts'

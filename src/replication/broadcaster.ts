@@ -7,14 +7,14 @@
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../ports/env.ts'
-import type { OperationReader } from '../operation/operation-reader.ts'
+import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { OperationsBatch } from './wire/operations-batch.ts'
 import { asError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 import type { ReplicationObserver } from './events.ts'
 import type { ReplicationSettings } from './options.ts'
-import type { Post } from './post.ts'
-import type { Reception } from './reception.ts'
+import type { Post } from './reception/post.ts'
+import type { Reception } from './reception/reception.ts'
 import type { ReplicationStore } from './store.ts'
 import type { Position } from '../operation/position.ts'
 

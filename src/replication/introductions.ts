@@ -4,7 +4,7 @@
  */
 import type { ReplicationSettings } from './options.ts'
 import type { Peer } from './peers.ts'
-import type { Post } from './post.ts'
+import type { Post } from './reception/post.ts'
 import type { Hello } from './wire/frames.ts'
 
 /** Rounds between two requests for a hello, at most. */

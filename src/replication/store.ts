@@ -7,9 +7,9 @@ import type { SnapshotExport, SnapshotImport } from '../membership/snapshot-port
 import type { Position } from '../operation/position.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
-import type { OperationReader } from '../operation/operation-reader.ts'
+import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
-import type { VectorEntries } from '../operation/vector-entries.ts'
+import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Away, RetiredIds } from '../operation/retired-ids.ts'
 
 export interface ReplicationStore {

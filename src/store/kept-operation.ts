@@ -9,9 +9,9 @@ import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from './key-store.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
-import type { OperationReader } from '../operation/operation-reader.ts'
-import type { VectorEntries } from '../operation/vector-entries.ts'
+import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
+import type { OperationReader } from '../operation/envelope/operation-reader.ts'
+import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Position } from '../operation/position.ts'
 
 /** One operation of one key. */

@@ -15,7 +15,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { ByteReader } from '../operation/byte-reader.ts'
 import { readEntries, readVector } from '../merge/snapshot-record.ts'
-import { writeVector } from '../operation/vector-entries.ts'
+import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 

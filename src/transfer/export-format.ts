@@ -14,7 +14,7 @@
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { FORMAT_VERSION } from '../operation/format.ts'
+import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 
 /** Exports of format 1 are read as well: they are the way out of that format. */
 const EXPORT_VERSION_MIN = 1

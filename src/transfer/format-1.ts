@@ -7,7 +7,7 @@ import { decode } from '../../crdt/encoding/encoding.ts'
 import { REPLICA_ID_BYTES } from '../../crdt/time/replica-id.ts'
 import { readVector, writeSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
-import { FORMAT_VERSION } from '../operation/format.ts'
+import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 
 /** The envelope of an operation of format `version`, in the present one. May change `bytes`. */

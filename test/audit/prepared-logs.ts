@@ -11,7 +11,7 @@ import {
 } from '../../src/log/segments/segment-format.ts'
 import type { LogFiles, LogStore } from '../../src/ports/files.ts'
 import { memoryFiles, type MemoryFiles } from '../../src/log/files/memory-files.ts'
-import { OperationReader } from '../../src/operation/operation-reader.ts'
+import { OperationReader } from '../../src/operation/envelope/operation-reader.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { TestEngine, exchange, type FixtureOptions } from '../engine/engine-fixture.ts'
 import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'

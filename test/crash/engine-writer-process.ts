@@ -10,7 +10,7 @@
 import { writeSync } from 'node:fs'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
-import type { Receipt } from '../../src/store/receipt.ts'
+import type { Receipt } from '../../src/store/write-road/receipt.ts'
 import { seededRandom } from '../../testing/world/random.ts'
 import { COUNTERS_COUNT, KEYS, REGISTERS_COUNT } from './engine-keys.ts'
 

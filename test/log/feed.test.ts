@@ -5,7 +5,7 @@ import { FOLLOWER_BYTES_MAX, Holds, type Follower } from '../../src/log/holds.ts
 import { Feed, type Followed, type Interest } from '../../src/log/feed/feed.ts'
 import { Budget, STEP } from '../../src/operation/budget.ts'
 import type { KeyStore } from '../../src/store/key-store.ts'
-import { NO_OPTIONS, Writer } from '../../src/store/writer.ts'
+import { NO_OPTIONS, Writer } from '../../src/store/write-road/writer.ts'
 import { WatchHub } from '../../src/watch/watch.ts'
 import { seededRandom } from '../../testing/world/random.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { emptySegment } from '../../src/log/segments/segment.ts'
 import { SegmentSet } from '../../src/log/segments/segment-set.ts'
-import { FORMAT_VERSION } from '../../src/operation/format.ts'
+import { FORMAT_VERSION } from '../../src/operation/envelope/format.ts'
 import { refusal } from './log-fixture.ts'
 
 function logOf(bytes: number): { segments: SegmentSet; base: number } {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Timeline, type TimelineEntry } from '../../src/merge/timeline.ts'
+import { Timeline, type TimelineEntry } from '../../src/merge/folding/timeline.ts'
 import { seededRandom } from '../../testing/world/random.ts'
 
 const BASE = { state: 'base', present: false }

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isApplied, isOfKey, KIND_RULES, OPERATION_KIND, ruleOf, UNDERSTOOD_NOT } from '../../src/operation/kinds.ts'
+import {
+  isApplied,
+  isOfKey,
+  KIND_RULES,
+  OPERATION_KIND,
+  ruleOf,
+  UNDERSTOOD_NOT,
+} from '../../src/operation/envelope/kinds.ts'
 
 function documented(): string[][] {
   const text = readFileSync(new URL('../../docs/wire-format.md', import.meta.url), 'utf8')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ReplicaAcks } from '../../src/store/acknowledgement.ts'
+import type { ReplicaAcks } from '../../src/store/write-road/acknowledgement.ts'
 import { heldByEnough } from '../../src/replication/acknowledgement/quorum.ts'
 import { type TestReplica, type TestReplicas, testReplicas } from '../support/replicas.ts'
 

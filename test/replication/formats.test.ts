@@ -1,6 +1,6 @@
 /** Members of two formats in one cluster: 2, and a 3 that is pretended. */
 import { describe, expect, test } from 'vitest'
-import { Formats } from '../../src/operation/formats.ts'
+import { Formats } from '../../src/operation/envelope/formats.ts'
 import type { TestReplica, TestReplicas } from '../support/replicas.ts'
 import { kinds, testReplicas } from '../support/replicas.ts'
 import { NaiveStore } from '../support/naive-store.ts'

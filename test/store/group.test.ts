@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { VALUE_BYTES_MAX } from '../../src/limits.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
-import { OPERATION_KIND } from '../../src/operation/kinds.ts'
-import { type Setting, Writer } from '../../src/store/writer.ts'
+import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
+import { type Setting, Writer } from '../../src/store/write-road/writer.ts'
 import { TestEngine } from '../engine/engine-fixture.ts'
 
 function settingsOf(replica: TestEngine, values: Readonly<Record<string, unknown>>): Setting[] {

@@ -5,9 +5,9 @@ import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import type { LogFiles } from '../../src/ports/files.ts'
 import type { ResidencyLimits } from '../../src/cache/residency.ts'
 import type { WarpEvent } from '../../src/api/public.ts'
-import type { Receipt } from '../../src/store/receipt.ts'
+import type { Receipt } from '../../src/store/write-road/receipt.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
-import { NO_OPTIONS, Writer } from '../../src/store/writer.ts'
+import { NO_OPTIONS, Writer } from '../../src/store/write-road/writer.ts'
 import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'
 
 export interface OpenEngine {

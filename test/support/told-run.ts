@@ -1,6 +1,6 @@
 /** A run told by hand, to ask a checker about: who called what, with what outcome, and what the machines showed meanwhile. */
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
-import type { Ack } from '../../src/store/receipt.ts'
+import type { Ack } from '../../src/store/write-road/receipt.ts'
 import { shownFrom } from '../../testing/simulation/report/shown.ts'
 import {
   type CallRecord,

@@ -6,7 +6,7 @@ import { register } from '../../crdt/register.ts'
 import { WatchHub } from '../../src/watch/watch.ts'
 import { FOLLOWER_MS_MAX } from '../../src/log/holds.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
-import { OPERATION_KIND } from '../../src/operation/kinds.ts'
+import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
 import { openEngine } from '../support/open-engine.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 

@@ -3,7 +3,7 @@
  * one goes over all strategies, few keys of each, so that replicas meet on them. Elements that it
  * adds are unique, so that each can be found again, or missed.
  */
-import type { Ack } from '../../src/store/receipt.ts'
+import type { Ack } from '../../src/store/write-road/receipt.ts'
 import type { Random } from '../world/random.ts'
 import type { Intent } from './report/run-history.ts'
 

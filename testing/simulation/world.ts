@@ -5,7 +5,7 @@
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { WarpEvent } from '../../src/api/public.ts'
-import type { Receipt } from '../../src/store/receipt.ts'
+import type { Receipt } from '../../src/store/write-road/receipt.ts'
 import { replicationSettings, type ReplicationOptions } from '../../src/replication/options.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Checker, RunEvent } from '../checkers/checker.ts'

@@ -9,7 +9,7 @@
  * is there by then, and a history also has operations that crossed on the way.
  */
 import type { PeerAddress, ReplicaId, Transport, TransportReceiver } from '../../../adapters/node/index.ts'
-import { OperationReader } from '../../../src/operation/operation-reader.ts'
+import { OperationReader } from '../../../src/operation/envelope/operation-reader.ts'
 import { ReplicaTable } from '../../../src/operation/replica-table.ts'
 import { FrameDecoder } from '../../../src/replication/wire/frame-decoder.ts'
 import { OperationsBatch } from '../../../src/replication/wire/operations-batch.ts'

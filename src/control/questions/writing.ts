@@ -1,6 +1,6 @@
 /** Writes: whole values, deletes, and the verbs of strategies. */
 import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import type { Ack, Receipt } from '../../store/receipt.ts'
+import type { Ack, Receipt } from '../../store/write-road/receipt.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { flag, json, list, text } from '../parameters.ts'
 import type { AnyWarp, Question } from '../question.ts'

@@ -8,7 +8,7 @@
 import type { KeyTable, Slot } from '../../keys/key-table.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log.ts'
 import type { Meter } from '../../operation/budget.ts'
-import { OperationReader } from '../../operation/operation-reader.ts'
+import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
 import { textOf } from '../../operation/text.ts'

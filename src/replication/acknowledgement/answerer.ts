@@ -3,9 +3,9 @@
  * they asked for. An answer that is lost is asked for again. Costs nothing while nobody waits.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
-import type { AckLevel } from '../../store/acknowledgement.ts'
+import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import type { Peer } from '../peers.ts'
-import type { Post } from '../post.ts'
+import type { Post } from '../reception/post.ts'
 import type { ReplicationStore } from '../store.ts'
 import { ACKNOWLEDGEMENTS_MAX, type HeldOperations, type WantedAcknowledgement } from '../wire/frames.ts'
 import type { Holdings } from './holdings.ts'

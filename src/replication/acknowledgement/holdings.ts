@@ -3,7 +3,7 @@
  * last settled at that level; the log is asked only for what somebody waits for.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
-import type { AckLevel } from '../../store/acknowledgement.ts'
+import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import type { ReplicationStore } from '../store.ts'
 
 type StoredLevel = Exclude<AckLevel, 'memory'>

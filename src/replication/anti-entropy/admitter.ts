@@ -6,7 +6,7 @@
  */
 import { asError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
-import { OperationReader } from '../../operation/operation-reader.ts'
+import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import { CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { ReplicationStore } from '../store.ts'

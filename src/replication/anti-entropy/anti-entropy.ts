@@ -15,7 +15,7 @@ import type { ReplicationObserver } from '../events.ts'
 import { REQUEST_RANGES_MAX, type OperationRange } from '../wire/frames.ts'
 import type { ReplicationSettings } from '../options.ts'
 import type { Peer, Peers } from '../peers.ts'
-import type { Post } from '../post.ts'
+import type { Post } from '../reception/post.ts'
 import { randomWord } from '../random-word.ts'
 import type { ReplicationStore } from '../store.ts'
 

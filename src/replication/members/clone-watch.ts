@@ -3,7 +3,7 @@ import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { Digest } from '../wire/frames.ts'
 import type { Peer } from '../peers.ts'
-import type { Post } from '../post.ts'
+import type { Post } from '../reception/post.ts'
 import type { ReplicationStore } from '../store.ts'
 
 export interface CloneWatchOptions {

@@ -9,7 +9,7 @@
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { RetiredIds } from '../../operation/retired-ids.ts'
-import { FORMAT_LOWEST, type Formats } from '../../operation/formats.ts'
+import { FORMAT_LOWEST, type Formats } from '../../operation/envelope/formats.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { Peer } from '../peers.ts'
 import type { ReplicationStore } from '../store.ts'

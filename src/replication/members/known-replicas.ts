@@ -17,7 +17,7 @@
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
-import { FORMAT_LOWEST } from '../../operation/formats.ts'
+import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 
 export const MEMBERS_MAX: number = VECTOR_ENTRIES_MAX

@@ -3,7 +3,7 @@ import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
-import type { AckLevel } from '../../store/acknowledgement.ts'
+import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import { ACKNOWLEDGEMENTS_MAX, type HeldOperations, type WantedAcknowledgement } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 

@@ -4,7 +4,7 @@ import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
-import { writeVector } from '../../operation/vector-entries.ts'
+import { writeVector } from '../../operation/envelope/vector-entries.ts'
 import type { Digest } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 

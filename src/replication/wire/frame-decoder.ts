@@ -1,6 +1,6 @@
 import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
 import { FRAME_BYTES_MAX } from '../../limits.ts'
-import { FORMAT_LOWEST, Formats } from '../../operation/formats.ts'
+import { FORMAT_LOWEST, Formats } from '../../operation/envelope/formats.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
 import { readHeld, readWanted } from './acknowledgement.ts'
 import { readDigest } from './digest.ts'

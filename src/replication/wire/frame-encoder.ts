@@ -1,6 +1,6 @@
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
-import { writeVector } from '../../operation/vector-entries.ts'
+import { writeVector } from '../../operation/envelope/vector-entries.ts'
 import { writeHeld, writeWanted } from './acknowledgement.ts'
 import { writeDigest } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'

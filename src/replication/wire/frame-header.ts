@@ -1,7 +1,7 @@
 /** What every frame begins with: the format, the kind and the sender. */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
-import { FORMAT_LOWEST } from '../../operation/formats.ts'
+import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import { FRAME_KIND, type Sender } from './frames.ts'
 
 export function writeFrameHeader(writer: ByteWriter, kind: number, sender: Sender, table: ReplicaTable): void {

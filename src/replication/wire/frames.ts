@@ -30,8 +30,8 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import type { AckLevel } from '../../store/acknowledgement.ts'
-import type { VectorEntries } from '../../operation/vector-entries.ts'
+import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
+import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
 
 export const FRAME_KIND = {
   digest: 1,

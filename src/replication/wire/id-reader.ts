@@ -4,7 +4,7 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import { ReplicaTable } from '../../operation/replica-table.ts'
-import type { VectorEntries } from '../../operation/vector-entries.ts'
+import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
 
 /** Ids that are interned before the reader starts afresh. */
 const INTERNED_IDS_MAX = 65_536

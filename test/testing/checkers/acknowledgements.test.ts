@@ -1,7 +1,7 @@
 /** Told by hand: writes that were acknowledged and are gone, are there twice, or failed and are there. */
 import { describe, expect, test } from 'vitest'
 import { list, set } from '../../../crdt/index.ts'
-import type { Ack } from '../../../src/store/receipt.ts'
+import type { Ack } from '../../../src/store/write-road/receipt.ts'
 import { acknowledgementChecker } from '../../../testing/checkers/acknowledgements.ts'
 import type { LifeEventKind } from '../../../testing/simulation/report/run-history.ts'
 import { ToldRun } from '../../support/told-run.ts'

@@ -10,7 +10,7 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { WarpEvent } from '../../../src/api/public.ts'
 import type { At } from '../../../src/history/explanation.ts'
-import type { Ack, Receipt } from '../../../src/store/receipt.ts'
+import type { Ack, Receipt } from '../../../src/store/write-road/receipt.ts'
 
 /** What somebody wants to do at a machine. Plain data, so that it can be shown and left out. */
 export type Intent =

@@ -1,7 +1,7 @@
 /** Version vectors as bytes: `vector = count:varint (replica:8 sequence:varint)*`. */
-import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { ReplicaTable } from './replica-table.ts'
+import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { ReplicaTable } from '../replica-table.ts'
 
 export type VectorEntries = readonly (readonly [ReplicaId, number])[]
 

@@ -1,7 +1,7 @@
-import type { Hlc } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { Applied } from '../../crdt/strategy.ts'
-import type { OperationReader } from '../operation/operation-reader.ts'
+import type { Hlc } from '../../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { Applied } from '../../../crdt/strategy.ts'
+import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
 
 /** The operation that a strategy is looking at. One object for all, valid during one call. */
 export class AppliedView implements Applied<never> {

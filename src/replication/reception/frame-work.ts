@@ -1,7 +1,7 @@
 /** A frame of operations that is being worked off, a budget at a time. */
-import type { Admitter } from './anti-entropy/admitter.ts'
-import type { OperationsFrame } from './wire/frames.ts'
-import type { Peer } from './peers.ts'
+import type { Admitter } from '../anti-entropy/admitter.ts'
+import type { OperationsFrame } from '../wire/frames.ts'
+import type { Peer } from '../peers.ts'
 
 export class FrameWork {
   readonly peer: Peer

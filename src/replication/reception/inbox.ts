@@ -3,9 +3,9 @@
  * event loop between slices, so that a flood of frames delays nobody for long. Bounded in frames and bytes: what comes on
  * top is dropped, counted and reported once per episode, and anti-entropy fetches what it held.
  */
-import type { Env } from '../ports/env.ts'
-import type { PeerAddress } from '../ports/transport.ts'
-import type { Link } from './peers.ts'
+import type { Env } from '../../ports/env.ts'
+import type { PeerAddress } from '../../ports/transport.ts'
+import type { Link } from '../peers.ts'
 
 /** Of the room. Small, because what waits here is late; large enough to work on until more has come. */
 const BUSY_SHARE = 0.25

@@ -1,13 +1,13 @@
 /** What an operation says of itself beside its payload, all of it optional: see `FIELD` for the tags. */
-import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import type { Hlc } from '../../crdt/time/hlc.ts'
-import type { Dot } from '../../crdt/time/dot.ts'
-import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import { FIELDS_BYTES_MAX, LIFE_MS_MAX } from '../limits.ts'
-import type { ByteReader } from './byte-reader.ts'
+import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import type { Hlc } from '../../../crdt/time/hlc.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import { FIELDS_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
+import type { ByteReader } from '../byte-reader.ts'
 import { FIELD } from './format.ts'
-import type { ReplicaTable } from './replica-table.ts'
+import type { ReplicaTable } from '../replica-table.ts'
 import { writeEntries, type VectorEntries } from './vector-entries.ts'
 
 /** What has to be true, where the operation's place in an ordered log is reached, for it to count. */

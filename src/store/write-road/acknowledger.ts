@@ -2,11 +2,11 @@
  * The last step of a write: waiting until an operation is as safe as its writer asked. Knows the levels of
  * this replica's log, and through a port how far other replicas hold it.
  */
-import { checkOptions } from '../../crdt/checked-options.ts'
-import type { Dot } from '../../crdt/time/dot.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import type { Domain } from '../keys/domain.ts'
-import type { Log } from '../log/log.ts'
+import { checkOptions } from '../../../crdt/checked-options.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import type { Domain } from '../../keys/domain.ts'
+import type { Log } from '../../log/log.ts'
 import type { ReplicaAcknowledgements, ReplicaAcks } from './acknowledgement.ts'
 import { ACKS_OPTIONS, type Ack, type Settlement } from './receipt.ts'
 

@@ -1,11 +1,11 @@
 /** An operation on its way into its key, and once it is in. */
-import type { Hlc } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { Slot } from '../keys/key-table.ts'
-import type { Keyspace } from '../keys/keyspace.ts'
-import type { OperationFields } from '../operation/operation-fields.ts'
-import type { VectorEntries } from '../operation/vector-entries.ts'
-import type { Position } from '../operation/position.ts'
+import type { Hlc } from '../../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { Slot } from '../../keys/key-table.ts'
+import type { Keyspace } from '../../keys/keyspace.ts'
+import type { OperationFields } from '../../operation/envelope/operation-fields.ts'
+import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
+import type { Position } from '../../operation/position.ts'
 
 /** What to write: an intent that a strategy has turned into a payload. */
 export interface Draft {

@@ -18,14 +18,14 @@
  * A kind that is not known is kept, forwarded and blocks only its own key. Another version is refused, and so is another flag,
  * because what it stands for would be taken for payload: additions go into the fields.
  */
-import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import type { Hlc } from '../../crdt/time/hlc.ts'
-import { REPLICA_ID_BYTES } from '../../crdt/time/replica-id.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import { VECTOR_ENTRIES_MAX } from '../limits.ts'
+import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import type { Hlc } from '../../../crdt/time/hlc.ts'
+import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import { ENVELOPE_BYTES_MIN, FLAG } from './format.ts'
 import { writeFields, type OperationFields } from './operation-fields.ts'
-import type { ReplicaTable } from './replica-table.ts'
+import type { ReplicaTable } from '../replica-table.ts'
 import { writeVector, type VectorEntries } from './vector-entries.ts'
 
 export interface EnvelopeHeader {

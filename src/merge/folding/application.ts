@@ -2,19 +2,19 @@
  * Applies single operations to a key's state: the step that the forward fold and the whole fold share. An operation that its
  * strategy refuses has no effect and is reported once; one that cannot be understood throws.
  */
-import { decode } from '../../crdt/encoding/encoding.ts'
-import type { Dot } from '../../crdt/time/dot.ts'
-import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { isWarpError } from '../../crdt/warp-error.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
-import type { OperationReader } from '../operation/operation-reader.ts'
-import { textOf } from '../operation/text.ts'
-import type { Position } from '../operation/position.ts'
+import { decode } from '../../../crdt/encoding/encoding.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import type { AnyStrategy } from '../../../crdt/strategy.ts'
+import { isWarpError } from '../../../crdt/warp-error.ts'
+import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
+import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
+import { textOf } from '../../operation/text.ts'
+import type { Position } from '../../operation/position.ts'
 import { AppliedView } from './applied-view.ts'
-import { cannotFold } from './cannot-fold.ts'
+import { cannotFold } from '../cannot-fold.ts'
 import type { ChainReader } from './chain-reader.ts'
-import type { Placed } from './placed.ts'
-import type { Resident } from './resident.ts'
+import type { Placed } from '../placed.ts'
+import type { Resident } from '../resident.ts'
 
 /** An operation that its strategy refused to apply. */
 export interface Rejection {

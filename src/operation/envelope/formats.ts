@@ -2,7 +2,7 @@
  * Which formats one engine reads, and the one that it writes. While any member of a cluster reads an older format only, everybody
  * writes that one; who decides that is replication. All that encodes or decodes for one engine shares its `Formats`.
  */
-import { WarpError } from '../../crdt/warp-error.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
 import { FORMAT_VERSION } from './format.ts'
 
 /** The oldest format that any build reads. A hello is written in it, so that everybody can read who speaks what. */

@@ -6,8 +6,8 @@
  * operations needs O(log n) of them and an operation d places late replays at most about 2d + 16. They are shared, never copied:
  * strategies with a canonical fold do not change states.
  */
-import type { Hlc } from '../../crdt/time/hlc.ts'
-import type { Position } from '../operation/position.ts'
+import type { Hlc } from '../../../crdt/time/hlc.ts'
+import type { Position } from '../../operation/position.ts'
 
 export interface TimelineEntry {
   readonly hlc: Hlc

@@ -2,18 +2,18 @@
  * The whole fold: a state from all the operations at once, in canonical order, leaving out what is cancelled and what belongs to
  * earlier lives. It defines what a key's value is; the forward fold (`folder.ts`) gives the same and looks at less.
  */
-import { compareStamps } from '../../crdt/time/hlc.ts'
-import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
-import type { Position } from '../operation/position.ts'
+import { compareStamps } from '../../../crdt/time/hlc.ts'
+import type { AnyStrategy } from '../../../crdt/strategy.ts'
+import { finishNow, UNBOUNDED, type Meter } from '../../operation/budget.ts'
+import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
+import type { Position } from '../../operation/position.ts'
 import type { Application } from './application.ts'
 import { cancelledSteps, type Fate } from './cancellation.ts'
-import type { Chain } from './chain.ts'
+import type { Chain } from '../chain.ts'
 import type { ChainReader } from './chain-reader.ts'
-import { lastBirth } from './lives.ts'
-import type { Placed } from './placed.ts'
-import { settled, type Resident } from './resident.ts'
+import { lastBirth } from '../lives.ts'
+import type { Placed } from '../placed.ts'
+import { settled, type Resident } from '../resident.ts'
 import { Timeline } from './timeline.ts'
 
 /** Which operations of a key to fold, onto the base that its chain has. */

@@ -1,7 +1,7 @@
 /**
  * How many replicas must hold a write before its promise settles, and who knows.
  */
-import type { Dot } from '../../crdt/time/dot.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
 
 /** How safe a copy of an operation is where it is held; each level includes those before it. */
 export type AckLevel = 'memory' | 'logged' | 'durable'

@@ -1,18 +1,18 @@
 /**
  * Reads a key's chain from the log: from its head back along the links to where its snapshot begins. It knows nothing of folds.
  */
-import { compareStamps } from '../../crdt/time/hlc.ts'
-import type { AnyStrategy } from '../../crdt/strategy.ts'
-import type { Log, RecordView } from '../log/log.ts'
-import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
-import { OperationReader } from '../operation/operation-reader.ts'
-import type { ReplicaTable } from '../operation/replica-table.ts'
-import type { Position } from '../operation/position.ts'
-import { cannotFold } from './cannot-fold.ts'
-import type { Chain } from './chain.ts'
-import type { Placed } from './placed.ts'
-import { Resident } from './resident.ts'
-import { readSnapshot, type KeySnapshot } from './snapshot-record.ts'
+import { compareStamps } from '../../../crdt/time/hlc.ts'
+import type { AnyStrategy } from '../../../crdt/strategy.ts'
+import type { Log, RecordView } from '../../log/log.ts'
+import { finishNow, UNBOUNDED, type Meter } from '../../operation/budget.ts'
+import { OperationReader } from '../../operation/envelope/operation-reader.ts'
+import type { ReplicaTable } from '../../operation/replica-table.ts'
+import type { Position } from '../../operation/position.ts'
+import { cannotFold } from '../cannot-fold.ts'
+import type { Chain } from '../chain.ts'
+import type { Placed } from '../placed.ts'
+import { Resident } from '../resident.ts'
+import { readSnapshot, type KeySnapshot } from '../snapshot-record.ts'
 
 export class ChainReader {
   /** The operation that was read last. */

@@ -2,16 +2,16 @@
  * The way out to peers: the frames of this replica, over every transport. A frame that a transport cannot take now is lost, as on any bad
  * day; whoever sends says so to its caller and tries again later.
  */
-import type { Env } from '../ports/env.ts'
-import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
-import type { Recorder } from '../ports/recorder.ts'
-import { asError } from '../../crdt/warp-error.ts'
-import type { ReplicationObserver } from './events.ts'
-import type { Link, Peer } from './peers.ts'
-import { randomWord } from './random-word.ts'
-import type { ReplicationStore } from './store.ts'
-import { FrameEncoder } from './wire/frame-encoder.ts'
-import type { Sender } from './wire/frames.ts'
+import type { Env } from '../../ports/env.ts'
+import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
+import type { Recorder } from '../../ports/recorder.ts'
+import { asError } from '../../../crdt/warp-error.ts'
+import type { ReplicationObserver } from '../events.ts'
+import type { Link, Peer } from '../peers.ts'
+import { randomWord } from '../random-word.ts'
+import type { ReplicationStore } from '../store.ts'
+import { FrameEncoder } from '../wire/frame-encoder.ts'
+import type { Sender } from '../wire/frames.ts'
 
 /** What this replica says of itself. */
 export interface Self {

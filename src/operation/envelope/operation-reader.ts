@@ -1,17 +1,17 @@
 /** Reads operations where they lie. Layout: `envelope-writer.ts`. */
-import type { Dot } from '../../crdt/time/dot.ts'
-import type { Hlc } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import { REPLICA_ID_BYTES } from '../../crdt/time/replica-id.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import { FIELDS_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../limits.ts'
-import { ByteReader } from './byte-reader.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import type { Hlc } from '../../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import { FIELDS_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../limits.ts'
+import { ByteReader } from '../byte-reader.ts'
 import { CausalContext } from './causal-context.ts'
 import { ENVELOPE_BYTES_MIN, FIELD, FIELD_BINDING_MIN, FLAG, FLAGS_KNOWN } from './format.ts'
 import type { Formats } from './formats.ts'
 import { UNDERSTOOD_NOT } from './kinds.ts'
 import { checkField, FieldBody, type Condition, type Provenance } from './operation-fields.ts'
-import { sameReplica, word, type ReplicaTable } from './replica-table.ts'
+import { sameReplica, word, type ReplicaTable } from '../replica-table.ts'
 
 const TWO_POW_32 = 4294967296
 

@@ -2,15 +2,15 @@
  * The first step of a write: from an intent to a draft. A strategy's verb turns the intent into a payload.
  * Whatever is refused here is refused before anything exists.
  */
-import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { Prepare, Verb } from '../../crdt/strategy.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import { nestedWrite } from '../keys/key-refusals.ts'
-import type { Slot } from '../keys/key-table.ts'
-import type { Keyspace } from '../keys/keyspace.ts'
-import { Resident } from '../merge/resident.ts'
-import type { KeyStore } from './key-store.ts'
+import { hlcToMs, type Hlc } from '../../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { Prepare, Verb } from '../../../crdt/strategy.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import { nestedWrite } from '../../keys/key-refusals.ts'
+import type { Slot } from '../../keys/key-table.ts'
+import type { Keyspace } from '../../keys/keyspace.ts'
+import { Resident } from '../../merge/resident.ts'
+import type { KeyStore } from '../key-store.ts'
 
 /** The key that a call is about. `slot` is undefined while the key does not exist. */
 export interface Target {

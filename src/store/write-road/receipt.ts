@@ -5,8 +5,8 @@
  * - `'logged'`: handed to the operating system; survives the death of the process, perhaps not a power failure.
  * - `'durable'`: flushed to the disk; survives a power failure. Concurrent writers share one flush.
  */
-import { optionNames } from '../../crdt/checked-options.ts'
-import type { Dot } from '../../crdt/time/dot.ts'
+import { optionNames } from '../../../crdt/checked-options.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
 import type { AckLevel, ReplicaAcks } from './acknowledgement.ts'
 
 export type Ack = AckLevel

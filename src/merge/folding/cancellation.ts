@@ -5,14 +5,14 @@
  * Cost of looking at n operations: n reads, and for each one comparison with all deletes together and one with each distinct
  * payload that cancels in its scope (of a map: one or a few per entry).
  */
-import type { Encodable } from '../../crdt/encoding/encodable.ts'
-import { decode } from '../../crdt/encoding/encoding.ts'
-import type { AnyStrategy } from '../../crdt/strategy.ts'
-import type { Meter } from '../operation/budget.ts'
-import { CausalContext } from '../operation/causal-context.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
-import type { OperationReader } from '../operation/operation-reader.ts'
-import type { Placed } from './placed.ts'
+import type { Encodable } from '../../../crdt/encoding/encodable.ts'
+import { decode } from '../../../crdt/encoding/encoding.ts'
+import type { AnyStrategy } from '../../../crdt/strategy.ts'
+import type { Meter } from '../../operation/budget.ts'
+import { CausalContext } from '../../operation/envelope/causal-context.ts'
+import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
+import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
+import type { Placed } from '../placed.ts'
 
 /** Reads an operation in place. Valid until the next one is read. */
 type Read = (operation: Placed) => OperationReader

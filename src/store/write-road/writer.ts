@@ -3,18 +3,18 @@
  * the log so that it enters its key (key-store.ts), *settle* waits until the operation is as safe as the caller
  * asked (acknowledger.ts). Whatever is refused is refused before anything exists.
  */
-import { checkOptions } from '../../crdt/checked-options.ts'
-import type { Dot } from '../../crdt/time/dot.ts'
-import type { Verb } from '../../crdt/strategy.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import type { Slot } from '../keys/key-table.ts'
-import { checkedLife } from '../operation/operation-fields.ts'
-import { OPERATION_KIND } from '../operation/kinds.ts'
-import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
-import type { Recorder } from '../ports/recorder.ts'
+import { checkOptions } from '../../../crdt/checked-options.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import type { Verb } from '../../../crdt/strategy.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import type { Slot } from '../../keys/key-table.ts'
+import { checkedLife } from '../../operation/envelope/operation-fields.ts'
+import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
+import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
+import type { Recorder } from '../../ports/recorder.ts'
 import { aborted, Acknowledger } from './acknowledger.ts'
 import type { Draft } from './draft.ts'
-import type { KeyStore } from './key-store.ts'
+import type { KeyStore } from '../key-store.ts'
 import { forgetPrepared, prepare, Preparation, setOf, type Target } from './prepare.ts'
 import {
   SETTLE_OPTIONS,
