@@ -1,6 +1,6 @@
 /**
- * The engine: one log, one key store, and the parts that feed and trim them. It opens the log, puts the
- * parts together, and is what replication sees as its store.
+ * The engine: one log, one key store, and the parts that feed and trim them. It opens the log, puts
+ * the parts together, and is what replication sees as its store.
  */
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'

@@ -1,38 +1,57 @@
 /**
- * Every bound in the engine, each with the reason for its size. What exceeds one is refused with a typed error at the
- * border (`WARP_E_LIMIT` from callers, `WARP_E_PROTOCOL` from peers and disks) before anything has been stored or sent.
+ * Every bound in the engine, each with the reason for its size. What exceeds one is refused with a
+ * typed error at the border (`WARP_E_LIMIT` from callers, `WARP_E_PROTOCOL` from peers and disks)
+ * before anything has been stored or sent.
  *
  * Bounds hold for what comes from the network too, so all replicas of a cluster must agree on them.
  */
 
-/** Bytes of a key in UTF-8. Keys stay in memory for as long as they live, and every operation carries its own. */
+/**
+ * Bytes of a key in UTF-8. Keys stay in memory for as long as they live, and every operation
+ * carries its own.
+ */
 export const KEY_BYTES_MAX: number = 1024
 
-/** Bytes of one encoded payload. Four fit a frame, and copying one costs well under a millisecond. */
+/**
+ * Bytes of one encoded payload. Four fit a frame, and copying one costs well under a millisecond.
+ */
 export const VALUE_BYTES_MAX: number = 1024 * 1024
 
 /**
- * Bytes of one frame between replicas. The largest operation is the largest payload, key and two full version vectors
- * (1 MiB + 1 KiB + 2 × 64 KiB), which leaves room to batch smaller ones and bounds what a peer can make us hold.
+ * Bytes of one frame between replicas. The largest operation is the largest payload, key and two
+ * full version vectors (1 MiB + 1 KiB + 2 × 64 KiB), which leaves room to batch smaller ones and
+ * bounds what a peer can make us hold.
  */
 export const FRAME_BYTES_MAX: number = 4 * 1024 * 1024
 
 /**
- * Levels of arrays and objects inside one payload, far above what people write and far below the call stack's depth; and
- * entries of one of them, as many as the largest payload holds at 16 bytes each. Kept by the encoding, hence stated there.
+ * Levels of arrays and objects inside one payload, far above what people write and far below the
+ * call stack's depth; and entries of one of them, as many as the largest payload holds at 16 bytes
+ * each. Kept by the encoding, hence stated there.
  */
 export { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from '../crdt/encoding/encoding-limits.ts'
 
-/** Operations in one batch: at 0.4 µs each to admit, one batch holds the event loop for about 4 ms. */
+/**
+ * Operations in one batch: at 0.4 µs each to admit, one batch holds the event loop for about 4 ms.
+ */
 export const BATCH_OPERATIONS_MAX: number = 10_000
 
-/** Keys that one `setMany` sets: they are encoded and become visible in one piece, in well under 10 ms. */
+/**
+ * Keys that one `setMany` sets: they are encoded and become visible in one piece, in well under 10
+ * ms.
+ */
 export const SET_MANY_MAX: number = 1000
 
-/** Bytes of the records that one `setMany` writes: they are encoded in one piece, at about a millisecond per MiB. */
+/**
+ * Bytes of the records that one `setMany` writes: they are encoded in one piece, at about a
+ * millisecond per MiB.
+ */
 export const SET_MANY_BYTES_MAX: number = 4 * 1024 * 1024
 
-/** Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many replicas. */
+/**
+ * Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many
+ * replicas.
+ */
 export const VECTOR_ENTRIES_MAX: number = 4096
 
 /** Peers that are remembered, and names of replicas: as many as a version vector has entries. */
@@ -44,11 +63,17 @@ export const HELLO_TEXT_BYTES_MAX: number = 256
 /** Key patterns of one engine. A key's first use asks each of them at most once. */
 export const PATTERNS_MAX: number = 10_000
 
-/** UTF-16 units of a key pattern as written, escapes included. Bounds a match to nine words per character. */
+/**
+ * UTF-16 units of a key pattern as written, escapes included. Bounds a match to nine words per
+ * character.
+ */
 export const PATTERN_LENGTH_MAX: number = 256
 
 /** Bytes of the fields of one operation: as much as one more version vector. */
 export const FIELDS_BYTES_MAX: number = 64 * 1024
 
-/** How long a value may be said to live: a hundred years, in ms. Longer is a mistake in a unit; what is to stay is given no life. */
+/**
+ * How long a value may be said to live: a hundred years, in ms. Longer is a mistake in a unit; what
+ * is to stay is given no life.
+ */
 export const LIFE_MS_MAX: number = 3_155_760_000_000

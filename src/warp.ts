@@ -1,6 +1,7 @@
 /**
- * The composition root: puts log, engine, projections and replication together behind the public face, and takes them down in order. Decides
- * nothing by itself. `adapters/node` adds the platform's `Env`.
+ * The composition root: puts log, engine, projections and replication together behind the public
+ * face, and takes them down in order. Decides nothing by itself. `adapters/node` adds the
+ * platform's `Env`.
  */
 import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
@@ -69,7 +70,10 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
 })
 const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
-/** Opens an engine with the parts that it is handed. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`, `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws. */
+/**
+ * Opens an engine with the parts that it is handed. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`,
+ * `WARP_E_LINEARIZABLE_UNSUPPORTED` and what opening the log throws.
+ */
 export async function openWarpOn<K extends KeyMap>(
   platform: ComposedPlatform,
   options: WarpOptions<K>,
@@ -426,7 +430,10 @@ class OpenWarp {
     })
   }
 
-  /** Operations may be sent once they outlive this process: a dot that others know must not be used again. */
+  /**
+   * Operations may be sent once they outlive this process: a dot that others know must not be used
+   * again.
+   */
   #appended(): void {
     const { log } = this.#engine
     if (!log.persistent) {

@@ -1,7 +1,8 @@
 /**
- * Keys with their values, page by page. A listing walks the slots of the key table, and its cursor is
- * the slot after the entry: a key keeps its slot for as long as it is known, so a key that is there all
- * the time is listed once, however many pages there are and whatever is written between them.
+ * Keys with their values, page by page. A listing walks the slots of the key table, and its cursor
+ * is the slot after the entry: a key keeps its slot for as long as it is known, so a key that is
+ * there all the time is listed once, however many pages there are and whatever is written between
+ * them.
  */
 import { optionNames } from '../../crdt/checked-options.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
@@ -89,7 +90,10 @@ export class EntryListing {
     }
   }
 
-  /** `undefined` for keys of no pattern, and for those with operations that this version cannot read. */
+  /**
+   * `undefined` for keys of no pattern, and for those with operations that this version cannot
+   * read.
+   */
   #valueAt(slot: number): unknown {
     const store = this.#store
     if (store.keyspaceFor('', slot) === store.keyspaces.unregistered) return undefined

@@ -1,6 +1,7 @@
 /**
- * Handles: one key, looked up once. A handle remembers the slot of its key, so that reading through it is a compare and two loads. For each
- * strategy a class is made whose methods are the strategy's verbs and queries.
+ * Handles: one key, looked up once. A handle remembers the slot of its key, so that reading through
+ * it is a compare and two loads. For each strategy a class is made whose methods are the strategy's
+ * verbs and queries.
  *
  * The slot is good while the table's generation is; afterwards it is looked up again.
  */

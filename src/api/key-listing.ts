@@ -1,6 +1,7 @@
 /**
- * Which keys there are. Walks the key table in steps between which other work proceeds; a key that exists through the whole listing
- * is listed once. Each key is read to see whether it has a value: O(keys held), and a fold for those that are not in memory.
+ * Which keys there are. Walks the key table in steps between which other work proceeds; a key that
+ * exists through the whole listing is listed once. Each key is read to see whether it has a value:
+ * O(keys held), and a fold for those that are not in memory.
  */
 import type { Env } from '../ports/env.ts'
 import { Budget, STEP } from '../operation/budget.ts'
@@ -35,8 +36,8 @@ export async function* listKeys(pattern: string, listing: Listing): AsyncGenerat
 }
 
 /**
- * The values of keys by key, in the order in which they are given; keys without a value are left out.
- * Throws what reading one of them throws.
+ * The values of keys by key, in the order in which they are given; keys without a value are left
+ * out. Throws what reading one of them throws.
  */
 export async function readMany(
   keys: Iterable<string>,
@@ -62,7 +63,10 @@ interface Listed {
   readonly nowMs: number
 }
 
-/** Nothing lives longer for having been listed. A key with an operation from a later version cannot be read, but is there. */
+/**
+ * Nothing lives longer for having been listed. A key with an operation from a later version cannot
+ * be read, but is there.
+ */
 async function isAlive(store: KeyStore, listed: Listed, budget: Budget): Promise<boolean> {
   const { key, slot, nowMs } = listed
   const { residency } = store.values
@@ -83,7 +87,10 @@ async function isAlive(store: KeyStore, listed: Listed, budget: Budget): Promise
   }
 }
 
-/** The state of a key with many operations, folded in steps. `undefined` if compaction has taken some of them away meanwhile. */
+/**
+ * The state of a key with many operations, folded in steps. `undefined` if compaction has taken
+ * some of them away meanwhile.
+ */
 async function folded(store: KeyStore, { key, slot }: Listed, budget: Budget): Promise<Resident | undefined> {
   const chain = { ...store.chain(slot) }
   try {

@@ -1,6 +1,7 @@
 /**
- * What an engine can do without, handed in where it is opened: a program that leaves a part out does not carry its
- * code. Types only; `all-parts.ts` composes all of them, `missing-parts.ts` answers for those that were left out.
+ * What an engine can do without, handed in where it is opened: a program that leaves a part out
+ * does not carry its code. Types only; `all-parts.ts` composes all of them, `missing-parts.ts`
+ * answers for those that were left out.
  */
 import type { History } from '../history/history.ts'
 import type { Platform } from '../ports/platform.ts'

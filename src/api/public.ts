@@ -1,9 +1,10 @@
 /**
- * The public face: what `openWarp` takes and what it gives. Types only; `warp.ts` implements them. How the type of a key
- * follows from the map of patterns is in `typed-keys.ts`.
+ * The public face: what `openWarp` takes and what it gives. Types only; `warp.ts` implements them.
+ * How the type of a key follows from the map of patterns is in `typed-keys.ts`.
  *
- * All calls with a key throw `WARP_E_UNREGISTERED_KEY` (no pattern matches), `WARP_E_LIMIT` (key too long) and, once the
- * engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is returned.
+ * All calls with a key throw `WARP_E_UNREGISTERED_KEY` (no pattern matches), `WARP_E_LIMIT` (key
+ * too long) and, once the engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is
+ * returned.
  */
 import type { Compaction, EngineEvent } from '../store/event.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
@@ -48,11 +49,19 @@ import type { Stats } from './stats.ts'
 import type { MethodsOf, WriteMethod } from './typed-handle.ts'
 
 export interface WarpOptions<K extends KeyMap> {
-  /** Key pattern → strategy, bare or with options. The most specific pattern wins. Throws `WARP_E_PATTERN`. */
+  /**
+   * Key pattern → strategy, bare or with options. The most specific pattern wins. Throws
+   * `WARP_E_PATTERN`.
+   */
   readonly keys: K & CheckedKeys<K>
-  /** What people call this replica: shown by commands, events and tables, here and at its peers, instead of its id. Default: none. */
+  /**
+   * What people call this replica: shown by commands, events and tables, here and at its peers,
+   * instead of its id. Default: none.
+   */
   readonly name?: string
-  /** Where this replica runs, as its peers see it: `acks: { zones }` counts zones. Default: none. */
+  /**
+   * Where this replica runs, as its peers see it: `acks: { zones }` counts zones. Default: none.
+   */
   readonly zone?: string
   /** Where operations are kept. Default: in memory, gone with the process. */
   readonly log?: LogStore
@@ -62,17 +71,29 @@ export interface WarpOptions<K extends KeyMap> {
   readonly env?: Env
   readonly cache?: CacheOptions
   readonly replication?: ReplicationOptions
-  /** How safe a write is when its promise settles, unless it asks otherwise. Default `'logged'`; in memory `'memory'`. */
+  /**
+   * How safe a write is when its promise settles, unless it asks otherwise. Default `'logged'`; in
+   * memory `'memory'`.
+   */
   readonly ack?: Ack
-  /** Milliseconds that an operation may be stamped ahead of this clock; beyond, it is not admitted yet. Default 500. */
+  /**
+   * Milliseconds that an operation may be stamped ahead of this clock; beyond, it is not admitted
+   * yet. Default 500.
+   */
   readonly clockDriftMsMax?: number
-  /** Told what operators want to know. Called synchronously; must not throw. Default: nobody is told. */
+  /**
+   * Told what operators want to know. Called synchronously; must not throw. Default: nobody is
+   * told.
+   */
   readonly observe?: (event: WarpEvent) => void
   /** Told of what is measured: counters, histograms, spans. Default: nothing is measured. */
   readonly instruments?: Instruments
 }
 
-/** How many materialised values stay in memory. What is evicted is folded again from the log. Default: all stay. */
+/**
+ * How many materialised values stay in memory. What is evicted is folded again from the log.
+ * Default: all stay.
+ */
 export interface CacheOptions {
   readonly entriesMax?: number
   /** Bytes of keys and encoded values. */
@@ -83,13 +104,16 @@ export interface CacheOptions {
 export type HandleOptions = WriteOptions
 
 /**
- * One key, looked up once: reading and writing through a held handle skips the pattern and the key table. The strategy's own
- * verbs and queries are methods beside these; a strategy that names one of its own like one of these is refused at open with
- * `WARP_E_CONFIG`.
+ * One key, looked up once: reading and writing through a held handle skips the pattern and the key
+ * table. The strategy's own verbs and queries are methods beside these; a strategy that names one
+ * of its own like one of these is refused at open with `WARP_E_CONFIG`.
  */
 export interface KeyHandle<Value = unknown> {
   readonly key: string
-  /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
+  /**
+   * The value, folded from the log if it is not in memory; `undefined` if there is none. Plain
+   * objects are frozen.
+   */
   get(): Promise<Value | undefined>
   /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
   peek(): Value | undefined
@@ -108,26 +132,34 @@ type HandleOf<S, Value> = S extends unknown
   ? KeyHandle<Value> &
       WriteMethod<S> &
       Omit<MethodsOf<S>, keyof KeyHandle | 'with' | 'write'> & {
-        /** The same key with these options for every call made through the handle returned. Costs two small objects. */
+        /**
+         * The same key with these options for every call made through the handle returned. Costs
+         * two small objects.
+         */
         with(options: HandleOptions): HandleOf<S, Value>
       }
   : never
 
 /** An open engine. */
 export interface Warp<K extends KeyMap> extends AsyncDisposable {
-  /** This replica, as other replicas see it. Changes only if the engine has to take a new identity. */
+  /**
+   * This replica, as other replicas see it. Changes only if the engine has to take a new identity.
+   */
   readonly replica: ReplicaId
 
   /** Its name for people, as `openWarp` was given it. */
   readonly name: string | undefined
 
-  /** The value, folded from the log if it is not in memory; `undefined` if there is none. Plain objects are frozen. */
+  /**
+   * The value, folded from the log if it is not in memory; `undefined` if there is none. Plain
+   * objects are frozen.
+   */
   get<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
 
   /**
-   * The values of several keys, by key, in the order in which the keys are given; keys without a value
-   * are not in the map. Reads in steps between which other work proceeds. Throws what `get` throws of
-   * any of them.
+   * The values of several keys, by key, in the order in which the keys are given; keys without a
+   * value are not in the map. Reads in steps between which other work proceeds. Throws what `get`
+   * throws of any of them.
    */
   getMany<Key extends string>(
     keys: Iterable<KnownKey<K, Key>>,
@@ -135,9 +167,10 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   ): Promise<Map<Key, ValueAt<K, Key>>>
 
   /**
-   * The keys that match a pattern and have a value, with it, in no particular order. A key that is there
-   * all the time is listed once, over all pages. Keys with an operation from a later version are left
-   * out; `get` says why. Throws `WARP_E_PATTERN`, and `WARP_E_CONFIG` for a cursor of another opening.
+   * The keys that match a pattern and have a value, with it, in no particular order. A key that is
+   * there all the time is listed once, over all pages. Keys with an operation from a later version
+   * are left out; `get` says why. Throws `WARP_E_PATTERN`, and `WARP_E_CONFIG` for a cursor of
+   * another opening.
    *
    *     for await (const { key, value, cursor } of warp.entries('user:*', { limit: 100, after })) …
    */
@@ -150,9 +183,9 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   peek<Key extends string>(key: KnownKey<K, Key>): ValueAt<K, Key> | undefined
 
   /**
-   * Writes a whole value, where the strategy has a verb `set` of one argument; others are written through `key()`. The value
-   * is encoded before the call returns. Throws `WARP_E_UNENCODABLE`, `WARP_E_LIMIT`, `WARP_E_STORAGE_FULL`,
-   * `WARP_E_STORAGE_POISONED`, `WARP_E_ABORTED`.
+   * Writes a whole value, where the strategy has a verb `set` of one argument; others are written
+   * through `key()`. The value is encoded before the call returns. Throws `WARP_E_UNENCODABLE`,
+   * `WARP_E_LIMIT`, `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`, `WARP_E_ABORTED`.
    */
   set<Key extends string>(
     key: SettableKey<K, Key>,
@@ -161,8 +194,9 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   ): Promise<Receipt>
 
   /**
-   * As `set`, without waiting for anything: the value can be read when the call returns. Returns the operation's dot, for
-   * `settled`; `undefined` if nothing had to be written (a `max` that is not exceeded, say). Throws what `set` rejects with.
+   * As `set`, without waiting for anything: the value can be read when the call returns. Returns
+   * the operation's dot, for `settled`; `undefined` if nothing had to be written (a `max` that is
+   * not exceeded, say). Throws what `set` rejects with.
    *
    *     const dot = warp.write('user:1', { name: 'Ada' })
    *     if (dot) await warp.settled(dot, 'durable')
@@ -170,24 +204,28 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   write<Key extends string>(key: SettableKey<K, Key>, value: SettableValue<K, Key>): Dot | undefined
 
   /**
-   * Settles when an operation that this replica has written is as safe as asked: a level of this replica's log, or more
-   * with `{ ack, acks, signal }`; by default as `WarpOptions.ack` says. Whatever was written before the call counts.
-   * Rejects with `WARP_E_CONFIG` for a dot of another replica, with `WARP_E_ABORTED` (`indeterminate`) when the signal aborts.
+   * Settles when an operation that this replica has written is as safe as asked: a level of this
+   * replica's log, or more with `{ ack, acks, signal }`; by default as `WarpOptions.ack` says.
+   * Whatever was written before the call counts. Rejects with `WARP_E_CONFIG` for a dot of another
+   * replica, with `WARP_E_ABORTED` (`indeterminate`) when the signal aborts.
    */
   settled(dot: Dot, wish?: Ack | SettleOptions): Promise<Settlement>
 
   /**
-   * Sets several keys in one piece: all of them or, if one is refused, none, here and after a crash;
-   * readers see all at once. The receipts are in the order of the entries. Throws as `set` does,
-   * `WARP_E_MODE` for keys of different modes, `WARP_E_CONFIG` for a key given twice, `WARP_E_LIMIT` for
-   * more than 1,000 entries or more than 4 MiB of them once encoded.
+   * Sets several keys in one piece: all of them or, if one is refused, none, here and after a
+   * crash; readers see all at once. The receipts are in the order of the entries. Throws as `set`
+   * does, `WARP_E_MODE` for keys of different modes, `WARP_E_CONFIG` for a key given twice,
+   * `WARP_E_LIMIT` for more than 1,000 entries or more than 4 MiB of them once encoded.
    */
   setMany<const Key extends string>(
     entries: Iterable<readonly [SettableKey<K, Key>, SettableValue<K, Key>]>,
     options?: WriteOptions,
   ): Promise<Receipt[]>
 
-  /** Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it, and as `set` does. */
+  /**
+   * Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it,
+   * and as `set` does.
+   */
   delete<Key extends string>(key: KnownKey<K, Key>, options?: WriteOptions): Promise<Receipt>
 
   /** A handle to one key. Hold it where the key is used often. */
@@ -197,22 +235,25 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   log<Key extends string>(key: KnownKey<K, Key>, options?: LogOptions): AsyncIterable<OperationRecord>
 
   /**
-   * The value at a moment of the past, `undefined` if there was none. Throws `WARP_E_HISTORY` for a moment whose operations
-   * have been compacted away.
+   * The value at a moment of the past, `undefined` if there was none. Throws `WARP_E_HISTORY` for a
+   * moment whose operations have been compacted away.
    */
   getAt<Key extends string>(key: KnownKey<K, Key>, at: At, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
 
-  /** Which operations made the value, which were concurrent, and what the strategy did about it. Reads the key's whole log. */
+  /**
+   * Which operations made the value, which were concurrent, and what the strategy did about it.
+   * Reads the key's whole log.
+   */
   explain<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<Explanation<ValueAt<K, Key>>>
 
   /** Changes of the keys that match a pattern (a key is a pattern too). Throws `WARP_E_PATTERN`. */
   watch<Pattern extends string>(pattern: Pattern, options?: WatchOptions): Watch<WatchedValue<K, Pattern>>
 
   /**
-   * Adds a key pattern while the engine runs; settles when every known key that it matches is read by
-   * it. Keys that came from other replicas and could not be read become readable. Gives this same
-   * engine back, with the type of the pattern added. Throws what opening throws for a pattern, and
-   * `WARP_E_CONFIG` if a key that has been written would change its strategy or mode.
+   * Adds a key pattern while the engine runs; settles when every known key that it matches is read
+   * by it. Keys that came from other replicas and could not be read become readable. Gives this
+   * same engine back, with the type of the pattern added. Throws what opening throws for a pattern,
+   * and `WARP_E_CONFIG` if a key that has been written would change its strategy or mode.
    *
    *     const wider = await warp.register('visits:*', counter())
    *     await wider.key('visits:home').increment()
@@ -223,47 +264,64 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   ): Promise<Warp<K & Readonly<Record<Pattern, Definition>>>>
 
   /**
-   * Takes a key pattern away; settles when no key is read by it. Its keys stay in the log and go on to
-   * be sent to other replicas; reading them, through handles made before too, throws
+   * Takes a key pattern away; settles when no key is read by it. Its keys stay in the log and go on
+   * to be sent to other replicas; reading them, through handles made before too, throws
    * `WARP_E_UNREGISTERED_KEY`, unless a wider pattern matches. Watches by pattern go on. Throws
-   * `WARP_E_CONFIG` if it is not registered, or if a key that has been written would fall to a pattern
-   * with another strategy or mode.
+   * `WARP_E_CONFIG` if it is not registered, or if a key that has been written would fall to a
+   * pattern with another strategy or mode.
    */
   unregister(pattern: keyof K & string): Promise<void>
 
   /** Starts a projection; settles when it has caught up with the log. */
   project<State>(projection: Projection<State>, options?: RebuildOptions): Promise<ProjectionHandle<State>>
 
-  /** The keys that match a pattern (a key is a pattern too) and have a value, in no particular order. Throws `WARP_E_PATTERN`. */
+  /**
+   * The keys that match a pattern (a key is a pattern too) and have a value, in no particular
+   * order. Throws `WARP_E_PATTERN`.
+   */
   keys(pattern: string, options?: KeysOptions): AsyncIterable<string>
 
   /** Every peer that replication or a transport knows of. Empty without transports. */
   peers(): readonly PeerReport[]
 
-  /** Every replica that this one has heard of, itself first, with its name for people where that is known. */
+  /**
+   * Every replica that this one has heard of, itself first, with its name for people where that is
+   * known.
+   */
   replicas(): readonly KnownReplica[]
 
-  /** How this replica is: counts, fullness of bounded queues, lags, and what holds compaction back. Cheap enough to ask each second. */
+  /**
+   * How this replica is: counts, fullness of bounded queues, lags, and what holds compaction back.
+   * Cheap enough to ask each second.
+   */
   stats(): Stats
   capabilities(): Capabilities
 
-  /** Folds what is stable and not retained into snapshots and gives its space back, in steps that do not hold up writes. */
+  /**
+   * Folds what is stable and not retained into snapshots and gives its space back, in steps that do
+   * not hold up writes.
+   */
   compact(options?: ReadOptions): Promise<Compaction>
 
   /**
-   * Everything that is shared, as pieces of text in lines of JSON (form: src/transfer/export-format.ts). Settled when the iteration begins;
-   * compaction waits until it ends. Keys of mode `local` are left out. Throws `WARP_E_RESYNC_REQUIRED`, `WARP_E_ABORTED`.
+   * Everything that is shared, as pieces of text in lines of JSON (form:
+   * src/transfer/export-format.ts). Settled when the iteration begins; compaction waits until it
+   * ends. Keys of mode `local` are left out. Throws `WARP_E_RESYNC_REQUIRED`, `WARP_E_ABORTED`.
    */
   export(options?: ReadOptions): AsyncIterable<string>
 
   /**
-   * Takes in what another `export` wrote, in pieces cut anywhere. What is here already stays, so importing twice is importing once. Throws,
-   * with `details.line`, `WARP_E_PROTOCOL`, `WARP_E_LIMIT`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`, `WARP_E_STORAGE_FULL`, `WARP_E_ABORTED`
-   * (operations of lines before stay), and `WARP_E_RESYNC_REQUIRED` if this log has compacted what the export does not know of.
+   * Takes in what another `export` wrote, in pieces cut anywhere. What is here already stays, so
+   * importing twice is importing once. Throws, with `details.line`, `WARP_E_PROTOCOL`,
+   * `WARP_E_LIMIT`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`, `WARP_E_STORAGE_FULL`,
+   * `WARP_E_ABORTED` (operations of lines before stay), and `WARP_E_RESYNC_REQUIRED` if this log
+   * has compacted what the export does not know of.
    */
   import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported>
 
-  /** Flushes, leaves the networks, lets go of the log. Idempotent. Writes in progress settle first. */
+  /**
+   * Flushes, leaves the networks, lets go of the log. Idempotent. Writes in progress settle first.
+   */
   close(): Promise<void>
 }
 
@@ -278,5 +336,7 @@ export interface Capabilities {
   readonly transports: readonly { readonly name: string; readonly kind: Transport['kind'] }[]
 }
 
-/** What operators want to know, of the engine, its log and its replication. Never carries values. */
+/**
+ * What operators want to know, of the engine, its log and its replication. Never carries values.
+ */
 export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent

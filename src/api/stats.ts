@@ -1,6 +1,6 @@
 /**
- * What `warp.stats()` tells: numbers of this moment, and counts since open unless said otherwise. Where a value has a bound, the bound
- * stands beside it.
+ * What `warp.stats()` tells: numbers of this moment, and counts since open unless said otherwise.
+ * Where a value has a bound, the bound stands beside it.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { PeerAddress } from '../ports/transport.ts'
@@ -15,7 +15,10 @@ export interface Stats {
   readonly log: LogCounts
   readonly cache: CacheCounts
   readonly operations: OperationCounts
-  /** Whether what is written here is sent: not before a peer has been heard (see "Joining" in docs/architecture.md). */
+  /**
+   * Whether what is written here is sent: not before a peer has been heard (see "Joining" in
+   * docs/architecture.md).
+   */
   readonly isJoined: boolean
   /** Absent without transports. */
   readonly replication?: ReplicationCounts
@@ -55,17 +58,24 @@ export interface CacheCounts {
   readonly entriesCount: number
   /** `cache.entriesMax`; absent without it. */
   readonly entriesMax?: number
-  /** About what keys and values in memory take encoded; absent without `cache.bytesMax`, since values are weighed only for it. */
+  /**
+   * About what keys and values in memory take encoded; absent without `cache.bytesMax`, since
+   * values are weighed only for it.
+   */
   readonly bytes?: number
   readonly bytesMax?: number
   /**
-   * Reads that found a value that had not been read since it was worked out, or since the cache last looked for one to let go. Further reads
-   * of the same value are not counted, so that they cost nothing; a value of a sliding life counts at each read.
+   * Reads that found a value that had not been read since it was worked out, or since the cache
+   * last looked for one to let go. Further reads of the same value are not counted, so that they
+   * cost nothing; a value of a sliding life counts at each read.
    */
   readonly hitsCount: number
   /** Reads that had to work the value out. */
   readonly missesCount: number
-  /** Hits among the reads that are counted, 0 to 1: no more than the real share, which has all other hits as well. Absent before a read. */
+  /**
+   * Hits among the reads that are counted, 0 to 1: no more than the real share, which has all other
+   * hits as well. Absent before a read.
+   */
   readonly hitRatioMin?: number
   readonly evictionsCount: number
 }
@@ -101,7 +111,10 @@ export interface ReplicationCounts {
     readonly digestsCount: number
     readonly requestsCount: number
   }
-  /** Frames and operations that came and were not taken in. What is missing for it is asked for again. */
+  /**
+   * Frames and operations that came and were not taken in. What is missing for it is asked for
+   * again.
+   */
   readonly dropped: {
     readonly malformedFramesCount: number
     /** Of a kind that this version does not know. */
@@ -115,7 +128,9 @@ export interface ReplicationCounts {
     readonly operationsCount: number
     /** They came while a snapshot was being taken in. */
     readonly heldBackOperationsCount: number
-    /** Clock drift, written without having seen what was compacted, no space, or the store failed. */
+    /**
+     * Clock drift, written without having seen what was compacted, no space, or the store failed.
+     */
     readonly refusedOperationsCount: number
   }
   /** Replicas that are known, those that have gone included. */
@@ -126,17 +141,23 @@ export interface ReplicationCounts {
 export interface CompactionCounts extends CompactionBlock {
   /** Operations that need not be retained and may be foldable at the next run. */
   readonly waitingCount: number
-  /** Who keeps records from being dropped now, the oldest first: exports, snapshots being sent, watches, projections. */
+  /**
+   * Who keeps records from being dropped now, the oldest first: exports, snapshots being sent,
+   * watches, projections.
+   */
   readonly holds: readonly {
     readonly name: string
     /** Milliseconds since 1970 by this replica's wall clock. */
     readonly sinceMs: number
   }[]
-  /** Other replicas that have to say something before more can be folded, as of the last digest; who waits longest first. */
+  /**
+   * Other replicas that have to say something before more can be folded, as of the last digest; who
+   * waits longest first.
+   */
   readonly replicas: CompactionBlock['replicas']
   /**
-   * Nothing more can become stable for now. `'cut-off'`: this replica has met others and hears none. `'too-many-replicas'`: there are more
-   * than it can keep track of. Absent if neither is so.
+   * Nothing more can become stable for now. `'cut-off'`: this replica has met others and hears
+   * none. `'too-many-replicas'`: there are more than it can keep track of. Absent if neither is so.
    */
   readonly standstill?: 'cut-off' | 'too-many-replicas'
 }

@@ -1,4 +1,7 @@
-/** Gathers what `warp.stats()` tells from the parts that count. Takes time in proportion to segments, members and watches, not to keys. */
+/**
+ * Gathers what `warp.stats()` tells from the parts that count. Takes time in proportion to
+ * segments, members and watches, not to keys.
+ */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Values } from '../cache/values.ts'

@@ -1,7 +1,8 @@
 /**
- * From where the log may be read again: the end of the oldest checkpoint that may still be opened from. A note that a key has been forgotten
- * has to stay while a checkpoint is kept that still knows the key. The log keeps the newest two, the older one in case the
- * newer turns out to be damaged.
+ * From where the log may be read again: the end of the oldest checkpoint that may still be opened
+ * from. A note that a key has been forgotten has to stay while a checkpoint is kept that still
+ * knows the key. The log keeps the newest two, the older one in case the newer turns out to be
+ * damaged.
  */
 import type { Position } from '../operation/position.ts'
 
@@ -21,7 +22,10 @@ export class CheckpointEnds {
     return this.#ends[0]?.end ?? Number.POSITIVE_INFINITY
   }
 
-  /** A checkpoint of everything before `end` is being written. Returns what to call when it has been. */
+  /**
+   * A checkpoint of everything before `end` is being written. Returns what to call when it has
+   * been.
+   */
   begin(end: Position): () => void {
     const entry = { end, isWritten: false }
     this.#ends.push(entry)

@@ -1,6 +1,7 @@
 /**
- * Compaction: folds what is causally stable and not retained into snapshots, key by key (`key-compaction.ts`), forgets keys that are gone, and
- * has segments rewritten that are mostly garbage (`garbage.ts`). In small steps between which the event loop turns, so that writes never
+ * Compaction: folds what is causally stable and not retained into snapshots, key by key
+ * (`key-compaction.ts`), forgets keys that are gone, and has segments rewritten that are mostly
+ * garbage (`garbage.ts`). In small steps between which the event loop turns, so that writes never
  * wait for it. What is dropped raises the floor.
  */
 import { asError, isWarpError, WarpError } from '../../crdt/warp-error.ts'
@@ -86,7 +87,10 @@ export class Compactor {
     this.#dirty.push(slot)
   }
 
-  /** One run over everything that is due. A second call joins the first. Does nothing while it is held. */
+  /**
+   * One run over everything that is due. A second call joins the first. Does nothing while it is
+   * held.
+   */
   run(signal?: AbortSignal): Promise<Compaction> {
     this.#running ??= this.#run(signal).finally(() => (this.#running = undefined))
     return this.#running
@@ -179,7 +183,8 @@ export class Compactor {
     if (error instanceof WarpError && FAILURES_OF_ALL.includes(error.code)) throw error
     const slot = this.#store.keys.find(key)
     if (slot === undefined) return
-    // To try costs as much as to fold the key, and it is not going to be smaller: only once it has doubled.
+    // To try costs as much as to fold the key, and it is not going to be smaller: only once it has
+    // doubled.
     this.#setAside.set(key, this.#store.keys.version[slot]! * 2)
     this.#options.observe({ kind: 'compaction:refused', key, error: asError(error) })
   }

@@ -1,7 +1,8 @@
 /**
- * How much of a key's chain may be folded into a snapshot. A prefix may be folded only if every known replica has applied it, if every
- * operation behind it observed all of it, and, for folds in canonical order, if all of those come behind it in that order: then no
- * operation still to come can belong inside, and no read changes (Baquero, Almeida, Shoker 2014 on causal stability).
+ * How much of a key's chain may be folded into a snapshot. A prefix may be folded only if every
+ * known replica has applied it, if every operation behind it observed all of it, and, for folds in
+ * canonical order, if all of those come behind it in that order: then no operation still to come
+ * can belong inside, and no read changes (Baquero, Almeida, Shoker 2014 on causal stability).
  */
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -71,7 +72,10 @@ interface Open {
   readonly isOrdered: boolean
 }
 
-/** Shortens the prefix until everything behind it observed all of it and, where order matters, comes after it. */
+/**
+ * Shortens the prefix until everything behind it observed all of it and, where order matters, comes
+ * after it.
+ */
 function* closedCount(
   { operations, longest, isOrdered }: Open,
   chains: ChainReader,
@@ -90,10 +94,16 @@ function* closedCount(
   return count
 }
 
-/** The operations that might be folded, so that the first one which an operation had not seen is found without looking at all. */
+/**
+ * The operations that might be folded, so that the first one which an operation had not seen is
+ * found without looking at all.
+ */
 class Prefix {
   readonly #operations: readonly Placed[]
-  /** By replica, the places of its operations. One replica's operations arrive in the order of their sequences. */
+  /**
+   * By replica, the places of its operations. One replica's operations arrive in the order of their
+   * sequences.
+   */
   readonly #places = new Map<ReplicaId, number[]>()
   /** The greatest stamp up to each place. */
   readonly #greatest: Float64Array
@@ -111,11 +121,15 @@ class Prefix {
     }
   }
 
-  /** The place of the first operation up to which the writer of `later` had not seen all of its replica. */
+  /**
+   * The place of the first operation up to which the writer of `later` had not seen all of its
+   * replica.
+   */
   firstUnobserved(later: OperationReader): number {
     let first = this.#operations.length
     for (const [replica, places] of this.#places) {
-      // Who has seen all up to an operation has seen the earlier ones of its writer. A single dot does not say so.
+      // Who has seen all up to an operation has seen the earlier ones of its writer. A single dot
+      // does not say so.
       const at = firstIndex(places.length, (i) => {
         return !later.observedThrough(replica, (this.#operations[places[i] as number] as Placed).sequence)
       })

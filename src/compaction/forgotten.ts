@@ -1,10 +1,16 @@
-/** Keys that are forgotten altogether: nothing of them is left but a note, for as long as older records of the key may be in the log. */
+/**
+ * Keys that are forgotten altogether: nothing of them is left but a note, for as long as older
+ * records of the key may be in the log.
+ */
 import type { Slot } from '../keys/key-table.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Forgotten } from '../store/recovered.ts'
 
-/** Writes that a key is forgotten, so that its records are ignored when the log is read again, and forgets it. */
+/**
+ * Writes that a key is forgotten, so that its records are ignored when the log is read again, and
+ * forgets it.
+ */
 export function forgetKey(store: KeyStore, slot: Slot): Forgotten {
   const { keys, log } = store
   const writer = log.begin()

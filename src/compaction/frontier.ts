@@ -1,6 +1,7 @@
 /**
- * Up to where operations may be folded away (what is stable), and up to where they may be gone already (the floor). What those who are
- * away write meanwhile may be concurrent with what is folded: before it is, their ids end here.
+ * Up to where operations may be folded away (what is stable), and up to where they may be gone
+ * already (the floor). What those who are away write meanwhile may be concurrent with what is
+ * folded: before it is, their ids end here.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Domain } from '../keys/domain.ts'
@@ -45,7 +46,10 @@ export class Frontier {
     this.#away = away
   }
 
-  /** Operations are going to be folded away. Nothing has been written yet of the state that holds them. */
+  /**
+   * Operations are going to be folded away. Nothing has been written yet of the state that holds
+   * them.
+   */
   pass(domain: Domain, operations: readonly Placed[]): void {
     if (!domain.isSent) return
     for (const { replica, sequence } of operations) this.floor.raise(replica, sequence)

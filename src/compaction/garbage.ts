@@ -1,6 +1,6 @@
 /**
- * What the log holds that nobody needs: which records live, which notes that a key was forgotten are still needed, and the rewriting of
- * segments that are mostly garbage.
+ * What the log holds that nobody needs: which records live, which notes that a key was forgotten
+ * are still needed, and the rewriting of segments that are mostly garbage.
  */
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { segmentOf, RECORD_KIND, type RecordView, type SegmentInfo } from '../log/log.ts'
@@ -56,7 +56,10 @@ export class Garbage {
     this.#forgotten.push(forgotten)
   }
 
-  /** Rewriting makes notes of forgotten keys superfluous, and that may be what makes a segment worth rewriting. */
+  /**
+   * Rewriting makes notes of forgotten keys superfluous, and that may be what makes a segment worth
+   * rewriting.
+   */
   async rewriteSegments(signal?: AbortSignal): Promise<void> {
     let isProgress = true
     while (isProgress && !this.#options.holds.isWhole) {
@@ -106,7 +109,8 @@ export class Garbage {
 
   #isLive(record: RecordView): boolean {
     const { keys } = this.#store
-    // What is kept as it is now need not be kept as it was when the rewriting began, and what it changed to may not be stored yet.
+    // What is kept as it is now need not be kept as it was when the rewriting began, and what it
+    // changed to may not be stored yet.
     if (this.#isHeld(segmentOf(record.position)))
       throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was put off: the state is being copied or replaced')
     switch (record.kind) {
@@ -140,7 +144,10 @@ export class Garbage {
     return true
   }
 
-  /** A note that a key is forgotten is needed for as long as records of the key may be left in older segments, or a checkpoint knows it. */
+  /**
+   * A note that a key is forgotten is needed for as long as records of the key may be left in older
+   * segments, or a checkpoint knows it.
+   */
   #isDone({ position, through }: Forgotten): boolean {
     if (position >= this.#options.checkpoints.oldest) return false
     return this.#store.log.rewrittenSince(position, segmentOf(through))

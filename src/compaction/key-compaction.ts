@@ -1,6 +1,7 @@
 /**
- * Compaction of one key: folds the prefix of its chain that may be folded into a snapshot, or forgets the key if nothing of it is left. In
- * steps: whatever happens to the key meanwhile, its chain is looked at again before anything is changed.
+ * Compaction of one key: folds the prefix of its chain that may be folded into a snapshot, or
+ * forgets the key if nothing of it is left. In steps: whatever happens to the key meanwhile, its
+ * chain is looked at again before anything is changed.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -21,7 +22,10 @@ import { foldablePrefix, type PrefixBounds } from './foldable-prefix.ts'
 import type { Frontier } from './frontier.ts'
 import type { Garbage } from './garbage.ts'
 
-/** A state from so many bytes of payloads on is encoded once to see whether it fits a record, before anything is changed for it. */
+/**
+ * A state from so many bytes of payloads on is encoded once to see whether it fits a record, before
+ * anything is changed for it.
+ */
 const LARGE_BYTES = 262_144
 
 export interface KeyCompactionOptions {
@@ -73,7 +77,8 @@ export class KeyCompaction {
     const operations = yield* chains.operationsSteps(chain, meter)
     const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(subject), meter)
     outcome.unstableCount = unstableCount
-    // What could not go yet, and what will have expired by then, is looked at again in the next run.
+    // What could not go yet, and what will have expired by then, is looked at again in the next
+    // run.
     outcome.isDueAgain =
       count < operations.length || store.values.ttlMs(slot, keyspace) > 0 || !this.#isAsItWas(subject)
     if (!this.#isAsItWas(subject)) return
@@ -98,7 +103,10 @@ export class KeyCompaction {
     return { env, chains: folder.chains, stable, heldFrom: this.#options.holds.foldableBefore(key) }
   }
 
-  /** Whether the key's chain begins where it began. More operations may have come; they have seen what is stable. */
+  /**
+   * Whether the key's chain begins where it began. More operations may have come; they have seen
+   * what is stable.
+   */
   #isAsItWas({ slot, key, keyspace, chain }: Subject): boolean {
     const { keys } = this.#store
     if (keys.keys[slot] !== key || this.#options.holds.isWhole) return false
@@ -106,7 +114,10 @@ export class KeyCompaction {
     return keys.cut[slot] === chain.cut && keys.snapshot[slot] === chain.snapshot
   }
 
-  /** Puts what has been folded in the place of the operations, or nothing if nothing is left of the key. All at once. */
+  /**
+   * Puts what has been folded in the place of the operations, or nothing if nothing is left of the
+   * key. All at once.
+   */
   #replace(
     { slot, key, keyspace, chain, version }: Subject,
     resident: Resident,
@@ -191,8 +202,9 @@ export class KeyCompaction {
   }
 
   /**
-   * An expired key is forgotten only if its greatest operation is all there is to it. Others keep a snapshot: a replica whose clock is
-   * behind could still write into the life that is over here (see merge/lives.ts), and would have to find it.
+   * An expired key is forgotten only if its greatest operation is all there is to it. Others keep a
+   * snapshot: a replica whose clock is behind could still write into the life that is over here
+   * (see merge/lives.ts), and would have to find it.
    */
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false

@@ -1,6 +1,7 @@
 /**
- * What the engine does for itself when there has been enough to do: checkpoints, which make opening short, and compaction, which keeps the log small.
- * Both only ever save space and time. What fails is reported, tried again when there is more to do, and keeps nobody from working.
+ * What the engine does for itself when there has been enough to do: checkpoints, which make opening
+ * short, and compaction, which keeps the log small. Both only ever save space and time. What fails
+ * is reported, tried again when there is more to do, and keeps nobody from working.
  */
 import { asError } from '../../crdt/warp-error.ts'
 import { CheckpointEnds } from './checkpoint-ends.ts'
@@ -10,7 +11,10 @@ import type { EngineEvent } from '../store/event.ts'
 
 /** A checkpoint is worth writing after this many records. */
 const CHECKPOINT_RECORDS = 100_000
-/** Compaction runs by itself when there have been so many operations, and as many as there are keys, in keyspaces that do not retain all. */
+/**
+ * Compaction runs by itself when there have been so many operations, and as many as there are keys,
+ * in keyspaces that do not retain all.
+ */
 const COMPACTION_OPERATIONS_MIN = 4096
 const COMPACTION_DELAY_MS = 100
 
@@ -41,7 +45,10 @@ export class Maintenance {
     return this.#options.log.persistent && this.#recordsCount > 0
   }
 
-  /** A checkpoint of all that is there is going to be written. Returns what to call when it has been. */
+  /**
+   * A checkpoint of all that is there is going to be written. Returns what to call when it has
+   * been.
+   */
   beginCheckpoint(): () => void {
     this.#recordsCount = 0
     return this.checkpoints.begin(this.#options.log.end)

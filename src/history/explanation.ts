@@ -1,6 +1,6 @@
 /**
- * What may be asked of the past, and the answers: the audit trail (`log`), a moment (`getAt`), the reasons
- * (`explain`).
+ * What may be asked of the past, and the answers: the audit trail (`log`), a moment (`getAt`), the
+ * reasons (`explain`).
  */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
@@ -16,8 +16,9 @@ export interface LogOptions {
 }
 
 /**
- * A moment in the life of a key. `timeMs`: all operations stamped up to the end of that millisecond, the same on every
- * replica that has them. `version`: the first so many that this replica took in, as receipts and records count.
+ * A moment in the life of a key. `timeMs`: all operations stamped up to the end of that
+ * millisecond, the same on every replica that has them. `version`: the first so many that this
+ * replica took in, as receipts and records count.
  */
 export type At = { readonly timeMs: number } | { readonly version: number }
 

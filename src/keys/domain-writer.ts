@@ -125,7 +125,9 @@ export class DomainWriters {
   }
 }
 
-/** A fresh id. Its lowest bit is clear: the same id with that bit set is left to the replica's will. */
+/**
+ * A fresh id. Its lowest bit is clear: the same id with that bit set is left to the replica's will.
+ */
 export function newReplicaId(env: Env): ReplicaId {
   const bytes = env.random(REPLICA_ID_BYTES)
   const last = REPLICA_ID_BYTES - 1

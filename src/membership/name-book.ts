@@ -1,4 +1,7 @@
-/** Names that replicas have given themselves, for people. Remembered in memory after a replica has gone, while there is room. */
+/**
+ * Names that replicas have given themselves, for people. Remembered in memory after a replica has
+ * gone, while there is room.
+ */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -24,7 +27,10 @@ export function assertName(option: 'name' | 'zone', text: string | undefined): v
 /** A replica that this one has heard of. */
 export interface KnownReplica {
   readonly replica: ReplicaId
-  /** Its name for people, as it was last heard; absent if it has none or has not been heard since this process started. */
+  /**
+   * Its name for people, as it was last heard; absent if it has none or has not been heard since
+   * this process started.
+   */
   readonly name?: string
   readonly isSelf: boolean
   /** How many operations of it this replica has taken in. */
@@ -52,7 +58,9 @@ export class NameBook {
   }
 }
 
-/** Itself first, then whose operations are here, then who has been heard and has written nothing. */
+/**
+ * Itself first, then whose operations are here, then who has been heard and has written nothing.
+ */
 export function knownReplicas(
   applied: VersionVector,
   names: NameBook,

@@ -1,7 +1,10 @@
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 
-/** A key holds what this version, or the strategy that it is registered with here, does not know. Blocks that key only. */
+/**
+ * A key holds what this version, or the strategy that it is registered with here, does not know.
+ * Blocks that key only.
+ */
 export function cannotFold(strategy: AnyStrategy, what: string): WarpError {
   return new WarpError(
     'WARP_E_UNKNOWN_OP',

@@ -8,7 +8,10 @@ import type { Timeline } from './folding/timeline.ts'
 
 export class Resident {
   state: unknown
-  /** Whether the key exists: something has been written that no delete has taken away. See {@link settled}. */
+  /**
+   * Whether the key exists: something has been written that no delete has taken away. See
+   * {@link settled}.
+   */
   present: boolean
   /** The newest record of the key's chain that the state has taken in. */
   folded: Position
@@ -20,15 +23,24 @@ export class Resident {
   sequence: number
   /** How long the greatest lives by its own word, ms; otherwise 0. */
   lifeMs = 0
-  /** Whether any of them says how long it lives: then one that comes late may end a life that was taken to go on. */
+  /**
+   * Whether any of them says how long it lives: then one that comes late may end a life that was
+   * taken to go on.
+   */
   hasOwnLives = false
   /** Whether there is one at all. */
   hasTip: boolean
-  /** The stamp of the operation that began the present life of a key that expires; or, of a state from a snapshot, that of its greatest. */
+  /**
+   * The stamp of the operation that began the present life of a key that expires; or, of a state
+   * from a snapshot, that of its greatest.
+   */
   bornAt: Hlc
   /** For canonical folds. */
   timeline: Timeline | undefined
-  /** Some operations of the timeline have been cancelled, so that replaying a stretch of it would not do. */
+  /**
+   * Some operations of the timeline have been cancelled, so that replaying a stretch of it would
+   * not do.
+   */
   hasCancelled = false
   /** Operations that the strategy refused to apply. */
   rejectedCount = 0
@@ -72,8 +84,9 @@ export class Resident {
 }
 
 /**
- * Where operations cancel others, a key is there while its state holds something. Whether an operation that is cancelled by now was applied
- * before, to this state or to the snapshot below it, depends on when it arrived and on when the key was read and compacted.
+ * Where operations cancel others, a key is there while its state holds something. Whether an
+ * operation that is cancelled by now was applied before, to this state or to the snapshot below it,
+ * depends on when it arrived and on when the key was read and compacted.
  */
 export function settled(strategy: AnyStrategy, resident: Resident): Resident {
   if (strategy.cancels !== undefined && strategy.fold !== 'last') resident.present = !strategy.isEmpty(resident.state)

@@ -1,12 +1,15 @@
 /**
- * A snapshot: the state of one key after a causally stable prefix of its log, as the body of a log record.
+ * A snapshot: the state of one key after a causally stable prefix of its log, as the body of a log
+ * record.
  *
  *     snapshot = key:text format:u8 strategy:u8 flags:u8 through:f64 baseVersion:varint version:varint
  *                hlc:f64 replica:8 sequence:varint [ lifeMs:varint ] vector state
  *
- * `baseVersion` is the key's version after the last operation that the state holds, `version` the one when the snapshot was written;
- * `through` is the position of the last record of the key's chain that the state holds; hlc, replica and sequence are those of its
- * greatest operation, and lifeMs how long that lives if it says so itself (flag 2). Flag 1: the key exists; `vector` says which operations it holds; `state` is the strategy's own encoding (canonical MessagePack).
+ * `baseVersion` is the key's version after the last operation that the state holds, `version` the
+ * one when the snapshot was written; `through` is the position of the last record of the key's
+ * chain that the state holds; hlc, replica and sequence are those of its greatest operation, and
+ * lifeMs how long that lives if it says so itself (flag 2). Flag 1: the key exists; `vector` says
+ * which operations it holds; `state` is the strategy's own encoding (canonical MessagePack).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -34,7 +37,9 @@ export interface KeySnapshot {
   readonly hlc: Hlc
   readonly replica: ReplicaId
   readonly sequence: number
-  /** How long the value lives from `hlc` on, if its greatest operation says so itself; otherwise 0. */
+  /**
+   * How long the value lives from `hlc` on, if its greatest operation says so itself; otherwise 0.
+   */
   readonly lifeMs: number
   readonly vector: VersionVector
   readonly state: Encodable

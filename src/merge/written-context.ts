@@ -1,9 +1,11 @@
 /**
- * The causal context of an operation that is about to be written: what its writer has seen of the key.
+ * The causal context of an operation that is about to be written: what its writer has seen of the
+ * key.
  *
- * A key that was gone and stable has been forgotten here, with its vector; elsewhere its former life may still be part of a snapshot. What takes
- * away has to say that it had seen that life as well, or it would spare the snapshot. All that has been forgotten here lies
- * below the floor, and all below the floor has been seen: so for cancellers the floor is part of the context. It costs
+ * A key that was gone and stable has been forgotten here, with its vector; elsewhere its former
+ * life may still be part of a snapshot. What takes away has to say that it had seen that life as
+ * well, or it would spare the snapshot. All that has been forgotten here lies below the floor, and
+ * all below the floor has been seen: so for cancellers the floor is part of the context. It costs
  * an entry for each replica, and only where something has been compacted.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'

@@ -1,6 +1,7 @@
 /**
- * Long work is done in steps, so that nothing holds the event loop for more than 50 ms. Whoever does such work spends from a budget for
- * each operation and its bytes, and pauses when the budget is spent. Counting keys would not do: one key may have a million operations.
+ * Long work is done in steps, so that nothing holds the event loop for more than 50 ms. Whoever
+ * does such work spends from a budget for each operation and its bytes, and pauses when the budget
+ * is spent. Counting keys would not do: one key may have a million operations.
  *
  *     for (const position of positions) {
  *       const record = log.record(position)
@@ -12,14 +13,18 @@
 import type { Env } from '../ports/env.ts'
 
 /**
- * What one step may do. To read and fold an operation takes 1 to 5 µs, to decode 64 KiB about 1 ms; so a step takes some milliseconds,
- * a tenth of what it may, also on a machine that is several times slower. A turn of the event loop costs a few µs.
+ * What one step may do. To read and fold an operation takes 1 to 5 µs, to decode 64 KiB about 1 ms;
+ * so a step takes some milliseconds, a tenth of what it may, also on a machine that is several
+ * times slower. A turn of the event loop costs a few µs.
  */
 export const STEP = { operations: 1024, bytes: 262_144 } as const
 
 /** What work that can be done in steps, or in one go, spends from. */
 export interface Meter {
-  /** So many operations, keys or records have been looked at, and so many bytes of them been read or written. */
+  /**
+   * So many operations, keys or records have been looked at, and so many bytes of them been read or
+   * written.
+   */
   spend(operations: number, bytes: number): void
   /** The step is over. */
   readonly isSpent: boolean

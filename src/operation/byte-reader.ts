@@ -1,4 +1,7 @@
-/** Reads what `ByteWriter` wrote. Never beyond `end`: malformed input throws `WARP_E_PROTOCOL` with the offset only. */
+/**
+ * Reads what `ByteWriter` wrote. Never beyond `end`: malformed input throws `WARP_E_PROTOCOL` with
+ * the offset only.
+ */
 import { WarpError } from '../../crdt/warp-error.ts'
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -72,7 +75,10 @@ export class ByteReader {
     }
   }
 
-  /** The number of things that follow, at least `bytesEach` long: not more than allowed and not more than fit. */
+  /**
+   * The number of things that follow, at least `bytesEach` long: not more than allowed and not more
+   * than fit.
+   */
   count(countMax: number, bytesEach: number): number {
     const count = this.varint()
     if (count > countMax) throw this.malformed(`${count} entries where ${countMax} are allowed`)

@@ -1,6 +1,7 @@
 /**
- * The replica's hybrid logical clock (Kulkarni et al. 2014): every stamp is greater than every stamp made or admitted
- * before, whatever the wall clock does. Stamps too far ahead of the wall clock may not move it.
+ * The replica's hybrid logical clock (Kulkarni et al. 2014): every stamp is greater than every
+ * stamp made or admitted before, whatever the wall clock does. Stamps too far ahead of the wall
+ * clock may not move it.
  */
 import { HLC_LOGICAL_STEPS, nextHlc, type Hlc } from '../../crdt/time/hlc.ts'
 import type { Env } from '../ports/env.ts'

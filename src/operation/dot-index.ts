@@ -1,6 +1,7 @@
 /**
- * Finds an operation by its dot: per replica the position of every 256th operation, from where a scan of the log finds the rest.
- * Costs 16 bytes for 256 operations. Positions of operations that compaction has dropped stay good as places to scan from.
+ * Finds an operation by its dot: per replica the position of every 256th operation, from where a
+ * scan of the log finds the rest. Costs 16 bytes for 256 operations. Positions of operations that
+ * compaction has dropped stay good as places to scan from.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'

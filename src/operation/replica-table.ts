@@ -38,13 +38,17 @@ class Generation {
 }
 
 /**
- * Interns replica ids: the same id is nearly always the same string object, found from its bytes without making a new one. Only
- * speed rests on that, so the table may forget, and must, because anybody can make up ids: it holds two generations of
- * {@link REPLICAS_INTERNED_MAX}. When the young one is full, it becomes the old one, and the old one goes. An id that is
- * met again moves to the young one, so what a flood of fake ids displaces is mostly the flood.
+ * Interns replica ids: the same id is nearly always the same string object, found from its bytes
+ * without making a new one. Only speed rests on that, so the table may forget, and must, because
+ * anybody can make up ids: it holds two generations of {@link REPLICAS_INTERNED_MAX}. When the
+ * young one is full, it becomes the old one, and the old one goes. An id that is met again moves to
+ * the young one, so what a flood of fake ids displaces is mostly the flood.
  */
 export class ReplicaTable {
-  /** Whoever reads or writes ids does it in some format: the table is what the encoders and decoders of one engine share. */
+  /**
+   * Whoever reads or writes ids does it in some format: the table is what the encoders and decoders
+   * of one engine share.
+   */
   readonly formats: Formats
   #young = new Generation()
   #old = new Generation()
@@ -100,9 +104,9 @@ function internedFrom(bytes: Uint8Array, at: number): Interned {
 }
 
 /**
- * The one copy of a text that the JavaScript engine keeps for names of properties. Two such texts are
- * compared by their addresses; other texts, when they differ, by a call into the runtime (30 ns less
- * for each write, `npm run bench -- write-memory`).
+ * The one copy of a text that the JavaScript engine keeps for names of properties. Two such texts
+ * are compared by their addresses; other texts, when they differ, by a call into the runtime (30 ns
+ * less for each write, `npm run bench -- write-memory`).
  */
 function internalised(replica: ReplicaId): ReplicaId {
   return Object.keys({ [replica]: true })[0] as ReplicaId

@@ -1,15 +1,20 @@
 /**
- * Identities that have come to an end: of each, the last operation that still counts. What was written under one of them beyond that is void: its
- * writer has issued it again under another id, or is to. An id is retired by
+ * Identities that have come to an end: of each, the last operation that still counts. What was
+ * written under one of them beyond that is void: its writer has issued it again under another id,
+ * or is to. An id is retired by
  *
- * - its owner, which took over a snapshot and issued again what that did not hold (leftovers.ts). Somebody else may hold these operations
- *   under their former names: without this they would count twice. Who takes in what was issued again ends its former names too;
- * - a replica that compacts while the owner has been away beyond the horizon, so that what the owner writes meanwhile may be concurrent with it;
- * - a replica that compacted before it had heard of the owner, whose first operation had not seen that (joining.ts).
+ * - its owner, which took over a snapshot and issued again what that did not hold (leftovers.ts).
+ *   Somebody else may hold these operations under their former names: without this they would count
+ *   twice. Who takes in what was issued again ends its former names too;
+ * - a replica that compacts while the owner has been away beyond the horizon, so that what the
+ *   owner writes meanwhile may be concurrent with it;
+ * - a replica that compacted before it had heard of the owner, whose first operation had not seen
+ *   that (joining.ts).
  *
- * Digests carry the whole of it, so it spreads; of two ends the earlier one counts, so everybody comes to the same. Whoever holds something void takes
- * over the snapshot of one that does not (`Reception`). One entry for each id that was given up while it mattered, a few bytes, as in every
- * version vector.
+ * Digests carry the whole of it, so it spreads; of two ends the earlier one counts, so everybody
+ * comes to the same. Whoever holds something void takes over the snapshot of one that does not
+ * (`Reception`). One entry for each id that was given up while it mattered, a few bytes, as in
+ * every version vector.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
@@ -38,7 +43,10 @@ export class RetiredIds {
     return this.#ends.get(replica) ?? Infinity
   }
 
-  /** Returns whether it changes anything. Beyond the bound of vectors nothing more is taken in: then it is refused as long as it is offered. */
+  /**
+   * Returns whether it changes anything. Beyond the bound of vectors nothing more is taken in: then
+   * it is refused as long as it is offered.
+   */
   retire(replica: ReplicaId, end: number): boolean {
     if (end >= this.endOf(replica)) return false
     if (this.#ends.size >= VECTOR_ENTRIES_MAX && !this.#ends.has(replica)) return false
@@ -46,7 +54,10 @@ export class RetiredIds {
     return true
   }
 
-  /** The id counts again up to `end`. What lies beyond stays void: its owner may have issued it again. */
+  /**
+   * The id counts again up to `end`. What lies beyond stays void: its owner may have issued it
+   * again.
+   */
   reinstate(replica: ReplicaId, end: number): void {
     if (end > this.endOf(replica)) this.#ends.set(replica, end)
   }

@@ -3,7 +3,9 @@ import { WarpError } from '../../crdt/warp-error.ts'
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Keys are short and mostly ASCII, for which a loop beats the decoder. Throws `WARP_E_PROTOCOL`. */
+/**
+ * Keys are short and mostly ASCII, for which a loop beats the decoder. Throws `WARP_E_PROTOCOL`.
+ */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
   let text = ''
   for (let i = start; i < end; i++) {

@@ -1,6 +1,7 @@
 /**
- * The only door through which time, timers and randomness enter the engine. The real ones are in `adapters/node`; tests and
- * the simulator bring their own, and then the same seed gives the same run.
+ * The only door through which time, timers and randomness enter the engine. The real ones are in
+ * `adapters/node`; tests and the simulator bring their own, and then the same seed gives the same
+ * run.
  */
 export interface Timer {
   cancel(): void
@@ -15,7 +16,10 @@ export interface Env {
   schedule(delayMs: number, callback: () => void): Timer
   /** Calls `callback` after the work in progress, before the next I/O. */
   defer(callback: () => void): void
-  /** Lets I/O and other work proceed: resolves in a later turn of the event loop. For long work done in steps. */
+  /**
+   * Lets I/O and other work proceed: resolves in a later turn of the event loop. For long work done
+   * in steps.
+   */
   yield(): Promise<void>
   /** `count` random bytes. */
   random(count: number): Uint8Array

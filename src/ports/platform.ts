@@ -11,8 +11,14 @@ export interface Platform {
   readonly env: Env
   /** Size of the log's segments. Default: the log's. */
   readonly segmentBytes?: number
-  /** Lets others ask the engine from outside the process. Called when the engine is open; closed before it. */
+  /**
+   * Lets others ask the engine from outside the process. Called when the engine is open; closed
+   * before it.
+   */
   readonly openDoor?: (warp: unknown) => Promise<Door>
-  /** The highest format that this build reads and writes, to be pretended in tests of mixed versions. Default: its own. */
+  /**
+   * The highest format that this build reads and writes, to be pretended in tests of mixed
+   * versions. Default: its own.
+   */
   readonly format?: number
 }

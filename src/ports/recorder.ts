@@ -1,6 +1,7 @@
 /**
- * The engine's side of the instruments. Parts hold a recorder or `undefined`, and ask for nothing, not even the time, where there is none.
- * Instruments that throw are not called again: a fault in them must not reach a write or the log.
+ * The engine's side of the instruments. Parts hold a recorder or `undefined`, and ask for nothing,
+ * not even the time, where there is none. Instruments that throw are not called again: a fault in
+ * them must not reach a write or the log.
  */
 import { asError } from '../../crdt/warp-error.ts'
 import type { Env } from './env.ts'

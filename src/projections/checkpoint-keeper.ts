@@ -1,7 +1,8 @@
 /**
- * Keeps the state of one projection in the log now and then: after so many operations, when the projection is closed, and before
- * compaction begins, so that compaction never takes what the newest checkpoint has not seen. It writes between operations, never
- * while one enters: a state and the end of the log that belong together.
+ * Keeps the state of one projection in the log now and then: after so many operations, when the
+ * projection is closed, and before compaction begins, so that compaction never takes what the
+ * newest checkpoint has not seen. It writes between operations, never while one enters: a state and
+ * the end of the log that belong together.
  */
 import { asError, WarpError } from '../../crdt/warp-error.ts'
 import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
@@ -63,7 +64,10 @@ export class CheckpointKeeper implements Follower {
     this.#write()
   }
 
-  /** The state has been made from the checkpoint through a position and so many operations behind it. */
+  /**
+   * The state has been made from the checkpoint through a position and so many operations behind
+   * it.
+   */
   wentOn(through: Position, takenCount: number): void {
     this.#isGood = true
     this.#through = through
@@ -113,7 +117,8 @@ export class CheckpointKeeper implements Follower {
 
   #write(): void {
     const { store, feeds, holds, observe } = this.#source
-    // While a state is being taken over, or is half taken over, no state of a projection is worth keeping.
+    // While a state is being taken over, or is half taken over, no state of a projection is worth
+    // keeping.
     if (!this.#isGood || holds.isWhole) return
     try {
       const state = this.#kept.encode()

@@ -1,7 +1,8 @@
 /**
- * A projection is a fold of the whole operation stream into one state: an index, a count, a search table. Warp's own
- * (cache, history, watch) are built on the same call. The state is never the truth: it can be dropped and rebuilt from the
- * log at any time, and therefore `apply` must depend on nothing but its arguments.
+ * A projection is a fold of the whole operation stream into one state: an index, a count, a search
+ * table. Warp's own (cache, history, watch) are built on the same call. The state is never the
+ * truth: it can be dropped and rebuilt from the log at any time, and therefore `apply` must depend
+ * on nothing but its arguments.
  *
  * Cost: one direct call per operation. `value` and `operation` are computed only when read.
  */
@@ -23,23 +24,38 @@ export interface ProjectedOperation {
 export interface Projection<State> {
   /** Names it in `stats` and errors. One of a name at a time, or `WARP_E_CONFIG`. */
   readonly name: string
-  /** Only operations of keys that match this pattern. Default: of all keys. Throws `WARP_E_PATTERN`. */
+  /**
+   * Only operations of keys that match this pattern. Default: of all keys. Throws `WARP_E_PATTERN`.
+   */
   readonly keys?: string
-  /** Of what `initial`, `apply` and the checkpoint mean. A checkpoint of another version is not used. Default: 0. */
+  /**
+   * Of what `initial`, `apply` and the checkpoint mean. A checkpoint of another version is not
+   * used. Default: 0.
+   */
   readonly version?: number | string
-  /** Keeps the state in the log now and then, so that the projection goes on from there when it is started again. */
+  /**
+   * Keeps the state in the log now and then, so that the projection goes on from there when it is
+   * started again.
+   */
   readonly checkpoint?: ProjectionCheckpoint<State>
   initial(): State
   /**
-   * Takes the next operation in, in log order, each once. May change the state that it is given and return it. Synchronous. If
-   * it throws, the projection stops: `ProjectionHandle.state` throws the same until a `rebuild` succeeds.
+   * Takes the next operation in, in log order, each once. May change the state that it is given and
+   * return it. Synchronous. If it throws, the projection stops: `ProjectionHandle.state` throws the
+   * same until a `rebuild` succeeds.
    */
   apply(state: State, change: ProjectedOperation): State
 }
 
-/** How a projection's state is kept in the log. In a log in memory it is kept for as long as the log is open. */
+/**
+ * How a projection's state is kept in the log. In a log in memory it is kept for as long as the log
+ * is open.
+ */
 export interface ProjectionCheckpoint<State> {
-  /** After how many operations a checkpoint is written: a whole number of at least 1. One more is written at `close` and before compaction. */
+  /**
+   * After how many operations a checkpoint is written: a whole number of at least 1. One more is
+   * written at `close` and before compaction.
+   */
   readonly every: number
   /** The state as a value that can be encoded, at most 16 MiB of it. */
   encode(state: State): Encodable
@@ -73,7 +89,10 @@ export interface ProjectionLag {
   readonly name: string
   /** The log has been taken in up to here. */
   readonly position: number
-  /** `'reading'`: it catches up with the log. `'failed'`: its `apply` threw, and it takes in nothing more. */
+  /**
+   * `'reading'`: it catches up with the log. `'failed'`: its `apply` threw, and it takes in nothing
+   * more.
+   */
   readonly state: 'reading' | 'live' | 'failed'
   /** Operations, of all keys, that it has not taken in; absent while it reads the log. */
   readonly behindCount?: number

@@ -1,10 +1,13 @@
 /**
- * Runs users' projections: live ones see each operation as it enters; a rebuild reads the log from its beginning and folds the keys anew
- * beside the live state, so that `value` is what it was then, and takes over when it has reached the present.
+ * Runs users' projections: live ones see each operation as it enters; a rebuild reads the log from
+ * its beginning and folds the keys anew beside the live state, so that `value` is what it was then,
+ * and takes over when it has reached the present.
  *
- * A projection that keeps checkpoints (`checkpoint-keeper.ts`) goes on from the newest one, and reads what came after it.
+ * A projection that keeps checkpoints (`checkpoint-keeper.ts`) goes on from the newest one, and
+ * reads what came after it.
  *
- * Where compaction has folded operations into a snapshot, a rebuild shows the snapshot in their place, first of its key.
+ * Where compaction has folded operations into a snapshot, a rebuild shows the snapshot in their
+ * place, first of its key.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
 import { asError, WarpError } from '../../crdt/warp-error.ts'
@@ -144,7 +147,10 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     this.#keeper?.began()
   }
 
-  /** The state has been replaced otherwise than by operations: what this projection has made of them is not to be kept. */
+  /**
+   * The state has been replaced otherwise than by operations: what this projection has made of them
+   * is not to be kept.
+   */
   reset(): void {
     this.#keeper?.pause()
     this.rebuild().catch(() => undefined)
@@ -174,7 +180,9 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     }
   }
 
-  /** Takes in what the log holds from a position on. Returns whether nothing of that was missing. */
+  /**
+   * Takes in what the log holds from a position on. Returns whether nothing of that was missing.
+   */
   async #resume(pass: Pass<State>, through: Position, options: RebuildOptions): Promise<boolean> {
     const { log } = this.#store
     const follows = (key: string): boolean => this.#pattern?.matches(key) !== false
@@ -263,7 +271,10 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     }
   }
 
-  /** The value in memory; of an operation that others of its group have followed, the value between them. */
+  /**
+   * The value in memory; of an operation that others of its group have followed, the value between
+   * them.
+   */
   #liveValue(slot: Slot, version: number, position: Position): unknown {
     const { keys, values } = this.#store
     if (version === keys.version[slot]!) return values.read(slot)
@@ -289,8 +300,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   /**
-   * What this pass knows of a key. At its first record, and when compaction has folded operations away since the last one, the snapshot is
-   * shown that they are part of.
+   * What this pass knows of a key. At its first record, and when compaction has folded operations
+   * away since the last one, the snapshot is shown that they are part of.
    */
   #seen(pass: Pass<State>, key: string, slot: Slot): SeenKey {
     const { keys } = this.#store

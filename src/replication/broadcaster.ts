@@ -1,9 +1,10 @@
 /**
- * The way out for our own operations: follows the log from a cursor and broadcasts what this replica wrote, in batches. Others'
- * operations are not relayed unasked; whoever lacks them asks (anti-entropy). Nothing is queued here: the log is the
- * queue, so a dead peer costs nothing.
+ * The way out for our own operations: follows the log from a cursor and broadcasts what this
+ * replica wrote, in batches. Others' operations are not relayed unasked; whoever lacks them asks
+ * (anti-entropy). Nothing is queued here: the log is the queue, so a dead peer costs nothing.
  *
- * Only records that are safe in the log are sent (`sendable`), so a flush may stop short; it is then tried again soon.
+ * Only records that are safe in the log are sent (`sendable`), so a flush may stop short; it is
+ * then tried again soon.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../ports/env.ts'
@@ -20,7 +21,9 @@ import type { Position } from '../operation/position.ts'
 
 /** Records looked at in one slice: about a millisecond. */
 const SLICE_RECORDS = 4096
-/** While records wait to become sendable. The engine calls `appended` then as well, usually sooner. */
+/**
+ * While records wait to become sendable. The engine calls `appended` then as well, usually sooner.
+ */
 const UNSENDABLE_RETRY_MS = 20
 
 export interface BroadcasterParts {

@@ -1,6 +1,7 @@
 /**
- * What replication reports, through one observer. Nothing is dropped, refused or repaired in silence: each of these is also
- * counted in the replicator's `stats`. Observers must not throw and should return quickly.
+ * What replication reports, through one observer. Nothing is dropped, refused or repaired in
+ * silence: each of these is also counted in the replicator's `stats`. Observers must not throw and
+ * should return quickly.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { PeerAddress, TransportReport } from '../ports/transport.ts'
@@ -17,7 +18,9 @@ export interface PeerName {
 export type ReplicationEvent =
   | { readonly kind: 'peer:up'; readonly peer: PeerName }
   | { readonly kind: 'peer:down'; readonly peer: PeerName; readonly reason: 'transport' | 'silent' | 'closed' }
-  /** It has lacked operations of ours for longer than `peerLaggingMs`. Once, until it has caught up. */
+  /**
+   * It has lacked operations of ours for longer than `peerLaggingMs`. Once, until it has caught up.
+   */
   | { readonly kind: 'peer:lagging'; readonly peer: PeerName; readonly missingCount: number }
   /** Silent beyond the horizon: it no longer holds back compaction. */
   | { readonly kind: 'member:gone'; readonly replica: ReplicaId }
@@ -28,7 +31,10 @@ export type ReplicationEvent =
   /** Arrived frames were dropped because too many waited; anti-entropy fetches what they held. */
   | { readonly kind: 'queue:overflow'; readonly queue: 'inbox'; readonly droppedCount: number }
   | { readonly kind: 'frame:malformed'; readonly peer: PeerName; readonly error: Error }
-  /** Stamped beyond the clock drift allowed; not taken in, tried again later. Once per replica until one is taken in. */
+  /**
+   * Stamped beyond the clock drift allowed; not taken in, tried again later. Once per replica until
+   * one is taken in.
+   */
   | { readonly kind: 'operation:drift'; readonly replica: ReplicaId; readonly sequence: number }
   /** Larger than a transport's frames; it cannot be sent there. */
   | {
@@ -37,25 +43,43 @@ export type ReplicationEvent =
       readonly sequence: number
       readonly bytes: number
     }
-  /** The store could not take an operation in; tried again later. `error` is absent when there is no space. */
+  /**
+   * The store could not take an operation in; tried again later. `error` is absent when there is no
+   * space.
+   */
   | { readonly kind: 'store:refused'; readonly replica: ReplicaId; readonly error?: Error }
-  /** The own log could not be read to serve others; what was wanted is asked for again, here or elsewhere. */
+  /**
+   * The own log could not be read to serve others; what was wanted is asked for again, here or
+   * elsewhere.
+   */
   | { readonly kind: 'store:unreadable'; readonly error: Error }
-  /** `us`: this replica is behind what `peer` has compacted. `peer`: `replica` wrote without having seen what we compacted. */
+  /**
+   * `us`: this replica is behind what `peer` has compacted. `peer`: `replica` wrote without having
+   * seen what we compacted.
+   */
   | { readonly kind: 'resync:required'; readonly side: 'us' | 'peer'; readonly replica: ReplicaId }
   | { readonly kind: 'resync:done'; readonly replica: ReplicaId; readonly chunkCount: number }
   | { readonly kind: 'resync:failed'; readonly replica: ReplicaId; readonly error: Error }
   /** This replica's identity has been used elsewhere. The engine takes a new one. */
   | { readonly kind: 'clone:detected'; readonly replica: ReplicaId }
-  /** Members that read an older format only: everybody writes `format` until they have been upgraded. When it changes who they are; at most eight of them. */
+  /**
+   * Members that read an older format only: everybody writes `format` until they have been
+   * upgraded. When it changes who they are; at most eight of them.
+   */
   | {
       readonly kind: 'format:held'
       readonly format: number
       readonly by: readonly { readonly replica: ReplicaId; readonly name: string; readonly highest: number }[]
     }
-  /** All members read it, and it is written from now on. Who reads less can join no more, once something has been. */
+  /**
+   * All members read it, and it is written from now on. Who reads less can join no more, once
+   * something has been.
+   */
   | { readonly kind: 'format:raised'; readonly format: number }
-  /** One of the two cannot read what the other's cluster has written: they exchange nothing. Once per session. */
+  /**
+   * One of the two cannot read what the other's cluster has written: they exchange nothing. Once
+   * per session.
+   */
   | { readonly kind: 'format:refused'; readonly side: 'us' | 'peer'; readonly peer: PeerName; readonly error: Error }
   | { readonly kind: 'transport:failed'; readonly transport: string; readonly error: Error }
   | (TransportReport & { readonly transport: string })

@@ -1,6 +1,7 @@
 /**
- * Who is who: each replica says its name, its zone and what it can read, in a hello. One is sent to whoever comes up and to whoever is heard for
- * the first time in a session; who has not said its own is asked for it with each round, ever more seldom.
+ * Who is who: each replica says its name, its zone and what it can read, in a hello. One is sent to
+ * whoever comes up and to whoever is heard for the first time in a session; who has not said its
+ * own is asked for it with each round, ever more seldom.
  */
 import type { ReplicationSettings } from './options.ts'
 import type { Peer } from './peers.ts'
@@ -33,7 +34,8 @@ export class Introductions {
   hello(peer: Peer, hello: Hello, nowMs: number): boolean {
     const before = peer.hello
     peer.hello = hello
-    // A hello that is lost is asked for again, so answering too seldom does no harm; too often would.
+    // A hello that is lost is asked for again, so answering too seldom does no harm; too often
+    // would.
     if (hello.asks && nowMs - peer.saidHelloMs >= this.#settings.digestIntervalMs / 4) this.#say(peer, false, nowMs)
     return (
       before?.name !== hello.name ||

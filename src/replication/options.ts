@@ -1,8 +1,9 @@
 /**
- * Every setting of replication: default, unit and bound. Checked once, when the replicator is made; the rest trusts it.
+ * Every setting of replication: default, unit and bound. Checked once, when the replicator is made;
+ * the rest trusts it.
  *
- * The intervals trade traffic for staleness. Operations are sent as they are written; digests repair what got lost and tell
- * the others what may be compacted, so they may be slow.
+ * The intervals trade traffic for staleness. Operations are sent as they are written; digests
+ * repair what got lost and tell the others what may be compacted, so they may be slow.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -11,9 +12,15 @@ import { FRAME_BYTES_MAX } from '../limits.ts'
 export interface ReplicationOptions {
   /** Between two digests when nothing happens. */
   readonly digestIntervalMs?: number
-  /** From a write to the digest that tells of it; what came from others is told of with the next one. Digests are never closer than a quarter of the interval. */
+  /**
+   * From a write to the digest that tells of it; what came from others is told of with the next
+   * one. Digests are never closer than a quarter of the interval.
+   */
   readonly digestSoonMs?: number
-  /** From noticing that something is missing to asking for it, so that what is under way may still arrive. */
+  /**
+   * From noticing that something is missing to asking for it, so that what is under way may still
+   * arrive.
+   */
   readonly requestDelayMs?: number
   /** Without an answer for this long, the request is repeated, to another peer if there is one. */
   readonly requestTimeoutMs?: number
@@ -23,17 +30,26 @@ export interface ReplicationOptions {
   readonly windowBytes?: number
   /** A frame of operations is sent when it has grown to this. One operation may be larger. */
   readonly batchBytes?: number
-  /** Frames and bytes that wait to be processed; what comes on top is dropped, reported and repaired. */
+  /**
+   * Frames and bytes that wait to be processed; what comes on top is dropped, reported and
+   * repaired.
+   */
   readonly inboxFramesMax?: number
   readonly inboxBytesMax?: number
-  /** Operations and bytes that wait for their causes; the farthest ahead are dropped and asked for again. */
+  /**
+   * Operations and bytes that wait for their causes; the farthest ahead are dropped and asked for
+   * again.
+   */
   readonly bufferOperationsMax?: number
   readonly bufferBytesMax?: number
   /** A peer silent for this long counts as down. */
   readonly peerSilentMs?: number
   /** A peer that lacks something for this long counts as lagging. */
   readonly peerLaggingMs?: number
-  /** A replica silent for this long no longer holds back compaction; if it returns, it may have to resync. */
+  /**
+   * A replica silent for this long no longer holds back compaction; if it returns, it may have to
+   * resync.
+   */
   readonly horizonMs?: number
   /** The bytes of one chunk of a snapshot, about. */
   readonly snapshotChunkBytes?: number

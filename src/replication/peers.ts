@@ -1,7 +1,8 @@
 /**
- * Peers: replicas as they are seen over one transport, by address. What a peer has (by its digests, and by what it sends:
- * whoever sends an operation has everything of its writer before it) decides what is asked of whom. Bounded: beyond
- * the bound the peer that has been silent longest makes room.
+ * Peers: replicas as they are seen over one transport, by address. What a peer has (by its digests,
+ * and by what it sends: whoever sends an operation has everything of its writer before it) decides
+ * what is asked of whom. Bounded: beyond the bound the peer that has been silent longest makes
+ * room.
  */
 import { PEERS_MAX } from '../limits.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -34,7 +35,10 @@ export class Peer {
   repliedMs: number = -Infinity
   /** Who it says that it is, in this session. */
   hello: Hello | undefined
-  /** It reads too little, or writes what this replica cannot read: nothing of it is taken in but its hellos. */
+  /**
+   * It reads too little, or writes what this replica cannot read: nothing of it is taken in but its
+   * hellos.
+   */
   isRefused = false
   /** When it was last sent ours, and how often. */
   saidHelloMs: number = -Infinity
@@ -57,7 +61,10 @@ export class Peer {
     return { ...place, replica: this.sender.replica, ...(name === '' ? {} : { name }) }
   }
 
-  /** A frame of it came. Returns whether it is another replica, or started again: nothing known of it holds any longer. */
+  /**
+   * A frame of it came. Returns whether it is another replica, or started again: nothing known of
+   * it holds any longer.
+   */
   heard(sender: Sender, nowMs: number): boolean {
     this.heardMs = nowMs
     const known = this.sender

@@ -1,4 +1,7 @@
-/** What replication tells operators beside its counts: how full its bounded queues are, and which members hold back compaction. */
+/**
+ * What replication tells operators beside its counts: how full its bounded queues are, and which
+ * members hold back compaction.
+ */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env } from '../ports/env.ts'
 import { ACKNOWLEDGEMENT_WAITS_MAX } from './acknowledgement/acknowledgements.ts'
@@ -46,13 +49,16 @@ export interface LackingReplica {
   /** What people call it; absent until it has said so. */
   readonly name?: string
   /**
-   * `'acknowledgement'`: it has not said that it has applied these operations. `'announcement'`: it has, and has not said yet that it knows
-   * that all others have as well.
+   * `'acknowledgement'`: it has not said that it has applied these operations. `'announcement'`: it
+   * has, and has not said yet that it knows that all others have as well.
    */
   readonly lacks: 'acknowledgement' | 'announcement'
   /** Of how many operations. */
   readonly missingCount: number
-  /** Since when it lacks something and has said nothing more, in milliseconds since 1970 by this replica's wall clock. */
+  /**
+   * Since when it lacks something and has said nothing more, in milliseconds since 1970 by this
+   * replica's wall clock.
+   */
   readonly sinceMs: number
 }
 

@@ -1,4 +1,6 @@
-/** What replication tells about itself: counts since the start, and how full its bounded queues are. */
+/**
+ * What replication tells about itself: counts since the start, and how full its bounded queues are.
+ */
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Acknowledgements } from './acknowledgement/acknowledgements.ts'
 import type { AcknowledgementAnswerer } from './acknowledgement/answerer.ts'
@@ -20,7 +22,10 @@ export interface ReplicationStats {
   readonly answeredOperations: number
   readonly receivedFrames: number
   readonly receivedBytes: number
-  /** Frames that were dropped: malformed, of an unknown kind, our own coming back, or because too many waited. */
+  /**
+   * Frames that were dropped: malformed, of an unknown kind, our own coming back, or because too
+   * many waited.
+   */
   readonly malformedFrames: number
   readonly unknownFrames: number
   readonly echoedFrames: number
@@ -30,7 +35,10 @@ export interface ReplicationStats {
   readonly appliedOperations: number
   readonly duplicateOperations: number
   readonly earlyOperations: number
-  /** Not taken in: clock drift, written without having seen what was compacted, no space, or the store failed. */
+  /**
+   * Not taken in: clock drift, written without having seen what was compacted, no space, or the
+   * store failed.
+   */
   readonly refusedOperations: number
   readonly requests: number
   readonly receivedRequests: number
@@ -46,7 +54,10 @@ export interface ReplicationStats {
   readonly pendingRequests: number
   readonly pendingAnswers: number
   readonly snapshotExports: number
-  /** Waits for acknowledgements by other replicas, and questions of theirs that have not been answered in full. */
+  /**
+   * Waits for acknowledgements by other replicas, and questions of theirs that have not been
+   * answered in full.
+   */
   readonly pendingAcknowledgements: number
   readonly askedAcknowledgements: number
   readonly peers: number
@@ -111,7 +122,10 @@ export function receptionStats(parts: ReceptionParts): ReceptionStats {
 export interface PeerReport extends PeerName {
   /** `'suspect'`: it does not answer, and has not been given up yet. */
   readonly state: TransportPeer['state']
-  /** How many of this replica's operations it lacked when it last told us what it has; absent until it has. */
+  /**
+   * How many of this replica's operations it lacked when it last told us what it has; absent until
+   * it has.
+   */
   readonly lagCount?: number
   /** It has lacked something for longer than `peerLaggingMs`. */
   readonly isLagging: boolean
@@ -128,7 +142,10 @@ export interface PeerReport extends PeerName {
   readonly queuedBytes?: number
 }
 
-/** What replication has heard, beside what the transport knows; either may know a peer that the other does not. */
+/**
+ * What replication has heard, beside what the transport knows; either may know a peer that the
+ * other does not.
+ */
 export function peerReports(
   heard: Iterable<Peer>,
   links: readonly Link[],

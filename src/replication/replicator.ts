@@ -1,6 +1,6 @@
 /**
- * Replication: carries this replica's operations to the others and theirs to it, over transports that may lose, repeat and
- * reorder. This file composes the parts and decides nothing by itself:
+ * Replication: carries this replica's operations to the others and theirs to it, over transports
+ * that may lose, repeat and reorder. This file composes the parts and decides nothing by itself:
  *
  *     own appends ─► broadcaster ─► transports          transports ─► inbox ─► reception ─► admission ─► store
  *                                                                                 │
@@ -8,9 +8,10 @@
  *                                anti-entropy: requests ─► answers ◄──────────────┤
  *                                snapshots: fetch ─► offer ◄──────────────────────┘ behind what has been compacted
  *
- * Every reaction to the network enqueues; the work is done in slices between which the event loop turns. Every queue has a
- * bound, and whatever is dropped is repaired by anti-entropy, so two replicas that can exchange frames converge within a few
- * rounds of digests. Per digest interval a replica broadcasts at most four digests and sends each peer at most four in reply.
+ * Every reaction to the network enqueues; the work is done in slices between which the event loop
+ * turns. Every queue has a bound, and whatever is dropped is repaired by anti-entropy, so two
+ * replicas that can exchange frames converge within a few rounds of digests. Per digest interval a
+ * replica broadcasts at most four digests and sends each peer at most four in reply.
  */
 import type { Env } from '../ports/env.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -27,7 +28,10 @@ import type { ReplicaAcknowledgements } from '../store/write-road/acknowledgemen
 import type { ReplicationStore } from './store.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
 
-/** A transport must carry frames of this size, splitting them if need be: digests of many replicas are this large. */
+/**
+ * A transport must carry frames of this size, splitting them if need be: digests of many replicas
+ * are this large.
+ */
 export const TRANSPORT_FRAME_BYTES_MIN: number = 256 * 1024
 
 export interface ReplicatorOptions {
@@ -70,7 +74,10 @@ export class Replicator {
     })
   }
 
-  /** Opens the transports. Rejects if one cannot be opened or `signal` fires, and has then closed the others. */
+  /**
+   * Opens the transports. Rejects if one cannot be opened or `signal` fires, and has then closed
+   * the others.
+   */
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new WarpError('WARP_E_CLOSED', 'a replicator is started once')
     this.#state = 'starting'
@@ -113,7 +120,10 @@ export class Replicator {
     return this.#reception.acknowledgements
   }
 
-  /** Throws `WARP_E_PROTOCOL`, naming who holds it back, unless the cluster writes `format`, with which `feature` came. */
+  /**
+   * Throws `WARP_E_PROTOCOL`, naming who holds it back, unless the cluster writes `format`, with
+   * which `feature` came.
+   */
   requireFormat(format: number, feature: string): void {
     this.#reception.formats.require(format, feature)
   }

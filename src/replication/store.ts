@@ -1,6 +1,7 @@
 /**
- * What replication may know of the engine: operations by dot, one door for foreign ones, and snapshots as opaque chunks.
- * The decisions (duplicate, too early, drifting, cloned) are the engine's; when to send what to whom is replication's.
+ * What replication may know of the engine: operations by dot, one door for foreign ones, and
+ * snapshots as opaque chunks. The decisions (duplicate, too early, drifting, cloned) are the
+ * engine's; when to send what to whom is replication's.
  */
 import type { Admission } from '../store/border.ts'
 import type { SnapshotExport, SnapshotImport } from '../membership/snapshot-ports.ts'
@@ -16,26 +17,39 @@ export interface ReplicationStore {
   /** This replica's own shared id. Changes when it takes a new identity; read it each time. */
   readonly replica: ReplicaId
   readonly table: ReplicaTable
-  /** All operations up to these have been applied here, also by snapshot. Live: do not change, copy what you keep. */
+  /**
+   * All operations up to these have been applied here, also by snapshot. Live: do not change, copy
+   * what you keep.
+   */
   readonly applied: VersionVector
   /** Operations at or below may be gone, folded into snapshots. Live. */
   readonly floor: VersionVector
   /** Ids that have come to an end. Live. */
   readonly retired: RetiredIds
-  /** What is here is a mixture that only a snapshot mends: nothing is admitted, nothing exported until one has been taken in. */
+  /**
+   * What is here is a mixture that only a snapshot mends: nothing is admitted, nothing exported
+   * until one has been taken in.
+   */
   readonly needsSnapshot?: boolean
   /**
-   * What this replica had applied when it wrote its first shared operation under its present id; while it has written none, what it
-   * has applied. `undefined` if that operation has been compacted, so that others must know it.
+   * What this replica had applied when it wrote its first shared operation under its present id;
+   * while it has written none, what it has applied. `undefined` if that operation has been
+   * compacted, so that others must know it.
    */
   readonly firstSaw: VersionVector | undefined
   /** Whether another replica has ever been heard, in this life or an earlier one. */
   readonly hasMetOthers: boolean
-  /** Whether anything here is ever compacted. If not, nobody has to wait for what this replica calls stable. */
+  /**
+   * Whether anything here is ever compacted. If not, nobody has to wait for what this replica calls
+   * stable.
+   */
   readonly compacts: boolean
   /** Whether anything outlives this process. */
   readonly persistent: boolean
-  /** Settles when everything that has been appended so far is held at that level. Rejects with what has poisoned the log. */
+  /**
+   * Settles when everything that has been appended so far is held at that level. Rejects with what
+   * has poisoned the log.
+   */
   settled(level: 'logged' | 'durable'): Promise<void>
   /** Where the next record goes. */
   readonly end: Position
@@ -44,27 +58,39 @@ export interface ReplicationStore {
   /** Offers one envelope, `bytes[start, end)`. The bytes are copied if kept. */
   admit(bytes: Uint8Array, start: number, end: number): Admission
   /**
-   * Visits the shared operations (never those of `local` keys) in log order, from `from` up to `sendable`, until `visit`
-   * returns `false`. The reader is a flyweight: envelope bytes are `reader.bytes[start, end)`. Returns where to continue.
+   * Visits the shared operations (never those of `local` keys) in log order, from `from` up to
+   * `sendable`, until `visit` returns `false`. The reader is a flyweight: envelope bytes are
+   * `reader.bytes[start, end)`. Returns where to continue.
    */
   scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position
-  /** A position at or shortly before the first record that holds an operation of `replica` beyond `sequence`. */
+  /**
+   * A position at or shortly before the first record that holds an operation of `replica` beyond
+   * `sequence`.
+   */
   positionAfter(replica: ReplicaId, sequence: number): Position
   /**
-   * A peer has applied this replica's own operations up to `sequence`, which this replica never wrote or has lost: its identity
-   * is used elsewhere, or its log lost its tail. The store fences itself and takes a new identity.
+   * A peer has applied this replica's own operations up to `sequence`, which this replica never
+   * wrote or has lost: its identity is used elsewhere, or its log lost its tail. The store fences
+   * itself and takes a new identity.
    */
   ownDotSeenElsewhere?(sequence: number): void
   /** Another replica has been heard: `hasMetOthers`, for good. */
   metOthers(): void
-  /** A peer says beyond what nothing of some ids counts. Nothing beyond it has been applied here. A replica's own id is given up. */
+  /**
+   * A peer says beyond what nothing of some ids counts. Nothing beyond it has been applied here. A
+   * replica's own id is given up.
+   */
   retire(ends: VectorEntries): void
   /**
-   * Every replica but those `away` has applied these, and nothing concurrent with them is still to come from any other: compaction may use it.
-   * The id of one that is away ends when something is compacted that it had not acknowledged. Both are live.
+   * Every replica but those `away` has applied these, and nothing concurrent with them is still to
+   * come from any other: compaction may use it. The id of one that is away ends when something is
+   * compacted that it had not acknowledged. Both are live.
    */
   stabilise(stable: VersionVector, away?: readonly Away[]): void
-  /** The whole state as chunks of at most about `chunkBytes`, opaque here; taken at the moment of the call's `vector`. */
+  /**
+   * The whole state as chunks of at most about `chunkBytes`, opaque here; taken at the moment of
+   * the call's `vector`.
+   */
   exportSnapshot(chunkBytes: number): SnapshotExport
   /** Starts replacing this replica's state by a peer's snapshot whose operations are `vector`. */
   beginSnapshot(vector: VersionVector): SnapshotImport

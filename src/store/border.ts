@@ -1,6 +1,7 @@
 /**
- * The border for operations of other replicas: what comes in, what waits, what is refused. Pure decisions in the order in which they can be
- * made; an operation that passes is copied into the log as it came and enters its key through the same door as a local one.
+ * The border for operations of other replicas: what comes in, what waits, what is refused. Pure
+ * decisions in the order in which they can be made; an operation that passes is copied into the log
+ * as it came and enters its key through the same door as a local one.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -22,8 +23,10 @@ import type { ReplicaIdentity } from './replica-identity.ts'
  * - `applied`: appended and visible.
  * - `duplicate`: known already; nothing changed.
  * - `early`: an operation that it depends on is missing; offer it again when that has been applied.
- * - `drift`: stamped further ahead than the clock drift allowed; not kept, offer it again later (anti-entropy will).
- * - `resync`: void, its writer's id has come to an end before it: whoever holds it must resync from a snapshot (see src/operation/retired-ids.ts).
+ * - `drift`: stamped further ahead than the clock drift allowed; not kept, offer it again later
+ *   (anti-entropy will).
+ * - `resync`: void, its writer's id has come to an end before it: whoever holds it must resync from
+ *   a snapshot (see src/operation/retired-ids.ts).
  * - `clone`: carries this replica's own id and a dot it never used, or a dot with other content.
  * - `full`: no space to keep it; offer it again later.
  * Malformed bytes throw `WARP_E_PROTOCOL`.
@@ -97,7 +100,8 @@ export class AdmissionDesk {
     const known = slot === undefined ? undefined : store.keys.keys[slot]
     const key = known ?? textOf(operation.bytes, operation.keyStart, operation.keyEnd)
     const keyspace = store.keyspaceFor(key, slot)
-    // A key that is local here is nobody else's business: what others write to it is kept for others, and not part of it.
+    // A key that is local here is nobody else's business: what others write to it is kept for
+    // others, and not part of it.
     const isKept = !keyspace.domain.isSent
     const position = this.#copy(operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
     if (position === undefined) return 'full'
@@ -158,20 +162,27 @@ export class AdmissionDesk {
   }
 
   /**
-   * A replica that is met for the first time must have seen what has been compacted here, or its operations could bring back what
-   * was deleted and forgotten. Its first operation depends on all that it had seen.
+   * A replica that is met for the first time must have seen what has been compacted here, or its
+   * operations could bring back what was deleted and forgotten. Its first operation depends on all
+   * that it had seen.
    */
   #knowsFloor(operation: OperationReader): boolean {
     if (this.#floor.size === 0) return true
     return VersionVector.from(operation.dependencies()).dominates(this.#floor)
   }
 
-  /** The same operation is here under a name that is void for those who have it under this one: their digests say so, and a snapshot mends it. */
+  /**
+   * The same operation is here under a name that is void for those who have it under this one:
+   * their digests say so, and a snapshot mends it.
+   */
   #isHereAsBefore(operation: OperationReader): boolean {
     return operation.former().some(([replica, sequence]) => this.#store.applied.includes(replica, sequence))
   }
 
-  /** Its writer has seen what is void, or has not seen what has been compacted: it has to begin anew. */
+  /**
+   * Its writer has seen what is void, or has not seen what has been compacted: it has to begin
+   * anew.
+   */
   #end({ replica, sequence }: OperationReader): Admission {
     this.#identity.retire([[replica, sequence - 1]])
     return 'resync'

@@ -9,21 +9,29 @@ export interface Compaction {
 }
 
 export type EngineEvent =
-  /** This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken a new one. */
+  /**
+   * This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken
+   * a new one.
+   */
   | { readonly kind: 'identity:changed'; readonly from: ReplicaId; readonly to: ReplicaId }
   /**
-   * The process died, or the disk was full, while a peer's state was being taken over: what is here is half that state and half what was here before. It is
-   * neither handed on nor compacted until one has been taken over as a whole (`resync:done`). Told when it happens and at each opening.
+   * The process died, or the disk was full, while a peer's state was being taken over: what is here
+   * is half that state and half what was here before. It is neither handed on nor compacted until
+   * one has been taken over as a whole (`resync:done`). Told when it happens and at each opening.
    */
   | { readonly kind: 'resync:interrupted' }
   /** A strategy threw while folding this operation, which is skipped on every replica alike. */
   | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
-  /** An operation of a kind or strategy that this version does not know: its key cannot be read here. */
+  /**
+   * An operation of a kind or strategy that this version does not know: its key cannot be read
+   * here.
+   */
   | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
   | ({ readonly kind: 'compacted' } & Compaction)
   /**
-   * A projection could not go on from its checkpoint and reads the whole log again: the checkpoint is of another `version`, its `decode`
-   * threw (`error`), or compaction has taken away operations that came after it.
+   * A projection could not go on from its checkpoint and reads the whole log again: the checkpoint
+   * is of another `version`, its `decode` threw (`error`), or compaction has taken away operations
+   * that came after it.
    */
   | {
       readonly kind: 'projection:rebuilt'
@@ -31,11 +39,15 @@ export type EngineEvent =
       readonly reason: 'version' | 'undecodable' | 'compacted'
       readonly error?: Error
     }
-  /** A checkpoint of a projection could not be written. The projection works on, and tries again later. */
+  /**
+   * A checkpoint of a projection could not be written. The projection works on, and tries again
+   * later.
+   */
   | { readonly kind: 'projection:checkpoint-failed'; readonly name: string; readonly error: Error }
   /**
-   * A key could not be compacted, because its state does not fit a record, say, or its strategy failed. All its operations stay in the log; the
-   * other keys are compacted. It is tried again when the key has twice as many operations.
+   * A key could not be compacted, because its state does not fit a record, say, or its strategy
+   * failed. All its operations stay in the log; the other keys are compacted. It is tried again
+   * when the key has twice as many operations.
    */
   | { readonly kind: 'compaction:refused'; readonly key: string; readonly error: Error }
   /** The instruments that the engine was opened with threw. They are not called any more. */

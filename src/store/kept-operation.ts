@@ -1,6 +1,6 @@
 /**
- * An operation as people see it: a copy of its envelope. It is immutable and may be kept; the payload
- * is decoded when it is first asked for.
+ * An operation as people see it: a copy of its envelope. It is immutable and may be kept; the
+ * payload is decoded when it is first asked for.
  */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -34,7 +34,10 @@ export interface OperationRecord {
   readonly strategy: string
   /** Decoded at first access. `undefined` unless `kind` is `'update'`. Throws `WARP_E_PROTOCOL`. */
   readonly payload: Encodable | undefined
-  /** How long what it writes lives, ms, counted from `timeMs`; absent if the key's pattern says that. */
+  /**
+   * How long what it writes lives, ms, counted from `timeMs`; absent if the key's pattern says
+   * that.
+   */
   readonly lifeMs?: number
   /** What its writer had seen of this key: a version vector's entries, without the writer's own. */
   readonly context: readonly (readonly [replica: ReplicaId, sequence: number])[]

@@ -1,8 +1,8 @@
 /**
  * The door: keys and their chains in the log. Everything that becomes part of a key, written here
  * or admitted from another replica, goes through `enter`, and the key's value in memory
- * (`cache/values.ts`) is outdated there. Synchronous throughout; whoever needs to wait for a disk or
- * a network does so outside.
+ * (`cache/values.ts`) is outdated there. Synchronous throughout; whoever needs to wait for a disk
+ * or a network does so outside.
  */
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { encodeInto } from '../../crdt/encoding/encoding.ts'
@@ -141,8 +141,9 @@ export class KeyStore {
   }
 
   /**
-   * Encodes an operation into the log and lets it enter. Throws, and then nothing has happened. Returns its key's slot. Not to be called
-   * from inside itself, by a getter of a value that is being encoded or by a projection: there is one place to write at.
+   * Encodes an operation into the log and lets it enter. Throws, and then nothing has happened.
+   * Returns its key's slot. Not to be called from inside itself, by a getter of a value that is
+   * being encoded or by a projection: there is one place to write at.
    */
   append(draft: Draft): Slot {
     if (this.#isAppending) throw nestedWrite(draft.key)
@@ -173,8 +174,9 @@ export class KeyStore {
   }
 
   /**
-   * Appends operations of one domain as a group: all of them or, if one is refused, none, also after a crash. Their
-   * numbers follow each other. Readers and subscribers see all at once. Returns the slots of their keys.
+   * Appends operations of one domain as a group: all of them or, if one is refused, none, also
+   * after a crash. Their numbers follow each other. Readers and subscribers see all at once.
+   * Returns the slots of their keys.
    */
   appendAll(drafts: readonly Draft[]): readonly Slot[] {
     const [first] = drafts
@@ -248,14 +250,17 @@ export class KeyStore {
       encodeInto(writer, draft.payload)
       const bytes = writer.at - writer.start - before
       if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
-      // A getter of the value may have run code of others: what was encoded would carry a number that is taken.
+      // A getter of the value may have run code of others: what was encoded would carry a number
+      // that is taken.
       if (from.sequence !== number || from.bytes !== header.replicaBytes) throw nestedWrite(key)
     } else if (draft.opaque !== undefined) writer.raw(draft.opaque)
     this.#encodedBytes = writer.at - writer.start
     return this.log.commit(RECORD_KIND.operation, previous, writer)
   }
 
-  /** The one door: an operation that is in the log becomes part of its key, and everybody is told. */
+  /**
+   * The one door: an operation that is in the log becomes part of its key, and everybody is told.
+   */
   // eslint-disable-next-line max-params -- once per operation: an object for these five costs as much as the key table's work
   enter(
     key: string,

@@ -1,12 +1,13 @@
 /**
- * What a log knows about itself beside its operations, as the body of a `meta` record; the newest one counts. Written when the log is
- * created, when the identity changes, before compaction drops anything, and around the installation of a snapshot.
+ * What a log knows about itself beside its operations, as the body of a `meta` record; the newest
+ * one counts. Written when the log is created, when the identity changes, before compaction drops
+ * anything, and around the installation of a snapshot.
  *
  *     meta = version:u8 flags:u8 shared:8 local:8 localSequence:varint home:text name:text hlc:f64 floor:vector applied:vector
  *            formers:vector reissuing:vector retired:ends
  *
- * `flags` 1: the installation of a snapshot has begun and not ended, so foreign operations behind this record do not count as applied;
- * 2: another replica has been heard.
+ * `flags` 1: the installation of a snapshot has begun and not ended, so foreign operations behind
+ * this record do not count as applied; 2: another replica has been heard.
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
@@ -47,7 +48,10 @@ export interface Meta {
   readonly retired: RetiredIds
 }
 
-/** `format`: of the checkpoint that it is a part of; a record of its own is of the format that is written now. */
+/**
+ * `format`: of the checkpoint that it is a part of; a record of its own is of the format that is
+ * written now.
+ */
 export function writeMeta(
   writer: ByteWriter,
   meta: Meta,

@@ -1,6 +1,7 @@
 /**
- * From the log back to memory: reads what `Log.open` replays, and writes the checkpoint that makes the next opening quick. A
- * checkpoint is the key table as bytes; it is only ever a shortcut for reading the records that it covers.
+ * From the log back to memory: reads what `Log.open` replays, and writes the checkpoint that makes
+ * the next opening quick. A checkpoint is the key table as bytes; it is only ever a shortcut for
+ * reading the records that it covers.
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  forgottenThrough:f64 feeds:varint (name:text position:f64)* keys:varint key*
@@ -56,7 +57,10 @@ export class Recovered {
   readonly #table: ReplicaTable
   readonly #reader: OperationReader
   readonly #hasLocalKeys: boolean
-  /** Records of local keys in front of the first meta record, which says whose they are: compaction keeps only the newest one. */
+  /**
+   * Records of local keys in front of the first meta record, which says whose they are: compaction
+   * keeps only the newest one.
+   */
   readonly #early: ReadRecord[] = []
 
   constructor(keyspaces: Keyspaces, table: ReplicaTable) {
@@ -194,7 +198,9 @@ export class Recovered {
     this.keys.remove(slot)
   }
 
-  /** The meta record that says so comes behind what has been folded away, and may not have arrived. */
+  /**
+   * The meta record that says so comes behind what has been folded away, and may not have arrived.
+   */
   #raiseFloor(vector: VersionVector): void {
     if (this.meta?.isResyncing === true) return
     for (const [replica, sequence] of vector.entries()) {
@@ -235,7 +241,10 @@ export class Recovered {
   }
 }
 
-/** Points a key at its new snapshot. The tip moves there if the snapshot holds it, or the one before, which it replaces, wherever that lies. */
+/**
+ * Points a key at its new snapshot. The tip moves there if the snapshot holds it, or the one
+ * before, which it replaces, wherever that lies.
+ */
 export function installSnapshot(
   keys: KeyTable,
   slot: Slot,
@@ -247,7 +256,8 @@ export function installSnapshot(
   keys.cut[slot] = snapshot.through
   if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
   keys.foldings++
-  // An older snapshot may lie in front of it in the log, and the operations between the two have been rewritten away.
+  // An older snapshot may lie in front of it in the log, and the operations between the two have
+  // been rewritten away.
   if (keys.head[slot]! < snapshot.through) keys.head[slot] = snapshot.through
   if (keys.version[slot]! < snapshot.version) keys.version[slot] = snapshot.version
   if (keys.tip[slot]! <= snapshot.through || keys.tip[slot] === former) {

@@ -2,8 +2,8 @@
  * Patterns that come and go while the engine runs. A known key remembers its keyspace, so a change
  * walks the key table, in steps between which other work proceeds.
  *
- * A key that has operations may not come under a strategy that cannot read them: the whole change is
- * refused, before anything of it is done. The walk that asks this also watches what is written
+ * A key that has operations may not come under a strategy that cannot read them: the whole change
+ * is refused, before anything of it is done. The walk that asks this also watches what is written
  * meanwhile, so no key slips through between the question and the change.
  */
 import { asError, WarpError } from '../../crdt/warp-error.ts'

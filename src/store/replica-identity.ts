@@ -1,6 +1,6 @@
 /**
- * Who this replica is: under which ids it writes, which it has given up, and the meta record that says so
- * in the log. The parts that change the log are handed this noun and say what has happened.
+ * Who this replica is: under which ids it writes, which it has given up, and the meta record that
+ * says so in the log. The parts that change the log are handed this noun and say what has happened.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
@@ -79,16 +79,17 @@ export class ReplicaIdentity {
   }
 
   /**
-   * Once at opening. A new log gets its first meta record. An old one keeps its identity unless dots might be
-   * used twice: the folder is a copy or a restored backup, or the machine went down before everything
-   * had been flushed.
+   * Once at opening. A new log gets its first meta record. An old one keeps its identity unless
+   * dots might be used twice: the folder is a copy or a restored backup, or the machine went down
+   * before everything had been flushed.
    */
   settle(): void {
     const { log, recovered, home } = this.#options
     const meta = this.#meta
     if (meta === undefined) this.writeMeta()
     else {
-      // Whatever was applied before this start is known to the next operation, unless its own predecessor said so already.
+      // Whatever was applied before this start is known to the next operation, unless its own
+      // predecessor said so already.
       for (const [replica] of recovered.applied.entries()) {
         if (replica !== this.replica) this.writers.shared.noteApplied(replica)
       }

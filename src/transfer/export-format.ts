@@ -1,15 +1,17 @@
 /**
- * The form of an export: lines of JSON. The truth of a line is its bytes in base64, the envelope of an operation or the body of a snapshot
- * record; the other fields repeat what the bytes say, for people and for `jq`. An import compares them, so that a file that was
- * edited by hand is refused and not half believed.
+ * The form of an export: lines of JSON. The truth of a line is its bytes in base64, the envelope of
+ * an operation or the body of a snapshot record; the other fields repeat what the bytes say, for
+ * people and for `jq`. An import compares them, so that a file that was edited by hand is refused
+ * and not half believed.
  *
  *     {"kind":"warp-export","version":2,"replica":"9f…","timeMs":…,"applied":{"9f…":12},"floor":{"9f…":3}}
  *     {"kind":"snapshot","key":"cart:7","strategy":"set","operationsCount":3,"timeMs":…,"record":"…"}
  *     {"kind":"operation","key":"cart:7","replica":"9f…","sequence":4,"timeMs":…,"does":"update","strategy":"set","payload":…,"envelope":"…"}
  *     {"kind":"end","snapshotsCount":1,"operationsCount":9}
  *
- * `floor`: operations up to these may be gone into snapshots. `applied`: what the export contains, in operations and snapshots. Operations are in
- * the order of the log that was exported, causes before effects. `payload` is left out where it is long.
+ * `floor`: operations up to these may be gone into snapshots. `applied`: what the export contains,
+ * in operations and snapshots. Operations are in the order of the log that was exported, causes
+ * before effects. `payload` is left out where it is long.
  */
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'

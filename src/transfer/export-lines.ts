@@ -1,6 +1,7 @@
 /**
- * Writes an export (form: `export-format.ts`): what a peer would be sent that has to take over the whole state, as lines of JSON. Settled when it
- * begins: later writes do not show, and compaction waits until it ends. Keys of mode `local` are left out, they never leave their replica.
+ * Writes an export (form: `export-format.ts`): what a peer would be sent that has to take over the
+ * whole state, as lines of JSON. Settled when it begins: later writes do not show, and compaction
+ * waits until it ends. Keys of mode `local` are left out, they never leave their replica.
  *
  * Cost: one pass over the log, at the reader's pace; memory for a few pieces.
  */
@@ -20,7 +21,10 @@ import { eachItem, ITEM } from '../membership/snapshot-stream.ts'
 import { toBase64 } from './base64.ts'
 import { readableJson } from './readable-json.ts'
 
-/** Of the stream that is turned into lines. A line may be longer, as long as a value, and then so is its piece. */
+/**
+ * Of the stream that is turned into lines. A line may be longer, as long as a value, and then so is
+ * its piece.
+ */
 const CHUNK_BYTES = 65_536
 /** Longer payloads are not shown a second time. */
 const SHOWN_BYTES_MAX = 16_384
@@ -33,7 +37,10 @@ export interface ExportOptions {
   readonly check: () => void
 }
 
-/** Pieces of text, some lines each. Throws `WARP_E_RESYNC_REQUIRED` if the state is half of one and half of another. */
+/**
+ * Pieces of text, some lines each. Throws `WARP_E_RESYNC_REQUIRED` if the state is half of one and
+ * half of another.
+ */
 export async function* exportLines(
   engine: TransferStore,
   { env, check }: ExportOptions,

@@ -1,6 +1,7 @@
 /**
- * Takes over what an export of format 1 holds. That format was never released; nothing else of it is read. Its envelope is one of format 2 but for
- * its first byte. Its snapshot record has no version, and a byte that says whether the key exists where flags stand now.
+ * Takes over what an export of format 1 holds. That format was never released; nothing else of it
+ * is read. Its envelope is one of format 2 but for its first byte. Its snapshot record has no
+ * version, and a byte that says whether the key exists where flags stand now.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
@@ -16,7 +17,9 @@ export function presentOperation(bytes: Uint8Array, version: number): Uint8Array
   return bytes
 }
 
-/** The body of a snapshot record of format `version`, in the present one. Throws `WARP_E_PROTOCOL`. */
+/**
+ * The body of a snapshot record of format `version`, in the present one. Throws `WARP_E_PROTOCOL`.
+ */
 export function presentSnapshot(bytes: Uint8Array, version: number, table: ReplicaTable): Uint8Array {
   if (version !== 1) return bytes
   const writer = new ByteWriter(bytes.length + 16)

@@ -1,10 +1,12 @@
 /**
- * Reads an export (form: `export-format.ts`) into an engine. Idempotent: a dot that is here already is passed over, so what was cut
- * short is just imported again.
+ * Reads an export (form: `export-format.ts`) into an engine. Idempotent: a dot that is here already
+ * is passed over, so what was cut short is just imported again.
  *
- * - If everything that the export has compacted is here, or it has compacted nothing, its operations are admitted one by one as a peer's are.
- * - Otherwise its state is taken over as a peer's snapshot is: put aside while it is read, then installed in one go. What is here and not in the
- *   export is kept; own operations among it are issued again under a new identity (see resync.ts).
+ * - If everything that the export has compacted is here, or it has compacted nothing, its
+ *   operations are admitted one by one as a peer's are.
+ * - Otherwise its state is taken over as a peer's snapshot is: put aside while it is read, then
+ *   installed in one go. What is here and not in the export is kept; own operations among it are
+ *   issued again under a new identity (see resync.ts).
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
@@ -35,8 +37,9 @@ export interface ImportOptions {
 const LINES_PER_STEP = 512
 
 /**
- * Throws, with `details.line`: `WARP_E_PROTOCOL`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`, `WARP_E_RESYNC_REQUIRED`,
- * `WARP_E_STORAGE_FULL`. Operations of lines before stay, and a state is only taken over whole.
+ * Throws, with `details.line`: `WARP_E_PROTOCOL`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`,
+ * `WARP_E_RESYNC_REQUIRED`, `WARP_E_STORAGE_FULL`. Operations of lines before stay, and a state is
+ * only taken over whole.
  */
 export async function importLines(
   engine: TransferStore,
@@ -159,7 +162,8 @@ class Intake {
 
   #admit(bytes: Uint8Array): void {
     let verdict = this.#engine.admit(bytes, 0, bytes.length)
-    // It is of this replica's own name, and of a life that this log does not know: by now the replica has another one.
+    // It is of this replica's own name, and of a life that this log does not know: by now the
+    // replica has another one.
     if (verdict === 'clone') verdict = this.#engine.admit(bytes, 0, bytes.length)
     switch (verdict) {
       case 'applied':

@@ -1,6 +1,6 @@
 /**
- * A payload for the eyes: JSON, with what JSON lacks as an object of one property that says what it is. One way: what is read back
- * is the envelope.
+ * A payload for the eyes: JSON, with what JSON lacks as an object of one property that says what it
+ * is. One way: what is read back is the envelope.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { toBase64 } from './base64.ts'

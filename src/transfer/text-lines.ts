@@ -4,7 +4,10 @@ import { WarpError } from '../../crdt/warp-error.ts'
 /** The largest record in base64, and what stands beside it. */
 const LINE_CHARACTERS_MAX = 24 * 1024 * 1024
 
-/** Without their ends. Empty lines are left out, and counted by whoever counts. Throws `WARP_E_LIMIT`, `WARP_E_PROTOCOL`. */
+/**
+ * Without their ends. Empty lines are left out, and counted by whoever counts. Throws
+ * `WARP_E_LIMIT`, `WARP_E_PROTOCOL`.
+ */
 export async function* textLines(
   pieces: AsyncIterable<string | Uint8Array>,
 ): AsyncGenerator<{ readonly number: number; readonly text: string }, void, undefined> {

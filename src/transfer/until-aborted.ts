@@ -1,6 +1,6 @@
 /**
- * Items until a signal fires, also while the next one is being waited for, however long that takes. Not by `Promise.race` with one promise
- * for the signal: that would keep every item until the end.
+ * Items until a signal fires, also while the next one is being waited for, however long that takes.
+ * Not by `Promise.race` with one promise for the signal: that would keep every item until the end.
  */
 export async function* untilAborted<Item>(
   items: AsyncIterable<Item>,

@@ -1,17 +1,22 @@
-/** What a watch tells: changes of values, and gaps. The kinds are a union that may grow; a consumer skips a kind that it does not know. */
+/**
+ * What a watch tells: changes of values, and gaps. The kinds are a union that may grow; a consumer
+ * skips a kind that it does not know.
+ */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 
 /**
- * A place in this replica's stream of operations, as text to be stored. Opaque; another replica, or this one with a new
- * log, answers it with a gap.
+ * A place in this replica's stream of operations, as text to be stored. Opaque; another replica, or
+ * this one with a new log, answers it with a gap.
  */
 export type Cursor = string
 
 export interface ValueChange<Value = unknown> {
   readonly kind: 'value'
   readonly key: string
-  /** The value now, which later operations may have shaped as well; `undefined` if the key is gone. */
+  /**
+   * The value now, which later operations may have shaped as well; `undefined` if the key is gone.
+   */
   readonly value: Value | undefined
   readonly operation: OperationRecord
   /** The key's version once `operation` had been taken in. */
@@ -19,7 +24,9 @@ export interface ValueChange<Value = unknown> {
   readonly cursor: Cursor
 }
 
-/** The consumer fell behind, or resumes from before what retention kept: read afresh what matters. */
+/**
+ * The consumer fell behind, or resumes from before what retention kept: read afresh what matters.
+ */
 export interface WatchGap {
   readonly kind: 'gap'
   /** How many operations it will not see; `undefined` if that is not known. */
@@ -31,7 +38,8 @@ export type Change<Value = unknown> = ValueChange<Value> | WatchGap
 
 export interface WatchOptions {
   /**
-   * Continues behind this cursor of an earlier change, or behind this version of the one key watched, reading the log first.
+   * Continues behind this cursor of an earlier change, or behind this version of the one key
+   * watched, reading the log first.
    * Default: from now on.
    */
   readonly from?: Cursor | { readonly version: number }
@@ -42,8 +50,9 @@ export interface WatchOptions {
 }
 
 /**
- * A running watch. Leaving a `for await` loop closes it. One consumer. If the log cannot be read (`WARP_E_LOG_CORRUPT`, `WARP_E_STORAGE`) it throws that and
- * ends; another one goes on from the last cursor.
+ * A running watch. Leaving a `for await` loop closes it. One consumer. If the log cannot be read
+ * (`WARP_E_LOG_CORRUPT`, `WARP_E_STORAGE`) it throws that and ends; another one goes on from the
+ * last cursor.
  */
 export interface Watch<Value = unknown> extends AsyncIterable<Change<Value>> {
   /** Ends the iteration. Idempotent. */
@@ -60,7 +69,10 @@ export const WATCH_OPTIONS: readonly string[] = optionNames<WatchOptions>({
 export interface WatchLag {
   /** The key or pattern watched. */
   readonly keys: string
-  /** Operations, of all keys, that it has not been asked past; absent while it reads the log to catch up. */
+  /**
+   * Operations, of all keys, that it has not been asked past; absent while it reads the log to
+   * catch up.
+   */
   readonly behindCount?: number
   /** Bytes of the log that it has not been asked past. */
   readonly behindBytes: number

@@ -1,4 +1,7 @@
-/** One change, computed as far as it is looked at: a consumer that only wants to know which key changed pays for no more. */
+/**
+ * One change, computed as far as it is looked at: a consumer that only wants to know which key
+ * changed pays for no more.
+ */
 import type { KeyStore } from '../store/key-store.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Cursor, ValueChange } from './change.ts'

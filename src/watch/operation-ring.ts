@@ -1,4 +1,7 @@
-/** The newest operations in a fixed space, shared by all watches: two stores and a pointer per operation. */
+/**
+ * The newest operations in a fixed space, shared by all watches: two stores and a pointer per
+ * operation.
+ */
 import type { Position } from '../operation/position.ts'
 
 /** The newest operations: key, version and position of each, by a count that only grows. */

@@ -1,7 +1,8 @@
 /**
- * One running watch. It reads from the ring while it keeps up. A watch that resumes, or that the ring has run away from, reads the log
- * through its feed, a step at a time and at its consumer's own pace. A live one that has more than its bound to catch up with is told of
- * the gap instead. While it runs, compaction leaves alone what it has not seen, within the bounds of `Holds`.
+ * One running watch. It reads from the ring while it keeps up. A watch that resumes, or that the
+ * ring has run away from, reads the log through its feed, a step at a time and at its consumer's
+ * own pace. A live one that has more than its bound to catch up with is told of the gap instead.
+ * While it runs, compaction leaves alone what it has not seen, within the bounds of `Holds`.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Change, Cursor, WatchGap, WatchLag, Watch, WatchOptions } from './change.ts'
@@ -128,7 +129,10 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     this.#settle({ done: true, value: undefined })
   }
 
-  /** What the log cannot give, because it is damaged say, ends the watch: its consumer is told, and resumes from the cursor that it has. */
+  /**
+   * What the log cannot give, because it is damaged say, ends the watch: its consumer is told, and
+   * resumes from the cursor that it has.
+   */
   wake(): void {
     const waiting = this.#waiting
     if (waiting === undefined) return
@@ -154,7 +158,10 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     waiting?.resolve(result)
   }
 
-  /** The next change, if one step of work finds it. If there is more to read, it is gone on with later. */
+  /**
+   * The next change, if one step of work finds it. If there is more to read, it is gone on with
+   * later.
+   */
   #take(): Change | undefined {
     const queued = this.#queue[this.#queueAt]
     if (queued !== undefined) return this.#hand(queued)
@@ -191,7 +198,10 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     this.#queueAt = 0
   }
 
-  /** The ring has run away: what is pending is read from the log, or told of as a gap if it is more than the bound. */
+  /**
+   * The ring has run away: what is pending is read from the log, or told of as a gap if it is more
+   * than the bound.
+   */
   #fallBehind(): Change | undefined {
     if (this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
     const { count, isAll } = this.#feed.countAhead(new Budget(this.#hub.store.env))

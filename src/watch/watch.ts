@@ -1,9 +1,11 @@
 /**
- * Watching: changes by key or pattern, as an async iterable that can be resumed. The log is the queue. A ring of the newest operations,
- * shared by all watches, saves reading them back while a consumer keeps up; one that falls behind the ring reads the log; one
- * that falls behind what its own bound allows, or what compaction waits for, is told of the gap and goes on from the present.
+ * Watching: changes by key or pattern, as an async iterable that can be resumed. The log is the
+ * queue. A ring of the newest operations, shared by all watches, saves reading them back while a
+ * consumer keeps up; one that falls behind the ring reads the log; one that falls behind what its
+ * own bound allows, or what compaction waits for, is told of the gap and goes on from the present.
  *
- * Cost: two stores per operation however many watches there are, and a pattern match per watch and operation when it reads.
+ * Cost: two stores per operation however many watches there are, and a pattern match per watch and
+ * operation when it reads.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
 import { formatDot, type Dot } from '../../crdt/time/dot.ts'
@@ -102,8 +104,9 @@ export class WatchHub implements WatchSource {
   }
 
   /**
-   * Names the operation as well as its position: after a crash that took the end of the log, another one may be there, or none. A cursor to what
-   * compaction has dropped names neither and is answered with a gap.
+   * Names the operation as well as its position: after a crash that took the end of the log,
+   * another one may be there, or none. A cursor to what compaction has dropped names neither and is
+   * answered with a gap.
    */
   cursor(position: Position): Cursor {
     const name = this.#options.logName()

@@ -1,15 +1,17 @@
 /**
- * Checkpoints: the engine's index as it was at one position of the log, so that opening reads what came after it and not
- * everything. Written under a temporary name, synced, renamed, and the name synced; the newest two are kept. A checkpoint is a
- * shortcut and never the only place of anything: a damaged one is passed over for the older one or for the whole log.
+ * Checkpoints: the engine's index as it was at one position of the log, so that opening reads what
+ * came after it and not everything. Written under a temporary name, synced, renamed, and the name
+ * synced; the newest two are kept. A checkpoint is a shortcut and never the only place of anything:
+ * a damaged one is passed over for the older one or for the whole log.
  *
  *     checkpoint = 'WARP-CKP' format:u32 number:u32 from:position through:position salt:u32
  *                  segments:u32 bodyBytes:u32 bodyCrc:u32 tableCrc:u32 0:4 crc:u32      64 bytes, crc of bytes 8 to 59
  *                  (number:u32 discardedBytes:u32)*                                     the table
  *                  body
  *
- * The log is to be read from `from`, where a mark stands, and it was durable up to `through`: a log that ends earlier has been
- * damaged. `salt` is that of the segment of `from`, so that a checkpoint of another log is not taken for one of this.
+ * The log is to be read from `from`, where a mark stands, and it was durable up to `through`: a log
+ * that ends earlier has been damaged. `salt` is that of the segment of `from`, so that a checkpoint
+ * of another log is not taken for one of this.
  */
 import type { Env } from '../../ports/env.ts'
 import type { LogFile, LogFiles } from '../../ports/files.ts'
@@ -52,8 +54,8 @@ export function checkpointNumber(name: string): number | undefined {
 }
 
 /**
- * A checkpoint, or in words why it is none. `newest` is the newest format that is read. Throws `WARP_E_LOG_VERSION` for
- * one of a later format: the log behind it may be, too.
+ * A checkpoint, or in words why it is none. `newest` is the newest format that is read. Throws
+ * `WARP_E_LOG_VERSION` for one of a later format: the log behind it may be, too.
  */
 export function decodeCheckpoint(
   bytes: Uint8Array,
@@ -119,7 +121,10 @@ export interface CheckpointWriting {
   readonly check: () => void
 }
 
-/** Writes a checkpoint in steps; until the end there is none. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`. */
+/**
+ * Writes a checkpoint in steps; until the end there is none. Throws `WARP_E_STORAGE_FULL`,
+ * `WARP_E_STORAGE`.
+ */
 export async function writeCheckpointFile(writing: CheckpointWriting): Promise<void> {
   const { files, head, body } = writing
   if (body.length > BODY_BYTES_MAX) {

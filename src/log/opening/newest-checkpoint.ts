@@ -12,7 +12,10 @@ export interface CheckpointChoice {
   readonly observe: (event: LogEvent) => void
 }
 
-/** Throws `WARP_E_LOG_CORRUPT` if the segment that the newest good one leads to is missing or another one. */
+/**
+ * Throws `WARP_E_LOG_CORRUPT` if the segment that the newest good one leads to is missing or
+ * another one.
+ */
 export function newestCheckpoint({ segments, numbers, observe }: CheckpointChoice): Checkpoint | undefined {
   for (const number of numbers) {
     const name = checkpointName(number)

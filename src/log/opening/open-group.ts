@@ -1,9 +1,9 @@
 /**
- * The members of a group that opening has read so far. They are handed on when the last one is there; a group whose
- * end is missing was never finished, and the log ends where it began.
+ * The members of a group that opening has read so far. They are handed on when the last one is
+ * there; a group whose end is missing was never finished, and the log ends where it began.
  *
- * A rewritten segment is durable, so whatever began in front of it is complete, though compaction may have dropped
- * the members that would say so.
+ * A rewritten segment is durable, so whatever began in front of it is complete, though compaction
+ * may have dropped the members that would say so.
  */
 import type { Position } from '../../operation/position.ts'
 import type { RecordView } from '../segments/segment-format.ts'

@@ -1,7 +1,8 @@
 /**
- * Finds valid records in bytes of which nothing is known, at every offset. A candidate must have a kind, a length and a link that
- * are possible before its checksum is computed; text and zeros fail at the first byte, so the search costs about a
- * nanosecond a byte. The checksum depends on the offset, so a false find has a chance of 2^-32.
+ * Finds valid records in bytes of which nothing is known, at every offset. A candidate must have a
+ * kind, a length and a link that are possible before its checksum is computed; text and zeros fail
+ * at the first byte, so the search costs about a nanosecond a byte. The checksum depends on the
+ * offset, so a false find has a chance of 2^-32.
  */
 import type { Position } from '../../operation/position.ts'
 import { checkRecord, RECORD_HEADER_BYTES, RecordView, viewOf } from '../segments/segment-format.ts'

@@ -1,25 +1,31 @@
 /**
- * Opens what is stored, and trusts nothing that it has not checked. The log is read from the newest good checkpoint (or from its
- * beginning) record by record. Where the first record is missing or invalid, at X, the bytes behind X decide:
+ * Opens what is stored, and trusts nothing that it has not checked. The log is read from the newest
+ * good checkpoint (or from its beginning) record by record. Where the first record is missing or
+ * invalid, at X, the bytes behind X decide:
  *
- * - No valid record behind X: a torn tail. The last write did not arrive in full; it is cut off and reported.
- * - Valid records behind X, and a mark among them (or the checkpoint) says that the log was durable beyond X: bytes that had
- *   been stored were damaged. `WARP_E_LOG_CORRUPT`; nothing is changed.
- * - Valid records behind X, and every mark says no more than X: the disk stored a later sector and lost an earlier one that was never
- *   synced, as it may when the power fails. Nobody was promised more than X: cut, and reported with the number of records lost.
+ * - No valid record behind X: a torn tail. The last write did not arrive in full; it is cut off and
+ *   reported.
+ * - Valid records behind X, and a mark among them (or the checkpoint) says that the log was durable
+ *   beyond X: bytes that had been stored were damaged. `WARP_E_LOG_CORRUPT`; nothing is changed.
+ * - Valid records behind X, and every mark says no more than X: the disk stored a later sector and
+ *   lost an earlier one that was never synced, as it may when the power fails. Nobody was promised
+ *   more than X: cut, and reported with the number of records lost.
  *
- * A group that was not finished is no part of the log: X is where it began. Its members are handed in when its last one
- * has been read (`open-group.ts`).
+ * A group that was not finished is no part of the log: X is where it began. Its members are handed
+ * in when its last one has been read (`open-group.ts`).
  *
- * Records are searched at every byte behind X, since a damaged length hides where the next one begins. In a rewritten
- * segment, or before one, nothing may be damaged at all: all of it was synced before it came to be.
+ * Records are searched at every byte behind X, since a damaged length hides where the next one
+ * begins. In a rewritten segment, or before one, nothing may be damaged at all: all of it was
+ * synced before it came to be.
  *
- * After an unclean end the part of the log that is not known to be durable is written once more and synced: pages whose
- * flush failed are in the cache but not on the disk, and the kernel takes them for clean.
+ * After an unclean end the part of the log that is not known to be durable is written once more and
+ * synced: pages whose flush failed are in the cache but not on the disk, and the kernel takes them
+ * for clean.
  *
- * If the end may be missing of what the log has held (something had to be cut, or the machine has gone down), its owner has to know, for what it
- * wrote there may be elsewhere. Every mark says so until the owner accepts it (`Log.acceptEnd`), and what is cut is first written over with such
- * a mark: a process that dies in between, or a disk that is full, leaves it to the next opening.
+ * If the end may be missing of what the log has held (something had to be cut, or the machine has
+ * gone down), its owner has to know, for what it wrote there may be elsewhere. Every mark says so
+ * until the owner accepts it (`Log.acceptEnd`), and what is cut is first written over with such a
+ * mark: a process that dies in between, or a disk that is full, leaves it to the next opening.
  */
 import type { Env } from '../../ports/env.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -67,7 +73,10 @@ export interface RecoverOptions {
 
 /** Receives what was stored while a log is opened. */
 export interface LogReplay {
-  /** The body of the newest good checkpoint, before any record. Not called if there is none. Borrowed. Long ones are read in steps. */
+  /**
+   * The body of the newest good checkpoint, before any record. Not called if there is none.
+   * Borrowed. Long ones are read in steps.
+   */
   restore(body: Uint8Array, budget: Budget): Promise<void> | void
   /** Every record after the checkpoint (every one, if there is none), in log order. A flyweight. */
   record(record: RecordView): void
@@ -126,7 +135,10 @@ class Recovery {
   readonly #files: LogFiles
   /** Without a gap, up to the last. */
   readonly #run: StoredSegment[]
-  /** In front of a gap: removed segments whose name has come back. Behind the last: made ahead and never used. */
+  /**
+   * In front of a gap: removed segments whose name has come back. Behind the last: made ahead and
+   * never used.
+   */
   readonly #unused: StoredSegment[]
   /** The newest first. */
   readonly #checkpointNumbers: readonly number[]
@@ -195,11 +207,15 @@ class Recovery {
     }
   }
 
-  /** Replays from a logical offset. Returns where the log ends, `undefined` if it leads to the next segment. */
+  /**
+   * Replays from a logical offset. Returns where the log ends, `undefined` if it leads to the next
+   * segment.
+   */
   *#replaySegment({ segment, bytes, from }: Replayed, meter: Meter): Generator<void, End | undefined> {
     const view = viewOf(bytes)
     const cursor = new Cursor(view, bytes.length, segment.number)
-    // A rewritten segment is read from its beginning: the records in front of the checkpoint are passed over below.
+    // A rewritten segment is read from its beginning: the records in front of the checkpoint are
+    // passed over below.
     if (segment.rewrittenAt === 0) cursor.logical = cursor.physical = from
     const checkedFrom = cursor.physical
     const isComplete = segment.rewrittenAt !== 0
@@ -287,7 +303,9 @@ class Recovery {
       this.#mark?.isEndUncertain === true || (!this.#clean && (this.#cutBytes > 0 || !this.#isSameBoot))
   }
 
-  /** What the system has taken is not torn by the death of a process, only by that of the machine. */
+  /**
+   * What the system has taken is not torn by the death of a process, only by that of the machine.
+   */
   get #isSameBoot(): boolean {
     return sameName(this.#mark?.boot, digestName(this.#files.bootId)) === true
   }

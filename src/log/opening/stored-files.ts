@@ -1,6 +1,7 @@
 /**
- * What a folder holds, before anything in it is believed: segments with their headers, checkpoints, files that were being written.
- * A folder of something else, a file of a later version, a damaged header are refused here, and nothing has been changed.
+ * What a folder holds, before anything in it is believed: segments with their headers, checkpoints,
+ * files that were being written. A folder of something else, a file of a later version, a damaged
+ * header are refused here, and nothing has been changed.
  */
 import type { LogFiles } from '../../ports/files.ts'
 import type { SegmentHeader } from '../segments/segment-format.ts'
@@ -28,7 +29,10 @@ export interface Stored {
   readonly temporary: readonly string[]
 }
 
-/** `newest` is the newest format that is read. Throws `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION`, `WARP_E_LOG_CORRUPT`. */
+/**
+ * `newest` is the newest format that is read. Throws `WARP_E_LOG_FOREIGN`, `WARP_E_LOG_VERSION`,
+ * `WARP_E_LOG_CORRUPT`.
+ */
 export function listStored(files: LogFiles, newest: number = FORMAT_VERSION): Stored {
   const names = files.list()
   const segments = names.flatMap((name) => {

@@ -53,7 +53,10 @@ export class SegmentSet {
     this.formatWritten = format
   }
 
-  /** The newest format of any segment: checkpoints are written in it, so that they bar no build that reads the segments. */
+  /**
+   * The newest format of any segment: checkpoints are written in it, so that they bar no build that
+   * reads the segments.
+   */
   get formatHeld(): number {
     return Math.max(...this.list.map(({ format }) => format))
   }

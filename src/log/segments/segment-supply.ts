@@ -147,7 +147,8 @@ export class SegmentSupply {
 
   #prepareNext(active: Segment, filled: number): void {
     if (this.#ahead.length === 0) {
-      // A later format comes with its first record. An empty segment of it would bar an older build for nothing.
+      // A later format comes with its first record. An empty segment of it would bar an older build
+      // for nothing.
       const { formatHeld } = this.#segments
       this.#ahead.push(this.#create(active.number + 1, this.#capacity(0), EMPTY_BYTES, formatHeld))
     }

@@ -1,6 +1,7 @@
 /**
- * Applies single operations to a key's state: the step that the forward fold and the whole fold share. An operation that its
- * strategy refuses has no effect and is reported once; one that cannot be understood throws.
+ * Applies single operations to a key's state: the step that the forward fold and the whole fold
+ * share. An operation that its strategy refuses has no effect and is reported once; one that cannot
+ * be understood throws.
  */
 import { decode } from '../../../crdt/encoding/encoding.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
@@ -59,7 +60,8 @@ export class Application {
       resident.present = true
     } catch (error) {
       if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) throw error
-      // The strategy refuses it, here as on every replica: the operation stays in the log and has no effect.
+      // The strategy refuses it, here as on every replica: the operation stays in the log and has
+      // no effect.
       resident.rejectedCount++
       this.reject(position, error)
     }
@@ -67,7 +69,10 @@ export class Application {
     resident.take(reader)
   }
 
-  /** The value that the operation which has just been read makes by itself. Throws what the strategy throws. */
+  /**
+   * The value that the operation which has just been read makes by itself. Throws what the strategy
+   * throws.
+   */
   valueAlone(strategy: AnyStrategy): unknown {
     const { bytes, payloadStart, end } = this.#chains.operation
     const state: unknown = strategy.apply(strategy.initial(), this.#view.load(decode(bytes, payloadStart, end)))
@@ -77,7 +82,8 @@ export class Application {
   /** Cancels what a canceller observed of the state below the operations. */
   cancelInBase(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
     const { bytes, payloadStart, end } = this.#chains.read(operation.position)
-    // One that has not (it was issued again, see leftovers.ts) cancels nothing there: replicas that have not compacted would not follow.
+    // One that has not (it was issued again, see leftovers.ts) cancels nothing there: replicas that
+    // have not compacted would not follow.
     if (!this.observesAll(resident)) return
     if (operation.kind === OPERATION_KIND.delete) this.clear(strategy, resident)
     else {
@@ -90,7 +96,10 @@ export class Application {
     resident.present = false
   }
 
-  /** Whether the operation being read has seen everything that `resident` has taken in, as far as can be told without looking at it all. */
+  /**
+   * Whether the operation being read has seen everything that `resident` has taken in, as far as
+   * can be told without looking at it all.
+   */
   observesAll(resident: Resident): boolean {
     for (const [replica, sequence] of resident.vector.entries()) {
       if (!this.#chains.operation.observedThrough(replica, sequence)) return false

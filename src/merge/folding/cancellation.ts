@@ -1,9 +1,9 @@
 /**
- * Which operations have no effect because others, whose writers had seen them, take them away: deletes of keys, removals of entries (see
- * `cancels` in `crdt/strategy.ts`).
+ * Which operations have no effect because others, whose writers had seen them, take them away:
+ * deletes of keys, removals of entries (see `cancels` in `crdt/strategy.ts`).
  *
- * Cost of looking at n operations: n reads, and for each one comparison with all deletes together and one with each distinct
- * payload that cancels in its scope (of a map: one or a few per entry).
+ * Cost of looking at n operations: n reads, and for each one comparison with all deletes together
+ * and one with each distinct payload that cancels in its scope (of a map: one or a few per entry).
  */
 import type { Encodable } from '../../../crdt/encoding/encodable.ts'
 import { decode } from '../../../crdt/encoding/encoding.ts'
@@ -21,8 +21,9 @@ type Read = (operation: Placed) => OperationReader
 export type Fate = 'cancelled' | 'base'
 
 /**
- * The operations that another one cancels (`'cancelled'`), and the cancellers themselves (`'base'`: they observed the whole base, so
- * what they cancel there is cancelled first). A canceller that is itself cancelled still cancels.
+ * The operations that another one cancels (`'cancelled'`), and the cancellers themselves (`'base'`:
+ * they observed the whole base, so what they cancel there is cancelled first). A canceller that is
+ * itself cancelled still cancels.
  */
 export function* cancelledSteps(
   strategy: AnyStrategy,
@@ -132,7 +133,10 @@ function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): bo
   }
 }
 
-/** What a payload cancels. A strategy that throws over it cancels nothing; it will refuse to apply it as well. */
+/**
+ * What a payload cancels. A strategy that throws over it cancels nothing; it will refuse to apply
+ * it as well.
+ */
 function coverageOf(strategy: AnyStrategy, payload: Encodable | undefined): Covers | undefined {
   try {
     const covers = payload === undefined ? undefined : strategy.cancels?.(payload)

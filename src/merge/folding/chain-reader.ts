@@ -1,5 +1,6 @@
 /**
- * Reads a key's chain from the log: from its head back along the links to where its snapshot begins. It knows nothing of folds.
+ * Reads a key's chain from the log: from its head back along the links to where its snapshot
+ * begins. It knows nothing of folds.
  */
 import { compareStamps } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'

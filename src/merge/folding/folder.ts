@@ -1,11 +1,13 @@
 /**
- * The fold: from a key's chain in the log to its state. Lazy: it walks from the head back to what has been folded and applies the
- * difference, so that a burst of operations, late ones too, costs one fold at the next read.
+ * The fold: from a key's chain in the log to its state. Lazy: it walks from the head back to what
+ * has been folded and applies the difference, so that a burst of operations, late ones too, costs
+ * one fold at the next read.
  *
- * What it guarantees: the state is a pure function of the set of operations, whatever order they arrived in. For `'any'` folds
- * because concurrent operations commute and the chain is in causal order; for `'canonical'` ones because late operations rewind
- * the timeline; and where an operation cancels others without having seen everything, because the key is folded again from
- * its operations, leaving out what is cancelled (`whole-fold.ts`).
+ * What it guarantees: the state is a pure function of the set of operations, whatever order they
+ * arrived in. For `'any'` folds because concurrent operations commute and the chain is in causal
+ * order; for `'canonical'` ones because late operations rewind the timeline; and where an operation
+ * cancels others without having seen everything, because the key is folded again from its
+ * operations, leaving out what is cancelled (`whole-fold.ts`).
  */
 import { compareStamps } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
@@ -33,14 +35,20 @@ export class Folder {
   /** Of the key that is being folded. */
   #lifeMs = 0
 
-  /** `onRejected` is told once of each operation that is skipped, as far as the last few thousand are remembered. */
+  /**
+   * `onRejected` is told once of each operation that is skipped, as far as the last few thousand
+   * are remembered.
+   */
   constructor(log: Log, table: ReplicaTable, onRejected: (rejection: Rejection) => void) {
     this.chains = new ChainReader(log, table)
     this.#application = new Application(this.chains, onRejected)
     this.whole = new WholeFold(this.chains, this.#application)
   }
 
-  /** Brings `resident` (or nothing) up to the chain's head. Throws `WARP_E_UNKNOWN_OP` if the chain holds what cannot be folded. */
+  /**
+   * Brings `resident` (or nothing) up to the chain's head. Throws `WARP_E_UNKNOWN_OP` if the chain
+   * holds what cannot be folded.
+   */
   fold(strategy: AnyStrategy, chain: Chain, resident: Resident | undefined): Resident {
     if (resident !== undefined && resident.folded === chain.head) return resident
     const start = resident ?? this.chains.base(strategy, chain)
@@ -49,13 +57,19 @@ export class Folder {
     return settled(strategy, this.#foldPending(strategy, start, pending) ?? this.#foldAnew(strategy, chain))
   }
 
-  /** The state at the chain's head from all its operations, in steps. `chain` must not be a view that moves meanwhile. */
+  /**
+   * The state at the chain's head from all its operations, in steps. `chain` must not be a view
+   * that moves meanwhile.
+   */
   *foldSteps(strategy: AnyStrategy, chain: Chain, meter: Meter): Generator<void, Resident> {
     const operations = yield* this.chains.operationsSteps(chain, meter)
     return yield* this.whole.foldSteps({ strategy, chain, operations }, meter)
   }
 
-  /** The value of a fold `'last'`: what the operation at `tip`, or the snapshot in its place, makes by itself. */
+  /**
+   * The value of a fold `'last'`: what the operation at `tip`, or the snapshot in its place, makes
+   * by itself.
+   */
   foldTip(strategy: AnyStrategy, chain: Chain, tip: Position): { value: unknown; bytes: number } {
     const record = this.chains.record(tip)
     if (record.kind === RECORD_KIND.snapshot) {
@@ -79,7 +93,10 @@ export class Folder {
     }
   }
 
-  /** Applies the operations behind what `resident` holds, newest first. `undefined` if all have to be folded anew. */
+  /**
+   * Applies the operations behind what `resident` holds, newest first. `undefined` if all have to
+   * be folded anew.
+   */
   #foldPending(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
     switch (strategy.fold) {
       case 'last':
@@ -99,7 +116,10 @@ export class Folder {
     return resident
   }
 
-  /** Applies the greatest of the newcomers, if it is the greatest of all. A rejected one counts for nothing, so then all are looked at. */
+  /**
+   * Applies the greatest of the newcomers, if it is the greatest of all. A rejected one counts for
+   * nothing, so then all are looked at.
+   */
   #foldLast(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
     const placed = pending.map((position) => this.chains.placed(position)).sort(compareStamps)
     const last = placed.at(-1)
@@ -153,7 +173,10 @@ export class Folder {
     return resident
   }
 
-  /** Applies the next operation of the chain. `false` if it cancels something without having seen everything folded so far. */
+  /**
+   * Applies the next operation of the chain. `false` if it cancels something without having seen
+   * everything folded so far.
+   */
   #applyNext(strategy: AnyStrategy, resident: Resident, position: Position): boolean {
     const reader = this.chains.read(position)
     const hasLives = this.#lifeMs > 0 || resident.hasOwnLives || reader.lifeMs > 0
@@ -167,7 +190,10 @@ export class Folder {
     return true
   }
 
-  /** Begins another life if the present one was over when the operation being read was written. `false` if it belongs to an earlier one. */
+  /**
+   * Begins another life if the present one was over when the operation being read was written.
+   * `false` if it belongs to an earlier one.
+   */
   #enterLife(strategy: AnyStrategy, resident: Resident): boolean {
     const reader = this.chains.operation
     // Where operations say how long they live, one that comes late may end a life in the middle.

@@ -1,10 +1,12 @@
 /**
- * Rewind and replay for folds in canonical order (after Bayou: Terry et al. 1995): which operations a key has, in canonical
- * order, and states to restart from. A late operation costs its distance from the head, not the length of the log.
+ * Rewind and replay for folds in canonical order (after Bayou: Terry et al. 1995): which operations
+ * a key has, in canonical order, and states to restart from. A late operation costs its distance
+ * from the head, not the length of the log.
  *
- * States are kept at exponentially growing distances from the head (at most two to a power of two), so that a log of n
- * operations needs O(log n) of them and an operation d places late replays at most about 2d + 16. They are shared, never copied:
- * strategies with a canonical fold do not change states.
+ * States are kept at exponentially growing distances from the head (at most two to a power of two),
+ * so that a log of n operations needs O(log n) of them and an operation d places late replays at
+ * most about 2d + 16. They are shared, never copied: strategies with a canonical fold do not change
+ * states.
  */
 import type { Hlc } from '../../../crdt/time/hlc.ts'
 import type { Position } from '../../operation/position.ts'
@@ -42,7 +44,10 @@ export class Timeline {
     return this.#positions[index]!
   }
 
-  /** Adds operations given in canonical order. `isBefore` decides between equal stamps. Returns the lowest index that changed. */
+  /**
+   * Adds operations given in canonical order. `isBefore` decides between equal stamps. Returns the
+   * lowest index that changed.
+   */
   insert(entries: readonly TimelineEntry[], isBefore: (a: Position, b: Position) => boolean): number {
     this.#reserve(entries.length)
     const hlcs = this.#hlcs
@@ -81,7 +86,9 @@ export class Timeline {
     return hlc === entry.hlc ? isBefore(entry.position, this.#positions[index]!) : hlc > entry.hlc
   }
 
-  /** Keeps two restarts to each doubling of the distance from the head, and the first one of all. */
+  /**
+   * Keeps two restarts to each doubling of the distance from the head, and the first one of all.
+   */
   #thin(head: number): void {
     const restarts = this.#restarts
     for (let i = restarts.length - 3; i > 0; i--) {

@@ -1,6 +1,7 @@
 /**
- * The whole fold: a state from all the operations at once, in canonical order, leaving out what is cancelled and what belongs to
- * earlier lives. It defines what a key's value is; the forward fold (`folder.ts`) gives the same and looks at less.
+ * The whole fold: a state from all the operations at once, in canonical order, leaving out what is
+ * cancelled and what belongs to earlier lives. It defines what a key's value is; the forward fold
+ * (`folder.ts`) gives the same and looks at less.
  */
 import { compareStamps } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
@@ -49,8 +50,9 @@ export class WholeFold {
   }
 
   /**
-   * The same in steps, for whoever can wait. What has been folded belongs to nobody until the last step: the key may be written, read and
-   * compacted meanwhile, as long as the records of `operations` stay where they are.
+   * The same in steps, for whoever can wait. What has been folded belongs to nobody until the last
+   * step: the key may be written, read and compacted meanwhile, as long as the records of
+   * `operations` stay where they are.
    */
   *foldSteps({ strategy, chain, operations }: FoldOf, meter: Meter): Generator<void, Resident> {
     const resident = this.#chains.base(strategy, chain)
@@ -60,7 +62,10 @@ export class WholeFold {
     return settled(strategy, resident)
   }
 
-  /** The index of the operation that began the present life, -1 if there was never another; see `lives.ts`. */
+  /**
+   * The index of the operation that began the present life, -1 if there was never another; see
+   * `lives.ts`.
+   */
   birth(strategy: AnyStrategy, chain: Chain, ordered: readonly Placed[]): number {
     return strategy.fold === 'last' ? -1 : lastBirth(this.#chains.base(strategy, chain), ordered, chain.lifeMs ?? 0)
   }
@@ -70,7 +75,10 @@ export class WholeFold {
     return finishNow(cancelledSteps(strategy, operations, { read: this.#chains.readPlaced, meter: UNBOUNDED }))
   }
 
-  /** Which of the operations, given in canonical order, the strategy refuses to apply. Folds them all. */
+  /**
+   * Which of the operations, given in canonical order, the strategy refuses to apply. Folds them
+   * all.
+   */
   rejected(
     strategy: AnyStrategy,
     chain: Chain,
@@ -135,7 +143,10 @@ export class WholeFold {
     for (const operation of ordered) resident.take(operation)
   }
 
-  /** Takes in an operation that is cancelled. One that cannot be understood blocks the key all the same, as it does when it is met first. */
+  /**
+   * Takes in an operation that is cancelled. One that cannot be understood blocks the key all the
+   * same, as it does when it is met first.
+   */
   #passOver(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
     if (operation.kind !== OPERATION_KIND.delete && strategy.fold !== 'last')
       this.#application.assertFoldable(strategy, this.#chains.read(operation.position))

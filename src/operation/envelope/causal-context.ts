@@ -1,6 +1,7 @@
 /**
- * What the writers of operations had seen of their key: for each replica a prefix of its operations, and single ones beyond (a dotted version
- * vector, Preguiça et al. 2010). Of a writer itself all earlier ones, unless its context says exactly which.
+ * What the writers of operations had seen of their key: for each replica a prefix of its
+ * operations, and single ones beyond (a dotted version vector, Preguiça et al. 2010). Of a writer
+ * itself all earlier ones, unless its context says exactly which.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'

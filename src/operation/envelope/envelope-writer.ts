@@ -1,6 +1,6 @@
 /**
- * The envelope: one operation as bytes, the same in the log, on the wire and in exports. Written once by its writer, then
- * only copied. Layout (big endian; see docs/wire-format.md for vectors):
+ * The envelope: one operation as bytes, the same in the log, on the wire and in exports. Written
+ * once by its writer, then only copied. Layout (big endian; see docs/wire-format.md for vectors):
  *
  *     envelope   = version:u8 kind:u8 strategy:u8 flags:u8 replica:8 sequence:varint hlc:u64
  *                  keyBytes:varint key:utf8
@@ -12,11 +12,13 @@
  *     vector     = count:varint (replica:8 sequence:varint)*       also of dots
  *     field      = tag:u8 bytes:varint body                        tags: `FIELD` in format.ts
  *
- * The writer has seen all its own earlier operations, and the context does not say so. With flag 8 the context is *exact*: what it does not name, of
- * the writer's own too, had not been seen. A member that writes for others needs that.
+ * The writer has seen all its own earlier operations, and the context does not say so. With flag 8
+ * the context is *exact*: what it does not name, of the writer's own too, had not been seen. A
+ * member that writes for others needs that.
  *
- * A kind that is not known is kept, forwarded and blocks only its own key. Another version is refused, and so is another flag,
- * because what it stands for would be taken for payload: additions go into the fields.
+ * A kind that is not known is kept, forwarded and blocks only its own key. Another version is
+ * refused, and so is another flag, because what it stands for would be taken for payload: additions
+ * go into the fields.
  */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../../crdt/time/hlc.ts'
@@ -36,7 +38,10 @@ export interface EnvelopeHeader {
   readonly hlc: Hlc
   /** Well formed, within the limit. */
   readonly key: string
-  /** Without the writer itself, unless it is exact; `undefined` or empty when nobody else wrote this key. */
+  /**
+   * Without the writer itself, unless it is exact; `undefined` or empty when nobody else wrote this
+   * key.
+   */
   readonly context: VectorEntries | undefined
   readonly dependencies: VectorEntries | undefined
   /** What the context does not name had not been seen, of the writer's own either. */

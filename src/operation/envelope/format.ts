@@ -1,6 +1,7 @@
 /**
- * The one format number: first byte of an operation, a meta record, a checkpoint and a frame, version in the header of a log segment and of an
- * export. What a build does not read it refuses before a byte is touched. Format 1 was never released.
+ * The one format number: first byte of an operation, a meta record, a checkpoint and a frame,
+ * version in the header of a log segment and of an export. What a build does not read it refuses
+ * before a byte is touched. Format 1 was never released.
  */
 export const FORMAT_VERSION = 2
 
@@ -9,11 +10,14 @@ export const FLAG = { context: 1, dependencies: 2, fields: 4, exact: 8, dots: 16
 export const FLAGS_KNOWN = 31
 
 /**
- * Fields of an operation, by tag. Who does not know a field keeps and forwards it. From 128 on a field changes what the operation means: who does
- * not know such a field cannot apply the operation, which blocks its key as an unknown kind does.
+ * Fields of an operation, by tag. Who does not know a field keeps and forwards it. From 128 on a
+ * field changes what the operation means: who does not know such a field cannot apply the
+ * operation, which blocks its key as an unknown kind does.
  */
 export const FIELD = {
-  /** Dots under which the operation was issued before, oldest first: `(replica:8 sequence:varint)*`. */
+  /**
+   * Dots under which the operation was issued before, oldest first: `(replica:8 sequence:varint)*`.
+   */
   former: 1,
   /** The dot under which the operation was issued first: `replica:8 sequence:varint`. */
   origin: 2,
@@ -27,13 +31,18 @@ export const FIELD = {
   previousHash: 6,
   /** Under what condition it counts. This build does not decide conditions. */
   condition: 128,
-  /** When it was written, where that is not its stamp: `hlc:u64`. This build does not order by it. */
+  /**
+   * When it was written, where that is not its stamp: `hlc:u64`. This build does not order by it.
+   */
   writtenAt: 129,
   /** Reserved for encryption: the key that its payload is encrypted with. */
   keyId: 130,
 } as const
 
-/** From this tag on who does not apply a field cannot apply the operation. This build applies none of them. */
+/**
+ * From this tag on who does not apply a field cannot apply the operation. This build applies none
+ * of them.
+ */
 export const FIELD_BINDING_MIN = 128
 
 export const ENVELOPE_BYTES_MIN = 21

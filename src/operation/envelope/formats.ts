@@ -1,21 +1,31 @@
 /**
- * Which formats one engine reads, and the one that it writes. While any member of a cluster reads an older format only, everybody
- * writes that one; who decides that is replication. All that encodes or decodes for one engine shares its `Formats`.
+ * Which formats one engine reads, and the one that it writes. While any member of a cluster reads
+ * an older format only, everybody writes that one; who decides that is replication. All that
+ * encodes or decodes for one engine shares its `Formats`.
  */
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { FORMAT_VERSION } from './format.ts'
 
-/** The oldest format that any build reads. A hello is written in it, so that everybody can read who speaks what. */
+/**
+ * The oldest format that any build reads. A hello is written in it, so that everybody can read who
+ * speaks what.
+ */
 export const FORMAT_LOWEST = 2
 
 export class Formats {
   /** The highest format that this build reads and writes. */
   readonly highest: number
-  /** Called before the first thing of a later format is stored: from now on the log holds up to `format`. */
+  /**
+   * Called before the first thing of a later format is stored: from now on the log holds up to
+   * `format`.
+   */
   onStore: (format: number) => void = () => undefined
   /** What is written now. */
   #written: number
-  /** The highest format of anything that was read or written here: what the log holds, or is about to. */
+  /**
+   * The highest format of anything that was read or written here: what the log holds, or is about
+   * to.
+   */
   #held: number = FORMAT_LOWEST
   /** The highest format of anything that was written anywhere, as far as that is known. */
   #seen: number = FORMAT_LOWEST
@@ -51,7 +61,10 @@ export class Formats {
     if (format > this.#seen) this.#seen = format
   }
 
-  /** Something of that format lies here. Throws `WARP_E_PROTOCOL` if this build does not read it; `what` names it. */
+  /**
+   * Something of that format lies here. Throws `WARP_E_PROTOCOL` if this build does not read it;
+   * `what` names it.
+   */
   take(format: number, what: string): void {
     if (!this.reads(format)) throw this.#unread(format, what)
     if (format > this.#held) this.#hold(format)

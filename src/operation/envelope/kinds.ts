@@ -1,6 +1,7 @@
 /**
- * The one table of what operations do. The codes are fixed for ever. A kind that this build does not apply is kept in the log and forwarded as it came;
- * if it belongs to a key, it blocks that key here until the replica is upgraded, and nothing else.
+ * The one table of what operations do. The codes are fixed for ever. A kind that this build does
+ * not apply is kept in the log and forwarded as it came; if it belongs to a key, it blocks that key
+ * here until the replica is upgraded, and nothing else.
  */
 
 /** What an operation does, by the code in its envelope. */
@@ -25,7 +26,10 @@ export const OPERATION_KIND = {
   decision: 18,
 } as const
 
-/** Added to the code of an operation that has a field without which it cannot be applied: then it is of a kind that is not known here. */
+/**
+ * Added to the code of an operation that has a field without which it cannot be applied: then it is
+ * of a kind that is not known here.
+ */
 export const UNDERSTOOD_NOT = 256
 
 export interface KindRule {
@@ -34,7 +38,10 @@ export interface KindRule {
   readonly name: string
   /** What stands in the place of the key. */
   readonly target: 'key' | 'key, pattern or tag' | 'lease' | 'nothing'
-  /** Whether it is part of the history of the key that it names. If not, it changes no key's chain, and blocks none. */
+  /**
+   * Whether it is part of the history of the key that it names. If not, it changes no key's chain,
+   * and blocks none.
+   */
   readonly isOfKey: boolean
   readonly payload: 'by the strategy' | 'its own' | 'none'
   /** Whether this build applies it. */
@@ -136,7 +143,10 @@ export function isApplied(kind: number): boolean {
   return kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete
 }
 
-/** Whether an operation of this kind is part of a key's history. Of a kind that is not known it is taken to be. */
+/**
+ * Whether an operation of this kind is part of a key's history. Of a kind that is not known it is
+ * taken to be.
+ */
 export function isOfKey(kind: number): boolean {
   if (isApplied(kind)) return true
   return ruleOf(kind)?.isOfKey ?? true

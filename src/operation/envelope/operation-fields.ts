@@ -1,4 +1,7 @@
-/** What an operation says of itself beside its payload, all of it optional: see `FIELD` for the tags. */
+/**
+ * What an operation says of itself beside its payload, all of it optional: see `FIELD` for the
+ * tags.
+ */
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../../crdt/time/hlc.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
@@ -10,13 +13,18 @@ import { FIELD } from './format.ts'
 import type { ReplicaTable } from '../replica-table.ts'
 import { writeEntries, type VectorEntries } from './vector-entries.ts'
 
-/** What has to be true, where the operation's place in an ordered log is reached, for it to count. */
+/**
+ * What has to be true, where the operation's place in an ordered log is reached, for it to count.
+ */
 export interface Condition {
   /** The key's version; 0: the key does not exist. */
   readonly version?: number
   /** The token of the lock that its writer holds. */
   readonly fence?: number
-  /** All operations of a transaction count, or none of them. `id` is the dot that its writer gave to it; `index` counts from 0. */
+  /**
+   * All operations of a transaction count, or none of them. `id` is the dot that its writer gave to
+   * it; `index` counts from 0.
+   */
   readonly transaction?: { readonly id: Dot; readonly index: number; readonly count: number }
 }
 
@@ -35,7 +43,10 @@ export interface OperationFields {
   readonly former?: VectorEntries | undefined
   /** The dot under which it was issued first. */
   readonly origin?: Dot | undefined
-  /** How long what it writes lives, whole ms from 1 to `LIFE_MS_MAX`; without, as long as its key pattern says. */
+  /**
+   * How long what it writes lives, whole ms from 1 to `LIFE_MS_MAX`; without, as long as its key
+   * pattern says.
+   */
   readonly lifeMs?: number | undefined
   readonly graceMs?: number | undefined
   readonly provenance?: Provenance | undefined
@@ -48,7 +59,10 @@ export interface OperationFields {
 const CONDITION_PART = { version: 1, fence: 2, transaction: 4 } as const
 const CONDITION_PARTS_KNOWN = 7
 
-/** Writes the length of the fields and the fields, by ascending tag. Throws `WARP_E_LIMIT`, `WARP_E_CONFIG` for what no reader would take. */
+/**
+ * Writes the length of the fields and the fields, by ascending tag. Throws `WARP_E_LIMIT`,
+ * `WARP_E_CONFIG` for what no reader would take.
+ */
 export function writeFields(writer: ByteWriter, fields: OperationFields, table: ReplicaTable): void {
   const all = new ByteWriter()
   const { former, origin, lifeMs, graceMs, provenance, condition, writtenAt, others } = fields
@@ -116,7 +130,10 @@ function tooLong(bytes: number): WarpError {
   )
 }
 
-/** The body of one field. Everything throws `WARP_E_PROTOCOL` if the bytes are not what the field is made of. */
+/**
+ * The body of one field. Everything throws `WARP_E_PROTOCOL` if the bytes are not what the field is
+ * made of.
+ */
 export class FieldBody {
   readonly #reader: ByteReader
   readonly #table: ReplicaTable

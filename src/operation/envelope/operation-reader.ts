@@ -16,14 +16,18 @@ import { sameReplica, word, type ReplicaTable } from '../replica-table.ts'
 const TWO_POW_32 = 4294967296
 
 /**
- * Reads an envelope in place, field by field, when asked. A flyweight: `load` points it at other bytes. Every read is bounded
- * by `end`; anything malformed throws `WARP_E_PROTOCOL` with the offset and never the content.
+ * Reads an envelope in place, field by field, when asked. A flyweight: `load` points it at other
+ * bytes. Every read is bounded by `end`; anything malformed throws `WARP_E_PROTOCOL` with the
+ * offset and never the content.
  */
 export class OperationReader {
   bytes: Uint8Array = new Uint8Array(0)
   start = 0
   end = 0
-  /** The code of its kind; with `UNDERSTOOD_NOT` added if the operation has a field without which it cannot be applied. */
+  /**
+   * The code of its kind; with `UNDERSTOOD_NOT` added if the operation has a field without which it
+   * cannot be applied.
+   */
   kind = 0
   strategy = 0
   replica: ReplicaId = '' as ReplicaId
@@ -85,7 +89,10 @@ export class OperationReader {
     return sequence <= this.#entryOf(wanted) || (this.#dotsStart !== 0 && this.#hasDot(wanted, sequence))
   }
 
-  /** Whether the writer had seen all operations of this key by `replica` up to there. Says no where single dots might fill the gap. */
+  /**
+   * Whether the writer had seen all operations of this key by `replica` up to there. Says no where
+   * single dots might fill the gap.
+   */
   observedThrough(replica: ReplicaId, sequence: number): boolean {
     if (replica === this.replica && !this.#isExact) return sequence < this.sequence
     return sequence <= this.#entryOf(this.#table.bytes(replica))
@@ -156,7 +163,10 @@ export class OperationReader {
     return this.#field(FIELD.writtenAt, (body) => body.writtenAt())
   }
 
-  /** The bytes of all fields but those with the given tags, of unknown ones too. `undefined` if there are none. */
+  /**
+   * The bytes of all fields but those with the given tags, of unknown ones too. `undefined` if
+   * there are none.
+   */
   fieldsBeside(tags: readonly number[]): Uint8Array | undefined {
     const kept: number[] = []
     this.#eachField((tag, start, end) => {
@@ -175,8 +185,9 @@ export class OperationReader {
   }
 
   /**
-   * Throws `WARP_E_PROTOCOL` if a field is malformed, or comes twice. Asked at the border: what has been admitted is folded by everybody for ever, and
-   * a life or a former name that one build reads and another one does not would part them.
+   * Throws `WARP_E_PROTOCOL` if a field is malformed, or comes twice. Asked at the border: what has
+   * been admitted is folded by everybody for ever, and a life or a former name that one build reads
+   * and another one does not would part them.
    */
   checkFields(): void {
     const seen = new Set<number>()

@@ -1,4 +1,7 @@
-/** One direction between two transports of the memory network: carries frames with delay, in order unless told otherwise. */
+/**
+ * One direction between two transports of the memory network: carries frames with delay, in order
+ * unless told otherwise.
+ */
 import type { Env } from '../env.ts'
 import type { Behaviour } from './link-settings.ts'
 

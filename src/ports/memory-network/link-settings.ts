@@ -6,7 +6,10 @@ export interface LinkSettings {
   readonly delayMs?: number
   /** A random part on top of `delayMs`, up to this. Frames stay in order. Default 0. */
   readonly jitterMs?: number
-  /** How far delays scatter: the standard deviation of the logarithm of a factor with median 1, drawn for each frame. Default 0. */
+  /**
+   * How far delays scatter: the standard deviation of the logarithm of a factor with median 1,
+   * drawn for each frame. Default 0.
+   */
   readonly delaySpread?: number
   /** The share of frames that is lost, 0 to 1. Default 0. */
   readonly loss?: number

@@ -1,11 +1,13 @@
 /**
- * A network inside one process: the executable specification of the broadcast port, and the one that tests torment. Every
- * pair of transports has a link each way, with its own delay, loss, repetition, reordering, bandwidth and bounded queue; links
- * can be cut, one way or both, and healed. All chances come from one seeded generator, and with a virtual `Env` the same seed
- * gives the same run.
+ * A network inside one process: the executable specification of the broadcast port, and the one
+ * that tests torment. Every pair of transports has a link each way, with its own delay, loss,
+ * repetition, reordering, bandwidth and bounded queue; links can be cut, one way or both, and
+ * healed. All chances come from one seeded generator, and with a virtual `Env` the same seed gives
+ * the same run.
  *
- * Frames are copied on their way, as by a real network: a receiver never sees what the sender does to its buffer later. A
- * cut is silent, as in life, and swallows what is under way; healing tells both ends that their peer is up.
+ * Frames are copied on their way, as by a real network: a receiver never sees what the sender does
+ * to its buffer later. A cut is silent, as in life, and swallows what is under way; healing tells
+ * both ends that their peer is up.
  */
 import { checkOptions } from '../../../crdt/checked-options.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'

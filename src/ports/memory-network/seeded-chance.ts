@@ -1,4 +1,7 @@
-/** Numbers in [0, 1) from a seed: mulberry32 (Ettinger 2017), 32 bits of state, enough for a network's moods. */
+/**
+ * Numbers in [0, 1) from a seed: mulberry32 (Ettinger 2017), 32 bits of state, enough for a
+ * network's moods.
+ */
 export function seededChance(seed: number): () => number {
   let state = seed | 0
   return () => {

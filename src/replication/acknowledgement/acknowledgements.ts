@@ -1,9 +1,11 @@
 /**
- * Waits until so many replicas, in so many zones, hold this replica's operations. Peers are asked once per turn of the event loop for all
- * that is waited for, since one number says how far a peer holds the operations of a writer, and again with back-off while something is missing.
+ * Waits until so many replicas, in so many zones, hold this replica's operations. Peers are asked
+ * once per turn of the event loop for all that is waited for, since one number says how far a peer
+ * holds the operations of a writer, and again with back-off while something is missing.
  *
- * A replica counts once, by its id, over however many transports it is seen, and however often it answers. It counts in its present session
- * only: what it said before it started again may be lost. One that goes away stops counting; when it is back it is asked again.
+ * A replica counts once, by its id, over however many transports it is seen, and however often it
+ * answers. It counts in its present session only: what it said before it started again may be lost.
+ * One that goes away stops counting; when it is back it is asked again.
  */
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -22,7 +24,10 @@ import { heldByEnough, type Holder } from './quorum.ts'
 export const ACKNOWLEDGEMENT_WAITS_MAX = 65_536
 /** Replicas whose answers are kept. */
 const HOLDERS_MAX = 4096
-/** Sessions of a replica that are remembered as over, so that a late answer of one of them does not count. */
+/**
+ * Sessions of a replica that are remembered as over, so that a late answer of one of them does not
+ * count.
+ */
 const SESSIONS_REMEMBERED = 16
 
 export interface AcknowledgementsParts {
@@ -135,7 +140,10 @@ export class Acknowledgements implements ReplicaAcknowledgements {
     if (this.#count > 0) this.#askSoon()
   }
 
-  /** `replica` is not seen any more over any transport, or has started again: what it held does not count. */
+  /**
+   * `replica` is not seen any more over any transport, or has started again: what it held does not
+   * count.
+   */
   gone(replica: ReplicaId): void {
     this.#answered.get(replica)?.held.clear()
   }

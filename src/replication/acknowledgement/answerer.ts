@@ -1,6 +1,7 @@
 /**
- * Answers peers that wait for acknowledgements: at once with what is held here, and again as more is, until they have been told of all that
- * they asked for. An answer that is lost is asked for again. Costs nothing while nobody waits.
+ * Answers peers that wait for acknowledgements: at once with what is held here, and again as more
+ * is, until they have been told of all that they asked for. An answer that is lost is asked for
+ * again. Costs nothing while nobody waits.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'

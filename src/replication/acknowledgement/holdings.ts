@@ -1,6 +1,7 @@
 /**
- * How far this replica holds the operations of a replica, itself included, at each level. In memory: what has been applied. Logged and durable: what had been applied when its log
- * last settled at that level; the log is asked only for what somebody waits for.
+ * How far this replica holds the operations of a replica, itself included, at each level. In
+ * memory: what has been applied. Logged and durable: what had been applied when its log last
+ * settled at that level; the log is asked only for what somebody waits for.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
@@ -29,7 +30,10 @@ export class Holdings {
     this.#listeners.push(listener)
   }
 
-  /** The last operation of `replica` up to which all are held here at `level`; 0 if none is, or the log has no such level. */
+  /**
+   * The last operation of `replica` up to which all are held here at `level`; 0 if none is, or the
+   * log has no such level.
+   */
   held(replica: ReplicaId, level: AckLevel): number {
     const applied = this.#store.applied.get(replica)
     if (level === 'memory') return applied
@@ -73,7 +77,10 @@ export class Holdings {
     )
   }
 
-  /** Of the replicas that are waited for: how far each has been applied, if that is more than is held. */
+  /**
+   * Of the replicas that are waited for: how far each has been applied, if that is more than is
+   * held.
+   */
   #appliedOf(level: Level): (readonly [ReplicaId, number])[] {
     const more: (readonly [ReplicaId, number])[] = []
     for (const replica of level.wanted.keys()) {

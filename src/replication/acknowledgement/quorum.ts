@@ -7,7 +7,10 @@ export interface Holder {
   readonly zone: string
 }
 
-/** Returns the highest sequence that at least `replicas` of the holders hold, in at least `zones` zones; 0 if there is none. */
+/**
+ * Returns the highest sequence that at least `replicas` of the holders hold, in at least `zones`
+ * zones; 0 if there is none.
+ */
 export function heldByEnough(holders: readonly Holder[], replicas: number, zones: number): number {
   const sorted = [...holders].sort((a, b) => b.through - a.through)
   const seen = new Set<string>()

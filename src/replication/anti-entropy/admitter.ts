@@ -1,6 +1,7 @@
 /**
- * The way in for foreign operations: offers them to the store one by one, keeps those that came too early until their causes
- * have been applied, and says what the store refused. Duplicates end here: dots name operations, keys do not.
+ * The way in for foreign operations: offers them to the store one by one, keeps those that came too
+ * early until their causes have been applied, and says what the store refused. Duplicates end here:
+ * dots name operations, keys do not.
  *
  * Works in budgets: `offer` tries one operation, `drain` as many waiting ones as it is allowed to.
  */
@@ -46,7 +47,9 @@ export class Admitter {
   readonly #reader: OperationReader
   /** Replicas whose next waiting operation is worth trying. */
   readonly #ready = new Set<ReplicaId>()
-  /** What was reported of a replica and has not been cleared since by an operation that was applied. */
+  /**
+   * What was reported of a replica and has not been cleared since by an operation that was applied.
+   */
   readonly #reported = new Map<ReplicaId, Set<Admission>>()
 
   constructor(store: ReplicationStore, options: AdmitterOptions) {
@@ -56,7 +59,10 @@ export class Admitter {
     this.buffer = new CausalBuffer(options.limits)
   }
 
-  /** Offers `bytes[start, end)`. Returns its writer and sequence. Throws `WARP_E_PROTOCOL` if it is malformed. */
+  /**
+   * Offers `bytes[start, end)`. Returns its writer and sequence. Throws `WARP_E_PROTOCOL` if it is
+   * malformed.
+   */
   offer(bytes: Uint8Array, start: number, end: number): { readonly replica: ReplicaId; readonly sequence: number } {
     const operation = this.#reader.load(bytes, start, end)
     const { replica, sequence } = operation
@@ -75,7 +81,10 @@ export class Admitter {
     return { replica, sequence }
   }
 
-  /** Tries up to `budget` waiting operations. Returns what is left of the budget: 0 means that there may be more. */
+  /**
+   * Tries up to `budget` waiting operations. Returns what is left of the budget: 0 means that there
+   * may be more.
+   */
   drain(budget: number): number {
     let left = budget
     for (const replica of this.#ready) {
@@ -91,7 +100,10 @@ export class Admitter {
     return left
   }
 
-  /** Forgets what has become void since it came, and lets the store judge what waits for something void. */
+  /**
+   * Forgets what has become void since it came, and lets the store judge what waits for something
+   * void.
+   */
   forgetVoid(): void {
     const { retired } = this.#store
     if (retired.size === 0) return
@@ -106,7 +118,10 @@ export class Admitter {
     return this.#ready.size === 0
   }
 
-  /** The store's vectors have been raised by other means than operations: everything may be worth trying. */
+  /**
+   * The store's vectors have been raised by other means than operations: everything may be worth
+   * trying.
+   */
   reconsider(): void {
     this.buffer.releaseAll()
     for (const replica of this.buffer.replicas()) this.#ready.add(replica)
@@ -144,14 +159,17 @@ export class Admitter {
     for (const free of this.buffer.released(replica, sequence)) this.#ready.add(free)
   }
 
-  /** Parks the operation, the head of its replica, under the first of its causes that is missing. */
+  /**
+   * Parks the operation, the head of its replica, under the first of its causes that is missing.
+   */
   #park(replica: ReplicaId, bytes: Uint8Array, start: number, end: number): void {
     for (const [cause, sequence] of this.#reader.load(bytes, start, end).dependencies()) {
       if (this.#store.applied.get(cause) >= sequence) continue
       this.buffer.park(replica, { replica: cause, sequence })
       return
     }
-    // The store sees a cause that the operation does not name; any progress of its own writer may help.
+    // The store sees a cause that the operation does not name; any progress of its own writer may
+    // help.
     this.buffer.park(replica, { replica, sequence: this.#store.applied.get(replica) + 1 })
   }
 

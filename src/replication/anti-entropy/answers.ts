@@ -1,9 +1,11 @@
 /**
- * Answers requests for operations: scans the log from where the asked-for ranges begin and sends what lies in them, verbatim.
+ * Answers requests for operations: scans the log from where the asked-for ranges begin and sends
+ * what lies in them, verbatim.
  *
- * One answer per peer at a time; a newer request takes the place of the older. Scanning goes in slices, in turn for all
- * peers. A peer whose queue is full is left alone for a while (back-pressure), and an answer ends after a window of
- * bytes: the peer asks for the rest, at its own pace. So memory is one batch per peer, whatever is asked.
+ * One answer per peer at a time; a newer request takes the place of the older. Scanning goes in
+ * slices, in turn for all peers. A peer whose queue is full is left alone for a while
+ * (back-pressure), and an answer ends after a window of bytes: the peer asks for the rest, at its
+ * own pace. So memory is one batch per peer, whatever is asked.
  */
 import { asError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -188,7 +190,8 @@ export class Answers {
   #add(answer: Answer, operation: OperationReader): void {
     const bytes = operation.end - operation.start
     const { frameBytesMax } = answer.peer.via.link
-    // What does not fit behind the others goes out with the next request if it cannot be sent at once.
+    // What does not fit behind the others goes out with the next request if it cannot be sent at
+    // once.
     if (!answer.batch.fits(bytes, frameBytesMax) && answer.batch.count > 0 && !this.#send(answer)) {
       answer.isHeld = true
       answer.isLast = true

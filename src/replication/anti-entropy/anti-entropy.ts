@@ -1,11 +1,14 @@
 /**
- * Anti-entropy (Demers et al. 1987; by version vectors, as in Petersen et al. 1997, "Flexible Update Propagation"): compares
- * what peers have with what we have applied, and asks for the difference in ranges of (replica, sequence).
+ * Anti-entropy (Demers et al. 1987; by version vectors, as in Petersen et al. 1997, "Flexible
+ * Update Propagation"): compares what peers have with what we have applied, and asks for the
+ * difference in ranges of (replica, sequence).
  *
- * - Each missing range is asked of one peer at a time; ranges are spread over the peers that have them.
+ * - Each missing range is asked of one peer at a time; ranges are spread over the peers that have
+ *   them.
  * - A little patience first, because what is missing is usually under way.
- * - An answer covers a window of bytes and says when it ends; the rest is asked for then. Without an answer, or with one that
- *   brought nothing, the writer's ranges wait twice as long as last time before they are asked for again, elsewhere if possible.
+ * - An answer covers a window of bytes and says when it ends; the rest is asked for then. Without
+ *   an answer, or with one that brought nothing, the writer's ranges wait twice as long as last
+ *   time before they are asked for again, elsewhere if possible.
  * - A peer whose floor we do not dominate cannot serve us by operations: see snapshot-fetch.ts.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -165,7 +168,10 @@ export class AntiEntropy {
     return gaps.map((gap) => ({ replica, ...gap }))
   }
 
-  /** Of the peers that have it and are free, the one with the least to do; not the one that failed, if there is another. */
+  /**
+   * Of the peers that have it and are free, the one with the least to do; not the one that failed,
+   * if there is another.
+   */
   #choose(
     owners: readonly Peer[],
     plan: ReadonlyMap<Peer, OperationRange[]>,
@@ -195,7 +201,10 @@ export class AntiEntropy {
     if (!post.send(peer, post.encoder.request(number, ranges))) this.#finish(request)
   }
 
-  /** The request is over, in whatever way: what it brought decides how soon its writers are asked for again. */
+  /**
+   * The request is over, in whatever way: what it brought decides how soon its writers are asked
+   * for again.
+   */
   #finish(request: Request): void {
     if (this.#requests.get(request.peer) === request) this.#requests.delete(request.peer)
     const { settings } = this.#options

@@ -1,15 +1,17 @@
 /**
- * Operations that came before their causes wait here, named by dot, until the causes have been applied.
+ * Operations that came before their causes wait here, named by dot, until the causes have been
+ * applied.
  *
- * Only the next operation of a replica can ever be admissible, because each replica's operations are applied in sequence. So
- * the buffer keeps one run of operations per replica, sorted by sequence, and looks at its head alone: a head is tried
- * when its predecessor has been applied, and when it turns out to lack an operation of another replica, it is
- * parked under that replica and tried again when that one has got there. An operation is therefore tried once per cause
- * that it lacked, not once per arrival: O(1) to insert at the end of a run and the distance from
- * it elsewhere, O(replicas) to release, no rescans.
+ * Only the next operation of a replica can ever be admissible, because each replica's operations
+ * are applied in sequence. So the buffer keeps one run of operations per replica, sorted by
+ * sequence, and looks at its head alone: a head is tried when its predecessor has been applied, and
+ * when it turns out to lack an operation of another replica, it is parked under that replica and
+ * tried again when that one has got there. An operation is therefore tried once per cause that it
+ * lacked, not once per arrival: O(1) to insert at the end of a run and the distance from it
+ * elsewhere, O(replicas) to release, no rescans.
  *
- * Bounded by count and bytes. When over the bound, the operation that is farthest ahead of what has been applied goes:
- * it is the last one that could be used, and anti-entropy fetches it again.
+ * Bounded by count and bytes. When over the bound, the operation that is farthest ahead of what has
+ * been applied goes: it is the last one that could be used, and anti-entropy fetches it again.
  */
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -79,7 +81,10 @@ export class CausalBuffer {
     return this.#runs.keys()
   }
 
-  /** Keeps a copy of the operation, unless its dot is here already. `applied`: how far its replica has been applied. */
+  /**
+   * Keeps a copy of the operation, unless its dot is here already. `applied`: how far its replica
+   * has been applied.
+   */
   add(dot: Dot, applied: number, bytes: Uint8Array): void {
     const run = this.#run(dot.replica)
     run.applied = applied
@@ -91,7 +96,10 @@ export class CausalBuffer {
     while (this.#count > this.#limits.operationsMax || this.#bytes > this.#limits.bytesMax) this.#dropFarthest()
   }
 
-  /** The operation of `replica` right after `applied`, if it is here and not parked. Forgets what has been applied. */
+  /**
+   * The operation of `replica` right after `applied`, if it is here and not parked. Forgets what
+   * has been applied.
+   */
   next(replica: ReplicaId, applied: number): BufferedOperation | undefined {
     const run = this.#runs.get(replica)
     if (run === undefined) return undefined
@@ -108,7 +116,10 @@ export class CausalBuffer {
     if (run?.operations[run.head]?.sequence === dot.sequence) this.#removeHead(run)
   }
 
-  /** The head of `replica` lacks that operation: it is not tried again before `released` tells of it. */
+  /**
+   * The head of `replica` lacks that operation: it is not tried again before `released` tells of
+   * it.
+   */
   park(replica: ReplicaId, cause: { readonly replica: ReplicaId; readonly sequence: number }): void {
     const run = this.#runs.get(replica)
     if (run === undefined) return
@@ -118,7 +129,10 @@ export class CausalBuffer {
     else parked.add(run)
   }
 
-  /** `replica` has been applied up to `applied`: the replicas whose heads are worth trying because of it. */
+  /**
+   * `replica` has been applied up to `applied`: the replicas whose heads are worth trying because
+   * of it.
+   */
   released(replica: ReplicaId, applied: number): ReplicaId[] {
     const parked = this.#parked.get(replica)
     if (parked === undefined) return []

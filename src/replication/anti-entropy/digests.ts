@@ -1,7 +1,9 @@
 /**
- * When to send a digest: at a steady, jittered interval when nothing happens; soon after this replica has written; never closer than a
- * quarter of the interval. What came from others can wait for the next one: if each of n replicas told all others at once that it
- * has a write, one write would cost n^2 digests. So each replica sends at most four digests per interval, however busy it is.
+ * When to send a digest: at a steady, jittered interval when nothing happens; soon after this
+ * replica has written; never closer than a quarter of the interval. What came from others can wait
+ * for the next one: if each of n replicas told all others at once that it has a write, one write
+ * would cost n^2 digests. So each replica sends at most four digests per interval, however busy it
+ * is.
  */
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Env, Timer } from '../../ports/env.ts'
@@ -38,7 +40,10 @@ export class DigestSchedule {
     this.changed()
   }
 
-  /** There is something to tell. Cheap: called for each operation, it asks no clock but for the first. */
+  /**
+   * There is something to tell. Cheap: called for each operation, it asks no clock but for the
+   * first.
+   */
   changed(): void {
     if (this.#isSoon || !this.#isRunning) return
     this.#isSoon = true
@@ -69,8 +74,9 @@ export class DigestSchedule {
 }
 
 /**
- * What has been applied here and will survive this process: others compact by it, so it must not go back. When the last records
- * are not in the log for good, it is a copy taken earlier, without what has been void since.
+ * What has been applied here and will survive this process: others compact by it, so it must not go
+ * back. When the last records are not in the log for good, it is a copy taken earlier, without what
+ * has been void since.
  */
 export class SafeVector {
   readonly #store: ReplicationStore

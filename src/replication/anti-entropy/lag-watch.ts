@@ -1,4 +1,7 @@
-/** Compares what a peer has with what it was told of: tells a lagging peer apart from one that is merely a moment behind. */
+/**
+ * Compares what a peer has with what it was told of: tells a lagging peer apart from one that is
+ * merely a moment behind.
+ */
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { Digest } from '../wire/frames.ts'

@@ -1,4 +1,7 @@
-/** Notices that somebody else writes, or has written, under this replica's id: a copied folder, a restored backup, a log that lost its tail. */
+/**
+ * Notices that somebody else writes, or has written, under this replica's id: a copied folder, a
+ * restored backup, a log that lost its tail.
+ */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { Digest } from '../wire/frames.ts'
@@ -29,8 +32,9 @@ export class CloneWatch {
       this.#reported = own
       store.ownDotSeenElsewhere?.(seen)
     } else if (peer.replica === own && seen > 0) {
-      // Somebody is up under our id. The newest operation that both have tells whether it is us: the store compares them.
-      // Asked outside of anti-entropy, with the number of what is sent unasked.
+      // Somebody is up under our id. The newest operation that both have tells whether it is us:
+      // the store compares them. Asked outside of anti-entropy, with the number of what is sent
+      // unasked.
       post.send(peer, post.encoder.request(0, [{ replica: own, from: seen, to: seen }]))
     }
   }

@@ -1,10 +1,10 @@
 /**
- * Which format the members of a cluster write: the highest that all of them read. A member that has not said what it reads
- * counts as one that reads the oldest format only, and so does everybody while nobody has been heard. A member that is gone does not
- * count.
+ * Which format the members of a cluster write: the highest that all of them read. A member that has
+ * not said what it reads counts as one that reads the oldest format only, and so does everybody
+ * while nobody has been heard. A member that is gone does not count.
  *
- * A newcomer with an older format lowers the agreement, unless something has been written that it cannot read: then it is refused, on both
- * sides, and counts for nothing.
+ * A newcomer with an older format lowers the agreement, unless something has been written that it
+ * cannot read: then it is refused, on both sides, and counts for nothing.
  */
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -24,7 +24,10 @@ export interface FormatHolder {
   readonly highest: number
 }
 
-/** So many rounds in a row all members have read it, before a format is written: peers' digests name members that are not known yet. */
+/**
+ * So many rounds in a row all members have read it, before a format is written: peers' digests name
+ * members that are not known yet.
+ */
 const ROUNDS_TO_RAISE = 3
 /** Holders that are named in an event and in a message. */
 const NAMED_MAX = 8
@@ -46,7 +49,10 @@ export class FormatAgreement {
     this.#formats.write(FORMAT_LOWEST)
   }
 
-  /** `peer` says what it reads, and what it knows to have been written. Returns whether it takes part. */
+  /**
+   * `peer` says what it reads, and what it knows to have been written. Returns whether it takes
+   * part.
+   */
   hello(peer: Peer, hello: Hello): boolean {
     const side = hello.written > this.#formats.highest ? 'us' : this.#formats.seen > hello.highest ? 'peer' : undefined
     if (side !== undefined) {
@@ -59,7 +65,10 @@ export class FormatAgreement {
     return true
   }
 
-  /** With each round, and with each hello: who takes part may have changed. It is lowered at once, and raised by rounds. */
+  /**
+   * With each round, and with each hello: who takes part may have changed. It is lowered at once,
+   * and raised by rounds.
+   */
   settle(peers: readonly Peer[], isRound: boolean): void {
     for (const peer of peers) this.#check(peer)
     const members = this.#members()
@@ -86,7 +95,10 @@ export class FormatAgreement {
     return [...this.#known.present()].filter(({ replica }) => this.#retired.endOf(replica) === Infinity)
   }
 
-  /** Throws `WARP_E_PROTOCOL` if what is written now has no `feature`, which came with `format`; the message names who holds it back. */
+  /**
+   * Throws `WARP_E_PROTOCOL` if what is written now has no `feature`, which came with `format`; the
+   * message names who holds it back.
+   */
   require(format: number, feature: string): void {
     if (this.#formats.written >= format) return
     const holders = holding(format, this.#members())

@@ -1,12 +1,14 @@
 /**
- * Taking part under an identity that nobody knows yet. What a newcomer wrote before it met the others is concurrent with everything that
- * they have done, also with what they have compacted, where it could no longer be put in its place: deleted keys would come back,
- * and replicas that have compacted would disagree with those that have not.
+ * Taking part under an identity that nobody knows yet. What a newcomer wrote before it met the
+ * others is concurrent with everything that they have done, also with what they have compacted,
+ * where it could no longer be put in its place: deleted keys would come back, and replicas that
+ * have compacted would disagree with those that have not.
  *
- * So nothing of a newcomer leaves it, not even the knowledge that it exists, before a peer's digest shows that all that the peer
- * announces as stable had been seen before the first operation under this identity was written. A newcomer that has written too early takes over a snapshot and
- * issues its operations again, under another identity; since nobody has seen the old ones, nothing counts twice. See stability.ts for
- * why the announcement of one peer is enough.
+ * So nothing of a newcomer leaves it, not even the knowledge that it exists, before a peer's digest
+ * shows that all that the peer announces as stable had been seen before the first operation under
+ * this identity was written. A newcomer that has written too early takes over a snapshot and issues
+ * its operations again, under another identity; since nobody has seen the old ones, nothing counts
+ * twice. See stability.ts for why the announcement of one peer is enough.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -27,8 +29,9 @@ export class Joining {
   }
 
   /**
-   * A peer's digest has come. `'snapshot'`: what has been written here has to be issued again, on top of the peer's state. `'wait'`: nothing
-   * has been written yet; as soon as enough has been applied, it may be.
+   * A peer's digest has come. `'snapshot'`: what has been written here has to be issued again, on
+   * top of the peer's state. `'wait'`: nothing has been written yet; as soon as enough has been
+   * applied, it may be.
    */
   meet(digest: Digest): 'joined' | 'wait' | 'snapshot' {
     if (this.isJoined) return 'joined'

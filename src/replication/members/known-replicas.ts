@@ -1,19 +1,22 @@
 /**
  * Which replicas there are, when each was last heard, and what each has acknowledged.
  *
- * Every replica id that appears in any vector is a member, so that membership spreads transitively: a replica whose operation
- * reached us through others counts as well as one that we hear ourselves, and so does a replica that only reads, once
- * anybody hears it. A member that has been silent beyond the horizon is `gone`: it no longer holds back stability. It comes
- * back when it says that it has applied what was compacted meanwhile, or when others have taken in something new of it. An
+ * Every replica id that appears in any vector is a member, so that membership spreads transitively:
+ * a replica whose operation reached us through others counts as well as one that we hear ourselves,
+ * and so does a replica that only reads, once anybody hears it. A member that has been silent
+ * beyond the horizon is `gone`: it no longer holds back stability. It comes back when it says that
+ * it has applied what was compacted meanwhile, or when others have taken in something new of it. An
  * id of an earlier incarnation leaves in the same way.
  *
- * Acknowledgements (what causal stability needs; Baquero, Almeida, Shoker 2014): a member's vector V says that it has applied
- * V, but its own earlier operations may have been written before it had, and may still be under way. Once we hold its
- * own operations up to V[member], whatever else arrives from it was written after V. Only then is V used. A vector that cannot be
- * used yet waits; the oldest and the newest are kept, so that a member which writes all the time still makes progress.
+ * Acknowledgements (what causal stability needs; Baquero, Almeida, Shoker 2014): a member's vector
+ * V says that it has applied V, but its own earlier operations may have been written before it had,
+ * and may still be under way. Once we hold its own operations up to V[member], whatever else
+ * arrives from it was written after V. Only then is V used. A vector that cannot be used yet waits;
+ * the oldest and the newest are kept, so that a member which writes all the time still makes
+ * progress.
  *
- * Bounded at 4096 members. Beyond, the members that are gone make room; if there are none, nothing is stable until
- * there are fewer, because an untracked replica may lack anything.
+ * Bounded at 4096 members. Beyond, the members that are gone make room; if there are none, nothing
+ * is stable until there are fewer, because an untracked replica may lack anything.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'

@@ -1,16 +1,19 @@
 /**
- * Causal stability (Baquero, Almeida, Shoker 2014): a dot is stable when every member has applied it and nothing concurrent
- * with it can still arrive. Then its place in every fold is final, and compaction may put it into a snapshot.
+ * Causal stability (Baquero, Almeida, Shoker 2014): a dot is stable when every member has applied
+ * it and nothing concurrent with it can still arrive. Then its place in every fold is final, and
+ * compaction may put it into a snapshot.
  *
- * The stable vector is the pointwise minimum of what we have applied and of each member's usable acknowledgement
- * (see known-replicas.ts for when one is usable). It only grows while membership does not. O(members × replicas), so it is
- * computed with digests and not with operations.
+ * The stable vector is the pointwise minimum of what we have applied and of each member's usable
+ * acknowledgement (see known-replicas.ts for when one is usable). It only grows while membership
+ * does not. O(members × replicas), so it is computed with digests and not with operations.
  *
- * One replica's word is not enough: a newcomer that it has not heard of may be joining through another one. So what is stable here
- * is announced, and only what every member has announced may be compacted. A newcomer must have seen what the member
- * through which it joins has announced (see joining.ts); therefore nothing that it writes is concurrent with what anybody
- * has compacted. A replica that has met no other one announces what it has compacted, and may compact all that it has. One that has, and hears nobody
- * any more, compacts nothing: it is the one that is cut off, and could not be told afterwards what the others did with what it has folded.
+ * One replica's word is not enough: a newcomer that it has not heard of may be joining through
+ * another one. So what is stable here is announced, and only what every member has announced may be
+ * compacted. A newcomer must have seen what the member through which it joins has announced (see
+ * joining.ts); therefore nothing that it writes is concurrent with what anybody has compacted. A
+ * replica that has met no other one announces what it has compacted, and may compact all that it
+ * has. One that has, and hears nobody any more, compacts nothing: it is the one that is cut off,
+ * and could not be told afterwards what the others did with what it has folded.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -23,7 +26,9 @@ import type { ReplicationStore } from '../store.ts'
 /** The replica has met others and hears none, or there are more replicas than are kept track of. */
 export type Standstill = 'cut-off' | 'too-many-replicas'
 
-/** Follows who there is and what they have acknowledged, and tells the store what has become stable. */
+/**
+ * Follows who there is and what they have acknowledged, and tells the store what has become stable.
+ */
 export class Stability {
   readonly #store: ReplicationStore
   readonly known: KnownReplicas
@@ -84,7 +89,9 @@ export class Stability {
     this.known.forget(this.#store.replica)
   }
 
-  /** With each digest that goes out. `mayStabilise`: the store is not in the middle of a snapshot. */
+  /**
+   * With each digest that goes out. `mayStabilise`: the store is not in the middle of a snapshot.
+   */
   advance(nowMs: number, mayStabilise: boolean): void {
     const { applied, replica } = this.#store
     this.known.seen(applied, nowMs)

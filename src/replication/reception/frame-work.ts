@@ -23,7 +23,10 @@ export class FrameWork {
     return (this.frame.bounds.length - this.#at) / 2
   }
 
-  /** Offers up to `budget` operations, while `mayGoOn` says so. Returns what is left of the budget. Throws `WARP_E_PROTOCOL`. */
+  /**
+   * Offers up to `budget` operations, while `mayGoOn` says so. Returns what is left of the budget.
+   * Throws `WARP_E_PROTOCOL`.
+   */
   offerTo(admitter: Admitter, budget: number, mayGoOn: () => boolean): number {
     const { bounds, bytes } = this.frame
     let left = budget

@@ -1,13 +1,16 @@
 /**
- * Frames that have arrived and wait. A transport hands them over at any time; they are processed in slices, with a yield to the
- * event loop between slices, so that a flood of frames delays nobody for long. Bounded in frames and bytes: what comes on
- * top is dropped, counted and reported once per episode, and anti-entropy fetches what it held.
+ * Frames that have arrived and wait. A transport hands them over at any time; they are processed in
+ * slices, with a yield to the event loop between slices, so that a flood of frames delays nobody
+ * for long. Bounded in frames and bytes: what comes on top is dropped, counted and reported once
+ * per episode, and anti-entropy fetches what it held.
  */
 import type { Env } from '../../ports/env.ts'
 import type { PeerAddress } from '../../ports/transport.ts'
 import type { Link } from '../peers.ts'
 
-/** Of the room. Small, because what waits here is late; large enough to work on until more has come. */
+/**
+ * Of the room. Small, because what waits here is late; large enough to work on until more has come.
+ */
 const BUSY_SHARE = 0.25
 
 export interface ArrivedFrame {
@@ -19,7 +22,10 @@ export interface ArrivedFrame {
 export interface InboxOptions {
   readonly framesMax: number
   readonly bytesMax: number
-  /** Does one slice of work. `take` gives the next frame. Returns whether there is more to do than frames that wait. */
+  /**
+   * Does one slice of work. `take` gives the next frame. Returns whether there is more to do than
+   * frames that wait.
+   */
   readonly slice: (take: () => ArrivedFrame | undefined) => boolean
   /** Frames were dropped since the last time; called when there is room again. */
   readonly onDropped: (count: number) => void
@@ -72,8 +78,9 @@ export class Inbox {
   }
 
   /**
-   * There is work: a slice runs once the event loop has taken what is at the door. What came in one go, many datagrams say, is then
-   * worked off in one go, which costs less (`bench/mesh-throughput`); a frame alone waits for nobody.
+   * There is work: a slice runs once the event loop has taken what is at the door. What came in one
+   * go, many datagrams say, is then worked off in one go, which costs less
+   * (`bench/mesh-throughput`); a frame alone waits for nobody.
    */
   wake(): void {
     if (this.#isRunning || this.#isClosed) return

@@ -1,6 +1,7 @@
 /**
- * The way out to peers: the frames of this replica, over every transport. A frame that a transport cannot take now is lost, as on any bad
- * day; whoever sends says so to its caller and tries again later.
+ * The way out to peers: the frames of this replica, over every transport. A frame that a transport
+ * cannot take now is lost, as on any bad day; whoever sends says so to its caller and tries again
+ * later.
  */
 import type { Env } from '../../ports/env.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'

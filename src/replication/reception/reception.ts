@@ -1,8 +1,10 @@
 /**
- * What happens with frames that arrive: decoded, booked to the peer that sent them, and handed to the part that they concern.
+ * What happens with frames that arrive: decoded, booked to the peer that sent them, and handed to
+ * the part that they concern.
  *
- * Work is done in slices of a budget, in which one operation costs 1 and any other frame as much as a few; the inbox yields
- * between slices. Nothing that arrives can throw out of here: malformed frames are counted and reported.
+ * Work is done in slices of a budget, in which one operation costs 1 and any other frame as much as
+ * a few; the inbox yields between slices. Nothing that arrives can throw out of here: malformed
+ * frames are counted and reported.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { asError } from '../../../crdt/warp-error.ts'
@@ -262,14 +264,16 @@ export class Reception {
       peer = this.#heard(via, from, frame.sender)
       this.#react(peer, frame)
     } catch (error) {
-      // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts again.
+      // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts
+      // again.
       if (peer !== undefined) this.#forget(peer)
       this.#options.observe({ kind: 'store:unreadable', error: asError(error) })
     }
   }
 
   #react(peer: Peer, frame: Frame): void {
-    // Who cannot read what is written here, or writes what cannot be read here, may say so, and nothing else.
+    // Who cannot read what is written here, or writes what cannot be read here, may say so, and
+    // nothing else.
     if (peer.isRefused && frame.kind !== 'hello') return
     switch (frame.kind) {
       case 'digest':
@@ -321,7 +325,8 @@ export class Reception {
     let peer = this.peers.find(via, from)
     const before = peer?.sender
     if (peer?.heard(sender, now) === true) {
-      // Another replica at that address, or the same one started again: what was known of it does not hold.
+      // Another replica at that address, or the same one started again: what was known of it does
+      // not hold.
       this.#forget(peer)
       this.peers.remove(peer)
       this.#leftBehind(before?.replica)
@@ -364,7 +369,8 @@ export class Reception {
     const { formats } = this.#options.store.table
     const before = formats.seen
     this.#rounds.formats.settle([...this.peers.all()], isRound)
-    // Everybody has to know what has been written, or a newcomer that cannot read it would be let in somewhere.
+    // Everybody has to know what has been written, or a newcomer that cannot read it would be let
+    // in somewhere.
     if (this.#told < before) for (const peer of this.peers.all()) this.#introductions.changed(peer)
     this.#told = before
   }

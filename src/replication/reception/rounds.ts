@@ -1,6 +1,7 @@
 /**
- * The rounds of digests, both ways: what this replica tells of itself at each beat and in reply, and what follows from what a peer
- * tells. With each digest that goes out, silent peers go down, silent members leave, and what has become stable is told to the store.
+ * The rounds of digests, both ways: what this replica tells of itself at each beat and in reply,
+ * and what follows from what a peer tells. With each digest that goes out, silent peers go down,
+ * silent members leave, and what has become stable is told to the store.
  */
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Env } from '../../ports/env.ts'

@@ -1,10 +1,12 @@
 /**
- * Fetches a snapshot from a peer when this replica is behind what that peer has compacted. One at a time, over a transport that
- * loses, repeats and reorders: we ask for a window of chunks from the first that we lack, keep what comes early within the
- * window, take chunks in strictly in order, and ask again when nothing came for a while. The transfer carries a number
- * of our choosing, so chunks of an abandoned one are recognised and ignored. If the peer refuses, goes away or stalls, the
- * transfer is abandoned and started again later, perhaps with another peer. So it is if the peer has had to make its snapshot anew, because it had given us up: chunks
- * of both may be under way, and say which they are of.
+ * Fetches a snapshot from a peer when this replica is behind what that peer has compacted. One at a
+ * time, over a transport that loses, repeats and reorders: we ask for a window of chunks from the
+ * first that we lack, keep what comes early within the window, take chunks in strictly in order,
+ * and ask again when nothing came for a while. The transfer carries a number of our choosing, so
+ * chunks of an abandoned one are recognised and ignored. If the peer refuses, goes away or stalls,
+ * the transfer is abandoned and started again later, perhaps with another peer. So it is if the
+ * peer has had to make its snapshot anew, because it had given us up: chunks of both may be under
+ * way, and say which they are of.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -75,7 +77,10 @@ export class SnapshotFetch {
     return this.#transfer !== undefined
   }
 
-  /** `peer` has compacted what we have not applied. Starts a transfer unless one is under way or must wait. */
+  /**
+   * `peer` has compacted what we have not applied. Starts a transfer unless one is under way or
+   * must wait.
+   */
   require(peer: Peer): void {
     const { env, observe } = this.#options
     const now = env.monotonic()
@@ -195,14 +200,18 @@ export class SnapshotFetch {
       }
       if (now - Math.max(transfer.askedMs, transfer.progressMs) >= transfer.retryDelayMs) {
         transfer.retryDelayMs = Math.min(transfer.retryDelayMs * 2, settings.snapshotIdleMs / 4)
-        // Some of these may be here already; where one was lost, others were as well, and waiting costs more than bytes.
+        // Some of these may be here already; where one was lost, others were as well, and waiting
+        // costs more than bytes.
         this.#ask(transfer, transfer.next, transfer.next + WINDOW_CHUNKS)
       }
       this.#arm(transfer)
     })
   }
 
-  /** The shortest round trip of late decides how soon a chunk counts as lost: longer ones may have been retransmissions. */
+  /**
+   * The shortest round trip of late decides how soon a chunk counts as lost: longer ones may have
+   * been retransmissions.
+   */
   #measure(transfer: Transfer, index: number): void {
     const { env, settings } = this.#options
     if (index === transfer.askedFrom) {

@@ -1,9 +1,11 @@
 /**
- * Hands out snapshots, chunk by chunk, to replicas that are behind what has been compacted here. The fetching replica pulls: it
- * names the chunks that it wants, and those that it has, which are forgotten. Chunks that have
- * been sent are kept until they are acknowledged, so lost ones can be sent again; the window bounds the memory.
+ * Hands out snapshots, chunk by chunk, to replicas that are behind what has been compacted here.
+ * The fetching replica pulls: it names the chunks that it wants, and those that it has, which are
+ * forgotten. Chunks that have been sent are kept until they are acknowledged, so lost ones can be
+ * sent again; the window bounds the memory.
  *
- * Few at one time: others are refused and come again. One that stops asking is dropped after a while.
+ * Few at one time: others are refused and come again. One that stops asking is dropped after a
+ * while.
  */
 import type { SnapshotChunk, SnapshotRequest } from '../wire/frames.ts'
 import type { Peer } from '../peers.ts'
@@ -90,7 +92,8 @@ export class SnapshotOffers {
     const known = this.#offers.get(peer)
     if (known?.transfer === transfer) return acknowledged <= known.base + known.chunks.length ? known : undefined
     if (from !== 0) return undefined
-    // Numbers go up: a request of an earlier transfer that was under way for long does not end the present one.
+    // Numbers go up: a request of an earlier transfer that was under way for long does not end the
+    // present one.
     if (known !== undefined && ((transfer - known.transfer) | 0) < 0) return undefined
     if (known === undefined && this.#offers.size >= this.#options.exportsMax) return undefined
     this.forget(peer)
@@ -111,10 +114,14 @@ export class SnapshotOffers {
     return offer
   }
 
-  /** Returns `false` at the end, when the peer's queue is full, and while not all is stored: it asks again. */
+  /**
+   * Returns `false` at the end, when the peer's queue is full, and while not all is stored: it asks
+   * again.
+   */
   #sendChunk(peer: Peer, offer: Offer, index: number): boolean {
     if (this.#store.sendable < offer.end) return false
-    // Those before it may have been asked for by a request that was lost; they are made on the way and kept.
+    // Those before it may have been asked for by a request that was lost; they are made on the way
+    // and kept.
     while (offer.base + offer.chunks.length <= index && offer.length === undefined) this.#make(offer)
     const bytes = offer.chunks[index - offer.base]
     if (bytes === undefined) return false

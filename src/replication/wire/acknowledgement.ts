@@ -1,4 +1,7 @@
-/** The bodies of the two frames of acknowledgements, there and back: what a replica waits for, and how far another one holds it. */
+/**
+ * The bodies of the two frames of acknowledgements, there and back: what a replica waits for, and
+ * how far another one holds it.
+ */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'

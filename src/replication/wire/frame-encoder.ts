@@ -63,7 +63,8 @@ export class FrameEncoder {
     writer.u32(chunk.offer)
     writer.varint(chunk.index)
     if (chunk.vector !== undefined) writeVector(writer, chunk.vector.sorted(), this.#table)
-    // A frame that was cut short would otherwise be a shorter chunk, and the snapshot lack something.
+    // A frame that was cut short would otherwise be a shorter chunk, and the snapshot lack
+    // something.
     writer.varint(chunk.bytes.length)
     writer.raw(chunk.bytes)
     return this.#finish()

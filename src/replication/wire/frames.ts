@@ -1,5 +1,6 @@
 /**
- * The frames that replicas exchange, in format 2. Big endian; numbers are LEB128 varints below 2^53.
+ * The frames that replicas exchange, in format 2. Big endian; numbers are LEB128 varints below
+ * 2^53.
  *
  *     frame            = format:u8 kind:u8 sender:8 session:u32 body
  *     digest           = 1: flags:u8 applied:vector floor:vector stable:vector heard:ids retired:ends rest
@@ -16,16 +17,19 @@
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
  *     text             = bytes:varint utf8
  *
- * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest` of a digest and of a hello belongs to
- * later versions; kinds that are not known are counted and left alone. Kind 6 is reserved for the short digest that says that nothing has
- * changed. A hello is written in the oldest format that is read anywhere, and its body keeps its meaning, because it says which formats
- * its sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
- * offset and never the content: the frame is dropped, the replica goes on. Every count is checked against the bytes
- * that are there before anything is allocated for it. Test vectors: docs/wire-format.md.
+ * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest`
+ * of a digest and of a hello belongs to later versions; kinds that are not known are counted and
+ * left alone. Kind 6 is reserved for the short digest that says that nothing has changed. A hello
+ * is written in the oldest format that is read anywhere, and its body keeps its meaning, because it
+ * says which formats its sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
+ * offset and never the content: the frame is dropped, the replica goes on. Every count is checked
+ * against the bytes that are there before anything is allocated for it. Test vectors:
+ * docs/wire-format.md.
  *
- * Operations are carried as the records that they are in the log: the 16 bytes in front of an envelope are the space of a record's header.
- * Only kind and length mean something here. Checksum and back-pointer belong to one log and are the receiver's to fill in; a sender
- * may leave its own, so whoever reads a frame ignores them.
+ * Operations are carried as the records that they are in the log: the 16 bytes in front of an
+ * envelope are the space of a record's header. Only kind and length mean something here. Checksum
+ * and back-pointer belong to one log and are the receiver's to fill in; a sender may leave its own,
+ * so whoever reads a frame ignores them.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -52,7 +56,10 @@ export const REQUEST_RANGES_MAX = 1024
 /** Chunks that one snapshot request may ask for. */
 export const SNAPSHOT_WINDOW_MAX = 16
 
-/** Entries in one frame that asks for acknowledgements or gives them: ids of one replica, present and former, at three levels. */
+/**
+ * Entries in one frame that asks for acknowledgements or gives them: ids of one replica, present
+ * and former, at three levels.
+ */
 export const ACKNOWLEDGEMENTS_MAX = 64
 
 export const CHUNK_FLAG = { last: 1, vector: 2, refused: 4 } as const
@@ -62,17 +69,26 @@ export interface Sender {
   readonly session: number
 }
 
-/** What the sender has applied, compacted and knows to be stable, which replicas it hears, and which ids have come to an end. */
+/**
+ * What the sender has applied, compacted and knows to be stable, which replicas it hears, and which
+ * ids have come to an end.
+ */
 export interface Digest {
   /** In reply to a digest; not replied to. */
   readonly reply: boolean
   readonly applied: VersionVector
   readonly floor: VersionVector
-  /** Acknowledged by all members that the sender knows. Nobody compacts what any member has not announced here. */
+  /**
+   * Acknowledged by all members that the sender knows. Nobody compacts what any member has not
+   * announced here.
+   */
   readonly stable: VersionVector
   /** Replicas that have perhaps written nothing, but read, and therefore count for stability. */
   readonly heard: readonly ReplicaId[]
-  /** Ids that have come to an end, ascending, and the last sequence of each that counts (see src/operation/retired-ids.ts). */
+  /**
+   * Ids that have come to an end, ascending, and the last sequence of each that counts (see
+   * src/operation/retired-ids.ts).
+   */
   readonly retired: VectorEntries
 }
 
@@ -95,7 +111,9 @@ export interface SnapshotRequest {
 
 export interface SnapshotChunk {
   readonly transfer: number
-  /** Goes up with each snapshot that the sender makes: chunks of two of them are not parts of one. */
+  /**
+   * Goes up with each snapshot that the sender makes: chunks of two of them are not parts of one.
+   */
   readonly offer: number
   readonly index: number
   readonly last: boolean
@@ -110,7 +128,10 @@ export interface SnapshotChunk {
 export interface Hello {
   /** The sender does not know who the receiver is, and asks for its hello. */
   readonly asks: boolean
-  /** Whether its log outlives its process: then it can hold operations at the levels `logged` and `durable`. */
+  /**
+   * Whether its log outlives its process: then it can hold operations at the levels `logged` and
+   * `durable`.
+   */
   readonly isPersistent: boolean
   /** The highest format that it reads and writes. */
   readonly highest: number
@@ -122,14 +143,20 @@ export interface Hello {
   readonly zone: string
 }
 
-/** The sender waits until the receiver holds the operations of `replica` through `through` at `level`. */
+/**
+ * The sender waits until the receiver holds the operations of `replica` through `through` at
+ * `level`.
+ */
 export interface WantedAcknowledgement {
   readonly replica: ReplicaId
   readonly level: AckLevel
   readonly through: number
 }
 
-/** How far the sender holds the operations of `replica`, at each level; 0: not at all, or not at that level. */
+/**
+ * How far the sender holds the operations of `replica`, at each level; 0: not at all, or not at
+ * that level.
+ */
 export type HeldOperations = { readonly replica: ReplicaId } & Readonly<Record<AckLevel, number>>
 
 export interface OperationsFrame {

@@ -1,4 +1,7 @@
-/** Reads replica ids and vectors out of frames. Ids are interned, and what peers can make us remember has a bound. */
+/**
+ * Reads replica ids and vectors out of frames. Ids are interned, and what peers can make us
+ * remember has a bound.
+ */
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'

@@ -1,4 +1,7 @@
-/** Frames of operations: filled one by one where they are sent, taken apart without copying where they arrive. */
+/**
+ * Frames of operations: filled one by one where they are sent, taken apart without copying where
+ * they arrive.
+ */
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { BATCH_OPERATIONS_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'

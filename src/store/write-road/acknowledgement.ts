@@ -6,11 +6,16 @@ import type { Dot } from '../../../crdt/time/dot.ts'
 /** How safe a copy of an operation is where it is held; each level includes those before it. */
 export type AckLevel = 'memory' | 'logged' | 'durable'
 
-/** What `acks` asks for: that many replicas, in that many zones, hold the operation at that level. */
+/**
+ * What `acks` asks for: that many replicas, in that many zones, hold the operation at that level.
+ */
 export interface ReplicaAcks {
   /** Distinct replicas that hold the operation. At least 1. */
   readonly replicas: number
-  /** Distinct zones among these replicas. Default 1. A replica says its own with `openWarp({ zone })`. */
+  /**
+   * Distinct zones among these replicas. Default 1. A replica says its own with
+   * `openWarp({ zone })`.
+   */
   readonly zones?: number
   /** What holding means. Default `'logged'`; `'memory'` where a replica's log is in memory. */
   readonly level?: AckLevel
@@ -18,11 +23,15 @@ export interface ReplicaAcks {
   readonly countSelf?: boolean
 }
 
-/** Knows how far other replicas hold what was written here. Replication provides it; without transports nobody does. */
+/**
+ * Knows how far other replicas hold what was written here. Replication provides it; without
+ * transports nobody does.
+ */
 export interface ReplicaAcknowledgements {
   /**
-   * Settles when what `acks` asks for holds of this replica's operation `dot`. Late answers, repeated ones and those of a clone do not count
-   * twice. Rejects with `WARP_E_ABORTED` (outcome `indeterminate`) when `signal` aborts, with `WARP_E_CLOSED` at close.
+   * Settles when what `acks` asks for holds of this replica's operation `dot`. Late answers,
+   * repeated ones and those of a clone do not count twice. Rejects with `WARP_E_ABORTED` (outcome
+   * `indeterminate`) when `signal` aborts, with `WARP_E_CLOSED` at close.
    */
   settled(dot: Dot, acks: ReplicaAcks, signal?: AbortSignal): Promise<void>
 }

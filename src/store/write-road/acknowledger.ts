@@ -1,6 +1,6 @@
 /**
- * The last step of a write: waiting until an operation is as safe as its writer asked. Knows the levels of
- * this replica's log, and through a port how far other replicas hold it.
+ * The last step of a write: waiting until an operation is as safe as its writer asked. Knows the
+ * levels of this replica's log, and through a port how far other replicas hold it.
  */
 import { checkOptions } from '../../../crdt/checked-options.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
@@ -54,7 +54,10 @@ export class Acknowledger {
     )
   }
 
-  /** Throws `WARP_E_CONFIG` for what can never be reached here, `WARP_E_MODE` for keys that no other replica gets. */
+  /**
+   * Throws `WARP_E_CONFIG` for what can never be reached here, `WARP_E_MODE` for keys that no other
+   * replica gets.
+   */
   checkAcks(acks: ReplicaAcks, domain: Domain): void {
     if (!domain.isSent) {
       throw new WarpError(
@@ -79,9 +82,10 @@ export class Acknowledger {
   }
 
   /**
-   * Settles when the operation is as safe as wished. Everything written before this call counts as written, so for
-   * the levels of this log `dot` does not matter. The wish has been checked. Rejects with `WARP_E_ABORTED`
-   * (`indeterminate`) when `signal` aborts, and with what has poisoned the log.
+   * Settles when the operation is as safe as wished. Everything written before this call counts as
+   * written, so for the levels of this log `dot` does not matter. The wish has been checked.
+   * Rejects with `WARP_E_ABORTED` (`indeterminate`) when `signal` aborts, and with what has
+   * poisoned the log.
    */
   settled(dot: Dot | undefined, wish: Wish, signal?: AbortSignal): Promise<Settlement> {
     const reached = this.#settled(dot, wish, signal)

@@ -19,11 +19,17 @@ export interface Draft {
   readonly opaque?: Uint8Array | undefined
   /** The stamp, if it had to be known before the payload. */
   readonly hlc?: Hlc | undefined
-  /** Instead of the context that follows from what has been seen of the key: for operations that are issued again. */
+  /**
+   * Instead of the context that follows from what has been seen of the key: for operations that are
+   * issued again.
+   */
   readonly context?: VectorEntries
   /** The code of the strategy that made the payload, if it is not the keyspace's: alike. */
   readonly strategy?: number
-  /** Whether `context` names of the writer's own operations too all that had been seen, with `dots` beyond it. */
+  /**
+   * Whether `context` names of the writer's own operations too all that had been seen, with `dots`
+   * beyond it.
+   */
   readonly isExact?: boolean
   readonly dots?: VectorEntries
   /** How long what it writes lives, ms; 0 or absent: as long as the key's pattern says. */
@@ -41,7 +47,10 @@ export interface Entered {
   readonly sequence: number
   /** How long what it writes lives, ms; 0 if it does not say. */
   readonly lifeMs: number
-  /** The version that it made of its key. The key may be further: all operations of a group enter before anybody is told. */
+  /**
+   * The version that it made of its key. The key may be further: all operations of a group enter
+   * before anybody is told.
+   */
   readonly version: number
 }
 

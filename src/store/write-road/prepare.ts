@@ -1,6 +1,6 @@
 /**
- * The first step of a write: from an intent to a draft. A strategy's verb turns the intent into a payload.
- * Whatever is refused here is refused before anything exists.
+ * The first step of a write: from an intent to a draft. A strategy's verb turns the intent into a
+ * payload. Whatever is refused here is refused before anything exists.
  */
 import { hlcToMs, type Hlc } from '../../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -19,7 +19,9 @@ export interface Target {
   readonly slot: Slot | undefined
 }
 
-/** What a verb may look at, and what it has left behind: the draft's stamp, and a state to adopt. */
+/**
+ * What a verb may look at, and what it has left behind: the draft's stamp, and a state to adopt.
+ */
 export class Preparation implements Prepare<unknown> {
   readonly replica: ReplicaId
   readonly sequence: number
@@ -74,7 +76,10 @@ export function prepare(
   }
 }
 
-/** The verb that `set`, `write` and `setMany` run. Throws `WARP_E_MODE` if the key's strategy has none. */
+/**
+ * The verb that `set`, `write` and `setMany` run. Throws `WARP_E_MODE` if the key's strategy has
+ * none.
+ */
 export function setOf({ key, keyspace }: Target): Verb<unknown> {
   const { set } = keyspace.strategy.verbs as { readonly set?: Verb<unknown> }
   if (set !== undefined) return set

@@ -1,8 +1,10 @@
 /**
- * What a write gives back, and what it may ask for. A write settles when the operation is as safe as the caller asked:
+ * What a write gives back, and what it may ask for. A write settles when the operation is as safe
+ * as the caller asked:
  *
  * - `'memory'`: appended in this process; lost if the process dies.
- * - `'logged'`: handed to the operating system; survives the death of the process, perhaps not a power failure.
+ * - `'logged'`: handed to the operating system; survives the death of the process, perhaps not a
+ *   power failure.
  * - `'durable'`: flushed to the disk; survives a power failure. Concurrent writers share one flush.
  */
 import { optionNames } from '../../../crdt/checked-options.ts'
@@ -19,39 +21,47 @@ export interface Settlement {
   /** What was asked for of this replica's log, or more. */
   readonly ack: Ack
   /**
-   * How many replicas held the operation by then, in how many zones: what `acks` asked for, with its defaults.
-   * Absent if it asked for nothing, or if this replica has written nothing that could be asked about.
+   * How many replicas held the operation by then, in how many zones: what `acks` asked for, with
+   * its defaults. Absent if it asked for nothing, or if this replica has written nothing that could
+   * be asked about.
    */
   readonly acks?: ReachedAcks
 }
 
 export interface Receipt extends Settlement {
-  /** Names the operation; `undefined` if nothing had to be written (removing what is not there, say). */
+  /**
+   * Names the operation; `undefined` if nothing had to be written (removing what is not there,
+   * say).
+   */
   readonly dot: Dot | undefined
   /**
-   * The key's version after this write: how many operations of this key this replica has taken in, its own and foreign
-   * ones. Counts from 1, anew once a deleted key has been forgotten, and means something on this replica only. `getAt({ version })` takes it.
+   * The key's version after this write: how many operations of this key this replica has taken in,
+   * its own and foreign ones. Counts from 1, anew once a deleted key has been forgotten, and means
+   * something on this replica only. `getAt({ version })` takes it.
    */
   readonly version: number
 }
 
 export interface WriteOptions {
   /**
-   * How long what is written lives, ms, from 1 to `3_155_760_000_000` (100 years), rounded up to whole ones; otherwise `WARP_E_LIMIT`. Instead of the
-   * pattern's `ttlMs`, for this write only: a later write without it lives as the pattern says. It does not slide. Not for deletes (`WARP_E_CONFIG`).
+   * How long what is written lives, ms, from 1 to `3_155_760_000_000` (100 years), rounded up to
+   * whole ones; otherwise `WARP_E_LIMIT`. Instead of the pattern's `ttlMs`, for this write only: a
+   * later write without it lives as the pattern says. It does not slide. Not for deletes
+   * (`WARP_E_CONFIG`).
    */
   readonly ttlMs?: number
   /** Default: `WarpOptions.ack`. More than the log can give is refused with `WARP_E_CONFIG`. */
   readonly ack?: Ack
   /**
-   * Other replicas that are to hold the operation before the promise settles. Refused with `WARP_E_CONFIG` where
-   * there are no transports, with `WARP_E_MODE` on keys of mode `local`. Nothing ends the waiting but a
-   * `signal`: an operation that is in the log stays there.
+   * Other replicas that are to hold the operation before the promise settles. Refused with
+   * `WARP_E_CONFIG` where there are no transports, with `WARP_E_MODE` on keys of mode `local`.
+   * Nothing ends the waiting but a `signal`: an operation that is in the log stays there.
    */
   readonly acks?: ReplicaAcks
   /**
-   * Gives up waiting with `WARP_E_ABORTED`. Aborted before the call, nothing is written (`outcome: 'failed'`); later, the
-   * operation is in the log and only the waiting ends (`outcome: 'indeterminate'`).
+   * Gives up waiting with `WARP_E_ABORTED`. Aborted before the call, nothing is written
+   * (`outcome: 'failed'`); later, the operation is in the log and only the waiting ends
+   * (`outcome: 'indeterminate'`).
    */
   readonly signal?: AbortSignal
 }
@@ -61,7 +71,10 @@ export interface SettleOptions {
   /** As in `WriteOptions`. */
   readonly ack?: Ack
   readonly acks?: ReplicaAcks
-  /** Ends the waiting with `WARP_E_ABORTED` (`outcome: 'indeterminate'`): the operation is in the log. */
+  /**
+   * Ends the waiting with `WARP_E_ABORTED` (`outcome: 'indeterminate'`): the operation is in the
+   * log.
+   */
   readonly signal?: AbortSignal
 }
 
@@ -72,7 +85,10 @@ export interface ReadOptions {
 
 /** What `keys` lists. */
 export interface KeysOptions {
-  /** Lists keys without a value too, deleted or expired ones that are not yet forgotten. Default `false`. */
+  /**
+   * Lists keys without a value too, deleted or expired ones that are not yet forgotten. Default
+   * `false`.
+   */
   readonly dead?: boolean
   /** Ends the listing with `WARP_E_ABORTED`. */
   readonly signal?: AbortSignal

@@ -1,7 +1,8 @@
 /**
- * The write road in three steps: *prepare* turns an intent into a draft (prepare.ts), *submit* appends it to
- * the log so that it enters its key (key-store.ts), *settle* waits until the operation is as safe as the caller
- * asked (acknowledger.ts). Whatever is refused is refused before anything exists.
+ * The write road in three steps: *prepare* turns an intent into a draft (prepare.ts), *submit*
+ * appends it to the log so that it enters its key (key-store.ts), *settle* waits until the
+ * operation is as safe as the caller asked (acknowledger.ts). Whatever is refused is refused before
+ * anything exists.
  */
 import { checkOptions } from '../../../crdt/checked-options.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
@@ -85,8 +86,9 @@ export class Writer {
   }
 
   /**
-   * Writes what `set` gives, without waiting for anything: the value is to be seen when the call returns. Returns
-   * the operation's dot, `undefined` if nothing had to be written. Throws what `set` rejects with.
+   * Writes what `set` gives, without waiting for anything: the value is to be seen when the call
+   * returns. Returns the operation's dot, `undefined` if nothing had to be written. Throws what
+   * `set` rejects with.
    */
   write(target: Target, value: unknown): Dot | undefined {
     this.#store.assertOpen()
@@ -97,8 +99,9 @@ export class Writer {
   }
 
   /**
-   * Sets several keys of one domain: all of them or, if one is refused, none, here and after a crash. Readers and
-   * subscribers see all at once. Throws at once what is refused; the promise is the acknowledgement of all.
+   * Sets several keys of one domain: all of them or, if one is refused, none, here and after a
+   * crash. Readers and subscribers see all at once. Throws at once what is refused; the promise is
+   * the acknowledgement of all.
    */
   setAll(settings: readonly Setting[], options: WriteOptions): Promise<Receipt[]> {
     try {
@@ -120,8 +123,8 @@ export class Writer {
   }
 
   /**
-   * Settles when an operation of this replica is as safe as asked. Rejects with `WARP_E_CONFIG` for a dot that is
-   * none of its own.
+   * Settles when an operation of this replica is as safe as asked. Rejects with `WARP_E_CONFIG` for
+   * a dot that is none of its own.
    */
   settled(dot: Dot, options: SettleOptions): Promise<Settlement> {
     try {
@@ -174,7 +177,8 @@ export class Writer {
     let ahead = 0
     for (const { target, value } of settings) {
       const preparation = new Preparation(store, target, ahead)
-      // Stamps ascend with the numbers, also where a verb needs its stamp before the others have theirs.
+      // Stamps ascend with the numbers, also where a verb needs its stamp before the others have
+      // theirs.
       preparation.hlc = store.clock.tick()
       const payload = prepare(store, target, setOf(target), { preparation, parameters: [value] })
       prepared.push({ target, value, preparation, payload })
@@ -232,7 +236,10 @@ export class Writer {
     })
   }
 
-  /** Nothing had to be written: what that rests on is as safe as was asked for when the promise settles. */
+  /**
+   * Nothing had to be written: what that rests on is as safe as was asked for when the promise
+   * settles.
+   */
   #unchanged(target: Target, options: WriteOptions): Promise<Receipt> {
     const version = this.#versionOf(target.slot)
     return this.acknowledger
@@ -272,7 +279,9 @@ export function rejected(error: unknown): Promise<never> {
   )
 }
 
-/** How long what is written lives by its own word, ms; 0 if nothing is said. Throws `WARP_E_LIMIT`. */
+/**
+ * How long what is written lives by its own word, ms; 0 if nothing is said. Throws `WARP_E_LIMIT`.
+ */
 function lifeOf({ ttlMs }: WriteOptions): number {
   return ttlMs === undefined ? 0 : checkedLife(ttlMs)
 }
@@ -310,7 +319,10 @@ function notOwn({ replica, sequence }: Dot): WarpError {
   )
 }
 
-/** Others may have taken it in under that name, or under the one that it has been issued again as, or not yet. */
+/**
+ * Others may have taken it in under that name, or under the one that it has been issued again as,
+ * or not yet.
+ */
 function givenUp({ replica, sequence }: Dot): WarpError {
   return new WarpError(
     'WARP_E_IDENTITY_CLONED',
