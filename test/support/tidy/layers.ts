@@ -33,7 +33,10 @@ function violation(edge: Import): string | undefined {
   if (RANK[target] === undefined) return outsideViolation(edge, ring)
   if ((RANK[target] ?? 0) > (RANK[ring] ?? 0)) return `${edge.from}: ${ring} may not import ${edge.to}`
   if (ring === 'src' && target === 'src') return roomViolation(edge)
-  if (ring !== 'adapters' || target !== 'adapters') return undefined
+  return ring === 'adapters' && target === 'adapters' ? adapterViolation(edge) : undefined
+}
+
+function adapterViolation(edge: Import): string | undefined {
   const [own, other] = [adapterOf(edge.from), adapterOf(edge.to)]
   if (own === other || other === 'conformance') return undefined
   // `openWarp({ control })` opens the engine with its door.
