@@ -32,13 +32,16 @@ export class Outlet {
   }
 
   /**
-   * Records that come now are held back; those that have come when the function is called that this
-   * returns, until they are durable.
+   * Holds back records appended until the returned function is called, and releases them once they
+   * are durable. The function counts once, however often it is called.
    */
   holdBack(): () => void {
     this.#heldBackFrom = Math.min(this.#heldBackFrom, this.#log.end)
     this.#holdsCount++
+    let isEnded = false
     return () => {
+      if (isEnded) return
+      isEnded = true
       const release = (): void => {
         if (--this.#holdsCount === 0) this.#heldBackFrom = Infinity
       }

@@ -84,6 +84,8 @@ export class StateImport implements SnapshotImport {
   }
 
   finish(): void {
+    // Its records are garbage by now: a state made of them would lack whatever compaction has taken.
+    if (this.#isOver) throw new ByteReader(this.#rest).malformed('a snapshot that was given up or installed before')
     if (this.#rest.length > 0)
       throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
     const { store, takingOver } = this.#options

@@ -258,6 +258,17 @@ test('a malformed snapshot is refused before anything changes', async () => {
   expect(b.state()).toEqual(before)
 })
 
+test('a snapshot that was given up is not installed any more', async () => {
+  const { a, b } = await behind()
+  const before = b.state()
+  const source = a.engine.exportSnapshot(1_000_000)
+  const target = b.engine.beginSnapshot(source.vector)
+  for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) target.chunk(chunk)
+  target.abandon()
+  expect(() => target.finish()).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
+  expect(b.state()).toEqual(before)
+})
+
 test('an export that is dropped halfway lets compaction go on', async () => {
   const { a } = await behind()
   const source = a.engine.exportSnapshot(10)
