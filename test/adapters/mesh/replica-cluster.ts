@@ -13,6 +13,8 @@ export interface Place {
   readonly clusterKey?: string
   readonly multicast?: boolean
   readonly replication?: ReplicationOptions
+  /** The format that the process's build pretends to read and write. Default: its own. */
+  readonly format?: number
   /** See `ChildProgram`. */
   readonly under?: readonly string[]
 }

@@ -3,8 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileLog } from '../../../adapters/file/index.ts'
 import { meshTransport } from '../../../adapters/mesh/index.ts'
 import { nodeNetwork } from '../../../adapters/mesh/sockets/node-network.ts'
-import { type ReplicationOptions, type Warp, openWarp } from '../../../adapters/node/index.ts'
+import { type ReplicationOptions, type Warp, nodeEnv } from '../../../adapters/node/index.ts'
 import { counter, custom, register, set } from '../../../crdt/index.ts'
+import { ALL_PARTS } from '../../../src/api/all-parts.ts'
+import { openWarpOn } from '../../../src/warp.ts'
 import { serve } from '../../support/child-program.ts'
 import { type Chances, lossyNetwork } from '../../support/lossy-network.ts'
 import { type Values, type Writes, replicaWrites } from './replica-writes.ts'
@@ -30,6 +32,8 @@ interface Opening {
   readonly clusterKey?: string
   readonly multicast?: boolean
   readonly replication?: ReplicationOptions
+  /** The format that this build pretends to read and write. Default: its own. */
+  readonly format?: number
 }
 
 let warp: Warp<typeof KEYS>
@@ -39,7 +43,8 @@ const events: string[] = []
 
 const verbs = {
   async open(opening: Opening): Promise<void> {
-    const { host, port, peers, clusterKey, multicast = false, folder, replication = {} } = opening
+    const { host, port, peers, clusterKey, multicast = false, folder, replication = {}, format } = opening
+    const platform = { env: nodeEnv(), parts: ALL_PARTS, ...(format === undefined ? {} : { format }) }
     const lossy = lossyNetwork(nodeNetwork(), opening.chances)
     counts = lossy.counts
     name = opening.name
@@ -48,7 +53,7 @@ const verbs = {
       ...(clusterKey === undefined ? { insecure: true } : { clusterKey }),
       ...(multicast ? {} : { multicast: false }),
     })
-    warp = await openWarp({
+    warp = await openWarpOn(platform, {
       keys: KEYS,
       transports: [mesh],
       replication,
