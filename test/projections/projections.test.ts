@@ -115,15 +115,16 @@ test('what is written while a projection is rebuilt is seen once', async () => {
   for (let i = 0; i < 5000; i++) void warp.key('c:1').increment()
   let steps = 0
   const progress = (): void => {
-    if (steps++ < 3) void warp.key('c:2').increment()
+    // More often than there are steps, so that the last one is followed by a write as well.
+    if (steps++ < 12) void warp.key('c:2').increment()
   }
   const handle = await warp.project(journal('journal', 'c:2'), { progress })
-  expect(handle.state).toHaveLength(3)
+  expect(handle.state).toHaveLength(12)
   await warp.key('c:2').increment()
-  expect(handle.state).toHaveLength(4)
+  expect(handle.state).toHaveLength(13)
   steps = 0
   await handle.rebuild({ progress })
-  expect(handle.state).toHaveLength(7)
+  expect(handle.state).toHaveLength(25)
   await warp.close()
 })
 
