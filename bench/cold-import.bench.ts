@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import type { BenchContext } from './support/bench.ts'
+import { quantile } from './support/measure.ts'
 import { ROOT } from './support/results.ts'
 import { formatNs } from './support/table.ts'
 
@@ -23,7 +24,7 @@ export async function run(context: BenchContext): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const name of names) times.get(name)?.push(importNs(CONTESTANTS[name]))
   }
-  const medianOf = (name: Contestant): number => median(times.get(name) ?? [])
+  const medianOf = (name: Contestant): number => quantile(times.get(name) ?? [], 0.5)
   const rival = medianOf('bentocache')
   context.report(
     'processor time of the first import, without the start of Node',
@@ -48,8 +49,4 @@ function importNs(specifiers: string): number {
   })
   if (status !== 0) throw new Error(`the import of ${specifiers} failed: ${stderr}`)
   return Number(stdout) * 1000
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }
