@@ -70,22 +70,16 @@ export class Garbage {
 
   async #rewriteOnce(signal?: AbortSignal): Promise<boolean> {
     const { log } = this.#store
-    const due = log.segments().filter((segment) => isMostlyGarbage(segment) && !this.#isHeld(segment.number))
+    const due = log.segments().filter((segment) => isMostlyGarbage(segment))
     for (const { number } of due) {
-      if (this.#isHeld(number)) return false
+      if (this.#options.holds.isWhole) return false
       await log
         .rewrite(number, (record) => this.#isLive(record), signal)
         .catch((error: unknown) => {
-          if (!this.#isHeld(number)) throw error
+          if (!this.#options.holds.isWhole) throw error
         })
     }
     return due.length > 0
-  }
-
-  /** Whether somebody still reads a segment or what comes behind it. */
-  #isHeld(segment: number): boolean {
-    const { from } = this.#options.holds
-    return from !== Number.POSITIVE_INFINITY && segment >= segmentOf(from)
   }
 
   #releaseForgotten(): void {
@@ -111,7 +105,7 @@ export class Garbage {
     const { keys } = this.#store
     // What is kept as it is now need not be kept as it was when the rewriting began, and what it
     // changed to may not be stored yet.
-    if (this.#isHeld(segmentOf(record.position)))
+    if (this.#options.holds.isWhole)
       throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was put off: the state is being copied or replaced')
     switch (record.kind) {
       case RECORD_KIND.operation: {

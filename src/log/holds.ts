@@ -1,9 +1,10 @@
 /**
- * Holds keep compaction from dropping records that an export, an offer of a snapshot or a feed
- * still reads. Each hold has the name of its owner and the time of its start, so that an operator
- * can see why a log only grows.
+ * Who reads the log for long keeps compaction from what is still to be read. A hold keeps
+ * everything, for an export or an offer of a snapshot. A follower keeps what lies behind its
+ * position, within bounds. Each has a name and the time of its start, so that an operator can see
+ * why a log only grows.
  */
-import type { Env, Timer } from '../ports/env.ts'
+import type { Env } from '../ports/env.ts'
 import type { Position } from '../operation/position.ts'
 import { TWO_POW_32 as POSITIONS_PER_SEGMENT } from './segments/segment-format.ts'
 
@@ -15,17 +16,6 @@ export interface HeldBy {
   readonly sinceMs: number
   /** Records from here on stay as they are; 0 if everything does. */
   readonly from: Position
-}
-
-export interface HoldOptions {
-  /** Records from here on stay. Default 0: everything does, and nothing is folded. */
-  readonly from?: Position
-  /**
-   * The hold ends by itself when it has not advanced for so long, in milliseconds. Default: never.
-   */
-  readonly boundMs?: number
-  /** Told once when the bound has ended the hold. Not told of `release`. */
-  readonly onLost?: () => void
 }
 
 /**
@@ -76,30 +66,24 @@ export class Holds {
     this.#env = env
   }
 
-  /** Keeps records until the hold is released or, if it has a bound, lost. */
-  take(name: string, options: HoldOptions = {}): Hold {
-    const hold: Hold = new Hold(this.#env, { ...options, name, onOver: () => void this.#holds.delete(hold) })
+  /** Keeps all records, and nothing is folded, until the hold is released. */
+  take(name: string): Hold {
+    const hold: Hold = { name, sinceMs: this.#env.now(), release: () => void this.#holds.delete(hold) }
     this.#holds.add(hold)
     return hold
   }
 
   /** Whether everything has to stay as it is. */
   get isWhole(): boolean {
-    return this.from === 0
-  }
-
-  /** Records from here on have to stay as they are; `Infinity` if nothing is held. */
-  get from(): Position {
-    let from = Number.POSITIVE_INFINITY
-    for (const hold of this.#holds) if (hold.from < from) from = hold.from
-    return from
+    return this.#holds.size > 0
   }
 
   /**
    * Operations of a key from here on may not be folded into a snapshot in this run of compaction.
    */
   foldableBefore(key: string): Position {
-    let before = Math.min(this.#reviewedEnd, this.from)
+    if (this.isWhole) return 0
+    let before = this.#reviewedEnd
     for (const [follower, from] of this.#behind) if (from < before && follower.follows(key)) before = from
     return before
   }
@@ -137,7 +121,7 @@ export class Holds {
 
   /** Oldest first. */
   list(): HeldBy[] {
-    const held = [...this.#holds].map(({ name, sinceMs, from }) => ({ name, sinceMs, from }))
+    const held = [...this.#holds].map(({ name, sinceMs }) => ({ name, sinceMs, from: 0 }))
     const following = [...this.#followers].map(([{ name, unseenFrom }, { sinceMs }]) => ({
       name,
       sinceMs,
@@ -147,68 +131,12 @@ export class Holds {
   }
 }
 
-interface Terms extends HoldOptions {
-  readonly name: string
-  readonly onOver: () => void
-}
-
-export class Hold implements HeldBy {
+/** Keeps compaction from everything. */
+export interface Hold {
   readonly name: string
   readonly sinceMs: number
-  readonly #env: Env
-  readonly #terms: Terms
-  #from: Position
-  #advancedMs: number
-  #timer: Timer | undefined
-  #isOver = false
-  #isLost = false
-
-  constructor(env: Env, terms: Terms) {
-    this.name = terms.name
-    this.sinceMs = env.now()
-    this.#env = env
-    this.#terms = terms
-    this.#from = terms.from ?? 0
-    this.#advancedMs = env.monotonic()
-    if (terms.boundMs !== undefined) this.#watch(terms.boundMs, terms.boundMs)
-  }
-
-  get from(): Position {
-    return this.#from
-  }
-
-  /** The hold did not advance within its bound: records behind `from` may be gone. */
-  get isLost(): boolean {
-    return this.#isLost
-  }
-
-  /** Records before `to` are not needed any more. A hold never goes back. */
-  advance(to: Position): void {
-    if (to <= this.#from) return
-    this.#from = to
-    this.#advancedMs = this.#env.monotonic()
-  }
-
   /** Lets go. Idempotent. */
-  release(): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#timer?.cancel()
-    this.#terms.onOver()
-  }
-
-  #watch(boundMs: number, delayMs: number): void {
-    this.#timer = this.#env.schedule(delayMs, () => {
-      const leftMs = this.#advancedMs + boundMs - this.#env.monotonic()
-      if (leftMs > 0) {
-        this.#watch(boundMs, leftMs)
-        return
-      }
-      this.#isLost = true
-      this.release()
-      this.#terms.onLost?.()
-    })
-  }
+  release(): void
 }
 
 /** What the bound of a follower is measured by. */
