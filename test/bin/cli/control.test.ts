@@ -162,6 +162,11 @@ test('a body without an end is refused, and its asker sent away', async () => {
   expect(await get('/v1/get?key=nobody')).toMatchObject({ status: 200, lines: [{}] })
 })
 
+test('a body longer than a question may be is refused, although it ends', async () => {
+  const response = await responseTo(begin('POST', '/v1/set').end('x'.repeat(QUESTION_BYTES_MAX + 2)))
+  expect(response.statusCode).toBe(413)
+})
+
 test('what is no HTTP ends its connection, not the replica', async () => {
   const socket = connect(server.path)
   socket.resume().write('{"id":1,"ask":"get"}\n\n')
@@ -199,6 +204,9 @@ function listing(keys: () => AsyncIterable<string>): Warp<KeyMap> {
   return { replica: warp.replica, keys } as unknown as Warp<KeyMap>
 }
 
+/** Lines of a kilobyte: far more than a system holds for a socket whose other end does not read. */
+const UNREAD_LINES_MAX = 50_000
+
 test('who does not read is not written to, and the answer ends when they leave', async () => {
   let handedOut = 0
   let isOver = false
@@ -214,11 +222,12 @@ test('who does not read is not written to, and the answer ends when they leave',
   const socket = connect(endlessServer.path)
   socket.pause().write('GET /v1/keys HTTP/1.1\r\nHost: warp\r\n\r\n')
   let before = -1
-  while (handedOut !== before || handedOut === 0) {
+  while ((handedOut !== before || handedOut === 0) && handedOut < UNREAD_LINES_MAX) {
     before = handedOut
     for (let i = 0; i < 100; i++) await turn()
   }
   expect(handedOut).toBeGreaterThan(0)
+  expect(handedOut).toBeLessThan(UNREAD_LINES_MAX)
   expect(isOver).toBe(false)
   socket.destroy()
   while (!isOver) await turn()
