@@ -3,13 +3,15 @@
  * face, and takes them down in order. Decides nothing by itself. `adapters/node` adds the
  * platform's `Env`.
  */
-import { checkOptions, optionNames } from '../crdt/checked-options.ts'
+import { checkOptions } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Dot } from '../crdt/time/dot.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
-import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
+import { ClusterLink } from './api/cluster-link.ts'
+import { NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
+import { checkOpenOptions } from './api/open-options.ts'
 import type { ComposedPlatform, WarpParts } from './api/parts.ts'
 import type { Env } from './ports/env.ts'
 import { Recorder } from './ports/recorder.ts'
@@ -23,11 +25,11 @@ import type { At, Explanation, LogOptions } from './history/explanation.ts'
 import type { OperationRecord } from './store/kept-operation.ts'
 import type { Watch, WatchOptions } from './watch/change.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
-import { HOT_VISITED, type Residency, type ResidencyLimits } from './cache/residency.ts'
+import { HOT_VISITED, type Residency } from './cache/residency.ts'
 import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
-import type { CacheOptions, Capabilities, Warp, WarpEvent, WarpOptions } from './api/public.ts'
+import type { Capabilities, Warp, WarpOptions } from './api/public.ts'
 import type { Stats } from './api/stats.ts'
 import { takeStats } from './api/take-stats.ts'
 import type { Compaction } from './store/event.ts'
@@ -42,33 +44,14 @@ import {
   type Settlement,
   type WriteOptions,
 } from './store/write-road/receipt.ts'
-import { assertName, knownReplicas, NameBook, type KnownReplica } from './membership/name-book.ts'
+import type { KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
-import type { Replicator } from './replication/replicator.ts'
 import type { Imported } from './transfer/imported.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
 import { setOf } from './store/write-road/prepare.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
 import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
-
-const CLOCK_DRIFT_MS_MAX = 500
-
-const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
-  keys: true,
-  name: true,
-  zone: true,
-  log: true,
-  transports: true,
-  env: true,
-  cache: true,
-  replication: true,
-  ack: true,
-  clockDriftMsMax: true,
-  observe: true,
-  instruments: true,
-})
-const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
 /**
  * Opens an engine with the parts that it is handed. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`,
@@ -78,16 +61,10 @@ export async function openWarpOn<K extends KeyMap>(
   platform: ComposedPlatform,
   options: WarpOptions<K>,
 ): Promise<Warp<K>> {
-  checkOptions('openWarp', options, WARP_OPTIONS)
-  assertName('name', options.name)
-  assertName('zone', options.zone)
+  const { cache, clockDriftMsMax } = checkOpenOptions(options)
   const keyspaces = new Keyspaces(options.keys)
   const env = options.env ?? platform.env
   const observe = options.observe ?? ignore
-  const cache = cacheLimits(options.cache)
-  const clockDriftMsMax = options.clockDriftMsMax ?? CLOCK_DRIFT_MS_MAX
-  if (!(clockDriftMsMax >= 0))
-    throw new WarpError('WARP_E_CONFIG', `clockDriftMsMax is ${clockDriftMsMax}; give milliseconds of at least 0`)
   const { parts = {} } = platform
   const transports = options.transports ?? []
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
@@ -118,15 +95,6 @@ export async function openWarpOn<K extends KeyMap>(
   }
 }
 
-function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
-  checkOptions('openWarp: cache', options, CACHE_OPTIONS)
-  const { entriesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = options
-  for (const [name, value] of Object.entries({ entriesMax, bytesMax })) {
-    if (!(value >= 1)) throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${value}; give a number of at least 1`)
-  }
-  return { entriesMax, bytesMax }
-}
-
 function recorderOf({ instruments, observe }: WarpOptions<KeyMap>, env: Env): Recorder | undefined {
   if (instruments === undefined) return undefined
   return new Recorder(instruments, env, (error) => observe?.({ kind: 'instruments:failed', error }))
@@ -152,9 +120,7 @@ class OpenWarp {
   readonly #registration: Registration
   readonly #listing: EntryListing
   readonly #projections = new Map<string, ProjectionRunner<unknown>>()
-  readonly #replicator: Replicator | undefined
-  readonly #names = new NameBook()
-  #isFlushing = false
+  readonly #cluster: ClusterLink
   #door: Door | undefined
   #closing: Promise<void> | undefined
 
@@ -175,10 +141,9 @@ class OpenWarp {
     this.#context = { store, writer: new Writer(store, options.ack, recorder), history, watches }
     this.#listing = new EntryListing(store, env)
     this.#registration = new Registration(store, (slot) => engine.compactor.look(slot))
-    this.#replicator = this.#openReplicator(recorder)
-    if (this.#replicator !== undefined) {
-      this.#context.writer.acknowledger.connect(this.#replicator.acknowledgements)
-    }
+    this.#cluster = new ClusterLink({ engine, env, parts, recorder, options })
+    const { acknowledgements } = this.#cluster
+    if (acknowledgements !== undefined) this.#context.writer.acknowledger.connect(acknowledgements)
   }
 
   get replica(): ReplicaId {
@@ -192,20 +157,13 @@ class OpenWarp {
   async start(openDoor: Platform['openDoor']): Promise<void> {
     // Also without peers: an import may replace the state.
     this.#engine.onReset(() => this.#rebuildProjections())
-    await this.#startReplication()
+    await this.#cluster.start()
     try {
       this.#door = await openDoor?.(this)
     } catch (error) {
-      await this.#replicator?.close()
+      await this.#cluster.close()
       throw error
     }
-  }
-
-  async #startReplication(): Promise<void> {
-    if (this.#replicator === undefined) return
-    await this.#replicator.start()
-    this.#engine.store.subscribe(() => this.#appended())
-    this.#appended()
   }
 
   peek(key: string): unknown {
@@ -362,18 +320,17 @@ class OpenWarp {
     const { writer, watches } = this.#context
     const projections = this.#projections.values()
     return takeStats({
-      ...{ engine: this.#engine, name: this.name, replicator: this.#replicator },
+      ...{ engine: this.#engine, name: this.name, replicator: this.#cluster.replicator },
       ...{ writer, watches, projections },
     })
   }
 
   peers(): PeerReport[] {
-    return this.#replicator?.peers() ?? []
+    return this.#cluster.peers()
   }
 
   replicas(): KnownReplica[] {
-    for (const peer of this.peers()) this.#names.learn(peer)
-    return knownReplicas(this.#engine.applied, this.#names, this)
+    return this.#cluster.replicas()
   }
 
   keys(pattern: string, options: KeysOptions = {}): AsyncGenerator<string, void, undefined> {
@@ -406,51 +363,8 @@ class OpenWarp {
     this.#context.watches.close()
     for (const projection of [...this.#projections.values()]) await projection.close()
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
-    await this.#replicator?.close()
+    await this.#cluster.close()
     await this.#engine.close()
-  }
-
-  #openReplicator(recorder: Recorder | undefined): Replicator | undefined {
-    const { transports = [], replication, observe, name, zone } = this.#options
-    if (transports.length === 0) return undefined
-    const { replication: Replication } = this.#parts
-    if (Replication === undefined) throw missingPart('replication', 'transports')
-    return new Replication({
-      store: this.#engine,
-      env: this.#env,
-      transports,
-      recorder,
-      ...(name === undefined ? {} : { name }),
-      ...(zone === undefined ? {} : { zone }),
-      ...(replication === undefined ? {} : { options: replication }),
-      observe: (event: WarpEvent) => {
-        if ('peer' in event) this.#names.learn(event.peer)
-        observe?.(event)
-      },
-    })
-  }
-
-  /**
-   * Operations may be sent once they outlive this process: a dot that others know must not be used
-   * again.
-   */
-  #appended(): void {
-    const { log } = this.#engine
-    if (!log.persistent) {
-      this.#replicator?.appended()
-      return
-    }
-    if (this.#isFlushing) return
-    this.#isFlushing = true
-    this.#engine.outlet.settled().then(
-      () => {
-        this.#isFlushing = false
-        this.#replicator?.appended()
-        // What was appended while that was on its way.
-        if (this.#engine.sendable < log.end) this.#appended()
-      },
-      () => (this.#isFlushing = false),
-    )
   }
 
   #projectionSource(): ProjectionSource {
