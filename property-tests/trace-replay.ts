@@ -3,7 +3,7 @@
  * had seen. Format of josephg/editing-traces: `txns[i].parents` are indexes of transactions, `patches` are
  * [position, deleted, inserted] on the document that the parents and their ancestors make.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import type { AnyStrategy, Applied } from '../crdt/strategy.ts'
 import type { Encodable } from '../crdt/encoding/encodable.ts'
@@ -35,12 +35,7 @@ export interface TraceOperation {
 /** The verb call that makes one patch. */
 export type Edit = (patch: Patch) => { readonly verb: string; readonly parameters: readonly unknown[] }
 
-/** `undefined`, and a line that says so, if the file is not there. */
-export function readTrace(path: string): Trace | undefined {
-  if (!existsSync(path)) {
-    console.warn(`SKIPPED: ${path} is absent, so the real history is not replayed`)
-    return undefined
-  }
+export function readTrace(path: string): Trace {
   const bytes = readFileSync(path)
   return JSON.parse((path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()) as Trace // a file of ours
 }
