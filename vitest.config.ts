@@ -4,8 +4,8 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/**/*.test.ts', 'property-tests/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    // `npm run soak`: the same tests with more cases, more cycles and a fresh seed.
-    env: mode === 'soak' ? { SOAK: '1' } : {},
+    // How much the random tests try: test/support/extent.ts.
+    env: mode === 'soak' || mode === 'all' ? { EXTENT: mode } : {},
     pool: 'forks',
     maxWorkers: 2,
     execArgv: ['--expose-gc'],

@@ -5,11 +5,12 @@
  */
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
+import { byExtent } from '../test/support/extent.ts'
 import { type TestReplicas, testReplicas } from '../test/support/replicas.ts'
 import { seededRandom } from '../testing/world/random.ts'
 import { SEED } from './seed.ts'
 
-const RUNS = process.env['SOAK'] === undefined ? 60 : 2000
+const RUNS = byExtent({ some: 20, all: 60, soak: 2000 })
 const QUIESCENCE_MS = 120_000
 
 const share = (max: number): fc.Arbitrary<number> => fc.oneof(fc.constant(0), fc.double({ min: 0, max, noNaN: true }))

@@ -1,12 +1,14 @@
 /**
- * The real engine under everything that can go wrong: `SEEDS` seeds of two virtual minutes with five replicas, split over files so that they run side by
+ * The real engine under everything that can go wrong: seeds of two virtual minutes with five replicas, split over files so that they run side by
  * side. What must hold is in testing/checkers; what a failing seed prints can be had again by `npx warp sim --seed S --explain`.
  */
 import { afterAll, expect, test } from 'vitest'
 import { set } from '../crdt/index.ts'
+import { byExtent } from '../test/support/extent.ts'
 import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
-const SEEDS_EACH = 250
+/** In the two files together 100 in `npm test`, 500 in CI. */
+const SEEDS_EACH = byExtent({ some: 50, all: 250, soak: 2000 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = 25
 /** Every so many seeds one is run again. */

@@ -39,16 +39,16 @@ function endOf() {
   for (const { parents, agent, patches } of txns) {
     const document = /** @type {Y.Doc} */ (documents[agent])
     const known = documents.map((_, other) => Math.max(0, ...parents.map((parent) => versions[parent]?.[other] ?? 0)))
-    const has = /** @type {number[]} */ (taken[agent])
+    const has = taken[agent] ?? []
     for (const [other, upTo] of known.entries()) {
-      for (; other !== agent && (has[other] ?? 0) < upTo; has[other]++) {
-        Y.applyUpdate(document, /** @type {Uint8Array} */ (updates[other]?.[has[other] ?? 0]))
-      }
+      if (other === agent) continue
+      for (const update of (updates[other] ?? []).slice(has[other], upTo)) Y.applyUpdate(document, update)
+      has[other] = Math.max(has[other] ?? 0, upTo)
     }
     const before = Y.encodeStateVector(document)
     document.transact(() => patches.forEach((patch) => edit(document.getText('body'), patch)))
     updates[agent]?.push(Y.encodeStateAsUpdate(document, before))
-    has[agent]++
+    has[agent] = (has[agent] ?? 0) + 1
     versions.push([...has])
   }
   const last = /** @type {Y.Doc} */ (documents[txns[txns.length - 1]?.agent ?? 0])

@@ -55,7 +55,7 @@ async function work(worker, from) {
   /** @type {typeof import('../testing/simulation/simulate.ts')} */
   const { simulate } = await import(`${folder}simulate.js`)
   /** @type {typeof import('../testing/simulation/report/totals.ts')} */
-  const { SimulationTotals } = await import(`${folder}totals.js`)
+  const { SimulationTotals } = await import(`${folder}report/totals.js`)
   const totals = new SimulationTotals()
   const startedMs = performance.now()
   let seed = from + worker

@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { byExtent } from '../support/extent.ts'
 
 export interface Program {
   /** The program's name: `x` for `x-process.ts`. */
@@ -100,5 +101,5 @@ export async function linesUntilKilled(plan: KillPlan): Promise<readonly string[
 
 /** Cycles of killing and opening again: `CYCLES` if it is set, else so many, or 200 under `npm run soak`. */
 export function cycleCount(usual: number): number {
-  return Number.parseInt(process.env['CYCLES'] ?? '', 10) || (process.env['SOAK'] === '1' ? 200 : usual)
+  return Number.parseInt(process.env['CYCLES'] ?? '', 10) || byExtent({ some: usual, all: usual, soak: 200 })
 }

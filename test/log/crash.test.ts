@@ -9,10 +9,11 @@ import type { Log } from '../../src/log/log.ts'
 import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 import { type Random, seededRandom } from '../../testing/world/random.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { byExtent } from '../support/extent.ts'
 import { append, openLog, textAt, texts } from './log-fixture.ts'
 
 const env: Env = { ...virtualEnv(), yield: () => Promise.resolve(), defer: queueMicrotask }
-const SEEDS = process.env['SOAK'] === '1' ? 5000 : 60
+const SEEDS = byExtent({ some: 30, all: 60, soak: 5000 })
 const OPTIONS = { env, segmentBytes: 4096 }
 
 /** What the writer of a log knows about it. */

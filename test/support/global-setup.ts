@@ -5,7 +5,7 @@ import { ensureBundled } from '../../tools/bundle.mjs'
 const DEFAULT_SEED = '20111'
 
 export default async function setup(project: TestProject): Promise<void> {
-  const isSoak = project.config.env['SOAK'] === '1'
+  const isSoak = project.config.env['EXTENT'] === 'soak'
   process.env['SEED'] ??= isSoak ? freshSeed() : DEFAULT_SEED
   console.info(
     `seed ${process.env['SEED']}; to repeat this run: SEED=${process.env['SEED']}${isSoak ? ' npm run soak' : ''}`,

@@ -46,6 +46,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts', 'property-tests/**/*.test.ts'],
     pool: 'forks',
     execArgv: ['--expose-gc'],
+    env: { EXTENT: 'all' },
     testTimeout: ${testTimeoutMs},
     hookTimeout: ${testTimeoutMs},
   },
