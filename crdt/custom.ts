@@ -14,7 +14,8 @@
  * what is written may be of another type than the value:
  * `custom<Stats, Sample>((stats, sample) => ..., { initial: EMPTY })`.
  *
- * `old` and `next` are frozen; a function that changes them throws. If it throws, or returns what
+ * `old` and `next` are frozen, bytes and dates in them are copies: a function that changes them
+ * throws, or changes nothing that anybody else sees. If it throws, or returns what
  * cannot be encoded, `set` refuses with `WARP_E_MERGE` and nothing is written. If that happens only
  * later, because a write arrived that belongs before, the operation is skipped, by the same rule on
  * every replica.
@@ -38,6 +39,7 @@ import { WarpError } from './warp-error.ts'
 import { expectArray, seal, unseal } from './encoding/stored-state.ts'
 import { decode, encode } from './encoding/encoding.ts'
 import { normalForm } from './encoding/normal-form.ts'
+import { copyLoose } from './encoding/shared-value.ts'
 import { toPayload } from './encoding/payload.ts'
 
 /** Deterministic; must not change its arguments. */
@@ -70,7 +72,7 @@ export function custom<T, Input>(merge: Merge<T, Input>, options?: CustomOptions
   const merged = (state: T | undefined, next: Input): T => {
     const old = state ?? first
     // Without a first value, inputs are values.
-    return (old === undefined ? next : normalForm(merge(old as T, next))) as T
+    return (old === undefined ? next : normalForm(merge(copyLoose(old as T), copyLoose(next)))) as T
   }
   return {
     kind: 'custom',

@@ -5,7 +5,15 @@
  *     payload = [entry, inner payload]   update
  *             | [entry]                  remove
  */
-import type { AnyStrategy, Applied, DeleteRule, Fold, Prepare, Strategy } from './strategy.ts'
+import {
+  isForeignCode,
+  type AnyStrategy,
+  type Applied,
+  type DeleteRule,
+  type Fold,
+  type Prepare,
+  type Strategy,
+} from './strategy.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { ReplicaId } from './time/replica-id.ts'
 import type { Stamp } from './time/hlc.ts'
@@ -13,6 +21,7 @@ import { WarpError } from './warp-error.ts'
 import { compareStamps } from './time/hlc.ts'
 import { expectArray, expectCount, expectReplica, expectText, fromChunks, toChunks } from './encoding/stored-state.ts'
 import { malformedPayload } from './encoding/payload.ts'
+import { detached } from './encoding/shared-value.ts'
 
 /** One entry's inner state. Replaced, never changed. */
 export interface MapEntry {
@@ -99,7 +108,9 @@ export class EntryStrategies {
     if (state.size === 0) return undefined
     const record: Record<string, unknown> = {}
     for (const [entry, held] of sorted(state)) {
-      const value = this.#known(entry).read(held.state)
+      const strategy = this.#known(entry)
+      const read = strategy.read(held.state)
+      const value = isForeignCode(strategy.code) ? detached(read) : read
       if (value === undefined) continue
       // Assigning to `__proto__` would not make a property.
       Object.defineProperty(record, entry, { value, enumerable: true, writable: true, configurable: true })

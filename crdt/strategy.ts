@@ -58,6 +58,13 @@ export type Verbs<State> = Readonly<Record<string, Verb<State>>>
 export type Query<State> = (state: State, ...parameters: any[]) => unknown
 export type Queries<State> = Readonly<Record<string, Query<State>>>
 
+/** Whether a code is one that users give to strategies of their own. */
+export function isForeignCode(code: number): boolean {
+  return code >= FOREIGN_CODE_MIN
+}
+
+const FOREIGN_CODE_MIN = 64
+
 export type Fold = 'last' | 'any' | 'canonical'
 export type DeleteRule = 'observed' | 'ordered' | 'refused'
 

@@ -9,6 +9,7 @@
  */
 import type { Encodable } from './encodable.ts'
 import { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
+import { noteLoose } from './shared-value.ts'
 import { WarpError } from '../warp-error.ts'
 
 const SHORT_TEXT_BYTES_MAX = 48
@@ -32,6 +33,8 @@ const EMPTY_OBJECT: Readonly<Record<string, Encodable>> = Object.freeze({})
  */
 let at = 0
 let origin = 0
+/** Bytes and dates read so far: what they lie in is noted as loose. */
+let looseCount = 0
 
 /** Reads `bytes[start, end)`, all of it. Throws `WARP_E_PROTOCOL`. */
 export function readEncodable(bytes: Uint8Array, start: number, end: number): Encodable {
@@ -134,6 +137,7 @@ function fill(bytes: Uint8Array, end: number, count: number): void {
 
 function readBytes(bytes: Uint8Array, end: number, count: number): Uint8Array {
   need(count, end)
+  looseCount++
   at += count
   return copyOf(bytes, at - count, at)
 }
@@ -160,6 +164,7 @@ function readDate(bytes: Uint8Array, end: number): Date {
   if (nanos > 999 * NANOS_PER_MS || nanos % NANOS_PER_MS !== 0 || Math.abs(ms) > DATE_MS_MAX) {
     throw malformed('a timestamp that is not a whole millisecond within the range of Date')
   }
+  looseCount++
   return new Date(ms)
 }
 
@@ -199,7 +204,9 @@ function readArray(bytes: Uint8Array, end: number, count: number, depth: number)
   checkCount(count, end, 1, depth)
   if (count === 0) return EMPTY_ARRAY
   const array = new Array<Encodable>(count)
+  const looseBefore = looseCount
   for (let i = 0; i < count; i++) array[i] = readValue(bytes, end, depth + 1)
+  if (looseCount !== looseBefore) noteLoose(array)
   return Object.freeze(array)
 }
 
@@ -248,6 +255,7 @@ function readMap(bytes: Uint8Array, end: number, count: number, depth: number): 
   if (count === 0) return EMPTY_OBJECT
   if (count > PATH_KEYS_MAX) return readDictionary(bytes, end, count, depth)
   const object: Record<string, Encodable> = {}
+  const looseBefore = looseCount
   let path = root
   for (let i = 0; i < count; i++) {
     const hot = path.hot
@@ -258,6 +266,7 @@ function readMap(bytes: Uint8Array, end: number, count: number, depth: number): 
     if (path.isInherited) define(object, path.key, readValue(bytes, end, depth + 1))
     else object[path.key] = readValue(bytes, end, depth + 1)
   }
+  if (looseCount !== looseBefore) noteLoose(object)
   return Object.freeze(object)
 }
 
@@ -292,6 +301,7 @@ function readKey(bytes: Uint8Array, end: number): string {
 /** Too many keys for a shape: not remembered. */
 function readDictionary(bytes: Uint8Array, end: number, count: number, depth: number): Encodable {
   const object: Record<string, Encodable> = {}
+  const looseBefore = looseCount
   let previous = ''
   for (let i = 0; i < count; i++) {
     const begin = at
@@ -304,6 +314,7 @@ function readDictionary(bytes: Uint8Array, end: number, count: number, depth: nu
     if (key in Object.prototype) define(object, key, readValue(bytes, end, depth + 1))
     else object[key] = readValue(bytes, end, depth + 1)
   }
+  if (looseCount !== looseBefore) noteLoose(object)
   return Object.freeze(object)
 }
 

@@ -6,6 +6,7 @@
  * The slot is good while the table's generation is; afterwards it is looked up again.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
+import { detached } from '../../crdt/encoding/shared-value.ts'
 import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { KeyStore } from '../store/key-store.ts'
@@ -134,10 +135,9 @@ export class Handle implements KeyHandle, Target {
   protected async runQuery(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
     const { slot, keyspace } = this
     this.#context.store.assertOpen()
-    return query(
-      slot === undefined ? keyspace.strategy.initial() : this.#context.store.values.state(slot),
-      ...parameters,
-    )
+    const state: unknown = slot === undefined ? keyspace.strategy.initial() : this.#context.store.values.state(slot)
+    // An answer may be a piece of the state.
+    return detached(query(state, ...parameters))
   }
 
   /** A handle has the methods of the strategy that its key had when it was made. */

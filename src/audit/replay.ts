@@ -19,7 +19,7 @@ import { Log } from '../log/log.ts'
 import { overlayFiles } from '../log/files/overlay-files.ts'
 import type { Chain } from '../merge/chain.ts'
 import { ReplicaTable } from '../operation/replica-table.ts'
-import { frozen } from '../cache/frozen.ts'
+import { shared } from '../../crdt/encoding/shared-value.ts'
 import { Recovered } from '../store/recovered.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
 import type { Platform } from '../ports/platform.ts'
@@ -165,7 +165,7 @@ class Replay {
     try {
       const { state, present, rejectedCount } = this.#fold(slot, keyspace)
       const isVisible = present && !this.#isExpired(slot, keyspace)
-      return { strategy: strategy.kind, value: isVisible ? frozen(strategy.read(state)) : undefined, rejectedCount }
+      return { strategy: strategy.kind, value: isVisible ? shared(strategy.read(state)) : undefined, rejectedCount }
     } catch (error) {
       if (!isWarpError(error, 'WARP_E_UNKNOWN_OP') && !isWarpError(error, 'WARP_E_PROTOCOL')) throw error
       return { strategy: strategy.kind, value: undefined, rejectedCount: 0, unreadable: error.message }

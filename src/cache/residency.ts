@@ -18,6 +18,8 @@ export const HOT = 1
 export const HOT_VISITED = 2
 /** Here and fresh, but each read must prolong its life. */
 export const HOT_SLIDING = 3
+/** Here and fresh, but each reader gets a copy of its own: it holds bytes or dates. */
+export const HOT_LOOSE = 4
 
 const NONE = -1
 
@@ -34,7 +36,7 @@ export class Residency {
   #newer = new Int32Array(64).fill(NONE)
   #older = new Int32Array(64).fill(NONE)
   #listed = new Uint8Array(64)
-  #slidingReads = new Uint8Array(64)
+  #markedReads = new Uint8Array(64)
   #newest: Slot = NONE
   #oldest: Slot = NONE
   #hand: Slot = NONE
@@ -70,7 +72,7 @@ export class Residency {
     if (capacity <= this.states.length) return
     this.states = grown(this.states, new Uint8Array(capacity))
     this.#listed = grown(this.#listed, new Uint8Array(capacity))
-    this.#slidingReads = grown(this.#slidingReads, new Uint8Array(capacity))
+    this.#markedReads = grown(this.#markedReads, new Uint8Array(capacity))
     this.#bytes = grown(this.#bytes, new Float64Array(capacity))
     this.#newer = grown(this.#newer, new Int32Array(capacity).fill(NONE))
     this.#older = grown(this.#older, new Int32Array(capacity).fill(NONE))
@@ -143,15 +145,15 @@ export class Residency {
 
   /** Whether the entry has been read since the hand last came by; clears the mark. */
   #wasRead(slot: Slot): boolean {
-    const wasRead = this.states[slot] === HOT_VISITED || this.#slidingReads[slot] === 1
+    const wasRead = this.states[slot] === HOT_VISITED || this.#markedReads[slot] === 1
     if (this.states[slot] === HOT_VISITED) this.states[slot] = HOT
-    this.#slidingReads[slot] = 0
+    this.#markedReads[slot] = 0
     return wasRead
   }
 
   /** Marks an entry whose state byte has no room for it as read. */
-  markSliding(slot: Slot): void {
-    this.#slidingReads[slot] = 1
+  markRead(slot: Slot): void {
+    this.#markedReads[slot] = 1
   }
 
   #link(slot: Slot): void {

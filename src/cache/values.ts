@@ -14,8 +14,8 @@ import type { Env } from '../ports/env.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import { Expiry } from './expiry.ts'
-import { frozen } from './frozen.ts'
-import { COLD, HOT, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
+import { copyLoose, detached, isLoose, shared } from '../../crdt/encoding/shared-value.ts'
+import { COLD, HOT, HOT_LOOSE, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
 import { weightOf } from './weight.ts'
 
 export interface ValuesOptions {
@@ -194,13 +194,16 @@ export class Values {
 
   #touch(slot: Slot, state: number): unknown {
     this.countedHits++
-    if (state === HOT) this.residency.states[slot] = HOT_VISITED
-    else if (state === HOT_SLIDING) {
-      this.residency.markSliding(slot)
+    if (state === HOT) {
+      this.residency.states[slot] = HOT_VISITED
+      return this.residency.values[slot]
+    }
+    this.residency.markRead(slot)
+    if (state === HOT_SLIDING) {
       const { ttlMs } = this.#keyspaceAt(slot)
       this.#keys.expiresAt[slot] = endOfLife(ttlMs, this.#keys.tipHlc[slot]!, this.#env.now())
     }
-    return this.residency.values[slot]
+    return copyLoose(this.residency.values[slot])
   }
 
   #materialise(slot: Slot): unknown {
@@ -210,15 +213,22 @@ export class Values {
     const nowMs = this.ttlMs(slot, keyspace) > 0 ? this.#env.now() : 0
     const isSliding = nowMs > 0 && this.#isSliding(slot, keyspace)
     if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
-    const { value, bytes } = this.#workOut(slot, keyspace)
+    const { value: read, bytes } = this.#workOut(slot, keyspace)
+    const value = keyspace.isForeign ? detached(read) : shared(read)
     if (nowMs > 0) {
       if (isSliding) this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
       this.#expiry.watch(slot, this.#keys.expiresAt[slot]!)
     }
-    const hot = this.residency.isListed(slot) ? HOT_VISITED : HOT
     const weight = keyspace.isLast ? bytes + (this.#keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
-    this.residency.install(slot, frozen(value), { bytes: weight, state: isSliding ? HOT_SLIDING : hot })
-    return value
+    const state = isSliding ? HOT_SLIDING : this.#stateOf(slot, value)
+    this.residency.install(slot, value, { bytes: weight, state })
+    return copyLoose(value)
+  }
+
+  /** How a value that has just been worked out, and does not slide, is read from now on. */
+  #stateOf(slot: Slot, value: unknown): number {
+    if (isLoose(value)) return HOT_LOOSE
+    return this.residency.isListed(slot) ? HOT_VISITED : HOT
   }
 
   #workOut(slot: Slot, keyspace: Keyspace): { value: unknown; bytes: number } {

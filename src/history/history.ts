@@ -16,7 +16,7 @@ import { LOG_OPTIONS } from './explanation.ts'
 import type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './explanation.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
-import { frozen } from '../cache/frozen.ts'
+import { shared } from '../../crdt/encoding/shared-value.ts'
 import { compactedAway, keepOperation } from '../store/kept-operation.ts'
 
 export class History {
@@ -50,7 +50,7 @@ export class History {
       return undefined
     }
     const resident = 'version' in at ? this.#atVersion(slot, key, at.version) : this.#atTime(slot, key, at.timeMs)
-    return resident?.present === true ? frozen(this.#store.strategyAt(slot).read(resident.state)) : undefined
+    return resident?.present === true ? shared(this.#store.strategyAt(slot).read(resident.state)) : undefined
   }
 
   explain(key: string): Explanation {

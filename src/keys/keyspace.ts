@@ -1,6 +1,6 @@
 /** A keyspace: what one key pattern says about the keys that match it, checked once at open. */
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
-import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { isForeignCode, type AnyStrategy } from '../../crdt/strategy.ts'
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
@@ -27,6 +27,8 @@ export interface Keyspace {
   readonly retain: Retention
   /** Only the greatest operation in canonical order counts: no state is kept. */
   readonly isLast: boolean
+  /** The strategy is none of Warp's own: what it hands out is looked through. */
+  readonly isForeign: boolean
 }
 
 /** The key table holds the index of a keyspace in 16 bits; indices are not used again. */
@@ -137,6 +139,7 @@ const UNREGISTERED: Omit<Keyspace, 'index'> = {
   lifeMs: 0,
   retain: 'all',
   isLast: false,
+  isForeign: false,
 }
 
 function isStrategy(definition: AnyStrategy | KeyOptions): definition is AnyStrategy {
@@ -168,7 +171,8 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
   checkStrategy(pattern, strategy)
   const isSliding = ttl === 'sliding'
   const lifeMs = isSliding ? 0 : ttlMs
-  return { index, pattern, strategy, mode, domain, ttlMs, isSliding, lifeMs, retain, isLast: strategy.fold === 'last' }
+  const [isLast, isForeign] = [strategy.fold === 'last', isForeignCode(strategy.code)]
+  return { index, pattern, strategy, mode, domain, ttlMs, isSliding, lifeMs, retain, isLast, isForeign }
 }
 
 const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([

@@ -10,6 +10,7 @@
  * place, first of its key.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
+import { isForeignCode } from '../../crdt/strategy.ts'
 import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import type { Entered } from '../store/write-road/draft.ts'
@@ -30,7 +31,7 @@ import type { OperationRecord } from '../store/kept-operation.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
-import { frozen } from '../cache/frozen.ts'
+import { copyLoose, detached, shared } from '../../crdt/encoding/shared-value.ts'
 import { keepOperation } from '../store/kept-operation.ts'
 import { REBUILD_OPTIONS } from './projection.ts'
 import type { ProjectedOperation, Projection, ProjectionHandle, ProjectionLag, RebuildOptions } from './projection.ts'
@@ -366,7 +367,10 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     seen.resident = undefined
     const resident = store.folder.fold(strategy, chain, before)
     seen.resident = resident
-    return resident.present ? frozen(strategy.read(resident.state)) : undefined
+    // The state is folded on: bytes and dates in the value are the projection's own.
+    if (!resident.present) return undefined
+    const value: unknown = strategy.read(resident.state)
+    return isForeignCode(strategy.code) ? detached(value) : copyLoose(shared(value))
   }
 
   #keyOf(record: RecordView): string {
