@@ -1,7 +1,8 @@
 /** Bytes of heap and buffers that an operation and a key cost, above what the caller wrote. */
-import { openWarp } from '../adapters/node/index.ts'
+import { nodeEnv } from '../adapters/node/index.ts'
 import { encode } from '../crdt/encoding/encoding.ts'
 import { register } from '../crdt/index.ts'
+import { openWarpOn } from '../src/index.ts'
 import type { BenchContext } from './support/bench.ts'
 import { retainedBytes } from './support/measure.ts'
 import { type User, type UserKey, turn, userOf } from './support/users.ts'
@@ -10,8 +11,9 @@ export const question = 'How many bytes does a key cost, how many an operation, 
 
 type Log = Awaited<ReturnType<typeof openUsers>>
 
+/** In ordinary buffers, which Node counts. */
 function openUsers(retain: 'all' | 'latest') {
-  return openWarp({ keys: { 'user:*': { strategy: register<User>(), retain } } })
+  return openWarpOn({ env: nodeEnv() }, { keys: { 'user:*': { strategy: register<User>(), retain } } })
 }
 
 export async function run(context: BenchContext): Promise<void> {

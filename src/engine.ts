@@ -20,6 +20,7 @@ import { KeyStore } from './store/key-store.ts'
 import type { Keyspaces } from './keys/keyspace.ts'
 import { Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
+import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
 import { Maintenance } from './compaction/maintenance.ts'
 import { OperationReader } from './operation/envelope/operation-reader.ts'
@@ -52,6 +53,7 @@ export interface EngineOptions {
   readonly isReplicated: boolean
   /** See `LogOptions`. */
   readonly segmentBytes?: number
+  readonly memory?: LogMemory | undefined
   /** The highest format that is read and written. Default: this build's. */
   readonly format?: number
   readonly observe: (event: WarpEvent) => void
@@ -91,10 +93,10 @@ export class Engine implements ReplicationStore {
     if (options.isReplicated) formats.write(FORMAT_LOWEST)
     const table = new ReplicaTable(formats)
     const recovered = new Recovered(options.keyspaces, table)
-    const { files, env, observe, recorder, segmentBytes } = options
+    const { files, env, observe, recorder, segmentBytes, memory } = options
     const log = await Log.open(
       {
-        ...{ files, env, observe, recorder, format: formats.highest, formatWritten: formats.written },
+        ...{ files, env, observe, recorder, memory, format: formats.highest, formatWritten: formats.written },
         ...(segmentBytes === undefined ? {} : { segmentBytes }),
       },
       {

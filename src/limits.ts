@@ -49,6 +49,12 @@ export const SET_MANY_MAX: number = 1000
 export const SET_MANY_BYTES_MAX: number = 4 * 1024 * 1024
 
 /**
+ * Segments that were freed and wait to be used again: 16 MiB at most, for a log takes one after the
+ * other.
+ */
+export const SEGMENTS_FREE_MAX: number = 2
+
+/**
  * Entries of one version vector: at most 16 bytes each (id 8, sequence 8), so 64 KiB, and that many
  * replicas.
  */

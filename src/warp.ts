@@ -70,7 +70,7 @@ export async function openWarpOn<K extends KeyMap>(
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
   const recorder = recorderOf(options, env)
-  const { segmentBytes } = platform
+  const { segmentBytes, memory } = platform
   const sizes = {
     ...(segmentBytes === undefined ? {} : { segmentBytes }),
     ...(platform.format === undefined ? {} : { format: platform.format }),
@@ -78,7 +78,7 @@ export async function openWarpOn<K extends KeyMap>(
   let engine: Engine
   try {
     engine = await Engine.open({
-      ...{ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe, recorder },
+      ...{ files, env, keyspaces, cache, clockDriftMsMax, isReplicated, observe, recorder, memory },
       ...sizes,
     })
   } catch (error) {

@@ -31,6 +31,14 @@ export interface OpenWarpOptions<K extends KeyMap> extends WarpOptions<K> {
   readonly control?: boolean | ControlOptions
 }
 
+/**
+ * V8 does not count shared buffers. It would collect the whole heap for each 32 MB of the log that
+ * it counts.
+ */
+const SHARED_MEMORY: NonNullable<ComposedPlatform['memory']> = {
+  allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
+}
+
 const CONTROL_OPTIONS = optionNames<ControlOptions>({ path: true })
 
 /**
@@ -42,7 +50,7 @@ const CONTROL_OPTIONS = optionNames<ControlOptions>({ path: true })
  */
 export async function openWarp<const K extends KeyMap>(options: OpenWarpOptions<K>): Promise<Warp<K>> {
   const { control = false, ...others } = options
-  const platform: ComposedPlatform = { env: nodeEnv(), parts: ALL_PARTS }
+  const platform: ComposedPlatform = { env: nodeEnv(), memory: SHARED_MEMORY, parts: ALL_PARTS }
   if (control === false) return openWarpOn<K>(platform, others)
   return openWarpOn<K>({ ...platform, openDoor: doorAt(control === true ? {} : control, others.log) }, others)
 }

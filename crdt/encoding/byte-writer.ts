@@ -7,7 +7,7 @@ const ASCII_LOOP_CHARS_MAX = 64
 const TWO_POW_32 = 4294967296
 
 export class ByteWriter {
-  bytes: Uint8Array<ArrayBuffer>
+  bytes: Uint8Array
   view: DataView
   /** Where the next byte goes. */
   at: number
@@ -23,7 +23,7 @@ export class ByteWriter {
   }
 
   /** Continues in a borrowed buffer. */
-  borrow(bytes: Uint8Array<ArrayBuffer>, view: DataView, at: number): void {
+  borrow(bytes: Uint8Array, view: DataView, at: number): void {
     this.bytes = bytes
     this.view = view
     this.at = at

@@ -37,7 +37,7 @@ import {
 import { SegmentSupply, type SupplyState, TAIL_BYTES } from './segments/segment-supply.ts'
 import type { Segment } from './segments/segment.ts'
 
-const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+const NO_BYTES = new Uint8Array(0)
 /** Committed bytes that wait for nobody are flushed when so many have gathered. */
 const FLUSH_BYTES = 262_144
 
@@ -79,7 +79,7 @@ export class Appender {
   readonly #options: AppenderOptions
   readonly #supply: SegmentSupply
   #active: Segment | undefined
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+  #bytes: Uint8Array = NO_BYTES
   #view: DataView = new DataView(this.#bytes.buffer)
   #base: Position = 0
   #end = 0
@@ -243,7 +243,7 @@ export class Appender {
 
   /** Continues in a segment that was read from its file, in a buffer of full size. */
   resume(segment: Segment): void {
-    const bytes = new Uint8Array(Math.max(this.#options.segmentBytes, segment.end + TAIL_BYTES))
+    const bytes = this.#segments.memory.take(Math.max(this.#options.segmentBytes, segment.end + TAIL_BYTES))
     bytes.set((segment.bytes as Uint8Array).subarray(0, segment.end))
     segment.hold(bytes)
     this.use(segment)
@@ -252,7 +252,7 @@ export class Appender {
   /** Continues in `segment`, whose records end at its `end`. */
   use(segment: Segment): void {
     this.#active = segment
-    this.#bytes = segment.bytes as Uint8Array<ArrayBuffer>
+    this.#bytes = segment.bytes as Uint8Array
     this.#view = segment.view as DataView
     this.#base = segment.base
     this.#end = segment.end
@@ -367,7 +367,7 @@ export class Appender {
     const old = this.#segments.active
     const ahead = SEGMENT_HEADER_BYTES + MARK_BYTES + RECORD_HEADER_BYTES + body.length + TAIL_BYTES
     const segment = this.#supply.take(ahead)
-    const bytes = segment.bytes as Uint8Array<ArrayBuffer>
+    const bytes = segment.bytes as Uint8Array
     const bodyAt = ahead - TAIL_BYTES - body.length - (this.#segments.persistent ? 0 : MARK_BYTES)
     bytes.set(body, bodyAt)
     const next = segment.base + SEGMENT_HEADER_BYTES

@@ -15,6 +15,7 @@
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogFiles } from '../ports/files.ts'
+import type { LogMemory } from '../ports/platform.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import type { LogEvent } from './log-event.ts'
 import type { RecordView } from './segments/segment-format.ts'
@@ -36,6 +37,7 @@ import {
   segmentOf,
   TWO_POW_32,
 } from './segments/segment-format.ts'
+import { SegmentMemory } from './segments/segment-memory.ts'
 import { SegmentSet } from './segments/segment-set.ts'
 import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import { mediumError } from './storage-error.ts'
@@ -59,6 +61,8 @@ export interface LogOptions {
    * with it.
    */
   readonly format?: number
+  /** Where segments are in RAM. Default: in ordinary buffers. */
+  readonly memory?: LogMemory | undefined
   /** The format that is written until `writeFormat` says otherwise. Default `format`. */
   readonly formatWritten?: number
   readonly observe?: (event: LogEvent) => void
@@ -94,7 +98,7 @@ export interface LogStats {
   readonly syncErrors: number
 }
 
-const DEFAULTS: Required<Omit<LogOptions, 'files' | 'env' | 'formatWritten' | 'recorder'>> = {
+const DEFAULTS: Required<Omit<LogOptions, 'files' | 'env' | 'formatWritten' | 'recorder' | 'memory'>> = {
   format: FORMAT_VERSION,
   segmentBytes: 8_388_608,
   syncIntervalMs: 1000,
@@ -121,7 +125,8 @@ export class Log {
   static async open(options: LogOptions, replay: LogReplay): Promise<Log> {
     const settings = { ...DEFAULTS, ...options }
     const { files, env, observe } = settings
-    const segments = new SegmentSet(files, settings.format)
+    const memory = new SegmentMemory(settings.segmentBytes, env, settings.memory)
+    const segments = new SegmentSet(files, settings.format, memory)
     try {
       if (settings.formatWritten !== undefined) segments.writeFormat(settings.formatWritten)
       const found = files.persistent ? await recover({ segments, env, observe, replay }) : undefined
@@ -145,7 +150,7 @@ export class Log {
   }
 
   private constructor(
-    settings: Required<Omit<LogOptions, 'formatWritten' | 'recorder'>> & Pick<LogOptions, 'recorder'>,
+    settings: Required<Omit<LogOptions, 'formatWritten' | 'recorder' | 'memory'>> & Pick<LogOptions, 'recorder'>,
     segments: SegmentSet,
     found: Recovered | undefined,
   ) {

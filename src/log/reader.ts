@@ -214,7 +214,7 @@ export class Reader {
     segment.coldReads = 0
     if (segment.bytes !== undefined) return
     const bytes = this.#fetch(segment, 0, segment.end)
-    segment.hold(bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice())
+    segment.hold(bytes)
     segment.trustedFrom = Number.POSITIVE_INFINITY
     this.#trim(segment)
   }
@@ -232,12 +232,13 @@ export class Reader {
     if (!this.#segments.persistent) return
     const { loggedThrough } = this.#segments
     const resident = this.#segments.list.filter(
-      (segment) => segment.bytes !== undefined && segment.sealed && segment.base + segment.end <= loggedThrough,
+      ({ bytes, sealed, isPinned, base, end }) =>
+        bytes !== undefined && sealed && !isPinned && base + end <= loggedThrough,
     )
     if (resident.length <= this.#residentMax) return
     resident.sort((a, b) => a.lastUse - b.lastUse)
     for (const segment of resident.slice(0, resident.length - this.#residentMax)) {
-      if (segment !== asked) segment.release()
+      if (segment !== asked) this.#segments.memory.give(segment.release())
     }
   }
 

@@ -46,7 +46,7 @@ export interface RewriteOptions {
 }
 
 interface Rewritten {
-  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly bytes: Uint8Array
   readonly end: number
   readonly index: SegmentIndex
 }
@@ -57,31 +57,50 @@ interface Rewritten {
  */
 export async function rewriteSegment(options: RewriteOptions): Promise<void> {
   const { segment, segments } = options
-  const rewritten = await copyLive(options)
-  let file: LogFile | undefined
-  if (segments.persistent) file = await writeFile(options, rewritten)
+  segment.isPinned = true
+  try {
+    const rewritten = await copyLive(options)
+    const file = segments.persistent ? await writeFile(options, rewritten) : undefined
+    takeOver(options, rewritten, file)
+  } finally {
+    segment.isPinned = false
+  }
+  await segments.files.syncNames().catch((error: unknown) => {
+    throw storageError(error, `renaming ${segmentName(segment.number)}`)
+  })
+}
+
+function takeOver({ segment, segments, rewrittenAt }: RewriteOptions, rewritten: Rewritten, file?: LogFile): void {
   const old = segment.file
   segment.file = file
+  segments.memory.give(segment.release())
   segment.hold(rewritten.bytes)
   segment.end = rewritten.end
   segment.flushed = rewritten.end
   segment.reserved = rewritten.end
   segment.trustedFrom = 0
   segment.index = rewritten.index
-  segment.rewrittenAt = options.rewrittenAt
+  segment.rewrittenAt = rewrittenAt
   segment.discardedBytes = 0
   old?.close()
-  await segments.files.syncNames().catch((error: unknown) => {
-    throw storageError(error, `renaming ${segmentName(segment.number)}`)
-  })
 }
 
 async function copyLive(options: RewriteOptions): Promise<Rewritten> {
+  const { segment, segments } = options
+  const target = segments.memory.take(segment.end)
+  try {
+    return await copyInto(target, options)
+  } finally {
+    segments.memory.give(target)
+  }
+}
+
+async function copyInto(target: Uint8Array, options: RewriteOptions): Promise<Rewritten> {
   const { segment, env } = options
-  const source = segment.bytes as Uint8Array<ArrayBuffer>
+  const source = segment.bytes as Uint8Array
   const view = segment.view as DataView
   const end = segment.end
-  const copy = new Copy(segment, options.rewrittenAt)
+  const copy = new Copy(target, segment, options.rewrittenAt)
   const record = new Record()
   const cursor = new Cursor(view, end, segment.number)
   let breakAt = STEP_BYTES
@@ -106,16 +125,16 @@ async function copyLive(options: RewriteOptions): Promise<Rewritten> {
 /** The new bytes as they grow. */
 class Copy {
   readonly #segment: Segment
-  readonly #bytes: Uint8Array<ArrayBuffer>
+  readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #index = new SegmentIndex()
   #logical = SEGMENT_HEADER_BYTES
   #physical = SEGMENT_HEADER_BYTES
 
-  constructor(segment: Segment, rewrittenAt: number) {
+  constructor(target: Uint8Array, segment: Segment, rewrittenAt: number) {
     this.#segment = segment
-    this.#bytes = new Uint8Array(segment.end)
-    this.#view = viewOf(this.#bytes)
+    this.#bytes = target
+    this.#view = viewOf(target)
     const { number, salt, format } = segment
     encodeSegmentHeader({ number, salt, rewrittenAt, format }, this.#bytes, this.#view)
   }

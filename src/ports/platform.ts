@@ -6,11 +6,24 @@ export interface Door {
   close(): Promise<void>
 }
 
+/** Memory for the segments of a log. */
+export interface LogMemory {
+  /**
+   * So many bytes. Best outside of what the JavaScript engine counts: it collects its whole heap
+   * after each few megabytes of counted bytes.
+   */
+  allocate(bytes: number): Uint8Array
+  /** Told of bytes that nobody may look at any more and that will be used again. */
+  freed?(bytes: Uint8Array): void
+}
+
 /** What the platform provides where the caller does not. */
 export interface Platform {
   readonly env: Env
   /** Size of the log's segments. Default: the log's. */
   readonly segmentBytes?: number
+  /** Default: ordinary buffers. */
+  readonly memory?: LogMemory
   /**
    * Lets others ask the engine from outside the process. Called when the engine is open; closed
    * before it.

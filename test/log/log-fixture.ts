@@ -4,6 +4,7 @@ import type { LogFiles } from '../../src/ports/files.ts'
 import type { LogEvent, LogOptions, RecordView } from '../../src/log/log.ts'
 import type { Position } from '../../src/operation/position.ts'
 import { Log, RECORD_KIND } from '../../src/log/log.ts'
+import { OVERWRITING_MEMORY } from '../../testing/world/overwriting-memory.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const DECODER = new TextDecoder()
@@ -34,7 +35,14 @@ export async function openLog<Files extends LogFiles>(
   const events: LogEvent[] = []
   let restored: Uint8Array | undefined
   const log = await Log.open(
-    { files, env, segmentBytes: 16_384, observe: (event) => events.push(event), ...options },
+    {
+      files,
+      env,
+      memory: OVERWRITING_MEMORY,
+      segmentBytes: 16_384,
+      observe: (event) => events.push(event),
+      ...options,
+    },
     {
       restore: (body) => {
         restored = body.slice()

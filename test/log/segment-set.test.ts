@@ -2,13 +2,19 @@
 import { expect, test } from 'vitest'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { emptySegment } from '../../src/log/segments/segment.ts'
+import { SegmentMemory } from '../../src/log/segments/segment-memory.ts'
 import { SegmentSet } from '../../src/log/segments/segment-set.ts'
 import { FORMAT_VERSION } from '../../src/operation/envelope/format.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { refusal } from './log-fixture.ts'
 
 function logOf(bytes: number): { segments: SegmentSet; base: number } {
-  const segments = new SegmentSet(memoryFiles({ persistent: true }), FORMAT_VERSION)
-  const segment = emptySegment({ number: 1, salt: 7, rewrittenAt: 0, format: FORMAT_VERSION }, 4096)
+  const segments = new SegmentSet(
+    memoryFiles({ persistent: true }),
+    FORMAT_VERSION,
+    new SegmentMemory(4096, virtualEnv()),
+  )
+  const segment = emptySegment({ number: 1, salt: 7, rewrittenAt: 0, format: FORMAT_VERSION }, new Uint8Array(4096))
   segment.end = bytes
   segments.add(segment)
   return { segments, base: segment.base }

@@ -8,6 +8,7 @@ import type { WarpEvent } from '../../src/api/public.ts'
 import type { Receipt } from '../../src/store/write-road/receipt.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import { NO_OPTIONS, Writer } from '../../src/store/write-road/writer.ts'
+import { OVERWRITING_MEMORY } from '../../testing/world/overwriting-memory.ts'
 import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'
 
 export interface OpenEngine {
@@ -31,6 +32,7 @@ export async function openEngine(keys: KeyMap, options: OpenEngineOptions = {}):
   const engine = await Engine.open({
     files: options.files ?? memoryFiles(),
     env,
+    memory: OVERWRITING_MEMORY,
     ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
     keyspaces: new Keyspaces(keys),
     cache: { entriesMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY, ...options.cache },

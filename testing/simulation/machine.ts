@@ -9,6 +9,7 @@ import type { ReplicationOptions } from '../../src/replication/options.ts'
 import type { TransportLink } from '../../src/ports/transport.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import { openWarpOn } from '../../src/warp.ts'
+import { OVERWRITING_MEMORY } from '../world/overwriting-memory.ts'
 import { type FaultyFiles, faultyFiles } from '../world/faulty-files.ts'
 import type { Random } from '../world/random.ts'
 import type { TimeLine } from '../world/time-line.ts'
@@ -113,7 +114,7 @@ export class Machine {
     this.options.onLife(this, 'opening')
     try {
       const warp = await openWarpOn(
-        { env: life, segmentBytes, parts: ALL_PARTS },
+        { env: life, memory: OVERWRITING_MEMORY, segmentBytes, parts: ALL_PARTS },
         {
           keys,
           log: this.disk.store(),

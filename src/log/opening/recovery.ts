@@ -368,7 +368,7 @@ class Recovery {
     segment.sealed = false
     segment.end = offset
     segment.flushed = offset
-    segment.hold(bytes as Uint8Array<ArrayBuffer>) // read only: the appender copies it
+    segment.hold(bytes) // read only: the appender copies it
     segment.trustedFrom = checkedFrom
     this.#segments.noteLogged(segment.base + offset)
     this.#segments.noteDurable(segment.base + offset)

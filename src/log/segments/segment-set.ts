@@ -7,9 +7,11 @@ import type { Position } from '../../operation/position.ts'
 import type { Segment } from './segment.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { FORMAT_OLDEST, segmentOf } from './segment-format.ts'
+import type { SegmentMemory } from './segment-memory.ts'
 
 export class SegmentSet {
   readonly files: LogFiles
+  readonly memory: SegmentMemory
   readonly list: Segment[] = []
   /** The newest format that is read. */
   readonly formatRead: number
@@ -35,8 +37,9 @@ export class SegmentSet {
   failure: WarpError | undefined
   closed = false
 
-  constructor(files: LogFiles, format: number) {
+  constructor(files: LogFiles, format: number, memory: SegmentMemory) {
     this.files = files
+    this.memory = memory
     this.formatRead = format
     this.formatWritten = format
   }

@@ -35,8 +35,7 @@ export interface SupplyOptions {
 export interface SupplyState {
   readonly chunkBytes: number
   /** The segment that was made ahead, and what it had then. */
-  readonly next:
-    { readonly segment: Segment; readonly bytes: Uint8Array<ArrayBuffer>; readonly reserved: number } | undefined
+  readonly next: { readonly segment: Segment; readonly bytes: Uint8Array; readonly reserved: number } | undefined
 }
 
 export class SegmentSupply {
@@ -83,7 +82,7 @@ export class SegmentSupply {
     if (segment?.bytes === undefined) return undefined
     if (segment.reserved < needed) this.#extend(segment, Math.min(capacity, needed + this.#chunkBytes), needed)
     if (segment.bytes.length < capacity) {
-      const larger = new Uint8Array(capacity)
+      const larger = this.#segments.memory.take(capacity)
       larger.set(segment.bytes.subarray(0, SEGMENT_HEADER_BYTES))
       segment.hold(larger)
     }
@@ -101,7 +100,7 @@ export class SegmentSupply {
 
   #create(number: number, capacity: number, bytes: number, format: number = this.#segments.formatWritten): Segment {
     const salt = new DataView(this.#options.env.random(4).buffer).getUint32(0)
-    const segment = emptySegment({ number, salt, rewrittenAt: 0, format }, capacity)
+    const segment = emptySegment({ number, salt, rewrittenAt: 0, format }, this.#segments.memory.take(capacity))
     if (!this.#segments.persistent) return segment
     const name = segmentName(number)
     segment.registered = false

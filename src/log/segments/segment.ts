@@ -29,7 +29,7 @@ export class Segment {
   /** Absent in a log that keeps nothing. */
   file: LogFile | undefined
   /** The whole segment, while it is resident. */
-  bytes: Uint8Array<ArrayBuffer> | undefined
+  bytes: Uint8Array | undefined
   view: DataView | undefined
   /** Physical end of the records. */
   end: number = SEGMENT_HEADER_BYTES
@@ -49,6 +49,8 @@ export class Segment {
   /** They are on their way there. */
   registering: Promise<void> | undefined
   sealed = false
+  /** Its bytes are being read in steps and have to stay. */
+  isPinned = false
   discardedBytes = 0
   /** Present in a rewritten segment once somebody read from it. */
   index: SegmentIndex | undefined
@@ -65,15 +67,18 @@ export class Segment {
   }
 
   /** Gives the segment its bytes. */
-  hold(bytes: Uint8Array<ArrayBuffer>, view: DataView = viewOf(bytes)): void {
+  hold(bytes: Uint8Array, view: DataView = viewOf(bytes)): void {
     this.bytes = bytes
     this.view = view
   }
 
-  release(): void {
+  /** The segment leaves RAM. Returns the bytes that it had. */
+  release(): Uint8Array | undefined {
+    const { bytes } = this
     this.bytes = undefined
     this.view = undefined
     this.trustedFrom = Number.POSITIVE_INFINITY
+    return bytes
   }
 
   /** Nothing lives in it: a header and the jump to the next segment. */
@@ -93,9 +98,8 @@ export class Segment {
 }
 
 /** An empty segment in RAM, its header in place. */
-export function emptySegment(header: SegmentHeader, capacity: number): Segment {
+export function emptySegment(header: SegmentHeader, bytes: Uint8Array): Segment {
   const segment = new Segment(header)
-  const bytes = new Uint8Array(capacity)
   segment.hold(bytes)
   encodeSegmentHeader(header, bytes, viewOf(bytes))
   return segment
