@@ -43,14 +43,24 @@ interface Waiting {
 const HERE = fileURLToPath(new URL('../..', import.meta.url))
 const DIST = path.basename(HERE) === 'dist' ? HERE : path.join(HERE, 'dist')
 
+export interface ChildOptions {
+  /** Runs it as the last words of that command (`ip netns exec NAME`, say). */
+  readonly under?: readonly string[]
+  /** Hears what it prints, line by line. Default: it prints where its parent does. */
+  readonly onLine?: (line: string) => void
+}
+
 /** In the parent: one running program. */
 export class ChildProgram<Program extends Verbs> {
   readonly #child: ChildProcess
   readonly #waiting = new Map<number, Waiting>()
   #number = 0
 
-  /** Starts `dist/<program>-process.js`; with `under`, as the last words of that command (`ip netns exec NAME`, say). */
-  constructor(program: string, options: { readonly under?: readonly string[] } = {}) {
+  /** How it ended: an exit code, or the signal. */
+  readonly ended: Promise<number | NodeJS.Signals>
+
+  /** Starts `dist/<program>-process.js`. */
+  constructor(program: string, options: ChildOptions = {}) {
     const words = [
       ...(options.under ?? []),
       process.execPath,
@@ -58,16 +68,29 @@ export class ChildProgram<Program extends Verbs> {
       path.join(DIST, `${program}-process.js`),
     ]
     this.#child = spawn(words[0] as string, words.slice(1), {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', options.onLine === undefined ? 'inherit' : 'pipe', 'inherit', 'ipc'],
       serialization: 'advanced',
     })
     this.#child.on('message', (reply: Reply) => this.#take(reply))
+    if (options.onLine !== undefined) this.#hear(options.onLine)
     const ended = (why: string): void => {
       for (const { reject } of this.#waiting.values()) reject(new Error(`${program} ended: ${why}`))
       this.#waiting.clear()
     }
     this.#child.on('error', (error) => ended(error.message))
+    // 'close' follows 'exit' once everything that it printed has been read.
+    this.ended = new Promise((resolve) => {
+      this.#child.on('close', (code, signal) => resolve(signal ?? code ?? 0))
+    })
     this.#child.on('exit', (code, signal) => ended(signal ?? String(code)))
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
   }
 
   ask<Verb extends keyof Program & string>(
@@ -90,6 +113,16 @@ export class ChildProgram<Program extends Verbs> {
     if (how === 'SIGKILL') this.#child.kill(how)
     else this.#child.disconnect()
     await ended
+  }
+
+  /** Whole lines alone: half a line is what a killed process did not get to say. */
+  #hear(onLine: (line: string) => void): void {
+    let rest = ''
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) onLine(line)
+    })
   }
 
   #take(reply: Reply): void {
