@@ -44,12 +44,13 @@ export async function checkLogOn(platform: Platform, options: CheckLogOptions): 
     const what = 'checkLog: there is no log; give one, or { logs: [one, ...] }'
     throw new WarpError('WARP_E_CONFIG', what)
   }
-  return new Check(options, options.env ?? platform.env).run()
+  return new Check(options, platform).run()
 }
 
 class Check {
   readonly #options: CheckLogOptions
   readonly #env: Env
+  readonly #format: number | undefined
   readonly #keyspaces: Keyspaces
   readonly #audits: LogAudit[] = []
   readonly #opened: LogFiles[] = []
@@ -57,9 +58,10 @@ class Check {
   #notesCount = 0
   #first: Finding | undefined
 
-  constructor(options: CheckLogOptions, env: Env) {
+  constructor(options: CheckLogOptions, { env, format }: Platform) {
     this.#options = options
-    this.#env = env
+    this.#env = options.env ?? env
+    this.#format = format
     this.#keyspaces = new Keyspaces(options.keys ?? { '*': { ...OPAQUE, code: ANY_CODE } })
   }
 
@@ -88,6 +90,7 @@ class Check {
       name,
       files,
       env: this.#env,
+      format: this.#format,
       keyspaces: this.#keyspaces,
       folds: this.#options.keys !== undefined,
       report: this.#reportOf(name),

@@ -19,11 +19,11 @@ export function isCheckpoint(name: string): boolean {
  * Reads every checkpoint file, also those that an opening would not need. Returns the newest good
  * one's body.
  */
-export function checkCheckpointFiles(files: LogFiles, report: Report): Uint8Array | undefined {
+export function checkCheckpointFiles(files: LogFiles, report: Report, format: number): Uint8Array | undefined {
   let newest: Uint8Array | undefined
   for (const name of files.list().filter(isCheckpoint).sort()) {
     const file = files.open(name)
-    const checkpoint = decodeCheckpoint(file.read(0, file.size), name)
+    const checkpoint = decodeCheckpoint(file.read(0, file.size), name, format)
     file.close()
     if (typeof checkpoint !== 'string') newest = checkpoint.body
     else

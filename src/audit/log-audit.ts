@@ -17,6 +17,7 @@ import { segmentName } from '../log/segments/segment.ts'
 import { ReplicaTable } from '../operation/replica-table.ts'
 import { Recovered } from '../store/recovered.ts'
 import type { Position } from '../operation/position.ts'
+import { Formats } from '../operation/envelope/formats.ts'
 import { checkCheckpointFiles, checkShortcut, isCheckpoint } from './checkpoint-check.ts'
 import type { ComparedLog } from './compare-logs.ts'
 import type { CheckedLog, CheckProgress } from './finding.ts'
@@ -35,6 +36,8 @@ export interface LogAuditOptions {
   readonly keyspaces: Keyspaces
   /** Whether `keyspaces` says what the keys mean. */
   readonly folds: boolean
+  /** The newest format that is read. Default: this build's. */
+  readonly format?: number | undefined
   readonly report: Report
   /** Lets other work proceed; throws when the check is to be given up. */
   readonly pause: (progress: CheckProgress) => Promise<void>
@@ -42,7 +45,7 @@ export interface LogAuditOptions {
 
 export class LogAudit {
   readonly #options: LogAuditOptions
-  readonly #table = new ReplicaTable()
+  readonly #table: ReplicaTable
   readonly #open: Log[] = []
   #end: Recovered
   #structure: StructureCheck | undefined
@@ -52,6 +55,7 @@ export class LogAudit {
 
   constructor(options: LogAuditOptions) {
     this.#options = options
+    this.#table = new ReplicaTable(new Formats(options.format))
     this.#end = new Recovered(options.keyspaces, this.#table)
   }
 
@@ -63,7 +67,7 @@ export class LogAudit {
       restore: () => undefined,
       record: (record) => this.#replay(record),
     })
-    const checkpoint = checkCheckpointFiles(files, report)
+    const checkpoint = checkCheckpointFiles(files, report, this.#table.formats.highest)
     if (log === undefined) {
       await salvage({ ...this.#options, table: this.#table, checkpoint })
       return
@@ -113,7 +117,8 @@ export class LogAudit {
   /** `undefined`, and reported, if the log is damaged. */
   async #openLog(files: LogFiles, replay: LogReplay, observe = this.#observe): Promise<Log | undefined> {
     try {
-      const log = await Log.open({ files, env: this.#options.env, observe }, replay)
+      const format = this.#table.formats.highest
+      const log = await Log.open({ files, env: this.#options.env, observe, format }, replay)
       this.#open.push(log)
       return log
     } catch (error) {

@@ -40,7 +40,7 @@ export interface SalvageOptions {
 
 /** Reports what is missing. Does nothing if not even the headers of the segments can be read. */
 export async function salvage(options: SalvageOptions): Promise<void> {
-  const segments = storedSegments(options.files)
+  const segments = storedSegments(options.files, options.table.formats.highest)
   const survey = new Survey(options)
   for (const segment of segments) {
     const file = options.files.open(segment.name)
@@ -52,9 +52,9 @@ export async function salvage(options: SalvageOptions): Promise<void> {
   survey.finish()
 }
 
-function storedSegments(files: LogFiles): StoredSegment[] {
+function storedSegments(files: LogFiles, format: number): StoredSegment[] {
   try {
-    return listStored(files).segments.filter(({ header }) => header !== undefined)
+    return listStored(files, format).segments.filter(({ header }) => header !== undefined)
   } catch (error) {
     if (isWarpError(error, 'WARP_E_LOG_CORRUPT')) return []
     throw error
