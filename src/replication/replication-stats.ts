@@ -132,6 +132,11 @@ export interface PeerReport extends PeerName {
   /** Since a frame of it came; absent if none has. */
   readonly silentMs?: number
   readonly roles: readonly string[]
+  /**
+   * The newest format that it reads, so a rolling upgrade shows how far it has come; absent until
+   * the peer has said it.
+   */
+  readonly format?: number
   /** Where it runs: as it says itself, else as its transport says. */
   readonly zone?: string
   /** Smoothed; absent where the transport does not measure it. */
@@ -176,12 +181,13 @@ function heardOf(
   peer: Peer,
   applied: VersionVector,
   nowMs: number,
-): PeerName & Pick<PeerReport, 'isLagging' | 'lagCount' | 'silentMs' | 'zone'> {
+): PeerName & Pick<PeerReport, 'isLagging' | 'lagCount' | 'silentMs' | 'zone' | 'format'> {
   const hasTold = peer.floor !== undefined
   return {
     ...peer.name,
     isLagging: peer.isLagging,
     silentMs: nowMs - peer.heardMs,
+    ...(peer.hello === undefined ? {} : { format: peer.hello.highest }),
     ...(peer.hello === undefined || peer.hello.zone === '' ? {} : { zone: peer.hello.zone }),
     ...(hasTold ? { lagCount: missingCount(peer.has, applied) } : {}),
   }
