@@ -5,6 +5,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { set } from '../crdt/index.ts'
 import { byExtent } from '../test/support/extent.ts'
+import { RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../testing/simulation/faults/mixed-versions.ts'
 import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
 /** In the two files together 100 in `npm test`, 500 in CI. */
@@ -17,6 +18,8 @@ const AGAIN_EVERY = 20
 /** Of runs for one kind of fault, and how many of them at most. */
 const FIRST_ALONE = 10_001
 const ALONE_MAX = 200
+/** Of each thing that may come of an exchanged build, over all seeds of a part. */
+const EXCHANGED_MIN = byExtent({ some: 5, all: 20, soak: 20 })
 /** Durable writes and nothing else. */
 const WRITING: Pick<SimulateOptions, 'keys' | 'workload'> = {
   keys: { 'kept:*': set<number>() },
@@ -57,6 +60,14 @@ export function simulatedSeeds(part: 0 | 1): void {
     expect(violations.join('\n')).toBe('')
     expect(totals.faults().filter(({ kind }) => isMissing(totals, kind))).toEqual([])
   }, 600_000)
+
+  test('builds have been exchanged: taken back before the format was raised, and refused their way back after it', () => {
+    const counts = [UPGRADED, RAISED, TAKEN_BACK, WAY_BACK_REFUSED].map((what) => [
+      what,
+      totals.occurred.get(what) ?? 0,
+    ])
+    expect(counts.filter(([, count]) => Number(count) < EXCHANGED_MIN)).toEqual([])
+  })
 
   afterAll(() => {
     const seconds = (performance.now() - startedMs) / 1000

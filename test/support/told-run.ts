@@ -1,10 +1,13 @@
 /** A run told by hand, to ask a checker about: who called what, with what outcome, and what the machines showed meanwhile. */
-import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
+import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
+import { FORMAT_VERSION } from '../../src/operation/envelope/format.ts'
+import type { PeerReport } from '../../src/replication/replication-stats.ts'
 import type { Ack } from '../../src/store/write-road/receipt.ts'
 import { shownFrom } from '../../testing/simulation/report/shown.ts'
 import {
   type CallRecord,
   type Intent,
+  type LifeEvent,
   type LifeEventKind,
   RunHistory,
 } from '../../testing/simulation/report/run-history.ts'
@@ -55,17 +58,31 @@ export class ToldRun {
 
   /** The machine has begun to take over a state, and has died or had no space. */
   takesOverHalf(machine: string): this {
-    return this.#reports(machine, { kind: 'resync:interrupted' })
+    return this.reports(machine, { kind: 'resync:interrupted' })
   }
 
   /** The machine has taken over a state as a whole. */
   takesOver(machine: string): this {
-    return this.#reports(machine, { kind: 'resync:done', replica: REPLICA, chunkCount: 1 })
+    return this.reports(machine, { kind: 'resync:done', replica: REPLICA, chunkCount: 1 })
   }
 
-  #reports(machine: string, event: WarpEvent): this {
-    this.tell({ kind: 'report', report: { atMs: 0, machine, life: this.#lives.get(machine) ?? 1, event } })
-    return this
+  /** The machine's engine reports something, while it has these peers. */
+  reports(machine: string, event: WarpEvent, peers: readonly PeerReport[] = []): this {
+    const report = { atMs: 0, machine, life: this.#lives.get(machine) ?? 1, event }
+    return this.tell({ kind: 'report', report, peers: () => peers })
+  }
+
+  /** The machine is opened with a build of that format. */
+  opens(machine: string, format: number, replica: ReplicaId = REPLICA): this {
+    return this.tell({ kind: 'life', life: { ...this.#lived(machine, 'opened'), format, replica } })
+  }
+
+  /** The machine's folder refuses a build of that format. */
+  refuses(machine: string, format: number): this {
+    return this.tell({
+      kind: 'life',
+      life: { ...this.#lived(machine, 'refused'), format, detail: 'WARP_E_LOG_VERSION' },
+    })
   }
 
   begin(machine: string, intent: Intent): CallRecord {
@@ -105,10 +122,15 @@ export class ToldRun {
 
   /** Something befalls the machine. */
   befalls(machine: string, kind: LifeEventKind): this {
-    const life = this.#lives.get(machine) ?? 1
-    this.history.lives.push({ atMs: ++this.#nowMs, machine, life, disk: 1, kind })
-    this.#lives.set(machine, life + 1)
+    const event = this.#lived(machine, kind)
+    this.history.lives.push(event)
+    this.#lives.set(machine, event.life + 1)
     return this
+  }
+
+  #lived(machine: string, kind: LifeEventKind): LifeEvent {
+    const life = this.#lives.get(machine) ?? 1
+    return { atMs: ++this.#nowMs, machine, life, disk: 1, kind, format: FORMAT_VERSION }
   }
 
   tell(event: RunEvent): this {

@@ -9,6 +9,7 @@ import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Warp } from '../../src/api/public.ts'
 import type { Stats } from '../../src/api/stats.ts'
 import type { CheckReport, Finding } from '../../src/audit/finding.ts'
+import type { PeerReport } from '../../src/replication/replication-stats.ts'
 import type { CallRecord, EngineReport, LifeEvent, RunHistory } from '../simulation/report/run-history.ts'
 
 export interface Violation {
@@ -47,12 +48,16 @@ export interface LoadBounds {
   readonly peers: number
 }
 
+/** An engine reports an event. */
+export interface ReportEvent {
+  readonly kind: 'report'
+  readonly report: EngineReport
+  /** The peers that the engine has at this moment; none if it is not up. */
+  readonly peers: () => readonly PeerReport[]
+}
+
 /** What happens, when it happens. */
-export type RunEvent =
-  | CallEvent
-  | LoadEvent
-  | { readonly kind: 'life'; readonly life: LifeEvent }
-  | { readonly kind: 'report'; readonly report: EngineReport }
+export type RunEvent = CallEvent | LoadEvent | { readonly kind: 'life'; readonly life: LifeEvent } | ReportEvent
 
 /**
  * A value as a replica shows it: by its canonical bytes and as it is, or the code of the error that

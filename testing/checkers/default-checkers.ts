@@ -6,6 +6,7 @@ import type { CheckerFactory } from './checker.ts'
 import { compactionChecker } from './compaction.ts'
 import { convergenceChecker } from './convergence.ts'
 import { counterChecker } from './counters.ts'
+import { formatChecker } from './formats.ts'
 import { logChecker } from './logs.ts'
 import { monotonicReadsChecker } from './monotonic-reads.ts'
 import { pastChecker } from './past.ts'
@@ -16,6 +17,6 @@ export function defaultCheckers(): readonly CheckerFactory[] {
   return [
     ...[convergenceChecker, acknowledgementChecker, counterChecker, removalChecker],
     ...[causalityChecker, readYourWritesChecker, monotonicReadsChecker],
-    ...[pastChecker, compactionChecker, boundsChecker, logChecker],
+    ...[pastChecker, compactionChecker, boundsChecker, logChecker, formatChecker],
   ]
 }

@@ -8,6 +8,7 @@ import type { WarpEvent, Warp } from '../../src/api/public.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
 import type { TransportLink } from '../../src/ports/transport.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
+import { FORMAT_VERSION } from '../../src/operation/envelope/format.ts'
 import { openWarpOn } from '../../src/warp.ts'
 import { OVERWRITING_MEMORY } from '../world/overwriting-memory.ts'
 import { type FaultyFiles, faultyFiles } from '../world/faulty-files.ts'
@@ -58,6 +59,10 @@ export class Machine {
   backup: { readonly disk: FaultyFiles; readonly atMs: number; readonly hasRotted: boolean } | undefined
   /** It will not come back by itself. */
   hasLeft = false
+  /** What the build reads that its next life runs. */
+  format: number = FORMAT_VERSION
+  /** The same of its last life that came up. */
+  formatRun: number = FORMAT_VERSION
   /** A flush takes so long at least, and up to twice as long. */
   flushMs = 1
   state: 'down' | 'opening' | 'up' = 'down'
@@ -105,6 +110,7 @@ export class Machine {
    */
   async start(): Promise<void> {
     const { line, keys, replication, segmentBytes, cacheEntriesMax, wire, name } = this.options
+    const { format } = this
     this.lifeNumber++
     const random = this.#random.fork(`life ${this.lifeNumber}`)
     const life = new Life({ line, clock: this.clock, random, onDeath: () => this.#die('killed', 'death at an await') })
@@ -114,7 +120,7 @@ export class Machine {
     this.options.onLife(this, 'opening')
     try {
       const warp = await openWarpOn(
-        { env: life, memory: OVERWRITING_MEMORY, segmentBytes, parts: ALL_PARTS },
+        { env: life, memory: OVERWRITING_MEMORY, segmentBytes, format, parts: ALL_PARTS },
         {
           keys,
           log: this.disk.store(),
@@ -128,6 +134,7 @@ export class Machine {
       this.#warp = warp
       this.state = 'up'
       this.options.onLife(this, 'opened')
+      this.formatRun = format
     } catch (error) {
       if (!life.isAlive) return
       this.#refused(error)

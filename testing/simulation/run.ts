@@ -242,7 +242,8 @@ class Run {
       .filter(({ hasLeft }) => !hasLeft)
       .map(({ name, disk }) => ({ name, open: () => disk.store().open() }))
     const env = virtualEnv({ wallMs: world.machines[0]?.clock.wallMs ?? 0 })
-    const report = await checkLogOn({ env }, { logs, keys, onFinding: (finding) => findings.push(finding) })
+    const format = Math.max(...world.machines.map((machine) => machine.format))
+    const report = await checkLogOn({ env, format }, { logs, keys, onFinding: (finding) => findings.push(finding) })
     const moment = { history: world.history, keys, machines: views, audit: { report, findings } }
     await this.#check({ phase: 'replayed', nowMs: world.nowMs, ...moment })
   }

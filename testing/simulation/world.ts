@@ -15,6 +15,7 @@ import { TimeLine } from '../world/time-line.ts'
 import { FoundViolations } from './report/found-violations.ts'
 import { codeOf, Machine } from './machine.ts'
 import { misuseOf } from './faults/misuse.ts'
+import { RAISED, TAKEN_BACK, UPGRADED } from './faults/mixed-versions.ts'
 import { perform } from './perform.ts'
 import { type CallRecord, type Intent, type LifeEvent, type LifeEventKind, RunHistory } from './report/run-history.ts'
 import { textOfAnswer, textOfEvent, textOfIntent } from './report/shown.ts'
@@ -215,8 +216,10 @@ export class World {
   }
 
   #life(machine: Machine, kind: LifeEventKind, detail: string | undefined): void {
+    if (kind === 'opened') this.#opened(machine)
+    const { name, format, lifeNumber: life, diskNumber: disk } = machine
     const event: LifeEvent = {
-      ...{ atMs: this.nowMs, machine: machine.name, life: machine.lifeNumber, disk: machine.diskNumber, kind },
+      ...{ atMs: this.nowMs, machine: name, life, disk, kind, format },
       ...(machine.warp === undefined ? {} : { replica: machine.warp.replica }),
       ...(detail === undefined ? {} : { detail }),
     }
@@ -227,6 +230,12 @@ export class World {
       ...{ kind: 'life', atMs: this.nowMs, machine: machine.name, text },
     }))
     this.#tell({ kind: 'life', life: event })
+  }
+
+  /** Whether the build has been exchanged. */
+  #opened({ name, format, formatRun }: Machine): void {
+    if (format > formatRun) this.struck(UPGRADED, name)
+    else if (format < formatRun && !this.history.occurred.has(RAISED)) this.struck(TAKEN_BACK, name)
   }
 
   /** Whoever waited for an answer of a process that is gone does not know. */
@@ -242,9 +251,10 @@ export class World {
     this.trace.note(this.nowMs, `${machine.name} ${event.kind}`, () => ({
       ...{ kind: 'report', atMs: this.nowMs, machine: machine.name, text: textOfEvent(event) },
     }))
-    this.#tell({ kind: 'report', report })
+    this.#tell({ kind: 'report', report, peers: () => machine.warp?.peers() ?? [] })
     if (event.kind === 'poisoned') this.#life(machine, 'poisoned', undefined)
     if (event.kind === 'poisoned') this.#stuck(machine, 'WARP_E_STORAGE_POISONED')
+    else if (event.kind === 'format:refused' && event.side === 'us') this.#stuck(machine, 'WARP_E_PROTOCOL')
     else if ('error' in event && isFromDamage(event.error)) this.#stuck(machine, DAMAGED)
   }
 

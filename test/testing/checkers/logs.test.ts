@@ -22,7 +22,7 @@ test('damage is a violation, a note is none (W25)', async () => {
 
 test('flipped bits may be found where they were flipped, and in a copy of it, and nowhere else (W25)', async () => {
   const run = told().befalls('m0', 'bit rot')
-  run.history.lives.push({ atMs: 5, machine: 'm0', life: 2, disk: 1, kind: 'copied', detail: 'm1' })
+  run.history.lives.push({ atMs: 5, machine: 'm0', life: 2, disk: 1, kind: 'copied', format: 2, detail: 'm1' })
   const findings = ['m0', 'm1', 'm2'].map((log) => finding('damaged', log))
   expect(await judged(run, ...findings)).toEqual([['W25', 'm2']])
   expect([...run.history.exempted.values()]).toEqual([2])

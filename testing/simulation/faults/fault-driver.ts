@@ -5,6 +5,7 @@
 import { seededRandom, type Random } from '../../world/random.ts'
 import { type FaultContext, logUniform } from './fault.ts'
 import { faultOf, type PlannedFault } from './fault-plan.ts'
+import { LATER_FORMAT, OLD_REFUSED, WAY_BACK_REFUSED } from './mixed-versions.ts'
 import type { Machine } from '../machine.ts'
 import type { World } from '../world.ts'
 
@@ -92,7 +93,18 @@ export class FaultDriver {
   #stuck(machine: Machine, code: string): void {
     if (machine.isAlive) machine.end('killed')
     if (code === 'WARP_E_LOG_CORRUPT') this.#replace(machine)
+    if (code === 'WARP_E_LOG_VERSION' || code === 'WARP_E_PROTOCOL') this.#upgrade(machine)
     this.#world.after(logUniform(this.#random, ...REPAIR_MS), () => this.#restart(machine, 0))
+  }
+
+  /** Its folder, or the others, have gone on to a format that its build does not read. */
+  #upgrade(machine: Machine): void {
+    const { name, format, formatRun } = machine
+    if (format === LATER_FORMAT) {
+      const message = `${name} reads format ${format}, and is refused as if it did not`
+      this.#world.violations.add({ invariant: 'W67', message, machine: name })
+    } else this.#world.struck(formatRun === LATER_FORMAT ? WAY_BACK_REFUSED : OLD_REFUSED, name)
+    machine.format = LATER_FORMAT
   }
 
   /** Only damage that was done to it may make a log refuse. */

@@ -2,11 +2,12 @@
  * Who takes part: machines that join late, leave, stay away for long, and such that run a later
  * version.
  */
+import { MIXED_VERSIONS } from './mixed-versions.ts'
 import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 import { laterOperation } from '../later-version.ts'
 import { WALL_START_MS } from '../machine.ts'
 
-export type MemberFault = 'join' | 'leave' | 'long absence' | 'restart in order' | 'later version'
+export type MemberFault = 'join' | 'leave' | 'long absence' | 'restart in order' | 'later version' | 'mixed versions'
 
 export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
   join: {
@@ -71,6 +72,7 @@ export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
       return true
     },
   },
+  'mixed versions': MIXED_VERSIONS,
 }
 
 const TOLERATED_MS = 400

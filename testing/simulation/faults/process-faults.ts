@@ -84,6 +84,7 @@ export const PROCESS_FAULTS: Readonly<Record<ProcessFault, Fault>> = {
       const machine = victim(context)
       if (machine === undefined || world.machines.length > world.options.machines + CLONES_MAX) return false
       const clone = world.add(machine.disk.copy(`m${world.machines.length}/copied from ${machine.name}`))
+      clone.format = machine.format
       world.struck('clone', `${machine.name} to ${clone.name}`)
       world.noteCopied(machine, clone)
       void clone.start()

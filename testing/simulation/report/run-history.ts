@@ -86,6 +86,8 @@ export interface LifeEvent {
   readonly life: number
   readonly disk: number
   readonly kind: LifeEventKind
+  /** What the build reads, or the one that is started next. */
+  readonly format: number
   readonly replica?: ReplicaId
   readonly detail?: string
 }

@@ -1,5 +1,6 @@
 /** What many simulations came to: for the summary of `warp sim`, of a soak and of the test run. */
 import { FAULT_KINDS, type FaultKind } from '../faults/fault-plan.ts'
+import { OLD_REFUSED, RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../faults/mixed-versions.ts'
 import type { Simulated } from '../simulate.ts'
 
 /** Kinds that are there all the time, by what the network counts of them. */
@@ -51,6 +52,12 @@ export class SimulationTotals {
     })
   }
 
+  /** What came of the machines whose build was exchanged. */
+  #versions(): string {
+    const counts = [UPGRADED, RAISED, TAKEN_BACK, WAY_BACK_REFUSED, OLD_REFUSED]
+    return counts.map((what) => `${this.occurred.get(what) ?? 0} ${what}`).join(', ')
+  }
+
   /** What the runs came to, and a line for each fault that was drawn for any of them. */
   text(): string {
     const hours = (this.virtualMs / 3_600_000).toFixed(2)
@@ -61,6 +68,7 @@ export class SimulationTotals {
         ({ kind, runsCount, count, duringWritesCount }) =>
           `  ${kind.padEnd(22)} ${column(count)} times, ${column(duringWritesCount)} during writes, in ${column(runsCount)} runs`,
       ),
+      ...(this.#planned.has('mixed versions') ? [`  versions: ${this.#versions()}`] : []),
       ...[...this.exempted].sort().map(([why, count]) => `  not judged: ${why}: ${count}`),
     ].join('\n')
   }
