@@ -5,7 +5,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { set } from '../crdt/index.ts'
 import { byExtent } from '../test/support/extent.ts'
-import { RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../testing/simulation/faults/mixed-versions.ts'
+import { RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../testing/simulation/report/version-counts.ts'
 import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
 /** In the two files together 100 in `npm test`, 500 in CI. */

@@ -34,8 +34,11 @@ export function formatChecker(): Checker {
     isRaised = true
     return peers()
       .filter((peer) => peer.state === 'up' && readBy(peer) < event.format)
-      .map(({ name }) =>
-        found(machine, `${machine} begins to write format ${event.format}, and sees ${name}, which does not read it`),
+      .map(({ name, address }) =>
+        found(
+          machine,
+          `${machine} begins to write format ${event.format}, and sees ${name ?? address}, which does not read it`,
+        ),
       )
   }
   const readBy = ({ replica, format = Infinity }: PeerReport): number =>

@@ -15,11 +15,11 @@ import { TimeLine } from '../world/time-line.ts'
 import { FoundViolations } from './report/found-violations.ts'
 import { codeOf, Machine } from './machine.ts'
 import { misuseOf } from './faults/misuse.ts'
-import { RAISED, TAKEN_BACK, UPGRADED } from './faults/mixed-versions.ts'
 import { perform } from './perform.ts'
 import { type CallRecord, type Intent, type LifeEvent, type LifeEventKind, RunHistory } from './report/run-history.ts'
 import { textOfAnswer, textOfEvent, textOfIntent } from './report/shown.ts'
 import { Trace } from './report/trace.ts'
+import { RAISED, TAKEN_BACK, UPGRADED } from './report/version-counts.ts'
 import { Wire } from './wire.ts'
 
 export interface WorldOptions {

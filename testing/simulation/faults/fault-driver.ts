@@ -5,7 +5,8 @@
 import { seededRandom, type Random } from '../../world/random.ts'
 import { type FaultContext, logUniform } from './fault.ts'
 import { faultOf, type PlannedFault } from './fault-plan.ts'
-import { LATER_FORMAT, OLD_REFUSED, WAY_BACK_REFUSED } from './mixed-versions.ts'
+import { OLD_REFUSED, WAY_BACK_REFUSED } from '../report/version-counts.ts'
+import { LATER_FORMAT } from './mixed-versions.ts'
 import type { Machine } from '../machine.ts'
 import type { World } from '../world.ts'
 

@@ -14,16 +14,6 @@ import { type Fault, type FaultContext, logUniform } from './fault.ts'
 /** The format that the later build pretends to have. */
 export const LATER_FORMAT: number = FORMAT_VERSION + 1
 
-/** What is counted beside the strikes. */
-export const UPGRADED = 'upgraded'
-/** By each machine that begins to write the later format. */
-export const RAISED = 'reported: format:raised'
-/** Nobody had raised the format yet. */
-export const TAKEN_BACK = 'taken back before the raise'
-export const WAY_BACK_REFUSED = 'way back refused'
-/** Of a machine that had never been upgraded: it has just joined, or was away for long. */
-export const OLD_REFUSED = 'old build refused'
-
 const FORWARD = 0.8
 /** In so many runs the upgrade is completed when the faults end. */
 const COMPLETED = 0.5

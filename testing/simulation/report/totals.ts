@@ -1,6 +1,6 @@
 /** What many simulations came to: for the summary of `warp sim`, of a soak and of the test run. */
 import { FAULT_KINDS, type FaultKind } from '../faults/fault-plan.ts'
-import { OLD_REFUSED, RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../faults/mixed-versions.ts'
+import { OLD_REFUSED, RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from './version-counts.ts'
 import type { Simulated } from '../simulate.ts'
 
 /** Kinds that are there all the time, by what the network counts of them. */
