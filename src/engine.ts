@@ -2,6 +2,7 @@
  * The engine: one log, one key store, and the parts that feed and trim them. It opens the log, puts
  * the parts together, and is what replication sees as its store.
  */
+import type { Meter } from './operation/budget.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'
 import { AdmissionDesk } from './store/border.ts'
@@ -217,13 +218,14 @@ export class Engine implements ReplicationStore {
     return this.admission.admit(bytes, start, end)
   }
 
-  scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position {
+  scanOperations(from: Position, visit: (operation: OperationReader) => boolean, meter?: Meter): Position {
     const { writers } = this.identity
-    return scanOperations(this.log, { from, to: this.sendable }, this.#reader, (operation) => {
+    const visitShared = (operation: OperationReader): boolean => {
       // What was issued again under another name is in the log, and void.
       const isShared = writers.isSent(operation.replica) && this.applied.includes(operation.replica, operation.sequence)
       return !isShared || visit(operation)
-    })
+    }
+    return scanOperations(this.log, { from, to: this.sendable, meter }, this.#reader, visitShared)
   }
 
   positionAfter(replica: ReplicaId, sequence: number): Position {

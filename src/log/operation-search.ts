@@ -4,6 +4,7 @@
  */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
+import { type Meter, UNBOUNDED } from '../operation/budget.ts'
 import { RECORD_KIND, type Log } from './log.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
@@ -24,25 +25,34 @@ export function findOperation(log: Log, dots: DotIndex, dot: Dot, reader: Operat
   return isFound
 }
 
+export interface ScannedRange {
+  readonly from: Position
+  readonly to: Position
+  /** Default: the scan is done in one go. */
+  readonly meter?: Meter | undefined
+}
+
 /**
- * Visits the operations from `from` up to `to`, until `visit` returns `false`. Returns where to
- * continue.
+ * Visits the operations from `from` up to `to`, until `visit` returns `false` or the step is over.
+ * Every record that is looked at counts, also one that is no operation; the first record of a step
+ * is always looked at. Returns where to continue.
  */
 export function scanOperations(
   log: Log,
-  { from, to }: { readonly from: Position; readonly to: Position },
+  { from, to, meter = UNBOUNDED }: ScannedRange,
   reader: OperationReader,
   visit: (operation: OperationReader) => boolean,
 ): Position {
   let beyond: Position | undefined
   const next = log.scan(from, (record) => {
-    if (record.position >= to) {
+    if (record.position >= to || meter.isSpent) {
       beyond = record.position
       return false
     }
+    meter.spend(1, record.end - record.start)
     if (record.kind !== RECORD_KIND.operation) return true
     return visit(reader.load(record.bytes, record.start, record.end))
   })
-  // The log continues behind the record that stopped it; this one has not been visited.
+  // The log goes on behind the record that stopped it, and that record has not been visited.
   return beyond ?? next
 }

@@ -36,17 +36,10 @@ export const UNBOUNDED: Meter = {
   isSpent: false,
 }
 
-export class Budget implements Meter {
-  readonly #env: Env
-  readonly #check: () => void
+/** One step after another, for those who schedule their steps themselves. */
+export class Step implements Meter {
   #operations: number = STEP.operations
   #bytes: number = STEP.bytes
-
-  /** `check` is called after each pause; it throws when the work is to be given up. */
-  constructor(env: Env, check: () => void = nothing) {
-    this.#env = env
-    this.#check = check
-  }
 
   spend(operations: number, bytes: number): void {
     this.#operations -= operations
@@ -57,11 +50,28 @@ export class Budget implements Meter {
     return this.#operations <= 0 || this.#bytes <= 0
   }
 
+  /** The next step begins. */
+  begin(): void {
+    this.#operations = STEP.operations
+    this.#bytes = STEP.bytes
+  }
+}
+
+export class Budget extends Step {
+  readonly #env: Env
+  readonly #check: () => void
+
+  /** `check` is called after each pause; it throws when the work is to be given up. */
+  constructor(env: Env, check: () => void = nothing) {
+    super()
+    this.#env = env
+    this.#check = check
+  }
+
   /** Lets other work proceed, and begins the next step. What was read before may have changed. */
   async pause(): Promise<void> {
     await this.#env.yield()
-    this.#operations = STEP.operations
-    this.#bytes = STEP.bytes
+    this.begin()
     this.#check()
   }
 

@@ -8,6 +8,7 @@
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../ports/env.ts'
+import { Step } from '../operation/budget.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { OperationsBatch } from './wire/operations-batch.ts'
 import { asError } from '../../crdt/warp-error.ts'
@@ -19,8 +20,6 @@ import type { Reception } from './reception/reception.ts'
 import type { ReplicationStore } from './store.ts'
 import type { Position } from '../operation/position.ts'
 
-/** Records looked at in one slice: about a millisecond. */
-const SLICE_RECORDS = 4096
 /**
  * While records wait to become sendable. The engine calls `appended` then as well, usually sooner.
  */
@@ -50,7 +49,7 @@ export class Broadcaster {
   #isScheduled = false
   #isClosed = false
   #timer: Timer | undefined
-  #visited = 0
+  readonly #meter = new Step()
   #operationCount = 0
 
   constructor(parts: BroadcasterParts) {
@@ -94,10 +93,10 @@ export class Broadcaster {
       this.#isScheduled = false
       return
     }
-    this.#visited = 0
+    this.#meter.begin()
     this.#batch.begin(this.#parts.post.sender, 0)
     try {
-      this.#cursor = this.#store.scanOperations(this.#cursor, this.#visit)
+      this.#cursor = this.#store.scanOperations(this.#cursor, this.#visit, this.#meter)
     } catch (error) {
       // What lies before the damage has been sent; what lies behind is there for those who ask.
       this.#cursor = this.#store.sendable
@@ -132,7 +131,7 @@ export class Broadcaster {
 
   readonly #visit = (operation: OperationReader): boolean => {
     if (operation.replica === this.#store.replica) this.#add(operation)
-    return ++this.#visited < SLICE_RECORDS
+    return true
   }
 
   #add(operation: OperationReader): void {

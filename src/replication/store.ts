@@ -3,6 +3,7 @@
  * snapshots as opaque chunks. The decisions (duplicate, too early, drifting, cloned) are the
  * engine's; when to send what to whom is replication's.
  */
+import type { Meter } from '../operation/budget.ts'
 import type { Admission } from '../store/border.ts'
 import type { SnapshotExport, SnapshotImport } from '../membership/snapshot-ports.ts'
 import type { Position } from '../operation/position.ts'
@@ -59,10 +60,10 @@ export interface ReplicationStore {
   admit(bytes: Uint8Array, start: number, end: number): Admission
   /**
    * Visits the shared operations (never those of `local` keys) in log order, from `from` up to
-   * `sendable`, until `visit` returns `false`. The reader is a flyweight: envelope bytes are
+   * `sendable`, until `visit` returns `false` or the step is over (default: it never is). The reader is a flyweight: envelope bytes are
    * `reader.bytes[start, end)`. Returns where to continue.
    */
-  scanOperations(from: Position, visit: (operation: OperationReader) => boolean): Position
+  scanOperations(from: Position, visit: (operation: OperationReader) => boolean, meter?: Meter): Position
   /**
    * A position at or shortly before the first record that holds an operation of `replica` beyond
    * `sequence`.

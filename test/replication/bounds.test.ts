@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { STEP } from '../../src/operation/budget.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { NaiveStore } from '../support/naive-store.ts'
 import { seededRandom } from '../../testing/world/random.ts'
@@ -35,6 +36,22 @@ test('a peer that is dead for 24 hours costs no queue, however much is written (
   world.network.heal()
   await world.env.advance(10 * 60_000)
   expect(b?.store.texts()).toHaveLength(72_000)
+  await world.close()
+})
+
+test('what is sent is read in steps, bounded in operations and in bytes, also for one who lacks everything', async () => {
+  const world = await testReplicas({ names: ['a'] })
+  const [a] = world.all
+  const large = 'x'.repeat(10_000)
+  for (let i = 0; i < 3000; i++) a?.store.write(`${i}`)
+  for (let i = 0; i < 100; i++) a?.store.write(`${i} ${large}`)
+  await world.env.advance(1000)
+  const late = await world.join('late')
+  await world.env.advance(60_000)
+  expect(late.store.texts()).toHaveLength(3100)
+  expect(a?.store.largestScan.operations).toBeLessThanOrEqual(STEP.operations)
+  // The operation that spends the rest is read whole.
+  expect(a?.store.largestScan.bytes).toBeLessThan(STEP.bytes + large.length + 100)
   await world.close()
 })
 

@@ -5,6 +5,7 @@
  * Its state is the set of operations that it holds, as `payloads`. It compacts when told to: what is stable leaves the log and
  * lives on in the state, so that who lacks it must be given a snapshot.
  */
+import { type Meter, UNBOUNDED } from '../../src/operation/budget.ts'
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { hlcToMs, nextHlc } from '../../crdt/time/hlc.ts'
 import { type ReplicaId, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
@@ -167,10 +168,19 @@ export class NaiveStore implements ReplicationStore {
     return 'applied'
   }
 
-  scanOperations(from: number, visit: (operation: OperationReader) => boolean): number {
+  /** The most operations and bytes that one scan has looked at. */
+  readonly largestScan = { operations: 0, bytes: 0 }
+
+  scanOperations(from: number, visit: (operation: OperationReader) => boolean, meter: Meter = UNBOUNDED): number {
     const reader = new OperationReader(this.table)
+    let bytes = 0
     for (let i = from; i < this.sendable; i++) {
+      if (meter.isSpent) return i
       const held = this.#log[i]
+      meter.spend(1, held?.bytes.length ?? 0)
+      bytes += held?.bytes.length ?? 0
+      this.largestScan.operations = Math.max(this.largestScan.operations, i + 1 - from)
+      this.largestScan.bytes = Math.max(this.largestScan.bytes, bytes)
       if (held !== undefined && !visit(reader.load(held.bytes, 0, held.bytes.length))) return i + 1
     }
     return Math.max(from, this.sendable)

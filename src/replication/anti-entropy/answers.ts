@@ -10,6 +10,7 @@
 import { asError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../../ports/env.ts'
+import { Step } from '../../operation/budget.ts'
 import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import { OperationsBatch } from '../wire/operations-batch.ts'
 import { type OperationRange } from '../wire/frames.ts'
@@ -20,8 +21,6 @@ import type { Post } from '../reception/post.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Position } from '../../operation/position.ts'
 
-/** Records looked at in one slice: about a millisecond. */
-const SLICE_RECORDS = 4096
 const FULL_RETRY_MS = 20
 const FULL_RETRY_MS_MAX = 1000
 /** Answers under way at one time. Peers beyond are not answered; they ask again. */
@@ -58,6 +57,7 @@ export class Answers {
   readonly #observe: ReplicationObserver
   readonly #post: Post
   readonly #answers = new Map<Peer, Answer>()
+  readonly #meter = new Step()
   #isRunning = false
   #isClosed = false
   #timer: Timer | undefined
@@ -169,11 +169,12 @@ export class Answers {
   }
 
   #scan(answer: Answer): void {
-    let visited = 0
-    answer.position = this.#store.scanOperations(answer.position, (operation) => {
+    this.#meter.begin()
+    const visit = (operation: OperationReader): boolean => {
       this.#visit(answer, operation)
-      return ++visited < SLICE_RECORDS && answer.open.size > 0 && !answer.isHeld && !answer.isLast
-    })
+      return answer.open.size > 0 && !answer.isHeld && !answer.isLast
+    }
+    answer.position = this.#store.scanOperations(answer.position, visit, this.#meter)
     if (answer.isHeld || answer.isLast) return
     answer.isLast = answer.open.size === 0 || answer.position >= this.#store.sendable
     answer.isHeld = answer.isLast || answer.batch.bytesCount >= this.#settings.batchBytes
