@@ -120,14 +120,6 @@ export class Replicator {
     return this.#reception.acknowledgements
   }
 
-  /**
-   * Throws `WARP_E_PROTOCOL`, naming who holds it back, unless the cluster writes `format`, with
-   * which `feature` came.
-   */
-  requireFormat(format: number, feature: string): void {
-    this.#reception.formats.require(format, feature)
-  }
-
   peers(): PeerReport[] {
     const { env, store } = this.#options
     return peerReports(this.#reception.peers.all(), this.#post.links, store.applied, env.monotonic())

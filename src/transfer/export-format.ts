@@ -41,16 +41,16 @@ export type ExportLine =
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Throws `WARP_E_PROTOCOL`, `WARP_E_LOG_VERSION`. */
-export function parseHeader(line: string): ExportHeader {
+/** `newest`: the format that is read. Throws `WARP_E_PROTOCOL`, `WARP_E_LOG_VERSION`. */
+export function parseHeader(line: string, newest: number = FORMAT_VERSION): ExportHeader {
   const fields = parseFields(line)
   if (fields['kind'] !== 'warp-export') throw malformed('this is no export of Warp: its first line is another one')
   const { version } = fields
   if (!Number.isSafeInteger(version)) throw malformed('version is no number')
-  if ((version as number) > FORMAT_VERSION || (version as number) < EXPORT_VERSION_MIN) {
+  if ((version as number) > newest || (version as number) < EXPORT_VERSION_MIN) {
     throw new WarpError(
       'WARP_E_LOG_VERSION',
-      `an export of version ${version as number}; this build reads ${EXPORT_VERSION_MIN} to ${FORMAT_VERSION}; import it with a newer one`,
+      `an export of version ${version as number}; this build reads ${EXPORT_VERSION_MIN} to ${newest}; import it with a newer one`,
       { details: { version: version as number } },
     )
   }

@@ -13,7 +13,6 @@ import { ByteReader } from '../operation/byte-reader.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot, readVector } from '../merge/snapshot-record.ts'
-import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
@@ -114,7 +113,8 @@ class Lines {
     const { applied, timeMs } = this.#head
     const { replica } = this.#engine
     const [everything, gone] = [objectOf(applied), objectOf(floor)]
-    this.#line({ kind: 'warp-export', version: FORMAT_VERSION, replica, timeMs, applied: everything, floor: gone })
+    const version = this.#engine.table.formats.held
+    this.#line({ kind: 'warp-export', version, replica, timeMs, applied: everything, floor: gone })
   }
 
   #snapshot({ bytes, start, end }: Item): void {

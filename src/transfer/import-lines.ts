@@ -14,6 +14,7 @@ import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
+import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
 import { textOf } from '../operation/text.ts'
 import type { SnapshotImport } from '../membership/snapshot-ports.ts'
@@ -51,7 +52,7 @@ export async function importLines(
   try {
     for await (const { number, text } of textLines(untilAborted(pieces, signal))) {
       line = number
-      if (intake === undefined) intake = new Intake(engine, parseHeader(text))
+      if (intake === undefined) intake = new Intake(engine, parseHeader(text, engine.table.formats.highest))
       else intake.take(parseLine(text))
       if (number % LINES_PER_STEP !== 0) continue
       if (engine.log.persistent) await engine.log.settled('logged')
@@ -83,6 +84,8 @@ class Intake {
   #duplicatesCount = 0
 
   constructor(engine: TransferStore, { version, applied, floor }: ExportHeader) {
+    // One operation of a later format would shut out every member that does not read it.
+    engine.table.formats.require(version, 'importing this export')
     this.#engine = engine
     this.#version = version
     this.#reader = new OperationReader(engine.table)
@@ -134,6 +137,7 @@ class Intake {
 
   #operation(line: ExportLine & { kind: 'operation' }): void {
     const bytes = presentOperation(fromBase64(line.envelope), this.#version)
+    if ((bytes[0] ?? 0) > Math.max(this.#version, FORMAT_VERSION)) throw contradictory('format')
     const { replica, sequence, keyStart, keyEnd } = this.#reader.load(bytes, 0, bytes.length)
     if (textOf(bytes, keyStart, keyEnd) !== line.key) throw contradictory('key')
     if (replica !== line.replica || sequence !== line.sequence) throw contradictory('replica and sequence')

@@ -84,6 +84,40 @@ test.each([1, 2, 3])(
   },
 )
 
+test('an export of 3 is imported once all members read 3, and until then refused with who holds it back', async () => {
+  const { env, open, reopen } = cluster(5)
+  const alone = await openWarpOn({ env, format: 3, parts: ALL_PARTS }, { keys })
+  await alone.key('cart:1').add('of 3')
+  let text = ''
+  for await (const piece of alone.export()) text += piece
+  expect(text).toContain('"version":3')
+  const pieces = async function* (of: string) {
+    yield of
+  }
+  const members = [await open('a', 3), await open('b', 2)]
+  await env.advance(5000)
+  await expect(members[0]!.warp.import(pieces(text))).rejects.toMatchObject({
+    code: 'WARP_E_PROTOCOL',
+    message: expect.stringMatching(
+      /needs format 3, and this cluster writes format 2: held back by .*upgrade it$/,
+    ) as string,
+  })
+  const disguised = text.replace('"version":3', '"version":2')
+  await expect(members[0]!.warp.import(pieces(disguised))).rejects.toMatchObject({ code: 'WARP_E_PROTOCOL' })
+  await members[1]!.warp.key('cart:1').add('of 2')
+  await env.advance(5000)
+  expect(await members[0]!.warp.get('cart:1')).toEqual(new Set(['of 2']))
+  members[1] = await reopen(members[1]!, 3)
+  await env.advance(15_000)
+  await members[0]!.warp.import(pieces(text))
+  await env.advance(5000)
+  for (const { warp } of members) {
+    expect(await warp.get('cart:1')).toEqual(new Set(['of 2', 'of 3']))
+    await warp.close()
+  }
+  await alone.close()
+})
+
 test('a folder in which nothing was written in 3 opens in a build of 2, closed after the format was raised', async () => {
   const { env, open, reopen } = cluster(4)
   const members = [await open('a', 2), await open('b', 3)]

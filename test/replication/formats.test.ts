@@ -36,7 +36,7 @@ describe('a cluster', () => {
       format: 2,
       by: [{ name: 'b', highest: 2 }],
     })
-    expect(() => a.replicator.requireFormat(3, 'a feature')).toThrow(
+    expect(() => a.store.table.formats.require(3, 'a feature')).toThrow(
       expect.objectContaining({
         code: 'WARP_E_PROTOCOL',
         message: 'a feature needs format 3, and this cluster writes format 2: held back by b (format 2); upgrade it',
@@ -85,6 +85,30 @@ describe('a cluster', () => {
     expect(a.store.texts()).toEqual(['goes on', 'in 3'])
     await close()
   })
+})
+
+test.each([
+  ['goes on in the format of its log', true, 3],
+  ['waits for the others before it writes a format that nobody has written', false, 2],
+])('a member that is started again and hears nobody %s', async (_, writes, expected) => {
+  const { env, network, all, join, close } = await world({ a: 3, b: 3, c: 3 })
+  const [a] = all as [TestReplica]
+  expect(written(all)).toEqual([3, 3, 3])
+  if (writes) a.store.write('in 3')
+  await env.advance(1000)
+  await a.replicator.close()
+  network.cut('a', 'b')
+  network.cut('a', 'c')
+  const formats = new Formats(3)
+  formats.take(a.store.table.formats.held, 'a log')
+  a.store.restart(formats)
+  const again = await join('a', {}, a.store)
+  await env.advance(10_000)
+  expect(written([again])).toEqual([expected])
+  network.heal()
+  await env.advance(10_000)
+  expect(written([again])).toEqual([3])
+  await close()
 })
 
 test('a rolling upgrade, one by one, and back before the last one: nothing is lost', async () => {

@@ -33,12 +33,12 @@ export function laterOperation(world: World, machine: Machine, random: Random): 
 }
 
 async function write(world: World, machine: Machine, random: Random): Promise<void> {
-  const { warp, clock } = machine
+  const { warp, clock, formatRun } = machine
   if (warp === undefined) return
   let text = ''
   for await (const piece of warp.export()) text += piece
   const [head = '', ...lines] = text.trimEnd().split('\n')
-  const seen = [...parseHeader(head).applied.entries()]
+  const seen = [...parseHeader(head, formatRun).applied.entries()]
   const newestMs = Math.max(clock.wallMs, ...lines.map(stampMs))
   const key = `later:${random.below(2)}`
   world.keys.add(key)

@@ -20,6 +20,8 @@ export class Formats {
    * `format`.
    */
   onStore: (format: number) => void = () => undefined
+  /** Says who keeps the cluster from writing a format. Set by replication. */
+  heldBackBy: (format: number) => string = () => 'no other member has been heard yet'
   /** What is written now. */
   #written: number
   /**
@@ -74,6 +76,19 @@ export class Formats {
   forWriting(): number {
     if (this.#written > this.#held) this.#hold(this.#written)
     return this.#written
+  }
+
+  /**
+   * Throws `WARP_E_PROTOCOL`, naming who holds it back, unless `format` is written, which `feature`
+   * needs.
+   */
+  require(format: number, feature: string): void {
+    if (this.#written >= format) return
+    throw new WarpError(
+      'WARP_E_PROTOCOL',
+      `${feature} needs format ${format}, and this cluster writes format ${this.#written}: ${this.heldBackBy(format)}`,
+      { details: { format, written: this.#written } },
+    )
   }
 
   /** From now on `format` is written. It is one that this build reads. */

@@ -4,7 +4,8 @@
  * while nobody has been heard. A member that is gone does not count.
  *
  * A newcomer with an older format lowers the agreement, unless something has been written that it
- * cannot read: then it is refused, on both sides, and counts for nothing.
+ * cannot read: then it is refused, on both sides, and counts for nothing. So whoever holds something
+ * of a later format writes that format from its opening on, and a restart lowers nothing.
  */
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -46,7 +47,9 @@ export class FormatAgreement {
     this.#retired = store.retired
     this.#known = known
     this.#observe = observe
-    this.#formats.write(FORMAT_LOWEST)
+    this.#formats.heldBackBy = (format) => this.#heldBackBy(format)
+    // Nobody who cannot read what lies here takes part with this replica.
+    this.#formats.write(this.#formats.held)
   }
 
   /**
@@ -71,8 +74,9 @@ export class FormatAgreement {
    */
   settle(peers: readonly Peer[], isRound: boolean): void {
     for (const peer of peers) this.#check(peer)
-    const members = this.#members()
-    const format = members.length === 0 ? FORMAT_LOWEST : lowest(this.#formats.highest, members)
+    const members = this.members()
+    const agreed = members.length === 0 ? FORMAT_LOWEST : lowest(this.#formats.highest, members)
+    const format = Math.max(agreed, this.#formats.held)
     if (format < this.#formats.written) this.#formats.write(format)
     if (format === this.#formats.written || !peers.every(hasTold)) this.#agreedRounds = 0
     else if (isRound && ++this.#agreedRounds >= ROUNDS_TO_RAISE) this.#raise(format)
@@ -91,29 +95,16 @@ export class FormatAgreement {
   }
 
   /** Members that count. Ids that have come to an end read nothing any more. */
-  #members(): KnownReplica[] {
+  members(): KnownReplica[] {
     return [...this.#known.present()].filter(({ replica }) => this.#retired.endOf(replica) === Infinity)
   }
 
-  /**
-   * Throws `WARP_E_PROTOCOL` if what is written now has no `feature`, which came with `format`; the
-   * message names who holds it back.
-   */
-  require(format: number, feature: string): void {
-    if (this.#formats.written >= format) return
-    const holders = holding(format, this.#members())
+  /** Who reads less than `format`, in words. */
+  #heldBackBy(format: number): string {
+    const holders = holding(format, this.members())
+    if (holders.length === 0) return 'no other member has been heard yet'
     const names = holders.slice(0, NAMED_MAX).map(shown).join(', ')
-    const who =
-      this.#formats.highest < format
-        ? `this build reads format ${this.#formats.highest}; upgrade it`
-        : names === ''
-          ? 'no other member has been heard yet'
-          : `held back by ${names}; upgrade ${holders.length === 1 ? 'it' : 'them'}`
-    throw new WarpError(
-      'WARP_E_PROTOCOL',
-      `${feature} needs format ${format}, and this cluster writes format ${this.#formats.written}: ${who}`,
-      { details: { format, written: this.#formats.written, holders: holders.length } },
-    )
+    return `held back by ${names}; upgrade ${holders.length === 1 ? 'it' : 'them'}`
   }
 
   #refuse(peer: Peer, { highest, written }: Hello, side: 'us' | 'peer'): void {

@@ -23,7 +23,6 @@ import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import { Introductions } from '../introductions.ts'
-import type { FormatAgreement } from '../members/format-agreement.ts'
 import type { ReplicationSettings } from '../options.ts'
 import { type Link, type Peer, Peers } from '../peers.ts'
 import type { Post } from './post.ts'
@@ -99,7 +98,10 @@ export class Reception {
     }
     this.#fetch = new SnapshotFetch(fetch, randomWord(env))
     const holdings = new Holdings(store)
-    this.acknowledgements = new Acknowledgements({ store, env, settings, post, holdings })
+    this.acknowledgements = new Acknowledgements({
+      ...{ store, env, settings, post, holdings },
+      members: () => this.#rounds.formats.members(),
+    })
     this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
     this.#holdings = holdings
     this.#introductions = new Introductions(post, settings)
@@ -121,10 +123,6 @@ export class Reception {
   /** Whether others may be told of what this replica writes. */
   get isJoined(): boolean {
     return this.#rounds.isJoined
-  }
-
-  get formats(): FormatAgreement {
-    return this.#rounds.formats
   }
 
   /** There is something new to tell of. Cheap. */
