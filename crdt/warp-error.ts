@@ -27,6 +27,7 @@ export type WarpErrorCode =
   | 'WARP_E_MODE' // the call is not offered in the key's mode or by its strategy
   | 'WARP_E_PATTERN' // a key pattern is malformed or ambiguous
   | 'WARP_E_PROTOCOL' // a frame or record is malformed
+  | 'WARP_E_QUORUM' // not enough replicas held the operation in the time given
   | 'WARP_E_RESYNC_REQUIRED' // too far behind for operations; a snapshot is needed
   | 'WARP_E_STORAGE' // an I/O error other than the ones below
   | 'WARP_E_STORAGE_FULL' // no space left for the operation; nothing was applied
@@ -35,6 +36,7 @@ export type WarpErrorCode =
   | 'WARP_E_UNENCODABLE' // a value that cannot be carried
   | 'WARP_E_UNKNOWN_OP' // the key holds an operation that this version cannot fold
   | 'WARP_E_UNREGISTERED_KEY' // no key pattern matches
+  | 'WARP_E_ZONES' // enough replicas held the operation in the time given, in too few zones
 
 /** Structured facts beside the message. Never contains payload bytes or secrets. */
 export type WarpErrorDetails = Readonly<Record<string, string | number | boolean | undefined>>

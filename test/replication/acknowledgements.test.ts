@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { WarpError } from '../../crdt/warp-error.ts'
 import type { ReplicaAcks } from '../../src/store/write-road/acknowledgement.ts'
 import { heldByEnough } from '../../src/replication/acknowledgement/quorum.ts'
 import { type TestReplica, type TestReplicas, testReplicas } from '../support/replicas.ts'
@@ -6,18 +7,27 @@ import { type TestReplica, type TestReplicas, testReplicas } from '../support/re
 const ZONES: Readonly<Record<string, string>> = { a: 'x', b: 'x', c: 'y' }
 const self = (name: string): { name: string; zone: string } => ({ name, zone: ZONES[name] ?? '' })
 
+interface Outcome {
+  state: string
+  /** Of the error that has ended the wait. */
+  message?: string
+}
+
 /** Writes at `replica` and says, whenever asked, how the wait for `acks` stands. */
-function write(replica: TestReplica, acks: ReplicaAcks, signal?: AbortSignal): { state: string } {
+function write(replica: TestReplica, acks: ReplicaAcks, signal?: AbortSignal): Outcome {
   replica.store.write('text')
   return wait(replica, replica.store.applied.get(replica.store.replica), acks, signal)
 }
 
-function wait(replica: TestReplica, sequence: number, acks: ReplicaAcks, signal?: AbortSignal): { state: string } {
-  const outcome = { state: 'waiting' }
+function wait(replica: TestReplica, sequence: number, acks: ReplicaAcks, signal?: AbortSignal): Outcome {
+  const outcome: Outcome = { state: 'waiting' }
   const dot = { replica: replica.store.replica, sequence }
   replica.replicator.acknowledgements.settled(dot, acks, signal).then(
     () => (outcome.state = 'settled'),
-    (error: unknown) => (outcome.state = (error as { code: string }).code),
+    (error: unknown) => {
+      const { code, message } = error as WarpError
+      Object.assign(outcome, { state: code, message })
+    },
   )
   return outcome
 }
@@ -240,4 +250,41 @@ test('enough is counted by replicas and by named zones', () => {
   expect(heldByEnough(holders, 4, 3)).toBe(0)
   expect(heldByEnough([], 1, 1)).toBe(0)
   expect(heldByEnough([{ through: 4, zone: '' }], 1, 1)).toBe(4)
+})
+
+describe('a wait with a time limit', () => {
+  test('ends when the time is over, names the replicas that are missing, and the operation goes on', async () => {
+    const { env, network, abc, close } = await three()
+    const [a] = abc as [TestReplica]
+    network.cut('a', 'c')
+    network.cut('b', 'c')
+    const outcome = write(a, { replicas: 3, timeoutMs: 2000 })
+    await env.advance(1999)
+    expect(outcome.state).toBe('waiting')
+    await env.advance(1)
+    expect(outcome).toEqual({
+      state: 'WARP_E_QUORUM',
+      message: expect.stringMatching(/^2 of 3 replicas hold the operation after 2000 ms; missing: c; /) as string,
+    })
+    expect(a.replicator.stats().pendingAcknowledgements).toBe(0)
+    network.heal()
+    const again = wait(a, 1, { replicas: 3, timeoutMs: 20_000 })
+    await env.advance(5000)
+    expect(again.state).toBe('settled')
+    await env.advance(20_000)
+    expect(again.state).toBe('settled')
+    await close()
+  })
+
+  test('says so if it is zones that are missing', async () => {
+    const { env, abc, close } = await three()
+    const [a] = abc as [TestReplica]
+    const outcome = write(a, { replicas: 3, zones: 3, timeoutMs: 2000 })
+    await env.advance(2000)
+    expect(outcome).toEqual({
+      state: 'WARP_E_ZONES',
+      message: expect.stringMatching(/^replicas in 2 of 3 zones hold the operation after 2000 ms; all known/) as string,
+    })
+    await close()
+  })
 })

@@ -148,6 +148,9 @@ test('acks that can never be reached are refused before anything is written', as
     { replicas: 2, level: 'safe' },
     { replicas: 2, countSelf: 'yes' },
     { replicas: 2, replica: 3 },
+    { replicas: 2, timeoutMs: 0 },
+    { replicas: 2, timeoutMs: 86_400_001 },
+    { replicas: 2, timeoutMs: Number.NaN },
     // This replica is to count, and its log is in memory.
     { replicas: 2, level: 'durable' },
   ]

@@ -2,9 +2,11 @@
  * Programs that run in processes of their own for a test or a bench: `x-process.ts` hands its verbs to `serve`, and the parent asks for
  * them by name. Requests and replies travel over Node's channel between parent and child. A program runs from `dist/`, under plain Node.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 
 /** What a program can be asked: each verb takes one plain object or nothing. */
@@ -104,6 +106,21 @@ export class ChildProgram<Program extends Verbs> {
         if (error !== null) reject(error)
       })
     })
+  }
+
+  /** Stops it where it stands; it has stopped when the promise settles. Until `go` it hears and says nothing. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGSTOP')
+    while (!(await this.#isStopped())) await setImmediate()
+  }
+
+  go(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  async #isStopped(): Promise<boolean> {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', String(this.#child.pid)])
+    return stdout.trim().startsWith('T')
   }
 
   /** Ends it, which it does not notice with SIGKILL. Idempotent. */

@@ -18,6 +18,7 @@ import type { Post } from '../reception/post.ts'
 import type { ReplicationStore } from '../store.ts'
 import { ACKNOWLEDGEMENTS_MAX, type HeldOperations, type WantedAcknowledgement } from '../wire/frames.ts'
 import type { Holdings } from './holdings.ts'
+import { type Held, type Member, notEnough } from './missing.ts'
 import { heldByEnough, type Holder } from './quorum.ts'
 
 /** Waits at one time: each holds a promise of a caller and some 200 bytes. */
@@ -36,6 +37,8 @@ export interface AcknowledgementsParts {
   readonly settings: ReplicationSettings
   readonly post: Post
   readonly holdings: Holdings
+  /** The other replicas that take part, as far as they are known. */
+  readonly members: () => readonly Member[]
 }
 
 interface Wait {
@@ -92,16 +95,20 @@ export class Acknowledgements implements ReplicaAcknowledgements {
     if (refusal !== undefined) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       const group = this.#group(dot.replica, acks)
-      const aborted = (): void => {
+      const giveUp = (error: WarpError): void => {
         group.waits.splice(group.waits.indexOf(wait), 1)
-        wait.settle(abortedError(dot, signal))
+        wait.settle(error)
       }
+      const aborted = (): void => giveUp(abortedError(dot, signal))
+      const late = (): void => giveUp(notEnough(dot, acks, this.#heldOf(group, dot.sequence)))
+      const timer = acks.timeoutMs === undefined ? undefined : this.#parts.env.schedule(acks.timeoutMs, late)
       const wait: Wait = {
         sequence: dot.sequence,
         isSettled: false,
         settle: (error) => {
           this.#count--
           wait.isSettled = true
+          timer?.cancel()
           signal?.removeEventListener('abort', aborted)
           if (error === undefined) resolve()
           else reject(error)
@@ -230,16 +237,31 @@ export class Acknowledgements implements ReplicaAcknowledgements {
     for (const wait of group.waits.splice(0, count)) wait.settle()
   }
 
-  #holders({ replica, level, countSelf }: Group): Holder[] {
+  #holders(group: Group): Holder[] {
+    const { replica, level, countSelf } = group
     const { store, holdings, post } = this.#parts
     const holders: Holder[] = []
     const own = level ?? (store.persistent ? 'logged' : 'memory')
     if (countSelf) holders.push({ through: holdings.held(replica, own), zone: post.self.zone })
-    for (const { held, zone, isPersistent } of this.#answered.values()) {
-      const through = held.get(replica)?.[level ?? (isPersistent ? 'logged' : 'memory')] ?? 0
-      if (through > 0) holders.push({ through, zone })
+    for (const answered of this.#answered.values()) {
+      const through = throughOf(answered, group)
+      if (through > 0) holders.push({ through, zone: answered.zone })
     }
     return holders
+  }
+
+  /** Who holds an operation that is waited for. */
+  #heldOf(group: Group, sequence: number): Held {
+    const holders = this.#holders(group).filter(({ through }) => through >= sequence)
+    const zones = new Set(holders.flatMap(({ zone }) => (zone === '' ? [] : [zone])))
+    const missing = this.#parts.members().filter(({ replica }) => this.#throughOf(replica, group) < sequence)
+    return { replicas: holders.length, zones: Math.max(Math.min(1, holders.length), zones.size), missing }
+  }
+
+  /** How far another replica holds the operations, at the level that is asked for. */
+  #throughOf(replica: ReplicaId, group: Group): number {
+    const answered = this.#answered.get(replica)
+    return answered === undefined ? 0 : throughOf(answered, group)
   }
 
   /** Asks once for everything that is waited for in this turn of the event loop. */
@@ -266,6 +288,10 @@ export class Acknowledgements implements ReplicaAcknowledgements {
     this.#timer = env.schedule(this.#retryDelayMs, () => this.#ask())
     this.#retryDelayMs = Math.min(settings.retryDelayMsMax, this.#retryDelayMs * 2)
   }
+}
+
+function throughOf({ held, isPersistent }: Answered, { replica, level }: Group): number {
+  return held.get(replica)?.[level ?? (isPersistent ? 'logged' : 'memory')] ?? 0
 }
 
 /** Nearly always behind all others. */

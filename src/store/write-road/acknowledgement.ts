@@ -21,7 +21,17 @@ export interface ReplicaAcks {
   readonly level?: AckLevel
   /** Whether this replica counts as one of them. Default `true`. */
   readonly countSelf?: boolean
+  /**
+   * How long other replicas are waited for, ms, from 1 to 86,400,000 (a day). Then the promise
+   * rejects with `WARP_E_QUORUM`, or with `WARP_E_ZONES` where enough replicas hold the operation
+   * in too few zones; the message names the replicas that are missing. The operation is in the log
+   * and goes on to them (`outcome: 'indeterminate'`). Default: no limit.
+   */
+  readonly timeoutMs?: number
 }
+
+/** The longest wait for other replicas. */
+export const ACKS_TIMEOUT_MS_MAX = 86_400_000
 
 /**
  * Knows how far other replicas hold what was written here. Replication provides it; without
@@ -31,7 +41,8 @@ export interface ReplicaAcknowledgements {
   /**
    * Settles when what `acks` asks for holds of this replica's operation `dot`. Late answers,
    * repeated ones and those of a clone do not count twice. Rejects with `WARP_E_ABORTED` (outcome
-   * `indeterminate`) when `signal` aborts, with `WARP_E_CLOSED` at close.
+   * `indeterminate`) when `signal` aborts, with `WARP_E_CLOSED` at close, with `WARP_E_QUORUM` or
+   * `WARP_E_ZONES` when `acks.timeoutMs` is over.
    */
   settled(dot: Dot, acks: ReplicaAcks, signal?: AbortSignal): Promise<void>
 }

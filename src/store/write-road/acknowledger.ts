@@ -7,7 +7,7 @@ import type { Dot } from '../../../crdt/time/dot.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Domain } from '../../keys/domain.ts'
 import type { Log } from '../../log/log.ts'
-import type { ReplicaAcknowledgements, ReplicaAcks } from './acknowledgement.ts'
+import { ACKS_TIMEOUT_MS_MAX, type ReplicaAcknowledgements, type ReplicaAcks } from './acknowledgement.ts'
 import { ACKS_OPTIONS, type Ack, type Settlement } from './receipt.ts'
 
 /** How safe an operation is to be. */
@@ -117,7 +117,7 @@ export class Acknowledger {
 
 function checkShape(acks: ReplicaAcks): void {
   checkOptions('acks', acks, ACKS_OPTIONS)
-  const { replicas, zones = 1, level = 'logged', countSelf = true } = acks
+  const { replicas, zones = 1, level = 'logged', countSelf = true, timeoutMs = 1 } = acks
   if (!isCount(replicas) || !isCount(zones) || zones > replicas) {
     throw new WarpError(
       'WARP_E_CONFIG',
@@ -129,6 +129,12 @@ function checkShape(acks: ReplicaAcks): void {
   }
   if (typeof countSelf !== 'boolean')
     throw new WarpError('WARP_E_CONFIG', `acks.countSelf is '${String(countSelf)}'; use true or false`)
+  if (!(timeoutMs >= 1 && timeoutMs <= ACKS_TIMEOUT_MS_MAX)) {
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `acks.timeoutMs is ${timeoutMs}; give milliseconds from 1 to ${ACKS_TIMEOUT_MS_MAX}, or leave it out to wait without limit`,
+    )
+  }
 }
 
 function isCount(value: unknown): boolean {

@@ -14,7 +14,7 @@ import type { AckLevel, ReplicaAcks } from './acknowledgement.ts'
 export type Ack = AckLevel
 
 /** Replicas that held an operation when its promise settled: at least so many. */
-export type ReachedAcks = Required<ReplicaAcks>
+export type ReachedAcks = Required<Omit<ReplicaAcks, 'timeoutMs'>>
 
 /** How safe an operation was when a promise settled. */
 export interface Settlement {
@@ -55,7 +55,8 @@ export interface WriteOptions {
   /**
    * Other replicas that are to hold the operation before the promise settles. Refused with
    * `WARP_E_CONFIG` where there are no transports, with `WARP_E_MODE` on keys of mode `local`.
-   * Nothing ends the waiting but a `signal`: an operation that is in the log stays there.
+   * The waiting ends with `acks.timeoutMs` or a `signal`; an operation that is in the log stays
+   * there.
    */
   readonly acks?: ReplicaAcks
   /**
@@ -101,5 +102,5 @@ export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ signal
 export const KEYS_OPTIONS: readonly string[] = optionNames<KeysOptions>({ dead: true, signal: true })
 export const SETTLE_OPTIONS: readonly string[] = optionNames<SettleOptions>({ ack: true, acks: true, signal: true })
 export const ACKS_OPTIONS: readonly string[] = optionNames<ReplicaAcks>({
-  ...{ replicas: true, zones: true, level: true, countSelf: true },
+  ...{ replicas: true, zones: true, level: true, countSelf: true, timeoutMs: true },
 })

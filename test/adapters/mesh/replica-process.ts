@@ -3,9 +3,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileLog } from '../../../adapters/file/index.ts'
 import { meshTransport } from '../../../adapters/mesh/index.ts'
 import { nodeNetwork } from '../../../adapters/mesh/sockets/node-network.ts'
-import { type ReplicationOptions, type Warp, nodeEnv } from '../../../adapters/node/index.ts'
+import {
+  type Dot,
+  type ReplicaAcks,
+  type ReplicationOptions,
+  type Warp,
+  nodeEnv,
+  WarpError,
+} from '../../../adapters/node/index.ts'
 import { counter, custom, register, set } from '../../../crdt/index.ts'
 import { ALL_PARTS } from '../../../src/api/all-parts.ts'
+import type { ReachedAcks } from '../../../src/store/write-road/receipt.ts'
 import { openWarpOn } from '../../../src/warp.ts'
 import { serve } from '../../support/child-program.ts'
 import { type Chances, lossyNetwork } from '../../support/lossy-network.ts'
@@ -19,6 +27,20 @@ const KEYS = {
   /** Compacted to its last operation. */
   'last:*': { strategy: register<number>(), retain: 'latest' },
 } as const
+
+interface Wait {
+  /** How it ended: what the receipt says of other replicas, or the error. `undefined`: it waits. */
+  ended: WaitEnd | undefined
+  readonly end: Promise<WaitEnd>
+  readonly controller: AbortController
+}
+
+export interface WaitEnd {
+  readonly acks?: ReachedAcks | undefined
+  readonly code?: string
+  readonly outcome?: string
+  readonly message?: string
+}
 
 interface Opening {
   /** Part of the key of its mark. */
@@ -38,6 +60,9 @@ interface Opening {
 
 let warp: Warp<typeof KEYS>
 let name = ''
+let newest: Dot | undefined
+/** Writes of which the promise has not been looked at yet, by a name that the test gives them. */
+const waits = new Map<string, Wait>()
 let counts: ReturnType<typeof lossyNetwork>['counts']
 const events: string[] = []
 
@@ -57,6 +82,7 @@ const verbs = {
       keys: KEYS,
       transports: [mesh],
       replication,
+      name,
       ...(folder === undefined ? {} : { log: fileLog({ path: folder }) }),
       observe: ({ kind }) => void events.push(kind),
     })
@@ -73,6 +99,33 @@ const verbs = {
   /** So many values one after another into one of ten keys that are compacted. */
   async overwrite({ count }: { count: number }): Promise<void> {
     for (let i = 1; i <= count; i++) await warp.set(`last:${i % 10}`, i)
+  },
+
+  /** Begins to wait, as `id`, until so many replicas hold the newest operation of this one; writes one first if asked to. */
+  async begin({ id, acks, writes }: { id: string; acks: ReplicaAcks; writes: boolean }): Promise<void> {
+    if (writes) newest = warp.write('last:0', waits.size)
+    const controller = new AbortController()
+    const settling = warp.settled(newest as Dot, { acks, signal: controller.signal })
+    const end = settling.then(({ acks: reached }): WaitEnd => ({ acks: reached }), endOf)
+    const wait: Wait = { ended: undefined, end, controller }
+    waits.set(id, wait)
+    void end.then((ended) => (wait.ended = ended))
+  },
+
+  /** How the wait has ended, if it has. */
+  ended: ({ id }: { id: string }): WaitEnd | undefined => waits.get(id)?.ended,
+
+  /** Waits for its end. */
+  end: ({ id }: { id: string }): Promise<WaitEnd> | undefined => waits.get(id)?.end,
+
+  abort: ({ id }: { id: string }): void => waits.get(id)?.controller.abort(),
+
+  replica: (): string => warp.replica,
+
+  /** Waits until it sees all of these replicas, and not that one. */
+  async meets({ replicas, gone }: { replicas: readonly string[]; gone?: string }): Promise<void> {
+    const seen = (): string[] => warp.peers().flatMap(({ state, replica = '' }) => (state === 'up' ? [replica] : []))
+    while (!replicas.every((replica) => seen().includes(replica)) || seen().includes(gone ?? 'nobody')) await pause(5)
   },
 
   /** Writes this replica's mark: whoever has it has everything that was written here before it. */
@@ -117,6 +170,12 @@ const verbs = {
   },
 
   close: () => warp.close(),
+}
+
+function endOf(error: unknown): WaitEnd {
+  if (!(error instanceof WarpError)) throw error
+  const { code, outcome, message } = error
+  return { code, outcome, message }
 }
 
 /** What a test may ask this program. */
