@@ -290,9 +290,10 @@ export class Engine implements ReplicationStore {
 
   #openStore({ keys, applied }: Recovered, clock: HybridClock): KeyStore {
     const { env, keyspaces, cache, observe, recorder } = this.#options
-    const { log, floor, table, identity } = this
+    const { log, floor, table, identity, holds } = this
     const { writers } = identity
-    return new KeyStore({ log, keys, applied, floor, env, clock, table, keyspaces, cache, observe, writers, recorder })
+    const parts = { log, keys, applied, floor, env, clock, table, keyspaces, cache, observe, writers, holds, recorder }
+    return new KeyStore(parts)
   }
 
   #openResync(): Resync {

@@ -39,7 +39,15 @@ export type {
   Settlement,
   WriteOptions,
 } from './store/write-road/receipt.ts'
-export type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './history/explanation.ts'
+export type {
+  At,
+  DotRange,
+  Effect,
+  ExplainedOperation,
+  ExplainOptions,
+  Explanation,
+  LogOptions,
+} from './history/explanation.ts'
 export type { OperationRecord } from './store/kept-operation.ts'
 export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
 export type {

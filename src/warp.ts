@@ -21,10 +21,11 @@ import { listKeys, readMany } from './api/key-listing.ts'
 import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
-import type { At, Explanation, LogOptions } from './history/explanation.ts'
+import type { At, ExplainOptions, Explanation, LogOptions } from './history/explanation.ts'
 import type { OperationRecord } from './store/kept-operation.ts'
 import type { Watch, WatchOptions } from './watch/change.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
+import { TOO_LONG } from './cache/values.ts'
 import { HOT_VISITED, type Residency } from './cache/residency.ts'
 import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
@@ -48,6 +49,7 @@ import type { KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import type { Imported } from './transfer/imported.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
+import { readInSteps } from './store/read-steadily.ts'
 import { setOf } from './store/write-road/prepare.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
@@ -180,7 +182,9 @@ class OpenWarp {
       if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
         return Promise.resolve(this.#residency.values[slot])
       this.#assertReadable(key)
-      return Promise.resolve(slot === undefined ? undefined : this.#engine.store.values.read(slot))
+      const value = slot === undefined ? undefined : this.#engine.store.values.readShort(slot)
+      if (value !== TOO_LONG) return Promise.resolve(value)
+      return readInSteps(this.#engine.store, slot as Slot, () => this.#check(options))
     } catch (error) {
       return Promise.reject(asAborted(error, options?.signal))
     }
@@ -261,14 +265,13 @@ class OpenWarp {
     checkOptions('getAt', options, READ_OPTIONS)
     this.#check(options)
     this.#assertReadable(key)
-    return this.#context.history.getAt(key, at)
+    return this.#context.history.getAt(key, at, options?.signal)
   }
 
-  async explain(key: string, options?: ReadOptions): Promise<Explanation> {
-    checkOptions('explain', options, READ_OPTIONS)
+  async explain(key: string, options?: ExplainOptions): Promise<Explanation> {
     this.#check(options)
     this.#assertReadable(key)
-    return this.#context.history.explain(key)
+    return this.#context.history.explain(key, options)
   }
 
   watch(pattern: string, options?: WatchOptions): Watch {
@@ -386,7 +389,7 @@ class OpenWarp {
     return slot === undefined ? undefined : this.#engine.store.values.peek(slot)
   }
 
-  #check(options: ReadOptions | undefined): void {
+  #check(options: Pick<ReadOptions, 'signal'> | undefined): void {
     if (options?.signal?.aborted === true) throw asAborted(undefined, options.signal)
     this.#assertOpen()
   }

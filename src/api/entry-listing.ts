@@ -8,7 +8,9 @@ import { optionNames } from '../../crdt/checked-options.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { compilePattern } from '../keys/pattern.ts'
 import type { Env } from '../ports/env.ts'
+import { TOO_LONG } from '../cache/values.ts'
 import type { KeyStore } from '../store/key-store.ts'
+import { readInSteps } from '../store/read-steadily.ts'
 
 /** Values read between two breaks. */
 const VALUES_PER_STEP = 64
@@ -82,7 +84,8 @@ export class EntryListing {
       const key = keys.keys[slot]
       if (key === undefined || !matches(key)) continue
       credit -= KEYS_PER_STEP / VALUES_PER_STEP
-      const value = this.#valueAt(slot)
+      let value = this.#valueAt(slot)
+      if (value === TOO_LONG) value = await readInSteps(this.#store, slot, check)
       if (value === undefined) continue
       yield { key, value, cursor: `${this.#opening}.${slot + 1}` }
       if (++given >= limit) return
@@ -92,13 +95,13 @@ export class EntryListing {
 
   /**
    * `undefined` for keys of no pattern, and for those with operations that this version cannot
-   * read.
+   * read; `TOO_LONG` for those that have to be read in steps.
    */
   #valueAt(slot: number): unknown {
     const store = this.#store
     if (store.keyspaceFor('', slot) === store.keyspaces.unregistered) return undefined
     try {
-      return store.values.read(slot)
+      return store.values.readShort(slot)
     } catch (error) {
       if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return undefined
       throw error

@@ -10,13 +10,15 @@ import { detached } from '../../crdt/encoding/shared-value.ts'
 import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { KeyStore } from '../store/key-store.ts'
+import { foldInSteps, readInSteps } from '../store/read-steadily.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
-import type { At, Explanation, LogOptions } from '../history/explanation.ts'
+import type { At, ExplainOptions, Explanation, LogOptions } from '../history/explanation.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Watch, WatchOptions } from '../watch/change.ts'
 import type { WatchHub } from '../watch/watch.ts'
+import { TOO_LONG } from '../cache/values.ts'
 import { HOT_VISITED, type Residency } from '../cache/residency.ts'
 import type { HistoryPart } from './parts.ts'
 import type { KeyHandle } from './public.ts'
@@ -82,9 +84,13 @@ export class Handle implements KeyHandle, Target {
     try {
       this.#assertRegistered()
       const { slot } = this
-      if (slot !== undefined) return Promise.resolve(this.#context.store.values.read(slot))
-      this.#context.store.assertOpen()
-      return Promise.resolve(undefined)
+      const { store } = this.#context
+      if (slot === undefined) {
+        store.assertOpen()
+        return Promise.resolve(undefined)
+      }
+      const value = store.values.readShort(slot)
+      return value === TOO_LONG ? readInSteps(store, slot, () => store.assertOpen()) : Promise.resolve(value)
     } catch (error) {
       return rejected(error)
     }
@@ -110,10 +116,10 @@ export class Handle implements KeyHandle, Target {
     return this.#context.history.getAt(this.key, at)
   }
 
-  async explain(): Promise<Explanation> {
+  async explain(options?: ExplainOptions): Promise<Explanation> {
     this.#context.store.assertOpen()
     this.#assertRegistered()
-    return this.#context.history.explain(this.key)
+    return this.#context.history.explain(this.key, options)
   }
 
   watch(options?: WatchOptions): Watch {
@@ -134,8 +140,12 @@ export class Handle implements KeyHandle, Target {
   /** For the methods made from queries. */
   protected async runQuery(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
     const { slot, keyspace } = this
-    this.#context.store.assertOpen()
-    const state: unknown = slot === undefined ? keyspace.strategy.initial() : this.#context.store.values.state(slot)
+    const { store } = this.#context
+    store.assertOpen()
+    while (slot !== undefined && !store.values.isShort(slot)) {
+      await foldInSteps(store, slot, () => store.assertOpen())
+    }
+    const state: unknown = slot === undefined ? keyspace.strategy.initial() : store.values.state(slot)
     // An answer may be a piece of the state.
     return detached(query(state, ...parameters))
   }

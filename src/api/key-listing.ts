@@ -8,9 +8,10 @@ import { Budget, STEP } from '../operation/budget.ts'
 import type { Slot } from '../keys/key-table.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { compilePattern } from '../keys/pattern.ts'
-import type { Resident } from '../merge/resident.ts'
 import type { KeyStore } from '../store/key-store.ts'
+import { foldInSteps, readInSteps } from '../store/read-steadily.ts'
 import type { KeysOptions } from '../store/write-road/receipt.ts'
+import { TOO_LONG } from '../cache/values.ts'
 import { COLD } from '../cache/residency.ts'
 
 interface Listing extends KeysOptions {
@@ -31,7 +32,7 @@ export async function* listKeys(pattern: string, listing: Listing): AsyncGenerat
     budget.spend(1, 0)
     const key = store.keys.keys[slot]
     if (key === undefined || !matches(key) || store.keyspaceFor(key, slot) === store.keyspaces.unregistered) continue
-    if (dead || (await isAlive(store, { key, slot, nowMs: env.now() }, budget))) yield key
+    if (dead || (await isAlive(store, { key, slot, check, nowMs: env.now() }, budget))) yield key
   }
 }
 
@@ -51,7 +52,8 @@ export async function readMany(
     budget.spend(1, 0)
     store.keyspaceOf(key)
     const slot = store.keys.find(key)
-    const value = slot === undefined ? undefined : store.values.read(slot)
+    const short = slot === undefined ? undefined : store.values.readShort(slot)
+    const value = short === TOO_LONG ? await readInSteps(store, slot as Slot, check) : short
     if (value !== undefined) values.set(key, value)
   }
   return values
@@ -61,6 +63,7 @@ interface Listed {
   readonly key: string
   readonly slot: Slot
   readonly nowMs: number
+  readonly check: () => void
 }
 
 /**
@@ -68,36 +71,22 @@ interface Listed {
  * be read, but is there.
  */
 async function isAlive(store: KeyStore, listed: Listed, budget: Budget): Promise<boolean> {
-  const { key, slot, nowMs } = listed
+  const { key, slot, nowMs, check } = listed
   const { residency } = store.values
   if (residency.states[slot] !== COLD) return residency.values[slot] !== undefined
   const keyspace = store.keyspaceFor(key, slot)
   if (store.values.expiresAt(slot, keyspace) <= nowMs) return false
   try {
-    const isLong = store.keys.version[slot]! > STEP.operations
-    const inSteps = isLong ? await folded(store, listed, budget) : undefined
-    if (store.keys.keys[slot] !== key) return false
-    const { state, present } = inSteps ?? store.values.resident(slot)
-    if (!isLong) budget.spend(store.keys.version[slot]!, 0)
+    while (!store.values.isShort(slot)) {
+      await foldInSteps(store, slot, check)
+      if (store.keys.keys[slot] !== key) return false
+    }
+    const { state, present } = store.values.resident(slot)
+    budget.spend(Math.min(store.keys.version[slot]!, STEP.operations), 0)
     // A set or a map whose entries were all removed was not deleted, and has no value.
     return present && keyspace.strategy.read(state) !== undefined
   } catch (error) {
     if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return true
-    throw error
-  }
-}
-
-/**
- * The state of a key with many operations, folded in steps. `undefined` if compaction has taken
- * some of them away meanwhile.
- */
-async function folded(store: KeyStore, { key, slot }: Listed, budget: Budget): Promise<Resident | undefined> {
-  const chain = { ...store.chain(slot) }
-  try {
-    return await budget.finish(store.folder.foldSteps(store.keyspaceFor(key, slot).strategy, chain, budget))
-  } catch (error) {
-    const isAsItWas = store.keys.keys[slot] === key && store.keys.cut[slot] === chain.cut
-    if (isWarpError(error, 'WARP_E_LOG_CORRUPT') && !isAsItWas) return undefined
     throw error
   }
 }

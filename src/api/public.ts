@@ -13,7 +13,7 @@ import type { Env } from '../ports/env.ts'
 import type { LogStore } from '../ports/files.ts'
 import type { Instruments } from '../ports/instruments.ts'
 import type { LogEvent } from '../log/log-event.ts'
-import type { At, Explanation, LogOptions } from '../history/explanation.ts'
+import type { At, ExplainOptions, Explanation, LogOptions } from '../history/explanation.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Watch, WatchOptions } from '../watch/change.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from '../projections/projection.ts'
@@ -115,13 +115,16 @@ export interface KeyHandle<Value = unknown> {
    * objects are frozen.
    */
   get(): Promise<Value | undefined>
-  /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
+  /**
+   * The value if it is in memory and up to date, or can be brought up to date by folding at most
+   * 1,024 operations, without waiting; otherwise `undefined`.
+   */
   peek(): Value | undefined
   /** Throws `WARP_E_MODE` if the strategy refuses it. */
   delete(): Promise<Receipt>
   log(options?: LogOptions): AsyncIterable<OperationRecord>
   getAt(at: At): Promise<Value | undefined>
-  explain(): Promise<Explanation<Value>>
+  explain(options?: ExplainOptions): Promise<Explanation<Value>>
   watch(options?: WatchOptions): Watch<Value>
 }
 
@@ -179,7 +182,10 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
     options?: EntriesOptions,
   ): AsyncIterable<Entry<WatchedValue<K, Pattern>>>
 
-  /** The value if it is in memory and up to date, without waiting; otherwise `undefined`. */
+  /**
+   * The value if it is in memory and up to date, or can be brought up to date by folding at most
+   * 1,024 operations, without waiting; otherwise `undefined`.
+   */
   peek<Key extends string>(key: KnownKey<K, Key>): ValueAt<K, Key> | undefined
 
   /**
@@ -235,16 +241,18 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   log<Key extends string>(key: KnownKey<K, Key>, options?: LogOptions): AsyncIterable<OperationRecord>
 
   /**
-   * The value at a moment of the past, `undefined` if there was none. Throws `WARP_E_HISTORY` for a
-   * moment whose operations have been compacted away.
+   * The value at a moment of the past, `undefined` if there was none. Reads the key's whole log, in
+   * steps. Throws `WARP_E_HISTORY` for a moment whose operations have been compacted away, and
+   * `WARP_E_ABORTED`.
    */
   getAt<Key extends string>(key: KnownKey<K, Key>, at: At, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
 
   /**
    * Which operations made the value, which were concurrent, and what the strategy did about it.
-   * Reads the key's whole log.
+   * Reads the key's whole log, in steps, and lists the newest 1,000 operations; the others page by
+   * page. Throws `WARP_E_HISTORY` if `before` is no operation of the log, `WARP_E_ABORTED`.
    */
-  explain<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<Explanation<ValueAt<K, Key>>>
+  explain<Key extends string>(key: KnownKey<K, Key>, options?: ExplainOptions): Promise<Explanation<ValueAt<K, Key>>>
 
   /** Changes of the keys that match a pattern (a key is a pattern too). Throws `WARP_E_PATTERN`. */
   watch<Pattern extends string>(pattern: Pattern, options?: WatchOptions): Watch<WatchedValue<K, Pattern>>

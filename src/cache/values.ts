@@ -8,8 +8,10 @@ import { closed } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import type { Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
+import { ALL, type Extent } from '../merge/folding/chain-reader.ts'
 import type { Folder } from '../merge/folding/folder.ts'
 import type { Resident } from '../merge/resident.ts'
+import { STEP, type Meter } from '../operation/budget.ts'
 import type { Env } from '../ports/env.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -26,6 +28,17 @@ export interface ValuesOptions {
   readonly env: Env
   readonly limits: ResidencyLimits
   readonly recorder?: Recorder | undefined
+}
+
+/** Folding so much is one step, also where it is a few large operations. */
+const SHORT: Extent = { operations: STEP.operations, bytes: 2_097_152 }
+
+/** In the place of a value that takes more than one step to work out. */
+export const TOO_LONG: unique symbol = Symbol('too long')
+
+interface WorkedOut {
+  readonly value: unknown
+  readonly bytes: number
 }
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
@@ -62,18 +75,49 @@ export class Values {
     this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
   }
 
-  /** The value, from memory or folded from the log. */
+  /**
+   * The value, from memory or folded from the log, however many operations that takes. For callers
+   * who cannot wait; all others use `read-in-steps.ts`.
+   */
   read(slot: Slot): unknown {
+    return this.#read(slot, ALL)
+  }
+
+  /** The value, or `TOO_LONG` if more operations would have to be folded than one step may. */
+  readShort(slot: Slot): unknown {
+    return this.#read(slot, SHORT)
+  }
+
+  /** The value, if it can be had without touching the disk and in one step. */
+  peek(slot: Slot): unknown {
+    if (this.residency.states[slot] === COLD && this.#log.persistent && !this.#isChainResident(slot)) return undefined
+    const value = this.readShort(slot)
+    return value === TOO_LONG ? undefined : value
+  }
+
+  /**
+   * Folds a key up to the head of `chain`, which must not be a view that moves meanwhile, in steps.
+   * What has been folded counts at the end of each of them.
+   */
+  *foldSteps(slot: Slot, chain: Chain, meter: Meter): Generator<void, void> {
+    const { strategy } = this.#keyspaceAt(slot)
+    const resident = this.#usable(slot) ?? this.#folder.chains.base(strategy, chain)
+    this.#residents[slot] = resident
+    try {
+      const folded = yield* this.#folder.foldSteps({ strategy, chain, resident }, meter)
+      const isFurther = (this.#usable(slot)?.folded ?? -1) < folded.folded
+      if (isFurther && !folded.isSpoilt) this.adopt(slot, folded)
+    } catch (error) {
+      resident.isSpoilt = true
+      throw error
+    }
+  }
+
+  #read(slot: Slot, within: Extent): unknown {
     const state = this.residency.states[slot]!
     if (state === HOT_VISITED) return this.residency.values[slot]
     if (state !== COLD) return this.#touch(slot, state)
-    return this.#materialise(slot)
-  }
-
-  /** The value, if it can be had without touching the disk. */
-  peek(slot: Slot): unknown {
-    if (this.residency.states[slot] === COLD && this.#log.persistent && !this.#isChainResident(slot)) return undefined
-    return this.read(slot)
+    return this.#materialise(slot, within)
   }
 
   /** The state that there is to see. */
@@ -103,9 +147,14 @@ export class Values {
     return this.#keys.lifeMs(slot) || keyspace.ttlMs
   }
 
+  /** Whether the state is there, or takes no more than one step to work out. */
+  isShort(slot: Slot): boolean {
+    return this.#fold(slot, SHORT) !== undefined
+  }
+
   /** The folded state with all that is known of it. */
   resident(slot: Slot): Resident {
-    const resident = this.#fold(slot)
+    const resident = this.#fold(slot, ALL) as Resident
     if (!this.residency.isListed(slot)) this.adopt(slot, resident)
     return resident
   }
@@ -206,14 +255,19 @@ export class Values {
     return copyLoose(this.residency.values[slot])
   }
 
-  #materialise(slot: Slot): unknown {
+  #materialise(slot: Slot, within: Extent): unknown {
     if (this.#isClosed) throw closed()
-    this.misses++
     const keyspace = this.#keyspaceAt(slot)
     const nowMs = this.ttlMs(slot, keyspace) > 0 ? this.#env.now() : 0
     const isSliding = nowMs > 0 && this.#isSliding(slot, keyspace)
-    if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) return undefined
-    const { value: read, bytes } = this.#workOut(slot, keyspace)
+    if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) {
+      this.misses++
+      return undefined
+    }
+    const workedOut = this.#workOut(slot, keyspace, within)
+    if (workedOut === undefined) return TOO_LONG
+    this.misses++
+    const { value: read, bytes } = workedOut
     const value = keyspace.isForeign ? detached(read) : shared(read)
     if (nowMs > 0) {
       if (isSliding) this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
@@ -231,30 +285,41 @@ export class Values {
     return this.residency.isListed(slot) ? HOT_VISITED : HOT
   }
 
-  #workOut(slot: Slot, keyspace: Keyspace): { value: unknown; bytes: number } {
+  #workOut(slot: Slot, keyspace: Keyspace, within: Extent): WorkedOut | undefined {
     const recorder = this.#recorder
-    if (recorder === undefined) return keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
+    if (recorder === undefined) return keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot, within)
     const startMs = recorder.now()
-    const workedOut = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot)
-    recorder.since(INSTRUMENTS.foldDuration, startMs)
+    const workedOut = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot, within)
+    if (workedOut !== undefined) recorder.since(INSTRUMENTS.foldDuration, startMs)
     return workedOut
   }
 
-  #foldTip(slot: Slot): { value: unknown; bytes: number } {
+  #foldTip(slot: Slot): WorkedOut {
     return this.#folder.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#keys.tip[slot]!)
   }
 
-  #foldValue(slot: Slot): { value: unknown; bytes: number } {
+  #foldValue(slot: Slot, within: Extent): WorkedOut | undefined {
     const strategy = this.#keyspaceAt(slot).strategy
-    const resident = this.#fold(slot)
+    const resident = this.#fold(slot, within)
+    if (resident === undefined) return undefined
     return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
   }
 
   /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
-  #fold(slot: Slot): Resident {
-    const before = this.#residents[slot]
+  #fold(slot: Slot, within: Extent): Resident | undefined {
+    const before = this.#usable(slot)
     this.#residents[slot] = undefined
-    return (this.#residents[slot] = this.#folder.fold(this.#keyspaceAt(slot).strategy, this.chain(slot), before))
+    const { strategy } = this.#keyspaceAt(slot)
+    const resident = this.#folder.foldWithin(within, { strategy, chain: this.chain(slot), resident: before })
+    // Where it would have taken too long, what there was still counts.
+    this.#residents[slot] = resident ?? before
+    return resident
+  }
+
+  /** The state that there is of a key. */
+  #usable(slot: Slot): Resident | undefined {
+    const resident = this.#residents[slot]
+    return resident?.isSpoilt === true ? undefined : resident
   }
 
   /**
@@ -276,12 +341,14 @@ export class Values {
 
   #isChainResident(slot: Slot): boolean {
     const keys = this.#keys
-    const after = Math.max(this.#residents[slot]?.folded ?? 0, keys.cut[slot]!)
     if (this.#keyspaceAt(slot).isLast) return this.#log.isResident(keys.tip[slot]!)
-    const base = this.#residents[slot] === undefined ? keys.snapshot[slot]! : 0
+    const resident = this.#usable(slot)
+    const base = resident === undefined ? keys.snapshot[slot]! : 0
     if (base > 0 && !this.#log.isResident(base)) return false
+    const after = Math.max(resident?.folded ?? 0, keys.cut[slot]!)
+    let left = SHORT.operations
     for (let position = keys.head[slot]!; position > after; position = this.#log.record(position).previous) {
-      if (!this.#log.isResident(position)) return false
+      if (left-- === 0 || !this.#log.isResident(position)) return false
     }
     return true
   }

@@ -172,8 +172,21 @@ export class Compactor {
     } finally {
       steps.return()
       this.#take(slot, outcome)
+      await this.#discard(outcome, budget)
     }
     if (budget.isSpent) await budget.pause()
+  }
+
+  /** What has been folded is garbage, also when the run is given up. */
+  async #discard({ garbage }: KeyOutcome, budget: Budget): Promise<void> {
+    if (garbage === undefined) return
+    const { log } = this.#store
+    if (garbage.snapshot > 0) log.discard(garbage.snapshot)
+    for (const { position } of garbage.folded) {
+      log.discard(position)
+      budget.spend(1, 0)
+      if (budget.isSpent) await budget.rest()
+    }
   }
 
   /** One key that cannot be compacted does not keep the others from it. */

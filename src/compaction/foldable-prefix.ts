@@ -39,11 +39,17 @@ export function* foldablePrefix(
   meter: Meter,
 ): Generator<void, Stretch> {
   const { env, chains, stable, heldFrom } = bounds
-  const unretained = unretainedCount(keyspace, operations, env)
-  let count = 0
-  while (count < unretained && (stable === undefined || isStable(stable, operations[count] as Placed))) count++
-  const unstableCount = unretained - count
-  while (count > 0 && (operations[count - 1] as Placed).position >= heldFrom) count--
+  const isUnretained = unretained(keyspace, operations.length, env)
+  const unretainedCount = yield* countWhile(operations, isUnretained, meter)
+  const isStable = ({ replica, sequence }: Placed, index: number): boolean =>
+    index < unretainedCount && (stable === undefined || stable.includes(replica, sequence))
+  const stableCount = yield* countWhile(operations, isStable, meter)
+  const unstableCount = unretainedCount - stableCount
+  // They lie in the log in the order of their arrival.
+  const count = Math.min(
+    stableCount,
+    firstIndex(operations.length, (i) => (operations[i] as Placed).position >= heldFrom),
+  )
   if (count === operations.length || count === 0) return { count, unstableCount }
   const closed = yield* closedCount(
     { operations, longest: count, isOrdered: keyspace.strategy.fold === 'canonical' },
@@ -53,17 +59,31 @@ export function* foldablePrefix(
   return { count: closed, unstableCount }
 }
 
-function isStable(stable: VersionVector, operation: Placed): boolean {
-  return stable.includes(operation.replica, operation.sequence)
+/** How many operations there are up to the first for which `holds` is false. */
+function* countWhile(
+  operations: readonly Placed[],
+  holds: (operation: Placed, index: number) => boolean,
+  meter: Meter,
+): Generator<void, number> {
+  let count = 0
+  while (count < operations.length && holds(operations[count] as Placed, count)) {
+    count++
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
+  }
+  return count
 }
 
-function unretainedCount({ retain }: Keyspace, operations: readonly Placed[], env: Env): number {
-  if (retain === 'all') return 0
-  if (retain === 'latest') return operations.length
-  if ('versions' in retain) return Math.max(0, operations.length - retain.versions)
+/** Whether an operation, of so many, need not be retained. Those before it need not be either. */
+function unretained({ retain }: Keyspace, length: number, env: Env): (operation: Placed, index: number) => boolean {
+  if (retain === 'all') return () => false
+  if (retain === 'latest') return () => true
+  if ('versions' in retain) {
+    const { versions } = retain
+    return (_operation, index) => index < length - versions
+  }
   const before = env.now() - retain.forMs
-  const kept = operations.findIndex(({ hlc }) => hlcToMs(hlc) >= before)
-  return kept < 0 ? operations.length : kept
+  return ({ hlc }) => hlcToMs(hlc) < before
 }
 
 interface Open {
@@ -81,7 +101,12 @@ function* closedCount(
   chains: ChainReader,
   meter: Meter,
 ): Generator<void, number> {
-  const prefix = new Prefix(operations.slice(0, longest))
+  const prefix = new Prefix(operations, longest)
+  for (let i = 0; i < longest; i++) {
+    prefix.take(i)
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
+  }
   let count = longest
   // What is cut off the prefix lies behind it then: it is looked at as well, later in this loop.
   for (let i = operations.length - 1; i >= count && count > 0; i--) {
@@ -108,17 +133,18 @@ class Prefix {
   /** The greatest stamp up to each place. */
   readonly #greatest: Float64Array
 
-  constructor(operations: readonly Placed[]) {
+  constructor(operations: readonly Placed[], length: number) {
     this.#operations = operations
-    this.#greatest = new Float64Array(operations.length)
-    let greatest = 0
-    for (const [i, { replica, hlc }] of operations.entries()) {
-      greatest = Math.max(greatest, hlc)
-      this.#greatest[i] = greatest
-      const places = this.#places.get(replica)
-      if (places === undefined) this.#places.set(replica, [i])
-      else places.push(i)
-    }
+    this.#greatest = new Float64Array(length)
+  }
+
+  /** Takes the operations in, one after the other. */
+  take(i: number): void {
+    const { replica, hlc } = this.#operations[i] as Placed
+    this.#greatest[i] = i === 0 ? hlc : Math.max(this.#greatest[i - 1]!, hlc)
+    const places = this.#places.get(replica)
+    if (places === undefined) this.#places.set(replica, [i])
+    else places.push(i)
   }
 
   /**
@@ -126,7 +152,7 @@ class Prefix {
    * replica.
    */
   firstUnobserved(later: OperationReader): number {
-    let first = this.#operations.length
+    let first = this.#greatest.length
     for (const [replica, places] of this.#places) {
       // Who has seen all up to an operation has seen the earlier ones of its writer. A single dot
       // does not say so.
@@ -140,7 +166,7 @@ class Prefix {
 
   /** The place of the first operation that is stamped `hlc` or later. */
   firstFrom(hlc: Hlc): number {
-    return firstIndex(this.#operations.length, (i) => this.#greatest[i]! >= hlc)
+    return firstIndex(this.#greatest.length, (i) => this.#greatest[i]! >= hlc)
   }
 }
 

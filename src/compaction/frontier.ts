@@ -5,7 +5,6 @@
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Domain } from '../keys/domain.ts'
-import type { Placed } from '../merge/placed.ts'
 import type { Away } from '../operation/retired-ids.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
 
@@ -47,12 +46,12 @@ export class Frontier {
   }
 
   /**
-   * Operations are going to be folded away. Nothing has been written yet of the state that holds
-   * them.
+   * Operations, all up to these that the key has, are going to be folded away. Nothing has been
+   * written yet of the state that holds them.
    */
-  pass(domain: Domain, operations: readonly Placed[]): void {
+  pass(domain: Domain, operations: VersionVector): void {
     if (!domain.isSent) return
-    for (const { replica, sequence } of operations) this.floor.raise(replica, sequence)
+    this.floor.join(operations)
     const left = this.#away.filter(({ acknowledged }) => !acknowledged.dominates(this.floor))
     this.#identity.retire(left.map(({ replica }) => [replica, this.#applied.get(replica)] as const))
   }

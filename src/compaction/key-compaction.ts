@@ -4,6 +4,7 @@
  * chain is looked at again before anything is changed.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
@@ -45,6 +46,8 @@ export class KeyOutcome {
   isDueAgain = false
   /** Records have been written that a meta record has to follow. */
   isMetaDue = false
+  /** What has been folded, and the snapshot before if there was one: garbage now. */
+  garbage: { readonly folded: readonly Placed[]; readonly snapshot: Position } | undefined
 }
 
 /** A key as it was when its compaction began. */
@@ -85,16 +88,17 @@ export class KeyCompaction {
     if (operations.length === 0) this.#forgetExpired(slot, keyspace, outcome)
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return
     const prefix = operations.slice(0, count)
+    const reached = yield* reachOf(prefix, meter)
     const resident = yield* whole.foldSteps({ strategy: keyspace.strategy, chain, operations: prefix }, meter)
     const through = (prefix.at(-1) as Placed).position
     if (!this.#isAsItWas(subject) || this.#options.holds.foldableBefore(key) <= through) {
       outcome.isDueAgain = true
       return
     }
-    this.#replace(subject, resident, { through, prefix, behindCount: operations.length - count })
+    this.#replace(subject, resident, { through, reached, behindCount: operations.length - count })
     outcome.droppedCount = count
     outcome.isMetaDue = true
-    yield* this.#discard(prefix, chain.snapshot, meter)
+    outcome.garbage = { folded: prefix, snapshot: chain.snapshot }
   }
 
   #bounds({ key, keyspace }: Subject): PrefixBounds {
@@ -121,13 +125,13 @@ export class KeyCompaction {
   #replace(
     { slot, key, keyspace, chain, version }: Subject,
     resident: Resident,
-    cut: { readonly through: Position; readonly prefix: readonly Placed[]; readonly behindCount: number },
+    cut: { readonly through: Position; readonly reached: VersionVector; readonly behindCount: number },
   ): void {
     const { frontier, garbage } = this.#options
     const store = this.#store
     const isAll = cut.behindCount === 0 && store.keys.head[slot] === chain.head
     if (isAll && !this.#isAlive(slot, keyspace, resident.present)) {
-      frontier.pass(keyspace.domain, cut.prefix)
+      frontier.pass(keyspace.domain, cut.reached)
       garbage.note(forgetKey(store, slot))
       return
     }
@@ -146,7 +150,7 @@ export class KeyCompaction {
       state: keyspace.strategy.encodeState(resident.state),
     }
     if (resident.bytes > LARGE_BYTES) this.#assertFits(snapshot)
-    frontier.pass(keyspace.domain, cut.prefix)
+    frontier.pass(keyspace.domain, cut.reached)
     writeSnapshot(store.log.begin(), snapshot, store.table)
     const position = store.log.commit(RECORD_KIND.snapshot, 0)
     store.values.drop(slot)
@@ -165,22 +169,6 @@ export class KeyCompaction {
         'in the log; store large values in pieces',
       { details: { key: snapshot.key, bytes, limit: RECORD_BODY_BYTES_MAX } },
     )
-  }
-
-  /** What has been folded is garbage. Also when the run is given up in between. */
-  *#discard(prefix: readonly Placed[], snapshot: Position, meter: Meter): Generator<void, void> {
-    const { log } = this.#store
-    let done = 0
-    try {
-      if (snapshot > 0) log.discard(snapshot)
-      while (done < prefix.length) {
-        log.discard((prefix[done++] as Placed).position)
-        meter.spend(1, 0)
-        if (meter.isSpent) yield
-      }
-    } finally {
-      while (done < prefix.length) log.discard((prefix[done++] as Placed).position)
-    }
   }
 
   #forgetExpired(slot: Slot, keyspace: Keyspace, outcome: KeyOutcome): void {
@@ -214,4 +202,15 @@ export class KeyCompaction {
       this.#store.values.expiresAt(slot, keyspace) > this.#store.env.now()
     )
   }
+}
+
+/** How far the operations go, by replica. */
+function* reachOf(operations: readonly Placed[], meter: Meter): Generator<void, VersionVector> {
+  const reached = new VersionVector()
+  for (const { replica, sequence } of operations) {
+    reached.raise(replica, sequence)
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
+  }
+  return reached
 }

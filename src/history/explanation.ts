@@ -4,6 +4,7 @@
  */
 import { optionNames } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 
 export interface LogOptions {
@@ -35,20 +36,57 @@ export type At = { readonly timeMs: number } | { readonly version: number }
  */
 export type Effect = 'merged' | 'won' | 'superseded' | 'cancelled' | 'expired' | 'rejected' | 'compacted'
 
+/** The operations of one key that one replica wrote from one of its numbers through another. */
+export interface DotRange {
+  readonly replica: ReplicaId
+  /** The sequence of the first. */
+  readonly from: number
+  /** The sequence of the last; `from` if it is one operation. */
+  readonly through: number
+}
+
 export interface ExplainedOperation {
   readonly operation: OperationRecord
   readonly effect: Effect
-  /** The operations listed here that neither happened before this one nor after it. */
-  readonly concurrentWith: readonly Dot[]
+  /**
+   * The operations of the key in the log that neither happened before this one nor after it: a
+   * range for each replica that has any.
+   */
+  readonly concurrentWith: readonly DotRange[]
 }
 
-/** Why a key has its value. Operations are in canonical order, oldest first. */
+/** So many operations are listed unless the caller says otherwise. */
+export const EXPLAINED_DEFAULT = 1000
+
+/** Which operations `explain` lists: by default the newest 1,000 in canonical order. */
+export interface ExplainOptions {
+  /** Only operations before this one: the `earlier.before` of another explanation. */
+  readonly before?: Dot
+  /** How many, the newest. Default 1000; `Infinity` for all. */
+  readonly limit?: number
+  /** Gives the reading up with `WARP_E_ABORTED`. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Why a key has its value. Operations are in canonical order, oldest first; of a long log the
+ * newest. The next page:
+ *
+ *     const page = await warp.explain('cart:7')
+ *     if (page.earlier) await warp.explain('cart:7', { before: page.earlier.before })
+ */
 export interface Explanation<Value = unknown> {
   readonly key: string
   readonly value: Value | undefined
   /** The strategy's `kind`. */
   readonly strategy: string
   readonly operations: readonly ExplainedOperation[]
+  /** Operations before those that are listed here; absent if there are none. */
+  readonly earlier?: {
+    readonly operationsCount: number
+    /** Give this to `explain` to list them. */
+    readonly before: Dot
+  }
   /** What compaction folded into a snapshot and no longer lists; absent if nothing. */
   readonly compacted?: {
     /** How many operations. */
@@ -59,6 +97,12 @@ export interface Explanation<Value = unknown> {
     readonly timeMs: number
   }
 }
+
+export const EXPLAIN_OPTIONS: readonly string[] = optionNames<ExplainOptions>({
+  before: true,
+  limit: true,
+  signal: true,
+})
 
 export const LOG_OPTIONS: readonly string[] = optionNames<LogOptions>({
   fromVersion: true,

@@ -1,23 +1,25 @@
 /**
  * The past of a key, straight from its chain in the log: the audit trail, the value at a moment,
  * and the reasons for the value now. Nothing is kept for it in memory. Cost: the whole retained log
- * of the one key for `getAt` and `explain`.
+ * of the one key for `getAt` and `explain`, in steps between which other work proceeds; compaction
+ * waits meanwhile.
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
-import type { Dot } from '../../crdt/time/dot.ts'
-import { compareStamps, hlcAtEndOfMs, hlcToMs } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { hlcAtEndOfMs, hlcToMs } from '../../crdt/time/hlc.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
-import { LOG_OPTIONS } from './explanation.ts'
-import type { At, Effect, ExplainedOperation, Explanation, LogOptions } from './explanation.ts'
+import { explainSteps } from './explain-steps.ts'
+import { EXPLAIN_OPTIONS, LOG_OPTIONS } from './explanation.ts'
+import type { At, ExplainOptions, Explanation, LogOptions } from './explanation.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
-import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
+import { Budget, type Meter } from '../operation/budget.ts'
+import type { Position } from '../operation/position.ts'
 import { shared } from '../../crdt/encoding/shared-value.ts'
 import { compactedAway, keepOperation } from '../store/kept-operation.ts'
+import { readInSteps, readSteadily, type Reading, type Steady } from '../store/read-steadily.ts'
 
 export class History {
   readonly #store: KeyStore
@@ -31,140 +33,135 @@ export class History {
     const { fromVersion = 1, newestFirst = false, signal } = options
     const slot = this.#store.keys.find(key)
     if (slot === undefined) return
-    const operations = this.#operations(slot)
-    const before = this.#store.keys.version[slot]! - operations.length
-    for (let i = 0; i < operations.length; i++) {
-      const index = newestFirst ? operations.length - 1 - i : i
-      const version = before + index + 1
-      if (version < fromVersion) continue
-      if (signal?.aborted === true)
-        throw new WarpError('WARP_E_ABORTED', 'reading the log was given up', { cause: signal.reason })
-      yield keepOperation(this.#store, key, version, (operations[index] as Placed).position)
+    const check = (): void => this.#check(signal)
+    const budget = new Budget(this.#store.env, check)
+    for await (const { version, position } of newestFirst
+      ? this.#backwards(slot, fromVersion)
+      : this.#forwards({ slot, check, name: `log of '${key}'` }, fromVersion)) {
+      check()
+      const operation = keepOperation(this.#store, key, version, position)
+      yield operation
+      budget.spend(1, 0)
+      if (budget.isSpent) await budget.pause()
     }
   }
 
-  getAt(key: string, at: At): unknown {
+  async getAt(key: string, at: At, signal?: AbortSignal): Promise<unknown> {
     const slot = this.#store.keys.find(key)
     if (slot === undefined) {
       if ('version' in at && at.version > 0) throw noSuchVersion(key, at.version, 0)
       return undefined
     }
-    const resident = 'version' in at ? this.#atVersion(slot, key, at.version) : this.#atTime(slot, key, at.timeMs)
+    const reading = { slot, name: `getAt of '${key}'`, check: () => this.#check(signal) }
+    const resident = await readSteadily(this.#store, reading, (steady, meter) =>
+      'version' in at
+        ? this.#atVersion({ ...steady, key, slot }, at.version, meter)
+        : this.#atTime({ ...steady, key, slot }, at.timeMs, meter),
+    )
     return resident?.present === true ? shared(this.#store.strategyAt(slot).read(resident.state)) : undefined
   }
 
-  explain(key: string): Explanation {
+  async explain(key: string, options: ExplainOptions = {}): Promise<Explanation> {
+    checkOptions('explain', options, EXPLAIN_OPTIONS)
+    const { limit = 1 } = options
+    if (!(limit >= 1) || (limit !== Infinity && !Number.isInteger(limit)))
+      throw new WarpError('WARP_E_CONFIG', `explain: limit is ${limit}; give a whole number of at least 1`)
     const keyspace = this.#store.keyspaceOf(key)
     const slot = this.#store.keys.find(key)
-    const strategy = keyspace.strategy.kind
-    if (slot === undefined) return { key, value: undefined, strategy, operations: [] }
-    const arrived = this.#operations(slot)
-    const before = this.#store.keys.version[slot]! - arrived.length
-    const versions = new Map(arrived.map((operation, i) => [operation, before + i + 1]))
-    const ordered = [...arrived].sort(compareStamps)
-    const effects = this.#effects(slot, ordered)
-    const concurrent = this.#concurrency(ordered)
-    const operations = ordered.map((operation, i): ExplainedOperation => ({
-      operation: keepOperation(this.#store, key, versions.get(operation) as number, operation.position),
-      effect: effects[i] as Effect,
-      concurrentWith: concurrent[i] as Dot[],
-    }))
-    const explanation = { key, value: this.#store.values.read(slot), strategy, operations }
-    if (before === 0 || this.#store.keys.snapshot[slot] === 0) return explanation
-    const base = this.#base(slot)
-    return { ...explanation, compacted: { operationsCount: before, version: before, timeMs: hlcToMs(base.hlc) } }
+    const unwritten = { key, value: undefined, strategy: keyspace.strategy.kind, operations: [] }
+    if (slot === undefined) return unwritten
+    const reading = { slot, name: `explain of '${key}'`, check: () => this.#check(options.signal) }
+    const explained = await readSteadily(this.#store, reading, (steady, meter) =>
+      explainSteps(this.#store, { ...steady, key, slot }, options, meter),
+    )
+    if (explained === undefined) return unwritten
+    return { ...explained, value: await readInSteps(this.#store, slot, reading.check) }
   }
 
-  #operations(slot: Slot): Placed[] {
-    return this.#store.folder.chains.operations(this.#store.chain(slot))
+  /** Throws what gives the reading up. */
+  #check(signal: AbortSignal | undefined): void {
+    this.#store.assertOpen()
+    if (signal?.aborted !== true) return
+    throw new WarpError('WARP_E_ABORTED', 'reading the past of a key was given up', { cause: signal.reason })
   }
 
-  #base(slot: Slot): Resident {
-    return this.#store.folder.chains.base(this.#store.strategyAt(slot), this.#store.chain(slot))
+  /** Follows the chain as the operations are asked for. */
+  *#backwards(slot: Slot, fromVersion: number): Generator<Versioned> {
+    const { keys, folder } = this.#store
+    let position = keys.head[slot]!
+    for (let version = keys.version[slot]!; version >= fromVersion && position > keys.cut[slot]!; version--) {
+      const { previous } = folder.chains.record(position)
+      yield { version, position }
+      position = previous
+    }
   }
 
-  #atVersion(slot: Slot, key: string, version: number): Resident {
-    const operations = this.#operations(slot)
-    const current = this.#store.keys.version[slot]!
+  async *#forwards(reading: Reading, fromVersion: number): AsyncGenerator<Versioned> {
+    const found = await readSteadily(this.#store, reading, (steady, meter) =>
+      this.#positions(steady, fromVersion, meter),
+    )
+    for (let i = (found?.positions.length ?? 0) - 1; i >= 0; i--) {
+      const { positions, version } = found as Found
+      yield { version: version - i, position: positions[i] as Position }
+    }
+  }
+
+  /** Newest first. */
+  *#positions({ chain, version }: Steady, fromVersion: number, meter: Meter): Generator<void, Found> {
+    const count = Math.max(0, version - fromVersion + 1)
+    const positions = yield* this.#store.folder.chains.positionsSteps(chain, { after: chain.cut, count }, meter)
+    return { positions, version }
+  }
+
+  *#atVersion(steady: SteadyKey, version: number, meter: Meter): Generator<void, Resident> {
+    const { key, version: current } = steady
+    const operations = yield* this.#store.folder.chains.operationsSteps(steady.chain, meter)
     const count = version - (current - operations.length)
     if (!Number.isInteger(version) || version < 0 || version > current) throw noSuchVersion(key, version, current)
     if (count < 0) throw compactedAway(key)
-    return this.#foldOf(slot, operations.slice(0, count))
+    return yield* this.#foldSteps(steady, operations.slice(0, count), meter)
   }
 
-  #atTime(slot: Slot, key: string, timeMs: number): Resident | undefined {
+  *#atTime(steady: SteadyKey, timeMs: number, meter: Meter): Generator<void, Resident | undefined> {
     if (!Number.isFinite(timeMs))
       throw new WarpError('WARP_E_CONFIG', `timeMs is ${timeMs}; give milliseconds since 1970`)
+    const { key, slot, chain } = steady
+    const { chains } = this.#store.folder
     const end = hlcAtEndOfMs(timeMs)
-    if (this.#store.keys.snapshot[slot]! > 0 && this.#base(slot).hlc > end) throw compactedAway(key)
-    const resident = this.#foldOf(
-      slot,
-      this.#operations(slot).filter(({ hlc }) => hlc <= end),
+    if (chain.snapshot > 0 && chains.base(this.#store.strategyAt(slot), chain).hlc > end) throw compactedAway(key)
+    const operations = yield* chains.operationsSteps(chain, meter)
+    const resident = yield* this.#foldSteps(
+      steady,
+      operations.filter(({ hlc }) => hlc <= end),
+      meter,
     )
     const lifeMs = resident.lifeMs || this.#store.keyspaceFor(key, slot).lifeMs
     const isExpired = lifeMs > 0 && resident.hasTip && hlcToMs(resident.hlc) + lifeMs <= timeMs
     return isExpired ? undefined : resident
   }
 
-  #foldOf(slot: Slot, operations: readonly Placed[]): Resident {
-    return this.#store.folder.whole.foldOf(this.#store.strategyAt(slot), this.#store.chain(slot), operations)
-  }
-
-  /** What became of each operation, given in canonical order. */
-  #effects(slot: Slot, ordered: readonly Placed[]): Effect[] {
+  #foldSteps({ slot, chain }: SteadyKey, operations: readonly Placed[], meter: Meter): Generator<void, Resident> {
     const strategy = this.#store.strategyAt(slot)
-    const last = ordered.at(-1)
-    if (strategy.fold === 'last') return ordered.map((operation) => (operation === last ? 'won' : 'superseded'))
-    const birth = Math.max(0, this.#store.folder.whole.birth(strategy, this.#store.chain(slot), ordered))
-    const alive = ordered.slice(birth)
-    const cancelled = this.#store.folder.whole.cancelled(strategy, alive)
-    const lastClearing =
-      strategy.deletes === 'ordered' ? ordered.findLastIndex(({ kind }) => kind === OPERATION_KIND.delete) : -1
-    const rejected = this.#store.folder.whole.rejected(strategy, this.#store.chain(slot), alive, cancelled)
-    return ordered.map((operation, i) => {
-      if (i < birth) return 'expired'
-      if (cancelled.get(operation) === 'cancelled' || i < lastClearing) return 'cancelled'
-      return rejected.has(operation) ? 'rejected' : 'merged'
-    })
-  }
-
-  /** For each operation those that neither it observed nor that observed it. */
-  #concurrency(ordered: readonly Placed[]): Dot[][] {
-    const byReplica = new Map<ReplicaId, Placed[]>()
-    for (const operation of ordered) {
-      const own = byReplica.get(operation.replica)
-      if (own === undefined) byReplica.set(operation.replica, [operation])
-      else own.push(operation)
-    }
-    return ordered.map((operation) => {
-      const dots: Dot[] = []
-      for (const [replica, others] of byReplica) {
-        if (replica === operation.replica) continue
-        // One replica's operations are: observed by this one, concurrent with it, having observed
-        // it; in this order.
-        const from = firstIndex(others, (other) => !this.#observes(operation, other))
-        const to = firstIndex(others, (other) => this.#observes(other, operation))
-        for (const other of others.slice(from, to)) dots.push({ replica, sequence: other.sequence })
-      }
-      return dots
-    })
-  }
-
-  #observes(later: Placed, earlier: Placed): boolean {
-    return this.#store.folder.chains.read(later.position).observed(earlier.replica, earlier.sequence)
+    return this.#store.folder.whole.foldSteps({ strategy, chain, operations }, meter)
   }
 }
 
-/** The first index from which on `holds` is true; it must not become false again. */
-function firstIndex(operations: readonly Placed[], holds: (operation: Placed) => boolean): number {
-  let low = 0
-  let high = operations.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (holds(operations[middle] as Placed)) high = middle
-    else low = middle + 1
-  }
-  return low
+/** A key as it was when somebody began to read its past. */
+interface SteadyKey extends Steady {
+  readonly key: string
+  readonly slot: Slot
+}
+
+/** An operation, and the version that it made. */
+interface Versioned {
+  readonly version: number
+  readonly position: Position
+}
+
+interface Found {
+  readonly positions: readonly Position[]
+  /** That the first of them made. */
+  readonly version: number
 }
 
 function noSuchVersion(key: string, version: number, current: number): WarpError {

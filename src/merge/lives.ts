@@ -12,6 +12,7 @@
  * replica alone.
  */
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
+import type { Meter } from '../operation/budget.ts'
 import type { Placed } from './placed.ts'
 
 /**
@@ -26,17 +27,19 @@ export function isOver(last: Hlc, next: Hlc, lifeMs: number): boolean {
  * The index of the operation that begins the last life, given in canonical order; -1 if it goes on
  * from `base`, or there are none.
  */
-export function lastBirth(
+export function* lastBirthSteps(
   base: { readonly hasTip: boolean; readonly hlc: Hlc; readonly lifeMs: number },
   ordered: readonly Placed[],
-  /** Of operations that do not say. */
-  lifeMs: number,
-): number {
+  /** `lifeMs`: of operations that do not say. */
+  { lifeMs, meter }: { readonly lifeMs: number; readonly meter: Meter },
+): Generator<void, number> {
   let birth = -1
   let last: { readonly hlc: Hlc; readonly lifeMs: number } | undefined = base.hasTip ? base : undefined
   for (const [i, operation] of ordered.entries()) {
     if (last !== undefined && isOver(last.hlc, operation.hlc, last.lifeMs || lifeMs)) birth = i
     last = operation
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
   }
   return birth
 }

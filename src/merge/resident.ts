@@ -42,6 +42,8 @@ export class Resident {
    * not do.
    */
   hasCancelled = false
+  /** Out of use: the key has to be folded anew. */
+  isSpoilt = false
   /** Operations that the strategy refused to apply. */
   rejectedCount = 0
   /** Payload bytes folded: a rough measure of what the state weighs. */

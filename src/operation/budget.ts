@@ -70,9 +70,14 @@ export class Budget extends Step {
 
   /** Lets other work proceed, and begins the next step. What was read before may have changed. */
   async pause(): Promise<void> {
+    await this.rest()
+    this.#check()
+  }
+
+  /** A pause in work that is not given up. */
+  async rest(): Promise<void> {
     await this.#env.yield()
     this.begin()
-    this.#check()
   }
 
   /** Does work that says with each `yield` that its step is over. */

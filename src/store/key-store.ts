@@ -18,6 +18,7 @@ import { checkKey, closed, nestedWrite, valueTooLarge } from '../keys/key-refusa
 import type { KeyTable, Slot, TipOperation } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { SET_MANY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
+import type { Holds } from '../log/holds.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import type { Rejection } from '../merge/folding/application.ts'
@@ -43,6 +44,7 @@ export interface KeyStoreOptions {
   readonly cache: ResidencyLimits
   readonly observe: (event: EngineEvent) => void
   readonly writers: DomainWriters
+  readonly holds: Holds
   readonly recorder?: Recorder | undefined
 }
 
@@ -66,6 +68,8 @@ export class KeyStore {
   readonly keyspaces: Keyspaces
   readonly folder: Folder
   readonly values: Values
+  /** Who keeps compaction from dropping records. */
+  readonly holds: Holds
   /** Who writes, by domain. */
   readonly writers: DomainWriters
   /** All shared operations up to these are in the log or in snapshots. */
@@ -109,6 +113,7 @@ export class KeyStore {
     this.table = options.table
     this.keyspaces = options.keyspaces
     this.writers = options.writers
+    this.holds = options.holds
     // Told later: an observer that reads would otherwise do so in the middle of a fold.
     const reject = (rejection: Rejection): void =>
       options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))

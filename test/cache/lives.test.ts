@@ -101,8 +101,8 @@ describe('a write that says how long it lives', () => {
     await setFor(engine, 'reg:1', 'x', 1000)
     const timeMs = engine.env.now()
     await engine.env.advance(5000)
-    expect(engine.history.getAt('reg:1', { timeMs: timeMs + 999 })).toBe('x')
-    expect(engine.history.getAt('reg:1', { timeMs: timeMs + 1000 })).toBeUndefined()
+    expect(await engine.history.getAt('reg:1', { timeMs: timeMs + 999 })).toBe('x')
+    expect(await engine.history.getAt('reg:1', { timeMs: timeMs + 1000 })).toBeUndefined()
   })
 
   test.each([0, 0.5, -1, NaN, LIFE_MS_MAX + 1])('of %d ms is refused, and nothing is written', async (ttlMs) => {

@@ -26,7 +26,7 @@ describe('retention', () => {
   test("'all' keeps everything", async () => {
     const replica = await written('all')
     expect(await historyOf(replica, 'reg:1')).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
-    expect(replica.history.getAt('reg:1', { version: 1 })).toBe(1)
+    expect(await replica.history.getAt('reg:1', { version: 1 })).toBe(1)
   })
 
   test("'latest' keeps the value and its version alone", async () => {
@@ -35,10 +35,10 @@ describe('retention', () => {
     expect(replica.get('reg:1')).toBe(10)
     expect(replica.version('reg:1')).toBe(10)
     expect(replica.get('list:1')).toHaveLength(10)
-    expect(() => replica.history.getAt('reg:1', { version: 9 })).toThrow(
+    await expect(replica.history.getAt('reg:1', { version: 9 })).rejects.toThrow(
       expect.objectContaining({ code: 'WARP_E_HISTORY' }),
     )
-    expect(() => replica.history.getAt('list:1', { timeMs: replica.env.now() - 500 })).toThrow(
+    await expect(replica.history.getAt('list:1', { timeMs: replica.env.now() - 500 })).rejects.toThrow(
       expect.objectContaining({ code: 'WARP_E_HISTORY' }),
     )
     expect(replica.engine.operationsCount).toBe(0)
@@ -47,9 +47,9 @@ describe('retention', () => {
   test('{ versions } keeps so many operations', async () => {
     const replica = await written({ versions: 3 })
     expect(await historyOf(replica, 'reg:1')).toEqual([8, 9, 10])
-    expect(replica.history.getAt('reg:1', { version: 7 })).toBe(7)
-    expect(replica.history.getAt('list:1', { version: 8 })).toHaveLength(8)
-    expect(() => replica.history.getAt('reg:1', { version: 6 })).toThrow(
+    expect(await replica.history.getAt('reg:1', { version: 7 })).toBe(7)
+    expect(await replica.history.getAt('list:1', { version: 8 })).toHaveLength(8)
+    await expect(replica.history.getAt('reg:1', { version: 6 })).rejects.toThrow(
       expect.objectContaining({ code: 'WARP_E_HISTORY' }),
     )
     expect(replica.version('reg:1')).toBe(10)
@@ -59,10 +59,10 @@ describe('retention', () => {
     const replica = await written({ forMs: 350 })
     const now = replica.env.now()
     expect(await historyOf(replica, 'reg:1')).toEqual([8, 9, 10])
-    expect(replica.history.getAt('reg:1', { timeMs: now - 350 })).toBe(7)
-    expect(replica.history.getAt('reg:1', { timeMs: now - 250 })).toBe(8)
-    expect(replica.history.getAt('list:1', { timeMs: now })).toHaveLength(10)
-    expect(() => replica.history.getAt('reg:1', { timeMs: now - 500 })).toThrow(
+    expect(await replica.history.getAt('reg:1', { timeMs: now - 350 })).toBe(7)
+    expect(await replica.history.getAt('reg:1', { timeMs: now - 250 })).toBe(8)
+    expect(await replica.history.getAt('list:1', { timeMs: now })).toHaveLength(10)
+    await expect(replica.history.getAt('reg:1', { timeMs: now - 500 })).rejects.toThrow(
       expect.objectContaining({ code: 'WARP_E_HISTORY' }),
     )
     await replica.env.advance(10_000)
@@ -271,7 +271,7 @@ describe('dead keys', () => {
     expect(replica.get('set:1')).toEqual(new Set(['new']))
     expect(replica.get('mv:1')).toEqual(['new'])
     expect(replica.version('set:1')).toBe(1)
-    expect(() => replica.history.getAt('set:1', { version: 2 })).toThrow(
+    await expect(replica.history.getAt('set:1', { version: 2 })).rejects.toThrow(
       expect.objectContaining({ code: 'WARP_E_HISTORY' }),
     )
   })

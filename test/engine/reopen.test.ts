@@ -52,7 +52,7 @@ test.each(['closed', 'closed twice', 'killed', 'killed with a checkpoint'])(
     const replica = await open(files)
     await writeSome(replica)
     const before = replica.state()
-    const history = replica.history.explain('list:1').operations
+    const history = (await replica.history.explain('list:1')).operations
     if (how === 'killed with a checkpoint') {
       await replica.engine.checkpoint()
       await replica.set('reg:2', 'behind it')
@@ -69,8 +69,8 @@ test.each(['closed', 'closed twice', 'killed', 'killed with a checkpoint'])(
     if (how.startsWith('closed')) expect(again.state()).toEqual(before)
     expect(again.engine.replica).toBe(replica.engine.replica)
     expect(again.events.filter(({ kind }) => kind === 'identity:changed')).toEqual([])
-    expect(again.history.explain('list:1').operations).toEqual(history)
-    expect(again.history.getAt('reg:1', { version: 1 })).toBe('a')
+    expect((await again.history.explain('list:1')).operations).toEqual(history)
+    expect(await again.history.getAt('reg:1', { version: 1 })).toBe('a')
     const shared = again.engine.applied.get(again.engine.replica)
     expect((await again.set('reg:1', 'c')).dot).toEqual({ replica: again.engine.replica, sequence: shared + 1 })
     const own = await again.write('own:1', 'increment', [1])

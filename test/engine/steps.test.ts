@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { listKeys } from '../../src/api/key-listing.ts'
 import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'
+import { TOO_LONG } from '../../src/cache/values.ts'
 import { STEP } from '../../src/operation/budget.ts'
+import { readInSteps } from '../../src/store/read-steadily.ts'
 import { counter, map } from '../../crdt/index.ts'
 import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
@@ -121,7 +123,7 @@ describe('what happens to a key while it is compacted', () => {
     expect(expected).toBeGreaterThan(5005)
     expect(replica.get('count:1')).toBe(expected)
     expect(replica.engine.operationsCount).toBe(expected - 5000)
-    expect(replica.history.getAt('count:1', { version: 5001 })).toBe(5001)
+    expect(await replica.history.getAt('count:1', { version: 5001 })).toBe(5001)
   })
 
   test('a key that was gone when it was looked at and is written meanwhile is not forgotten', async () => {
@@ -217,6 +219,85 @@ describe('listing and opening take steps', () => {
     expect(replica.engine.log.recovery.checkpointUsed).toBe(isClosed)
     expect(work.records.length).toBeGreaterThanOrEqual(5)
     expect(replica.get('reg:4999')).toBe(4999)
+  })
+})
+
+describe('a long key is read in steps', () => {
+  const LENGTH = 20_000
+
+  /** A counter, and a list that is folded in order, neither of which is in memory. */
+  async function longKeys() {
+    const { work, replica } = await watched({ retain: 'all' })
+    for (let i = 0; i < LENGTH; i++) void replica.write('count:1', 'increment', [1])
+    for (let i = 0; i < LENGTH / 10; i++) void replica.write('list:1', 'set', [[`${i}`]])
+    const { store } = replica.engine
+    for (const slot of store.keys.occupied()) store.values.drop(slot)
+    work.begin()
+    const slotOf = (key: string) => store.keys.find(key) ?? -1
+    return { work, replica, store, slotOf }
+  }
+
+  test('its value is', async () => {
+    const { work, store, slotOf } = await longKeys()
+    expect(store.values.readShort(slotOf('count:1'))).toBe(TOO_LONG)
+    expect(store.values.peek(slotOf('count:1'))).toBeUndefined()
+    work.begin()
+    expect(await readInSteps(store, slotOf('count:1'), () => undefined)).toBe(LENGTH)
+    expect(await readInSteps(store, slotOf('list:1'), () => undefined)).toHaveLength(LENGTH / 10)
+    // One that is folded in order is read three times.
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(3 * STEP.operations + SLACK)
+    expect(work.records.reduce((sum, records) => sum + records)).toBeLessThan(3 * 1.1 * LENGTH)
+    expect(store.values.peek(slotOf('count:1'))).toBe(LENGTH)
+  })
+
+  test('what is written and read meanwhile counts', async () => {
+    const { work, replica, store, slotOf } = await longKeys()
+    work.onTurn = (turn) => {
+      void replica.write('set:1', 'add', [`${turn}`])
+      if (turn === 20) void replica.write('count:1', 'increment', [5])
+      if (turn === 25) expect(replica.get('count:1')).toBe(LENGTH + 5)
+    }
+    expect(await readInSteps(store, slotOf('count:1'), () => undefined)).toBe(LENGTH + 5)
+  })
+
+  test('reading it can be given up, and leaves no hold', async () => {
+    const { work, replica } = await longKeys()
+    const controller = new AbortController()
+    work.onTurn = (turn) => {
+      if (turn === 3) controller.abort()
+    }
+    await expect(replica.history.getAt('count:1', { version: LENGTH }, controller.signal)).rejects.toMatchObject({
+      code: 'WARP_E_ABORTED',
+    })
+    expect(replica.engine.holds.list()).toEqual([])
+  })
+
+  test('its past is: a moment, the audit trail, the reasons', async () => {
+    const { work, replica } = await longKeys()
+    expect(await replica.history.getAt('count:1', { version: LENGTH - 1 })).toBe(LENGTH - 1)
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(STEP.operations + SLACK)
+    work.begin()
+    let count = 0
+    for await (const { version } of replica.history.log('count:1')) if (version === count + 1) count++
+    expect(count).toBe(LENGTH)
+    // Where they lie is found first, and each is read again when it is handed out.
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(2 * STEP.operations + SLACK)
+    work.begin()
+    const { operations, earlier } = await replica.history.explain('count:1', { limit: 5000 })
+    expect([operations.length, earlier?.operationsCount]).toEqual([5000, LENGTH - 5000])
+    expect(Math.max(...work.records)).toBeLessThanOrEqual(2 * STEP.operations + SLACK)
+  })
+
+  test('compaction waits for who reads the past of a key', async () => {
+    const { work, replica } = await watched({ retain: 'latest' })
+    for (let i = 0; i < 5000; i++) void replica.write('count:1', 'increment', [1])
+    let compacted: Promise<unknown> = Promise.resolve()
+    work.onTurn = (turn) => {
+      if (turn === 2) compacted = replica.engine.compact()
+    }
+    expect(await replica.history.getAt('count:1', { version: 4000 })).toBe(4000)
+    await compacted
+    expect(replica.engine.operationsCount).toBe(5000)
   })
 })
 

@@ -63,7 +63,7 @@ function short(operations: readonly OperationRecord[]): string[] {
 function effects({ operations }: Explanation): string[] {
   return operations.map(
     ({ operation, effect, concurrentWith }) =>
-      `${JSON.stringify(operation.payload)} ${effect} |${concurrentWith.length}`,
+      `${JSON.stringify(operation.payload)} ${effect} |${concurrentWith.reduce((sum, { from, through }) => sum + through - from + 1, 0)}`,
   )
 }
 
@@ -208,9 +208,7 @@ test('concurrent writes of a register: one won, the others are superseded, and e
     const explanation = await warp.explain('r:1')
     expect(explanation).toMatchObject({ key: 'r:1', value: 'right again', strategy: 'register' })
     expect(effects(explanation)).toEqual(['"left" superseded |2', '"right" superseded |1', '"right again" won |1'])
-    expect(explanation.operations[0]?.concurrentWith).toEqual(
-      [1, 2].map((sequence) => ({ replica: b.replica, sequence })),
-    )
+    expect(explanation.operations[0]?.concurrentWith).toEqual([{ replica: b.replica, from: 1, through: 2 }])
   }
   await a.set('r:1', 'both seen')
   expect(effects(await a.explain('r:1'))).toEqual([
@@ -219,6 +217,32 @@ test('concurrent writes of a register: one won, the others are superseded, and e
     '"right again" superseded |1',
     '"both seen" won |0',
   ])
+  await close()
+})
+
+test('many concurrent operations are one range, and are explained page by page', async () => {
+  const { a, b, heal, close } = await apart()
+  const count = 1500
+  for (let i = 0; i < count; i++) for (const warp of [a, b]) void warp.key('c:1').increment(1)
+  await heal()
+  const newest = await a.explain('c:1')
+  expect(newest.operations).toHaveLength(1000)
+  for (const { concurrentWith } of newest.operations) {
+    expect(concurrentWith).toEqual([{ replica: expect.any(String), from: 1, through: count }])
+  }
+  let pages = 1
+  const dots = new Set(newest.operations.map(({ operation: { dot } }) => `${dot.replica} ${dot.sequence}`))
+  for (let { earlier } = newest; earlier !== undefined; pages++) {
+    const page = await a.explain('c:1', { before: earlier.before, limit: 1200 })
+    for (const { operation } of page.operations) dots.add(`${operation.dot.replica} ${operation.dot.sequence}`)
+    expect(page.earlier?.operationsCount ?? 0).toBe(earlier.operationsCount - page.operations.length)
+    ;({ earlier } = page)
+  }
+  expect([pages, dots.size]).toEqual([3, 2 * count])
+  for (const limit of [0, 1.5, Number.NaN])
+    await expect(a.explain('c:1', { limit })).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
+  const before = { replica: a.replica, sequence: 99_999 }
+  await expect(a.explain('c:1', { before })).rejects.toMatchObject({ code: 'WARP_E_HISTORY' })
   await close()
 })
 

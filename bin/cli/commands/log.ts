@@ -1,7 +1,7 @@
 /** `warp log KEY`: the audit trail. */
 import { command, type AnyCommand } from '../program/command.ts'
 import { openTarget } from '../target/open-target.ts'
-import { dotsCell, timeCell, wroteCell } from '../output/operation-cells.ts'
+import { rangesCell, timeCell, wroteCell } from '../output/operation-cells.ts'
 import { ReplicaNames } from '../output/replica-names.ts'
 import { LOG, type LoggedOperation } from '../../../src/control/questions/history.ts'
 import { DATA_OPTIONS, type DataFlags, wholeNumber } from '../settings/shared-options.ts'
@@ -47,7 +47,7 @@ async function* rowsOf(
 ): AsyncGenerator<readonly string[]> {
   for await (const operation of operations) {
     const { version, dot, timeMs, concurrentWith } = operation
-    yield [String(version), names.dot(dot), timeCell(timeMs), wroteCell(operation), dotsCell(concurrentWith, names)]
+    yield [String(version), names.dot(dot), timeCell(timeMs), wroteCell(operation), rangesCell(concurrentWith, names)]
   }
 }
 

@@ -1,16 +1,20 @@
 /** Operations as cells of tables. */
-import type { DotJson, OperationJson } from '../../../src/control/questions/history.ts'
+import type { DotRangeJson, OperationJson } from '../../../src/control/questions/history.ts'
 import type { ReplicaNames } from './replica-names.ts'
 import { fromJson } from '../../../src/control/tagged-json.ts'
 import { showCell } from '../values.ts'
 
 /** As many as can be taken in at a glance; `--json` has them all. */
-const DOTS_SHOWN_MAX = 4
+const RANGES_SHOWN_MAX = 4
 
-export function dotsCell(dots: readonly DotJson[], names: ReplicaNames): string {
-  if (dots.length === 0) return '-'
-  const shown = dots.slice(0, DOTS_SHOWN_MAX).map((dot) => names.dot(dot))
-  return [...shown, ...(dots.length > DOTS_SHOWN_MAX ? [`+${dots.length - DOTS_SHOWN_MAX}`] : [])].join(' ')
+/** `web-1:7`, or `web-1:7-12` where it is more than one operation. */
+export function rangesCell(ranges: readonly DotRangeJson[], names: ReplicaNames): string {
+  if (ranges.length === 0) return '-'
+  const shown = ranges.slice(0, RANGES_SHOWN_MAX).map(({ replica, from, through }) => {
+    const first = names.dot({ replica, sequence: from })
+    return from === through ? first : `${first}-${through}`
+  })
+  return [...shown, ...(ranges.length > RANGES_SHOWN_MAX ? [`+${ranges.length - RANGES_SHOWN_MAX}`] : [])].join(' ')
 }
 
 export function timeCell(timeMs: number): string {

@@ -107,7 +107,13 @@ class Replica {
     const { value, strategy, operations } = await this.#open.explain(key)
     const reasons = operations.map(({ operation, effect, concurrentWith }): Reason => {
       const { dot, timeMs, kind, payload } = operation
-      return { dot, timeMs, wrote: kind === 'update' ? shown(payload) : kind, effect, concurrentWith }
+      const others = operations.map((other) => other.operation.dot)
+      const concurrent = others.filter(({ replica, sequence }) =>
+        concurrentWith.some(
+          (range) => range.replica === replica && range.from <= sequence && sequence <= range.through,
+        ),
+      )
+      return { dot, timeMs, wrote: kind === 'update' ? shown(payload) : kind, effect, concurrentWith: concurrent }
     })
     return { key, shown: shown(value), strategy, operations: reasons }
   }

@@ -1,5 +1,5 @@
 /** The past of one key: its operations, its value then, and why it has the value that it has. */
-import type { At, Effect } from '../../history/explanation.ts'
+import { EXPLAINED_DEFAULT, type At, type Effect } from '../../history/explanation.ts'
 import type { OperationRecord } from '../../store/kept-operation.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { number, optional, text } from '../parameters.ts'
@@ -27,9 +27,18 @@ export interface OperationJson {
   readonly context: readonly (readonly [replica: string, sequence: number])[]
 }
 
-/** With the operations before it in the log that its writer had not seen. */
+/** Operations of the key by one replica, from one number through another. */
+export interface DotRangeJson {
+  readonly replica: string
+  readonly from: number
+  readonly through: number
+}
+
+/**
+ * With the operations before it in the log that its writer had not seen: a range for each replica.
+ */
 export interface LoggedOperation extends OperationJson {
-  readonly concurrentWith: readonly DotJson[]
+  readonly concurrentWith: readonly DotRangeJson[]
 }
 
 export interface LogParameters extends KeyParameters {
@@ -82,25 +91,36 @@ export interface ExplainedHead extends FoundValue {
   readonly key: string
   readonly strategy: string
   readonly compacted?: { readonly operationsCount: number; readonly version: number; readonly timeMs: number }
+  /** How many operations there are before those that are listed, if there are any. */
+  readonly earlierCount?: number
 }
 
 export interface ExplainedItem extends OperationJson {
   readonly effect: Effect
-  readonly concurrentWith: readonly DotJson[]
+  readonly concurrentWith: readonly DotRangeJson[]
+}
+
+export interface ExplainParameters extends KeyParameters {
+  /** How many operations are listed, the newest. */
+  readonly limit: number
 }
 
 /** The head first, then the operations in canonical order. */
-export const EXPLAIN: Question<KeyParameters, ExplainedHead | ExplainedItem> = {
+export const EXPLAIN: Question<ExplainParameters, ExplainedHead | ExplainedItem> = {
   name: 'explain',
   about: 'which operations made the value of a key, and what became of each: the head first',
   changes: false,
   gives: 'items',
-  parameters: { key: text('which key') },
-  async *answer(warp, { key }, { signal }) {
-    const { value, strategy, operations, compacted } = await warp.explain(key, { signal })
-    yield { key, strategy, ...foundValue(value), ...(compacted === undefined ? {} : { compacted }) }
+  parameters: {
+    key: text('which key'),
+    limit: number('how many operations are listed, the newest in canonical order', EXPLAINED_DEFAULT),
+  },
+  async *answer(warp, { key, limit }, { signal }) {
+    const { value, strategy, operations, compacted, earlier } = await warp.explain(key, { limit, signal })
+    const rest = earlier === undefined ? {} : { earlierCount: earlier.operationsCount }
+    yield { key, strategy, ...foundValue(value), ...(compacted === undefined ? {} : { compacted }), ...rest }
     for (const { operation, effect, concurrentWith } of operations) {
-      yield { ...operationJson(operation), effect, concurrentWith: concurrentWith.map(dotJson) }
+      yield { ...operationJson(operation), effect, concurrentWith }
     }
   },
 }
@@ -139,19 +159,27 @@ class SeenOperations {
     else sequences.push(dot.sequence)
   }
 
-  /** What the writer had not seen. Costs as much as it finds. */
-  concurrentWith({ dot, context }: OperationRecord): DotJson[] {
+  /** What the writer had not seen. */
+  concurrentWith({ dot, context }: OperationRecord): DotRangeJson[] {
     const observed = new Map<string, number>(context)
-    const found: DotJson[] = []
+    const found: DotRangeJson[] = []
     for (const [replica, sequences] of this.#sequences) {
-      if (replica === dot.replica) continue
-      const last = observed.get(replica) ?? 0
-      for (let i = sequences.length - 1; i >= 0; i--) {
-        const sequence = sequences[i] ?? 0
-        if (sequence <= last) break
-        found.push({ replica, sequence })
-      }
+      const through = sequences.at(-1) ?? 0
+      const from = sequences[firstBeyond(sequences, observed.get(replica) ?? 0)]
+      if (replica !== dot.replica && from !== undefined) found.push({ replica, from, through })
     }
     return found
   }
+}
+
+/** The index of the first number that is greater than `limit`. */
+function firstBeyond(ascending: readonly number[], limit: number): number {
+  let low = 0
+  let high = ascending.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((ascending[middle] ?? 0) > limit) high = middle
+    else low = middle + 1
+  }
+  return low
 }

@@ -17,35 +17,45 @@ import type { Placed } from '../placed.ts'
 /** Reads an operation in place. Valid until the next one is read. */
 type Read = (operation: Placed) => OperationReader
 
-/** What becomes of an operation that is not applied in its place. */
-export type Fate = 'cancelled' | 'base'
+/** What becomes of an operation: applied in its place, or one of two others. */
+export const FATE = { applied: 0, cancelled: 1, base: 2 } as const
+
+/** The fate of each of some operations, by its index among them. */
+export interface Fates {
+  readonly of: Uint8Array
+  /** Whether any of them is not applied in its place. */
+  readonly hasCancelled: boolean
+}
 
 /**
- * The operations that another one cancels (`'cancelled'`), and the cancellers themselves (`'base'`:
+ * The operations that another one cancels (`cancelled`), and the cancellers themselves (`base`:
  * they observed the whole base, so what they cancel there is cancelled first). A canceller that is
  * itself cancelled still cancels.
  */
-export function* cancelledSteps(
+export function* fatesSteps(
   strategy: AnyStrategy,
   operations: readonly Placed[],
   { read, meter }: { readonly read: Read; readonly meter: Meter },
-): Generator<void, Map<Placed, Fate>> {
-  const fates = new Map<Placed, Fate>()
+): Generator<void, Fates> {
+  const of = new Uint8Array(operations.length)
   const cancellers = new Cancellers(strategy)
-  for (const operation of operations) {
+  let hasCancelled = false
+  for (const [i, operation] of operations.entries()) {
     const reader = read(operation)
-    if (cancellers.offer(reader)) fates.set(operation, 'base')
+    if (cancellers.offer(reader)) {
+      of[i] = FATE.base
+      hasCancelled = true
+    }
     meter.spend(1, reader.end - reader.start)
     if (meter.isSpent) yield
   }
-  if (fates.size === 0) return fates
-  for (const operation of operations) {
-    if (fates.has(operation)) continue
-    if (cancellers.cancel(operation, read)) fates.set(operation, 'cancelled')
+  if (!hasCancelled) return { of, hasCancelled }
+  for (const [i, operation] of operations.entries()) {
+    if (of[i] === FATE.applied && cancellers.cancel(operation, read)) of[i] = FATE.cancelled
     meter.spend(1, 0)
     if (meter.isSpent) yield
   }
-  return fates
+  return { of, hasCancelled }
 }
 
 /** Whether an operation cancels others. */

@@ -15,6 +15,15 @@ import type { Placed } from '../placed.ts'
 import { Resident } from '../resident.ts'
 import { readSnapshot, type KeySnapshot } from '../snapshot-record.ts'
 
+/** How many operations, and how many bytes of them. */
+export interface Extent {
+  readonly operations: number
+  readonly bytes: number
+}
+
+/** However many. */
+export const ALL: Extent = { operations: Infinity, bytes: Infinity }
+
 export class ChainReader {
   /** The operation that was read last. */
   readonly operation: OperationReader
@@ -84,16 +93,38 @@ export class ChainReader {
     return operations.reverse()
   }
 
-  /** From the head back to (not including) `after`: newest first. */
-  positionsAfter(head: Position, after: Position): Position[] {
+  /**
+   * From the head back to (not including) `after`: newest first. `undefined` if there are more than
+   * `within` says.
+   */
+  positionsAfter(head: Position, after: Position, within: Extent): Position[] | undefined {
     const positions: Position[] = []
-    for (let position = head; position > after; position = this.#log.record(position).previous) positions.push(position)
+    let bytes = 0
+    for (let position = head; position > after;) {
+      if (positions.length >= within.operations || bytes > within.bytes) return undefined
+      positions.push(position)
+      const record = this.#log.record(position)
+      position = record.previous
+      bytes += record.end - record.start
+    }
     return positions
   }
 
-  /** How many records of the chain lie behind `position`. */
-  countAfter(head: Position, position: Position): number {
-    return this.positionsAfter(head, position).length
+  /** The same in steps, `count` of them at most. */
+  *positionsSteps(
+    { head }: Pick<Chain, 'head'>,
+    { after, count = Infinity }: { readonly after: Position; readonly count?: number },
+    meter: Meter,
+  ): Generator<void, Position[]> {
+    const positions: Position[] = []
+    for (let position = head; position > after && positions.length < count;) {
+      positions.push(position)
+      const record = this.#log.record(position)
+      position = record.previous
+      meter.spend(1, record.end - record.start)
+      if (meter.isSpent) yield
+    }
+    return positions
   }
 
   readonly readPlaced = ({ position }: Placed): OperationReader => this.read(position)

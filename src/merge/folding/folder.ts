@@ -9,7 +9,7 @@
  * cancels others without having seen everything, because the key is folded again from its
  * operations, leaving out what is cancelled (`whole-fold.ts`).
  */
-import { compareStamps } from '../../../crdt/time/hlc.ts'
+import { compareStamps, type Hlc } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { RECORD_KIND, type Log } from '../../log/log.ts'
 import type { Meter } from '../../operation/budget.ts'
@@ -19,12 +19,27 @@ import type { Position } from '../../operation/position.ts'
 import { Application, type Rejection } from './application.ts'
 import { isCanceller } from './cancellation.ts'
 import type { Chain } from '../chain.ts'
-import { ChainReader } from './chain-reader.ts'
+import { ALL, ChainReader, type Extent } from './chain-reader.ts'
 import { isOver } from '../lives.ts'
 import type { Placed } from '../placed.ts'
 import { settled, type Resident } from '../resident.ts'
 import { Timeline } from './timeline.ts'
 import { WholeFold } from './whole-fold.ts'
+
+/** A key to be folded. */
+export interface Folding {
+  readonly strategy: AnyStrategy
+  readonly chain: Chain
+  /** What has been folded of it. */
+  readonly resident: Resident | undefined
+}
+
+interface Pending {
+  /** Newest first. */
+  readonly pending: readonly Position[]
+  /** How many operations may be replayed for them. */
+  readonly within: Extent
+}
 
 export class Folder {
   /** The same operations, unfolded. */
@@ -50,18 +65,56 @@ export class Folder {
    * holds what cannot be folded.
    */
   fold(strategy: AnyStrategy, chain: Chain, resident: Resident | undefined): Resident {
+    return this.foldWithin(ALL, { strategy, chain, resident }) as Resident
+  }
+
+  /**
+   * The same if no more than `within` says has to be looked at; otherwise `undefined`, and
+   * `resident` is as it was or, if the key has to be folded anew, of no use any more.
+   */
+  foldWithin(within: Extent, { strategy, chain, resident }: Folding): Resident | undefined {
     if (resident !== undefined && resident.folded === chain.head) return resident
     const start = resident ?? this.chains.base(strategy, chain)
-    const pending = this.chains.positionsAfter(chain.head, start.folded)
+    const pending = this.chains.positionsAfter(chain.head, start.folded, within)
+    if (pending === undefined) return undefined
     this.#lifeMs = chain.lifeMs ?? 0
-    return settled(strategy, this.#foldPending(strategy, start, pending) ?? this.#foldAnew(strategy, chain))
+    const folded = this.#foldPending(strategy, start, { pending, within })
+    if (folded !== undefined) return settled(strategy, folded)
+    start.isSpoilt = true
+    if (this.chains.positionsAfter(chain.head, chain.cut, within) === undefined) return undefined
+    return settled(strategy, this.#foldAnew(strategy, chain))
+  }
+
+  /**
+   * The same in steps. In each pause `resident` is a state of the key, and others may bring it on;
+   * then, and if it comes to be out of use, this returns early, with what there is by then.
+   */
+  *foldSteps({ strategy, chain, resident }: Folding, meter: Meter): Generator<void, Resident> {
+    const start = resident ?? this.chains.base(strategy, chain)
+    const pending = yield* this.chains.positionsSteps(chain, { after: start.folded }, meter)
+    const { operation: reader } = this.chains
+    for (let i = pending.length - 1; i >= 0; i--) {
+      const position = pending[i] as Position
+      if (start.isSpoilt || start.folded >= position) return start
+      this.#lifeMs = chain.lifeMs ?? 0
+      const isLate = strategy.fold === 'canonical' && !start.isBehind(this.chains.read(position))
+      const within = { operations: 1, bytes: Infinity }
+      if (isLate || this.#foldPending(strategy, start, { pending: [position], within }) === undefined) {
+        start.isSpoilt = true
+        return yield* this.wholeSteps(strategy, chain, meter)
+      }
+      settled(strategy, start)
+      meter.spend(1, reader.end - reader.start)
+      if (meter.isSpent) yield
+    }
+    return start
   }
 
   /**
    * The state at the chain's head from all its operations, in steps. `chain` must not be a view
    * that moves meanwhile.
    */
-  *foldSteps(strategy: AnyStrategy, chain: Chain, meter: Meter): Generator<void, Resident> {
+  *wholeSteps(strategy: AnyStrategy, chain: Chain, meter: Meter): Generator<void, Resident> {
     const operations = yield* this.chains.operationsSteps(chain, meter)
     return yield* this.whole.foldSteps({ strategy, chain, operations }, meter)
   }
@@ -97,14 +150,14 @@ export class Folder {
    * Applies the operations behind what `resident` holds, newest first. `undefined` if all have to
    * be folded anew.
    */
-  #foldPending(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
+  #foldPending(strategy: AnyStrategy, resident: Resident, { pending, within }: Pending): Resident | undefined {
     switch (strategy.fold) {
       case 'last':
         return this.#foldLast(strategy, resident, pending)
       case 'any':
         return this.#foldArrivals(strategy, resident, pending)
       case 'canonical':
-        return this.#foldInOrder(strategy, resident, pending)
+        return this.#foldInOrder(strategy, resident, { pending, within })
     }
   }
 
@@ -129,7 +182,7 @@ export class Folder {
     return resident.rejectedCount > 0 ? undefined : resident
   }
 
-  #foldInOrder(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
+  #foldInOrder(strategy: AnyStrategy, resident: Resident, { pending, within }: Pending): Resident | undefined {
     const arrivals = pending.map((position) => this.chains.placed(position)).reverse()
     const isInOrder = arrivals.every((placed, i) => {
       const previous = i === 0 ? undefined : arrivals[i - 1]
@@ -139,6 +192,7 @@ export class Folder {
     if (!isInOrder && this.#anyCancels(strategy, arrivals)) return undefined
     resident.timeline ??= new Timeline(resident)
     if (isInOrder) return this.#append(strategy, resident, arrivals)
+    if (resident.timeline.replayedFrom(earliest(arrivals)) > within.operations) return undefined
     return this.#rewind(strategy, resident, arrivals)
   }
 
@@ -215,4 +269,8 @@ export class Folder {
   #anyCancels(strategy: AnyStrategy, operations: readonly Placed[]): boolean {
     return operations.some((operation) => isCanceller(strategy, this.chains.read(operation.position)))
   }
+}
+
+function earliest(operations: readonly Placed[]): Hlc {
+  return operations.reduce((least, { hlc }) => Math.min(least, hlc), Infinity)
 }

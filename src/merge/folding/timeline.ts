@@ -68,6 +68,19 @@ export class Timeline {
     return from + 1
   }
 
+  /** About how many operations are replayed if one comes that is stamped so. */
+  replayedFrom(hlc: Hlc): number {
+    let low = 0
+    let high = this.#length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#hlcs[middle]! >= hlc) high = middle
+      else low = middle + 1
+    }
+    const restart = this.#restarts.findLast(({ index }) => index <= low) as Restart
+    return this.#length - restart.index
+  }
+
   /** The latest state that has taken in at most `index` operations; later ones are dropped. */
   restart(index: number): Restart {
     while (this.#restarts.length > 1 && (this.#restarts.at(-1) as Restart).index > index) this.#restarts.pop()

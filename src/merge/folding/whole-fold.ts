@@ -3,16 +3,16 @@
  * cancelled and what belongs to earlier lives. It defines what a key's value is; the forward fold
  * (`folder.ts`) gives the same and looks at less.
  */
-import { compareStamps } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { finishNow, UNBOUNDED, type Meter } from '../../operation/budget.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { Position } from '../../operation/position.ts'
 import type { Application } from './application.ts'
-import { cancelledSteps, type Fate } from './cancellation.ts'
+import { FATE, fatesSteps } from './cancellation.ts'
 import type { Chain } from '../chain.ts'
 import type { ChainReader } from './chain-reader.ts'
-import { lastBirth } from '../lives.ts'
+import { inOrder } from './in-order.ts'
+import { lastBirthSteps } from '../lives.ts'
 import type { Placed } from '../placed.ts'
 import { settled, type Resident } from '../resident.ts'
 import { Timeline } from './timeline.ts'
@@ -29,6 +29,14 @@ interface Applied {
   readonly strategy: AnyStrategy
   readonly resident: Resident
   readonly ordered: readonly Placed[]
+}
+
+/** What became of operations of a key. */
+export interface Judgement {
+  readonly birth: number
+  readonly fates: Uint8Array
+  /** 1 where the strategy refused to apply the operation. */
+  readonly isRejected: Uint8Array
 }
 
 interface LastLife extends Applied {
@@ -56,91 +64,90 @@ export class WholeFold {
    */
   *foldSteps({ strategy, chain, operations }: FoldOf, meter: Meter): Generator<void, Resident> {
     const resident = this.#chains.base(strategy, chain)
-    const ordered = [...operations].sort(compareStamps)
+    const ordered = yield* inOrder(operations, meter)
     yield* this.#applyLastLife({ strategy, resident, ordered, lifeMs: chain.lifeMs ?? 0 }, meter)
     resident.folded = newest(operations, chain.cut)
     return settled(strategy, resident)
   }
 
   /**
-   * The index of the operation that began the present life, -1 if there was never another; see
-   * `lives.ts`.
+   * What becomes of each operation, given in canonical order. The first that belongs to the present
+   * life is number `birth`; `fates` and `isRejected` count from there. Folds them all.
    */
-  birth(strategy: AnyStrategy, chain: Chain, ordered: readonly Placed[]): number {
-    return strategy.fold === 'last' ? -1 : lastBirth(this.#chains.base(strategy, chain), ordered, chain.lifeMs ?? 0)
-  }
-
-  /** See {@link cancelledSteps}. */
-  cancelled(strategy: AnyStrategy, operations: readonly Placed[]): Map<Placed, Fate> {
-    return finishNow(cancelledSteps(strategy, operations, { read: this.#chains.readPlaced, meter: UNBOUNDED }))
-  }
-
-  /**
-   * Which of the operations, given in canonical order, the strategy refuses to apply. Folds them
-   * all.
-   */
-  rejected(
-    strategy: AnyStrategy,
-    chain: Chain,
-    ordered: readonly Placed[],
-    cancelled: ReadonlyMap<Placed, unknown>,
-  ): Set<Placed> {
+  *judgeSteps({ strategy, chain, operations: ordered }: FoldOf, meter: Meter): Generator<void, Judgement> {
     const resident = this.#chains.base(strategy, chain)
-    const rejected = new Set<Placed>()
-    if (this.birth(strategy, chain, ordered) >= 0) this.#application.clear(strategy, resident)
-    for (const operation of ordered) {
-      if (cancelled.has(operation)) continue
+    const { lifeMs = 0 } = chain
+    const last = strategy.fold === 'last' ? -1 : yield* lastBirthSteps(resident, ordered, { lifeMs, meter })
+    const birth = Math.max(0, last)
+    const alive = ordered.slice(birth)
+    const fates = yield* fatesSteps(strategy, alive, { read: this.#chains.readPlaced, meter })
+    const isRejected = new Uint8Array(alive.length)
+    if (last >= 0) this.#application.clear(strategy, resident)
+    const { operation: reader } = this.#chains
+    for (const [i, operation] of alive.entries()) {
+      if (fates.of[i] !== FATE.applied) continue
       const before = resident.rejectedCount
       this.#application.applyAt(strategy, resident, operation.position)
-      if (resident.rejectedCount > before) rejected.add(operation)
+      if (resident.rejectedCount > before) isRejected[i] = 1
+      meter.spend(1, reader.end - reader.start)
+      if (meter.isSpent) yield
     }
-    return rejected
+    return { birth, fates: fates.of, isRejected }
   }
 
   *#applyLastLife({ strategy, resident, ordered, lifeMs }: LastLife, meter: Meter): Generator<void, void> {
-    const birth = lastBirth(resident, ordered, lifeMs)
+    const birth = yield* lastBirthSteps(resident, ordered, { lifeMs, meter })
     const isFirst = birth < 0
     const bornAt = isFirst && resident.hasTip ? resident.hlc : ordered[Math.max(birth, 0)]?.hlc
     const alive = isFirst ? ordered : ordered.slice(birth)
-    for (const operation of ordered.slice(0, ordered.length - alive.length)) {
-      this.#passOver(strategy, resident, operation)
+    for (let i = 0; i < birth; i++) {
+      this.#passOver(strategy, resident, ordered[i] as Placed)
       meter.spend(1, 0)
       if (meter.isSpent) yield
     }
     if (!isFirst) this.#application.clear(strategy, resident)
-    if (strategy.fold === 'last') this.#applyGreatest(strategy, resident, alive)
+    if (strategy.fold === 'last') yield* this.#applyGreatest({ strategy, resident, ordered: alive }, meter)
     else yield* this.#applyUncancelled({ strategy, resident, ordered: alive }, meter)
     resident.hasCancelled ||= !isFirst
     resident.bornAt = bornAt ?? 0
   }
 
   *#applyUncancelled({ strategy, resident, ordered }: Applied, meter: Meter): Generator<void, void> {
-    const cancelled = yield* cancelledSteps(strategy, ordered, { read: this.#chains.readPlaced, meter })
+    const { of: fates, hasCancelled } = yield* fatesSteps(strategy, ordered, { read: this.#chains.readPlaced, meter })
     if (strategy.fold === 'canonical') resident.timeline = new Timeline(resident)
-    for (const operation of ordered) {
-      if (cancelled.get(operation) === 'base') this.#application.cancelInBase(strategy, resident, operation)
-      meter.spend(1, 0)
-      if (meter.isSpent) yield
+    if (hasCancelled) {
+      for (const [i, operation] of ordered.entries()) {
+        if (fates[i] === FATE.base) this.#application.cancelInBase(strategy, resident, operation)
+        meter.spend(1, 0)
+        if (meter.isSpent) yield
+      }
     }
     const { operation: reader } = this.#chains
-    for (const operation of ordered) {
-      if (!cancelled.has(operation)) this.#application.applyAt(strategy, resident, operation.position)
+    for (const [i, operation] of ordered.entries()) {
+      if (fates[i] === FATE.applied) this.#application.applyAt(strategy, resident, operation.position)
       else this.#passOver(strategy, resident, operation)
+      resident.timeline?.insert([operation], this.#chains.isBefore)
       meter.spend(1, reader.end - reader.start)
       if (meter.isSpent) yield
     }
-    resident.hasCancelled = cancelled.size > 0
-    resident.timeline?.insert(ordered, this.#chains.isBefore)
+    resident.hasCancelled = hasCancelled
   }
 
   /** The greatest operation that is not rejected. */
-  #applyGreatest(strategy: AnyStrategy, resident: Resident, ordered: readonly Placed[]): void {
+  *#applyGreatest({ strategy, resident, ordered }: Applied, meter: Meter): Generator<void, void> {
+    const { operation: reader } = this.#chains
     for (let i = ordered.length - 1; i >= 0; i--) {
       const before = resident.rejectedCount
       this.#application.applyAt(strategy, resident, (ordered[i] as Placed).position)
       if (resident.rejectedCount === before) break
+      meter.spend(1, reader.end - reader.start)
+      if (meter.isSpent) yield
     }
-    for (const operation of ordered) resident.take(operation)
+    for (const operation of ordered) {
+      resident.take(operation)
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
+    }
   }
 
   /**

@@ -67,7 +67,7 @@ test('log gives JSON lines, from a version on, or the last ones', async () => {
       strategy: 'register',
       payload: 'Oslo',
       context: [[ann, 1]],
-      concurrentWith: [{ replica: ann, sequence: 2 }],
+      concurrentWith: [{ replica: ann, from: 2, through: 2 }],
     },
   ])
   expect(await warpJson(['log', 'user:1', '--last', '1'], { cwd })).toEqual(operations)
