@@ -30,17 +30,29 @@ const SEED = 20_111
 export class BenchContext {
   /** Whether everything is done once and small, only to see that it is right. */
   readonly isSmoke: boolean
+  /** Whether sizes are measured too that take long. */
+  readonly isLarge: boolean
   readonly tables: Table[] = []
   readonly figures: Figure[] = []
   readonly #folders: string[] = []
 
-  constructor(isSmoke: boolean) {
+  constructor(isSmoke: boolean, isLarge = false) {
     this.isSmoke = isSmoke
+    this.isLarge = isLarge
   }
 
   /** A size of the workload: `full`, or `smoke` if this is only a smoke test. */
   size(full: number, smoke: number = Math.min(full, 100)): number {
     return this.isSmoke ? smoke : full
+  }
+
+  /**
+   * Several sizes of the workload: `full`, and `large` beside them if that was asked for, or
+   * `smoke`.
+   */
+  sizes(full: readonly number[], large: number, smoke: readonly number[]): readonly number[] {
+    if (this.isSmoke) return smoke
+    return this.isLarge ? [...full, large] : full
   }
 
   /** The same numbers in every run. */
@@ -89,7 +101,12 @@ export class BenchContext {
     if (!condition) throw new Error(`wrong result: ${fact}`)
   }
 
+  /** Removes a folder before the end. */
+  removeFolder(folder: string): void {
+    rmSync(folder, { recursive: true, force: true })
+  }
+
   removeFolders(): void {
-    for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true })
+    for (const folder of this.#folders) this.removeFolder(folder)
   }
 }

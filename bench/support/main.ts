@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- names…] [--smoke] [--write-docs]`. Every bench runs in a process of its own,
+ * `npm run bench [-- names…] [--smoke | --large] [--write-docs]`. Every bench runs in a process of its own,
  * so that none inherits another one's heap or what the compiler has learnt from it. Names choose
  * benches by parts of their file names.
  */
@@ -10,11 +10,14 @@ import { loadResult, writeDocuments } from './results.ts'
 
 const parameters = process.argv.slice(2)
 const isSmoke = parameters.includes('--smoke')
+const isLarge = parameters.includes('--large')
 const isWritingDocuments = parameters.includes('--write-docs')
 const chosen = parameters.filter((parameter) => !parameter.startsWith('--'))
-const unknown = parameters.filter((name) => name.startsWith('--') && !['--smoke', '--write-docs'].includes(name))
-if (unknown.length > 0 || (isSmoke && isWritingDocuments)) {
-  console.error('npm run bench [-- names…] [--smoke | --write-docs]')
+const unknown = parameters.filter(
+  (name) => name.startsWith('--') && !['--smoke', '--large', '--write-docs'].includes(name),
+)
+if (unknown.length > 0 || (isSmoke && (isLarge || isWritingDocuments))) {
+  console.error('npm run bench [-- names…] [--smoke | [--large] [--write-docs]]')
   process.exit(2)
 }
 
@@ -26,9 +29,8 @@ const benches = readdirSync(new URL('../', import.meta.url))
 
 const one = fileURLToPath(new URL('one.js', import.meta.url))
 const failed = benches.filter((bench) => {
-  const { status } = spawnSync(process.execPath, ['--expose-gc', one, bench, ...(isSmoke ? ['--smoke'] : [])], {
-    stdio: 'inherit',
-  })
+  const mode = isSmoke ? ['--smoke'] : isLarge ? ['--large'] : []
+  const { status } = spawnSync(process.execPath, ['--expose-gc', one, bench, ...mode], { stdio: 'inherit' })
   return status !== 0
 })
 

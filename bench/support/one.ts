@@ -1,9 +1,9 @@
-/** Runs one bench in this process: `node --expose-gc one.js <name> [--smoke]`. */
+/** Runs one bench in this process: `node --expose-gc one.js <name> [--smoke | --large]`. */
 import { type Bench, BenchContext } from './bench.ts'
 import { describeMachine, formatResult, saveResult } from './results.ts'
 
 const [name = '', mode] = process.argv.slice(2)
-const context = new BenchContext(mode === '--smoke')
+const context = new BenchContext(mode === '--smoke', mode === '--large')
 const bench = (await import(`../${name}.bench.js`)) as Bench
 
 try {
