@@ -5,7 +5,9 @@
 import type { Meter } from './operation/budget.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'
+import type { Dot } from '../crdt/time/dot.ts'
 import { AdmissionDesk } from './store/border.ts'
+import { Aside } from './store/aside.ts'
 import { HybridClock } from './operation/clock.ts'
 import { Compactor } from './compaction/compactor.ts'
 import { Frontier } from './compaction/frontier.ts'
@@ -24,6 +26,8 @@ import type { LogFiles } from './ports/files.ts'
 import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
 import { Maintenance } from './compaction/maintenance.ts'
+import { awayPayload, evictPayload, type Departures } from './operation/departures.ts'
+import { OPERATION_KIND } from './operation/envelope/kinds.ts'
 import { OperationReader } from './operation/envelope/operation-reader.ts'
 import { ReplicaTable } from './operation/replica-table.ts'
 import type { VectorEntries } from './operation/envelope/vector-entries.ts'
@@ -36,6 +40,7 @@ import { encodeCheckpoint, Recovered } from './store/recovered.ts'
 import type { ResidencyLimits } from './cache/residency.ts'
 import type { ReplicationStore } from './replication/store.ts'
 import type { Admission } from './store/border.ts'
+import type { Departing } from './membership/departing.ts'
 import type { SnapshotExport, SnapshotImport } from './membership/snapshot-ports.ts'
 import type { Position } from './operation/position.ts'
 import type { Away, RetiredIds } from './operation/retired-ids.ts'
@@ -62,7 +67,7 @@ export interface EngineOptions {
   readonly recorder?: Recorder | undefined
 }
 
-export class Engine implements ReplicationStore {
+export class Engine implements ReplicationStore, Departing {
   readonly store: KeyStore
   readonly table: ReplicaTable
   readonly log: Log
@@ -76,6 +81,7 @@ export class Engine implements ReplicationStore {
   /** How far those who follow the log have come. */
   readonly feeds: FeedCheckpoints
   readonly admission: AdmissionDesk
+  readonly #aside: Aside
   readonly #dots: DotIndex
   readonly #maintenance: Maintenance
   readonly #resync: Resync
@@ -140,7 +146,9 @@ export class Engine implements ReplicationStore {
     const { name, observe: tell } = options
     this.identity = new ReplicaIdentity({ log, env, table, clock, home, name, observe: tell, recovered })
     this.store = this.#openStore(recovered, clock)
+    this.#aside = new Aside({ store: this.store, dots: this.#dots, identity: this.identity })
     this.admission = new AdmissionDesk({
+      aside: this.#aside,
       store: this.store,
       dots: this.#dots,
       floor: this.floor,
@@ -171,6 +179,22 @@ export class Engine implements ReplicationStore {
 
   get retired(): RetiredIds {
     return this.identity.retired
+  }
+
+  get departures(): Departures {
+    return this.identity.departures
+  }
+
+  leave(): Dot {
+    return this.#aside.write(OPERATION_KIND.leave, new Uint8Array(0))
+  }
+
+  away(ms: number): Dot {
+    return this.#aside.write(OPERATION_KIND.away, awayPayload(ms))
+  }
+
+  evict(replicas: readonly ReplicaId[]): Dot {
+    return this.#aside.write(OPERATION_KIND.evict, evictPayload(replicas, this.table))
   }
 
   get hasMetOthers(): boolean {

@@ -15,6 +15,7 @@ export { replayLogOn, type ReplayedKey, type ReplayedValue, type ReplayOptions }
 export type { LogEvent } from './log/log.ts'
 export type {
   CacheOptions,
+  CloseOptions,
   Capabilities,
   HandleFor,
   HandleOptions,

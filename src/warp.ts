@@ -3,7 +3,7 @@
  * face, and takes them down in order. Decides nothing by itself. `adapters/node` adds the
  * platform's `Env`.
  */
-import { checkOptions } from '../crdt/checked-options.ts'
+import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Dot } from '../crdt/time/dot.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
@@ -30,7 +30,7 @@ import { HOT_VISITED, type Residency } from './cache/residency.ts'
 import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
-import type { Capabilities, Warp, WarpOptions } from './api/public.ts'
+import type { Capabilities, CloseOptions, Warp, WarpOptions } from './api/public.ts'
 import type { Stats } from './api/stats.ts'
 import { takeStats } from './api/take-stats.ts'
 import type { Compaction } from './store/event.ts'
@@ -54,6 +54,8 @@ import { setOf } from './store/write-road/prepare.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
 import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
+
+const CLOSE_OPTIONS = optionNames<CloseOptions>({ leave: true })
 
 /**
  * Opens an engine with the parts that it is handed. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`,
@@ -352,8 +354,20 @@ class OpenWarp {
     }
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  async evict(nameOrId: string): Promise<ReplicaId> {
+    this.#assertOpen()
+    const replica = this.#cluster.evict(nameOrId)
+    await this.#engine.settled('logged')
+    return replica
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    try {
+      checkOptions('close', options, CLOSE_OPTIONS)
+    } catch (error) {
+      return rejected(error)
+    }
+    this.#closing ??= this.#close(options)
     return this.#closing
   }
 
@@ -361,11 +375,12 @@ class OpenWarp {
     return this.close()
   }
 
-  async #close(): Promise<void> {
+  async #close(options: CloseOptions): Promise<void> {
     await this.#door?.close()
     this.#context.watches.close()
     for (const projection of [...this.#projections.values()]) await projection.close()
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
+    await this.#cluster.depart(options)
     await this.#cluster.close()
     await this.#engine.close()
   }

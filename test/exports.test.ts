@@ -54,6 +54,7 @@ describe('public names', () => {
         "type CheckReport",
         "type CheckedKeys",
         "type CheckedLog",
+        "type CloseOptions",
         "type Compaction",
         "type ControlOptions",
         "type Cursor",

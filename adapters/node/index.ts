@@ -8,6 +8,7 @@ export type {
   Ack,
   At,
   CacheOptions,
+  CloseOptions,
   Capabilities,
   Change,
   CheckedKeys,

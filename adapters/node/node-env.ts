@@ -25,6 +25,10 @@ export function nodeEnv(): Env {
     defer: (callback) => queueMicrotask(() => process.nextTick(callback)),
     yield: () => new Promise((resolve) => setImmediate(resolve)),
     random: (count) => randomFillSync(new Uint8Array(count)),
+    stayAlive: () => {
+      const timer = setInterval(() => undefined, TIMEOUT_MS_MAX)
+      return () => clearInterval(timer)
+    },
   }
 }
 

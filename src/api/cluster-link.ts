@@ -3,10 +3,13 @@
  * may be sent, and remembers the names of those that were heard. Without transports everything here
  * does nothing.
  */
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Log } from '../log/log.ts'
 import type { Outlet } from '../log/outlet.ts'
+import type { Departing } from '../membership/departing.ts'
+import { evictable } from '../membership/evictable.ts'
 import { knownReplicas, NameBook, type KnownReplica } from '../membership/name-book.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
 import type { Env } from '../ports/env.ts'
@@ -18,10 +21,15 @@ import type { ReplicationStore } from '../replication/store.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { missingPart } from './missing-parts.ts'
 import type { WarpParts } from './parts.ts'
-import type { WarpEvent, WarpOptions } from './public.ts'
+import type { CloseOptions, WarpEvent, WarpOptions } from './public.ts'
+
+/** So long a replica that leaves waits until another one has all that it wrote. */
+const FAREWELL_MS = 2000
+/** And so often it looks whether there still is another one. */
+const FAREWELL_LOOK_MS = 50
 
 /** The engine, as far as its link to a cluster sees it. */
-export interface LinkedEngine extends ReplicationStore {
+export interface LinkedEngine extends ReplicationStore, Departing {
   readonly replica: ReplicaId
   readonly applied: VersionVector
   readonly log: Log
@@ -41,6 +49,7 @@ export class ClusterLink {
   /** `undefined`: there are no transports. */
   readonly replicator: Replicator | undefined
   readonly #engine: LinkedEngine
+  readonly #env: Env
   readonly #name: string | undefined
   readonly #names = new NameBook()
   #isFlushing = false
@@ -48,6 +57,7 @@ export class ClusterLink {
   /** Throws `WARP_E_CONFIG`, if there are transports and no part that replicates. */
   constructor(parts: ClusterLinkParts) {
     this.#engine = parts.engine
+    this.#env = parts.env
     this.#name = parts.options.name
     this.replicator = this.#open(parts)
   }
@@ -64,8 +74,55 @@ export class ClusterLink {
     this.#appended()
   }
 
+  /**
+   * Says good-bye, so that the others do not wait for what this replica would have to say. With
+   * `leave`, or if nothing of it outlives the process, for good.
+   */
+  async depart({ leave = false }: CloseOptions): Promise<void> {
+    const { replicator } = this
+    if (replicator?.isJoined !== true || this.#engine.needsSnapshot === true) return
+    const { persistent } = this.#engine
+    try {
+      await this.#told(replicator, leave || !persistent ? this.#engine.leave() : this.#engine.away(replicator.awayMs))
+    } catch {
+      // The log takes nothing more, or nobody has answered in time: the others wait for the horizon.
+    }
+  }
+
   async close(): Promise<void> {
     await this.replicator?.close()
+  }
+
+  /**
+   * Says of a replica, by its name or its id, that nobody waits for it any more. Returns its id.
+   * Throws `WARP_E_CONFIG`.
+   */
+  evict(nameOrId: string): ReplicaId {
+    const { replica } = evictable(nameOrId, this.replicas(), this.peers())
+    this.#engine.evict([replica])
+    this.#appended()
+    return replica
+  }
+
+  /** Settles when another replica has it, or soon. */
+  async #told(replicator: Replicator, dot: Dot): Promise<void> {
+    this.#appended()
+    const isHeard = (): boolean => replicator.peers().some((peer) => peer.state === 'up' && !this.#isGoing(peer))
+    if (!isHeard()) return
+    const enough = new AbortController()
+    const untilMs = this.#env.monotonic() + FAREWELL_MS
+    const look = (): void => {
+      if (!isHeard() || this.#env.monotonic() >= untilMs) enough.abort()
+      else timer = this.#env.schedule(FAREWELL_LOOK_MS, look)
+    }
+    let timer = this.#env.schedule(FAREWELL_LOOK_MS, look)
+    const letGo = this.#env.stayAlive?.()
+    try {
+      await replicator.acknowledgements.settled(dot, { replicas: 1, countSelf: false }, enough.signal)
+    } finally {
+      timer.cancel()
+      letGo?.()
+    }
   }
 
   peers(): PeerReport[] {
@@ -76,6 +133,13 @@ export class ClusterLink {
     for (const peer of this.peers()) this.#names.learn(peer)
     const { replica, applied } = this.#engine
     return knownReplicas(applied, this.#names, { replica, name: this.#name })
+  }
+
+  /** It has said good-bye itself: nobody has to wait for its answer. */
+  #isGoing({ replica }: PeerReport): boolean {
+    if (replica === undefined) return false
+    const { departures, applied } = this.#engine
+    return departures.of(replica) !== undefined || departures.awayMs(replica, applied) !== undefined
   }
 
   #open({ engine, env, parts, recorder, options }: ClusterLinkParts): Replicator | undefined {

@@ -60,7 +60,7 @@ export class Resync {
     const held = vector.copy()
     let leftovers: Leftover[] = []
     const state = new StateImport({
-      ...{ store, tally, garbage, compactor },
+      ...{ store, tally, garbage, compactor, departures: identity.departures },
       hold: holds.take('a state that is taken over from a peer'),
       takingOver: {
         begin: () => {

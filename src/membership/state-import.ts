@@ -18,6 +18,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Hold } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/snapshot-record.ts'
+import { departureIn, type Departures } from '../operation/departures.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
@@ -49,6 +50,7 @@ export interface StateImportOptions {
   readonly tally: Tally
   readonly garbage: Garbage
   readonly compactor: Compactor
+  readonly departures: Departures
   /** Keeps compaction away until the transfer is over, one way or the other. */
   readonly hold: Hold
   readonly takingOver: TakingOver
@@ -179,13 +181,15 @@ export class StateImport implements SnapshotImport {
    */
   #installAside(operation: OperationReader): void {
     const { replica, sequence, bytes, start, end } = operation
-    const { log, applied, clock } = this.#store
+    const { log, applied, clock, table } = this.#store
     const name = formatDot(operation)
     if (applied.includes(replica, sequence) || this.#ofNoKey.has(name)) return
     this.#ofNoKey.add(name)
     log.begin().raw(bytes, start, end)
     log.commit(RECORD_KIND.operation, 0)
     clock.observe(operation.hlc)
+    const note = departureIn(operation, table)
+    if (note !== undefined) this.#options.departures.take(note)
   }
 
   /**

@@ -23,4 +23,9 @@ export interface Env {
   yield(): Promise<void>
   /** `count` random bytes. */
   random(count: number): Uint8Array
+  /**
+   * Keeps the process alive until the returned function is called, for waits that end by a timer.
+   * Absent where nothing ends by itself.
+   */
+  stayAlive?(): () => void
 }

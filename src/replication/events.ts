@@ -4,6 +4,7 @@
  * should return quickly.
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { GoneReason } from './members/known-replicas.ts'
 import type { PeerAddress, TransportReport } from '../ports/transport.ts'
 
 /** A peer as it is seen over one transport. `replica` is absent until it has been heard. */
@@ -22,8 +23,17 @@ export type ReplicationEvent =
    * It has lacked operations of ours for longer than `peerLaggingMs`. Once, until it has caught up.
    */
   | { readonly kind: 'peer:lagging'; readonly peer: PeerName; readonly missingCount: number }
-  /** Silent beyond the horizon: it no longer holds back compaction. */
-  | { readonly kind: 'member:gone'; readonly replica: ReplicaId }
+  /**
+   * It no longer holds back compaction. `silent`: not heard for the horizon; `away`: closed in
+   * order, and not back within the time that it said; `left`: for good; `evicted`: by a member.
+   */
+  | {
+      readonly kind: 'member:gone'
+      readonly replica: ReplicaId
+      /** Absent until it has said so. */
+      readonly name?: string
+      readonly reason: GoneReason
+    }
   /** More replicas than can be kept track of; nothing becomes stable until there are fewer. */
   | { readonly kind: 'member:overflow'; readonly limit: number }
   /** Operations of `replica` up to `to` exist and have not arrived; they are being asked for. */

@@ -48,9 +48,15 @@ export interface ReplicationOptions {
   readonly peerLaggingMs?: number
   /**
    * A replica silent for this long no longer holds back compaction; if it returns, it may have to
-   * resync.
+   * resync. One whose log is in memory cannot return: it is waited for 10 minutes at most. Default
+   * 24 h.
    */
   readonly horizonMs?: number
+  /**
+   * For how long the others wait for this replica once it has been closed in order, unless it left
+   * for good. Default 1 h.
+   */
+  readonly awayMs?: number
   /** The bytes of one chunk of a snapshot, about. */
   readonly snapshotChunkBytes?: number
   /** Snapshots that are being handed out at one time. Others wait. */
@@ -81,7 +87,8 @@ const BOUNDS: Readonly<Record<keyof ReplicationOptions, Bound>> = {
   bufferBytesMax: [8 * MIB, 1024, 1024 * MIB],
   peerSilentMs: [10_000, 100, DAY_MS],
   peerLaggingMs: [5000, 100, DAY_MS],
-  horizonMs: [7 * DAY_MS, 1000, 3650 * DAY_MS],
+  horizonMs: [DAY_MS, 1000, 3650 * DAY_MS],
+  awayMs: [60 * MINUTE_MS, 1000, 3650 * DAY_MS],
   snapshotChunkBytes: [256 * 1024, 1024, 2 * MIB],
   snapshotExportsMax: [2, 1, 64],
   snapshotIdleMs: [30_000, 100, DAY_MS],

@@ -115,6 +115,11 @@ export class Replicator {
     return this.#reception.isJoined
   }
 
+  /** For how long this replica means to be away when it is closed in order. */
+  get awayMs(): number {
+    return this.#settings.awayMs
+  }
+
   /** Waits until other replicas hold what is written here. */
   get acknowledgements(): ReplicaAcknowledgements {
     return this.#reception.acknowledgements

@@ -12,6 +12,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
+import type { Departures } from '../operation/departures.ts'
 import type { Away, RetiredIds } from '../operation/retired-ids.ts'
 
 export interface ReplicationStore {
@@ -27,6 +28,8 @@ export interface ReplicationStore {
   readonly floor: VersionVector
   /** Ids that have come to an end. Live. */
   readonly retired: RetiredIds
+  /** Who takes part no more, and who is away. Live. */
+  readonly departures: Departures
   /**
    * What is here is a mixture that only a snapshot mends: nothing is admitted, nothing exported
    * until one has been taken in.

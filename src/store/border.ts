@@ -6,11 +6,13 @@
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
+import type { Aside } from './aside.ts'
 import { KeyFinder } from '../keys/key-finder.ts'
 import type { KeyStore } from './key-store.ts'
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import { isApplied, isOfKey } from '../operation/envelope/kinds.ts'
+import { departureIn } from '../operation/departures.ts'
+import { isOfKey, isUnderstood } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { findOperation } from '../log/operation-search.ts'
 import { textOf } from '../operation/text.ts'
@@ -39,6 +41,7 @@ export interface AdmissionOptions {
   readonly floor: VersionVector
   readonly observe: (event: EngineEvent) => void
   readonly identity: ReplicaIdentity
+  readonly aside: Aside
 }
 
 export class AdmissionDesk {
@@ -48,6 +51,7 @@ export class AdmissionDesk {
   readonly #observe: (event: EngineEvent) => void
   readonly #retired: RetiredIds
   readonly #identity: ReplicaIdentity
+  readonly #aside: Aside
   readonly #reader: OperationReader
   readonly #other: OperationReader
   readonly #keys: KeyFinder
@@ -61,6 +65,7 @@ export class AdmissionDesk {
     this.#floor = options.floor
     this.#observe = options.observe
     this.#identity = options.identity
+    this.#aside = options.aside
     this.#retired = options.identity.retired
     this.#reader = new OperationReader(options.store.table)
     this.#other = new OperationReader(options.store.table)
@@ -87,10 +92,16 @@ export class AdmissionDesk {
     if (!this.#hasCauses(operation)) return this.#withoutCauses(operation)
     if (clock.isAhead(operation.hlc)) return this.#drift()
     if (known === 0 && !this.#knowsFloor(operation)) return this.#end(operation)
-    checkSizes(operation)
-    if (operation.hasFields) operation.checkFields()
+    this.#checkForm(operation)
     if (this.#isHereAsBefore(operation)) return 'early'
     return undefined
+  }
+
+  /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
+  #checkForm(operation: OperationReader): void {
+    checkSizes(operation)
+    if (!isOfKey(operation.kind)) departureIn(operation, this.#store.table)
+    if (operation.hasFields) operation.checkFields()
   }
 
   #take(operation: OperationReader): Admission {
@@ -106,7 +117,7 @@ export class AdmissionDesk {
     const position = this.#copy(operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
     if (position === undefined) return 'full'
     this.#noticeUnknown(key, operation)
-    if (isKept) this.#keep(operation, position)
+    if (isKept) this.#aside.keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
     this.#endFormerNames(operation)
     return 'applied'
@@ -115,11 +126,11 @@ export class AdmissionDesk {
   /** It belongs to no key: kept for those who know what to do with it. */
   #takeAside(operation: OperationReader): Admission {
     const target = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
-    const position = this.#copy(operation, 0)
+    const position = this.#aside.inHeldFormat(() => this.#copy(operation, 0))
     if (position === undefined) return 'full'
     this.#noticeUnknown(target, operation)
-    this.#keep(operation, position)
     this.#endFormerNames(operation)
+    this.#aside.keep(operation, position)
     return 'applied'
   }
 
@@ -144,11 +155,6 @@ export class AdmissionDesk {
   /** Behind what it is said of: a meta record tells how far everything has been applied. */
   #endFormerNames(operation: OperationReader): void {
     for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
-  }
-
-  #keep({ replica, sequence }: OperationReader, position: Position): void {
-    this.#store.applied.raise(replica, sequence)
-    this.#dots.note(replica, sequence, position)
   }
 
   #hasCauses(operation: OperationReader): boolean {
@@ -216,7 +222,7 @@ export class AdmissionDesk {
 
   #noticeUnknown(key: string, operation: OperationReader): void {
     const { kind, replica, sequence } = operation
-    if (isApplied(kind)) return
+    if (isUnderstood(kind)) return
     this.#observe({ kind: 'operation:unknown', key, dot: { replica, sequence } })
   }
 }

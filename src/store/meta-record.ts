@@ -4,10 +4,11 @@
  * anything, and around the installation of a snapshot.
  *
  *     meta = version:u8 flags:u8 shared:8 local:8 localSequence:varint home:text name:text hlc:f64 floor:vector applied:vector
- *            formers:vector reissuing:vector retired:ends
+ *            formers:vector reissuing:vector retired:ends [ departures ]
  *
  * `flags` 1: the installation of a snapshot has begun and not ended, so foreign operations behind
- * this record do not count as applied; 2: another replica has been heard.
+ * this record do not count as applied; 2: another replica has been heard; 4: somebody takes part no
+ * more or is away, and `departures` says who (`src/operation/departures.ts`).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
@@ -18,10 +19,12 @@ import type { ByteReader } from '../operation/byte-reader.ts'
 import { readEntries, readVector } from '../merge/snapshot-record.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
+import { Departures } from '../operation/departures.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 
 const FLAG_RESYNCING = 1
 const FLAG_MET_OTHERS = 2
+const FLAG_DEPARTURES = 4
 
 export interface Meta {
   readonly shared: ReplicaId
@@ -46,6 +49,7 @@ export interface Meta {
   /** Operations beyond `applied` and up to here are being issued again. */
   readonly reissuing: VersionVector
   readonly retired: RetiredIds
+  readonly departures: Departures
 }
 
 /**
@@ -59,7 +63,12 @@ export function writeMeta(
   format: number = table.formats.forWriting(),
 ): void {
   writer.u8(format)
-  writer.u8((meta.isResyncing ? FLAG_RESYNCING : 0) | (meta.hasMetOthers ? FLAG_MET_OTHERS : 0))
+  const { departures } = meta
+  writer.u8(
+    (meta.isResyncing ? FLAG_RESYNCING : 0) |
+      (meta.hasMetOthers ? FLAG_MET_OTHERS : 0) |
+      (departures.isEmpty ? 0 : FLAG_DEPARTURES),
+  )
   writer.raw(table.bytes(meta.shared))
   writer.raw(table.bytes(meta.local))
   writer.varint(meta.localSequence)
@@ -69,6 +78,7 @@ export function writeMeta(
   for (const vector of [meta.floor, meta.applied, meta.formers, meta.reissuing])
     writeVector(writer, vector.sorted(), table)
   writeVector(writer, meta.retired.entries(), table)
+  if (!departures.isEmpty) departures.write(writer, table)
 }
 
 /** Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
@@ -89,6 +99,7 @@ export function readMeta(reader: ByteReader, table: ReplicaTable): Meta {
   const [floor, applied] = [readVector(reader, table), readVector(reader, table)]
   const [formers, reissuing] = [readVector(reader, table), readVector(reader, table)]
   const retired = new RetiredIds(readEntries(reader, table))
-  const vectors = { floor, applied, formers, reissuing, retired }
+  const departures = (flags & FLAG_DEPARTURES) === 0 ? new Departures() : Departures.read(reader, table)
+  const vectors = { floor, applied, formers, reissuing, retired, departures }
   return { shared, local, localSequence, home, name, hlc, isResyncing, hasMetOthers, ...vectors }
 }

@@ -13,6 +13,7 @@ import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
+import { departureIn, Departures } from '../operation/departures.ts'
 import { DotIndex } from '../operation/dot-index.ts'
 import { KeyTable, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
@@ -51,6 +52,8 @@ export class Recovered {
   localSequence = 0
   operationsCount = 0
   readonly forgotten: Forgotten[] = []
+  /** Who takes part no more, and who is away. */
+  readonly departures: Departures = new Departures()
   /** How far those who follow the log have come. */
   readonly feeds: FeedCheckpoints = new FeedCheckpoints()
   readonly #keyspaces: Keyspaces
@@ -147,7 +150,11 @@ export class Recovered {
 
   /** Makes an operation part of its key. */
   #chain(record: ReadRecord, operation: OperationReader): void {
-    if (!isOfKey(operation.kind)) return
+    if (!isOfKey(operation.kind)) {
+      const note = departureIn(operation, this.#table)
+      if (note !== undefined) this.departures.take(note)
+      return
+    }
     const { keys } = this
     const key = textOf(record.bytes, operation.keyStart, operation.keyEnd)
     const known = keys.find(key)
@@ -217,6 +224,7 @@ export class Recovered {
     this.floor.assign(meta.floor)
     this.applied.assign(meta.applied)
     if (meta.hlc > this.hlc) this.hlc = meta.hlc
+    this.departures.join(meta.departures)
   }
 
   #slotOf(key: string): Slot {

@@ -8,6 +8,7 @@ import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { HybridClock } from '../operation/clock.ts'
 import type { Position } from '../operation/position.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
+import type { Departures, DepartureNote } from '../operation/departures.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Env } from '../ports/env.ts'
@@ -35,6 +36,8 @@ export class ReplicaIdentity {
   readonly writers: DomainWriters
   /** Ids that have come to an end. */
   readonly retired: RetiredIds
+  /** Who takes part no more, and who is away. */
+  readonly departures: Departures
   /** Ids that this log has given up, and how far it has written under them. */
   readonly formers: VersionVector
   /** Operations beyond `applied` and up to here are being issued again. */
@@ -58,6 +61,7 @@ export class ReplicaIdentity {
     this.isResyncing = meta?.isResyncing === true
     this.name = options.name ?? meta?.name ?? ''
     this.retired = meta?.retired ?? new RetiredIds()
+    this.departures = recovered.departures
     this.formers = meta?.formers.copy() ?? new VersionVector()
     this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
     this.writers = new DomainWriters(startsOf(recovered, env), table)
@@ -98,7 +102,7 @@ export class ReplicaIdentity {
         // A copy leaves the old names to the original.
         this.formers.assign(new VersionVector())
         this.takeNew()
-      } else if (log.recovery.isEndUncertain) this.giveUp()
+      } else if (log.recovery.isEndUncertain || this.departures.of(this.replica) !== undefined) this.giveUp()
       else if (meta.name !== this.name) this.writeMeta()
     }
     log.acceptEnd()
@@ -124,6 +128,16 @@ export class ReplicaIdentity {
     const changed = ends.filter(([replica, end]) => this.retired.retire(replica, end))
     if (changed.some(([replica]) => replica === this.replica)) this.giveUp()
     else if (changed.length > 0) this.writeMeta()
+  }
+
+  /**
+   * Somebody has said who takes part no more, or is away; `by` is who. Who is evicted and is there
+   * all the same goes on under another id.
+   */
+  noteDeparture(note: DepartureNote, by: ReplicaId): void {
+    this.departures.take(note)
+    const isMeant = note.kind === 'evicted' && by !== this.replica && note.replicas.includes(this.replica)
+    if (isMeant && this.departures.of(this.replica) === 'evicted') this.giveUp()
   }
 
   /** Another replica has been heard. */
@@ -159,6 +173,7 @@ export class ReplicaIdentity {
       formers: this.formers,
       reissuing: this.reissuing,
       retired: this.retired,
+      departures: this.departures,
     }
   }
 }

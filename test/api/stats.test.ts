@@ -5,6 +5,7 @@ import { openWarp } from '../../adapters/node/index.ts'
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 
 const keys = {
   'n:*': counter(),
@@ -24,7 +25,7 @@ async function three() {
   return {
     ...{ ...replicas, env, network },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(Object.values(replicas).map((replica) => replica.close()))
+      await closeAll(env, Object.values(replicas))
     },
   }
 }

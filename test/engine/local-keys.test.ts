@@ -5,6 +5,7 @@ import { memoryFiles, openWarp, type LogFiles } from '../../adapters/node/index.
 import { counter } from '../../crdt/index.ts'
 import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 import { TestEngine } from './engine-fixture.ts'
 
 test('what others write to a key that is local here is handed on, and is no part of it, also after reopening', async () => {
@@ -27,11 +28,11 @@ test('what others write to a key that is local here is handed on, and is no part
   await env.advance(10_000)
   expect([await a.get('k:1'), await b.get('k:1'), await c.get('k:1')]).toEqual([10, 1, 10])
   const copy = (files as ReturnType<typeof memoryFiles>).copy({ persistent: true, bootId: 'boot', home: 'home' })
-  await b.close()
+  await closeAll(env, [b])
   files = copy
   const again = await openLocal()
   expect(await again.get('k:1')).toBe(1)
-  await Promise.all([a, again, c].map((warp) => warp.close()))
+  await closeAll(env, [a, again, c])
 })
 
 // Simulation seed 23: the record that says whose the local operations are had moved behind them.

@@ -7,6 +7,7 @@ import type { WarpEvent } from '../../src/api/public.ts'
 import { openWarpOn } from '../../src/warp.ts'
 import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 
 const keys = { 'visits:*': counter(), 'cart:*': set<string>(), 'user:*': register<string>() }
 
@@ -26,7 +27,7 @@ function cluster(seed: number) {
   }
   /** The process dies, and another build takes its folder. */
   const reopen = async (member: Awaited<ReturnType<typeof open>>, format: number) => {
-    await member.warp.close()
+    await closeAll(env, [member.warp])
     disks.set(member.name, disks.get(member.name)!.kill())
     return open(member.name, format)
   }
@@ -80,7 +81,10 @@ test.each([1, 2, 3])(
     expect(members[0].events).toContainEqual(expect.objectContaining({ kind: 'format:refused', side: 'peer' }))
     expect(await old.warp.get('visits:home')).toBeUndefined()
     await write()
-    for (const { warp } of [...members, old]) await warp.close()
+    await closeAll(
+      env,
+      [...members, old].map(({ warp }) => warp),
+    )
   },
 )
 
@@ -132,6 +136,9 @@ test('a folder in which nothing was written in 3 opens in a build of 2, closed a
   await env.advance(3000)
   for (const { warp } of members) {
     expect(await warp.get('visits:home')).toBe(50)
-    await warp.close()
   }
+  await closeAll(
+    env,
+    members.map(({ warp }) => warp),
+  )
 })

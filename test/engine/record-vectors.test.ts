@@ -8,6 +8,7 @@ import { ByteReader } from '../../src/operation/byte-reader.ts'
 import { readSnapshot, writeSnapshot } from '../../src/merge/snapshot-record.ts'
 import { readMeta, writeMeta } from '../../src/store/meta-record.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
+import { Departures } from '../../src/operation/departures.ts'
 import { RetiredIds } from '../../src/operation/retired-ids.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 import { refused } from '../support/refused.ts'
@@ -45,6 +46,7 @@ const meta = {
   formers: new VersionVector(),
   reissuing: new VersionVector(),
   retired: new RetiredIds([[B, 0]]),
+  departures: new Departures(),
 }
 
 function vectorOf(name: string): string {

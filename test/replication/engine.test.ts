@@ -4,6 +4,7 @@ import type { MemoryNetwork } from '../../src/ports/memory-network/memory-networ
 import { openWarp } from '../../adapters/node/index.ts'
 import { counter, custom, register, set } from '../../crdt/index.ts'
 import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 
 const keys = {
   'visits:*': counter(),
@@ -54,8 +55,8 @@ async function expectEqual({ replicas }: World, rounds: number): Promise<void> {
   for (const other of rest) expect(other).toEqual(first)
 }
 
-async function close({ replicas }: World): Promise<void> {
-  for (const warp of replicas) await warp.close()
+async function close({ env, replicas }: World): Promise<void> {
+  await closeAll(env, replicas)
 }
 
 test.each([1, 2, 3])(
@@ -89,6 +90,6 @@ test('a replica that joins late reads what the others read', async () => {
   await world.env.advance(5000)
   expect(await values(late)).toEqual(await values(world.replicas[0] ?? late))
   expect(await late.get('visits:home')).toBe(300)
-  await late.close()
+  await closeAll(world.env, [late])
   await close(world)
 })

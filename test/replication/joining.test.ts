@@ -4,6 +4,7 @@ import { openWarp, type WarpEvent } from '../../adapters/node/index.ts'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { counter, custom, set } from '../../crdt/index.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 
 const keys = {
   'count:*': { strategy: counter(), retain: 'latest' as const },
@@ -38,7 +39,7 @@ async function writeTooEarly(seed: number): Promise<string[]> {
   await b.key('count:1').increment(100)
   await env.advance(60_000)
   for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(110)
-  await Promise.all([a, b, c].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c])
   return kinds
 }
 
@@ -62,7 +63,7 @@ test('a custom merge agrees on where the writes of a newcomer belong', async () 
   const values = await Promise.all([a, b, c, d].map((warp) => warp.get('list:1')))
   for (const value of values) expect(value).toEqual(values[0])
   expect([...(values[0] ?? [])].sort()).toEqual(['1', '2', '3', 'b', 'd'])
-  await Promise.all([a, b, c, d].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c, d])
 })
 
 test('replicas that meet for the first time, each with writes of its own, keep all of them', async () => {
@@ -76,7 +77,7 @@ test('replicas that meet for the first time, each with writes of its own, keep a
   network.heal()
   await env.advance(10_000)
   for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(111)
-  await Promise.all([a, b, c].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c])
 })
 
 // b is away for longer than the horizon, deletes what it had seen, and comes back when a has compacted and c has not.
@@ -98,7 +99,7 @@ test('a delete by a replica that was away for too long means the same everywhere
   const values = await Promise.all([a, b, c].map(async (warp) => [...((await warp.get('set:1')) ?? [])].sort()))
   for (const value of values) expect(value).toEqual(values[0])
   expect(values[0]).toEqual(expect.arrayContaining(['y', 'z']))
-  await Promise.all([a, b, c].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c])
 })
 
 test('what a replica wrote that was away for too long counts once, everywhere', async () => {
@@ -116,7 +117,7 @@ test('what a replica wrote that was away for too long counts once, everywhere', 
   network.heal()
   await env.advance(60_000)
   for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(1023)
-  await Promise.all([a, b, c].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c])
 })
 
 // Each of them has folded away what the other one never saw. Nothing can be merged, and nothing is given up.
@@ -133,7 +134,7 @@ test('replicas that have both compacted before they met say so, and keep what th
   await env.advance(60_000)
   for (const warp of [a, b]) expect(await warp.get('count:1')).toBe(3)
   expect(events.filter((kind) => kind === 'resync:failed').length).toBeGreaterThanOrEqual(1)
-  await Promise.all([a, b].map((warp) => warp.close()))
+  await closeAll(env, [a, b])
 })
 
 // b and d are away together for longer than the horizon, so d has what b wrote, and a and c, who compact, have not. b is to issue it again.
@@ -166,7 +167,7 @@ test('what is issued again though somebody has seen it counts once, everywhere',
     expect(await warp.get('count:1')).toBe(1024)
     expect([...((await warp.get('set:1')) ?? [])]).toEqual(['d'])
   }
-  await Promise.all([a, b, c, d].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c, d])
 })
 
 // A cut longer than the horizon: who hears nobody is the one that is cut off, and must be able to take over what the others have made of it.
@@ -187,7 +188,7 @@ test('a replica that hears nobody compacts nothing, and takes over what the othe
   network.heal()
   await env.advance(60_000)
   for (const warp of [a, b, c]) expect(await warp.get('count:1')).toBe(2013)
-  await Promise.all([a, b, c].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c])
 })
 
 test('a newcomer that writes before it has met the others begins anew itself, and nobody else has to', async () => {

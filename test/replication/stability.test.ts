@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type ReplicaId, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
-import { MEMBERS_MAX, KnownReplicas } from '../../src/replication/members/known-replicas.ts'
+import { MEMBERS_MAX, KnownReplicas, type KnownReplica } from '../../src/replication/members/known-replicas.ts'
 import type { Digest } from '../../src/replication/wire/frames.ts'
 import { Stability, stableVector } from '../../src/replication/members/stability.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
@@ -19,7 +19,9 @@ function members(): { known: KnownReplicas; gone: ReplicaId[]; overflows: number
   const [gone, overflows]: [ReplicaId[], number[]] = [[], []]
   const options = {
     horizonMs: HORIZON_MS,
-    onGone: (id: ReplicaId) => gone.push(id),
+    whyGone: ({ heardMs }: KnownReplica, nowMs: number) =>
+      nowMs - heardMs > HORIZON_MS ? ('silent' as const) : undefined,
+    onGone: ({ replica }: KnownReplica) => gone.push(replica),
     onOverflow: (n: number) => overflows.push(n),
   }
   return { known: new KnownReplicas(options), gone, overflows }

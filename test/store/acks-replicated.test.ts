@@ -4,6 +4,7 @@ import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { openWarp, type Dot } from '../../adapters/node/index.ts'
 import { register } from '../../crdt/register.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 
 test('a write with acks waits for replicas that are cut off, and settles when they are back', async () => {
   const env = virtualEnv({ seed: 7 })
@@ -37,5 +38,5 @@ test('a write with acks waits for replicas that are cut off, and settles when th
   await env.advance(30_000)
   expect(isSettled).toBe(true)
   expect(await settled).toEqual({ ack: 'memory', acks: { replicas: 2, zones: 1, level: 'logged', countSelf: false } })
-  await Promise.all([a, b, c].map((warp) => warp.close()))
+  await closeAll(env, [a, b, c])
 })

@@ -20,6 +20,7 @@ import { Formats } from '../../src/operation/envelope/formats.ts'
 import type { ReplicationStore } from '../../src/replication/store.ts'
 import type { Admission } from '../../src/store/border.ts'
 import type { SnapshotExport, SnapshotImport } from '../../src/membership/snapshot-ports.ts'
+import { Departures } from '../../src/operation/departures.ts'
 import { RetiredIds, type Away } from '../../src/operation/retired-ids.ts'
 
 const DRIFT_MS = 500
@@ -45,6 +46,7 @@ export class NaiveStore implements ReplicationStore {
   floor: VersionVector = new VersionVector()
   stable: VersionVector = new VersionVector()
   readonly retired: RetiredIds = new RetiredIds()
+  readonly departures: Departures = new Departures()
   /** How many of the newest records have not been flushed. */
   unflushedCount = 0
   /** Each stable vector is compacted at once. */

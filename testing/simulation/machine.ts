@@ -4,7 +4,7 @@
  * opened by `openWarpOn`.
  */
 import { ALL_PARTS } from '../../src/api/all-parts.ts'
-import type { WarpEvent, Warp } from '../../src/api/public.ts'
+import type { CloseOptions, WarpEvent, Warp } from '../../src/api/public.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
 import type { TransportLink } from '../../src/ports/transport.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
@@ -157,13 +157,13 @@ export class Machine {
   }
 
   /** Closes the engine as it should be. Settles when it is closed, or never if the process dies. */
-  async close(): Promise<void> {
+  async close(options?: CloseOptions): Promise<void> {
     const warp = this.#warp
     const life = this.#life
     if (warp === undefined || life === undefined) return
     this.state = 'opening'
     let detail: string | undefined
-    await warp.close().catch((error: unknown) => (detail = codeOf(error)))
+    await warp.close(options).catch((error: unknown) => (detail = codeOf(error)))
     if (!life.isAlive) return
     life.die()
     this.#unlink(true)
@@ -172,10 +172,10 @@ export class Machine {
     this.options.onLife(this, 'closed', detail)
   }
 
-  /** Closes the engine and does not come back. */
-  async leave(): Promise<void> {
+  /** Closes the engine and does not come back. `isSaid`: it tells the others so. */
+  async leave(isSaid: boolean): Promise<void> {
     this.hasLeft = true
-    await this.close()
+    await this.close({ leave: isSaid })
     this.options.onLife(this, 'left')
   }
 

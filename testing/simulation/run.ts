@@ -304,6 +304,7 @@ function drawSettings(seed: number | string): Settings {
       peerSilentMs: 5000,
       retryDelayMsMax: 4000,
       horizonMs: Math.round(logUniform(random, 10_000, 200_000)),
+      awayMs: Math.round(logUniform(random, 10_000, 200_000)),
       snapshotChunkBytes: 16_384,
       batchBytes: 16_384,
       windowBytes: 65_536,

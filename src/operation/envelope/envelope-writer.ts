@@ -49,6 +49,8 @@ export interface EnvelopeHeader {
   /** Operations beyond the context that had been seen as well, as dots. */
   readonly dots?: VectorEntries | undefined
   readonly fields?: OperationFields | undefined
+  /** Default: the one that is written now. */
+  readonly format?: number
 }
 
 /** Writes everything but the payload, which the caller appends. */
@@ -62,7 +64,7 @@ export function writeEnvelopeHeader(writer: ByteWriter, header: EnvelopeHeader, 
   if (hasDependencies) checkVector(dependencies, 'the dependencies')
   writer.ensure(ENVELOPE_BYTES_MIN)
   const { bytes, at } = writer
-  bytes[at] = table.formats.forWriting()
+  bytes[at] = header.format ?? table.formats.forWriting()
   bytes[at + 1] = header.kind
   bytes[at + 2] = header.strategy
   bytes[at + 3] = flagsOf(header)

@@ -54,6 +54,7 @@ export interface KindRule {
 const LATER_KEY = { target: 'key', isOfKey: true, isApplied: false } as const
 const LATER_LEASE = { target: 'lease', isOfKey: false, isApplied: false, room: 'membership' } as const
 const LATER_MEMBER = { target: 'nothing', isOfKey: false, isApplied: false, room: 'membership' } as const
+const MEMBER = { ...LATER_MEMBER, isApplied: true } as const
 
 /** By code. */
 export const KIND_RULES: readonly KindRule[] = [
@@ -102,12 +103,12 @@ export const KIND_RULES: readonly KindRule[] = [
     what: 'a member lets a new id in',
   },
   {
-    ...{ ...LATER_MEMBER, code: OPERATION_KIND.leave, name: 'leave', payload: 'none' },
+    ...{ ...MEMBER, code: OPERATION_KIND.leave, name: 'leave', payload: 'none' },
     what: 'ends its own id, in order',
   },
   {
-    ...{ ...LATER_MEMBER, code: OPERATION_KIND.evict, name: 'evict', payload: 'its own' },
-    what: 'seals the id of a member that is silent',
+    ...{ ...MEMBER, code: OPERATION_KIND.evict, name: 'evict', payload: 'its own' },
+    what: 'says of members that nobody waits for them any more',
   },
   {
     ...{ ...LATER_MEMBER, code: OPERATION_KIND.end, name: 'end', payload: 'its own' },
@@ -118,7 +119,7 @@ export const KIND_RULES: readonly KindRule[] = [
     what: 'seals an id that lost its tail, and names its heir',
   },
   {
-    ...{ ...LATER_MEMBER, code: OPERATION_KIND.away, name: 'away', payload: 'its own' },
+    ...{ ...MEMBER, code: OPERATION_KIND.away, name: 'away', payload: 'its own' },
     what: 'closed in order, and for how long',
   },
   {
@@ -138,9 +139,14 @@ export function ruleOf(kind: number): KindRule | undefined {
   return BY_CODE[kind & 0xff]
 }
 
-/** Whether this build applies operations of this kind. */
+/** Whether this build applies operations of this kind to their keys. */
 export function isApplied(kind: number): boolean {
   return kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete
+}
+
+/** Whether this build knows what to do with operations of this kind, of a key or of none. */
+export function isUnderstood(kind: number): boolean {
+  return kind < UNDERSTOOD_NOT && ruleOf(kind)?.isApplied === true
 }
 
 /**

@@ -4,9 +4,9 @@
  * Every replica id that appears in any vector is a member, so that membership spreads transitively:
  * a replica whose operation reached us through others counts as well as one that we hear ourselves,
  * and so does a replica that only reads, once anybody hears it. A member that has been silent
- * beyond the horizon is `gone`: it no longer holds back stability. It comes back when it says that
- * it has applied what was compacted meanwhile, or when others have taken in something new of it. An
- * id of an earlier incarnation leaves in the same way.
+ * beyond the horizon, or has said that it leaves, is `gone`: it no longer holds back stability. One
+ * that was silent comes back when it says that it has applied what was compacted meanwhile, or when
+ * others have taken in something new of it. An id of an earlier incarnation leaves in the same way.
  *
  * Acknowledgements (what causal stability needs; Baquero, Almeida, Shoker 2014): a member's vector
  * V says that it has applied V, but its own earlier operations may have been written before it had,
@@ -20,10 +20,15 @@
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import type { Departure } from '../../operation/departures.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
+import type { Hello } from '../wire/frames.ts'
 
 export const MEMBERS_MAX: number = VECTOR_ENTRIES_MAX
+
+/** Why a member is waited for no more. */
+export type GoneReason = 'silent' | 'away' | Departure
 
 export interface KnownReplica {
   readonly replica: ReplicaId
@@ -34,6 +39,10 @@ export interface KnownReplica {
   /** The highest sequence of it seen in any vector. */
   sequence: number
   gone: boolean
+  /** It has left or was evicted, and never counts again. */
+  hasDeparted: boolean
+  /** Its log is in memory, as it says: it cannot come back with what it had. */
+  isVolatile: boolean
   /** The highest format that it reads, as far as it has said, and its name for people. */
   format: number
   name: string
@@ -59,8 +68,11 @@ export interface Lack {
 }
 
 export interface KnownReplicasOptions {
+  /** Why a member that counts is waited for no more from now on; `undefined` while it is. */
+  readonly whyGone: (member: KnownReplica, nowMs: number) => GoneReason | undefined
+  readonly onGone: (member: KnownReplica, reason: GoneReason) => void
+  /** How long a member is remembered that found no room. */
   readonly horizonMs: number
-  readonly onGone: (replica: ReplicaId) => void
   readonly onOverflow: (limit: number) => void
 }
 
@@ -105,18 +117,19 @@ export class KnownReplicas {
     member.heardDirectly = true
   }
 
-  /** The replica itself says what it reads and what people call it. */
-  says(replica: ReplicaId, format: number, name: string): void {
+  /** The replica itself says what it reads, what people call it, and whether its log lasts. */
+  says(replica: ReplicaId, { highest, name, isPersistent }: Pick<Hello, 'highest' | 'name' | 'isPersistent'>): void {
     const member = this.#members.get(replica)
     if (member === undefined) return
-    member.format = format
+    member.format = highest
     member.name = name
+    member.isVolatile = !isPersistent
   }
 
   /** A member that was gone has caught up with what was compacted meanwhile. */
   returned(replica: ReplicaId): void {
     const member = this.#members.get(replica)
-    if (member !== undefined) member.gone = false
+    if (member !== undefined) member.gone = member.hasDeparted
   }
 
   /** The id was named by somebody who hears it. */
@@ -131,7 +144,7 @@ export class KnownReplicas {
       if (member === undefined || sequence <= member.sequence) continue
       member.sequence = sequence
       member.heardMs = nowMs
-      member.gone = false
+      member.gone = member.hasDeparted
     }
   }
 
@@ -155,9 +168,12 @@ export class KnownReplicas {
   /** Marks those gone that have been silent for too long. */
   expire(nowMs: number): void {
     for (const member of this.#members.values()) {
-      if (member.gone || nowMs - member.heardMs <= this.#options.horizonMs) continue
+      if (member.hasDeparted) continue
+      const reason = this.#options.whyGone(member, nowMs)
+      if (reason === undefined) continue
+      member.hasDeparted = reason === 'left' || reason === 'evicted'
+      if (!member.gone) this.#options.onGone(member, reason)
       member.gone = true
-      this.#options.onGone(member.replica)
     }
     if (this.#refusedMs !== undefined && nowMs - this.#refusedMs > this.#options.horizonMs) this.#refusedMs = undefined
   }
@@ -177,6 +193,8 @@ export class KnownReplicas {
       heardDirectly: false,
       sequence: 0,
       gone: false,
+      hasDeparted: false,
+      isVolatile: false,
       format: FORMAT_LOWEST,
       name: '',
       acknowledged: new VersionVector(),

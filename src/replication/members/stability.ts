@@ -20,8 +20,11 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { Digest } from '../wire/frames.ts'
-import { KnownReplicas, type KnownReplica, type Lack } from './known-replicas.ts'
+import { KnownReplicas, type GoneReason, type KnownReplica, type Lack } from './known-replicas.ts'
 import type { ReplicationStore } from '../store.ts'
+
+/** Who has a log in memory cannot come back with it: what it had and others lack is gone with it. */
+const VOLATILE_HORIZON_MS = 10 * 60_000
 
 /** The replica has met others and hears none, or there are more replicas than are kept track of. */
 export type Standstill = 'cut-off' | 'too-many-replicas'
@@ -31,15 +34,19 @@ export type Standstill = 'cut-off' | 'too-many-replicas'
  */
 export class Stability {
   readonly #store: ReplicationStore
+  readonly #horizonMs: number
   readonly known: KnownReplicas
   #stable = new VersionVector()
   #compactable = new VersionVector()
 
   constructor(store: ReplicationStore, horizonMs: number, observe: ReplicationObserver) {
     this.#store = store
+    this.#horizonMs = horizonMs
     this.known = new KnownReplicas({
       horizonMs,
-      onGone: (replica) => observe({ kind: 'member:gone', replica }),
+      whyGone: (member, nowMs) => this.#whyGone(member, nowMs),
+      onGone: ({ replica, name }, reason) =>
+        observe({ kind: 'member:gone', replica, reason, ...(name === '' ? {} : { name }) }),
       onOverflow: (limit) => observe({ kind: 'member:overflow', limit }),
     })
   }
@@ -121,6 +128,16 @@ export class Stability {
     if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
     this.#compactable = compactable.copy()
     this.#store.stabilise(this.#compactable, [...this.known.away()])
+  }
+
+  #whyGone({ replica, heardMs, isVolatile }: KnownReplica, nowMs: number): GoneReason | undefined {
+    const { departures, applied } = this.#store
+    const departure = departures.of(replica)
+    if (departure !== undefined) return departure
+    const awayMs = departures.awayMs(replica, applied)
+    const horizonMs = isVolatile ? Math.min(VOLATILE_HORIZON_MS, this.#horizonMs) : this.#horizonMs
+    if (nowMs - heardMs <= (awayMs ?? horizonMs)) return undefined
+    return awayMs === undefined ? 'silent' : 'away'
   }
 
   #noteLack(member: KnownReplica, nowMs: number): void {

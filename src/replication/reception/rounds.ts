@@ -102,7 +102,7 @@ export class Rounds {
     if (!this.formats.hello(peer, hello)) return
     if (peer.replica === undefined) return
     this.#stability.heard(peer.replica, this.#now())
-    this.#stability.known.says(peer.replica, hello.highest, hello.name)
+    this.#stability.known.says(peer.replica, hello)
   }
 
   digest(peer: Peer, digest: Digest): void {

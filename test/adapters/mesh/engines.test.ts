@@ -80,7 +80,7 @@ class Cluster {
 
   async close(): Promise<void> {
     const closing = Promise.all(this.places.map(({ warp }) => warp.close()))
-    await this.env.advance(2000)
+    await this.env.advance(5000)
     await closing
   }
 }

@@ -1,0 +1,81 @@
+/**
+ * Operations that belong to no key: this replica's own are written here, and all of them are kept
+ * here, for those who know what to do with them. What they say of who takes part is known to the
+ * identity (`src/operation/departures.ts`).
+ */
+import type { Dot } from '../../crdt/time/dot.ts'
+import { RECORD_KIND } from '../log/log.ts'
+import { departureIn } from '../operation/departures.ts'
+import type { DotIndex } from '../operation/dot-index.ts'
+import { FORMAT_LOWEST } from '../operation/envelope/formats.ts'
+import { writeEnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
+import { OperationReader } from '../operation/envelope/operation-reader.ts'
+import type { Position } from '../operation/position.ts'
+import type { KeyStore } from './key-store.ts'
+import type { ReplicaIdentity } from './replica-identity.ts'
+
+export interface AsideOptions {
+  readonly store: KeyStore
+  readonly dots: DotIndex
+  readonly identity: ReplicaIdentity
+}
+
+export class Aside {
+  readonly #store: KeyStore
+  readonly #dots: DotIndex
+  readonly #identity: ReplicaIdentity
+
+  constructor({ store, dots, identity }: AsideOptions) {
+    this.#store = store
+    this.#dots = dots
+    this.#identity = identity
+  }
+
+  /** Writes one of this replica's own. Throws what appending throws. */
+  write(kind: number, payload: Uint8Array): Dot {
+    const { log, table, writers } = this.#store
+    const position = this.inHeldFormat(() => this.#append(kind, payload))
+    const { replica, sequence } = writers.shared
+    const { bytes, start, end } = log.record(position)
+    this.keep(new OperationReader(table).load(bytes, start, end), position)
+    return { replica, sequence }
+  }
+
+  /**
+   * Writes in the format that the log has. Whoever reads any format reads who takes part: to close
+   * in order does not bind a folder, here or at others, to a later build.
+   */
+  inHeldFormat<T>(write: () => T): T {
+    const { log, table } = this.#store
+    log.writeFormat(table.formats.held)
+    try {
+      return write()
+    } finally {
+      log.writeFormat(table.formats.stored)
+    }
+  }
+
+  /** One that is in the log is applied. */
+  keep(operation: OperationReader, position: Position): void {
+    const { replica, sequence } = operation
+    this.#store.applied.raise(replica, sequence)
+    this.#dots.note(replica, sequence, position)
+    const note = departureIn(operation, this.#store.table)
+    if (note !== undefined) this.#identity.noteDeparture(note, operation.replica)
+  }
+
+  #append(kind: number, payload: Uint8Array): Position {
+    const { log, table, clock, applied, writers } = this.#store
+    const { shared } = writers
+    const writer = log.begin()
+    const header = {
+      ...{ kind, strategy: 0, replicaBytes: shared.bytes, sequence: shared.sequence + 1, hlc: clock.tick(), key: '' },
+      ...{ context: undefined, dependencies: shared.dependencies(applied), format: FORMAT_LOWEST },
+    }
+    writeEnvelopeHeader(writer, header, table)
+    writer.raw(payload)
+    const position = log.commit(RECORD_KIND.operation, 0, writer)
+    shared.advance()
+    return position
+  }
+}
