@@ -22,7 +22,7 @@
  *    Consistent Snapshots. 2014.
  */
 import type { Encodable } from './encoding/encodable.ts'
-import type { Prepare, Strategy } from './strategy.ts'
+import type { AnyStrategy, Applied, Prepare, Strategy } from './strategy.ts'
 import { expectArray, seal, unseal } from './encoding/stored-state.ts'
 import { toPayload } from './encoding/payload.ts'
 
@@ -33,22 +33,36 @@ export type RegisterVerbs<T> = {
 
 export type Register<T> = Strategy<T, T | undefined, Encodable, RegisterVerbs<T>>
 
+/**
+ * One for all of them: the engine knows it when it sees it, and writes it without asking
+ * (`isRegister`).
+ */
+const REGISTER: Register<unknown> = Object.freeze({
+  kind: 'register',
+  code: 1,
+  fold: 'last',
+  deletes: 'ordered',
+  initial: () => undefined,
+  apply: (_state: unknown, operation: Applied<Encodable>) => operation.payload,
+  read: (state: unknown) => state,
+  isEmpty: (state: unknown) => state === undefined,
+  encodeState: (state: unknown) => (state === undefined ? [] : [seal(state)]),
+  decodeState: (encoded: Encodable) => {
+    const [value] = expectArray(encoded)
+    return value === undefined ? undefined : unseal(value)
+  },
+  verbs: Object.freeze({ set: (_prepare: Prepare<unknown>, value: unknown) => toPayload(value, 'set') }),
+})
+
 /** Last-writer-wins register of a `T`. */
 export function register<T>(): Register<T> {
-  return {
-    kind: 'register',
-    code: 1,
-    fold: 'last',
-    deletes: 'ordered',
-    initial: () => undefined,
-    apply: (_state, operation) => operation.payload as T,
-    read: (state) => state,
-    isEmpty: (state) => state === undefined,
-    encodeState: (state) => (state === undefined ? [] : [seal(state)]),
-    decodeState: (encoded) => {
-      const [value] = expectArray(encoded)
-      return value === undefined ? undefined : (unseal(value) as T)
-    },
-    verbs: { set: (_prepare, value) => toPayload(value, 'set') },
-  }
+  return REGISTER as Register<T> // it never looks into the value
+}
+
+/**
+ * Whether it is this very strategy: what is written is the value that is read, and its verb asks
+ * nothing.
+ */
+export function isRegister(strategy: AnyStrategy): boolean {
+  return strategy === REGISTER
 }

@@ -336,7 +336,8 @@ export class Engine implements ReplicationStore, Departing {
     this.#tally.add()
     if (this.identity.writers.isSent(entered.replica))
       this.#dots.note(entered.replica, entered.sequence, entered.position)
-    if (this.compactor.note(entered.slot)) this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
+    if (this.compactor.note(entered.slot, entered.keyspace))
+      this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
     this.#maintenance.noteRecord()
   }
 

@@ -50,7 +50,6 @@ import type { PeerReport } from './replication/replication-stats.ts'
 import type { Imported } from './transfer/imported.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
 import { readInSteps } from './store/read-steadily.ts'
-import { setOf } from './store/write-road/prepare.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
 import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
@@ -205,15 +204,18 @@ class OpenWarp {
 
   set(key: string, value: unknown, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
     try {
-      const target = this.#target(key)
-      return this.#context.writer.verb(target, setOf(target), [value], options)
+      const { store, writer } = this.#context
+      const slot = store.keys.find(key)
+      return writer.set(key, store.keyspaceOfFound(key, slot), slot, value, options)
     } catch (error) {
       return rejected(error)
     }
   }
 
   write(key: string, value: unknown): Dot | undefined {
-    return this.#context.writer.write(this.#target(key), value)
+    const { store, writer } = this.#context
+    const slot = store.keys.find(key)
+    return writer.write(key, store.keyspaceOfFound(key, slot), slot, value)
   }
 
   settled(dot: Dot, wish: Ack | SettleOptions = NO_OPTIONS): Promise<Settlement> {
@@ -396,7 +398,8 @@ class OpenWarp {
 
   #target(key: string): { key: string; keyspace: Keyspace; slot: Slot | undefined } {
     const { store } = this.#engine
-    return { key, keyspace: store.keyspaceOf(key), slot: store.keys.find(key) }
+    const slot = store.keys.find(key)
+    return { key, keyspace: store.keyspaceOfFound(key, slot), slot }
   }
 
   #peekSlowly(key: string, slot: Slot | undefined): unknown {

@@ -97,7 +97,7 @@ export class Handle implements KeyHandle, Target {
   }
 
   write(value: unknown): Dot | undefined {
-    return this.#context.writer.write(this, value)
+    return this.#context.writer.write(this.key, this.keyspace, this.slot, value)
   }
 
   delete(): Promise<Receipt> {
@@ -130,6 +130,15 @@ export class Handle implements KeyHandle, Target {
   with(options: WriteOptions): Handle {
     checkOptions('with', options, WRITE_OPTIONS)
     return new (this.constructor as typeof Handle)({ ...this.#context, options }, this.key)
+  }
+
+  /** For the method `set` of registers. */
+  protected runSet(value: unknown): Promise<Receipt> {
+    try {
+      return this.#context.writer.set(this.key, this.keyspace, this.slot, value, this.#context.options)
+    } catch (error) {
+      return rejected(error)
+    }
   }
 
   /** For the methods made from verbs. */
@@ -184,8 +193,15 @@ export function handleMaker(parts: HandleParts, keyspace: Keyspace): (key: strin
     keyspaces,
     options: NO_OPTIONS,
   }
-  const KeyspaceHandle = handleClass(keyspace.strategy)
+  const KeyspaceHandle = keyspace.isRegister ? RegisterHandle : handleClass(keyspace.strategy)
   return (key) => new KeyspaceHandle(context, key)
+}
+
+/** The handles of registers, whose only verb needs no arguments gathered. */
+class RegisterHandle extends Handle {
+  set(value: unknown): Promise<Receipt> {
+    return this.runSet(value)
+  }
 }
 
 /** A class of handles with the verbs and queries of one strategy as methods. */

@@ -8,6 +8,7 @@ import { asError, isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { WarpErrorCode } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
 import { Budget } from '../operation/budget.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -64,8 +65,8 @@ export class Compactor {
   }
 
   /** A key has been written. Returns whether something of it may be folded one day. */
-  note(slot: Slot): boolean {
-    if (this.#store.keyspaceFor('', slot).retain === 'all') return false
+  note(slot: Slot, { retain }: Keyspace = this.#store.keyspaceFor('', slot)): boolean {
+    if (retain === 'all') return false
     this.notedCount++
     this.#lookAgain(slot)
     return true

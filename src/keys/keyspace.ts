@@ -1,4 +1,5 @@
 /** A keyspace: what one key pattern says about the keys that match it, checked once at open. */
+import { isRegister } from '../../crdt/register.ts'
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import { isForeignCode, type AnyStrategy } from '../../crdt/strategy.ts'
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
@@ -29,6 +30,14 @@ export interface Keyspace {
   readonly isLast: boolean
   /** The strategy is none of Warp's own: what it hands out is looked through. */
   readonly isForeign: boolean
+  /**
+   * Its strategy is `register()`: what is written is the value that is read. The way of a write
+   * looks here and not into the strategy, for strategies have many shapes
+   * (`npm run bench -- write-text`).
+   */
+  readonly isRegister: boolean
+  /** The strategy's code. */
+  readonly code: number
 }
 
 /** The key table holds the index of a keyspace in 16 bits; indices are not used again. */
@@ -58,7 +67,7 @@ export class Keyspaces {
       this.#index.add(pattern, keyspace)
       return keyspace
     })
-    this.unregistered = { ...UNREGISTERED, index: registered.length }
+    this.unregistered = keyspaceOf({ ...UNREGISTERED, index: registered.length })
     this.#all = [...registered, this.unregistered]
     this.list = this.#all
     if (registered.length === 0) throw misconfigured('keys', 'is empty', 'register at least one key pattern')
@@ -129,17 +138,29 @@ export const OPAQUE: AnyStrategy = {
   verbs: {},
 }
 
-const UNREGISTERED: Omit<Keyspace, 'index'> = {
+const UNREGISTERED: Omit<Facts, 'index'> = {
   pattern: '',
   strategy: OPAQUE,
   mode: 'eventual',
   domain: DOMAINS.shared,
   ttlMs: 0,
   isSliding: false,
-  lifeMs: 0,
   retain: 'all',
-  isLast: false,
-  isForeign: false,
+}
+
+/** What the rest of a keyspace follows from. */
+type Facts = Omit<Keyspace, 'lifeMs' | 'isLast' | 'isForeign' | 'isRegister' | 'code'>
+
+/** All keyspaces have one shape. */
+function keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, retain }: Facts): Keyspace {
+  return {
+    ...{ index, pattern, strategy, mode, domain, ttlMs, isSliding, retain },
+    lifeMs: isSliding ? 0 : ttlMs,
+    isLast: strategy.fold === 'last',
+    isForeign: isForeignCode(strategy.code),
+    isRegister: isRegister(strategy),
+    code: strategy.code,
+  }
 }
 
 function isStrategy(definition: AnyStrategy | KeyOptions): definition is AnyStrategy {
@@ -169,10 +190,7 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
   checkTtl(pattern, ttlMs, ttl)
   checkRetention(pattern, retain)
   checkStrategy(pattern, strategy)
-  const isSliding = ttl === 'sliding'
-  const lifeMs = isSliding ? 0 : ttlMs
-  const [isLast, isForeign] = [strategy.fold === 'last', isForeignCode(strategy.code)]
-  return { index, pattern, strategy, mode, domain, ttlMs, isSliding, lifeMs, retain, isLast, isForeign }
+  return keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding: ttl === 'sliding', retain })
 }
 
 const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([

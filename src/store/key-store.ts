@@ -88,16 +88,7 @@ export class KeyStore {
     context: undefined,
     dependencies: undefined,
   }
-  readonly #entered: Mutable<Entered> = {
-    slot: 0,
-    position: 0,
-    kind: 0,
-    hlc: 0,
-    replica: '' as ReplicaId,
-    sequence: 0,
-    lifeMs: 0,
-    version: 0,
-  }
+  readonly #entered: Mutable<Entered>
   #isClosed = false
   #isAppending = false
   /** Of the record that was encoded last. */
@@ -114,6 +105,9 @@ export class KeyStore {
     this.keyspaces = options.keyspaces
     this.writers = options.writers
     this.holds = options.holds
+    const keyspace = options.keyspaces.unregistered
+    const none = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0, lifeMs: 0, version: 0 }
+    this.#entered = { ...none, keyspace }
     // Told later: an observer that reads would otherwise do so in the middle of a fold.
     const reject = (rejection: Rejection): void =>
       options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))
@@ -124,7 +118,11 @@ export class KeyStore {
 
   /** The keyspace of a key. Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`. */
   keyspaceOf(key: string): Keyspace {
-    const slot = this.keys.find(key)
+    return this.keyspaceOfFound(key, this.keys.find(key))
+  }
+
+  /** The same of a key that has been looked up. */
+  keyspaceOfFound(key: string, slot: Slot | undefined): Keyspace {
     if (slot === undefined) checkKey(key)
     const keyspace = slot === undefined ? this.keyspaces.find(key) : this.#keyspaceAt(slot)
     if (keyspace !== undefined && keyspace !== this.keyspaces.unregistered) return keyspace
@@ -168,14 +166,64 @@ export class KeyStore {
     header.dependencies = writer.dependencies(this.applied)
     header.hlc = draft.hlc ?? this.clock.tick()
     const position = this.#encode(draft, writer, slot === undefined ? 0 : this.keys.head[slot]!)
+    return this.enter(key, slot, keyspace, position, this.#numbered(writer, draft.lifeMs ?? 0))
+  }
+
+  /**
+   * As `append`, for what most writes are: the value of a register (`Keyspace.isRegister`), which
+   * needs no draft.
+   */
+  // eslint-disable-next-line max-params -- once per write: an object for these five costs a tenth of it
+  appendValue(key: string, keyspace: Keyspace, known: Slot | undefined, value: unknown, lifeMs: number): Slot {
+    if (this.#isAppending) throw nestedWrite(key)
+    this.#isAppending = true
+    try {
+      const writer = this.writers.of(keyspace.domain)
+      const header = this.#header
+      header.kind = OPERATION_KIND.update
+      header.strategy = keyspace.code
+      header.replicaBytes = writer.bytes
+      header.sequence = writer.sequence + 1
+      header.hlc = this.clock.tick()
+      header.key = key
+      header.context = known === undefined ? undefined : this.keys.context(known, writer.replica)
+      header.dependencies = writer.dependencies(this.applied)
+      header.isExact = undefined
+      header.dots = undefined
+      header.fields = lifeMs > 0 ? { lifeMs } : undefined
+      const position = this.#write(writer, value, known === undefined ? 0 : this.keys.head[known]!)
+      return this.#enterValue(key, keyspace, known, position, value, this.#numbered(writer, lifeMs))
+    } finally {
+      this.#isAppending = false
+    }
+  }
+
+  // eslint-disable-next-line max-params -- as above
+  #enterValue(
+    key: string,
+    keyspace: Keyspace,
+    known: Slot | undefined,
+    position: Position,
+    value: unknown,
+    operation: Entered,
+  ): Slot {
+    const slot = this.take(key, known, keyspace, position, operation)
+    const isTip = this.keys.tip[slot] === position
+    if (isTip && keyspace.ttlMs === 0 && !this.keys.hasHadLives) this.#residency.refresh(slot, value)
+    this.#announce(slot, keyspace, position, operation)
+    return slot
+  }
+
+  /** The operation in the header has been written: it is the writer's next one. */
+  #numbered(writer: DomainWriter, lifeMs: number): Entered {
     writer.advance()
-    const entered = this.#entered
-    entered.kind = draft.kind
+    const [header, entered] = [this.#header, this.#entered]
+    entered.kind = header.kind
     entered.hlc = header.hlc
     entered.replica = writer.replica
     entered.sequence = writer.sequence
-    entered.lifeMs = draft.lifeMs ?? 0
-    return this.enter(key, slot, keyspace, position, entered)
+    entered.lifeMs = lifeMs
+    return entered
   }
 
   /**
@@ -228,7 +276,17 @@ export class KeyStore {
       bytes += this.#encodedBytes
       if (bytes > SET_MANY_BYTES_MAX) throw tooManyBytes(i + 1, drafts.length)
       const { lifeMs = 0 } = draft
-      const entered = { slot: 0, position, kind, hlc, replica, sequence: sequence + 1 + i, lifeMs, version: 0 }
+      const entered = {
+        slot: 0,
+        keyspace,
+        position,
+        kind,
+        hlc,
+        replica,
+        sequence: sequence + 1 + i,
+        lifeMs,
+        version: 0,
+      }
       return { draft, position, entered }
     })
   }
@@ -239,7 +297,7 @@ export class KeyStore {
     const isUpdate = kind === OPERATION_KIND.update
     const header = this.#header
     header.kind = kind
-    header.strategy = draft.strategy ?? (isUpdate ? keyspace.strategy.code : 0)
+    header.strategy = draft.strategy ?? (isUpdate ? keyspace.code : 0)
     header.replicaBytes = from.bytes
     header.key = key
     header.context = draft.context ?? writtenContext(this.keys, this.#floor, from.replica, draft)
@@ -247,18 +305,25 @@ export class KeyStore {
     header.dots = draft.dots
     const { lifeMs = 0 } = draft
     header.fields = lifeMs > 0 ? { ...draft.fields, lifeMs } : draft.fields
+    return this.#write(from, isUpdate ? draft.payload : draft.opaque, previous)
+  }
+
+  /** Makes a record of the header and of what goes behind it: a payload, or bytes as they are. */
+  #write(from: DomainWriter, payload: unknown, previous: Position): Position {
+    const header = this.#header
+    const { key, replicaBytes } = header
     const number = from.sequence
     const writer = this.log.begin()
     writeEnvelopeHeader(writer, header, this.table)
-    if (isUpdate) {
+    if (header.kind === OPERATION_KIND.update) {
       const before = writer.at - writer.start
-      encodeInto(writer, draft.payload)
+      encodeInto(writer, payload)
       const bytes = writer.at - writer.start - before
       if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
       // A getter of the value may have run code of others: what was encoded would carry a number
       // that is taken.
-      if (from.sequence !== number || from.bytes !== header.replicaBytes) throw nestedWrite(key)
-    } else if (draft.opaque !== undefined) writer.raw(draft.opaque)
+      if (from.sequence !== number || from.bytes !== replicaBytes) throw nestedWrite(key)
+    } else if (payload instanceof Uint8Array) writer.raw(payload)
     this.#encodedBytes = writer.at - writer.start
     return this.log.commit(RECORD_KIND.operation, previous, writer)
   }
@@ -275,20 +340,31 @@ export class KeyStore {
     operation: TipOperation & { readonly kind: number },
   ): Slot {
     const slot = this.take(key, known, keyspace, position, operation)
-    if (this.writers.isSent(operation.replica)) this.applied.raise(operation.replica, operation.sequence)
-    if (!this.#subscribers.isEmpty) {
-      const entered = this.#entered
-      entered.slot = slot
-      entered.position = position
-      entered.kind = operation.kind
-      entered.hlc = operation.hlc
-      entered.replica = operation.replica
-      entered.sequence = operation.sequence
-      entered.lifeMs = operation.lifeMs
-      entered.version = this.keys.version[slot]!
-      this.#subscribers.tell(entered)
-    }
+    this.#announce(slot, keyspace, position, operation)
     return slot
+  }
+
+  /** Everybody is told of an operation that is part of its key now. */
+
+  #announce(
+    slot: Slot,
+    keyspace: Keyspace,
+    position: Position,
+    operation: TipOperation & { readonly kind: number },
+  ): void {
+    if (this.writers.isSent(operation.replica)) this.applied.raise(operation.replica, operation.sequence)
+    if (this.#subscribers.isEmpty) return
+    const entered = this.#entered
+    entered.slot = slot
+    entered.keyspace = keyspace
+    entered.position = position
+    entered.kind = operation.kind
+    entered.hlc = operation.hlc
+    entered.replica = operation.replica
+    entered.sequence = operation.sequence
+    entered.lifeMs = operation.lifeMs
+    entered.version = this.keys.version[slot]!
+    this.#subscribers.tell(entered)
   }
 
   /** Makes an operation part of its key. Returns the key's slot. */

@@ -253,6 +253,25 @@ test('a getter that writes while its value is being written is refused, and both
   await warp.close()
 })
 
+test('a getter that writes while an entry is being written is refused, whatever it writes to', async () => {
+  const warp = await open()
+  const refusals: unknown[] = []
+  const nested: (() => Promise<unknown>)[] = [() => warp.key('c:1').increment(1), () => warp.set('r:2', 1)]
+  const sly = {
+    get b() {
+      for (const write of nested) write().catch((error: unknown) => refusals.push(error))
+      return 2
+    },
+  }
+  await warp
+    .key('m:1')
+    .update('entry', 'set', sly)
+    .catch(() => undefined)
+  await warp.set('r:3', 'after')
+  expect(await warp.getMany(['c:1', 'r:2', 'r:3'])).toEqual(new Map([['r:3', 'after']]))
+  await warp.close()
+})
+
 test('a change of a document that throws halfway leaves it as it was, on every replica', async () => {
   const warp = await open()
   const document = warp.key('d:1')

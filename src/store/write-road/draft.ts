@@ -40,6 +40,7 @@ export interface Draft {
 /** An operation that has just entered a key. A flyweight: valid during the call. */
 export interface Entered {
   readonly slot: Slot
+  readonly keyspace: Keyspace
   readonly position: Position
   readonly kind: number
   readonly hlc: Hlc

@@ -8,7 +8,9 @@ import { checkOptions } from '../../../crdt/checked-options.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { Verb } from '../../../crdt/strategy.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
+import { toPayload } from '../../../crdt/encoding/payload.ts'
 import type { Slot } from '../../keys/key-table.ts'
+import type { Keyspace } from '../../keys/keyspace.ts'
 import { checkedLife } from '../../operation/envelope/operation-fields.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
@@ -65,9 +67,29 @@ export class Writer {
   /** Runs a verb and writes what it gives. */
   verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
     try {
-      this.#check(target, options)
+      this.#check(target.keyspace, options)
       const slot = this.#submitVerb(target, verb, parameters, lifeOf(options))
-      return slot === UNCHANGED ? this.#unchanged(target, options) : this.#settle(target, slot, options)
+      return slot === UNCHANGED ? this.#unchanged(target, options) : this.#settle(target.keyspace, slot, options)
+    } catch (error) {
+      return rejected(error)
+    }
+  }
+
+  /** Runs `set`. What is written to most keys is the value of a register, which needs no verb. */
+  // eslint-disable-next-line max-params -- once per write, and a target has a shape for each strategy
+  set(
+    key: string,
+    keyspace: Keyspace,
+    known: Slot | undefined,
+    value: unknown,
+    options: WriteOptions,
+  ): Promise<Receipt> {
+    try {
+      this.#check(keyspace, options)
+      const slot = this.#submitSet(key, keyspace, known, value, lifeOf(options))
+      return slot === UNCHANGED
+        ? this.#unchanged({ key, keyspace, slot: known }, options)
+        : this.#settle(keyspace, slot, options)
     } catch (error) {
       return rejected(error)
     }
@@ -75,11 +97,11 @@ export class Writer {
 
   delete(target: Target, options: WriteOptions): Promise<Receipt> {
     try {
-      this.#check(target, options)
+      this.#check(target.keyspace, options)
       if (options.ttlMs !== undefined) throw deletedFor(target)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
       if (target.slot === undefined) return this.#unchanged(target, options)
-      return this.#settle(target, this.#submit(target, undefined, NOTHING_PREPARED), options)
+      return this.#settle(target.keyspace, this.#submit(target, undefined, NOTHING_PREPARED), options)
     } catch (error) {
       return rejected(error)
     }
@@ -90,12 +112,12 @@ export class Writer {
    * returns. Returns the operation's dot, `undefined` if nothing had to be written. Throws what
    * `set` rejects with.
    */
-  write(target: Target, value: unknown): Dot | undefined {
+
+  write(key: string, keyspace: Keyspace, known: Slot | undefined, value: unknown): Dot | undefined {
     this.#store.assertOpen()
-    const slot = this.#submitVerb(target, setOf(target), [value])
-    if (slot === UNCHANGED) return undefined
+    if (this.#submitSet(key, keyspace, known, value, 0) === UNCHANGED) return undefined
     this.#recorder?.add(INSTRUMENTS.writes, 1, NOT_WAITED_FOR)
-    return this.#lastDot(target)
+    return this.#lastDot(keyspace)
   }
 
   /**
@@ -105,7 +127,7 @@ export class Writer {
    */
   setAll(settings: readonly Setting[], options: WriteOptions): Promise<Receipt[]> {
     try {
-      for (const { target } of settings) this.#check(target, options)
+      for (const { target } of settings) this.#check(target.keyspace, options)
       checkOneDomain(settings)
       const prepared: Prepared[] = []
       let slots: readonly Slot[] = []
@@ -144,6 +166,17 @@ export class Writer {
     } catch (error) {
       return rejected(error)
     }
+  }
+
+  // eslint-disable-next-line max-params -- as `set`
+  #submitSet(key: string, keyspace: Keyspace, known: Slot | undefined, value: unknown, lifeMs: number): Slot {
+    if (!keyspace.isRegister) {
+      const target = { key, keyspace, slot: known }
+      return this.#submitVerb(target, setOf(target), [value], lifeMs)
+    }
+    const slot = this.#store.appendValue(key, keyspace, known, toPayload(value, 'set'), lifeMs)
+    this.writtenCount++
+    return slot
   }
 
   #submitVerb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], lifeMs = 0): Slot {
@@ -204,14 +237,15 @@ export class Writer {
     if (first === undefined) return Promise.resolve([])
     const wish = this.#wish(options)
     this.#recorder?.add(INSTRUMENTS.writes, slots.length, { ack: wish.ack })
-    return this.#timed(wish.ack, this.acknowledger.settled(this.#lastDot(first.target), wish, options.signal)).then(
-      (reached) => receipts.map((receipt) => ({ ...receipt, ...reached })),
-    )
+    return this.#timed(
+      wish.ack,
+      this.acknowledger.settled(this.#lastDot(first.target.keyspace), wish, options.signal),
+    ).then((reached) => receipts.map((receipt) => ({ ...receipt, ...reached })))
   }
 
   /** The operation has just been written. */
-  #settle(target: Target, slot: Slot, options: WriteOptions): Promise<Receipt> {
-    const writer = this.#store.writerOf(target.keyspace)
+  #settle(keyspace: Keyspace, slot: Slot, options: WriteOptions): Promise<Receipt> {
+    const writer = this.#store.writerOf(keyspace)
     const dot = { replica: writer.replica, sequence: writer.sequence }
     const version = this.#store.keys.version[slot]!
     const ack = options.ack ?? this.acknowledger.ackDefault
@@ -243,7 +277,7 @@ export class Writer {
   #unchanged(target: Target, options: WriteOptions): Promise<Receipt> {
     const version = this.#versionOf(target.slot)
     return this.acknowledger
-      .settled(this.#lastDot(target), this.#wish(options), options.signal)
+      .settled(this.#lastDot(target.keyspace), this.#wish(options), options.signal)
       .then((reached) => ({ dot: undefined, version, ...reached }))
   }
 
@@ -256,12 +290,12 @@ export class Writer {
   }
 
   /** The newest operation in the domain of a key; `undefined` if this replica has written none. */
-  #lastDot({ keyspace }: Target): Dot | undefined {
+  #lastDot(keyspace: Keyspace): Dot | undefined {
     const { replica, sequence } = this.#store.writerOf(keyspace)
     return sequence === 0 ? undefined : { replica, sequence }
   }
 
-  #check({ keyspace }: Target, options: WriteOptions): void {
+  #check(keyspace: Keyspace, options: WriteOptions): void {
     this.#store.assertOpen()
     if (options === NO_OPTIONS) return
     checkOptions('write', options, WRITE_OPTIONS)
