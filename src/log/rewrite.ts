@@ -73,7 +73,7 @@ export async function rewriteSegment(options: RewriteOptions): Promise<void> {
 function takeOver({ segment, segments, rewrittenAt }: RewriteOptions, rewritten: Rewritten, file?: LogFile): void {
   const old = segment.file
   segment.file = file
-  segments.memory.give(segment.release())
+  const former = segment.release()
   segment.hold(rewritten.bytes)
   segment.end = rewritten.end
   segment.flushed = rewritten.end
@@ -82,6 +82,8 @@ function takeOver({ segment, segments, rewrittenAt }: RewriteOptions, rewritten:
   segment.index = rewritten.index
   segment.rewrittenAt = rewrittenAt
   segment.discardedBytes = 0
+  // Last: what throws here leaves a segment that is whole.
+  segments.memory.give(former)
   old?.close()
 }
 

@@ -110,3 +110,18 @@ test('a log in memory that is rewritten over and over allocates no more than it 
   }
   expect(count).toBeLessThan(10)
 })
+
+test('an Env whose methods need their object is called with it', () => {
+  class Turns {
+    readonly waiting: (() => void)[] = []
+    defer(callback: () => void): void {
+      this.waiting.push(callback)
+    }
+  }
+  const turns = new Turns()
+  const memory = new SegmentMemory(BYTES, turns)
+  const bytes = memory.take(BYTES)
+  memory.give(bytes)
+  for (const callback of turns.waiting) callback()
+  expect(memory.take(BYTES)).toBe(bytes)
+})

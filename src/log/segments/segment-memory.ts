@@ -15,16 +15,16 @@ import type { LogMemory } from '../../ports/platform.ts'
 
 export class SegmentMemory {
   readonly #source: LogMemory
-  readonly #defer: Env['defer']
+  readonly #env: Pick<Env, 'defer'>
   /** What a segment has, but for the first ones of a log in RAM and those of large records. */
   readonly #segmentBytes: number
   /** What was taken here and may therefore be used again. */
   readonly #taken = new WeakSet<Uint8Array>()
   readonly #free: Uint8Array[] = []
 
-  constructor(segmentBytes: number, { defer }: Pick<Env, 'defer'>, source: LogMemory = HEAP) {
+  constructor(segmentBytes: number, env: Pick<Env, 'defer'>, source: LogMemory = HEAP) {
     this.#segmentBytes = segmentBytes
-    this.#defer = defer
+    this.#env = env
     this.#source = source
   }
 
@@ -40,7 +40,7 @@ export class SegmentMemory {
   /** Nobody needs these bytes any more once the work in progress is over. */
   give(bytes: Uint8Array | undefined): void {
     if (bytes === undefined || !this.#taken.delete(bytes)) return
-    this.#defer(() => {
+    this.#env.defer(() => {
       this.#source.freed?.(bytes)
       if (this.#free.length < SEGMENTS_FREE_MAX) this.#free.push(bytes)
     })
