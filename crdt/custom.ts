@@ -35,6 +35,8 @@
 import { checkOptions, optionNames } from './checked-options.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
+import { assertSynchronous } from './synchronous.ts'
+import { shownKind } from './shown-kind.ts'
 import { WarpError } from './warp-error.ts'
 import { expectArray, seal, unseal } from './encoding/stored-state.ts'
 import { decode, encode } from './encoding/encoding.ts'
@@ -67,12 +69,18 @@ export function custom<T>(merge: Merge<T, T>): Custom<T>
 /** Folds writes through `merge` in canonical order, starting from `initial`. */
 export function custom<T, Input = T>(merge: Merge<T, Input>, options: CustomOptions<T>): Custom<T, Input>
 export function custom<T, Input>(merge: Merge<T, Input>, options?: CustomOptions<T>): Custom<T, Input> {
+  checkMerge(merge)
   checkOptions('custom', options, OPTIONS)
   const first = options === undefined ? undefined : copyOf(options.initial)
-  const merged = (state: T | undefined, next: Input): T => {
+  const merged = (state: T | undefined, next: Input, consequence: string): T => {
     const old = state ?? first
     // Without a first value, inputs are values.
-    return (old === undefined ? next : normalForm(merge(copyLoose(old as T), copyLoose(next)))) as T
+    if (old === undefined) return next as unknown as T
+    return declared(consequence, () => {
+      const result: unknown = merge(copyLoose(old as T), copyLoose(next))
+      assertSynchronous(result, 'custom()')
+      return normalForm(result) as T
+    })
   }
   return {
     kind: 'custom',
@@ -80,7 +88,7 @@ export function custom<T, Input>(merge: Merge<T, Input>, options?: CustomOptions
     fold: 'canonical',
     deletes: 'ordered',
     initial: () => undefined,
-    apply: (state, { payload }) => merged(state, payload as Input),
+    apply: (state, { payload }) => merged(state, payload as Input, 'the write has no effect'),
     read: (state) => state,
     isEmpty: (state) => state === undefined,
     encodeState: (state) => (state === undefined ? [] : [seal(state)]),
@@ -91,8 +99,7 @@ export function custom<T, Input>(merge: Merge<T, Input>, options?: CustomOptions
     verbs: {
       set(prepare, next) {
         const payload = copyOf(toPayload(next, 'set'))
-        const state = prepare.state()
-        tryMerge(() => merged(state, payload as Input))
+        merged(prepare.state(), payload as Input, 'nothing was written')
         return payload
       },
     },
@@ -104,16 +111,29 @@ function copyOf(value: unknown): Encodable {
   return decode(encode(value))
 }
 
-function tryMerge(merge: () => unknown): void {
+/**
+ * A merge function is deterministic, so what it throws is the operation's own: said by the error.
+ * But for a call stack that is too deep, which is the caller's.
+ */
+function declared<T>(consequence: string, merge: () => T): T {
   try {
-    merge()
+    return merge()
   } catch (cause) {
+    if (cause instanceof RangeError && /call stack/i.test(cause.message)) throw cause
+    throw new WarpError('WARP_E_MERGE', `the merge function threw or returned what cannot be encoded; ${consequence}`, {
+      cause,
+    })
+  }
+}
+
+function checkMerge(merge: unknown): void {
+  if (typeof merge !== 'function') {
+    throw new WarpError('WARP_E_CONFIG', `custom takes a function (old, next) => merged, not ${shownKind(merge)}`)
+  }
+  if (merge.constructor.name === 'AsyncFunction') {
     throw new WarpError(
-      'WARP_E_MERGE',
-      'the merge function threw or returned what cannot be encoded; nothing was written',
-      {
-        cause,
-      },
+      'WARP_E_CONFIG',
+      'custom takes a function that is done when it returns; this one is async: await before the write instead',
     )
   }
 }

@@ -13,8 +13,10 @@
  *   replica, sequence) and, when one arrives late, goes back to an earlier state and replays.
  *   Therefore `apply` must NOT change the state that it is given.
  *
- * If `apply` throws, which it may do only before it changes anything, the operation is skipped, on
- * every replica alike. That is how a strategy answers a payload that none of its verbs makes.
+ * If `apply` throws a `WarpError`, which it may do only before it changes anything, the operation is
+ * skipped, on every replica alike. That is how a strategy answers a payload that none of its verbs
+ * makes. Whatever else it throws is taken for an accident: the state is dropped and the key folded
+ * again from the log. An operation over which that fails as well is skipped.
  *
  * Deleting a key is the engine's: with `'observed'` a delete cancels exactly the operations that
  * its writer had seen (concurrent ones survive, as in an observed-remove set: Shapiro et al. 2011);
@@ -96,6 +98,12 @@ export interface Strategy<
    * arrays in it.
    */
   read(state: State): Value | undefined
+  /**
+   * For states that are objects of a library and are handed out: `false` once somebody has changed
+   * the state otherwise than by operations, or has freed it. Asked before each use; the engine then
+   * drops the state and folds it again from the log. Should cost less than a microsecond or so.
+   */
+  isIntact?(state: State): boolean
   /** Whether the state holds nothing: a map does not list an entry in such a state. */
   isEmpty(state: State): boolean
   /**

@@ -18,9 +18,16 @@ export const KEY_BYTES_MAX: number = 1024
 export const VALUE_BYTES_MAX: number = 1024 * 1024
 
 /**
- * Bytes of one frame between replicas. The largest operation is the largest payload, key and two
- * full version vectors (1 MiB + 1 KiB + 2 × 64 KiB), which leaves room to batch smaller ones and
- * bounds what a peer can make us hold.
+ * Bytes of one encoded payload of a document (`yjs`, `automerge`): what one `change` writes, or what
+ * a client brings with its first update, cannot be split over several keys. As much as fits a frame
+ * with key, vectors and fields.
+ */
+export const DOCUMENT_BYTES_MAX: number = 3 * 1024 * 1024
+
+/**
+ * Bytes of one frame between replicas. The largest operation is the largest document payload,
+ * key, fields and two full version vectors (3 MiB + 1 KiB + 3 × 64 KiB). That leaves room to batch
+ * smaller ones, and bounds what a peer can make us hold.
  */
 export const FRAME_BYTES_MAX: number = 4 * 1024 * 1024
 

@@ -6,7 +6,9 @@
 import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Dot } from '../crdt/time/dot.ts'
+import { ignoreOutcome } from '../crdt/synchronous.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
+import { usersCodeDepth } from './merge/users-code.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
 import { ClusterLink } from './api/cluster-link.ts'
@@ -187,7 +189,10 @@ class OpenWarp {
       if (value !== TOO_LONG) return Promise.resolve(value)
       return readInSteps(this.#engine.store, slot as Slot, () => this.#check(options))
     } catch (error) {
-      return Promise.reject(asAborted(error, options?.signal))
+      const refused = Promise.reject(asAborted(error, options?.signal))
+      // A merge function that reads its own key is told so, and cannot wait for it.
+      if (usersCodeDepth() > 0) ignoreOutcome(refused)
+      return refused
     }
   }
 

@@ -13,6 +13,9 @@
  * which is a valid actor id and stands for one incarnation. A change is sealed by its hash, so
  * changes of a cloned replica cannot be issued again under another identity.
  *
+ * A reader's own `Automerge.change`, `merge` or `free` of the value reaches the state: `isIntact` sees
+ * that, and the document is folded again. A change that starts from the value belongs into `change`.
+ *
  * Deletes are refused: a document does not forget, and changes that survived a delete would wait
  * for dependencies that are gone. Empty the document inside `change` instead.
  *
@@ -28,7 +31,7 @@
 import * as Automerge from '@automerge/automerge'
 import type { Encodable } from '../encoding/encodable.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
-import { WarpError } from '../warp-error.ts'
+import { assertFunction, assertSynchronous } from '../synchronous.ts'
 
 /** The actor of documents that only take changes in; it never writes. */
 const READER = '0000000000000000'
@@ -37,6 +40,8 @@ type Shape = Readonly<Record<string, unknown>>
 
 export interface AutomergeState<T> {
   doc: Automerge.Doc<T>
+  /** The newest changes of the document, as it was left here. */
+  heads: Automerge.Heads
 }
 
 export type AutomergeVerbs<T> = {
@@ -60,40 +65,56 @@ export function automerge<T extends object = Shape>(): Strategy<
     fold: 'any',
     deletes: 'refused',
     appliesOnPrepare: true,
-    initial: () => ({ doc: Automerge.init<T>({ actor: READER, freeze: true }) }),
-    apply: (state, operation) => {
-      state.doc = Automerge.applyChanges(state.doc, [operation.payload])[0]
-      return state
-    },
+    initial: () => stateOf(Automerge.init<T>({ actor: READER, freeze: true })),
+    apply: (state, operation) => take(state, Automerge.applyChanges(state.doc, [operation.payload])[0]),
     read: (state) => (isEmpty(state) ? undefined : state.doc),
+    isIntact,
     isEmpty,
     encodeState: (state) => saveInOrder(state.doc),
-    decodeState: (encoded: Encodable) => ({
-      doc: Automerge.load<T>(encoded as Uint8Array, { actor: READER, freeze: true }), // from encodeState
-    }),
+    decodeState: (encoded: Encodable) =>
+      stateOf(Automerge.load<T>(encoded as Uint8Array, { actor: READER, freeze: true })), // from encodeState
     verbs: { change },
   }
 }
 
 function change<T>(prepare: Prepare<AutomergeState<T>>, run: (draft: T) => unknown): Uint8Array | undefined {
+  assertFunction(run)
   const state = prepare.state()
   if (Automerge.getActorId(state.doc) !== prepare.replica) {
-    state.doc = Automerge.clone(state.doc, { actor: prepare.replica, freeze: true })
+    take(state, Automerge.clone(state.doc, { actor: prepare.replica, freeze: true }))
   }
   const before = state.doc
   let returned: unknown
   const after = Automerge.change(before, { time: 0 }, (draft) => {
     returned = run(draft)
   })
-  if (returned instanceof Promise) {
-    throw new WarpError(
-      'WARP_E_MODE',
-      'change() takes a function that is done when it returns; await before calling change()',
-    )
-  }
+  assertSynchronous(returned, 'change()')
   if (after === before) return undefined
-  state.doc = after
+  take(state, after)
   return Automerge.getLastLocalChange(after)
+}
+
+function stateOf<T>(doc: Automerge.Doc<T>): AutomergeState<T> {
+  return { doc, heads: Automerge.getHeads(doc) }
+}
+
+function take<T>(state: AutomergeState<T>, doc: Automerge.Doc<T>): AutomergeState<T> {
+  state.doc = doc
+  state.heads = Automerge.getHeads(doc)
+  return state
+}
+
+/**
+ * The value that is handed out and the state are one document: whoever gives the value to
+ * `Automerge.change`, `merge` or `free` has the state as well. Then its handle is ahead, or gone.
+ */
+function isIntact<T>({ doc, heads }: AutomergeState<T>): boolean {
+  try {
+    const now = Automerge.getBackend(doc).getHeads()
+    return now.length === heads.length && now.every((head, i) => head === heads[i])
+  } catch {
+    return false
+  }
 }
 
 function isEmpty<T>(state: AutomergeState<T>): boolean {

@@ -5,8 +5,9 @@
  *     await warp.key('notes:1').change((doc) => doc.getText('body').insert(0, 'Hello'))
  *
  * The value is the live document. Read it, observe it, bind views to it, but write only inside
- * `change`: what is written elsewhere throws `WARP_E_MODE`, is in no log, and is gone when the
- * state is next folded. `merge` takes updates from Yjs clients that have documents of their own.
+ * `change`: what is written elsewhere throws `WARP_E_MODE`, is in no log, and is gone with the next
+ * read or write, which folds the document again, as a new object (`isIntact`). The same when it was
+ * destroyed, or when an observer wrote in answer to what another replica had written. `merge` takes updates from Yjs clients that have documents of their own.
  * When a function given to `change` throws, its half-done writes are undone by folding the document
  * again, as a new object.
  *
@@ -15,6 +16,10 @@
  * and a new one has another: n incarnations writing one document collide with a probability of
  * about n² / 2^54 (a thousand: 6e-11). Ids of up to 53 bits are part of Yjs's encoding. An update
  * cannot be renamed, so changes of a cloned replica cannot be issued again.
+ *
+ * What a writer shows is what its update decodes to. Half of a surrogate pair is not carried by
+ * UTF-8, so others would see another character, and another map key: refused, wherever it is
+ * written. Subdocuments are documents of their own that Yjs loads from elsewhere: refused as well.
  *
  * Deletes are refused. A Yjs document does not forget: after a delete that leaves concurrent
  * updates alive these would wait for content that is gone, and clocks would start again under names
@@ -35,7 +40,9 @@ import * as Y from 'yjs'
 import type { Encodable } from '../encoding/encodable.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
 import type { ReplicaId } from '../time/replica-id.ts'
+import { assertFunction, assertSynchronous } from '../synchronous.ts'
 import { WarpError } from '../warp-error.ts'
+import { refusalOf } from './yjs-content.ts'
 
 /** Marks what `apply` does, for observers of the document: `transaction.origin === YJS_ORIGIN`. */
 export const YJS_ORIGIN = 'warp'
@@ -50,6 +57,8 @@ export interface YjsState {
   mode: 'idle' | 'verb' | 'apply'
   /** The updates that the running verb has caused: one, unless an observer wrote as well. */
   readonly updates: Uint8Array[]
+  /** What the running verb has written that cannot be carried. */
+  refusal: WarpError | undefined
   /** Whether somebody wrote to the document outside of a verb. */
   isStray: boolean
   /** The replica that wrote last, and its client id. */
@@ -59,7 +68,7 @@ export interface YjsState {
    * Listens for updates, except while operations are applied: Yjs would encode what it has just
    * decoded.
    */
-  readonly record: (update: Uint8Array) => void
+  readonly record: (update: Uint8Array, origin: unknown, doc: Y.Doc, transaction: Y.Transaction) => void
 }
 
 export type YjsVerbs = {
@@ -89,6 +98,7 @@ export function yjs(): Strategy<Y.Doc, YjsState, Uint8Array, YjsVerbs> {
       return state
     },
     read: (state) => (isEmpty(state) ? undefined : state.doc),
+    isIntact: (state) => !state.isStray && !state.doc.isDestroyed && state.doc.gc,
     isEmpty,
     encodeState: (state) => Y.encodeStateAsUpdate(state.doc),
     decodeState: (encoded: Encodable) => {
@@ -101,6 +111,7 @@ export function yjs(): Strategy<Y.Doc, YjsState, Uint8Array, YjsVerbs> {
 }
 
 function change(prepare: Prepare<YjsState>, run: (doc: Y.Doc) => unknown): Uint8Array | undefined {
+  assertFunction(run)
   const state = openForWriting(prepare)
   let returned: unknown
   try {
@@ -108,12 +119,8 @@ function change(prepare: Prepare<YjsState>, run: (doc: Y.Doc) => unknown): Uint8
   } finally {
     state.mode = 'idle'
   }
-  if (returned instanceof Promise) {
-    throw new WarpError(
-      'WARP_E_MODE',
-      'change() takes a function that is done when it returns; await before calling change()',
-    )
-  }
+  assertSynchronous(returned, 'change()')
+  if (state.doc.isDestroyed) throw destroyed()
   return takeUpdate(state)
 }
 
@@ -139,16 +146,21 @@ function merge(prepare: Prepare<YjsState>, update: Uint8Array): Uint8Array | und
 function createState(): YjsState {
   const doc = new Y.Doc({ guid: YJS_ORIGIN })
   doc.clientID = 0
-  const record = (update: Uint8Array): void => {
-    if (state.mode === 'verb') state.updates.push(update)
-    else if (!state.isStray) {
+  const record = (update: Uint8Array, _origin: unknown, _doc: Y.Doc, transaction: Y.Transaction): void => {
+    if (state.mode === 'verb') {
+      state.updates.push(update)
+      state.refusal ??= refusalOf(transaction)
+    } else if (!state.isStray) {
       state.isStray = true
       doc.once('afterAllTransactions', () => {
         throw strayChange() // not earlier: Yjs would be left in the middle of its own tidying
       })
     }
   }
-  const state: YjsState = { doc, mode: 'idle', updates: [], isStray: false, writer: undefined, clientId: 0, record }
+  const state: YjsState = {
+    ...{ doc, mode: 'idle', updates: [], refusal: undefined },
+    ...{ isStray: false, writer: undefined, clientId: 0, record },
+  }
   doc.on('update', record)
   return state
 }
@@ -189,12 +201,14 @@ function openForWriting(prepare: Prepare<YjsState>): YjsState {
   }
   state.doc.clientID = state.clientId // set each time, because Yjs changes it when it meets it elsewhere
   state.updates.length = 0
+  state.refusal = undefined
   state.mode = 'verb'
   return state
 }
 
 function takeUpdate(state: YjsState): Uint8Array | undefined {
-  const { updates } = state
+  const { updates, refusal } = state
+  if (refusal !== undefined) throw refusal
   return updates.length > 1 ? Y.mergeUpdates(updates) : updates[0]
 }
 
@@ -204,6 +218,10 @@ function isEmpty(state: YjsState): boolean {
 
 function clientIdOf(replica: ReplicaId): number {
   return Number(BigInt(`0x${replica}`) >> BigInt(replica.length * 4 - CLIENT_ID_BITS))
+}
+
+function destroyed(): WarpError {
+  return new WarpError('WARP_E_MODE', 'a Yjs document in Warp was destroyed inside change(); nothing was written')
 }
 
 function strayChange(): WarpError {

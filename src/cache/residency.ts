@@ -18,7 +18,10 @@ export const HOT = 1
 export const HOT_VISITED = 2
 /** Here and fresh, but each read must prolong its life. */
 export const HOT_SLIDING = 3
-/** Here and fresh, but each reader gets a copy of its own: it holds bytes or dates. */
+/**
+ * Here and fresh, but each read looks twice: the value holds bytes or dates, and is copied, or it is
+ * a live document, which somebody may have changed.
+ */
 export const HOT_LOOSE = 4
 
 const NONE = -1

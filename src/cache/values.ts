@@ -9,7 +9,8 @@ import type { KeyTable, Slot } from '../keys/key-table.ts'
 import type { Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import { ALL, type Extent } from '../merge/folding/chain-reader.ts'
-import type { Folder } from '../merge/folding/folder.ts'
+import type { Folders } from '../merge/folding/folders.ts'
+import { readInsideItsFold, usersCodeDepth } from '../merge/users-code.ts'
 import type { Resident } from '../merge/resident.ts'
 import { STEP, type Meter } from '../operation/budget.ts'
 import type { Env } from '../ports/env.ts'
@@ -24,7 +25,9 @@ export interface ValuesOptions {
   readonly log: Log
   readonly keys: KeyTable
   readonly keyspaces: Keyspaces
-  readonly folder: Folder
+  readonly folders: Folders
+  /** Told of a key whose state somebody has changed through a value that was handed out. */
+  readonly onTouched: (key: string) => void
   readonly env: Env
   readonly limits: ResidencyLimits
   readonly recorder?: Recorder | undefined
@@ -48,12 +51,16 @@ export class Values {
   readonly #log: Log
   readonly #keys: KeyTable
   readonly #keyspaces: Keyspaces
-  readonly #folder: Folder
+  readonly #folders: Folders
+  readonly #onTouched: (key: string) => void
   readonly #env: Env
   readonly #recorder: Recorder | undefined
   readonly #residents: (Resident | undefined)[] = []
   readonly #expiry: Expiry
-  readonly #chain: Mutable<Required<Chain>> = { head: 0, snapshot: 0, cut: 0, lifeMs: 0 }
+  /** By how deep the caller is in users' code. */
+  readonly #chains: Mutable<Required<Chain>>[] = []
+  /** The keys that are being folded, the outermost first. */
+  readonly #folding: Slot[] = []
   /** Reads that had to work the value out. */
   misses = 0
   /**
@@ -67,7 +74,8 @@ export class Values {
     this.#log = options.log
     this.#keys = options.keys
     this.#keyspaces = options.keyspaces
-    this.#folder = options.folder
+    this.#folders = options.folders
+    this.#onTouched = options.onTouched
     this.#env = options.env
     this.#recorder = options.recorder
     this.residency = new Residency(options.limits, (slot) => (this.#residents[slot] = undefined))
@@ -90,6 +98,7 @@ export class Values {
 
   /** The value, if it can be had without touching the disk and in one step. */
   peek(slot: Slot): unknown {
+    if (this.#folding.includes(slot)) return undefined
     if (this.residency.states[slot] === COLD && this.#log.persistent && !this.#isChainResident(slot)) return undefined
     const value = this.readShort(slot)
     return value === TOO_LONG ? undefined : value
@@ -101,10 +110,12 @@ export class Values {
    */
   *foldSteps(slot: Slot, chain: Chain, meter: Meter): Generator<void, void> {
     const { strategy } = this.#keyspaceAt(slot)
-    const resident = this.#usable(slot) ?? this.#folder.chains.base(strategy, chain)
+    this.#dropIfTouched(slot)
+    const folder = this.#folders.idle
+    const resident = this.#usable(slot) ?? folder.chains.base(strategy, chain)
     this.#residents[slot] = resident
     try {
-      const folded = yield* this.#folder.foldSteps({ strategy, chain, resident }, meter)
+      const folded = yield* folder.foldSteps({ strategy, chain, resident }, meter)
       const isFurther = (this.#usable(slot)?.folded ?? -1) < folded.folded
       if (isFurther && !folded.isSpoilt) this.adopt(slot, folded)
     } catch (error) {
@@ -154,6 +165,7 @@ export class Values {
 
   /** The folded state with all that is known of it. */
   resident(slot: Slot): Resident {
+    this.#assertNotFolding(slot)
     const resident = this.#fold(slot, ALL) as Resident
     if (!this.residency.isListed(slot)) this.adopt(slot, resident)
     return resident
@@ -196,7 +208,7 @@ export class Values {
 
   /** Where the key's operations are. A flyweight: valid until the next call. */
   chain(slot: Slot): Chain {
-    const chain = this.#chain
+    const chain = (this.#chains[usersCodeDepth()] ??= { head: 0, snapshot: 0, cut: 0, lifeMs: 0 })
     chain.head = this.#keys.head[slot]!
     chain.snapshot = this.#keys.snapshot[slot]!
     chain.cut = this.#keys.cut[slot]!
@@ -248,6 +260,7 @@ export class Values {
       return this.residency.values[slot]
     }
     this.residency.markRead(slot)
+    if (this.#dropIfTouched(slot)) return this.#materialise(slot, ALL)
     if (state === HOT_SLIDING) {
       const { ttlMs } = this.#keyspaceAt(slot)
       this.#keys.expiresAt[slot] = endOfLife(ttlMs, this.#keys.tipHlc[slot]!, this.#env.now())
@@ -257,6 +270,7 @@ export class Values {
 
   #materialise(slot: Slot, within: Extent): unknown {
     if (this.#isClosed) throw closed()
+    this.#assertNotFolding(slot)
     const keyspace = this.#keyspaceAt(slot)
     const nowMs = this.ttlMs(slot, keyspace) > 0 ? this.#env.now() : 0
     const isSliding = nowMs > 0 && this.#isSliding(slot, keyspace)
@@ -281,7 +295,7 @@ export class Values {
 
   /** How a value that has just been worked out, and does not slide, is read from now on. */
   #stateOf(slot: Slot, value: unknown): number {
-    if (isLoose(value)) return HOT_LOOSE
+    if (isLoose(value) || this.#keyspaceAt(slot).strategy.isIntact !== undefined) return HOT_LOOSE
     return this.residency.isListed(slot) ? HOT_VISITED : HOT
   }
 
@@ -295,7 +309,12 @@ export class Values {
   }
 
   #foldTip(slot: Slot): WorkedOut {
-    return this.#folder.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#keys.tip[slot]!)
+    this.#folding.push(slot)
+    try {
+      return this.#folders.idle.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#keys.tip[slot]!)
+    } finally {
+      this.#folding.pop()
+    }
   }
 
   #foldValue(slot: Slot, within: Extent): WorkedOut | undefined {
@@ -305,15 +324,45 @@ export class Values {
     return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
   }
 
-  /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
   #fold(slot: Slot, within: Extent): Resident | undefined {
+    this.#dropIfTouched(slot)
+    const resident = this.#foldOnce(slot, within)
+    // An observer of a document may have written in answer to what the fold did.
+    return this.#dropIfTouched(slot) ? this.#foldOnce(slot, within) : resident
+  }
+
+  /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
+  #foldOnce(slot: Slot, within: Extent): Resident | undefined {
     const before = this.#usable(slot)
     this.#residents[slot] = undefined
     const { strategy } = this.#keyspaceAt(slot)
-    const resident = this.#folder.foldWithin(within, { strategy, chain: this.chain(slot), resident: before })
-    // Where it would have taken too long, what there was still counts.
-    this.#residents[slot] = resident ?? before
-    return resident
+    this.#folding.push(slot)
+    try {
+      const resident = this.#folders.idle.foldWithin(within, { strategy, chain: this.chain(slot), resident: before })
+      // Where it would have taken too long, what there was still counts.
+      this.#residents[slot] = resident ?? before
+      return resident
+    } finally {
+      this.#folding.pop()
+    }
+  }
+
+  /** Only users' code that a fold calls can come here while the fold is under way. */
+  #assertNotFolding(slot: Slot): void {
+    if (this.#folding.includes(slot)) throw readInsideItsFold(this.#keys.keys[slot] as string)
+  }
+
+  /**
+   * Lets go of a state that somebody has changed through a value that was handed out. Returns
+   * whether it had to.
+   */
+  #dropIfTouched(slot: Slot): boolean {
+    const resident = this.#residents[slot]
+    const { strategy } = this.#keyspaceAt(slot)
+    if (resident === undefined || strategy.isIntact?.(resident.state) !== false) return false
+    this.drop(slot)
+    this.#onTouched(this.#keys.keys[slot] as string)
+    return true
   }
 
   /** The state that there is of a key. */

@@ -9,6 +9,7 @@ import type { WarpErrorCode } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
+import { usersCodeDepth } from '../merge/users-code.ts'
 import { Budget } from '../operation/budget.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -93,6 +94,8 @@ export class Compactor {
    * held.
    */
   run(signal?: AbortSignal): Promise<Compaction> {
+    // Asked for by a merge function, it begins when the fold is over.
+    if (usersCodeDepth() > 0) return this.#options.store.env.yield().then(() => this.run(signal))
     this.#running ??= this.#run(signal).finally(() => (this.#running = undefined))
     return this.#running
   }

@@ -1,6 +1,7 @@
 /** What is refused of keys and values at the border, before anything exists. */
 import { WarpError } from '../../crdt/warp-error.ts'
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 
 const ENCODER = new TextEncoder()
 
@@ -25,16 +26,22 @@ export function closed(): WarpError {
 export function nestedWrite(key: string): WarpError {
   return new WarpError(
     'WARP_E_CONFIG',
-    `a write to '${key}' and another one inside each other, by a verb, a getter of the value or a projection; write one after the other`,
+    `a write to '${key}' and another one inside each other, by a verb, a getter of the value, a merge function or a projection; write one after the other`,
   )
 }
 
-export function valueTooLarge(key: string, bytes: number): WarpError {
-  return new WarpError(
-    'WARP_E_LIMIT',
-    `the value for '${key}' takes ${bytes} bytes, more than ${VALUE_BYTES_MAX}; split it over several keys`,
-    {
-      details: { key, bytes, limit: VALUE_BYTES_MAX },
-    },
-  )
+/** Bytes that one operation of a strategy may carry. */
+export function payloadBytesMax({ appliesOnPrepare }: AnyStrategy): number {
+  return appliesOnPrepare === true ? DOCUMENT_BYTES_MAX : VALUE_BYTES_MAX
+}
+
+export function payloadTooLarge(key: string, strategy: AnyStrategy, bytes: number): WarpError {
+  const limit = payloadBytesMax(strategy)
+  const [what, remedy] =
+    strategy.appliesOnPrepare === true
+      ? ['one change of', 'make several smaller changes']
+      : ['the value for', 'split it over several keys']
+  return new WarpError('WARP_E_LIMIT', `${what} '${key}' takes ${bytes} bytes, more than ${limit}; ${remedy}`, {
+    details: { key, bytes, limit },
+  })
 }

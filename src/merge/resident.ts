@@ -46,6 +46,8 @@ export class Resident {
   isSpoilt = false
   /** Operations that the strategy refused to apply. */
   rejectedCount = 0
+  /** What it throws now has been thrown before, by a fold of the same operations. See `application.ts`. */
+  isSecondTry = false
   /** Payload bytes folded: a rough measure of what the state weighs. */
   bytes = 0
 

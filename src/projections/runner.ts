@@ -11,6 +11,7 @@
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
 import { isForeignCode } from '../../crdt/strategy.ts'
+import { assertSynchronous } from '../../crdt/synchronous.ts'
 import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import type { Entered } from '../store/write-road/draft.ts'
@@ -350,12 +351,19 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     view.position = shown.position
     view.readValue = shown.value
     view.readOperation = shown.operation
+    const begun = this.#store.beginReading()
+    let next: State
+    let hasWritten = false
     try {
-      return this.#projection.apply(state, view)
+      next = this.#projection.apply(state, view)
     } finally {
+      hasWritten = this.#store.endReading(begun)
       view.readValue = expired
       view.readOperation = expired
     }
+    if (hasWritten) throw wroteInApply(this.name)
+    assertSynchronous(next, `projection '${this.name}': apply`)
+    return next
   }
 
   /** The key's value after everything in its chain up to `position`. */
@@ -410,4 +418,12 @@ interface Shown {
   readonly position: Position
   readonly value: () => unknown
   readonly operation: () => OperationRecord
+}
+
+function wroteInApply(name: string): WarpError {
+  return new WarpError(
+    'WARP_E_MODE',
+    `projection '${name}': apply tried to write; it is told of operations in the middle of others, and again at each ` +
+      'rebuild; write from a watch instead',
+  )
 }

@@ -9,7 +9,7 @@ import type { DotIndex } from '../operation/dot-index.ts'
 import type { Aside } from './aside.ts'
 import { KeyFinder } from '../keys/key-finder.ts'
 import type { KeyStore } from './key-store.ts'
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
+import { KEY_BYTES_MAX, DOCUMENT_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { departureIn } from '../operation/departures.ts'
 import { isOfKey, isUnderstood } from '../operation/envelope/kinds.ts'
@@ -233,11 +233,12 @@ function equalBytes(a: OperationReader, b: OperationReader): boolean {
   return true
 }
 
+/** Writers keep to less where the strategy is no document; who forwards need not know which it is. */
 function checkSizes(operation: OperationReader): void {
   const keyBytes = operation.keyEnd - operation.keyStart
   const payloadBytes = operation.end - operation.payloadStart
   const hasTarget = keyBytes > 0 || !isOfKey(operation.kind)
-  if (hasTarget && keyBytes <= KEY_BYTES_MAX && payloadBytes <= VALUE_BYTES_MAX) return
+  if (hasTarget && keyBytes <= KEY_BYTES_MAX && payloadBytes <= DOCUMENT_BYTES_MAX) return
   throw new WarpError(
     'WARP_E_PROTOCOL',
     `an operation with a key of ${keyBytes} and a payload of ${payloadBytes} bytes is beyond the limits`,

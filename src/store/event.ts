@@ -23,6 +23,11 @@ export type EngineEvent =
   /** A strategy threw while folding this operation, which is skipped on every replica alike. */
   | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
   /**
+   * Somebody has changed a document that was handed out, by its library's own means, or freed it. The
+   * change is in no log; the key has been folded again from its operations.
+   */
+  | { readonly kind: 'value:touched'; readonly key: string }
+  /**
    * An operation of a kind or strategy that this version does not know: its key cannot be read
    * here.
    */

@@ -14,7 +14,7 @@ import { Subscribers, type Draft, type Entered, type Subscriber } from './write-
 import type { Env } from '../ports/env.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import type { DomainWriter, DomainWriters } from '../keys/domain-writer.ts'
-import { checkKey, closed, nestedWrite, valueTooLarge } from '../keys/key-refusals.ts'
+import { checkKey, closed, nestedWrite, payloadBytesMax, payloadTooLarge } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot, TipOperation } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { SET_MANY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
@@ -22,7 +22,9 @@ import type { Holds } from '../log/holds.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import type { Rejection } from '../merge/folding/application.ts'
-import { Folder } from '../merge/folding/folder.ts'
+import type { Folder } from '../merge/folding/folder.ts'
+import { Folders } from '../merge/folding/folders.ts'
+import { usersCodeDepth } from '../merge/users-code.ts'
 import { writtenContext } from '../merge/written-context.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { writeEnvelopeHeader, type EnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
@@ -66,7 +68,6 @@ export class KeyStore {
   readonly clock: HybridClock
   readonly table: ReplicaTable
   readonly keyspaces: Keyspaces
-  readonly folder: Folder
   readonly values: Values
   /** Who keeps compaction from dropping records. */
   readonly holds: Holds
@@ -75,6 +76,7 @@ export class KeyStore {
   /** All shared operations up to these are in the log or in snapshots. */
   readonly applied: VersionVector
   readonly #floor: VersionVector
+  readonly #folders: Folders
   /** The values' own: one load on the way of each write. */
   readonly #residency: Residency
   readonly #subscribers = new Subscribers()
@@ -91,6 +93,10 @@ export class KeyStore {
   readonly #entered: Mutable<Entered>
   #isClosed = false
   #isAppending = false
+  /** Calls under way of users' code that may only read. */
+  #readersCount = 0
+  /** Writes that such code has tried. */
+  #refusedCount = 0
   /** Of the record that was encoded last. */
   #encodedBytes = 0
 
@@ -111,9 +117,38 @@ export class KeyStore {
     // Told later: an observer that reads would otherwise do so in the middle of a fold.
     const reject = (rejection: Rejection): void =>
       options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))
-    this.folder = new Folder(options.log, options.table, reject)
-    this.values = new Values({ ...options, folder: this.folder, limits: options.cache })
+    this.#folders = new Folders(options.log, options.table, reject)
+    const onTouched = (key: string): void => options.env.defer(() => options.observe({ kind: 'value:touched', key }))
+    this.values = new Values({ ...options, folders: this.#folders, onTouched, limits: options.cache })
     this.#residency = this.values.residency
+  }
+
+  /** The folder that is not in the middle of a fold. */
+  get folder(): Folder {
+    return this.#folders.idle
+  }
+
+  /** Whether code runs that must not write: a merge function, a getter of a value, a projection. */
+  get refusesWrites(): boolean {
+    return this.#isAppending || this.#readersCount > 0 || usersCodeDepth() > 0
+  }
+
+  /** Begins a call of users' code that may only read. Returns what `endReading` has to be given. */
+  beginReading(): number {
+    this.#readersCount++
+    return this.#refusedCount
+  }
+
+  /** Returns whether the code tried to write, and was refused. */
+  endReading(begun: number): boolean {
+    this.#readersCount--
+    return this.#refusedCount !== begun
+  }
+
+  #assertWritable(key: string): void {
+    if (!this.refusesWrites) return
+    this.#refusedCount++
+    throw nestedWrite(key)
   }
 
   /** The keyspace of a key. Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`. */
@@ -149,7 +184,7 @@ export class KeyStore {
    * being encoded or by a projection: there is one place to write at.
    */
   append(draft: Draft): Slot {
-    if (this.#isAppending) throw nestedWrite(draft.key)
+    this.#assertWritable(draft.key)
     this.#isAppending = true
     try {
       return this.#append(draft)
@@ -175,7 +210,7 @@ export class KeyStore {
    */
   // eslint-disable-next-line max-params -- once per write: an object for these five costs a tenth of it
   appendValue(key: string, keyspace: Keyspace, known: Slot | undefined, value: unknown, lifeMs: number): Slot {
-    if (this.#isAppending) throw nestedWrite(key)
+    this.#assertWritable(key)
     this.#isAppending = true
     try {
       const writer = this.writers.of(keyspace.domain)
@@ -234,7 +269,7 @@ export class KeyStore {
   appendAll(drafts: readonly Draft[]): readonly Slot[] {
     const [first] = drafts
     if (first === undefined) return []
-    if (this.#isAppending) throw nestedWrite(first.key)
+    this.#assertWritable(first.key)
     this.#isAppending = true
     try {
       return this.#appendAll(drafts, this.writerOf(first.keyspace))
@@ -308,6 +343,12 @@ export class KeyStore {
     return this.#write(from, isUpdate ? draft.payload : draft.opaque, previous)
   }
 
+  /** A payload may be that large only if it is a document's. */
+  #assertSize(key: string, bytes: number): void {
+    const { strategy } = this.keyspaceFor(key, this.keys.find(key))
+    if (bytes > payloadBytesMax(strategy)) throw payloadTooLarge(key, strategy, bytes)
+  }
+
   /** Makes a record of the header and of what goes behind it: a payload, or bytes as they are. */
   #write(from: DomainWriter, payload: unknown, previous: Position): Position {
     const header = this.#header
@@ -319,7 +360,7 @@ export class KeyStore {
       const before = writer.at - writer.start
       encodeInto(writer, payload)
       const bytes = writer.at - writer.start - before
-      if (bytes > VALUE_BYTES_MAX) throw valueTooLarge(key, bytes)
+      if (bytes > VALUE_BYTES_MAX) this.#assertSize(key, bytes)
       // A getter of the value may have run code of others: what was encoded would carry a number
       // that is taken.
       if (from.sequence !== number || from.bytes !== replicaBytes) throw nestedWrite(key)

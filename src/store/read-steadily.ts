@@ -6,6 +6,7 @@
 import { TOO_LONG } from '../cache/values.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Chain } from '../merge/chain.ts'
+import { assertOutsideFold } from '../merge/users-code.ts'
 import { Budget, type Meter } from '../operation/budget.ts'
 import type { KeyStore } from './key-store.ts'
 
@@ -32,6 +33,7 @@ export async function readSteadily<Result>(
   reading: Reading,
   work: (steady: Steady, meter: Meter) => Generator<void, Result>,
 ): Promise<Result | undefined> {
+  assertOutsideFold(reading.name)
   const { keys, holds } = store
   const key = keys.keys[reading.slot]
   const hold = holds.take(reading.name)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { VALUE_BYTES_MAX } from '../../src/limits.ts'
+import { DOCUMENT_BYTES_MAX } from '../../src/limits.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { OperationReader } from '../../src/operation/envelope/operation-reader.ts'
@@ -162,7 +162,7 @@ test('an operation beyond the limits of size is refused, whoever wrote it', asyn
   const { a, b } = await pair()
   await a.set('reg:1', 'value')
   const [envelope] = a.envelopes() as [Uint8Array]
-  const larger = new Uint8Array(envelope.length + VALUE_BYTES_MAX)
+  const larger = new Uint8Array(envelope.length + DOCUMENT_BYTES_MAX)
   larger.set(envelope)
   expect(() => b.admit(larger)).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
   expect(b.engine.applied.size).toBe(0)

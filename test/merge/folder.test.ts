@@ -154,7 +154,9 @@ test('a merge function that throws skips the same operations on every replica, a
     expect(member.engine.store.keys.version[member.slot as number]).toBe(3)
     await member.env.runUntilIdle()
     const rejected = member.events.filter(({ kind }) => kind === 'operation:rejected')
-    expect(rejected).toMatchObject([{ dot: { replica: b.engine.replica }, error: { message: 'x again' } }])
+    expect(rejected).toMatchObject([
+      { dot: { replica: b.engine.replica }, error: { code: 'WARP_E_MERGE', cause: { message: 'x again' } } },
+    ])
   }
 })
 

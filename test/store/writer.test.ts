@@ -9,7 +9,7 @@ import { map } from '../../crdt/map.ts'
 import { register } from '../../crdt/register.ts'
 import { set } from '../../crdt/set.ts'
 import { yjs } from '../../crdt/documents/yjs.ts'
-import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../src/limits.ts'
+import { DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../../src/limits.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
@@ -295,8 +295,11 @@ test('a change of a document that is too large to append leaves it as it was', a
   const warp = await open()
   const document = warp.key('d:1')
   await document.change((doc) => doc.getText('t').insert(0, 'a'))
-  const tooMuch = document.change((doc) => doc.getText('t').insert(0, 'x'.repeat(VALUE_BYTES_MAX + 1)))
-  await expect(tooMuch).rejects.toMatchObject({ code: 'WARP_E_LIMIT' })
+  const tooMuch = document.change((doc) => doc.getText('t').insert(0, 'x'.repeat(DOCUMENT_BYTES_MAX + 1)))
+  await expect(tooMuch).rejects.toMatchObject({
+    code: 'WARP_E_LIMIT',
+    message: expect.stringMatching(/more than 3145728; make several smaller changes/) as string,
+  })
   expect(textOf(document.peek())).toBe('a')
   await warp.close()
 })

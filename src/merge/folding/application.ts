@@ -2,6 +2,10 @@
  * Applies single operations to a key's state: the step that the forward fold and the whole fold
  * share. An operation that its strategy refuses has no effect and is reported once; one that cannot
  * be understood throws.
+ *
+ * A strategy refuses by throwing a `WarpError`. Anything else that is thrown may be the fault of the
+ * state, which somebody has changed, or of the moment: the fold is given up (`UndeclaredFailure`)
+ * and done once more from the base. Only if that fails as well is the operation to blame.
  */
 import { decode } from '../../../crdt/encoding/encoding.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
@@ -13,6 +17,7 @@ import { textOf } from '../../operation/text.ts'
 import type { Position } from '../../operation/position.ts'
 import { AppliedView } from './applied-view.ts'
 import { cannotFold } from '../cannot-fold.ts'
+import { enterUsersCode, leaveUsersCode } from '../users-code.ts'
 import type { ChainReader } from './chain-reader.ts'
 import type { Placed } from '../placed.ts'
 import type { Resident } from '../resident.ts'
@@ -24,6 +29,13 @@ export interface Rejection {
   readonly error: Error
 }
 
+/** A strategy threw what says nothing about the operation. */
+export class UndeclaredFailure extends Error {
+  constructor(cause: unknown) {
+    super('a strategy threw while it applied an operation', { cause })
+  }
+}
+
 /** Rejections remembered, so that folding again does not report them again. */
 const REPORTED_MAX = 4096
 
@@ -31,12 +43,13 @@ export class Application {
   readonly #chains: ChainReader
   readonly #view: AppliedView
   readonly #onRejected: (rejection: Rejection) => void
-  readonly #reported = new Set<Position>()
+  readonly #reported: Set<Position>
 
-  constructor(chains: ChainReader, onRejected: (rejection: Rejection) => void) {
+  constructor(chains: ChainReader, onRejected: (rejection: Rejection) => void, reported: Set<Position>) {
     this.#chains = chains
     this.#view = new AppliedView(chains.operation)
     this.#onRejected = onRejected
+    this.#reported = reported
   }
 
   applyAt(strategy: AnyStrategy, resident: Resident, position: Position): void {
@@ -54,16 +67,20 @@ export class Application {
     }
     this.assertFoldable(strategy, reader)
     const { bytes, payloadStart, end } = reader
-    const before: unknown = strategy.fold === 'last' ? strategy.initial() : resident.state
+    enterUsersCode()
     try {
+      const before: unknown = strategy.fold === 'last' ? strategy.initial() : resident.state
       resident.state = strategy.apply(before, this.#view.load(decode(bytes, payloadStart, end)))
       resident.present = true
     } catch (error) {
       if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) throw error
+      if (!isWarpError(error) && !resident.isSecondTry) throw new UndeclaredFailure(error)
       // The strategy refuses it, here as on every replica: the operation stays in the log and has
       // no effect.
       resident.rejectedCount++
       this.reject(position, error)
+    } finally {
+      leaveUsersCode()
     }
     resident.bytes += end - payloadStart
     resident.take(reader)
@@ -75,8 +92,13 @@ export class Application {
    */
   valueAlone(strategy: AnyStrategy): unknown {
     const { bytes, payloadStart, end } = this.#chains.operation
-    const state: unknown = strategy.apply(strategy.initial(), this.#view.load(decode(bytes, payloadStart, end)))
-    return strategy.read(state)
+    enterUsersCode()
+    try {
+      const state: unknown = strategy.apply(strategy.initial(), this.#view.load(decode(bytes, payloadStart, end)))
+      return strategy.read(state)
+    } finally {
+      leaveUsersCode()
+    }
   }
 
   /** Cancels what a canceller observed of the state below the operations. */
@@ -87,7 +109,12 @@ export class Application {
     if (!this.observesAll(resident)) return
     if (operation.kind === OPERATION_KIND.delete) this.clear(strategy, resident)
     else {
-      resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
+      enterUsersCode()
+      try {
+        resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
+      } finally {
+        leaveUsersCode()
+      }
     }
   }
 

@@ -13,6 +13,7 @@ import { CausalContext } from '../../operation/envelope/causal-context.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { Placed } from '../placed.ts'
+import { enterUsersCode, leaveUsersCode } from '../users-code.ts'
 
 /** Reads an operation in place. Valid until the next one is read. */
 type Read = (operation: Placed) => OperationReader
@@ -136,10 +137,13 @@ class Cancellers {
 }
 
 function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): boolean {
+  enterUsersCode()
   try {
     return covers(earlier)
   } catch {
     return false
+  } finally {
+    leaveUsersCode()
   }
 }
 
@@ -148,20 +152,26 @@ function isTrue(covers: (earlier: Encodable) => boolean, earlier: Encodable): bo
  * it as well.
  */
 function coverageOf(strategy: AnyStrategy, payload: Encodable | undefined): Covers | undefined {
+  enterUsersCode()
   try {
     const covers = payload === undefined ? undefined : strategy.cancels?.(payload)
     return covers === undefined ? undefined : (earlier) => earlier !== undefined && isTrue(covers, earlier)
   } catch {
     return undefined
+  } finally {
+    leaveUsersCode()
   }
 }
 
 /** Where a payload can be cancelled, `undefined` for anywhere. */
 function scopeOf(strategy: AnyStrategy, payload: Encodable | undefined): string | undefined {
+  enterUsersCode()
   try {
     return payload === undefined ? undefined : strategy.cancelScope?.(payload)
   } catch {
     return undefined
+  } finally {
+    leaveUsersCode()
   }
 }
 

@@ -13,6 +13,7 @@ import { cannotFold } from '../cannot-fold.ts'
 import type { Chain } from '../chain.ts'
 import type { Placed } from '../placed.ts'
 import { Resident } from '../resident.ts'
+import { enterUsersCode, leaveUsersCode } from '../users-code.ts'
 import { readSnapshot, type KeySnapshot } from '../snapshot-record.ts'
 
 /** How many operations, and how many bytes of them. */
@@ -67,10 +68,15 @@ export class ChainReader {
     const record = this.#log.record(chain.snapshot)
     const snapshot = this.snapshot(record)
     if (snapshot.strategy !== strategy.code) throw cannotFold(strategy, `a snapshot by strategy ${snapshot.strategy}`)
-    const state: unknown = strategy.decodeState(snapshot.state)
-    const resident = new Resident(state, chain.cut, snapshot)
-    resident.bytes = record.end - record.start
-    return resident
+    const bytes = record.end - record.start
+    enterUsersCode()
+    try {
+      const resident = new Resident(strategy.decodeState(snapshot.state), chain.cut, snapshot)
+      resident.bytes = bytes
+      return resident
+    } finally {
+      leaveUsersCode()
+    }
   }
 
   /** The operations after `chain.cut`, in the order in which they arrived. */

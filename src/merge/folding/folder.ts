@@ -11,12 +11,13 @@
  */
 import { compareStamps, type Hlc } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
+import { isWarpError } from '../../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../../log/log.ts'
 import type { Meter } from '../../operation/budget.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
-import { Application, type Rejection } from './application.ts'
+import { Application, UndeclaredFailure, type Rejection } from './application.ts'
 import { isCanceller } from './cancellation.ts'
 import type { Chain } from '../chain.ts'
 import { ALL, ChainReader, type Extent } from './chain-reader.ts'
@@ -54,9 +55,14 @@ export class Folder {
    * `onRejected` is told once of each operation that is skipped, as far as the last few thousand
    * are remembered.
    */
-  constructor(log: Log, table: ReplicaTable, onRejected: (rejection: Rejection) => void) {
+  constructor(
+    log: Log,
+    table: ReplicaTable,
+    onRejected: (rejection: Rejection) => void,
+    reported: Set<Position> = new Set(),
+  ) {
     this.chains = new ChainReader(log, table)
-    this.#application = new Application(this.chains, onRejected)
+    this.#application = new Application(this.chains, onRejected, reported)
     this.whole = new WholeFold(this.chains, this.#application)
   }
 
@@ -78,7 +84,7 @@ export class Folder {
     const pending = this.chains.positionsAfter(chain.head, start.folded, within)
     if (pending === undefined) return undefined
     this.#lifeMs = chain.lifeMs ?? 0
-    const folded = this.#foldPending(strategy, start, { pending, within })
+    const folded = this.#tryPending(strategy, start, { pending, within })
     if (folded !== undefined) return settled(strategy, folded)
     start.isSpoilt = true
     if (this.chains.positionsAfter(chain.head, chain.cut, within) === undefined) return undefined
@@ -99,7 +105,7 @@ export class Folder {
       this.#lifeMs = chain.lifeMs ?? 0
       const isLate = strategy.fold === 'canonical' && !start.isBehind(this.chains.read(position))
       const within = { operations: 1, bytes: Infinity }
-      if (isLate || this.#foldPending(strategy, start, { pending: [position], within }) === undefined) {
+      if (isLate || this.#tryPending(strategy, start, { pending: [position], within }) === undefined) {
         start.isSpoilt = true
         return yield* this.wholeSteps(strategy, chain, meter)
       }
@@ -126,23 +132,31 @@ export class Folder {
   foldTip(strategy: AnyStrategy, chain: Chain, tip: Position): { value: unknown; bytes: number } {
     const record = this.chains.record(tip)
     if (record.kind === RECORD_KIND.snapshot) {
+      const bytes = record.end - record.start
       const { state, present } = this.chains.snapshot(record)
-      return {
-        value: present ? strategy.read(strategy.decodeState(state)) : undefined,
-        bytes: record.end - record.start,
-      }
+      return { value: present ? strategy.read(strategy.decodeState(state)) : undefined, bytes }
     }
     const reader = this.chains.load(record)
     if (reader.kind === OPERATION_KIND.delete) return { value: undefined, bytes: 0 }
     this.#application.assertFoldable(strategy, reader)
+    const bytes = reader.end - reader.payloadStart
     try {
-      const value = this.#application.valueAlone(strategy)
-      return { value, bytes: reader.end - reader.payloadStart }
+      return { value: this.#application.valueAlone(strategy), bytes }
     } catch (error) {
       // It has no effect, so the greatest of the others counts.
-      this.#application.reject(tip, error)
+      if (isWarpError(error)) this.#application.reject(tip, error)
       const resident = this.#foldAnew(strategy, chain)
       return { value: resident.present ? strategy.read(resident.state) : undefined, bytes: resident.bytes }
+    }
+  }
+
+  /** Also `undefined` if the strategy fails, perhaps over what somebody has made of the state. */
+  #tryPending(strategy: AnyStrategy, start: Resident, pending: Pending): Resident | undefined {
+    try {
+      return this.#foldPending(strategy, start, pending)
+    } catch (error) {
+      if (error instanceof UndeclaredFailure) return undefined
+      throw error
     }
   }
 

@@ -7,7 +7,7 @@ import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { finishNow, UNBOUNDED, type Meter } from '../../operation/budget.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { Position } from '../../operation/position.ts'
-import type { Application } from './application.ts'
+import { UndeclaredFailure, type Application } from './application.ts'
 import { FATE, fatesSteps } from './cancellation.ts'
 import type { Chain } from '../chain.ts'
 import type { ChainReader } from './chain-reader.ts'
@@ -62,11 +62,22 @@ export class WholeFold {
    * step: the key may be written, read and compacted meanwhile, as long as the records of
    * `operations` stay where they are.
    */
-  *foldSteps({ strategy, chain, operations }: FoldOf, meter: Meter): Generator<void, Resident> {
+  *foldSteps(fold: FoldOf, meter: Meter): Generator<void, Resident> {
+    try {
+      return yield* this.#foldOnce(fold, meter, false)
+    } catch (error) {
+      if (!(error instanceof UndeclaredFailure)) throw error
+      return yield* this.#foldOnce(fold, meter, true)
+    }
+  }
+
+  *#foldOnce({ strategy, chain, operations }: FoldOf, meter: Meter, isSecondTry: boolean): Generator<void, Resident> {
     const resident = this.#chains.base(strategy, chain)
+    resident.isSecondTry = isSecondTry
     const ordered = yield* inOrder(operations, meter)
     yield* this.#applyLastLife({ strategy, resident, ordered, lifeMs: chain.lifeMs ?? 0 }, meter)
     resident.folded = newest(operations, chain.cut)
+    resident.isSecondTry = false
     return settled(strategy, resident)
   }
 
@@ -76,6 +87,7 @@ export class WholeFold {
    */
   *judgeSteps({ strategy, chain, operations: ordered }: FoldOf, meter: Meter): Generator<void, Judgement> {
     const resident = this.#chains.base(strategy, chain)
+    resident.isSecondTry = true
     const { lifeMs = 0 } = chain
     const last = strategy.fold === 'last' ? -1 : yield* lastBirthSteps(resident, ordered, { lifeMs, meter })
     const birth = Math.max(0, last)

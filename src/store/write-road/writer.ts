@@ -5,6 +5,7 @@
  * anything exists.
  */
 import { checkOptions } from '../../../crdt/checked-options.ts'
+import { ignoreOutcome } from '../../../crdt/synchronous.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { Verb } from '../../../crdt/strategy.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
@@ -71,7 +72,7 @@ export class Writer {
       const slot = this.#submitVerb(target, verb, parameters, lifeOf(options))
       return slot === UNCHANGED ? this.#unchanged(target, options) : this.#settle(target.keyspace, slot, options)
     } catch (error) {
-      return rejected(error)
+      return this.#rejected(error)
     }
   }
 
@@ -91,7 +92,7 @@ export class Writer {
         ? this.#unchanged({ key, keyspace, slot: known }, options)
         : this.#settle(keyspace, slot, options)
     } catch (error) {
-      return rejected(error)
+      return this.#rejected(error)
     }
   }
 
@@ -103,7 +104,7 @@ export class Writer {
       if (target.slot === undefined) return this.#unchanged(target, options)
       return this.#settle(target.keyspace, this.#submit(target, undefined, NOTHING_PREPARED), options)
     } catch (error) {
-      return rejected(error)
+      return this.#rejected(error)
     }
   }
 
@@ -140,7 +141,7 @@ export class Writer {
       }
       return this.#settleAll(prepared, slots, options)
     } catch (error) {
-      return rejected(error)
+      return this.#rejected(error)
     }
   }
 
@@ -164,7 +165,7 @@ export class Writer {
       if (signal?.aborted === true) throw aborted(signal, 'indeterminate')
       return this.#timed(wish.ack, this.acknowledger.settled(dot, wish, signal))
     } catch (error) {
-      return rejected(error)
+      return this.#rejected(error)
     }
   }
 
@@ -293,6 +294,16 @@ export class Writer {
   #lastDot(keyspace: Keyspace): Dot | undefined {
     const { replica, sequence } = this.#store.writerOf(keyspace)
     return sequence === 0 ? undefined : { replica, sequence }
+  }
+
+  /**
+   * Of a write inside code that may only read whoever called that code is told: a rejection that
+   * nobody waits for must not end the process.
+   */
+  #rejected(error: unknown): Promise<never> {
+    const promise = rejected(error)
+    if (this.#store.refusesWrites) ignoreOutcome(promise)
+    return promise
   }
 
   #check(keyspace: Keyspace, options: WriteOptions): void {

@@ -15,7 +15,7 @@ export const ROOMS: readonly string[] = [
 ]
 
 /** Strategies that wrap a library are mathematics all the same; each has an entry point of its own. */
-const LIBRARY_STRATEGIES = ['crdt/documents/yjs.ts', 'crdt/documents/automerge.ts']
+const LIBRARY_STRATEGIES = ['crdt/documents/yjs.ts', 'crdt/documents/yjs-content.ts', 'crdt/documents/automerge.ts']
 
 /** What draws random cases for users' tests, and nothing else in `warp-engine/testing`: the simulator and the judges do without. */
 const RANDOM_CASES = { files: ['testing/arbitraries.ts', 'testing/check-strategy.ts'], library: 'fast-check' }

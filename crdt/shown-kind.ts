@@ -1,0 +1,21 @@
+/** Values as error messages name them: their kind, and the value itself where that is short. */
+
+const SHOWN_CHARS_MAX = 40
+
+/** `null`, `the number 5`, `the string "x"`, `a function (counter)`, `a Map`, `an object`. */
+export function shownKind(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'function') return value.name === '' ? 'a function' : `a function (${value.name})`
+  if (typeof value === 'symbol') return 'a symbol'
+  if (typeof value === 'bigint') return `the bigint ${value}n`
+  if (typeof value === 'object') return shownObject(value)
+  const text = typeof value === 'string' ? JSON.stringify(value) : `${value as number | boolean}`
+  return `the ${typeof value} ${text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text}`
+}
+
+function shownObject(value: object): string {
+  if (Array.isArray(value)) return 'an array'
+  const prototype = Object.getPrototypeOf(value) as { readonly constructor?: unknown } | null
+  const made: unknown = prototype === null ? undefined : prototype.constructor
+  return typeof made === 'function' && made !== Object && made.name !== '' ? `a ${made.name}` : 'an object'
+}
