@@ -34,10 +34,11 @@ export interface ResidencyLimits {
 export class Residency {
   states: Uint8Array = new Uint8Array(64)
   values: unknown[] = []
-  #bytes = new Float64Array(64)
-  /** Towards the newer entry, and towards the older one. */
-  #newer = new Int32Array(64).fill(NONE)
-  #older = new Int32Array(64).fill(NONE)
+  /** Only where values are weighed. */
+  #bytes = new Float64Array(0)
+  /** Towards the newer entry, and towards the older one. Only where entries may have to go. */
+  #newer = new Int32Array(0)
+  #older = new Int32Array(0)
   #listed = new Uint8Array(64)
   #markedReads = new Uint8Array(64)
   #newest: Slot = NONE
@@ -52,6 +53,7 @@ export class Residency {
   constructor(limits: ResidencyLimits, onEvict: (slot: Slot) => void) {
     this.#limits = limits
     this.#onEvict = onEvict
+    this.#reserveLinks(this.states.length)
   }
 
   get count(): number {
@@ -76,7 +78,12 @@ export class Residency {
     this.states = grown(this.states, new Uint8Array(capacity))
     this.#listed = grown(this.#listed, new Uint8Array(capacity))
     this.#markedReads = grown(this.#markedReads, new Uint8Array(capacity))
-    this.#bytes = grown(this.#bytes, new Float64Array(capacity))
+    this.#reserveLinks(capacity)
+  }
+
+  #reserveLinks(capacity: number): void {
+    if (!this.#isBounded) return
+    if (this.isWeighed) this.#bytes = grown(this.#bytes, new Float64Array(capacity))
     this.#newer = grown(this.#newer, new Int32Array(capacity).fill(NONE))
     this.#older = grown(this.#older, new Int32Array(capacity).fill(NONE))
   }
@@ -106,6 +113,10 @@ export class Residency {
     return this.#limits.bytesMax !== Number.POSITIVE_INFINITY
   }
 
+  get #isBounded(): boolean {
+    return this.isWeighed || this.#limits.entriesMax !== Number.POSITIVE_INFINITY
+  }
+
   /**
    * Installs a fresh value, letting others go if there is no room. One that alone is too heavy is
    * let go itself.
@@ -117,8 +128,7 @@ export class Residency {
       return
     }
     this.values[slot] = value
-    this.#totalBytes += entry.bytes - this.#bytes[slot]!
-    this.#bytes[slot] = entry.bytes
+    if (this.isWeighed) this.#weigh(slot, entry.bytes)
     if (this.#listed[slot] === 0) this.#link(slot)
     this.states[slot] = entry.state
     this.#makeRoom(slot)
@@ -128,15 +138,19 @@ export class Residency {
   evict(slot: Slot): void {
     if (this.#listed[slot] === 0) return
     this.#unlink(slot)
-    this.#totalBytes -= this.#bytes[slot]!
-    this.#bytes[slot] = 0
+    if (this.isWeighed) this.#weigh(slot, 0)
     this.values[slot] = undefined
     this.states[slot] = COLD
     this.#onEvict(slot)
   }
 
   clear(): void {
-    while (this.#oldest !== NONE) this.evict(this.#oldest)
+    for (let slot = 0; slot < this.#listed.length; slot++) this.evict(slot)
+  }
+
+  #weigh(slot: Slot, bytes: number): void {
+    this.#totalBytes += bytes - this.#bytes[slot]!
+    this.#bytes[slot] = bytes
   }
 
   #makeRoom(installed: Slot): void {
@@ -171,16 +185,20 @@ export class Residency {
   }
 
   #link(slot: Slot): void {
+    this.#listed[slot] = 1
+    this.#count++
+    if (!this.#isBounded) return
     this.#older[slot] = this.#newest
     this.#newer[slot] = NONE
     if (this.#newest !== NONE) this.#newer[this.#newest] = slot
     this.#newest = slot
     if (this.#oldest === NONE) this.#oldest = slot
-    this.#listed[slot] = 1
-    this.#count++
   }
 
   #unlink(slot: Slot): void {
+    this.#listed[slot] = 0
+    this.#count--
+    if (!this.#isBounded) return
     const newer = this.#newer[slot]!
     const older = this.#older[slot]!
     if (newer === NONE) this.#newest = older
@@ -188,8 +206,6 @@ export class Residency {
     if (older === NONE) this.#oldest = newer
     else this.#newer[older] = newer
     if (this.#hand === slot) this.#hand = newer
-    this.#listed[slot] = 0
-    this.#count--
   }
 }
 

@@ -3,6 +3,7 @@
  * the offset only.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
+import { asciiOf } from './text.ts'
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -11,6 +12,8 @@ export class ByteReader {
   readonly start: number
   readonly end: number
   at: number
+  /** Made when it is needed. */
+  #view: DataView | undefined
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.bytes = bytes
@@ -47,7 +50,8 @@ export class ByteReader {
 
   f64(): number {
     const at = this.skip(8)
-    return new DataView(this.bytes.buffer, this.bytes.byteOffset + at, 8).getFloat64(0)
+    this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset)
+    return this.#view.getFloat64(at)
   }
 
   varint(): number {
@@ -68,6 +72,8 @@ export class ByteReader {
   text(): string {
     const count = this.varint()
     const begin = this.skip(count)
+    const text = asciiOf(this.bytes, begin, begin + count)
+    if (text !== undefined) return text
     try {
       return DECODER.decode(this.bytes.subarray(begin, begin + count))
     } catch {

@@ -3,14 +3,24 @@ import { WarpError } from '../../crdt/warp-error.ts'
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/**
- * Keys are short and mostly ASCII, for which a loop beats the decoder. Throws `WARP_E_PROTOCOL`.
- */
+/** Beyond this the decoder is faster than a loop. */
+const LOOP_BYTES_MAX = 48
+
+/** Throws `WARP_E_PROTOCOL`. */
 export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return asciiOf(bytes, start, end) ?? decodeText(bytes.subarray(start, end))
+}
+
+/**
+ * Keys are short and mostly ASCII, for which a loop beats the decoder. `undefined` for what has to
+ * be decoded.
+ */
+export function asciiOf(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (end - start > LOOP_BYTES_MAX) return undefined
   let text = ''
   for (let i = start; i < end; i++) {
     const code = bytes[i]!
-    if (code > 0x7f || end - start > 48) return decodeText(bytes.subarray(start, end))
+    if (code > 0x7f) return undefined
     text += String.fromCharCode(code)
   }
   return text

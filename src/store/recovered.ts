@@ -28,6 +28,9 @@ import type { ReplicaTable } from '../operation/replica-table.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 
+/** A key of one letter takes that much in a checkpoint. */
+const CHECKPOINT_KEY_BYTES_MIN = 54
+
 /** What is looked at of a record. */
 type ReadRecord = Pick<RecordView, 'kind' | 'position' | 'bytes' | 'start' | 'end'>
 
@@ -127,7 +130,9 @@ export class Recovered {
       this.forgotten.push({ position: reader.f64(), through: reader.f64() })
     this.keys.forgottenThrough = reader.f64()
     for (let left = reader.varint(); left > 0; left--) this.feeds.note({ name: reader.text(), position: reader.f64() })
-    for (let left = reader.varint(); left > 0; left--) {
+    const count = reader.varint()
+    this.keys.reserve(Math.min(count, Math.floor(reader.remaining / CHECKPOINT_KEY_BYTES_MIN)))
+    for (let left = count; left > 0; left--) {
       const from = reader.at
       this.#readKey(reader)
       meter.spend(1, reader.at - from)
@@ -233,7 +238,9 @@ export class Recovered {
 
   #readKey(reader: ByteReader): void {
     const { keys } = this
-    const slot = this.#slotOf(reader.text())
+    const key = reader.text()
+    // The table is empty in the beginning, and a checkpoint holds each key once.
+    const slot = keys.add(key, this.#keyspaceOf(key).index)
     keys.head[slot] = reader.f64()
     keys.tip[slot] = reader.f64()
     keys.tipHlc[slot] = reader.f64()
@@ -244,8 +251,9 @@ export class Recovered {
     keys.snapshot[slot] = reader.f64()
     keys.cut[slot] = reader.f64()
     if (keys.snapshot[slot] > 0) keys.foldedThrough = Math.max(keys.foldedThrough, keys.cut[slot])
-    const vector = readVector(reader, this.#table)
-    if (vector.size > 0) keys.vectors[slot] = vector
+    // Most keys have none.
+    if (reader.bytes[reader.at] === 0) reader.skip(1)
+    else keys.vectors[slot] = readVector(reader, this.#table)
   }
 }
 
