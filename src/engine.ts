@@ -133,7 +133,7 @@ export class Engine implements ReplicationStore, Departing {
     this.holds = new Holds(options.env)
     this.feeds = recovered.feeds
     this.#dots = recovered.dots
-    const upkeep = { compact: () => this.compact(), checkpoint: () => this.checkpoint() }
+    const upkeep = { compact: () => this.compactor.runInPassing(), checkpoint: () => this.checkpoint() }
     this.#maintenance = new Maintenance({ env: options.env, observe: options.observe, log, ...upkeep })
     this.#reader = new OperationReader(table)
     const {
@@ -160,7 +160,8 @@ export class Engine implements ReplicationStore, Departing {
     const { checkpoints } = this.#maintenance
     this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, forgotten: recovered.forgotten })
     this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity })
-    const parts = { store, holds, tally, identity, observe, recorder: options.recorder }
+    const later = (delayMs: number): void => this.#maintenance.compactIn(delayMs)
+    const parts = { store, holds, tally, identity, observe, later, recorder: options.recorder }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
     this.#resync = this.#openResync()
     for (const slot of store.keys.occupied()) this.compactor.look(slot)

@@ -16,6 +16,7 @@ import type { Recorder } from '../ports/recorder.ts'
 import type { Compaction, EngineEvent } from '../store/event.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
 import { KeyCompaction, KeyOutcome, type KeyCompactionOptions } from './key-compaction.ts'
+import { Rests } from './rests.ts'
 import type { Tally } from './tally.ts'
 
 /** What keeps every key from being compacted, not only the one at which it shows. */
@@ -32,6 +33,8 @@ export interface CompactorOptions extends KeyCompactionOptions {
   readonly identity: ReplicaIdentity
   readonly observe: (event: EngineEvent) => void
   readonly recorder?: Recorder | undefined
+  /** It is worth running again in so many milliseconds. */
+  readonly later: (delayMs: number) => void
 }
 
 export class Compactor {
@@ -53,6 +56,11 @@ export class Compactor {
   /** Something has been folded away since the last meta record. */
   #isMetaDue = false
   #running: Promise<Compaction> | undefined
+  /** Whether the run looks at keys that rest as well. */
+  #isThorough = false
+  readonly #rests = new Rests()
+  /** When the first key may be looked at that this run has left to rest. */
+  #restsUntilMs = Infinity
 
   constructor(options: CompactorOptions) {
     this.#options = options
@@ -93,10 +101,29 @@ export class Compactor {
    * One run over everything that is due. A second call joins the first. Does nothing while it is
    * held.
    */
-  run(signal?: AbortSignal): Promise<Compaction> {
+  async run(signal?: AbortSignal): Promise<Compaction> {
     // Asked for by a merge function, it begins when the fold is over.
-    if (usersCodeDepth() > 0) return this.#options.store.env.yield().then(() => this.run(signal))
-    this.#running ??= this.#run(signal).finally(() => (this.#running = undefined))
+    while (usersCodeDepth() > 0) await this.#store.env.yield()
+    // One that leaves keys to rest is not what was asked for.
+    while (this.#running !== undefined && !this.#isThorough) await this.#running.catch(() => undefined)
+    return this.#join(true, signal)
+  }
+
+  /** A run that leaves keys to rest (`rests.ts`), and says when it is worth going on. */
+  async runInPassing(): Promise<Compaction> {
+    const compaction = await this.#join(false)
+    if (this.#restsUntilMs < Infinity) this.#options.later(this.#restsUntilMs - this.#store.env.monotonic())
+    this.#restsUntilMs = Infinity
+    return compaction
+  }
+
+  #join(isThorough: boolean, signal?: AbortSignal): Promise<Compaction> {
+    if (this.#running !== undefined) return this.#running
+    this.#isThorough = isThorough
+    this.#running = this.#run(signal).finally(() => {
+      this.#running = undefined
+      this.#isThorough = false
+    })
     return this.#running
   }
 
@@ -165,7 +192,7 @@ export class Compactor {
     this.#isDirty[slot] = 0
     budget.spend(1, 0)
     const key = this.#store.keys.keys[slot]
-    if (key === undefined || this.#isSetAside(key, slot)) return
+    if (key === undefined || this.#isSetAside(key, slot) || this.#isLeftToRest(slot)) return
     const outcome = new KeyOutcome()
     const steps = this.#keys.steps(slot, outcome, budget)
     try {
@@ -211,7 +238,18 @@ export class Compactor {
     return this.#store.keys.version[slot]! < (this.#setAside.get(key) ?? 0)
   }
 
-  #take(slot: Slot, { droppedCount, unstableCount, isDueAgain, isMetaDue }: KeyOutcome): void {
+  #isLeftToRest(slot: Slot): boolean {
+    const rest = this.#isThorough ? undefined : this.#rests.of(slot, this.#store.env.monotonic())
+    if (rest === undefined) return false
+    this.#unstableCount += rest.unstableCount
+    this.#restsUntilMs = Math.min(this.#restsUntilMs, rest.untilMs)
+    this.#lookAgain(slot)
+    return true
+  }
+
+  #take(slot: Slot, outcome: KeyOutcome): void {
+    const { droppedCount, unstableCount, isDueAgain, isMetaDue, walkedCount } = outcome
+    this.#rests.note(slot, { operations: walkedCount, unstableCount }, this.#store.env.monotonic())
     this.#droppedCount += droppedCount
     if (droppedCount > 0) this.#foldedKeys++
     this.#options.tally.drop(droppedCount)

@@ -42,6 +42,8 @@ export class KeyOutcome {
   droppedCount = 0
   /** Operations that need not be retained and are not stable yet. */
   unstableCount = 0
+  /** Operations of the key that have been looked at. */
+  walkedCount = 0
   /** The next run has to look at the key, though nobody may have written it by then. */
   isDueAgain = false
   /** Records have been written that a meta record has to follow. */
@@ -78,6 +80,7 @@ export class KeyCompaction {
     const chain = { ...store.chain(slot) }
     const subject: Subject = { slot, key, keyspace, chain, version: store.keys.version[slot]! }
     const operations = yield* chains.operationsSteps(chain, meter)
+    outcome.walkedCount = operations.length
     const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(subject), meter)
     outcome.unstableCount = unstableCount
     // What could not go yet, and what will have expired by then, is looked at again in the next

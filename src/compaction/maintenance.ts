@@ -31,7 +31,8 @@ export class Maintenance {
   /** The checkpoints that are kept. */
   readonly checkpoints: CheckpointEnds
   #recordsCount = 0
-  #isCompactionDue = false
+  /** When compaction runs next, by the monotonic clock. */
+  #compactionAtMs = Infinity
   #isCheckpointing = false
   #isClosed = false
 
@@ -56,7 +57,7 @@ export class Maintenance {
 
   /** So many operations may be folded now, of so many keys. */
   noteFoldable(operationsCount: number, keysCount = 0): void {
-    if (operationsCount >= Math.max(COMPACTION_OPERATIONS_MIN, keysCount)) this.#compactSoon()
+    if (operationsCount >= Math.max(COMPACTION_OPERATIONS_MIN, keysCount)) this.compactIn(COMPACTION_DELAY_MS)
   }
 
   /** There is one record more. */
@@ -64,17 +65,21 @@ export class Maintenance {
     if (++this.#recordsCount >= CHECKPOINT_RECORDS && this.#options.log.persistent) this.#checkpointSoon()
   }
 
-  close(): void {
-    this.#isClosed = true
+  /** Runs compaction after so long, if it does not run before that anyway. */
+  compactIn(delayMs: number): void {
+    const { env, compact } = this.#options
+    const atMs = env.monotonic() + delayMs
+    if (this.#compactionAtMs <= atMs) return
+    this.#compactionAtMs = atMs
+    env.schedule(delayMs, () => {
+      if (this.#compactionAtMs !== atMs) return
+      this.#compactionAtMs = Infinity
+      if (!this.#isClosed) compact().catch((error: unknown) => this.#failed(error))
+    })
   }
 
-  #compactSoon(): void {
-    if (this.#isCompactionDue) return
-    this.#isCompactionDue = true
-    this.#options.env.schedule(COMPACTION_DELAY_MS, () => {
-      this.#isCompactionDue = false
-      if (!this.#isClosed) this.#options.compact().catch((error: unknown) => this.#failed(error))
-    })
+  close(): void {
+    this.#isClosed = true
   }
 
   #checkpointSoon(): void {

@@ -6,6 +6,7 @@ import { TOO_LONG } from '../../src/cache/values.ts'
 import { STEP } from '../../src/operation/budget.ts'
 import { readInSteps } from '../../src/store/read-steadily.ts'
 import { counter, map } from '../../crdt/index.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { type VirtualEnv, virtualEnv } from '../../testing/world/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
 
@@ -109,6 +110,58 @@ describe('compaction takes steps that are bounded in operations and bytes', () =
     expect(Math.max(...work.records)).toBeLessThanOrEqual(STEP.operations + 20)
     expect(work.records.length).toBeLessThan(100)
     expect(replica.engine.operationsCount).toBe(0)
+  })
+})
+
+describe('a key that is hot while a peer lags', () => {
+  /** A replica that writes to one key all the time, of which others have the first half. */
+  async function hotKey() {
+    const { work, replica } = await watched({ isReplicated: true })
+    const { engine, env } = replica
+    const write = (count: number) => {
+      for (let i = 0; i < count; i++) void replica.write('count:1', 'increment', [1])
+    }
+    write(20_000)
+    const stabilise = (sequence: number) => {
+      engine.metOthers()
+      engine.stabilise(VersionVector.from([[engine.replica, sequence]]))
+    }
+    return { work, replica, engine, env, write, stabilise }
+  }
+
+  test('is walked over as often as its length allows, not as often as it is written', async () => {
+    const { work, replica, engine, env, write, stabilise } = await hotKey()
+    stabilise(10_000)
+    work.begin()
+    for (let round = 0; round < 20; round++) {
+      write(500)
+      stabilise(10_000 + 500 * round)
+      await env.advance(110)
+    }
+    const looked = work.records.reduce((sum, records) => sum + records)
+    // A walk takes three looks at each of some 20,000, and is worth a rest of 400 ms.
+    expect(looked).toBeLessThan(600_000)
+    expect(replica.get('count:1')).toBe(30_000)
+    // What was stable at the end goes also if nobody writes any more.
+    await env.advance(2000)
+    stabilise(20_000)
+    await env.advance(110)
+    expect(engine.operationsCount).toBe(10_000)
+    stabilise(21_000)
+    await env.advance(110)
+    expect(engine.operationsCount).toBe(10_000)
+    await env.advance(2000)
+    expect(engine.operationsCount).toBe(9000)
+  })
+
+  test('is compacted as a whole when that is asked for', async () => {
+    const { engine, write, stabilise } = await hotKey()
+    stabilise(10_000)
+    await engine.compact()
+    write(100)
+    stabilise(20_000)
+    await engine.compact()
+    expect(engine.operationsCount).toBe(100)
   })
 })
 
