@@ -4,6 +4,7 @@
  *
  * It lives in the innermost ring because every ring takes options.
  */
+import { shownKind } from './shown-kind.ts'
 import { WarpError } from './warp-error.ts'
 
 /** The names of all properties, of each member where `Options` is a union. */
@@ -18,17 +19,50 @@ export function optionNames<Options>(names: Readonly<Record<NameIn<Options>, tru
 }
 
 /**
- * Throws `WARP_E_CONFIG` if `options` is there and is no object, or has a property that is not
- * among `known`. `what` is the call or the option that takes them, such as `openWarp` or
+ * Throws `WARP_E_CONFIG` if `options` is there and is no object, has a property that is not among
+ * `known`, or a `signal` that is none. `what` is the call or the option that takes them, such as `openWarp` or
  * `openWarp: cache`. O(options given); allocates nothing unless it throws.
  */
 export function checkOptions(what: string, options: unknown, known: readonly string[]): void {
   if (options === undefined) return
   if (typeof options !== 'object' || options === null) {
-    const shown = options === null ? 'null' : `a ${typeof options}`
-    throw new WarpError('WARP_E_CONFIG', `${what}: the options are ${shown}; give an object`)
+    throw new WarpError('WARP_E_CONFIG', `${what}: the options are ${shownKind(options)}; give an object`)
   }
   for (const name in options) if (!known.includes(name)) throw unknownOption(what, name, known)
+  const { signal } = options as { readonly signal?: unknown }
+  if (signal !== undefined && !isSignal(signal)) throw refusedOption(what, 'signal', signal, 'give an AbortSignal')
+}
+
+/** As `checkOptions`, where options have to be given: `example` shows some. */
+export function requireOptions(what: string, options: unknown, known: readonly string[], example: string): void {
+  if (options === undefined || options === null)
+    throw new WarpError('WARP_E_CONFIG', `${what} needs options, and got ${shownKind(options)}; give ${example}`)
+  checkOptions(what, options, known)
+}
+
+/** The refusal of an option's value: names the option, what was given, and what to give. */
+export function refusedOption(what: string, option: string, value: unknown, remedy: string): WarpError {
+  return new WarpError('WARP_E_CONFIG', `${what}: ${option} is ${shownKind(value)}; ${remedy}`, { details: { option } })
+}
+
+/** Throws `WARP_E_CONFIG` unless the option is left out, or of that type. */
+export function checkTypeOf(
+  what: string,
+  options: object,
+  option: string,
+  type: 'boolean' | 'function' | 'number' | 'string',
+): void {
+  const value: unknown = (options as Readonly<Record<string, unknown>>)[option]
+  if (value !== undefined && typeof value !== type) throw refusedOption(what, option, value, `give a ${type}`)
+}
+
+function isSignal(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as AbortSignal).aborted === 'boolean' &&
+    typeof (value as AbortSignal).addEventListener === 'function'
+  )
 }
 
 function unknownOption(what: string, name: string, known: readonly string[]): WarpError {

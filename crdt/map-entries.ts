@@ -17,6 +17,7 @@ import {
 import type { Encodable } from './encoding/encodable.ts'
 import type { ReplicaId } from './time/replica-id.ts'
 import type { Stamp } from './time/hlc.ts'
+import { shownKind } from './shown-kind.ts'
 import { WarpError } from './warp-error.ts'
 import { compareStamps } from './time/hlc.ts'
 import { expectArray, expectCount, expectReplica, expectText, fromChunks, toChunks } from './encoding/stored-state.ts'
@@ -57,6 +58,7 @@ export class EntryStrategies {
   readonly #fields: ReadonlyMap<string, Inner>
 
   constructor(strategies: AnyStrategy | Readonly<Record<string, AnyStrategy>>) {
+    checkStrategies(strategies)
     this.#common = isStrategy(strategies) ? strategies : undefined
     this.#fields = new Map(isStrategy(strategies) ? [] : Object.entries(strategies))
     const all = isStrategy(strategies) ? [strategies] : [...this.#fields.values()]
@@ -201,6 +203,23 @@ export class EntryStrategies {
     const message = 'the map holds a field that this replica has no strategy for; give all replicas the same fields'
     throw new WarpError('WARP_E_UNKNOWN_OP', message)
   }
+}
+
+function checkStrategies(given: unknown): void {
+  if (typeof given === 'object' && given !== null) {
+    const strategies = isStrategy(given as AnyStrategy) ? [given] : Object.values(given)
+    const wrong: unknown = strategies.find(
+      (one) => typeof one !== 'object' || one === null || !isStrategy(one as AnyStrategy),
+    )
+    if (wrong === undefined) return
+    throw notStrategies(wrong)
+  }
+  throw notStrategies(given)
+}
+
+function notStrategies(given: unknown): WarpError {
+  const remedy = typeof given === 'function' ? `call it: ${given.name}()` : 'give a strategy, or a record of strategies'
+  return new WarpError('WARP_E_CONFIG', `map takes strategies, and got ${shownKind(given)}; ${remedy}`)
 }
 
 function isStrategy(candidate: AnyStrategy | Readonly<Record<string, AnyStrategy>>): candidate is AnyStrategy {

@@ -6,6 +6,7 @@
 import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Dot } from '../crdt/time/dot.ts'
+import { shownKind } from '../crdt/shown-kind.ts'
 import { ignoreOutcome } from '../crdt/synchronous.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
 import { usersCodeDepth } from './merge/users-code.ts'
@@ -13,7 +14,7 @@ import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
 import { ClusterLink } from './api/cluster-link.ts'
 import { NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
-import { checkOpenOptions } from './api/open-options.ts'
+import { heardOnce, checkOpenOptions } from './api/open-options.ts'
 import type { ComposedPlatform, WarpParts } from './api/parts.ts'
 import type { Env } from './ports/env.ts'
 import { Recorder } from './ports/recorder.ts'
@@ -27,6 +28,7 @@ import type { At, ExplainOptions, Explanation, LogOptions } from './history/expl
 import type { OperationRecord } from './store/kept-operation.ts'
 import type { Watch, WatchOptions } from './watch/change.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
+import { checkProjection } from './projections/projection.ts'
 import { TOO_LONG } from './cache/values.ts'
 import { HOT_VISITED, type Residency } from './cache/residency.ts'
 import type { ProjectionSource } from './projections/projection-source.ts'
@@ -69,12 +71,12 @@ export async function openWarpOn<K extends KeyMap>(
   const { cache, clockDriftMsMax } = checkOpenOptions(options)
   const keyspaces = new Keyspaces(options.keys)
   const env = options.env ?? platform.env
-  const observe = options.observe ?? ignore
+  const observe = heardOnce(options.observe, platform.warn)
   const { parts = {} } = platform
   const transports = options.transports ?? []
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
-  const recorder = recorderOf(options, env)
+  const recorder = recorderOf({ ...options, observe }, env)
   const { segmentBytes, memory } = platform
   const sizes = {
     ...(segmentBytes === undefined ? {} : { segmentBytes }),
@@ -91,7 +93,7 @@ export async function openWarpOn<K extends KeyMap>(
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, options, { env, parts, recorder })
+    const warp = new OpenWarp(engine, { ...options, observe }, { env, parts, recorder })
     await warp.start(platform.openDoor)
     return warp as unknown as Warp<K>
   } catch (error) {
@@ -198,6 +200,7 @@ class OpenWarp {
 
   async getMany(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, unknown>> {
     checkOptions('getMany', options, READ_OPTIONS)
+    checkIterable('getMany', keys, Symbol.iterator, 'a list of keys')
     return readMany(keys, { store: this.#engine.store, env: this.#env, check: () => this.#check(options) })
   }
 
@@ -229,6 +232,7 @@ class OpenWarp {
 
   setMany(entries: Iterable<readonly [string, unknown]>, options: WriteOptions = NO_OPTIONS): Promise<Receipt[]> {
     try {
+      checkIterable('setMany', entries, Symbol.iterator, 'a list of [key, value]')
       const settings: Setting[] = []
       for (const [key, value] of entries) {
         if (settings.length === SET_MANY_MAX) throw tooManyAtOnce()
@@ -290,6 +294,7 @@ class OpenWarp {
 
   async project<State>(projection: Projection<State>, options?: RebuildOptions): Promise<ProjectionHandle<State>> {
     this.#assertOpen()
+    checkProjection(projection)
     const { name } = projection
     if (this.#projections.has(name)) {
       throw new WarpError(
@@ -322,6 +327,12 @@ class OpenWarp {
 
   async import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported> {
     checkOptions('import', options, READ_OPTIONS)
+    checkIterable(
+      'import',
+      pieces,
+      Symbol.asyncIterator,
+      'warp.export(), or pieces of text that come one after the other',
+    )
     const { signal } = options ?? {}
     const check = (): void => this.#check(options)
     const { importLines } = this.#parts.transfer ?? NO_TRANSFER
@@ -442,6 +453,11 @@ function tooManyAtOnce(): WarpError {
     `setMany sets at most ${SET_MANY_MAX} keys at once; nothing was written; set them in several calls`,
     { details: { limit: SET_MANY_MAX } },
   )
+}
+
+function checkIterable(call: string, given: unknown, by: symbol, remedy: string): void {
+  if (typeof given === 'object' && given !== null && by in given) return
+  throw new WarpError('WARP_E_CONFIG', `${call} takes ${remedy}, and got ${shownKind(given)}`)
 }
 
 function ignore(): void {

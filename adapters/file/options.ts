@@ -1,5 +1,5 @@
 /** What `fileLog` takes, with defaults and bounds. */
-import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
+import { checkTypeOf, optionNames, requireOptions } from '../../crdt/checked-options.ts'
 import { resolve } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
 
@@ -33,7 +33,8 @@ const FILE_MODE_DEFAULT = 0o600
 const OPTIONS = optionNames<FileLogOptions>({ path: true, fileMode: true, readOnly: true })
 
 export function fileLogSettings(options: FileLogOptions): FileLogSettings {
-  checkOptions('fileLog', options, OPTIONS)
+  requireOptions('fileLog', options, OPTIONS, "{ path: './data' }")
+  checkTypeOf('fileLog', options, 'readOnly', 'boolean')
   const { path, fileMode = FILE_MODE_DEFAULT, readOnly = false } = options
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw new WarpError('WARP_E_CONFIG', 'fileLog: path must name a folder, such as "./data"', {

@@ -5,7 +5,7 @@
  * The rule that matters: without a cluster key the mesh does not leave the machine, and says so
  * rather than guess.
  */
-import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
+import { checkOptions, checkTypeOf, optionNames, refusedOption } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../src/limits.ts'
 import { type ClusterKeyInput, type ClusterKeys, clusterKeys, insecureKeys } from './handshake/cluster-keys.ts'
@@ -159,7 +159,10 @@ export function meshSettings(options: MeshOptions): MeshSettings {
     throw refused('host', `is ${shown}; it is an IP address of this machine, such as 127.0.0.1 or ::`)
   }
   const host = canonicalIp(given.host)
+  checkLists(given)
   checkLabels(given)
+  checkTypeOf('meshTransport', options, 'insecure', 'boolean')
+  checkTypeOf('meshTransport', options, 'compress', 'boolean')
   const peerPort = port === 0 ? PORT_DEFAULT : port
   for (const peer of peers) parsePeer(peer, peerPort)
   return {
@@ -178,6 +181,19 @@ export function meshSettings(options: MeshOptions): MeshSettings {
 /** Without what is there and undefined, as callers without a compiler write it. */
 function defined(options: MeshOptions): MeshOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function checkLists(given: Pick<typeof DEFAULTS, 'peers' | 'roles'>): void {
+  for (const [name, list] of Object.entries({ peers: given.peers, roles: given.roles })) {
+    const isList = Array.isArray(list) && (list as readonly unknown[]).every((one) => typeof one === 'string')
+    if (!isList)
+      throw refusedOption(
+        'meshTransport',
+        name,
+        list,
+        `give a list of texts, such as ['${name === 'peers' ? '10.0.0.2' : 'cache'}']`,
+      )
+  }
 }
 
 function checkLabels({ name, cluster, zone, roles }: typeof DEFAULTS): void {

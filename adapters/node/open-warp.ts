@@ -49,8 +49,10 @@ const CONTROL_OPTIONS = optionNames<ControlOptions>({ path: true })
  * `WARP_E_STORAGE` for what it finds.
  */
 export async function openWarp<const K extends KeyMap>(options: OpenWarpOptions<K>): Promise<Warp<K>> {
-  const { control = false, ...others } = options
-  const platform: ComposedPlatform = { env: nodeEnv(), memory: SHARED_MEMORY, parts: ALL_PARTS }
+  const { control = false, ...others } =
+    (options as OpenWarpOptions<K> | null | undefined) ?? ({} as OpenWarpOptions<K>)
+  const warn = (message: string): void => process.emitWarning(message, 'WarpWarning')
+  const platform: ComposedPlatform = { env: nodeEnv(), memory: SHARED_MEMORY, parts: ALL_PARTS, warn }
   if (control === false) return openWarpOn<K>(platform, others)
   return openWarpOn<K>({ ...platform, openDoor: doorAt(control === true ? {} : control, others.log) }, others)
 }

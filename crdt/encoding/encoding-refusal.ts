@@ -21,6 +21,8 @@ interface Refusal {
 
 /** The error for a `value` that the writer has refused. */
 export function refusalOf(value: unknown): WarpError {
+  const cycle = cycleIn(value, 'value', [])
+  if (cycle !== undefined) return new WarpError('WARP_E_UNENCODABLE', cycle.text, { details: { path: cycle.path } })
   const refusal = find(value, 'value', 0)
   if (refusal === undefined) {
     return new WarpError(
@@ -31,6 +33,25 @@ export function refusalOf(value: unknown): WarpError {
   const { code, path, what } = refusal
   const hint = code === 'WARP_E_LIMIT' ? '' : `; a value may hold ${ALLOWED}`
   return new WarpError(code, `${path} is ${what}${hint}`, { details: { path } })
+}
+
+/** A container that lies within itself. */
+function cycleIn(
+  value: unknown,
+  path: string,
+  within: readonly { readonly container: object; readonly path: string }[],
+): { readonly path: string; readonly text: string } | undefined {
+  if (typeof value !== 'object' || value === null || within.length > ENCODED_DEPTH_MAX) return undefined
+  const outer = within.find(({ container }) => container === value)
+  if (outer !== undefined)
+    return { path, text: `${path} is ${outer.path} again, a cycle; leave it out, or name it by a key` }
+  if (!Array.isArray(value) && !isPlainObject(value)) return undefined
+  const inside = [...within, { container: value, path }]
+  for (const [name, entry] of Object.entries(value)) {
+    const cycle = cycleIn(entry, Array.isArray(value) ? `${path}[${name}]` : `${path}${step(name)}`, inside)
+    if (cycle !== undefined) return cycle
+  }
+  return undefined
 }
 
 function find(value: unknown, path: string, depth: number): Refusal | undefined {

@@ -3,6 +3,7 @@
  * encoded, and a payload of another replica, which may be anything.
  */
 import type { Encodable } from './encodable.ts'
+import { shownKind } from '../shown-kind.ts'
 import { WarpError } from '../warp-error.ts'
 
 /**
@@ -35,6 +36,10 @@ export function malformedPayload(kind: string): WarpError {
 
 /** An amount as a safe integer. Throws `WARP_E_LIMIT`. */
 export function checkAmount(amount: number, verb: string, min: number = Number.MIN_SAFE_INTEGER): number {
+  if (typeof amount !== 'number')
+    throw new WarpError('WARP_E_CONFIG', `${verb} takes a whole number, not ${shownKind(amount)}`, {
+      details: { verb },
+    })
   if (!Number.isSafeInteger(amount) || amount < min) {
     const most = Number.MAX_SAFE_INTEGER
     throw new WarpError('WARP_E_LIMIT', `${verb} by ${amount}: the amount must be an integer from ${min} to ${most}`, {

@@ -10,6 +10,7 @@ import type { Rename, SequencePayload } from './sequence-operation.ts'
 import { ROOT, Sequence } from './sequence.ts'
 import { applyChange, readPayload, renameChange, writePayload } from './sequence-operation.ts'
 import { decodeSequence, encodeSequence } from './sequence-snapshot.ts'
+import { shownKind } from '../shown-kind.ts'
 import { WarpError } from '../warp-error.ts'
 
 /** The elements and what they read as; the value is kept until the next operation. */
@@ -90,6 +91,8 @@ export function spliceSequence<Content extends Encodable, Value>(
 const NO_RUNS: readonly Run[] = []
 
 function checkRange(index: number, deleteCount: number, length: number): void {
+  if (typeof index !== 'number')
+    throw new WarpError('WARP_E_CONFIG', `the index is ${shownKind(index)}; give a whole number`)
   if (!Number.isSafeInteger(index) || index < 0 || index > length) {
     throw new WarpError('WARP_E_LIMIT', `index ${index} is not between 0 and the length, ${length}`, {
       details: { index, length },

@@ -1,10 +1,11 @@
 /** The options of `openWarp`, checked before anything is opened. */
-import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
+import { checkOptions, checkTypeOf, optionNames, refusedOption, requireOptions } from '../../crdt/checked-options.ts'
+import { isThenable } from '../../crdt/synchronous.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { ResidencyLimits } from '../cache/residency.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
 import { assertName } from '../membership/name-book.ts'
-import type { CacheOptions, WarpOptions } from './public.ts'
+import type { CacheOptions, WarpEvent, WarpOptions } from './public.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
 
@@ -31,9 +32,21 @@ export interface CheckedOptions {
 
 /** Throws `WARP_E_CONFIG`, naming the option, its value and the remedy. */
 export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
-  checkOptions('openWarp', options, WARP_OPTIONS)
+  requireOptions('openWarp', options, WARP_OPTIONS, "{ keys: { 'user:*': register() } }")
   assertName('name', options.name)
   assertName('zone', options.zone)
+  checkTypeOf('openWarp', options, 'observe', 'function')
+  checkTypeOf('openWarp', options, 'ack', 'string')
+  checkTypeOf('openWarp', options, 'clockDriftMsMax', 'number')
+  checkLog(options.log)
+  checkTransports(options.transports)
+  checkMethods('env', options.env, ['now', 'monotonic', 'schedule', 'defer', 'yield', 'random'], 'give an Env')
+  checkMethods(
+    'instruments',
+    options.instruments,
+    ['add', 'record', 'begin'],
+    'give an object with add, record and begin',
+  )
   const { clockDriftMsMax = CLOCK_DRIFT_MS_MAX } = options
   if (!(clockDriftMsMax >= 0))
     throw new WarpError('WARP_E_CONFIG', `clockDriftMsMax is ${clockDriftMsMax}; give milliseconds of at least 0`)
@@ -42,9 +55,61 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
 
 function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
   checkOptions('openWarp: cache', options, CACHE_OPTIONS)
+  checkTypeOf('openWarp: cache', options, 'entriesMax', 'number')
+  checkTypeOf('openWarp: cache', options, 'bytesMax', 'number')
   const { entriesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = options
   for (const [name, value] of Object.entries({ entriesMax, bytesMax })) {
     if (!(value >= 1)) throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${value}; give a number of at least 1`)
   }
   return { entriesMax, bytesMax }
+}
+
+function checkLog(log: unknown): void {
+  const remedy = typeof log === 'string' ? `give fileLog({ path: ${JSON.stringify(log)} })` : 'give fileLog({ path })'
+  checkMethods('log', log, ['open'], typeof log === 'function' ? `call it: ${log.name}({ path })` : remedy)
+}
+
+function checkTransports(transports: unknown): void {
+  if (transports === undefined) return
+  if (!Array.isArray(transports)) throw refusedOption('openWarp', 'transports', transports, 'give a list of transports')
+  for (const [i, transport] of (transports as readonly unknown[]).entries()) {
+    const remedy =
+      typeof transport === 'function'
+        ? `call it: ${transport.name}(...)`
+        : 'give a transport, such as meshTransport(...)'
+    if (transport === undefined) throw refusedOption('openWarp', `transports[${i}]`, transport, remedy)
+    checkMethods(`transports[${i}]`, transport, ['open'], remedy)
+  }
+}
+
+function checkMethods(option: string, value: unknown, methods: readonly string[], remedy: string): void {
+  if (value === undefined) return
+  const has = (method: string): boolean => typeof (value as Readonly<Record<string, unknown>>)[method] === 'function'
+  if (typeof value === 'object' && value !== null && methods.every(has)) return
+  throw refusedOption('openWarp', option, value, remedy)
+}
+
+/**
+ * As `observe`, but neither what it throws nor how a promise that it returns ends reaches the
+ * engine. The first such error is told to `warn`; an observer that fails is called on.
+ */
+export function heardOnce(
+  observe: ((event: WarpEvent) => unknown) | undefined,
+  warn: ((message: string) => void) | undefined,
+): (event: WarpEvent) => void {
+  if (observe === undefined) return () => undefined
+  let isTold = false
+  const failed = (error: unknown): void => {
+    if (isTold) return
+    isTold = true
+    warn?.(`observe threw; the engine goes on, and does not say so again: ${String(error)}`)
+  }
+  return (event) => {
+    try {
+      const returned = observe(event)
+      if (isThenable(returned)) Promise.resolve(returned).catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
 }

@@ -82,7 +82,8 @@ export interface WarpOptions<K extends KeyMap> {
    */
   readonly clockDriftMsMax?: number
   /**
-   * Told what operators want to know. Called synchronously; must not throw. Default: nobody is
+   * Told what operators want to know. Called synchronously. What it throws changes nothing;
+   * the first such error is reported, in Node as a warning of the process. Default: nobody is
    * told.
    */
   readonly observe?: (event: WarpEvent) => void

@@ -6,6 +6,7 @@
  */
 import { checkOptions } from '../../crdt/checked-options.ts'
 import { hlcAtEndOfMs, hlcToMs } from '../../crdt/time/hlc.ts'
+import { shownKind } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
@@ -47,6 +48,7 @@ export class History {
   }
 
   async getAt(key: string, at: At, signal?: AbortSignal): Promise<unknown> {
+    checkMoment(at)
     const slot = this.#store.keys.find(key)
     if (slot === undefined) {
       if ('version' in at && at.version > 0) throw noSuchVersion(key, at.version, 0)
@@ -172,4 +174,11 @@ function noSuchVersion(key: string, version: number, current: number): WarpError
       details: { key, version, current },
     },
   )
+}
+
+function checkMoment(at: unknown): void {
+  const names = typeof at === 'object' && at !== null ? Object.keys(at) : []
+  if (names.length === 1 && (names[0] === 'version' || names[0] === 'timeMs')) return
+  const shown = names.length === 0 ? shownKind(at) : `{ ${names.join(', ')} }`
+  throw new WarpError('WARP_E_CONFIG', `getAt: the moment is ${shown}; give either { timeMs } or { version }`)
 }

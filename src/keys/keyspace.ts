@@ -2,7 +2,9 @@
 import { isRegister } from '../../crdt/register.ts'
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import { isForeignCode, type AnyStrategy } from '../../crdt/strategy.ts'
-import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
+import { checkOptions, optionNames, refusedOption } from '../../crdt/checked-options.ts'
+import { shownKind } from '../../crdt/shown-kind.ts'
+import { LIFE_MS_MAX } from '../limits.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import { PatternIndex } from './pattern-index.ts'
@@ -61,6 +63,7 @@ export class Keyspaces {
   readonly #all: Keyspace[]
 
   constructor(keys: KeyMap) {
+    checkMap(keys)
     this.#index = new PatternIndex<Keyspace>()
     const registered = Object.entries(keys).map(([pattern, definition], index) => {
       const keyspace = defineKeyspace(pattern, definitionOf(pattern, definition), index)
@@ -163,14 +166,25 @@ function keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, 
   }
 }
 
+const KEYS_EXAMPLE = "give key patterns with their strategies, such as { 'user:*': register() }"
+
+function checkMap(keys: unknown): void {
+  const isMap = typeof keys === 'object' && keys !== null && !Array.isArray(keys) && !(keys instanceof Map)
+  if (!isMap) throw refusedOption('openWarp', 'keys', keys, KEYS_EXAMPLE)
+}
+
 function isStrategy(definition: AnyStrategy | KeyOptions): definition is AnyStrategy {
   return 'apply' in definition
 }
 
 /** Throws for what only callers without a compiler write. */
 function definitionOf(pattern: string, definition: unknown): KeyOptions {
+  if (typeof definition === 'function') {
+    const { name } = definition as { readonly name: string }
+    throw misconfigured(pattern, `has a function (${name || 'without a name'})`, `call it: ${name || 'strategy'}()`)
+  }
   if (typeof definition !== 'object' || definition === null) {
-    throw misconfigured(pattern, 'has no strategy', 'give one, or options with a strategy')
+    throw misconfigured(pattern, `has ${shownKind(definition)}`, 'give a strategy, or options with a strategy')
   }
   return isStrategy(definition as AnyStrategy | KeyOptions)
     ? { strategy: definition as AnyStrategy }
@@ -189,6 +203,7 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
   if (domain === undefined) throw misconfigured(pattern, `has mode '${mode}'`, `use 'local' or 'eventual'`)
   checkTtl(pattern, ttlMs, ttl)
   checkRetention(pattern, retain)
+  if (typeof strategy === 'function') definitionOf(pattern, strategy)
   checkStrategy(pattern, strategy)
   return keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding: ttl === 'sliding', retain })
 }
@@ -199,8 +214,13 @@ const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([
 ])
 
 function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
-  if (!Number.isFinite(ttlMs) || ttlMs < 0)
-    throw misconfigured(pattern, `has ttlMs ${ttlMs}`, 'use a number of milliseconds of at least 1')
+  const isLife = ttlMs === 0 || (Number.isFinite(ttlMs) && ttlMs >= 1 && ttlMs <= LIFE_MS_MAX)
+  if (!isLife)
+    throw misconfigured(
+      pattern,
+      `has ttlMs ${shownKind(ttlMs)}`,
+      `use milliseconds from 1 to ${LIFE_MS_MAX}, or leave it out`,
+    )
   if (ttl !== 'absolute' && ttl !== 'sliding')
     throw misconfigured(pattern, `has ttl '${ttl}'`, `use 'absolute' or 'sliding'`)
 }
@@ -211,12 +231,12 @@ function checkRetention(pattern: string, retain: Retention): void {
     const isVersions = 'versions' in retain
     checkOptions(`the key pattern '${pattern}': retain`, retain, isVersions ? VERSIONS_OPTION : FOR_MS_OPTION)
     const count = isVersions ? retain.versions : retain.forMs
-    if (Number.isFinite(count) && count >= 1) return
+    if (Number.isFinite(count) && count >= 1 && (!isVersions || Number.isInteger(count))) return
   }
   throw misconfigured(
     pattern,
     `retains ${JSON.stringify(retain)}`,
-    `use 'all', 'latest', { versions } or { forMs } of at least 1`,
+    `use 'all', 'latest', { versions } (a whole number) or { forMs } of at least 1`,
   )
 }
 

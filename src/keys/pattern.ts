@@ -19,6 +19,7 @@
  * the other's, in order and from the same prefix; if no more of them, then its shortest key is no
  * shorter (3); and if no longer, it has no star where the other has none (4).
  */
+import { shownKind } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { PATTERN_LENGTH_MAX } from '../limits.ts'
 
@@ -63,6 +64,9 @@ export interface KeyPattern {
  * of an escape.
  */
 export function compilePattern(text: string): KeyPattern {
+  if (typeof text !== 'string') {
+    throw new WarpError('WARP_E_PATTERN', `a key pattern is a text, such as 'user:*', and not ${shownKind(text)}`)
+  }
   const tokens = normalise(parse(text))
   const wildcardAt = tokens.findIndex(isWildcard)
   const prefix = wildcardAt < 0 ? tokens : tokens.slice(0, wildcardAt)

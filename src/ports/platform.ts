@@ -20,6 +20,8 @@ export interface LogMemory {
 /** What the platform provides where the caller does not. */
 export interface Platform {
   readonly env: Env
+  /** Tells people what no observer can be told. Default: nobody is told. */
+  readonly warn?: (message: string) => void
   /** Size of the log's segments. Default: the log's. */
   readonly segmentBytes?: number
   /** Default: ordinary buffers. */

@@ -6,7 +6,7 @@
  *
  * Cost: one direct call per operation. `value` and `operation` are computed only when read.
  */
-import { optionNames } from '../../crdt/checked-options.ts'
+import { optionNames, refusedOption, requireOptions } from '../../crdt/checked-options.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 
@@ -98,4 +98,41 @@ export interface ProjectionLag {
   readonly behindCount?: number
   /** Bytes of the log that it has not taken in. */
   readonly behindBytes: number
+}
+
+const PROJECTION_OPTIONS = optionNames<Projection<unknown>>({
+  ...{ name: true, keys: true, version: true, checkpoint: true, initial: true, apply: true },
+})
+
+/** Throws `WARP_E_CONFIG` for what is no projection. */
+export function checkProjection(projection: Projection<unknown>): void {
+  requireOptions(
+    'project',
+    projection,
+    isLiteral(projection) ? PROJECTION_OPTIONS : namesIn(projection),
+    '{ name, initial, apply }',
+  )
+  const { name, initial, apply, checkpoint } = projection as Partial<Projection<unknown>>
+  if (typeof name !== 'string' || name === '' || !name.isWellFormed())
+    throw refusedOption('project', 'name', name, 'give a well-formed text')
+  if (typeof initial !== 'function') throw refusedOption('project', 'initial', initial, 'give a function')
+  if (typeof apply !== 'function') throw refusedOption('project', 'apply', apply, 'give a function')
+  if (checkpoint === undefined) return
+  requireOptions('project: checkpoint', checkpoint, CHECKPOINT_OPTIONS, '{ every, encode, decode }')
+  for (const one of ['encode', 'decode'] as const)
+    if (typeof checkpoint[one] !== 'function')
+      throw refusedOption('project: checkpoint', one, checkpoint[one], 'give a function')
+}
+
+const CHECKPOINT_OPTIONS = optionNames<ProjectionCheckpoint<unknown>>({ every: true, encode: true, decode: true })
+
+/** Other objects, of a class say, may have members of their own. */
+function isLiteral(projection: unknown): boolean {
+  return typeof projection === 'object' && projection !== null && Object.getPrototypeOf(projection) === Object.prototype
+}
+
+function namesIn(projection: object | null | undefined): string[] {
+  const names: string[] = []
+  for (const name in projection) names.push(name)
+  return names
 }

@@ -1,3 +1,5 @@
+import { whenAborted } from '../ports/abort-signals.ts'
+
 /**
  * Items until a signal fires, also while the next one is being waited for, however long that takes.
  * Not by `Promise.race` with one promise for the signal: that would keep every item until the end.
@@ -9,7 +11,7 @@ export async function* untilAborted<Item>(
   const iterator = items[Symbol.asyncIterator]()
   let stop = (): void => undefined
   const abort = (): void => stop()
-  signal?.addEventListener('abort', abort)
+  const stopWaiting = whenAborted(signal, abort)
   try {
     while (signal?.aborted !== true) {
       const next = await new Promise<IteratorResult<Item> | undefined>((resolve, reject) => {
@@ -20,7 +22,7 @@ export async function* untilAborted<Item>(
       yield next.value
     }
   } finally {
-    signal?.removeEventListener('abort', abort)
+    stopWaiting()
     // One that is still waiting ends when it has what it waits for; nobody waits for that.
     iterator.return?.().then(undefined, () => undefined)
   }

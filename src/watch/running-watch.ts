@@ -5,6 +5,7 @@
  * While it runs, compaction leaves alone what it has not seen, within the bounds of `Holds`.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
+import { whenAborted } from '../ports/abort-signals.ts'
 import type { Change, Cursor, WatchGap, WatchLag, Watch, WatchOptions } from './change.ts'
 import { bytesBetween, type Follower, type Holds } from '../log/holds.ts'
 import { Feed, type Interest, type Place } from '../log/feed/feed.ts'
@@ -37,7 +38,7 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   readonly #pendingCountMax: number
   /** Where this watch is in the log. */
   readonly #feed: Feed
-  readonly #signal: AbortSignal | undefined
+  #stopWaiting: (() => void) | undefined
   readonly #letGo: () => void
   /** The number of the next operation in the ring. */
   #next: number
@@ -59,14 +60,13 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     this.#feed = new Feed(hub.store, interest)
     this.#next = hub.ring.count
     this.#seenVersion = this.#presentVersion()
-    this.#signal = options.signal
     if (options.from !== undefined) this.#resume(options.from)
     if (options.signal?.aborted === true) {
       this.#isClosed = true
       this.#letGo = () => undefined
       return
     }
-    options.signal?.addEventListener('abort', this.close, { once: true })
+    this.#stopWaiting = whenAborted(options.signal, this.close)
     this.#letGo = hub.holds.follow(this)
   }
 
@@ -123,7 +123,7 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   readonly close = (): void => {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#signal?.removeEventListener('abort', this.close)
+    this.#stopWaiting?.()
     this.#letGo()
     this.#hub.remove(this)
     this.#settle({ done: true, value: undefined })

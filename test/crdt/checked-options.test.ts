@@ -44,7 +44,7 @@ describe('options', () => {
 
   test('that are no object are refused', () => {
     expect(refusal(null)).toBe('openWarp: the options are null; give an object')
-    expect(refusal(5)).toBe('openWarp: the options are a number; give an object')
+    expect(refusal(5)).toBe('openWarp: the options are the number 5; give an object')
   })
 
   test('carry their names in the details', () => {

@@ -4,9 +4,11 @@
  */
 import { checkOptions } from '../../../crdt/checked-options.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
+import { shownKind } from '../../../crdt/shown-kind.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Domain } from '../../keys/domain.ts'
 import type { Log } from '../../log/log.ts'
+import { whenAborted } from '../../ports/abort-signals.ts'
 import { ACKS_TIMEOUT_MS_MAX, type ReplicaAcknowledgements, type ReplicaAcks } from './acknowledgement.ts'
 import { ACKS_OPTIONS, type Ack, type Settlement } from './receipt.ts'
 
@@ -44,8 +46,8 @@ export class Acknowledger {
 
   /** Throws `WARP_E_CONFIG` for a level that this log cannot give. */
   checkAck(ack: Ack): void {
-    if (!(ack in RANK)) {
-      throw new WarpError('WARP_E_CONFIG', `ack is '${ack}'; use 'memory', 'logged' or 'durable'`)
+    if (typeof ack !== 'string' || !Object.hasOwn(RANK, ack)) {
+      throw new WarpError('WARP_E_CONFIG', `ack is ${shownKind(ack)}; use 'memory', 'logged' or 'durable'`)
     }
     if (ack === 'memory' || this.#isPersistent) return
     throw new WarpError(
@@ -145,8 +147,8 @@ function isCount(value: unknown): boolean {
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const give = (): void => reject(aborted(signal, 'indeterminate'))
-    signal.addEventListener('abort', give, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', give))
+    const stopWaiting = whenAborted(signal, give)
+    promise.then(resolve, reject).finally(stopWaiting)
   })
 }
 

@@ -1,0 +1,31 @@
+/**
+ * Who waits for an `AbortSignal`. However many wait, the signal has one listener: Node warns of a
+ * leak from the eleventh on, and fifty watches that end together are none.
+ */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>()
+
+/** Calls `listener` once, when the signal fires. Returns how to stop waiting. */
+export function whenAborted(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal === undefined) return () => undefined
+  const listeners = waiting.get(signal) ?? listenersOf(signal)
+  // One function may wait for several things.
+  const own = (): void => listener()
+  listeners.add(own)
+  return () => {
+    listeners.delete(own)
+  }
+}
+
+function listenersOf(signal: AbortSignal): Set<() => void> {
+  const listeners = new Set<() => void>()
+  waiting.set(signal, listeners)
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const listener of [...listeners]) listener()
+      listeners.clear()
+    },
+    { once: true },
+  )
+  return listeners
+}
