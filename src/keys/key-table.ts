@@ -11,10 +11,9 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Position } from '../operation/position.ts'
-import { SlotIndex } from './slot-index.ts'
+import { SlotIndex, type Slot } from './slot-index.ts'
 
-/** Names a key inside this process, for as long as `generation` does not change. */
-export type Slot = number
+export type { Slot }
 
 /** What the table takes note of. */
 export interface TipOperation {

@@ -4,7 +4,9 @@
  * index is 64 maps, chosen by some characters of the key. A small one is a single map, which is
  * read faster; when it has become large, each new key moves some others along.
  */
-import type { Slot } from './key-table.ts'
+
+/** Names a key inside this process, for as long as the table's `generation` does not change. */
+export type Slot = number
 
 /** A map doubles beyond 2^18 keys in some 15 ms. */
 const ONE_MAP_MAX = 200_000
@@ -64,13 +66,14 @@ export class SlotIndex {
 
   #move(many: readonly Map<string, Slot>[], moving: IterableIterator<[string, Slot]>): void {
     for (let i = 0; i < MOVED_AT_ONCE; i++) {
-      const { done, value } = moving.next()
-      if (done === true) {
+      const next = moving.next()
+      if (next.done === true) {
         this.#moving = undefined
         this.#one = new Map()
         return
       }
-      many[mapOf(value[0])]!.set(value[0], value[1])
+      const [key, slot] = next.value
+      many[mapOf(key)]!.set(key, slot)
     }
   }
 }
