@@ -31,9 +31,9 @@ test('the codes are fixed, without gaps, and each has a rule', () => {
   expect([ruleOf(0), ruleOf(19), ruleOf(255)]).toEqual([undefined, undefined, undefined])
 })
 
-test('only updates and deletes are applied, and the rules say so', () => {
+test('only updates and deletes are applied to keys, and the rules say so', () => {
   for (const { code, isApplied: applied, isOfKey: ofKey } of KIND_RULES) {
-    expect([code, isApplied(code), isOfKey(code)]).toEqual([code, applied, ofKey])
+    expect([code, isApplied(code), isOfKey(code)]).toEqual([code, applied && ofKey, ofKey])
   }
   expect(isApplied(OPERATION_KIND.update | UNDERSTOOD_NOT)).toBe(false)
 })
