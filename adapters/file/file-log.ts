@@ -20,12 +20,12 @@ export function fileLog(options: FileLogOptions): LogStore {
 }
 
 async function openFolder(settings: FileLogSettings): Promise<LogFiles> {
-  const { path, fileMode, readOnly } = settings
+  const { path, readOnly } = settings
   try {
-    if (readOnly) return new Folder(path, settings, lockToRead(path, fileMode))
+    if (readOnly) return new Folder(path, settings, await lockToRead(settings))
     await createFolder(settings)
     readdirSync(path) // a folder that can be written but not listed would look empty
-    return new Folder(path, settings, lockFolder(path, fileMode))
+    return new Folder(path, settings, await lockFolder(path, settings.fileMode))
   } catch (cause) {
     throw isWarpError(cause) ? cause : openError(path, cause)
   }
@@ -35,14 +35,15 @@ async function openFolder(settings: FileLogSettings): Promise<LogFiles> {
  * Where no lock can be left, nobody of this user writes either; a holder whose lock can be seen is
  * respected.
  */
-function lockToRead(path: string, fileMode: number): FolderLock {
+async function lockToRead(settings: FileLogSettings): Promise<FolderLock> {
+  const { path } = settings
   readdirSync(path)
   try {
-    return lockFolder(path, fileMode)
+    return await lockFolder(path, settings.fileMode)
   } catch (cause) {
     if (!UNWRITABLE.has((cause as NodeJS.ErrnoException).code ?? '')) throw cause
-    refuseIfHeld(path)
-    return { release: () => undefined }
+    await refuseIfHeld(path)
+    return { isHeld: () => true, keepSpare: () => undefined, release: () => undefined }
   }
 }
 

@@ -1,11 +1,12 @@
 /**
- * A folder is held by one process. Node has no `flock`, so the lock is a file that says who holds
- * it, and the care goes into telling a live holder from a dead one and into taking over from a dead
- * one exactly once.
+ * A folder has one holder: a process, or one of its threads. Node has no `flock`, so the lock is a
+ * file that says who holds it, and the care goes into telling a live holder from a dead one
+ * (`lock-holder.ts`) and into taking over from a dead one exactly once.
  *
  * *Taking.* The identity is written to a file of one's own, flushed (so that a power failure cannot
  * leave an empty lock), and linked to `warp.lock`. Linking fails if the name exists, and whoever
- * reads the lock reads all of it.
+ * reads the lock reads all of it. Before that the holder listens on the socket that proves that it
+ * lives.
  *
  * *Taking over.* Removing a dead holder's file is where such locks break: two contenders judge the
  * same lock dead, the first replaces it, the second removes the replacement. Here the right to
@@ -15,11 +16,19 @@
  * other: its claim T2 is taken over through `warp.lock.T2`, and so on down the chain. Tokens are
  * random and never come again, so a claim on a lock that has moved on is seen to be void.
  *
+ * *Holding.* Folders are renamed, removed and replaced under those who hold them, and people remove
+ * lock files. `isHeld` compares the lock that the path leads to with ours, by its inode. Our lock
+ * file stays open, so its inode is nobody else's.
+ *
  * *Releasing.* The file is removed if it still is ours. While we live nobody else replaces it.
+ *
+ * *A full disk.* A lock needs a block. `warp.lock.spare` holds one, which is given up when there is
+ * no other, and taken again by the next holder that finds room.
  */
 import { randomUUID } from 'node:crypto'
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -27,13 +36,19 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
+import { type HolderSocket, listenIn, probeSocket } from './holder-socket.ts'
 import { type Holder, holderFate, parseHolder, thisProcess } from './lock-holder.ts'
 
 export const LOCK_NAME = 'warp.lock'
+
+const SPARE_NAME = `${LOCK_NAME}.spare`
+const SPARE_BYTES = 4096
+const SOCKET_END = '.s'
 
 /**
  * Rounds in which the lock was neither taken nor seen held: each needs another process to take and
@@ -42,6 +57,10 @@ export const LOCK_NAME = 'warp.lock'
 const ROUNDS_MAX = 100
 
 export interface FolderLock {
+  /** Whether the path of the folder still leads to this lock. */
+  isHeld(): boolean
+  /** Makes sure of the block that the next holder needs on a full disk, as far as there is one. */
+  keepSpare(): void
   /** Idempotent. */
   release(): void
 }
@@ -51,31 +70,101 @@ export function isLockName(name: string): boolean {
   return name === LOCK_NAME || name.startsWith(`${LOCK_NAME}.`)
 }
 
-/** Holds `folder`, or throws `WARP_E_LOG_LOCKED`. Errors of the file system pass through. */
-export function lockFolder(folder: string, fileMode: number): FolderLock {
-  const self = thisProcess(randomUUID())
-  const own = join(folder, `${LOCK_NAME}.new-${self.token}`)
+/** Holds `folder`, or rejects with `WARP_E_LOG_LOCKED`. Errors of the file system pass through. */
+export async function lockFolder(folder: string, fileMode: number): Promise<FolderLock> {
+  const token = randomUUID()
+  const socket = listenIn(folder, { bound: `${LOCK_NAME}.${word(token)}.new`, name: socketName(token) }, fileMode)
+  const own = join(folder, `${LOCK_NAME}.new-${token}`)
+  let fd: number | undefined
   try {
-    writeFlushed(own, JSON.stringify(self) + '\n', fileMode)
-    take(folder, own)
-  } finally {
+    const identity = JSON.stringify(thisProcess(token, socket?.name)) + '\n'
+    fd = withSpare(folder, () => writeFlushed(own, identity, fileMode))
+    await take(folder, own)
     rmSync(own, { force: true })
+    await removeLeftovers(folder, token)
+    return new Held(folder, { token, fd, socket, fileMode })
+  } catch (cause) {
+    rmSync(own, { force: true })
+    if (fd !== undefined) closeSync(fd)
+    socket?.close()
+    throw cause
   }
-  removeLeftovers(folder)
-  return { release: () => release(folder, self.token) }
 }
 
-/** Throws `WARP_E_LOG_LOCKED` if a process that lives holds `folder`. Leaves no lock. */
-export function refuseIfHeld(folder: string): void {
+interface HeldBy {
+  readonly token: string
+  /** The lock, open. */
+  readonly fd: number
+  readonly socket: HolderSocket | undefined
+  readonly fileMode: number
+}
+
+class Held implements FolderLock {
+  readonly #path: string
+  readonly #sparePath: string
+  readonly #fileMode: number
+  #isSpareDue = false
+  readonly #token: string
+  readonly #socket: HolderSocket | undefined
+  readonly #inode: number
+  readonly #device: number
+  #fd: number | undefined
+
+  constructor(folder: string, { token, fd, socket, fileMode }: HeldBy) {
+    this.#path = join(folder, LOCK_NAME)
+    this.#sparePath = join(folder, SPARE_NAME)
+    this.#fileMode = fileMode
+    this.#token = token
+    this.#fd = fd
+    this.#socket = socket
+    const { ino, dev } = statSync(this.#path)
+    this.#inode = ino
+    this.#device = dev
+  }
+
+  isHeld(): boolean {
+    const found = statSync(this.#path, { throwIfNoEntry: false })
+    return found !== undefined && found.ino === this.#inode && found.dev === this.#device
+  }
+
+  keepSpare(): void {
+    this.#isSpareDue = true
+    if (statSync(this.#sparePath, { throwIfNoEntry: false })?.size === SPARE_BYTES) return
+    rmSync(this.#sparePath, { force: true })
+    try {
+      closeSync(writeFlushed(this.#sparePath, ' '.repeat(SPARE_BYTES), this.#fileMode))
+    } catch (cause) {
+      if (!isFull(cause)) throw cause
+    }
+  }
+
+  release(): void {
+    if (this.#fd === undefined) return
+    const holder = readHolder(this.#path)
+    if (isHolder(holder) && holder.token === this.#token) this.#letGo()
+    closeSync(this.#fd)
+    this.#fd = undefined
+    this.#socket?.close()
+  }
+
+  /** A spare that was given up is replaced by the lock. */
+  #letGo(): void {
+    if (this.#isSpareDue && !existsSync(this.#sparePath)) renameSync(this.#path, this.#sparePath)
+    else rmSync(this.#path, { force: true })
+  }
+}
+
+/** Rejects with `WARP_E_LOG_LOCKED` if a process that lives holds `folder`. Leaves no lock. */
+export async function refuseIfHeld(folder: string): Promise<void> {
   const path = join(folder, LOCK_NAME)
   const holder = readHolder(path)
-  if (holder !== 'absent') refuseUnlessDead(folder, path, holder)
+  if (holder !== 'absent') await refuseUnlessDead(folder, path, holder)
 }
 
-function take(folder: string, own: string): void {
+async function take(folder: string, own: string): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     if (linked(own, join(folder, LOCK_NAME))) return
-    const chain = claimDead(folder, own)
+    const chain = await claimDead(folder, own)
     if (chain !== undefined && replaceDead(folder, own, chain)) return
   }
   throw new WarpError(
@@ -94,15 +183,15 @@ function take(folder: string, own: string): void {
 type Chain = readonly { readonly path: string; readonly token: string }[]
 
 /** `undefined` when a file went away meanwhile, so that the picture is out of date. */
-function claimDead(folder: string, own: string): Chain | undefined {
+async function claimDead(folder: string, own: string): Promise<Chain | undefined> {
   const chain: { path: string; token: string }[] = []
   let path = join(folder, LOCK_NAME)
   for (;;) {
     const holder = readHolder(path)
     if (holder === 'absent') return undefined
-    refuseUnlessDead(folder, path, holder)
-    chain.push({ path, token: holder.token })
-    path = claimPath(folder, holder.token)
+    const { token } = await refuseUnlessDead(folder, path, holder)
+    chain.push({ path, token })
+    path = claimPath(folder, token)
     if (linked(own, path)) return chain
   }
 }
@@ -111,7 +200,7 @@ function replaceDead(folder: string, own: string, chain: Chain): boolean {
   const claim = claimPath(folder, (chain.at(-1) as { token: string }).token) // a chain has at least the lock itself
   const same = chain.every(({ path, token }) => {
     const holder = readHolder(path)
-    return holder !== 'absent' && holder !== 'unreadable' && holder.token === token
+    return isHolder(holder) && holder.token === token
   })
   if (same) renameSync(own, join(folder, LOCK_NAME))
   // From the oldest: as long as a claim stands, nobody goes down the chain past it.
@@ -124,7 +213,7 @@ function claimPath(folder: string, token: string): string {
   return join(folder, `${LOCK_NAME}.${token}`)
 }
 
-function refuseUnlessDead(folder: string, path: string, holder: Holder | 'unreadable'): asserts holder is Holder {
+async function refuseUnlessDead(folder: string, path: string, holder: Holder | 'unreadable'): Promise<Holder> {
   if (holder === 'unreadable') {
     throw new WarpError(
       'WARP_E_LOG_LOCKED',
@@ -132,8 +221,8 @@ function refuseUnlessDead(folder: string, path: string, holder: Holder | 'unread
       { details: { path: folder } },
     )
   }
-  const fate = holderFate(holder)
-  if (fate === 'dead') return
+  const fate = await holderFate(holder, folder)
+  if (fate === 'dead') return holder
   const { pid, hostname } = holder
   const remedy =
     fate === 'alive'
@@ -145,29 +234,33 @@ function refuseUnlessDead(folder: string, path: string, holder: Holder | 'unread
 }
 
 /**
- * Files of contenders that died; a claim on a lock that is no more is void in any case. What cannot
- * be read stays, since a contender may be about to write it.
+ * Files and sockets of contenders that died; a claim on a lock that is no more is void in any case.
+ * What cannot be read stays, since a contender may be about to write it.
  */
-function removeLeftovers(folder: string): void {
+async function removeLeftovers(folder: string, token: string): Promise<void> {
   for (const name of readdirSync(folder)) {
-    if (!isLockName(name) || name === LOCK_NAME) continue
-    const path = join(folder, name)
-    const holder = readHolder(path)
-    if (holder !== 'absent' && holder !== 'unreadable' && holderFate(holder) === 'dead') rmSync(path, { force: true })
+    if (!isLockName(name) || name === LOCK_NAME || name === SPARE_NAME || name === socketName(token)) continue
+    if (await isLeftover(folder, name)) rmSync(join(folder, name), { force: true })
   }
 }
 
-function release(folder: string, token: string): void {
-  const path = join(folder, LOCK_NAME)
-  const holder = readHolder(path)
-  if (holder !== 'absent' && holder !== 'unreadable' && holder.token === token) rmSync(path, { force: true })
+async function isLeftover(folder: string, name: string): Promise<boolean> {
+  if (name.endsWith(SOCKET_END)) return (await probeSocket(folder, name)) === 'dead'
+  const holder = readHolder(join(folder, name))
+  return isHolder(holder) && (await holderFate(holder, folder)) === 'dead'
+}
+
+function isHolder(holder: Holder | 'absent' | 'unreadable'): holder is Holder {
+  return holder !== 'absent' && holder !== 'unreadable'
 }
 
 function readHolder(path: string): Holder | 'absent' | 'unreadable' {
   try {
     return parseHolder(readFileSync(path, 'utf8')) ?? 'unreadable'
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return 'absent'
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return 'absent'
+    if (code === 'ENXIO') return 'unreadable' // a socket that is being bound
     throw cause
   }
 }
@@ -182,12 +275,41 @@ function linked(from: string, to: string): boolean {
   }
 }
 
-function writeFlushed(path: string, text: string, mode: number): void {
+/** Returns the open file. */
+function writeFlushed(path: string, text: string, mode: number): number {
   const fd = openSync(path, 'wx', mode)
   try {
     writeSync(fd, text)
     fsyncSync(fd)
-  } finally {
+    return fd
+  } catch (cause) {
     closeSync(fd)
+    rmSync(path, { force: true })
+    throw cause
   }
+}
+
+/** Gives up the spare block if there is no other. */
+function withSpare<Result>(folder: string, work: () => Result): Result {
+  try {
+    return work()
+  } catch (cause) {
+    if (!isFull(cause)) throw cause
+    rmSync(join(folder, SPARE_NAME), { force: true })
+    return work()
+  }
+}
+
+function isFull(cause: unknown): boolean {
+  const { code } = cause as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+function socketName(token: string): string {
+  return `${LOCK_NAME}.${word(token)}${SOCKET_END}`
+}
+
+/** Enough of a token for a name that has to be short. */
+function word(token: string): string {
+  return token.slice(0, 8)
 }

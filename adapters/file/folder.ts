@@ -52,23 +52,42 @@ export class Folder implements LogFiles {
   }
 
   create(name: string): LogFile {
-    this.#assertWritable()
+    this.assertHeld()
+    this.#lock.keepSpare()
     return this.#file(name, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL)
   }
 
   rename(from: string, to: string): void {
-    this.#assertWritable()
+    this.assertHeld()
     renameSync(this.#pathOf(from), this.#pathOf(to))
   }
 
   remove(name: string): void {
-    this.#assertWritable()
+    this.assertHeld()
     rmSync(this.#pathOf(name))
   }
 
   async syncNames(): Promise<void> {
     this.#assertOpen()
     if (NAMES_NEED_SYNC) await syncFolder(this.#path)
+  }
+
+  /** Also throws `WARP_E_STORAGE` for a folder that was opened with `readOnly`. */
+  assertHeld(): void {
+    this.#assertOpen()
+    if (this.#readOnly) {
+      throw new WarpError(
+        'WARP_E_STORAGE',
+        `the log folder ${this.#path} was opened with readOnly; lay overlayLog over it, or open it without`,
+      )
+    }
+    if (this.#lock.isHeld()) return
+    throw new WarpError(
+      'WARP_E_LOG_LOCKED',
+      `the log folder ${this.#path} is not held any more: it was moved, removed or replaced, its warp.lock was removed, ` +
+        'or another process has taken it; put it back and open it again',
+      { details: { path: this.#path } },
+    )
   }
 
   /**
@@ -105,14 +124,6 @@ export class Folder implements LogFiles {
       )
     }
     return join(this.#path, name)
-  }
-
-  #assertWritable(): void {
-    if (!this.#readOnly) return
-    throw new WarpError(
-      'WARP_E_STORAGE',
-      `the log folder ${this.#path} was opened with readOnly; lay overlayLog over it, or open it without`,
-    )
   }
 
   #assertOpen(): void {

@@ -1,18 +1,27 @@
 /**
- * Who holds a folder, and whether that process still runs.
+ * Who holds a folder, and whether that holder still lives.
  *
- * A process id alone says little: it is used again, after a reboot soon. Linux tells the boot
- * (`boot_id`) and the start of a process in clock ticks since then, and both together with the id
- * name a process for ever. A killed process whose parent has not yet asked for its exit code (a
- * zombie) still has an id, but no open files: it is dead. Another host's processes, and those of
- * another container on this one (another process id namespace), cannot be seen: then the answer is
- * `unknown`.
+ * The holder listens on a socket in the folder (`holder-socket.ts`), and the kernel that runs it
+ * says whether it still does. That is the proof wherever the kernel is known to be ours: by its
+ * boot (`boot_id`, the same in all containers), or where the system tells no boots, by the host's
+ * name.
  *
- * Elsewhere than on Linux only the id is known, so that a process id used again refuses the folder
- * until the file is removed by hand.
+ * A lock of another boot is dead if the file system belongs to this machine alone, because then no
+ * other kernel can have it open. On a file system that is shared (NFS, a folder of the host in a
+ * virtual machine) the other boot may be another machine: the answer is `unknown` unless the host's
+ * name is ours.
+ *
+ * Where no socket could be made, the process id has to do. A process id alone says little: it is
+ * used again, after a reboot soon. Linux tells the start of a process in clock ticks, and boot,
+ * start and id together name a process for ever. A killed process whose parent has not yet asked
+ * for its exit code (a zombie) still has an id, but no open files: it is dead. The processes of
+ * another container (another process id namespace) cannot be seen: `unknown`. Elsewhere than on
+ * Linux only the id is known, so that a process id used again refuses the folder until the lock is
+ * removed by hand.
  */
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync, statfsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { probeSocket } from './holder-socket.ts'
 
 export interface Holder {
   /** Random; names one taking of the lock. */
@@ -23,11 +32,14 @@ export interface Holder {
   readonly bootId?: string | undefined
   readonly pidNamespace?: string | undefined
   readonly hostname: string
+  /** The name of the socket on which the holder listens. */
+  readonly socket?: string | undefined
 }
 
-export function thisProcess(token: string): Holder {
+export function thisProcess(token: string, socket?: string): Holder {
   return {
     token,
+    socket,
     pid: process.pid,
     startTicks: processStat('self')?.startTicks,
     bootId: bootId(),
@@ -47,26 +59,54 @@ export function parseHolder(text: string): Holder | undefined {
   const { token, pid, hostname: host } = fields
   // The token becomes part of a file name.
   if (typeof token !== 'string' || !/^[0-9a-f-]{36}$/.test(token)) return undefined
+  const socket = textOrNothing(fields['socket'])
+  if (socket?.includes('/') === true) return undefined
   if (!Number.isSafeInteger(pid) || (pid as number) <= 0 || typeof host !== 'string') return undefined
   return {
     token,
     pid: pid as number, // checked in the line above
     hostname: host,
+    socket,
     startTicks: textOrNothing(fields['startTicks']),
     bootId: textOrNothing(fields['bootId']),
     pidNamespace: textOrNothing(fields['pidNamespace']),
   }
 }
 
-export function holderFate(holder: Holder): 'alive' | 'dead' | 'unknown' {
-  if (holder.hostname !== hostname()) return 'unknown'
-  if (holder.bootId !== bootId()) return 'dead'
+/** Whether the holder of a lock in `folder` lives. `dead` and `alive` are proved. */
+export async function holderFate(holder: Holder, folder: string): Promise<'alive' | 'dead' | 'unknown'> {
+  const isOfThisHost = holder.hostname === hostname()
+  const isOfThisMachine = isOfThisHost || isOnThisMachineAlone(folder)
+  const boot = bootId()
+  const areBootsKnown = holder.bootId !== undefined && boot !== undefined
+  if (areBootsKnown && holder.bootId !== boot) return isOfThisMachine ? 'dead' : 'unknown'
+  if (!areBootsKnown && !isOfThisMachine) return 'unknown'
+  // From here on the kernel that runs the holder, if anything does, is ours.
+  const answer = holder.socket === undefined ? 'unknown' : await probeSocket(folder, holder.socket)
+  return answer === 'unknown' ? processFate(holder) : answer
+}
+
+/** What the process id says, of a process under this kernel. */
+function processFate(holder: Holder): 'alive' | 'dead' | 'unknown' {
   if (holder.pidNamespace !== pidNamespace()) return 'unknown'
   if (!hasProcess(holder.pid)) return 'dead'
   const stat = processStat(holder.pid)
   if (stat === undefined) return hasProcess(holder.pid) ? 'alive' : 'dead'
   if (stat.state === 'Z' || stat.state === 'X') return 'dead'
   return holder.startTicks === undefined || holder.startTicks === stat.startTicks ? 'alive' : 'dead'
+}
+
+/**
+ * File systems of Linux that one kernel at a time has mounted, by the numbers of statfs(2): ext2 to
+ * ext4, XFS, Btrfs, tmpfs, overlay, ZFS, F2FS, bcachefs, JFS, NTFS, exFAT, FAT.
+ */
+const FILE_SYSTEMS_OF_ONE: ReadonlySet<number> = new Set([
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010, 0xca451a4e, 0x3153464a, 0x7366746e,
+  0x2011bab0, 0x4d44,
+])
+
+function isOnThisMachineAlone(folder: string): boolean {
+  return process.platform === 'linux' && FILE_SYSTEMS_OF_ONE.has(statfsSync(folder).type)
 }
 
 /** Names this boot of the machine, where the system tells. */

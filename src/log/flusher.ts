@@ -9,6 +9,8 @@
  *   uses the mark to tell damaged bytes from bytes that never reached the disk.
  * - A new segment is registered (its header and its name synced) before the jump that leads to it
  *   is written.
+ * - Before anything is acknowledged the files are asked whether the folder is still ours. What was
+ *   written into a folder that was moved away or replaced is lost to the next opening.
  * - A failed write or sync poisons the log. The flusher never tries it again, since the kernel
  *   forgets dirty pages after it has reported the failure once (Rebello et al. 2020, "Can
  *   applications recover from fsync failures?").
@@ -238,6 +240,7 @@ export class Flusher {
 
   #written(target: Position, logged: Group | undefined, durable: Group | undefined): void {
     this.#writing = false
+    this.#segments.files.assertHeld?.()
     this.#segments.noteLogged(target)
     this.#settle(logged)
     if (durable !== undefined) this.#sync(target, durable)
@@ -313,6 +316,7 @@ export class Flusher {
     const { recorder } = this.#options
     const startMs = recorder?.now() ?? 0
     const done = (): void => {
+      this.#segments.files.assertHeld?.()
       recorder?.since(INSTRUMENTS.syncDuration, startMs)
       this.#synced(target, group)
     }

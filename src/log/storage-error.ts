@@ -25,9 +25,10 @@ export function mediumError(error: unknown, doing: string): unknown {
 
 /** The error that every later commit throws. */
 export function poisoned(error: unknown, doing: string): WarpError {
+  const reason = isWarpError(error) ? ` (${error.message})` : ''
   return new WarpError(
     'WARP_E_STORAGE_POISONED',
-    `the storage failed while ${doing}: what was committed may not be stored; reading goes on, writing ends; ` +
+    `the storage failed while ${doing}${reason}: what was committed may not be stored; reading goes on, writing ends; ` +
       'repair the medium and open the log again',
     { cause: error, outcome: 'indeterminate' },
   )

@@ -54,6 +54,12 @@ export interface LogFiles {
   remove(name: string): void
   /** Makes creations, renames and removals survive a power failure. */
   syncNames(): Promise<void>
+  /**
+   * Throws `WARP_E_LOG_LOCKED` if the place is not ours any more: it was moved, removed or
+   * replaced, or somebody else has taken it. The log asks before it acknowledges what it has
+   * written. Absent where that cannot happen.
+   */
+  assertHeld?(): void
   /** Lets go of the folder and its lock. Files are closed by then. */
   close(): Promise<void>
 }

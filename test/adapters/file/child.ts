@@ -13,11 +13,16 @@ export interface Child {
   kill(): Promise<void>
 }
 
-export function startChild(): Child {
-  const process_: ChildProcess = spawn(process.execPath, [PROGRAM], { stdio: ['pipe', 'pipe', 'inherit'] })
+/**
+ * `inside` is a command that runs what follows it, such as `unshare` with its options: it has to
+ * die with its child.
+ */
+export function startChild(...inside: readonly string[]): Child {
+  const [command, ...parameters] = [...inside, process.execPath, PROGRAM]
+  const process_: ChildProcess = spawn(command, parameters, { stdio: ['pipe', 'pipe', 'inherit'] })
   const { stdin, stdout, pid } = process_
   if (stdin === null || stdout === null || pid === undefined) throw new Error(`cannot run ${PROGRAM}`)
-  const exited = once(process_, 'exit')
+  const exited = once(process_, 'close')
   const answers = createInterface({ input: stdout })[Symbol.asyncIterator]()
   return {
     pid,

@@ -5,6 +5,7 @@ import fs, {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -15,6 +16,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileLog } from '../../../adapters/file/file-log.ts'
+import { openWarp } from '../../../adapters/node/index.ts'
+import { register } from '../../../crdt/index.ts'
 import { smallDisk } from '../../support/small-disk.ts'
 
 const NOBODY = 65_534
@@ -176,6 +179,29 @@ describe('a flush', () => {
   })
 })
 
+describe('a folder that is not ours any more', () => {
+  test.each(['logged', 'durable'] as const)(
+    'is noticed before the next write is acknowledged: renamed, ack %s',
+    async (ack) => {
+      const path = join(root, 'data')
+      const events: string[] = []
+      const warp = await openWarp({
+        keys: { '*': register() },
+        log: fileLog({ path }),
+        observe: ({ kind }) => events.push(kind),
+      })
+      await warp.set('a', 1, { ack })
+      renameSync(path, join(root, 'elsewhere'))
+      await expect(warp.set('a', 2, { ack })).rejects.toMatchObject({
+        code: 'WARP_E_STORAGE_POISONED',
+        message: expect.stringContaining('was moved, removed or replaced'),
+      })
+      expect(events).toContain('poisoned')
+      await expect(warp.close()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+    },
+  )
+})
+
 describe('a full disk', () => {
   test('is reported as such, keeps what was there, and gives back what a reservation took', async ({ skip }) => {
     const disk = await smallDisk(2 ** 20)
@@ -194,6 +220,9 @@ describe('a full disk', () => {
     expect(file.read(999, 2)).toEqual(Uint8Array.of(1, 2))
     await files.close()
     expect(() => writeFileSync(join(path, 'filler'), new Uint8Array(2 ** 20))).toThrow('ENOSPC')
+    for (let i = 0; i < 2; i++) await (await fileLog({ path }).open()).close() // a block was kept for the lock
+    rmSync(join(path, 'warp.lock.spare'))
+    writeFileSync(join(path, 'more'), new Uint8Array(4096))
     await expect(fileLog({ path }).open()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
   })
 })
@@ -228,7 +257,7 @@ describe('opening to read', () => {
       expect(write).toThrow(expect.objectContaining({ code: 'WARP_E_STORAGE' }))
     file.close()
     await files.close()
-    expect(readdirSync(root)).toEqual(['x'])
+    expect(readdirSync(root)).toEqual(['warp.lock.spare', 'x']) // the spare is of who has written here before
   })
 
   test('takes a folder that this user cannot write', async () => {

@@ -1,17 +1,48 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileLog } from '../../../adapters/file/file-log.ts'
-import { type Holder, thisProcess } from '../../../adapters/file/lock-holder.ts'
+import { type Holder, holderFate, thisProcess } from '../../../adapters/file/lock-holder.ts'
 import type { LogFiles } from '../../../src/ports/files.ts'
 import { type Child, startChild } from './child.ts'
 
 /** Linux alone tells boots, starts of processes and namespaces. */
 const isLinux = process.platform === 'linux'
+const OTHER_BOOT = '00000000-0000-0000-0000-000000000000'
+const GONE = { code: 'WARP_E_LOG_LOCKED', message: expect.stringContaining('is not held any more') as unknown }
+const HOLDER_PROGRAM = new URL('../../../dist/test/adapters/file/holder-process.js', import.meta.url)
+
+/** A process of its own kind: process ids, host name and `/proc`, as in a container. */
+function container(name: string): string[] {
+  if (!isLinux) return []
+  const spaces = ['--pid', '--uts', '--fork', '--mount-proc', '--kill-child']
+  const run = ['sh', '-c', 'hostname "$1" && shift && exec "$@"', 'sh', name]
+  return ['unshare', ...(process.getuid?.() === 0 ? [] : ['-r']), ...spaces, ...run]
+}
+
+/** Whether a child gets the folder, once the holder before it is gone. */
+async function opens(holder: Child): Promise<boolean> {
+  for (;;) {
+    const answer = await holder.ask(`open ${path}`).catch(() => 'no child')
+    if (answer !== 'WARP_E_LOG_LOCKED') return answer === 'held'
+  }
+}
+
 const NO_PROCESS = 2 ** 22 + 1 // above the largest process id that Linux gives
 
 let path: string
@@ -28,8 +59,8 @@ afterEach(async () => {
 
 const open = (): Promise<LogFiles> => fileLog({ path }).open()
 
-function child(): Child {
-  const started = startChild()
+function child(...inside: readonly string[]): Child {
+  const started = startChild(...inside)
   cleanups.push(() => started.kill())
   return started
 }
@@ -43,8 +74,9 @@ function leave(other: Partial<Holder> = {}, name = 'warp.lock'): Holder {
 
 async function expectTakenOver(): Promise<void> {
   const files = await open()
-  expect(readdirSync(path)).toEqual(['warp.lock'])
-  expect(JSON.parse(readFileSync(join(path, 'warp.lock'), 'utf8'))).toMatchObject({ pid: process.pid })
+  const holder = JSON.parse(readFileSync(join(path, 'warp.lock'), 'utf8')) as Holder
+  expect(holder).toMatchObject({ pid: process.pid })
+  expect(readdirSync(path)).toEqual(['warp.lock', holder.socket].sort())
   await files.close()
   expect(readdirSync(path)).toEqual([])
 }
@@ -79,14 +111,34 @@ describe('a folder that is held', () => {
     await expectTakenOver()
   })
 
-  test('by a process of another host is refused with the remedy', async () => {
-    leave({ hostname: 'elsewhere', pid: NO_PROCESS })
-    await expect(open()).rejects.toMatchObject(locked('elsewhere', 'remove .*warp.lock'))
+  test('by a process that is busy, stopped, or in another container is refused', async () => {
+    const holder = child(...container('one'))
+    expect(await holder.ask(`open ${path}`)).toBe('held')
+    await expect(open()).rejects.toMatchObject(locked('held by process'))
+    const other = child(...container('two'))
+    expect(await other.ask(`open ${path}`)).toBe('WARP_E_LOG_LOCKED')
   })
 
-  test.runIf(isLinux)('by a process of another container is refused with the remedy', async () => {
+  test('whose socket somebody has removed is refused as long as the process is there', async () => {
+    const files = await open()
+    const { socket } = JSON.parse(readFileSync(join(path, 'warp.lock'), 'utf8')) as Holder
+    rmSync(join(path, socket ?? ''))
+    await expect(open()).rejects.toMatchObject(locked('this process'))
+    await files.close()
+  })
+
+  test.runIf(isLinux)('by a process of another container without a socket is refused with the remedy', async () => {
     leave({ pidNamespace: 'pid:[1]', pid: NO_PROCESS })
     await expect(open()).rejects.toMatchObject(locked('remove .*warp.lock'))
+  })
+
+  test.runIf(isLinux)('by another host: dead on a disk of this machine, not known on one that is shared', async () => {
+    const elsewhere = { ...thisProcess(randomUUID()), hostname: 'elsewhere', bootId: OTHER_BOOT, socket: 'warp.lock.s' }
+    expect(await holderFate(elsewhere, path)).toBe('dead')
+    // The file system of /proc is none of those that are known to be of one machine.
+    expect(await holderFate(elsewhere, '/proc')).toBe('unknown')
+    expect(await holderFate({ ...elsewhere, bootId: undefined }, '/proc')).toBe('unknown')
+    expect(await holderFate({ ...elsewhere, hostname: hostname() }, '/proc')).toBe('dead')
   })
 
   test('by nobody knows whom is refused with the remedy', async () => {
@@ -102,6 +154,36 @@ describe('a folder that is held', () => {
     await files.close()
     expect(readFileSync(join(path, 'warp.lock'), 'utf8')).toContain(holder.token)
   })
+
+  test.each([
+    ['renamed', () => renameSync(path, `${path}-moved`)],
+    ['removed', () => rmSync(path, { recursive: true })],
+    [
+      'replaced',
+      () => {
+        renameSync(path, `${path}-moved`)
+        mkdirSync(path)
+      },
+    ],
+    [
+      'taken by another',
+      () => {
+        leave({}, 'other')
+        renameSync(join(path, 'other'), join(path, 'warp.lock'))
+      },
+    ],
+    ['unlocked by hand', () => rmSync(join(path, 'warp.lock'))],
+  ])('is looked at again before anything is made in it or acknowledged: %s', async (_, change) => {
+    const files = await open()
+    cleanups.push(() => rmSync(`${path}-moved`, { recursive: true, force: true }))
+    files.create('a').close()
+    files.assertHeld?.()
+    change()
+    cleanups.push(() => void mkdirSync(path, { recursive: true }))
+    const calls = [() => files.create('b'), () => files.rename('a', 'b'), () => files.remove('a')]
+    for (const call of [...calls, () => files.assertHeld?.()]) expect(call).toThrow(expect.objectContaining(GONE))
+    await files.close()
+  })
 })
 
 describe('a lock is taken over', () => {
@@ -116,7 +198,54 @@ describe('a lock is taken over', () => {
   })
 
   test.runIf(isLinux)('from another boot', async () => {
-    leave({ bootId: '00000000-0000-0000-0000-000000000000' })
+    leave({ bootId: OTHER_BOOT })
+    await expectTakenOver()
+  })
+
+  test.runIf(isLinux)('from a container that was killed, whatever its host was called', async ({ skip }) => {
+    for (const name of ['one', 'two', 'two']) {
+      const holder = child(...container(name))
+      if (!(await opens(holder))) return skip('unshare is not possible here')
+      await holder.kill()
+    }
+    await expectTakenOver()
+  })
+
+  test.runIf(isLinux)('from a holder on whose socket nobody listens, though its process lives', async () => {
+    const server = createServer().listen({ path: join(path, 'bound') })
+    renameSync(join(path, 'bound'), join(path, 'warp.lock.dead.s')) // closing removes the name that was bound
+    leave({ socket: 'warp.lock.dead.s' })
+    await expect(open()).rejects.toMatchObject(locked('this process'))
+    server.close()
+    await expectTakenOver()
+  })
+
+  test('from a worker thread that was terminated', async () => {
+    const worker = new Worker(HOLDER_PROGRAM, { workerData: { path } })
+    await once(worker, 'message')
+    await expect(open()).rejects.toMatchObject(locked('this process'))
+    await worker.terminate()
+    await expectTakenOver()
+  })
+
+  test.runIf(isLinux)('in a folder whose path is longer than the address of a socket', async () => {
+    path = join(path, 'long'.repeat(40))
+    const holder = child()
+    await holder.ask(`open ${path}`)
+    await expect(open()).rejects.toMatchObject(locked('held by process'))
+    await holder.kill()
+    const files = await open()
+    expect(readdirSync(path)).toContain((JSON.parse(readFileSync(join(path, 'warp.lock'), 'utf8')) as Holder).socket)
+    await files.close()
+  })
+
+  test('with what else contenders that died have left: files and sockets', async () => {
+    const dead = child()
+    await dead.ask(`open ${path}`)
+    const { socket = '' } = JSON.parse(readFileSync(join(path, 'warp.lock'), 'utf8')) as Holder
+    await dead.kill()
+    rmSync(join(path, 'warp.lock'))
+    expect(readdirSync(path)).toContain(socket)
     await expectTakenOver()
   })
 
@@ -147,7 +276,7 @@ describe('a lock is taken over', () => {
   })
 
   test('by exactly one of several processes', async () => {
-    const contenders = Array.from({ length: 4 }, child)
+    const contenders = Array.from({ length: 4 }, () => child())
     for (let round = 0; round < 15; round++) {
       leave({ pid: NO_PROCESS })
       const answers = await Promise.all(contenders.map((contender) => contender.ask(`open ${path}`)))
@@ -161,6 +290,8 @@ describe('a lock is taken over', () => {
     const ask = (contender: Child, seed: number): Promise<string> => contender.ask(`hammer ${path} 400 ${seed} ${dead}`)
     const answers = await Promise.all(Array.from({ length: 3 }, (_, seed) => ask(child(), seed)))
     for (const answer of answers) expect(answer).toMatch(/^wins [1-9]\d* doubles 0 errors $/)
-    expect(readdirSync(path).filter((name) => name !== 'warp.lock').length).toBeLessThanOrEqual(1)
+    // A process that only plays dead still listens on its sockets.
+    const left = readdirSync(path).filter((name) => !name.endsWith('.s') && name !== 'warp.lock.spare')
+    expect(left.filter((name) => name !== 'warp.lock').length).toBeLessThanOrEqual(1)
   })
 })

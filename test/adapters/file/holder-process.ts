@@ -4,17 +4,25 @@
  * - `open PATH` answers `held`, or the code of the error; `close` answers `closed`.
  * - `hammer PATH ROUNDS SEED DEAD` opens the folder again and again, half of the time leaving a lock behind as if it had
  *   died (in the name of DEAD, a holder that is), and answers `wins N doubles N errors TEXT`.
+ *
+ * As a worker thread it opens the folder `workerData.path`, says so, and waits for its end.
  */
 import { randomUUID } from 'node:crypto'
 import { openSync, closeSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { fileLog } from '../../../adapters/file/index.ts'
 import type { LogFiles } from '../../../src/ports/files.ts'
 import { type Random, seededRandom } from '../../../testing/world/random.ts'
 
 let held: LogFiles | undefined
+
+if (!isMainThread) {
+  parentPort?.postMessage(await open((workerData as { path: string }).path))
+  await new Promise((resolve) => parentPort?.once('message', resolve))
+}
 
 for await (const line of createInterface({ input: process.stdin })) {
   console.log(await answer(line.split(' ')))
