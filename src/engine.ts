@@ -3,6 +3,7 @@
  * the parts together, and is what replication sees as its store.
  */
 import type { Meter } from './operation/budget.ts'
+import { asError } from '../crdt/warp-error.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'
 import type { Dot } from '../crdt/time/dot.ts'
@@ -299,7 +300,10 @@ export class Engine implements ReplicationStore, Departing {
     written()
   }
 
-  /** Writes a checkpoint, flushes and lets go of the log. */
+  /**
+   * Writes a checkpoint, flushes and lets go of the log. Rejects if something that was written is
+   * not stored.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -308,6 +312,10 @@ export class Engine implements ReplicationStore, Departing {
     this.store.close()
     try {
       if (this.#maintenance.isCheckpointDue) await this.checkpoint()
+    } catch (error) {
+      // Whether everything is stored is for the log to say. Without a checkpoint opening takes
+      // longer.
+      this.#options.observe({ kind: 'maintenance:failed', error: asError(error) })
     } finally {
       await this.log.close()
     }

@@ -385,6 +385,7 @@ class OpenWarp {
     } catch (error) {
       return rejected(error)
     }
+    this.#engine.store.refuseCalls()
     this.#closing ??= this.#close(options)
     return this.#closing
   }

@@ -32,7 +32,7 @@ export async function* listKeys(pattern: string, listing: Listing): AsyncGenerat
     budget.spend(1, 0)
     const key = store.keys.keys[slot]
     if (key === undefined || !matches(key) || store.keyspaceFor(key, slot) === store.keyspaces.unregistered) continue
-    if (dead || (await isAlive(store, { key, slot, check, nowMs: env.now() }, budget))) yield key
+    if (dead || (await isAlive(store, { key, slot, check }, budget))) yield key
   }
 }
 
@@ -62,7 +62,6 @@ export async function readMany(
 interface Listed {
   readonly key: string
   readonly slot: Slot
-  readonly nowMs: number
   readonly check: () => void
 }
 
@@ -71,20 +70,18 @@ interface Listed {
  * be read, but is there.
  */
 async function isAlive(store: KeyStore, listed: Listed, budget: Budget): Promise<boolean> {
-  const { key, slot, nowMs, check } = listed
-  const { residency } = store.values
-  if (residency.states[slot] !== COLD) return residency.values[slot] !== undefined
-  const keyspace = store.keyspaceFor(key, slot)
-  if (store.values.expiresAt(slot, keyspace) <= nowMs) return false
+  const { key, slot, check } = listed
+  if (store.values.residency.states[slot] === COLD)
+    budget.spend(Math.min(store.keys.version[slot]!, STEP.operations), 0)
   try {
-    while (!store.values.isShort(slot)) {
+    // A set or a map whose entries were all removed was not deleted, and has no value.
+    let value = store.values.examine(slot)
+    while (value === TOO_LONG) {
       await foldInSteps(store, slot, check)
       if (store.keys.keys[slot] !== key) return false
+      value = store.values.examine(slot)
     }
-    const { state, present } = store.values.resident(slot)
-    budget.spend(Math.min(store.keys.version[slot]!, STEP.operations), 0)
-    // A set or a map whose entries were all removed was not deleted, and has no value.
-    return present && keyspace.strategy.read(state) !== undefined
+    return value !== undefined
   } catch (error) {
     if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return true
     throw error

@@ -1,8 +1,7 @@
 /**
- * Lets values in memory expire without asking the clock on each read: a hashed timer wheel
- * (Varghese and Lauck 1987) of slots, turned by one timer of `Env`. When a slot is due its value is
- * marked as cold, and the next read finds out. A value may therefore be served up to one tick
- * longer than its time to live.
+ * Lets go of values in memory whose life is over though nobody reads them: a hashed timer wheel
+ * (Varghese and Lauck 1987) of slots, turned by one timer of `Env`. Reads do not rely on it: of a
+ * value with a life each read asks the clock, since timers are late when the event loop is busy.
  */
 import type { Env, Timer } from '../ports/env.ts'
 import type { Slot } from '../keys/key-table.ts'

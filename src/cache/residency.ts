@@ -16,8 +16,8 @@ export const COLD = 0
 export const HOT = 1
 /** Here, fresh and read. The only state that the fast path knows. */
 export const HOT_VISITED = 2
-/** Here and fresh, but each read must prolong its life. */
-export const HOT_SLIDING = 3
+/** Here and fresh, and it has a life: each read asks the clock. */
+export const HOT_MORTAL = 3
 /**
  * Here and fresh, but each read looks twice: the value holds bytes or dates, and is copied, or it is
  * a live document, which somebody may have changed.

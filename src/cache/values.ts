@@ -18,7 +18,7 @@ import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import { Expiry } from './expiry.ts'
 import { copyLoose, detached, isLoose, shared } from '../../crdt/encoding/shared-value.ts'
-import { COLD, HOT, HOT_LOOSE, HOT_SLIDING, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
+import { COLD, HOT, HOT_LOOSE, HOT_MORTAL, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
 import { weightOf } from './weight.ts'
 
 export interface ValuesOptions {
@@ -124,6 +124,24 @@ export class Values {
     }
   }
 
+  /**
+   * The value, for housekeeping: it is not counted as a read, pushes no other value out, and
+   * prolongs no life. It must not be handed out. `TOO_LONG` if more operations would have to be
+   * folded than one step may.
+   */
+  examine(slot: Slot): unknown {
+    const keyspace = this.#keyspaceAt(slot)
+    if (this.expiresAt(slot, keyspace) <= this.#env.now()) return undefined
+    if (this.residency.states[slot] !== COLD) return this.residency.values[slot]
+    if (keyspace.isLast && this.#residents[slot] === undefined) return this.#foldTip(slot).value
+    const resident = this.#fold(slot, SHORT)
+    if (resident === undefined) return TOO_LONG
+    const value = resident.present ? keyspace.strategy.read(resident.state) : undefined
+    // What the cache does not know of is not kept.
+    if (!this.residency.isListed(slot)) this.#residents[slot] = undefined
+    return value
+  }
+
   #read(slot: Slot, within: Extent): unknown {
     const state = this.residency.states[slot]!
     if (state === HOT_VISITED) return this.residency.values[slot]
@@ -131,9 +149,15 @@ export class Values {
     return this.#materialise(slot, within)
   }
 
-  /** The state that there is to see. */
+  /** The state that there is to see, for a query: which is a read. */
   state(slot: Slot): unknown {
-    return this.isOver(slot, this.#env.now()) ? this.#keyspaceAt(slot).strategy.initial() : this.resident(slot).state
+    const keyspace = this.#keyspaceAt(slot)
+    if (this.ttlMs(slot, keyspace) > 0) {
+      const nowMs = this.#env.now()
+      if (this.expiresAt(slot, keyspace) <= nowMs) return keyspace.strategy.initial()
+      this.#slide(slot, keyspace, nowMs)
+    }
+    return this.resident(slot).state
   }
 
   /** Whether the key's present life, which counts from its last write, is over at `ms`. */
@@ -254,6 +278,7 @@ export class Values {
   }
 
   #touch(slot: Slot, state: number): unknown {
+    if (state === HOT_MORTAL && !this.#isAliveWhenRead(slot)) return undefined
     this.countedHits++
     if (state === HOT) {
       this.residency.states[slot] = HOT_VISITED
@@ -261,11 +286,25 @@ export class Values {
     }
     this.residency.markRead(slot)
     if (this.#dropIfTouched(slot)) return this.#materialise(slot, ALL)
-    if (state === HOT_SLIDING) {
-      const { ttlMs } = this.#keyspaceAt(slot)
-      this.#keys.expiresAt[slot] = endOfLife(ttlMs, this.#keys.tipHlc[slot]!, this.#env.now())
-    }
     return copyLoose(this.residency.values[slot])
+  }
+
+  /** However late the wheel is: a value is never read beyond its life. */
+  #isAliveWhenRead(slot: Slot): boolean {
+    const nowMs = this.#env.now()
+    if (this.#keys.expiresAt[slot]! <= nowMs) {
+      this.misses++
+      this.residency.outdate(slot)
+      return false
+    }
+    this.#slide(slot, this.#keyspaceAt(slot), nowMs)
+    return true
+  }
+
+  /** The key is read: a life that slides counts from now. */
+  #slide(slot: Slot, keyspace: Keyspace, nowMs: number): void {
+    if (!this.#isSliding(slot, keyspace)) return
+    this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
   }
 
   #materialise(slot: Slot, within: Extent): unknown {
@@ -273,7 +312,6 @@ export class Values {
     this.#assertNotFolding(slot)
     const keyspace = this.#keyspaceAt(slot)
     const nowMs = this.ttlMs(slot, keyspace) > 0 ? this.#env.now() : 0
-    const isSliding = nowMs > 0 && this.#isSliding(slot, keyspace)
     if (nowMs > 0 && this.expiresAt(slot, keyspace) <= nowMs) {
       this.misses++
       return undefined
@@ -284,16 +322,16 @@ export class Values {
     const { value: read, bytes } = workedOut
     const value = keyspace.isForeign ? detached(read) : shared(read)
     if (nowMs > 0) {
-      if (isSliding) this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
+      this.#slide(slot, keyspace, nowMs)
       this.#expiry.watch(slot, this.#keys.expiresAt[slot]!)
     }
     const weight = keyspace.isLast ? bytes + (this.#keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
-    const state = isSliding ? HOT_SLIDING : this.#stateOf(slot, value)
+    const state = nowMs > 0 ? HOT_MORTAL : this.#stateOf(slot, value)
     this.residency.install(slot, value, { bytes: weight, state })
     return copyLoose(value)
   }
 
-  /** How a value that has just been worked out, and does not slide, is read from now on. */
+  /** How a value that has just been worked out, and lives for ever, is read from now on. */
   #stateOf(slot: Slot, value: unknown): number {
     if (isLoose(value) || this.#keyspaceAt(slot).strategy.isIntact !== undefined) return HOT_LOOSE
     return this.residency.isListed(slot) ? HOT_VISITED : HOT

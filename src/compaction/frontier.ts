@@ -39,6 +39,11 @@ export class Frontier {
     return this.#isReplicated ? this.#stable : this.#applied
   }
 
+  /** Whether other replicas may write its operations. */
+  isShared(domain: Domain): boolean {
+    return this.#isReplicated && domain.stableFrom !== 'written'
+  }
+
   /** `away` are known and not waited for. */
   stabilise(stable: VersionVector, away: readonly Away[]): void {
     this.#stable = stable.copy()

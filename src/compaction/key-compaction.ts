@@ -188,22 +188,22 @@ export class KeyCompaction {
       count > 1 ||
       operations.length > 1 ||
       this.#store.keys.snapshot[slot]! > 0 ||
-      this.#store.values.read(slot) === undefined
+      this.#store.values.examine(slot) === undefined
     )
   }
 
   /**
-   * An expired key is forgotten only if its greatest operation is all there is to it. Others keep a
-   * snapshot: a replica whose clock is behind could still write into the life that is over here
-   * (see merge/lives.ts), and would have to find it.
+   * An expired key is forgotten only if its greatest operation is all there is to it, or nobody
+   * else writes it. Others keep a snapshot: a replica whose clock is behind could still write into
+   * the life that is over here (see merge/lives.ts), and would have to find it. A life that slides
+   * is over here alone, and what is written next goes on from what was there.
    */
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false
-    return (
-      !keyspace.isLast ||
-      this.#store.values.lifeMs(slot, keyspace) === 0 ||
-      this.#store.values.expiresAt(slot, keyspace) > this.#store.env.now()
-    )
+    const { values, env } = this.#store
+    const isOursAlone = !this.#options.frontier.isShared(keyspace.domain)
+    const mayGo = values.lifeMs(slot, keyspace) > 0 ? keyspace.isLast || isOursAlone : keyspace.isLast && isOursAlone
+    return !mayGo || values.expiresAt(slot, keyspace) > env.now()
   }
 }
 

@@ -197,7 +197,8 @@ const FOR_MS_OPTION = ['forMs']
 
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
   checkOptions(`the key pattern '${pattern}'`, options, KEY_OPTIONS)
-  const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', retain = 'all' } = options
+  const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute' } = options
+  const { retain = ttlMs > 0 ? 'latest' : 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
   const domain = DOMAIN_OF_MODE.get(mode)
   if (domain === undefined) throw misconfigured(pattern, `has mode '${mode}'`, `use 'local' or 'eventual'`)

@@ -42,14 +42,19 @@ interface KeyOptionsBase<S extends AnyStrategy> {
    * `WARP_E_LINEARIZABLE_UNSUPPORTED`.
    */
   readonly mode?: Mode
-  /** What the log keeps for `log`, `getAt` and `explain`. Default `'all'`. */
+  /**
+   * What the log keeps for `log`, `getAt` and `explain`. Default `'all'`, and `'latest'` where
+   * `ttlMs` is given: what has expired would stay in the log for ever otherwise.
+   */
   readonly retain?: Retention
 }
 
 interface Expiring {
   /**
-   * Milliseconds after which the key reads as absent on this replica. At least 1. Default: never.
-   * All replicas must be given the same.
+   * Milliseconds after which the key reads as absent on this replica, to the millisecond. At least
+   * 1. Default: never. All replicas must be given the same. Compaction takes expired keys out of
+   * the log, unless `retain` keeps them; of strategies that add up what was written (a counter, a
+   * set) it keeps one snapshot where other replicas may write, too.
    */
   readonly ttlMs: number
   /**

@@ -91,7 +91,7 @@ export class KeyStore {
     dependencies: undefined,
   }
   readonly #entered: Mutable<Entered>
-  #isClosed = false
+  #isRefusing = false
   #isAppending = false
   /** Calls under way of users' code that may only read. */
   #readersCount = 0
@@ -446,13 +446,18 @@ export class KeyStore {
     return this.#keyspaceAt(slot).strategy
   }
 
-  /** Throws `WARP_E_CLOSED`. */
+  /** Throws `WARP_E_CLOSED`: for calls of users. */
   assertOpen(): void {
-    if (this.#isClosed) throw closed()
+    if (this.#isRefusing) throw closed()
+  }
+
+  /** From now on users write and read nothing any more; what is under way comes to its end. */
+  refuseCalls(): void {
+    this.#isRefusing = true
   }
 
   close(): void {
-    this.#isClosed = true
+    this.#isRefusing = true
     this.values.close()
   }
 

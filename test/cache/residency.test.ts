@@ -132,3 +132,24 @@ function zipf(count: number, skew: number): () => number {
     return (low * 7919) % count
   }
 }
+
+test('housekeeping is no traffic: compact() and keys() count nothing, keep nothing and push nothing out', async () => {
+  const keys = {
+    'c:*': { strategy: counter(), retain: 'latest' },
+    'r:*': { strategy: register(), retain: 'latest' },
+  } as const
+  const warp = await openWarp({ keys, cache: { entriesMax: 10 }, env: virtualEnv() })
+  for (let i = 0; i < 40; i++) {
+    await warp.key(`c:${i}`).increment()
+    await warp.set(`r:${i}`, i)
+  }
+  for (let i = 0; i < 10; i++) await warp.get(`r:${i}`)
+  const before = warp.stats().cache
+  for await (const key of warp.keys('*')) expect(key).toMatch(/^[cr]:/)
+  await warp.compact()
+  for await (const key of warp.keys('*')) expect(key).toMatch(/^[cr]:/)
+  expect(warp.stats().cache).toEqual(before)
+  for (let i = 0; i < 10; i++) await warp.get(`r:${i}`)
+  expect(warp.stats().cache.missesCount).toBe(before.missesCount)
+  await warp.close()
+})

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { counter, register } from '../../crdt/index.ts'
+import { Keyspaces } from '../../src/keys/keyspace.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { TestEngine } from './engine-fixture.ts'
@@ -377,4 +379,35 @@ test('a delete takes away what is elsewhere in one snapshot with a life of the k
   await a.write('set:1', 'delete')
   await b.pull(a)
   expect([a.get('set:1'), b.get('set:1')]).toEqual([undefined, undefined])
+})
+
+describe('expired keys', () => {
+  const SHORT = { ttlMs: 1000 } as const
+  const keys = {
+    'session:*': { strategy: register<string>(), ...SHORT },
+    'hits:*': { strategy: counter(), ...SHORT },
+    'visit:*': { strategy: register<string>(), ...SHORT, ttl: 'sliding' as const },
+    'kept:*': { strategy: register<string>(), ...SHORT, retain: 'all' as const },
+  }
+
+  async function expired(isReplicated: boolean): Promise<string[]> {
+    const replica = await TestEngine.open({ keyspaces: new Keyspaces(keys), isReplicated })
+    for (let i = 0; i < 50; i++) {
+      for (const name of ['session', 'visit', 'kept']) await replica.set(`${name}:${i}`, 'x')
+      for (let n = 0; n < 3; n++) await replica.write(`hits:${i}`, 'increment', [1])
+    }
+    if (isReplicated) replica.engine.stabilise(replica.engine.applied)
+    await replica.env.advance(1000)
+    await replica.engine.compact()
+    const { keys: table } = replica.engine.store
+    return [...new Set([...table.occupied()].map((slot) => String(table.keys[slot]).split(':')[0] as string))].sort()
+  }
+
+  test('go at compaction, without being asked to', async () => {
+    expect(await expired(false)).toEqual(['kept'])
+  })
+
+  test('stay as one snapshot where another replica may still write into the life that is over here', async () => {
+    expect(await expired(true)).toEqual(['hits', 'kept', 'visit'])
+  })
 })

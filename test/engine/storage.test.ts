@@ -60,6 +60,30 @@ describe('a full disk', () => {
   })
 })
 
+describe('closing', () => {
+  test('on a full disk resolves when all is stored; the checkpoint that is missing is an event', async () => {
+    const files = faultyFiles()
+    const replica = await TestEngine.open({ files })
+    await replica.write('reg:1', 'set', ['stored'], { ack: 'durable' })
+    files.spaceBytes = usedBytes(files)
+    await replica.engine.close()
+    expect(replica.events).toContainEqual({
+      kind: 'maintenance:failed',
+      error: expect.objectContaining({ code: 'WARP_E_STORAGE_FULL' }) as Error,
+    })
+    const again = await TestEngine.open({ files: files.kill() })
+    expect(again.get('reg:1')).toBe('stored')
+  })
+
+  test('rejects where something that was written is not stored', async () => {
+    const files = faultyFiles()
+    const replica = await TestEngine.open({ files })
+    await replica.set('reg:1', 'lost')
+    files.failNext('sync', 'EIO')
+    await expect(replica.engine.close()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
+  })
+})
+
 describe('a disk that is really full', () => {
   const keys = { 'user:*': register<string>() }
 

@@ -176,3 +176,16 @@ test('acks that can never be reached are refused before anything is written', as
   })
   await alone.close()
 })
+
+test('once close() was called nothing is written any more, while it is still closing', async () => {
+  const warp = await openWarp({ keys: { 'r:*': register<string>() }, env: virtualEnv() })
+  const handle = warp.key('r:1')
+  const closing = warp.close()
+  const refused = { code: 'WARP_E_CLOSED' }
+  await expect(warp.set('r:1', 'late')).rejects.toMatchObject(refused)
+  await expect(handle.set('late')).rejects.toMatchObject(refused)
+  await expect(warp.setMany([['r:1', 'late']])).rejects.toMatchObject(refused)
+  await expect(warp.delete('r:1')).rejects.toMatchObject(refused)
+  expect(() => warp.write('r:1', 'late')).toThrow(expect.objectContaining(refused))
+  await closing
+})
