@@ -3,8 +3,9 @@
  * written to, and the question stands still meanwhile. An asker that leaves ends its question.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { WarpError } from '../../crdt/warp-error.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { errorJson, httpStatusOf } from '../../src/control/error-json.ts'
+import { parseExactJson } from '../../src/control/exact-json.ts'
 import { type AskedForm, readParameters } from '../../src/control/parameters.ts'
 import { type AnyQuestion, type AnyWarp, describeQuestion } from '../../src/control/question.ts'
 import { QUESTIONS } from '../../src/control/questions.ts'
@@ -129,8 +130,9 @@ export class Exchange {
       clearTimeout(timer)
     }
     try {
-      return JSON.parse(Buffer.concat(chunks, length).toString('utf8') || '{}') as unknown
+      return parseExactJson(Buffer.concat(chunks, length).toString('utf8') || '{}')
     } catch (cause) {
+      if (isWarpError(cause)) throw cause
       throw new WarpError('WARP_E_PROTOCOL', 'malformed question: the body is not JSON', { cause })
     }
   }

@@ -3,7 +3,9 @@
  * is shown without steering the terminal.
  */
 import { Buffer } from 'node:buffer'
+import { parseExactJson } from '../../src/control/exact-json.ts'
 import { toJson, type Json } from '../../src/control/tagged-json.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
 
 /**
  * For people: JSON, with what JSON lacks written as in a program. Text on its own is shown without
@@ -31,10 +33,25 @@ export function printable(text: string): string {
  * As {@link printable}, but line breaks and tabs stay: for text that is all there is to be read.
  */
 export function printableText(text: string): string {
-  return text.replaceAll(
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return text.replaceAll(UNSAFE, escaped)
+}
+
+/** JSON of which nothing steers a terminal. It reads as the same value. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replaceAll(UNSAFE, escaped)
+}
+
+/**
+ * Control characters but line break and tab, what is not seen (soft hyphen, joiners, tags and their
+ * like) and what turns the writing round.
+ */
+const UNSAFE =
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
+
+/** As JSON escapes it: in units of UTF-16. */
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i))
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }
 
 const SHOWN_BYTES_MAX = 32
@@ -67,15 +84,17 @@ function shownBytes(bytes: Uint8Array): string {
 }
 
 /**
- * What stands on a command line: JSON if it is JSON, tags included, otherwise the text itself.
- * Numbers that reading makes but writing would lose on the way to a running replica, `1e999` and
- * `-0`, are tagged.
+ * What stands on a command line: JSON if it is JSON, tags included, otherwise the text itself. `-0`,
+ * which writing would lose on the way to a running replica, is tagged. Throws `WARP_E_UNENCODABLE`
+ * for a number that cannot be kept exactly.
  */
 export function parseValue(text: string, isText: boolean): Json {
   if (isText) return text
   try {
-    return JSON.parse(text, (_, part: Json) => (typeof part === 'number' ? toJson(part) : part)) as Json
-  } catch {
+    parseExactJson(text)
+  } catch (error) {
+    if (isWarpError(error)) throw error
     return text // not JSON, hence text
   }
+  return JSON.parse(text, (_, part: Json) => (Object.is(part, -0) ? toJson(part) : part)) as Json
 }

@@ -3,7 +3,8 @@
  * and from the text of a URL alike. What is missing, is something else or is not in the table is
  * refused with `WARP_E_PROTOCOL`, which names the parameter.
  */
-import { WarpError } from '../../crdt/warp-error.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { parseExactJson } from './exact-json.ts'
 import type { Json } from './tagged-json.ts'
 
 export interface Parameter<Value> {
@@ -143,8 +144,9 @@ function made<Value>(
 
 function parsed(given: string): Json | undefined {
   try {
-    return JSON.parse(given) as Json
-  } catch {
+    return parseExactJson(given) as Json
+  } catch (error) {
+    if (isWarpError(error)) throw error
     return undefined // not of its kind
   }
 }

@@ -7,6 +7,7 @@ import { columnWidths, formatRow, formatRule, formatTable } from '../../table.ts
 import { paintFor, type Paint } from './colour.ts'
 import { startProgress, type Progress } from './progress.ts'
 import type { Json } from '../../../src/control/tagged-json.ts'
+import { jsonLine } from '../values.ts'
 
 /** Rows from which the widths of a long table are taken; later ones may stick out. */
 const MEASURED_ROWS = 256
@@ -40,7 +41,7 @@ export class Output {
 
   /** One result for programs: a line. */
   async json(value: Json | object): Promise<void> {
-    await this.write(`${JSON.stringify(value)}\n`)
+    await this.write(`${jsonLine(value)}\n`)
   }
 
   /** As it is, to stdout. */
@@ -76,7 +77,7 @@ export class Output {
   note(text: string): void {
     process.stderr.write(
       this.isJson
-        ? `${JSON.stringify({ note: text })}
+        ? `${jsonLine({ note: text })}
 `
         : `warp: ${text}
 `,

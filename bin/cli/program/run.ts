@@ -9,11 +9,13 @@ import { Interruption } from './interruption.ts'
 import { Output } from '../output/output.ts'
 import { packageVersion } from '../../../adapters/control/package-version.ts'
 import { createProgram, endOfCommander } from './program.ts'
-import { printable, printableText } from '../values.ts'
+import { jsonLine, printable, printableText } from '../values.ts'
 
 /** `parameters`: without `node` and the program's name. */
 export async function runWarp(parameters: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok
+  // Help and version are printed before any command has its output: `warp --help | head`.
+  process.stdout.on('error', endSilently)
   const program = createProgram({
     version: packageVersion(),
     commands: COMMANDS,
@@ -28,6 +30,11 @@ export async function runWarp(parameters: readonly string[]): Promise<ExitCode> 
     if (ended === undefined) throw error
     return ended instanceof UsageError ? report(ended, new Output(parameters.includes('--json'))) : ended
   }
+}
+
+/** Whoever read stdout has gone: that is no failure. */
+function endSilently(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`warp: stdout takes no more: ${error.message}\n`)
 }
 
 async function runCommand(
@@ -61,7 +68,7 @@ const HINTS: Readonly<Record<string, string>> = {
 
 function report(error: unknown, output: Output): ExitCode {
   const { exitCode, ...failure } = failureOf(error)
-  if (output.isJson) process.stderr.write(`${JSON.stringify({ error: failure })}\n`)
+  if (output.isJson) process.stderr.write(`${jsonLine({ error: failure })}\n`)
   else {
     // A stack is the only message of more than one line.
     const shown = failure.code === 'INTERNAL' ? printableText : printable

@@ -1,7 +1,7 @@
 /** Values as the command reads and prints them. What comes back is property-tests/cli-values. */
 import { describe, expect, test } from 'vitest'
 import { fromJson, toJson } from '../../../src/control/tagged-json.ts'
-import { parseValue, printable, show, showCell } from '../../../bin/cli/values.ts'
+import { jsonLine, parseValue, printable, show, showCell } from '../../../bin/cli/values.ts'
 
 describe('for people', () => {
   test.each([
@@ -67,4 +67,48 @@ test('what stands on a command line is JSON if it reads as JSON', () => {
   expect(parseValue('hello', false)).toBe('hello')
   expect(parseValue('12', true)).toBe('12')
   expect(parseValue('{"a":[1e999,-0]}', false)).toEqual({ a: [{ $number: 'Infinity' }, { $number: '-0' }] })
+})
+
+describe('on a command line', () => {
+  test.each([
+    '647463207857815565',
+    '12345678901234567890',
+    '123e4567',
+    '-1e999',
+    '3.141592653589793238',
+    '[{"id":1, "x":9007199254740993}]',
+  ])('%s, which would be rounded, is refused with what to do', (text) => {
+    expect(() => parseValue(text, false)).toThrow(
+      expect.objectContaining({ code: 'WARP_E_UNENCODABLE', message: expect.stringContaining('$bigint') as string }),
+    )
+    expect(parseValue(text, true)).toBe(text)
+  })
+
+  test.each([
+    ['9007199254740993', false],
+    ['9007199254740992', true],
+    ['0.1', true],
+    ['1.10', true],
+    ['100', true],
+    ['1e21', true],
+    ['1E+2', true],
+    ['0.000001', true],
+    ['0.0', true],
+    ['5e-324', true],
+    ['1.7976931348623157e308', true],
+    ['2e-324', false],
+    ['{"a\\"123456789012345678901":"123456789012345678901"}', true],
+  ])('%s is kept exactly: %s', (text, isKept) => {
+    if (isKept) expect(parseValue(text, false)).toEqual(JSON.parse(text))
+    else expect(() => parseValue(text, false)).toThrow('would be kept as')
+  })
+})
+
+test('as JSON too, nothing steers a terminal or is hidden, and it reads as the same', () => {
+  const hostile = 'a\u009b31m\u007f\u202e\u00ad\u180e\u200d\u{e0041}b'
+  const line = jsonLine({ [hostile]: hostile })
+  const shown = 'a\\u009b31m\\u007f\\u202e\\u00ad\\u180e\\u200d\\udb40\\udc41b'
+  expect(line).toBe(`{"${shown}":"${shown}"}`)
+  expect(JSON.parse(line)).toEqual({ [hostile]: hostile })
+  expect(show(hostile)).toBe(shown)
 })
