@@ -41,8 +41,8 @@ replica runs on the folder.
 
 ## What the keys mean
 
-A log holds operations; what they amount to is the strategy's to say. The configuration says which: \`--config FILE\`, else \`warp.config.mjs\`, \`.js\` or
-\`.json\` in the current folder, else in the data's, beside the log that is there. It is the same that the program gives to \`openWarp\`, and a module can be shared with it:
+A log holds operations; what they amount to is the strategy's to say. The configuration says which: \`--config FILE\`, else \`warp.config.json\` in the current folder, else in the
+data's, beside the log that is there. A module is code, so it runs only if \`--config\` names it. It is the same that the program gives to \`openWarp\`, and can be shared with it:
 
 \`\`\`text
 // warp.config.mjs

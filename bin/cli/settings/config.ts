@@ -1,13 +1,14 @@
 /**
  * What the keys mean, where the data is, and how to reach others: from a file, overridden by flags.
- * The file is `--config`, else `warp.config.mjs`, `.js` or `.json` in the current folder, else in
- * the data's. A module exports the settings by name or as its default and may hold strategies of
- * one's own; JSON names them (see `strategies.ts`).
+ * The file is `--config`, else `warp.config.json` in the current folder, else in the data's. A
+ * module exports the settings by name or as its default and may hold strategies of one's own; JSON
+ * names them (see `strategies.ts`). A module is code, and a folder may have come from anywhere: it
+ * runs only if it is named.
  *
  * Only what stands in one place is checked here: names, and what is a path. The engine checks what
  * it is given.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { KeyMap, WarpOptions } from '../../../adapters/node/index.ts'
@@ -42,7 +43,8 @@ export interface Config {
   readonly engine: EngineSettings
 }
 
-const NAMES = ['warp.config.mjs', 'warp.config.js', 'warp.config.json']
+const NAME = 'warp.config.json'
+const MODULES = ['warp.config.mjs', 'warp.config.js']
 const DATA_DEFAULT = './data'
 const ENGINE_SETTINGS = ['name', 'zone', 'ack', 'cache', 'clockDriftMsMax', 'replication'] as const
 const SETTINGS: ReadonlySet<string> = new Set(['data', 'keys', 'mesh', ...ENGINE_SETTINGS])
@@ -74,7 +76,7 @@ export async function keysOf({ keys, file, data }: Pick<Config, 'keys' | 'file' 
     const { keyMapOf } = await import('./strategies.ts')
     return keyMapOf(keys)
   }
-  const looked = file === undefined ? `there is no warp.config.{mjs,js,json} here or in ${data}` : `${file} has no keys`
+  const looked = file === undefined ? `there is no ${NAME} here or in ${data}` : `${file} has no keys`
   throw new WarpError(
     'WARP_E_CONFIG',
     `nothing says what the keys mean: ${looked}; give --key 'user:*=register', or --config FILE`,
@@ -84,8 +86,8 @@ export async function keysOf({ keys, file, data }: Pick<Config, 'keys' | 'file' 
 
 function configFile({ config, data = DATA_DEFAULT }: ConfigFlags): string | undefined {
   if (config === undefined) {
-    const found = ['.', data].flatMap((folder) => NAMES.map((name) => resolve(folder, name))).find(existsSync)
-    if (found !== undefined && !found.endsWith('.json')) assertOwn(found)
+    const found = [resolve(NAME), resolve(data, NAME)].find(existsSync)
+    if (found === undefined) refuseModuleHere()
     return found
   }
   const file = resolve(config)
@@ -93,14 +95,11 @@ function configFile({ config, data = DATA_DEFAULT }: ConfigFlags): string | unde
   return file
 }
 
-/**
- * A module runs when it is loaded. One that merely lies where a command looks may have been laid
- * there for whoever comes by.
- */
-function assertOwn(file: string): void {
-  const { uid } = statSync(file)
-  if (process.getuid === undefined || uid === process.getuid() || uid === 0) return
-  throw misread(file, 'it belongs to another user, and loading it runs it; name it with --config if that is meant')
+/** In the current folder a module is most likely meant, and the command would do without. */
+function refuseModuleHere(): void {
+  const module = MODULES.find((name) => existsSync(name))
+  if (module === undefined) return
+  throw misread(resolve(module), `it is a program, and loading it runs it; give --config ${module} if that is meant`)
 }
 
 /** A folder in a file is meant from where the file is. */

@@ -90,7 +90,7 @@ function unknown(pattern: string, given: string): WarpError {
   const names = [...Object.keys(PLAIN), ...Object.keys(DOCUMENTS)].join(', ')
   return new WarpError(
     'WARP_E_CONFIG',
-    `'${pattern}' has the strategy ${given}; give one of ${names}, {"map": ...}, or one of your own in a module (warp.config.mjs)`,
+    `'${pattern}' has the strategy ${given}; give one of ${names}, {"map": ...}, or one of your own in a module (--config warp.config.mjs)`,
     { details: { pattern } },
   )
 }

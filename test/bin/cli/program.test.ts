@@ -2,7 +2,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
-  chownSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -107,19 +106,30 @@ describe('a configuration', () => {
     expect(stderr).not.toContain('sterKey')
   })
 
-  test.skipIf(process.getuid?.() !== 0)('of another user that is a module runs only if it is named', async () => {
+  test('that is a module runs only if it is named, wherever it lies', async () => {
     const { cwd } = commandFolder()
     rmSync(path.join(cwd, 'warp.config.json'))
-    const trap = path.join(cwd, 'warp.config.mjs')
-    writeFileSync(trap, `console.log('it ran'); export const keys = { 'user:*': 'register' }`)
-    chownSync(trap, 54_321, 54_321)
+    const trap = `console.log('it ran'); export const keys = { 'user:*': 'register' }`
+    const inData = path.join(cwd, 'data', 'warp.config.mjs')
+    mkdirSync(path.join(cwd, 'data'), { recursive: true })
+    writeFileSync(inData, trap)
+    for (const command of [
+      ['verify', 'data'],
+      ['keys', '--data', 'data'],
+      ['get', 'user:1'],
+    ]) {
+      const { stdout, stderr } = await warp(command, { cwd })
+      expect(stdout + stderr).not.toContain('it ran')
+    }
+    const here = path.join(cwd, 'warp.config.mjs')
+    writeFileSync(here, trap)
     const refused = await warp(['set', 'user:1', '1'], { cwd })
     expect([refused.code, refused.stdout]).toEqual([3, ''])
-    expect(refused.stderr).toContain('belongs to another user')
-    expect(await warpOk(['set', 'user:1', '1', '--config', trap], { cwd })).toContain('it ran')
+    expect(refused.stderr).toContain('give --config warp.config.mjs')
+    expect(await warpOk(['set', 'user:1', '1', '--config', here], { cwd })).toContain('it ran')
   })
 
-  test('a module brings strategies of its own, and is found in the data’s folder too', async () => {
+  test('a module brings strategies of its own, also one in the data’s folder', async () => {
     const cwd = temporaryFolder()
     const data = path.join(cwd, 'elsewhere')
     const config = path.join(cwd, 'keys.mjs')
@@ -133,7 +143,8 @@ describe('a configuration', () => {
     )
     for (const note of ['["a"]', '["b"]']) await warpOk(['set', 'notes:1', note, '--config', config], { cwd: '/' })
     copyFileSync(config, path.join(data, 'warp.config.mjs'))
-    expect(await warpJson(['get', 'notes:1', '--data', data], { cwd: '/' })).toEqual([['a', 'b']])
+    const there = ['--config', path.join(data, 'warp.config.mjs')]
+    expect(await warpJson(['get', 'notes:1', '--data', data, ...there], { cwd: '/' })).toEqual([['a', 'b']])
     const flags = ['--config', config, '--key', 'city:*={"map":{"visits":"counter"}}']
     await warpOk(['do', 'city:1', 'update', 'visits', 'increment', '2', ...flags], { cwd })
     expect(await warpOk(['get', 'city:1', ...flags], { cwd })).toBe('{ visits: 2 }\n')
@@ -249,3 +260,22 @@ describe('stats, key and completion', () => {
     for (const { name } of COMMANDS) expect(script).toContain(name)
   })
 })
+
+test.skipIf(process.platform === 'win32')(
+  'help and version end without a word when their reader has gone',
+  async () => {
+    for (const asked of ['--help', 'log --help', '--version', 'completion bash']) {
+      const { code, stderr } = await throughShell(`"$0" "$1" ${asked} | true; exit "\${PIPESTATUS[0]}"`)
+      expect([asked, code, stderr]).toEqual([asked, 0, ''])
+    }
+  },
+)
+
+/** In bash, with Node as `$0` and the program as `$1`. */
+function throughShell(script: string): Promise<{ readonly code: number; readonly stderr: string }> {
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', script, process.execPath, WARP], (error, _, stderr) => {
+      resolve({ code: Number(error?.code ?? 0), stderr })
+    })
+  })
+}
