@@ -129,6 +129,19 @@ test('a folder of something else is refused and left alone', async () => {
   await expectRefused(files, 'WARP_E_LOG_FOREIGN', /holiday\.jpg/)
 })
 
+test.each(['.gitkeep', '.DS_Store', 'Thumbs.db', 'desktop.ini', 'warp.config.json'])(
+  'a fresh folder in which a %s lies is taken, and it stays there',
+  async (name) => {
+    const files = memoryFiles({ persistent: true })
+    await files.create(name).write(0, Uint8Array.of(1))
+    const { log } = await openQuickly(files)
+    append(log, 'kept')
+    await log.close()
+    expect(files.list()).toContain(name)
+    expect(texts((await openQuickly(files.copy())).log)).toEqual(['kept'])
+  },
+)
+
 test('a file of something else under the name of a segment is refused', async () => {
   const files = memoryFiles({ persistent: true })
   await files

@@ -44,7 +44,11 @@ export function listStored(files: LogFiles, newest: number = FORMAT_VERSION): St
   checkpoints.sort((a, b) => b - a)
   const temporary = names.filter(isTemporary)
   const other = names.find(
-    (name) => segmentNumber(name) === undefined && checkpointNumber(name) === undefined && !isTemporary(name),
+    (name) =>
+      segmentNumber(name) === undefined &&
+      checkpointNumber(name) === undefined &&
+      !isTemporary(name) &&
+      !isBystander(name),
   )
   if (segments.length + checkpoints.length === 0 && other !== undefined) {
     throw new WarpError(
@@ -58,6 +62,16 @@ export function listStored(files: LogFiles, newest: number = FORMAT_VERSION): St
   }
   return { segments, checkpoints, temporary }
 }
+
+/**
+ * What lies in a fresh folder without being anybody's data: hidden files (`.gitkeep`, `.DS_Store`),
+ * those of Windows, and the configuration of the command.
+ */
+function isBystander(name: string): boolean {
+  return name.startsWith('.') || BYSTANDERS.has(name.toLowerCase()) || name.startsWith('warp.config.')
+}
+
+const BYSTANDERS: ReadonlySet<string> = new Set(['thumbs.db', 'desktop.ini'])
 
 function isTemporary(name: string): boolean {
   const base = name.endsWith('.new') ? name.slice(0, -4) : ''
