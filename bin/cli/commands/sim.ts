@@ -173,7 +173,8 @@ async function summarise(totals: SimulationTotals, asked: number, output: Output
   await output.table(['fault', 'seeds', 'times', 'during writes'], rows)
   for (const [why, count] of [...exempted].sort()) await output.line(`not judged, ${count} times: ${why}`)
   const seeds = runsCount === asked ? `${runsCount}` : `${runsCount} of ${asked}`
-  const verdict = failed.length === 0 ? 'no violation' : output.paint.red(`violated by: ${failedSeeds.join(', ')}`)
+  const none = runsCount === 0 ? 'nothing was checked' : 'no violation'
+  const verdict = failed.length === 0 ? none : output.paint.red(`violated by: ${failedSeeds.join(', ')}`)
   await output.line(
     `seeds: ${seeds}; virtual minutes: ${(virtualMs / 60_000).toFixed(1)}; calls: ${callsCount}; ${verdict}`,
   )

@@ -7,7 +7,7 @@ import { loadConfig, type Config } from '../settings/config.ts'
 import { eventJson, eventLine } from '../output/event-line.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { failureOf } from '../program/failure.ts'
-import { MESH_OPTIONS, clusterKeys, meshOptions, type MeshFlags } from '../settings/mesh-settings.ts'
+import { MESH_OPTIONS, clusterKeys, hasKeyFile, meshOptions, type MeshFlags } from '../settings/mesh-settings.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import type { AnyWarp } from '../../../src/control/question.ts'
 import { ReplicaNames } from '../output/replica-names.ts'
@@ -24,7 +24,7 @@ export const START_COMMAND: AnyCommand = command<Flags>({
   details:
     'Prints a line when it is ready, and one for every event: peers that come and go, what is refused, what does not work as it should. ' +
     'While it runs, the other commands reach it through a control socket in the folder. SIGINT and SIGTERM end it: it leaves the mesh and ' +
-    'closes the log; a second one ends it at once. SIGHUP makes it read its key file again.',
+    'closes the log; a second one ends it at once. SIGHUP makes it read its key file again; without one it ends it.',
   options: [
     ...DATA_OPTIONS,
     { flags: '--name <name>', about: 'what people call this replica: shown here and at its peers instead of its id' },
@@ -58,7 +58,8 @@ export const START_COMMAND: AnyCommand = command<Flags>({
       const ready = { ...place, ...named, replica: warp.replica, data: config.data, socket: control.path }
       const shown = { ...ready, replica: new ReplicaNames([], options.fullIds).replica(warp.replica) }
       tell({ event: 'ready', ...ready }, ['ready', ...Object.entries(shown).map((pair) => pair.join('='))].join(' '))
-      if (mesh !== undefined) replaceKeysOnRequest(mesh, () => clusterKeys(config, options, process.env), tell)
+      if (mesh !== undefined && hasKeyFile(config, options))
+        replaceKeysOnRequest(mesh, () => clusterKeys(config, options, process.env), tell)
       if (!signal.aborted) await once(signal, 'abort')
       await control.close()
     } finally {

@@ -9,6 +9,7 @@ export const EXIT = {
   usage: 2,
   refused: 3,
   unreachable: 4,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const
@@ -21,5 +22,5 @@ export const EXIT_MEANINGS: readonly (readonly [code: ExitCode, meaning: string]
   [EXIT.usage, 'the command line is wrong'],
   [EXIT.refused, 'the data or its configuration refuses (WARP_E_... says why), or warp itself failed'],
   [EXIT.unreachable, 'nobody can be reached: the folder is held and nobody listens, no network'],
-  [EXIT.interrupted, 'interrupted (SIGINT); 143 if asked to end (SIGTERM)'],
+  [EXIT.interrupted, 'interrupted (SIGINT); 143 if asked to end (SIGTERM), 129 if the terminal has gone (SIGHUP)'],
 ]

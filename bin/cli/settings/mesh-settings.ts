@@ -93,6 +93,11 @@ export function clusterKeys(
   return clusterKey as MeshOptions['clusterKey'] // the mesh says so if it is something else
 }
 
+/** Whether there is a file that may be read again for other keys. */
+export function hasKeyFile({ mesh }: MeshConfig, { keyFile }: Pick<MeshFlags, 'keyFile'>): boolean {
+  return keyFile !== undefined || typeof mesh['clusterKeyFile'] === 'string'
+}
+
 function keysIn(path: string): readonly string[] {
   try {
     return keysOfText(readFileSync(path, 'utf8'))

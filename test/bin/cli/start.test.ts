@@ -1,5 +1,5 @@
 /** `warp start` and `peers`: replicas in processes of their own, reached while they run. */
-import { chmodSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { startWarp, warp, warpJson, warpOk, type Running } from '../../support/cli.ts'
@@ -121,4 +121,15 @@ test.skipIf(process.getuid?.() !== 0)('a replica runs as a user without a name',
   expect(await start.line(/^ready/)).toContain('control.sock')
   start.signal('SIGTERM')
   expect((await start.ended).code).toBe(0)
+})
+
+test('SIGHUP, as when its terminal is closed, ends a replica without a key file in order', async () => {
+  const folder = commandFolder()
+  for (const network of [['--no-mesh'], ['--port', '0', '--no-multicast', '--insecure']]) {
+    const running = startWarp(['start', ...network], folder)
+    await running.line(/^ready /)
+    running.signal('SIGHUP')
+    expect((await running.ended).code).toBe(0)
+    expect(readdirSync(path.join(folder.cwd, 'data')).filter((name) => /sock|\.lock$|\.s$/.test(name))).toEqual([])
+  }
 })
