@@ -14,18 +14,22 @@ export interface MemoryNetworkOptions extends MemoryNetworkSettings {
   readonly env?: NetworkClock
 }
 
+/** Those of now: tests of users replace them later (adapters/node/node-env.ts). */
+const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis
+const elapsed = performance.now.bind(performance)
+
 export function memoryNetwork({ env, ...settings }: MemoryNetworkOptions = {}): MemoryNetwork {
   return memoryNetworkOn(env ?? platformClock(), settings)
 }
 
 function platformClock(): NetworkClock {
   return {
-    monotonic: () => performance.now(),
+    monotonic: () => elapsed(),
     schedule: (delayMs, callback) => {
-      const timer = setTimeout(callback, delayMs)
+      const timer = startTimer(callback, delayMs)
       // A frame under way keeps no process alive. Browsers have numbers for timers.
       if (typeof timer === 'object') timer.unref()
-      return { cancel: () => clearTimeout(timer) }
+      return { cancel: () => stopTimer(timer) }
     },
     defer: (callback) => queueMicrotask(callback),
   }

@@ -12,14 +12,18 @@ import type { MeshClock } from './contacts/contact.ts'
  */
 const POOL_BYTES = 4096
 
+/** Those of now: tests of users replace them later (adapters/node/node-env.ts). */
+const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis
+const elapsed = performance.now.bind(performance)
+
 export function platformClock(): MeshClock {
   const random = randomPool()
   return {
     now: () => Date.now(),
-    monotonic: () => performance.now(),
+    monotonic: () => elapsed(),
     schedule: (delayMs, callback) => {
-      const timer = setTimeout(callback, delayMs).unref()
-      return { cancel: () => clearTimeout(timer) }
+      const timer = startTimer(callback, delayMs).unref()
+      return { cancel: () => stopTimer(timer) }
     },
     defer: (callback) => queueMicrotask(() => process.nextTick(callback)),
     random,

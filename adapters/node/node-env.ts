@@ -10,6 +10,11 @@
  *
  * Timers are unreferenced: an engine that waits for nothing but the next anti-entropy round does
  * not keep the process alive.
+ *
+ * Tests of users replace timers and clocks (`mock.timers` of node:test, `vi.useFakeTimers()`). Timers
+ * that nobody advances would never fire, and `close()` would wait for them, so the functions are
+ * those that were there when this module was loaded. The wall clock is asked for where it is now: a
+ * test that sets it moves lives.
  */
 import { randomFillSync } from 'node:crypto'
 import type { Env, Timer } from '../../src/ports/env.ts'
@@ -17,13 +22,18 @@ import type { Env, Timer } from '../../src/ports/env.ts'
 /** The longest wait of one timer in Node, which fires a longer one at once. */
 const TIMEOUT_MS_MAX = 2_147_483_647
 
+const { setTimeout: startTimer, clearTimeout: stopTimer, setImmediate: nextTurn } = globalThis
+const enqueue = globalThis.queueMicrotask
+const { nextTick } = process
+const elapsed = performance.now.bind(performance)
+
 export function nodeEnv(): Env {
   return {
     now: () => Date.now(),
-    monotonic: () => performance.now(),
+    monotonic: () => elapsed(),
     schedule,
-    defer: (callback) => queueMicrotask(() => process.nextTick(callback)),
-    yield: () => new Promise((resolve) => setImmediate(resolve)),
+    defer: (callback) => enqueue(() => nextTick(callback)),
+    yield: () => new Promise((resolve) => nextTurn(resolve)),
     random: (count) => randomFillSync(new Uint8Array(count)),
     stayAlive: () => {
       const timer = setInterval(() => undefined, TIMEOUT_MS_MAX)
@@ -36,9 +46,9 @@ function schedule(delayMs: number, callback: () => void): Timer {
   let timer: NodeJS.Timeout
   const wait = (leftMs: number): void => {
     const nowMs = Math.min(leftMs, TIMEOUT_MS_MAX)
-    timer = setTimeout(() => (leftMs > nowMs ? wait(leftMs - nowMs) : callback()), nowMs)
+    timer = startTimer(() => (leftMs > nowMs ? wait(leftMs - nowMs) : callback()), nowMs)
     timer.unref()
   }
   wait(delayMs)
-  return { cancel: () => clearTimeout(timer) }
+  return { cancel: () => stopTimer(timer) }
 }

@@ -18,7 +18,14 @@ export interface PeerName {
 
 export type ReplicationEvent =
   | { readonly kind: 'peer:up'; readonly peer: PeerName }
-  | { readonly kind: 'peer:down'; readonly peer: PeerName; readonly reason: 'transport' | 'silent' | 'closed' }
+  /**
+   * Once for each `peer:up`. `replaced`: another replica is at its address, or it was started again.
+   */
+  | {
+      readonly kind: 'peer:down'
+      readonly peer: PeerName
+      readonly reason: 'transport' | 'silent' | 'replaced' | 'closed'
+    }
   /**
    * It has lacked operations of ours for longer than `peerLaggingMs`. Once, until it has caught up.
    */
@@ -36,7 +43,10 @@ export type ReplicationEvent =
     }
   /** More replicas than can be kept track of; nothing becomes stable until there are fewer. */
   | { readonly kind: 'member:overflow'; readonly limit: number }
-  /** Operations of `replica` up to `to` exist and have not arrived; they are being asked for. */
+  /**
+   * Operations of `replica` up to `to` exist, have been asked for and did not come; they are asked
+   * for again. Catching up, however long it takes, is no gap.
+   */
   | { readonly kind: 'gap'; readonly replica: ReplicaId; readonly from: number; readonly to: number }
   /** Arrived frames were dropped because too many waited; anti-entropy fetches what they held. */
   | { readonly kind: 'queue:overflow'; readonly queue: 'inbox'; readonly droppedCount: number }

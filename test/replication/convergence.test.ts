@@ -241,3 +241,50 @@ test('two copies of one replica that are up together find out by the content of 
   expect([...kinds(a), ...kinds(clone)]).toContain('clone:detected')
   await world.close()
 })
+
+test('to join a busy cluster is to catch up, and no gap; operations that are asked for in vain are one', async () => {
+  const replication = { windowBytes: 4096, batchBytes: 1024 }
+  const world = await testReplicas({ delayMs: 5, replication })
+  await world.env.advance(100)
+  for (const replica of world.all) writeMany(replica, 2000)
+  await world.env.advance(500)
+  const d = await world.join('d')
+  for (let i = 0; i < 200; i++) {
+    for (const replica of world.all) writeMany(replica, 10, `${replica.name}${i}-`)
+    await world.env.advance(20)
+  }
+  await world.env.advance(5 * ROUND_MS)
+  expect(d.store.dots()).toEqual(get(world, 'a').store.dots())
+  expect(kinds(d)).not.toContain('gap')
+  await world.close()
+
+  const lossy = await testReplicas({ loss: 0.5, delayMs: 5, replication })
+  for (let i = 0; i < 100; i++) {
+    writeMany(get(lossy, 'a'), 20, `${i}-`)
+    await lossy.env.advance(50)
+  }
+  await lossy.env.advance(20 * ROUND_MS)
+  expect(kinds(get(lossy, 'b'))).toContain('gap')
+  await lossy.close()
+})
+
+test('each replica that comes up at an address goes down, also if another one takes its place there', async () => {
+  const world = await testReplicas({ names: ['a', 'b'] })
+  await world.env.advance(3 * ROUND_MS)
+  for (let i = 0; i < 3; i++) {
+    await get(world, 'b').replicator.close()
+    world.all.splice(1, 1)
+    await world.join('b')
+    await world.env.advance(3 * ROUND_MS)
+  }
+  const a = get(world, 'a')
+  const told = (): string =>
+    kinds(a)
+      .filter((kind) => kind.startsWith('peer:'))
+      .join(' ')
+  expect(told()).toBe('peer:up peer:down peer:up peer:down peer:up peer:down peer:up')
+  await world.close()
+  expect(told()).toMatch(/peer:up peer:down$/)
+  const gone = a.events.flatMap((event) => (event.kind === 'peer:down' ? [event.peer.replica] : []))
+  expect(new Set(gone).size).toBe(4)
+})

@@ -161,7 +161,8 @@ export class AntiEntropy {
     const upTo = Math.min(to, store.retired.endOf(replica))
     const gaps = buffer.gaps(replica, { applied, to: upTo }, Math.min(GAPS_MAX, countMax))
     const first = gaps[0]
-    if (first !== undefined && (this.#gapsReported.get(replica) ?? 0) < first.from) {
+    const wasAskedInVain = this.#failures.has(replica)
+    if (first !== undefined && wasAskedInVain && (this.#gapsReported.get(replica) ?? 0) < first.from) {
       this.#gapsReported.set(replica, first.from)
       observe({ kind: 'gap', replica, from: first.from, to: upTo })
     }

@@ -325,9 +325,8 @@ export class Reception {
     if (peer?.heard(sender, now) === true) {
       // Another replica at that address, or the same one started again: what was known of it does
       // not hold.
-      this.#forget(peer)
-      this.peers.remove(peer)
-      this.#leftBehind(before?.replica)
+      peer.sender = before
+      this.#down(peer, 'replaced')
       peer = undefined
     }
     const isNew = peer === undefined
@@ -379,7 +378,7 @@ export class Reception {
     this.#options.observe({ kind: 'peer:up', peer: peer.name })
   }
 
-  #down(peer: Peer, reason: 'transport' | 'silent' | 'closed'): void {
+  #down(peer: Peer, reason: 'transport' | 'silent' | 'replaced' | 'closed'): void {
     this.peers.remove(peer)
     this.#forget(peer)
     this.#leftBehind(peer.replica)

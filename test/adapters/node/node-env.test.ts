@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs'
-import { expect, test } from 'vitest'
+import { mock } from 'node:test'
+import { describe, expect, test, vi } from 'vitest'
+import { fileLog } from '../../../adapters/file/index.ts'
+import { memoryNetwork } from '../../../adapters/memory/index.ts'
+import { openWarp } from '../../../adapters/node/index.ts'
 import { nodeEnv } from '../../../adapters/node/node-env.ts'
+import { register } from '../../../crdt/index.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 /** Runs `start` in a callback of real I/O, where ticks, promises and immediates part ways, and waits for three immediates. */
 function afterIo(start: () => void): Promise<void> {
@@ -65,4 +71,36 @@ test('random bytes differ, and the clocks are the clocks', () => {
   expect(env.random(16)).not.toEqual(env.random(16))
   expect(Number.isInteger(env.now())).toBe(true)
   expect(env.monotonic()).toBeLessThanOrEqual(env.monotonic())
+})
+
+describe('an engine closes though timers stand still, as those of a user’s tests do', () => {
+  async function expectClosing(): Promise<void> {
+    const network = memoryNetwork()
+    const keys = { 'r:*': register<number>() }
+    const log = fileLog({ path: temporaryFolder() })
+    const warp = await openWarp({ keys, log, transports: [network.transport('a')] })
+    for (let i = 0; i < 2000; i++) void warp.set(`r:${i}`, i)
+    await warp.set('r:0', 1, { ack: 'durable' })
+    for await (const key of warp.keys('r:19*')) expect(key).toContain('r:19')
+    await warp.compact()
+    await warp.close()
+  }
+
+  test('with vi.useFakeTimers()', async () => {
+    vi.useFakeTimers()
+    try {
+      await expectClosing()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test('with mock.timers of node:test', async () => {
+    mock.timers.enable()
+    try {
+      await expectClosing()
+    } finally {
+      mock.timers.reset()
+    }
+  })
 })
