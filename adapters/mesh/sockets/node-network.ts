@@ -44,16 +44,26 @@ function datagramPort(socket: DatagramSocket, host: string): DatagramPort {
   const isIpv6 = typeOf(host) === 'udp6'
   const multicast = multicastSender(socket, host)
   let isOpen = true
+  // Deno does not say how much waits to be sent: there we count.
+  const isCounted = typeof (socket as Partial<DatagramSocket>).getSendQueueSize !== 'function'
+  let waitingBytes = 0
   return {
     local: { host, port: socket.address().port },
     get queuedBytes() {
+      if (isCounted) return waitingBytes
       return isOpen ? socket.getSendQueueSize() : 0
     },
     send: (to, bytes) => {
       // An address of the other family cannot be reached from here: loss, like any other
       // unreachable one.
       if (!isOpen || (!isIpv6 && to.host.includes(':'))) return
-      socket.send(bytes, 0, bytes.length, to.port, isIpv6 && !to.host.includes(':') ? `::ffff:${to.host}` : to.host)
+      const target = isIpv6 && !to.host.includes(':') ? `::ffff:${to.host}` : to.host
+      if (!isCounted) {
+        socket.send(bytes, 0, bytes.length, to.port, target)
+        return
+      }
+      waitingBytes += bytes.length
+      socket.send(bytes, 0, bytes.length, to.port, target, () => (waitingBytes -= bytes.length))
     },
     sendMulticast: (group, bytes) => {
       if (isOpen) multicast(group, bytes)
