@@ -142,7 +142,7 @@ export class Engine implements ReplicationStore, Departing {
       clockDriftMsMax,
       files: { home = '' },
     } = options
-    const clock = new HybridClock(env, clockDriftMsMax)
+    const clock = new HybridClock(env, clockDriftMsMax, options.observe)
     clock.observe(recovered.hlc)
     const { name, observe: tell } = options
     this.identity = new ReplicaIdentity({ log, env, table, clock, home, name, observe: tell, recovered })

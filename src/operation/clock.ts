@@ -2,18 +2,45 @@
  * The replica's hybrid logical clock (Kulkarni et al. 2014): every stamp is greater than every
  * stamp made or admitted before, whatever the wall clock does. Stamps too far ahead of the wall
  * clock may not move it.
+ *
+ * The wall clock may be set under a running process. It is compared with the monotonic clock when a
+ * stamp is made, and a step beyond the bound is told. After a step back the stamps stay where they
+ * were and lead the clock until it comes there; that is told as well, since other replicas do not
+ * admit what lies further ahead than their bound.
  */
-import { HLC_LOGICAL_STEPS, nextHlc, type Hlc } from '../../crdt/time/hlc.ts'
+import { HLC_LOGICAL_STEPS, hlcToMs, nextHlc, type Hlc } from '../../crdt/time/hlc.ts'
 import type { Env } from '../ports/env.ts'
+
+export type ClockEvent =
+  /**
+   * The wall clock was set by so many milliseconds, or the machine has slept: told at the next
+   * write. What was written in between is stamped by the clock as it was.
+   */
+  | { readonly kind: 'clock:stepped'; readonly stepMs: number }
+  /**
+   * What is written here is stamped further ahead of this replica's clock than `clockDriftMsMax`.
+   * Other replicas take it in only when their clocks have come there. Once, until the clock has
+   * caught up.
+   */
+  | { readonly kind: 'clock:ahead'; readonly aheadMs: number }
 
 export class HybridClock {
   readonly #env: Env
-  readonly #driftMax: number
+  readonly #driftMsMax: number
+  readonly #observe: (event: ClockEvent) => void
   #last: Hlc = 0
+  /** Both clocks when they were last compared. */
+  #wallMs: number
+  #monotonicMs: number
+  /** By how much the last stamp leads the wall clock, ms, if that is beyond the bound; otherwise 0. */
+  aheadMs = 0
 
-  constructor(env: Env, driftMsMax: number) {
+  constructor(env: Env, driftMsMax: number, observe: (event: ClockEvent) => void = () => undefined) {
     this.#env = env
-    this.#driftMax = driftMsMax * HLC_LOGICAL_STEPS
+    this.#driftMsMax = driftMsMax
+    this.#observe = observe
+    this.#wallMs = env.now()
+    this.#monotonicMs = env.monotonic()
   }
 
   get last(): Hlc {
@@ -22,13 +49,37 @@ export class HybridClock {
 
   /** The stamp of a new local operation. */
   tick(): Hlc {
-    this.#last = nextHlc(this.#last, this.#env.now())
+    const nowMs = this.#env.now()
+    // Within the bound no step can be beyond it: the monotonic clock is asked once in a while.
+    if (nowMs < this.#wallMs || nowMs > this.#wallMs + this.#driftMsMax) this.#compare(nowMs)
+    this.#last = nextHlc(this.#last, nowMs)
+    if (this.aheadMs > 0 || this.#last > (nowMs + this.#driftMsMax + 1) * HLC_LOGICAL_STEPS) this.#lead(nowMs)
     return this.#last
+  }
+
+  #compare(nowMs: number): void {
+    const monotonicMs = this.#env.monotonic()
+    const stepMs = Math.round(nowMs - this.#wallMs - (monotonicMs - this.#monotonicMs))
+    this.#wallMs = nowMs
+    this.#monotonicMs = monotonicMs
+    if (Math.abs(stepMs) > this.#driftMsMax) this.#tell({ kind: 'clock:stepped', stepMs })
+  }
+
+  #lead(nowMs: number): void {
+    const before = this.aheadMs
+    const aheadMs = hlcToMs(this.#last) - nowMs
+    this.aheadMs = aheadMs > this.#driftMsMax ? aheadMs : 0
+    if (before === 0 && this.aheadMs > 0) this.#tell({ kind: 'clock:ahead', aheadMs })
+  }
+
+  /** Not in the middle of a write: who is told may write as well. */
+  #tell(event: ClockEvent): void {
+    this.#env.defer(() => this.#observe(event))
   }
 
   /** Whether a stamp is further ahead of the wall clock than the drift allowed. */
   isAhead(hlc: Hlc): boolean {
-    return hlc > this.#last && hlc > this.#env.now() * HLC_LOGICAL_STEPS + this.#driftMax
+    return hlc > this.#last && hlc > (this.#env.now() + this.#driftMsMax) * HLC_LOGICAL_STEPS
   }
 
   /** Moves past the stamp of an operation that has been admitted or recovered. */

@@ -1,6 +1,7 @@
 /** What the engine tells its observer. Never carries values. */
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { ClockEvent } from '../operation/clock.ts'
 
 /** What a compaction achieved. */
 export interface Compaction {
@@ -9,6 +10,7 @@ export interface Compaction {
 }
 
 export type EngineEvent =
+  | ClockEvent
   /**
    * This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken
    * a new one.

@@ -40,6 +40,12 @@ export interface Receipt extends Settlement {
    * something on this replica only. `getAt({ version })` takes it.
    */
   readonly version: number
+  /**
+   * The operation is stamped so many milliseconds ahead of this replica's clock, which is more than
+   * `clockDriftMsMax`: the clock has been set back. Other replicas take the operation in when their
+   * clocks have come there, and a life counts from its stamp. Absent otherwise.
+   */
+  readonly aheadMs?: number
 }
 
 export interface WriteOptions {
