@@ -78,11 +78,11 @@ export async function lockFolder(folder: string, fileMode: number): Promise<Fold
   let fd: number | undefined
   try {
     const identity = JSON.stringify(thisProcess(token, socket?.name)) + '\n'
-    fd = withSpare(folder, () => writeFlushed(own, identity, fileMode))
+    const isSpareDue = giveUpSpareIfFull(folder, () => (fd = writeFlushed(own, identity, fileMode)))
     await take(folder, own)
     rmSync(own, { force: true })
     await removeLeftovers(folder, token)
-    return new Held(folder, { token, fd, socket, fileMode })
+    return new Held(folder, { token, fd: fd as unknown as number, socket, fileMode, isSpareDue }) // written above
   } catch (cause) {
     rmSync(own, { force: true })
     if (fd !== undefined) closeSync(fd)
@@ -97,23 +97,26 @@ interface HeldBy {
   readonly fd: number
   readonly socket: HolderSocket | undefined
   readonly fileMode: number
+  /** The spare block went into the lock. */
+  readonly isSpareDue: boolean
 }
 
 class Held implements FolderLock {
   readonly #path: string
   readonly #sparePath: string
   readonly #fileMode: number
-  #isSpareDue = false
+  #isSpareDue: boolean
   readonly #token: string
   readonly #socket: HolderSocket | undefined
   readonly #inode: number
   readonly #device: number
   #fd: number | undefined
 
-  constructor(folder: string, { token, fd, socket, fileMode }: HeldBy) {
+  constructor(folder: string, { token, fd, socket, fileMode, isSpareDue }: HeldBy) {
     this.#path = join(folder, LOCK_NAME)
     this.#sparePath = join(folder, SPARE_NAME)
     this.#fileMode = fileMode
+    this.#isSpareDue = isSpareDue
     this.#token = token
     this.#fd = fd
     this.#socket = socket
@@ -289,14 +292,16 @@ function writeFlushed(path: string, text: string, mode: number): number {
   }
 }
 
-/** Gives up the spare block if there is no other. */
-function withSpare<Result>(folder: string, work: () => Result): Result {
+/** Gives up the spare block if there is no other. Returns whether. */
+function giveUpSpareIfFull(folder: string, work: () => void): boolean {
   try {
-    return work()
+    work()
+    return false
   } catch (cause) {
     if (!isFull(cause)) throw cause
     rmSync(join(folder, SPARE_NAME), { force: true })
-    return work()
+    work()
+    return true
   }
 }
 

@@ -136,7 +136,7 @@ export class Values {
     if (keyspace.isLast && this.#residents[slot] === undefined) return this.#foldTip(slot).value
     const resident = this.#fold(slot, SHORT)
     if (resident === undefined) return TOO_LONG
-    const value = resident.present ? keyspace.strategy.read(resident.state) : undefined
+    const value: unknown = resident.present ? keyspace.strategy.read(resident.state) : undefined
     // What the cache does not know of is not kept.
     if (!this.residency.isListed(slot)) this.#residents[slot] = undefined
     return value

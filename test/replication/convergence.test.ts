@@ -272,9 +272,12 @@ test('each replica that comes up at an address goes down, also if another one ta
   const world = await testReplicas({ names: ['a', 'b'] })
   await world.env.advance(3 * ROUND_MS)
   for (let i = 0; i < 3; i++) {
+    // It dies without a word, and another one is there before anybody has missed it.
+    world.network.partition([['a'], ['b']])
     await get(world, 'b').replicator.close()
     world.all.splice(1, 1)
     await world.join('b')
+    world.network.heal()
     await world.env.advance(3 * ROUND_MS)
   }
   const a = get(world, 'a')

@@ -51,7 +51,7 @@ while (!(await isEqual())) {
 }
 const refused = await open('b', []).then(
   () => 'opened',
-  (error) => error.code,
+  (/** @type {unknown} */ error) => /** @type {{ code?: string }} */ (error).code,
 )
 if (refused !== 'WARP_E_LOG_LOCKED') throw new Error(`a folder that is held: ${refused}`)
 await b.warp.close()

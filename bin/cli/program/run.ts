@@ -14,8 +14,9 @@ import { jsonLine, printable, printableText } from '../values.ts'
 /** `parameters`: without `node` and the program's name. */
 export async function runWarp(parameters: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok
-  // Help and version are printed before any command has its output: `warp --help | head`.
-  process.stdout.on('error', endSilently)
+  // Help and version are printed before any command has its output, and nobody may read them
+  // (`warp --help | head`): no reason to fail. A command knows by its output.
+  process.stdout.on('error', () => undefined)
   const program = createProgram({
     version: packageVersion(),
     commands: COMMANDS,
@@ -30,11 +31,6 @@ export async function runWarp(parameters: readonly string[]): Promise<ExitCode> 
     if (ended === undefined) throw error
     return ended instanceof UsageError ? report(ended, new Output(parameters.includes('--json'))) : ended
   }
-}
-
-/** Whoever read stdout has gone: that is no failure. */
-function endSilently(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') process.stderr.write(`warp: stdout takes no more: ${error.message}\n`)
 }
 
 async function runCommand(

@@ -48,7 +48,7 @@ describe('warp sim', () => {
     await running.errorLine(/^simulating: \d+ of 100000 /)
     running.signal('SIGINT')
     const { code, stdout } = await running.ended
-    expect([code, stdout]).toEqual([130, expect.stringMatching(/\nseeds: \d+ of 100000; /)])
+    expect([code, stdout]).toEqual([130, expect.stringMatching(/^seeds: \d+ of 100000; /m)])
   })
 
   test('is interrupted in the middle of a seed', async () => {

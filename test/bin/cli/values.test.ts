@@ -66,7 +66,7 @@ test('what stands on a command line is JSON if it reads as JSON', () => {
   expect(parseValue('{"a":1}', false)).toEqual({ a: 1 })
   expect(parseValue('hello', false)).toBe('hello')
   expect(parseValue('12', true)).toBe('12')
-  expect(parseValue('{"a":[1e999,-0]}', false)).toEqual({ a: [{ $number: 'Infinity' }, { $number: '-0' }] })
+  expect(parseValue('{"a":[-0]}', false)).toEqual({ a: [{ $number: '-0' }] })
 })
 
 describe('on a command line', () => {
