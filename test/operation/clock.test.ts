@@ -17,6 +17,7 @@ test('a clock that goes on, however long nobody writes, has not stepped', async 
     await replica.env.advance(ms)
     await replica.set('reg:1', ms)
   }
+  await replica.env.runUntilIdle()
   expect(clockEvents(replica)).toEqual([])
   await replica.engine.close()
 })
@@ -34,6 +35,7 @@ test.each([
   await env.advance(HOUR_MS)
   env.jumpWall(stepMs)
   for (let i = 0; i < 3; i++) await replica.set('reg:1', i)
+  await env.runUntilIdle()
   const steps = clockEvents(replica).filter((event) => (event as { kind: string }).kind === 'clock:stepped')
   expect(steps).toEqual(isTold ? [{ kind: 'clock:stepped', stepMs }] : [])
   await replica.engine.close()
@@ -49,6 +51,7 @@ test('writers are told while their stamps lead the clock, until it has caught up
   expect(await replica.write('reg:1', 'delete')).toMatchObject({ aheadMs: HOUR_MS / 2 })
   await env.advance(HOUR_MS / 2)
   expect(await replica.set('reg:1', 'caught up')).not.toHaveProperty('aheadMs')
+  await env.runUntilIdle()
   expect(clockEvents(replica)).toEqual([
     { kind: 'clock:stepped', stepMs: -HOUR_MS },
     { kind: 'clock:ahead', aheadMs: HOUR_MS },
@@ -67,6 +70,7 @@ test('who is told of a step may write', async () => {
   })
   env.jumpWall(HOUR_MS)
   await replica.set('reg:1', 1)
+  await env.runUntilIdle()
   await Promise.all(written)
   expect([replica.get('reg:1'), replica.get('reg:told')]).toEqual([1, 'clock:stepped'])
   await replica.engine.close()
