@@ -151,6 +151,45 @@ export class Compactor {
     const { log } = this.#store
     this.#options.holds.review(log)
     const before = log.stats().bytes
+    await log.keepReserve()
+    try {
+      await this.#makeRoom(signal)
+    } finally {
+      await log.keepReserve()
+    }
+    const compaction = {
+      droppedOperationsCount: this.#droppedCount,
+      freedBytes: Math.max(0, before - log.stats().bytes),
+    }
+    if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
+    return compaction
+  }
+
+  /**
+   * Folds and rewrites. On a full disk the log gives up its reserve for that: the first half for
+   * snapshots, the second for rewriting, which gives back more than it takes. Again as long as that
+   * makes room.
+   */
+  async #makeRoom(signal?: AbortSignal): Promise<void> {
+    const { log } = this.#store
+    for (;;) {
+      const before = log.stats().bytes
+      const full = (await unlessFull(() => this.#fold(signal))) ?? (await unlessFull(() => this.#rewrite(signal)))
+      if (full === undefined) return
+      if (!log.giveUpReserve()) throw full
+      if ((await unlessFull(() => this.#fold(signal))) !== undefined) log.giveUpReserve()
+      if ((await unlessFull(() => this.#rewrite(signal))) !== undefined && log.giveUpReserve())
+        await this.#rewrite(signal)
+      if (log.stats().bytes >= before) throw full
+      await log.keepReserve()
+    }
+  }
+
+  #rewrite(signal?: AbortSignal): Promise<void> {
+    return this.#options.garbage.rewriteSegments(signal)
+  }
+
+  async #fold(signal?: AbortSignal): Promise<void> {
     try {
       await this.#foldKeys(signal)
     } finally {
@@ -158,13 +197,6 @@ export class Compactor {
       if (this.#isMetaDue) this.#options.identity.writeMeta()
       this.#isMetaDue = false
     }
-    await this.#options.garbage.rewriteSegments(signal)
-    const compaction = {
-      droppedOperationsCount: this.#droppedCount,
-      freedBytes: Math.max(0, before - log.stats().bytes),
-    }
-    if (compaction.droppedOperationsCount > 0) this.#options.observe({ kind: 'compacted', ...compaction })
-    return compaction
   }
 
   async #foldKeys(signal?: AbortSignal): Promise<void> {
@@ -256,6 +288,17 @@ export class Compactor {
     this.#unstableCount += unstableCount
     this.#isMetaDue ||= isMetaDue
     if (isDueAgain) this.#lookAgain(slot)
+  }
+}
+
+/** The error, if the disk was full. */
+async function unlessFull(work: () => Promise<void>): Promise<WarpError | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    if (isWarpError(error, 'WARP_E_STORAGE_FULL')) return error
+    throw error
   }
 }
 

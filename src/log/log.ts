@@ -42,6 +42,7 @@ import { SegmentSet } from './segments/segment-set.ts'
 import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import { mediumError } from './storage-error.ts'
 import { Upkeep } from './upkeep.ts'
+import { Reserve } from './files/reserve.ts'
 import { verifyLog } from './verify.ts'
 
 export { RECORD_BODY_BYTES_MAX, RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }
@@ -115,6 +116,8 @@ export class Log {
   readonly #flusher: Flusher
   readonly #reader: Reader
   readonly #upkeep: Upkeep
+  readonly #reserve: Reserve
+  readonly #segmentBytes: number
   #closing: Promise<void> | undefined
 
   /**
@@ -165,6 +168,8 @@ export class Log {
     this.#reader = new Reader(segments, settings.residentSegments)
     this.#appender = new Appender({ segments, env, segmentBytes, home, boot, onBacklog, observe })
     this.#flusher = new Flusher({ segments, env, syncIntervalMs, observe, onWritten, recorder }, this.#appender)
+    this.#reserve = new Reserve(files, env)
+    this.#segmentBytes = segmentBytes
     this.#upkeep = new Upkeep({
       segments,
       env,
@@ -337,6 +342,21 @@ export class Log {
    */
   writeCheckpoint(body: Uint8Array): Promise<void> {
     return this.persistent ? this.#upkeep.writeCheckpoint(body) : Promise.resolve()
+  }
+
+  /**
+   * Keeps space on the disk for compaction: as much as the log holds, and at most a segment's. Never
+   * rejects.
+   */
+  async keepReserve(): Promise<void> {
+    const { closed, failure } = this.#segments
+    if (!this.persistent || closed || failure !== undefined) return
+    await this.#reserve.keep(Math.min(this.#segmentBytes, this.stats().bytes))
+  }
+
+  /** Gives up the next half of that space, for compaction on a full disk. Returns whether there was any. */
+  giveUpReserve(): boolean {
+    return this.persistent && this.#reserve.giveUp()
   }
 
   /**

@@ -6,7 +6,7 @@ import { openWarp } from '../../adapters/node/index.ts'
 import { nodeEnv } from '../../adapters/node/node-env.ts'
 import { counter, register } from '../../crdt/index.ts'
 import { openWarpOn, type Warp } from '../../src/index.ts'
-import { faultyFiles } from '../../testing/world/faulty-files.ts'
+import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 import { smallDisk } from '../support/small-disk.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { TestEngine, usedBytes } from './engine-fixture.ts'
@@ -57,6 +57,30 @@ describe('a full disk', () => {
     expect(replica.engine.operationsCount).toBeLessThanOrEqual(replica.version('kept:1') + 15)
     const again = await TestEngine.open({ files: files.kill(), segmentBytes: 4096 })
     expect(again.state()).toEqual(before)
+  })
+})
+
+describe('a full disk', () => {
+  test('is compacted with the space that was kept for that, is opened and is read', async () => {
+    const files = faultyFiles()
+    const open = (on: FaultyFiles): Promise<TestEngine> => TestEngine.open({ files: on, segmentBytes: 16_384 })
+    const replica = await open(files)
+    const write = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) await replica.set(`reg:${i % 20}`, `${i}`.repeat(20))
+    }
+    await write(400)
+    await replica.engine.compact()
+    await write(400)
+    files.spaceBytes = usedBytes(files)
+    await expect(fill(replica)).rejects.toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
+    const before = replica.state()
+    const again = await open(files.kill())
+    expect(again.state()).toEqual(before)
+    const { freedBytes } = await again.engine.compact()
+    expect(freedBytes).toBeGreaterThan(16_384)
+    expect(again.state()).toEqual(before)
+    await again.set('reg:1', 'there is room again')
+    await again.engine.close()
   })
 })
 

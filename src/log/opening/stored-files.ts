@@ -11,6 +11,7 @@ import { FORMAT_VERSION } from '../../operation/envelope/format.ts'
 import { formatTooNew, formatTooOld } from './format-refusals.ts'
 import { decodeSegmentHeader, FORMAT_OLDEST, SEGMENT_HEADER_BYTES } from '../segments/segment-format.ts'
 import { segmentNumber } from '../segments/segment.ts'
+import { RESERVE_NAME } from '../files/reserve.ts'
 
 export interface StoredSegment {
   readonly number: number
@@ -65,10 +66,15 @@ export function listStored(files: LogFiles, newest: number = FORMAT_VERSION): St
 
 /**
  * What lies in a fresh folder without being anybody's data: hidden files (`.gitkeep`, `.DS_Store`),
- * those of Windows, and the configuration of the command.
+ * those of Windows, the configuration of the command, and space that is kept for compaction.
  */
 function isBystander(name: string): boolean {
-  return name.startsWith('.') || BYSTANDERS.has(name.toLowerCase()) || name.startsWith('warp.config.')
+  return (
+    name.startsWith('.') ||
+    name === RESERVE_NAME ||
+    BYSTANDERS.has(name.toLowerCase()) ||
+    name.startsWith('warp.config.')
+  )
 }
 
 const BYSTANDERS: ReadonlySet<string> = new Set(['thumbs.db', 'desktop.ini'])
