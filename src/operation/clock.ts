@@ -50,7 +50,8 @@ export class HybridClock {
   /** The stamp of a new local operation. */
   tick(): Hlc {
     const nowMs = this.#env.now()
-    // Within the bound no step can be beyond it: the monotonic clock is asked once in a while.
+    // While writes go on, a step beyond the bound leaves this range: the monotonic clock need not be
+    // asked for each stamp.
     if (nowMs < this.#wallMs || nowMs > this.#wallMs + this.#driftMsMax) this.#compare(nowMs)
     this.#last = nextHlc(this.#last, nowMs)
     if (this.aheadMs > 0 || this.#last > (nowMs + this.#driftMsMax + 1) * HLC_LOGICAL_STEPS) this.#lead(nowMs)

@@ -33,6 +33,7 @@ test.each([
   const replica = await TestEngine.open({ env })
   await replica.set('reg:1', 1)
   await env.advance(HOUR_MS)
+  await replica.set('reg:1', 2)
   env.jumpWall(stepMs)
   for (let i = 0; i < 3; i++) await replica.set('reg:1', i)
   await env.runUntilIdle()
