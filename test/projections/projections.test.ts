@@ -6,6 +6,7 @@ import { custom } from '../../crdt/custom.ts'
 import { map } from '../../crdt/map.ts'
 import { register } from '../../crdt/register.ts'
 import { set } from '../../crdt/set.ts'
+import { closeAll } from '../support/close-all.ts'
 import { seededRandom } from '../../testing/world/random.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
@@ -79,7 +80,7 @@ test('what a projection sees live is what it sees when it is rebuilt, also of op
     const second = await warp?.project(journal('second'))
     expect(second?.state).toEqual(seen)
   }
-  for (const warp of warps) await warp.close()
+  await closeAll(env, warps)
 })
 
 test('a long log is rebuilt in steps, each operation once, and says how far it is', async () => {
