@@ -16,6 +16,7 @@ import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { decode, encode } from '../../crdt/encoding/encoding.ts'
 import type { Entered } from '../store/write-road/draft.ts'
 import type { KeyStore } from '../store/key-store.ts'
+import { KeyFinder } from '../keys/key-finder.ts'
 import type { Slot } from '../keys/key-table.ts'
 import { compilePattern, type KeyPattern } from '../keys/pattern.ts'
 import { Feed, type Followed } from '../log/feed/feed.ts'
@@ -23,13 +24,13 @@ import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
 import { Budget } from '../operation/budget.ts'
 import type { ProjectionSource } from './projection-source.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
+import { RegisterPass } from './register-pass.ts'
 import { bytesBetween } from '../log/holds.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
 import type { Resident } from '../merge/resident.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
-import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
 import { copyLoose, detached, shared } from '../../crdt/encoding/shared-value.ts'
@@ -65,6 +66,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   readonly #pattern: KeyPattern | undefined
   readonly #flyweight = new Flyweight()
   readonly #reader: OperationReader
+  readonly #keys: KeyFinder
   readonly #onClose: () => void
   #state: State
   #position: Position = 0
@@ -84,6 +86,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     this.#projection = projection
     this.#pattern = projection.keys === undefined ? undefined : compilePattern(projection.keys)
     this.#reader = new OperationReader(store.table)
+    this.#keys = new KeyFinder(store.keys)
     this.#onClose = onClose
     this.#state = projection.initial()
     const { checkpoint } = projection
@@ -130,7 +133,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     checkOptions('rebuild', options, REBUILD_OPTIONS)
     const { log, env } = this.#store
     const budget = new Budget(env)
-    const pass: Pass<State> = { state: this.#projection.initial(), keys: new Map(), budget }
+    const pass: Pass<State> = { state: this.#projection.initial(), keys: [], budget }
     const first = (log.segments()[0]?.number ?? 0) * POSITIONS_PER_SEGMENT
     let position: Position = 0
     while (position < log.end) {
@@ -175,7 +178,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       return undefined
     }
     try {
-      return { state: checkpoint.decode(decode(state)), keys: new Map(), budget: new Budget(this.#store.env) }
+      return { state: checkpoint.decode(decode(state)), keys: [], budget: new Budget(this.#store.env) }
     } catch (error) {
       this.#source.observe({ kind: 'projection:rebuilt', name, reason: 'undecodable', error: asError(error) })
       return undefined
@@ -218,10 +221,10 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
   #takeIn(pass: Pass<State>, { key, slot, version, position }: Followed): void {
     const snapshot = this.#store.keys.snapshot[slot]!
-    let seen = pass.keys.get(key)
-    if (seen?.snapshot !== snapshot) {
-      seen = { snapshot, version, resident: undefined }
-      pass.keys.set(key, seen)
+    let seen = pass.keys[slot]
+    if (seen?.key !== key || seen.snapshot !== snapshot) {
+      seen = { key, snapshot, version, resident: undefined, register: undefined }
+      pass.keys[slot] = seen
     }
     const known = seen
     known.version = version
@@ -280,23 +283,25 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #liveValue(slot: Slot, version: number, position: Position): unknown {
     const { keys, values } = this.#store
     if (version === keys.version[slot]!) return values.read(slot)
-    return this.#valueAt({ snapshot: keys.snapshot[slot]!, version, resident: undefined }, slot, position)
+    const seen = { key: '', snapshot: keys.snapshot[slot]!, version, resident: undefined, register: undefined }
+    return this.#valueAt(seen, slot, position)
   }
 
   #rebuildRecord(pass: Pass<State>, record: RecordView): void {
     if (record.kind !== RECORD_KIND.operation && record.kind !== RECORD_KIND.snapshot) return
-    const key = this.#keyOf(record)
     const { keys } = this.#store
-    const slot = keys.find(key)
-    if (slot === undefined || this.#pattern?.matches(key) === false) return
+    const slot = this.#slotOf(record)
+    const key = slot === undefined ? undefined : keys.keys[slot]
+    if (slot === undefined || key === undefined || this.#pattern?.matches(key) === false) return
     const { position, kind } = record
     const seen = this.#seen(pass, key, slot)
     if (kind !== RECORD_KIND.operation || position <= keys.cut[slot]!) return
     const version = ++seen.version
+    seen.register?.take(this.#reader, position)
     pass.state = this.#show(pass.state, {
       key,
       position,
-      value: () => this.#valueAt(seen, slot, position),
+      value: () => seen.register?.value(this.#reader, position) ?? this.#valueAt(seen, slot, position),
       operation: () => keepOperation(this.#store, key, version, position),
     })
   }
@@ -307,13 +312,21 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
    */
   #seen(pass: Pass<State>, key: string, slot: Slot): SeenKey {
     const { keys } = this.#store
-    const known = pass.keys.get(key)
+    const inSlot = pass.keys[slot]
+    // A slot may have become another key's.
+    const known = inSlot?.key === key ? inSlot : undefined
     const snapshot = keys.snapshot[slot]!
     if (known !== undefined && known.snapshot === snapshot) return known
-    const seen: SeenKey = { snapshot, version: 0, resident: undefined }
-    pass.keys.set(key, seen)
+    const seen = this.#newlySeen(key, slot, snapshot)
+    pass.keys[slot] = seen
     if (snapshot > 0) this.#showSnapshot(pass, seen, slot, known?.version ?? 0)
     return seen
+  }
+
+  #newlySeen(key: string, slot: Slot, snapshot: Position): SeenKey {
+    const { keyspaces, keys } = this.#store
+    const isPlain = snapshot === 0 && keyspaces.list[keys.keyspace[slot]!]?.isRegister === true
+    return { key, snapshot, version: 0, resident: undefined, register: isPlain ? new RegisterPass() : undefined }
   }
 
   #showSnapshot(pass: Pass<State>, seen: SeenKey, slot: Slot, shownVersion: number): void {
@@ -381,11 +394,13 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     return isForeignCode(strategy.code) ? detached(value) : copyLoose(shared(value))
   }
 
-  #keyOf(record: RecordView): string {
+  /** The slot of a record's key, if it has one. Reads an operation. */
+  #slotOf(record: RecordView): Slot | undefined {
+    const { keys, table } = this.#store
     if (record.kind === RECORD_KIND.snapshot)
-      return readSnapshot(record.bytes, record.start, record.end, this.#store.table).key
+      return keys.find(readSnapshot(record.bytes, record.start, record.end, table).key)
     const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
-    return textOf(bytes, keyStart, keyEnd)
+    return this.#keys.find(bytes, keyStart, keyEnd)
   }
 
   #check(signal: AbortSignal | undefined): void {
@@ -400,17 +415,21 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
 interface Pass<State> {
   state: State
-  readonly keys: Map<string, SeenKey>
+  /** By slot. */
+  readonly keys: (SeenKey | undefined)[]
   /** What one step of it spends from. */
   readonly budget: Budget
 }
 
 /** One key, as far as a rebuild has come with it. The live state is ahead. */
 interface SeenKey {
+  readonly key: string
   /** The snapshot that it goes on from; 0 if there is none. */
   readonly snapshot: Position
   version: number
   resident: Resident | undefined
+  /** What is known of a register that has all its operations, as long as that is enough. */
+  readonly register: RegisterPass | undefined
 }
 
 interface Shown {
