@@ -1,7 +1,7 @@
 /** What may be asked of one key, however long its history, for the bench of holds. */
 import { openWarp } from '../../adapters/node/index.ts'
 import { fileLog } from '../../adapters/file/index.ts'
-import { counter, custom, list, map, register, set } from '../../crdt/index.ts'
+import { counter, custom, list, map, set } from '../../crdt/index.ts'
 import type { Retention } from '../../src/keys/typed-keys.ts'
 import { turn } from './users.ts'
 
@@ -16,7 +16,6 @@ function keysOf(retain: Retention) {
       strategy: custom<number, number>((sum, by) => (sum * 31 + by) % 1_000_003, { initial: 0 }),
       retain,
     },
-    'register:*': { strategy: register<string>(), retain },
   }
 }
 
@@ -52,7 +51,6 @@ export const ONE_KEYS: readonly OneKey[] = [
     write: (warp, i) => void warp.key('list:hot').insert(i % 7 === 0 ? 0 : i >> 1, `${i}`),
   },
   { kind: 'custom', key: 'custom:hot', write: (warp, i) => void warp.set('custom:hot', i) },
-  { kind: 'register', key: 'register:hot', write: (warp, i) => void warp.set('register:hot', `value ${i}`) },
 ]
 
 /** Writes so many operations, some in each turn. */
