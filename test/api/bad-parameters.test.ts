@@ -1,5 +1,5 @@
 /** What is wrong is refused with a typed error that names the thing, the value and the remedy. */
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { meshTransport } from '../../adapters/mesh/index.ts'
@@ -192,22 +192,19 @@ function throwNow(): never {
 test('an observer that throws, now or later, changes nothing and is reported once', async () => {
   const warnings: unknown[] = []
   const spy = vi.spyOn(process, 'emitWarning').mockImplementation((warning) => void warnings.push(warning))
-  try {
-    for (const fail of [() => Promise.reject(new Error('later')), throwNow]) {
-      const observed = vi.fn(fail)
-      const warp = await open({ observe: observed })
-      for (let i = 0; i < 15; i++) {
-        await warp.set('r:1', i)
-        if (i % 5 === 4) expect((await warp.compact()).droppedOperationsCount).toBeGreaterThan(0)
-      }
-      await warp.close()
-      await new Promise((resolve) => setImmediate(resolve))
-      expect(observed.mock.calls.length).toBeGreaterThan(1)
+  onTestFinished(() => spy.mockRestore())
+  for (const fail of [() => Promise.reject(new Error('later')), throwNow]) {
+    const observed = vi.fn(fail)
+    const warp = await open({ observe: observed })
+    for (let i = 0; i < 15; i++) {
+      await warp.set('r:1', i)
+      if (i % 5 === 4) expect((await warp.compact()).droppedOperationsCount).toBeGreaterThan(0)
     }
-    expect(warnings).toEqual([expect.stringContaining('later'), expect.stringContaining('now')])
-  } finally {
-    spy.mockRestore()
+    await warp.close()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(observed.mock.calls.length).toBeGreaterThan(1)
   }
+  expect(warnings).toEqual([expect.stringContaining('later'), expect.stringContaining('now')])
 })
 
 test('fifty watches and fifty writes that wait for one signal are no leak', async () => {
