@@ -112,7 +112,7 @@ class World {
     })
   }
 
-  check(): void {
+  async check(): Promise<void> {
     expect(values(this.x)).toEqual(values(this.y))
     expect(this.x.engine.applied.sorted()).toEqual(this.y.engine.applied.sorted())
     const { retain } = this
@@ -120,8 +120,8 @@ class World {
     const timeMs = this.env.now() - this.random.between(0, retain.forMs)
     for (const key of KEYS) {
       if (key.startsWith('ttl')) continue
-      expect(normal(this.x.history.getAt(key, { timeMs })), `${key} at ${timeMs}`).toEqual(
-        normal(this.y.history.getAt(key, { timeMs })),
+      expect(normal(await this.x.history.getAt(key, { timeMs })), `${key} at ${timeMs}`).toEqual(
+        normal(await this.y.history.getAt(key, { timeMs })),
       )
     }
   }
@@ -166,11 +166,11 @@ test(
         const world = await World.open(seed, retain)
         for (let step = 0; step < steps; step++) {
           await world.step()
-          world.check()
+          await world.check()
         }
         await world.meet()
         await world.x.engine.compact()
-        world.check()
+        await world.check()
         expect(values(world.c)).toEqual(values(world.y))
         droppedCount += world.y.engine.operationsCount - world.x.engine.operationsCount
       },

@@ -146,7 +146,7 @@ class Play {
   }
 
   /** Delivers everything to everybody, in an order that `pick` shuffles, and looks at it from all sides. */
-  finish(pick: number): void {
+  async finish(pick: number): Promise<void> {
     const order = shuffled(this.#sent, pick)
     for (const member of this.#fleet.members) {
       for (let round = 0; round <= order.length && member.held.length < order.length; round++) {
@@ -157,7 +157,7 @@ class Play {
       this.check(member)
       member.drop()
       this.check(member)
-      this.#checkPast(member, pick)
+      await this.#checkPast(member, pick)
     }
   }
 
@@ -166,15 +166,15 @@ class Play {
   }
 
   /** `getAt` is the fold of what had arrived by then, or of what had been stamped by then. */
-  #checkPast(member: Member, pick: number): void {
+  async #checkPast(member: Member, pick: number): Promise<void> {
     const { held, history, key } = member
     const [first] = held
     if (first === undefined || member.keyspace.retain !== 'all') return
     const version = pick % (held.length + 1)
     const valueOf = (sent: readonly Sent[], ms: number): string => this.#fleet.expected(sent, ms).value
-    expect(valueText(history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version), 0))
+    expect(valueText(await history.getAt(key, { version }))).toBe(valueOf(held.slice(0, version), 0))
     const timeMs = msOf(held[version] ?? first) + (pick % 3)
-    expect(valueText(history.getAt(key, { timeMs }))).toBe(
+    expect(valueText(await history.getAt(key, { timeMs }))).toBe(
       valueOf(
         held.filter((sent) => msOf(sent) <= timeMs),
         timeMs,
@@ -354,7 +354,7 @@ async function checkFold(open: () => Promise<Fleet>, history: fc.Arbitrary<Step[
     fleet = undefined
     const play = new Play(sound)
     for (const [i, step] of taken.entries()) await play.take(step, i)
-    play.finish(pick)
+    await play.finish(pick)
     fleet = sound
   })
   await fc.assert(property, runs(cases))

@@ -219,7 +219,7 @@ function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
   if (!isLife)
     throw misconfigured(
       pattern,
-      `has ttlMs ${shownKind(ttlMs)}`,
+      `has ttlMs ${typeof ttlMs === 'number' ? ttlMs : shownKind(ttlMs)}`,
       `use milliseconds from 1 to ${LIFE_MS_MAX}, or leave it out`,
     )
   if (ttl !== 'absolute' && ttl !== 'sliding')
