@@ -27,7 +27,7 @@ import type { LogFiles } from './ports/files.ts'
 import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
 import { Maintenance } from './compaction/maintenance.ts'
-import { awayPayload, evictPayload, type Departures } from './operation/departures.ts'
+import { awayPayload, type Departures } from './operation/departures.ts'
 import { OPERATION_KIND } from './operation/envelope/kinds.ts'
 import { OperationReader } from './operation/envelope/operation-reader.ts'
 import { ReplicaTable } from './operation/replica-table.ts'
@@ -193,10 +193,6 @@ export class Engine implements ReplicationStore, Departing {
 
   away(ms: number): Dot {
     return this.#aside.write(OPERATION_KIND.away, awayPayload(ms))
-  }
-
-  evict(replicas: readonly ReplicaId[]): Dot {
-    return this.#aside.write(OPERATION_KIND.evict, evictPayload(replicas, this.table))
   }
 
   get hasMetOthers(): boolean {

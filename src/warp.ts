@@ -372,13 +372,6 @@ class OpenWarp {
     }
   }
 
-  async evict(nameOrId: string): Promise<ReplicaId> {
-    this.#assertOpen()
-    const replica = this.#cluster.evict(nameOrId)
-    await this.#engine.settled('logged')
-    return replica
-  }
-
   close(options: CloseOptions = {}): Promise<void> {
     try {
       checkOptions('close', options, CLOSE_OPTIONS)

@@ -9,7 +9,6 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Log } from '../log/log.ts'
 import type { Outlet } from '../log/outlet.ts'
 import type { Departing } from '../membership/departing.ts'
-import { evictable } from '../membership/evictable.ts'
 import { knownReplicas, NameBook, type KnownReplica } from '../membership/name-book.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
 import type { Env } from '../ports/env.ts'
@@ -91,17 +90,6 @@ export class ClusterLink {
 
   async close(): Promise<void> {
     await this.replicator?.close()
-  }
-
-  /**
-   * Says of a replica, by its name or its id, that nobody waits for it any more. Returns its id.
-   * Throws `WARP_E_CONFIG`.
-   */
-  evict(nameOrId: string): ReplicaId {
-    const { replica } = evictable(nameOrId, this.replicas(), this.peers())
-    this.#engine.evict([replica])
-    this.#appended()
-    return replica
   }
 
   /** Settles when another replica has it, or soon. */

@@ -329,16 +329,6 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported>
 
   /**
-   * Gives up a replica that does not come back: nobody waits for it any more, and what it alone had
-   * is not waited for. By its name, or by its id or the beginning of one. Final: should it come back
-   * all the same, it takes part under a new id. Returns the id. Throws `WARP_E_CONFIG` for one that
-   * is not known, or is up.
-   *
-   *     await warp.evict('web-7')
-   */
-  evict(nameOrId: string): Promise<ReplicaId>
-
-  /**
    * Flushes, says good-bye, leaves the networks, lets go of the log. Idempotent. Writes in progress
    * settle first. The others wait for this replica for `replication.awayMs`; not at all with
    * `{ leave: true }`, or if its log is in memory. Waits up to 2 s for one of them to have heard it.

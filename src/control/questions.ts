@@ -3,7 +3,7 @@ import type { AnyQuestion } from './question.ts'
 import { AT, EXPLAIN, LOG } from './questions/history.ts'
 import { GET, KEYS } from './questions/reading.ts'
 import { COMPACT, EXPORT, IMPORT } from './questions/transfer.ts'
-import { EVICT, PEERS, REPLICAS, STATS, WATCH } from './questions/watching.ts'
+import { PEERS, REPLICAS, STATS, WATCH } from './questions/watching.ts'
 import { DELETE, DO, SET } from './questions/writing.ts'
 
 const ALL: readonly AnyQuestion[] = [
@@ -22,7 +22,6 @@ const ALL: readonly AnyQuestion[] = [
   EXPORT,
   IMPORT,
   COMPACT,
-  EVICT,
 ]
 
 export const QUESTIONS: ReadonlyMap<string, AnyQuestion> = new Map(ALL.map((question) => [question.name, question]))

@@ -95,13 +95,6 @@ export class Departures {
   }
 }
 
-export function evictPayload(replicas: readonly ReplicaId[], table: ReplicaTable): Uint8Array {
-  const writer = new ByteWriter()
-  writer.varint(replicas.length)
-  for (const replica of replicas) writer.raw(table.bytes(replica))
-  return writer.take()
-}
-
 export function awayPayload(ms: number): Uint8Array {
   const writer = new ByteWriter()
   writer.varint(ms)

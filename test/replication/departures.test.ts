@@ -93,26 +93,6 @@ test('a replica that was closed in order is waited for as long as it said, and n
   await closeAll(at.env, [a, b])
 })
 
-test('a replica that comes back after it was given up takes part again, and nothing of it is lost', async () => {
-  const disk = faultyFiles({ home: 'c' })
-  const { at, a, b, c } = await three({ disk })
-  at.network.partition([['a', 'b'], ['c']])
-  await at.env.advance(60_000)
-  await c.set('r:alone', 7)
-  await at.env.advance(1000)
-  expect(await keptAfterWriting(at, a)).toBeGreaterThan(100)
-  await b.evict('c')
-  expect(await keptAfterWriting(at, a)).toBeLessThan(10)
-  expect(at.events).toContainEqual({ kind: 'member:gone', replica: c.replica, name: 'c', reason: 'evicted' })
-  const before = c.replica
-  at.network.heal()
-  await at.env.advance(30_000)
-  expect(c.replica).not.toBe(before)
-  for (const warp of [a, b, c]) expect([await warp.get('r:alone'), await warp.get('r:1')]).toEqual([7, 99])
-  expect(await keptAfterWriting(at, a)).toBeLessThan(10)
-  await closeAll(at.env, [a, b, c])
-})
-
 test('a replica with its log in memory that dies is waited for for 10 minutes', async () => {
   const { at, a, b } = await three()
   at.network.partition([['a', 'b'], ['c']])
@@ -122,15 +102,6 @@ test('a replica with its log in memory that dies is waited for for 10 minutes', 
   expect(await keptAfterWriting(at, a)).toBeLessThan(10)
   at.network.heal()
   await closeAll(at.env, [a, b])
-})
-
-test('only a replica that is known and not there can be given up', async () => {
-  const { at, a, b, c } = await three()
-  await expect(a.evict('d')).rejects.toMatchObject({ code: 'WARP_E_CONFIG', message: /no replica is known as 'd'/ })
-  await expect(a.evict('b')).rejects.toMatchObject({ code: 'WARP_E_CONFIG', message: /is up/ })
-  await expect(a.evict('a')).rejects.toMatchObject({ code: 'WARP_E_CONFIG', message: /is this replica/ })
-  await expect(a.evict('')).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })
-  await closeAll(at.env, [a, b, c])
 })
 
 test('a close with an unknown option is refused, and nothing is closed', async () => {

@@ -89,19 +89,3 @@ export const REPLICAS: Question<object, KnownReplica> = {
     yield* warp.replicas()
   },
 }
-
-export interface Evicted {
-  /** The id of the replica that is given up. */
-  readonly replica: string
-}
-
-export const EVICT: Question<{ readonly replica: string }, Evicted> = {
-  name: 'evict',
-  about: 'gives up a replica that does not come back: nobody waits for it any more',
-  changes: true,
-  gives: 'item',
-  parameters: { replica: text('its name, or its id or the beginning of one') },
-  async *answer(warp, { replica }) {
-    yield { replica: await warp.evict(replica) }
-  },
-}

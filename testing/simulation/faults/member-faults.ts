@@ -1,5 +1,5 @@
 /**
- * Who takes part: machines that join late, leave, are given up, stay away for long, and such that
+ * Who takes part: machines that join late, leave, stay away for long, and such that
  * run a later version.
  */
 import { MIXED_VERSIONS } from './mixed-versions.ts'
@@ -7,8 +7,7 @@ import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 import { laterOperation } from '../later-version.ts'
 import { WALL_START_MS } from '../machine.ts'
 
-export type MemberFault =
-  'join' | 'leave' | 'evict' | 'long absence' | 'restart in order' | 'later version' | 'mixed versions'
+export type MemberFault = 'join' | 'leave' | 'long absence' | 'restart in order' | 'later version' | 'mixed versions'
 
 export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
   join: {
@@ -29,29 +28,6 @@ export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
       if (machine === undefined || staying(context) <= LEAST_MACHINES) return false
       context.world.struck('leave', machine.name)
       void machine.leave(context.random.chance(0.7))
-      return true
-    },
-  },
-  /** An operator gives up one that is not there just now. It may come back all the same. */
-  evict: {
-    everyMs: [20_000, 80_000],
-    strike: (context) => {
-      const { world, random } = context
-      const machine = victim(context)
-      const gone = machine?.warp?.replica
-      if (machine === undefined || gone === undefined) return false
-      world.struck('evict', machine.name)
-      machine.end(random.pick(['killed', 'power failure']))
-      context.restart(machine, logUniform(random, 1000, 40_000))
-      context.until(logUniform(random, 500, 20_000), () => {
-        // It is refused while the other one seems to be up.
-        const others = world.machines.filter(({ warp }) => warp !== undefined && warp.replica !== gone)
-        if (others.length > 0)
-          random
-            .pick(others)
-            .warp?.evict(gone)
-            .catch(() => undefined)
-      })
       return true
     },
   },
