@@ -3,7 +3,7 @@
  * holds the folder's lock may replace a socket that a killed process left behind. Nothing that
  * arrives ends the process: it is answered with an error, or its connection is closed.
  */
-import { chmodSync, lstatSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
@@ -131,7 +131,8 @@ async function removeStale(path: string): Promise<void> {
   if (status === undefined) return
   if (!status.isSocket() && !status.isSymbolicLink()) throw taken(path, 'there is a file, which is no socket')
   if (await isListened(path)) throw taken(path, 'another process listens there')
-  rmSync(path, { force: true })
+  // Not `rmSync`: see adapters/file/remove-file.ts. It may have gone meanwhile.
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) unlinkSync(path)
 }
 
 function isListened(path: string): Promise<boolean> {

@@ -35,7 +35,6 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
-  rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
@@ -43,6 +42,7 @@ import { join } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { type HolderSocket, listenIn, probeSocket } from './holder-socket.ts'
 import { type Holder, holderFate, parseHolder, thisProcess } from './lock-holder.ts'
+import { removeFile } from './remove-file.ts'
 
 export const LOCK_NAME = 'warp.lock'
 
@@ -80,11 +80,11 @@ export async function lockFolder(folder: string, fileMode: number): Promise<Fold
     const identity = JSON.stringify(thisProcess(token, socket?.name)) + '\n'
     const isSpareDue = giveUpSpareIfFull(folder, () => (fd = writeFlushed(own, identity, fileMode)))
     await take(folder, own)
-    rmSync(own, { force: true })
+    removeFile(own)
     await removeLeftovers(folder, token)
     return new Held(folder, { token, fd: fd as unknown as number, socket, fileMode, isSpareDue }) // written above
   } catch (cause) {
-    rmSync(own, { force: true })
+    removeFile(own)
     if (fd !== undefined) closeSync(fd)
     socket?.close()
     throw cause
@@ -133,7 +133,7 @@ class Held implements FolderLock {
   keepSpare(): void {
     this.#isSpareDue = true
     if (statSync(this.#sparePath, { throwIfNoEntry: false })?.size === SPARE_BYTES) return
-    rmSync(this.#sparePath, { force: true })
+    removeFile(this.#sparePath)
     try {
       closeSync(writeFlushed(this.#sparePath, ' '.repeat(SPARE_BYTES), this.#fileMode))
     } catch (cause) {
@@ -153,7 +153,7 @@ class Held implements FolderLock {
   /** A spare that was given up is replaced by the lock. */
   #letGo(): void {
     if (this.#isSpareDue && !existsSync(this.#sparePath)) renameSync(this.#path, this.#sparePath)
-    else rmSync(this.#path, { force: true })
+    else removeFile(this.#path)
   }
 }
 
@@ -207,8 +207,8 @@ function replaceDead(folder: string, own: string, chain: Chain): boolean {
   })
   if (same) renameSync(own, join(folder, LOCK_NAME))
   // From the oldest: as long as a claim stands, nobody goes down the chain past it.
-  for (const { path } of same ? chain.slice(1) : []) rmSync(path, { force: true })
-  rmSync(claim, { force: true })
+  for (const { path } of same ? chain.slice(1) : []) removeFile(path)
+  removeFile(claim)
   return same
 }
 
@@ -243,7 +243,7 @@ async function refuseUnlessDead(folder: string, path: string, holder: Holder | '
 async function removeLeftovers(folder: string, token: string): Promise<void> {
   for (const name of readdirSync(folder)) {
     if (!isLockName(name) || name === LOCK_NAME || name === SPARE_NAME || name === socketName(token)) continue
-    if (await isLeftover(folder, name)) rmSync(join(folder, name), { force: true })
+    if (await isLeftover(folder, name)) removeFile(join(folder, name))
   }
 }
 
@@ -287,7 +287,7 @@ function writeFlushed(path: string, text: string, mode: number): number {
     return fd
   } catch (cause) {
     closeSync(fd)
-    rmSync(path, { force: true })
+    removeFile(path)
     throw cause
   }
 }
@@ -299,7 +299,7 @@ function giveUpSpareIfFull(folder: string, work: () => void): boolean {
     return false
   } catch (cause) {
     if (!isFull(cause)) throw cause
-    rmSync(join(folder, SPARE_NAME), { force: true })
+    removeFile(join(folder, SPARE_NAME))
     work()
     return true
   }

@@ -2,7 +2,7 @@
  * A folder of log files on a real disk: `LogFiles` over `node:fs`. Errors of the file system pass
  * through as they are, with their `code`, since only the log knows what they mean for an operation.
  */
-import { closeSync, constants, fsync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, constants, fsync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { LogFile, LogFiles } from '../../src/ports/files.ts'
@@ -64,7 +64,7 @@ export class Folder implements LogFiles {
 
   remove(name: string): void {
     this.assertHeld()
-    rmSync(this.#pathOf(name))
+    unlinkSync(this.#pathOf(name))
   }
 
   async syncNames(): Promise<void> {

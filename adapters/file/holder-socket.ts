@@ -12,9 +12,10 @@
  * The kernel of another machine knows nothing of the listener, and refuses. Who asks has to know
  * that the kernel is the same one (`lock-holder.ts`).
  */
-import { chmodSync, closeSync, constants, openSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, constants, openSync, renameSync } from 'node:fs'
 import { type Server, connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { removeFile } from './remove-file.ts'
 
 /** macOS takes 103 bytes, Linux 107; longer ones are cut off without a word. */
 const ADDRESS_BYTES_MAX = 100
@@ -46,7 +47,7 @@ export function listenIn(folder: string, { bound, name }: SocketNames, mode: num
   const server = listening(join(place.path, bound))
   const close = (): void => {
     server?.close()
-    rmSync(join(folder, name), { force: true })
+    removeFile(join(folder, name))
     place.leave()
   }
   try {
