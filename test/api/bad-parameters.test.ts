@@ -58,7 +58,7 @@ const OPENINGS: readonly (readonly [string, () => unknown, string])[] = [
   ['instruments', () => open({ instruments: {} }), 'give an object with add, record and begin'],
   ['ack', () => open({ ack: null }), 'ack is null; give a string'],
   ['a bound as text', () => open({ cache: { entriesMax: '10' } }), 'entriesMax is the string "10"; give a number'],
-  ['half a millisecond', () => open({ keys: { a: { strategy: register(), ttlMs: 0.5 } } }), 'has ttlMs the number 0.5'],
+  ['half a millisecond', () => open({ keys: { a: { strategy: register(), ttlMs: 0.5 } } }), 'has ttlMs 0.5'],
   ['retain null', () => open({ keys: { a: { strategy: register(), retain: null } } }), 'retains null'],
   [
     'half a version',
