@@ -8,8 +8,8 @@ import { byExtent } from '../test/support/extent.ts'
 import { RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../testing/simulation/report/version-counts.ts'
 import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
-/** In the two files together 100 in `npm test`, 500 in CI. */
-const SEEDS_EACH = byExtent({ some: 50, all: 250, soak: 2000 })
+/** In the two files together 50 in `npm test`, 500 in CI. */
+const SEEDS_EACH = byExtent({ some: 25, all: 250, soak: 2000 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = 25
 /** Every so many seeds one is run again. */
