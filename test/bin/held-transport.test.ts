@@ -4,6 +4,7 @@ import { openWarp } from '../../adapters/node/index.ts'
 import { HeldTransport } from '../../bin/demo/replicas/held-transport.ts'
 import { counter } from '../../crdt/counter.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 
 const KEYS = { 'n:*': counter() }
 
@@ -32,9 +33,7 @@ async function pair() {
       await env.advance(5000)
       return (await b.warp.get('n:1')) ?? 0
     },
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all([a.warp.close(), b.warp.close()])
-    },
+    [Symbol.asyncDispose]: () => closeAll(env, [a.warp, b.warp]),
   }
 }
 
