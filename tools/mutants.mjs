@@ -18,8 +18,8 @@ import { judge, runTests, unfit } from './mutants/trial.mjs'
 /** @typedef {import('./mutants/mutant-files.mjs').Mutant} Mutant */
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const TEST_TIMEOUT_MS = 30_000
-const DEADLINE_MS = 90_000
+const TEST_TIMEOUT_MS = 60_000
+const DEADLINE_MS = 150_000
 const BASELINE_DEADLINE_MS = 300_000
 const WORKERS = 2
 
