@@ -4,6 +4,7 @@ import { memoryNetwork } from '../../adapters/memory/memory-network.ts'
 import { counter, register, set } from '../../crdt/index.ts'
 import { ALL_PARTS } from '../../src/api/all-parts.ts'
 import type { WarpEvent } from '../../src/api/public.ts'
+import { listStored } from '../../src/log/opening/stored-files.ts'
 import { openWarpOn } from '../../src/warp.ts'
 import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
@@ -31,7 +32,7 @@ function cluster(seed: number) {
     disks.set(member.name, disks.get(member.name)!.kill())
     return open(member.name, format)
   }
-  return { env, network, open, reopen }
+  return { env, network, disks, open, reopen }
 }
 
 test.each([1, 2, 3])(
@@ -141,4 +142,26 @@ test('a folder in which nothing was written in 3 opens in a build of 2, closed a
     env,
     members.map(({ warp }) => warp),
   )
+})
+
+test('what is written after the format was raised lies in a segment of its own, of that format', async () => {
+  const { env, open, disks } = cluster(6)
+  const members = [await open('a', 3), await open('b', 3)]
+  const formatsOf = async (name: string): Promise<number[]> => {
+    disks.set(name, disks.get(name)!.kill())
+    const files = await disks.get(name)!.store().open()
+    return listStored(files, 3).segments.map(({ header }) => header?.format ?? 0)
+  }
+  await env.advance(15_000)
+  for (const { warp, events } of members) {
+    expect(events.map(({ kind }) => kind)).toContain('format:raised')
+    await warp.key('visits:home').increment(1)
+  }
+  await env.advance(3000)
+  // Before anything is closed: closing begins a segment of the later format by itself.
+  for (const name of ['a', 'b']) expect(await formatsOf(name)).toEqual([2, 3])
+  const closed = Promise.allSettled(members.map(({ warp }) => warp.close()))
+  await env.advance(5000)
+  for (const { reason } of (await closed) as PromiseRejectedResult[])
+    expect(reason).toMatchObject({ code: 'WARP_E_STORAGE_POISONED' })
 })

@@ -80,6 +80,8 @@ describe('a cluster', () => {
       error: { code: 'WARP_E_PROTOCOL' },
     })
     expect(old.store.texts()).toEqual([])
+    // It counts as no member: nobody is told that it holds the format back.
+    expect([a, b].flatMap(({ events }) => events).filter(({ kind }) => kind === 'format:held')).toEqual([])
     b.store.write('goes on')
     await env.advance(1000)
     expect(a.store.texts()).toEqual(['goes on', 'in 3'])
