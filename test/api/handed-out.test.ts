@@ -16,7 +16,7 @@ import type { Applied, Prepare, Strategy, Verbs } from '../../crdt/strategy.ts'
 import type { Warp } from '../../src/api/public.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
-import { meddleWith } from '../support/meddling.ts'
+import { meddleWith } from '../../testing/world/meddling.ts'
 
 interface Held {
   readonly at: Date

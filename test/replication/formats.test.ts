@@ -89,6 +89,19 @@ describe('a cluster', () => {
   })
 })
 
+test('a peer whose id has come to an end, and that is going to come back under another one, holds the format back', async () => {
+  const { env, network, all, join3, close } = await world({ a: 3, b: 3 })
+  const members = [...all]
+  const old = await join3('old', 2)
+  await env.advance(1000)
+  // It is heard, and hears nobody.
+  for (const { name } of members) network.cut(name, 'old', { oneWay: true })
+  for (const { store } of members) store.retired.retire(old.store.replica, 0)
+  await env.advance(4000)
+  expect(written(members)).toEqual([2, 2])
+  await close()
+})
+
 test.each([
   ['goes on in the format of its log', true, 3],
   ['waits for the others before it writes a format that nobody has written', false, 2],

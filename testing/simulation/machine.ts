@@ -3,6 +3,7 @@
  * or begin is here; which of them happens when is the faults' business. The engine is the real one,
  * opened by `openWarpOn`.
  */
+import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { ALL_PARTS } from '../../src/api/all-parts.ts'
 import type { CloseOptions, WarpEvent, Warp } from '../../src/api/public.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
@@ -66,6 +67,8 @@ export class Machine {
   /** A flush takes so long at least, and up to twice as long. */
   flushMs = 1
   state: 'down' | 'opening' | 'up' = 'down'
+  /** Called by the merge functions and the observer of its engine: code of its users. */
+  onUserCode: (() => void) | undefined
   /** Not before so many steps of the disk, the process dies in the middle of one. */
   stepsToDeath: { left: number; readonly ending: Ending } | undefined
   readonly options: MachineOptions
@@ -122,12 +125,16 @@ export class Machine {
       const warp = await openWarpOn(
         { env: life, memory: OVERWRITING_MEMORY, segmentBytes, format, parts: ALL_PARTS },
         {
-          keys,
+          keys: merging(keys, () => life.isAlive && this.onUserCode?.()),
           log: this.disk.store(),
           transports: [wire.transport(name, life, (link) => this.#linked(life, link))],
           replication,
           cache: { entriesMax: cacheEntriesMax },
-          observe: (event) => life.isAlive && this.options.onEvent(this, event),
+          observe: (event) => {
+            if (!life.isAlive) return
+            this.options.onEvent(this, event)
+            this.onUserCode?.()
+          },
         },
       )
       if (!life.isAlive) return
@@ -255,4 +262,22 @@ export class Machine {
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}
+
+/** The same keys, whose merge functions call `first` before they begin. */
+function merging(keys: KeyMap, first: () => void): KeyMap {
+  const entries = Object.entries(keys).map(([pattern, definition]): [string, KeyMap[string]] => {
+    if (!('strategy' in definition)) return [pattern, mergingBy(definition, first)]
+    return [pattern, { ...definition, strategy: mergingBy(definition.strategy, first) }]
+  })
+  return Object.fromEntries(entries)
+}
+
+function mergingBy(strategy: AnyStrategy, first: () => void): AnyStrategy {
+  if (strategy.kind !== 'custom') return strategy
+  const apply: AnyStrategy['apply'] = (state, operation) => {
+    first()
+    return strategy.apply(state, operation) as unknown
+  }
+  return { ...strategy, apply }
 }

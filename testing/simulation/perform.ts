@@ -2,18 +2,14 @@
 import type { Warp } from '../../src/api/public.ts'
 import type { Handle } from '../../src/api/handle.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
+import { meddleWith } from '../world/meddling.ts'
 import type { TimeLine } from '../world/time-line.ts'
 import type { Intent } from './report/run-history.ts'
 
 export async function perform(warp: Warp<KeyMap>, intent: Intent, line: TimeLine): Promise<unknown> {
   switch (intent.kind) {
-    case 'write': {
-      const { key, verb, parameters, ack } = intent
-      const handle = handleOf(warp, key, ack === undefined ? undefined : { ack })
-      const run = handle[verb] as ((...values: readonly unknown[]) => Promise<unknown>) | undefined
-      if (run === undefined) throw new RangeError(`the strategy of '${key}' has no verb ${verb}`)
-      return run.call(handle, ...parameters)
-    }
+    case 'write':
+      return write(warp, intent)
     case 'delete':
       return warp.delete(intent.key, intent.ack === undefined ? {} : { ack: intent.ack })
     case 'read':
@@ -31,6 +27,18 @@ export async function perform(warp: Warp<KeyMap>, intent: Intent, line: TimeLine
       consume(warp, intent, line)
       return undefined
   }
+}
+
+async function write(warp: Warp<KeyMap>, intent: Intent & { kind: 'write' }): Promise<unknown> {
+  const { key, verb, parameters, ack } = intent
+  const handle = handleOf(warp, key, ack === undefined ? undefined : { ack })
+  const run = handle[verb] as ((...values: readonly unknown[]) => Promise<unknown>) | undefined
+  if (run === undefined) throw new RangeError(`the strategy of '${key}' has no verb ${verb}`)
+  const handed = parameters.map(copyOf)
+  const answer = run.call(handle, ...handed)
+  // A caller may do with its objects what it likes, as soon as the call has returned.
+  for (const [i, parameter] of handed.entries()) if (parameter !== parameters[i]) meddleWith(parameter)
+  return answer
 }
 
 /**
@@ -58,4 +66,14 @@ function handleOf(
 ): Handle & Record<string, unknown> {
   const handle = warp.key(key) as unknown as Handle & { with(options: object): Handle } & Record<string, unknown>
   return (options === undefined ? handle : handle.with(options)) as Handle & Record<string, unknown>
+}
+
+/** Functions, and objects that cannot be copied, are handed in as they are. */
+function copyOf(parameter: unknown): unknown {
+  if (typeof parameter !== 'object') return parameter
+  try {
+    return structuredClone(parameter)
+  } catch {
+    return parameter
+  }
 }

@@ -22,7 +22,7 @@ import type { FoundViolation } from './report/found-violations.ts'
 import type { Machine } from './machine.ts'
 import { checkIntent } from './faults/misuse.ts'
 import { atRest } from './rest.ts'
-import type { CallRecord, LifeEventKind } from './report/run-history.ts'
+import type { CallRecord, Intent, LifeEventKind } from './report/run-history.ts'
 import { shownOf } from './report/shown.ts'
 import { isSplit, SPLIT } from './splits.ts'
 import type { Workload } from './workload.ts'
@@ -91,6 +91,9 @@ class Run {
     this.#world = new World({ seed, keys, machines: replicas, checkers, keepsSteps, signal, ...drawSettings(seed) })
     this.#random = this.#world.random.fork('users')
     this.#driver = new FaultDriver(this.#world)
+    // Numbers of their own: what a fault draws changes nothing of what the users do.
+    const faultRandom = seededRandom(`${seed} users of faults`)
+    this.#world.drawIntent = (machine) => this.#intentAt(machine, faultRandom)
   }
 
   async run(): Promise<RunResult> {
@@ -130,22 +133,26 @@ class Run {
   /** Users come in bursts; each goes to any machine that is up. */
   #users(endMs: number): void {
     const world = this.#world
-    const { callsPerSecond = logUniform(this.#random, 2, 12), workload } = this.#scenario
+    const { callsPerSecond = logUniform(this.#random, 2, 12) } = this.#scenario
     const next = (): void => {
       if (world.nowMs >= endMs) return
       for (let burst = this.#random.chance(0.05) ? 10 : 1; burst > 0; burst--) {
         const up = world.up()
         if (up.length === 0) break
         const machine = this.#random.pick(up)
-        const { wallMs } = machine.clock
-        const moment = { random: this.#random, nowMs: world.nowMs, wallMs, unique: () => ++this.#unique }
-        const intent: unknown = workload(moment)
-        checkIntent(intent, this.#keyspaces)
-        world.call(machine, intent)
+        world.call(machine, this.#intentAt(machine, this.#random))
       }
       world.after((-Math.log(1 - this.#random.float()) * 1500) / callsPerSecond, next)
     }
     world.after(0, next)
+  }
+
+  #intentAt(machine: Machine, random: Random): Intent {
+    const { wallMs } = machine.clock
+    const moment = { random, nowMs: this.#world.nowMs, wallMs, unique: () => ++this.#unique }
+    const intent: unknown = this.#scenario.workload(moment)
+    checkIntent(intent, this.#keyspaces)
+    return intent
   }
 
   /** Tells the checkers now and then how much the machines hold. */

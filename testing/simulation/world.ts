@@ -55,6 +55,10 @@ export class World {
   /** Calls that have begun and not ended, writes among them. */
   openCalls = 0
   openWrites = 0
+  /** What a user at that machine would do next, as the workload says. */
+  drawIntent: (machine: Machine) => Intent = () => {
+    throw new TypeError('nobody has said what users do')
+  }
   /** What befalls a machine that cannot go on: decided by the faults. */
   onStuck: (machine: Machine, code: string) => void = () => undefined
   /** What comes after a death in the middle of something. */

@@ -74,7 +74,7 @@ export class FormatAgreement {
    */
   settle(peers: readonly Peer[], isRound: boolean): void {
     for (const peer of peers) this.#check(peer)
-    const members = this.members()
+    const members = [...this.members(), ...this.#endedInSight(peers)]
     const agreed = members.length === 0 ? FORMAT_LOWEST : lowest(this.#formats.highest, members)
     const format = Math.max(agreed, this.#formats.held)
     if (format < this.#formats.written) this.#formats.write(format)
@@ -97,6 +97,18 @@ export class FormatAgreement {
   /** Members that count. Ids that have come to an end read nothing any more. */
   members(): KnownReplica[] {
     return [...this.#known.present()].filter(({ replica }) => this.#retired.endOf(replica) === Infinity)
+  }
+
+  /**
+   * Peers in sight whose id has come to an end: each takes over a state, and is back under another
+   * id with the same build.
+   */
+  #endedInSight(peers: readonly Peer[]): KnownReplica[] {
+    return [...this.#known.present()].filter(
+      ({ replica }) =>
+        this.#retired.endOf(replica) !== Infinity &&
+        peers.some((peer) => peer.isUp && !peer.isRefused && peer.replica === replica),
+    )
   }
 
   /** Who reads less than `format`, in words. */
