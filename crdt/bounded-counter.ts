@@ -94,6 +94,7 @@ export function boundedCounter(options: BoundedCounterOptions = {}): BoundedCoun
   return {
     kind: 'bounded-counter',
     code: 4,
+    foldsAs: `bounded-counter ${min} ${max ?? ''} ${holder ?? ''}`,
     fold: 'any',
     deletes: 'refused',
     initial,

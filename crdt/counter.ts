@@ -42,6 +42,7 @@ export function counter(): Counter {
   return {
     kind: 'counter',
     code: 3,
+    foldsAs: 'counter',
     fold: 'any',
     deletes: 'observed',
     initial: () => 0,

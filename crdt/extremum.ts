@@ -51,6 +51,7 @@ function extremum<T extends Ordered>(kind: string, code: number, sign: number): 
   return {
     kind,
     code,
+    foldsAs: kind,
     fold: 'any',
     deletes: 'observed',
     initial: () => undefined,

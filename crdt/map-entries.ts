@@ -53,6 +53,8 @@ export type Rename = (replica: ReplicaId, sequence: number) => readonly [Replica
 export class EntryStrategies {
   readonly fold: Fold
   readonly deletes: DeleteRule
+  /** Names the fold, if each entry's strategy names its own. */
+  readonly foldsAs: string | undefined
   /** Where every entry is alike. */
   readonly #common: Inner | undefined
   readonly #fields: ReadonlyMap<string, Inner>
@@ -65,6 +67,7 @@ export class EntryStrategies {
     for (const strategy of all) checkInner(strategy)
     this.fold = all.some((strategy) => strategy.fold === 'canonical') ? 'canonical' : 'any'
     this.deletes = all.some((strategy) => strategy.deletes === 'refused') ? 'refused' : 'observed'
+    this.foldsAs = foldNameOf(this.#common, this.#fields)
   }
 
   update(prepare: Prepare<MapState>, { entry, verb, parameters }: Update): Encodable | undefined {
@@ -127,6 +130,13 @@ export class EntryStrategies {
         return stamp === undefined ? [entry, encoded] : [entry, encoded, stamp.hlc, stamp.replica, stamp.sequence]
       }),
     )
+  }
+
+  /** The entries, and what is in those that say it. Costs a call for each entry. */
+  piecesOf(state: MapState): number {
+    let pieces = 0
+    for (const [entry, { state: inner }] of state) pieces += this.#known(entry).piecesOf?.(inner) ?? 1
+    return pieces
   }
 
   decodeState(encoded: Encodable): MapState {
@@ -203,6 +213,14 @@ export class EntryStrategies {
     const message = 'the map holds a field that this replica has no strategy for; give all replicas the same fields'
     throw new WarpError('WARP_E_UNKNOWN_OP', message)
   }
+}
+
+/** `undefined` if any of them does not name its fold. */
+function foldNameOf(common: Inner | undefined, fields: ReadonlyMap<string, Inner>): string | undefined {
+  const named = common === undefined ? [...fields].sort(([a], [b]) => (a < b ? -1 : 1)) : [['', common] as const]
+  if (named.some(([, { foldsAs }]) => foldsAs === undefined)) return undefined
+  const inner = named.map(([field, { code, foldsAs }]) => [field, code, foldsAs])
+  return `${common === undefined ? 'record' : 'map'} ${JSON.stringify(inner)}`
 }
 
 function checkStrategies(given: unknown): void {

@@ -50,6 +50,7 @@ export function multiValue<T>(): MultiValue<T> {
   return {
     kind: 'multi-value',
     code: 2,
+    foldsAs: 'multi-value',
     fold: 'any',
     deletes: 'observed',
     initial: () => [],

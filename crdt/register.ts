@@ -40,6 +40,7 @@ export type Register<T> = Strategy<T, T | undefined, Encodable, RegisterVerbs<T>
 const REGISTER: Register<unknown> = Object.freeze({
   kind: 'register',
   code: 1,
+  foldsAs: 'register',
   fold: 'last',
   deletes: 'ordered',
   initial: () => undefined,

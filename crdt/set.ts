@@ -71,6 +71,8 @@ export function set<T>(): ObservedRemoveSet<T> {
   return {
     kind: 'set',
     code: 5,
+    foldsAs: 'set',
+    piecesOf: (elements) => elements.size,
     fold: 'any',
     deletes: 'observed',
     initial: () => new Map<string, Element<T>>(),

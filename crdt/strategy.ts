@@ -86,6 +86,14 @@ export interface Strategy<
   readonly fold: Fold
   readonly deletes: DeleteRule
   /**
+   * Names what the fold depends on: two strategies of one name make the same state of the same
+   * operations, in every process. Under it a folded state is kept in the log beside a long history,
+   * so that the first read after an opening goes on from there; give another name when `apply` or
+   * `encodeState` change. Absent where the fold calls a function that nobody can name (`custom`):
+   * states are then kept for the life of the process.
+   */
+  readonly foldsAs?: string
+  /**
    * The verb has already changed the state when it returns (documents that hold their own); `apply`
    * is not called for it. When such a verb throws, or what it returned cannot be appended, the
    * state is worth nothing: the engine drops it and folds again.
@@ -111,6 +119,11 @@ export interface Strategy<
    * arrived.
    */
   encodeState(state: State): Encodable
+  /**
+   * About how many pieces the state consists of, to which what it costs to encode it is in
+   * proportion. Costs O(1) or so. Absent: one.
+   */
+  piecesOf?(state: State): number
   decodeState(encoded: Encodable): State
   /**
    * For operations that cancel earlier ones of the same key which they observed (removing an entry

@@ -119,6 +119,19 @@ export class Member {
     return { verdict, expected }
   }
 
+  /** Folds the key, keeps its state in the log, and forgets what is in memory. */
+  keep(): void {
+    const { slot } = this
+    if (slot === undefined) return
+    try {
+      void this.value
+    } catch {
+      return // it is blocked
+    }
+    this.engine.store.values.kept.keep(slot)
+    this.drop()
+  }
+
   /** Forgets what is in memory. */
   drop(): void {
     if (this.slot !== undefined) this.engine.store.values.drop(this.slot)

@@ -42,7 +42,7 @@ type Step =
     }
   | { readonly kind: 'deliver'; readonly at: number; readonly pick: number }
   | { readonly kind: 'exchange'; readonly at: number; readonly from: number }
-  | { readonly kind: 'read' | 'drop' | 'check' | 'compact'; readonly at: number }
+  | { readonly kind: 'read' | 'drop' | 'check' | 'compact' | 'keep'; readonly at: number }
 
 /** What no verb makes: not even bytes of a value, and values of all kinds. */
 const STRANGE_PAYLOADS = [
@@ -63,7 +63,7 @@ const looks = ['read', 'drop', 'check'] as const
 
 function steps(
   writes: fc.Arbitrary<VerbCall>,
-  others: readonly ('compact' | (typeof looks)[number])[] = looks,
+  others: readonly ('compact' | 'keep' | (typeof looks)[number])[] = looks,
   lives: readonly number[] = [0],
 ): fc.Arbitrary<Step[]> {
   const step = fc.oneof(
@@ -139,6 +139,9 @@ class Play {
         member.engine.stabilise(this.#stable())
         await member.engine.compact()
         this.check(member)
+        return
+      case 'keep':
+        member.keep()
         return
       default:
         this.#look(step.kind, member)
@@ -310,6 +313,12 @@ const STRATEGIES: readonly (readonly [string, () => AnyStrategy, fc.Arbitrary<Ve
 
 test.each(STRATEGIES)('the engine folds what the definition folds: %s', async (_name, make, writes, cases) => {
   await checkFold(() => Fleet.open(make), steps(writes), cases)
+})
+
+test.each(STRATEGIES)('a state that is kept beside the log changes nothing: %s', async (_name, make, writes, cases) => {
+  const others = [...looks, 'keep', 'keep', 'drop'] as const
+  await checkFold(() => Fleet.open(make), steps(writes, others, [0, 0, 3]), cases)
+  await checkFold(() => Fleet.open(make, { retain: { versions: 3 } }), steps(writes, [...others, 'compact']), cases / 2)
 })
 
 test.each(STRATEGIES)('compacting stable prefixes changes nothing: %s', async (_name, make, writes, cases) => {

@@ -24,6 +24,11 @@ export class BlockOrder<Block extends Ordered<Block>> {
   readonly #chunks: Chunk<Block>[] = [{ blocks: [], visibleCount: 0 }]
   #visibleCount = 0
 
+  /** Costs a look at each chunk. */
+  get blockCount(): number {
+    return this.#chunks.reduce((count, { blocks }) => count + blocks.length, 0)
+  }
+
   get visibleCount(): number {
     return this.#visibleCount
   }

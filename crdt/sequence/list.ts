@@ -53,6 +53,7 @@ export function list<T extends Encodable = Encodable>(): Strategy<
   return {
     kind: 'list',
     code: 10,
+    foldsAs: 'list',
     ...sequenceFold(arrays<T>()),
     verbs: {
       insert: (prepare, index, ...elements) => spliceSequence(prepare, { index, deleteCount: 0 }, some(elements)),

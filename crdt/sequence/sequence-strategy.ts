@@ -38,6 +38,7 @@ export interface SequenceFold<Content extends Encodable, Value> {
   isEmpty(state: SequenceState<Content, Value>): boolean
   encodeState(state: SequenceState<Content, Value>): Encodable
   decodeState(encoded: Encodable): SequenceState<Content, Value>
+  piecesOf(state: SequenceState<Content, Value>): number
   rebase(payload: SequencePayload<Content>, rename: Rename): SequencePayload<Content>
 }
 
@@ -67,6 +68,7 @@ export function sequenceFold<Content extends Encodable, Value>(
     isEmpty: (state) => state.sequence.order.first === undefined,
     encodeState: (state) => encodeSequence(state.sequence, kind),
     decodeState: (encoded) => ({ sequence: decodeSequence(encoded, kind), value: undefined }),
+    piecesOf: (state) => state.sequence.order.blockCount,
     rebase: (payload, rename) => writePayload(renameChange(readPayload(payload, isContent), rename)),
   }
 }

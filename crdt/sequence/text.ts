@@ -40,6 +40,7 @@ export function text(): Strategy<string, TextState, TextPayload, TextVerbs> {
   return {
     kind: 'text',
     code: 11,
+    foldsAs: 'text',
     ...sequenceFold(STRINGS),
     verbs: {
       insert: (prepare, index, added) => spliceSequence(prepare, { index, deleteCount: 0 }, wellFormed(added)),

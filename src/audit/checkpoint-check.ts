@@ -8,6 +8,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import type { LogFiles } from '../ports/files.ts'
 import { checkpointNumber, decodeCheckpoint } from '../log/opening/checkpoint.ts'
+import type { Meter } from '../operation/budget.ts'
 import type { Recovered } from '../store/recovered.ts'
 import type { Report } from './structure.ts'
 
@@ -36,7 +37,7 @@ export function checkCheckpointFiles(files: LogFiles, report: Report, format: nu
  * Compares what the log comes to when it is opened by its checkpoint with what all its records come
  * to.
  */
-export function checkShortcut(byCheckpoint: Recovered, byRecords: Recovered, report: Report): void {
+export function* checkShortcut({ byCheckpoint, byRecords, report }: Shortcut, meter: Meter): Generator<void, void> {
   compareVectors('what counts as applied', byCheckpoint.applied, byRecords.applied, report)
   compareVectors('what may be compacted', byCheckpoint.floor, byRecords.floor, report)
   const [a, b] = [byCheckpoint.keys, byRecords.keys]
@@ -45,12 +46,22 @@ export function checkShortcut(byCheckpoint: Recovered, byRecords: Recovered, rep
     const other = b.find(key)
     if (other === undefined) report('checkpoint', `the checkpoint has a key '${key}' that no record shows`, { key })
     else compareKeys({ keys: a, slot }, { keys: b, slot: other }, report)
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
   }
   for (const slot of b.occupied()) {
     const key = b.keys[slot] as string
     if (a.find(key) === undefined)
       report('checkpoint', `the checkpoint lacks the key '${key}' that records show`, { key })
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
   }
+}
+
+interface Shortcut {
+  readonly byCheckpoint: Recovered
+  readonly byRecords: Recovered
+  readonly report: Report
 }
 
 interface Entry {

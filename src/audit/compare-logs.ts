@@ -14,6 +14,7 @@ import type { ReplicaTable } from '../operation/replica-table.ts'
 import { type Recovered } from '../store/recovered.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
+import { PausedWork, type Meter } from '../operation/budget.ts'
 import type { DotTable } from './dot-table.ts'
 import { equalBytes, type FoldCheck } from './fold-check.ts'
 import { sameEnvelope, type Report } from './structure.ts'
@@ -28,9 +29,6 @@ export interface ComparedLog {
   readonly folds: FoldCheck
 }
 
-/** Dots or keys between two turns of the event loop. */
-const STEP = 256
-
 export interface ComparisonOptions {
   /** What the keys mean, if that is known. */
   readonly keyspaces: Keyspaces | undefined
@@ -41,20 +39,24 @@ export interface ComparisonOptions {
 
 export async function compareLogs(a: ComparedLog, b: ComparedLog, options: ComparisonOptions): Promise<void> {
   let done = 0
+  const work = new PausedWork(() => options.pause(done))
+  await options.pause(1)
   for (const replica of a.dots.replicas()) {
     // Keys of mode `local` never leave their folder: a copy of it goes its own way under the name
     // that it was copied with.
     if (replica === a.end.meta?.local && replica === b.end.meta?.local) continue
     for (const sequence of a.dots.sequences(replica)) {
-      if (done++ % STEP === 0) await options.pause(done)
+      done++
+      await work.spendKey()
       compareDot(a, b, { replica, sequence, report: options.report })
     }
   }
   const { keyspaces, report } = options
   if (keyspaces === undefined) return
   for (const slot of a.end.keys.occupied()) {
-    if (done++ % STEP === 0) await options.pause(done)
-    compareKey({ log: a, slot }, b, { keyspaces, report })
+    done++
+    await work.finish(compareKey({ log: a, slot }, b, { keyspaces, report, meter: work }))
+    await work.spendKey()
   }
 }
 
@@ -79,18 +81,19 @@ function operationAt({ log, table }: ComparedLog, position: Position): Operation
   return new OperationReader(table).load(bytes, start, end)
 }
 
-function compareKey(
+function* compareKey(
   a: { readonly log: ComparedLog; readonly slot: Slot },
   b: ComparedLog,
-  { keyspaces, report }: { readonly keyspaces: Keyspaces; readonly report: Report },
-): void {
+  { keyspaces, report, meter }: { readonly keyspaces: Keyspaces; readonly report: Report; readonly meter: Meter },
+): Generator<void, void> {
   const { keys } = a.log.end
   const key = keys.keys[a.slot] as string
   const other = b.end.keys.find(key)
   const keyspace = keyspaces.list[keys.keyspace[a.slot] as number] as Keyspace
   if (other === undefined || keyspace === keyspaces.unregistered || !keyspace.domain.isSent) return
   if (keys.vector(a.slot).compare(b.end.keys.vector(other)) !== 'equal') return
-  const [one, two] = [a.log.folds.stateOf(a.slot, keyspace), b.folds.stateOf(other, keyspace)]
+  const one = yield* a.log.folds.stateOf(a.slot, keyspace, meter)
+  const two = yield* b.folds.stateOf(other, keyspace, meter)
   if (one === undefined || two === undefined || equalBytes(one, two)) return
   const dot = { replica: keys.tipReplica[a.slot] as ReplicaId, sequence: keys.tipSequence[a.slot] as number }
   report(

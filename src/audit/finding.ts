@@ -16,6 +16,8 @@ import type { KeyMap } from '../keys/typed-keys.ts'
  * - `'chain'`: an operation that is not linked to the one before it of its key.
  * - `'snapshot'`: one that does not decode, holds what was never applied, or is not the fold of the
  *   operations it stands for.
+ * - `'kept'`: a state kept beside a key's operations that does not decode, or is not their fold; the
+ *   log is whole without it.
  * - `'checkpoint'`: one that is damaged, or that says otherwise than the records it covers.
  * - `'value'`: the engine's fold of a key is not that of its operations in canonical order: the
  *   strategy is not deterministic, or not lawful.
@@ -35,6 +37,7 @@ export type FindingKind =
   | 'cause'
   | 'chain'
   | 'snapshot'
+  | 'kept'
   | 'checkpoint'
   | 'value'
   | 'difference'

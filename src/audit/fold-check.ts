@@ -6,18 +6,20 @@
  * The operations that a snapshot stands for are folded too, if they are still in the log, and must
  * give the snapshot.
  */
+import { compareStamps } from '../../crdt/time/hlc.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { formatDot } from '../../crdt/time/dot.ts'
 import { encode } from '../../crdt/encoding/encoding.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
-import type { KeyTable, Slot } from '../keys/key-table.ts'
+import type { KeptPlace, KeyTable, Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import type { Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import { Folder } from '../merge/folding/folder.ts'
-import type { Placed } from '../merge/placed.ts'
+import { foldNameOf, type KeptState } from '../merge/kept-record.ts'
 import type { Resident } from '../merge/resident.ts'
+import { STEP, type Meter } from '../operation/budget.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { KeyOperations, type StoredOperation } from './key-operations.ts'
 import { emptyBase, naiveFold, type Folded } from './naive-fold.ts'
@@ -28,6 +30,13 @@ export interface FoldCheckOptions {
   readonly table: ReplicaTable
   readonly keys: KeyTable
   readonly report: Report
+}
+
+/** A key, and its operations behind what compaction has folded. */
+interface Subject {
+  readonly keyspace: Keyspace
+  readonly chain: Chain
+  readonly operations: readonly StoredOperation[]
 }
 
 export class FoldCheck {
@@ -43,11 +52,11 @@ export class FoldCheck {
     this.#folder = new Folder(log, table, ignore)
   }
 
-  /** Returns whether the key could be folded. Throws `WARP_E_LOG_CORRUPT`. */
-  check(slot: Slot, keyspace: Keyspace): boolean {
+  /** Returns whether the key could be folded. In steps. Throws `WARP_E_LOG_CORRUPT`. */
+  *check(slot: Slot, keyspace: Keyspace, meter: Meter): Generator<void, boolean> {
     const key = this.#keys.keys[slot] as string
     try {
-      this.#check(slot, keyspace)
+      yield* this.#check(slot, keyspace, meter)
       return true
     } catch (error) {
       if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) {
@@ -61,10 +70,11 @@ export class FoldCheck {
 
   /**
    * The state, as bytes that are equal for equal states; `undefined` if the key cannot be folded.
+   * In steps.
    */
-  stateOf(slot: Slot, { strategy, lifeMs }: Keyspace): Uint8Array | undefined {
+  *stateOf(slot: Slot, { strategy, lifeMs }: Keyspace, meter: Meter): Generator<void, Uint8Array | undefined> {
     try {
-      return encodingOf(strategy, this.#folder.fold(strategy, this.chain(slot, lifeMs), undefined))
+      return encodingOf(strategy, yield* this.#forward(strategy, this.chain(slot, lifeMs), meter))
     } catch (error) {
       if (isWarpError(error, 'WARP_E_UNKNOWN_OP') || isWarpError(error, 'WARP_E_PROTOCOL')) return undefined
       throw error
@@ -76,64 +86,108 @@ export class FoldCheck {
     return { head: head[slot] as number, snapshot: snapshot[slot] as number, cut: cut[slot] as number, lifeMs }
   }
 
-  #check(slot: Slot, keyspace: Keyspace): void {
+  *#check(slot: Slot, keyspace: Keyspace, meter: Meter): Generator<void, void> {
     const { strategy, lifeMs } = keyspace
     const chain = this.chain(slot, lifeMs)
-    const operations = this.operations.ofChain(chain)
-    const engine = this.#folder.fold(strategy, chain, undefined)
-    const isWrong = !isSame(strategy, engine, this.#naive(keyspace, chain, operations))
-    if (isWrong || !this.#isSameAtOnce(keyspace, chain, operations)) this.#reportValue(slot, keyspace, operations)
-    else if (keyspace.isLast) this.#checkTip(slot, keyspace, operations)
-    if (chain.snapshot > 0) this.#checkSnapshot(slot, keyspace, chain)
+    const operations = yield* this.operations.ofChain(chain, meter)
+    const engine = yield* this.#forward(strategy, chain, meter)
+    const isWrong = !isSame(strategy, engine, yield* this.#naive(keyspace, chain, operations, meter))
+    if (isWrong || !(yield* this.#isSameAtOnce({ keyspace, chain, operations }, meter)))
+      yield* this.#reportValue(slot, { keyspace, chain, operations }, meter)
+    else if (keyspace.isLast) yield* this.#checkTip(slot, { keyspace, chain, operations }, meter)
+    if (chain.snapshot > 0) yield* this.#checkSnapshot(slot, keyspace, chain, meter)
+    yield* this.#checkKept(slot, { keyspace, chain, operations }, meter)
   }
 
-  #naive(keyspace: Keyspace, chain: Chain, operations: readonly StoredOperation[]): Folded {
-    const { strategy, lifeMs } = keyspace
-    return naiveFold(strategy, this.operations.base(strategy, chain), operations, lifeMs)
+  /** As reads fold: what is short at once, what is long in steps. */
+  *#forward(strategy: AnyStrategy, chain: Chain, meter: Meter): Generator<void, Resident> {
+    const short = this.#folder.foldWithin(STEP, { strategy, chain, resident: undefined })
+    return short ?? (yield* this.#folder.foldSteps({ strategy, chain, resident: undefined }, meter))
+  }
+
+  #naive(
+    { strategy, lifeMs }: Keyspace,
+    chain: Chain,
+    operations: readonly StoredOperation[],
+    meter: Meter,
+  ): Generator<void, Folded> {
+    return naiveFold({ strategy, base: this.operations.base(strategy, chain), operations, lifeMs }, meter)
   }
 
   /**
    * Whether folding all of `operations` at once, as compaction and the history do, gives what the
    * naive fold gives.
    */
-  #isSameAtOnce(keyspace: Keyspace, chain: Chain, operations: readonly StoredOperation[]): boolean {
-    const placed: readonly Placed[] = operations
-    const engine = this.#folder.whole.foldOf(keyspace.strategy, chain, placed)
-    return isSame(keyspace.strategy, engine, this.#naive(keyspace, chain, operations))
+  *#isSameAtOnce({ keyspace, chain, operations }: Subject, meter: Meter): Generator<void, boolean> {
+    const engine = yield* this.#folder.whole.foldSteps({ strategy: keyspace.strategy, chain, operations }, meter)
+    return isSame(keyspace.strategy, engine, yield* this.#naive(keyspace, chain, operations, meter))
   }
 
   /** What reads of a fold `'last'` look at: the greatest operation alone. */
-  #checkTip(slot: Slot, keyspace: Keyspace, operations: readonly StoredOperation[]): void {
-    const { strategy, lifeMs } = keyspace
-    const chain = this.chain(slot, lifeMs)
+  *#checkTip(slot: Slot, subject: Subject, meter: Meter): Generator<void, void> {
+    const { keyspace, chain, operations } = subject
+    const { strategy } = keyspace
     const { value } = this.#folder.foldTip(strategy, chain, this.#keys.tip[slot] as number)
-    const naive = this.#naive(keyspace, chain, operations)
+    const naive = yield* this.#naive(keyspace, chain, operations, meter)
     if (!isEqualValue(value, naive.present ? strategy.read(naive.state) : undefined))
-      this.#reportValue(slot, keyspace, operations)
+      yield* this.#reportValue(slot, subject, meter)
   }
 
-  #checkSnapshot(slot: Slot, { strategy, lifeMs }: Keyspace, chain: Chain): void {
+  *#checkSnapshot(slot: Slot, { strategy, lifeMs }: Keyspace, chain: Chain, meter: Meter): Generator<void, void> {
     const key = this.#keys.keys[slot] as string
     const { state, present, baseVersion } = this.operations.snapshot(chain.snapshot)
     const decoded: unknown = strategy.decodeState(state)
     if (!equalBytes(encode(strategy.encodeState(decoded)), encode(state)))
       this.#report('snapshot', `the state in the snapshot of '${key}' is not in its normal form`, { key })
-    const folded = this.operations.beforeCut(chain, baseVersion)
-    if (folded === undefined) return
-    const naive = naiveFold(strategy, emptyBase(strategy), folded, lifeMs)
+    const operations = yield* this.operations.beforeCut(chain, baseVersion, meter)
+    if (operations === undefined) return
+    const naive = yield* naiveFold({ strategy, base: emptyBase(strategy), operations, lifeMs }, meter)
     const isSameState = equalBytes(encode(strategy.encodeState(naive.state)), encode(state))
     if (isSameState && isVisible(strategy, naive) === isVisible(strategy, { state: decoded, present })) return
     this.#report('snapshot', `the snapshot of '${key}' is not the fold of the operations that it stands for`, { key })
   }
 
-  #reportValue(slot: Slot, keyspace: Keyspace, operations: readonly StoredOperation[]): void {
+  /** A state that is kept beside the chain must be that of the operations which had come by then. */
+  *#checkKept(slot: Slot, { keyspace, chain, operations }: Subject, meter: Meter): Generator<void, void> {
+    const place = this.#keys.kept.get(slot)
+    if (place === undefined || place.through <= chain.cut) return
+    const { strategy } = keyspace
     const key = this.#keys.keys[slot] as string
-    const dot = this.#firstDivergence(slot, keyspace, operations)
+    const kept = this.#readKept(key, place)
+    // What another fold has made does not count.
+    if (kept === undefined || kept.fold !== foldNameOf(strategy)) return
+    const upTo = operations.filter(({ position }) => position <= place.through)
+    const resident = yield* this.#folder.whole.foldSteps({ strategy, chain, operations: upTo }, meter)
+    const { state, present, vector } = kept.snapshot
+    const isSameState =
+      upTo.at(-1)?.position === place.through &&
+      vector.compare(resident.vector) === 'equal' &&
+      compareStamps(kept.snapshot, resident) === 0 &&
+      equalBytes(encodingOf(strategy, resident), encode(state))
+    if (isSameState && resident.present === present) return
+    this.#report('kept', `the state kept of '${key}' is not the fold of its operations; the log is whole without it`, {
+      key,
+    })
+  }
+
+  #readKept(key: string, { position }: KeptPlace): KeptState | undefined {
+    try {
+      return this.operations.kept(position)
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_PROTOCOL')) throw error
+      this.#report('kept', `the state kept of '${key}' does not decode; the log is whole without it`, { key })
+      return undefined
+    }
+  }
+
+  *#reportValue(slot: Slot, subject: Subject, meter: Meter): Generator<void, void> {
+    const key = this.#keys.keys[slot] as string
+    const dot = yield* this.#firstDivergence(subject, meter)
     const where = dot === undefined ? '' : `, first at ${formatDot(dot)}`
     this.#report(
       'value',
       `'${key}' is folded to something else than its operations in canonical order amount to${where}: ` +
-        `its strategy ${keyspace.strategy.kind} is not deterministic, or breaks a law of strategies`,
+        `its strategy ${subject.keyspace.strategy.kind} is not deterministic, or breaks a law of strategies`,
       dot === undefined ? { key } : { key, dot },
     )
   }
@@ -142,12 +196,11 @@ export class FoldCheck {
    * The last operation of the shortest prefix found on which the folds differ, given that on the
    * whole they do.
    */
-  #firstDivergence(slot: Slot, keyspace: Keyspace, operations: readonly StoredOperation[]): Dot | undefined {
-    const chain = this.chain(slot, keyspace.lifeMs)
+  *#firstDivergence({ keyspace, chain, operations }: Subject, meter: Meter): Generator<void, Dot | undefined> {
     let [agree, differ] = [0, operations.length]
     while (differ - agree > 1) {
       const middle = (agree + differ) >>> 1
-      if (this.#isSameAtOnce(keyspace, chain, operations.slice(0, middle))) agree = middle
+      if (yield* this.#isSameAtOnce({ keyspace, chain, operations: operations.slice(0, middle) }, meter)) agree = middle
       else differ = middle
     }
     const operation = operations[differ - 1]

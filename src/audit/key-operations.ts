@@ -8,7 +8,9 @@ import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
+import { readKept, type KeptState } from '../merge/kept-record.ts'
 import { readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import type { Meter } from '../operation/budget.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
@@ -38,10 +40,13 @@ export class KeyOperations {
    * The operations behind the chain's cut, in the order in which they arrived. Throws
    * `WARP_E_LOG_CORRUPT`, `WARP_E_PROTOCOL`.
    */
-  ofChain({ head, cut }: Chain): StoredOperation[] {
+  *ofChain({ head, cut }: Chain, meter: Meter): Generator<void, StoredOperation[]> {
     const operations: StoredOperation[] = []
-    for (let position = head; position > cut; position = this.#log.record(position).previous)
+    for (let position = head; position > cut; position = this.#log.record(position).previous) {
       operations.push(this.read(position))
+      meter.spend(1, this.#reader.end - this.#reader.start)
+      if (meter.isSpent) yield
+    }
     return operations.reverse()
   }
 
@@ -49,7 +54,7 @@ export class KeyOperations {
    * The operations that the key's snapshot stands for, in the order in which they arrived, if all
    * are still in the log; otherwise `undefined`.
    */
-  beforeCut({ cut }: Chain, count: number): StoredOperation[] | undefined {
+  *beforeCut({ cut }: Chain, count: number, meter: Meter): Generator<void, StoredOperation[] | undefined> {
     const operations: StoredOperation[] = []
     try {
       for (let position = cut; position > 0 && operations.length <= count;) {
@@ -57,6 +62,8 @@ export class KeyOperations {
         if (kind !== RECORD_KIND.operation) return undefined
         operations.push(this.read(position))
         position = previous
+        meter.spend(1, this.#reader.end - this.#reader.start)
+        if (meter.isSpent) yield
       }
     } catch (error) {
       if (isWarpError(error, 'WARP_E_LOG_CORRUPT')) return undefined // compaction has dropped it
@@ -74,6 +81,12 @@ export class KeyOperations {
     const context = new Map(operation.context())
     const stored = { position, hlc, replica, sequence, kind, strategy, isDelete, payload, context }
     return { ...stored, lifeMs: operation.lifeMs, isExact: operation.isExact, dots: operation.dots() }
+  }
+
+  /** The state that is kept of a key. Throws `WARP_E_PROTOCOL`. */
+  kept(position: Position): KeptState {
+    const record = this.#log.record(position)
+    return readKept(record.bytes, record.start, record.end, this.#table)
   }
 
   snapshot(position: Position): KeySnapshot {

@@ -14,6 +14,7 @@ import type { LogFiles } from '../ports/files.ts'
 import { Log, segmentOf, type LogEvent, type LogReplay } from '../log/log.ts'
 import { overlayFiles } from '../log/files/overlay-files.ts'
 import { segmentName } from '../log/segments/segment.ts'
+import { PausedWork } from '../operation/budget.ts'
 import { ReplicaTable } from '../operation/replica-table.ts'
 import { Recovered } from '../store/recovered.ts'
 import type { Position } from '../operation/position.ts'
@@ -25,9 +26,8 @@ import { FoldCheck } from './fold-check.ts'
 import { salvage } from './salvage.ts'
 import { StructureCheck, type Report } from './structure.ts'
 
-/** Records, or keys, between two turns of the event loop: about a millisecond. */
+/** Records between two turns of the event loop: about a millisecond. */
 const RECORDS_PER_STEP = 1024
-const KEYS_PER_STEP = 64
 
 export interface LogAuditOptions {
   readonly name: string
@@ -146,7 +146,8 @@ export class LogAudit {
     const log = await this.#openLog(overlayFiles(this.#options.files), replay, ignore)
     if (log === undefined) return
     await log.close()
-    checkShortcut(byCheckpoint, this.#end, this.#options.report)
+    const work = new PausedWork(() => this.#pause('opening', 1, 1))
+    await work.finish(checkShortcut({ byCheckpoint, byRecords: this.#end, report: this.#options.report }, work))
   }
 
   async #readAll(log: Log): Promise<void> {
@@ -165,17 +166,23 @@ export class LogAudit {
       })
       await this.#pause('reading', segmentOf(position) - first, segments)
     }
-    structure.finish()
+    const work = new PausedWork(() => this.#pause('reading', segments, segments))
+    await work.finish(structure.finish(work))
   }
 
   async #foldAll(folds: FoldCheck): Promise<void> {
     const { keyspaces } = this.#options
     const { keys } = this.#end
     let done = 0
+    const pause = (): Promise<void> => this.#pause('folding', done, keys.size)
+    const work = new PausedWork(pause)
+    await pause()
     for (const slot of keys.occupied()) {
-      if (done++ % KEYS_PER_STEP === 0) await this.#pause('folding', done, keys.size)
+      done++
       const keyspace = this.#keyspaceAt(slot)
-      if (keyspace !== keyspaces.unregistered && folds.check(slot, keyspace)) this.#foldedKeysCount++
+      if (keyspace !== keyspaces.unregistered && (await work.finish(folds.check(slot, keyspace, work))))
+        this.#foldedKeysCount++
+      await work.spendKey()
     }
   }
 

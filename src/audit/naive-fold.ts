@@ -21,7 +21,11 @@ import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { compareStamps, hlcToMs, type Hlc, type Stamp } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
+import type { Meter } from '../operation/budget.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+
+/** To ask so many cancellers takes as long as to apply an operation. */
+const CHECKS_PER_OPERATION = 16
 
 /** One operation of the key. */
 export interface KeyOperation extends Stamp {
@@ -61,18 +65,23 @@ export function emptyBase(strategy: AnyStrategy): Base {
   return { state: strategy.initial() as unknown, present: false }
 }
 
-/** Folds `operations`, given in any order, onto `base`, whose state may be changed. */
-export function naiveFold(
-  strategy: AnyStrategy,
-  base: Base,
-  operations: readonly KeyOperation[],
-  lifeMs: number,
-): Folded {
+/** Operations, given in any order, and what they are folded onto, whose state may be changed. */
+export interface Unfolded {
+  readonly strategy: AnyStrategy
+  readonly base: Base
+  readonly operations: readonly KeyOperation[]
+  /** How long a life lasts where the operations do not say, ms; 0 for ever. */
+  readonly lifeMs: number
+}
+
+/** Folds in steps, for keys with long histories. */
+export function* naiveFold({ strategy, base, operations, lifeMs }: Unfolded, meter: Meter): Generator<void, Folded> {
   const sorted = [...operations].sort(compareStamps)
   const birth = lastBirth(base, sorted, lifeMs)
   const start = birth === undefined ? base : emptyBase(strategy)
   const alive = sorted.slice(birth ?? 0)
-  return strategy.fold === 'last' ? greatest(strategy, start, alive) : inOrder(strategy, start, alive)
+  if (strategy.fold === 'last') return greatest(strategy, start, alive)
+  return yield* inOrder({ strategy, base: start, operations: alive, lifeMs }, meter)
 }
 
 function lastBirth(base: Base, sorted: readonly KeyOperation[], lifeMs: number): number | undefined {
@@ -95,15 +104,19 @@ function greatest(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperati
   return { state: base.state, present: base.present, rejectedCount }
 }
 
-function inOrder(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperation[]): Folded {
-  const cancellers = cancellersAmong(strategy, sorted)
+function* inOrder({ strategy, base, operations: sorted }: Unfolded, meter: Meter): Generator<void, Folded> {
+  const cancellers = yield* cancellersAmong(strategy, sorted, meter)
   let current: Pick<Base, 'state' | 'present'> = base
   for (const { operation } of cancellers) {
     const next = observesAll(operation, base.vector) ? step(strategy, current, operation) : undefined
     if (next !== undefined) current = { state: next.state, present: operation.isDelete ? false : current.present }
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
   }
   let rejectedCount = 0
   for (const operation of sorted) {
+    meter.spend(1 + cancellers.length / CHECKS_PER_OPERATION, 0)
+    if (meter.isSpent) yield
     if (cancellers.some((later) => later.operation === operation || cancels(later, operation))) continue
     const next = step(strategy, current, operation)
     if (next === undefined) rejectedCount++
@@ -142,11 +155,19 @@ interface Canceller {
   readonly covers: (earlier: KeyOperation) => boolean
 }
 
-function cancellersAmong(strategy: AnyStrategy, operations: readonly KeyOperation[]): Canceller[] {
-  return operations.flatMap((operation) => {
+function* cancellersAmong(
+  strategy: AnyStrategy,
+  operations: readonly KeyOperation[],
+  meter: Meter,
+): Generator<void, Canceller[]> {
+  const cancellers: Canceller[] = []
+  for (const operation of operations) {
     const covers = coverage(strategy, operation)
-    return covers === undefined ? [] : [{ operation, covers }]
-  })
+    if (covers !== undefined) cancellers.push({ operation, covers })
+    meter.spend(1, 0)
+    if (meter.isSpent) yield
+  }
+  return cancellers
 }
 
 function coverage(strategy: AnyStrategy, operation: KeyOperation): Canceller['covers'] | undefined {

@@ -18,15 +18,16 @@ import type { LogFiles, LogStore } from '../ports/files.ts'
 import { Log } from '../log/log.ts'
 import { overlayFiles } from '../log/files/overlay-files.ts'
 import type { Chain } from '../merge/chain.ts'
+import { PausedWork, type Meter } from '../operation/budget.ts'
 import { ReplicaTable } from '../operation/replica-table.ts'
 import { shared } from '../../crdt/encoding/shared-value.ts'
 import { Recovered } from '../store/recovered.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
 import type { Platform } from '../ports/platform.ts'
 import { equalBytes } from './fold-check.ts'
-import { KeyOperations } from './key-operations.ts'
+import { KeyOperations, type StoredOperation } from './key-operations.ts'
 import { noLog } from './log-audit.ts'
-import { emptyBase, naiveFold, type Folded } from './naive-fold.ts'
+import { emptyBase, naiveFold, type Base, type Folded } from './naive-fold.ts'
 
 export interface ReplayOptions {
   readonly log: LogStore
@@ -69,9 +70,6 @@ const OPTIONS = optionNames<ReplayOptions>({
   signal: true,
 })
 
-/** Keys between two turns of the event loop. */
-const KEYS_PER_STEP = 64
-
 /**
  * The keys that would differ. Throws what opening a log throws; `WARP_E_CONFIG` and
  * `WARP_E_PATTERN` for keys; `WARP_E_ABORTED`.
@@ -89,10 +87,13 @@ export async function* replayLogOn(
     await replay.open(overlayFiles(below), options.log.name)
     const { keys } = replay
     let done = 0
+    const work = new PausedWork(() => pause(options, env, { done, total: keys.size }))
+    await pause(options, env, { done: 1, total: keys.size })
     for (const slot of keys.occupied()) {
-      if (done++ % KEYS_PER_STEP === 0) await pause(options, env, { done, total: keys.size })
-      const difference = replay.compare(slot, after)
+      done++
+      const difference = await work.finish(replay.compare(slot, after, work))
       if (difference !== undefined) yield difference
+      await work.spendKey()
     }
   } finally {
     await replay.close()
@@ -142,10 +143,11 @@ class Replay {
     return this.#known.keys
   }
 
-  /** `undefined` if nothing would differ. */
-  compare(slot: Slot, other: Keyspaces): ReplayedKey | undefined {
+  /** `undefined` if nothing would differ. In steps. */
+  *compare(slot: Slot, other: Keyspaces, meter: Meter): Generator<void, ReplayedKey | undefined> {
     const key = this.keys.keys[slot] as string
-    const [before, after] = [this.#replayed(slot, this.#keyspaces.find(key)), this.#replayed(slot, other.find(key))]
+    const before = yield* this.#replayed(slot, this.#keyspaces.find(key), meter)
+    const after = yield* this.#replayed(slot, other.find(key), meter)
     if (before.unreadable !== undefined || after.unreadable !== undefined) {
       const isSame = before.strategy === after.strategy && before.unreadable !== undefined
       return isSame ? undefined : { key, kind: 'unreadable', before, after }
@@ -159,11 +161,11 @@ class Replay {
     await this.#log?.close()
   }
 
-  #replayed(slot: Slot, keyspace: Keyspace | undefined): ReplayedValue {
+  *#replayed(slot: Slot, keyspace: Keyspace | undefined, meter: Meter): Generator<void, ReplayedValue> {
     if (keyspace === undefined) return { strategy: undefined, value: undefined, rejectedCount: 0 }
     const { strategy } = keyspace
     try {
-      const { state, present, rejectedCount } = this.#fold(slot, keyspace)
+      const { state, present, rejectedCount } = yield* this.#fold(slot, keyspace, meter)
       const isVisible = present && !this.#isExpired(slot, keyspace)
       return { strategy: strategy.kind, value: isVisible ? shared(strategy.read(state)) : undefined, rejectedCount }
     } catch (error) {
@@ -172,16 +174,18 @@ class Replay {
     }
   }
 
-  #fold(slot: Slot, { strategy, lifeMs }: Keyspace): Folded {
+  *#fold(slot: Slot, { strategy, lifeMs }: Keyspace, meter: Meter): Generator<void, Folded> {
     const operations = this.#operations as KeyOperations
     const { head, snapshot, cut } = this.keys
     const chain: Chain = { head: head[slot] as number, snapshot: snapshot[slot] as number, cut: cut[slot] as number }
-    const behind = operations.ofChain(chain)
-    if (chain.snapshot === 0) return naiveFold(strategy, emptyBase(strategy), behind, lifeMs)
+    const behind = yield* operations.ofChain(chain, meter)
+    const fold = (base: Base, folded: readonly StoredOperation[]): Generator<void, Folded> =>
+      naiveFold({ strategy, base, operations: folded, lifeMs }, meter)
+    if (chain.snapshot === 0) return yield* fold(emptyBase(strategy), behind)
     const { strategy: code, baseVersion } = operations.snapshot(chain.snapshot)
-    if (code === strategy.code) return naiveFold(strategy, operations.base(strategy, chain), behind, lifeMs)
-    const folded = operations.beforeCut(chain, baseVersion)
-    if (folded !== undefined) return naiveFold(strategy, emptyBase(strategy), [...folded, ...behind], lifeMs)
+    if (code === strategy.code) return yield* fold(operations.base(strategy, chain), behind)
+    const before = yield* operations.beforeCut(chain, baseVersion, meter)
+    if (before !== undefined) return yield* fold(emptyBase(strategy), before.concat(behind))
     throw new WarpError(
       'WARP_E_UNKNOWN_OP',
       `${baseVersion} of its operations are compacted into a snapshot by strategy ${code}, which ${strategy.kind} does not take`,

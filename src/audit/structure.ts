@@ -23,6 +23,7 @@ import { grown, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log/log.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
+import type { Meter } from '../operation/budget.ts'
 import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
@@ -31,6 +32,8 @@ import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 import { DotTable } from './dot-table.ts'
 import type { Finding, FindingKind } from './finding.ts'
+
+const DOTS_PER_OPERATION = 64
 
 /** A finding without what is the same for all of one log. */
 export type Report = (
@@ -84,11 +87,15 @@ export class StructureCheck {
     }
   }
 
-  /** What can be said once all records have been visited. */
-  finish(): void {
-    this.#checkGaps()
+  /** What can be said once all records have been visited. In steps. */
+  *finish(meter: Meter): Generator<void, void> {
+    yield* this.#checkGaps(meter)
     const { keys } = this.#options.end
-    for (const slot of keys.occupied()) this.#checkCount(slot)
+    for (const slot of keys.occupied()) {
+      this.#checkCount(slot)
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
+    }
   }
 
   #operation(record: RecordView): void {
@@ -204,21 +211,27 @@ export class StructureCheck {
     report(count > 0 ? 'missing' : 'chain', message, { key, count: Math.abs(count) })
   }
 
-  #checkGaps(): void {
+  *#checkGaps(meter: Meter): Generator<void, void> {
     const { applied, floor, meta } = this.#options.end
     for (const [replica, through] of applied.entries()) {
-      if (replica !== meta?.local) this.#reportGaps(replica, floor.get(replica), through)
+      if (replica !== meta?.local) yield* this.#reportGaps(replica, { after: floor.get(replica), through }, meter)
     }
     // Nothing says what compaction has dropped of local keys, so holes are holes only where it has
     // dropped nothing.
     const isWhole = this.snapshotsCount === 0 && this.#options.log.segments().every((one) => one.rewrittenAt === 0)
     if (meta !== undefined && isWhole && this.#options.end.forgotten.length === 0)
-      this.#reportGaps(meta.local, 0, this.#options.end.localSequence)
+      yield* this.#reportGaps(meta.local, { after: 0, through: this.#options.end.localSequence }, meter)
   }
 
-  #reportGaps(replica: ReplicaId, after: number, through: number): void {
-    for (const { first, count } of this.dots.gaps(replica, after, through))
-      reportGap(this.#options.report, replica, { first, count })
+  *#reportGaps(
+    replica: ReplicaId,
+    { after, through }: { readonly after: number; readonly through: number },
+    meter: Meter,
+  ): Generator<void, void> {
+    for (const gap of this.dots.gaps(replica, after, through)) reportGap(this.#options.report, replica, gap)
+    // To look at a dot costs little.
+    meter.spend((through - after) / DOTS_PER_OPERATION, 0)
+    if (meter.isSpent) yield
   }
 }
 

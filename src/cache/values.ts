@@ -16,7 +16,10 @@ import { STEP, type Meter } from '../operation/budget.ts'
 import type { Env } from '../ports/env.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
+import type { Holds } from '../log/holds.ts'
+import type { ReplicaTable } from '../operation/replica-table.ts'
 import { Expiry } from './expiry.ts'
+import { KeptStates } from './kept-states.ts'
 import { copyLoose, detached, isLoose, shared } from '../../crdt/encoding/shared-value.ts'
 import { COLD, HOT, HOT_LOOSE, HOT_MORTAL, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
 import { weightOf } from './weight.ts'
@@ -26,6 +29,8 @@ export interface ValuesOptions {
   readonly keys: KeyTable
   readonly keyspaces: Keyspaces
   readonly folders: Folders
+  readonly table: ReplicaTable
+  readonly holds: Holds
   /** Told of a key whose state somebody has changed through a value that was handed out. */
   readonly onTouched: (key: string) => void
   readonly env: Env
@@ -48,6 +53,8 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export class Values {
   readonly residency: Residency
+  /** What was folded before, of long chains. */
+  readonly kept: KeptStates
   readonly #log: Log
   readonly #keys: KeyTable
   readonly #keyspaces: Keyspaces
@@ -80,6 +87,11 @@ export class Values {
     this.#recorder = options.recorder
     this.residency = new Residency(options.limits, (slot) => (this.#residents[slot] = undefined))
     this.residency.reserve(options.keys.capacity)
+    this.kept = new KeptStates({
+      ...options,
+      residentOf: (slot) => this.#intact(slot),
+      keyspaceOf: (slot) => this.#keyspaceAt(slot),
+    })
     this.#expiry = new Expiry(options.env, (slot, nowMs) => this.#expire(slot, nowMs))
   }
 
@@ -112,7 +124,8 @@ export class Values {
     const { strategy } = this.#keyspaceAt(slot)
     this.#dropIfTouched(slot)
     const folder = this.#folders.idle
-    const resident = this.#usable(slot) ?? folder.chains.base(strategy, chain)
+    const resident =
+      this.#usable(slot) ?? this.kept.restore(slot, strategy, chain) ?? folder.chains.base(strategy, chain)
     this.#residents[slot] = resident
     try {
       const folded = yield* folder.foldSteps({ strategy, chain, resident }, meter)
@@ -227,6 +240,7 @@ export class Values {
   /** The slot's key is forgotten: the slot may become another key's. */
   forget(slot: Slot): void {
     this.drop(slot)
+    this.kept.forget(slot)
     this.#expiry.forget(slot)
   }
 
@@ -265,6 +279,7 @@ export class Values {
   close(): void {
     this.#isClosed = true
     this.#expiry.close()
+    this.kept.close()
     this.residency.clear()
   }
 
@@ -371,14 +386,15 @@ export class Values {
 
   /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
   #foldOnce(slot: Slot, within: Extent): Resident | undefined {
-    const before = this.#usable(slot)
-    this.#residents[slot] = undefined
     const { strategy } = this.#keyspaceAt(slot)
+    const before = this.#usable(slot) ?? this.kept.restore(slot, strategy, this.chain(slot))
+    this.#residents[slot] = undefined
     this.#folding.push(slot)
     try {
       const resident = this.#folders.idle.foldWithin(within, { strategy, chain: this.chain(slot), resident: before })
       // Where it would have taken too long, what there was still counts.
       this.#residents[slot] = resident ?? before
+      if (resident !== undefined) this.kept.note(slot, resident)
       return resident
     } finally {
       this.#folding.pop()
@@ -401,6 +417,11 @@ export class Values {
     this.drop(slot)
     this.#onTouched(this.#keys.keys[slot] as string)
     return true
+  }
+
+  /** The state that there is of a key, if nobody has changed it. */
+  #intact(slot: Slot): Resident | undefined {
+    return this.#dropIfTouched(slot) ? undefined : this.#usable(slot)
   }
 
   /** The state that there is of a key. */
@@ -430,13 +451,18 @@ export class Values {
     const keys = this.#keys
     if (this.#keyspaceAt(slot).isLast) return this.#log.isResident(keys.tip[slot]!)
     const resident = this.#usable(slot)
-    const base = resident === undefined ? keys.snapshot[slot]! : 0
-    if (base > 0 && !this.#log.isResident(base)) return false
-    const after = Math.max(resident?.folded ?? 0, keys.cut[slot]!)
+    if (resident === undefined && !this.#isBaseResident(slot)) return false
+    const after = Math.max(resident?.folded ?? keys.kept.get(slot)?.through ?? 0, keys.cut[slot]!)
     let left = SHORT.operations
     for (let position = keys.head[slot]!; position > after; position = this.#log.record(position).previous) {
       if (left-- === 0 || !this.#log.isResident(position)) return false
     }
     return true
+  }
+
+  /** Of what a key is folded from: a snapshot, a state that is kept. */
+  #isBaseResident(slot: Slot): boolean {
+    const snapshot = this.#keys.snapshot[slot]!
+    return (snapshot === 0 || this.#log.isResident(snapshot)) && this.kept.isResident(slot)
   }
 }

@@ -6,6 +6,7 @@ import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { segmentOf, RECORD_KIND, type RecordView, type SegmentInfo } from '../log/log.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import type { Holds } from '../log/holds.ts'
+import { readKeptPlace } from '../merge/kept-record.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -119,6 +120,8 @@ export class Garbage {
         const slot = keys.find(new ByteReader(record.bytes, record.start, record.end).text())
         return slot !== undefined && keys.snapshot[slot] === record.position
       }
+      case RECORD_KIND.kept:
+        return this.#isKept(record)
       case RECORD_KIND.forget:
         return !this.#isSuperfluous(record)
       case RECORD_KIND.chunk:
@@ -130,6 +133,13 @@ export class Garbage {
       default:
         return true
     }
+  }
+
+  /** Whether it is the state that is kept of its key. */
+  #isKept({ bytes, start, end, position }: RecordView): boolean {
+    const { keys } = this.#store
+    const slot = keys.find(readKeptPlace(bytes, start, end).key)
+    return slot !== undefined && keys.kept.get(slot)?.position === position
   }
 
   #isSuperfluous(note: RecordView): boolean {

@@ -24,6 +24,12 @@ export interface TipOperation {
   readonly lifeMs: number
 }
 
+/** Where a state lies that is kept beside a key's chain, and the last record of the chain that it holds. */
+export interface KeptPlace {
+  readonly position: Position
+  readonly through: Position
+}
+
 const CAPACITY_MIN = 64
 /** Keys before the last that has room when columns begin to grow: one for each step. */
 const GROW_AHEAD = 10
@@ -63,6 +69,8 @@ export class KeyTable {
   /** The snapshot record that stands for the records at or before `cut`; 0 if there is none. */
   snapshot: Float64Array = new Float64Array(CAPACITY_MIN)
   cut: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** States that are kept beside the chains of long keys: of few keys, so no column. */
+  readonly kept: Map<Slot, KeptPlace> = new Map<Slot, KeptPlace>()
   /** When the value stops being visible, ms; 0 for never. */
   expiresAt: Float64Array = new Float64Array(CAPACITY_MIN)
   /** Whether any tip ever said how long it lives. */
@@ -131,6 +139,7 @@ export class KeyTable {
     this.tipReplica[slot] = undefined
     this.vectors[slot] = undefined
     this.#lives.delete(slot)
+    this.kept.delete(slot)
     for (const column of [
       this.head,
       this.tip,

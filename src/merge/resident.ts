@@ -50,6 +50,13 @@ export class Resident {
   isSecondTry = false
   /** Payload bytes folded: a rough measure of what the state weighs. */
   bytes = 0
+  /**
+   * The greatest operation of the kept state that this one goes on from. One that sorts before it
+   * may belong inside, so a fold in canonical order begins anew (`kept-record.ts`).
+   */
+  keptTip: Stamp | undefined
+  /** Operations taken in since the state was last kept, or began from a snapshot. */
+  unkeptCount = 0
 
   constructor(
     state: unknown,
@@ -69,6 +76,11 @@ export class Resident {
     this.bornAt = this.hlc
   }
 
+  /** Whether an operation may belong inside the kept state that this one goes on from. */
+  isInsideKept(stamp: Stamp): boolean {
+    return this.keptTip !== undefined && compareStamps(stamp, this.keptTip) < 0
+  }
+
   /** Whether an operation comes behind everything folded so far in canonical order. */
   isBehind(stamp: Stamp): boolean {
     return !this.hasTip || compareStamps(this, stamp) < 0
@@ -76,6 +88,7 @@ export class Resident {
 
   take(stamp: Stamp & { readonly lifeMs: number }): void {
     this.vector.raise(stamp.replica, stamp.sequence)
+    this.unkeptCount++
     const { lifeMs } = stamp
     if (lifeMs > 0) this.hasOwnLives = true
     if (!this.isBehind(stamp)) return

@@ -90,6 +90,40 @@ export class Budget extends Step {
   }
 }
 
+/** What so many operations cost is spent for each key, however few it has. */
+const OPERATIONS_PER_KEY = 16
+
+/** Work in steps between which a check tells how far it is, and can be given up. */
+export class PausedWork extends Step {
+  readonly #pause: () => Promise<void>
+
+  /** `pause` lets other work proceed, and throws when the work is to be given up. */
+  constructor(pause: () => Promise<void>) {
+    super()
+    this.#pause = pause
+  }
+
+  /** Does work that says with each `yield` that its step is over. */
+  async finish<Result>(steps: Generator<void, Result>): Promise<Result> {
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      await this.#rest()
+    }
+  }
+
+  /** A key has been looked at. */
+  async spendKey(): Promise<void> {
+    this.spend(OPERATIONS_PER_KEY, 0)
+    if (this.isSpent) await this.#rest()
+  }
+
+  async #rest(): Promise<void> {
+    await this.#pause()
+    this.begin()
+  }
+}
+
 /** Does the same work in one go. It must have been given `UNBOUNDED`. */
 export function finishNow<Result>(steps: Generator<void, Result>): Result {
   const step = steps.next()

@@ -5,6 +5,7 @@
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  forgottenThrough:f64 feeds:varint (name:text position:f64)* keys:varint key*
+ *                  [ kept:varint (key:text position:f64 through:f64)* ]
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
@@ -20,6 +21,7 @@ import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import { readKeptPlace } from '../merge/kept-record.ts'
 import { readMeta, writeMeta, type Meta } from './meta-record.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -92,6 +94,9 @@ export class Recovered {
       case RECORD_KIND.snapshot:
         this.#snapshot(record)
         return
+      case RECORD_KIND.kept:
+        this.#kept(record)
+        return
       case RECORD_KIND.forget:
         this.#forget(record)
         return
@@ -136,6 +141,18 @@ export class Recovered {
       const from = reader.at
       this.#readKey(reader)
       meter.spend(1, reader.at - from)
+      if (meter.isSpent) yield
+    }
+    // Checkpoints of earlier builds end here.
+    if (!reader.isAtEnd) yield* this.#readKept(reader, meter)
+  }
+
+  *#readKept(reader: ByteReader, meter: Meter): Generator<void, void> {
+    for (let left = reader.varint(); left > 0; left--) {
+      const slot = this.keys.find(reader.text())
+      const place = { position: reader.f64(), through: reader.f64() }
+      if (slot !== undefined) this.keys.kept.set(slot, place)
+      meter.spend(1, 0)
       if (meter.isSpent) yield
     }
   }
@@ -198,6 +215,13 @@ export class Recovered {
     if (snapshot.hlc > this.hlc) this.hlc = snapshot.hlc
     this.#raiseFloor(snapshot.vector)
     installSnapshot(this.keys, this.#slotOf(snapshot.key), snapshot, record.position)
+  }
+
+  /** Whether it counts is looked at when it is read (`cache/kept-states.ts`). */
+  #kept(record: ReadRecord): void {
+    const { key, through } = readKeptPlace(record.bytes, record.start, record.end)
+    const slot = this.keys.find(key)
+    if (slot !== undefined) this.keys.kept.set(slot, { position: record.position, through })
   }
 
   #forget(record: ReadRecord): void {
@@ -269,6 +293,8 @@ export function installSnapshot(
 ): void {
   const former = keys.snapshot[slot]!
   keys.snapshot[slot] = position
+  const kept = keys.kept.get(slot)
+  if (kept !== undefined && kept.through <= snapshot.through) keys.kept.delete(slot)
   keys.cut[slot] = snapshot.through
   if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
   keys.foldings++
@@ -334,6 +360,12 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
     writer.f64(keys.snapshot[slot]!)
     writer.f64(keys.cut[slot]!)
     writeVector(writer, keys.vectors[slot]?.sorted() ?? [], table)
+  }
+  writer.varint(keys.kept.size)
+  for (const [slot, { position, through }] of keys.kept) {
+    writer.text(keys.keys[slot] as string)
+    writer.f64(position)
+    writer.f64(through)
   }
   return writer.take()
 }

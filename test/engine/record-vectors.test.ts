@@ -5,6 +5,7 @@ import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../../src/operation/byte-reader.ts'
+import { readKept, readKeptPlace, writeKept } from '../../src/merge/kept-record.ts'
 import { readSnapshot, writeSnapshot } from '../../src/merge/snapshot-record.ts'
 import { readMeta, writeMeta } from '../../src/store/meta-record.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
@@ -68,6 +69,13 @@ test('a snapshot record is written and read as documented', () => {
   const { vector: expected, ...others } = snapshot
   expect(facts).toEqual(others)
   expect(vector.sorted()).toEqual(expected.sorted())
+})
+
+test('the record of a kept state is written and read as documented', () => {
+  expect(written((writer) => writeKept(writer, { fold: '1:counter', snapshot }, table))).toBe(vectorOf('kept state'))
+  const bytes = fromHex(vectorOf('kept state'))
+  expect(readKept(bytes, 0, bytes.length, table)).toMatchObject({ fold: '1:counter', snapshot: { state: 42 } })
+  expect(readKeptPlace(bytes, 0, bytes.length)).toEqual({ key: 'cart:7', through: 4096 })
 })
 
 test('a meta record is written and read as documented', () => {

@@ -7,6 +7,7 @@
  */
 import { hlcAtEndOfMs } from '../../crdt/time/hlc.ts'
 import { naiveFold, emptyBase } from '../../src/audit/naive-fold.ts'
+import { finishNow, UNBOUNDED } from '../../src/operation/budget.ts'
 import { type Keyspace, Keyspaces } from '../../src/keys/keyspace.ts'
 import type { At } from '../../src/history/explanation.ts'
 import type { OperationRecord } from '../../src/store/kept-operation.ts'
@@ -116,7 +117,9 @@ function folded({ strategy, lifeMs }: Keyspace, operations: readonly OperationRe
   const plain = operations.map(({ dot, hlc, kind, payload, context, lifeMs: own = 0 }) => ({
     ...{ ...dot, hlc, isDelete: kind === 'delete', payload, context: new Map(context), lifeMs: own },
   }))
-  const { state, present } = naiveFold(strategy, emptyBase(strategy), plain, lifeMs)
+  const { state, present } = finishNow(
+    naiveFold({ strategy, base: emptyBase(strategy), operations: plain, lifeMs }, UNBOUNDED),
+  )
   return present ? (strategy.read(state) as unknown) : undefined
 }
 

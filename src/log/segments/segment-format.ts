@@ -25,7 +25,7 @@ export function segmentOf(position: Position): number {
   return Math.floor(position / TWO_POW_32)
 }
 
-export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4, chunk: 5, checkpoint: 6 } as const
+export const RECORD_KIND = { operation: 1, snapshot: 2, forget: 3, meta: 4, chunk: 5, checkpoint: 6, kept: 7 } as const
 /** Kinds from here on are the log's own and are never handed out. */
 export const INTERNAL_KIND_MIN = 8
 export const KIND_JUMP = 8

@@ -204,6 +204,7 @@ export class Folder {
     })
     if (!isInOrder && (this.#hasLives(resident, arrivals) || resident.hasCancelled)) return undefined
     if (!isInOrder && this.#anyCancels(strategy, arrivals)) return undefined
+    if (!isInOrder && arrivals.some((placed) => resident.isInsideKept(placed))) return undefined
     resident.timeline ??= new Timeline(resident)
     if (isInOrder) return this.#append(strategy, resident, arrivals)
     if (resident.timeline.replayedFrom(earliest(arrivals)) > within.operations) return undefined
