@@ -329,6 +329,7 @@ export class Engine implements ReplicationStore, Departing {
     const { store, floor, holds, feeds, compactor, admission, outlet, identity } = this
     const { observe } = this.#options
     const onReplaced = (): void => {
+      store.expirations.restart()
       for (const listener of this.#resetListeners) listener()
     }
     const [tally, garbage] = [this.#tally, this.#garbage]

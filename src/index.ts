@@ -50,7 +50,7 @@ export type {
   LogOptions,
 } from './history/explanation.ts'
 export type { OperationRecord } from './store/kept-operation.ts'
-export type { Change, Cursor, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
+export type { Change, Cursor, ExpiredChange, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
 export type {
   ProjectedOperation,
   Projection,

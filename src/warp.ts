@@ -147,7 +147,10 @@ class OpenWarp {
     const history = parts.history === undefined ? new NoHistory() : new parts.history(store)
     this.#context = { store, writer: new Writer(store, options.ack, recorder), history, watches }
     this.#listing = new EntryListing(store, env)
-    this.#registration = new Registration(store, (slot) => engine.compactor.look(slot))
+    this.#registration = new Registration(store, (slot) => {
+      engine.compactor.look(slot)
+      if (store.expirations.isFollowed) store.expirations.note(slot)
+    })
     this.#cluster = new ClusterLink({ engine, env, parts, recorder, options })
     const { acknowledgements } = this.#cluster
     if (acknowledgements !== undefined) this.#context.writer.acknowledger.connect(acknowledgements)

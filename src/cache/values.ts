@@ -155,6 +155,26 @@ export class Values {
     return value
   }
 
+  /**
+   * Whether the key has a value, leaving aside that its life may be over: for telling that it is. It
+   * is not counted as a read. Of a key that would take more than a step to fold its greatest
+   * operation says so; of one that cannot be read, nothing is told.
+   */
+  hadValue(slot: Slot): boolean {
+    try {
+      if (this.residency.states[slot] !== COLD) return this.residency.values[slot] !== undefined
+      const keyspace = this.#keyspaceAt(slot)
+      if (keyspace.isLast && this.#residents[slot] === undefined) return this.#foldTip(slot).value !== undefined
+      const resident = this.#fold(slot, SHORT)
+      if (!this.residency.isListed(slot)) this.#residents[slot] = undefined
+      if (resident === undefined) return this.#folders.idle.chains.holdsValue(this.#keys.tip[slot]!)
+      return resident.present && keyspace.strategy.read(resident.state) !== undefined
+    } catch {
+      // Whoever reads it is told why.
+      return false
+    }
+  }
+
   #read(slot: Slot, within: Extent): unknown {
     const state = this.residency.states[slot]!
     if (state === HOT_VISITED) return this.residency.values[slot]

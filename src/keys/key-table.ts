@@ -51,6 +51,11 @@ export class KeyTable {
   forgottenThrough: Position = 0
   /** Changes whenever records have become part of a snapshot, or a key has been forgotten. */
   foldings = 0
+  /**
+   * The latest end of a life, ms, of a key that has been forgotten since: whoever has not been told
+   * of ends up to here cannot be told of all any more.
+   */
+  expiredThroughMs = 0
 
   keys: (string | undefined)[] = []
   /** The key's definition: index into the engine's keyspaces. */

@@ -8,6 +8,7 @@ import { asError, WarpError } from '../../crdt/warp-error.ts'
 import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
 import type { Follower } from '../log/holds.ts'
 import type { Position } from '../operation/position.ts'
+import { formatMark } from '../store/expirations/expiry-mark.ts'
 import type { ProjectionSource } from './projection-source.ts'
 
 export interface KeptState {
@@ -25,7 +26,7 @@ export class CheckpointKeeper implements Follower {
   readonly #kept: KeptState
   /** Everything before is in the newest checkpoint. */
   #through: Position = 0
-  /** Operations taken in since. */
+  /** Operations, and lives that have ended, taken in since. */
   #takenCount = 0
   #nextAt: number
   #isScheduled = false
@@ -76,7 +77,7 @@ export class CheckpointKeeper implements Follower {
     if (takenCount >= this.#kept.every) this.#write()
   }
 
-  /** One more operation has been taken in. */
+  /** One more operation, or the end of one more life, has been taken in. */
   took(): void {
     if (++this.#takenCount < this.#nextAt || this.#isScheduled) return
     this.#isScheduled = true
@@ -122,7 +123,8 @@ export class CheckpointKeeper implements Follower {
     if (!this.#isGood || holds.isWhole) return
     try {
       const state = this.#kept.encode()
-      this.#through = feeds.write(store.log, this.#projection, state)
+      const mark = formatMark(store.expirations.told)
+      this.#through = feeds.write(store.log, { ...this.#projection, mark }, state)
       this.#takenCount = 0
       this.#nextAt = this.#kept.every
     } catch (error) {

@@ -10,7 +10,10 @@ import { optionNames, refusedOption, requireOptions } from '../../crdt/checked-o
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 
-/** A flyweight: valid only during the call of `apply`; copy what you keep. */
+/**
+ * An operation, or the end of a key's life: then `value` is `undefined`, and `operation.kind` is
+ * `'expired'`. A flyweight: valid only during the call of `apply`; copy what you keep.
+ */
 export interface ProjectedOperation {
   readonly key: string
   /** The key's value now, `undefined` if it has none. Reading it may fold the key. Frozen. */
@@ -40,7 +43,9 @@ export interface Projection<State> {
   readonly checkpoint?: ProjectionCheckpoint<State>
   initial(): State
   /**
-   * Takes the next operation in, in log order, each once. May change the state that it is given and
+   * Takes the next operation in, in log order, each once; and, of a key with a life, the end of that,
+   * by this replica's clock. How often a key's life ends between two writes depends on when they
+   * arrive: take it for "the key has no value now". May change the state that it is given and
    * return it. Synchronous. If it throws, the projection stops: `ProjectionHandle.state` throws the
    * same until a `rebuild` succeeds.
    */

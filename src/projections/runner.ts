@@ -24,15 +24,19 @@ import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
 import { Budget } from '../operation/budget.ts'
 import type { ProjectionSource } from './projection-source.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
+import { endOf, seenKey, type Pass, type SeenKey } from './pass.ts'
 import { RegisterPass } from './register-pass.ts'
 import { bytesBetween } from '../log/holds.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
-import type { Resident } from '../merge/resident.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Position } from '../operation/position.ts'
-import { hlcToMs } from '../../crdt/time/hlc.ts'
+import { compareStamps, hlcToMs } from '../../crdt/time/hlc.ts'
+import { isOver } from '../merge/lives.ts'
+import { ExpiredSince } from '../store/expirations/expired-since.ts'
+import type { Expired } from '../store/expirations/expirations.ts'
+import { NOTHING_TOLD, parseMark, type ExpiryMark } from '../store/expirations/expiry-mark.ts'
 import { copyLoose, detached, shared } from '../../crdt/encoding/shared-value.ts'
 import { keepOperation } from '../store/kept-operation.ts'
 import { REBUILD_OPTIONS } from './projection.ts'
@@ -74,6 +78,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   /** Operations, of all keys, since it failed. */
   #missedCount = 0
   #unsubscribe: (() => void) | undefined
+  #unfollow: (() => void) | undefined
+  readonly #passes = new Set<Pass<State>>()
   #keeper: CheckpointKeeper | undefined
   #isClosed = false
 
@@ -131,25 +137,93 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
   async rebuild(options: RebuildOptions = {}): Promise<void> {
     checkOptions('rebuild', options, REBUILD_OPTIONS)
-    const { log, env } = this.#store
-    const budget = new Budget(env)
-    const pass: Pass<State> = { state: this.#projection.initial(), keys: [], budget }
+    const { log } = this.#store
+    const pass = this.#beginPass(this.#projection.initial(), { told: NOTHING_TOLD, through: 0 })
     const first = (log.segments()[0]?.number ?? 0) * POSITIONS_PER_SEGMENT
     let position: Position = 0
-    while (position < log.end) {
-      this.#check(options.signal)
+    const read = (): boolean => {
+      if (position >= log.end) return true
       position = log.scan(position, (record) => {
-        budget.spend(1, record.end - record.start)
+        pass.budget.spend(1, record.end - record.start)
         this.#rebuildRecord(pass, record)
-        return !budget.isSpent
+        return !pass.budget.isSpent
       })
       if (this.#unsubscribe === undefined) this.#position = position
       options.progress?.(Math.min(1, (position - first) / Math.max(1, log.end - first)))
-      if (position < log.end) await budget.pause()
+      return position >= log.end
     }
-    this.#check(options.signal)
-    this.#become(pass.state)
+    try {
+      await this.#reachPresent(pass, read, options)
+      this.#become(pass.state)
+    } finally {
+      this.#passes.delete(pass)
+    }
     this.#keeper?.began()
+  }
+
+  #beginPass(state: State, from: { readonly told: ExpiryMark; readonly through: Position }): Pass<State> {
+    this.#unfollow ??= this.#store.expirations.follow({
+      expired: (expired) => this.#noteExpired(expired),
+      forgotten: (slot, key) => {
+        for (const { gone } of this.#passes) gone.push({ slot, key })
+      },
+    })
+    const pass = { state, ...from, keys: [], budget: new Budget(this.#store.env), live: undefined, gone: [] }
+    this.#passes.add(pass)
+    return pass
+  }
+
+  /**
+   * Reads the log to its end, takes in which lives have ended by then, and reads on until both have
+   * come to the present. `read` does a step and says whether the end has been reached. Returns
+   * whether nothing was missing.
+   */
+  async #reachPresent(pass: Pass<State>, read: () => boolean, { signal }: RebuildOptions): Promise<boolean> {
+    const { expirations, log } = this.#store
+    const untilDone = async (step: () => boolean): Promise<void> => {
+      for (;;) {
+        this.#check(signal)
+        this.#takeInGone(pass)
+        if (step()) return
+        await pass.budget.pause()
+      }
+    }
+    await untilDone(read)
+    pass.live = []
+    const expired = new ExpiredSince(
+      this.#store,
+      { key: undefined, matches: (key) => this.#pattern?.matches(key) !== false },
+      { since: pass.told, until: expirations.told, unseenFrom: pass.through, before: log.end },
+    )
+    await untilDone(() => expired.find(pass.budget) && this.#takeInEnded(pass, () => expired.next()))
+    const { live } = pass
+    await untilDone(() => read() && this.#takeInEnded(pass, () => live.shift()))
+    return expired.isComplete
+  }
+
+  /** Takes in lives that have ended, a step of it. Returns whether that was all. */
+  #takeInEnded(pass: Pass<State>, next: () => Expired | undefined): boolean {
+    while (!pass.budget.isSpent) {
+      const expired = next()
+      if (expired === undefined) return true
+      pass.budget.spend(1, 0)
+      const seen = pass.keys[expired.slot]
+      // Written since: that the life was over then has been taken in with the write.
+      if (seen?.key === expired.key && seen.readThrough > expired.head) continue
+      if (seen?.key === expired.key) seen.hasEnded = true
+      pass.state = this.#showEnd(pass.state, expired)
+    }
+    return false
+  }
+
+  /** Keys whose life was over have been forgotten, which nothing in the log says. */
+  #takeInGone(pass: Pass<State>): void {
+    for (const { slot, key } of pass.gone.splice(0)) {
+      const seen = pass.keys[slot]
+      if (seen?.key !== key || seen.hasEnded) continue
+      seen.hasEnded = true
+      pass.state = this.#showEnd(pass.state, endOf(seen, slot, 0))
+    }
   }
 
   /**
@@ -170,7 +244,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     this.#unsubscribe ??= this.#store.subscribe((entered) => this.#live(entered))
   }
 
-  #decode({ version, state }: FeedCheckpoint): Pass<State> | undefined {
+  #decode({ version, state, mark, through }: FeedCheckpoint): Pass<State> | undefined {
     const { name, checkpoint, version: own = 0 } = this.#projection
     if (checkpoint === undefined) return undefined
     if (version !== String(own)) {
@@ -178,7 +252,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       return undefined
     }
     try {
-      return { state: checkpoint.decode(decode(state)), keys: [], budget: new Budget(this.#store.env) }
+      return this.#beginPass(checkpoint.decode(decode(state)), { told: parseMark(mark) ?? NOTHING_TOLD, through })
     } catch (error) {
       this.#source.observe({ kind: 'projection:rebuilt', name, reason: 'undecodable', error: asError(error) })
       return undefined
@@ -196,25 +270,28 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const follower = { name: `projection '${this.name}'`, follows, unseenFrom: through }
     const letGo = this.#source.holds.follow(follower)
     let takenCount = 0
+    const read = (): boolean => {
+      if (feed.hasLost()) throw new Lost()
+      const isAtEnd = feed.read(pass.budget, (followed) => {
+        this.#takeIn(pass, followed)
+        takenCount++
+        return true
+      })
+      follower.unseenFrom = feed.unseenFrom
+      this.#position = feed.unseenFrom
+      options.progress?.(isAtEnd ? 1 : Math.min(1, (feed.unseenFrom - through) / Math.max(1, log.end - through)))
+      return isAtEnd
+    }
     try {
-      for (;;) {
-        this.#check(options.signal)
-        if (feed.hasLost()) return false
-        const isAtEnd = feed.read(pass.budget, (followed) => {
-          this.#takeIn(pass, followed)
-          takenCount++
-          return true
-        })
-        follower.unseenFrom = feed.unseenFrom
-        this.#position = feed.unseenFrom
-        options.progress?.(isAtEnd ? 1 : Math.min(1, (feed.unseenFrom - through) / Math.max(1, log.end - through)))
-        if (isAtEnd) break
-        await pass.budget.pause()
-      }
+      if (!(await this.#reachPresent(pass, read, options))) return false
+      this.#become(pass.state)
+    } catch (error) {
+      if (error instanceof Lost) return false
+      throw error
     } finally {
+      this.#passes.delete(pass)
       letGo()
     }
-    this.#become(pass.state)
     this.#keeper?.wentOn(through, takenCount)
     return true
   }
@@ -223,11 +300,13 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const snapshot = this.#store.keys.snapshot[slot]!
     let seen = pass.keys[slot]
     if (seen?.key !== key || seen.snapshot !== snapshot) {
-      seen = { key, snapshot, version, resident: undefined, register: undefined }
+      seen = seenKey({ key, snapshot, version })
       pass.keys[slot] = seen
     }
     const known = seen
     known.version = version
+    known.readThrough = position
+    known.hasEnded = false
     pass.state = this.#show(pass.state, {
       key,
       position,
@@ -242,6 +321,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       if (this.#failure === undefined && this.#unsubscribe !== undefined) this.#keeper?.close()
       else this.#keeper?.pause()
       this.#unsubscribe?.()
+      this.#unfollow?.()
       this.#onClose()
     }
     return Promise.resolve()
@@ -266,14 +346,25 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       value: () => this.#liveValue(slot, version, position),
       operation: () => keepOperation(this.#store, key, version, position),
     }
+    this.#takeInLive(() => this.#show(this.#state, shown))
+  }
+
+  #takeInLive(take: () => State): void {
     try {
-      this.#state = this.#show(this.#state, shown)
+      this.#state = take()
       this.#keeper?.took()
     } catch (error) {
       this.#keeper?.pause()
       this.#failure =
         error instanceof Error ? error : new Error(`projection '${this.name}' threw no error`, { cause: error })
     }
+  }
+
+  #noteExpired(expired: Expired): void {
+    if (this.#pattern?.matches(expired.key) === false) return
+    for (const { live } of this.#passes) live?.push(expired)
+    if (this.#unsubscribe === undefined || this.#failure !== undefined) return
+    this.#takeInLive(() => this.#showEnd(this.#state, expired))
   }
 
   /**
@@ -283,7 +374,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #liveValue(slot: Slot, version: number, position: Position): unknown {
     const { keys, values } = this.#store
     if (version === keys.version[slot]!) return values.read(slot)
-    const seen = { key: '', snapshot: keys.snapshot[slot]!, version, resident: undefined, register: undefined }
+    const seen = seenKey({ key: '', snapshot: keys.snapshot[slot]!, version })
     return this.#valueAt(seen, slot, position)
   }
 
@@ -296,7 +387,10 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const { position, kind } = record
     const seen = this.#seen(pass, key, slot)
     if (kind !== RECORD_KIND.operation || position <= keys.cut[slot]!) return
+    this.#endBefore(pass, seen, slot)
     const version = ++seen.version
+    seen.readThrough = position
+    seen.hasEnded = false
     seen.register?.take(this.#reader, position)
     pass.state = this.#show(pass.state, {
       key,
@@ -323,10 +417,31 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     return seen
   }
 
+  /** Whether the key had a value after the operation that was read last. */
+  #hadValue(seen: SeenKey, slot: Slot): boolean {
+    try {
+      return this.#valueAt(seen, slot, seen.readThrough) !== undefined
+    } catch {
+      // Whoever reads it is told why.
+      return false
+    }
+  }
+
   #newlySeen(key: string, slot: Slot, snapshot: Position): SeenKey {
     const { keyspaces, keys } = this.#store
     const isPlain = snapshot === 0 && keyspaces.list[keys.keyspace[slot]!]?.isRegister === true
-    return { key, snapshot, version: 0, resident: undefined, register: isPlain ? new RegisterPass() : undefined }
+    return { ...seenKey({ key, snapshot, version: 0 }), register: isPlain ? new RegisterPass() : undefined }
+  }
+
+  /** The life of a key ends, if it was over when the operation that has been read was written. */
+  #endBefore(pass: Pass<State>, seen: SeenKey, slot: Slot): void {
+    const { hlc, replica, sequence } = this.#reader
+    const isFirst = seen.hlc === 0
+    if (!isFirst && compareStamps(this.#reader, seen) < 0) return
+    const lifeMs = seen.lifeMs || this.#store.keyspaceFor(seen.key, slot).lifeMs
+    const isEnd = !isFirst && !seen.hasEnded && isOver(seen.hlc, hlc, lifeMs)
+    if (isEnd && this.#hadValue(seen, slot)) pass.state = this.#showEnd(pass.state, endOf(seen, slot, lifeMs))
+    Object.assign(seen, { hlc, replica, sequence, lifeMs: this.#reader.lifeMs })
   }
 
   #showSnapshot(pass: Pass<State>, seen: SeenKey, slot: Slot, shownVersion: number): void {
@@ -335,6 +450,9 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     pass.budget.spend(1, record.end - record.start)
     const snapshot = readSnapshot(record.bytes, record.start, record.end, table)
     seen.version = snapshot.baseVersion
+    seen.readThrough = Math.max(seen.readThrough, snapshot.through)
+    const { hlc, replica, sequence, lifeMs } = snapshot
+    Object.assign(seen, { hlc, replica, sequence, lifeMs })
     if (snapshot.baseVersion <= shownVersion) {
       seen.version = shownVersion
       return
@@ -353,6 +471,20 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
         strategy: this.#store.strategyAt(slot).kind,
         payload: undefined,
         context: snapshot.vector.sorted(),
+      }),
+    })
+  }
+
+  /** Lets the projection take in the end of a life. */
+  #showEnd(state: State, { key, slot, version, endMs, hlc, replica, sequence }: Expired): State {
+    const strategy = this.#store.strategyAt(slot).kind
+    return this.#show(state, {
+      key,
+      position: this.#store.log.end,
+      value: () => undefined,
+      operation: () => ({
+        ...{ key, dot: { replica, sequence }, timeMs: endMs, hlc, version, strategy },
+        ...{ kind: 'expired', payload: undefined, context: [] },
       }),
     })
   }
@@ -413,24 +545,8 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 }
 
-interface Pass<State> {
-  state: State
-  /** By slot. */
-  readonly keys: (SeenKey | undefined)[]
-  /** What one step of it spends from. */
-  readonly budget: Budget
-}
-
-/** One key, as far as a rebuild has come with it. The live state is ahead. */
-interface SeenKey {
-  readonly key: string
-  /** The snapshot that it goes on from; 0 if there is none. */
-  readonly snapshot: Position
-  version: number
-  resident: Resident | undefined
-  /** What is known of a register that has all its operations, as long as that is enough. */
-  readonly register: RegisterPass | undefined
-}
+/** Compaction has taken away what a projection has not seen. */
+class Lost extends Error {}
 
 interface Shown {
   readonly key: string

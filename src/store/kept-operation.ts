@@ -27,9 +27,11 @@ export interface OperationRecord {
   /**
    * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood.
    * `'snapshot'`: stands for all the operations that compaction folded away, in a rebuilt
-   * projection; its dot and time are those of the greatest of them.
+   * projection; its dot and time are those of the greatest of them. `'expired'`: no operation, but the
+   * end of the life of a key, told to a projection; its dot and stamp are those of the greatest
+   * operation of that life, and `timeMs` says when it ended.
    */
-  readonly kind: 'update' | 'delete' | 'unknown' | 'snapshot'
+  readonly kind: 'update' | 'delete' | 'unknown' | 'snapshot' | 'expired'
   /** The `kind` of the strategy that wrote it, or `code n` if this replica has no such strategy. */
   readonly strategy: string
   /** Decoded at first access. `undefined` unless `kind` is `'update'`. Throws `WARP_E_PROTOCOL`. */

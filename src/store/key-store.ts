@@ -32,6 +32,7 @@ import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Residency, ResidencyLimits } from '../cache/residency.ts'
 import { Values } from '../cache/values.ts'
 import type { EngineEvent } from './event.ts'
+import { Expirations } from './expirations/expirations.ts'
 import type { Position } from '../operation/position.ts'
 
 export interface KeyStoreOptions {
@@ -69,6 +70,8 @@ export class KeyStore {
   readonly table: ReplicaTable
   readonly keyspaces: Keyspaces
   readonly values: Values
+  /** Tells when lives end. */
+  readonly expirations: Expirations
   /** Who keeps compaction from dropping records. */
   readonly holds: Holds
   /** Who writes, by domain. */
@@ -121,6 +124,7 @@ export class KeyStore {
     const onTouched = (key: string): void => options.env.defer(() => options.observe({ kind: 'value:touched', key }))
     this.values = new Values({ ...options, folders: this.#folders, onTouched, limits: options.cache })
     this.#residency = this.values.residency
+    this.expirations = new Expirations({ ...options, values: this.values })
   }
 
   /** The folder that is not in the middle of a fold. */
@@ -288,7 +292,8 @@ export class KeyStore {
       return entered.slot
     })
     if (writer.domain.isSent) this.applied.raise(writer.replica, writer.sequence)
-    for (const { entered } of arrivals) this.#subscribers.tell(entered)
+    this.expirations.beforeTelling()
+    for (const { entered } of arrivals) this.#tell(entered)
     return slots
   }
 
@@ -386,7 +391,6 @@ export class KeyStore {
   }
 
   /** Everybody is told of an operation that is part of its key now. */
-
   #announce(
     slot: Slot,
     keyspace: Keyspace,
@@ -405,13 +409,20 @@ export class KeyStore {
     entered.sequence = operation.sequence
     entered.lifeMs = operation.lifeMs
     entered.version = this.keys.version[slot]!
+    this.expirations.beforeTelling()
+    this.#tell(entered)
+  }
+
+  #tell(entered: Entered): void {
     this.#subscribers.tell(entered)
+    if (this.expirations.isFollowed) this.expirations.note(entered.slot)
   }
 
   /** Makes an operation part of its key. Returns the key's slot. */
   // eslint-disable-next-line max-params -- as above
   take(key: string, known: Slot | undefined, keyspace: Keyspace, position: Position, operation: TipOperation): Slot {
     const slot = known ?? this.addKey(key, keyspace, position)
+    if (this.expirations.isFollowed && known !== undefined) this.expirations.beforeWrite(slot)
     this.keys.advance(slot, operation, position)
     this.#residency.outdate(slot)
     if (keyspace.ttlMs > 0 || this.keys.hasHadLives) this.values.prolong(slot, keyspace)
@@ -429,6 +440,7 @@ export class KeyStore {
 
   /** Forgets a key altogether. */
   removeKey(slot: Slot): void {
+    this.expirations.forget(slot)
     this.values.forget(slot)
     this.keys.remove(slot)
   }
@@ -458,6 +470,7 @@ export class KeyStore {
 
   close(): void {
     this.#isRefusing = true
+    this.expirations.close()
     this.values.close()
   }
 

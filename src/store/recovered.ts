@@ -5,7 +5,7 @@
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  forgottenThrough:f64 feeds:varint (name:text position:f64)* keys:varint key*
- *                  [ kept:varint (key:text position:f64 through:f64)* ]
+ *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 ] ]
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
@@ -17,7 +17,7 @@ import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { departureIn, Departures } from '../operation/departures.ts'
 import { DotIndex } from '../operation/dot-index.ts'
 import { KeyTable, type Slot } from '../keys/key-table.ts'
-import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
+import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
 import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
@@ -145,6 +145,7 @@ export class Recovered {
     }
     // Checkpoints of earlier builds end here.
     if (!reader.isAtEnd) yield* this.#readKept(reader, meter)
+    if (!reader.isAtEnd) this.keys.expiredThroughMs = reader.f64()
   }
 
   *#readKept(reader: ByteReader, meter: Meter): Generator<void, void> {
@@ -231,6 +232,12 @@ export class Recovered {
     this.forgotten.push({ position: record.position, through })
     if (slot === undefined || this.keys.head[slot]! > through) return
     this.#raiseFloor(this.keys.vector(slot))
+    const ttlMs = this.keys.lifeMs(slot) || (this.#keyspaces.list[this.keys.keyspace[slot]!] as Keyspace).ttlMs
+    // Perhaps it was deleted before: that is not told apart here.
+    if (ttlMs > 0) {
+      const endMs = endOfLife(ttlMs, this.keys.tipHlc[slot]!)
+      this.keys.expiredThroughMs = Math.max(this.keys.expiredThroughMs, endMs)
+    }
     this.keys.remove(slot)
   }
 
@@ -367,5 +374,6 @@ export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: Re
     writer.f64(position)
     writer.f64(through)
   }
+  writer.f64(keys.expiredThroughMs)
   return writer.take()
 }

@@ -1,5 +1,5 @@
 /**
- * What a watch tells: changes of values, and gaps. The kinds are a union that may grow; a consumer
+ * What a watch tells: changes of values, values that have expired, and gaps. The kinds are a union that may grow; a consumer
  * skips a kind that it does not know.
  */
 import { optionNames } from '../../crdt/checked-options.ts'
@@ -25,6 +25,23 @@ export interface ValueChange<Value = unknown> {
 }
 
 /**
+ * The life of a key is over that had a value (`ttlMs`, of the pattern or of the write). Told once for
+ * each life, on each replica when its own clock says so, in the order in which lives end; and, if
+ * the last operation of a life arrives when that is over, behind its change. A watch that resumes is
+ * told what expired meanwhile, unless the key has been written since: then that is told.
+ */
+export interface ExpiredChange {
+  readonly kind: 'expired'
+  readonly key: string
+  readonly value: undefined
+  /** The key's version when its life ended. */
+  readonly version: number
+  /** When it ended, ms since 1970. */
+  readonly expiredAtMs: number
+  readonly cursor: Cursor
+}
+
+/**
  * The consumer fell behind, or resumes from before what retention kept: read afresh what matters.
  */
 export interface WatchGap {
@@ -34,7 +51,7 @@ export interface WatchGap {
   readonly cursor: Cursor
 }
 
-export type Change<Value = unknown> = ValueChange<Value> | WatchGap
+export type Change<Value = unknown> = ValueChange<Value> | ExpiredChange | WatchGap
 
 export interface WatchOptions {
   /**

@@ -4,14 +4,23 @@
  */
 import type { KeyStore } from '../store/key-store.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
-import type { Cursor, ValueChange } from './change.ts'
+import type { ExpiryMark } from '../store/expirations/expiry-mark.ts'
+import type { Expired } from '../store/expirations/expirations.ts'
+import type { Cursor, ExpiredChange, ValueChange } from './change.ts'
 import type { Position } from '../operation/position.ts'
 import { keepOperation } from '../store/kept-operation.ts'
+
+/** What has been told of lives that have ended, as a cursor keeps it. */
+export interface ExpiryPlace {
+  readonly told: ExpiryMark
+  /** Lives whose last operation is here or later have not been told, whenever they ended. */
+  readonly unseenFrom: Position
+}
 
 export interface ChangeSource {
   readonly store: KeyStore
   /** Behind the operation at `position`, or before all if it is 0. */
-  cursor(position: Position): Cursor
+  cursor(position: Position, expiry: ExpiryPlace): Cursor
 }
 
 export class LazyChange implements ValueChange {
@@ -20,13 +29,19 @@ export class LazyChange implements ValueChange {
   readonly version: number
   readonly #source: ChangeSource
   readonly #position: Position
+  readonly #expiry: ExpiryPlace
   #operation: OperationRecord | undefined
 
-  constructor(source: ChangeSource, key: string, version: number, position: Position) {
+  constructor(
+    source: ChangeSource,
+    { key, version, position }: { readonly key: string; readonly version: number; readonly position: Position },
+    expiry: ExpiryPlace,
+  ) {
     this.#source = source
     this.key = key
     this.version = version
     this.#position = position
+    this.#expiry = expiry
   }
 
   /** Where the operation lies in the log. */
@@ -45,6 +60,32 @@ export class LazyChange implements ValueChange {
   }
 
   get cursor(): Cursor {
-    return this.#source.cursor(this.#position)
+    return this.#source.cursor(this.#position, this.#expiry)
+  }
+}
+
+/** The end of a life, as it is told. */
+export class LazyExpired implements ExpiredChange {
+  readonly kind = 'expired'
+  readonly key: string
+  readonly value = undefined
+  readonly version: number
+  readonly expiredAtMs: number
+  readonly #source: ChangeSource
+  readonly #position: Position
+  readonly #expiry: ExpiryPlace
+
+  /** `position` is that of the newest operation before. */
+  constructor(source: ChangeSource, { key, version, endMs }: Expired, position: Position, expiry: ExpiryPlace) {
+    this.#source = source
+    this.key = key
+    this.version = version
+    this.expiredAtMs = endMs
+    this.#position = position
+    this.#expiry = expiry
+  }
+
+  get cursor(): Cursor {
+    return this.#source.cursor(this.#position, this.#expiry)
   }
 }

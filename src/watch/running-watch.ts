@@ -2,6 +2,7 @@
  * One running watch. It reads from the ring while it keeps up. A watch that resumes, or that the
  * ring has run away from, reads the log through its feed, a step at a time and at its consumer's
  * own pace. A live one that has more than its bound to catch up with is told of the gap instead.
+ * Lives that have ended are in no log: whoever has read the log is then told which have ended since.
  * While it runs, compaction leaves alone what it has not seen, within the bounds of `Holds`.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -11,7 +12,10 @@ import { bytesBetween, type Follower, type Holds } from '../log/holds.ts'
 import { Feed, type Interest, type Place } from '../log/feed/feed.ts'
 import { Budget } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
-import { LazyChange, type ChangeSource } from './lazy-change.ts'
+import { ExpiredSince } from '../store/expirations/expired-since.ts'
+import type { Expired } from '../store/expirations/expirations.ts'
+import { isTold, markBehind, NOTHING_TOLD, type ExpiryMark } from '../store/expirations/expiry-mark.ts'
+import { LazyChange, LazyExpired, type ChangeSource, type ExpiryPlace } from './lazy-change.ts'
 import type { OperationRing } from './operation-ring.ts'
 
 /** Changes found ahead of a consumer that reads the log. */
@@ -21,9 +25,19 @@ const FOUND_AHEAD_MAX = 256
 export interface WatchSource extends ChangeSource {
   readonly ring: OperationRing
   readonly holds: Holds
+  /** Up to where lives that have ended have been told. */
+  readonly told: ExpiryMark
   /** The place that a cursor names, `undefined` if it is not of this log. */
-  placeOf(cursor: Cursor): Place | undefined
+  placeOf(cursor: Cursor): Start | undefined
+  /** Where the newest operation of all keys is; 0 if there is none. */
+  newest(): Position
   remove(watch: RunningWatch): void
+}
+
+/** Where a watch goes on. */
+export interface Start {
+  readonly place: Place
+  readonly expiry: ExpiryPlace
 }
 
 interface Waiting {
@@ -45,8 +59,16 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   /** Reads the log instead of the ring until it has caught up. */
   #isReplaying = false
   #isContinuing = false
-  #queue: (LazyChange | WatchGap)[] = []
+  #queue: (LazyChange | LazyExpired | WatchGap)[] = []
   #queueAt = 0
+  /** What its consumer knows of lives that have ended. */
+  #expiry: ExpiryPlace
+  /** Finds what has ended while it read the log. */
+  #expired: ExpiredSince | undefined
+  /** What its consumer knows when it has been told of all that. */
+  #expiryThen: ExpiryPlace | undefined
+  /** It was live, so that it is told of a gap where too much has ended. */
+  #isBounded = false
   /** The version of the one key watched that was seen last, if that is known. */
   #seenVersion: number | undefined
   #waiting: Waiting | undefined
@@ -59,6 +81,7 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     this.#pendingCountMax = options.pendingCountMax
     this.#feed = new Feed(hub.store, interest)
     this.#next = hub.ring.count
+    this.#expiry = { told: hub.told, unseenFrom: hub.store.log.end }
     this.#seenVersion = this.#presentVersion()
     if (options.from !== undefined) this.#resume(options.from)
     if (options.signal?.aborted === true) {
@@ -166,20 +189,38 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     const queued = this.#queue[this.#queueAt]
     if (queued !== undefined) return this.#hand(queued)
     const { ring } = this.#hub
-    if (!this.#isReplaying && ring.count - this.#next > Math.min(this.#pendingCountMax, ring.capacity)) {
+    const isLive = !this.#isReplaying && this.#expired === undefined
+    if (isLive && ring.count - this.#next > Math.min(this.#pendingCountMax, ring.capacity)) {
       return this.#fallBehind()
     }
     if (this.#isReplaying) return this.#replay()
+    if (this.#expired !== undefined) return this.#tellExpired(this.#expired)
     if (this.#next < ring.count && this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
+    return this.#takeFromRing()
+  }
+
+  #takeFromRing(): Change | undefined {
+    const { ring } = this.#hub
     while (this.#next < ring.count) {
       const number = this.#next++
-      const key = ring.key(number)
-      const position = ring.position(number)
-      this.#feed.pass(position)
+      const [key, position, expired] = [ring.key(number), ring.position(number), ring.expired(number)]
+      if (expired === undefined) {
+        this.#feed.pass(position)
+        this.#expiry = { told: this.#expiry.told, unseenFrom: position }
+      } else this.#passExpired(expired, position + 1)
       if (!this.#interest.matches(key)) continue
-      return this.#seen(new LazyChange(this.#hub, key, ring.version(number), position))
+      if (expired !== undefined) return new LazyExpired(this.#hub, expired, position, this.#expiry)
+      return this.#seen(new LazyChange(this.#hub, { key, version: ring.version(number), position }, this.#expiry))
     }
+    const { told } = this.#hub
+    if (told !== this.#expiry.told) this.#expiry = { told, unseenFrom: this.#expiry.unseenFrom }
     return undefined
+  }
+
+  /** The end of a life has been told, or is none of its keys'. */
+  #passExpired(expired: Expired, unseenFrom: Position): void {
+    const { told } = this.#expiry
+    this.#expiry = { told: isTold(told, expired) ? told : markBehind(expired), unseenFrom }
   }
 
   #hand(change: Change): Change {
@@ -208,6 +249,7 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     if (count > this.#pendingCountMax) return this.#startAfresh(isAll ? count : this.#missedCount())
     if (isAll) {
       this.#isReplaying = true
+      this.#isBounded = true
       return this.#replay()
     }
     this.#continue()
@@ -218,16 +260,50 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   #replay(): Change | undefined {
     if (this.#feed.hasLost()) return this.#startAfresh(this.#missedCount())
     const isAtEnd = this.#feed.read(new Budget(this.#hub.store.env), ({ key, version, position }) => {
-      return this.#queue.push(new LazyChange(this.#hub, key, version, position)) < FOUND_AHEAD_MAX
+      return this.#queue.push(new LazyChange(this.#hub, { key, version, position }, this.#expiry)) < FOUND_AHEAD_MAX
     })
-    if (isAtEnd) {
-      this.#isReplaying = false
-      this.#next = this.#hub.ring.count
-    }
+    if (isAtEnd) this.#endReplay()
     const first = this.#queue[0]
     if (first !== undefined) return this.#hand(first)
     if (!isAtEnd) this.#continue()
-    return undefined
+    return this.#expired === undefined ? undefined : this.#tellExpired(this.#expired)
+  }
+
+  /** It has read the log, and what is told from now on is in the ring. */
+  #endReplay(): void {
+    const { store, ring, told } = this.#hub
+    const { end } = store.log
+    this.#isReplaying = false
+    this.#next = ring.count
+    this.#expired = new ExpiredSince(store, this.#interest, {
+      since: this.#expiry.told,
+      until: told,
+      unseenFrom: this.#expiry.unseenFrom,
+      before: end,
+    })
+    this.#expiryThen = { told, unseenFrom: end }
+  }
+
+  /** A step of finding what has ended while it read the log, or the first of that. */
+  #tellExpired(expired: ExpiredSince): Change | undefined {
+    if (!expired.find(new Budget(this.#hub.store.env))) {
+      this.#continue()
+      return undefined
+    }
+    const isTooMuch = this.#isBounded && expired.foundCount > this.#pendingCountMax
+    if (!expired.isComplete || isTooMuch) return this.#startAfresh(undefined)
+    this.#isBounded = false
+    for (let next = expired.next(); next !== undefined; next = expired.next()) {
+      // Those that were late come first.
+      this.#passExpired(next, (next.isLate ? this.#expiry : (this.#expiryThen as ExpiryPlace)).unseenFrom)
+      this.#queue.push(new LazyExpired(this.#hub, next, this.#hub.newest(), this.#expiry))
+      if (this.#queue.length === FOUND_AHEAD_MAX) break
+    }
+    const first = this.#queue[0]
+    if (first !== undefined) return this.#hand(first)
+    this.#expiry = this.#expiryThen as ExpiryPlace
+    this.#expired = undefined
+    return this.#take()
   }
 
   /** Lets everybody else have a turn before the next step. */
@@ -241,7 +317,9 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   }
 
   #resume(from: NonNullable<WatchOptions['from']>): void {
-    const place = typeof from === 'string' ? this.#hub.placeOf(from) : this.#placeOfVersion(from.version)
+    const start = typeof from === 'string' ? this.#hub.placeOf(from) : undefined
+    const place = typeof from === 'string' ? start?.place : this.#placeOfVersion(from.version)
+    this.#expiry = start?.expiry ?? { told: NOTHING_TOLD, unseenFrom: 0 }
     this.#seenVersion = typeof from === 'string' ? undefined : from.version
     if (place !== undefined) this.#feed.moveTo(place)
     if (place === undefined || this.#feed.hasLost()) {
@@ -292,15 +370,9 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     this.#clearQueue()
     this.#isReplaying = false
     this.#next = this.#hub.ring.count
-    return { kind: 'gap', missedCount, cursor: this.#hub.cursor(this.#newest()) }
-  }
-
-  /** Where the newest operation of all keys is; 0 if there is none. */
-  #newest(): Position {
-    const { ring, store } = this.#hub
-    if (ring.count > 0) return ring.position(ring.count - 1)
-    let newest = 0
-    for (const slot of store.keys.occupied()) newest = Math.max(newest, store.keys.head[slot]!)
-    return newest
+    this.#expired = undefined
+    this.#isBounded = false
+    this.#expiry = { told: this.#hub.told, unseenFrom: this.#hub.store.log.end }
+    return { kind: 'gap', missedCount, cursor: this.#hub.cursor(this.#hub.newest(), this.#expiry) }
   }
 }

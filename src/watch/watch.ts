@@ -19,10 +19,15 @@ import { WATCH_OPTIONS, type Cursor, type Watch, type WatchLag, type WatchOption
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { OperationRing } from './operation-ring.ts'
-import type { Interest, Place } from '../log/feed/feed.ts'
-import { RunningWatch, type WatchSource } from './running-watch.ts'
+import type { Interest } from '../log/feed/feed.ts'
+import type { ExpiryMark } from '../store/expirations/expiry-mark.ts'
+import { formatMark, NOTHING_TOLD, parseMark } from '../store/expirations/expiry-mark.ts'
+import type { Expired } from '../store/expirations/expirations.ts'
+import type { ExpiryPlace } from './lazy-change.ts'
+import { RunningWatch, type Start, type WatchSource } from './running-watch.ts'
 
 const RING_CAPACITY = 1024
+const DIGITS = /^\d{1,16}$/
 const PENDING_COUNT_MAX = 1024
 
 export interface WatchHubOptions {
@@ -41,6 +46,7 @@ export class WatchHub implements WatchSource {
   readonly #watches = new Set<RunningWatch>()
   readonly #reader: OperationReader
   #unsubscribe: (() => void) | undefined
+  #unfollow: (() => void) | undefined
   #isWaking = false
 
   constructor(options: WatchHubOptions) {
@@ -83,20 +89,43 @@ export class WatchHub implements WatchSource {
     if (!Number.isInteger(pendingCountMax) || pendingCountMax < 1) {
       throw new WarpError('WARP_E_CONFIG', `pendingCountMax is ${pendingCountMax}; give a whole number of at least 1`)
     }
-    const watch = new RunningWatch(this, interest, { ...options, pendingCountMax })
-    if (watch.isClosed) return watch
-    this.#watches.add(watch)
     this.#unsubscribe ??= this.store.subscribe((entered) => this.#note(entered))
-    return watch
+    this.#unfollow ??= this.store.expirations.follow({ expired: (expired) => this.#noteExpired(expired) })
+    try {
+      const watch = new RunningWatch(this, interest, { ...options, pendingCountMax })
+      if (!watch.isClosed) this.#watches.add(watch)
+      return watch
+    } finally {
+      this.#restIfIdle()
+    }
   }
 
   remove(watch: RunningWatch): void {
     this.#watches.delete(watch)
+    this.#restIfIdle()
+  }
+
+  #restIfIdle(): void {
     if (this.#watches.size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
+    this.#unfollow?.()
+    this.#unfollow = undefined
     // From now on operations pass it by.
     this.ring.count = 0
+  }
+
+  get told(): ExpiryMark {
+    return this.store.expirations.told
+  }
+
+  /** Where the newest operation of all keys is; 0 if there is none. */
+  newest(): Position {
+    const { ring, store } = this
+    if (ring.count > 0) return ring.position(ring.count - 1)
+    let newest = 0
+    for (const slot of store.keys.occupied()) newest = Math.max(newest, store.keys.head[slot]!)
+    return newest
   }
 
   close(): void {
@@ -106,23 +135,29 @@ export class WatchHub implements WatchSource {
   /**
    * Names the operation as well as its position: after a crash that took the end of the log,
    * another one may be there, or none. A cursor to what compaction has dropped names neither and is
-   * answered with a gap.
+   * answered with a gap. Behind that stands what has been told of lives that have ended.
    */
-  cursor(position: Position): Cursor {
+  cursor(position: Position, { told, unseenFrom }: ExpiryPlace): Cursor {
     const name = this.#options.logName()
-    if (position === 0) return `${name}@0`
+    const expiry = `${formatMark(told)}@${unseenFrom}`
+    if (position === 0) return `${name}@0@@${expiry}`
     const dot = this.#dotAt(position)
-    return dot === undefined ? `${name}@-` : `${name}@${position}@${formatDot(dot)}`
+    return dot === undefined ? `${name}@-` : `${name}@${position}@${formatDot(dot)}@${expiry}`
   }
 
   /** The place that a cursor names, `undefined` if it is not in this log. */
-  placeOf(cursor: Cursor): Place | undefined {
-    const [name, digits = '', dot] = cursor.split('@')
-    if (name !== this.#options.logName() || !/^\d{1,16}$/.test(digits)) return undefined
+  placeOf(cursor: Cursor): Start | undefined {
+    const [name, digits = '', dot, mark = '', from = ''] = cursor.split('@')
+    if (name !== this.#options.logName() || !DIGITS.test(digits)) return undefined
     const position = Number(digits)
-    if (position === 0) return { position, isSeen: false }
+    const expiry: ExpiryPlace = {
+      told: parseMark(mark) ?? NOTHING_TOLD,
+      unseenFrom: DIGITS.test(from) ? Number(from) : 0,
+    }
+    if (position === 0) return { place: { position, isSeen: false }, expiry }
     const found = this.#dotAt(position)
-    return found !== undefined && formatDot(found) === dot ? { position, isSeen: true } : undefined
+    if (found === undefined || formatDot(found) !== dot) return undefined
+    return { place: { position, isSeen: true }, expiry }
   }
 
   #dotAt(position: Position): Dot | undefined {
@@ -139,6 +174,11 @@ export class WatchHub implements WatchSource {
 
   #note({ slot, version, position }: Entered): void {
     this.ring.push(this.store.keys.keys[slot] as string, version, position)
+    if (!this.#isWaking) this.#wakeSoon()
+  }
+
+  #noteExpired(expired: Expired): void {
+    this.ring.pushExpired(expired, this.newest())
     if (!this.#isWaking) this.#wakeSoon()
   }
 

@@ -61,6 +61,7 @@ function fromOf({ from }: Flags): { readonly from?: string | number } {
 
 function lineOf(change: WatchedChange, names: ReplicaNames): string {
   if (change.kind === 'gap') return `gap: ${change.missedCount ?? 'an unknown number of'} changes missed`
+  if (change.kind === 'expired') return `${timeCell(change.expiredAtMs)}  ${printable(change.key)} has expired`
   const { key, value, operation } = change
   const shown = value === undefined ? 'is gone' : `= ${showCell(fromJson(value))}`
   return `${timeCell(operation.timeMs)}  ${printable(key)} ${shown}  (${names.dot(operation.dot)})`

@@ -13,7 +13,7 @@ export interface WatchParameters {
   readonly from?: string | number
 }
 
-export type WatchedChange = WatchedValue | WatchedGap
+export type WatchedChange = WatchedValue | WatchedExpiry | WatchedGap
 
 /** `value` is absent if the key is gone. */
 export interface WatchedValue extends FoundValue {
@@ -21,6 +21,14 @@ export interface WatchedValue extends FoundValue {
   readonly key: string
   readonly operation: OperationJson
   readonly version: number
+  readonly cursor: string
+}
+
+export interface WatchedExpiry {
+  readonly kind: 'expired'
+  readonly key: string
+  readonly version: number
+  readonly expiredAtMs: number
   readonly cursor: string
 }
 
@@ -49,6 +57,11 @@ export const WATCH: Question<WatchParameters, WatchedChange | { readonly kind: '
       const { cursor } = change
       if (change.kind === 'gap') {
         yield { kind: 'gap', missedCount: change.missedCount ?? null, cursor }
+        continue
+      }
+      if (change.kind === 'expired') {
+        const { kind, key, version, expiredAtMs } = change
+        yield { kind, key, version, expiredAtMs, cursor }
         continue
       }
       const { key, value, operation, version } = change

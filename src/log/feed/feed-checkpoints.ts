@@ -4,14 +4,17 @@
  * keeps it, and older ones are garbage. Because the record stands behind what it is about, a log
  * that lost its end never holds a checkpoint of operations that it does not have.
  *
- *     checkpoint = name:text through:f64 hasState:u8 (version:text state)?
+ *     checkpoint = name:text through:f64 form:u8 (version:text [ mark:text ] state)?
  *
- * One without a state says that those before it do not count any more.
+ * Form 0 has no state, and says that those before it do not count any more. Form 2 has a mark, form 1
+ * has none. What a mark means is for who wrote it to know.
  */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
 import type { Position } from '../../operation/position.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log.ts'
+
+const FORM_MARKED = 2
 
 /** Where the newest checkpoint of a name lies. */
 export interface PlacedCheckpoint {
@@ -23,6 +26,8 @@ export interface FeedCheckpoint {
   /** Everything before has been seen. */
   readonly through: Position
   readonly version: string
+  /** What its writer has put beside it; empty if nothing. */
+  readonly mark: string
   /** A copy. */
   readonly state: Uint8Array
 }
@@ -57,9 +62,11 @@ export class FeedCheckpoints {
     const reader = new ByteReader(record.bytes, record.start, record.end)
     reader.text()
     const through = reader.f64()
-    if (reader.u8() === 0) return undefined
+    const form = reader.u8()
+    if (form === 0) return undefined
     const version = reader.text()
-    return { through, version, state: record.bytes.slice(reader.at, record.end) }
+    const mark = form === FORM_MARKED ? reader.text() : ''
+    return { through, version, mark, state: record.bytes.slice(reader.at, record.end) }
   }
 
   /**
@@ -67,11 +74,16 @@ export class FeedCheckpoints {
    * what `writeState` throws and what `Log.commit` throws, and then the checkpoint before still
    * counts.
    */
-  write(log: Log, { name, version }: { readonly name: string; readonly version: string }, state: Uint8Array): Position {
+  write(
+    log: Log,
+    { name, version, mark }: { readonly name: string; readonly version: string; readonly mark: string },
+    state: Uint8Array,
+  ): Position {
     const through = log.end
     const writer = begin(log, name, through)
-    writer.u8(1)
+    writer.u8(FORM_MARKED)
     writer.text(version)
+    writer.text(mark)
     writer.raw(state, 0, state.length)
     this.#commit(log, name)
     return through

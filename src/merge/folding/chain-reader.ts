@@ -4,8 +4,9 @@
  */
 import { compareStamps } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
-import type { Log, RecordView } from '../../log/log.ts'
+import { RECORD_KIND, type Log, type RecordView } from '../../log/log.ts'
 import { finishNow, UNBOUNDED, type Meter } from '../../operation/budget.ts'
+import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
@@ -55,6 +56,13 @@ export class ChainReader {
   /** Reads a record that holds a snapshot. */
   snapshot(record: RecordView): KeySnapshot {
     return readSnapshot(record.bytes, record.start, record.end, this.#table)
+  }
+
+  /** Whether the record at a key's tip leaves a value, for all that can be told by itself. */
+  holdsValue(tip: Position): boolean {
+    const record = this.record(tip)
+    if (record.kind === RECORD_KIND.snapshot) return this.snapshot(record).present
+    return this.load(record).kind !== OPERATION_KIND.delete
   }
 
   placed(position: Position): Placed {

@@ -1,0 +1,62 @@
+/**
+ * What is known while a projection reads the log, of the whole and of each key. The live state is
+ * ahead of it.
+ */
+import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Slot } from '../keys/key-table.ts'
+import type { Resident } from '../merge/resident.ts'
+import type { Budget } from '../operation/budget.ts'
+import type { Position } from '../operation/position.ts'
+import type { Expired } from '../store/expirations/expirations.ts'
+import type { ExpiryMark } from '../store/expirations/expiry-mark.ts'
+import type { RegisterPass } from './register-pass.ts'
+
+export interface Pass<State> {
+  state: State
+  /** The state that it goes on from has taken in what lay before, and the lives that had ended. */
+  readonly through: Position
+  readonly told: ExpiryMark
+  /** By slot. */
+  readonly keys: (SeenKey | undefined)[]
+  /** What one step of it spends from. */
+  readonly budget: Budget
+  /** Lives that have ended since it first came to the end of the log. */
+  live: Expired[] | undefined
+  /** Keys whose life was over that have been forgotten since the last step. */
+  readonly gone: { readonly slot: Slot; readonly key: string }[]
+}
+
+/** One key, as far as a rebuild has come with it. The live state is ahead. */
+export interface SeenKey {
+  readonly key: string
+  /** The snapshot that it goes on from; 0 if there is none. */
+  readonly snapshot: Position
+  version: number
+  resident: Resident | undefined
+  /** What is known of a register that has all its operations, as long as that is enough. */
+  readonly register: RegisterPass | undefined
+  /** The newest operation that has been read. */
+  readThrough: Position
+  /** The greatest of them; `hlc` is 0 if that is not known. */
+  hlc: Hlc
+  replica: ReplicaId
+  sequence: number
+  lifeMs: number
+  /** Its life has ended since. */
+  hasEnded: boolean
+}
+
+/** The end of the life that has been read; where `lifeMs` is not known, 0. */
+export function endOf(seen: SeenKey, slot: Slot, lifeMs: number): Expired {
+  const { key, hlc, replica, sequence, version, readThrough: head } = seen
+  return { key, slot, hlc, replica, sequence, version, head, endMs: hlcToMs(hlc) + lifeMs, isLate: true }
+}
+
+export function seenKey(known: Pick<SeenKey, 'key' | 'snapshot' | 'version'>): SeenKey {
+  return {
+    ...known,
+    ...{ resident: undefined, register: undefined, readThrough: 0, hasEnded: false },
+    ...{ hlc: 0, replica: '' as ReplicaId, sequence: 0, lifeMs: 0 },
+  }
+}
