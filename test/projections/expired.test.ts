@@ -41,9 +41,10 @@ test('the end of a life names the operation that had the life, and when it ended
   const ends: unknown[] = []
   await warp.project({
     name: 'ends',
-    initial: () => undefined,
-    apply: (_, { key, value, operation }) => {
+    initial: () => 0,
+    apply: (count, { key, value, operation }) => {
       if (operation.kind === 'expired') ends.push([key, value, operation.dot, operation.timeMs, operation.payload])
+      return count + 1
     },
   })
   const startMs = env.now()
