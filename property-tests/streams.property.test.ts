@@ -22,7 +22,7 @@ const BEGINNINGS = runs(20_000).numRuns
 const HELD_BYTES_MAX = 4 * 1024 * 1024
 
 const key = createSecretKey(new Uint8Array(32).fill(9))
-const secret = new Uint8Array(32).fill(1)
+const session = { index: 5, secret: new Uint8Array(32).fill(1), version: 2 }
 const contact: Contact = {
   profile: { member: '00000000000000aa', zone: '', roles: [] },
   endpoint: { host: '10.0.0.1', port: 7946 },
@@ -169,10 +169,10 @@ function take(end: End): Uint8Array {
 test('no spoilt beginning of a stream delivers a frame, throws, or leaves memory or a timer behind', () => {
   let closedCount = 0
   often(BEGINNINGS, (random) => {
-    const opener = endOf(openerHandshake(contact, { index: 5, secret }, (count) => random.bytes(count)))
+    const opener = endOf(openerHandshake(contact, session, (count) => random.bytes(count)))
     const answerer = endOf(
       answererHandshake(
-        (index) => (index === 5 ? { contact, secret } : undefined),
+        (index) => (index === 5 ? { contact, ...session } : undefined),
         (count) => random.bytes(count),
       ),
     )
@@ -203,10 +203,10 @@ test('any pieces of a whole stream, its beginning included, give the same frames
       fc.infiniteStream(fc.integer({ min: 1, max: 900 })),
       (sent, sizes) => {
         const random = seededRandom(1)
-        const opener = endOf(openerHandshake(contact, { index: 5, secret }, (count) => random.bytes(count)))
+        const opener = endOf(openerHandshake(contact, session, (count) => random.bytes(count)))
         const answerer = endOf(
           answererHandshake(
-            () => ({ contact, secret }),
+            () => ({ contact, ...session }),
             (count) => random.bytes(count),
           ),
         )

@@ -12,6 +12,7 @@
 import { WarpError, type TransportLink, type TransportPeer, type TransportReceiver } from '../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../src/limits.ts'
 import type { ClusterKeys } from './handshake/cluster-keys.ts'
+import { MESH_VERSIONS } from './handshake/versions.ts'
 import { type Contact, type MemberId, addressOf } from './contacts/contact.ts'
 import { Contacts } from './contacts/contacts.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -53,7 +54,8 @@ export class Mesh implements TransportLink {
     this.#receiver = receiver
     this.#refusals = new Refusals({ clock, report: (report) => receiver.report?.(report) })
     this.#contacts = new Contacts({
-      ...{ network, clock, keys: settings.keys, self, bind: settings.bind, refusals: this.#refusals },
+      ...{ network, clock, keys: settings.keys, self, versions: MESH_VERSIONS },
+      ...{ bind: settings.bind, refusals: this.#refusals },
       datagramBytesMax: settings.datagramBytesMax,
       events: {
         onContact: (contact) => this.#membership.met(contact),

@@ -4,8 +4,13 @@
  */
 import { createSecretKey } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
+import { answerGreeting } from '../../adapters/mesh/handshake/handshake.ts'
+import { knockIn } from '../../adapters/mesh/handshake/knock.ts'
+import { PACKET, authenticate, readHead } from '../../adapters/mesh/handshake/packets.ts'
+import { MESH_VERSIONS } from '../../adapters/mesh/handshake/versions.ts'
 import { MESSAGE, type MessageKind, readMessages, writeMessage } from '../../adapters/mesh/messages.ts'
 import type { MemberRecord } from '../../adapters/mesh/membership/member-record.ts'
+import { Opening, answerTo, indexIn } from '../../adapters/mesh/streams/stream-preamble.ts'
 import { RecordReader, RecordWriter } from '../../adapters/mesh/streams/stream-records.ts'
 import {
   decodeAck,
@@ -24,6 +29,7 @@ import { OperationsBatch } from '../../src/replication/wire/operations-batch.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { REPLICA_IDS } from '../../testing/laws/reference-replica.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { KEYS, contactWorld, pair } from '../../test/adapters/mesh/contact-fixture.ts'
 import { TestEngine } from '../../test/engine/engine-fixture.ts'
 import { fuzz, INPUTS } from './fuzz.ts'
 import { type Recorded, recordedLog } from './operations.ts'
@@ -153,6 +159,61 @@ test('the messages of a datagram, and the members that they tell of', () => {
       packed([MESSAGE.records, records], [MESSAGE.leave, new Uint8Array(0)]),
     ],
     decode: (bytes) => readMessages(bytes, (kind, body) => readers[kind]?.(body)),
+  })
+})
+
+/** As somebody on the way who holds the key: MACs and cookies fit, whatever else is in the packets. */
+test('the packets of a handshake', async () => {
+  const world = contactWorld()
+  const { a, b } = await pair(world)
+  const packets = world.wire.filter(({ bytes }) => readHead(bytes) !== undefined).map(({ bytes }) => bytes)
+  const [knock = new Uint8Array(), , greeting = knock] = packets
+  const nonce = knockIn(knock).nonce
+  const before = [a.contacts.counts.contacts, b.contacts.counts.contacts]
+  const at = { key: KEYS.primary, knock: knockIn(knock), own: { profile: a.with(b).profile, index: 1 } }
+  const agreed = { version: MESH_VERSIONS.newest, greeter: MESH_VERSIONS, greeted: MESH_VERSIONS }
+  fuzz({
+    name: 'handshake',
+    inputs: INPUTS / 20,
+    corpus: packets,
+    decode: (bytes) => {
+      const isAnswer = bytes[3] === PACKET.cookie || bytes[3] === PACKET.welcome
+      if (bytes.length > 26) authenticate(KEYS.primary, bytes, isAnswer ? nonce : undefined)
+      const target = isAnswer ? a : b
+      world.network.inject(isAnswer ? b.endpoint : a.endpoint, target.endpoint, bytes)
+      world.wire.length = 0
+      return readHead(bytes) !== undefined
+    },
+  })
+  fuzz({
+    name: 'greeting',
+    inputs: INPUTS / 20,
+    corpus: [greeting],
+    decode: (bytes) => {
+      const privateKey = new Uint8Array(32).fill(1)
+      const isOne = readHead(bytes)?.type === 'greeting'
+      return isOne && answerGreeting(bytes, { ...at, agreed, privateKey }) !== undefined
+    },
+  })
+  expect([a.contacts.counts.contacts, b.contacts.counts.contacts]).toEqual(before)
+})
+
+test('the beginning of a stream', () => {
+  const random = (count: number): Uint8Array => new Uint8Array(count).fill(1)
+  const session = { index: 5, secret: new Uint8Array(32).fill(2), version: 2 }
+  const { preamble } = new Opening(session, random)
+  fuzz({
+    name: 'preamble',
+    inputs: INPUTS / 50,
+    corpus: [preamble],
+    decode: (bytes) => indexIn(bytes) === 5 && answerTo(bytes, session, random) !== undefined,
+  })
+  const answer = answerTo(preamble, session, random)?.answer ?? preamble
+  fuzz({
+    name: 'answer to a preamble',
+    inputs: INPUTS / 50,
+    corpus: [answer],
+    decode: (bytes) => new Opening(session, random).takeAnswer(bytes) !== undefined,
   })
 })
 

@@ -103,7 +103,10 @@ class StreamEnd implements ByteStream {
   #isPaused = false
   #isClosed = false
   #isEnding = false
+  /** All is sent, and the peer will hear that nothing more comes. */
+  #hasEnded = false
   #peerHasEnded = false
+  #peerIsGone = false
 
   constructor(local: Endpoint, remote: Endpoint, world: StreamWorld) {
     this.local = local
@@ -156,7 +159,7 @@ class StreamEnd implements ByteStream {
 
   flush(): void {
     const { peer } = this
-    if (peer === undefined || this.#isClosed) return
+    if (peer === undefined || this.#isClosed || this.#hasEnded) return
     const hadWaiting = this.#waiting.length > 0
     while (this.#waiting.length > 0 && this.#flightBytes < WINDOW_BYTES) {
       // A copy: a network never shows the receiver the sender's buffer.
@@ -174,7 +177,7 @@ class StreamEnd implements ByteStream {
     if (this.#isClosed) return
     const { peer } = this
     this.vanishQuietly()
-    if (peer !== undefined) this.whenPassable(() => peer.#ended())
+    if (peer !== undefined) this.whenPassable(() => peer.#lost())
     this.#world.clock.defer(() => this.handlers?.onClose(error))
   }
 
@@ -194,9 +197,16 @@ class StreamEnd implements ByteStream {
   }
 
   #finish(peer: StreamEnd): void {
+    this.#hasEnded = true
+    this.whenPassable(() => peer.#ended())
+    this.#closeIfOver()
+  }
+
+  /** Each end reads until the other one has ended too. */
+  #closeIfOver(): void {
+    if (this.#isClosed || !this.#hasEnded || !this.#peerHasEnded || this.#unread.length > 0) return
     this.#isClosed = true
     this.onGone?.()
-    this.whenPassable(() => peer.#ended())
     this.#world.clock.defer(() => this.handlers?.onClose())
   }
 
@@ -214,12 +224,29 @@ class StreamEnd implements ByteStream {
       this.handlers?.onBytes(bytes)
       peer?.flush()
     }
-    if (this.#peerHasEnded && this.#unread.length === 0) this.close()
+    this.#noteEnd()
   }
 
   #ended(): void {
     this.#peerHasEnded = true
-    if (this.#unread.length === 0) this.close()
+    this.#noteEnd()
+  }
+
+  #lost(): void {
+    this.#peerIsGone = true
+    this.#noteEnd()
+  }
+
+  #noteEnd(): void {
+    if (this.#unread.length > 0 || this.#isClosed) return
+    if (this.#peerIsGone) this.close()
+    else if (this.#peerHasEnded && !this.#isEnding) this.#endToo()
+    this.#closeIfOver()
+  }
+
+  #endToo(): void {
+    if (this.handlers?.onEnd === undefined) this.end()
+    else this.handlers.onEnd()
   }
 
   #later(run: () => void): void {

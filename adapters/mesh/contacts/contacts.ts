@@ -13,6 +13,7 @@ import { WarpError, type Timer } from '../../../src/index.ts'
 import { type ClusterKeys, keyOfId } from '../handshake/cluster-keys.ts'
 import { Handshakes } from '../handshake/handshakes.ts'
 import { PACKET, SEALED_OVERHEAD_BYTES, readU32 } from '../handshake/packets.ts'
+import type { Versions } from '../handshake/versions.ts'
 import type { DatagramPort, Endpoint, MeshNetwork } from '../sockets/network.ts'
 import {
   type Contact,
@@ -26,11 +27,23 @@ import { CONTACTS_MAX, ContactTable } from './contact-table.ts'
 import { KnownContact } from './known-contact.ts'
 import type { RefusalKind, Refusals } from './refusals.ts'
 
+/** What streams with one member rest on. */
+export interface StreamSecret {
+  /** The session, as the answerer of the stream calls it. */
+  readonly index: number
+  /** 32 bytes, known to the two members of the session only. */
+  readonly secret: Uint8Array
+  /** Of the mesh, as both have agreed. */
+  readonly version: number
+}
+
 export interface ContactsOptions {
   readonly network: MeshNetwork
   readonly clock: MeshClock
   readonly keys: ClusterKeys
   readonly self: MemberProfile
+  /** What this member speaks. */
+  readonly versions: Versions
   readonly bind: Endpoint
   readonly events: ContactEvents
   readonly refusals: Refusals
@@ -76,9 +89,9 @@ export class Contacts {
       onLost: (contact, why) => options.events.onLost(contact, why),
       onFull: (address) => this.#reportFull(address),
     })
-    const { clock, keys, self, events } = options
+    const { clock, keys, self, versions, events } = options
     const socket = { send: (to: Endpoint, bytes: Uint8Array): void => this.#send(to, bytes) }
-    this.#handshakes = new Handshakes({ clock, keys, self, events, socket, table: this.#table })
+    this.#handshakes = new Handshakes({ clock, keys, self, versions, events, socket, table: this.#table })
   }
 
   /** How full the bounded tables are. */
@@ -115,7 +128,8 @@ export class Contacts {
   /** A datagram with `payload`, which is not kept. */
   send(contact: Contact, payload: Uint8Array): void {
     const session = contact instanceof KnownContact ? contact.newest : undefined
-    if (session !== undefined && !this.isCongested) this.#send(session.parts.endpoint, session.seal(payload))
+    if (session === undefined || session.isSpent || this.isCongested) return
+    this.#send(session.parts.endpoint, session.seal(payload))
   }
 
   /** More waits in this process than a burst explains: what is sent now is dropped. */
@@ -142,17 +156,17 @@ export class Contacts {
     if (known !== undefined && known === contact) this.#table.lose(known, 'dropped')
   }
 
-  streamSecret(contact: Contact): { readonly index: number; readonly secret: Uint8Array } | undefined {
-    const session = this.#table.ofMember(contact.profile.member)?.newest
-    return session && { index: session.parts.remoteIndex, secret: session.parts.secrets.stream }
+  streamSecret(contact: Contact): StreamSecret | undefined {
+    const parts = this.#table.ofMember(contact.profile.member)?.newest?.parts
+    return parts && { index: parts.remoteIndex, secret: parts.secrets.stream, version: parts.version }
   }
 
-  streamByIndex(index: number, host: string): { readonly contact: Contact; readonly secret: Uint8Array } | undefined {
+  streamByIndex(index: number, host: string): (StreamSecret & { readonly contact: Contact }) | undefined {
     const session = this.#table.session(index)
     if (session === undefined || this.#table.isUnconfirmed(session) || session.parts.endpoint.host !== host)
       return undefined
     const contact = this.#table.ofMember(session.parts.profile.member)
-    return contact && { contact, secret: session.parts.secrets.stream }
+    return contact && { contact, index, secret: session.parts.secrets.stream, version: session.parts.version }
   }
 
   /** Throws what the system throws. */

@@ -24,31 +24,22 @@ const REDACTED = 'ClusterKey(redacted)'
 export class ClusterKey {
   /** Names the key on the wire; tells nothing about it. */
   readonly id: number
-  /** For the packets of a handshake, one for each kind. */
-  readonly greeting: KeyObject
-  readonly cookie: KeyObject
-  readonly welcome: KeyObject
-  readonly announcement: KeyObject
-  readonly #bytes: Uint8Array
-  readonly #cluster: string
+  /** For the MACs of open packets. */
+  readonly open: KeyObject
+  readonly #psk: Uint8Array
 
   constructor(bytes: Uint8Array, cluster: string) {
-    this.#bytes = bytes
-    this.#cluster = cluster
+    const derive = (purpose: string, count: number): Uint8Array =>
+      new Uint8Array(hkdfSync('sha256', bytes, SALT, `${purpose}\0${cluster}\0`, count))
     Object.defineProperty(this, inspect.custom, { value: () => REDACTED })
-    this.id = Buffer.from(this.derive('id', 4)).readUInt32BE(0)
-    this.greeting = createSecretKey(this.derive('greeting', KEY_BYTES))
-    this.cookie = createSecretKey(this.derive('cookie', KEY_BYTES))
-    this.welcome = createSecretKey(this.derive('welcome', KEY_BYTES))
-    this.announcement = createSecretKey(this.derive('announcement', KEY_BYTES))
+    this.id = Buffer.from(derive('id', 4)).readUInt32BE(0)
+    this.open = createSecretKey(derive('open packets', KEY_BYTES))
+    this.#psk = derive('noise psk', KEY_BYTES)
   }
 
-  /**
-   * `bytes` of key material for one purpose. `context` follows the purpose and the cluster's name.
-   */
-  derive(purpose: string, bytes: number, { salt = SALT, context = '' }: DeriveOptions = {}): Uint8Array {
-    const use = `${purpose}\0${this.#cluster}\0${context}`
-    return new Uint8Array(hkdfSync('sha256', this.#bytes, salt, use, bytes))
+  /** The pre-shared key of handshakes, 32 bytes. */
+  get psk(): Uint8Array {
+    return this.#psk
   }
 
   toString(): string {
@@ -58,11 +49,6 @@ export class ClusterKey {
   toJSON(): string {
     return REDACTED
   }
-}
-
-interface DeriveOptions {
-  readonly salt?: Uint8Array
-  readonly context?: string
 }
 
 export interface ClusterKeys {

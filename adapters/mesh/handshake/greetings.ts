@@ -6,39 +6,42 @@
 import type { Timer } from '../../../src/index.ts'
 import type { ClusterKey } from './cluster-keys.ts'
 import { type MeshClock, type MemberProfile, addressOf } from '../contacts/contact.ts'
-import {
-  type Introduction,
-  NONCE_BYTES,
-  NO_COOKIE,
-  answeredIndex,
-  openCookie,
-  openWelcome,
-  sealGreeting,
-} from './handshake.ts'
+import { type Introduction, type Outcome, OwnGreeting } from './handshake.ts'
+import { type Knock, NONCE_BYTES, cookieIn, knockPacket, indexIn } from './knock.ts'
+import { NOISE_KEY_BYTES } from './noise.ts'
+import { type PacketHead, isAuthentic } from './packets.ts'
 import type { Endpoint } from '../sockets/network.ts'
+import { type Versions, commonVersion } from './versions.ts'
 
 export interface GreetingsOptions {
   readonly clock: MeshClock
   readonly self: MemberProfile
+  /** What this member speaks. */
+  readonly versions: Versions
   send(to: Endpoint, bytes: Uint8Array): void
   /** An index that no session has. */
   freeIndex(): number
   onUnanswered(to: Endpoint): void
+  /** Whoever is there holds the key and speaks none of our versions. */
+  onStranger(from: Endpoint, versions: Versions): void
 }
 
 /** A handshake that the other side has completed. */
-export interface Welcomed {
+export interface Welcomed extends Outcome {
   readonly to: Endpoint
   readonly key: ClusterKey
-  readonly initiator: Introduction
-  readonly responder: Introduction
+  readonly own: Introduction
+  readonly version: number
 }
 
 interface Pending {
   readonly to: Endpoint
   readonly key: ClusterKey
-  readonly introduction: Introduction
+  readonly knock: Knock
+  /** What is sent until something better is known: the knock, then the greeting. */
   bytes: Uint8Array
+  /** Since a cookie has come. */
+  greeting: OwnGreeting | undefined
   tries: number
   cookies: number
   timer: Timer | undefined
@@ -66,9 +69,10 @@ export class Greetings {
     return this.#byIndex.has(index)
   }
 
-  /** Where a greeting with `index` has gone to. */
-  targetOf(index: number): Endpoint | undefined {
-    return this.#byIndex.get(index)?.to
+  /** Where a greeting with `knock` has gone to, if it is one of ours. */
+  targetOf({ index, nonce }: Knock): Endpoint | undefined {
+    const pending = this.#byIndex.get(index)
+    return pending !== undefined && Buffer.compare(pending.knock.nonce, nonce) === 0 ? pending.to : undefined
   }
 
   /** Returns `false` if there are too many. */
@@ -76,25 +80,33 @@ export class Greetings {
     const address = addressOf(to)
     if (this.#byAddress.has(address)) return true
     if (this.#byIndex.size >= PENDING_MAX) return false
-    const { clock, self, freeIndex } = this.#options
-    const introduction = { profile: self, index: freeIndex(), nonce: clock.random(NONCE_BYTES) }
-    const bytes = sealGreeting(key, introduction, NO_COOKIE)
-    const pending: Pending = { to, key, introduction, bytes, tries: 0, cookies: 0, timer: undefined }
+    const { clock, versions, freeIndex } = this.#options
+    const knock = { index: freeIndex(), nonce: clock.random(NONCE_BYTES) }
+    const bytes = knockPacket(key, versions, knock)
+    const greeting = undefined
+    const pending: Pending = { to, key, knock, bytes, greeting, tries: 0, cookies: 0, timer: undefined }
     this.#byAddress.set(address, pending)
-    this.#byIndex.set(introduction.index, pending)
+    this.#byIndex.set(knock.index, pending)
     this.#try(pending)
     return true
   }
 
   /** Answers that nobody waits for are mostly ones that came before. */
-  takeCookie(from: Endpoint, bytes: Uint8Array): 'forged' | 'replayed' | undefined {
+  takeCookie(from: Endpoint, bytes: Uint8Array, { versions }: PacketHead): 'forged' | 'replayed' | undefined {
     const pending = this.#awaiting(from, bytes)
     if (pending === undefined) return 'replayed'
-    const cookie = openCookie(pending.key, bytes, pending.introduction)
-    if (cookie === undefined) return 'forged'
+    if (!isAuthentic(pending.key, bytes, pending.knock.nonce)) return 'forged'
     // A repeated cookie must not make us send for ever.
     if (pending.cookies++ >= COOKIES_MAX) return 'replayed'
-    pending.bytes = sealGreeting(pending.key, pending.introduction, cookie)
+    const greeting = this.#greeting(pending, versions)
+    if (greeting === undefined) {
+      this.#end(pending)
+      this.#options.onStranger(pending.to, versions)
+      this.#options.onUnanswered(pending.to)
+      return undefined
+    }
+    pending.greeting = greeting
+    pending.bytes = greeting.packet(cookieIn(bytes))
     this.#options.send(pending.to, pending.bytes)
     return undefined
   }
@@ -102,11 +114,13 @@ export class Greetings {
   /** Ends the handshake, if the welcome is authentic. */
   takeWelcome(from: Endpoint, bytes: Uint8Array): Welcomed | 'forged' | 'replayed' {
     const pending = this.#awaiting(from, bytes)
-    if (pending === undefined) return 'replayed'
-    const responder = openWelcome(pending.key, bytes, pending.introduction)
-    if (responder === undefined) return 'forged'
+    if (pending?.greeting === undefined) return 'replayed'
+    const { to, key, knock, greeting } = pending
+    const outcome = isAuthentic(key, bytes, knock.nonce) ? greeting.takeWelcome(bytes) : undefined
+    if (outcome === undefined) return 'forged'
     this.#end(pending)
-    return { to: pending.to, key: pending.key, initiator: pending.introduction, responder }
+    const own = { profile: this.#options.self, index: knock.index }
+    return { ...outcome, to, key, own, version: greeting.agreed.version }
   }
 
   cancel(to: Endpoint): void {
@@ -127,9 +141,22 @@ export class Greetings {
     for (const pending of [...this.#byIndex.values()]) this.#end(pending)
   }
 
+  /**
+   * In the greatest version that both speak, `undefined` if there is none. A second cookie of the
+   * same member changes nothing: one greeting has one e and one text.
+   */
+  #greeting({ greeting, key, knock }: Pending, greeted: Versions): OwnGreeting | undefined {
+    const { clock, self, versions: greeter } = this.#options
+    const version = commonVersion(greeter, greeted)
+    if (version === undefined) return undefined
+    const before = greeting?.agreed.greeted
+    if (before?.oldest === greeted.oldest && before.newest === greeted.newest) return greeting
+    const agreed = { version, greeter, greeted }
+    return new OwnGreeting({ key, agreed, knock, profile: self, privateKey: clock.random(NOISE_KEY_BYTES) })
+  }
+
   #awaiting(from: Endpoint, bytes: Uint8Array): Pending | undefined {
-    const index = answeredIndex(bytes)
-    const pending = index === undefined ? undefined : this.#byIndex.get(index)
+    const pending = this.#byIndex.get(indexIn(bytes))
     return pending !== undefined && isSame(pending.to, from) ? pending : undefined
   }
 
@@ -147,7 +174,7 @@ export class Greetings {
   #end(pending: Pending): void {
     pending.timer?.cancel()
     this.#byAddress.delete(addressOf(pending.to))
-    this.#byIndex.delete(pending.introduction.index)
+    this.#byIndex.delete(pending.knock.index)
   }
 }
 

@@ -1,232 +1,183 @@
 /**
- * The packets by which two members agree on a session. Both prove that they hold the cluster key
- * and that they can be reached where they send from; each brings a fresh nonce, so the session is
- * new to both, and an old packet played again leads nowhere.
+ * The packets by which two members agree on a session: `Noise_NNpsk0_25519_AESGCM_SHA256`
+ * (`noise.ts`) with the cluster key as its psk, behind a cookie.
  *
  * ```
- * initiator                                   responder
- *   greeting(nonce, no cookie)        ──►       cookie valid? no: keeps nothing
+ * greeter                                     greeted
+ *   knock                             ──►       keeps nothing
  *                                     ◄──     cookie
- *   greeting(nonce, cookie)           ──►       session, unconfirmed
- *                                     ◄──     welcome(nonce)
+ *   greeting(cookie, -> psk, e)       ──►       cookie valid: session, unconfirmed
+ *                                     ◄──     welcome(<- e, ee)
  *   sealed                            ──►       session confirmed
  * ```
  *
- * The text of greeting and welcome (who the member is) is sealed with a key that is the MAC of
- * everything in front of it, so a key seals one text only and the head is authenticated; the nonce
- * of that AEAD is zero. Not offered: forward secrecy. Who records packets and later learns the
- * cluster key can read them, so replace it now and then.
+ * Both prove that they hold the cluster key and that they can be reached where they send from. The
+ * session's keys rest on two private keys that are used once and never stored, so who gets the
+ * cluster key later cannot compute them. An old packet played again leads nowhere.
+ *
+ * The prologue is the greeting up to its cookie (version agreed on, key, versions that the greeter
+ * speaks, its index and nonce) and the versions that the greeted one has named in its cookie: both
+ * have to have heard the same of each other. The cookie is not in it, since it may have to be
+ * fetched again, and one e must not seal two texts.
  */
-import { type KeyObject, createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
-import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { ByteReader } from '../../../src/operation/byte-reader.ts'
-import type { ClusterKey } from './cluster-keys.ts'
-import type { MemberId, MemberProfile } from '../contacts/contact.ts'
-import { COOKIE_BYTES } from './cookies.ts'
-import { bytesOfHex, hexOf } from '../hex.ts'
-import { ROLES_MAX, ROLE_BYTES_MAX, ZONE_BYTES_MAX } from '../membership/member-record.ts'
-import {
-  COOKIE_PACKET_BYTES,
-  GREETING_BYTES,
-  HEAD_BYTES,
-  PACKET,
-  TAG_BYTES,
-  openPacket,
-  readU32,
-  writeU32,
-} from './packets.ts'
+import type { MemberProfile } from '../contacts/contact.ts'
 import type { SessionSecrets } from '../contacts/session.ts'
+import type { ClusterKey } from './cluster-keys.ts'
+import { COOKIE_BYTES } from './cookies.ts'
+import { type Knock, NONCE_BYTES, indexIn, writeKnock } from './knock.ts'
+import { NOISE_KEY_BYTES, NOISE_OVERHEAD_BYTES, NoiseHandshake } from './noise.ts'
+import { GREETING_BYTES, HEAD_BYTES, MAC_BYTES, authenticate, openPacket, writeU32 } from './packets.ts'
+import { encodeProfile, readProfile } from './profile.ts'
+import type { Versions } from './versions.ts'
 
-export const NONCE_BYTES = 16
-
-const ALGORITHM = 'aes-256-gcm'
-const ZERO_NONCE = new Uint8Array(12)
-const MEMBER_BYTES = 8
-const SECRET_BYTES = 32
-const CONTROL_CHARACTER = /\p{Cc}/u
-
-const GREETING_AT = { member: 8, index: 16, nonce: 20, cookie: 36, sealed: 52 } as const
-const COOKIE_AT = { index: 8, cookie: 12, mac: 28 } as const
-const WELCOME_AT = { greeterIndex: 8, member: 12, index: 20, nonce: 24, sealed: 40 } as const
-const ANNOUNCEMENT_AT = { member: 8, nonce: 16, mac: 32 } as const
+const MESSAGE_END = GREETING_BYTES - MAC_BYTES
+const GREETING_AT = {
+  cookie: HEAD_BYTES + 4 + NONCE_BYTES,
+  message: HEAD_BYTES + 4 + NONCE_BYTES + COOKIE_BYTES,
+} as const
+const WELCOME_MESSAGE_AT = HEAD_BYTES + 4
+const GREETING_TEXT_BYTES = MESSAGE_END - GREETING_AT.message - NOISE_OVERHEAD_BYTES
+const WELCOME_TEXT_BYTES = MESSAGE_END - WELCOME_MESSAGE_AT - NOISE_OVERHEAD_BYTES
 
 /** One side's part of a handshake. */
 export interface Introduction {
   readonly profile: MemberProfile
   /** What the other side puts on sealed packets to this one. */
   readonly index: number
-  readonly nonce: Uint8Array
 }
 
-export interface Greeting extends Introduction {
-  readonly cookie: Uint8Array
-  /** The member and its nonce, as a cookie is bound to them. */
-  readonly bound: Uint8Array
+/** What both sides have agreed to speak, and what each of them could. */
+export interface Agreed {
+  readonly version: number
+  readonly greeter: Versions
+  readonly greeted: Versions
 }
 
-export const NO_COOKIE: Uint8Array = new Uint8Array(COOKIE_BYTES)
-
-export function sealGreeting(key: ClusterKey, from: Introduction, cookie: Uint8Array): Uint8Array {
-  const bytes = openPacket(PACKET.greeting, key.id, GREETING_BYTES)
-  bytes.set(bytesOfHex(from.profile.member), GREETING_AT.member)
-  writeU32(bytes, GREETING_AT.index, from.index)
-  bytes.set(from.nonce, GREETING_AT.nonce)
-  bytes.set(cookie, GREETING_AT.cookie)
-  sealProfile(bytes, GREETING_AT.sealed, mac(key.greeting, bytes.subarray(0, GREETING_AT.sealed)), from.profile)
-  return bytes
+/** A handshake as one of its two sides sees it when it has come to its end. */
+export interface Outcome {
+  readonly other: Introduction
+  readonly secrets: SessionSecrets
 }
 
-/** `undefined`: not authentic. Of the right type and with a head that has been read. */
-export function openGreeting(key: ClusterKey, bytes: Uint8Array): Greeting | undefined {
-  if (bytes.length !== GREETING_BYTES) return undefined
-  const member = hexOf(bytes.subarray(GREETING_AT.member, GREETING_AT.member + MEMBER_BYTES))
-  const sealingKey = mac(key.greeting, bytes.subarray(0, GREETING_AT.sealed))
-  const profile = openProfile(bytes, GREETING_AT.sealed, sealingKey, member)
-  if (profile === undefined) return undefined
-  return {
-    profile,
-    index: readU32(bytes, GREETING_AT.index),
-    nonce: bytes.slice(GREETING_AT.nonce, GREETING_AT.nonce + NONCE_BYTES),
-    cookie: bytes.slice(GREETING_AT.cookie, GREETING_AT.cookie + COOKIE_BYTES),
-    bound: bytes.slice(GREETING_AT.member, GREETING_AT.cookie),
+export interface GreetingParts {
+  readonly key: ClusterKey
+  readonly agreed: Agreed
+  readonly knock: Knock
+  readonly profile: MemberProfile
+  /** 32 random bytes. */
+  readonly privateKey: Uint8Array
+}
+
+/** The greeter's side, from the greeting on. */
+export class OwnGreeting {
+  readonly agreed: Agreed
+  readonly #key: ClusterKey
+  readonly #nonce: Uint8Array
+  readonly #noise: NoiseHandshake
+  readonly #packet: Uint8Array
+
+  constructor({ key, agreed, knock, profile, privateKey }: GreetingParts) {
+    this.agreed = agreed
+    this.#key = key
+    this.#nonce = knock.nonce
+    this.#packet = openPacket({ type: 'greeting', version: agreed.version, versions: agreed.greeter, keyId: key.id })
+    writeKnock(this.#packet, knock)
+    const prologue = prologueOf(this.#packet, agreed.greeted)
+    this.#noise = new NoiseHandshake({ isInitiator: true, prologue, psk: key.psk, privateKey })
+    const message = this.#noise.write(encodeProfile(profile, GREETING_TEXT_BYTES))
+    if (message !== undefined) this.#packet.set(message, GREETING_AT.message)
+  }
+
+  /** The same greeting with another cookie is the same greeting. */
+  packet(cookie: Uint8Array): Uint8Array {
+    const packet = this.#packet.slice()
+    packet.set(cookie, GREETING_AT.cookie)
+    return authenticate(this.#key, packet)
+  }
+
+  /**
+   * `undefined`: not authentic; the genuine one may still come. Its length and its MAC
+   * (`isAuthentic` with the knock's nonce) are right.
+   */
+  takeWelcome(packet: Uint8Array): Outcome | undefined {
+    if (packet[2] !== this.agreed.version) return undefined
+    const text = this.#noise.read(packet.subarray(WELCOME_MESSAGE_AT, MESSAGE_END))
+    const other = text && introductionIn(text)
+    if (other === undefined) return undefined
+    const { initiator, responder, exported } = this.#noise.split()
+    return { other, secrets: { sending: initiator, receiving: responder, stream: exported } }
+  }
+
+  get nonce(): Uint8Array {
+    return this.#nonce
   }
 }
 
-/** The answer to `greeting`, for which its nonce is the proof that it has been received. */
-export function cookiePacket(key: ClusterKey, to: Greeting, cookie: Uint8Array): Uint8Array {
-  const bytes = openPacket(PACKET.cookie, key.id, COOKIE_PACKET_BYTES)
-  writeU32(bytes, COOKIE_AT.index, to.index)
-  bytes.set(cookie, COOKIE_AT.cookie)
-  bytes.set(mac(key.cookie, bytes.subarray(0, COOKIE_AT.mac), to.nonce).subarray(0, TAG_BYTES), COOKIE_AT.mac)
-  return bytes
+/** The cookie in a greeting. */
+export function greetingCookieIn(packet: Uint8Array): Uint8Array {
+  return packet.subarray(GREETING_AT.cookie, GREETING_AT.cookie + COOKIE_BYTES)
+}
+
+/** What tells one greeting from another: its e. */
+export function ephemeralIn(packet: Uint8Array): Uint8Array {
+  return packet.subarray(GREETING_AT.message, GREETING_AT.message + NOISE_KEY_BYTES)
+}
+
+export interface WelcomeParts {
+  readonly key: ClusterKey
+  readonly agreed: Agreed
+  readonly own: Introduction
+  readonly knock: Knock
+  /** 32 random bytes. */
+  readonly privateKey: Uint8Array
 }
 
 /**
- * The greeter's index in a packet of type cookie or welcome, or `undefined` if its length is wrong.
+ * The greeted one's side. `undefined`: the greeting is not authentic. Its length and its MAC are
+ * right.
  */
-export function answeredIndex(bytes: Uint8Array): number | undefined {
-  const length = bytes[3] === PACKET.cookie ? COOKIE_PACKET_BYTES : GREETING_BYTES
-  return bytes.length === length ? readU32(bytes, HEAD_BYTES) : undefined
-}
-
-export function openCookie(key: ClusterKey, bytes: Uint8Array, greeted: Introduction): Uint8Array | undefined {
-  const expected = mac(key.cookie, bytes.subarray(0, COOKIE_AT.mac), greeted.nonce).subarray(0, TAG_BYTES)
-  if (!timingSafeEqual(bytes.subarray(COOKIE_AT.mac), expected)) return undefined
-  return bytes.slice(COOKIE_AT.cookie, COOKIE_AT.cookie + COOKIE_BYTES)
-}
-
-export function sealWelcome(key: ClusterKey, from: Introduction, greeter: Introduction): Uint8Array {
-  const bytes = openPacket(PACKET.welcome, key.id, GREETING_BYTES)
-  writeU32(bytes, WELCOME_AT.greeterIndex, greeter.index)
-  bytes.set(bytesOfHex(from.profile.member), WELCOME_AT.member)
-  writeU32(bytes, WELCOME_AT.index, from.index)
-  bytes.set(from.nonce, WELCOME_AT.nonce)
-  sealProfile(bytes, WELCOME_AT.sealed, welcomeKey(key, bytes, greeter), from.profile)
-  return bytes
-}
-
-export function openWelcome(key: ClusterKey, bytes: Uint8Array, greeter: Introduction): Introduction | undefined {
-  const member = hexOf(bytes.subarray(WELCOME_AT.member, WELCOME_AT.member + MEMBER_BYTES))
-  const profile = openProfile(bytes, WELCOME_AT.sealed, welcomeKey(key, bytes, greeter), member)
-  if (profile === undefined) return undefined
+export function answerGreeting(
+  greeting: Uint8Array,
+  { key, agreed, own, knock, privateKey }: WelcomeParts,
+): (Outcome & { readonly welcome: Uint8Array }) | undefined {
+  const prologue = prologueOf(greeting, agreed.greeted)
+  const noise = new NoiseHandshake({ isInitiator: false, prologue, psk: key.psk, privateKey })
+  const text = noise.read(greeting.subarray(GREETING_AT.message, MESSAGE_END))
+  const profile = text && profileIn(text)
+  const message = profile && noise.write(encodeProfile(own.profile, WELCOME_TEXT_BYTES, own.index))
+  if (profile === undefined || message === undefined) return undefined
+  const welcome = openPacket({ type: 'welcome', version: agreed.version, versions: agreed.greeted, keyId: key.id })
+  writeU32(welcome, HEAD_BYTES, knock.index)
+  welcome.set(message, WELCOME_MESSAGE_AT)
+  authenticate(key, welcome, knock.nonce)
+  const { initiator, responder, exported } = noise.split()
   return {
-    profile,
-    index: readU32(bytes, WELCOME_AT.index),
-    nonce: bytes.slice(WELCOME_AT.nonce, WELCOME_AT.nonce + NONCE_BYTES),
+    other: { profile, index: indexIn(greeting) },
+    secrets: { sending: responder, receiving: initiator, stream: exported },
+    welcome,
   }
 }
 
-export function announcementPacket(key: ClusterKey, member: MemberId, nonce: Uint8Array): Uint8Array {
-  const bytes = openPacket(PACKET.announcement, key.id, GREETING_BYTES)
-  bytes.set(bytesOfHex(member), ANNOUNCEMENT_AT.member)
-  bytes.set(nonce, ANNOUNCEMENT_AT.nonce)
-  bytes.set(mac(key.announcement, bytes.subarray(0, ANNOUNCEMENT_AT.mac)).subarray(0, TAG_BYTES), ANNOUNCEMENT_AT.mac)
-  return bytes
+function prologueOf(greeting: Uint8Array, { oldest, newest }: Versions): Uint8Array {
+  return Uint8Array.from([...greeting.subarray(0, GREETING_AT.cookie), oldest, newest])
 }
 
-/** The member that announces itself. */
-export function openAnnouncement(key: ClusterKey, bytes: Uint8Array): MemberId | undefined {
-  if (bytes.length !== GREETING_BYTES) return undefined
-  const expected = mac(key.announcement, bytes.subarray(0, ANNOUNCEMENT_AT.mac)).subarray(0, TAG_BYTES)
-  const { mac: at } = ANNOUNCEMENT_AT
-  if (!timingSafeEqual(bytes.subarray(at, at + TAG_BYTES), expected)) return undefined
-  return hexOf(bytes.subarray(ANNOUNCEMENT_AT.member, ANNOUNCEMENT_AT.member + MEMBER_BYTES))
-}
-
-/**
- * The secrets of the session that `initiator` and `responder` have agreed on, as one of them uses
- * them.
- */
-export function sessionSecrets(
-  key: ClusterKey,
-  { initiator, responder }: { readonly initiator: Introduction; readonly responder: Introduction },
-  isInitiator: boolean,
-): SessionSecrets {
-  const salt = new Uint8Array(2 * NONCE_BYTES)
-  salt.set(initiator.nonce, 0)
-  salt.set(responder.nonce, NONCE_BYTES)
-  const context = `${initiator.profile.member} ${responder.profile.member}`
-  const all = key.derive('session', 3 * SECRET_BYTES, { salt, context })
-  const toResponder = all.slice(0, SECRET_BYTES)
-  const toInitiator = all.slice(SECRET_BYTES, 2 * SECRET_BYTES)
-  return {
-    sending: isInitiator ? toResponder : toInitiator,
-    receiving: isInitiator ? toInitiator : toResponder,
-    stream: all.slice(2 * SECRET_BYTES),
-  }
-}
-
-function welcomeKey(key: ClusterKey, bytes: Uint8Array, { nonce, profile }: Introduction): Uint8Array {
-  return mac(key.welcome, bytes.subarray(0, WELCOME_AT.sealed), nonce, bytesOfHex(profile.member))
-}
-
-function mac(key: KeyObject, ...parts: readonly Uint8Array[]): Uint8Array {
-  const hmac = createHmac('sha256', key)
-  for (const part of parts) hmac.update(part)
-  return hmac.digest()
-}
-
-/** Fills `bytes` from `at` on; what the profile leaves over is zero. */
-function sealProfile(bytes: Uint8Array, at: number, key: Uint8Array, { zone, roles }: MemberProfile): void {
-  const writer = new ByteWriter(GREETING_BYTES)
-  writer.text(zone)
-  writer.u8(roles.length)
-  for (const role of roles) writer.text(role)
-  const text = new Uint8Array(bytes.length - at - TAG_BYTES)
-  text.set(writer.take())
-  const cipher = createCipheriv(ALGORITHM, key, ZERO_NONCE, { authTagLength: TAG_BYTES })
-  bytes.set(cipher.update(text), at)
-  cipher.final()
-  bytes.set(cipher.getAuthTag(), bytes.length - TAG_BYTES)
-}
-
-function openProfile(bytes: Uint8Array, at: number, key: Uint8Array, member: MemberId): MemberProfile | undefined {
-  const decipher = createDecipheriv(ALGORITHM, key, ZERO_NONCE, { authTagLength: TAG_BYTES })
-  decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES))
-  const text = decipher.update(bytes.subarray(at, bytes.length - TAG_BYTES))
+function introductionIn(text: Uint8Array): Introduction | undefined {
   try {
-    decipher.final()
-    return readProfile(new ByteReader(text), member)
+    const reader = new ByteReader(text)
+    const index = reader.u32()
+    return { index, profile: readProfile(reader) }
   } catch {
-    // Not authentic, or from somebody with the key who does not keep to the grammar: the same to
-    // us.
+    // From somebody with the key who does not keep to the grammar: as if it were not authentic.
     return undefined
   }
 }
 
-function readProfile(reader: ByteReader, member: MemberId): MemberProfile {
-  const zone = boundedText(reader, ZONE_BYTES_MAX)
-  const count = reader.u8()
-  if (count > ROLES_MAX) throw reader.malformed('too many roles')
-  return { member, zone, roles: Array.from({ length: count }, () => boundedText(reader, ROLE_BYTES_MAX)) }
-}
-
-function boundedText(reader: ByteReader, bytesMax: number): string {
-  const begin = reader.at
-  const text = reader.text()
-  // One byte of length in front: the bounds are below 128.
-  if (reader.at - begin - 1 > bytesMax) throw reader.malformed('a text that is too long')
-  // Shown to people in terminals.
-  if (CONTROL_CHARACTER.test(text)) throw reader.malformed('a control character')
-  return text
+function profileIn(text: Uint8Array): MemberProfile | undefined {
+  try {
+    return readProfile(new ByteReader(text))
+  } catch {
+    return undefined
+  }
 }

@@ -17,29 +17,33 @@ import type { DatagramPort, Endpoint } from '../sockets/network.ts'
 import { type ClusterKey, type ClusterKeys, keyOfId } from './cluster-keys.ts'
 import { Cookies } from './cookies.ts'
 import { Greetings, isSame } from './greetings.ts'
-import {
-  type Greeting,
-  NONCE_BYTES,
-  announcementPacket,
-  cookiePacket,
-  openAnnouncement,
-  openGreeting,
-  sealWelcome,
-  sessionSecrets,
-} from './handshake.ts'
-import { MESH_VERSION, PACKET, type PacketHead, readHead, readU32 } from './packets.ts'
+import { type Agreed, answerGreeting, ephemeralIn, greetingCookieIn } from './handshake.ts'
+import { type Knock, NONCE_BYTES, announcedIn, announcementPacket, boundIn, cookiePacket, knockIn } from './knock.ts'
+import { NOISE_KEY_BYTES } from './noise.ts'
+import { type PacketHead, isAuthentic, readHead, readU32 } from './packets.ts'
 import { Strangers } from './strangers.ts'
+import { type Versions, commonVersion } from './versions.ts'
+
+/** An open packet whose head has been read, and the key that it names. */
+interface Known {
+  readonly head: PacketHead
+  readonly key: ClusterKey
+}
 
 export interface HandshakesOptions {
   readonly clock: MeshClock
   readonly keys: ClusterKeys
   readonly self: MemberProfile
+  /** What this member speaks. */
+  readonly versions: Versions
   readonly table: ContactTable
   readonly events: ContactEvents
   /** The way out while the socket is open. */
   readonly socket: Pick<DatagramPort, 'send'>
 }
 
+/** The first version whose packets say what their sender speaks. */
+const NEGOTIATED_VERSION = 2
 const OWN_ADDRESSES_MAX = 64
 const OWN_ADDRESS_MS = 60_000
 /** An initiator speaks again until it has been heard: its first packet makes the session good. */
@@ -57,18 +61,18 @@ export class Handshakes {
   #keys: ClusterKeys
 
   constructor(options: HandshakesOptions) {
-    const { clock, self, socket, events } = options
+    const { clock, self, versions, socket, events } = options
     this.#options = options
     this.#table = options.table
     this.#keys = options.keys
     this.#cookies = new Cookies(clock)
-    this.#strangers = new Strangers(clock, (report) => events.onReport(report))
+    this.#strangers = new Strangers(clock, versions, (report) => events.onReport(report))
     this.#greetings = new Greetings({
-      clock,
-      self,
+      ...{ clock, self, versions },
       send: (to, bytes) => socket.send(to, bytes),
       freeIndex: () => this.#freeIndex(),
       onUnanswered: (to) => events.onUnanswered(to),
+      onStranger: (from, theirs) => this.#strangers.tell(from, { kind: 'version', versions: theirs }),
     })
   }
 
@@ -88,8 +92,9 @@ export class Handshakes {
   }
 
   announcement(): Uint8Array {
-    const { clock, self } = this.#options
-    return announcementPacket(this.#keys.primary, self.member, clock.random(NONCE_BYTES))
+    const { clock, self, versions } = this.#options
+    const nonce = clock.random(NONCE_BYTES)
+    return announcementPacket(this.#keys.primary, versions, { member: self.member, nonce })
   }
 
   /** Unless a handshake with `to` is under way or `to` is this member itself. */
@@ -109,104 +114,151 @@ export class Handshakes {
     return false
   }
 
-  /** An open packet: a greeting, a cookie or a welcome. */
+  /** An open packet: a knock, a cookie, a greeting or a welcome. */
   take(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
     const head = readHead(bytes)
-    const key = head && this.#keyOf(from, head)
-    if (head === undefined || key === undefined) return head === undefined ? 'malformed' : 'forged'
-    if (head.type === PACKET.greeting) return this.#takeGreeting(from, bytes, key)
-    if (head.type === PACKET.cookie) return this.#greetings.takeCookie(from, bytes)
-    return head.type === PACKET.welcome ? this.#takeWelcome(from, bytes) : 'malformed'
+    if (head === undefined) return 'malformed'
+    const key = this.#keyOf(from, head)
+    if (key === undefined) return 'forged'
+    switch (head.type) {
+      case 'knock':
+        return this.#takeKnock(from, bytes, { head, key })
+      case 'cookie':
+        return this.#greetings.takeCookie(from, bytes, head)
+      case 'greeting':
+        return this.#takeGreeting(from, bytes, { head, key })
+      case 'welcome':
+        return this.#takeWelcome(from, bytes)
+      case 'announcement':
+        return 'malformed'
+    }
   }
 
   takeAnnouncement(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
     const head = readHead(bytes)
-    if (head?.type !== PACKET.announcement) return 'malformed'
+    if (head === undefined) return 'malformed'
     const key = this.#keyOf(from, head)
-    const member = key && openAnnouncement(key, bytes)
-    if (member === undefined) return 'forged'
+    if (key === undefined) return 'forged'
+    if (head.type !== 'announcement') return 'malformed'
+    if (!isAuthentic(key, bytes)) return 'forged'
+    if (!this.#speaks(from, head)) return undefined
+    const member = announcedIn(bytes)
     if (member !== this.#options.self.member && this.#table.ofMember(member) === undefined)
       this.#options.events.onAnnounced(from)
     return undefined
   }
 
-  /** The key that an open packet names, if we speak its version. */
-  #keyOf(from: Endpoint, { keyId, version }: PacketHead): ClusterKey | undefined {
+  /** The key that an open packet names, unless it is of a time before versions were negotiated. */
+  #keyOf(from: Endpoint, { keyId, version, versions }: PacketHead): ClusterKey | undefined {
     const key = keyOfId(this.#keys, keyId)
-    if (key !== undefined && version === MESH_VERSION) return key
-    if (key !== undefined) this.#strangers.tell(from, { kind: 'version', version })
-    else if (version === MESH_VERSION) this.#strangers.tell(from, { kind: 'key' })
+    if (key === undefined) this.#strangers.tell(from, { kind: 'key' })
+    else if (version < NEGOTIATED_VERSION) this.#strangers.tell(from, { kind: 'version', versions })
+    return version < NEGOTIATED_VERSION ? undefined : key
+  }
+
+  /** Whether there is a version that both speak; told if not. `head` is authentic. */
+  #speaks(from: Endpoint, { versions }: PacketHead): boolean {
+    const isCommon = commonVersion(this.#options.versions, versions) !== undefined
+    if (!isCommon) this.#strangers.tell(from, { kind: 'version', versions })
+    return isCommon
+  }
+
+  #takeKnock(from: Endpoint, bytes: Uint8Array, { head, key }: Known): RefusalKind | undefined {
+    if (!isAuthentic(key, bytes)) return 'forged'
+    const knock = knockIn(bytes)
+    if (this.#noteSelf(from, knock) || !this.isAllowed(from)) return undefined
+    // Who speaks none of our versions is answered too: it has to tell its operator.
+    this.#speaks(from, head)
+    this.#sendCookie(from, key, { knock, bound: boundIn(bytes) })
     return undefined
   }
 
-  #takeGreeting(from: Endpoint, bytes: Uint8Array, key: ClusterKey): RefusalKind | undefined {
-    const greeting = openGreeting(key, bytes)
-    if (greeting === undefined) return 'forged'
-    if (greeting.profile.member === this.#options.self.member) this.#noteSelf(from, greeting.index)
-    else if (this.isAllowed(from)) this.#answer(from, key, greeting)
-    return undefined
-  }
-
-  /**
-   * By a cookie, until it comes back with the greeting: nothing is kept for an address that has not
-   * proved itself.
-   */
-  #answer(from: Endpoint, key: ClusterKey, greeting: Greeting): void {
-    if (!this.#cookies.isValid(greeting.cookie, from, greeting.bound)) {
-      this.#options.socket.send(from, cookiePacket(key, greeting, this.#cookies.make(from, greeting.bound)))
-      return
+  #takeGreeting(from: Endpoint, bytes: Uint8Array, { head, key }: Known): RefusalKind | undefined {
+    if (!isAuthentic(key, bytes)) return 'forged'
+    const { versions } = this.#options
+    const agreed = { version: head.version, greeter: head.versions, greeted: versions }
+    if (commonVersion(head.versions, versions) !== agreed.version) return 'forged'
+    const knock = knockIn(bytes)
+    if (this.#noteSelf(from, knock) || !this.isAllowed(from)) return undefined
+    // Nothing is kept for an address that has not proved itself.
+    if (!this.#cookies.isValid(greetingCookieIn(bytes), from, boundIn(bytes))) {
+      this.#sendCookie(from, key, { knock, bound: boundIn(bytes) })
+      return undefined
     }
-    const welcome = this.#table.offered(from, hexOf(greeting.nonce))?.welcome ?? this.#offer(from, key, greeting)
-    if (welcome !== undefined) this.#options.socket.send(from, welcome)
+    const welcome = this.#table.offered(from, hexOf(ephemeralIn(bytes)))?.welcome
+    if (welcome === undefined) return this.#offer(from, bytes, { key, agreed, knock })
+    this.#options.socket.send(from, welcome)
+    return undefined
+  }
+
+  #sendCookie(
+    from: Endpoint,
+    key: ClusterKey,
+    { knock, bound }: { readonly knock: Knock; readonly bound: Uint8Array },
+  ): void {
+    const cookie = this.#cookies.make(from, bound)
+    this.#options.socket.send(from, cookiePacket(key, this.#options.versions, { knock, cookie }))
   }
 
   /**
-   * Our own greeting has come back: what we greeted is ourselves. For a while only, since somebody
-   * may have sent it back.
+   * Our own knock has come back: what we greeted is ourselves. For a while only, since somebody may
+   * have sent it back.
    */
-  #noteSelf(from: Endpoint, index: number): void {
-    const to = this.#greetings.targetOf(index)
-    if (to === undefined || !isSame(to, from) || this.#ownAddresses.size >= OWN_ADDRESSES_MAX) return
+  #noteSelf(from: Endpoint, knock: Knock): boolean {
+    const to = this.#greetings.targetOf(knock)
+    if (to === undefined) return false
+    if (!isSame(to, from) || this.#ownAddresses.size >= OWN_ADDRESSES_MAX) return true
     this.#ownAddresses.set(addressOf(to), this.#options.clock.monotonic())
     this.#greetings.cancel(to)
+    return true
   }
 
-  #offer(from: Endpoint, key: ClusterKey, greeting: Greeting): Uint8Array | undefined {
+  #offer(
+    from: Endpoint,
+    greeting: Uint8Array,
+    { key, agreed, knock }: { readonly key: ClusterKey; readonly agreed: Agreed; readonly knock: Knock },
+  ): RefusalKind | undefined {
     if (!this.#table.hasRoomForOffer(from)) return undefined
-    const { self } = this.#options
-    const own = { profile: self, index: this.#freeIndex(), nonce: this.#options.clock.random(NONCE_BYTES) }
+    const { self, clock, socket } = this.#options
+    const own = { profile: self, index: this.#freeIndex() }
+    const answer = answerGreeting(greeting, { key, agreed, own, knock, privateKey: clock.random(NOISE_KEY_BYTES) })
+    if (answer === undefined) return 'forged'
+    const { other, secrets, welcome } = answer
+    if (other.profile.member === self.member) return undefined
     const session = new Session({
       localIndex: own.index,
-      remoteIndex: greeting.index,
-      secrets: sessionSecrets(key, { initiator: greeting, responder: own }, false),
+      remoteIndex: other.index,
+      secrets,
+      version: agreed.version,
       keyId: key.id,
       isInitiator: false,
       endpoint: from,
-      profile: greeting.profile,
-      bornMs: this.#options.clock.monotonic(),
+      profile: other.profile,
+      bornMs: clock.monotonic(),
     })
-    const welcome = sealWelcome(key, own, greeting)
-    this.#table.offer({ session, nonce: hexOf(greeting.nonce), welcome })
-    return welcome
+    this.#table.offer({ session, nonce: hexOf(ephemeralIn(greeting)), welcome })
+    socket.send(from, welcome)
+    return undefined
   }
 
   #takeWelcome(from: Endpoint, bytes: Uint8Array): RefusalKind | undefined {
     const welcomed = this.#greetings.takeWelcome(from, bytes)
     if (typeof welcomed === 'string') return welcomed
-    const { initiator, responder, key } = welcomed
-    const known = this.#table.ofMember(responder.profile.member)
+    const { own, other, secrets, version, key } = welcomed
+    if (other.profile.member === this.#options.self.member) return undefined
+    const known = this.#table.ofMember(other.profile.member)
     if (known !== undefined && !isSame(known.endpoint, from)) {
       this.#table.alias(known, from)
       return undefined
     }
     const session = new Session({
-      localIndex: initiator.index,
-      remoteIndex: responder.index,
-      secrets: sessionSecrets(key, welcomed, true),
+      localIndex: own.index,
+      remoteIndex: other.index,
+      ...{ secrets, version },
       keyId: key.id,
       isInitiator: true,
       endpoint: from,
-      profile: responder.profile,
+      profile: other.profile,
       bornMs: this.#options.clock.monotonic(),
     })
     this.#table.establish(session)

@@ -1,27 +1,30 @@
 /**
- * Those who may not talk to us: they hold another cluster key, or speak another version. Neither is
- * ever answered, and an operator has to be told, or a typing error looks like silence. Source
- * addresses can be forged, so what is told is bounded: once a minute for an address, and for no
+ * Those who may not talk to us: they hold another cluster key, or speak no version that we speak.
+ * Who has no key is never answered, and an operator has to be told of both, or a typing error looks
+ * like silence. Source addresses can be forged, so what is told is bounded: once a minute for an address, and for no
  * more than 64 addresses a minute.
  */
 import { WarpError, type TransportReport } from '../../../src/index.ts'
 import { type MeshClock, addressOf } from '../contacts/contact.ts'
 import type { Endpoint } from '../sockets/network.ts'
-import { MESH_VERSION } from './packets.ts'
+import { type Versions, versionsText } from './versions.ts'
 
-export type Strangeness = { readonly kind: 'key' } | { readonly kind: 'version'; readonly version: number }
+export type Strangeness = { readonly kind: 'key' } | { readonly kind: 'version'; readonly versions: Versions }
 
 const QUIET_MS = 60_000
 const ADDRESSES_MAX = 64
 
 export class Strangers {
   readonly #clock: Pick<MeshClock, 'monotonic'>
+  readonly #versions: Versions
   readonly #report: (report: TransportReport) => void
   /** When each was told of, oldest first. */
   readonly #told = new Map<string, number>()
 
-  constructor(clock: Pick<MeshClock, 'monotonic'>, report: (report: TransportReport) => void) {
+  /** `versions` is what we speak. */
+  constructor(clock: Pick<MeshClock, 'monotonic'>, versions: Versions, report: (report: TransportReport) => void) {
     this.#clock = clock
+    this.#versions = versions
     this.#report = report
   }
 
@@ -34,11 +37,11 @@ export class Strangers {
     const address = addressOf(from)
     if (this.#told.has(address) || this.#told.size >= ADDRESSES_MAX) return
     this.#told.set(address, nowMs)
-    this.#report({ kind: 'peer:refused', address, error: errorOf(address, strangeness) })
+    this.#report({ kind: 'peer:refused', address, error: errorOf(address, strangeness, this.#versions) })
   }
 }
 
-function errorOf(address: string, strangeness: Strangeness): WarpError {
+function errorOf(address: string, strangeness: Strangeness, ours: Versions): WarpError {
   if (strangeness.kind === 'key') {
     return new WarpError(
       'WARP_E_AUTH',
@@ -47,10 +50,11 @@ function errorOf(address: string, strangeness: Strangeness): WarpError {
       { details: { address } },
     )
   }
+  const { versions } = strangeness
   return new WarpError(
     'WARP_E_PROTOCOL',
-    `${address} speaks version ${strangeness.version} of the mesh and this process version ${MESH_VERSION}; run the same ` +
-      'version of warp-engine on both',
-    { details: { address, version: strangeness.version } },
+    `${address} speaks ${versionsText(versions)} of the mesh and this process ${versionsText(ours)}; run builds of ` +
+      'warp-engine on both that have a version in common',
+    { details: { address, theirs: versionsText(versions), ours: versionsText(ours) } },
   )
 }

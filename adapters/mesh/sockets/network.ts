@@ -39,6 +39,11 @@ export interface StreamHandlers {
   onOpen?(): void
   /** What was waiting has been handed to the system. */
   onDrain?(): void
+  /**
+   * The other end sends nothing more, and still reads: whoever has something left writes it and
+   * calls `end`. Without this handler the stream ends by itself.
+   */
+  onEnd?(): void
   /** Once, whoever ended it and why. */
   onClose(error?: Error): void
 }

@@ -132,7 +132,7 @@ function bound(
 }
 
 function listen(local: Endpoint, accept: Parameters<MeshNetwork['listen']>[1]): Promise<StreamListener> {
-  const server = createServer({ noDelay: true }, (socket) => {
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const { stream, attach } = nodeStream(socket)
     const handlers = accept(stream)
     if (handlers === undefined) socket.destroy()
@@ -158,7 +158,10 @@ function connect(
 ): ReturnType<MeshNetwork['connect']> {
   // From the address that the peer knows us by.
   const localAddress = isWildcard(from) || isIP(from) !== isIP(to.host) ? {} : { localAddress: from }
-  const socket = connectSocket({ host: to.host, port: to.port, noDelay: true, lookup: literal, ...localAddress })
+  const socket = connectSocket({
+    ...{ host: to.host, port: to.port, noDelay: true, allowHalfOpen: true, lookup: literal },
+    ...localAddress,
+  })
   const { stream, attach } = nodeStream(socket, to)
   socket.once('connect', () => handlers.onOpen?.())
   attach(handlers)

@@ -38,6 +38,10 @@ export function nodeStream(socket: Socket, remote?: Endpoint): NodeStream {
     let failure: Error | undefined
     drained = () => handlers.onDrain?.()
     socket.on('data', (bytes) => handlers.onBytes(bytes))
+    socket.once('end', () => {
+      if (handlers.onEnd === undefined) socket.end()
+      else handlers.onEnd()
+    })
     socket.on('error', (error) => {
       failure = error
     })

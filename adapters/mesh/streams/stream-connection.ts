@@ -28,6 +28,7 @@ import {
   STREAM_CHECK_MS,
   STREAM_HANDSHAKE_MS,
   STREAM_IDLE_MS,
+  STREAM_LIFE_MS,
   STREAM_STALL_MS,
   type StreamSettings,
 } from './stream-settings.ts'
@@ -61,7 +62,7 @@ export class StreamConnection {
   #stream: ByteStream | undefined
   #timer: Timer
   #contact: Contact | undefined
-  /** The part of the other end's beginning that has arrived: at most 40 bytes. */
+  /** The part of the other end's beginning that has arrived: at most 56 bytes. */
   #opening: Uint8Array
   #openingBytes = 0
   #reader: RecordReader | undefined
@@ -91,6 +92,7 @@ export class StreamConnection {
       onOpen: () => this.#greet(),
       onBytes: (bytes) => this.#read(bytes),
       onDrain: () => this.#drained(),
+      onEnd: () => this.#ended(),
       onClose: (error) => this.#closed(error),
     }
   }
@@ -249,11 +251,12 @@ export class StreamConnection {
     const readDueMs = this.#reader?.isHalf === true ? this.#readMs + STREAM_STALL_MS : Infinity
     const writeDueMs = waiting > 0 ? this.#takenMs + STREAM_STALL_MS : Infinity
     const idleDueMs = waiting > 0 ? Infinity : Math.max(this.#readMs, this.#sentMs) + STREAM_IDLE_MS
+    const endDueMs = Math.min(idleDueMs, this.#readyMs + STREAM_LIFE_MS)
     const isStuck = Math.min(readDueMs, writeDueMs) <= now
     if (isStuck) this.destroy()
-    else if (idleDueMs <= now) this.end()
+    else if (endDueMs <= now) this.end()
     if (this.#stage !== 'ready') return
-    const dueMs = Math.min(readDueMs, writeDueMs, idleDueMs, now + STREAM_CHECK_MS)
+    const dueMs = Math.min(readDueMs, writeDueMs, endDueMs, now + STREAM_CHECK_MS)
     this.#wait(dueMs - now, () => this.#check())
   }
 
@@ -287,6 +290,12 @@ export class StreamConnection {
 
   #drained(): void {
     if (this.#stage === 'ready') this.#options.owner.onDrain(this)
+  }
+
+  /** What is sealed already goes before our own end; the rest goes by the next stream. */
+  #ended(): void {
+    if (this.#stage === 'ready') this.end()
+    else if (this.#stage !== 'ending') this.destroy()
   }
 
   #refuse(kind: RefusalKind): void {

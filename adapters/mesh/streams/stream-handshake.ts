@@ -2,20 +2,11 @@
  * The two parts in the beginning of a stream, as values: who waits for how many bytes, and what it
  * makes of them. No I/O.
  */
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, createSecretKey } from 'node:crypto'
 import type { Contact } from '../contacts/contact.ts'
+import type { StreamSecret } from '../contacts/contacts.ts'
 import type { RefusalKind } from '../contacts/refusals.ts'
-import {
-  ANSWER_BYTES,
-  NONCE_BYTES,
-  PREAMBLE_BYTES,
-  answerTo,
-  indexIn,
-  isAnswerAuthentic,
-  isPreambleAuthentic,
-  preambleOf,
-  streamKeys,
-} from './stream-preamble.ts'
+import { ANSWER_BYTES, Opening, PREAMBLE_BYTES, type RandomBytes, answerTo, indexIn } from './stream-preamble.ts'
 
 export interface Handshake {
   /** Sent as soon as there is a connection. */
@@ -35,22 +26,16 @@ export interface Agreement {
   readonly receiving: KeyObject
 }
 
-export interface SessionSecret {
-  readonly index: number
-  readonly secret: Uint8Array
-}
-
-export type RandomBytes = (count: number) => Uint8Array
-
-export function openerHandshake(contact: Contact, session: SessionSecret, random: RandomBytes): Handshake {
-  const preamble = preambleOf(session, random(NONCE_BYTES))
+export function openerHandshake(contact: Contact, session: StreamSecret, random: RandomBytes): Handshake {
+  const opening = new Opening(session, random)
   return {
-    opening: preamble,
+    opening: opening.preamble,
     awaitedBytes: ANSWER_BYTES,
     take: (answer) => {
-      if (!isAnswerAuthentic({ preamble, answer }, session.secret)) return { kind: 'refused', why: 'forged' }
-      const { opener, answerer } = streamKeys({ preamble, answer }, session.secret)
-      return { kind: 'agreed', contact, reply: undefined, sending: opener, receiving: answerer }
+      const secrets = opening.takeAnswer(answer)
+      if (secrets === undefined) return { kind: 'refused', why: 'forged' }
+      const [sending, receiving] = [createSecretKey(secrets.initiator), createSecretKey(secrets.responder)]
+      return { kind: 'agreed', contact, reply: undefined, sending, receiving }
     },
   }
 }
@@ -59,7 +44,7 @@ export function openerHandshake(contact: Contact, session: SessionSecret, random
  * `find` looks a session up by our own index of it, if it is one with somebody at the stream's
  * other end.
  */
-export type FindSession = (index: number) => { readonly contact: Contact; readonly secret: Uint8Array } | undefined
+export type FindSession = (index: number) => (StreamSecret & { readonly contact: Contact }) | undefined
 
 export function answererHandshake(find: FindSession, random: RandomBytes): Handshake {
   return {
@@ -69,11 +54,11 @@ export function answererHandshake(find: FindSession, random: RandomBytes): Hands
       const index = indexIn(preamble)
       if (index === undefined) return { kind: 'refused', why: 'malformed' }
       const session = find(index)
-      if (session === undefined || !isPreambleAuthentic(preamble, session.secret))
-        return { kind: 'refused', why: 'forged' }
-      const answer = answerTo(preamble, session.secret, random(NONCE_BYTES))
-      const { opener, answerer } = streamKeys({ preamble, answer }, session.secret)
-      return { kind: 'agreed', contact: session.contact, reply: answer, sending: answerer, receiving: opener }
+      const answered = session && answerTo(preamble, session, random)
+      if (session === undefined || answered === undefined) return { kind: 'refused', why: 'forged' }
+      const { answer, secrets } = answered
+      const [sending, receiving] = [createSecretKey(secrets.responder), createSecretKey(secrets.initiator)]
+      return { kind: 'agreed', contact: session.contact, reply: answer, sending, receiving }
     },
   }
 }

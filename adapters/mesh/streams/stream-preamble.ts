@@ -1,91 +1,74 @@
 /**
- * How two members begin a stream. Both hold a secret of their session already; what is left is to
- * say which session, to prove that one holds its secret, and to agree on keys that no other stream
- * has. After the nonces of both ends have gone into the keys, a recorded stream played again yields
- * no record that opens, so the opener counts as genuine only from its first record on.
+ * How two members begin a stream: `Noise_NNpsk0_25519_AESGCM_SHA256` (`../handshake/noise.ts`) with
+ * the secret of their session as its psk, so each stream has keys of its own, which neither the
+ * cluster key nor the session's keys lead to once the stream is over.
  *
  * ```
- * preamble = 'Ws' version:u8 0:u8 index:u32 nonce:16 mac:16      opener -> answerer, 40 bytes; index: the answerer's of the session
- * answer   = nonce:16 mac:16                                     answerer -> opener, 32 bytes: less than it has received
- * mac      = HMAC-SHA-256(HKDF(secret, 'warp stream mac'), all before it, the preamble included)[0..16]
- * key      = HKDF(secret, salt = preamble answer, 'warp stream opener' | 'warp stream answerer'), one for each direction
+ * preamble = 'Ws' version:u8 0:u8 index:u32 message-1     opener -> answerer, 56 bytes; index: the answerer's of the session
+ * answer   = message-2                                    answerer -> opener, 48 bytes: less than it has received
  * ```
  *
- * An answer is never sent to a preamble that is not authentic. Cost: two HKDF and two HMAC at each
- * end, about 50 µs.
+ * Both texts are empty. The first eight bytes are the prologue; `version` is the session's. An
+ * answer is never sent to a preamble that is not authentic. A preamble can be played again, and
+ * yields no record that opens: the opener counts as genuine only from its first record on.
  */
-import { type KeyObject, createHmac, createSecretKey, hkdfSync, timingSafeEqual } from 'node:crypto'
+import type { StreamSecret } from '../contacts/contacts.ts'
+import { NOISE_KEY_BYTES, NOISE_OVERHEAD_BYTES, NoiseHandshake, type NoiseSecrets } from '../handshake/noise.ts'
+import { readU32, writeU32 } from '../handshake/packets.ts'
 
-export const STREAM_VERSION = 1
-export const NONCE_BYTES = 16
-export const PREAMBLE_BYTES = 40
-export const ANSWER_BYTES = 32
+const HEAD_BYTES = 8
+export const PREAMBLE_BYTES: number = HEAD_BYTES + NOISE_OVERHEAD_BYTES
+export const ANSWER_BYTES: number = NOISE_OVERHEAD_BYTES
 
-const MAC_BYTES = 16
-const KEY_BYTES = 32
+const MAGIC_0 = 0x57
+const MAGIC_1 = 0x73
 const INDEX_AT = 4
-const NONCE_AT = 8
 const NOTHING = new Uint8Array(0)
 
-/** What the keys of one stream are made of. */
-export interface Greetings {
+export type RandomBytes = (count: number) => Uint8Array
+
+/** The opener's side. */
+export class Opening {
   readonly preamble: Uint8Array
-  readonly answer: Uint8Array
+  readonly #noise: NoiseHandshake
+
+  constructor(session: StreamSecret, random: RandomBytes) {
+    this.preamble = new Uint8Array(PREAMBLE_BYTES)
+    this.preamble.set([MAGIC_0, MAGIC_1, session.version, 0])
+    writeU32(this.preamble, INDEX_AT, session.index)
+    this.#noise = handshakeOf(true, { preamble: this.preamble, secret: session.secret, random })
+    this.preamble.set(this.#noise.write(NOTHING) ?? NOTHING, HEAD_BYTES)
+  }
+
+  /** `undefined`: not authentic. */
+  takeAnswer(answer: Uint8Array): NoiseSecrets | undefined {
+    return this.#noise.read(answer)?.length === 0 ? this.#noise.split() : undefined
+  }
 }
 
-export interface StreamKeys {
-  readonly opener: KeyObject
-  readonly answerer: KeyObject
-}
-
-export function preambleOf(
-  session: { readonly index: number; readonly secret: Uint8Array },
-  nonce: Uint8Array,
-): Uint8Array {
-  const preamble = new Uint8Array(PREAMBLE_BYTES)
-  preamble.set([0x57, 0x73, STREAM_VERSION, 0])
-  new DataView(preamble.buffer).setUint32(INDEX_AT, session.index)
-  preamble.set(nonce, NONCE_AT)
-  preamble.set(macOf(session.secret, preamble.subarray(0, PREAMBLE_BYTES - MAC_BYTES)), PREAMBLE_BYTES - MAC_BYTES)
-  return preamble
-}
-
-/** The session that a preamble names, or `undefined` if it is none of this version. */
+/** The session that a preamble names, or `undefined` if it is none of the mesh's. */
 export function indexIn(preamble: Uint8Array): number | undefined {
-  const isOurs = preamble[0] === 0x57 && preamble[1] === 0x73 && preamble[2] === STREAM_VERSION && preamble[3] === 0
-  if (!isOurs || preamble.length !== PREAMBLE_BYTES) return undefined
-  return new DataView(preamble.buffer, preamble.byteOffset).getUint32(INDEX_AT)
+  const isOurs = preamble[0] === MAGIC_0 && preamble[1] === MAGIC_1 && preamble[3] === 0
+  return isOurs && preamble.length === PREAMBLE_BYTES ? readU32(preamble, INDEX_AT) : undefined
 }
 
-export function isPreambleAuthentic(preamble: Uint8Array, secret: Uint8Array): boolean {
-  const macAt = PREAMBLE_BYTES - MAC_BYTES
-  return timingSafeEqual(macOf(secret, preamble.subarray(0, macAt)), preamble.subarray(macAt))
+/** The answerer's side. `undefined`: not authentic, or not of the version agreed on. */
+export function answerTo(
+  preamble: Uint8Array,
+  { secret, version }: Pick<StreamSecret, 'secret' | 'version'>,
+  random: RandomBytes,
+): { readonly answer: Uint8Array; readonly secrets: NoiseSecrets } | undefined {
+  if (preamble[2] !== version) return undefined
+  const noise = handshakeOf(false, { preamble, secret, random })
+  const text = noise.read(preamble.subarray(HEAD_BYTES))
+  const answer = text?.length === 0 ? noise.write(NOTHING) : undefined
+  return answer && { answer, secrets: noise.split() }
 }
 
-export function answerTo(preamble: Uint8Array, secret: Uint8Array, nonce: Uint8Array): Uint8Array {
-  const answer = new Uint8Array(ANSWER_BYTES)
-  answer.set(nonce)
-  answer.set(macOf(secret, preamble, nonce), NONCE_BYTES)
-  return answer
-}
-
-export function isAnswerAuthentic({ preamble, answer }: Greetings, secret: Uint8Array): boolean {
-  const nonce = answer.subarray(0, NONCE_BYTES)
-  return timingSafeEqual(macOf(secret, preamble, nonce), answer.subarray(NONCE_BYTES))
-}
-
-export function streamKeys({ preamble, answer }: Greetings, secret: Uint8Array): StreamKeys {
-  const salt = new Uint8Array(PREAMBLE_BYTES + ANSWER_BYTES)
-  salt.set(preamble)
-  salt.set(answer, PREAMBLE_BYTES)
-  const keyOf = (end: string): KeyObject =>
-    createSecretKey(new Uint8Array(hkdfSync('sha256', secret, salt, `warp stream ${end}`, KEY_BYTES)))
-  return { opener: keyOf('opener'), answerer: keyOf('answerer') }
-}
-
-function macOf(secret: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
-  const key = hkdfSync('sha256', secret, NOTHING, 'warp stream mac', KEY_BYTES)
-  const hmac = createHmac('sha256', new Uint8Array(key))
-  for (const part of parts) hmac.update(part)
-  return hmac.digest().subarray(0, MAC_BYTES)
+function handshakeOf(
+  isInitiator: boolean,
+  parts: { readonly preamble: Uint8Array; readonly secret: Uint8Array; readonly random: RandomBytes },
+): NoiseHandshake {
+  const prologue = parts.preamble.slice(0, HEAD_BYTES)
+  return new NoiseHandshake({ isInitiator, prologue, psk: parts.secret, privateKey: parts.random(NOISE_KEY_BYTES) })
 }

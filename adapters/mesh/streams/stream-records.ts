@@ -1,5 +1,7 @@
 /**
- * Frames as sealed records, and back. After TLS 1.3 (RFC 8446, 5), without what one's own protocol
+ * Frames as sealed records, and back: the transport messages of a stream's handshake, with a head
+ * in front that is their associated data. Longer than the 65,535 bytes that Noise allows, which
+ * the cipher does not mind. After TLS 1.3 (RFC 8446, 5), without what one's own protocol
  * does not need: no types, no versions, no padding.
  *
  * ```
@@ -22,6 +24,7 @@
 import { type KeyObject, createCipheriv, createDecipheriv } from 'node:crypto'
 import { inflated } from '../compression.ts'
 import type { RefusalKind } from '../contacts/refusals.ts'
+import { Nonces } from '../handshake/noise.ts'
 
 /** A batch of the engine (256 KiB) with one more operation on top travels as one record. */
 export const RECORD_BYTES_MAX: number = 320 * 1024
@@ -40,7 +43,7 @@ const NOTHING = new Uint8Array(0)
 
 export class RecordWriter {
   readonly #key: KeyObject
-  readonly #numbers = new RecordNumbers()
+  readonly #nonces = new Nonces()
 
   constructor(key: KeyObject) {
     this.#key = key
@@ -48,7 +51,7 @@ export class RecordWriter {
 
   /** Records sealed with this key so far. */
   get count(): number {
-    return this.#numbers.count
+    return this.#nonces.count
   }
 
   /** Appends the records of a frame to `into` and returns their bytes. Does not keep `frame`. */
@@ -69,7 +72,7 @@ export class RecordWriter {
   #sealRecord(content: Uint8Array, flags: number, into: Uint8Array[]): number {
     const length = content.length + TAG_BYTES
     const head = Uint8Array.of(flags, length >>> 16, length >>> 8, length)
-    const cipher = createCipheriv(CIPHER, this.#key, this.#numbers.next())
+    const cipher = createCipheriv(CIPHER, this.#key, this.#nonces.next())
     cipher.setAAD(head)
     const sealed = cipher.update(content)
     cipher.final()
@@ -87,7 +90,7 @@ export interface RecordReaderOptions {
 
 export class RecordReader {
   readonly #options: RecordReaderOptions
-  readonly #numbers = new RecordNumbers()
+  readonly #nonces = new Nonces()
   /**
    * A record that has arrived in part: its bytes so far, and how many it will have; 0 while the
    * head is not complete.
@@ -187,8 +190,10 @@ export class RecordReader {
   }
 
   #open(record: Uint8Array): RefusalKind | undefined {
+    // Its sender ends a stream long before.
+    if (this.#nonces.isSpent) return 'malformed'
     const tagAt = record.length - TAG_BYTES
-    const decipher = createDecipheriv(CIPHER, this.#options.key, this.#numbers.next())
+    const decipher = createDecipheriv(CIPHER, this.#options.key, this.#nonces.next())
     decipher.setAAD(record.subarray(0, HEAD_BYTES))
     decipher.setAuthTag(record.subarray(tagAt))
     const content = decipher.update(record.subarray(HEAD_BYTES, tagAt))
@@ -237,20 +242,6 @@ export class RecordReader {
     // memory.
     onFrame(new Uint8Array(frame.buffer, frame.byteOffset, frame.length))
     return undefined
-  }
-}
-
-/** The records of one direction of one stream, numbered from zero: never two with one nonce. */
-class RecordNumbers {
-  count = 0
-  readonly #nonce = new Uint8Array(12)
-  readonly #view = new DataView(this.#nonce.buffer)
-
-  next(): Uint8Array {
-    this.#view.setUint32(4, Math.floor(this.count / 2 ** 32))
-    this.#view.setUint32(8, this.count >>> 0)
-    this.count++
-    return this.#nonce
   }
 }
 

@@ -39,7 +39,13 @@ export const STREAM_STALL_MS = 30_000
 /** Without a byte either way. */
 export const STREAM_IDLE_MS = 60_000
 
-/** How often a stream looks at the clock for the two above. */
+/**
+ * From the first frame on: then the stream is ended and another one takes over, so that its keys do
+ * not open more than this, should somebody take them from a process.
+ */
+export const STREAM_LIFE_MS = 3_600_000
+
+/** How often a stream looks at the clock for the three above. */
 export const STREAM_CHECK_MS = 10_000
 
 /** For what waits when the mesh is closed. */

@@ -4,7 +4,7 @@
  *
  * `send` copies or seals the frame at once; it refuses when too much waits for the peer, and the
  * engine comes back later. Nobody unknown can make us hold anything: a stream that has not proved
- * itself is one of 64, 32 from one host, for 5 s and 60 bytes; when there are more the oldest gives
+ * itself is one of 64, 32 from one host, for 5 s and 76 bytes; when there are more the oldest gives
  * way, so that genuine peers, which need a few milliseconds, come through. Whatever is not
  * authentic ends its stream, is counted and never answered.
  *
@@ -14,10 +14,11 @@
  */
 import { type Timer, type TransportReport, WarpError } from '../../../src/index.ts'
 import type { Contact, MeshClock } from '../contacts/contact.ts'
+import type { StreamSecret } from '../contacts/contacts.ts'
 import type { ByteStream, Endpoint, MeshNetwork, StreamHandlers, StreamListener } from '../sockets/network.ts'
 import type { RefusalKind, Refusals } from '../contacts/refusals.ts'
 import { type ConnectionOwner, StreamConnection } from './stream-connection.ts'
-import { type Handshake, type SessionSecret, answererHandshake, openerHandshake } from './stream-handshake.ts'
+import { type FindSession, type Handshake, answererHandshake, openerHandshake } from './stream-handshake.ts'
 import { StreamPeer } from './stream-peer.ts'
 import {
   STREAMS_UNPROVED_MAX,
@@ -29,9 +30,9 @@ import {
 /** What streams ask of the sessions: `Contacts`. */
 export interface SessionSecrets {
   /** Of the newest session that both ends have confirmed; `index` is the peer's. */
-  streamSecret(contact: Contact): SessionSecret | undefined
+  streamSecret(contact: Contact): StreamSecret | undefined
   /** By our own index, if the session is one with a member at `host`. */
-  streamByIndex(index: number, host: string): { readonly contact: Contact; readonly secret: Uint8Array } | undefined
+  streamByIndex(index: number, host: string): ReturnType<FindSession>
 }
 
 export interface StreamsOptions {
@@ -141,7 +142,7 @@ export class Streams {
     const { host } = stream.remote
     this.#makeRoom(host)
     const { clock, secrets } = this.#options
-    const find = (index: number): ReturnType<SessionSecrets['streamByIndex']> => secrets.streamByIndex(index, host)
+    const find: FindSession = (index) => secrets.streamByIndex(index, host)
     const connection = this.#connection(
       answererHandshake(find, (count) => clock.random(count)),
       {

@@ -4,6 +4,7 @@ import type { Contact } from '../../../adapters/mesh/contacts/contact.ts'
 import { Contacts } from '../../../adapters/mesh/contacts/contacts.ts'
 import { hexOf } from '../../../adapters/mesh/hex.ts'
 import type { Endpoint } from '../../../adapters/mesh/sockets/network.ts'
+import { MESH_VERSIONS, type Versions } from '../../../adapters/mesh/handshake/versions.ts'
 import { Refusals } from '../../../adapters/mesh/contacts/refusals.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from '../../support/fake-mesh-network.ts'
@@ -38,6 +39,7 @@ export function contactWorld(settings: Omit<FakeMeshNetworkOptions, 'clock'> = {
 export interface MemberSettings {
   readonly host: string
   readonly keys?: ClusterKeys
+  readonly versions?: Versions
   readonly zone?: string
   readonly roles?: readonly string[]
 }
@@ -52,7 +54,8 @@ export class ContactMember {
   readonly announced: Endpoint[] = []
   readonly reports: TransportReport[] = []
 
-  constructor({ env, network }: ContactWorld, { host, keys = KEYS, zone = '', roles = [] }: MemberSettings) {
+  constructor({ env, network }: ContactWorld, settings: MemberSettings) {
+    const { host, keys = KEYS, versions = MESH_VERSIONS, zone = '', roles = [] } = settings
     this.endpoint = { host, port: PORT }
     const clock = env.fork({ label: `${host} ${env.now()}` })
     const report = (one: TransportReport): void => void this.reports.push(one)
@@ -60,6 +63,7 @@ export class ContactMember {
       network: network.machine(host),
       clock,
       keys,
+      versions,
       self: { member: hexOf(clock.random(8)), zone, roles },
       bind: this.endpoint,
       refusals: new Refusals({ clock, report }),

@@ -1,9 +1,11 @@
 /** Who becomes a contact, and who does not. */
 import { describe, expect, test } from 'vitest'
 import { clusterKeys, insecureKeys } from '../../../adapters/mesh/handshake/cluster-keys.ts'
-import { NO_COOKIE, announcementPacket, openCookie, sealGreeting } from '../../../adapters/mesh/handshake/handshake.ts'
+import { OwnGreeting } from '../../../adapters/mesh/handshake/handshake.ts'
+import { announcementPacket, cookieIn, knockPacket } from '../../../adapters/mesh/handshake/knock.ts'
 import type { Endpoint } from '../../../adapters/mesh/sockets/network.ts'
 import { PACKET } from '../../../adapters/mesh/handshake/packets.ts'
+import { MESH_VERSIONS } from '../../../adapters/mesh/handshake/versions.ts'
 import { KEY_TEXT, KEYS, OTHER_KEY_TEXT, PORT, contactWorld, openMember, pair } from './contact-fixture.ts'
 
 const HELLO = new TextEncoder().encode('hello')
@@ -14,6 +16,10 @@ function typesOf(wire: readonly { readonly bytes: Uint8Array }[]): number[] {
 
 function nonceOf(seed: number): Uint8Array {
   return new Uint8Array(16).fill(seed)
+}
+
+function announcementOf(member: string, { primary } = KEYS): Uint8Array {
+  return announcementPacket(primary, MESH_VERSIONS, { member, nonce: nonceOf(0) })
 }
 
 describe('a handshake', () => {
@@ -27,10 +33,10 @@ describe('a handshake', () => {
   test('asks for a cookie before it keeps anything, and answers nothing that is larger than the question', async () => {
     const world = contactWorld()
     await pair(world)
-    const { greeting, cookie, welcome, sealed } = PACKET
-    expect(typesOf(world.wire).slice(0, 5)).toEqual([greeting, cookie, greeting, welcome, sealed])
+    const { knock, greeting, cookie, welcome, sealed } = PACKET
+    expect(typesOf(world.wire).slice(0, 5)).toEqual([knock, cookie, greeting, welcome, sealed])
     const [first, second, third, fourth] = world.wire.map(({ bytes }) => bytes.length)
-    expect(second).toBeLessThan(first!)
+    expect(second).toBeLessThanOrEqual(first!)
     expect(fourth).toBeLessThanOrEqual(third!)
   })
 
@@ -159,12 +165,15 @@ describe('a session', () => {
     const world = contactWorld()
     const b = await openMember(world, { host: '10.0.0.2' })
     const from = { host: '10.0.0.1', port: PORT }
+    const profile = { member: 'abcdefabcdefabcd', zone: '', roles: [] }
+    const agreed = { version: MESH_VERSIONS.newest, greeter: MESH_VERSIONS, greeted: MESH_VERSIONS }
     for (let i = 1; i <= 20; i++) {
-      const introduction = { profile: { member: 'abcdefabcdefabcd', zone: '', roles: [] }, index: i, nonce: nonceOf(i) }
-      world.network.inject(from, b.endpoint, sealGreeting(KEYS.primary, introduction, NO_COOKIE))
-      const cookie = openCookie(KEYS.primary, world.wire.at(-1)?.bytes ?? new Uint8Array(), introduction)
-      expect(cookie).toBeDefined()
-      world.network.inject(from, b.endpoint, sealGreeting(KEYS.primary, introduction, cookie ?? NO_COOKIE))
+      const knock = { index: i, nonce: nonceOf(i) }
+      world.network.inject(from, b.endpoint, knockPacket(KEYS.primary, MESH_VERSIONS, knock))
+      const cookie = cookieIn(world.wire.at(-1)?.bytes ?? new Uint8Array())
+      const privateKey = new Uint8Array(32).fill(i)
+      const greeting = new OwnGreeting({ key: KEYS.primary, agreed, knock, profile, privateKey })
+      world.network.inject(from, b.endpoint, greeting.packet(cookie))
     }
     expect(b.contacts.counts).toMatchObject({ unconfirmed: 4, sessions: 4, contacts: 0 })
     expect(typesOf(world.wire).filter((type) => type === PACKET.welcome)).toHaveLength(4)
@@ -191,8 +200,8 @@ describe('a session', () => {
     const { a, b } = await pair(contactWorld())
     const mine = a.contacts.streamSecret(a.with(b))
     expect(mine).toBeDefined()
-    const { index, secret } = mine ?? { index: 0, secret: undefined }
-    expect(b.contacts.streamByIndex(index, '10.0.0.1')).toEqual({ contact: b.with(a), secret })
+    const { index } = mine ?? { index: 0 }
+    expect(b.contacts.streamByIndex(index, '10.0.0.1')).toEqual({ contact: b.with(a), ...mine })
     expect(b.contacts.streamByIndex(index, '10.0.0.3')).toBeUndefined()
     expect(b.contacts.streamByIndex(index + 1, '10.0.0.1')).toBeUndefined()
   })
@@ -252,14 +261,14 @@ describe('strangers', () => {
     expect([b.met, other.met]).toEqual([[], []])
   })
 
-  test('of another version are reported as such', async () => {
+  test('of a time before versions were negotiated are reported as such', async () => {
     const world = contactWorld()
     const { a, b } = await pair(world)
     const greeting = world.wire[0]?.bytes.slice() ?? new Uint8Array()
-    greeting[2] = 2
+    greeting[2] = 1
     world.network.inject(a.endpoint, b.endpoint, greeting)
     expect(b.reports).toMatchObject([
-      { kind: 'peer:refused', error: { code: 'WARP_E_PROTOCOL', details: { version: 2 } } },
+      { kind: 'peer:refused', error: { code: 'WARP_E_PROTOCOL', details: { theirs: 'version 1', ours: 'version 2' } } },
       { kind: 'packets:refused' },
     ])
   })
@@ -267,7 +276,7 @@ describe('strangers', () => {
   test('are reported for so many addresses a minute', async () => {
     const world = contactWorld()
     const b = await openMember(world, { host: '10.0.0.2' })
-    const bytes = announcementPacket(clusterKeys(OTHER_KEY_TEXT, 'warp').primary, '0'.repeat(16), new Uint8Array(16))
+    const bytes = announcementOf('0'.repeat(16), clusterKeys(OTHER_KEY_TEXT, 'warp'))
     for (let i = 0; i < 1000; i++) b.contacts.announced({ host: `10.1.${i >> 8}.${i & 255}`, port: 1 }, bytes)
     expect(b.reports.filter(({ kind }) => kind === 'peer:refused')).toHaveLength(64)
   })
@@ -293,7 +302,7 @@ describe('an announcement', () => {
   test('that is not authentic tells nothing', async () => {
     const world = contactWorld()
     const b = await openMember(world, { host: '10.0.0.2' })
-    const bytes = announcementPacket(KEYS.primary, '0123456789abcdef', new Uint8Array(16))
+    const bytes = announcementOf('0123456789abcdef')
     bytes[10]! ^= 1
     b.contacts.announced({ host: '10.0.0.1', port: PORT }, bytes)
     expect(b.announced).toEqual([])

@@ -126,7 +126,7 @@ test('announcements that are no members’ make nobody greet', async () => {
   let authentic = 0
   for (let i = 0; i < 20_000; i++) {
     const packet = hostile(random, [real])
-    if (Buffer.compare(packet.subarray(0, 48), real.subarray(0, 48)) === 0 && packet.length === real.length) authentic++
+    if (Buffer.compare(packet, real) === 0) authentic++
     b.contacts.announced(sourceOf(random, c.endpoint), packet)
   }
   expect(b.announced).toHaveLength(authentic)

@@ -1,5 +1,6 @@
 /** Members with streams on the fake network and a virtual clock. Every two of them share one session, as if they had shaken hands. */
 import { type Contact, addressOf } from '../../../adapters/mesh/contacts/contact.ts'
+import type { StreamSecret } from '../../../adapters/mesh/contacts/contacts.ts'
 import type { ByteStream, Endpoint, MeshNetwork, StreamHandlers } from '../../../adapters/mesh/sockets/network.ts'
 import { Refusals } from '../../../adapters/mesh/contacts/refusals.ts'
 import { STREAM_SETTINGS, type StreamSettings } from '../../../adapters/mesh/streams/stream-settings.ts'
@@ -64,7 +65,7 @@ export class Member {
         streamByIndex: (index, host) => {
           const other = world.members[index - 1]
           if (other?.endpoint.host !== host || !this.hasSessions) return undefined
-          return { contact: this.contact(other), secret: secretOf(this.#number, other.#number) }
+          return { contact: this.contact(other), index, secret: secretOf(this.#number, other.#number), version: 2 }
         },
       },
     })
@@ -102,10 +103,10 @@ export class Member {
   }
 
   /** The receiver's index of the session is the sender's number: a session for every pair. */
-  #sessionWith(contact: Contact): { readonly index: number; readonly secret: Uint8Array } | undefined {
+  #sessionWith(contact: Contact): StreamSecret | undefined {
     const other = this.#world.members.find(({ endpoint }) => endpoint.host === contact.endpoint.host)
     if (other === undefined) return undefined
-    return { index: this.#number, secret: secretOf(this.#number, other.#number) }
+    return { index: this.#number, secret: secretOf(this.#number, other.#number), version: 2 }
   }
 
   #tapped(network: MeshNetwork): MeshNetwork {

@@ -1,7 +1,7 @@
 /** What strangers, and whoever sits on the way, can do to the streams: end them, and nothing else. */
 import { expect, test } from 'vitest'
 import type { ByteStream } from '../../../adapters/mesh/sockets/network.ts'
-import { PREAMBLE_BYTES } from '../../../adapters/mesh/streams/stream-preamble.ts'
+import { ANSWER_BYTES, PREAMBLE_BYTES } from '../../../adapters/mesh/streams/stream-preamble.ts'
 import {
   STREAMS_UNPROVED_MAX,
   STREAMS_UNPROVED_PER_HOST_MAX,
@@ -51,7 +51,7 @@ test('somebody who plays a recorded stream again is answered once, delivers noth
   const again = stranger(world, b, a.endpoint.host)
   again.stream.write([preamble ?? frameOf(0)])
   await world.env.advance(10)
-  expect(again.heard.map(({ length }) => length)).toEqual([32])
+  expect(again.heard.map(({ length }) => length)).toEqual([ANSWER_BYTES])
   again.stream.write(records)
   await world.env.advance(10)
   expect([again.isOpen, b.received, b.refusedCount]).toEqual([false, [frameOf(1)], 1])
@@ -72,7 +72,7 @@ test('a recorded preamble alone holds a place for 5 s, and is never sent to', as
   b.send(a, frameOf(2))
   await world.env.advance(STREAM_HANDSHAKE_MS)
   expect(again.isOpen).toBe(false)
-  expect(again.heard.map(({ length }) => length)).toEqual([32])
+  expect(again.heard.map(({ length }) => length)).toEqual([ANSWER_BYTES])
   expect(a.received).toEqual([frameOf(2)])
 })
 
@@ -114,10 +114,10 @@ test('any byte changed on the way ends the stream, is counted, and never becomes
   const world = streamWorld(0)
   const [a, b] = await openPair(world)
   let deliveredCount = 0
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < PREAMBLE_BYTES + 20; round++) {
     await world.env.advance(MINUTE_MS)
     const [before, refusedBefore] = [b.frames.length, b.refusedCount]
-    let at = round < 40 ? round : random.below(5000)
+    let at = round < PREAMBLE_BYTES ? round : PREAMBLE_BYTES + random.below(5000)
     a.tap = (bytes) => {
       const copy = Uint8Array.from(bytes)
       if (at >= 0 && at < copy.length) copy[at] = (copy[at] ?? 0) ^ (1 << random.below(8))
@@ -128,13 +128,13 @@ test('any byte changed on the way ends the stream, is counted, and never becomes
     await world.env.advance(50)
     a.tap = undefined
     // A preamble that is refused is followed by another one, which is not; a frame that is refused is lost.
-    if (round >= 40) expect(b.frames.length, `round ${round}`).toBe(before)
+    if (round >= PREAMBLE_BYTES) expect(b.frames.length, `round ${round}`).toBe(before)
     else deliveredCount += b.frames.length - before
     await world.env.advance(MINUTE_MS)
     expect(b.refusedCount, `round ${round}`).toBe(refusedBefore + 1)
   }
   expect(b.received.every((bytes) => Buffer.compare(bytes, frameOf(1)) === 0)).toBe(true)
-  expect(deliveredCount).toBeLessThanOrEqual(40)
+  expect(deliveredCount).toBeLessThanOrEqual(PREAMBLE_BYTES)
 })
 
 test('an answer that is not authentic ends the stream before anything else is said', async () => {
@@ -146,7 +146,7 @@ test('an answer that is not authentic ends the stream before anything else is sa
   await world.network.machine(b.endpoint.host).listen(b.endpoint, (stream) => ({
     onBytes: (bytes) => {
       heard.push(bytes.length)
-      stream.write([frameOf(7, 32)])
+      stream.write([frameOf(7, ANSWER_BYTES)])
     },
     onClose: () => undefined,
   }))
