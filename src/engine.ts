@@ -303,6 +303,8 @@ export class Engine implements ReplicationStore, Departing {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.store.refuseCalls()
+    await this.store.waiting.all()
     this.#maintenance.close()
     this.holds.take('closing')
     this.store.close()

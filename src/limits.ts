@@ -56,6 +56,12 @@ export const SET_MANY_MAX: number = 1000
 export const SET_MANY_BYTES_MAX: number = 4 * 1024 * 1024
 
 /**
+ * Writes that wait until their keys have been folded, in steps: with parameters of some hundred
+ * bytes a few dozen MB.
+ */
+export const WAITING_WRITES_MAX: number = 100_000
+
+/**
  * Segments that were freed and wait to be used again: 16 MiB at most, for a log takes one after the
  * other.
  */

@@ -53,7 +53,7 @@ import type { KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import type { Imported } from './transfer/imported.ts'
 import type { KeyMap } from './keys/typed-keys.ts'
-import { readInSteps } from './store/read-steadily.ts'
+import { readAtOnce, readInSteps } from './store/read-steadily.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
 import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
@@ -190,7 +190,7 @@ class OpenWarp {
       if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
         return Promise.resolve(this.#residency.values[slot])
       this.#assertReadable(key)
-      const value = slot === undefined ? undefined : this.#engine.store.values.readShort(slot)
+      const value = slot === undefined ? undefined : readAtOnce(this.#engine.store, slot)
       if (value !== TOO_LONG) return Promise.resolve(value)
       return readInSteps(this.#engine.store, slot as Slot, () => this.#check(options))
     } catch (error) {
@@ -394,6 +394,7 @@ class OpenWarp {
     await this.#door?.close()
     this.#context.watches.close()
     for (const projection of [...this.#projections.values()]) await projection.close()
+    await this.#engine.store.waiting.all()
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
     await this.#cluster.depart(options)
     await this.#cluster.close()

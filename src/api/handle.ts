@@ -10,7 +10,7 @@ import { detached } from '../../crdt/encoding/shared-value.ts'
 import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { KeyStore } from '../store/key-store.ts'
-import { foldInSteps, readInSteps } from '../store/read-steadily.ts'
+import { foldUntilShort, readAtOnce, readInSteps } from '../store/read-steadily.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
@@ -89,7 +89,7 @@ export class Handle implements KeyHandle, Target {
         store.assertOpen()
         return Promise.resolve(undefined)
       }
-      const value = store.values.readShort(slot)
+      const value = readAtOnce(store, slot)
       return value === TOO_LONG ? readInSteps(store, slot, () => store.assertOpen()) : Promise.resolve(value)
     } catch (error) {
       return rejected(error)
@@ -151,9 +151,7 @@ export class Handle implements KeyHandle, Target {
     const { slot, keyspace } = this
     const { store } = this.#context
     store.assertOpen()
-    while (slot !== undefined && !store.values.isShort(slot)) {
-      await foldInSteps(store, slot, () => store.assertOpen())
-    }
+    if (slot !== undefined) await foldUntilShort(store, slot, () => store.assertOpen())
     const state: unknown = slot === undefined ? keyspace.strategy.initial() : store.values.state(slot)
     // An answer may be a piece of the state.
     return detached(query(state, ...parameters))

@@ -9,7 +9,7 @@ import type { Slot } from '../keys/key-table.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { compilePattern } from '../keys/pattern.ts'
 import type { KeyStore } from '../store/key-store.ts'
-import { foldInSteps, readInSteps } from '../store/read-steadily.ts'
+import { foldInSteps, readAtOnce, readInSteps } from '../store/read-steadily.ts'
 import type { KeysOptions } from '../store/write-road/receipt.ts'
 import { TOO_LONG } from '../cache/values.ts'
 import { COLD } from '../cache/residency.ts'
@@ -52,7 +52,7 @@ export async function readMany(
     budget.spend(1, 0)
     store.keyspaceOf(key)
     const slot = store.keys.find(key)
-    const short = slot === undefined ? undefined : store.values.readShort(slot)
+    const short = slot === undefined ? undefined : readAtOnce(store, slot)
     const value = short === TOO_LONG ? await readInSteps(store, slot as Slot, check) : short
     if (value !== undefined) values.set(key, value)
   }

@@ -220,11 +220,20 @@ export class Values {
     return this.#fold(slot, SHORT) !== undefined
   }
 
-  /** The folded state with all that is known of it. */
+  /** The folded state with all that is known of it, however many operations that takes. */
   resident(slot: Slot): Resident {
+    return this.#residentWithin(slot, ALL) as Resident
+  }
+
+  /** The same, or `undefined` if more operations would have to be folded than one step may. */
+  residentShort(slot: Slot): Resident | undefined {
+    return this.#residentWithin(slot, SHORT)
+  }
+
+  #residentWithin(slot: Slot, within: Extent): Resident | undefined {
     this.#assertNotFolding(slot)
-    const resident = this.#fold(slot, ALL) as Resident
-    if (!this.residency.isListed(slot)) this.adopt(slot, resident)
+    const resident = this.#fold(slot, within)
+    if (resident !== undefined && !this.residency.isListed(slot)) this.adopt(slot, resident)
     return resident
   }
 

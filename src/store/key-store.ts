@@ -10,6 +10,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { HybridClock } from '../operation/clock.ts'
+import { WaitingWrites } from './write-road/waiting-writes.ts'
 import { Subscribers, type Draft, type Entered, type Subscriber } from './write-road/draft.ts'
 import type { Env } from '../ports/env.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -72,6 +73,8 @@ export class KeyStore {
   readonly values: Values
   /** Tells when lives end. */
   readonly expirations: Expirations
+  /** Writes that wait until their keys have been folded. */
+  readonly waiting: WaitingWrites = new WaitingWrites()
   /** Who keeps compaction from dropping records. */
   readonly holds: Holds
   /** Who writes, by domain. */

@@ -71,11 +71,31 @@ async function readOnce<Result>(
 }
 
 /**
+ * The value of a key, if it is there or takes no more than one step, and no write of it waits;
+ * otherwise `TOO_LONG`.
+ */
+export function readAtOnce(store: KeyStore, slot: Slot): unknown {
+  return isAwaited(store, slot) ? TOO_LONG : store.values.readShort(slot)
+}
+
+/** Whether a write of the key waits until it has been folded. */
+function isAwaited({ waiting, keys }: KeyStore, slot: Slot): boolean {
+  return !waiting.isEmpty && waiting.has(keys.keys[slot] as string)
+}
+
+/** Folds a key in steps until its state takes no more than one, with the writes that wait now. */
+export async function foldUntilShort(store: KeyStore, slot: Slot, check: () => void): Promise<void> {
+  if (isAwaited(store, slot)) await store.waiting.rest(store.keys.keys[slot] as string)
+  while (!store.values.isShort(slot)) await foldInSteps(store, slot, check)
+}
+
+/**
  * The value of a key, at once if it is short; otherwise folded in steps. `undefined` also if the
  * key has been forgotten meanwhile. Throws what `check` throws, and `WARP_E_UNKNOWN_OP`.
  */
 export async function readInSteps(store: KeyStore, slot: Slot, check: () => void): Promise<unknown> {
   const key = store.keys.keys[slot]
+  if (key !== undefined && isAwaited(store, slot)) await store.waiting.rest(key)
   while (key !== undefined && store.keys.keys[slot] === key) {
     const value = store.values.readShort(slot)
     if (value !== TOO_LONG) return value

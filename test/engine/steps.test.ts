@@ -305,9 +305,10 @@ describe('a long key is read in steps', () => {
 
   test('what is written and read meanwhile counts', async () => {
     const { work, replica, store, slotOf } = await longKeys()
+    const keyspace = store.keyspaceOf('count:1')
     work.onTurn = (turn) => {
       void replica.write('set:1', 'add', [`${turn}`])
-      if (turn === 20) void replica.write('count:1', 'increment', [5])
+      if (turn === 20) store.append({ key: 'count:1', keyspace, slot: slotOf('count:1'), kind: 1, payload: 5 })
       if (turn === 25) expect(replica.get('count:1')).toBe(LENGTH + 5)
     }
     expect(await readInSteps(store, slotOf('count:1'), () => undefined)).toBe(LENGTH + 5)

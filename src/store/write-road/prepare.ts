@@ -19,6 +19,23 @@ export interface Target {
   readonly slot: Slot | undefined
 }
 
+/** The key has to be folded first, and takes more than one step. */
+export class FoldFirst extends Error {
+  readonly key: string
+
+  constructor(key: string) {
+    super(`'${key}' has to be folded in steps`)
+    this.key = key
+  }
+}
+
+export interface PreparationOptions {
+  /** So many operations of the same group come before this one. */
+  readonly ahead?: number
+  /** The caller can wait: a state that takes more than one step is not folded here. */
+  readonly canWait?: boolean
+}
+
 /**
  * What a verb may look at, and what it has left behind: the draft's stamp, and a state to adopt.
  */
@@ -32,8 +49,12 @@ export class Preparation implements Prepare<unknown> {
   /** The operation's stamp, once it matters. */
   hlc: Hlc | undefined
 
-  /** `ahead` operations of the same group come before this one. */
-  constructor(store: KeyStore, target: Target, ahead = 0) {
+  readonly #canWait: boolean
+  /** The state was asked for and has to be folded in steps. */
+  isUnfolded = false
+
+  constructor(store: KeyStore, target: Target, { ahead = 0, canWait = false }: PreparationOptions = {}) {
+    this.#canWait = canWait
     const writer = store.writerOf(target.keyspace)
     this.replica = writer.replica
     this.sequence = writer.sequence + 1 + ahead
@@ -43,9 +64,18 @@ export class Preparation implements Prepare<unknown> {
 
   state(): unknown {
     const { slot, keyspace } = this.#target
-    if (slot !== undefined && !this.#beginsLife(slot)) return this.#store.values.resident(slot).state
+    if (slot !== undefined && !this.#beginsLife(slot)) return this.#stateAt(slot)
     this.fresh ??= new Resident(keyspace.strategy.initial(), 0)
     return this.fresh.state
+  }
+
+  #stateAt(slot: Slot): unknown {
+    const { values } = this.#store
+    if (!this.#canWait) return values.resident(slot).state
+    const resident = values.residentShort(slot)
+    if (resident !== undefined) return resident.state
+    this.isUnfolded = true
+    throw new FoldFirst(this.#target.key)
   }
 
   #beginsLife(slot: Slot): boolean {
@@ -67,6 +97,8 @@ export function prepare(
   try {
     // Spreading costs as much as the rest of a short verb, and most verbs take one parameter.
     const payload = parameters.length === 1 ? verb(preparation, parameters[0]) : verb(preparation, ...parameters)
+    // The verb may have caught what it was told.
+    if (preparation.isUnfolded) throw new FoldFirst(target.key)
     // If the verb has written elsewhere meanwhile, what it made may name a dot that is taken now.
     if (writer.sequence !== before || writer.replica !== preparation.replica) throw nestedWrite(target.key)
     return payload

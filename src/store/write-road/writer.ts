@@ -19,7 +19,8 @@ import type { Recorder } from '../../ports/recorder.ts'
 import { aborted, Acknowledger } from './acknowledger.ts'
 import type { Draft } from './draft.ts'
 import type { KeyStore } from '../key-store.ts'
-import { forgetPrepared, prepare, Preparation, setOf, type Target } from './prepare.ts'
+import { FoldFirst, forgetPrepared, prepare, Preparation, setOf, type Target } from './prepare.ts'
+import { copiesOf, writeInSteps } from './write-in-steps.ts'
 import {
   SETTLE_OPTIONS,
   WRITE_OPTIONS,
@@ -69,11 +70,12 @@ export class Writer {
   verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
     try {
       this.#check(target.keyspace, options)
-      const slot = this.#submitVerb(target, verb, parameters, lifeOf(options))
-      return slot === UNCHANGED ? this.#unchanged(target, options) : this.#settle(target.keyspace, slot, options)
+      if (!this.#isAwaited(target.key)) return this.#verbNow(target, verb, parameters, options)
     } catch (error) {
-      return this.#rejected(error)
+      if (!(error instanceof FoldFirst)) return this.#rejected(error)
     }
+    const given = copiesOf(parameters)
+    return this.#later([target.key], options, ([now]) => this.#verbNow(now as Target, verb, given, options))
   }
 
   /** Runs `set`. What is written to most keys is the value of a register, which needs no verb. */
@@ -87,10 +89,12 @@ export class Writer {
   ): Promise<Receipt> {
     try {
       this.#check(keyspace, options)
+      if (!keyspace.isRegister) {
+        const target = { key, keyspace, slot: known }
+        return this.verb(target, setOf(target), [value], options)
+      }
       const slot = this.#submitSet(key, keyspace, known, value, lifeOf(options))
-      return slot === UNCHANGED
-        ? this.#unchanged({ key, keyspace, slot: known }, options)
-        : this.#settle(keyspace, slot, options)
+      return this.#settle(keyspace, slot, options)
     } catch (error) {
       return this.#rejected(error)
     }
@@ -101,11 +105,49 @@ export class Writer {
       this.#check(target.keyspace, options)
       if (options.ttlMs !== undefined) throw deletedFor(target)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
-      if (target.slot === undefined) return this.#unchanged(target, options)
-      return this.#settle(target.keyspace, this.#submit(target, undefined, NOTHING_PREPARED), options)
+      if (!this.#isAwaited(target.key)) return this.#deleteNow(target, options)
+      return this.#later([target.key], options, ([now]) => this.#deleteNow(now as Target, options))
     } catch (error) {
       return this.#rejected(error)
     }
+  }
+
+  /** Throws what is refused, and `FoldFirst`. */
+  #verbNow(
+    target: Target,
+    verb: Verb<unknown>,
+    parameters: readonly unknown[],
+    options: WriteOptions,
+  ): Promise<Receipt> {
+    const slot = this.#submitVerb(target, verb, parameters, lifeOf(options), this.#canWait)
+    return slot === UNCHANGED ? this.#unchanged(target, options) : this.#settle(target.keyspace, slot, options)
+  }
+
+  #deleteNow(target: Target, options: WriteOptions): Promise<Receipt> {
+    if (target.slot === undefined) return this.#unchanged(target, options)
+    return this.#settle(target.keyspace, this.#submit(target, undefined, NOTHING_PREPARED), options)
+  }
+
+  /** Code that may not write is told so at once. */
+  get #canWait(): boolean {
+    return !this.#store.refusesWrites
+  }
+
+  /** Whether a write of the key waits, so that others wait behind it. */
+  #isAwaited(key: string): boolean {
+    const { waiting } = this.#store
+    return !waiting.isEmpty && this.#canWait && waiting.has(key)
+  }
+
+  #later<Result>(
+    keys: readonly string[],
+    { signal }: WriteOptions,
+    make: (targets: readonly Target[]) => Promise<Result>,
+  ): Promise<Result> {
+    const check = (): void => {
+      if (signal?.aborted === true) throw aborted(signal, 'failed')
+    }
+    return writeInSteps(this.#store, keys, { check, make })
   }
 
   /**
@@ -130,19 +172,29 @@ export class Writer {
     try {
       for (const { target } of settings) this.#check(target.keyspace, options)
       checkOneDomain(settings)
-      const prepared: Prepared[] = []
-      let slots: readonly Slot[] = []
-      try {
-        this.#prepareAll(settings, prepared)
-        slots = this.#store.appendAll(draftsOf(prepared, lifeOf(options)))
-      } catch (error) {
-        for (const { target } of prepared) forgetPrepared(this.#store, target)
-        throw error
-      }
-      return this.#settleAll(prepared, slots, options)
+      if (!settings.some(({ target }) => this.#isAwaited(target.key))) return this.#setAllNow(settings, options)
     } catch (error) {
-      return this.#rejected(error)
+      if (!(error instanceof FoldFirst)) return this.#rejected(error)
     }
+    const given = copiesOf(settings.map(({ value }) => value))
+    const keys = settings.map(({ target }) => target.key)
+    return this.#later(keys, options, (targets) => {
+      const now = targets.map((target, i) => ({ target, value: given[i] }))
+      return this.#setAllNow(now, options)
+    })
+  }
+
+  #setAllNow(settings: readonly Setting[], options: WriteOptions): Promise<Receipt[]> {
+    const prepared: Prepared[] = []
+    let slots: readonly Slot[] = []
+    try {
+      this.#prepareAll(settings, prepared)
+      slots = this.#store.appendAll(draftsOf(prepared, lifeOf(options)))
+    } catch (error) {
+      for (const { target } of prepared) forgetPrepared(this.#store, target)
+      throw error
+    }
+    return this.#settleAll(prepared, slots, options)
   }
 
   /**
@@ -180,8 +232,9 @@ export class Writer {
     return slot
   }
 
-  #submitVerb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], lifeMs = 0): Slot {
-    const preparation = new Preparation(this.#store, target)
+  // eslint-disable-next-line max-params -- as `set`
+  #submitVerb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], lifeMs = 0, canWait = false): Slot {
+    const preparation = new Preparation(this.#store, target, { canWait })
     const payload = prepare(this.#store, target, verb, { preparation, parameters })
     return payload === undefined ? UNCHANGED : this.#submit(target, payload, preparation, lifeMs)
   }
@@ -210,7 +263,7 @@ export class Writer {
     const store = this.#store
     let ahead = 0
     for (const { target, value } of settings) {
-      const preparation = new Preparation(store, target, ahead)
+      const preparation = new Preparation(store, target, { ahead, canWait: this.#canWait })
       // Stamps ascend with the numbers, also where a verb needs its stamp before the others have
       // theirs.
       preparation.hlc = store.clock.tick()
