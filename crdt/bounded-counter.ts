@@ -28,7 +28,8 @@
  * 2. V. Balegas, D. Serra, S. Duarte, C. Ferreira, M. Shapiro, R. Rodrigues, N. Preguiça: Extending
  *    Eventually Consistent Cloud Databases for Enforcing Numeric Invariants. SRDS 2015.
  */
-import { checkOptions, optionNames } from './checked-options.ts'
+import { shownKind, shownValue } from './shown-kind.ts'
+import { checkOptions, optionNames, refusedOption } from './checked-options.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { Prepare, Strategy } from './strategy.ts'
@@ -37,7 +38,7 @@ import { WarpError } from './warp-error.ts'
 import { addExactly, decodeSum, encodeSum, saturated } from './exact-sum.ts'
 import { checkAmount, malformedPayload } from './encoding/payload.ts'
 import { expectArray, expectReplica, fromChunks, toChunks } from './encoding/stored-state.ts'
-import { parseReplicaId } from './time/replica-id.ts'
+import { isReplicaId, parseReplicaId } from './time/replica-id.ts'
 
 /** What a right allows. */
 export type Right = 'increment' | 'decrement'
@@ -84,7 +85,7 @@ export function boundedCounter(options: BoundedCounterOptions = {}): BoundedCoun
   checkOptions('boundedCounter', options, OPTIONS)
   const { min = 0, max } = options
   checkBounds(min, max)
-  const holder = options.max === undefined ? undefined : parseReplicaId(options.holder)
+  const holder = options.max === undefined ? undefined : holderOf(options)
   const initial = (): Escrow => ({
     decrement: new Map<ReplicaId, ExactSum>(),
     increment: new Map<ReplicaId, ExactSum>(holder === undefined || max === undefined ? [] : [[holder, max - min]]),
@@ -113,6 +114,8 @@ export function boundedCounter(options: BoundedCounterOptions = {}): BoundedCoun
     },
     queries: {
       rights: (escrow, replica, right = 'decrement') => {
+        if (!RIGHTS.includes(right))
+          throw refusedOption('rights', 'the right', right, "give 'increment' or 'decrement'")
         if (right === 'increment' && max === undefined) return Number.MAX_SAFE_INTEGER
         return saturated(escrow[right].get(replica) ?? 0)
       },
@@ -120,12 +123,23 @@ export function boundedCounter(options: BoundedCounterOptions = {}): BoundedCoun
   }
 }
 
+function holderOf({ holder }: { readonly holder: unknown }): ReplicaId {
+  if (isReplicaId(holder)) return holder
+  throw refusedOption(
+    'boundedCounter',
+    'holder',
+    holder,
+    'with max, name the replica that holds the room up to max at the start: its id of 16 hexadecimal digits, the ' +
+      'same on every replica',
+  )
+}
+
 function checkBounds(min: number, max: number | undefined): void {
   const isSound = Number.isSafeInteger(min) && (max === undefined || (Number.isSafeInteger(max) && max >= min))
   if (isSound && (max === undefined || Number.isSafeInteger(max - min))) return
   throw new WarpError(
     'WARP_E_CONFIG',
-    `a bounded counter from ${min} to ${max ?? 'no bound'}: give integers, min first`,
+    `a bounded counter from ${shownValue(min)} to ${max === undefined ? 'no bound' : shownValue(max)}: give integers, min first`,
     {
       details: { min, max },
     },
@@ -173,7 +187,7 @@ class Book {
     if (code < 0 || (order.right === 'increment' && !this.#isBoundedAbove)) {
       throw new WarpError(
         'WARP_E_CONFIG',
-        `no rights to ${order.right} exist here: increments need them only with a max`,
+        `no rights to ${code < 0 ? shownKind(order.right) : order.right} exist here: increments need them only with a max`,
       )
     }
     if (checkAmount(order.amount, 'transfer', 0) === 0 || to === prepare.replica) return undefined

@@ -56,6 +56,19 @@ export function checkTypeOf(
   if (value !== undefined && typeof value !== type) throw refusedOption(what, option, value, `give a ${type}`)
 }
 
+/**
+ * Whether `value` is a number from `min` to `max`. For what callers give: a symbol, or an object
+ * without a prototype, throws where it is compared or put into a text.
+ */
+export function isNumberFrom(value: unknown, min: number, max: number = Infinity): value is number {
+  return typeof value === 'number' && value >= min && value <= max
+}
+
+/** The same of whole numbers. */
+export function isWholeFrom(value: unknown, min: number, max: number = Infinity): value is number {
+  return isNumberFrom(value, min, max) && Number.isInteger(value)
+}
+
 function isSignal(value: unknown): boolean {
   return (
     typeof value === 'object' &&

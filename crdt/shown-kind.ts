@@ -13,6 +13,11 @@ export function shownKind(value: unknown): string {
   return `the ${typeof value} ${text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text}`
 }
 
+/** A number as it is, anything else by its kind: for messages that say `limit is 5`. */
+export function shownValue(value: unknown): string {
+  return typeof value === 'number' ? String(value) : shownKind(value)
+}
+
 function shownObject(value: object): string {
   if (Array.isArray(value)) return 'an array'
   const prototype = Object.getPrototypeOf(value) as { readonly constructor?: unknown } | null

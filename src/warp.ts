@@ -237,8 +237,9 @@ class OpenWarp {
     try {
       checkIterable('setMany', entries, Symbol.iterator, 'a list of [key, value]')
       const settings: Setting[] = []
-      for (const [key, value] of entries) {
+      for (const entry of entries) {
         if (settings.length === SET_MANY_MAX) throw tooManyAtOnce()
+        const [key, value] = checkedEntry(entry)
         settings.push({ target: this.#target(key), value })
       }
       return this.#context.writer.setAll(settings, options)
@@ -451,6 +452,11 @@ function tooManyAtOnce(): WarpError {
     `setMany sets at most ${SET_MANY_MAX} keys at once; nothing was written; set them in several calls`,
     { details: { limit: SET_MANY_MAX } },
   )
+}
+
+function checkedEntry(entry: readonly [string, unknown]): readonly [string, unknown] {
+  if (Array.isArray(entry)) return entry
+  throw new WarpError('WARP_E_CONFIG', `setMany takes a list of [key, value], and got ${shownKind(entry)} in it`)
 }
 
 function checkIterable(call: string, given: unknown, by: symbol, remedy: string): void {

@@ -16,7 +16,8 @@
  * 1. Koen Claessen, John Hughes, "QuickCheck: a lightweight tool for random testing of Haskell
  *    programs", ICFP 2000.
  */
-import { checkOptions, optionNames } from '../crdt/checked-options.ts'
+import { shownValue } from '../crdt/shown-kind.ts'
+import { checkOptions, isWholeFrom, optionNames } from '../crdt/checked-options.ts'
 import fc from 'fast-check'
 import type { AnyStrategy } from '../crdt/strategy.ts'
 import { WarpError } from '../crdt/warp-error.ts'
@@ -184,8 +185,8 @@ function checkBounds({ operations, runs = 1, replicas = 3, stepsMax = 1, path, s
 }
 
 function checkCount(name: string, count: number, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
-  if (Number.isSafeInteger(count) && count >= min && count <= max) return
-  throw new WarpError('WARP_E_CONFIG', `${name}: ${count} is not an integer from ${min} to ${max}`)
+  if (isWholeFrom(count, min, max)) return
+  throw new WarpError('WARP_E_CONFIG', `${name}: ${shownValue(count)} is not an integer from ${min} to ${max}`)
 }
 
 function nothingWritten(refusal: WarpError | undefined): WarpError {

@@ -1,5 +1,6 @@
 /** What `fileLog` takes, with defaults and bounds. */
-import { checkTypeOf, optionNames, requireOptions } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { checkTypeOf, isWholeFrom, optionNames, requireOptions } from '../../crdt/checked-options.ts'
 import { resolve } from 'node:path'
 import { WarpError } from '../../crdt/warp-error.ts'
 
@@ -41,10 +42,10 @@ export function fileLogSettings(options: FileLogOptions): FileLogSettings {
       details: { option: 'path' },
     })
   }
-  if (!Number.isInteger(fileMode) || fileMode < 0 || fileMode > 0o777 || (fileMode & 0o600) !== 0o600) {
+  if (!isWholeFrom(fileMode, 0, 0o777) || (fileMode & 0o600) !== 0o600) {
     throw new WarpError(
       'WARP_E_CONFIG',
-      `fileLog: fileMode is ${String(fileMode)}; it must be an integer of 0o600 .. 0o777 that lets the owner read and write`,
+      `fileLog: fileMode is ${shownValue(fileMode)}; it must be an integer of 0o600 .. 0o777 that lets the owner read and write`,
       { details: { option: 'fileMode' } },
     )
   }

@@ -5,7 +5,8 @@
  * The rule that matters: without a cluster key the mesh does not leave the machine, and says so
  * rather than guess.
  */
-import { checkOptions, checkTypeOf, optionNames, refusedOption } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { checkOptions, checkTypeOf, isWholeFrom, optionNames, refusedOption } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../src/limits.ts'
 import { type ClusterKeyInput, type ClusterKeys, clusterKeys, insecureKeys } from './handshake/cluster-keys.ts'
@@ -232,7 +233,7 @@ function multicastOf(options: MeshMulticastOptions, host: string): MulticastSett
   if (!isIp(on)) {
     throw refused('multicast.on', `is ${JSON.stringify(on)}; it is an IP address of this machine`)
   }
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw refused('multicast.port', `is ${port}; 1 to 65535`)
+  if (!isWholeFrom(port, 1, 65_535)) throw refused('multicast.port', `is ${shownValue(port)}; 1 to 65535`)
   return { group: { host: group, port }, on }
 }
 
@@ -249,8 +250,8 @@ function isGroup(text: string): boolean {
 function numberOf(options: MeshOptions, name: keyof typeof BOUNDS): number {
   const [fallback, min, max] = BOUNDS[name]
   const value = options[name] ?? fallback
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw refused(name, `is ${value}; it is a whole number from ${min} to ${max}`)
+  if (isWholeFrom(value, min, max)) return value
+  throw refused(name, `is ${shownValue(value)}; it is a whole number from ${min} to ${max}`)
 }
 
 function label(name: string, text: string, bytesMax: number): void {

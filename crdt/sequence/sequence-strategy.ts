@@ -100,6 +100,8 @@ function checkRange(index: number, deleteCount: number, length: number): void {
       details: { index, length },
     })
   }
+  if (typeof deleteCount !== 'number')
+    throw new WarpError('WARP_E_CONFIG', `the count is ${shownKind(deleteCount)}; give a whole number`)
   if (!Number.isSafeInteger(deleteCount) || deleteCount < 0 || index + deleteCount > length) {
     throw new WarpError(
       'WARP_E_LIMIT',

@@ -14,10 +14,14 @@ const FORM = /^[0-9a-f]{16}$/
 
 /** Checks the form. Throws `WARP_E_PROTOCOL`. */
 export function parseReplicaId(text: string): ReplicaId {
-  if (!FORM.test(text)) {
+  if (!isReplicaId(text)) {
     throw new WarpError('WARP_E_PROTOCOL', 'a replica id is 16 lower-case hexadecimal digits')
   }
-  return text as ReplicaId
+  return text
+}
+
+export function isReplicaId(value: unknown): value is ReplicaId {
+  return typeof value === 'string' && FORM.test(value)
 }
 
 /** `bytes` are 8 random bytes. */

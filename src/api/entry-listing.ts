@@ -4,7 +4,8 @@
  * there all the time is listed once, however many pages there are and whatever is written between
  * them.
  */
-import { optionNames } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { isWholeFrom, optionNames } from '../../crdt/checked-options.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { compilePattern } from '../keys/pattern.ts'
 import type { Env } from '../ports/env.ts'
@@ -59,8 +60,8 @@ export class EntryListing {
   /** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`. */
   entries(pattern: string, listing: Listing): AsyncGenerator<Entry, void, undefined> {
     const { limit = Infinity, after } = listing
-    if (!(limit >= 1) || (limit !== Infinity && !Number.isInteger(limit)))
-      throw new WarpError('WARP_E_CONFIG', `entries: limit is ${limit}; give a whole number of at least 1`)
+    if (limit !== Infinity && !isWholeFrom(limit, 1))
+      throw new WarpError('WARP_E_CONFIG', `entries: limit is ${shownValue(limit)}; give a whole number of at least 1`)
     const { matches } = compilePattern(pattern)
     const from = after === undefined ? 0 : this.#slotOf(after)
     return this.#walk(matches, { from, limit, check: listing.check })

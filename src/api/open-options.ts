@@ -1,5 +1,13 @@
 /** The options of `openWarp`, checked before anything is opened. */
-import { checkOptions, checkTypeOf, optionNames, refusedOption, requireOptions } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import {
+  checkOptions,
+  checkTypeOf,
+  isNumberFrom,
+  optionNames,
+  refusedOption,
+  requireOptions,
+} from '../../crdt/checked-options.ts'
 import { isThenable } from '../../crdt/synchronous.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { ResidencyLimits } from '../cache/residency.ts'
@@ -48,8 +56,11 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
     'give an object with add, record and begin',
   )
   const { clockDriftMsMax = CLOCK_DRIFT_MS_MAX } = options
-  if (!(clockDriftMsMax >= 0))
-    throw new WarpError('WARP_E_CONFIG', `clockDriftMsMax is ${clockDriftMsMax}; give milliseconds of at least 0`)
+  if (!isNumberFrom(clockDriftMsMax, 0))
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `clockDriftMsMax is ${shownValue(clockDriftMsMax)}; give milliseconds of at least 0`,
+    )
   return { cache: cacheLimits(options.cache), clockDriftMsMax }
 }
 
@@ -59,7 +70,8 @@ function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
   checkTypeOf('openWarp: cache', options, 'bytesMax', 'number')
   const { entriesMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = options
   for (const [name, value] of Object.entries({ entriesMax, bytesMax })) {
-    if (!(value >= 1)) throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${value}; give a number of at least 1`)
+    if (!isNumberFrom(value, 1))
+      throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${shownValue(value)}; give a number of at least 1`)
   }
   return { entriesMax, bytesMax }
 }

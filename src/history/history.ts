@@ -4,9 +4,9 @@
  * of the one key for `getAt` and `explain`, in steps between which other work proceeds; compaction
  * waits meanwhile.
  */
-import { checkOptions } from '../../crdt/checked-options.ts'
+import { checkOptions, isWholeFrom } from '../../crdt/checked-options.ts'
 import { hlcAtEndOfMs, hlcToMs } from '../../crdt/time/hlc.ts'
-import { shownKind } from '../../crdt/shown-kind.ts'
+import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Slot } from '../keys/key-table.ts'
@@ -66,8 +66,8 @@ export class History {
   async explain(key: string, options: ExplainOptions = {}): Promise<Explanation> {
     checkOptions('explain', options, EXPLAIN_OPTIONS)
     const { limit = 1 } = options
-    if (!(limit >= 1) || (limit !== Infinity && !Number.isInteger(limit)))
-      throw new WarpError('WARP_E_CONFIG', `explain: limit is ${limit}; give a whole number of at least 1`)
+    if (limit !== Infinity && !isWholeFrom(limit, 1))
+      throw new WarpError('WARP_E_CONFIG', `explain: limit is ${shownValue(limit)}; give a whole number of at least 1`)
     const keyspace = this.#store.keyspaceOf(key)
     const slot = this.#store.keys.find(key)
     const unwritten = { key, value: undefined, strategy: keyspace.strategy.kind, operations: [] }
@@ -119,14 +119,12 @@ export class History {
     const { key, version: current } = steady
     const operations = yield* this.#store.folder.chains.operationsSteps(steady.chain, meter)
     const count = version - (current - operations.length)
-    if (!Number.isInteger(version) || version < 0 || version > current) throw noSuchVersion(key, version, current)
+    if (!isWholeFrom(version, 0, current)) throw noSuchVersion(key, version, current)
     if (count < 0) throw compactedAway(key)
     return yield* this.#foldSteps(steady, operations.slice(0, count), meter)
   }
 
   *#atTime(steady: SteadyKey, timeMs: number, meter: Meter): Generator<void, Resident | undefined> {
-    if (!Number.isFinite(timeMs))
-      throw new WarpError('WARP_E_CONFIG', `timeMs is ${timeMs}; give milliseconds since 1970`)
     const { key, slot, chain } = steady
     const { chains } = this.#store.folder
     const end = hlcAtEndOfMs(timeMs)
@@ -178,7 +176,24 @@ function noSuchVersion(key: string, version: number, current: number): WarpError
 
 function checkMoment(at: unknown): void {
   const names = typeof at === 'object' && at !== null ? Object.keys(at) : []
-  if (names.length === 1 && (names[0] === 'version' || names[0] === 'timeMs')) return
+  if (names.length === 1 && names[0] === 'version') {
+    checkVersion((at as { readonly version: unknown }).version)
+    return
+  }
+  if (names.length === 1 && names[0] === 'timeMs') {
+    checkTime((at as { readonly timeMs: unknown }).timeMs)
+    return
+  }
   const shown = names.length === 0 ? shownKind(at) : `{ ${names.join(', ')} }`
   throw new WarpError('WARP_E_CONFIG', `getAt: the moment is ${shown}; give either { timeMs } or { version }`)
+}
+
+function checkVersion(version: unknown): void {
+  if (typeof version === 'number') return
+  throw new WarpError('WARP_E_CONFIG', `getAt: version is ${shownKind(version)}; give a whole number of at least 0`)
+}
+
+function checkTime(timeMs: unknown): void {
+  if (Number.isFinite(timeMs)) return
+  throw new WarpError('WARP_E_CONFIG', `getAt: timeMs is ${shownValue(timeMs)}; give milliseconds since 1970`)
 }

@@ -2,8 +2,8 @@
 import { isRegister } from '../../crdt/register.ts'
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import { isForeignCode, type AnyStrategy } from '../../crdt/strategy.ts'
-import { checkOptions, optionNames, refusedOption } from '../../crdt/checked-options.ts'
-import { shownKind } from '../../crdt/shown-kind.ts'
+import { checkOptions, isNumberFrom, isWholeFrom, optionNames, refusedOption } from '../../crdt/checked-options.ts'
+import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
@@ -120,6 +120,8 @@ export class Keyspaces {
   }
 
   #define(pattern: string, definition: unknown): Keyspace {
+    // Before it is named in any other refusal.
+    compilePattern(pattern)
     if (this.#all.length > KEYSPACES_MAX)
       throw misconfigured(pattern, `is one pattern more than the ${KEYSPACES_MAX} of one opening`, 'open the log again')
     return defineKeyspace(pattern, definitionOf(pattern, definition), this.#all.length)
@@ -198,11 +200,11 @@ const FOR_MS_OPTION = ['forMs']
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
   checkOptions(`the key pattern '${pattern}'`, options, KEY_OPTIONS)
   const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute' } = options
+  checkTtl(pattern, options.ttlMs, ttl)
   const { retain = ttlMs > 0 ? 'latest' : 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
   const domain = DOMAIN_OF_MODE.get(mode)
-  if (domain === undefined) throw misconfigured(pattern, `has mode '${mode}'`, `use 'local' or 'eventual'`)
-  checkTtl(pattern, ttlMs, ttl)
+  if (domain === undefined) throw misconfigured(pattern, `has mode ${shownKind(mode)}`, `use 'local' or 'eventual'`)
   checkRetention(pattern, retain)
   if (typeof strategy === 'function') definitionOf(pattern, strategy)
   checkStrategy(pattern, strategy)
@@ -214,16 +216,16 @@ const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([
   ['eventual', DOMAINS.shared],
 ])
 
-function checkTtl(pattern: string, ttlMs: number, ttl: string): void {
-  const isLife = ttlMs === 0 || (Number.isFinite(ttlMs) && ttlMs >= 1 && ttlMs <= LIFE_MS_MAX)
+function checkTtl(pattern: string, ttlMs: unknown, ttl: string): void {
+  const isLife = ttlMs === undefined || isNumberFrom(ttlMs, 1, LIFE_MS_MAX)
   if (!isLife)
     throw misconfigured(
       pattern,
-      `has ttlMs ${typeof ttlMs === 'number' ? ttlMs : shownKind(ttlMs)}`,
+      `has ttlMs ${shownValue(ttlMs)}`,
       `use milliseconds from 1 to ${LIFE_MS_MAX}, or leave it out`,
     )
   if (ttl !== 'absolute' && ttl !== 'sliding')
-    throw misconfigured(pattern, `has ttl '${ttl}'`, `use 'absolute' or 'sliding'`)
+    throw misconfigured(pattern, `has ttl ${shownKind(ttl)}`, `use 'absolute' or 'sliding'`)
 }
 
 function checkRetention(pattern: string, retain: Retention): void {
@@ -232,11 +234,16 @@ function checkRetention(pattern: string, retain: Retention): void {
     const isVersions = 'versions' in retain
     checkOptions(`the key pattern '${pattern}': retain`, retain, isVersions ? VERSIONS_OPTION : FOR_MS_OPTION)
     const count = isVersions ? retain.versions : retain.forMs
-    if (Number.isFinite(count) && count >= 1 && (!isVersions || Number.isInteger(count))) return
+    if (isVersions ? isWholeFrom(count, 1) : isNumberFrom(count, 1, Number.MAX_VALUE)) return
+    throw retains(pattern, `{ ${isVersions ? 'versions' : 'forMs'}: ${shownValue(count)} }`)
   }
-  throw misconfigured(
+  throw retains(pattern, shownKind(retain))
+}
+
+function retains(pattern: string, what: string): WarpError {
+  return misconfigured(
     pattern,
-    `retains ${JSON.stringify(retain)}`,
+    `retains ${what}`,
     `use 'all', 'latest', { versions } (a whole number) or { forMs } of at least 1`,
   )
 }
@@ -259,15 +266,23 @@ function checkStrategy(pattern: string, strategy: AnyStrategy): void {
     throw misconfigured(pattern, 'has no strategy', 'give one, or options with a strategy')
   }
   const { kind, code, fold, deletes } = strategy
-  if (!Number.isInteger(code) || code < 1 || code > CODE_MAX) {
-    throw misconfigured(pattern, `has strategy '${kind}' with code ${code}`, 'use a whole number from 64 to 255')
+  if (!isWholeFrom(code, 1, CODE_MAX)) {
+    throw misconfigured(
+      pattern,
+      `has strategy '${kind}' with code ${shownValue(code)}`,
+      'use a whole number from 64 to 255',
+    )
   }
   if (!FOLDS.has(fold))
-    throw misconfigured(pattern, `has strategy '${kind}' with fold '${fold}'`, `use 'last', 'any' or 'canonical'`)
+    throw misconfigured(
+      pattern,
+      `has strategy '${kind}' with fold ${shownKind(fold)}`,
+      `use 'last', 'any' or 'canonical'`,
+    )
   if (!DELETE_RULES.has(deletes)) {
     throw misconfigured(
       pattern,
-      `has strategy '${kind}' with deletes '${deletes}'`,
+      `has strategy '${kind}' with deletes ${shownKind(deletes)}`,
       `use 'observed', 'ordered' or 'refused'`,
     )
   }

@@ -4,6 +4,8 @@
  * newest checkpoint has not seen. It writes between operations, never while one enters: a state and
  * the end of the log that belong together.
  */
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { isWholeFrom } from '../../crdt/checked-options.ts'
 import { asError, WarpError } from '../../crdt/warp-error.ts'
 import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
 import type { Follower } from '../log/holds.ts'
@@ -40,10 +42,10 @@ export class CheckpointKeeper implements Follower {
     { name, version = 0 }: { readonly name: string; readonly version?: number | string },
     kept: KeptState,
   ) {
-    if (!Number.isInteger(kept.every) || kept.every < 1) {
+    if (!isWholeFrom(kept.every, 1)) {
       throw new WarpError(
         'WARP_E_CONFIG',
-        `projection '${name}': checkpoint.every is ${kept.every}; give a whole number of at least 1`,
+        `projection '${name}': checkpoint.every is ${shownValue(kept.every)}; give a whole number of at least 1`,
       )
     }
     this.name = `projection '${name}'`

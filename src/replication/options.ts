@@ -5,7 +5,8 @@
  * The intervals trade traffic for staleness. Operations are sent as they are written; digests
  * repair what got lost and tell the others what may be compacted, so they may be slow.
  */
-import { checkOptions } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { checkOptions, isWholeFrom } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 
@@ -100,10 +101,10 @@ export function replicationSettings(options: ReplicationOptions = {}): Replicati
   const settings: Record<string, number> = {}
   for (const [name, [fallback, min, max]] of Object.entries(BOUNDS)) {
     const value = options[name as keyof ReplicationOptions] ?? fallback
-    if (!Number.isInteger(value) || value < min || value > max) {
+    if (!isWholeFrom(value, min, max)) {
       throw new WarpError(
         'WARP_E_CONFIG',
-        `replication.${name} is ${value}; it is a whole number from ${min} to ${max}`,
+        `replication.${name} is ${shownValue(value)}; it is a whole number from ${min} to ${max}`,
         {
           details: { name, value, min, max },
         },

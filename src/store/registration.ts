@@ -70,6 +70,7 @@ export class Registration {
 
   async #unregister(pattern: string): Promise<void> {
     const { keyspaces } = this.#store
+    compilePattern(pattern)
     const keyspace = keyspaces.at(pattern)
     if (keyspace === undefined) {
       throw new WarpError('WARP_E_CONFIG', `'${pattern}' is not registered; give a pattern as it was registered`, {

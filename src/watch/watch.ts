@@ -7,7 +7,8 @@
  * Cost: two stores per operation however many watches there are, and a pattern match per watch and
  * operation when it reads.
  */
-import { checkOptions } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { checkOptions, isWholeFrom } from '../../crdt/checked-options.ts'
 import { formatDot, type Dot } from '../../crdt/time/dot.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Entered } from '../store/write-road/draft.ts'
@@ -86,8 +87,11 @@ export class WatchHub implements WatchSource {
   #start(interest: Interest, options: WatchOptions): Watch {
     checkOptions('watch', options, WATCH_OPTIONS)
     const pendingCountMax = options.pendingCountMax ?? PENDING_COUNT_MAX
-    if (!Number.isInteger(pendingCountMax) || pendingCountMax < 1) {
-      throw new WarpError('WARP_E_CONFIG', `pendingCountMax is ${pendingCountMax}; give a whole number of at least 1`)
+    if (!isWholeFrom(pendingCountMax, 1)) {
+      throw new WarpError(
+        'WARP_E_CONFIG',
+        `pendingCountMax is ${shownValue(pendingCountMax)}; give a whole number of at least 1`,
+      )
     }
     this.#unsubscribe ??= this.store.subscribe((entered) => this.#note(entered))
     this.#unfollow ??= this.store.expirations.follow({ expired: (expired) => this.#noteExpired(expired) })

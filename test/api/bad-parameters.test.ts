@@ -59,6 +59,11 @@ const OPENINGS: readonly (readonly [string, () => unknown, string])[] = [
   ['ack', () => open({ ack: null }), 'ack is null; give a string'],
   ['a bound as text', () => open({ cache: { entriesMax: '10' } }), 'entriesMax is the string "10"; give a number'],
   ['half a millisecond', () => open({ keys: { a: { strategy: register(), ttlMs: 0.5 } } }), 'has ttlMs 0.5'],
+  [
+    'no life at all',
+    () => open({ keys: { a: { strategy: register(), ttlMs: 0 } } }),
+    'has ttlMs 0; use milliseconds from 1',
+  ],
   ['retain null', () => open({ keys: { a: { strategy: register(), retain: null } } }), 'retains null'],
   [
     'half a version',

@@ -6,7 +6,8 @@
  *
  * It takes no test runner: throw away the result or assert on `violations`.
  */
-import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { checkOptions, isNumberFrom, isWholeFrom, optionNames } from '../../crdt/checked-options.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { CheckerFactory, Moment } from '../checkers/checker.ts'
@@ -164,10 +165,11 @@ function scenarioOf(options: SimulateOptions): Scenario {
 }
 
 function checkNumbers(replicas: number, seconds: number): void {
-  if (!Number.isInteger(replicas) || replicas < 1 || replicas > REPLICAS_MAX) {
-    throw refused(`replicas is ${replicas}; it is a whole number from 1 to ${REPLICAS_MAX}`)
+  if (!isWholeFrom(replicas, 1, REPLICAS_MAX)) {
+    throw refused(`replicas is ${shownValue(replicas)}; it is a whole number from 1 to ${REPLICAS_MAX}`)
   }
-  if (!(seconds > 0)) throw refused(`seconds is ${seconds}; it is greater than 0`)
+  if (!(isNumberFrom(seconds, 0) && seconds > 0))
+    throw refused(`seconds is ${shownValue(seconds)}; it is greater than 0`)
 }
 
 function refused(problem: string): WarpError {

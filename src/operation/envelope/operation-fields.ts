@@ -2,6 +2,8 @@
  * What an operation says of itself beside its payload, all of it optional: see `FIELD` for the
  * tags.
  */
+import { shownValue } from '../../../crdt/shown-kind.ts'
+import { isNumberFrom } from '../../../crdt/checked-options.ts'
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../../crdt/time/hlc.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
@@ -114,10 +116,10 @@ function writeCondition(writer: ByteWriter, { version, fence, transaction }: Con
 
 /** A life as it is written: whole milliseconds. Throws `WARP_E_LIMIT`. */
 export function checkedLife(lifeMs: number): number {
-  if (lifeMs >= 1 && lifeMs <= LIFE_MS_MAX) return Math.ceil(lifeMs)
+  if (isNumberFrom(lifeMs, 1, LIFE_MS_MAX)) return Math.ceil(lifeMs)
   throw new WarpError(
     'WARP_E_LIMIT',
-    `ttlMs is ${lifeMs}; a life lasts from 1 ms to ${LIFE_MS_MAX} ms (100 years); leave ttlMs out for a value that stays`,
+    `ttlMs is ${shownValue(lifeMs)}; a life lasts from 1 ms to ${LIFE_MS_MAX} ms (100 years); leave ttlMs out for a value that stays`,
     { details: { ttlMs: lifeMs, limit: LIFE_MS_MAX } },
   )
 }

@@ -1,4 +1,6 @@
 /** What a link of the memory network does to frames: units, defaults and bounds. */
+import { shownValue } from '../../../crdt/shown-kind.ts'
+import { isNumberFrom } from '../../../crdt/checked-options.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 
 export interface LinkSettings {
@@ -56,10 +58,10 @@ export function behaviour(base: Behaviour, settings: LinkSettings): Behaviour {
   for (const name of Object.keys(MAX) as (keyof Behaviour)[]) {
     const value = settings[name]
     if (value === undefined) continue
-    if (!(value >= 0 && value <= MAX[name]) || (name === 'bandwidth' && value === 0)) {
+    if (!isNumberFrom(value, 0, MAX[name]) || (name === 'bandwidth' && value === 0)) {
       throw new WarpError(
         'WARP_E_CONFIG',
-        `link setting ${name} is ${value}; it is at least 0 and at most ${MAX[name]}`,
+        `link setting ${name} is ${shownValue(value)}; it is at least 0 and at most ${MAX[name]}`,
         {
           details: { name, value },
         },

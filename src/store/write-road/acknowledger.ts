@@ -2,9 +2,9 @@
  * The last step of a write: waiting until an operation is as safe as its writer asked. Knows the
  * levels of this replica's log, and through a port how far other replicas hold it.
  */
-import { checkOptions } from '../../../crdt/checked-options.ts'
+import { checkOptions, isNumberFrom, isWholeFrom } from '../../../crdt/checked-options.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
-import { shownKind } from '../../../crdt/shown-kind.ts'
+import { shownKind, shownValue } from '../../../crdt/shown-kind.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Domain } from '../../keys/domain.ts'
 import type { Log } from '../../log/log.ts'
@@ -123,24 +123,24 @@ function checkShape(acks: ReplicaAcks): void {
   if (!isCount(replicas) || !isCount(zones) || zones > replicas) {
     throw new WarpError(
       'WARP_E_CONFIG',
-      `acks asks for ${replicas} replicas in ${zones} zones; give whole numbers of at least 1, and no more zones than replicas`,
+      `acks asks for ${shownValue(replicas)} replicas in ${shownValue(zones)} zones; give whole numbers of at least 1, and no more zones than replicas`,
     )
   }
-  if (!(level in RANK)) {
-    throw new WarpError('WARP_E_CONFIG', `acks.level is '${level}'; use 'memory', 'logged' or 'durable'`)
+  if (typeof level !== 'string' || !Object.hasOwn(RANK, level)) {
+    throw new WarpError('WARP_E_CONFIG', `acks.level is ${shownKind(level)}; use 'memory', 'logged' or 'durable'`)
   }
   if (typeof countSelf !== 'boolean')
-    throw new WarpError('WARP_E_CONFIG', `acks.countSelf is '${String(countSelf)}'; use true or false`)
-  if (!(timeoutMs >= 1 && timeoutMs <= ACKS_TIMEOUT_MS_MAX)) {
+    throw new WarpError('WARP_E_CONFIG', `acks.countSelf is ${shownKind(countSelf)}; use true or false`)
+  if (!isNumberFrom(timeoutMs, 1, ACKS_TIMEOUT_MS_MAX)) {
     throw new WarpError(
       'WARP_E_CONFIG',
-      `acks.timeoutMs is ${timeoutMs}; give milliseconds from 1 to ${ACKS_TIMEOUT_MS_MAX}, or leave it out to wait without limit`,
+      `acks.timeoutMs is ${shownValue(timeoutMs)}; give milliseconds from 1 to ${ACKS_TIMEOUT_MS_MAX}, or leave it out to wait without limit`,
     )
   }
 }
 
 function isCount(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) >= 1
+  return isWholeFrom(value, 1)
 }
 
 /** Ends the waiting when the signal aborts; the operation stays where it is. */

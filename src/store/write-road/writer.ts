@@ -5,6 +5,7 @@
  * anything exists.
  */
 import { checkOptions } from '../../../crdt/checked-options.ts'
+import { shownKind } from '../../../crdt/shown-kind.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { Verb } from '../../../crdt/strategy.ts'
@@ -208,6 +209,7 @@ export class Writer {
       const { signal } = options
       const wish = { ack: options.ack ?? this.acknowledger.ackDefault, acks: options.acks }
       this.acknowledger.checkAck(wish.ack)
+      checkDot(dot)
       const writer = this.#store.writers.ofDot(dot)
       if (writer === undefined) throw notOwn(dot)
       if (wish.acks !== undefined) {
@@ -416,6 +418,12 @@ function checkOneDomain(settings: readonly Setting[]): void {
       `'${first.target.key}' and '${target.key}' are of different modes and cannot be set as one; set them one after the other`,
     )
   }
+}
+
+function checkDot(dot: unknown): void {
+  const { replica, sequence } = (typeof dot === 'object' && dot !== null ? dot : {}) as Partial<Dot>
+  if (typeof replica === 'string' && typeof sequence === 'number') return
+  throw new WarpError('WARP_E_CONFIG', `settled takes a dot, and got ${shownKind(dot)}; give what write() returned`)
 }
 
 function notOwn({ replica, sequence }: Dot): WarpError {
