@@ -11,18 +11,28 @@ export interface StreamWorld {
   freePort(): number
 }
 
+/** As one end of a stream sees it. */
+interface EndWorld extends StreamWorld {
+  wrote(bytes: number): void
+}
+
 /** Bytes that count as handed to the system. */
 const WINDOW_BYTES = 256 * 1024
 
 export class FakeStreams {
   /** Streams that have been opened since the start. */
   openedCount = 0
-  readonly #world: StreamWorld
+  /** Bytes that have been written. */
+  sentBytes = 0
+  readonly #world: EndWorld
   readonly #listeners = new Map<string, { readonly endpoint: Endpoint; readonly accept: Accept }>()
   readonly #ends = new Set<StreamEnd>()
 
   constructor(world: StreamWorld) {
-    this.#world = world
+    const wrote = (bytes: number): void => {
+      this.sentBytes += bytes
+    }
+    this.#world = { ...world, wrote }
   }
 
   /** Ends of streams that are open now: two for each. */
@@ -94,7 +104,7 @@ class StreamEnd implements ByteStream {
   handlers: StreamHandlers | undefined
   onGone: (() => unknown) | undefined
   queuedBytes = 0
-  readonly #world: StreamWorld
+  readonly #world: EndWorld
   /** Not handed over yet; handed over, and waiting for a cut to heal or for the reader to read. */
   readonly #waiting: Uint8Array[] = []
   #held: (() => void)[] = []
@@ -108,7 +118,7 @@ class StreamEnd implements ByteStream {
   #peerHasEnded = false
   #peerIsGone = false
 
-  constructor(local: Endpoint, remote: Endpoint, world: StreamWorld) {
+  constructor(local: Endpoint, remote: Endpoint, world: EndWorld) {
     this.local = local
     this.remote = remote
     this.#world = world
@@ -119,6 +129,7 @@ class StreamEnd implements ByteStream {
     for (const chunk of chunks) {
       this.#waiting.push(chunk)
       this.queuedBytes += chunk.length
+      this.#world.wrote(chunk.length)
     }
     // Not at once: a socket calls nobody back from inside of a call.
     this.#world.clock.defer(() => this.flush())
