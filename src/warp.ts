@@ -56,6 +56,7 @@ import type { KeyMap } from './keys/typed-keys.ts'
 import { readAtOnce, readInSteps } from './store/read-steadily.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
+import type { Turns } from './operation/turns.ts'
 import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
 
 const CLOSE_OPTIONS = optionNames<CloseOptions>({ leave: true })
@@ -121,6 +122,7 @@ class OpenWarp {
   readonly #env: Env
   readonly #parts: WarpParts
   readonly #residency: Residency
+  readonly #turns: Turns
   readonly #context: HandleParts
   /** By the index of the keyspace. */
   readonly #handleMakers: ((key: string) => Handle)[] = []
@@ -138,6 +140,7 @@ class OpenWarp {
     this.#env = env
     this.#parts = parts
     this.#residency = store.values.residency
+    this.#turns = store.turns
     const watches = new WatchHub({
       store,
       holds: engine.holds,
@@ -188,13 +191,13 @@ class OpenWarp {
       options?.signal?.throwIfAborted()
       const slot = this.#engine.store.keys.find(key)
       if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
-        return Promise.resolve(this.#residency.values[slot])
+        return this.#turns.settled(this.#residency.values[slot])
       this.#assertReadable(key)
       const value = slot === undefined ? undefined : readAtOnce(this.#engine.store, slot)
-      if (value !== TOO_LONG) return Promise.resolve(value)
+      if (value !== TOO_LONG) return this.#turns.settled(value)
       return readInSteps(this.#engine.store, slot as Slot, () => this.#check(options))
     } catch (error) {
-      const refused = Promise.reject(asAborted(error, options?.signal))
+      const refused = this.#turns.rejected(asAborted(error, options?.signal))
       // A merge function that reads its own key is told so, and cannot wait for it.
       if (usersCodeDepth() > 0) ignoreOutcome(refused)
       return refused
@@ -204,7 +207,12 @@ class OpenWarp {
   async getMany(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, unknown>> {
     checkOptions('getMany', options, READ_OPTIONS)
     checkIterable('getMany', keys, Symbol.iterator, 'a list of keys')
-    return readMany(keys, { store: this.#engine.store, env: this.#env, check: () => this.#check(options) })
+    const values = await readMany(keys, {
+      store: this.#engine.store,
+      env: this.#env,
+      check: () => this.#check(options),
+    })
+    return this.#turns.settled(values)
   }
 
   entries(pattern: string, options: EntriesOptions = {}): AsyncGenerator<Entry, void, undefined> {
@@ -219,7 +227,7 @@ class OpenWarp {
       const slot = store.keys.find(key)
       return writer.set(key, store.keyspaceOfFound(key, slot), slot, value, options)
     } catch (error) {
-      return rejected(error)
+      return this.#turns.rejected(asError(error))
     }
   }
 
@@ -244,7 +252,7 @@ class OpenWarp {
       }
       return this.#context.writer.setAll(settings, options)
     } catch (error) {
-      return rejected(error)
+      return this.#turns.rejected(asError(error))
     }
   }
 
@@ -252,7 +260,7 @@ class OpenWarp {
     try {
       return this.#context.writer.delete(this.#target(key), options)
     } catch (error) {
-      return rejected(error)
+      return this.#turns.rejected(asError(error))
     }
   }
 
@@ -380,7 +388,7 @@ class OpenWarp {
     try {
       checkOptions('close', options, CLOSE_OPTIONS)
     } catch (error) {
-      return rejected(error)
+      return this.#turns.rejected(asError(error))
     }
     this.#engine.store.refuseCalls()
     this.#closing ??= this.#close(options)
@@ -435,10 +443,6 @@ class OpenWarp {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
   }
-}
-
-function rejected(error: unknown): Promise<never> {
-  return Promise.reject(asError(error))
 }
 
 function asAborted(error: unknown, signal: AbortSignal | undefined): Error {

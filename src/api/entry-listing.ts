@@ -71,7 +71,9 @@ export class EntryListing {
     matches: (key: string) => boolean,
     { from, limit, check }: { readonly from: number; readonly limit: number; readonly check: () => void },
   ): AsyncGenerator<Entry, void, undefined> {
-    const { keys } = this.#store
+    const { keys, turns } = this.#store
+    const turn = turns.next()
+    if (turn !== undefined) await turn
     check()
     let given = 0
     let credit = KEYS_PER_STEP

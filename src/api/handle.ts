@@ -87,12 +87,13 @@ export class Handle implements KeyHandle, Target {
       const { store } = this.#context
       if (slot === undefined) {
         store.assertOpen()
-        return Promise.resolve(undefined)
+        return store.turns.settled(undefined)
       }
       const value = readAtOnce(store, slot)
-      return value === TOO_LONG ? readInSteps(store, slot, () => store.assertOpen()) : Promise.resolve(value)
+      if (value !== TOO_LONG) return store.turns.settled(value)
+      return readInSteps(store, slot, () => store.assertOpen())
     } catch (error) {
-      return rejected(error)
+      return rejected(this.#context.store, error)
     }
   }
 
@@ -137,7 +138,7 @@ export class Handle implements KeyHandle, Target {
     try {
       return this.#context.writer.set(this.key, this.keyspace, this.slot, value, this.#context.options)
     } catch (error) {
-      return rejected(error)
+      return rejected(this.#context.store, error)
     }
   }
 
@@ -154,7 +155,7 @@ export class Handle implements KeyHandle, Target {
     if (slot !== undefined) await foldUntilShort(store, slot, () => store.assertOpen())
     const state: unknown = slot === undefined ? keyspace.strategy.initial() : store.values.state(slot)
     // An answer may be a piece of the state.
-    return detached(query(state, ...parameters))
+    return store.turns.settled(detached(query(state, ...parameters)))
   }
 
   /** A handle has the methods of the strategy that its key had when it was made. */

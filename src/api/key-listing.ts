@@ -56,6 +56,7 @@ export async function readMany(
     const value = short === TOO_LONG ? await readInSteps(store, slot as Slot, check) : short
     if (value !== undefined) values.set(key, value)
   }
+  store.turns.spend(values.size, 0)
   return values
 }
 

@@ -13,6 +13,7 @@ import type { Folders } from '../merge/folding/folders.ts'
 import { readInsideItsFold, usersCodeDepth } from '../merge/users-code.ts'
 import type { Resident } from '../merge/resident.ts'
 import { STEP, type Meter } from '../operation/budget.ts'
+import type { Turns } from '../operation/turns.ts'
 import type { Env } from '../ports/env.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -34,6 +35,8 @@ export interface ValuesOptions {
   /** Told of a key whose state somebody has changed through a value that was handed out. */
   readonly onTouched: (key: string) => void
   readonly env: Env
+  /** What is worked out for a call is spent from its turn. */
+  readonly turns: Turns
   readonly limits: ResidencyLimits
   readonly recorder?: Recorder | undefined
 }
@@ -61,6 +64,7 @@ export class Values {
   readonly #folders: Folders
   readonly #onTouched: (key: string) => void
   readonly #env: Env
+  readonly #turns: Turns
   readonly #recorder: Recorder | undefined
   readonly #residents: (Resident | undefined)[] = []
   readonly #expiry: Expiry
@@ -84,6 +88,7 @@ export class Values {
     this.#folders = options.folders
     this.#onTouched = options.onTouched
     this.#env = options.env
+    this.#turns = options.turns
     this.#recorder = options.recorder
     this.residency = new Residency(options.limits, (slot) => (this.#residents[slot] = undefined))
     this.residency.reserve(options.keys.capacity)
@@ -364,6 +369,7 @@ export class Values {
     if (workedOut === undefined) return TOO_LONG
     this.misses++
     const { value: read, bytes } = workedOut
+    this.#turns.spend(1, bytes)
     const value = keyspace.isForeign ? detached(read) : shared(read)
     if (nowMs > 0) {
       this.#slide(slot, keyspace, nowMs)

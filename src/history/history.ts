@@ -32,6 +32,8 @@ export class History {
   async *log(key: string, options: LogOptions = {}): AsyncGenerator<OperationRecord, void, undefined> {
     checkOptions('log', options, LOG_OPTIONS)
     const { fromVersion = 1, newestFirst = false, signal } = options
+    const turn = this.#store.turns.next()
+    if (turn !== undefined) await turn
     const slot = this.#store.keys.find(key)
     if (slot === undefined) return
     const check = (): void => this.#check(signal)
@@ -52,7 +54,7 @@ export class History {
     const slot = this.#store.keys.find(key)
     if (slot === undefined) {
       if ('version' in at && at.version > 0) throw noSuchVersion(key, at.version, 0)
-      return undefined
+      return this.#store.turns.settled(undefined)
     }
     const reading = { slot, name: `getAt of '${key}'`, check: () => this.#check(signal) }
     const resident = await readSteadily(this.#store, reading, (steady, meter) =>
@@ -60,7 +62,9 @@ export class History {
         ? this.#atVersion({ ...steady, key, slot }, at.version, meter)
         : this.#atTime({ ...steady, key, slot }, at.timeMs, meter),
     )
-    return resident?.present === true ? shared(this.#store.strategyAt(slot).read(resident.state)) : undefined
+    return this.#store.turns.settled(
+      resident?.present === true ? shared(this.#store.strategyAt(slot).read(resident.state)) : undefined,
+    )
   }
 
   async explain(key: string, options: ExplainOptions = {}): Promise<Explanation> {
@@ -71,13 +75,14 @@ export class History {
     const keyspace = this.#store.keyspaceOf(key)
     const slot = this.#store.keys.find(key)
     const unwritten = { key, value: undefined, strategy: keyspace.strategy.kind, operations: [] }
-    if (slot === undefined) return unwritten
+    if (slot === undefined) return this.#store.turns.settled(unwritten)
     const reading = { slot, name: `explain of '${key}'`, check: () => this.#check(options.signal) }
     const explained = await readSteadily(this.#store, reading, (steady, meter) =>
       explainSteps(this.#store, { ...steady, key, slot }, options, meter),
     )
     if (explained === undefined) return unwritten
-    return { ...explained, value: await readInSteps(this.#store, slot, reading.check) }
+    const value = await readInSteps(this.#store, slot, reading.check)
+    return this.#store.turns.settled({ ...explained, value })
   }
 
   /** Throws what gives the reading up. */

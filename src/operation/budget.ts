@@ -50,6 +50,11 @@ export class Step implements Meter {
     return this.#operations <= 0 || this.#bytes <= 0
   }
 
+  /** Of this step. */
+  get operationsSpent(): number {
+    return STEP.operations - this.#operations
+  }
+
   /** The next step begins. */
   begin(): void {
     this.#operations = STEP.operations

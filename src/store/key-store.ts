@@ -30,6 +30,7 @@ import { writtenContext } from '../merge/written-context.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { writeEnvelopeHeader, type EnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
+import { Turns } from '../operation/turns.ts'
 import type { Residency, ResidencyLimits } from '../cache/residency.ts'
 import { Values } from '../cache/values.ts'
 import type { EngineEvent } from './event.ts'
@@ -67,6 +68,8 @@ export class KeyStore {
   readonly keys: KeyTable
   readonly log: Log
   readonly env: Env
+  /** What public calls settle through. */
+  readonly turns: Turns
   readonly clock: HybridClock
   readonly table: ReplicaTable
   readonly keyspaces: Keyspaces
@@ -112,6 +115,7 @@ export class KeyStore {
     this.applied = options.applied
     this.#floor = options.floor
     this.env = options.env
+    this.turns = new Turns(options.env)
     this.clock = options.clock
     this.table = options.table
     this.keyspaces = options.keyspaces
@@ -125,7 +129,8 @@ export class KeyStore {
       options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))
     this.#folders = new Folders(options.log, options.table, reject)
     const onTouched = (key: string): void => options.env.defer(() => options.observe({ kind: 'value:touched', key }))
-    this.values = new Values({ ...options, folders: this.#folders, onTouched, limits: options.cache })
+    const { turns } = this
+    this.values = new Values({ ...options, turns, folders: this.#folders, onTouched, limits: options.cache })
     this.#residency = this.values.residency
     this.expirations = new Expirations({ ...options, values: this.values })
   }
@@ -374,6 +379,7 @@ export class KeyStore {
       if (from.sequence !== number || from.bytes !== replicaBytes) throw nestedWrite(key)
     } else if (payload instanceof Uint8Array) writer.raw(payload)
     this.#encodedBytes = writer.at - writer.start
+    this.turns.spend(0, this.#encodedBytes)
     return this.log.commit(RECORD_KIND.operation, previous, writer)
   }
 

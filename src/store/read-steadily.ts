@@ -63,7 +63,9 @@ async function readOnce<Result>(
     if (!isAsItWas) throw new ChainReplaced()
   })
   try {
-    return await budget.finish(work({ chain, version: keys.version[slot]! }, budget))
+    const result = await budget.finish(work({ chain, version: keys.version[slot]! }, budget))
+    store.turns.spend(budget.operationsSpent, 0)
+    return result
   } catch (error) {
     if (error instanceof ChainReplaced) return REPLACED
     throw error

@@ -52,6 +52,8 @@ type LeftBehind = Pick<Preparation, 'fresh' | 'hlc'>
 
 const NOTHING_PREPARED: LeftBehind = { fresh: undefined, hlc: undefined }
 const NOT_WAITED_FOR = Object.freeze({ ack: 'none' })
+/** What it costs to have a write stored, in operations that are not. */
+const OPERATIONS_PER_FLUSH = 16
 /** No operation had to be written. */
 const UNCHANGED = -1
 
@@ -217,7 +219,7 @@ export class Writer {
         if (dot.replica !== writer.replica) throw givenUp(dot)
       }
       if (signal?.aborted === true) throw aborted(signal, 'indeterminate')
-      return this.#timed(wish.ack, this.acknowledger.settled(dot, wish, signal))
+      return this.#store.turns.after(this.#timed(wish.ack, this.acknowledger.settled(dot, wish, signal)))
     } catch (error) {
       return this.#rejected(error)
     }
@@ -290,17 +292,18 @@ export class Writer {
       return { dot: { replica, sequence }, version: this.#versionOf(slot) }
     })
     const [first] = prepared
-    if (first === undefined) return Promise.resolve([])
+    if (first === undefined) return store.turns.settled([])
     const wish = this.#wish(options)
     this.#recorder?.add(INSTRUMENTS.writes, slots.length, { ack: wish.ack })
-    return this.#timed(
-      wish.ack,
-      this.acknowledger.settled(this.#lastDot(first.target.keyspace), wish, options.signal),
-    ).then((reached) => receipts.map((receipt) => ({ ...receipt, ...reached })))
+    const settled = this.acknowledger.settled(this.#lastDot(first.target.keyspace), wish, options.signal)
+    return store.turns.after(
+      this.#timed(wish.ack, settled).then((reached) => receipts.map((receipt) => ({ ...receipt, ...reached }))),
+    )
   }
 
   /** The operation has just been written. */
   #settle(keyspace: Keyspace, slot: Slot, options: WriteOptions): Promise<Receipt> {
+    const { turns } = this.#store
     const writer = this.#store.writerOf(keyspace)
     const dot = { replica: writer.replica, sequence: writer.sequence }
     const version = this.#store.keys.version[slot]!
@@ -308,12 +311,12 @@ export class Writer {
     this.#recorder?.add(INSTRUMENTS.writes, 1, { ack })
     if (this.#store.clock.aheadMs > 0) return this.#settleAhead({ dot, version }, ack, options)
     if (options.acks === undefined && options.signal === undefined) {
-      if (this.acknowledger.isReached(ack)) return Promise.resolve({ dot, version, ack: 'memory' })
-      return this.#timed(ack, this.acknowledger.logged(ack)).then(() => ({ dot, version, ack }))
+      if (this.acknowledger.isReached(ack)) return turns.settled({ dot, version, ack: 'memory' })
+      turns.spend(OPERATIONS_PER_FLUSH, 0)
+      return turns.after(this.#timed(ack, this.acknowledger.logged(ack)).then(() => ({ dot, version, ack })))
     }
-    return this.#timed(ack, this.acknowledger.settled(dot, { ack, acks: options.acks }, options.signal)).then(
-      (reached) => ({ dot, version, ...reached }),
-    )
+    const settled = this.acknowledger.settled(dot, { ack, acks: options.acks }, options.signal)
+    return turns.after(this.#timed(ack, settled).then((reached) => ({ dot, version, ...reached })))
   }
 
   /** As `#settle`, and the receipt says that the stamp leads the clock. */
@@ -321,7 +324,7 @@ export class Writer {
     const { aheadMs } = this.#store.clock
     const wish = { ack, acks: options.acks }
     const settled = this.acknowledger.settled(written.dot, wish, options.signal)
-    return this.#timed(ack, settled).then((reached) => ({ ...written, ...reached, aheadMs }))
+    return this.#store.turns.after(this.#timed(ack, settled).then((reached) => ({ ...written, ...reached, aheadMs })))
   }
 
   /** Records how long a wait takes, if anybody measures. */
@@ -341,9 +344,8 @@ export class Writer {
    */
   #unchanged(target: Target, options: WriteOptions): Promise<Receipt> {
     const version = this.#versionOf(target.slot)
-    return this.acknowledger
-      .settled(this.#lastDot(target.keyspace), this.#wish(options), options.signal)
-      .then((reached) => ({ dot: undefined, version, ...reached }))
+    const settled = this.acknowledger.settled(this.#lastDot(target.keyspace), this.#wish(options), options.signal)
+    return this.#store.turns.after(settled.then((reached) => ({ dot: undefined, version, ...reached })))
   }
 
   #wish({ ack, acks }: WriteOptions): { ack: Ack; acks: WriteOptions['acks'] } {
@@ -365,7 +367,7 @@ export class Writer {
    * nobody waits for must not end the process.
    */
   #rejected(error: unknown): Promise<never> {
-    const promise = rejected(error)
+    const promise = rejected(this.#store, error)
     if (this.#store.refusesWrites) ignoreOutcome(promise)
     return promise
   }
@@ -382,8 +384,8 @@ export class Writer {
 }
 
 /** What a caller's function threw may be anything. */
-export function rejected(error: unknown): Promise<never> {
-  return Promise.reject(
+export function rejected({ turns }: KeyStore, error: unknown): Promise<never> {
+  return turns.rejected(
     error instanceof Error ? error : new Error('something was thrown that is no Error', { cause: error }),
   )
 }
