@@ -18,6 +18,7 @@ import { Keyspaces, type Keyspace } from '../src/keys/keyspace.ts'
 import { memoryFiles } from '../src/log/files/memory-files.ts'
 import { OperationReader } from '../src/operation/envelope/operation-reader.ts'
 import { ReplicaTable } from '../src/operation/replica-table.ts'
+import { OPERATION_KIND } from '../src/operation/envelope/kinds.ts'
 import { writeEnvelopeHeader } from '../src/operation/envelope/envelope-writer.ts'
 import { History } from '../src/history/history.ts'
 import type { WarpEvent } from '../src/api/public.ts'
@@ -99,6 +100,18 @@ export class Member {
             parameters,
             lifeMs > 0 ? { ttlMs: lifeMs } : NO_OPTIONS,
           )
+    return this.#written(written, end)
+  }
+
+  /** Touches the key, if that is worth an operation. */
+  touch(): Sent | undefined {
+    const { key, slot, keyspace } = this
+    const { end } = this.engine.store.log
+    return this.#written(this.#writer.touch({ key, slot, keyspace }, NO_OPTIONS), end)
+  }
+
+  #written(written: Promise<unknown>, end: number): Sent | undefined {
+    const { store } = this.engine
     written.catch(() => undefined)
     let sent: Sent | undefined
     store.log.scan(end, (record) => {
@@ -145,12 +158,12 @@ export class Member {
       sequence: reader.sequence,
       context: contextOf(this.held, reader.replica),
       isDelete: reader.kind === 2,
-      payload: reader.kind === 2 ? null : decode(envelope, reader.payloadStart, reader.end),
+      payload: reader.kind === OPERATION_KIND.update ? decode(envelope, reader.payloadStart, reader.end) : null,
       envelope,
       lifeMs: reader.lifeMs,
       causes: new Set(this.held),
       seen: new Set(this.held),
-      isSound: true,
+      isSound: reader.kind !== OPERATION_KIND.touch,
     }
   }
 }

@@ -18,6 +18,7 @@ import type { AnyStrategy } from '../crdt/strategy.ts'
 import { text } from '../crdt/sequence/text.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'
 import { Fleet, msOf, payloadBytes, valueText, type Member, type Sent } from './engine-fleet.ts'
+import { OPERATION_KIND } from '../src/operation/envelope/kinds.ts'
 import type { VerbCall } from '../testing/laws/law-operation.ts'
 import * as intents from './intents.ts'
 import { picky } from './oracles.ts'
@@ -31,7 +32,7 @@ type Step =
       readonly skew: number
       readonly lifeMs: number
     }
-  | { readonly kind: 'delete'; readonly at: number; readonly skew: number }
+  | { readonly kind: 'delete' | 'touch' | 'strange touch'; readonly at: number; readonly skew: number }
   | { readonly kind: 'strange'; readonly at: number; readonly payload: number; readonly skew: number }
   | {
       readonly kind: 'guest'
@@ -59,14 +60,22 @@ const STRANGE_PAYLOADS = [
 const at = fc.nat({ max: 2 })
 const skew = fc.nat({ max: 12 })
 
+const touches = fc.record({
+  kind: fc.constantFrom('touch' as const, 'touch' as const, 'strange touch' as const),
+  at,
+  skew,
+})
+
 const looks = ['read', 'drop', 'check'] as const
 
 function steps(
   writes: fc.Arbitrary<VerbCall>,
   others: readonly ('compact' | 'keep' | (typeof looks)[number])[] = looks,
   lives: readonly number[] = [0],
+  more: readonly fc.WeightedArbitrary<Step>[] = [],
 ): fc.Arbitrary<Step[]> {
   const step = fc.oneof(
+    ...more,
     {
       weight: 8,
       arbitrary: fc.record({
@@ -122,6 +131,12 @@ class Play {
         return
       case 'delete':
         this.#keep(member.write(undefined, []))
+        return
+      case 'touch':
+        this.#keep(member.touch())
+        return
+      case 'strange touch':
+        this.#strangeTouch(member, i + step.skew)
         return
       case 'strange':
         this.#strange(member, STRANGE_PAYLOADS[step.payload] as Uint8Array, i + step.skew)
@@ -210,6 +225,15 @@ class Play {
   #deliver(member: Member, sent: Sent): void {
     const { verdict, expected } = member.take(sent)
     expect(verdict).toBe(expected)
+  }
+
+  /** As no replica of this build would write it: when there is nothing to touch, or too soon. */
+  #strangeTouch(member: Member, ms: number): void {
+    if (!this.#hasStrangers(member)) return
+    const body = { kind: OPERATION_KIND.touch, strategy: 0, payload: new Uint8Array(0), isSound: false }
+    const sent = this.#fleet.strange(member, ms, body)
+    this.#sent.push(sent)
+    this.#deliver(member, sent)
   }
 
   #strange(member: Member, payload: Uint8Array, ms: number): void {
@@ -350,6 +374,24 @@ test.each(STRATEGIES)(
     await checkFold(
       () => Fleet.open(make, { retain: 'latest' }),
       steps(writes, [...looks, 'compact', 'compact'], lives),
+      cases / 2,
+    )
+  },
+)
+
+test.each(STRATEGIES)(
+  'a life that touches prolong is the same whoever looked, folded or compacted: %s',
+  async (_name, make, writes, cases) => {
+    const slides = { ttlMs: 6, ttl: 'sliding', sliding: 'replicas' } as const
+    const more = [{ weight: 6, arbitrary: touches }]
+    await checkFold(
+      () => Fleet.open(make, { ...slides, retain: 'all' }),
+      steps(writes, looks, [0, 0, 0, 9], more),
+      cases / 2,
+    )
+    await checkFold(
+      () => Fleet.open(make, slides),
+      steps(writes, [...looks, 'compact', 'compact'], [0, 0, 0, 9], more),
       cases / 2,
     )
   },

@@ -342,8 +342,10 @@ export class Engine implements ReplicationStore, Departing {
   #entered(entered: Entered): void {
     const { store } = this
     this.#tally.add()
-    if (this.identity.writers.isSent(entered.replica))
+    if (this.identity.writers.isSent(entered.replica)) {
       this.#dots.note(entered.replica, entered.sequence, entered.position)
+      this.#frontier.note(entered)
+    }
     if (this.compactor.note(entered.slot, entered.keyspace))
       this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
     this.#maintenance.noteRecord()

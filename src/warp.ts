@@ -57,6 +57,7 @@ import { readAtOnce, readInSteps } from './store/read-steadily.ts'
 import { Registration } from './store/registration.ts'
 import { SET_MANY_MAX } from './limits.ts'
 import type { Turns } from './operation/turns.ts'
+import { Renewals } from './store/write-road/renewals.ts'
 import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
 
 const CLOSE_OPTIONS = optionNames<CloseOptions>({ leave: true })
@@ -149,6 +150,8 @@ class OpenWarp {
     })
     const history = parts.history === undefined ? new NoHistory() : new parts.history(store)
     this.#context = { store, writer: new Writer(store, options.ack, recorder), history, watches }
+    const { writer } = this.#context
+    new Renewals(store, { observe: options.observe ?? ignore, written: () => writer.writtenCount++ })
     this.#listing = new EntryListing(store, env)
     this.#registration = new Registration(store, (slot) => {
       engine.compactor.look(slot)
@@ -261,6 +264,14 @@ class OpenWarp {
       return this.#context.writer.delete(this.#target(key), options)
     } catch (error) {
       return this.#turns.rejected(asError(error))
+    }
+  }
+
+  touch(key: string, options: WriteOptions = NO_OPTIONS): Promise<Receipt> {
+    try {
+      return this.#context.writer.touch(this.#target(key), options)
+    } catch (error) {
+      return rejected(error)
     }
   }
 

@@ -105,6 +105,17 @@ export class Handle implements KeyHandle, Target {
     return this.#context.writer.delete(this, this.#context.options)
   }
 
+  touch(): Promise<Receipt> {
+    try {
+      return this.#context.writer.touch(
+        { key: this.key, keyspace: this.keyspace, slot: this.slot },
+        this.#context.options,
+      )
+    } catch (error) {
+      return rejected(error)
+    }
+  }
+
   async *log(options?: LogOptions): AsyncGenerator<OperationRecord, void, undefined> {
     this.#context.store.assertOpen()
     this.#assertRegistered()

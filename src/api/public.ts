@@ -123,6 +123,8 @@ export interface KeyHandle<Value = unknown> {
   peek(): Value | undefined
   /** Throws `WARP_E_MODE` if the strategy refuses it. */
   delete(): Promise<Receipt>
+  /** As `Warp.touch`. */
+  touch(): Promise<Receipt>
   log(options?: LogOptions): AsyncIterable<OperationRecord>
   getAt(at: At): Promise<Value | undefined>
   explain(options?: ExplainOptions): Promise<Explanation<Value>>
@@ -234,6 +236,17 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * and as `set` does.
    */
   delete<Key extends string>(key: KnownKey<K, Key>, options?: WriteOptions): Promise<Receipt>
+
+  /**
+   * Begins the life of a key anew on every replica, by an operation, as reads do of keys whose
+   * pattern says `ttl: 'sliding', sliding: 'replicas'`; other keys are refused with `WARP_E_MODE`.
+   * Nothing is written (the receipt has no dot) if the key has no value, if its last write had a
+   * `ttlMs` of its own, or within a quarter of the life after the last write or touch. Rejects as
+   * `set` does, and with `WARP_E_CONFIG` for `ttlMs`.
+   *
+   *     await warp.touch('session:8f3')
+   */
+  touch<Key extends string>(key: KnownKey<K, Key>, options?: Omit<WriteOptions, 'ttlMs'>): Promise<Receipt>
 
   /** A handle to one key. Hold it where the key is used often. */
   key<Key extends string>(key: KnownKey<K, Key>): HandleFor<K, Key>

@@ -127,7 +127,10 @@ export class FoldCheck {
   *#checkTip(slot: Slot, subject: Subject, meter: Meter): Generator<void, void> {
     const { keyspace, chain, operations } = subject
     const { strategy } = keyspace
-    const { value } = this.#folder.foldTip(strategy, chain, this.#keys.tip[slot] as number)
+    const byTip = this.#folder.foldTip(strategy, chain, this.#keys.tip[slot] as number)
+    // A touch: then reads look at what has been checked already.
+    if (byTip === undefined) return
+    const { value } = byTip
     const naive = yield* this.#naive(keyspace, chain, operations, meter)
     if (!isEqualValue(value, naive.present ? strategy.read(naive.state) : undefined))
       yield* this.#reportValue(slot, subject, meter)

@@ -77,9 +77,10 @@ export class KeyOperations {
     const operation = this.#reader.load(bytes, start, end)
     const { hlc, replica, sequence, kind, strategy, payloadStart } = operation
     const isDelete = kind === OPERATION_KIND.delete
+    const isTouch = kind === OPERATION_KIND.touch
     const payload = kind === OPERATION_KIND.update ? payloadOf(bytes, payloadStart, end) : undefined
     const context = new Map(operation.context())
-    const stored = { position, hlc, replica, sequence, kind, strategy, isDelete, payload, context }
+    const stored = { position, hlc, replica, sequence, kind, strategy, isDelete, isTouch, payload, context }
     return { ...stored, lifeMs: operation.lifeMs, isExact: operation.isExact, dots: operation.dots() }
   }
 

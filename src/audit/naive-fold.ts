@@ -6,7 +6,8 @@
  * 1. Canonical order. Of a key that expires only the last life counts: what comes after the last
  *    gap of at least the time to live that the operation before it names, or else the key's
  *    pattern.
- * 2. `'last'`: the greatest operation that the strategy does not refuse. Nothing else.
+ * 2. `'last'`: the greatest operation that the strategy does not refuse. Nothing else. Touches count
+ *    for lives alone.
  * 3. Otherwise cancellers (observed deletes, removals of entries) come first, on a state that they
  *    have seen in full; what they had seen and cancel is left out; the rest is applied in canonical
  *    order.
@@ -30,6 +31,8 @@ const CHECKS_PER_OPERATION = 16
 /** One operation of the key. */
 export interface KeyOperation extends Stamp {
   readonly isDelete: boolean
+  /** It has a place in the key's lives, and changes nothing. */
+  readonly isTouch?: boolean
   /** `undefined` if it is malformed; of deletes too. */
   readonly payload: Encodable | undefined
   /**
@@ -97,6 +100,7 @@ function lastBirth(base: Base, sorted: readonly KeyOperation[], lifeMs: number):
 function greatest(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperation[]): Folded {
   let rejectedCount = 0
   for (const operation of [...sorted].reverse()) {
+    if (operation.isTouch === true) continue
     const next = step(strategy, emptyBase(strategy), operation)
     if (next !== undefined) return { ...next, rejectedCount }
     rejectedCount++
@@ -117,6 +121,7 @@ function* inOrder({ strategy, base, operations: sorted }: Unfolded, meter: Meter
   for (const operation of sorted) {
     meter.spend(1 + cancellers.length / CHECKS_PER_OPERATION, 0)
     if (meter.isSpent) yield
+    if (operation.isTouch === true) continue
     if (cancellers.some((later) => later.operation === operation || cancels(later, operation))) continue
     const next = step(strategy, current, operation)
     if (next === undefined) rejectedCount++

@@ -6,6 +6,7 @@
 import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
 import { closed } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
+import { hlcToMs } from '../../crdt/time/hlc.ts'
 import type { Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import { ALL, type Extent } from '../merge/folding/chain-reader.ts'
@@ -44,6 +45,9 @@ export interface ValuesOptions {
 /** Folding so much is one step, also where it is a few large operations. */
 const SHORT: Extent = { operations: STEP.operations, bytes: 2_097_152 }
 
+/** So much of a life has to pass before it is worth an operation to begin it anew. */
+const TOUCHED_SHARE = 1 / 4
+
 /** In the place of a value that takes more than one step to work out. */
 export const TOO_LONG: unique symbol = Symbol('too long')
 
@@ -56,6 +60,8 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export class Values {
   readonly residency: Residency
+  /** Told of a read of a key whose life reads prolong everywhere, when that is worth an operation. */
+  onTouchDue: ((slot: Slot) => void) | undefined
   /** What was folded before, of long chains. */
   readonly kept: KeptStates
   readonly #log: Log
@@ -151,7 +157,8 @@ export class Values {
     const keyspace = this.#keyspaceAt(slot)
     if (this.expiresAt(slot, keyspace) <= this.#env.now()) return undefined
     if (this.residency.states[slot] !== COLD) return this.residency.values[slot]
-    if (keyspace.isLast && this.#residents[slot] === undefined) return this.#foldTip(slot).value
+    const byTip = keyspace.isLast && this.#residents[slot] === undefined ? this.#foldTip(slot) : undefined
+    if (byTip !== undefined) return byTip.value
     const resident = this.#fold(slot, SHORT)
     if (resident === undefined) return TOO_LONG
     const value: unknown = resident.present ? keyspace.strategy.read(resident.state) : undefined
@@ -169,7 +176,8 @@ export class Values {
     try {
       if (this.residency.states[slot] !== COLD) return this.residency.values[slot] !== undefined
       const keyspace = this.#keyspaceAt(slot)
-      if (keyspace.isLast && this.#residents[slot] === undefined) return this.#foldTip(slot).value !== undefined
+      const byTip = keyspace.isLast && this.#residents[slot] === undefined ? this.#foldTip(slot) : undefined
+      if (byTip !== undefined) return byTip.value !== undefined
       const resident = this.#fold(slot, SHORT)
       if (!this.residency.isListed(slot)) this.#residents[slot] = undefined
       if (resident === undefined) return this.#folders.idle.chains.holdsValue(this.#keys.tip[slot]!)
@@ -223,6 +231,12 @@ export class Values {
   /** Whether the state is there, or takes no more than one step to work out. */
   isShort(slot: Slot): boolean {
     return this.#fold(slot, SHORT) !== undefined
+  }
+
+  /** Whether a touch would prolong the life by enough. What a write says of its own life does not slide. */
+  isTouchDue(slot: Slot, keyspace: Keyspace, nowMs: number): boolean {
+    if (this.#keys.lifeMs(slot) > 0) return false
+    return nowMs - hlcToMs(this.#keys.tipHlc[slot]!) >= keyspace.ttlMs * TOUCHED_SHARE
   }
 
   /** The folded state with all that is known of it, however many operations that takes. */
@@ -352,6 +366,7 @@ export class Values {
 
   /** The key is read: a life that slides counts from now. */
   #slide(slot: Slot, keyspace: Keyspace, nowMs: number): void {
+    if (keyspace.isTouched && this.isTouchDue(slot, keyspace, nowMs)) this.onTouchDue?.(slot)
     if (!this.#isSliding(slot, keyspace)) return
     this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
   }
@@ -389,14 +404,19 @@ export class Values {
 
   #workOut(slot: Slot, keyspace: Keyspace, within: Extent): WorkedOut | undefined {
     const recorder = this.#recorder
-    if (recorder === undefined) return keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot, within)
+    if (recorder === undefined) return this.#foldTipOrValue(slot, keyspace, within)
     const startMs = recorder.now()
-    const workedOut = keyspace.isLast ? this.#foldTip(slot) : this.#foldValue(slot, within)
+    const workedOut = this.#foldTipOrValue(slot, keyspace, within)
     if (workedOut !== undefined) recorder.since(INSTRUMENTS.foldDuration, startMs)
     return workedOut
   }
 
-  #foldTip(slot: Slot): WorkedOut {
+  #foldTipOrValue(slot: Slot, keyspace: Keyspace, within: Extent): WorkedOut | undefined {
+    return (keyspace.isLast ? this.#foldTip(slot) : undefined) ?? this.#foldValue(slot, within)
+  }
+
+  /** `undefined`: the greatest operation has no value. */
+  #foldTip(slot: Slot): WorkedOut | undefined {
     this.#folding.push(slot)
     try {
       return this.#folders.idle.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#keys.tip[slot]!)
@@ -484,7 +504,11 @@ export class Values {
 
   #isChainResident(slot: Slot): boolean {
     const keys = this.#keys
-    if (this.#keyspaceAt(slot).isLast) return this.#log.isResident(keys.tip[slot]!)
+    if (this.#keyspaceAt(slot).isLast) {
+      const tip = keys.tip[slot]!
+      if (!this.#log.isResident(tip)) return false
+      if (!this.#folders.idle.chains.isTouch(tip)) return true
+    }
     const resident = this.#usable(slot)
     if (resident === undefined && !this.#isBaseResident(slot)) return false
     const after = Math.max(resident?.folded ?? keys.kept.get(slot)?.through ?? 0, keys.cut[slot]!)

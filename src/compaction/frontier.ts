@@ -3,6 +3,8 @@
  * already (the floor). What those who are away write meanwhile may be concurrent with what is
  * folded: before it is, their ids end here.
  */
+import type { Dot } from '../../crdt/time/dot.ts'
+import { hlcFromMs, hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Domain } from '../keys/domain.ts'
 import type { Away } from '../operation/retired-ids.ts'
@@ -17,6 +19,9 @@ export interface FrontierOptions {
   readonly identity: ReplicaIdentity
 }
 
+/** Ten minutes. */
+const AWAITED_MAX: Hlc = hlcFromMs(600_000)
+
 export class Frontier {
   /** Operations at or below may be gone from the log. */
   readonly floor: VersionVector
@@ -25,6 +30,9 @@ export class Frontier {
   readonly #isReplicated: boolean
   #stable = new VersionVector()
   #away: readonly Away[] = []
+  /** An operation of which it is waited for that it is stable. */
+  #awaited: (Dot & { readonly hlc: Hlc }) | undefined
+  #stableMs = 0
 
   constructor({ floor, applied, isReplicated, identity }: FrontierOptions) {
     this.floor = floor
@@ -39,6 +47,21 @@ export class Frontier {
     return this.#isReplicated ? this.#stable : this.#applied
   }
 
+  /**
+   * No operation stamped before this moment, ms, is still to come: one that was stamped then is
+   * stable. `Infinity` where no other replica writes.
+   */
+  stableMs(domain: Domain): number {
+    return this.isShared(domain) ? this.#stableMs : Infinity
+  }
+
+  /** An operation has entered. */
+  note({ replica, sequence, hlc }: Dot & { readonly hlc: Hlc }): void {
+    const { hlc: since = 0 } = this.#awaited ?? {}
+    // One of an id that has ended is perhaps never stable.
+    if (hlc - since > AWAITED_MAX) this.#awaited = { replica, sequence, hlc }
+  }
+
   /** Whether other replicas may write its operations. */
   isShared(domain: Domain): boolean {
     return this.#isReplicated && domain.stableFrom !== 'written'
@@ -48,6 +71,10 @@ export class Frontier {
   stabilise(stable: VersionVector, away: readonly Away[]): void {
     this.#stable = stable.copy()
     this.#away = away
+    const awaited = this.#awaited
+    if (awaited === undefined || !stable.includes(awaited.replica, awaited.sequence)) return
+    this.#stableMs = Math.max(this.#stableMs, hlcToMs(awaited.hlc))
+    this.#awaited = undefined
   }
 
   /**

@@ -195,15 +195,18 @@ export class KeyCompaction {
   /**
    * An expired key is forgotten only if its greatest operation is all there is to it, or nobody
    * else writes it. Others keep a snapshot: a replica whose clock is behind could still write into
-   * the life that is over here (see merge/lives.ts), and would have to find it. A life that slides
-   * is over here alone, and what is written next goes on from what was there.
+   * the life that is over here (see merge/lives.ts), and would have to find it. The same goes for a
+   * touch, until none can come any more. A life that slides is over here alone, and what is written
+   * next goes on from what was there.
    */
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false
     const { values, env } = this.#store
     const isOursAlone = !this.#options.frontier.isShared(keyspace.domain)
     const mayGo = values.lifeMs(slot, keyspace) > 0 ? keyspace.isLast || isOursAlone : keyspace.isLast && isOursAlone
-    return !mayGo || values.expiresAt(slot, keyspace) > env.now()
+    const expiresAt = values.expiresAt(slot, keyspace)
+    if (!mayGo || expiresAt > env.now()) return true
+    return keyspace.isTouched && expiresAt > this.#options.frontier.stableMs(keyspace.domain)
   }
 }
 

@@ -86,13 +86,18 @@ function* effects(
   meter: Meter,
 ): Generator<void, (place: number) => Effect> {
   const strategy = store.strategyAt(slot)
-  if (strategy.fold === 'last') return (place) => (place === ordered.length - 1 ? 'won' : 'superseded')
+  const isTouch = (place: number): boolean => ordered[place]?.kind === OPERATION_KIND.touch
+  if (strategy.fold === 'last') {
+    const won = ordered.findLastIndex((_, place) => !isTouch(place))
+    return (place) => (isTouch(place) ? 'renewed' : place === won ? 'won' : 'superseded')
+  }
   const judged = yield* store.folder.whole.judgeSteps({ strategy, chain, operations: ordered }, meter)
   const { birth, fates, isRejected } = judged
   const lastClearing =
     strategy.deletes === 'ordered' ? ordered.findLastIndex(({ kind }) => kind === OPERATION_KIND.delete) : -1
   return (place) => {
     if (place < birth) return 'expired'
+    if (isTouch(place)) return 'renewed'
     if (fates[place - birth] === FATE.cancelled || place < lastClearing) return 'cancelled'
     return isRejected[place - birth] === 1 ? 'rejected' : 'merged'
   }

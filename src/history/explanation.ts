@@ -32,9 +32,10 @@ export type At = { readonly timeMs: number } | { readonly version: number }
  * - `'cancelled'`: a delete or removal that had seen it took it away.
  * - `'expired'`: its time to live had passed when the next operation was written.
  * - `'rejected'`: the strategy threw; skipped on every replica alike.
+ * - `'renewed'`: a touch: it began the life of the value anew, and changed nothing else.
  * - `'compacted'`: it is still in the log, but a snapshot already contains it.
  */
-export type Effect = 'merged' | 'won' | 'superseded' | 'cancelled' | 'expired' | 'rejected' | 'compacted'
+export type Effect = 'merged' | 'won' | 'superseded' | 'cancelled' | 'expired' | 'rejected' | 'renewed' | 'compacted'
 
 /** The operations of one key that one replica wrote from one of its numbers through another. */
 export interface DotRange {

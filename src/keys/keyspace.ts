@@ -21,7 +21,10 @@ export interface Keyspace {
   readonly domain: Domain
   /** 0: never. */
   readonly ttlMs: number
+  /** Reads prolong the life here. */
   readonly isSliding: boolean
+  /** Reads prolong the life on all replicas, by touches. */
+  readonly isTouched: boolean
   /**
    * The time to live where it counts from the last write, so that all replicas agree on it;
    * otherwise 0. See `merge/lives.ts`.
@@ -150,6 +153,7 @@ const UNREGISTERED: Omit<Facts, 'index'> = {
   domain: DOMAINS.shared,
   ttlMs: 0,
   isSliding: false,
+  isTouched: false,
   retain: 'all',
 }
 
@@ -157,9 +161,9 @@ const UNREGISTERED: Omit<Facts, 'index'> = {
 type Facts = Omit<Keyspace, 'lifeMs' | 'isLast' | 'isForeign' | 'isRegister' | 'code'>
 
 /** All keyspaces have one shape. */
-function keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, retain }: Facts): Keyspace {
+function keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, isTouched, retain }: Facts): Keyspace {
   return {
-    ...{ index, pattern, strategy, mode, domain, ttlMs, isSliding, retain },
+    ...{ index, pattern, strategy, mode, domain, ttlMs, isSliding, isTouched, retain },
     lifeMs: isSliding ? 0 : ttlMs,
     isLast: strategy.fold === 'last',
     isForeign: isForeignCode(strategy.code),
@@ -193,14 +197,22 @@ function definitionOf(pattern: string, definition: unknown): KeyOptions {
     : (definition as KeyOptions)
 }
 
-const KEY_OPTIONS = optionNames<KeyOptions>({ strategy: true, mode: true, retain: true, ttlMs: true, ttl: true })
+const KEY_OPTIONS = optionNames<KeyOptions>({
+  strategy: true,
+  mode: true,
+  retain: true,
+  ttlMs: true,
+  ttl: true,
+  sliding: true,
+})
 const VERSIONS_OPTION = ['versions']
 const FOR_MS_OPTION = ['forMs']
 
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
   checkOptions(`the key pattern '${pattern}'`, options, KEY_OPTIONS)
-  const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute' } = options
+  const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', sliding = 'local' } = options
   checkTtl(pattern, options.ttlMs, ttl)
+  checkSliding(pattern, options)
   const { retain = ttlMs > 0 ? 'latest' : 'all' } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
   const domain = DOMAIN_OF_MODE.get(mode)
@@ -208,7 +220,9 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
   checkRetention(pattern, retain)
   if (typeof strategy === 'function') definitionOf(pattern, strategy)
   checkStrategy(pattern, strategy)
-  return keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding: ttl === 'sliding', retain })
+  const isTouched = sliding === 'replicas'
+  const isSliding = ttl === 'sliding' && !isTouched
+  return keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, isTouched, retain })
 }
 
 const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([
@@ -226,6 +240,18 @@ function checkTtl(pattern: string, ttlMs: unknown, ttl: string): void {
     )
   if (ttl !== 'absolute' && ttl !== 'sliding')
     throw misconfigured(pattern, `has ttl ${shownKind(ttl)}`, `use 'absolute' or 'sliding'`)
+}
+
+function checkSliding(pattern: string, { sliding, ttl, ttlMs = 0 }: KeyOptions): void {
+  if (sliding === undefined) return
+  if ((sliding as unknown) !== 'local' && (sliding as unknown) !== 'replicas')
+    throw misconfigured(pattern, `has sliding ${shownKind(sliding)}`, `use 'local' or 'replicas'`)
+  if (ttl !== 'sliding' || ttlMs === 0)
+    throw misconfigured(
+      pattern,
+      `has sliding '${sliding}' and no life that slides`,
+      `give ttlMs and ttl: 'sliding' as well`,
+    )
 }
 
 function checkRetention(pattern: string, retain: Retention): void {
@@ -253,7 +279,7 @@ function retains(pattern: string, what: string): WarpError {
  * handle a promise to `await`.
  */
 const HANDLE_NAMES = new Set([
-  ...['key', 'get', 'peek', 'write', 'delete', 'log', 'getAt', 'explain', 'watch', 'with'],
+  ...['key', 'get', 'peek', 'write', 'delete', 'log', 'getAt', 'explain', 'watch', 'with', 'touch'],
   ...['keyspace', 'slot', 'runVerb', 'runQuery', 'constructor', 'then'],
 ])
 

@@ -63,11 +63,20 @@ interface Expiring {
    * do not know of the reads, a write afterwards finds what was there before.
    */
   readonly ttl?: 'absolute' | 'sliding'
+  /**
+   * With `ttl: 'sliding'`: `'local'` (the default), as above. `'replicas'`: reads prolong the life on
+   * every replica, by an operation (a *touch*) that a read writes when a quarter of the life has
+   * passed since the last write or touch; so a value lives for three quarters of its life at least
+   * after a read, and reads write four operations per life at most. What is written after the end
+   * begins from nothing, on every replica.
+   */
+  readonly sliding?: 'local' | 'replicas'
 }
 
 interface NotExpiring {
   readonly ttlMs?: never
   readonly ttl?: never
+  readonly sliding?: never
 }
 
 /** A pattern's strategy with what may be chosen beside it. */

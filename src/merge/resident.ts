@@ -28,6 +28,8 @@ export class Resident {
    * taken to go on.
    */
   hasOwnLives = false
+  /** Whether any of them is a touch. Matters to folds `'last'` alone. */
+  hasTouches = false
   /** Whether there is one at all. */
   hasTip: boolean
   /**

@@ -34,6 +34,11 @@ export type EngineEvent =
    * here.
    */
   | { readonly kind: 'operation:unknown'; readonly key: string; readonly dot: Dot }
+  /**
+   * A read was to prolong the life of this key on all replicas (`sliding: 'replicas'`), and that
+   * could not be written: the disk is full, say. Told once until it can be again.
+   */
+  | { readonly kind: 'touch:failed'; readonly key: string; readonly error: Error }
   | ({ readonly kind: 'compacted' } & Compaction)
   /**
    * A projection could not go on from its checkpoint and reads the whole log again: the checkpoint

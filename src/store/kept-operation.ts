@@ -25,13 +25,13 @@ export interface OperationRecord {
   /** The key's version on this replica once this operation had been taken in. */
   readonly version: number
   /**
-   * `'unknown'`: written by a later version of Warp; kept and forwarded, not understood.
+   * `'touch'`: began the life of the value anew, which stayed what it was. `'unknown'`: written by a later version of Warp; kept and forwarded, not understood.
    * `'snapshot'`: stands for all the operations that compaction folded away, in a rebuilt
    * projection; its dot and time are those of the greatest of them. `'expired'`: no operation, but the
    * end of the life of a key, told to a projection; its dot and stamp are those of the greatest
    * operation of that life, and `timeMs` says when it ended.
    */
-  readonly kind: 'update' | 'delete' | 'unknown' | 'snapshot' | 'expired'
+  readonly kind: 'update' | 'delete' | 'touch' | 'unknown' | 'snapshot' | 'expired'
   /** The `kind` of the strategy that wrote it, or `code n` if this replica has no such strategy. */
   readonly strategy: string
   /** Decoded at first access. `undefined` unless `kind` is `'update'`. Throws `WARP_E_PROTOCOL`. */
@@ -44,6 +44,12 @@ export interface OperationRecord {
   /** What its writer had seen of this key: a version vector's entries, without the writer's own. */
   readonly context: readonly (readonly [replica: ReplicaId, sequence: number])[]
 }
+
+const NAMES: ReadonlyMap<number, OperationRecord['kind']> = new Map([
+  [OPERATION_KIND.update, 'update'],
+  [OPERATION_KIND.delete, 'delete'],
+  [OPERATION_KIND.touch, 'touch'],
+])
 
 export class KeptOperation implements OperationRecord {
   readonly key: string
@@ -62,8 +68,7 @@ export class KeptOperation implements OperationRecord {
     this.strategy = facts.strategy
     this.dot = { replica: reader.replica, sequence: reader.sequence }
     this.hlc = reader.hlc
-    this.kind =
-      reader.kind === OPERATION_KIND.update ? 'update' : reader.kind === OPERATION_KIND.delete ? 'delete' : 'unknown'
+    this.kind = NAMES.get(reader.kind) ?? 'unknown'
     this.context = reader.context()
     if (reader.lifeMs > 0) this.lifeMs = reader.lifeMs
     this.#payloadBytes = reader.bytes.slice(reader.payloadStart, reader.end)

@@ -13,7 +13,7 @@ import { ByteReader } from '../operation/byte-reader.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot, readVector } from '../merge/snapshot-record.ts'
-import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
+import { isApplied, OPERATION_KIND, ruleOf } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
 import { eachItem, ITEM } from '../membership/snapshot-stream.ts'
@@ -142,7 +142,7 @@ class Lines {
       replica,
       sequence,
       timeMs: hlcToMs(hlc),
-      does: kind === OPERATION_KIND.update ? 'update' : kind === OPERATION_KIND.delete ? 'delete' : 'unknown',
+      does: isApplied(kind) ? ruleOf(kind)?.name : 'unknown',
       ...(kind === OPERATION_KIND.update ? { strategy: this.#strategyName(key, strategy) } : {}),
       ...(isShown ? { payload: readableJson(decode(bytes, payloadStart, end)) } : {}),
       envelope: toBase64(bytes, start, end),

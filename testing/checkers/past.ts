@@ -115,7 +115,15 @@ async function replay({ key, at, asked }: Sample, keyspace: Keyspace): Promise<V
 
 function folded({ strategy, lifeMs }: Keyspace, operations: readonly OperationRecord[]): unknown {
   const plain = operations.map(({ dot, hlc, kind, payload, context, lifeMs: own = 0 }) => ({
-    ...{ ...dot, hlc, isDelete: kind === 'delete', payload, context: new Map(context), lifeMs: own },
+    ...{
+      ...dot,
+      hlc,
+      isDelete: kind === 'delete',
+      isTouch: kind === 'touch',
+      payload,
+      context: new Map(context),
+      lifeMs: own,
+    },
   }))
   const { state, present } = finishNow(
     naiveFold({ strategy, base: emptyBase(strategy), operations: plain, lifeMs }, UNBOUNDED),

@@ -65,6 +65,11 @@ export class Application {
       resident.take(reader)
       return
     }
+    // It has a place in the key's lives (`lives.ts`), and changes nothing.
+    if (reader.kind === OPERATION_KIND.touch) {
+      resident.take(reader)
+      return
+    }
     this.assertFoldable(strategy, reader)
     const { bytes, payloadStart, end } = reader
     enterUsersCode()
@@ -135,6 +140,7 @@ export class Application {
   }
 
   assertFoldable(strategy: AnyStrategy, reader: OperationReader): void {
+    if (reader.kind === OPERATION_KIND.touch) return
     if (reader.kind !== OPERATION_KIND.update) throw cannotFold(strategy, `an operation of kind ${reader.kind}`)
     if (reader.strategy !== strategy.code) throw cannotFold(strategy, `an operation by strategy ${reader.strategy}`)
   }

@@ -65,6 +65,12 @@ export class ChainReader {
     return this.load(record).kind !== OPERATION_KIND.delete
   }
 
+  /** Whether the record at a key's tip is a touch. */
+  isTouch(tip: Position): boolean {
+    const record = this.record(tip)
+    return record.kind === RECORD_KIND.operation && this.load(record).kind === OPERATION_KIND.touch
+  }
+
   placed(position: Position): Placed {
     const { hlc, replica, sequence, kind, lifeMs } = this.read(position)
     return { hlc, replica, sequence, kind, lifeMs, position }

@@ -127,9 +127,9 @@ export class Folder {
 
   /**
    * The value of a fold `'last'`: what the operation at `tip`, or the snapshot in its place, makes
-   * by itself.
+   * by itself. `undefined` if that is a touch: then the key has to be folded.
    */
-  foldTip(strategy: AnyStrategy, chain: Chain, tip: Position): { value: unknown; bytes: number } {
+  foldTip(strategy: AnyStrategy, chain: Chain, tip: Position): { value: unknown; bytes: number } | undefined {
     const record = this.chains.record(tip)
     if (record.kind === RECORD_KIND.snapshot) {
       const bytes = record.end - record.start
@@ -138,6 +138,7 @@ export class Folder {
     }
     const reader = this.chains.load(record)
     if (reader.kind === OPERATION_KIND.delete) return { value: undefined, bytes: 0 }
+    if (reader.kind === OPERATION_KIND.touch) return undefined
     this.#application.assertFoldable(strategy, reader)
     const bytes = reader.end - reader.payloadStart
     try {
@@ -189,11 +190,34 @@ export class Folder {
    */
   #foldLast(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
     const placed = pending.map((position) => this.chains.placed(position)).sort(compareStamps)
+    if (resident.hasTouches || placed.some(isTouch)) return this.#foldTouched(strategy, resident, { placed, pending })
     const last = placed.at(-1)
     if (last !== undefined && resident.isBehind(last)) this.#application.applyAt(strategy, resident, last.position)
     for (const operation of placed) resident.take(operation)
     resident.folded = pending[0] ?? resident.folded
     return resident.rejectedCount > 0 ? undefined : resident
+  }
+
+  /**
+   * As above where lives are renewed: whether the greatest counts hangs on those before it. Late ones
+   * are left to the whole fold.
+   */
+  #foldTouched(
+    strategy: AnyStrategy,
+    resident: Resident,
+    { placed, pending }: { readonly placed: readonly Placed[]; readonly pending: readonly Position[] },
+  ): Resident | undefined {
+    const [first] = placed
+    if (first !== undefined && !resident.isBehind(first)) return undefined
+    for (const operation of placed) {
+      const lifeMs = resident.lifeMs || this.#lifeMs
+      if (resident.hasTip && isOver(resident.hlc, operation.hlc, lifeMs)) this.#application.clear(strategy, resident)
+      this.#application.applyAt(strategy, resident, operation.position)
+      if (resident.rejectedCount > 0) return undefined
+    }
+    resident.hasTouches = true
+    resident.folded = pending[0] ?? resident.folded
+    return resident
   }
 
   #foldInOrder(strategy: AnyStrategy, resident: Resident, { pending, within }: Pending): Resident | undefined {
@@ -284,6 +308,10 @@ export class Folder {
   #anyCancels(strategy: AnyStrategy, operations: readonly Placed[]): boolean {
     return operations.some((operation) => isCanceller(strategy, this.chains.read(operation.position)))
   }
+}
+
+function isTouch({ kind }: Placed): boolean {
+  return kind === OPERATION_KIND.touch
 }
 
 function earliest(operations: readonly Placed[]): Hlc {

@@ -145,12 +145,19 @@ export class WholeFold {
     resident.hasCancelled = hasCancelled
   }
 
-  /** The greatest operation that is not rejected. */
+  /** The greatest operation that is not rejected, leaving out those that only renew a life. */
   *#applyGreatest({ strategy, resident, ordered }: Applied, meter: Meter): Generator<void, void> {
     const { operation: reader } = this.#chains
     for (let i = ordered.length - 1; i >= 0; i--) {
       const before = resident.rejectedCount
-      this.#application.applyAt(strategy, resident, (ordered[i] as Placed).position)
+      const { kind, position } = ordered[i] as Placed
+      if (kind === OPERATION_KIND.touch) {
+        resident.hasTouches = true
+        meter.spend(1, 0)
+        if (meter.isSpent) yield
+        continue
+      }
+      this.#application.applyAt(strategy, resident, position)
       if (resident.rejectedCount === before) break
       meter.spend(1, reader.end - reader.start)
       if (meter.isSpent) yield

@@ -75,8 +75,8 @@ export const KIND_RULES: readonly KindRule[] = [
     ...{ isApplied: false, what: 'closes a number: nothing was written under it', room: 'store' },
   },
   {
-    ...{ ...LATER_KEY, code: OPERATION_KIND.touch, name: 'touch', payload: 'none' },
-    ...{ what: 'begins the life of the value anew', room: 'merge' },
+    ...{ code: OPERATION_KIND.touch, name: 'touch', target: 'key', isOfKey: true, payload: 'none' },
+    ...{ isApplied: true, what: 'begins the life of the value anew', room: 'merge' },
   },
   {
     ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseGrant, name: 'lease grant', payload: 'its own' },
@@ -141,7 +141,7 @@ export function ruleOf(kind: number): KindRule | undefined {
 
 /** Whether this build applies operations of this kind to their keys. */
 export function isApplied(kind: number): boolean {
-  return kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete
+  return kind === OPERATION_KIND.update || kind === OPERATION_KIND.delete || kind === OPERATION_KIND.touch
 }
 
 /** Whether this build knows what to do with operations of this kind, of a key or of none. */

@@ -20,6 +20,7 @@ import type { Recorder } from '../../ports/recorder.ts'
 import { aborted, Acknowledger } from './acknowledger.ts'
 import type { Draft } from './draft.ts'
 import type { KeyStore } from '../key-store.ts'
+import { renew } from './renewals.ts'
 import { FoldFirst, forgetPrepared, prepare, Preparation, setOf, type Target } from './prepare.ts'
 import { copiesOf, writeInSteps } from './write-in-steps.ts'
 import {
@@ -110,6 +111,19 @@ export class Writer {
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
       if (!this.#isAwaited(target.key)) return this.#deleteNow(target, options)
       return this.#later([target.key], options, ([now]) => this.#deleteNow(now as Target, options))
+    } catch (error) {
+      return this.#rejected(error)
+    }
+  }
+
+  /** Begins the life of a key anew, on all replicas, if that is worth an operation. */
+  touch(target: Target, options: WriteOptions): Promise<Receipt> {
+    try {
+      this.#check(target.keyspace, options)
+      if (options.ttlMs !== undefined) throw touchedFor(target)
+      if (!renew(this.#store, target)) return this.#unchanged(target, options)
+      this.writtenCount++
+      return this.#settle(target.keyspace, target.slot as Slot, options)
     } catch (error) {
       return this.#rejected(error)
     }
@@ -451,6 +465,13 @@ function givenUp({ replica, sequence }: Dot): WarpError {
 
 function deletedFor({ key }: Target): WarpError {
   return new WarpError('WARP_E_CONFIG', `'${key}' is deleted with ttlMs; a delete has no life; leave ttlMs out`)
+}
+
+function touchedFor({ key }: Target): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `'${key}' is touched with ttlMs; a touch begins the life that its pattern gives; leave ttlMs out, or set the value again`,
+  )
 }
 
 function deleteRefused({ key, keyspace }: Target): WarpError {
