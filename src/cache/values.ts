@@ -502,13 +502,15 @@ export class Values {
     return 0
   }
 
+  /** Whether the greatest operation is a touch, if it is in memory. */
+  #isTouched(slot: Slot): boolean {
+    const tip = this.#keys.tip[slot]!
+    return this.#log.isResident(tip) && this.#folders.idle.chains.isTouch(tip)
+  }
+
   #isChainResident(slot: Slot): boolean {
     const keys = this.#keys
-    if (this.#keyspaceAt(slot).isLast) {
-      const tip = keys.tip[slot]!
-      if (!this.#log.isResident(tip)) return false
-      if (!this.#folders.idle.chains.isTouch(tip)) return true
-    }
+    if (this.#keyspaceAt(slot).isLast && !this.#isTouched(slot)) return this.#log.isResident(keys.tip[slot]!)
     const resident = this.#usable(slot)
     if (resident === undefined && !this.#isBaseResident(slot)) return false
     const after = Math.max(resident?.folded ?? keys.kept.get(slot)?.through ?? 0, keys.cut[slot]!)
