@@ -68,6 +68,13 @@ export interface MeshOptions {
   readonly clockSkewMsMax?: number
   /** Bytes that may wait for one peer. 4 MiB to 1 GiB; default 8 MiB. */
   readonly queueBytesMax?: number
+  /**
+   * The mesh does not keep the process alive: it ends when nothing else keeps it, also where nobody
+   * has closed the engine; what was not stored or sent by then is lost, and peers wait for it as for
+   * one that died. Default `false`: the process lives until the engine is closed. Not with a
+   * `network` of your own.
+   */
+  readonly unref?: boolean
   /** The network below: for tests and simulators. Default: Node's sockets. */
   readonly network?: MeshNetwork
   /** Time and randomness: for tests and simulators. Default: the platform's. */
@@ -132,6 +139,7 @@ const OPTIONS = optionNames<MeshOptions>({
   probeIntervalMs: true,
   clockSkewMsMax: true,
   queueBytesMax: true,
+  unref: true,
   network: true,
   clock: true,
 })
@@ -164,6 +172,13 @@ export function meshSettings(options: MeshOptions): MeshSettings {
   checkLabels(given)
   checkTypeOf('meshTransport', options, 'insecure', 'boolean')
   checkTypeOf('meshTransport', options, 'compress', 'boolean')
+  checkTypeOf('meshTransport', options, 'unref', 'boolean')
+  const { unref, network } = options
+  if (unref === true && network !== undefined)
+    throw refused(
+      'unref',
+      "is set and there is a network; only Node's own sockets can be let go; leave one of them out",
+    )
   const peerPort = port === 0 ? PORT_DEFAULT : port
   for (const peer of peers) parsePeer(peer, peerPort)
   return {
@@ -174,7 +189,7 @@ export function meshSettings(options: MeshOptions): MeshSettings {
     probeIntervalMs: numberOf(options, 'probeIntervalMs'),
     clockSkewMsMax: numberOf(options, 'clockSkewMsMax'),
     queueBytesMax: numberOf(options, 'queueBytesMax'),
-    network: options.network ?? nodeNetwork(),
+    network: network ?? nodeNetwork({ unref: unref === true }),
     clock: options.clock ?? platformClock(),
   }
 }

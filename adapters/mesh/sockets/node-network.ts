@@ -19,13 +19,34 @@ const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 const BACKLOG = 128
 const MULTICAST_TTL = 1
 
-export function nodeNetwork(): MeshNetwork {
-  return { bind, joinMulticast, listen, connect, resolve }
+export interface NodeNetworkOptions {
+  /** No socket keeps the process alive by itself. Default `false`: each does until it is closed. */
+  readonly unref?: boolean
 }
 
-async function bind(local: Endpoint, onDatagram: OnDatagram): Promise<DatagramPort> {
+interface Unreferenced {
+  unref(): unknown
+}
+
+export function nodeNetwork({ unref = false }: NodeNetworkOptions = {}): MeshNetwork {
+  const letGo = (socket: Unreferenced): void => {
+    if (unref) socket.unref()
+  }
+  return {
+    resolve,
+    bind: (local, onDatagram) => bind(local, onDatagram, letGo),
+    joinMulticast: (group, on, onDatagram) => joinMulticast({ group, on }, onDatagram, letGo),
+    listen: (local, accept) => listen(local, accept, letGo),
+    connect: (to, from, handlers) => connect({ to, from }, handlers, letGo),
+  }
+}
+
+type LetGo = (socket: Unreferenced) => void
+
+async function bind(local: Endpoint, onDatagram: OnDatagram, letGo: LetGo): Promise<DatagramPort> {
   const socket = createSocket({ type: typeOf(local.host), lookup: literal })
   await bound(socket, { port: local.port, address: local.host, exclusive: true }, local)
+  letGo(socket)
   enlarge(socket)
   socket.on('message', (bytes, from) => onDatagram({ host: plainHost(from.address), port: from.port }, bytes))
   return datagramPort(socket, local.host)
@@ -96,11 +117,16 @@ function multicastSender(socket: DatagramSocket, host: string): (group: Endpoint
   }
 }
 
-async function joinMulticast(group: Endpoint, on: string, onDatagram: OnDatagram): Promise<MulticastPort> {
+async function joinMulticast(
+  { group, on }: { readonly group: Endpoint; readonly on: string },
+  onDatagram: OnDatagram,
+  letGo: LetGo,
+): Promise<MulticastPort> {
   const socket = createSocket({ type: typeOf(group.host), reuseAddr: true, lookup: literal })
   // Bound to the group, the socket hears nothing else; Windows cannot do that.
   const address = process.platform === 'win32' ? on : group.host
   await bound(socket, { port: group.port, address }, group)
+  letGo(socket)
   try {
     if (isWildcard(on)) socket.addMembership(group.host)
     else socket.addMembership(group.host, on)
@@ -131,8 +157,9 @@ function bound(
   })
 }
 
-function listen(local: Endpoint, accept: Parameters<MeshNetwork['listen']>[1]): Promise<StreamListener> {
+function listen(local: Endpoint, accept: Parameters<MeshNetwork['listen']>[1], letGo: LetGo): Promise<StreamListener> {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    letGo(socket)
     const { stream, attach } = nodeStream(socket)
     const handlers = accept(stream)
     if (handlers === undefined) socket.destroy()
@@ -142,6 +169,7 @@ function listen(local: Endpoint, accept: Parameters<MeshNetwork['listen']>[1]): 
     server.once('error', (error) => reject(bindError('TCP', local, error)))
     server.listen({ host: local.host, port: local.port, backlog: BACKLOG, exclusive: true }, () => {
       server.removeAllListeners('error')
+      letGo(server)
       // Out of file descriptors, say: the connection is lost, and the peer tries again.
       server.on('error', () => undefined)
       const address = server.address()
@@ -152,9 +180,9 @@ function listen(local: Endpoint, accept: Parameters<MeshNetwork['listen']>[1]): 
 }
 
 function connect(
-  to: Endpoint,
-  from: string,
+  { to, from }: { readonly to: Endpoint; readonly from: string },
   handlers: Parameters<MeshNetwork['connect']>[2],
+  letGo: LetGo,
 ): ReturnType<MeshNetwork['connect']> {
   // From the address that the peer knows us by.
   const localAddress = isWildcard(from) || isIP(from) !== isIP(to.host) ? {} : { localAddress: from }
@@ -162,6 +190,7 @@ function connect(
     ...{ host: to.host, port: to.port, noDelay: true, allowHalfOpen: true, lookup: literal },
     ...localAddress,
   })
+  letGo(socket)
   const { stream, attach } = nodeStream(socket, to)
   socket.once('connect', () => handlers.onOpen?.())
   attach(handlers)
