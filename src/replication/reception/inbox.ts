@@ -17,6 +17,8 @@ export interface ArrivedFrame {
   readonly via: Link
   readonly from: PeerAddress
   readonly bytes: Uint8Array
+  /** Its sender has gone down since it came: it says nothing of whether the sender is there. */
+  isLate?: boolean
 }
 
 export interface InboxOptions {
@@ -86,6 +88,14 @@ export class Inbox {
     if (this.#isRunning || this.#isClosed) return
     this.#isRunning = true
     void this.#env.yield().then(() => this.#run())
+  }
+
+  /** A peer has gone down: what waits of it is late. */
+  outdate(via: Link, from: PeerAddress): void {
+    for (let i = this.#head; i < this.#frames.length; i++) {
+      const frame = this.#frames[i] as ArrivedFrame
+      if (frame.via === via && frame.from === from) frame.isLate = true
+    }
   }
 
   close(): void {

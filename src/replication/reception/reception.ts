@@ -154,6 +154,7 @@ export class Reception {
   }
 
   peerDown(via: Link, address: PeerAddress): void {
+    this.#inbox.outdate(via, address)
     const peer = this.peers.find(via, address)
     if (peer !== undefined) this.#down(peer, 'transport')
   }
@@ -259,7 +260,7 @@ export class Reception {
     }
     let peer: Peer | undefined
     try {
-      peer = this.#heard(via, from, frame.sender)
+      peer = this.#heard(arrived, frame.sender)
       this.#react(peer, frame)
     } catch (error) {
       // The store failed, not the peer: its disk, say. Whatever was under way with this peer starts
@@ -318,7 +319,7 @@ export class Reception {
     return this.isJoined && !this.isImporting && this.#options.store.needsSnapshot !== true
   }
 
-  #heard(via: Link, from: PeerAddress, sender: Sender): Peer {
+  #heard({ via, from, isLate = false }: ArrivedFrame, sender: Sender): Peer {
     const now = this.#now()
     let peer = this.peers.find(via, from)
     const before = peer?.sender
@@ -335,9 +336,9 @@ export class Reception {
       peer.heard(sender, now)
       this.#introductions.met(peer, now)
     }
-    this.#up(peer)
+    if (!isLate) this.#up(peer)
     if (!peer.isRefused) this.#rounds.heard(sender.replica, now)
-    if (isNew) this.acknowledgements.met(peer)
+    if (isNew && !isLate) this.acknowledgements.met(peer)
     return peer
   }
 
