@@ -271,7 +271,7 @@ class OpenWarp {
     try {
       return this.#context.writer.touch(this.#target(key), options)
     } catch (error) {
-      return rejected(error)
+      return this.#turns.rejected(asError(error))
     }
   }
 

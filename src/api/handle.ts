@@ -112,7 +112,7 @@ export class Handle implements KeyHandle, Target {
         this.#context.options,
       )
     } catch (error) {
-      return rejected(error)
+      return rejected(this.#context.store, error)
     }
   }
 
