@@ -8,8 +8,8 @@ import { byExtent } from '../test/support/extent.ts'
 import { RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../testing/simulation/report/version-counts.ts'
 import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
-/** In the two files together 50 in `npm test`, 100 in CI, thousands in a soak. */
-const SEEDS_EACH = byExtent({ some: 25, all: 50, soak: 2000 })
+/** In the two files together 50 in `npm test`, 500 in CI, thousands in a soak. */
+const SEEDS_EACH = byExtent({ some: 25, all: 250, soak: 2000 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = 25
 /** Every so many seeds one is run again. */
@@ -19,7 +19,7 @@ const AGAIN_EVERY = 20
 const FIRST_ALONE = 10_001
 const ALONE_MAX = 200
 /** Of each thing that may come of an exchanged build, over all seeds of a part. */
-const EXCHANGED_MIN = byExtent({ some: 5, all: 5, soak: 20 })
+const EXCHANGED_MIN = byExtent({ some: 5, all: 20, soak: 20 })
 /** Durable writes and nothing else. */
 const WRITING: Pick<SimulateOptions, 'keys' | 'workload'> = {
   keys: { 'kept:*': set<number>() },

@@ -30,7 +30,7 @@ import type { Watch, WatchOptions } from './watch/change.ts'
 import type { Projection, ProjectionHandle, RebuildOptions } from './projections/projection.ts'
 import { checkProjection } from './projections/projection.ts'
 import { TOO_LONG } from './cache/values.ts'
-import { HOT_VISITED, type Residency } from './cache/residency.ts'
+import { HOT_MORTAL_VISITED, HOT_VISITED, type Residency } from './cache/residency.ts'
 import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
@@ -184,7 +184,13 @@ class OpenWarp {
 
   peek(key: string): unknown {
     const slot = this.#engine.store.keys.find(key)
-    if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED) return this.#residency.values[slot]
+    if (slot !== undefined) {
+      const residency = this.#residency
+      const state = residency.states[slot]
+      if (state === HOT_VISITED) return residency.values[slot]
+      if (state === HOT_MORTAL_VISITED && residency.clock.showsBefore(this.#engine.store.keys.expiresAt[slot]!))
+        return residency.values[slot]
+    }
     return this.#peekSlowly(key, slot)
   }
 

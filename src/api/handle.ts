@@ -19,7 +19,7 @@ import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Watch, WatchOptions } from '../watch/change.ts'
 import type { WatchHub } from '../watch/watch.ts'
 import { TOO_LONG } from '../cache/values.ts'
-import { HOT_VISITED, type Residency } from '../cache/residency.ts'
+import { HOT_MORTAL_VISITED, HOT_VISITED, type Residency } from '../cache/residency.ts'
 import type { HistoryPart } from './parts.ts'
 import type { KeyHandle } from './public.ts'
 import { WRITE_OPTIONS, type Receipt, type WriteOptions } from '../store/write-road/receipt.ts'
@@ -74,8 +74,12 @@ export class Handle implements KeyHandle, Target {
 
   peek(): unknown {
     const { keys, residency } = this.#context
-    if (this.#generation === keys.generation && residency.states[this.#slot] === HOT_VISITED) {
-      return residency.values[this.#slot]
+    const slot = this.#slot
+    if (this.#generation === keys.generation) {
+      const state = residency.states[slot]
+      if (state === HOT_VISITED) return residency.values[slot]
+      if (state === HOT_MORTAL_VISITED && residency.clock.showsBefore(keys.expiresAt[slot]!))
+        return residency.values[slot]
     }
     return this.#peekSlowly()
   }

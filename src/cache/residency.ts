@@ -5,10 +5,12 @@
  * read moves nothing.
  *
  * One state byte per slot tells a reader all it needs in one load: `HOT_VISITED` is "here, fresh,
- * and already marked". Everything else takes the slow path. Values and links are columns, as in
+ * and already marked". Beside it, only `peek` of a value with a life is short; everything else
+ * takes the slow path. Values and links are columns, as in
  * `key-table.ts`.
  */
 import { grown, type Slot } from '../keys/key-table.ts'
+import type { ReadClock } from './read-clock.ts'
 
 /** The value is not here, or behind the log. */
 export const COLD = 0
@@ -23,6 +25,9 @@ export const HOT_MORTAL = 3
  * a live document, which somebody may have changed.
  */
 export const HOT_LOOSE = 4
+
+/** Here, fresh and read, it has a life, and nobody can change it: `peek` asks its own clock. */
+export const HOT_MORTAL_VISITED = 5
 
 const NONE = -1
 
@@ -47,10 +52,13 @@ export class Residency {
   #count = 0
   #totalBytes = 0
   evictions = 0
+  /** What `peek` of values with a life asks. */
+  readonly clock: ReadClock
   readonly #limits: ResidencyLimits
   readonly #onEvict: (slot: Slot) => void
 
-  constructor(limits: ResidencyLimits, onEvict: (slot: Slot) => void) {
+  constructor(limits: ResidencyLimits, clock: ReadClock, onEvict: (slot: Slot) => void) {
+    this.clock = clock
     this.#limits = limits
     this.#onEvict = onEvict
     this.#reserveLinks(this.states.length)
@@ -173,8 +181,10 @@ export class Residency {
 
   /** Whether the entry has been read since the hand last came by; clears the mark. */
   #wasRead(slot: Slot): boolean {
-    const wasRead = this.states[slot] === HOT_VISITED || this.#markedReads[slot] === 1
-    if (this.states[slot] === HOT_VISITED) this.states[slot] = HOT
+    const state = this.states[slot]
+    const wasRead = state === HOT_VISITED || state === HOT_MORTAL_VISITED || this.#markedReads[slot] === 1
+    if (state === HOT_VISITED) this.states[slot] = HOT
+    else if (state === HOT_MORTAL_VISITED) this.states[slot] = HOT_MORTAL
     this.#markedReads[slot] = 0
     return wasRead
   }

@@ -21,9 +21,19 @@ import type { Recorder } from '../ports/recorder.ts'
 import type { Holds } from '../log/holds.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { Expiry } from './expiry.ts'
+import { ReadClock } from './read-clock.ts'
 import { KeptStates } from './kept-states.ts'
 import { copyLoose, detached, isLoose, shared } from '../../crdt/encoding/shared-value.ts'
-import { COLD, HOT, HOT_LOOSE, HOT_MORTAL, HOT_VISITED, Residency, type ResidencyLimits } from './residency.ts'
+import {
+  COLD,
+  HOT,
+  HOT_LOOSE,
+  HOT_MORTAL,
+  HOT_MORTAL_VISITED,
+  HOT_VISITED,
+  Residency,
+  type ResidencyLimits,
+} from './residency.ts'
 import { weightOf } from './weight.ts'
 
 export interface ValuesOptions {
@@ -96,7 +106,11 @@ export class Values {
     this.#env = options.env
     this.#turns = options.turns
     this.#recorder = options.recorder
-    this.residency = new Residency(options.limits, (slot) => (this.#residents[slot] = undefined))
+    this.residency = new Residency(
+      options.limits,
+      new ReadClock(options.env),
+      (slot) => (this.#residents[slot] = undefined),
+    )
     this.residency.reserve(options.keys.capacity)
     this.kept = new KeptStates({
       ...options,
@@ -341,20 +355,30 @@ export class Values {
   }
 
   #touch(slot: Slot, state: number): unknown {
-    if (state === HOT_MORTAL && !this.#isAliveWhenRead(slot)) return undefined
+    const isMortal = state === HOT_MORTAL || state === HOT_MORTAL_VISITED
+    if (isMortal && !this.#isAliveWhenRead(slot)) return undefined
     this.countedHits++
+    if (state === HOT_MORTAL_VISITED) return this.residency.values[slot]
     if (state === HOT) {
       this.residency.states[slot] = HOT_VISITED
       return this.residency.values[slot]
     }
     this.residency.markRead(slot)
     if (this.#dropIfTouched(slot)) return this.#materialise(slot, ALL)
+    if (isMortal && this.#isReadAsItIs(slot)) this.residency.states[slot] = HOT_MORTAL_VISITED
     return copyLoose(this.residency.values[slot])
+  }
+
+  /** Its life does not slide, and nobody can change the value. */
+  #isReadAsItIs(slot: Slot): boolean {
+    const keyspace = this.#keyspaceAt(slot)
+    if (this.#isSliding(slot, keyspace) || keyspace.strategy.isIntact !== undefined) return false
+    return this.residency.isListed(slot) && !isLoose(this.residency.values[slot])
   }
 
   /** However late the wheel is: a value is never read beyond its life. */
   #isAliveWhenRead(slot: Slot): boolean {
-    const nowMs = this.#env.now()
+    const nowMs = this.residency.clock.look()
     if (this.#keys.expiresAt[slot]! <= nowMs) {
       this.misses++
       this.residency.outdate(slot)
