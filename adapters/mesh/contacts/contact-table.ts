@@ -61,8 +61,8 @@ export class ContactTable {
   }
 
   /** What was offered for the same greeting from the same address. */
-  offered(from: Endpoint, nonce: string): Offer | undefined {
-    return this.#unconfirmed.find(from, nonce)
+  offered(from: Endpoint, ephemeral: string): Offer | undefined {
+    return this.#unconfirmed.find(from, ephemeral)
   }
 
   hasRoomForOffer(from: Endpoint): boolean {

@@ -236,7 +236,7 @@ export class Handshakes {
       profile: other.profile,
       bornMs: clock.monotonic(),
     })
-    this.#table.offer({ session, nonce: hexOf(ephemeralIn(greeting)), welcome })
+    this.#table.offer({ session, ephemeral: hexOf(ephemeralIn(greeting)), welcome })
     socket.send(from, welcome)
     return undefined
   }

@@ -183,7 +183,7 @@ export interface NoiseHandshakeOptions {
   readonly prologue: Uint8Array
   /** 32 bytes. */
   readonly psk: Uint8Array
-  /** 32 random bytes, for this handshake only: they are wiped. */
+  /** 32 random bytes, for this handshake only: they are wiped as soon as they are used. */
   readonly privateKey: Uint8Array
 }
 
@@ -200,18 +200,22 @@ export interface NoiseSecrets {
 /** One end of one handshake: `write` and `read` in turns, then `split`. */
 export class NoiseHandshake {
   readonly #psk: Uint8Array
-  readonly #private: KeyObject
+  readonly #privateBytes: Uint8Array
   readonly #isInitiator: boolean
+  /** Made when it is needed: a stranger's message is known for one before. */
+  #private: KeyObject | undefined
   #symmetric: SymmetricState
   #remote: Uint8Array | undefined
   /** Messages that have been written or read. */
   #count = 0
 
   constructor({ isInitiator, prologue, psk, privateKey }: NoiseHandshakeOptions) {
-    if (psk.length !== NOISE_KEY_BYTES) throw misused(`a psk has ${NOISE_KEY_BYTES} bytes, not ${psk.length}`)
+    if (psk.length !== NOISE_KEY_BYTES || privateKey.length !== NOISE_KEY_BYTES) {
+      throw misused(`psk and private key have ${NOISE_KEY_BYTES} bytes, not ${psk.length} and ${privateKey.length}`)
+    }
     this.#isInitiator = isInitiator
     this.#psk = psk
-    this.#private = privateKeyOf(privateKey)
+    this.#privateBytes = privateKey
     this.#symmetric = SymmetricState.begin()
     this.#symmetric.mixHash(prologue)
   }
@@ -225,7 +229,7 @@ export class NoiseHandshake {
   write(payload: Uint8Array): Uint8Array | undefined {
     const tokens = this.#tokens(true)
     const state = this.#symmetric
-    const own = publicKeyOf(this.#private)
+    const own = publicKeyOf(this.#privateKey())
     for (const token of tokens) {
       if (token === 'e') mixPublicKey(state, own)
       else if (!this.#mix(state, token, this.#remote)) return undefined
@@ -271,9 +275,14 @@ export class NoiseHandshake {
       state.mixKeyAndHash(this.#psk)
       return true
     }
-    const shared = remote && sharedSecret(this.#private, remote)
+    const shared = remote && sharedSecret(this.#privateKey(), remote)
     if (shared !== undefined) state.mixKey(shared)
     return shared !== undefined
+  }
+
+  #privateKey(): KeyObject {
+    this.#private ??= privateKeyOf(this.#privateBytes)
+    return this.#private
   }
 
   #tokens(isWriting: boolean): (typeof PATTERN)[number] {
@@ -306,7 +315,6 @@ function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function privateKeyOf(bytes: Uint8Array): KeyObject {
-  if (bytes.length !== NOISE_KEY_BYTES) throw misused(`a private key has ${NOISE_KEY_BYTES} bytes, not ${bytes.length}`)
   const der = Buffer.alloc(PKCS8_HEAD.length + NOISE_KEY_BYTES)
   der.set(PKCS8_HEAD)
   der.set(bytes, PKCS8_HEAD.length)

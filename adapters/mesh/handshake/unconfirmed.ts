@@ -11,8 +11,8 @@ import type { Session } from '../contacts/session.ts'
 
 export interface Offer {
   readonly session: Session
-  /** The greeting's nonce as text: the same greeting gets the same answer. */
-  readonly nonce: string
+  /** The greeting's e as text: the same greeting gets the same answer. */
+  readonly ephemeral: string
   readonly welcome: Uint8Array
 }
 
@@ -33,8 +33,9 @@ export class Unconfirmed {
     return this.#offers.size
   }
 
-  find(from: Endpoint, nonce: string): Offer | undefined {
-    for (const offer of this.#offers.values()) if (offer.nonce === nonce && offer.session.isFrom(from)) return offer
+  find(from: Endpoint, ephemeral: string): Offer | undefined {
+    for (const offer of this.#offers.values())
+      if (offer.ephemeral === ephemeral && offer.session.isFrom(from)) return offer
     return undefined
   }
 

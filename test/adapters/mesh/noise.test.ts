@@ -177,6 +177,16 @@ test('whoever learns the psk and all that was said still lacks what the two priv
   expect(overheard(first, second, secret)).toEqual(TEXT)
 })
 
+test('a stranger’s message costs no private key; one that has been used is wiped', () => {
+  const privateKey = new Uint8Array(32).fill(2)
+  const responder = end(false, { privateKey })
+  expect(responder.read(new Uint8Array(NOISE_OVERHEAD_BYTES))).toBeUndefined()
+  responder.read(written(end(true)))
+  expect(privateKey).toEqual(new Uint8Array(32).fill(2))
+  written(responder)
+  expect(privateKey).toEqual(new Uint8Array(32))
+})
+
 test('messages are written and read in turns', () => {
   expect(() => end(false).write(TEXT)).toThrow('is not ours to write')
   expect(() => end(true).read(new Uint8Array(64))).toThrow('is not ours to read')
