@@ -36,6 +36,7 @@ import { FORMAT_LOWEST, Formats } from './operation/envelope/formats.ts'
 import { findOperation, scanOperations } from './log/operation-search.ts'
 import type { WarpEvent } from './api/public.ts'
 import type { Compaction } from './store/event.ts'
+import { UnreadableKeys } from './store/unreadable-keys.ts'
 import { Outlet } from './log/outlet.ts'
 import { encodeCheckpoint, Recovered } from './store/recovered.ts'
 import type { ResidencyLimits } from './cache/residency.ts'
@@ -165,7 +166,15 @@ export class Engine implements ReplicationStore, Departing {
     const parts = { store, holds, tally, identity, observe, later, recorder: options.recorder }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
     this.#resync = this.#openResync()
-    for (const slot of store.keys.occupied()) this.compactor.look(slot)
+    const unreadable = new UnreadableKeys({ log: this.log, keys: store.keys, keyspaces: store.keyspaces, table })
+    for (const slot of store.keys.occupied()) {
+      this.compactor.look(slot)
+      unreadable.look(slot)
+    }
+    // Told when whoever opens has the engine.
+    env.defer(() => {
+      for (const event of unreadable.events()) observe(event)
+    })
     this.store.subscribe((entered) => this.#entered(entered))
     identity.settle()
     this.#resync.resume()

@@ -9,7 +9,7 @@ export function cannotFold(strategy: AnyStrategy, what: string): WarpError {
   return new WarpError(
     'WARP_E_UNKNOWN_OP',
     `the key holds ${what}, which its strategy '${strategy.kind}' (code ${strategy.code}) cannot fold; ` +
-      'it is kept and forwarded; upgrade this replica, or register the key with the strategy that wrote it',
+      'it is kept and forwarded; register the key with the strategy that wrote it, or upgrade this replica if it does not know that one',
     { details: { strategy: strategy.kind, code: strategy.code } },
   )
 }

@@ -11,8 +11,10 @@ import { KeyFinder } from '../keys/key-finder.ts'
 import type { KeyStore } from './key-store.ts'
 import { KEY_BYTES_MAX, DOCUMENT_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import { strategyName } from '../keys/strategy-names.ts'
 import { departureIn } from '../operation/departures.ts'
-import { isOfKey, isUnderstood } from '../operation/envelope/kinds.ts'
+import { isOfKey, isUnderstood, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { findOperation } from '../log/operation-search.ts'
 import { textOf } from '../operation/text.ts'
@@ -44,6 +46,9 @@ export interface AdmissionOptions {
   readonly aside: Aside
 }
 
+/** So many are remembered. */
+const OTHERS_TOLD_MAX = 1000
+
 export class AdmissionDesk {
   readonly #store: KeyStore
   readonly #dots: DotIndex
@@ -55,6 +60,8 @@ export class AdmissionDesk {
   readonly #reader: OperationReader
   readonly #other: OperationReader
   readonly #keys: KeyFinder
+  /** Of whom it has been told that they use another strategy. */
+  readonly #othersTold = new Set<string>()
   admittedCount = 0
   duplicatesCount = 0
   driftingCount = 0
@@ -117,6 +124,7 @@ export class AdmissionDesk {
     const position = this.#copy(operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
     if (position === undefined) return 'full'
     this.#noticeUnknown(key, operation)
+    if (operation.strategy !== keyspace.code) this.#noticeOther(key, keyspace, operation)
     if (isKept) this.#aside.keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
     this.#endFormerNames(operation)
@@ -218,6 +226,20 @@ export class AdmissionDesk {
   #isOurs(operation: OperationReader): boolean {
     const isFound = findOperation(this.#store.log, this.#dots, operation, this.#other)
     return !isFound || equalBytes(this.#other, operation)
+  }
+
+  /** A peer uses another strategy for the pattern. */
+  #noticeOther(key: string, keyspace: Keyspace, { kind, strategy: code, replica: writer }: OperationReader): void {
+    const { keyspaces } = this.#store
+    if (kind !== OPERATION_KIND.update || keyspace === keyspaces.unregistered || !keyspace.domain.isSent) return
+    const { pattern } = keyspace
+    const name = `${writer} ${code} ${pattern}`
+    if (this.#othersTold.has(name)) return
+    if (this.#othersTold.size >= OTHERS_TOLD_MAX) this.#othersTold.clear()
+    this.#othersTold.add(name)
+    const [strategy, writerStrategy] = [keyspace.strategy.kind, strategyName(code, keyspaces)]
+    const replica = this.#identity.replica
+    this.#observe({ kind: 'strategy:differs', pattern, key, replica, strategy, writer, writerStrategy })
   }
 
   #noticeUnknown(key: string, operation: OperationReader): void {

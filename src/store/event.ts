@@ -39,6 +39,39 @@ export type EngineEvent =
    * could not be written: the disk is full, say. Told once until it can be again.
    */
   | { readonly kind: 'touch:failed'; readonly key: string; readonly error: Error }
+  /**
+   * The folder that has been opened holds keys that no pattern matches: they are kept and sent on,
+   * and neither listed nor read here. `examples` are up to five of them.
+   */
+  | { readonly kind: 'keys:unregistered'; readonly keysCount: number; readonly examples: readonly string[] }
+  /**
+   * The folder that has been opened holds a key of this pattern that was `written` by another
+   * strategy than the one that is `registered` now, and cannot be read with it
+   * (`WARP_E_UNKNOWN_OP`): probably all `keysCount` keys of the pattern. Register the strategy of
+   * before, or the new one under another pattern.
+   */
+  | {
+      readonly kind: 'strategy:changed'
+      readonly pattern: string
+      readonly keysCount: number
+      readonly key: string
+      readonly written: string
+      readonly registered: string
+    }
+  /**
+   * A peer has written a key by another strategy (`writerStrategy`) than the one that it is registered
+   * with here: the two cannot read each other's operations. Told once for each pattern, peer and
+   * strategy.
+   */
+  | {
+      readonly kind: 'strategy:differs'
+      readonly pattern: string
+      readonly key: string
+      readonly replica: ReplicaId
+      readonly strategy: string
+      readonly writer: ReplicaId
+      readonly writerStrategy: string
+    }
   | ({ readonly kind: 'compacted' } & Compaction)
   /**
    * A projection could not go on from its checkpoint and reads the whole log again: the checkpoint
