@@ -5,7 +5,7 @@
  */
 import type { Keyspaces } from '../keys/keyspace.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
-import { strategyName } from '../keys/strategy-names.ts'
+import { strategyName } from '../merge/strategy-names.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'

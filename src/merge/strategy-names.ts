@@ -1,5 +1,5 @@
 /** Strategies by the codes that operations carry, for messages to people. */
-import type { Keyspaces } from './keyspace.ts'
+import type { Keyspaces } from '../keys/keyspace.ts'
 
 /** Warp's own, by code. They are fixed for ever. */
 const OWN = [
