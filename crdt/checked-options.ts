@@ -69,6 +69,15 @@ export function isWholeFrom(value: unknown, min: number, max: number = Infinity)
   return isNumberFrom(value, min, max) && Number.isInteger(value)
 }
 
+/**
+ * Throws `WARP_E_CONFIG` if a function that takes nothing was given something: what is ignored in
+ * silence, `counter({ min: 0 })` say, would be believed in. `remedy` names what takes it, if anything.
+ */
+export function takesNothing(what: string, given: ArrayLike<unknown>, remedy = 'leave it out'): void {
+  if (given.length === 0 || given[0] === undefined) return
+  throw new WarpError('WARP_E_CONFIG', `${what}() takes nothing, and got ${shownKind(given[0])}; ${remedy}`)
+}
+
 function isSignal(value: unknown): boolean {
   return (
     typeof value === 'object' &&

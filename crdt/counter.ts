@@ -22,6 +22,7 @@
  * 2. P. Almeida, C. Baquero: Scalable Eventually Consistent Counters over Unreliable Networks.
  *    2013.
  */
+import { takesNothing } from './checked-options.ts'
 import type { ExactSum } from './exact-sum.ts'
 import type { Prepare, Strategy } from './strategy.ts'
 import { WarpError } from './warp-error.ts'
@@ -39,6 +40,8 @@ export type Counter = Strategy<number, ExactSum, number, CounterVerbs>
 
 /** Counter over the safe integers, starting from 0. */
 export function counter(): Counter {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('counter', arguments, 'use boundedCounter() for a counter with bounds')
   return {
     kind: 'counter',
     code: 3,

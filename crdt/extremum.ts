@@ -18,6 +18,7 @@
  *    2011, section 2.
  * 2. P. Almeida, A. Shoker, C. Baquero: Delta State Replicated Data Types. 2018, section 4.
  */
+import { takesNothing } from './checked-options.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
 import { WarpError } from './warp-error.ts'
@@ -37,11 +38,15 @@ export type Extremum<T extends Ordered> = Strategy<T, T | undefined, Encodable, 
 
 /** The greatest value set. */
 export function max<T extends Ordered>(): Extremum<T> {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('max', arguments)
   return extremum('max', 7, 1)
 }
 
 /** The least value set. */
 export function min<T extends Ordered>(): Extremum<T> {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('min', arguments)
   return extremum('min', 8, -1)
 }
 

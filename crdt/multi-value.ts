@@ -22,6 +22,7 @@
  *    Commutative Replicated Data Types. INRIA RR-7506, 2011, section 3.2.2.
  * 3. N. Preguiça, C. Baquero, P. Almeida, V. Fonte, R. Gonçalves: Dotted Version Vectors. 2010.
  */
+import { takesNothing } from './checked-options.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { Prepare, Strategy } from './strategy.ts'
 import type { Stamp } from './time/hlc.ts'
@@ -47,6 +48,8 @@ export type MultiValue<T> = Strategy<readonly T[], Siblings<T>, Encodable, Multi
  * conflict.
  */
 export function multiValue<T>(): MultiValue<T> {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('multiValue', arguments)
   return {
     kind: 'multi-value',
     code: 2,

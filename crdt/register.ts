@@ -21,6 +21,7 @@
  * 4. S. Kulkarni, M. Demirbas, D. Madappa, B. Avva, M. Leone: Logical Physical Clocks and
  *    Consistent Snapshots. 2014.
  */
+import { takesNothing } from './checked-options.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import type { AnyStrategy, Applied, Prepare, Strategy } from './strategy.ts'
 import { expectArray, seal, unseal } from './encoding/stored-state.ts'
@@ -57,6 +58,8 @@ const REGISTER: Register<unknown> = Object.freeze({
 
 /** Last-writer-wins register of a `T`. */
 export function register<T>(): Register<T> {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('register', arguments)
   return REGISTER as Register<T> // it never looks into the value
 }
 

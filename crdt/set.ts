@@ -24,6 +24,7 @@
  *    Optimized Conflict-free Replicated Set. INRIA RR-8083, 2012.
  * 3. P. Almeida, A. Shoker, C. Baquero: Delta State Replicated Data Types. 2018, section 7.
  */
+import { takesNothing } from './checked-options.ts'
 import type { Applied, Prepare, Strategy } from './strategy.ts'
 import type { Dot } from './time/dot.ts'
 import type { Encodable } from './encoding/encodable.ts'
@@ -68,6 +69,8 @@ export type ObservedRemoveSet<T> = Strategy<ReadonlySet<T>, Elements<T>, Encodab
 
 /** Observed-remove set of `T`s, which are told apart by content. */
 export function set<T>(): ObservedRemoveSet<T> {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('set', arguments)
   return {
     kind: 'set',
     code: 5,

@@ -28,6 +28,7 @@
  *
  * (1) Kleppmann, Beresford: A Conflict-Free Replicated JSON Datatype, 2017; automerge.org.
  */
+import { takesNothing } from '../checked-options.ts'
 import * as Automerge from '@automerge/automerge'
 import type { Encodable } from '../encoding/encodable.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
@@ -59,6 +60,8 @@ export function automerge<T extends object = Shape>(): Strategy<
   Uint8Array,
   AutomergeVerbs<T>
 > {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('automerge', arguments)
   return {
     kind: 'automerge',
     code: 13,

@@ -36,6 +36,7 @@
  * (1) Nicolaescu, Jahns, Derntl, Klamma: Near Real-Time Peer-to-Peer Shared Editing on Extensible
  * Data Types, 2016.
  */
+import { takesNothing } from '../checked-options.ts'
 import * as Y from 'yjs'
 import type { Encodable } from '../encoding/encodable.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
@@ -86,6 +87,8 @@ export type YjsVerbs = {
 
 /** A Yjs document per key. Needs `yjs` 13.6 or newer. */
 export function yjs(): Strategy<Y.Doc, YjsState, Uint8Array, YjsVerbs> {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('yjs', arguments)
   return {
     kind: 'yjs',
     code: 12,

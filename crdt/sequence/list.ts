@@ -14,6 +14,7 @@
  * Not for: sets (order costs a tombstone per element), text (`text()` holds a string per run
  * instead of an array), logs that only grow to millions of elements (one key each).
  */
+import { takesNothing } from '../checked-options.ts'
 import type { Encodable } from '../encoding/encodable.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
 import type { SequenceContent, SequenceState } from './sequence-strategy.ts'
@@ -50,6 +51,8 @@ export function list<T extends Encodable = Encodable>(): Strategy<
   ListPayload<T>,
   ListVerbs<T>
 > {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('list', arguments)
   return {
     kind: 'list',
     code: 10,

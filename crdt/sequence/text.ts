@@ -10,6 +10,7 @@
  *
  * Not for formatted text: `yjs()` has attributes and bindings to editors.
  */
+import { takesNothing } from '../checked-options.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
 import type { SequenceContent, SequenceState } from './sequence-strategy.ts'
 import type { SequencePayload } from './sequence-operation.ts'
@@ -37,6 +38,8 @@ export type TextVerbs = {
 
 /** A plain text. Indexes and counts are in Unicode code points. */
 export function text(): Strategy<string, TextState, TextPayload, TextVerbs> {
+  // eslint-disable-next-line prefer-rest-params -- a rest parameter would be seen in its type
+  takesNothing('text', arguments)
   return {
     kind: 'text',
     code: 11,

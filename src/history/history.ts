@@ -4,7 +4,7 @@
  * of the one key for `getAt` and `explain`, in steps between which other work proceeds; compaction
  * waits meanwhile.
  */
-import { checkOptions, isWholeFrom } from '../../crdt/checked-options.ts'
+import { checkOptions, checkTypeOf, isWholeFrom } from '../../crdt/checked-options.ts'
 import { hlcAtEndOfMs, hlcToMs } from '../../crdt/time/hlc.ts'
 import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -31,7 +31,10 @@ export class History {
 
   async *log(key: string, options: LogOptions = {}): AsyncGenerator<OperationRecord, void, undefined> {
     checkOptions('log', options, LOG_OPTIONS)
+    checkTypeOf('log', options, 'newestFirst', 'boolean')
     const { fromVersion = 1, newestFirst = false, signal } = options
+    if (!isWholeFrom(fromVersion, 0))
+      throw new WarpError('WARP_E_CONFIG', `log: fromVersion is ${shownValue(fromVersion)}; give a whole number`)
     const turn = this.#store.turns.next()
     if (turn !== undefined) await turn
     const slot = this.#store.keys.find(key)

@@ -4,6 +4,7 @@ import { fileLog } from '../../adapters/file/index.ts'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { meshTransport } from '../../adapters/mesh/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
+import { boundedCounter } from '../../crdt/bounded-counter.ts'
 import { counter } from '../../crdt/counter.ts'
 import { custom } from '../../crdt/custom.ts'
 import { list } from '../../crdt/sequence/list.ts'
@@ -14,6 +15,8 @@ import { virtualEnv } from '../../testing/world/virtual-env.ts'
 const KEYS = { 'r:*': { strategy: register<unknown>(), retain: 'latest' }, 'c:*': counter(), 'l:*': list() } as const
 /** As a caller writes it that no compiler checks. */
 const any = (value: unknown): never => value as never
+/** For functions that take nothing. */
+const strange = (value: unknown): [] => [value] as unknown as []
 const open = (options: object = {}) => openWarp({ keys: KEYS, env: virtualEnv(), ...options })
 type Open = Awaited<ReturnType<typeof open>>
 
@@ -64,6 +67,14 @@ const OPENINGS: readonly (readonly [string, () => unknown, string])[] = [
     () => open({ keys: { a: { strategy: register(), ttlMs: 0 } } }),
     'has ttlMs 0; use milliseconds from 1',
   ],
+  [
+    'a bound of a counter',
+    () => counter(...strange({ min: 0 })),
+    'counter() takes nothing, and got an object; use boundedCounter()',
+  ],
+  ['a type given to a register', () => register(...strange('x')), 'register() takes nothing, and got the string "x"'],
+  ['a list of a list', () => list(...strange([])), 'list() takes nothing, and got an array'],
+  ['room that nobody holds', () => boundedCounter(any({ max: 5 })), 'holder is undefined; with max, name the replica'],
   ['retain null', () => open({ keys: { a: { strategy: register(), retain: null } } }), 'retains null'],
   [
     'half a version',
