@@ -9,11 +9,12 @@
  * the engine delivers each operation once and after its causes.
  *
  * State: per element, by its canonical bytes, the dots that keep it in: usually one, at most one
- * per replica.
+ * per replica (`set-elements.ts`).
  * Value: a `ReadonlySet`, sorted by those bytes so that all replicas iterate alike, made anew for
- * each read of a changed key. Objects are elements by content, but `Set.has` compares objects by
- * identity: ask the query `has`. Elements are shared and frozen.
- * Cost: O(elements named) per operation; O(n log n) for a read after a change.
+ * the first read after a change. Objects are elements by content, but `Set.has` compares objects by
+ * identity: ask the query `has`, which makes no value. Elements are shared and frozen.
+ * Cost: O(elements named) per operation; for a read after k changes O(n + k log k), some 5 ms at
+ * 50,000 elements.
  *
  * When not to use it: for a few flags or a record (`map`), for order (`list`); for sets of many
  * thousands of elements that change all the time, give each element a key of its own.
@@ -27,6 +28,7 @@
 import { takesNothing } from './checked-options.ts'
 import type { Applied, Prepare, Strategy } from './strategy.ts'
 import type { Dot } from './time/dot.ts'
+import { Elements, type Element } from './set-elements.ts'
 import type { Encodable } from './encoding/encodable.ts'
 import {
   expectArray,
@@ -40,15 +42,6 @@ import {
 } from './encoding/stored-state.ts'
 import { identityOf } from './encoding/encoding.ts'
 import { malformedPayload, toPayload } from './encoding/payload.ts'
-
-interface Element<T> {
-  readonly value: T
-  /** What keeps it in. Never empty. */
-  readonly dots: readonly Dot[]
-}
-
-/** By identity. */
-export type Elements<T> = Map<string, Element<T>>
 
 const ADD = 1
 const REMOVE = 0
@@ -78,12 +71,12 @@ export function set<T>(): ObservedRemoveSet<T> {
     piecesOf: (elements) => elements.size,
     fold: 'any',
     deletes: 'observed',
-    initial: () => new Map<string, Element<T>>(),
+    initial: () => new Elements<T>(),
     apply: applyTo,
-    read: (elements) => (elements.size === 0 ? undefined : new Set(sorted(elements).map(([, { value }]) => value))),
+    read: (elements) => elements.value,
     isEmpty: (elements) => elements.size === 0,
-    encodeState: (elements) => toChunks(sorted(elements).map(([, element]) => encodeElement(element))),
-    decodeState: (encoded) => new Map(fromChunks(encoded).map((element) => decodeElement<T>(element))),
+    encodeState: (elements) => toChunks(elements.inOrder().map((element) => encodeElement(element))),
+    decodeState: (encoded) => decodeElements<T>(encoded),
     verbs: {
       add(_prepare, ...elements) {
         return elements.length === 0 ? undefined : [ADD, ...elements.map((element) => toPayload(element, 'add'))]
@@ -107,8 +100,7 @@ function applyTo<T>(elements: Elements<T>, operation: Applied<Encodable>): Eleme
     const identity = identityOf(value)
     const dots = unobserved(elements.get(identity), operation)
     if (action === ADD) dots.push({ replica: operation.replica, sequence: operation.sequence })
-    if (dots.length === 0) elements.delete(identity)
-    else elements.set(identity, { value: value as T, dots })
+    elements.set(identity, value as T, dots)
   }
   return elements
 }
@@ -123,23 +115,23 @@ function isDotOf(dot: Dot, operation: Applied<Encodable>): boolean {
   return dot.replica === operation.replica && dot.sequence === operation.sequence
 }
 
-function sorted<T>(elements: Elements<T>): [string, Element<T>][] {
-  return [...elements].sort(([a], [b]) => (a < b ? -1 : 1))
-}
-
 /** `[value, replica, sequence, replica, sequence ...]`, dots in order. */
 function encodeElement<T>({ value, dots }: Element<T>): Encodable {
   const ordered = [...dots].sort((a, b) => (a.replica < b.replica ? -1 : 1))
   return [seal(value), ...ordered.flatMap(({ replica, sequence }) => [replica, sequence])]
 }
 
-function decodeElement<T>(encoded: Encodable): [string, Element<T>] {
-  const [sealed, ...rest] = expectArray(encoded)
-  const dots: Dot[] = []
-  for (let i = 0; i < rest.length; i += 2) {
-    dots.push({ replica: expectReplica(rest[i]), sequence: expectCount(rest[i + 1]) })
+function decodeElements<T>(encoded: Encodable): Elements<T> {
+  const elements = new Elements<T>()
+  for (const element of fromChunks(encoded)) {
+    const [sealed, ...rest] = expectArray(element)
+    const dots: Dot[] = []
+    for (let i = 0; i < rest.length; i += 2) {
+      dots.push({ replica: expectReplica(rest[i]), sequence: expectCount(rest[i + 1]) })
+    }
+    if (dots.length === 0) throw malformedState('an element that nothing keeps in')
+    const value = unseal(sealed)
+    elements.set(identityOf(value), value as T, dots)
   }
-  if (dots.length === 0) throw malformedState('an element that nothing keeps in')
-  const value = unseal(sealed)
-  return [identityOf(value), { value: value as T, dots }]
+  return elements
 }

@@ -2,7 +2,8 @@
  * The engine: one log, one key store, and the parts that feed and trim them. It opens the log, puts
  * the parts together, and is what replication sees as its store.
  */
-import type { Meter } from './operation/budget.ts'
+import { Budget, type Meter } from './operation/budget.ts'
+import { ignoreOutcome } from '../crdt/synchronous.ts'
 import { asError } from '../crdt/warp-error.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'
@@ -38,7 +39,8 @@ import type { WarpEvent } from './api/public.ts'
 import type { Compaction } from './store/event.ts'
 import { UnreadableKeys } from './store/unreadable-keys.ts'
 import { Outlet } from './log/outlet.ts'
-import { encodeCheckpoint, Recovered } from './store/recovered.ts'
+import { CheckpointBody } from './store/checkpoint-body.ts'
+import { Recovered } from './store/recovered.ts'
 import type { ResidencyLimits } from './cache/residency.ts'
 import type { ReplicationStore } from './replication/store.ts'
 import type { Admission } from './store/border.ts'
@@ -94,6 +96,8 @@ export class Engine implements ReplicationStore, Departing {
   readonly #garbage: Garbage
   readonly #frontier: Frontier
   #isClosed = false
+  /** The checkpoint that is being written. */
+  #checkpointing: Promise<void> = Promise.resolve()
 
   /** Opens the log, reads it and finds out who this replica is. Throws what `Log.open` throws. */
   static async open(options: EngineOptions): Promise<Engine> {
@@ -299,9 +303,20 @@ export class Engine implements ReplicationStore, Departing {
     return this.compactor.run(signal)
   }
 
-  async checkpoint(): Promise<void> {
+  /** One behind the other: each is of one moment. */
+  checkpoint(): Promise<void> {
+    const written = this.#checkpointing.then(() => this.#writeCheckpoint())
+    this.#checkpointing = written.catch(() => undefined)
+    return written
+  }
+
+  async #writeCheckpoint(): Promise<void> {
+    if (!this.log.persistent) return
     const written = this.#maintenance.beginCheckpoint()
-    await this.log.writeCheckpoint(this.#encodeCheckpoint())
+    const body = this.#encodeCheckpoint()
+    // Where the log refuses to write it, nobody waits for it.
+    ignoreOutcome(body)
+    await this.log.writeCheckpoint(body)
     written()
   }
 
@@ -360,7 +375,8 @@ export class Engine implements ReplicationStore, Departing {
     this.#maintenance.noteRecord()
   }
 
-  #encodeCheckpoint(): Uint8Array {
+  /** Of this moment, in steps. */
+  #encodeCheckpoint(): Promise<Uint8Array> {
     const { keys } = this.store
     const source = {
       format: this.log.formatHeld,
@@ -371,6 +387,7 @@ export class Engine implements ReplicationStore, Departing {
       forgotten: this.#garbage.forgotten,
       feeds: this.feeds,
     }
-    return encodeCheckpoint(source, this.identity.meta(), this.table)
+    const budget = new Budget(this.#options.env)
+    return budget.finish(new CheckpointBody(source, this.identity.meta(), this.table).steps(budget))
   }
 }

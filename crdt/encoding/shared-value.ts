@@ -56,6 +56,15 @@ export function shared<Value>(value: Value): Value {
   return value
 }
 
+/**
+ * A set that many may share, of elements that each can be shared already. Costs no look at them.
+ */
+export function sharedSet<T>(elements: readonly T[], { hasLoose }: { readonly hasLoose: boolean }): ReadonlySet<T> {
+  const set = guarded(new Set(elements), SET_REFUSALS)
+  if (hasLoose) noteLoose(set)
+  return set
+}
+
 function share(value: object): void {
   if (value instanceof Set) {
     guarded(value, SET_REFUSALS)

@@ -12,6 +12,8 @@ const CHUNK_BLOCKS_MAX = 128
 export interface Chunk<Block> {
   readonly blocks: Block[]
   visibleCount: number
+  /** What its visible elements read as, kept until something of it changes. */
+  shown: unknown
 }
 
 export interface Ordered<Block> {
@@ -21,7 +23,7 @@ export interface Ordered<Block> {
 }
 
 export class BlockOrder<Block extends Ordered<Block>> {
-  readonly #chunks: Chunk<Block>[] = [{ blocks: [], visibleCount: 0 }]
+  readonly #chunks: Chunk<Block>[] = [{ blocks: [], visibleCount: 0, shown: undefined }]
   #visibleCount = 0
 
   /** Costs a look at each chunk. */
@@ -69,6 +71,7 @@ export class BlockOrder<Block extends Ordered<Block>> {
   /** Records that `delta` elements of the block became visible, or invisible if negative. */
   adjust(block: Block, delta: number): void {
     block.chunk.visibleCount += delta
+    block.chunk.shown = undefined
     this.#visibleCount += delta
   }
 
@@ -99,19 +102,30 @@ export class BlockOrder<Block extends Ordered<Block>> {
     return { block, offset: rest }
   }
 
+  /** Not to be changed. */
+  get chunks(): readonly Chunk<Block>[] {
+    return this.#chunks
+  }
+
   *blocks(): IterableIterator<Block> {
     for (const chunk of this.#chunks) yield* chunk.blocks
   }
 
   #insertAt(chunk: Chunk<Block>, at: number, block: Block): void {
     chunk.blocks.splice(at, 0, block)
+    chunk.shown = undefined
     block.chunk = chunk
     if (!block.deleted) this.adjust(block, block.count)
     if (chunk.blocks.length > CHUNK_BLOCKS_MAX) this.#halve(chunk)
   }
 
   #halve(chunk: Chunk<Block>): void {
-    const half: Chunk<Block> = { blocks: chunk.blocks.splice(chunk.blocks.length >> 1), visibleCount: 0 }
+    const half: Chunk<Block> = {
+      blocks: chunk.blocks.splice(chunk.blocks.length >> 1),
+      visibleCount: 0,
+      shown: undefined,
+    }
+    chunk.shown = undefined
     for (const block of half.blocks) {
       block.chunk = half
       if (!block.deleted) half.visibleCount += block.count

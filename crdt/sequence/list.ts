@@ -16,6 +16,7 @@
  */
 import { takesNothing } from '../checked-options.ts'
 import type { Encodable } from '../encoding/encodable.ts'
+import { isLoose, noteLoose } from '../encoding/shared-value.ts'
 import type { Prepare, Strategy } from '../strategy.ts'
 import type { SequenceContent, SequenceState } from './sequence-strategy.ts'
 import type { SequencePayload } from './sequence-operation.ts'
@@ -85,6 +86,22 @@ function arrays<T extends Encodable>(): SequenceContent<readonly T[], readonly T
       return grown
     },
     is: (content) => Array.isArray(content) && content.length > 0,
-    read: (contents) => contents.flat(),
+    read: joined,
+    whole: (parts, hasLoose) => {
+      const value = joined(parts)
+      if (hasLoose) noteLoose(value)
+      return Object.freeze(value)
+    },
+    isLoose: (content) => content.some(isLoose),
   }
+}
+
+/** Arrays that `concat` takes as arguments of one call. */
+const JOINED_AT_ONCE = 1024
+
+/** A new array. `flat` and pushing take ten times as long. */
+function joined<T>(parts: readonly (readonly T[])[]): T[] {
+  let all: T[] = []
+  for (let at = 0; at < parts.length; at += JOINED_AT_ONCE) all = all.concat(...parts.slice(at, at + JOINED_AT_ONCE))
+  return all
 }

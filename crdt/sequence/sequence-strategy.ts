@@ -4,7 +4,8 @@
  * fit, for it means that the caller looked at another state than the one that is written to.
  */
 import type { Applied, Prepare } from '../strategy.ts'
-import type { ContentKind, Run } from './sequence.ts'
+import type { Chunk } from './block-order.ts'
+import type { Block, ContentKind, Run } from './sequence.ts'
 import type { Encodable } from '../encoding/encodable.ts'
 import type { Rename, SequencePayload } from './sequence-operation.ts'
 import { ROOT, Sequence } from './sequence.ts'
@@ -17,12 +18,18 @@ import { WarpError } from '../warp-error.ts'
 export interface SequenceState<Content extends Encodable, Value> {
   readonly sequence: Sequence<Content>
   value: Value | undefined
+  /** Whether any element that was ever in is loose (`shared-value.ts`). */
+  hasLoose: boolean
 }
 
 export interface SequenceContent<Content extends Encodable, Value> extends ContentKind<Content> {
   is(content: unknown): boolean
-  /** The value of a sequence with these contents. */
+  /** What some contents read as, one behind the other. */
   read(contents: readonly Content[]): Value
+  /** The value of a sequence whose parts read so: one that many readers share. */
+  whole(parts: readonly Value[], hasLoose: boolean): Value
+  /** Whether a reader could change an element of it. */
+  isLoose(content: Content): boolean
 }
 
 /** The fields of `Strategy` that do not depend on the verbs. */
@@ -49,28 +56,46 @@ export function sequenceFold<Content extends Encodable, Value>(
   return {
     fold: 'any',
     deletes: 'observed',
-    initial: () => ({ sequence: new Sequence(kind), value: undefined }),
+    initial: () => ({ sequence: new Sequence(kind), value: undefined, hasLoose: false }),
     apply: (state, operation) => {
-      applyChange(state.sequence, operation, readPayload(operation.payload, isContent))
+      const change = readPayload(operation.payload, isContent)
+      applyChange(state.sequence, operation, change)
       state.value = undefined
+      state.hasLoose ||= change.content !== undefined && kind.isLoose(change.content)
       return state
     },
     read: (state) => {
       const { order } = state.sequence
-      if (state.value === undefined && order.first !== undefined) {
-        const contents: Content[] = []
-        for (const block of order.blocks()) if (!block.deleted) contents.push(block.content)
-        state.value = kind.read(contents)
-      }
+      if (state.value === undefined && order.first !== undefined)
+        state.value = kind.whole(
+          order.chunks.map((chunk) => shownOf(chunk, kind)),
+          state.hasLoose,
+        )
       return state.value
     },
     // A removed element may still be named as a neighbour, so tombstones count: see sequence.ts.
     isEmpty: (state) => state.sequence.order.first === undefined,
     encodeState: (state) => encodeSequence(state.sequence, kind),
-    decodeState: (encoded) => ({ sequence: decodeSequence(encoded, kind), value: undefined }),
+    decodeState: (encoded) => {
+      const sequence = decodeSequence(encoded, kind)
+      let hasLoose = false
+      for (const { content } of sequence.order.blocks()) hasLoose ||= kind.isLoose(content)
+      return { sequence, value: undefined, hasLoose }
+    },
     piecesOf: (state) => state.sequence.order.blockCount,
     rebase: (payload, rename) => writePayload(renameChange(readPayload(payload, isContent), rename)),
   }
+}
+
+/** What a chunk reads as: made anew only if something of it has changed since. */
+function shownOf<Content extends Encodable, Value>(
+  chunk: Chunk<Block<Content>>,
+  kind: SequenceContent<Content, Value>,
+): Value {
+  const shown = (chunk.shown ??= kind.read(
+    chunk.blocks.filter(({ deleted }) => !deleted).map(({ content }) => content),
+  ))
+  return shown as Value // only this function sets it
 }
 
 /**

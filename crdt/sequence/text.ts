@@ -71,6 +71,8 @@ const STRINGS: SequenceContent<string, string> = {
   join: (left, right) => left + right,
   is: (content) => typeof content === 'string' && content !== '',
   read: (contents) => contents.join(''),
+  whole: (parts) => parts.join(''),
+  isLoose: () => false,
 }
 
 function wellFormed(added: string): string | undefined {

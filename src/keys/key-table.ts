@@ -57,6 +57,9 @@ export class KeyTable {
    */
   expiredThroughMs = 0
 
+  /** Called before anything changes of a key that is known, by whoever reads the table in steps. */
+  beforeChange: ((slot: Slot) => void) | undefined
+
   keys: (string | undefined)[] = []
   /** The key's definition: index into the engine's keyspaces. */
   keyspace: Uint16Array = new Uint16Array(CAPACITY_MIN)
@@ -137,6 +140,7 @@ export class KeyTable {
   remove(slot: Slot): void {
     const key = this.keys[slot]
     if (key === undefined) return
+    this.beforeChange?.(slot)
     this.#slots.delete(key)
     this.forgottenThrough = Math.max(this.forgottenThrough, this.head[slot]!)
     this.foldings++
@@ -166,6 +170,7 @@ export class KeyTable {
    * tip.
    */
   advance(slot: Slot, operation: TipOperation, position: Position): boolean {
+    if (this.beforeChange !== undefined) this.beforeChange(slot)
     this.head[slot] = position
     this.version[slot]!++
     const vector = this.vectors[slot]

@@ -337,10 +337,10 @@ export class Log {
 
   /**
    * Saves the engine's index as it is now, for a fast opening: `body` must hold what the records
-   * before the present end amount to, and stays borrowed until the promise settles. Does nothing in
-   * RAM. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`.
+   * before the present end amount to, or promise it, and stays borrowed until the promise settles. Does
+   * nothing in RAM. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`.
    */
-  writeCheckpoint(body: Uint8Array): Promise<void> {
+  writeCheckpoint(body: Uint8Array | Promise<Uint8Array>): Promise<void> {
     return this.persistent ? this.#upkeep.writeCheckpoint(body) : Promise.resolve()
   }
 

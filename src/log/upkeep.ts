@@ -74,7 +74,7 @@ export class Upkeep {
   }
 
   /** See `Log.writeCheckpoint`. */
-  writeCheckpoint(body: Uint8Array): Promise<void> {
+  writeCheckpoint(encoded: Uint8Array | Promise<Uint8Array>): Promise<void> {
     const { env, appender, flusher } = this.#options
     const segments = this.#segments
     this.check(undefined)
@@ -82,6 +82,7 @@ export class Upkeep {
     const through = appender.end
     const format = segments.formatHeld
     return this.#next(async () => {
+      const body = await encoded
       await flusher.settled('durable')
       const check = (): void => this.check(undefined)
       check()

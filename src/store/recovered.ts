@@ -8,7 +8,6 @@
  *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 ] ]
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
-import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -22,10 +21,9 @@ import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readKeptPlace } from '../merge/kept-record.ts'
-import { readMeta, writeMeta, type Meta } from './meta-record.ts'
+import { readMeta, type Meta } from './meta-record.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
-import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
@@ -298,6 +296,7 @@ export function installSnapshot(
   snapshot: Omit<KeySnapshot, 'state'>,
   position: Position,
 ): void {
+  keys.beforeChange?.(slot)
   const former = keys.snapshot[slot]!
   keys.snapshot[slot] = position
   const kept = keys.kept.get(slot)
@@ -321,59 +320,4 @@ export function installSnapshot(
   const vector = keys.vector(slot)
   vector.join(snapshot.vector)
   keys.vectors[slot] = vector
-}
-
-export interface CheckpointSource {
-  /** That of the log. */
-  readonly format: number
-  readonly keys: KeyTable
-  readonly dots: DotIndex
-  readonly operationsCount: number
-  readonly metaPosition: Position
-  readonly forgotten: readonly Forgotten[]
-  readonly feeds: FeedCheckpoints
-}
-
-export function encodeCheckpoint(source: CheckpointSource, meta: Meta, table: ReplicaTable): Uint8Array {
-  const { keys } = source
-  const writer = new ByteWriter(256 + keys.size * 96)
-  writer.u8(source.format)
-  writer.f64(source.metaPosition)
-  writeMeta(writer, meta, table, source.format)
-  writer.varint(source.operationsCount)
-  source.dots.write(writer, table)
-  writer.varint(source.forgotten.length)
-  for (const { position, through } of source.forgotten) {
-    writer.f64(position)
-    writer.f64(through)
-  }
-  writer.f64(keys.forgottenThrough)
-  const feeds = source.feeds.list()
-  writer.varint(feeds.length)
-  for (const { name, position } of feeds) {
-    writer.text(name)
-    writer.f64(position)
-  }
-  writer.varint(keys.size)
-  for (const slot of keys.occupied()) {
-    writer.text(keys.keys[slot] as string)
-    writer.f64(keys.head[slot]!)
-    writer.f64(keys.tip[slot]!)
-    writer.f64(keys.tipHlc[slot]!)
-    writer.raw(table.bytes(keys.tipReplica[slot] as ReplicaId))
-    writer.varint(keys.tipSequence[slot]!)
-    writer.varint(keys.lifeMs(slot))
-    writer.varint(keys.version[slot]!)
-    writer.f64(keys.snapshot[slot]!)
-    writer.f64(keys.cut[slot]!)
-    writeVector(writer, keys.vectors[slot]?.sorted() ?? [], table)
-  }
-  writer.varint(keys.kept.size)
-  for (const [slot, { position, through }] of keys.kept) {
-    writer.text(keys.keys[slot] as string)
-    writer.f64(position)
-    writer.f64(through)
-  }
-  writer.f64(keys.expiredThroughMs)
-  return writer.take()
 }

@@ -18,6 +18,34 @@ function join(a: ReferenceReplica, b: ReferenceReplica): void {
   b.deliverAll([...a.operations.values()])
 }
 
+test('after a change only what lies around it is read anew, and what was read before stays as it was', () => {
+  const replica = open()
+  const random = seededRandom(3)
+  const plain: number[] = []
+  const state = (): ListState<number> => replica.state as ListState<number>
+  const stale = (): number => state().sequence.order.chunks.filter(({ shown }) => shown === undefined).length
+  for (let i = 0; i < 3000; i++) {
+    const index = random.below(plain.length + 1)
+    const count = random.chance(0.2) ? Math.min(2, plain.length - index) : 0
+    replica.write('splice', [index, count, i])
+    plain.splice(index, count, i)
+    if (i % 100 === 0) expect(replica.value).toEqual(plain)
+  }
+  const before = replica.value as readonly number[]
+  expect(state().sequence.order.chunks.length).toBeGreaterThan(10)
+  expect(stale()).toBe(0)
+  replica.write('insert', [1500, -1])
+  expect(stale()).toBeLessThanOrEqual(2)
+  expect(before).toEqual(plain)
+  plain.splice(1500, 0, -1)
+  expect(replica.value).toEqual(plain)
+  for (const index of [10, 700, 1500]) {
+    replica.write('remove', [index])
+    plain.splice(index, 1)
+    expect(replica.value).toEqual(plain)
+  }
+})
+
 describe('verbs', () => {
   test('insert, push, remove and splice do what an array does', () => {
     const replica = open()

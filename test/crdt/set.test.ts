@@ -67,11 +67,14 @@ test('an element named twice in one add is kept in by one dot', () => {
   expect(set<string>().encodeState(b.state as never)).toEqual([[['x', a.id, 1]]])
 })
 
-test('a read value is a set of its own: changing it changes nothing', () => {
+test('a value that was read refuses to be changed, and stays what it was', () => {
   const { a } = threeReplicas(set<string>())
   a.write('add', ['x'])
-  ;(a.value as Set<string>).clear()
-  expect(a.value).toEqual(new Set(['x']))
+  const before = a.value as Set<string>
+  expect(codeOf(() => before.clear())).toBe('WARP_E_MODE')
+  a.write('add', ['y'])
+  expect(before).toEqual(new Set(['x']))
+  expect(a.value).toEqual(new Set(['x', 'y']))
 })
 
 test('removing what is not there and adding nothing write nothing', () => {
@@ -101,5 +104,5 @@ test('a payload that no verb makes is refused by apply', () => {
     sequence: 1,
     observed: () => false,
   }
-  expect(codeOf(() => set().apply(new Map(), operation))).toBe('WARP_E_PROTOCOL')
+  expect(codeOf(() => set().apply(set().initial(), operation))).toBe('WARP_E_PROTOCOL')
 })
