@@ -23,7 +23,7 @@ export type WarpErrorCode =
   | 'WARP_E_LOG_FOREIGN' // the folder or file is not a Warp log
   | 'WARP_E_LOG_LOCKED' // another process holds the folder
   | 'WARP_E_LOG_VERSION' // written by a newer version of the format
-  | 'WARP_E_MERGE' // a merge function threw, or returned what cannot be encoded
+  | 'WARP_E_MERGE' // a merge function or a projection's apply threw, or returned what cannot be used
   | 'WARP_E_MODE' // the call is not offered in the key's mode or by its strategy
   | 'WARP_E_PATTERN' // a key pattern is malformed or ambiguous
   | 'WARP_E_PROTOCOL' // a frame or record is malformed

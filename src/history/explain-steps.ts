@@ -87,9 +87,13 @@ function* effects(
 ): Generator<void, (place: number) => Effect> {
   const strategy = store.strategyAt(slot)
   const isTouch = (place: number): boolean => ordered[place]?.kind === OPERATION_KIND.touch
+  // A delete is no value that could expire.
+  const isOver = store.values.isOver(slot, store.env.now())
+  const counted = (place: number, effect: Effect): Effect =>
+    isOver && ordered[place]?.kind !== OPERATION_KIND.delete ? 'expired' : effect
   if (strategy.fold === 'last') {
     const won = ordered.findLastIndex((_, place) => !isTouch(place))
-    return (place) => (isTouch(place) ? 'renewed' : place === won ? 'won' : 'superseded')
+    return (place) => (isTouch(place) ? 'renewed' : place === won ? counted(place, 'won') : 'superseded')
   }
   const judged = yield* store.folder.whole.judgeSteps({ strategy, chain, operations: ordered }, meter)
   const { birth, fates, isRejected } = judged
@@ -99,7 +103,7 @@ function* effects(
     if (place < birth) return 'expired'
     if (isTouch(place)) return 'renewed'
     if (fates[place - birth] === FATE.cancelled || place < lastClearing) return 'cancelled'
-    return isRejected[place - birth] === 1 ? 'rejected' : 'merged'
+    return isRejected[place - birth] === 1 ? 'rejected' : counted(place, 'merged')
   }
 }
 

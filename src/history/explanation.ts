@@ -30,7 +30,7 @@ export type At = { readonly timeMs: number } | { readonly version: number }
  * - `'won'`: it alone is the value.
  * - `'superseded'`: an operation later in canonical order took its place.
  * - `'cancelled'`: a delete or removal that had seen it took it away.
- * - `'expired'`: its time to live had passed when the next operation was written.
+ * - `'expired'`: its time to live had passed when the next operation was written, or has by now.
  * - `'rejected'`: the strategy threw; skipped on every replica alike.
  * - `'renewed'`: a touch: it began the life of the value anew, and changed nothing else.
  * - `'compacted'`: it is still in the log, but a snapshot already contains it.

@@ -501,6 +501,9 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     let hasWritten = false
     try {
       next = this.#projection.apply(state, view)
+    } catch (error) {
+      // What the engine refuses names its reason itself.
+      throw error instanceof WarpError ? error : threwInApply(this.name, shown, error)
     } finally {
       hasWritten = this.#store.endReading(begun)
       view.readValue = expired
@@ -553,6 +556,17 @@ interface Shown {
   readonly position: Position
   readonly value: () => unknown
   readonly operation: () => OperationRecord
+}
+
+function threwInApply(name: string, { key, operation }: Shown, cause: unknown): WarpError {
+  const { dot } = operation()
+  const said = cause instanceof Error ? cause.message : 'something was thrown that is no Error'
+  return new WarpError(
+    'WARP_E_MERGE',
+    `projection '${name}': apply threw at operation ${dot.replica}:${dot.sequence} of '${key}': ${said}; ` +
+      'mend apply, and call project() or rebuild() again',
+    { details: { projection: name, key, ...dot }, cause },
+  )
 }
 
 function wroteInApply(name: string): WarpError {

@@ -9,12 +9,16 @@ import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from './key-store.ts'
+import { showFields } from './shown.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Position } from '../operation/position.ts'
 
-/** One operation of one key. */
+/**
+ * One operation of one key. `console.log` and `JSON.stringify` show all of it; a spread (`{ ...it }`)
+ * copies neither `timeMs` nor `payload`: name what you want.
+ */
 export interface OperationRecord {
   readonly key: string
   readonly dot: Dot
@@ -51,7 +55,13 @@ const NAMES: ReadonlyMap<number, OperationRecord['kind']> = new Map([
   [OPERATION_KIND.touch, 'touch'],
 ])
 
+const FIELDS = ['key', 'dot', 'timeMs', 'hlc', 'version', 'kind', 'strategy', 'payload', 'lifeMs', 'context']
+
 export class KeptOperation implements OperationRecord {
+  static {
+    showFields(this.prototype, FIELDS)
+  }
+
   readonly key: string
   readonly dot: Dot
   readonly hlc: Hlc

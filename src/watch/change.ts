@@ -11,6 +11,10 @@ import type { OperationRecord } from '../store/kept-operation.ts'
  */
 export type Cursor = string
 
+/**
+ * A value has changed. `console.log` and `JSON.stringify` show all fields; a spread copies `kind`,
+ * `key` and `version` alone, since the others are worked out when they are asked for.
+ */
 export interface ValueChange<Value = unknown> {
   readonly kind: 'value'
   readonly key: string

@@ -9,6 +9,7 @@ import type { Expired } from '../store/expirations/expirations.ts'
 import type { Cursor, ExpiredChange, ValueChange } from './change.ts'
 import type { Position } from '../operation/position.ts'
 import { keepOperation } from '../store/kept-operation.ts'
+import { showFields } from '../store/shown.ts'
 
 /** What has been told of lives that have ended, as a cursor keeps it. */
 export interface ExpiryPlace {
@@ -24,6 +25,10 @@ export interface ChangeSource {
 }
 
 export class LazyChange implements ValueChange {
+  static {
+    showFields(this.prototype, ['kind', 'key', 'value', 'version', 'operation', 'cursor'])
+  }
+
   readonly kind = 'value'
   readonly key: string
   readonly version: number
@@ -66,6 +71,10 @@ export class LazyChange implements ValueChange {
 
 /** The end of a life, as it is told. */
 export class LazyExpired implements ExpiredChange {
+  static {
+    showFields(this.prototype, ['kind', 'key', 'version', 'expiredAtMs', 'cursor'])
+  }
+
   readonly kind = 'expired'
   readonly key: string
   readonly value = undefined

@@ -125,7 +125,11 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     if (this.#isClosed) return Promise.resolve({ done: true, value: undefined })
     if (this.#waiting !== undefined) {
       return Promise.reject(
-        new WarpError('WARP_E_CONFIG', 'a watch has one consumer; open another watch for another one'),
+        new WarpError(
+          'WARP_E_CONFIG',
+          'next() was called while an earlier next() of this watch has not settled; wait for that one first, or open another watch ' +
+            'for another consumer',
+        ),
       )
     }
     return new Promise((resolve, reject) => {

@@ -319,3 +319,16 @@ test('past values are frozen as present ones are', async () => {
   expect(() => ((past as Record<string, number>)['x'] = 2)).toThrow(TypeError)
   await warp.close()
 })
+
+test('of a key whose life is over nothing is in the value any more: its operations have expired', async () => {
+  const env = virtualEnv()
+  const mortal = { 'r:*': { strategy: register<string>(), ttlMs: 1000 }, 'c:*': { strategy: counter(), ttlMs: 1000 } }
+  const warp = await openWarp({ keys: mortal, env })
+  await warp.set('r:1', 'a')
+  await warp.key('c:1').increment()
+  expect(effects(await warp.explain('r:1'))).toEqual(['"a" won |0'])
+  await env.advance(2000)
+  expect(effects(await warp.explain('r:1'))).toEqual(['"a" expired |0'])
+  expect(effects(await warp.explain('c:1'))).toEqual(['1 expired |0'])
+  await warp.close()
+})

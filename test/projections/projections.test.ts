@@ -5,6 +5,7 @@ import { counter } from '../../crdt/counter.ts'
 import { custom } from '../../crdt/custom.ts'
 import { map } from '../../crdt/map.ts'
 import { register } from '../../crdt/register.ts'
+import type { WarpError } from '../../crdt/warp-error.ts'
 import { set } from '../../crdt/set.ts'
 import { closeAll } from '../support/close-all.ts'
 import { seededRandom } from '../../testing/world/random.ts'
@@ -179,7 +180,11 @@ test('one that throws while it is started is not running, and its name is free',
       throw new Error('broken')
     },
   }
-  await expect(warp.project(broken)).rejects.toThrow('broken')
+  const error = (await warp.project(broken).catch((caught: unknown) => caught)) as WarpError
+  const dot = { replica: warp.replica, sequence: 1 }
+  expect(error).toMatchObject({ code: 'WARP_E_MERGE', details: { projection: 'same', key: 'c:1', ...dot } })
+  expect(error.message).toContain(`projection 'same': apply threw at operation ${warp.replica}:1 of 'c:1': broken; `)
+  expect(error.cause).toMatchObject({ message: 'broken' })
   expect(warp.stats().projections).toEqual([])
   const handle = await warp.project(journal('same'))
   await expect(warp.project(journal('same'))).rejects.toMatchObject({ code: 'WARP_E_CONFIG' })

@@ -9,6 +9,8 @@ const self = (name: string): { name: string; zone: string } => ({ name, zone: ZO
 
 interface Outcome {
   state: string
+  /** That was reached. */
+  level?: string
   /** Of the error that has ended the wait. */
   message?: string
 }
@@ -23,7 +25,7 @@ function wait(replica: TestReplica, sequence: number, acks: ReplicaAcks, signal?
   const outcome: Outcome = { state: 'waiting' }
   const dot = { replica: replica.store.replica, sequence }
   replica.replicator.acknowledgements.settled(dot, acks, signal).then(
-    () => (outcome.state = 'settled'),
+    (level) => Object.assign(outcome, { state: 'settled', level }),
     (error: unknown) => {
       const { code, message } = error as WarpError
       Object.assign(outcome, { state: code, message })
@@ -143,6 +145,27 @@ describe('a level of the log', () => {
     const [logged, default_] = [write(a, { replicas: 2, level: 'logged' }), write(a, { replicas: 2 })]
     await env.advance(5000)
     expect([logged.state, default_.state]).toEqual(['waiting', 'settled'])
+    expect(default_.level).toBe('memory')
+    await close()
+  })
+
+  test('is told as it was reached: in memory where a log in memory was needed, and logged where not', async () => {
+    const world = await testReplicas({ self })
+    const { env, all, close } = world
+    const [a, b] = all as [TestReplica, TestReplica]
+    for (const { store } of [a, b]) store.persistent = true
+    await env.advance(3000)
+    const [two, three] = [write(a, { replicas: 2 }), write(a, { replicas: 3 })]
+    for (const { store } of [a, b]) store.flush('logged')
+    world.network.cut('a', 'c')
+    world.network.cut('b', 'c')
+    await env.advance(100)
+    for (const { store } of [a, b]) store.flush('logged')
+    await env.advance(5000)
+    expect([two.level, three.state]).toEqual(['logged', 'waiting'])
+    world.network.heal()
+    await env.advance(5000)
+    expect(three.level).toBe('memory')
     await close()
   })
 

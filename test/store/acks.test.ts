@@ -1,4 +1,8 @@
 /** How safe a write is when its promise settles: levels of the own log, and other replicas. */
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp, type Dot, type ReplicaAcks } from '../../adapters/node/index.ts'
@@ -7,9 +11,10 @@ import { max } from '../../crdt/extremum.ts'
 import { register } from '../../crdt/register.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
-import type { ReplicaAcknowledgements } from '../../src/store/write-road/acknowledgement.ts'
+import type { AckLevel, ReplicaAcknowledgements } from '../../src/store/write-road/acknowledgement.ts'
 import { Writer } from '../../src/store/write-road/writer.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { ROOT } from '../support/tidy/source-tree.ts'
 import { TestEngine } from '../engine/engine-fixture.ts'
 
 const keys = { 'r:*': register<unknown>(), 'm:*': max<number>(), 'c:*': counter() } as const
@@ -19,9 +24,9 @@ class Others implements ReplicaAcknowledgements {
   readonly asked: { dot: Dot; acks: ReplicaAcks }[] = []
   #release: (() => void)[] = []
 
-  settled(dot: Dot, acks: ReplicaAcks): Promise<void> {
+  settled(dot: Dot, acks: ReplicaAcks): Promise<AckLevel> {
     this.asked.push({ dot, acks })
-    return new Promise((resolve) => this.#release.push(resolve))
+    return new Promise((resolve) => this.#release.push(() => resolve(acks.level ?? 'logged')))
   }
 
   holdAll(): void {
@@ -188,4 +193,20 @@ test('once close() was called nothing is written any more, while it is still clo
   await expect(warp.delete('r:1')).rejects.toMatchObject(refused)
   expect(() => warp.write('r:1', 'late')).toThrow(expect.objectContaining(refused))
   await closing
+})
+
+test('a process that waits for other replicas stays alive until it is told, also at the top level', async () => {
+  const program = `
+    import { openWarp } from '${ROOT}/dist/adapters/node/index.js'
+    import { memoryNetwork } from '${ROOT}/dist/adapters/memory/index.js'
+    import { register } from '${ROOT}/dist/crdt/index.js'
+    const [network, keys] = [memoryNetwork(), { 'o:*': register() }]
+    const [a] = await Promise.all(['a', 'b'].map((name) => openWarp({ keys, transports: [network.transport(name)] })))
+    console.log((await a.set('o:1', 'x', { acks: { replicas: 2 } })).acks.level)
+    const late = await a.set('o:1', 'y', { acks: { replicas: 3, timeoutMs: 50 } }).catch(({ code }) => code)
+    console.log(late)`
+  const file = path.join(temporaryFolder(), 'program.mjs')
+  writeFileSync(file, program)
+  const { stdout } = await promisify(execFile)(process.execPath, [file])
+  expect(stdout).toBe('memory\nWARP_E_QUORUM\n')
 })

@@ -26,6 +26,9 @@ const DOCUMENTS: Readonly<Record<string, () => Promise<AnyStrategy>>> = {
   automerge: async () => (await import('../../../crdt/documents/automerge.ts')).automerge(),
 }
 
+/** What has to be installed for them. */
+const PACKAGES: Readonly<Record<string, string>> = { yjs: 'yjs', automerge: '@automerge/automerge' }
+
 /** Throws `WARP_E_CONFIG`, naming the pattern. */
 export async function keyMapOf(keys: Readonly<Record<string, unknown>>): Promise<KeyMap> {
   const made = Object.entries(keys).map(
@@ -73,7 +76,7 @@ async function named(pattern: string, name: string): Promise<AnyStrategy> {
   } catch (cause) {
     throw new WarpError(
       'WARP_E_CONFIG',
-      `'${pattern}' is to be a document of ${name}, whose package is not installed`,
+      `'${pattern}' is to be a document of ${name}, whose package is not installed; install it: npm install ${PACKAGES[name]}`,
       {
         details: { pattern, strategy: name },
         cause,

@@ -45,7 +45,7 @@ interface Wait {
   readonly sequence: number
   isSettled: boolean
   /** Once, when it is in no group any more. */
-  settle(error?: WarpError): void
+  settle(reached: AckLevel | WarpError): void
 }
 
 /** Waits that ask for the same of operations of the same replica. */
@@ -69,11 +69,18 @@ interface Answered {
   isPersistent: boolean
 }
 
+interface KnownHolder extends Holder {
+  /** Its log outlives the process. */
+  readonly isPersistent: boolean
+}
+
 export class Acknowledgements implements ReplicaAcknowledgements {
   readonly #parts: AcknowledgementsParts
   readonly #groups = new Map<string, Group>()
   readonly #answered = new Map<ReplicaId, Answered>()
   #count = 0
+  /** Ends keeping the process alive, which somebody who waits does. */
+  #letGo: () => void = nothing
   #isAsking = false
   #timer: Timer | undefined
   #retryDelayMs: number
@@ -90,7 +97,7 @@ export class Acknowledgements implements ReplicaAcknowledgements {
     return this.#count
   }
 
-  settled(dot: Dot, acks: ReplicaAcks, signal?: AbortSignal): Promise<void> {
+  settled(dot: Dot, acks: ReplicaAcks, signal?: AbortSignal): Promise<AckLevel> {
     const refusal = this.#refusal(acks, signal)
     if (refusal !== undefined) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
@@ -105,16 +112,16 @@ export class Acknowledgements implements ReplicaAcknowledgements {
       const wait: Wait = {
         sequence: dot.sequence,
         isSettled: false,
-        settle: (error) => {
-          this.#count--
+        settle: (reached) => {
+          if (--this.#count === 0) this.#letGo()
           wait.isSettled = true
           timer?.cancel()
           signal?.removeEventListener('abort', aborted)
-          if (error === undefined) resolve()
-          else reject(error)
+          if (typeof reached === 'string') resolve(reached)
+          else reject(reached)
         },
       }
-      this.#count++
+      if (this.#count++ === 0) this.#letGo = this.#parts.env.stayAlive?.() ?? nothing
       signal?.addEventListener('abort', aborted)
       insert(group.waits, wait)
       const { holdings } = this.#parts
@@ -231,21 +238,30 @@ export class Acknowledgements implements ReplicaAcknowledgements {
   }
 
   #settleHeld(group: Group): void {
-    const through = heldByEnough(this.#holders(group), group.replicas, group.zones)
+    const { replicas, zones, level } = group
+    const holders = this.#holders(group)
+    const through = heldByEnough(holders, replicas, zones)
     let count = 0
     while (count < group.waits.length && group.waits[count]!.sequence <= through) count++
-    for (const wait of group.waits.splice(0, count)) wait.settle()
+    if (count === 0) return
+    const outliving = holders.filter(({ isPersistent }) => isPersistent)
+    const loggedThrough = level === undefined ? heldByEnough(outliving, replicas, zones) : 0
+    for (const wait of group.waits.splice(0, count))
+      wait.settle(level ?? (wait.sequence <= loggedThrough ? 'logged' : 'memory'))
   }
 
-  #holders(group: Group): Holder[] {
+  #holders(group: Group): KnownHolder[] {
     const { replica, level, countSelf } = group
     const { store, holdings, post } = this.#parts
-    const holders: Holder[] = []
+    const holders: KnownHolder[] = []
     const own = level ?? (store.persistent ? 'logged' : 'memory')
-    if (countSelf) holders.push({ through: holdings.held(replica, own), zone: post.self.zone })
+    if (countSelf) {
+      const { persistent: isPersistent } = store
+      holders.push({ through: holdings.held(replica, own), zone: post.self.zone, isPersistent })
+    }
     for (const answered of this.#answered.values()) {
       const through = throughOf(answered, group)
-      if (through > 0) holders.push({ through, zone: answered.zone })
+      if (through > 0) holders.push({ through, zone: answered.zone, isPersistent: answered.isPersistent })
     }
     return holders
   }
@@ -314,7 +330,8 @@ function newest(a: HeldOperations, b: HeldOperations): HeldOperations {
 function abortedError(dot: Dot | undefined, signal: AbortSignal | undefined): WarpError {
   return new WarpError(
     'WARP_E_ABORTED',
-    'the wait for acknowledgements by other replicas was given up; the operation stands here and goes on to them',
+    'the wait for acknowledgements by other replicas was given up; the operation stays in this log and is sent to ' +
+      'replicas as they appear',
     {
       details: { ...(dot === undefined ? {} : { replica: dot.replica, sequence: dot.sequence }) },
       cause: signal?.reason,
@@ -327,4 +344,8 @@ function closedError(): WarpError {
   return new WarpError('WARP_E_CLOSED', 'the engine was closed before enough replicas held the operation', {
     outcome: 'indeterminate',
   })
+}
+
+function nothing(): void {
+  // Nobody waits.
 }

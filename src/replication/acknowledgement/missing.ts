@@ -33,8 +33,8 @@ export function notEnough(dot: Dot, acks: ReplicaAcks, held: Held): WarpError {
     : `${held.replicas} of ${replicas} replicas hold the operation`
   return new WarpError(
     isZones ? 'WARP_E_ZONES' : 'WARP_E_QUORUM',
-    `${reached} after ${timeoutMs} ms; ${missingText(held.missing, isZones)}; it stands here and goes on to them: ` +
-      'ask again with settled(), or ask for less',
+    `${reached} after ${timeoutMs} ms; ${missingText(held.missing, isZones)}; the operation stays in this log and is ` +
+      'sent to replicas as they appear: ask again with settled(), or ask for less',
     {
       details: { replica: dot.replica, sequence: dot.sequence, replicas: held.replicas, zones: held.zones },
       outcome: 'indeterminate',

@@ -17,15 +17,18 @@ export interface ReplicaAcks {
    * `openWarp({ zone })`.
    */
   readonly zones?: number
-  /** What holding means. Default `'logged'`; `'memory'` where a replica's log is in memory. */
+  /**
+   * What holding means. Default: `'logged'`, and of a replica whose log is in memory `'memory'`; the
+   * receipt says which of them all that counted have reached.
+   */
   readonly level?: AckLevel
   /** Whether this replica counts as one of them. Default `true`. */
   readonly countSelf?: boolean
   /**
    * How long other replicas are waited for, ms, from 1 to 86,400,000 (a day). Then the promise
    * rejects with `WARP_E_QUORUM`, or with `WARP_E_ZONES` where enough replicas hold the operation
-   * in too few zones; the message names the replicas that are missing. The operation is in the log
-   * and goes on to them (`outcome: 'indeterminate'`). Default: no limit.
+   * in too few zones; the message names the replicas that are missing. The operation stays in the
+   * log and is sent to replicas as they appear (`outcome: 'indeterminate'`). Default: no limit.
    */
   readonly timeoutMs?: number
 }
@@ -43,6 +46,9 @@ export interface ReplicaAcknowledgements {
    * repeated ones and those of a clone do not count twice. Rejects with `WARP_E_ABORTED` (outcome
    * `indeterminate`) when `signal` aborts, with `WARP_E_CLOSED` at close, with `WARP_E_QUORUM` or
    * `WARP_E_ZONES` when `acks.timeoutMs` is over.
+   *
+   * Says at which level so many replicas hold it: what `acks.level` asks for; where that is left
+   * out, `'memory'` if replicas whose log is in memory are needed for it.
    */
-  settled(dot: Dot, acks: ReplicaAcks, signal?: AbortSignal): Promise<void>
+  settled(dot: Dot, acks: ReplicaAcks, signal?: AbortSignal): Promise<AckLevel>
 }

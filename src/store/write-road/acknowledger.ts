@@ -100,10 +100,11 @@ export class Acknowledger {
       return { ack: this.#levelOf(ack) }
     }
     const { replicas, zones = 1, countSelf = true } = acks
-    const level = acks.level ?? 'logged'
+    const asked = acks.level ?? 'logged'
     // A replica that counts itself holds the operation at that level itself.
-    const own = countSelf && RANK[level] > RANK[ack] ? level : ack
-    await Promise.all([this.logged(own), this.#replicas?.settled(dot, acks, signal)])
+    const own = countSelf && RANK[asked] > RANK[ack] ? asked : ack
+    const [, reached] = await Promise.all([this.logged(own), this.#replicas?.settled(dot, acks, signal)])
+    const level = reached ?? acks.level ?? (this.#isPersistent ? 'logged' : 'memory')
     return { ack: this.#levelOf(own), acks: { replicas, zones, level, countSelf } }
   }
 

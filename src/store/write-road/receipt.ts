@@ -22,7 +22,8 @@ export interface Settlement {
   readonly ack: Ack
   /**
    * How many replicas held the operation by then, in how many zones: what `acks` asked for, with
-   * its defaults. Absent if it asked for nothing, or if this replica has written nothing that could
+   * its defaults. `level` is what all that counted had reached: `'memory'` where the log of one that
+   * was needed is in memory. Absent if it asked for nothing, or if this replica has written nothing that could
    * be asked about.
    */
   readonly acks?: ReachedAcks
