@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
 import { openWarp, type Dot, type ReplicaAcks } from '../../adapters/node/index.ts'
+import { memoryNetwork } from '../../adapters/memory/memory-network.ts'
 import { counter } from '../../crdt/counter.ts'
 import { max } from '../../crdt/extremum.ts'
 import { register } from '../../crdt/register.ts'
@@ -13,6 +14,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import type { AckLevel, ReplicaAcknowledgements } from '../../src/store/write-road/acknowledgement.ts'
 import { Writer } from '../../src/store/write-road/writer.ts'
+import { closeAll } from '../support/close-all.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { ROOT } from '../support/tidy/source-tree.ts'
 import { TestEngine } from '../engine/engine-fixture.ts'
@@ -209,4 +211,22 @@ test('a process that waits for other replicas stays alive until it is told, also
   writeFileSync(file, program)
   const { stdout } = await promisify(execFile)(process.execPath, [file])
   expect(stdout).toBe('memory\nWARP_E_QUORUM\n')
+})
+
+test('who waits for other replicas keeps the process alive for as long as that takes', async () => {
+  const env = virtualEnv()
+  let heldCount = 0
+  const stayAlive = (): (() => void) => {
+    heldCount++
+    return () => heldCount--
+  }
+  const network = memoryNetwork({ seed: 1, env })
+  const warp = await openWarp({ keys, env: { ...env, stayAlive }, transports: [network.transport('a')] })
+  const acks = { replicas: 2, timeoutMs: 1000 }
+  const outcomes = Promise.allSettled([warp.set('r:1', 'a', { acks }), warp.set('r:1', 'b', { acks })])
+  expect(heldCount).toBe(1)
+  await env.advance(2000)
+  expect(await outcomes).toMatchObject([{ reason: { code: 'WARP_E_QUORUM' } }, { reason: { code: 'WARP_E_QUORUM' } }])
+  expect(heldCount).toBe(0)
+  await closeAll(env, [warp])
 })
