@@ -11,6 +11,7 @@ import { list } from '../../crdt/sequence/list.ts'
 import { map } from '../../crdt/map.ts'
 import { register } from '../../crdt/register.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { refusalOf } from '../support/refusal-of.ts'
 
 const KEYS = { 'r:*': { strategy: register<unknown>(), retain: 'latest' }, 'c:*': counter(), 'l:*': list() } as const
 /** As a caller writes it that no compiler checks. */
@@ -19,18 +20,6 @@ const any = (value: unknown): never => value as never
 const strange = (value: unknown): [] => [value] as unknown as []
 const open = (options: object = {}) => openWarp({ keys: KEYS, env: virtualEnv(), ...options })
 type Open = Awaited<ReturnType<typeof open>>
-
-async function refusalOf(call: () => unknown): Promise<string> {
-  try {
-    const result = await call()
-    if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result)
-      for await (const one of result as AsyncIterable<unknown>) void one
-  } catch (error) {
-    const { name, message } = error as Error
-    return name === 'WarpError' ? message : `${name}: ${message}`
-  }
-  return 'accepted'
-}
 
 const OPENINGS: readonly (readonly [string, () => unknown, string])[] = [
   ['no options', () => openWarp(any(undefined)), 'keys is undefined; give key patterns'],

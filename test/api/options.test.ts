@@ -8,22 +8,11 @@ import { boundedCounter } from '../../crdt/bounded-counter.ts'
 import { counter } from '../../crdt/counter.ts'
 import { custom } from '../../crdt/custom.ts'
 import { simulate } from '../../testing/index.ts'
+import { refusalOf } from '../support/refusal-of.ts'
 
 const keys = defineKeys({ 'user:*': custom<readonly string[]>((old, next) => [...old, ...next]) })
 /** As a caller writes it that no compiler checks. */
 const anything = (options: object): never => options as never
-
-/** What is thrown, at once or later. */
-async function refusalOf(call: () => unknown): Promise<string> {
-  try {
-    const result = await call()
-    if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result)
-      for await (const one of result as AsyncIterable<unknown>) void one
-  } catch (error) {
-    return (error as Error).message
-  }
-  return 'accepted'
-}
 
 test.each([
   [
