@@ -3,15 +3,15 @@
  * have been written by another strategy than the one that they are registered with now. All keys
  * are counted; of each pattern the strategies of some are looked up in the log.
  */
-import type { Keyspaces } from '../keys/keyspace.ts'
-import type { KeyTable, Slot } from '../keys/key-table.ts'
-import { strategyName } from '../merge/strategy-names.ts'
-import { RECORD_KIND, type Log } from '../log/log.ts'
-import { readSnapshot } from '../merge/snapshot-record.ts'
-import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
-import { OperationReader } from '../operation/envelope/operation-reader.ts'
-import type { ReplicaTable } from '../operation/replica-table.ts'
-import type { EngineEvent } from './event.ts'
+import type { Keyspaces } from '../../keys/keyspace.ts'
+import type { KeyTable, Slot } from '../../keys/key-table.ts'
+import { strategyName } from '../../merge/strategy-names.ts'
+import { RECORD_KIND, type Log } from '../../log/log.ts'
+import { readSnapshot } from '../../merge/snapshot-record.ts'
+import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
+import { OperationReader } from '../../operation/envelope/operation-reader.ts'
+import type { ReplicaTable } from '../../operation/replica-table.ts'
+import type { EngineEvent } from '../event.ts'
 
 const EXAMPLES_MAX = 5
 /** Of each pattern so many keys are looked up. */
