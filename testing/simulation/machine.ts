@@ -64,6 +64,8 @@ export class Machine {
   format: number = FORMAT_VERSION
   /** The same of its last life that came up. */
   formatRun: number = FORMAT_VERSION
+  /** The highest that any of its lives read that came up. */
+  formatHighest: number = FORMAT_VERSION
   /** A flush takes so long at least, and up to twice as long. */
   flushMs = 1
   state: 'down' | 'opening' | 'up' = 'down'
@@ -142,6 +144,7 @@ export class Machine {
       this.state = 'up'
       this.options.onLife(this, 'opened')
       this.formatRun = format
+      this.formatHighest = Math.max(this.formatHighest, format)
     } catch (error) {
       if (!life.isAlive) return
       this.#refused(error)

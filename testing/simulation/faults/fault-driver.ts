@@ -100,11 +100,11 @@ export class FaultDriver {
 
   /** Its folder, or the others, have gone on to a format that its build does not read. */
   #upgrade(machine: Machine): void {
-    const { name, format, formatRun } = machine
+    const { name, format, formatHighest } = machine
     if (format === LATER_FORMAT) {
       const message = `${name} reads format ${format}, and is refused as if it did not`
       this.#world.violations.add({ invariant: 'W67', message, machine: name })
-    } else this.#world.struck(formatRun === LATER_FORMAT ? WAY_BACK_REFUSED : OLD_REFUSED, name)
+    } else this.#world.struck(formatHighest === LATER_FORMAT ? WAY_BACK_REFUSED : OLD_REFUSED, name)
     machine.format = LATER_FORMAT
   }
 
