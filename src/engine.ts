@@ -27,8 +27,10 @@ import { Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
 import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
+import { Pruning } from './compaction/pruning.ts'
 import { Maintenance } from './compaction/maintenance.ts'
 import { awayPayload, type Departures } from './operation/departures.ts'
+import { endPayload, type EndedIds } from './operation/ended-ids.ts'
 import { OPERATION_KIND } from './operation/envelope/kinds.ts'
 import { OperationReader } from './operation/envelope/operation-reader.ts'
 import { ReplicaTable } from './operation/replica-table.ts'
@@ -95,6 +97,7 @@ export class Engine implements ReplicationStore, Departing {
   readonly #tally: Tally
   readonly #garbage: Garbage
   readonly #frontier: Frontier
+  readonly #pruning: Pruning
   #isClosed = false
   /** The checkpoint that is being written. */
   #checkpointing: Promise<void> = Promise.resolve()
@@ -165,7 +168,8 @@ export class Engine implements ReplicationStore, Departing {
     const [tally, { observe, isReplicated }] = [this.#tally, options]
     const { checkpoints } = this.#maintenance
     this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, forgotten: recovered.forgotten })
-    this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity })
+    this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity, ended: table.ended })
+    this.#pruning = new Pruning({ store, identity, frontier: this.#frontier, observe })
     const later = (delayMs: number): void => this.#maintenance.compactIn(delayMs)
     const parts = { store, holds, tally, identity, observe, later, recorder: options.recorder }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
@@ -182,6 +186,7 @@ export class Engine implements ReplicationStore, Departing {
     this.store.subscribe((entered) => this.#entered(entered))
     identity.settle()
     this.#resync.resume()
+    this.#pruning.sweep()
   }
 
   get operationsCount(): number {
@@ -196,12 +201,20 @@ export class Engine implements ReplicationStore, Departing {
     return this.identity.retired
   }
 
+  get ended(): EndedIds {
+    return this.table.ended
+  }
+
   get departures(): Departures {
     return this.identity.departures
   }
 
   leave(): Dot {
     return this.#aside.write(OPERATION_KIND.leave, new Uint8Array(0))
+  }
+
+  endIds(ends: VectorEntries): void {
+    this.#aside.write(OPERATION_KIND.end, endPayload(ends, this.table))
   }
 
   away(ms: number): Dot {
@@ -237,6 +250,7 @@ export class Engine implements ReplicationStore, Departing {
   }
 
   get compacts(): boolean {
+    if (this.ended.size > 0 || this.departures.left().next().done !== true) return true
     return this.store.keyspaces.list.some(({ retain, domain }) => retain !== 'all' && domain.isSent)
   }
 
@@ -244,7 +258,7 @@ export class Engine implements ReplicationStore, Departing {
     const { replica } = this
     if (this.applied.get(replica) === 0) return this.applied
     const isFound = findOperation(this.log, this.#dots, { replica, sequence: 1 }, this.#reader)
-    return isFound ? VersionVector.from(this.#reader.dependencies()) : undefined
+    return isFound ? this.ended.normalised(VersionVector.from(this.#reader.dependencies())) : undefined
   }
 
   admit(bytes: Uint8Array, start: number, end: number): Admission {
@@ -281,16 +295,21 @@ export class Engine implements ReplicationStore, Departing {
 
   stabilise(stable: VersionVector, away: readonly Away[] = []): void {
     this.#frontier.stabilise(stable, away)
+    this.#pruning.stabilise(stable)
     this.#maintenance.noteFoldable(this.compactor.waitingCount)
   }
 
   exportSnapshot(chunkBytes: number, holder = 'a snapshot for a peer'): SnapshotExport {
-    const { floor, retired } = this
-    return new StateExport(this.store, { floor, retired, chunkBytes, hold: this.holds.take(holder) })
+    const { floor, retired, ended } = this
+    return new StateExport(this.store, { floor, retired, ended, chunkBytes, hold: this.holds.take(holder) })
   }
 
   beginSnapshot(vector: VersionVector): SnapshotImport {
     return this.#resync.begin(vector)
+  }
+
+  onPruned(listener: () => void): void {
+    this.#pruning.onPruned(listener)
   }
 
   /** Told when the state has been replaced otherwise than by operations. */
@@ -359,7 +378,21 @@ export class Engine implements ReplicationStore, Departing {
       for (const listener of this.#resetListeners) listener()
     }
     const [tally, garbage] = [this.#tally, this.#garbage]
-    const parts = { store, floor, holds, feeds, tally, garbage, compactor, admission, outlet, identity, observe }
+    const pruning = this.#pruning
+    const parts = {
+      store,
+      floor,
+      holds,
+      feeds,
+      tally,
+      garbage,
+      compactor,
+      admission,
+      outlet,
+      identity,
+      observe,
+      pruning,
+    }
     return new Resync({ ...parts, onReplaced })
   }
 

@@ -73,6 +73,12 @@ export const SEGMENTS_FREE_MAX: number = 2
  */
 export const VECTOR_ENTRIES_MAX: number = 4096
 
+/**
+ * Ids that have ended and are remembered: 30 bytes each, 2 MB. At 20,000 deploys a month those of
+ * three months; beyond, ids that end stay in version vectors.
+ */
+export const ENDED_IDS_MAX: number = 65_536
+
 /** Peers that are remembered, and names of replicas: as many as a version vector has entries. */
 export const PEERS_MAX: number = 4096
 

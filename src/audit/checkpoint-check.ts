@@ -9,6 +9,7 @@ import type { KeyTable, Slot } from '../keys/key-table.ts'
 import type { LogFiles } from '../ports/files.ts'
 import { checkpointNumber, decodeCheckpoint } from '../log/opening/checkpoint.ts'
 import type { Meter } from '../operation/budget.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import type { Recovered } from '../store/recovered.ts'
 import type { Report } from './structure.ts'
 
@@ -37,7 +38,10 @@ export function checkCheckpointFiles(files: LogFiles, report: Report, format: nu
  * Compares what the log comes to when it is opened by its checkpoint with what all its records come
  * to.
  */
-export function* checkShortcut({ byCheckpoint, byRecords, report }: Shortcut, meter: Meter): Generator<void, void> {
+export function* checkShortcut(
+  { byCheckpoint, byRecords, report, ended }: Shortcut,
+  meter: Meter,
+): Generator<void, void> {
   compareVectors('what counts as applied', byCheckpoint.applied, byRecords.applied, report)
   compareVectors('what may be compacted', byCheckpoint.floor, byRecords.floor, report)
   const [a, b] = [byCheckpoint.keys, byRecords.keys]
@@ -45,7 +49,7 @@ export function* checkShortcut({ byCheckpoint, byRecords, report }: Shortcut, me
     const key = a.keys[slot] as string
     const other = b.find(key)
     if (other === undefined) report('checkpoint', `the checkpoint has a key '${key}' that no record shows`, { key })
-    else compareKeys({ keys: a, slot }, { keys: b, slot: other }, report)
+    else compareKeys({ keys: a, slot }, { keys: b, slot: other }, { report, ended })
     meter.spend(1, 0)
     if (meter.isSpent) yield
   }
@@ -62,6 +66,7 @@ interface Shortcut {
   readonly byCheckpoint: Recovered
   readonly byRecords: Recovered
   readonly report: Report
+  readonly ended: EndedIds
 }
 
 interface Entry {
@@ -71,10 +76,14 @@ interface Entry {
 
 const COLUMNS = ['head', 'tip', 'tipHlc', 'tipSequence', 'tipReplica', 'version', 'snapshot', 'cut'] as const
 
-function compareKeys(a: Entry, b: Entry, report: Report): void {
+function compareKeys(
+  a: Entry,
+  b: Entry,
+  { report, ended }: { readonly report: Report; readonly ended: EndedIds },
+): void {
   const key = a.keys.keys[a.slot] as string
   const column = COLUMNS.find((name) => a.keys[name][a.slot] !== b.keys[name][b.slot])
-  const isSame = column === undefined && a.keys.vector(a.slot).compare(b.keys.vector(b.slot)) === 'equal'
+  const isSame = column === undefined && ended.isSameIn(a.keys.vector(a.slot), b.keys.vector(b.slot))
   if (isSame) return
   const replica = b.keys.tipReplica[b.slot] as ReplicaId
   const dot = { replica, sequence: b.keys.tipSequence[b.slot] as number }

@@ -81,7 +81,13 @@ export class KeyOperations {
     const payload = kind === OPERATION_KIND.update ? payloadOf(bytes, payloadStart, end) : undefined
     const context = new Map(operation.context())
     const stored = { position, hlc, replica, sequence, kind, strategy, isDelete, isTouch, payload, context }
-    return { ...stored, lifeMs: operation.lifeMs, isExact: operation.isExact, dots: operation.dots() }
+    return {
+      ...stored,
+      lifeMs: operation.lifeMs,
+      isExact: operation.isExact,
+      dots: operation.dots(),
+      ended: operation.ended,
+    }
   }
 
   /** The state that is kept of a key. Throws `WARP_E_PROTOCOL`. */

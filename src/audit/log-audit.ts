@@ -147,7 +147,8 @@ export class LogAudit {
     if (log === undefined) return
     await log.close()
     const work = new PausedWork(() => this.#pause('opening', 1, 1))
-    await work.finish(checkShortcut({ byCheckpoint, byRecords: this.#end, report: this.#options.report }, work))
+    const [{ report }, { ended }] = [this.#options, this.#table]
+    await work.finish(checkShortcut({ byCheckpoint, byRecords: this.#end, report, ended }, work))
   }
 
   async #readAll(log: Log): Promise<void> {

@@ -24,6 +24,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
 import type { Meter } from '../operation/budget.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 
 /** To ask so many cancellers takes as long as to apply an operation. */
 const CHECKS_PER_OPERATION = 16
@@ -44,6 +45,8 @@ export interface KeyOperation extends Stamp {
   readonly lifeMs?: number
   /** Single operations beyond the context that its writer had seen as well. */
   readonly dots?: readonly (readonly [ReplicaId, number])[]
+  /** What its context may leave out; absent: nothing. */
+  readonly ended?: EndedIds
 }
 
 /** What the operations are applied to. */
@@ -199,7 +202,12 @@ function cancels({ operation, covers }: Canceller, earlier: KeyOperation): boole
 function observed(operation: KeyOperation, replica: ReplicaId, sequence: number): boolean {
   if (replica === operation.replica && operation.isExact !== true) return sequence < operation.sequence
   if (sequence <= (operation.context.get(replica) ?? 0)) return true
-  return operation.dots?.some(([of, at]) => of === replica && at === sequence) === true
+  if (operation.dots?.some(([of, at]) => of === replica && at === sequence) === true) return true
+  const hasSeen = (writer: ReplicaId, at: number): boolean =>
+    writer === operation.replica && operation.isExact !== true
+      ? at < operation.sequence
+      : at <= (operation.context.get(writer) ?? 0)
+  return operation.ended?.isSeen(replica, hasSeen) === true
 }
 
 function observesAll(operation: KeyOperation, vector: VersionVector | undefined): boolean {

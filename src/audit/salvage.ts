@@ -19,7 +19,7 @@ import {
   viewOf,
 } from '../log/segments/segment-format.ts'
 import { listStored, type StoredSegment } from '../log/opening/stored-files.ts'
-import { readMeta } from '../store/meta-record.ts'
+import { readEnded, readMeta, saysWhoEnded } from '../store/meta-record.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
@@ -89,6 +89,11 @@ class Survey {
         this.#applied.raise(replica, sequence)
       }
       if (kind !== RECORD_KIND.meta) return
+      const { ended } = this.#options.table
+      if (saysWhoEnded(bytes, start)) {
+        ended.join(readEnded(new ByteReader(bytes, start, end), this.#options.table))
+        return
+      }
       const meta = readMeta(new ByteReader(bytes, start, end), this.#options.table)
       this.#applied.join(meta.applied)
       this.#floor.join(meta.floor)
@@ -99,7 +104,8 @@ class Survey {
   }
 
   finish(): void {
-    for (const [replica, through] of this.#applied.entries()) {
+    // Of what is pruned, nothing says any more what compaction has taken.
+    for (const [replica, through] of this.#options.table.ended.stripped(this.#applied).entries()) {
       const after = replica === this.#local ? 0 : this.#floor.get(replica)
       for (const gap of this.#dots.gaps(replica, after, through)) reportGap(this.#options.report, replica, gap)
     }

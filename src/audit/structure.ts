@@ -154,7 +154,8 @@ export class StructureCheck {
     const { end, report } = this.#options
     const dot = { replica: this.#reader.replica, sequence: this.#reader.sequence }
     const cause = formatDot({ replica, sequence })
-    if (!this.#seen.includes(replica, sequence) && !end.floor.includes(replica, sequence)) {
+    const isKnown = this.#seen.includes(replica, sequence) || end.floor.includes(replica, sequence)
+    if (!isKnown && !this.#options.table.ended.isPruned(replica)) {
       report('cause', `${formatDot(dot)} says that its writer had seen ${cause}, which is not here before it`, {
         key,
         dot,
@@ -185,7 +186,8 @@ export class StructureCheck {
     this.snapshotsCount++
     const { key, vector, through } = snapshot
     const beyond = [...vector.entries()].find(
-      ([replica, sequence]) => replica !== end.meta?.local && !end.applied.includes(replica, sequence),
+      ([replica, sequence]) =>
+        replica !== end.meta?.local && !end.applied.includes(replica, sequence) && !table.ended.isPruned(replica),
     )
     if (through > record.position)
       report('snapshot', `the snapshot of '${key}' says that it holds later records`, { key })

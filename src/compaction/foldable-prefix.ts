@@ -6,7 +6,6 @@
  */
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import type { ChainReader } from '../merge/folding/chain-reader.ts'
 import type { Placed } from '../merge/placed.ts'
@@ -14,6 +13,7 @@ import type { Meter } from '../operation/budget.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import type { Env } from '../ports/env.ts'
+import type { IsStable } from './frontier.ts'
 
 export interface Stretch {
   /** The length of the longest prefix, in order of arrival, that may be folded. */
@@ -26,7 +26,7 @@ export interface PrefixBounds {
   readonly env: Env
   readonly chains: ChainReader
   /** What every known replica has applied; absent where no other replica has to be waited for. */
-  readonly stable: VersionVector | undefined
+  readonly isKnownToAll: IsStable | undefined
   /** Operations from this position on are still being read by somebody. */
   readonly heldFrom: Position
 }
@@ -38,11 +38,11 @@ export function* foldablePrefix(
   bounds: PrefixBounds,
   meter: Meter,
 ): Generator<void, Stretch> {
-  const { env, chains, stable, heldFrom } = bounds
+  const { env, chains, isKnownToAll, heldFrom } = bounds
   const isUnretained = unretained(keyspace, operations.length, env)
   const unretainedCount = yield* countWhile(operations, isUnretained, meter)
-  const isStable = ({ replica, sequence }: Placed, index: number): boolean =>
-    index < unretainedCount && (stable === undefined || stable.includes(replica, sequence))
+  const isStable = (operation: Placed, index: number): boolean =>
+    index < unretainedCount && (isKnownToAll === undefined || isKnownToAll(operation))
   const stableCount = yield* countWhile(operations, isStable, meter)
   const unstableCount = unretainedCount - stableCount
   // They lie in the log in the order of their arrival.

@@ -7,8 +7,11 @@ import type { Dot } from '../../crdt/time/dot.ts'
 import { hlcFromMs, hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Domain } from '../keys/domain.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import type { Away } from '../operation/retired-ids.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
+
+export type IsStable = (dot: Dot) => boolean
 
 export interface FrontierOptions {
   readonly floor: VersionVector
@@ -17,6 +20,7 @@ export interface FrontierOptions {
   /** Whether other replicas may exist: then only what they have acknowledged is stable. */
   readonly isReplicated: boolean
   readonly identity: ReplicaIdentity
+  readonly ended: EndedIds
 }
 
 /** Ten minutes. */
@@ -28,23 +32,26 @@ export class Frontier {
   readonly #applied: VersionVector
   readonly #identity: ReplicaIdentity
   readonly #isReplicated: boolean
+  readonly #ended: EndedIds
   #stable = new VersionVector()
   #away: readonly Away[] = []
   /** An operation of which it is waited for that it is stable. */
   #awaited: (Dot & { readonly hlc: Hlc }) | undefined
   #stableMs = 0
 
-  constructor({ floor, applied, isReplicated, identity }: FrontierOptions) {
+  constructor({ floor, applied, isReplicated, identity, ended }: FrontierOptions) {
     this.floor = floor
     this.#applied = applied
     this.#isReplicated = isReplicated
+    this.#ended = ended
     this.#identity = identity
   }
 
-  /** Operations of that domain at or below are stable; `undefined` if all that are written are. */
-  stableIn(domain: Domain): VersionVector | undefined {
+  /** Whether an operation of that domain is stable; `undefined` if all that are written are. */
+  stableIn(domain: Domain): IsStable | undefined {
     if (domain.stableFrom === 'written') return undefined
-    return this.#isReplicated ? this.#stable : this.#applied
+    const stable = this.#isReplicated ? this.#stable : this.#applied
+    return ({ replica, sequence }) => stable.includes(replica, sequence) || this.#ended.isPruned(replica)
   }
 
   /**
@@ -67,12 +74,18 @@ export class Frontier {
     return this.#isReplicated && domain.stableFrom !== 'written'
   }
 
+  /** Nothing names what is pruned. */
+  forgetPruned(): void {
+    this.#stable = this.#ended.stripped(this.#stable)
+  }
+
   /** `away` are known and not waited for. */
   stabilise(stable: VersionVector, away: readonly Away[]): void {
     this.#stable = stable.copy()
     this.#away = away
     const awaited = this.#awaited
-    if (awaited === undefined || !stable.includes(awaited.replica, awaited.sequence)) return
+    if (awaited === undefined) return
+    if (!stable.includes(awaited.replica, awaited.sequence) && !this.#ended.isPruned(awaited.replica)) return
     this.#stableMs = Math.max(this.#stableMs, hlcToMs(awaited.hlc))
     this.#awaited = undefined
   }
@@ -83,7 +96,7 @@ export class Frontier {
    */
   pass(domain: Domain, operations: VersionVector): void {
     if (!domain.isSent) return
-    this.floor.join(operations)
+    this.floor.join(this.#ended.stripped(operations))
     const left = this.#away.filter(({ acknowledged }) => !acknowledged.dominates(this.floor))
     this.#identity.retire(left.map(({ replica }) => [replica, this.#applied.get(replica)] as const))
   }

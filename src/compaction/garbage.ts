@@ -14,6 +14,7 @@ import type { Position } from '../operation/position.ts'
 import { textOf } from '../operation/text.ts'
 import type { Forgotten } from '../store/recovered.ts'
 import type { KeyStore } from '../store/key-store.ts'
+import { saysWhoEnded } from '../store/meta-record.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
 import type { CheckpointEnds } from './checkpoint-ends.ts'
 
@@ -129,10 +130,15 @@ export class Garbage {
       case RECORD_KIND.checkpoint:
         return this.#options.feeds.isLive(record.position)
       case RECORD_KIND.meta:
-        return record.position === this.#options.identity.metaPosition
+        return this.#isNeededOfItself(record)
       default:
         return true
     }
+  }
+
+  /** What the log says of itself: the newest, and who has ended. */
+  #isNeededOfItself({ bytes, start, position }: RecordView): boolean {
+    return position === this.#options.identity.metaPosition || saysWhoEnded(bytes, start)
   }
 
   /** Whether it is the state that is kept of its key. */

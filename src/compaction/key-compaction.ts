@@ -106,8 +106,8 @@ export class KeyCompaction {
 
   #bounds({ key, keyspace }: Subject): PrefixBounds {
     const { env, folder } = this.#store
-    const stable = this.#options.frontier.stableIn(keyspace.domain)
-    return { env, chains: folder.chains, stable, heldFrom: this.#options.holds.foldableBefore(key) }
+    const isKnownToAll = this.#options.frontier.stableIn(keyspace.domain)
+    return { env, chains: folder.chains, isKnownToAll, heldFrom: this.#options.holds.foldableBefore(key) }
   }
 
   /**
@@ -138,6 +138,7 @@ export class KeyCompaction {
       garbage.note(forgetKey(store, slot))
       return
     }
+    const { ended } = store.table
     const snapshot = {
       key,
       strategy: keyspace.strategy.code,
@@ -149,7 +150,8 @@ export class KeyCompaction {
       replica: resident.replica,
       sequence: resident.sequence,
       lifeMs: resident.lifeMs,
-      vector: resident.vector,
+      vector: ended.stripped(resident.vector),
+      seen: ended.endsIn(resident.vector, resident.seen),
       state: keyspace.strategy.encodeState(resident.state),
     }
     if (resident.bytes > LARGE_BYTES) this.#assertFits(snapshot)

@@ -51,6 +51,11 @@ export class DomainWriter {
     this.#changed.add(replica)
   }
 
+  /** Those are known to whoever knows the operation that ended them. */
+  forget(replicas: Iterable<ReplicaId>): void {
+    for (const replica of replicas) this.#changed.delete(replica)
+  }
+
   /**
    * What the next operation depends on besides this writer's own previous one. Whoever gets it
    * waits for that.

@@ -203,6 +203,14 @@ export class KeyTable {
     return replica === undefined || replica === writer ? undefined : [[replica, this.tipSequence[slot]!]]
   }
 
+  /** Names ids in the key's vector that say the same, where `replace` knows any. Returns its length. */
+  replaceWriters(slot: Slot, replace: (vector: VersionVector) => VersionVector): number {
+    const vector = this.vectors[slot]
+    if (vector === undefined) return 0
+    this.vectors[slot] = replace(vector)
+    return vector.size
+  }
+
   /** Every slot in use. */
   *occupied(): IterableIterator<Slot> {
     for (let slot = 0; slot < this.#used; slot++) if (this.keys[slot] !== undefined) yield slot

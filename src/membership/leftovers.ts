@@ -19,6 +19,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { isCanceller } from '../merge/folding/cancellation.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import { FIELD } from '../operation/envelope/format.ts'
 import { isApplied, isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -41,6 +42,8 @@ export interface LeftoversOptions {
   readonly store: KeyStore
   /** What the snapshot holds. */
   readonly vector: VersionVector
+  /** And what it need not name. */
+  readonly ended: EndedIds
   /** What this replica holds. */
   readonly held: VersionVector
   /** As whom this replica has written, and how far. */
@@ -48,7 +51,7 @@ export interface LeftoversOptions {
 }
 
 /** The operations of `held`, in log order, that are not in `vector`. */
-export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions): Leftover[] {
+export function leftoversBeyond({ store, vector, ended, held, own }: LeftoversOptions): Leftover[] {
   const reader = new OperationReader(store.table)
   const seen = new Set<string>()
   const names = new Names(vector)
@@ -56,7 +59,8 @@ export function leftoversBeyond({ store, vector, held, own }: LeftoversOptions):
   store.log.scan(0, (record) => {
     if (record.kind !== RECORD_KIND.operation) return true
     const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
-    if (vector.includes(replica, sequence) || !held.includes(replica, sequence)) return true
+    if (vector.includes(replica, sequence) || ended.includes(replica, sequence) || !held.includes(replica, sequence))
+      return true
     const isOwn = own.get(replica) > 0
     if (isOwn && seen.has(nameOf(replica, sequence))) return true
     if (isOwn) seen.add(nameOf(replica, sequence))
@@ -198,9 +202,11 @@ function issuedContext(
   const issued = { context: [...seen.entries()], dots }
   const slot = store.keys.find(textOf(operation.bytes, operation.keyStart, operation.keyEnd))
   if (slot === undefined || !isCanceller(keyspace.strategy, operation)) return issued
+  const { ended } = store.table
+  const hasSeen = (replica: ReplicaId, sequence: number): boolean => seen.includes(replica, sequence)
   const isImplied = (replica: ReplicaId): boolean => !operation.isExact && replica === store.writers.shared.replica
   const hasSeenAll = [...store.keys.vector(slot).entries()].every(
-    ([replica, sequence]) => isImplied(replica) || seen.includes(replica, sequence),
+    ([replica, sequence]) => isImplied(replica) || hasSeen(replica, sequence) || ended.isSeen(replica, hasSeen),
   )
   return hasSeenAll ? issued : { context: [], dots: [] }
 }
@@ -240,6 +246,9 @@ function formerContext(store: KeyStore, operation: OperationReader): VectorEntri
   const { replica, sequence } = operation
   const own = operation.isExact ? [] : [[replica, sequence - 1] as const]
   const seen = [...operation.context(), ...own]
-  const present = seen.map(([writer, upTo]) => [writer, Math.min(upTo, store.applied.get(writer))] as const)
+  const { ended } = store.table
+  const present = seen.map(([writer, upTo]) => {
+    return [writer, ended.isPruned(writer) ? upTo : Math.min(upTo, store.applied.get(writer))] as const
+  })
   return present.filter(([, upTo]) => upTo > 0)
 }

@@ -8,6 +8,7 @@
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Compactor } from '../compaction/compactor.ts'
 import type { Garbage } from '../compaction/garbage.ts'
+import type { Pruning } from '../compaction/pruning.ts'
 import type { Tally } from '../compaction/tally.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import type { Hold, Holds } from '../log/holds.ts'
@@ -35,6 +36,7 @@ export interface ResyncOptions {
   readonly observe: (event: EngineEvent) => void
   /** The state has been replaced otherwise than by operations. */
   readonly onReplaced: () => void
+  readonly pruning: Pruning
 }
 
 export class Resync {
@@ -63,9 +65,10 @@ export class Resync {
       ...{ store, tally, garbage, compactor, departures: identity.departures },
       hold: holds.take('a state that is taken over from a peer'),
       takingOver: {
-        begin: () => {
+        begin: ({ ended }) => {
           this.resume()
-          leftovers = leftoversBeyond({ store, vector: held, held: store.applied, own: this.#own })
+          const parts = { store, vector: held, ended, held: store.applied, own: this.#own }
+          leftovers = leftoversBeyond(parts)
           feeds.dropAll(store.log)
           this.#becomeHalf()
           identity.writeMeta()
@@ -108,7 +111,8 @@ export class Resync {
     const store = this.#store
     const held = store.applied.copy()
     held.join(reissuing)
-    this.#reenter(leftoversBeyond({ store, vector: store.applied, held, own: reissuing }), issuedOf(store))
+    const { ended } = store.table
+    this.#reenter(leftoversBeyond({ store, vector: store.applied, ended, held, own: reissuing }), issuedOf(store))
   }
 
   /**
@@ -130,18 +134,21 @@ export class Resync {
     const before = applied.copy()
     const own = this.#own
     const former = identity.replica
-    applied.assign(vector)
-    this.#options.floor.assign(sender.floor)
+    this.#takeEnded(sender)
+    const { ended } = store.table
+    applied.assign(ended.stripped(vector))
+    this.#options.floor.assign(ended.stripped(sender.floor))
     this.#mergeRetired(vector, sender.retired)
     this.#becomeWhole()
     // For good: operations under a name that nobody here knows any more may come back with
     // somebody's state, and have to be known as own then.
-    identity.formers.assign(own)
+    identity.formers.assign(ended.stripped(own))
     for (const [replica] of vector.entries()) if (replica !== former) identity.writers.shared.noteApplied(replica)
     if (leftovers.some(({ isOwn }) => isOwn)) {
       identity.reissuing.assign(own.meet(before))
       // Others may hold under the former names what is issued again.
-      for (const { isOwn, replica } of leftovers) if (isOwn) identity.retired.retire(replica, vector.get(replica))
+      for (const { isOwn, replica } of leftovers)
+        if (isOwn && !ended.isPruned(replica)) identity.retired.retire(replica, vector.get(replica))
       identity.takeNew()
     } else identity.writeMeta()
     // The snapshot may hold an operation under a name that it got from here later, before this
@@ -149,9 +156,20 @@ export class Resync {
     this.#reenter(leftovers, identity.reissuing.size > 0 ? issuedOf(store) : new Map())
     // Peers remember what they heard that we have: what is gone is gone with the name. And it may
     // have come to an end for the sender.
-    const isOver = !applied.dominates(before) || identity.retired.endOf(former) < Infinity
+    const isOver =
+      !applied.dominates(ended.stripped(before)) || identity.retired.endOf(former) < Infinity || ended.isPruned(former)
     if (identity.replica === former && isOver) identity.takeNew()
     onReplaced()
+  }
+
+  /** Also what the sender has pruned is: what has been taken over does not name it. */
+  #takeEnded({ ended: theirs }: Sender): void {
+    const { store, identity, pruning } = this.#options
+    const { ended } = store.table
+    ended.assign(theirs)
+    if (theirs.size === 0) return
+    identity.forgetPruned([...theirs.pruned()], theirs.replicas())
+    pruning.pruned()
   }
 
   /**

@@ -11,6 +11,7 @@ import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { writeVector, type VectorEntries } from '../operation/envelope/vector-entries.ts'
 import { textOf } from '../operation/text.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
 import type { SnapshotExport } from './snapshot-ports.ts'
 import { BROKEN, isShared, ITEM, writeItem } from './snapshot-stream.ts'
@@ -25,6 +26,7 @@ const RECORDS_PER_STEP = 512
 export interface StateExportOptions {
   readonly floor: VersionVector
   readonly retired: RetiredIds
+  readonly ended: EndedIds
   readonly chunkBytes: number
   /** Keeps compaction away for as long as there is something to export. */
   readonly hold: Hold
@@ -60,7 +62,11 @@ export class StateExport implements SnapshotExport {
       this.#cuts[slot] = keys.cut[slot]!
       if (keys.snapshot[slot]! > 0) snapshots.push(keys.snapshot[slot]!)
     }
-    this.#items = this.#write(options.floor.sorted(), options.retired.entries(), snapshots)
+    // Settled now, as the vector is: ids may be pruned before the first chunk is asked for.
+    this.#writeVector(ITEM.floor, options.floor.sorted())
+    this.#writeVector(ITEM.retired, options.retired.entries())
+    if (options.ended.size > 0) this.#writeEnded(options.ended)
+    this.#items = this.#write(snapshots)
   }
 
   next(): Uint8Array | undefined {
@@ -86,11 +92,8 @@ export class StateExport implements SnapshotExport {
   }
 
   /** Writes a little at each step. */
-  *#write(floor: VectorEntries, retired: VectorEntries, snapshots: readonly Position[]): Generator<void> {
+  *#write(snapshots: readonly Position[]): Generator<void> {
     const { log } = this.#store
-    this.#writeVector(ITEM.floor, floor)
-    this.#writeVector(ITEM.retired, retired)
-    yield
     for (const position of snapshots) {
       if (this.#isBroken()) return
       const { bytes, start, end } = log.record(position)
@@ -138,6 +141,13 @@ export class StateExport implements SnapshotExport {
     writeVector(vector, entries, this.#store.table)
     const bytes = vector.take()
     this.#writeItem(type, bytes, 0, bytes.length)
+  }
+
+  #writeEnded(ended: EndedIds): void {
+    const writer = new ByteWriter()
+    ended.write(writer, this.#store.table)
+    const bytes = writer.take()
+    this.#writeItem(ITEM.ended, bytes, 0, bytes.length)
   }
 
   #writeItem(type: number, bytes: Uint8Array, start: number, end: number): void {

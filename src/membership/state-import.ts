@@ -18,7 +18,8 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Hold } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/snapshot-record.ts'
-import { departureIn, type Departures } from '../operation/departures.ts'
+import { departureIn, takeDeparture, type Departures } from '../operation/departures.ts'
+import { EndedIds } from '../operation/ended-ids.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
@@ -35,12 +36,13 @@ const NO_BYTES = new Uint8Array(0)
 export interface Sender {
   readonly floor: VersionVector
   readonly retired: VectorEntries
+  readonly ended: EndedIds
 }
 
 /** What has to happen around the replacement of a state. */
 export interface TakingOver {
   /** All has come and is right: the state is going to be replaced. */
-  begin(): void
+  begin(sender: Sender): void
   /** The state has been replaced. */
   end(sender: Sender): void
 }
@@ -67,6 +69,7 @@ export class StateImport implements SnapshotImport {
   #rest: Uint8Array = NO_BYTES
   #floor = new VersionVector()
   #retired: VectorEntries = []
+  #ended = new EndedIds()
   #isOver = false
 
   constructor(options: StateImportOptions) {
@@ -91,13 +94,14 @@ export class StateImport implements SnapshotImport {
     if (this.#rest.length > 0)
       throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
     const { store, takingOver } = this.#options
-    takingOver.begin()
+    const sender = { floor: this.#floor, retired: this.#retired, ended: this.#ended }
+    takingOver.begin(sender)
     for (const position of this.#aside) this.#install(position)
     for (const slot of [...store.keys.occupied()]) {
       if (isShared(store, slot) && !this.#installed.has(store.keys.keys[slot] as string)) this.#forget(slot)
     }
     this.#end()
-    takingOver.end({ floor: this.#floor, retired: this.#retired })
+    takingOver.end(sender)
   }
 
   abandon(): void {
@@ -116,6 +120,7 @@ export class StateImport implements SnapshotImport {
     if (type === ITEM.floor) this.#floor = readVector(new ByteReader(bytes, start, end), this.#store.table)
     else if (type === ITEM.retired)
       this.#retired = [...readEntries(new ByteReader(bytes, start, end), this.#store.table)]
+    else if (type === ITEM.ended) this.#ended = EndedIds.read(new ByteReader(bytes, start, end), this.#store.table)
     else if (type === ITEM.snapshot) this.#checkStamp(readSnapshot(bytes, start, end, this.#store.table).hlc)
     else {
       const operation = this.#reader.load(bytes, start, end)
@@ -189,7 +194,8 @@ export class StateImport implements SnapshotImport {
     log.commit(RECORD_KIND.operation, 0)
     clock.observe(operation.hlc)
     const note = departureIn(operation, table)
-    if (note !== undefined) this.#options.departures.take(note)
+    const { departures } = this.#options
+    if (note !== undefined) takeDeparture(note, operation, { departures, ended: table.ended })
   }
 
   /**

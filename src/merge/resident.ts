@@ -5,6 +5,7 @@ import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Position } from '../operation/position.ts'
 import type { Timeline } from './folding/timeline.ts'
+import type { KeySnapshot } from './snapshot-record.ts'
 
 export class Resident {
   state: unknown
@@ -17,10 +18,12 @@ export class Resident {
   folded: Position
   /** The operations that the state has taken in. */
   readonly vector: VersionVector
+  /** See `KeySnapshot.seen`: that of the snapshot below. */
+  readonly seen?: VersionVector | undefined
   /** The greatest of them in canonical order. */
-  hlc: Hlc
-  replica: ReplicaId
-  sequence: number
+  hlc: Hlc = 0
+  replica: ReplicaId = '' as ReplicaId
+  sequence = 0
   /** How long the greatest lives by its own word, ms; otherwise 0. */
   lifeMs = 0
   /**
@@ -63,16 +66,19 @@ export class Resident {
   constructor(
     state: unknown,
     folded: Position,
-    base?: Stamp & { vector: VersionVector; present: boolean; lifeMs: number },
+    base?: Stamp & Pick<KeySnapshot, 'vector' | 'seen' | 'present' | 'lifeMs'>,
   ) {
     this.state = state
     this.present = base?.present ?? false
     this.folded = folded
     this.vector = base?.vector.copy() ?? new VersionVector()
-    this.hlc = base?.hlc ?? 0
-    this.replica = base?.replica ?? ('' as ReplicaId)
-    this.sequence = base?.sequence ?? 0
-    if (base !== undefined) this.lifeMs = base.lifeMs
+    if (base !== undefined) {
+      this.hlc = base.hlc
+      this.replica = base.replica
+      this.sequence = base.sequence
+      this.lifeMs = base.lifeMs
+      this.seen = base.seen
+    }
     this.hasOwnLives = this.lifeMs > 0
     this.hasTip = base !== undefined
     this.bornAt = this.hlc

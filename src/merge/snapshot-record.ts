@@ -3,13 +3,14 @@
  * record.
  *
  *     snapshot = key:text format:u8 strategy:u8 flags:u8 through:f64 baseVersion:varint version:varint
- *                hlc:f64 replica:8 sequence:varint [ lifeMs:varint ] vector state
+ *                hlc:f64 replica:8 sequence:varint [ lifeMs:varint ] vector [ seen:vector ] state
  *
  * `baseVersion` is the key's version after the last operation that the state holds, `version` the
  * one when the snapshot was written; `through` is the position of the last record of the key's
  * chain that the state holds; hlc, replica and sequence are those of its greatest operation, and
  * lifeMs how long that lives if it says so itself (flag 2). Flag 1: the key exists; `vector` says
- * which operations it holds; `state` is the strategy's own encoding (canonical MessagePack).
+ * which operations it holds, those of pruned ids left aside, and `seen` (flag 4) names operations
+ * that ended them (`operation/ended-ids.ts`); `state` is the strategy's own encoding (canonical MessagePack).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -24,7 +25,8 @@ import type { Position } from '../operation/position.ts'
 
 const FLAG_PRESENT = 1
 const FLAG_LIFE = 2
-const FLAGS_KNOWN = FLAG_PRESENT | FLAG_LIFE
+const FLAG_SEEN = 4
+const FLAGS_KNOWN = FLAG_PRESENT | FLAG_LIFE | FLAG_SEEN
 
 export interface KeySnapshot {
   readonly key: string
@@ -42,6 +44,8 @@ export interface KeySnapshot {
    */
   readonly lifeMs: number
   readonly vector: VersionVector
+  /** Who writes the key has seen these too: they stand for ids that the vector leaves out. */
+  readonly seen?: VersionVector | undefined
   readonly state: Encodable
 }
 
@@ -49,7 +53,9 @@ export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: 
   writer.text(snapshot.key)
   writer.u8(table.formats.forWriting())
   writer.u8(snapshot.strategy)
-  writer.u8((snapshot.present ? FLAG_PRESENT : 0) | (snapshot.lifeMs > 0 ? FLAG_LIFE : 0))
+  const { seen } = snapshot
+  const hasSeen = seen !== undefined && seen.size > 0
+  writer.u8((snapshot.present ? FLAG_PRESENT : 0) | (snapshot.lifeMs > 0 ? FLAG_LIFE : 0) | (hasSeen ? FLAG_SEEN : 0))
   writer.f64(snapshot.through)
   writer.varint(snapshot.baseVersion)
   writer.varint(snapshot.version)
@@ -58,6 +64,7 @@ export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: 
   writer.varint(snapshot.sequence)
   if (snapshot.lifeMs > 0) writer.varint(snapshot.lifeMs)
   writeVector(writer, snapshot.vector.sorted(), table)
+  if (hasSeen) writeVector(writer, seen.sorted(), table)
   encodeInto(writer, snapshot.state)
 }
 
@@ -78,6 +85,7 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
   const sequence = reader.varint()
   const lifeMs = (flags & FLAG_LIFE) === 0 ? 0 : reader.varint()
   const vector = readVector(reader, table)
+  const seen = (flags & FLAG_SEEN) === 0 ? undefined : readVector(reader, table)
   return {
     key,
     strategy,
@@ -90,6 +98,7 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
     sequence,
     lifeMs,
     vector,
+    seen,
     state: decode(bytes, reader.at, end),
   }
 }

@@ -4,17 +4,22 @@
  *     leave = nothing                      the last operation of its writer, for good
  *     evict = count:varint (replica:8)*    these are waited for no more
  *     away  = ms:varint                    its writer closed in order and means to be back by then
+ *     end   = count:varint (replica:8 end:varint)*   who has seen this has all of these, which have
+ *                                          left (ended-ids.ts)
  *
  * To leave and to be evicted is final: an id that is used by somebody all the same is given up for
  * another one. To be away ends with the next operation.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { LIFE_MS_MAX, VECTOR_ENTRIES_MAX } from '../limits.ts'
 import { ByteReader } from './byte-reader.ts'
+import type { EndedIds } from './ended-ids.ts'
 import { OPERATION_KIND } from './envelope/kinds.ts'
 import type { OperationReader } from './envelope/operation-reader.ts'
+import type { VectorEntries } from './envelope/vector-entries.ts'
 import type { ReplicaTable } from './replica-table.ts'
 
 export type Departure = 'left' | 'evicted'
@@ -22,6 +27,7 @@ export type Departure = 'left' | 'evicted'
 /** What one operation says. */
 export type DepartureNote =
   | { readonly kind: Departure; readonly replicas: readonly ReplicaId[] }
+  | { readonly kind: 'ended'; readonly ends: VectorEntries }
   | { readonly kind: 'away'; readonly replica: ReplicaId; readonly sequence: number; readonly ms: number }
 
 interface Absence {
@@ -34,7 +40,7 @@ export class Departures {
   readonly #departed = new Map<ReplicaId, Departure>()
   readonly #away = new Map<ReplicaId, Absence>()
 
-  take(note: DepartureNote): void {
+  take(note: Exclude<DepartureNote, { readonly kind: 'ended' }>): void {
     if (note.kind === 'away') {
       const { replica, sequence, ms } = note
       if (sequence > (this.#away.get(replica)?.sequence ?? 0)) this.#away.set(replica, { sequence, ms })
@@ -48,6 +54,19 @@ export class Departures {
 
   of(replica: ReplicaId): Departure | undefined {
     return this.#departed.get(replica)
+  }
+
+  /** Those that have left for good. */
+  *left(): IterableIterator<ReplicaId> {
+    for (const [replica, kind] of this.#departed) if (kind === 'left') yield replica
+  }
+
+  /** Nobody has to be told of them any more. */
+  forget(replicas: Iterable<ReplicaId>): void {
+    for (const replica of replicas) {
+      this.#departed.delete(replica)
+      this.#away.delete(replica)
+    }
   }
 
   /** How long it means to be away, if the newest of its operations that is `applied` says so. */
@@ -95,6 +114,20 @@ export class Departures {
   }
 }
 
+/** An operation that says so has been applied. Of who has not left, it says nothing. */
+export function takeDeparture(
+  note: DepartureNote,
+  by: Dot,
+  { departures, ended }: { readonly departures: Departures; readonly ended: EndedIds },
+): void {
+  if (note.kind === 'ended') {
+    const { replica, sequence } = by
+    for (const [left, end] of note.ends)
+      if (departures.of(left) === 'left') ended.note(left, end, { replica, sequence })
+  } else if (note.kind === 'away') departures.take(note)
+  else departures.take({ ...note, replicas: note.replicas.filter((replica) => !ended.isPruned(replica)) })
+}
+
 export function awayPayload(ms: number): Uint8Array {
   const writer = new ByteWriter()
   writer.varint(ms)
@@ -118,6 +151,13 @@ export function departureIn(operation: OperationReader, table: ReplicaTable): De
         replicas.push(table.read(bytes, reader.skip(REPLICA_ID_BYTES)))
       reader.mustBeAtEnd()
       return { kind: 'evicted', replicas }
+    }
+    case OPERATION_KIND.end: {
+      const ends: [ReplicaId, number][] = []
+      for (let left = reader.count(VECTOR_ENTRIES_MAX, REPLICA_ID_BYTES); left > 0; left--)
+        ends.push([table.read(bytes, reader.skip(REPLICA_ID_BYTES)), reader.varint()])
+      reader.mustBeAtEnd()
+      return { kind: 'ended', ends }
     }
     case OPERATION_KIND.away: {
       const ms = reader.varint()

@@ -44,6 +44,12 @@ export class DotIndex {
     return low === 0 ? 0 : (marks.positions[low - 1] as Position)
   }
 
+  /** Nobody asks for their operations any more. */
+  forget(replicas: Iterable<ReplicaId>): void {
+    for (const replica of replicas) this.#marks.delete(replica)
+    this.#lastReplica = undefined
+  }
+
   write(writer: ByteWriter, table: ReplicaTable): void {
     writer.varint(this.#marks.size)
     for (const [replica, { sequences, positions }] of this.#marks) {

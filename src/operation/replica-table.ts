@@ -1,4 +1,5 @@
 /** Interns replica ids, so that the hot paths make no strings. */
+import { EndedIds } from './ended-ids.ts'
 import { Formats } from './envelope/formats.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
@@ -50,6 +51,8 @@ export class ReplicaTable {
    * of one engine share.
    */
   readonly formats: Formats
+  /** Ids that vectors may leave out: whoever reads them has to know. */
+  readonly ended: EndedIds = new EndedIds()
   #young = new Generation()
   #old = new Generation()
   #last: Interned | undefined

@@ -62,6 +62,11 @@ export class RetiredIds {
     if (end > this.endOf(replica)) this.#ends.set(replica, end)
   }
 
+  /** Ids that nobody names any more. */
+  forget(replicas: Iterable<ReplicaId>): void {
+    for (const replica of replicas) this.#ends.delete(replica)
+  }
+
   /** Sorted by replica id, so that equal ones encode the same. */
   entries(): (readonly [ReplicaId, number])[] {
     return [...this.#ends].sort(([a], [b]) => (a < b ? -1 : 1))

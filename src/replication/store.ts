@@ -13,6 +13,7 @@ import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Departures } from '../operation/departures.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import type { Away, RetiredIds } from '../operation/retired-ids.ts'
 
 export interface ReplicationStore {
@@ -28,6 +29,12 @@ export interface ReplicationStore {
   readonly floor: VersionVector
   /** Ids that have come to an end. Live. */
   readonly retired: RetiredIds
+  /** Ids that have left and are named no more. Live. */
+  readonly ended: EndedIds
+  /** Tells when ids have been pruned: nobody is to name them from then on. */
+  onPruned(listener: () => void): void
+  /** Says that whoever has seen this has all of these, which have left. All of them is here. */
+  endIds(ends: VectorEntries): void
   /** Who takes part no more, and who is away. Live. */
   readonly departures: Departures
   /**

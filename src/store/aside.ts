@@ -61,7 +61,7 @@ export class Aside {
     this.#store.applied.raise(replica, sequence)
     this.#dots.note(replica, sequence, position)
     const note = departureIn(operation, this.#store.table)
-    if (note !== undefined) this.#identity.noteDeparture(note, operation.replica)
+    if (note !== undefined) this.#identity.noteDeparture(note, operation)
   }
 
   #append(kind: number, payload: Uint8Array): Position {

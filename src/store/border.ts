@@ -3,6 +3,7 @@
  * decisions in the order in which they can be made; an operation that passes is copied into the log
  * as it came and enters its key through the same door as a local one.
  */
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
@@ -92,6 +93,8 @@ export class AdmissionDesk {
     const { replica, sequence } = operation
     const isOwn = writers.isOwn(replica)
     if (applied.includes(replica, sequence)) return isOwn ? this.#judgeOwn(operation) : this.#duplicate()
+    // A late frame of a replica that has left.
+    if (this.#store.table.ended.isPruned(replica)) return this.#duplicate()
     if (isOwn) return this.#clone()
     if (sequence > this.#retired.endOf(replica)) return 'resync'
     const known = applied.get(replica)
@@ -162,13 +165,17 @@ export class AdmissionDesk {
 
   /** Behind what it is said of: a meta record tells how far everything has been applied. */
   #endFormerNames(operation: OperationReader): void {
-    for (const [former, at] of operation.former()) this.#identity.retire([[former, at - 1]])
+    const { ended } = this.#store.table
+    for (const [former, at] of operation.former())
+      if (!ended.isPruned(former)) this.#identity.retire([[former, at - 1]])
   }
 
   #hasCauses(operation: OperationReader): boolean {
     if (!operation.hasDependencies) return true
-    const { applied } = this.#store
-    return operation.dependencies().every(([replica, sequence]) => applied.includes(replica, sequence))
+    const { applied, table } = this.#store
+    const isHere = ([replica, sequence]: readonly [ReplicaId, number]): boolean =>
+      applied.includes(replica, sequence) || table.ended.isPruned(replica)
+    return operation.dependencies().every(isHere)
   }
 
   #withoutCauses(operation: OperationReader): Admission {
@@ -182,7 +189,8 @@ export class AdmissionDesk {
    */
   #knowsFloor(operation: OperationReader): boolean {
     if (this.#floor.size === 0) return true
-    return VersionVector.from(operation.dependencies()).dominates(this.#floor)
+    const { ended } = this.#store.table
+    return ended.normalised(VersionVector.from(operation.dependencies())).dominates(this.#floor)
   }
 
   /**

@@ -73,7 +73,7 @@ export class CheckpointBody {
     const writer = this.#writer
     writer.u8(source.format)
     writer.f64(source.metaPosition)
-    writeMeta(writer, meta, this.#table, source.format)
+    writeMeta(writer, { ...meta, ended: this.#table.ended }, this.#table, source.format)
     writer.varint(source.operationsCount)
     source.dots.write(writer, this.#table)
     writer.varint(source.forgotten.length)

@@ -72,6 +72,11 @@ export type EngineEvent =
       readonly writer: ReplicaId
       readonly writerStrategy: string
     }
+  /**
+   * Replicas that have left for good are named no more in this replica's vectors: everybody has all
+   * that they wrote.
+   */
+  | { readonly kind: 'members:pruned'; readonly replicas: readonly ReplicaId[] }
   | ({ readonly kind: 'compacted' } & Compaction)
   /**
    * A projection could not go on from its checkpoint and reads the whole log again: the checkpoint

@@ -4,11 +4,15 @@
  * anything, and around the installation of a snapshot.
  *
  *     meta = version:u8 flags:u8 shared:8 local:8 localSequence:varint home:text name:text hlc:f64 floor:vector applied:vector
- *            formers:vector reissuing:vector retired:ends [ departures ]
+ *            formers:vector reissuing:vector retired:ends [ departures ] [ ended ]
  *
  * `flags` 1: the installation of a snapshot has begun and not ended, so foreign operations behind
  * this record do not count as applied; 2: another replica has been heard; 4: somebody takes part no
- * more or is away, and `departures` says who (`src/operation/departures.ts`).
+ * more or is away, and `departures` says who (`src/operation/departures.ts`); 8: ids have ended, and
+ * `ended` says which (`src/operation/ended-ids.ts`). That stands in checkpoints only. In the log it
+ * has records of its own, of the same kind and of version 0, which stay and add up:
+ *
+ *     pruned = 0:u8 ended
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
@@ -20,11 +24,15 @@ import { readEntries, readVector } from '../merge/snapshot-record.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { Departures } from '../operation/departures.ts'
+import { EndedIds } from '../operation/ended-ids.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 
 const FLAG_RESYNCING = 1
 const FLAG_MET_OTHERS = 2
 const FLAG_DEPARTURES = 4
+const FLAG_ENDED = 8
+/** In the place of a version. */
+const ENDED_VERSION = 0
 
 export interface Meta {
   readonly shared: ReplicaId
@@ -50,6 +58,7 @@ export interface Meta {
   readonly reissuing: VersionVector
   readonly retired: RetiredIds
   readonly departures: Departures
+  readonly ended?: EndedIds | undefined
 }
 
 /**
@@ -63,11 +72,13 @@ export function writeMeta(
   format: number = table.formats.forWriting(),
 ): void {
   writer.u8(format)
-  const { departures } = meta
+  const { departures, ended } = meta
+  const hasEnded = ended !== undefined && ended.size > 0
   writer.u8(
     (meta.isResyncing ? FLAG_RESYNCING : 0) |
       (meta.hasMetOthers ? FLAG_MET_OTHERS : 0) |
-      (departures.isEmpty ? 0 : FLAG_DEPARTURES),
+      (departures.isEmpty ? 0 : FLAG_DEPARTURES) |
+      (hasEnded ? FLAG_ENDED : 0),
   )
   writer.raw(table.bytes(meta.shared))
   writer.raw(table.bytes(meta.local))
@@ -79,6 +90,28 @@ export function writeMeta(
     writeVector(writer, vector.sorted(), table)
   writeVector(writer, meta.retired.entries(), table)
   if (!departures.isEmpty) departures.write(writer, table)
+  if (hasEnded) ended.write(writer, table)
+}
+
+/** Whether a record of this kind says which ids have ended, and nothing else. */
+export function saysWhoEnded(bytes: Uint8Array, start: number): boolean {
+  return bytes[start] === ENDED_VERSION
+}
+
+/** Writes a record that says of these ids that they have ended. */
+export function writeEnded(
+  writer: ByteWriter,
+  { ended, told }: { readonly ended: EndedIds; readonly told: Iterable<ReplicaId> },
+  table: ReplicaTable,
+): void {
+  writer.u8(ENDED_VERSION)
+  ended.write(writer, table, told)
+}
+
+/** Throws `WARP_E_PROTOCOL`. */
+export function readEnded(reader: ByteReader, table: ReplicaTable): EndedIds {
+  reader.skip(1)
+  return EndedIds.read(reader, table)
 }
 
 /** Throws `WARP_E_LOG_VERSION`, `WARP_E_PROTOCOL`. */
@@ -100,6 +133,7 @@ export function readMeta(reader: ByteReader, table: ReplicaTable): Meta {
   const [formers, reissuing] = [readVector(reader, table), readVector(reader, table)]
   const retired = new RetiredIds(readEntries(reader, table))
   const departures = (flags & FLAG_DEPARTURES) === 0 ? new Departures() : Departures.read(reader, table)
-  const vectors = { floor, applied, formers, reissuing, retired, departures }
+  const ended = (flags & FLAG_ENDED) === 0 ? undefined : EndedIds.read(reader, table)
+  const vectors = { floor, applied, formers, reissuing, retired, departures, ended }
   return { shared, local, localSequence, home, name, hlc, isResyncing, hasMetOthers, ...vectors }
 }

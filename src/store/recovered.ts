@@ -13,7 +13,8 @@ import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
-import { departureIn, Departures } from '../operation/departures.ts'
+import { departureIn, Departures, takeDeparture } from '../operation/departures.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import { DotIndex } from '../operation/dot-index.ts'
 import { KeyTable, type Slot } from '../keys/key-table.ts'
 import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
@@ -21,7 +22,7 @@ import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readKeptPlace } from '../merge/kept-record.ts'
-import { readMeta, type Meta } from './meta-record.ts'
+import { readEnded, readMeta, saysWhoEnded, type Meta } from './meta-record.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
@@ -99,7 +100,7 @@ export class Recovered {
         this.#forget(record)
         return
       case RECORD_KIND.meta:
-        this.#meta(readMeta(new ByteReader(record.bytes, record.start, record.end), this.#table), record.position)
+        this.#aboutItself(record)
         return
       case RECORD_KIND.checkpoint:
         this.feeds.record(record)
@@ -161,7 +162,10 @@ export class Recovered {
     const { replica, sequence, hlc } = operation
     if (hlc > this.hlc) this.hlc = hlc
     if (replica === this.meta?.local) this.localSequence = sequence
-    else if (this.meta?.isResyncing !== true || replica === this.meta.shared) {
+    else if (
+      !this.#table.ended.isPruned(replica) &&
+      (this.meta?.isResyncing !== true || replica === this.meta.shared)
+    ) {
       this.applied.raise(replica, sequence)
       this.dots.note(replica, sequence, record.position)
     }
@@ -173,7 +177,7 @@ export class Recovered {
   #chain(record: ReadRecord, operation: OperationReader): void {
     if (!isOfKey(operation.kind)) {
       const note = departureIn(operation, this.#table)
-      if (note !== undefined) this.departures.take(note)
+      if (note !== undefined) takeDeparture(note, operation, { departures: this.departures, ended: this.#table.ended })
       return
     }
     const { keys } = this
@@ -259,6 +263,23 @@ export class Recovered {
     this.applied.assign(meta.applied)
     if (meta.hlc > this.hlc) this.hlc = meta.hlc
     this.departures.join(meta.departures)
+    if (meta.ended !== undefined) this.#ended(meta.ended)
+  }
+
+  #aboutItself({ bytes, start, end, position }: ReadRecord): void {
+    const reader = new ByteReader(bytes, start, end)
+    if (saysWhoEnded(bytes, start)) this.#ended(readEnded(reader, this.#table))
+    else this.#meta(readMeta(reader, this.#table), position)
+  }
+
+  /** What is pruned was named by records before this one. */
+  #ended(read: EndedIds): void {
+    const { ended } = this.#table
+    ended.join(read)
+    const pruned = [...read.pruned()]
+    for (const vector of [this.applied, this.floor]) vector.assign(ended.stripped(vector))
+    this.departures.forget(pruned)
+    this.dots.forget(pruned)
   }
 
   #slotOf(key: string): Slot {
@@ -315,9 +336,12 @@ export function installSnapshot(
     keys.tipSequence[slot] = snapshot.sequence
     keys.setLife(slot, snapshot.lifeMs)
   }
-  const isByTipAlone = snapshot.vector.size === 1 && snapshot.vector.get(keys.tipReplica[slot] as ReplicaId) > 0
-  if (isByTipAlone && keys.vectors[slot] === undefined) return
+  if (keys.vectors[slot] === undefined && isByTipAlone(snapshot, keys.tipReplica[slot] as ReplicaId)) return
   const vector = keys.vector(slot)
-  vector.join(snapshot.vector)
+  for (const part of [snapshot.vector, snapshot.seen]) if (part !== undefined) vector.join(part)
   keys.vectors[slot] = vector
+}
+
+function isByTipAlone({ vector, seen }: Pick<KeySnapshot, 'vector' | 'seen'>, tip: ReplicaId): boolean {
+  return seen === undefined && vector.size === 1 && vector.get(tip) > 0
 }

@@ -2,19 +2,20 @@
  * Who this replica is: under which ids it writes, which it has given up, and the meta record that
  * says so in the log. The parts that change the log are handed this noun and say what has happened.
  */
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { HybridClock } from '../operation/clock.ts'
 import type { Position } from '../operation/position.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
-import type { Departures, DepartureNote } from '../operation/departures.ts'
+import { takeDeparture, type Departures, type DepartureNote } from '../operation/departures.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Env } from '../ports/env.ts'
 import { DomainWriters, newReplicaId, type WriterStarts } from '../keys/domain-writer.ts'
 import type { EngineEvent } from './event.ts'
-import { writeMeta, type Meta } from './meta-record.ts'
+import { writeEnded, writeMeta, type Meta } from './meta-record.ts'
 import type { Recovered } from './recovered.ts'
 
 export interface ReplicaIdentityOptions {
@@ -102,10 +103,15 @@ export class ReplicaIdentity {
         // A copy leaves the old names to the original.
         this.formers.assign(new VersionVector())
         this.takeNew()
-      } else if (log.recovery.isEndUncertain || this.departures.of(this.replica) !== undefined) this.giveUp()
+      } else if (log.recovery.isEndUncertain || this.#isOver) this.giveUp()
       else if (meta.name !== this.name) this.writeMeta()
     }
     log.acceptEnd()
+  }
+
+  /** It has left, or was given up, or the others know that it has left. */
+  get #isOver(): boolean {
+    return this.departures.of(this.replica) !== undefined || this.#options.table.ended.isPruned(this.replica)
   }
 
   /** Writes under a new replica id from now on; the old one stays for ever what it was. */
@@ -131,12 +137,28 @@ export class ReplicaIdentity {
   }
 
   /**
+   * Ids are pruned: from now on nothing here names them. A record says so, of these and of all that
+   * are `told`, that a later opening reads behind those that did.
+   */
+  forgetPruned(pruned: readonly ReplicaId[], told: Iterable<ReplicaId> = pruned): void {
+    const { log, table, recovered } = this.#options
+    const { ended } = table
+    writeEnded(log.begin(), { ended, told }, table)
+    log.commit(RECORD_KIND.meta, 0)
+    for (const vector of [recovered.applied, recovered.floor, this.formers]) vector.assign(ended.stripped(vector))
+    this.retired.forget(pruned)
+    this.departures.forget(pruned)
+    this.writers.shared.forget(pruned)
+    recovered.dots.forget(pruned)
+  }
+
+  /**
    * Somebody has said who takes part no more, or is away; `by` is who. Who is evicted and is there
    * all the same goes on under another id.
    */
-  noteDeparture(note: DepartureNote, by: ReplicaId): void {
-    this.departures.take(note)
-    const isMeant = note.kind === 'evicted' && by !== this.replica && note.replicas.includes(this.replica)
+  noteDeparture(note: DepartureNote, by: Dot): void {
+    takeDeparture(note, by, { departures: this.departures, ended: this.#options.table.ended })
+    const isMeant = note.kind === 'evicted' && by.replica !== this.replica && note.replicas.includes(this.replica)
     if (isMeant && this.departures.of(this.replica) === 'evicted') this.giveUp()
   }
 

@@ -11,7 +11,8 @@
  *
  * `floor`: operations up to these may be gone into snapshots. `applied`: what the export contains,
  * in operations and snapshots. Operations are in the order of the log that was exported, causes
- * before effects. `payload` is left out where it is long.
+ * before effects. `payload` is left out where it is long. `ended` stands in the header if replicas have
+ * left that neither vector names any more: which, in base64 (`src/operation/ended-ids.ts`).
  */
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
@@ -26,6 +27,8 @@ export interface ExportHeader {
   readonly version: number
   readonly applied: VersionVector
   readonly floor: VersionVector
+  /** In base64; absent if there are none. */
+  readonly ended?: string
 }
 
 export type ExportLine =
@@ -54,7 +57,9 @@ export function parseHeader(line: string, newest: number = FORMAT_VERSION): Expo
       { details: { version: version as number } },
     )
   }
-  return { version: version as number, applied: vectorIn(fields, 'applied'), floor: vectorIn(fields, 'floor') }
+  const vectors = { applied: vectorIn(fields, 'applied'), floor: vectorIn(fields, 'floor') }
+  const ended = own(fields, 'ended') === undefined ? {} : { ended: textIn(fields, 'ended') }
+  return { version: version as number, ...vectors, ...ended }
 }
 
 /** Throws `WARP_E_PROTOCOL`. */

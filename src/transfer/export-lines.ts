@@ -17,6 +17,7 @@ import { isApplied, OPERATION_KIND, ruleOf } from '../operation/envelope/kinds.t
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
 import { eachItem, ITEM } from '../membership/snapshot-stream.ts'
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { toBase64 } from './base64.ts'
 import { readableJson } from './readable-json.ts'
 
@@ -46,7 +47,7 @@ export async function* exportLines(
 ): AsyncGenerator<string, void, undefined> {
   if (engine.needsSnapshot) throw replaced()
   const source = engine.exportSnapshot(CHUNK_BYTES, 'an export')
-  const lines = new Lines(engine, { applied: source.vector, timeMs: env.now() })
+  const lines = new Lines(engine, { applied: source.vector, timeMs: env.now(), ...endedOf(engine) })
   try {
     let rest: Uint8Array = NO_BYTES
     for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) {
@@ -78,15 +79,21 @@ interface Item {
   readonly end: number
 }
 
+interface Head {
+  readonly applied: VersionVector
+  readonly timeMs: number
+  readonly ended?: string
+}
+
 class Lines {
   text = ''
   readonly #engine: TransferStore
   readonly #reader: OperationReader
-  readonly #head: { readonly applied: VersionVector; readonly timeMs: number }
+  readonly #head: Head
   #snapshotsCount = 0
   #operationsCount = 0
 
-  constructor(engine: TransferStore, head: { readonly applied: VersionVector; readonly timeMs: number }) {
+  constructor(engine: TransferStore, head: Head) {
     this.#engine = engine
     this.#head = head
     this.#reader = new OperationReader(engine.table)
@@ -110,11 +117,11 @@ class Lines {
   }
 
   #header(floor: VersionVector): void {
-    const { applied, timeMs } = this.#head
+    const { applied, timeMs, ended } = this.#head
     const { replica } = this.#engine
     const [everything, gone] = [objectOf(applied), objectOf(floor)]
     const version = this.#engine.table.formats.held
-    this.#line({ kind: 'warp-export', version, replica, timeMs, applied: everything, floor: gone })
+    this.#line({ kind: 'warp-export', version, replica, timeMs, applied: everything, floor: gone, ended })
   }
 
   #snapshot({ bytes, start, end }: Item): void {
@@ -157,6 +164,14 @@ class Lines {
   #line(fields: object): void {
     this.text += `${JSON.stringify(fields)}\n`
   }
+}
+
+function endedOf({ table }: TransferStore): { readonly ended?: string } {
+  if (table.ended.size === 0) return {}
+  const writer = new ByteWriter()
+  table.ended.write(writer, table)
+  const bytes = writer.take()
+  return { ended: toBase64(bytes, 0, bytes.length) }
 }
 
 function objectOf(vector: VersionVector): Record<string, number> {

@@ -83,18 +83,20 @@ class Intake {
   #appliedCount = 0
   #duplicatesCount = 0
 
-  constructor(engine: TransferStore, { version, applied, floor }: ExportHeader) {
+  constructor(engine: TransferStore, { version, applied: exported, floor, ended }: ExportHeader) {
     // One operation of a later format would shut out every member that does not read it.
     engine.table.formats.require(version, 'importing this export')
     this.#engine = engine
     this.#version = version
     this.#reader = new OperationReader(engine.table)
-    if (!engine.needsSnapshot && engine.applied.dominates(floor)) return
-    if (!applied.dominates(engine.floor)) throw bothCompacted()
-    this.#state = engine.beginSnapshot(applied)
+    const { ended: endedHere } = engine.table
+    if (!engine.needsSnapshot && engine.applied.dominates(endedHere.normalised(floor))) return
+    if (!endedHere.normalised(exported).dominates(engine.floor)) throw bothCompacted()
+    this.#state = engine.beginSnapshot(exported)
     const writer = new ByteWriter()
     writeVector(writer, floor.sorted(), engine.table)
     this.#putAside(ITEM.floor, writer.take())
+    if (ended !== undefined) this.#putAside(ITEM.ended, fromBase64(ended))
   }
 
   get isComplete(): boolean {

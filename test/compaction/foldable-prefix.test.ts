@@ -1,3 +1,4 @@
+import type { Dot } from '../../crdt/time/dot.ts'
 import { expect, test } from 'vitest'
 import { custom } from '../../crdt/custom.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -42,7 +43,8 @@ test('how much of a hot key may go, while a peer lags, is found in steps and by 
     [own, stableCount - seenCount],
   ])
   const work = new CountedWork()
-  const bounds = { env: virtualEnv(), chains, stable, heldFrom: Infinity }
+  const isKnownToAll = ({ replica, sequence }: Dot): boolean => stable.includes(replica, sequence)
+  const bounds = { env: virtualEnv(), chains, isKnownToAll, heldFrom: Infinity }
   const stretch = work.finish(foldablePrefix(operations, keyspace, bounds, work))
   expect(stretch).toEqual({ count: stableCount, unstableCount: count - stableCount })
   expect(asked()).toBeLessThan(count * 2 * Math.ceil(Math.log2(stableCount) + 1))

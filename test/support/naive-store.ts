@@ -21,6 +21,7 @@ import type { ReplicationStore } from '../../src/replication/store.ts'
 import type { Admission } from '../../src/store/border.ts'
 import type { SnapshotExport, SnapshotImport } from '../../src/membership/snapshot-ports.ts'
 import { Departures } from '../../src/operation/departures.ts'
+import { EndedIds } from '../../src/operation/ended-ids.ts'
 import { RetiredIds, type Away } from '../../src/operation/retired-ids.ts'
 
 const DRIFT_MS = 500
@@ -47,6 +48,7 @@ export class NaiveStore implements ReplicationStore {
   stable: VersionVector = new VersionVector()
   readonly retired: RetiredIds = new RetiredIds()
   readonly departures: Departures = new Departures()
+  readonly ended: EndedIds = new EndedIds()
   /** How many of the newest records have not been flushed. */
   unflushedCount = 0
   /** Each stable vector is compacted at once. */
@@ -97,6 +99,14 @@ export class NaiveStore implements ReplicationStore {
     for (const { resolve } of reached) resolve()
   }
   hasMetOthers = false
+
+  onPruned(): void {
+    // Nobody leaves it.
+  }
+
+  endIds(): void {
+    // Nobody leaves it.
+  }
 
   metOthers(): void {
     this.hasMetOthers = true

@@ -23,7 +23,7 @@ import { VIRTUAL_START_MS } from '../../testing/world/virtual-env.ts'
 import type { Warp, WarpEvent } from '../../src/api/public.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 
-type Answers = Partial<Pick<Warp<KeyMap>, 'get' | 'getAt' | 'log'>>
+type Answers = Partial<Pick<Warp<KeyMap>, 'get' | 'getAt' | 'log' | 'replica'>>
 
 const REPLICA = replicaIdFromBytes(new Uint8Array(REPLICA_ID_BYTES).fill(1))
 

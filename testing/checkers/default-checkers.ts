@@ -8,6 +8,7 @@ import { convergenceChecker } from './convergence.ts'
 import { counterChecker } from './counters.ts'
 import { formatChecker } from './formats.ts'
 import { logChecker } from './logs.ts'
+import { memberChecker } from './members.ts'
 import { monotonicReadsChecker } from './monotonic-reads.ts'
 import { pastChecker } from './past.ts'
 import { readYourWritesChecker } from './read-your-writes.ts'
@@ -17,6 +18,6 @@ export function defaultCheckers(): readonly CheckerFactory[] {
   return [
     ...[convergenceChecker, acknowledgementChecker, counterChecker, removalChecker],
     ...[causalityChecker, readYourWritesChecker, monotonicReadsChecker],
-    ...[pastChecker, compactionChecker, boundsChecker, logChecker, formatChecker],
+    ...[pastChecker, compactionChecker, boundsChecker, logChecker, formatChecker, memberChecker],
   ]
 }

@@ -5,6 +5,7 @@
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import type { EndedIds } from '../ended-ids.ts'
 import type { VectorEntries } from './vector-entries.ts'
 
 /** An operation, as far as it says what its writer had seen. */
@@ -12,6 +13,8 @@ export interface Witness {
   readonly replica: ReplicaId
   readonly sequence: number
   readonly isExact: boolean
+  /** What its vectors may leave out. */
+  readonly ended?: EndedIds
   context(): VectorEntries
   dots(): VectorEntries
 }
@@ -19,9 +22,11 @@ export interface Witness {
 export class CausalContext {
   readonly #vector = new VersionVector()
   #dots: Map<ReplicaId, Set<number>> | undefined
+  #ended: EndedIds | undefined
 
   /** Adds what the writer of an operation had seen. */
   join(operation: Witness): this {
+    this.#ended ??= operation.ended
     for (const [replica, sequence] of operation.context()) this.#vector.raise(replica, sequence)
     if (!operation.isExact) this.#vector.raise(operation.replica, operation.sequence - 1)
     for (const [replica, sequence] of operation.dots()) this.#addDot(replica, sequence)
@@ -29,8 +34,11 @@ export class CausalContext {
   }
 
   includes(replica: ReplicaId, sequence: number): boolean {
-    return this.#vector.includes(replica, sequence) || this.#dots?.get(replica)?.has(sequence) === true
+    if (this.#vector.includes(replica, sequence) || this.#dots?.get(replica)?.has(sequence) === true) return true
+    return this.#ended?.isSeen(replica, this.#through) === true
   }
+
+  readonly #through = (replica: ReplicaId, sequence: number): boolean => this.#vector.includes(replica, sequence)
 
   #addDot(replica: ReplicaId, sequence: number): void {
     this.#dots ??= new Map()

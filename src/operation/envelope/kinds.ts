@@ -111,8 +111,8 @@ export const KIND_RULES: readonly KindRule[] = [
     what: 'says of members that nobody waits for them any more',
   },
   {
-    ...{ ...LATER_MEMBER, code: OPERATION_KIND.end, name: 'end', payload: 'its own' },
-    what: 'says up to where sealed ids count',
+    ...{ ...MEMBER, code: OPERATION_KIND.end, name: 'end', payload: 'its own' },
+    what: 'says that who has seen it has all of ids that have left',
   },
   {
     ...{ ...LATER_MEMBER, code: OPERATION_KIND.will, name: 'will', payload: 'its own' },

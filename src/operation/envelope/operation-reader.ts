@@ -6,6 +6,7 @@ import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { FIELDS_BYTES_MAX, VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import { ByteReader } from '../byte-reader.ts'
+import type { EndedIds } from '../ended-ids.ts'
 import { CausalContext } from './causal-context.ts'
 import { ENVELOPE_BYTES_MIN, FIELD, FIELD_BINDING_MIN, FLAG, FLAGS_KNOWN } from './format.ts'
 import type { Formats } from './formats.ts'
@@ -44,9 +45,11 @@ export class OperationReader {
   #at = 0
   readonly #table: ReplicaTable
   readonly #formats: Formats
+  readonly #ended: EndedIds
 
   constructor(table: ReplicaTable) {
     this.#table = table
+    this.#ended = table.ended
     this.#formats = table.formats
   }
 
@@ -84,9 +87,9 @@ export class OperationReader {
   /** Whether the writer had seen that operation of this key. */
   observed(replica: ReplicaId, sequence: number): boolean {
     if (replica === this.replica && !this.#isExact) return sequence < this.sequence
-    if (this.#contextStart === 0 && this.#dotsStart === 0) return false
-    const wanted = this.#table.bytes(replica)
-    return sequence <= this.#entryOf(wanted) || (this.#dotsStart !== 0 && this.#hasDot(wanted, sequence))
+    if (this.#through(replica, sequence)) return true
+    if (this.#dotsStart !== 0 && this.#hasDot(this.#table.bytes(replica), sequence)) return true
+    return this.#ended.size > 0 && this.#ended.isSeen(replica, this.#through)
   }
 
   /**
@@ -95,7 +98,13 @@ export class OperationReader {
    */
   observedThrough(replica: ReplicaId, sequence: number): boolean {
     if (replica === this.replica && !this.#isExact) return sequence < this.sequence
-    return sequence <= this.#entryOf(this.#table.bytes(replica))
+    if (this.#through(replica, sequence)) return true
+    return this.#ended.size > 0 && this.#ended.isSeen(replica, this.#through)
+  }
+
+  /** What its vectors may leave out. */
+  get ended(): EndedIds {
+    return this.#ended
   }
 
   /** The causal context as it was written: without the writer's own entry, unless it is exact. */
@@ -229,6 +238,12 @@ export class OperationReader {
       visit(tag, start, start + fieldBytes)
       this.#at = start + fieldBytes
     }
+  }
+
+  /** The same, by what the operation itself says. */
+  readonly #through = (replica: ReplicaId, sequence: number): boolean => {
+    if (replica === this.replica && !this.#isExact) return sequence < this.sequence
+    return this.#contextStart !== 0 && sequence <= this.#entryOf(this.#table.bytes(replica))
   }
 
   #entryOf(wanted: Uint8Array): number {

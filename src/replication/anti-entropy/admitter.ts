@@ -68,7 +68,8 @@ export class Admitter {
     const { replica, sequence } = operation
     const applied = this.#store.applied.get(replica)
     // Our own id is the store's business, whatever the sequence: it tells a clone.
-    if (sequence > applied + 1 && replica !== this.#store.replica) {
+    const isAhead = sequence > applied + 1 && replica !== this.#store.replica
+    if (isAhead && !this.#store.ended.isPruned(replica)) {
       this.counts.early++
       this.buffer.add({ replica, sequence }, applied, bytes.subarray(start, end))
     } else {
@@ -112,6 +113,18 @@ export class Admitter {
       if (this.buffer.releaseIf(replica, (cause) => cause.sequence > retired.endOf(cause.replica)))
         this.#ready.add(replica)
     }
+  }
+
+  /** Whether it has left long since: nobody asks for its operations. */
+  isLate(replica: ReplicaId): boolean {
+    return this.#store.ended.isPruned(replica)
+  }
+
+  /** Ids have been pruned: all of them is here. */
+  forgetPruned(): void {
+    for (const replica of [...this.buffer.replicas()])
+      if (this.#store.ended.isPruned(replica)) this.buffer.cut(replica, 0)
+    this.reconsider()
   }
 
   get isDrained(): boolean {
@@ -164,7 +177,7 @@ export class Admitter {
    */
   #park(replica: ReplicaId, bytes: Uint8Array, start: number, end: number): void {
     for (const [cause, sequence] of this.#reader.load(bytes, start, end).dependencies()) {
-      if (this.#store.applied.get(cause) >= sequence) continue
+      if (this.#store.applied.get(cause) >= sequence || this.#store.ended.isPruned(cause)) continue
       this.buffer.park(replica, { replica: cause, sequence })
       return
     }

@@ -23,7 +23,14 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Departure } from '../../operation/departures.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
+import type { EndedIds } from '../../operation/ended-ids.ts'
 import type { Hello } from '../wire/frames.ts'
+
+/** Takes what is pruned out of a vector that is kept. */
+export function strip(vector: VersionVector, ended: EndedIds): void {
+  const stripped = ended.stripped(vector)
+  if (stripped !== vector) vector.assign(stripped)
+}
 
 export const MEMBERS_MAX: number = VECTOR_ENTRIES_MAX
 
@@ -181,6 +188,14 @@ export class KnownReplicas {
   /** That id is ours, or takes no part: we do not wait for it. */
   forget(replica: ReplicaId): void {
     this.#members.delete(replica)
+  }
+
+  /** Nobody names pruned ids any more. */
+  forgetPruned(ended: EndedIds): void {
+    for (const member of this.#members.values()) {
+      if (ended.isPruned(member.replica)) this.#members.delete(member.replica)
+      for (const vector of [member.acknowledged, member.stable, ...member.waiting]) strip(vector, ended)
+    }
   }
 
   #learn(replica: ReplicaId, nowMs: number): KnownReplica | undefined {

@@ -20,7 +20,7 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { Digest } from '../wire/frames.ts'
-import { KnownReplicas, type GoneReason, type KnownReplica, type Lack } from './known-replicas.ts'
+import { KnownReplicas, strip, type GoneReason, type KnownReplica, type Lack } from './known-replicas.ts'
 import type { ReplicationStore } from '../store.ts'
 
 /** Who has a log in memory cannot come back with it: what it had and others lack is gone with it. */
@@ -81,7 +81,8 @@ export class Stability {
   }
 
   heard(replica: ReplicaId, nowMs: number): void {
-    if (replica === this.#store.replica) return
+    // What comes of one that has been pruned is late.
+    if (replica === this.#store.replica || this.#store.ended.isPruned(replica)) return
     this.known.heard(replica, nowMs)
     if (!this.#store.hasMetOthers) this.#store.metOthers()
   }
@@ -94,6 +95,13 @@ export class Stability {
     this.known.get(replica)?.stable.join(digest.stable)
     if (digest.applied.dominates(this.#store.floor)) this.known.returned(replica)
     this.known.forget(this.#store.replica)
+  }
+
+  /** Ids have been pruned. */
+  forgetPruned(): void {
+    const { ended } = this.#store
+    this.known.forgetPruned(ended)
+    for (const vector of [this.#stable, this.#compactable]) strip(vector, ended)
   }
 
   /**

@@ -37,7 +37,7 @@ export class FrameWork {
       left--
       const { replica, sequence } = admitter.offer(bytes, start, end)
       // Whoever sends an operation has everything of its writer before it.
-      this.peer.has.raise(replica, sequence)
+      if (!admitter.isLate(replica)) this.peer.has.raise(replica, sequence)
     }
     return left
   }

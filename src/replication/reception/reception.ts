@@ -28,6 +28,7 @@ import { type Link, type Peer, Peers } from '../peers.ts'
 import type { Post } from './post.ts'
 import { type CompactionBlock, compactionBlock, queuesOf, type QueueFill } from '../replication-report.ts'
 import { type ReceptionParts, type ReceptionStats, receptionStats } from '../replication-stats.ts'
+import { strip } from '../members/known-replicas.ts'
 import { Rounds } from './rounds.ts'
 import { SnapshotFetch } from '../snapshot/snapshot-fetch.ts'
 import { SnapshotOffers } from '../snapshot/snapshot-offer.ts'
@@ -107,17 +108,30 @@ export class Reception {
     this.#introductions = new Introductions(post, settings)
     this.#rounds = new Rounds({
       ...{ store, env, settings, observe, post, antiEntropy: this.#antiEntropy, fetch: this.#fetch },
-      host: { beat: (nowMs) => this.#beat(nowMs), joined: () => this.#resume() },
+      host: { beat: (nowMs) => this.#beat(nowMs), joined: () => this.#resume(), wrote: () => this.#wrote() },
     })
   }
 
   /** The transports are open. */
   start(): void {
+    this.#options.store.onPruned(() => this.#forgetPruned())
     this.#rounds.start()
   }
 
   get isImporting(): boolean {
     return this.#fetch.isUnderWay
+  }
+
+  /** Ids have been pruned: nothing names them, and what waited for them waits no more. */
+  #forgetPruned(): void {
+    const { ended } = this.#options.store
+    for (const { has, floor } of this.peers.all()) {
+      strip(has, ended)
+      if (floor !== undefined) strip(floor, ended)
+    }
+    this.#rounds.forgetPruned()
+    this.#admitter.forgetPruned()
+    this.#inbox.wake()
   }
 
   /** Whether others may be told of what this replica writes. */
@@ -350,6 +364,15 @@ export class Reception {
     this.#antiEntropy.consider()
     this.#rounds.changed()
     this.#options.onResume()
+  }
+
+  /** It may be sent once it outlives this process. */
+  #wrote(): void {
+    const tell = (): void => {
+      this.#options.onResume()
+      this.#rounds.changed()
+    }
+    this.#options.store.settled('logged').then(tell, () => undefined)
   }
 
   #beat(now: number): void {

@@ -14,6 +14,8 @@ import { CloneWatch } from '../members/clone-watch.ts'
 import { heedEnds } from '../members/ends.ts'
 import { FormatAgreement } from '../members/format-agreement.ts'
 import { Joining } from '../members/joining.ts'
+import { strip } from '../members/known-replicas.ts'
+import { normalised, Pruner } from '../members/pruner.ts'
 import { Stability } from '../members/stability.ts'
 import type { ReplicationSettings } from '../options.ts'
 import type { Peer } from '../peers.ts'
@@ -27,6 +29,8 @@ import type { Digest, Hello } from '../wire/frames.ts'
 export interface RoundsHost {
   /** A digest has gone out to everybody. */
   beat(nowMs: number): void
+  /** This replica has written something by itself. */
+  wrote(): void
   /** From now on others may be told of what this replica writes. */
   joined(): void
 }
@@ -47,6 +51,7 @@ export class Rounds {
   readonly #stability: Stability
   readonly formats: FormatAgreement
   readonly #joining: Joining
+  readonly #pruner: Pruner
   readonly #schedule: DigestSchedule
   readonly #safe: SafeVector
   readonly #lag: LagWatch
@@ -61,6 +66,7 @@ export class Rounds {
     this.#lag = new LagWatch(settings.peerLaggingMs, observe)
     this.#clones = new CloneWatch({ store, observe, post })
     this.#stability = new Stability(store, settings.horizonMs, observe)
+    this.#pruner = new Pruner(store, this.#stability)
     this.formats = new FormatAgreement(store, this.#stability.known, observe)
     const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
     const random = (): number => randomWord(env) / 2 ** 32
@@ -105,8 +111,9 @@ export class Rounds {
     this.#stability.known.says(peer.replica, hello)
   }
 
-  digest(peer: Peer, digest: Digest): void {
+  digest(peer: Peer, told: Digest): void {
     const { store, antiEntropy, host } = this.#parts
+    const digest = normalised(told, store.ended)
     const now = this.#now()
     this.counts.received++
     peer.has.join(digest.applied)
@@ -122,6 +129,12 @@ export class Rounds {
     if (holdsVoid || joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
       this.#require(peer)
     else if (!store.applied.dominates(peer.has)) antiEntropy.consider()
+  }
+
+  /** Ids have been pruned. */
+  forgetPruned(): void {
+    this.#stability.forgetPruned()
+    strip(this.#lag.told, this.#parts.store.ended)
   }
 
   tell(peer: Peer, reply: boolean): void {
@@ -166,6 +179,8 @@ export class Rounds {
     this.#lag.told = this.#joining.tellable(this.#safe.read())
     if (this.#safe.isBehind) this.#schedule.changed()
     host.beat(now)
-    this.#stability.advance(now, !fetch.isUnderWay && store.needsSnapshot !== true)
+    const isWhole = !fetch.isUnderWay && store.needsSnapshot !== true
+    this.#stability.advance(now, isWhole)
+    if (isWhole && this.isJoined && this.#pruner.beat()) host.wrote()
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Who takes part: machines that join late, leave, stay away for long, and such that
+ * Who takes part: machines that join late, leave, come only for a moment, stay away for long, and such that
  * run a later version.
  */
 import { MIXED_VERSIONS } from './mixed-versions.ts'
@@ -7,7 +7,8 @@ import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 import { laterOperation } from '../later-version.ts'
 import { WALL_START_MS } from '../machine.ts'
 
-export type MemberFault = 'join' | 'leave' | 'long absence' | 'restart in order' | 'later version' | 'mixed versions'
+export type MemberFault =
+  'join' | 'leave' | 'short life' | 'long absence' | 'restart in order' | 'later version' | 'mixed versions'
 
 export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
   join: {
@@ -28,6 +29,23 @@ export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
       if (machine === undefined || staying(context) <= LEAST_MACHINES) return false
       context.world.struck('leave', machine.name)
       void machine.leave(context.random.chance(0.7))
+      return true
+    },
+  },
+  /** One that comes, takes part for a moment, and is gone for good: its id goes from all vectors. */
+  'short life': {
+    everyMs: [4000, 20_000],
+    strike: ({ world, random }) => {
+      if (world.machines.length > world.options.machines + SHORT_LIVES_MAX) return false
+      const machine = world.add()
+      world.struck('short life', machine.name)
+      void machine.start()
+      const leave = (): void => {
+        if (machine.hasLeft) return
+        if (machine.warp === undefined) world.after(LOOK_MS, leave)
+        else void machine.leave(true)
+      }
+      world.after(logUniform(random, 500, 20_000), leave)
       return true
     },
   },
@@ -77,6 +95,9 @@ export const MEMBER_FAULTS: Readonly<Record<MemberFault, Fault>> = {
 
 const TOLERATED_MS = 400
 const JOINERS_MAX = 1
+const SHORT_LIVES_MAX = 6
+/** As long as it is not up, it is looked again. */
+const LOOK_MS = 500
 const LEAST_MACHINES = 3
 
 function staying({ world }: FaultContext): number {
