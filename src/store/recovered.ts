@@ -320,8 +320,7 @@ export function installSnapshot(
   keys.beforeChange?.(slot)
   const former = keys.snapshot[slot]!
   keys.snapshot[slot] = position
-  const kept = keys.kept.get(slot)
-  if (kept !== undefined && kept.through <= snapshot.through) keys.kept.delete(slot)
+  dropKept(keys, slot, snapshot.through)
   keys.cut[slot] = snapshot.through
   if (snapshot.through > keys.foldedThrough) keys.foldedThrough = snapshot.through
   keys.foldings++
@@ -340,6 +339,12 @@ export function installSnapshot(
   const vector = keys.vector(slot)
   for (const part of [snapshot.vector, snapshot.seen]) if (part !== undefined) vector.join(part)
   keys.vectors[slot] = vector
+}
+
+/** A kept state of no more than the snapshot holds is worth nothing beside it. */
+function dropKept(keys: KeyTable, slot: Slot, through: Position): void {
+  const kept = keys.kept.get(slot)
+  if (kept !== undefined && kept.through <= through) keys.kept.delete(slot)
 }
 
 function isByTipAlone({ vector, seen }: Pick<KeySnapshot, 'vector' | 'seen'>, tip: ReplicaId): boolean {
