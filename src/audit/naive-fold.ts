@@ -46,7 +46,7 @@ export interface KeyOperation extends Stamp {
   /** Single operations beyond the context that its writer had seen as well. */
   readonly dots?: readonly (readonly [ReplicaId, number])[]
   /** What its context may leave out; absent: nothing. */
-  readonly ended?: EndedIds
+  readonly ended?: Pick<EndedIds, 'isSeen'>
 }
 
 /** What the operations are applied to. */

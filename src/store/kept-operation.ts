@@ -10,6 +10,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from './key-store.ts'
 import { showFields } from './shown.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
@@ -45,7 +46,10 @@ export interface OperationRecord {
    * that.
    */
   readonly lifeMs?: number
-  /** What its writer had seen of this key: a version vector's entries, without the writer's own. */
+  /**
+   * What its writer had seen of this key: a version vector's entries, without the writer's own, and
+   * without replicas that have left for good since, whose operations everybody has.
+   */
   readonly context: readonly (readonly [replica: ReplicaId, sequence: number])[]
 }
 
@@ -71,6 +75,7 @@ export class KeptOperation implements OperationRecord {
   readonly context: VectorEntries
   readonly lifeMs?: number
   readonly #payloadBytes: Uint8Array
+  readonly #ended: EndedIds
 
   constructor(facts: { key: string; version: number; strategy: string }, reader: OperationReader) {
     this.key = facts.key
@@ -82,6 +87,19 @@ export class KeptOperation implements OperationRecord {
     this.context = reader.context()
     if (reader.lifeMs > 0) this.lifeMs = reader.lifeMs
     this.#payloadBytes = reader.bytes.slice(reader.payloadStart, reader.end)
+    this.#ended = reader.ended
+  }
+
+  /**
+   * Whether its writer had seen an operation of this key: as `context` says, or, of a replica that
+   * has left for good and is not named there any more, as the operation says that ended its id.
+   */
+  hasSeen({ replica, sequence }: Dot): boolean {
+    const isNamed = (of: ReplicaId, at: number): boolean =>
+      of === this.dot.replica
+        ? at < this.dot.sequence
+        : this.context.some(([named, through]) => named === of && at <= through)
+    return isNamed(replica, sequence) || this.#ended.isSeen(replica, isNamed)
   }
 
   get timeMs(): number {

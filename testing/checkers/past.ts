@@ -10,7 +10,8 @@ import { naiveFold, emptyBase } from '../../src/audit/naive-fold.ts'
 import { finishNow, UNBOUNDED } from '../../src/operation/budget.ts'
 import { type Keyspace, Keyspaces } from '../../src/keys/keyspace.ts'
 import type { At } from '../../src/history/explanation.ts'
-import type { OperationRecord } from '../../src/store/kept-operation.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { KeptOperation, OperationRecord } from '../../src/store/kept-operation.ts'
 import { isSameShown, shownFrom, textOfShown } from '../simulation/report/shown.ts'
 import type { Checker, Moment, Shown, RunSubject, Violation } from './checker.ts'
 import { isShared } from './convergence.ts'
@@ -114,7 +115,7 @@ async function replay({ key, at, asked }: Sample, keyspace: Keyspace): Promise<V
 }
 
 function folded({ strategy, lifeMs }: Keyspace, operations: readonly OperationRecord[]): unknown {
-  const plain = operations.map(({ dot, hlc, kind, payload, context, lifeMs: own = 0 }) => ({
+  const plain = operations.map(({ dot, hlc, kind, payload, context, lifeMs: own = 0 }, i) => ({
     ...{
       ...dot,
       hlc,
@@ -122,6 +123,10 @@ function folded({ strategy, lifeMs }: Keyspace, operations: readonly OperationRe
       isTouch: kind === 'touch',
       payload,
       context: new Map(context),
+      // Of who has left the context says nothing any more.
+      ended: {
+        isSeen: (replica: ReplicaId) => (operations[i] as KeptOperation).hasSeen({ replica, sequence: Infinity }),
+      },
       lifeMs: own,
     },
   }))
