@@ -8,7 +8,7 @@
  * operation when it reads.
  */
 import { shownValue } from '../../crdt/shown-kind.ts'
-import { checkOptions, isWholeFrom } from '../../crdt/checked-options.ts'
+import { checkOptions, isWholeFrom, refusedOption } from '../../crdt/checked-options.ts'
 import { formatDot, type Dot } from '../../crdt/time/dot.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Entered } from '../store/write-road/draft.ts'
@@ -96,6 +96,7 @@ export class WatchHub implements WatchSource {
     this.#unsubscribe ??= this.store.subscribe((entered) => this.#note(entered))
     this.#unfollow ??= this.store.expirations.follow({ expired: (expired) => this.#noteExpired(expired) })
     try {
+      checkFrom(options.from)
       const watch = new RunningWatch(this, interest, { ...options, pendingCountMax })
       if (!watch.isClosed) this.#watches.add(watch)
       return watch
@@ -193,4 +194,15 @@ export class WatchHub implements WatchSource {
       for (const watch of this.#watches) watch.wake()
     })
   }
+}
+
+/** A cursor is opaque: one of another log is answered with a gap. A version is a whole number. */
+function checkFrom(from: unknown): void {
+  if (from === undefined || typeof from === 'string') return
+  if (typeof from !== 'object' || from === null)
+    throw refusedOption('watch', 'from', from, 'give the cursor of a change, or { version }')
+  checkOptions('watch: from', from, ['version'])
+  const { version } = from as { readonly version?: unknown }
+  if (!isWholeFrom(version, 0))
+    throw refusedOption('watch', 'from.version', version, 'give a whole number of at least 0')
 }

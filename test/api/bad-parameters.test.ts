@@ -139,6 +139,22 @@ const CALLS: readonly (readonly [string, (warp: Open) => unknown, string])[] = [
   ],
   ['keys of nothing', (warp) => warp.keys(any(undefined)), 'a key pattern is a text'],
   ['watch of nothing', (warp) => warp.watch(any(undefined)), 'a key pattern is a text'],
+  [
+    'watch from a number',
+    (warp) => warp.watch('a:1', any({ from: 7 })),
+    'watch: from is the number 7; give the cursor',
+  ],
+  ['watch from nothing', (warp) => warp.watch('a:1', any({ from: null })), 'watch: from is null'],
+  [
+    'watch from a misspelt version',
+    (warp) => warp.watch('a:1', any({ from: { versoin: 1 } })),
+    "there is no option 'versoin'; did you mean 'version'?",
+  ],
+  [
+    'watch from half a version',
+    (warp) => warp.watch('a:1', { from: { version: 1.5 } }),
+    'from.version is the number 1.5; give a whole number',
+  ],
   ['watch with a signal that is none', (warp) => warp.watch('*', any({ signal: 5 })), 'watch: signal is the number 5'],
   ['unregister of nothing', (warp) => warp.unregister(any(undefined)), ''],
   [
