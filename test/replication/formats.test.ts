@@ -126,6 +126,24 @@ test.each([
   await close()
 })
 
+test('a member that is started again waits for one that it has not heard, though somebody else reads more', async () => {
+  const { env, all, join, close } = await world({ a: 3, b: 3, c: 2 })
+  const [a, b, c] = all as [TestReplica, TestReplica, TestReplica]
+  c.store.write('of c')
+  await env.advance(2000)
+  // The others know c by its operation alone, once it is down and they have been started again.
+  await c.replicator.close()
+  for (const { name, store, replicator } of [a, b]) {
+    await replicator.close()
+    store.restart(new Formats(3))
+    await join(name, {}, store)
+  }
+  await env.advance(10_000)
+  expect(a.store.texts()).toEqual(['of c'])
+  expect(written([a, b])).toEqual([2, 2])
+  await close()
+})
+
 test('a rolling upgrade, one by one, and back before the last one: nothing is lost', async () => {
   const { env, all, join, close } = await world({ a: 2, b: 2, c: 2 })
   let present = [...all]
