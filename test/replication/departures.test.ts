@@ -1,35 +1,14 @@
 /** Who leaves is not waited for; who closes in order is waited for as long as it says; who is given up is not waited for. */
 import { expect, test } from 'vitest'
-import { memoryNetwork } from '../../adapters/memory/index.ts'
-import { openWarp, type WarpEvent } from '../../adapters/node/index.ts'
 import { register } from '../../crdt/register.ts'
 import { faultyFiles } from '../../testing/world/faulty-files.ts'
-import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { closeAll } from '../support/close-all.ts'
+import { comingAndGoing, type Opening } from '../support/coming-and-going.ts'
 
 const keys = { 'r:*': { strategy: register<number>(), retain: 'latest' as const } }
 const HOUR_MS = 3_600_000
 
-interface Opening {
-  /** Its log is on this disk; in memory without. */
-  readonly disk?: ReturnType<typeof faultyFiles>
-}
-
-function world(seed = 3) {
-  const env = virtualEnv({ seed })
-  const network = memoryNetwork({ seed, env, delayMs: 5 })
-  const events: WarpEvent[] = []
-  let lives = 0
-  const open = (name: string, { disk }: Opening = {}) =>
-    openWarp({
-      ...{ keys, name },
-      ...(disk === undefined ? {} : { log: disk.store() }),
-      transports: [network.transport(name)],
-      env: env.fork({ label: `${name} ${++lives}` }),
-      observe: (event) => events.push(event),
-    })
-  return { env, network, open, events }
-}
+const world = (seed?: number) => comingAndGoing(keys, seed)
 
 type World = ReturnType<typeof world>
 type Replica = Awaited<ReturnType<World['open']>>

@@ -1,11 +1,8 @@
 /** Ids of replicas that have left go from every vector, and nothing is lost, counted twice or brought back. */
 import { expect, test } from 'vitest'
-import { memoryNetwork } from '../../adapters/memory/index.ts'
-import { openWarp, type WarpEvent } from '../../adapters/node/index.ts'
 import { counter, register, set } from '../../crdt/index.ts'
-import type { faultyFiles } from '../../testing/world/faulty-files.ts'
-import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { closeAll } from '../support/close-all.ts'
+import { comingAndGoing } from '../support/coming-and-going.ts'
 
 const keys = {
   'r:*': { strategy: register<number>(), retain: 'latest' as const },
@@ -14,21 +11,7 @@ const keys = {
   'kept:*': { strategy: set<string>(), retain: 'all' as const },
 }
 
-function world(seed = 3) {
-  const env = virtualEnv({ seed })
-  const network = memoryNetwork({ seed, env, delayMs: 5 })
-  const events: WarpEvent[] = []
-  let lives = 0
-  const open = (name: string, disk?: ReturnType<typeof faultyFiles>) =>
-    openWarp({
-      ...{ keys, name },
-      ...(disk === undefined ? {} : { log: disk.store() }),
-      transports: [network.transport(name)],
-      env: env.fork({ label: `${name} ${++lives}` }),
-      observe: (event) => events.push(event),
-    })
-  return { env, network, open, events }
-}
+const world = (seed?: number) => comingAndGoing(keys, seed)
 
 test('ids of short-lived replicas are gone from all vectors soon after they have left', async () => {
   const { env, open } = world()

@@ -1,8 +1,8 @@
 /**
  * Those who may not talk to us: they hold another cluster key, or speak no version that we speak.
  * Who has no key is never answered, and an operator has to be told of both, or a typing error looks
- * like silence. Source addresses can be forged, so what is told is bounded: once a minute for an address, and for no
- * more than 64 addresses a minute.
+ * like silence. Source addresses can be forged, so reports are bounded: one a minute for an address,
+ * and of no more than 64 addresses a minute.
  */
 import { WarpError, type TransportReport } from '../../../src/index.ts'
 import { type MeshClock, addressOf } from '../contacts/contact.ts'
