@@ -59,6 +59,8 @@ async function compareDocuments(context: BenchContext): Promise<void> {
     operations: writes.order.length,
     batches: 2,
     rounds: 3,
+    // Until everybody's code is compiled: a batch is short, for Automerge's sake.
+    warmups: 8,
     contestants: [
       warpContestant('Warp set', writes, 'key'),
       { name: 'Yjs', open: () => openYjs(writes) },
