@@ -87,6 +87,7 @@ export class KeyOperations {
       isExact: operation.isExact,
       dots: operation.dots(),
       ended: operation.ended,
+      origin: operation.origin(),
     }
   }
 
@@ -107,8 +108,8 @@ export class KeyOperations {
    */
   base(strategy: AnyStrategy, { snapshot: position }: Chain): Base {
     if (position === 0) return emptyBase(strategy)
-    const { state, present, hlc, lifeMs, vector } = this.snapshot(position)
-    return { state: strategy.decodeState(state) as unknown, present, hlc, lifeMs, vector }
+    const { state, present, hlc, lifeMs, vector, firstNames } = this.snapshot(position)
+    return { state: strategy.decodeState(state) as unknown, present, hlc, lifeMs, vector, firstNames }
   }
 }
 

@@ -12,18 +12,24 @@
  *    have seen in full; what they had seen and cancel is left out; the rest is applied in canonical
  *    order.
  *
- * 4. Where operations cancel others, the key is there while its state is not empty; otherwise,
+ * 4. Operations of one first name are one operation, those that the base holds among them: the first
+ *    counts, the others count for lives alone, and all are gone if one is cancelled. Who had seen one
+ *    had seen it, and each of its names in a payload means the one that counts.
+ *
+ * 5. Where operations cancel others, the key is there while its state is not empty; otherwise,
  *    since it was last written and not deleted.
  *
  * Simple and slow: cancellers × operations comparisons. For audits (`checkLog`, `replayLog`), not
  * for reads.
  */
+import { formatDot, type Dot } from '../../crdt/time/dot.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { compareStamps, hlcToMs, type Hlc, type Stamp } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
 import type { Meter } from '../operation/budget.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { FirstNames } from '../operation/first-names.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 
 /** To ask so many cancellers takes as long as to apply an operation. */
@@ -47,6 +53,8 @@ export interface KeyOperation extends Stamp {
   readonly dots?: readonly (readonly [ReplicaId, number])[]
   /** What its context may leave out; absent: nothing. */
   readonly ended?: Pick<EndedIds, 'isSeen'>
+  /** Under which name it was issued first, if that is another one. */
+  readonly origin?: Dot | undefined
 }
 
 /** What the operations are applied to. */
@@ -58,6 +66,8 @@ export interface Base {
   /** How long that lives, ms, from its own word. */
   readonly lifeMs?: number
   readonly vector?: VersionVector
+  /** First names of operations in it that were issued again. */
+  readonly firstNames?: Pick<FirstNames, 'has'> | undefined
 }
 
 export interface Folded {
@@ -86,8 +96,46 @@ export function* naiveFold({ strategy, base, operations, lifeMs }: Unfolded, met
   const birth = lastBirth(base, sorted, lifeMs)
   const start = birth === undefined ? base : emptyBase(strategy)
   const alive = sorted.slice(birth ?? 0)
-  if (strategy.fold === 'last') return greatest(strategy, start, alive)
-  return yield* inOrder({ strategy, base: start, operations: alive, lifeMs }, meter)
+  const same = new Same(base, sorted)
+  if (strategy.fold === 'last') return greatest(strategy, start, alive, same)
+  return yield* inOrder({ strategy, base: start, operations: alive, lifeMs }, same, meter)
+}
+
+/** Which operations are the same one. */
+class Same {
+  readonly #base: Base
+  readonly #byName = new Map<string, KeyOperation[]>()
+  readonly #firstOf = new Map<string, string>()
+
+  constructor(base: Base, sorted: readonly KeyOperation[]) {
+    this.#base = base
+    if (base.firstNames === undefined && !sorted.some(({ origin }) => origin !== undefined)) return
+    for (const operation of sorted) {
+      const name = formatDot(operation.origin ?? operation)
+      this.#byName.set(name, [...(this.#byName.get(name) ?? []), operation])
+      this.#firstOf.set(formatDot(operation), name)
+    }
+  }
+
+  /** The operation under all its names, in canonical order. */
+  of(operation: KeyOperation): readonly KeyOperation[] {
+    return this.#byName.get(formatDot(operation.origin ?? operation)) ?? [operation]
+  }
+
+  counts(operation: KeyOperation): boolean {
+    const all = this.of(operation)
+    if (all[0] !== operation) return false
+    const { replica, sequence } = operation.origin ?? operation
+    if (this.#base.firstNames?.has(replica, sequence) === true) return false
+    const isHere = all.some(({ origin }) => origin === undefined)
+    return isHere || this.#base.vector?.includes(replica, sequence) !== true
+  }
+
+  /** All names of what has one of them. */
+  names({ replica, sequence }: Dot): readonly Dot[] {
+    const name = this.#firstOf.get(formatDot({ replica, sequence }))
+    return (name === undefined ? undefined : this.#byName.get(name)) ?? [{ replica, sequence }]
+  }
 }
 
 function lastBirth(base: Base, sorted: readonly KeyOperation[], lifeMs: number): number | undefined {
@@ -100,22 +148,22 @@ function lastBirth(base: Base, sorted: readonly KeyOperation[], lifeMs: number):
   return undefined
 }
 
-function greatest(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperation[]): Folded {
+function greatest(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperation[], same: Same): Folded {
   let rejectedCount = 0
   for (const operation of [...sorted].reverse()) {
-    if (operation.isTouch === true) continue
-    const next = step(strategy, emptyBase(strategy), operation)
+    if (operation.isTouch === true || !same.counts(operation)) continue
+    const next = step(strategy, emptyBase(strategy), operation, same)
     if (next !== undefined) return { ...next, rejectedCount }
     rejectedCount++
   }
   return { state: base.state, present: base.present, rejectedCount }
 }
 
-function* inOrder({ strategy, base, operations: sorted }: Unfolded, meter: Meter): Generator<void, Folded> {
+function* inOrder({ strategy, base, operations: sorted }: Unfolded, same: Same, meter: Meter): Generator<void, Folded> {
   const cancellers = yield* cancellersAmong(strategy, sorted, meter)
   let current: Pick<Base, 'state' | 'present'> = base
   for (const { operation } of cancellers) {
-    const next = observesAll(operation, base.vector) ? step(strategy, current, operation) : undefined
+    const next = observesAll(operation, base.vector) ? step(strategy, current, operation, same) : undefined
     if (next !== undefined) current = { state: next.state, present: operation.isDelete ? false : current.present }
     meter.spend(1, 0)
     if (meter.isSpent) yield
@@ -124,9 +172,8 @@ function* inOrder({ strategy, base, operations: sorted }: Unfolded, meter: Meter
   for (const operation of sorted) {
     meter.spend(1 + cancellers.length / CHECKS_PER_OPERATION, 0)
     if (meter.isSpent) yield
-    if (operation.isTouch === true) continue
-    if (cancellers.some((later) => later.operation === operation || cancels(later, operation))) continue
-    const next = step(strategy, current, operation)
+    if (isGone(cancellers, operation, same)) continue
+    const next = step(strategy, current, operation, same)
     if (next === undefined) rejectedCount++
     else current = next
   }
@@ -134,23 +181,36 @@ function* inOrder({ strategy, base, operations: sorted }: Unfolded, meter: Meter
   return { state: current.state, present, rejectedCount }
 }
 
+/** Whether it changes nothing, or nothing but what it cancels, or is cancelled under one of its names. */
+function isGone(cancellers: readonly Canceller[], operation: KeyOperation, same: Same): boolean {
+  if (operation.isTouch === true || !same.counts(operation)) return true
+  if (cancellers.some((later) => later.operation === operation)) return true
+  return same.of(operation).some((name) => cancellers.some((later) => cancels(later, name)))
+}
+
 /** `undefined` if the strategy refuses. */
 function step(
   strategy: AnyStrategy,
   before: Pick<Base, 'state' | 'present'>,
   operation: KeyOperation,
+  same: Same,
 ): Pick<Base, 'state' | 'present'> | undefined {
   if (operation.isDelete) return { state: strategy.initial() as unknown, present: false }
   const { payload } = operation
   if (payload === undefined) return undefined
-  const applied: Applied<Encodable> = {
-    hlc: operation.hlc,
-    replica: operation.replica,
-    sequence: operation.sequence,
-    payload,
-    observed: (replica, sequence) => observed(operation, replica, sequence),
+  const nameOf = (replica: ReplicaId, sequence: number): readonly [ReplicaId, number] => {
+    const [first = { replica, sequence }] = same.names({ replica, sequence })
+    return [first.replica, first.sequence]
   }
   try {
+    const applied: Applied<Encodable> = {
+      hlc: operation.hlc,
+      replica: operation.replica,
+      sequence: operation.sequence,
+      payload: (strategy.rebase?.(payload, nameOf) ?? payload) as Encodable,
+      observed: (replica, sequence) =>
+        same.names({ replica, sequence }).some((name) => observed(operation, name.replica, name.sequence)),
+    }
     return { state: strategy.apply(before.state, applied) as unknown, present: true }
   } catch {
     return undefined

@@ -161,11 +161,11 @@ export class KeptStates {
     const version = keys.version[slot]!
     enterUsersCode()
     try {
-      const { present, folded: through, hlc, replica, sequence, lifeMs, vector } = resident
+      const { present, folded: through, hlc, replica, sequence, lifeMs, vector, firstNames } = resident
       return {
         key: keys.keys[slot] as string,
         strategy: strategy.code,
-        ...{ present, through, hlc, replica, sequence, lifeMs, vector },
+        ...{ present, through, hlc, replica, sequence, lifeMs, vector, firstNames },
         baseVersion: version,
         version,
         state: strategy.encodeState(resident.state),
@@ -215,9 +215,10 @@ export class KeptStates {
 
 /**
  * Not where values have lives: which operations belong to the present one depends on all of them.
+ * Nor where operations are here more than once: then the key is folded from all of them anyway.
  * Nor documents, whose states are objects of a library that are handed out.
  */
 function isKeepable(resident: Resident, { strategy, lifeMs, isLast }: Keyspace): boolean {
-  if (isLast || lifeMs > 0 || resident.hasOwnLives || !resident.hasTip) return false
+  if (isLast || lifeMs > 0 || resident.hasOwnLives || !resident.hasTip || resident.repeats !== undefined) return false
   return strategy.isIntact === undefined && strategy.appliesOnPrepare !== true
 }

@@ -152,6 +152,7 @@ export class KeyCompaction {
       lifeMs: resident.lifeMs,
       vector: ended.stripped(resident.vector),
       seen: ended.endsIn(resident.vector, resident.seen),
+      firstNames: resident.firstNames,
       state: keyspace.strategy.encodeState(resident.state),
     }
     if (resident.bytes > LARGE_BYTES) this.#assertFits(snapshot)

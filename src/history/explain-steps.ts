@@ -63,8 +63,11 @@ function compacted(count: number, hlc: number): Pick<Explanation, 'compacted'> {
   return { compacted: { operationsCount: count, version: count, timeMs: hlcToMs(hlc) } }
 }
 
+/** The dot may be the first name of an operation that has been issued again. */
 function placeOf(ordered: readonly Placed[], { replica, sequence }: Dot, key: string): number {
-  const place = ordered.findIndex((operation) => operation.sequence === sequence && operation.replica === replica)
+  const isNamed = (dot: Dot | undefined): boolean => dot?.sequence === sequence && dot.replica === replica
+  const byDot = ordered.findIndex(isNamed)
+  const place = byDot >= 0 ? byDot : ordered.findIndex(({ origin }) => isNamed(origin))
   if (place >= 0) return place
   throw new WarpError(
     'WARP_E_HISTORY',
@@ -92,16 +95,22 @@ function* effects(
   const counted = (place: number, effect: Effect): Effect =>
     isOver && ordered[place]?.kind !== OPERATION_KIND.delete ? 'expired' : effect
   if (strategy.fold === 'last') {
-    const won = ordered.findLastIndex((_, place) => !isTouch(place))
-    return (place) => (isTouch(place) ? 'renewed' : place === won ? counted(place, 'won') : 'superseded')
+    const isRepeat = yield* store.folder.whole.repeatsSteps({ strategy, chain, operations: ordered }, meter)
+    const won = ordered.findLastIndex((_, place) => !isTouch(place) && isRepeat?.[place] !== 1)
+    return (place) => {
+      if (isTouch(place)) return 'renewed'
+      if (isRepeat?.[place] === 1) return 'repeated'
+      return place === won ? counted(place, 'won') : 'superseded'
+    }
   }
   const judged = yield* store.folder.whole.judgeSteps({ strategy, chain, operations: ordered }, meter)
-  const { birth, fates, isRejected } = judged
+  const { birth, fates, isRejected, isRepeat } = judged
   const lastClearing =
     strategy.deletes === 'ordered' ? ordered.findLastIndex(({ kind }) => kind === OPERATION_KIND.delete) : -1
   return (place) => {
     if (place < birth) return 'expired'
     if (isTouch(place)) return 'renewed'
+    if (isRepeat?.[place] === 1) return 'repeated'
     if (fates[place - birth] === FATE.cancelled || place < lastClearing) return 'cancelled'
     return isRejected[place - birth] === 1 ? 'rejected' : counted(place, 'merged')
   }

@@ -33,9 +33,12 @@ export type At = { readonly timeMs: number } | { readonly version: number }
  * - `'expired'`: its time to live had passed when the next operation was written, or has by now.
  * - `'rejected'`: the strategy threw; skipped on every replica alike.
  * - `'renewed'`: a touch: it began the life of the value anew, and changed nothing else.
+ * - `'repeated'`: it was issued again (`origin` says as what it was issued first), and is here more
+ *   than once: it counts as the first of them does.
  * - `'compacted'`: it is still in the log, but a snapshot already contains it.
  */
-export type Effect = 'merged' | 'won' | 'superseded' | 'cancelled' | 'expired' | 'rejected' | 'renewed' | 'compacted'
+export type Effect =
+  'merged' | 'won' | 'superseded' | 'cancelled' | 'expired' | 'rejected' | 'renewed' | 'repeated' | 'compacted'
 
 /** The operations of one key that one replica wrote from one of its numbers through another. */
 export interface DotRange {
@@ -61,7 +64,10 @@ export const EXPLAINED_DEFAULT = 1000
 
 /** Which operations `explain` lists: by default the newest 1,000 in canonical order. */
 export interface ExplainOptions {
-  /** Only operations before this one: the `earlier.before` of another explanation. */
+  /**
+   * Only operations before this one: the `earlier.before` of another explanation, or the first name
+   * of an operation that was issued again.
+   */
   readonly before?: Dot
   /** How many, the newest. Default 1000; `Infinity` for all. */
   readonly limit?: number

@@ -25,7 +25,7 @@ import { readSnapshot, writeSnapshot, type KeySnapshot } from './snapshot-record
  * Goes up whenever the same operations come to be folded to another state: a fault of a strategy is
  * mended, another kind of operation is applied.
  */
-const FOLD_RULES = 1
+const FOLD_RULES = 2
 
 export interface KeptState {
   readonly fold: string

@@ -1,3 +1,4 @@
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { Stamp } from '../../crdt/time/hlc.ts'
 import type { Position } from '../operation/position.ts'
 
@@ -7,4 +8,6 @@ export interface Placed extends Stamp {
   readonly kind: number
   /** How long what it writes lives, ms; 0 if it does not say. */
   readonly lifeMs: number
+  /** Under which name it was issued first, if that is another one. */
+  readonly origin?: Dot | undefined
 }

@@ -4,6 +4,8 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Position } from '../operation/position.ts'
+import type { FirstNames } from '../operation/first-names.ts'
+import type { Repeats } from './folding/repeats.ts'
 import type { Timeline } from './folding/timeline.ts'
 import type { KeySnapshot } from './snapshot-record.ts'
 
@@ -60,13 +62,19 @@ export class Resident {
    * may belong inside, so a fold in canonical order begins anew (`kept-record.ts`).
    */
   keptTip: Stamp | undefined
+  /**
+   * First names of the operations taken in that were issued again; `undefined` if there are none.
+   */
+  firstNames: FirstNames | undefined
+  /** Operations that are here more than once: then the key is folded anew with each change. */
+  repeats: Repeats | undefined
   /** Operations taken in since the state was last kept, or began from a snapshot. */
   unkeptCount = 0
 
   constructor(
     state: unknown,
     folded: Position,
-    base?: Stamp & Pick<KeySnapshot, 'vector' | 'seen' | 'present' | 'lifeMs'>,
+    base?: Stamp & Pick<KeySnapshot, 'vector' | 'seen' | 'present' | 'lifeMs' | 'firstNames'>,
   ) {
     this.state = state
     this.present = base?.present ?? false
@@ -78,6 +86,7 @@ export class Resident {
       this.sequence = base.sequence
       this.lifeMs = base.lifeMs
       this.seen = base.seen
+      this.firstNames = base.firstNames?.copy()
     }
     this.hasOwnLives = this.lifeMs > 0
     this.hasTip = base !== undefined

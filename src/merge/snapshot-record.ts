@@ -3,14 +3,15 @@
  * record.
  *
  *     snapshot = key:text format:u8 strategy:u8 flags:u8 through:f64 baseVersion:varint version:varint
- *                hlc:f64 replica:8 sequence:varint [ lifeMs:varint ] vector [ seen:vector ] state
+ *                hlc:f64 replica:8 sequence:varint [ lifeMs:varint ] vector [ seen:vector ] [ names ] state
  *
  * `baseVersion` is the key's version after the last operation that the state holds, `version` the
  * one when the snapshot was written; `through` is the position of the last record of the key's
  * chain that the state holds; hlc, replica and sequence are those of its greatest operation, and
  * lifeMs how long that lives if it says so itself (flag 2). Flag 1: the key exists; `vector` says
  * which operations it holds, those of pruned ids left aside, and `seen` (flag 4) names operations
- * that ended them (`operation/ended-ids.ts`); `state` is the strategy's own encoding (canonical MessagePack).
+ * that ended them (`operation/ended-ids.ts`); `names` (flag 8) are the first names of operations
+ * that it holds as they were issued again (`operation/first-names.ts`); `state` is the strategy's own encoding (canonical MessagePack).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -19,6 +20,7 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
+import { FirstNames } from '../operation/first-names.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
@@ -26,7 +28,8 @@ import type { Position } from '../operation/position.ts'
 const FLAG_PRESENT = 1
 const FLAG_LIFE = 2
 const FLAG_SEEN = 4
-const FLAGS_KNOWN = FLAG_PRESENT | FLAG_LIFE | FLAG_SEEN
+const FLAG_NAMES = 8
+const FLAGS_KNOWN = FLAG_PRESENT | FLAG_LIFE | FLAG_SEEN | FLAG_NAMES
 
 export interface KeySnapshot {
   readonly key: string
@@ -46,6 +49,8 @@ export interface KeySnapshot {
   readonly vector: VersionVector
   /** Who writes the key has seen these too: they stand for ids that the vector leaves out. */
   readonly seen?: VersionVector | undefined
+  /** First names of operations that were issued again: under another name they do not count. */
+  readonly firstNames?: FirstNames | undefined
   readonly state: Encodable
 }
 
@@ -53,9 +58,14 @@ export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: 
   writer.text(snapshot.key)
   writer.u8(table.formats.forWriting())
   writer.u8(snapshot.strategy)
-  const { seen } = snapshot
+  const { seen, firstNames } = snapshot
   const hasSeen = seen !== undefined && seen.size > 0
-  writer.u8((snapshot.present ? FLAG_PRESENT : 0) | (snapshot.lifeMs > 0 ? FLAG_LIFE : 0) | (hasSeen ? FLAG_SEEN : 0))
+  writer.u8(
+    (snapshot.present ? FLAG_PRESENT : 0) |
+      (snapshot.lifeMs > 0 ? FLAG_LIFE : 0) |
+      (hasSeen ? FLAG_SEEN : 0) |
+      (firstNames === undefined ? 0 : FLAG_NAMES),
+  )
   writer.f64(snapshot.through)
   writer.varint(snapshot.baseVersion)
   writer.varint(snapshot.version)
@@ -65,6 +75,7 @@ export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: 
   if (snapshot.lifeMs > 0) writer.varint(snapshot.lifeMs)
   writeVector(writer, snapshot.vector.sorted(), table)
   if (hasSeen) writeVector(writer, seen.sorted(), table)
+  firstNames?.write(writer, table)
   encodeInto(writer, snapshot.state)
 }
 
@@ -86,6 +97,7 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
   const lifeMs = (flags & FLAG_LIFE) === 0 ? 0 : reader.varint()
   const vector = readVector(reader, table)
   const seen = (flags & FLAG_SEEN) === 0 ? undefined : readVector(reader, table)
+  const firstNames = (flags & FLAG_NAMES) === 0 ? undefined : FirstNames.read(reader, table)
   return {
     key,
     strategy,
@@ -99,6 +111,7 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
     lifeMs,
     vector,
     seen,
+    firstNames,
     state: decode(bytes, reader.at, end),
   }
 }

@@ -17,10 +17,13 @@ export class RegisterPass {
   #hlc: Hlc = 0
   #replica = '' as ReplicaId
   #sequence = 0
+  /** Something was issued again: which operation counts is for the fold to say. */
+  #isFolded = false
 
   /** Takes note of the next operation of the key. */
   take(operation: OperationReader, position: Position): void {
     const { hlc, replica, sequence } = operation
+    if (operation.hasFields && operation.origin() !== undefined) this.#isFolded = true
     if (this.#position > 0 && hlc <= this.#hlc) {
       const greatest = { hlc: this.#hlc, replica: this.#replica, sequence: this.#sequence }
       if (compareStamps(operation, greatest) < 0) return
@@ -37,7 +40,7 @@ export class RegisterPass {
    * fold has to judge this one.
    */
   value(operation: OperationReader, position: Position): unknown {
-    if (this.#position !== position || operation.kind !== OPERATION_KIND.update) return undefined
+    if (this.#isFolded || this.#position !== position || operation.kind !== OPERATION_KIND.update) return undefined
     const { bytes, payloadStart, end, strategy } = operation
     if (strategy !== REGISTER_CODE) return undefined
     try {

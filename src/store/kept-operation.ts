@@ -51,6 +51,11 @@ export interface OperationRecord {
    * without replicas that have left for good since, whose operations everybody has.
    */
   readonly context: readonly (readonly [replica: ReplicaId, sequence: number])[]
+  /**
+   * It was issued again after an absence (`rejoin`), and this is the dot that it had first. Absent
+   * if `dot` is that.
+   */
+  readonly origin?: Dot
 }
 
 const NAMES: ReadonlyMap<number, OperationRecord['kind']> = new Map([
@@ -59,7 +64,7 @@ const NAMES: ReadonlyMap<number, OperationRecord['kind']> = new Map([
   [OPERATION_KIND.touch, 'touch'],
 ])
 
-const FIELDS = ['key', 'dot', 'timeMs', 'hlc', 'version', 'kind', 'strategy', 'payload', 'lifeMs', 'context']
+const FIELDS = ['key', 'dot', 'timeMs', 'hlc', 'version', 'kind', 'strategy', 'payload', 'lifeMs', 'context', 'origin']
 
 export class KeptOperation implements OperationRecord {
   static {
@@ -74,6 +79,7 @@ export class KeptOperation implements OperationRecord {
   readonly strategy: string
   readonly context: VectorEntries
   readonly lifeMs?: number
+  readonly origin?: Dot
   readonly #payloadBytes: Uint8Array
   readonly #ended: EndedIds
 
@@ -86,6 +92,8 @@ export class KeptOperation implements OperationRecord {
     this.kind = NAMES.get(reader.kind) ?? 'unknown'
     this.context = reader.context()
     if (reader.lifeMs > 0) this.lifeMs = reader.lifeMs
+    const origin = reader.origin()
+    if (origin !== undefined) this.origin = origin
     this.#payloadBytes = reader.bytes.slice(reader.payloadStart, reader.end)
     this.#ended = reader.ended
   }

@@ -71,11 +71,11 @@ export class Application {
       return
     }
     this.assertFoldable(strategy, reader)
-    const { bytes, payloadStart, end } = reader
+    const { payloadStart, end } = reader
     enterUsersCode()
     try {
       const before: unknown = strategy.fold === 'last' ? strategy.initial() : resident.state
-      resident.state = strategy.apply(before, this.#view.load(decode(bytes, payloadStart, end)))
+      resident.state = strategy.apply(before, this.#viewed(strategy, resident))
       resident.present = true
     } catch (error) {
       if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) throw error
@@ -108,7 +108,7 @@ export class Application {
 
   /** Cancels what a canceller observed of the state below the operations. */
   cancelInBase(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
-    const { bytes, payloadStart, end } = this.#chains.read(operation.position)
+    this.#chains.read(operation.position)
     // One that has not (it was issued again, see leftovers.ts) cancels nothing there: replicas that
     // have not compacted would not follow.
     if (!this.observesAll(resident)) return
@@ -116,11 +116,19 @@ export class Application {
     else {
       enterUsersCode()
       try {
-        resident.state = strategy.apply(resident.state, this.#view.load(decode(bytes, payloadStart, end)))
+        resident.state = strategy.apply(resident.state, this.#viewed(strategy, resident))
       } finally {
         leaveUsersCode()
       }
     }
+  }
+
+  /** What a strategy sees of the operation that has just been read. */
+  #viewed(strategy: AnyStrategy, { repeats }: Resident): AppliedView {
+    const { bytes, payloadStart, end } = this.#chains.operation
+    const payload = decode(bytes, payloadStart, end)
+    if (repeats === undefined) return this.#view.load(payload)
+    return this.#view.load(strategy.rebase?.(payload, repeats.rename) ?? payload, repeats)
   }
 
   clear(strategy: AnyStrategy, resident: Resident): void {

@@ -18,8 +18,8 @@ import { enterUsersCode, leaveUsersCode } from '../users-code.ts'
 /** Reads an operation in place. Valid until the next one is read. */
 type Read = (operation: Placed) => OperationReader
 
-/** What becomes of an operation: applied in its place, or one of two others. */
-export const FATE = { applied: 0, cancelled: 1, base: 2 } as const
+/** What becomes of an operation: applied in its place, or one of the others (`repeats.ts`). */
+export const FATE = { applied: 0, cancelled: 1, base: 2, repeat: 3 } as const
 
 /** The fate of each of some operations, by its index among them. */
 export interface Fates {

@@ -72,8 +72,9 @@ export class ChainReader {
   }
 
   placed(position: Position): Placed {
-    const { hlc, replica, sequence, kind, lifeMs } = this.read(position)
-    return { hlc, replica, sequence, kind, lifeMs, position }
+    const reader = this.read(position)
+    const { hlc, replica, sequence, kind, lifeMs } = reader
+    return { hlc, replica, sequence, kind, lifeMs, position, origin: reader.origin() }
   }
 
   /** The state that the operations after `chain.cut` are applied to. */
@@ -104,8 +105,9 @@ export class ChainReader {
     for (let position = head; position > cut;) {
       const record = this.#log.record(position)
       const { previous } = record
-      const { hlc, replica, sequence, kind, lifeMs } = this.load(record)
-      operations.push({ hlc, replica, sequence, kind, lifeMs, position })
+      const reader = this.load(record)
+      const { hlc, replica, sequence, kind, lifeMs } = reader
+      operations.push({ hlc, replica, sequence, kind, lifeMs, position, origin: reader.origin() })
       position = previous
       meter.spend(1, record.end - record.start)
       if (meter.isSpent) yield

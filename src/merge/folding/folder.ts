@@ -15,6 +15,7 @@ import { isWarpError } from '../../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../../log/log.ts'
 import type { Meter } from '../../operation/budget.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
+import { FirstNames } from '../../operation/first-names.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
 import { Application, UndeclaredFailure, type Rejection } from './application.ts'
@@ -137,8 +138,9 @@ export class Folder {
       return { value: present ? strategy.read(strategy.decodeState(state)) : undefined, bytes }
     }
     const reader = this.chains.load(record)
+    // One that was issued again may have its place before others.
+    if (reader.kind === OPERATION_KIND.touch || reader.origin() !== undefined) return undefined
     if (reader.kind === OPERATION_KIND.delete) return { value: undefined, bytes: 0 }
-    if (reader.kind === OPERATION_KIND.touch) return undefined
     this.#application.assertFoldable(strategy, reader)
     const bytes = reader.end - reader.payloadStart
     try {
@@ -166,6 +168,7 @@ export class Folder {
    * be folded anew.
    */
   #foldPending(strategy: AnyStrategy, resident: Resident, { pending, within }: Pending): Resident | undefined {
+    if (resident.repeats !== undefined) return undefined
     switch (strategy.fold) {
       case 'last':
         return this.#foldLast(strategy, resident, pending)
@@ -190,6 +193,7 @@ export class Folder {
    */
   #foldLast(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
     const placed = pending.map((position) => this.chains.placed(position)).sort(compareStamps)
+    if (resident.firstNames !== undefined || placed.some(isIssuedAgain)) return undefined
     if (resident.hasTouches || placed.some(isTouch)) return this.#foldTouched(strategy, resident, { placed, pending })
     const last = placed.at(-1)
     if (last !== undefined && resident.isBehind(last)) this.#application.applyAt(strategy, resident, last.position)
@@ -227,12 +231,18 @@ export class Folder {
       return previous === undefined ? resident.isBehind(placed) : compareStamps(previous, placed) < 0
     })
     if (!isInOrder && (this.#hasLives(resident, arrivals) || resident.hasCancelled)) return undefined
-    if (!isInOrder && this.#anyCancels(strategy, arrivals)) return undefined
-    if (!isInOrder && arrivals.some((placed) => resident.isInsideKept(placed))) return undefined
+    if (!isInOrder && !this.#mayRewind(strategy, resident, arrivals)) return undefined
     resident.timeline ??= new Timeline(resident)
     if (isInOrder) return this.#append(strategy, resident, arrivals)
     if (resident.timeline.replayedFrom(earliest(arrivals)) > within.operations) return undefined
     return this.#rewind(strategy, resident, arrivals)
+  }
+
+  /** Whether replaying a stretch of the timeline gives what folding anew would. */
+  #mayRewind(strategy: AnyStrategy, resident: Resident, arrivals: readonly Placed[]): boolean {
+    if (resident.firstNames !== undefined || arrivals.some(isIssuedAgain)) return false
+    if (this.#anyCancels(strategy, arrivals)) return false
+    return !arrivals.some((placed) => resident.isInsideKept(placed))
   }
 
   #append(strategy: AnyStrategy, resident: Resident, arrivals: readonly Placed[]): Resident | undefined {
@@ -268,11 +278,12 @@ export class Folder {
 
   /**
    * Applies the next operation of the chain. `false` if it cancels something without having seen
-   * everything folded so far.
+   * everything folded so far, or is there already under another name.
    */
   #applyNext(strategy: AnyStrategy, resident: Resident, position: Position): boolean {
     const reader = this.chains.read(position)
     const hasLives = this.#lifeMs > 0 || resident.hasOwnLives || reader.lifeMs > 0
+    if ((resident.firstNames !== undefined || reader.hasFields) && this.#isRepeat(resident)) return false
     if (hasLives && !this.#enterLife(strategy, resident)) return false
     if (isCanceller(strategy, reader)) {
       if (!this.#application.observesAll(resident)) return false
@@ -281,6 +292,19 @@ export class Folder {
     this.#application.applyRead(strategy, resident, position)
     resident.folded = position
     return true
+  }
+
+  /** Whether the operation being read has been taken in under another name. Takes note of its own. */
+  #isRepeat(resident: Resident): boolean {
+    const reader = this.chains.operation
+    const origin = reader.origin()
+    const first = origin ?? reader
+    if (resident.firstNames?.has(first.replica, first.sequence) === true) return true
+    if (origin === undefined) return false
+    if (resident.vector.includes(origin.replica, origin.sequence)) return true
+    resident.firstNames ??= new FirstNames()
+    resident.firstNames.add(origin.replica, origin.sequence)
+    return false
   }
 
   /**
@@ -312,6 +336,10 @@ export class Folder {
 
 function isTouch({ kind }: Placed): boolean {
   return kind === OPERATION_KIND.touch
+}
+
+function isIssuedAgain({ origin }: Placed): boolean {
+  return origin !== undefined
 }
 
 function earliest(operations: readonly Placed[]): Hlc {

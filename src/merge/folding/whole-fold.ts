@@ -14,6 +14,7 @@ import type { ChainReader } from './chain-reader.ts'
 import { inOrder } from './in-order.ts'
 import { lastBirthSteps } from '../lives.ts'
 import type { Placed } from '../placed.ts'
+import { repeatsAmong } from './repeats.ts'
 import { settled, type Resident } from '../resident.ts'
 import { Timeline } from './timeline.ts'
 
@@ -29,6 +30,8 @@ interface Applied {
   readonly strategy: AnyStrategy
   readonly resident: Resident
   readonly ordered: readonly Placed[]
+  /** The place of the first of them among all operations. */
+  readonly from: number
 }
 
 /** What became of operations of a key. */
@@ -37,9 +40,11 @@ export interface Judgement {
   readonly fates: Uint8Array
   /** 1 where the strategy refused to apply the operation. */
   readonly isRejected: Uint8Array
+  /** 1 where the operation is here a second time; of all that were given. */
+  readonly isRepeat: Uint8Array | undefined
 }
 
-interface LastLife extends Applied {
+interface LastLife extends Omit<Applied, 'from'> {
   readonly lifeMs: number
 }
 
@@ -89,11 +94,13 @@ export class WholeFold {
     const resident = this.#chains.base(strategy, chain)
     resident.isSecondTry = true
     const { lifeMs = 0 } = chain
+    yield* this.#name(resident, ordered, meter)
     const last = strategy.fold === 'last' ? -1 : yield* lastBirthSteps(resident, ordered, { lifeMs, meter })
     const birth = Math.max(0, last)
     const alive = ordered.slice(birth)
     const fates = yield* fatesSteps(strategy, alive, { read: this.#chains.readPlaced, meter })
     const isRejected = new Uint8Array(alive.length)
+    resident.repeats?.judge(fates.of, birth)
     if (last >= 0) this.#application.clear(strategy, resident)
     const { operation: reader } = this.#chains
     for (const [i, operation] of alive.entries()) {
@@ -104,28 +111,44 @@ export class WholeFold {
       meter.spend(1, reader.end - reader.start)
       if (meter.isSpent) yield
     }
-    return { birth, fates: fates.of, isRejected }
+    return { birth, fates: fates.of, isRejected, isRepeat: resident.repeats?.isRepeat }
+  }
+
+  /** 1 for each operation, given in canonical order, that is here a second time. */
+  *repeatsSteps({ strategy, chain, operations }: FoldOf, meter: Meter): Generator<void, Uint8Array | undefined> {
+    const named = yield* repeatsAmong(operations, this.#chains.base(strategy, chain), meter)
+    return named.repeats?.isRepeat
+  }
+
+  /** Finds out which operations are the same one. */
+  *#name(resident: Resident, ordered: readonly Placed[], meter: Meter): Generator<void, void> {
+    const { firstNames, repeats } = yield* repeatsAmong(ordered, resident, meter)
+    resident.firstNames = firstNames
+    resident.repeats = repeats
   }
 
   *#applyLastLife({ strategy, resident, ordered, lifeMs }: LastLife, meter: Meter): Generator<void, void> {
+    yield* this.#name(resident, ordered, meter)
     const birth = yield* lastBirthSteps(resident, ordered, { lifeMs, meter })
     const isFirst = birth < 0
     const bornAt = isFirst && resident.hasTip ? resident.hlc : ordered[Math.max(birth, 0)]?.hlc
     const alive = isFirst ? ordered : ordered.slice(birth)
+    const from = Math.max(birth, 0)
     for (let i = 0; i < birth; i++) {
       this.#passOver(strategy, resident, ordered[i] as Placed)
       meter.spend(1, 0)
       if (meter.isSpent) yield
     }
     if (!isFirst) this.#application.clear(strategy, resident)
-    if (strategy.fold === 'last') yield* this.#applyGreatest({ strategy, resident, ordered: alive }, meter)
-    else yield* this.#applyUncancelled({ strategy, resident, ordered: alive }, meter)
+    if (strategy.fold === 'last') yield* this.#applyGreatest({ strategy, resident, ordered: alive, from }, meter)
+    else yield* this.#applyUncancelled({ strategy, resident, ordered: alive, from }, meter)
     resident.hasCancelled ||= !isFirst
     resident.bornAt = bornAt ?? 0
   }
 
-  *#applyUncancelled({ strategy, resident, ordered }: Applied, meter: Meter): Generator<void, void> {
+  *#applyUncancelled({ strategy, resident, ordered, from }: Applied, meter: Meter): Generator<void, void> {
     const { of: fates, hasCancelled } = yield* fatesSteps(strategy, ordered, { read: this.#chains.readPlaced, meter })
+    resident.repeats?.judge(fates, from)
     if (strategy.fold === 'canonical') resident.timeline = new Timeline(resident)
     if (hasCancelled) {
       for (const [i, operation] of ordered.entries()) {
@@ -145,14 +168,18 @@ export class WholeFold {
     resident.hasCancelled = hasCancelled
   }
 
-  /** The greatest operation that is not rejected, leaving out those that only renew a life. */
-  *#applyGreatest({ strategy, resident, ordered }: Applied, meter: Meter): Generator<void, void> {
+  /**
+   * The greatest operation that is not rejected, leaving out those that only renew a life, and
+   * repeats.
+   */
+  *#applyGreatest({ strategy, resident, ordered, from }: Applied, meter: Meter): Generator<void, void> {
     const { operation: reader } = this.#chains
     for (let i = ordered.length - 1; i >= 0; i--) {
       const before = resident.rejectedCount
       const { kind, position } = ordered[i] as Placed
-      if (kind === OPERATION_KIND.touch) {
-        resident.hasTouches = true
+      const isTouch = kind === OPERATION_KIND.touch
+      if (isTouch || resident.repeats?.isRepeat[from + i] === 1) {
+        if (isTouch) resident.hasTouches = true
         meter.spend(1, 0)
         if (meter.isSpent) yield
         continue

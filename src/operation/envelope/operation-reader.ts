@@ -41,6 +41,8 @@ export class OperationReader {
   #dotsStart = 0
   #dependenciesStart = 0
   #fieldsStart = 0
+  /** Where the fields begin behind their length. */
+  #firstField = 0
   #isExact = false
   #at = 0
   readonly #table: ReplicaTable
@@ -145,9 +147,17 @@ export class OperationReader {
     return this.#field(FIELD.former, (body) => body.former()) ?? []
   }
 
-  /** The dot under which it was issued first, if that is another one. */
+  /**
+   * Its first name: the dot under which it was issued first, if that is another one. Earlier builds
+   * listed former names. Fields stand in the order of their tags, so one look tells whether there is
+   * any of these.
+   */
   origin(): Dot | undefined {
-    return this.#field(FIELD.origin, (body) => body.origin())
+    if (this.#fieldsStart === 0 || this.bytes[this.#firstField]! > FIELD.origin) return undefined
+    const origin = this.#field(FIELD.origin, (body) => body.origin())
+    if (origin !== undefined) return origin
+    const [first] = this.former()
+    return first === undefined ? undefined : { replica: first[0], sequence: first[1] }
   }
 
   /** How long what it writes lives, ms; 0 if it does not say. */
@@ -297,6 +307,7 @@ export class OperationReader {
   #skipFields(): number {
     const start = this.#at
     const fieldsBytes = this.#varint()
+    this.#firstField = this.#at
     if (fieldsBytes > this.end - this.#at) throw malformed('fields beyond the end', this.#at - this.start)
     if (fieldsBytes > FIELDS_BYTES_MAX) throw malformed(`fields of ${fieldsBytes} bytes`, start - this.start)
     for (const end = this.#at + fieldsBytes; this.#at < end;) {
