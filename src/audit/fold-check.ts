@@ -127,6 +127,8 @@ export class FoldCheck {
   *#checkTip(slot: Slot, subject: Subject, meter: Meter): Generator<void, void> {
     const { keyspace, chain, operations } = subject
     const { strategy } = keyspace
+    // Of one that several strategies have written, reads look at all operations.
+    if (this.#keys.mixed.has(slot)) return
     const byTip = this.#folder.foldTip(strategy, chain, this.#keys.tip[slot] as number)
     // A touch: then reads look at what has been checked already.
     if (byTip === undefined) return
@@ -138,7 +140,9 @@ export class FoldCheck {
 
   *#checkSnapshot(slot: Slot, { strategy, lifeMs }: Keyspace, chain: Chain, meter: Meter): Generator<void, void> {
     const key = this.#keys.keys[slot] as string
-    const { state, present, baseVersion } = this.operations.snapshot(chain.snapshot)
+    const { state, present, baseVersion, strategy: written } = this.operations.snapshot(chain.snapshot)
+    // What has been deleted since does not tell.
+    if (written !== strategy.code) return
     const decoded: unknown = strategy.decodeState(state)
     if (!equalBytes(encode(strategy.encodeState(decoded)), encode(state)))
       this.#report('snapshot', `the state in the snapshot of '${key}' is not in its normal form`, { key })

@@ -108,8 +108,10 @@ export class KeyOperations {
    */
   base(strategy: AnyStrategy, { snapshot: position }: Chain): Base {
     if (position === 0) return emptyBase(strategy)
-    const { state, present, hlc, lifeMs, vector, firstNames } = this.snapshot(position)
-    return { state: strategy.decodeState(state) as unknown, present, hlc, lifeMs, vector, firstNames }
+    const { state, present, hlc, lifeMs, vector, firstNames, strategy: written } = this.snapshot(position)
+    const facts = { present, hlc, lifeMs, vector, firstNames }
+    if (written !== strategy.code) return { ...emptyBase(strategy), ...facts, strategy: written }
+    return { state: strategy.decodeState(state) as unknown, ...facts }
   }
 }
 

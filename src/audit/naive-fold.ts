@@ -19,6 +19,10 @@
  * 5. Where operations cancel others, the key is there while its state is not empty; otherwise,
  *    since it was last written and not deleted.
  *
+ * 6. Where several strategies wrote, the key is that of the first operation in canonical order, of
+ *    all that no delete has taken away; what lies below comes before it. The operations of the
+ *    others are left out. If that is not the strategy that folds, the key cannot be read.
+ *
  * Simple and slow: cancellers × operations comparisons. For audits (`checkLog`, `replayLog`), not
  * for reads.
  */
@@ -30,6 +34,7 @@ import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
 import type { Meter } from '../operation/budget.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { FirstNames } from '../operation/first-names.ts'
+import { writtenByOther } from '../merge/cannot-fold.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 
 /** To ask so many cancellers takes as long as to apply an operation. */
@@ -38,6 +43,8 @@ const CHECKS_PER_OPERATION = 16
 /** One operation of the key. */
 export interface KeyOperation extends Stamp {
   readonly isDelete: boolean
+  /** The code of the strategy that wrote an update; absent: the one that folds. */
+  readonly strategy?: number
   /** It has a place in the key's lives, and changes nothing. */
   readonly isTouch?: boolean
   /** `undefined` if it is malformed; of deletes too. */
@@ -61,6 +68,8 @@ export interface KeyOperation extends Stamp {
 export interface Base {
   readonly state: unknown
   readonly present: boolean
+  /** The code of the strategy that made it; absent: the one that folds. */
+  readonly strategy?: number
   /** The greatest stamp that it holds; absent if it holds nothing. */
   readonly hlc?: Hlc
   /** How long that lives, ms, from its own word. */
@@ -95,10 +104,11 @@ export function* naiveFold({ strategy, base, operations, lifeMs }: Unfolded, met
   const sorted = [...operations].sort(compareStamps)
   const birth = lastBirth(base, sorted, lifeMs)
   const start = birth === undefined ? base : emptyBase(strategy)
-  const alive = sorted.slice(birth ?? 0)
   const same = new Same(base, sorted)
+  const unfolded = { strategy, base: start, operations: sorted.slice(birth ?? 0), lifeMs }
+  const alive = yield* ownAmong(unfolded, same, meter)
   if (strategy.fold === 'last') return greatest(strategy, start, alive, same)
-  return yield* inOrder({ strategy, base: start, operations: alive, lifeMs }, same, meter)
+  return yield* inOrder({ ...unfolded, operations: alive }, same, meter)
 }
 
 /** Which operations are the same one. */
@@ -146,6 +156,40 @@ function lastBirth(base: Base, sorted: readonly KeyOperation[], lifeMs: number):
     if (hlcToMs((sorted[i] as KeyOperation).hlc) - hlcToMs(before.hlc) >= life) return i
   }
   return undefined
+}
+
+function isOther({ code }: AnyStrategy, { strategy, isDelete, isTouch }: KeyOperation): boolean {
+  return strategy !== undefined && strategy !== code && !isDelete && isTouch !== true
+}
+
+/** The operations that are not set aside, of those given in canonical order. Throws if the key is another strategy's. */
+function* ownAmong(unfolded: Unfolded, same: Same, meter: Meter): Generator<void, readonly KeyOperation[]> {
+  const { strategy, base, operations } = unfolded
+  const isOwn = (operation: KeyOperation): boolean => !isOther(strategy, operation)
+  if ((base.strategy ?? strategy.code) === strategy.code && operations.every(isOwn)) return operations
+  const owner = yield* ownerOf(unfolded, same, meter)
+  if (owner !== undefined && owner !== strategy.code) throw writtenByOther(strategy, owner)
+  return operations.filter(isOwn)
+}
+
+function* ownerOf(
+  { strategy, base, operations }: Unfolded,
+  same: Same,
+  meter: Meter,
+): Generator<void, number | undefined> {
+  const cancellers = yield* cancellersAmong(strategy, operations, meter)
+  const lastDelete = operations.findLastIndex((operation) => operation.isDelete && same.counts(operation))
+  const isByOrder = strategy.fold === 'last' || strategy.deletes === 'ordered'
+  const isLeft = (operation: KeyOperation, place: number): boolean => {
+    if (operation.isDelete || operation.isTouch === true) return false
+    return isByOrder ? place > lastDelete && same.counts(operation) : !isGone(cancellers, operation, same)
+  }
+  const isBaseGone = isByOrder
+    ? lastDelete >= 0
+    : operations.some((operation) => operation.isDelete && observesAll(operation, base.vector))
+  if (base.present && !isBaseGone) return base.strategy ?? strategy.code
+  const first = operations.find(isLeft)
+  return first === undefined ? undefined : (first.strategy ?? strategy.code)
 }
 
 function greatest(strategy: AnyStrategy, base: Base, sorted: readonly KeyOperation[], same: Same): Folded {

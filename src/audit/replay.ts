@@ -9,6 +9,7 @@
 import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { encode } from '../../crdt/encoding/encoding.ts'
+import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../ports/env.ts'
@@ -147,7 +148,7 @@ class Replay {
   *compare(slot: Slot, other: Keyspaces, meter: Meter): Generator<void, ReplayedKey | undefined> {
     const key = this.keys.keys[slot] as string
     const before = yield* this.#replayed(slot, this.#keyspaces.find(key), meter)
-    const after = yield* this.#replayed(slot, other.find(key), meter)
+    const after = yield* this.#replayed(slot, other.find(key), meter, AS_THEY_ARE)
     if (before.unreadable !== undefined || after.unreadable !== undefined) {
       const isSame = before.strategy === after.strategy && before.unreadable !== undefined
       return isSame ? undefined : { key, kind: 'unreadable', before, after }
@@ -161,11 +162,16 @@ class Replay {
     await this.#log?.close()
   }
 
-  *#replayed(slot: Slot, keyspace: Keyspace | undefined, meter: Meter): Generator<void, ReplayedValue> {
+  *#replayed(
+    slot: Slot,
+    keyspace: Keyspace | undefined,
+    meter: Meter,
+    given: Given = (operation) => operation,
+  ): Generator<void, ReplayedValue> {
     if (keyspace === undefined) return { strategy: undefined, value: undefined, rejectedCount: 0 }
     const { strategy } = keyspace
     try {
-      const { state, present, rejectedCount } = yield* this.#fold(slot, keyspace, meter)
+      const { state, present, rejectedCount } = yield* this.#fold(slot, keyspace, meter, given)
       const isVisible = present && !this.#isExpired(slot, keyspace)
       return { strategy: strategy.kind, value: isVisible ? shared(strategy.read(state)) : undefined, rejectedCount }
     } catch (error) {
@@ -174,13 +180,13 @@ class Replay {
     }
   }
 
-  *#fold(slot: Slot, { strategy, lifeMs }: Keyspace, meter: Meter): Generator<void, Folded> {
+  *#fold(slot: Slot, { strategy, lifeMs }: Keyspace, meter: Meter, given: Given): Generator<void, Folded> {
     const operations = this.#operations as KeyOperations
     const { head, snapshot, cut } = this.keys
     const chain: Chain = { head: head[slot] as number, snapshot: snapshot[slot] as number, cut: cut[slot] as number }
     const behind = yield* operations.ofChain(chain, meter)
     const fold = (base: Base, folded: readonly StoredOperation[]): Generator<void, Folded> =>
-      naiveFold({ strategy, base, operations: folded, lifeMs }, meter)
+      naiveFold({ strategy, base, operations: folded.map((operation) => given(operation, strategy)), lifeMs }, meter)
     if (chain.snapshot === 0) return yield* fold(emptyBase(strategy), behind)
     const { strategy: code, baseVersion } = operations.snapshot(chain.snapshot)
     if (code === strategy.code) return yield* fold(operations.base(strategy, chain), behind)
@@ -197,6 +203,11 @@ class Replay {
     return ttlMs > 0 && hlcToMs(this.keys.tipHlc[slot] as number) + ttlMs <= this.#env.now()
   }
 }
+
+type Given = (operation: StoredOperation, strategy: AnyStrategy) => StoredOperation
+
+/** Operations are given to the other strategy as they are, whoever wrote them. */
+const AS_THEY_ARE: Given = (operation, { code }) => ({ ...operation, strategy: code })
 
 /** Documents of other libraries are compared by what they say of themselves in JSON. */
 function isSameValue(a: unknown, b: unknown): boolean {

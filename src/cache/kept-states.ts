@@ -214,11 +214,13 @@ export class KeptStates {
 }
 
 /**
- * Not where values have lives: which operations belong to the present one depends on all of them.
+ * Not where values have lives, or other strategies wrote as well: which operations count depends on
+ * all of them.
  * Nor where operations are here more than once: then the key is folded from all of them anyway.
  * Nor documents, whose states are objects of a library that are handed out.
  */
 function isKeepable(resident: Resident, { strategy, lifeMs, isLast }: Keyspace): boolean {
-  if (isLast || lifeMs > 0 || resident.hasOwnLives || !resident.hasTip || resident.repeats !== undefined) return false
+  if (isLast || lifeMs > 0 || resident.hasOwnLives || !resident.hasTip) return false
+  if (resident.hasOthers || resident.repeats !== undefined) return false
   return strategy.isIntact === undefined && strategy.appliesOnPrepare !== true
 }

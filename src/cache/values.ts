@@ -7,7 +7,10 @@ import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
 import { closed } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
 import type { Log } from '../log/log.ts'
+import { otherStrategy } from '../merge/cannot-fold.ts'
+import { strategyName } from '../merge/strategy-names.ts'
 import type { Chain } from '../merge/chain.ts'
 import { ALL, type Extent } from '../merge/folding/chain-reader.ts'
 import type { Folders } from '../merge/folding/folders.ts'
@@ -146,7 +149,9 @@ export class Values {
    * What has been folded counts at the end of each of them.
    */
   *foldSteps(slot: Slot, chain: Chain, meter: Meter): Generator<void, void> {
-    const { strategy } = this.#keyspaceAt(slot)
+    const keyspace = this.#keyspaceAt(slot)
+    this.assertOwn(slot, keyspace)
+    const { strategy } = keyspace
     this.#dropIfTouched(slot)
     const folder = this.#folders.idle
     const resident =
@@ -158,7 +163,7 @@ export class Values {
       if (isFurther && !folded.isSpoilt) this.adopt(slot, folded)
     } catch (error) {
       resident.isSpoilt = true
-      throw error
+      throw this.#named(slot, error)
     }
   }
 
@@ -171,7 +176,7 @@ export class Values {
     const keyspace = this.#keyspaceAt(slot)
     if (this.expiresAt(slot, keyspace) <= this.#env.now()) return undefined
     if (this.residency.states[slot] !== COLD) return this.residency.values[slot]
-    const byTip = keyspace.isLast && this.#residents[slot] === undefined ? this.#foldTip(slot) : undefined
+    const byTip = this.#residents[slot] === undefined ? this.#foldTip(slot, keyspace) : undefined
     if (byTip !== undefined) return byTip.value
     const resident = this.#fold(slot, SHORT)
     if (resident === undefined) return TOO_LONG
@@ -190,7 +195,7 @@ export class Values {
     try {
       if (this.residency.states[slot] !== COLD) return this.residency.values[slot] !== undefined
       const keyspace = this.#keyspaceAt(slot)
-      const byTip = keyspace.isLast && this.#residents[slot] === undefined ? this.#foldTip(slot) : undefined
+      const byTip = this.#residents[slot] === undefined ? this.#foldTip(slot, keyspace) : undefined
       if (byTip !== undefined) return byTip.value !== undefined
       const resident = this.#fold(slot, SHORT)
       if (!this.residency.isListed(slot)) this.#residents[slot] = undefined
@@ -436,14 +441,17 @@ export class Values {
   }
 
   #foldTipOrValue(slot: Slot, keyspace: Keyspace, within: Extent): WorkedOut | undefined {
-    return (keyspace.isLast ? this.#foldTip(slot) : undefined) ?? this.#foldValue(slot, within)
+    return this.#foldTip(slot, keyspace) ?? this.#foldValue(slot, within)
   }
 
-  /** `undefined`: the greatest operation has no value. */
-  #foldTip(slot: Slot): WorkedOut | undefined {
+  /** `undefined`: the greatest operation does not say what the value is. */
+  #foldTip(slot: Slot, { isLast, strategy }: Keyspace): WorkedOut | undefined {
+    if (!isLast || this.#keys.mixed.has(slot)) return undefined
     this.#folding.push(slot)
     try {
-      return this.#folders.idle.foldTip(this.#keyspaceAt(slot).strategy, this.chain(slot), this.#keys.tip[slot]!)
+      return this.#folders.idle.foldTip(strategy, this.chain(slot), this.#keys.tip[slot]!)
+    } catch (error) {
+      throw this.#named(slot, error)
     } finally {
       this.#folding.pop()
     }
@@ -465,7 +473,9 @@ export class Values {
 
   /** A fold that fails leaves nothing behind: what it had done by then is worth nothing. */
   #foldOnce(slot: Slot, within: Extent): Resident | undefined {
-    const { strategy } = this.#keyspaceAt(slot)
+    const keyspace = this.#keyspaceAt(slot)
+    this.assertOwn(slot, keyspace)
+    const { strategy } = keyspace
     const before = this.#usable(slot) ?? this.kept.restore(slot, strategy, this.chain(slot))
     this.#residents[slot] = undefined
     this.#folding.push(slot)
@@ -475,9 +485,38 @@ export class Values {
       this.#residents[slot] = resident ?? before
       if (resident !== undefined) this.kept.note(slot, resident)
       return resident
+    } catch (error) {
+      throw this.#named(slot, error)
     } finally {
       this.#folding.pop()
     }
+  }
+
+  /**
+   * A key that another strategy has written is refused without a look at all its operations.
+   *
+   * Not where the greatest of them is a delete: it may have taken all away.
+   */
+  assertOwn(slot: Slot, keyspace: Keyspace): void {
+    const keys = this.#keys
+    if (keys.strategy[slot] === keyspace.code || keys.mixed.has(slot) || keyspace === this.#keyspaces.unregistered)
+      return
+    const written = this.writtenBy(slot)
+    if (written !== 0 && keys.isStrategyUnknown(slot)) keys.settleStrategy(slot, written)
+    if (written === 0 || written === keyspace.code) return
+    throw otherStrategy(keys.keys[slot] as string, keyspace, strategyName(written, this.#keyspaces))
+  }
+
+  /** The code of the strategy that made what lies at the key's tip; 0 if that says nothing. */
+  writtenBy(slot: Slot): number {
+    return this.#folders.idle.chains.strategyAt(this.#keys.tip[slot]!)
+  }
+
+  /** With the key and the strategies by name. */
+  #named(slot: Slot, error: unknown): unknown {
+    if (!isWarpError(error, 'WARP_E_UNKNOWN_OP') || typeof error.details['written'] !== 'number') return error
+    const written = strategyName(error.details['written'], this.#keyspaces)
+    return otherStrategy(this.#keys.keys[slot] as string, this.#keyspaceAt(slot), written)
   }
 
   /** Only users' code that a fold calls can come here while the fold is under way. */
@@ -532,9 +571,14 @@ export class Values {
     return this.#log.isResident(tip) && this.#folders.idle.chains.isTouch(tip)
   }
 
+  /** Whether what lies at the tip is the value. */
+  #isByTip(slot: Slot): boolean {
+    return this.#keyspaceAt(slot).isLast && !this.#keys.mixed.has(slot) && !this.#isTouched(slot)
+  }
+
   #isChainResident(slot: Slot): boolean {
     const keys = this.#keys
-    if (this.#keyspaceAt(slot).isLast && !this.#isTouched(slot)) return this.#log.isResident(keys.tip[slot]!)
+    if (this.#isByTip(slot)) return this.#log.isResident(keys.tip[slot]!)
     const resident = this.#usable(slot)
     if (resident === undefined && !this.#isBaseResident(slot)) return false
     const after = Math.max(resident?.folded ?? keys.kept.get(slot)?.through ?? 0, keys.cut[slot]!)

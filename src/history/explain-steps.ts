@@ -6,6 +6,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { Slot } from '../keys/key-table.ts'
 import { FATE } from '../merge/folding/cancellation.ts'
 import { inOrder } from '../merge/folding/in-order.ts'
+import { isByOther } from '../merge/folding/owner.ts'
 import type { Placed } from '../merge/placed.ts'
 import type { Meter } from '../operation/budget.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
@@ -89,6 +90,7 @@ function* effects(
   meter: Meter,
 ): Generator<void, (place: number) => Effect> {
   const strategy = store.strategyAt(slot)
+  const isOther = (place: number): boolean => isByOther(strategy, ordered[place] as Placed)
   const isTouch = (place: number): boolean => ordered[place]?.kind === OPERATION_KIND.touch
   // A delete is no value that could expire.
   const isOver = store.values.isOver(slot, store.env.now())
@@ -96,10 +98,12 @@ function* effects(
     isOver && ordered[place]?.kind !== OPERATION_KIND.delete ? 'expired' : effect
   if (strategy.fold === 'last') {
     const isRepeat = yield* store.folder.whole.repeatsSteps({ strategy, chain, operations: ordered }, meter)
-    const won = ordered.findLastIndex((_, place) => !isTouch(place) && isRepeat?.[place] !== 1)
+    const isLeft = (place: number): boolean => !isTouch(place) && !isOther(place) && isRepeat?.[place] !== 1
+    const won = ordered.findLastIndex((_, place) => isLeft(place))
     return (place) => {
       if (isTouch(place)) return 'renewed'
       if (isRepeat?.[place] === 1) return 'repeated'
+      if (isOther(place)) return 'set-aside'
       return place === won ? counted(place, 'won') : 'superseded'
     }
   }
@@ -112,6 +116,7 @@ function* effects(
     if (isTouch(place)) return 'renewed'
     if (isRepeat?.[place] === 1) return 'repeated'
     if (fates[place - birth] === FATE.cancelled || place < lastClearing) return 'cancelled'
+    if (isOther(place)) return 'set-aside'
     return isRejected[place - birth] === 1 ? 'rejected' : counted(place, 'merged')
   }
 }

@@ -35,10 +35,20 @@ export type At = { readonly timeMs: number } | { readonly version: number }
  * - `'renewed'`: a touch: it began the life of the value anew, and changed nothing else.
  * - `'repeated'`: it was issued again (`origin` says as what it was issued first), and is here more
  *   than once: it counts as the first of them does.
+ * - `'set-aside'`: it was written by another strategy than the one that the key belongs to.
  * - `'compacted'`: it is still in the log, but a snapshot already contains it.
  */
 export type Effect =
-  'merged' | 'won' | 'superseded' | 'cancelled' | 'expired' | 'rejected' | 'renewed' | 'repeated' | 'compacted'
+  | 'merged'
+  | 'won'
+  | 'superseded'
+  | 'cancelled'
+  | 'expired'
+  | 'rejected'
+  | 'renewed'
+  | 'repeated'
+  | 'set-aside'
+  | 'compacted'
 
 /** The operations of one key that one replica wrote from one of its numbers through another. */
 export interface DotRange {

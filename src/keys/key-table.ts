@@ -32,7 +32,7 @@ export interface KeptPlace {
 
 const CAPACITY_MIN = 64
 /** Keys before the last that has room when columns begin to grow: one for each step. */
-const GROW_AHEAD = 10
+const GROW_AHEAD = 11
 
 export class KeyTable {
   readonly #slots = new SlotIndex()
@@ -77,6 +77,13 @@ export class KeyTable {
   /** The snapshot record that stands for the records at or before `cut`; 0 if there is none. */
   snapshot: Float64Array = new Float64Array(CAPACITY_MIN)
   cut: Float64Array = new Float64Array(CAPACITY_MIN)
+  /**
+   * The code of the strategy that wrote the key; 0 if that is not known, or more than one did
+   * (`mixed`). What a delete has taken away may be of another one.
+   */
+  strategy: Uint8Array = new Uint8Array(CAPACITY_MIN)
+  /** Keys that more than one strategy has written: their fold says which one counts. */
+  readonly mixed: Set<Slot> = new Set<Slot>()
   /** States that are kept beside the chains of long keys: of few keys, so no column. */
   readonly kept: Map<Slot, KeptPlace> = new Map<Slot, KeptPlace>()
   /** When the value stops being visible, ms; 0 for never. */
@@ -149,6 +156,8 @@ export class KeyTable {
     this.vectors[slot] = undefined
     this.#lives.delete(slot)
     this.kept.delete(slot)
+    this.mixed.delete(slot)
+    this.strategy[slot] = 0
     for (const column of [
       this.head,
       this.tip,
@@ -183,6 +192,32 @@ export class KeyTable {
     this.tipReplica[slot] = operation.replica
     this.setLife(slot, operation.lifeMs)
     return true
+  }
+
+  /**
+   * The key is about to take an update by this strategy. Of what is not known who wrote it, it stays
+   * unknown.
+   */
+  noteStrategy(slot: Slot, code: number): void {
+    const known = this.strategy[slot]!
+    if (known === code || this.mixed.has(slot)) return
+    if (known === 0) {
+      if (this.version[slot] === 0) this.strategy[slot] = code
+      return
+    }
+    this.strategy[slot] = 0
+    this.mixed.add(slot)
+  }
+
+  /** All that the key holds is by this strategy. */
+  settleStrategy(slot: Slot, code: number): void {
+    this.strategy[slot] = code
+    this.mixed.delete(slot)
+  }
+
+  /** Whether the table does not say who wrote a key that holds something. */
+  isStrategyUnknown(slot: Slot): boolean {
+    return this.strategy[slot] === 0 && this.version[slot]! > 0 && !this.mixed.has(slot)
   }
 
   /** What has been seen of this key, as a vector of its own. */
@@ -248,6 +283,7 @@ export class KeyTable {
     return [
       () => (this.#capacity = capacity),
       () => (this.keyspace = grown(this.keyspace, new Uint16Array(capacity))),
+      () => (this.strategy = grown(this.strategy, new Uint8Array(capacity))),
       () => (this.head = grown(this.head, new Float64Array(capacity))),
       () => (this.tip = grown(this.tip, new Float64Array(capacity))),
       () => (this.tipHlc = grown(this.tipHlc, new Float64Array(capacity))),

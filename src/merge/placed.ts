@@ -6,6 +6,8 @@ import type { Position } from '../operation/position.ts'
 export interface Placed extends Stamp {
   readonly position: Position
   readonly kind: number
+  /** The code of the strategy that wrote it; of kinds that no strategy makes, 0. */
+  readonly strategy: number
   /** How long what it writes lives, ms; 0 if it does not say. */
   readonly lifeMs: number
   /** Under which name it was issued first, if that is another one. */

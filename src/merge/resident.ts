@@ -49,6 +49,10 @@ export class Resident {
    * not do.
    */
   hasCancelled = false
+  /** The strategy of the snapshot below, if that holds a value; otherwise 0. */
+  baseStrategy = 0
+  /** Operations by other strategies are in the chain: what counts has to be asked of all of them. */
+  hasOthers = false
   /** Out of use: the key has to be folded anew. */
   isSpoilt = false
   /** Operations that the strategy refused to apply. */

@@ -23,5 +23,10 @@ const OWN = [
 /** What a strategy is called; of one of a user's own that is not registered here, its code. */
 export function strategyName(code: number, keyspaces: Keyspaces): string {
   const registered = keyspaces.list.find((keyspace) => keyspace.code === code)
-  return registered?.strategy.kind ?? OWN[code] ?? `code ${code}`
+  return registered?.strategy.kind ?? ownStrategyName(code)
+}
+
+/** The same where it is not known what is registered. */
+export function ownStrategyName(code: number): string {
+  return OWN[code] ?? `code ${code}`
 }

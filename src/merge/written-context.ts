@@ -30,13 +30,15 @@ export function writtenContext(
 ): VectorEntries | undefined {
   const { slot, keyspace } = written
   const seen = slot === undefined ? undefined : keys.context(slot, writer)
-  if (floor.size === 0 || !keyspace.domain.isSent || !cancels(written)) return seen
+  const isOthers = slot !== undefined && keys.strategy[slot] !== keyspace.code
+  if (floor.size === 0 || !keyspace.domain.isSent || !cancels(written, isOthers)) return seen
   const all = VersionVector.from(seen ?? [])
   all.join(floor)
   return all.entriesWithout(writer)
 }
 
-function cancels({ keyspace: { strategy }, kind, payload }: Written): boolean {
-  if (kind === OPERATION_KIND.delete) return strategy.deletes === 'observed'
+/** To those who read the key by another strategy, a delete may be one that cancels. */
+function cancels({ keyspace: { strategy }, kind, payload }: Written, isOthers: boolean): boolean {
+  if (kind === OPERATION_KIND.delete) return strategy.deletes === 'observed' || isOthers
   return payload !== undefined && strategy.cancels?.(payload) !== undefined
 }

@@ -17,13 +17,14 @@ export class RegisterPass {
   #hlc: Hlc = 0
   #replica = '' as ReplicaId
   #sequence = 0
-  /** Something was issued again: which operation counts is for the fold to say. */
+  /** Something was issued again, or written by another strategy: which operation counts is for the fold to say. */
   #isFolded = false
 
   /** Takes note of the next operation of the key. */
   take(operation: OperationReader, position: Position): void {
     const { hlc, replica, sequence } = operation
     if (operation.hasFields && operation.origin() !== undefined) this.#isFolded = true
+    if (operation.kind === OPERATION_KIND.update && operation.strategy !== REGISTER_CODE) this.#isFolded = true
     if (this.#position > 0 && hlc <= this.#hlc) {
       const greatest = { hlc: this.#hlc, replica: this.#replica, sequence: this.#sequence }
       if (compareStamps(operation, greatest) < 0) return
@@ -41,8 +42,7 @@ export class RegisterPass {
    */
   value(operation: OperationReader, position: Position): unknown {
     if (this.#isFolded || this.#position !== position || operation.kind !== OPERATION_KIND.update) return undefined
-    const { bytes, payloadStart, end, strategy } = operation
-    if (strategy !== REGISTER_CODE) return undefined
+    const { bytes, payloadStart, end } = operation
     try {
       return copyLoose(shared(decode(bytes, payloadStart, end)))
     } catch {

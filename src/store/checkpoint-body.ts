@@ -38,6 +38,8 @@ export class CheckpointBody {
   /** 1 for slots that had a key when the encoding began, and are not encoded yet. */
   readonly #isDue: Uint8Array
   readonly #kept: Uint8Array
+  /** Of the keys, in the order in which they are encoded. */
+  readonly #strategies: ByteWriter
 
   /** Encodes what stands in front of the keys. From now on, until all is encoded, changes of keys are followed. */
   constructor(source: CheckpointSource, meta: Meta, table: ReplicaTable) {
@@ -49,6 +51,7 @@ export class CheckpointBody {
     for (const slot of keys.occupied()) this.#isDue[slot] = 1
     this.#encodeHead(source, meta)
     this.#kept = keptOf(keys)
+    this.#strategies = new ByteWriter(keys.size)
     keys.beforeChange = (slot) => this.#encodeDue(slot)
   }
 
@@ -66,6 +69,8 @@ export class CheckpointBody {
       this.#keys.beforeChange = undefined
     }
     writer.raw(this.#kept)
+    writer.raw(this.#strategies.take())
+    this.#encodeMixed()
     return writer.bytes.subarray(writer.start, writer.at)
   }
 
@@ -107,6 +112,15 @@ export class CheckpointBody {
     writer.f64(keys.snapshot[slot]!)
     writer.f64(keys.cut[slot]!)
     writeVector(writer, keys.vectors[slot]?.sorted() ?? [], this.#table)
+    this.#strategies.u8(keys.strategy[slot]!)
+  }
+
+  /** Also those that have come to be of several strategies since: it costs a look at their operations. */
+  #encodeMixed(): void {
+    const writer = this.#writer
+    const { keys, mixed } = this.#keys
+    writer.varint(mixed.size)
+    for (const slot of mixed) writer.text(keys[slot] as string)
   }
 }
 
@@ -119,6 +133,7 @@ function keptOf(keys: KeyTable): Uint8Array {
     writer.f64(position)
     writer.f64(through)
   }
+  writer.f64(keys.expiredThroughMs)
   return writer.take()
 }
 

@@ -55,6 +55,13 @@ export interface KeyStoreOptions {
 
 const NO_BYTES = new Uint8Array(0)
 
+/** What the door looks at of an operation. */
+export interface TakenOperation extends TipOperation {
+  readonly kind: number
+  /** The code of the strategy that made its payload. */
+  readonly strategy: number
+}
+
 /** An operation of a group that is in the log and enters next. */
 interface Arrival {
   readonly draft: Draft
@@ -122,8 +129,8 @@ export class KeyStore {
     this.writers = options.writers
     this.holds = options.holds
     const keyspace = options.keyspaces.unregistered
-    const none = { slot: 0, position: 0, kind: 0, hlc: 0, replica: '' as ReplicaId, sequence: 0, lifeMs: 0, version: 0 }
-    this.#entered = { ...none, keyspace }
+    const none = { slot: 0, position: 0, kind: 0, strategy: 0, hlc: 0, sequence: 0, lifeMs: 0, version: 0 }
+    this.#entered = { ...none, replica: '' as ReplicaId, keyspace }
     // Told later: an observer that reads would otherwise do so in the middle of a fold.
     const reject = (rejection: Rejection): void =>
       options.env.defer(() => options.observe({ kind: 'operation:rejected', ...rejection }))
@@ -266,6 +273,7 @@ export class KeyStore {
     writer.advance()
     const [header, entered] = [this.#header, this.#entered]
     entered.kind = header.kind
+    entered.strategy = header.strategy
     entered.hlc = header.hlc
     entered.replica = writer.replica
     entered.sequence = writer.sequence
@@ -329,6 +337,7 @@ export class KeyStore {
         keyspace,
         position,
         kind,
+        strategy: header.strategy,
         hlc,
         replica,
         sequence: sequence + 1 + i,
@@ -387,25 +396,14 @@ export class KeyStore {
    * The one door: an operation that is in the log becomes part of its key, and everybody is told.
    */
   // eslint-disable-next-line max-params -- once per operation: an object for these five costs as much as the key table's work
-  enter(
-    key: string,
-    known: Slot | undefined,
-    keyspace: Keyspace,
-    position: Position,
-    operation: TipOperation & { readonly kind: number },
-  ): Slot {
+  enter(key: string, known: Slot | undefined, keyspace: Keyspace, position: Position, operation: TakenOperation): Slot {
     const slot = this.take(key, known, keyspace, position, operation)
     this.#announce(slot, keyspace, position, operation)
     return slot
   }
 
   /** Everybody is told of an operation that is part of its key now. */
-  #announce(
-    slot: Slot,
-    keyspace: Keyspace,
-    position: Position,
-    operation: TipOperation & { readonly kind: number },
-  ): void {
+  #announce(slot: Slot, keyspace: Keyspace, position: Position, operation: TakenOperation): void {
     if (this.writers.isSent(operation.replica)) this.applied.raise(operation.replica, operation.sequence)
     if (this.#subscribers.isEmpty) return
     const entered = this.#entered
@@ -413,6 +411,7 @@ export class KeyStore {
     entered.keyspace = keyspace
     entered.position = position
     entered.kind = operation.kind
+    entered.strategy = operation.strategy
     entered.hlc = operation.hlc
     entered.replica = operation.replica
     entered.sequence = operation.sequence
@@ -429,13 +428,21 @@ export class KeyStore {
 
   /** Makes an operation part of its key. Returns the key's slot. */
   // eslint-disable-next-line max-params -- as above
-  take(key: string, known: Slot | undefined, keyspace: Keyspace, position: Position, operation: TipOperation): Slot {
+  take(key: string, known: Slot | undefined, keyspace: Keyspace, position: Position, operation: TakenOperation): Slot {
     const slot = known ?? this.addKey(key, keyspace, position)
+    if (this.keys.strategy[slot] !== operation.strategy) this.#noteStrategy(slot, operation)
     if (this.expirations.isFollowed && known !== undefined) this.expirations.beforeWrite(slot)
     this.keys.advance(slot, operation, position)
     this.#residency.outdate(slot)
     if (keyspace.ttlMs > 0 || this.keys.hasHadLives) this.values.prolong(slot, keyspace)
     return slot
+  }
+
+  #noteStrategy(slot: Slot, { kind, strategy }: TakenOperation): void {
+    if (kind !== OPERATION_KIND.update) return
+    const { keys, values } = this
+    if (keys.isStrategyUnknown(slot)) keys.settleStrategy(slot, values.writtenBy(slot))
+    keys.noteStrategy(slot, strategy)
   }
 
   /** Gives a key that is new, or had been forgotten, a chain that begins at `position`. */

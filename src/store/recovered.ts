@@ -5,7 +5,8 @@
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  forgottenThrough:f64 feeds:varint (name:text position:f64)* keys:varint key*
- *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 ] ]
+ *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 [ strategies ] ] ]
+ *     strategies = (code:u8)* mixed:varint (key:text)*      a code for each key, in their order; 0: not known, or mixed
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -23,7 +24,7 @@ import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readKeptPlace } from '../merge/kept-record.ts'
 import { readEnded, readMeta, saysWhoEnded, type Meta } from './meta-record.ts'
-import { isOfKey } from '../operation/envelope/kinds.ts'
+import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { textOf } from '../operation/text.ts'
@@ -145,6 +146,19 @@ export class Recovered {
     // Checkpoints of earlier builds end here.
     if (!reader.isAtEnd) yield* this.#readKept(reader, meter)
     if (!reader.isAtEnd) this.keys.expiredThroughMs = reader.f64()
+    if (!reader.isAtEnd) yield* this.#readStrategies(reader, count, meter)
+  }
+
+  /** The slots of the keys are in the order of the checkpoint. */
+  *#readStrategies(reader: ByteReader, count: number, meter: Meter): Generator<void, void> {
+    const from = reader.skip(count)
+    this.keys.strategy.set(reader.bytes.subarray(from, from + count))
+    for (let left = reader.varint(); left > 0; left--) {
+      const slot = this.keys.find(reader.text())
+      if (slot !== undefined) this.keys.mixed.add(slot)
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
+    }
   }
 
   *#readKept(reader: ByteReader, meter: Meter): Generator<void, void> {
@@ -188,7 +202,9 @@ export class Recovered {
     if (keyspace?.domain.isSent === false && operation.replica !== this.meta?.local) return
     const slot = known ?? keys.add(key, (keyspace as Keyspace).index)
     if (known === undefined) keys.cut[slot] = record.position - 1
-    if (record.position > keys.cut[slot]!) keys.advance(slot, operation, record.position)
+    if (record.position <= keys.cut[slot]!) return
+    if (operation.kind === OPERATION_KIND.update) keys.noteStrategy(slot, operation.strategy)
+    keys.advance(slot, operation, record.position)
   }
 
   #isOfLocalKey(record: ReadRecord): boolean {
@@ -319,6 +335,7 @@ export function installSnapshot(
 ): void {
   keys.beforeChange?.(slot)
   const former = keys.snapshot[slot]!
+  noteStrategy(keys, slot, snapshot)
   keys.snapshot[slot] = position
   dropKept(keys, slot, snapshot.through)
   keys.cut[slot] = snapshot.through
@@ -339,6 +356,12 @@ export function installSnapshot(
   const vector = keys.vector(slot)
   for (const part of [snapshot.vector, snapshot.seen]) if (part !== undefined) vector.join(part)
   keys.vectors[slot] = vector
+}
+
+function noteStrategy(keys: KeyTable, slot: Slot, snapshot: Omit<KeySnapshot, 'state'>): void {
+  const { through, strategy, present } = snapshot
+  if (keys.head[slot]! <= through) keys.settleStrategy(slot, strategy)
+  else if (present) keys.noteStrategy(slot, strategy)
 }
 
 /** A kept state of no more than the snapshot holds is worth nothing beside it. */

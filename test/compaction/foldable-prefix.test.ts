@@ -18,7 +18,7 @@ function hotKey(seenCount: number, count: number) {
   let asked = 0
   const operations = Array.from({ length: count }, (_, i): Placed => {
     const dot = i < seenCount ? { replica: other, sequence: i + 1 } : { replica: own, sequence: i + 1 - seenCount }
-    return { ...dot, hlc: i, kind: 0, lifeMs: 0, position: i + 1 }
+    return { ...dot, hlc: i, kind: 0, strategy: 0, lifeMs: 0, position: i + 1 }
   })
   const read = (position: number): OperationReader => {
     const { hlc, replica, sequence } = operations[position - 1] as Placed

@@ -52,12 +52,21 @@ test('an operation of an unknown kind blocks its key even where a later delete h
   expect(refused(() => a.value).code).toBe('WARP_E_UNKNOWN_OP')
 })
 
-test('an operation by another strategy blocks its own key', async () => {
+test('an operation by another strategy blocks its own key if it is the first, and is set aside behind others', async () => {
   const { fleet, a } = await fleetOf(() => map(counter()))
   a.write('update', ['x', 'increment', 1])
   expect(a.value).toEqual({ x: 1 })
   a.take(fleet.strange(a, 1, { kind: 1, strategy: 1, payload: payloadBytes(['x']), isSound: true }))
-  expect(refused(() => a.value)).toMatchObject({ code: 'WARP_E_UNKNOWN_OP', details: { strategy: 'map', code: 6 } })
+  expect(a.value).toEqual({ x: 1 })
+  fleet.begin()
+  a.take(fleet.strange(a, 1, { kind: 1, strategy: 1, payload: payloadBytes(['x']), isSound: true }))
+  expect(refused(() => a.value)).toMatchObject({
+    code: 'WARP_E_UNKNOWN_OP',
+    message: expect.stringContaining(
+      `'${a.key}' was written by the strategy 'register', and '*' is registered as 'map'`,
+    ) as string,
+    details: { key: a.key, strategy: 'map', code: 6, written: 'register' },
+  })
 })
 
 test('reading a blocked key again and again keeps nothing in memory', async () => {

@@ -9,7 +9,7 @@ import { CountedWork } from './counted-work.ts'
 const [a, b] = ['a1', 'b2'] as ReplicaId[] as [ReplicaId, ReplicaId]
 
 function placed(hlc: number, replica: ReplicaId, position: number): Placed {
-  return { hlc, replica, sequence: hlc, kind: 0, lifeMs: 0, position }
+  return { hlc, replica, sequence: hlc, kind: 0, strategy: 0, lifeMs: 0, position }
 }
 
 test('operations come in canonical order, however they arrived', () => {

@@ -55,3 +55,15 @@ test('a checkpoint is of the moment at which it was begun, whatever is written w
   await again.close()
   await one.close()
 })
+
+test('a checkpoint says up to when ends of lives may have gone untold', async () => {
+  const files = disk()
+  const one = await TestEngine.open({ retain: 'all', env: virtualEnv(), files })
+  void one.set('reg:1', 1)
+  one.engine.store.keys.expiredThroughMs = 1234
+  await one.close()
+  const again = await TestEngine.open({ retain: 'all', env: virtualEnv(), files: files.copy() })
+  expect(again.engine.log.recovery.checkpointUsed).toBe(true)
+  expect(again.engine.store.keys.expiredThroughMs).toBe(1234)
+  await again.close()
+})

@@ -19,8 +19,8 @@ export const EXPLAIN_COMMAND: AnyCommand = command<Flags, [key: string]>({
   name: 'explain',
   summary: 'say which operations made a value, and what became of each',
   details:
-    'In canonical order, in which every replica folds them. Effects: won and merged are in the value; superseded, cancelled, expired and ' +
-    'rejected are not; renewed began the life of the value anew; compacted is in a snapshot already. What stands in "concurrent with" are operations whose writers knew nothing of this ' +
+    'In canonical order, in which every replica folds them. Effects: won and merged are in the value; superseded, cancelled, expired, ' +
+    'rejected and set-aside are not; renewed began the life of the value anew; compacted is in a snapshot already. What stands in "concurrent with" are operations whose writers knew nothing of this ' +
     'one, and the other way round: web-1:7-12 are those that web-1 wrote from its 7th operation through its 12th.',
   arguments: [{ name: '<key>', about: 'the key' }],
   options: [

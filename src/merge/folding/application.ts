@@ -12,11 +12,11 @@ import type { Dot } from '../../../crdt/time/dot.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
-import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import { textOf } from '../../operation/text.ts'
 import type { Position } from '../../operation/position.ts'
 import { AppliedView } from './applied-view.ts'
-import { cannotFold } from '../cannot-fold.ts'
+import { isByOther } from './owner.ts'
+import { cannotFold, writtenByOther } from '../cannot-fold.ts'
 import { enterUsersCode, leaveUsersCode } from '../users-code.ts'
 import type { ChainReader } from './chain-reader.ts'
 import type { Placed } from '../placed.ts'
@@ -147,10 +147,15 @@ export class Application {
     return true
   }
 
-  assertFoldable(strategy: AnyStrategy, reader: OperationReader): void {
-    if (reader.kind === OPERATION_KIND.touch) return
-    if (reader.kind !== OPERATION_KIND.update) throw cannotFold(strategy, `an operation of kind ${reader.kind}`)
-    if (reader.strategy !== strategy.code) throw cannotFold(strategy, `an operation by strategy ${reader.strategy}`)
+  assertFoldable(strategy: AnyStrategy, reader: Pick<Placed, 'kind' | 'strategy'>): void {
+    this.assertKnown(strategy, reader)
+    if (isByOther(strategy, reader)) throw writtenByOther(strategy, reader.strategy)
+  }
+
+  /** Throws for an operation of a kind that this version does not apply: it blocks its key. */
+  assertKnown(strategy: AnyStrategy, { kind }: Pick<Placed, 'kind'>): void {
+    const isKnown = kind === OPERATION_KIND.update || kind === OPERATION_KIND.touch || kind === OPERATION_KIND.delete
+    if (!isKnown) throw cannotFold(strategy, kind)
   }
 
   reject(position: Position, cause: unknown): void {

@@ -10,7 +10,6 @@ import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
-import { cannotFold } from '../cannot-fold.ts'
 import type { Chain } from '../chain.ts'
 import type { Placed } from '../placed.ts'
 import { Resident } from '../resident.ts'
@@ -73,21 +72,39 @@ export class ChainReader {
 
   placed(position: Position): Placed {
     const reader = this.read(position)
-    const { hlc, replica, sequence, kind, lifeMs } = reader
-    return { hlc, replica, sequence, kind, lifeMs, position, origin: reader.origin() }
+    const { hlc, replica, sequence, kind, strategy, lifeMs } = reader
+    return { hlc, replica, sequence, kind, strategy, lifeMs, position, origin: reader.origin() }
   }
 
-  /** The state that the operations after `chain.cut` are applied to. */
+  /**
+   * The strategy that wrote what lies at a key's tip; 0 if that is a delete or a touch, or holds
+   * nothing.
+   */
+  strategyAt(tip: Position): number {
+    const record = this.record(tip)
+    if (record.kind === RECORD_KIND.snapshot) {
+      const { present, strategy } = this.snapshot(record)
+      return present ? strategy : 0
+    }
+    const { kind, strategy } = this.load(record)
+    return kind === OPERATION_KIND.update ? strategy : 0
+  }
+
+  /**
+   * The state that the operations after `chain.cut` are applied to. A snapshot by another strategy
+   * makes none: what comes of the key is left to the whole fold.
+   */
   base(strategy: AnyStrategy, chain: Chain): Resident {
     if (chain.snapshot === 0) return new Resident(strategy.initial(), chain.cut)
     const record = this.#log.record(chain.snapshot)
     const snapshot = this.snapshot(record)
-    if (snapshot.strategy !== strategy.code) throw cannotFold(strategy, `a snapshot by strategy ${snapshot.strategy}`)
+    if (snapshot.strategy !== strategy.code) return otherBase(strategy, chain, snapshot)
     const bytes = record.end - record.start
     enterUsersCode()
     try {
       const resident = new Resident(strategy.decodeState(snapshot.state), chain.cut, snapshot)
       resident.bytes = bytes
+      if (snapshot.present) resident.baseStrategy = strategy.code
       return resident
     } finally {
       leaveUsersCode()
@@ -106,8 +123,8 @@ export class ChainReader {
       const record = this.#log.record(position)
       const { previous } = record
       const reader = this.load(record)
-      const { hlc, replica, sequence, kind, lifeMs } = reader
-      operations.push({ hlc, replica, sequence, kind, lifeMs, position, origin: reader.origin() })
+      const { hlc, replica, sequence, kind, strategy, lifeMs } = reader
+      operations.push({ hlc, replica, sequence, kind, strategy, lifeMs, position, origin: reader.origin() })
       position = previous
       meter.spend(1, record.end - record.start)
       if (meter.isSpent) yield
@@ -152,4 +169,13 @@ export class ChainReader {
   readonly readPlaced = ({ position }: Placed): OperationReader => this.read(position)
 
   readonly isBefore = (a: Position, b: Position): boolean => compareStamps(this.placed(a), this.placed(b)) < 0
+}
+
+function otherBase(strategy: AnyStrategy, chain: Chain, snapshot: KeySnapshot): Resident {
+  const resident = new Resident(strategy.initial(), chain.cut, snapshot)
+  resident.present = false
+  resident.hasOthers = true
+  resident.isSpoilt = true
+  if (snapshot.present) resident.baseStrategy = snapshot.strategy
+  return resident
 }

@@ -20,9 +20,11 @@ import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
 import { Application, UndeclaredFailure, type Rejection } from './application.ts'
 import { isCanceller } from './cancellation.ts'
+import { writtenByOther } from '../cannot-fold.ts'
 import type { Chain } from '../chain.ts'
 import { ALL, ChainReader, type Extent } from './chain-reader.ts'
 import { isOver } from '../lives.ts'
+import { isByOther } from './owner.ts'
 import type { Placed } from '../placed.ts'
 import { settled, type Resident } from '../resident.ts'
 import { Timeline } from './timeline.ts'
@@ -85,7 +87,7 @@ export class Folder {
     const pending = this.chains.positionsAfter(chain.head, start.folded, within)
     if (pending === undefined) return undefined
     this.#lifeMs = chain.lifeMs ?? 0
-    const folded = this.#tryPending(strategy, start, { pending, within })
+    const folded = start.isSpoilt ? undefined : this.#tryPending(strategy, start, { pending, within })
     if (folded !== undefined) return settled(strategy, folded)
     start.isSpoilt = true
     if (this.chains.positionsAfter(chain.head, chain.cut, within) === undefined) return undefined
@@ -98,6 +100,7 @@ export class Folder {
    */
   *foldSteps({ strategy, chain, resident }: Folding, meter: Meter): Generator<void, Resident> {
     const start = resident ?? this.chains.base(strategy, chain)
+    if (start.isSpoilt) return yield* this.wholeSteps(strategy, chain, meter)
     const pending = yield* this.chains.positionsSteps(chain, { after: start.folded }, meter)
     const { operation: reader } = this.chains
     for (let i = pending.length - 1; i >= 0; i--) {
@@ -134,7 +137,8 @@ export class Folder {
     const record = this.chains.record(tip)
     if (record.kind === RECORD_KIND.snapshot) {
       const bytes = record.end - record.start
-      const { state, present } = this.chains.snapshot(record)
+      const { state, present, strategy: written } = this.chains.snapshot(record)
+      if (present && written !== strategy.code) throw writtenByOther(strategy, written)
       return { value: present ? strategy.read(strategy.decodeState(state)) : undefined, bytes }
     }
     const reader = this.chains.load(record)
@@ -194,6 +198,7 @@ export class Folder {
   #foldLast(strategy: AnyStrategy, resident: Resident, pending: readonly Position[]): Resident | undefined {
     const placed = pending.map((position) => this.chains.placed(position)).sort(compareStamps)
     if (resident.firstNames !== undefined || placed.some(isIssuedAgain)) return undefined
+    if (resident.hasOthers || placed.some((operation) => isByOther(strategy, operation))) return undefined
     if (resident.hasTouches || placed.some(isTouch)) return this.#foldTouched(strategy, resident, { placed, pending })
     const last = placed.at(-1)
     if (last !== undefined && resident.isBehind(last)) this.#application.applyAt(strategy, resident, last.position)
@@ -242,7 +247,7 @@ export class Folder {
   #mayRewind(strategy: AnyStrategy, resident: Resident, arrivals: readonly Placed[]): boolean {
     if (resident.firstNames !== undefined || arrivals.some(isIssuedAgain)) return false
     if (this.#anyCancels(strategy, arrivals)) return false
-    return !arrivals.some((placed) => resident.isInsideKept(placed))
+    return !arrivals.some((placed) => resident.isInsideKept(placed) || isByOther(strategy, placed))
   }
 
   #append(strategy: AnyStrategy, resident: Resident, arrivals: readonly Placed[]): Resident | undefined {
@@ -278,10 +283,12 @@ export class Folder {
 
   /**
    * Applies the next operation of the chain. `false` if it cancels something without having seen
-   * everything folded so far, or is there already under another name.
+   * everything folded so far, is there already under another name, or if whose the key is has to be
+   * asked of all operations.
    */
   #applyNext(strategy: AnyStrategy, resident: Resident, position: Position): boolean {
     const reader = this.chains.read(position)
+    if (this.#isOwnerOpen(strategy, resident)) return false
     const hasLives = this.#lifeMs > 0 || resident.hasOwnLives || reader.lifeMs > 0
     if ((resident.firstNames !== undefined || reader.hasFields) && this.#isRepeat(resident)) return false
     if (hasLives && !this.#enterLife(strategy, resident)) return false
@@ -292,6 +299,13 @@ export class Folder {
     this.#application.applyRead(strategy, resident, position)
     resident.folded = position
     return true
+  }
+
+  /** Whether whose the key is has to be asked of all operations, the one being read among them. */
+  #isOwnerOpen(strategy: AnyStrategy, resident: Resident): boolean {
+    const reader = this.chains.operation
+    if (isByOther(strategy, reader)) return true
+    return resident.hasOthers && reader.kind === OPERATION_KIND.delete
   }
 
   /** Whether the operation being read has been taken in under another name. Takes note of its own. */

@@ -9,9 +9,11 @@ import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { Position } from '../../operation/position.ts'
 import { UndeclaredFailure, type Application } from './application.ts'
 import { FATE, fatesSteps } from './cancellation.ts'
+import { writtenByOther } from '../cannot-fold.ts'
 import type { Chain } from '../chain.ts'
 import type { ChainReader } from './chain-reader.ts'
 import { inOrder } from './in-order.ts'
+import { isByOther, ownerSteps } from './owner.ts'
 import { lastBirthSteps } from '../lives.ts'
 import type { Placed } from '../placed.ts'
 import { repeatsAmong } from './repeats.ts'
@@ -83,6 +85,7 @@ export class WholeFold {
     yield* this.#applyLastLife({ strategy, resident, ordered, lifeMs: chain.lifeMs ?? 0 }, meter)
     resident.folded = newest(operations, chain.cut)
     resident.isSecondTry = false
+    resident.isSpoilt = false
     return settled(strategy, resident)
   }
 
@@ -104,7 +107,7 @@ export class WholeFold {
     if (last >= 0) this.#application.clear(strategy, resident)
     const { operation: reader } = this.#chains
     for (const [i, operation] of alive.entries()) {
-      if (fates.of[i] !== FATE.applied) continue
+      if (fates.of[i] !== FATE.applied || isByOther(strategy, operation)) continue
       const before = resident.rejectedCount
       this.#application.applyAt(strategy, resident, operation.position)
       if (resident.rejectedCount > before) isRejected[i] = 1
@@ -139,7 +142,12 @@ export class WholeFold {
       meter.spend(1, 0)
       if (meter.isSpent) yield
     }
-    if (!isFirst) this.#application.clear(strategy, resident)
+    if (!isFirst) {
+      this.#application.clear(strategy, resident)
+      resident.baseStrategy = 0
+      resident.hasOthers = false
+    }
+    resident.hasOthers ||= alive.some((operation) => isByOther(strategy, operation))
     if (strategy.fold === 'last') yield* this.#applyGreatest({ strategy, resident, ordered: alive, from }, meter)
     else yield* this.#applyUncancelled({ strategy, resident, ordered: alive, from }, meter)
     resident.hasCancelled ||= !isFirst
@@ -149,6 +157,7 @@ export class WholeFold {
   *#applyUncancelled({ strategy, resident, ordered, from }: Applied, meter: Meter): Generator<void, void> {
     const { of: fates, hasCancelled } = yield* fatesSteps(strategy, ordered, { read: this.#chains.readPlaced, meter })
     resident.repeats?.judge(fates, from)
+    yield* this.#assertOwner({ strategy, resident, ordered, from }, fates, meter)
     if (strategy.fold === 'canonical') resident.timeline = new Timeline(resident)
     if (hasCancelled) {
       for (const [i, operation] of ordered.entries()) {
@@ -159,32 +168,56 @@ export class WholeFold {
     }
     const { operation: reader } = this.#chains
     for (const [i, operation] of ordered.entries()) {
-      if (fates[i] === FATE.applied) this.#application.applyAt(strategy, resident, operation.position)
+      if (fates[i] === FATE.applied) this.#apply(strategy, resident, operation)
       else this.#passOver(strategy, resident, operation)
       resident.timeline?.insert([operation], this.#chains.isBefore)
       meter.spend(1, reader.end - reader.start)
       if (meter.isSpent) yield
     }
-    resident.hasCancelled = hasCancelled
+    resident.hasCancelled = hasCancelled || resident.hasOthers
+  }
+
+  /** Unless it is another strategy's, and set aside. */
+  #apply(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
+    if (isByOther(strategy, operation)) resident.take(operation)
+    else this.#application.applyAt(strategy, resident, operation.position)
+  }
+
+  /** Throws `WARP_E_UNKNOWN_OP` if the key is another strategy's. */
+  *#assertOwner(
+    { strategy, resident, ordered }: Applied,
+    /** Of folds `'last'`: which operations are repeats. */
+    fates: Uint8Array | undefined,
+    meter: Meter,
+  ): Generator<void, void> {
+    if (!resident.hasOthers) return
+    const clearsBase = ({ position }: Placed): boolean => {
+      this.#chains.read(position)
+      return this.#application.observesAll(resident)
+    }
+    const { baseStrategy } = resident
+    const owner = yield* ownerSteps({ strategy, ordered, baseStrategy, fates, clearsBase }, meter)
+    if (owner !== 0 && owner !== strategy.code) throw writtenByOther(strategy, owner)
   }
 
   /**
-   * The greatest operation that is not rejected, leaving out those that only renew a life, and
-   * repeats.
+   * The greatest operation that is not rejected, leaving out those that only renew a life, repeats,
+   * and those of other strategies.
    */
   *#applyGreatest({ strategy, resident, ordered, from }: Applied, meter: Meter): Generator<void, void> {
+    const isRepeat = resident.repeats?.isRepeat.subarray(from)
+    yield* this.#assertOwner({ strategy, resident, ordered, from }, isRepeat, meter)
     const { operation: reader } = this.#chains
     for (let i = ordered.length - 1; i >= 0; i--) {
       const before = resident.rejectedCount
-      const { kind, position } = ordered[i] as Placed
-      const isTouch = kind === OPERATION_KIND.touch
-      if (isTouch || resident.repeats?.isRepeat[from + i] === 1) {
-        if (isTouch) resident.hasTouches = true
+      const operation = ordered[i] as Placed
+      if (isLeftOut(strategy, operation, isRepeat?.[i])) {
+        resident.hasTouches ||= operation.kind === OPERATION_KIND.touch
         meter.spend(1, 0)
         if (meter.isSpent) yield
         continue
       }
-      this.#application.applyAt(strategy, resident, position)
+      this.#application.applyAt(strategy, resident, operation.position)
       if (resident.rejectedCount === before) break
       meter.spend(1, reader.end - reader.start)
       if (meter.isSpent) yield
@@ -197,14 +230,18 @@ export class WholeFold {
   }
 
   /**
-   * Takes in an operation that is cancelled. One that cannot be understood blocks the key all the
-   * same, as it does when it is met first.
+   * Takes in an operation that is cancelled, or set aside. One of a kind that is not known blocks
+   * the key all the same, as it does when it is met first.
    */
   #passOver(strategy: AnyStrategy, resident: Resident, operation: Placed): void {
-    if (operation.kind !== OPERATION_KIND.delete && strategy.fold !== 'last')
-      this.#application.assertFoldable(strategy, this.#chains.read(operation.position))
+    if (strategy.fold !== 'last') this.#application.assertKnown(strategy, operation)
     resident.take(operation)
   }
+}
+
+/** Whether a fold `'last'` looks past an operation. */
+function isLeftOut(strategy: AnyStrategy, operation: Placed, isRepeat: number | undefined): boolean {
+  return operation.kind === OPERATION_KIND.touch || isRepeat === 1 || isByOther(strategy, operation)
 }
 
 function newest(operations: readonly Placed[], otherwise: Position): Position {

@@ -43,6 +43,8 @@ export interface Entered {
   readonly keyspace: Keyspace
   readonly position: Position
   readonly kind: number
+  /** The code of the strategy that made its payload; matters to updates alone. */
+  readonly strategy: number
   readonly hlc: Hlc
   readonly replica: ReplicaId
   readonly sequence: number

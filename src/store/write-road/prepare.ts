@@ -8,26 +8,10 @@ import type { Prepare, Verb } from '../../../crdt/strategy.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { nestedWrite } from '../../keys/key-refusals.ts'
 import type { Slot } from '../../keys/key-table.ts'
-import type { Keyspace } from '../../keys/keyspace.ts'
 import { Resident } from '../../merge/resident.ts'
 import type { KeyStore } from '../key-store.ts'
-
-/** The key that a call is about. `slot` is undefined while the key does not exist. */
-export interface Target {
-  readonly key: string
-  readonly keyspace: Keyspace
-  readonly slot: Slot | undefined
-}
-
-/** The key has to be folded first, and takes more than one step. */
-export class FoldFirst extends Error {
-  readonly key: string
-
-  constructor(key: string) {
-    super(`'${key}' has to be folded in steps`)
-    this.key = key
-  }
-}
+import { assertOwner, isPerhapsOthers } from './owner-check.ts'
+import { FoldFirst, type Target } from './target.ts'
 
 export interface PreparationOptions {
   /** So many operations of the same group come before this one. */
@@ -69,6 +53,13 @@ export class Preparation implements Prepare<unknown> {
     return this.fresh.state
   }
 
+  /** Throws `WARP_E_STRATEGY` where the operation would not count, and `FoldFirst`. */
+  assertOwner(): void {
+    const { slot } = this.#target
+    if (slot === undefined || !isPerhapsOthers(this.#store, this.#target) || this.#beginsLife(slot)) return
+    assertOwner(this.#store, this.#target, this.#canWait)
+  }
+
   #stateAt(slot: Slot): unknown {
     const { values } = this.#store
     if (!this.#canWait) return values.resident(slot).state
@@ -95,6 +86,7 @@ export function prepare(
   const writer = store.writerOf(target.keyspace)
   const before = writer.sequence
   try {
+    preparation.assertOwner()
     // Spreading costs as much as the rest of a short verb, and most verbs take one parameter.
     const payload = parameters.length === 1 ? verb(preparation, parameters[0]) : verb(preparation, ...parameters)
     // The verb may have caught what it was told.

@@ -10,7 +10,7 @@ import type { Slot } from '../../keys/key-table.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { EngineEvent } from '../event.ts'
 import type { KeyStore } from '../key-store.ts'
-import type { Target } from './prepare.ts'
+import type { Target } from './target.ts'
 
 /** So many keys are touched before other work has its turn. */
 const KEYS_PER_STEP = 128

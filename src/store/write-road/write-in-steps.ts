@@ -4,10 +4,13 @@
  * the call was made.
  */
 import { decode, encode } from '../../../crdt/encoding/encoding.ts'
+import { asError } from '../../../crdt/warp-error.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
+import type { Slot } from '../../keys/key-table.ts'
 import type { KeyStore } from '../key-store.ts'
 import { foldInSteps } from '../read-steadily.ts'
-import { FoldFirst, type Target } from './prepare.ts'
+import { refused } from './owner-check.ts'
+import { FoldFirst, type Target } from './target.ts'
 
 export interface LaterWrite<Result> {
   /** Throws when the write is to be given up. */
@@ -47,8 +50,16 @@ async function makeInSteps<Result>(
     } catch (error) {
       if (!(error instanceof FoldFirst)) throw error
       const slot = store.keys.find(error.key)
-      if (slot !== undefined) await foldInSteps(store, slot, check)
+      if (slot !== undefined) await foldToWrite(store, error.key, slot, check)
     }
+  }
+}
+
+async function foldToWrite(store: KeyStore, key: string, slot: Slot, check: () => void): Promise<void> {
+  try {
+    await foldInSteps(store, slot, check)
+  } catch (error) {
+    throw refused(store, { key, keyspace: store.keyspaceOfFound(key, slot) }, error) ?? asError(error)
   }
 }
 

@@ -21,7 +21,8 @@ import { aborted, Acknowledger } from './acknowledger.ts'
 import type { Draft } from './draft.ts'
 import type { KeyStore } from '../key-store.ts'
 import { renew } from './renewals.ts'
-import { FoldFirst, forgetPrepared, prepare, Preparation, setOf, type Target } from './prepare.ts'
+import { forgetPrepared, prepare, Preparation, setOf } from './prepare.ts'
+import { FoldFirst, type Target } from './target.ts'
 import { copiesOf, writeInSteps } from './write-in-steps.ts'
 import {
   SETTLE_OPTIONS,
@@ -93,7 +94,7 @@ export class Writer {
   ): Promise<Receipt> {
     try {
       this.#check(keyspace, options)
-      if (!keyspace.isRegister) {
+      if (!this.#isPlain(keyspace, known)) {
         const target = { key, keyspace, slot: known }
         return this.verb(target, setOf(target), [value], options)
       }
@@ -239,9 +240,14 @@ export class Writer {
     }
   }
 
+  /** Whether what is written needs no verb, and nobody else's strategy can be in the way. */
+  #isPlain({ isRegister, code }: Keyspace, known: Slot | undefined): boolean {
+    return isRegister && (known === undefined || this.#store.keys.strategy[known] === code)
+  }
+
   // eslint-disable-next-line max-params -- as `set`
   #submitSet(key: string, keyspace: Keyspace, known: Slot | undefined, value: unknown, lifeMs: number): Slot {
-    if (!keyspace.isRegister) {
+    if (!this.#isPlain(keyspace, known)) {
       const target = { key, keyspace, slot: known }
       return this.#submitVerb(target, setOf(target), [value], lifeMs)
     }
