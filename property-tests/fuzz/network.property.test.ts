@@ -67,20 +67,27 @@ test('a frame', () => {
     name: 'frame',
     corpus: [
       encoder
-        .digest({
-          reply: false,
-          applied: vector,
-          floor: vector,
-          stable: new VersionVector(),
-          heard: [B],
-          retired: [[B, 0]],
+        .digest(
+          { reply: false, applied: vector, floor: vector, stable: new VersionVector(), heard: [B], retired: [[B, 0]] },
+          300,
+        )
+        .slice(),
+      encoder
+        .digestChange({
+          ...{ reply: true, asks: 'whole', anchor: 300, count: 2 },
+          risen: { applied: vector, floor: new VersionVector(), stable: vector },
         })
         .slice(),
       encoder.request(3, [{ replica: A, from: 1, to: 1000 }]).slice(),
       encoder.snapshotRequest({ transfer: 9, acknowledged: 2, from: 3, count: 16 }).slice(),
       encoder.snapshotChunk(chunk).slice(),
       batch.finish(true).slice(),
-      encoder.hello({ asks: true, isPersistent: false, highest: 2, written: 2, name: 'web-1', zone: 'eu' }).slice(),
+      encoder
+        .hello({
+          ...{ asks: true, isPersistent: false, readsChanges: true },
+          ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
+        })
+        .slice(),
       encoder.wanted([{ replica: A, level: 'durable', through: 300 }]).slice(),
       encoder.held([{ replica: B, memory: 300, logged: 128, durable: 0 }]).slice(),
     ],

@@ -51,7 +51,9 @@ export interface TransportLink {
   send(to: PeerAddress, bytes: Uint8Array): boolean
   /**
    * What the transport itself knows of its peers, those that are down included; bounded. Absent
-   * where it knows nothing.
+   * where it knows nothing. A transport that has it watches its peers: while it lists one as `'up'`
+   * or `'suspect'`, the engine takes it for there, however long it says nothing, and itself says
+   * next to nothing while nothing happens.
    */
   peers?(): readonly TransportPeer[]
   close(): Promise<void>

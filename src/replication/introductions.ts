@@ -41,6 +41,7 @@ export class Introductions {
       before?.name !== hello.name ||
       before.zone !== hello.zone ||
       before.isPersistent !== hello.isPersistent ||
+      before.readsChanges !== hello.readsChanges ||
       before.highest !== hello.highest ||
       before.written !== hello.written
     )

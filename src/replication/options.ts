@@ -11,7 +11,10 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 
 export interface ReplicationOptions {
-  /** Between two digests when nothing happens. */
+  /**
+   * Between two rounds of digests. Over a transport that watches its peers, as the mesh does, a
+   * round without news tells nobody, or a few.
+   */
   readonly digestIntervalMs?: number
   /**
    * From a write to the digest that tells of it; what came from others is told of with the next
@@ -43,7 +46,7 @@ export interface ReplicationOptions {
    */
   readonly bufferOperationsMax?: number
   readonly bufferBytesMax?: number
-  /** A peer silent for this long counts as down. */
+  /** A peer silent for this long counts as down, unless its transport says that it is there. */
   readonly peerSilentMs?: number
   /** A peer that lacks something for this long counts as lagging. */
   readonly peerLaggingMs?: number

@@ -8,7 +8,7 @@ import { PEERS_MAX } from '../limits.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { PeerName } from './events.ts'
-import type { Hello, Sender } from './wire/frames.ts'
+import type { Digest, Hello, Sender } from './wire/frames.ts'
 import type { PeerAddress, TransportLink } from '../ports/transport.ts'
 
 /** One transport that has been opened. */
@@ -33,6 +33,24 @@ export class Peer {
   behindSinceMs: number | undefined
   isLagging = false
   repliedMs: number = -Infinity
+  /** What it has said of itself: its last digest, with what has risen in it since. */
+  said: Digest | undefined
+  /** When it last said so, or was met. */
+  saidMs: number
+  /** Its last digest that has a number, and how often it has changed since. */
+  anchor: { readonly number: number; readonly digest: Digest; count: number } | undefined
+  /** A change came of a digest that is not here. */
+  lacksAnchor = false
+  /** What it has said cannot be all that there is to it: it is looked at again with each round. */
+  isUnsettled = false
+  /**
+   * Our digest that it has been told, by its number, and what has risen in it, by its version; and
+   * when.
+   */
+  readonly told: { number: number; version: number; ms: number } = { number: 0, version: 0, ms: -Infinity }
+  /** When it was last asked for its digest, and how long to wait for it before it is asked again. */
+  askedMs: number = -Infinity
+  askDelayMs: number | undefined
   /** Who it says that it is, in this session. */
   hello: Hello | undefined
   /**
@@ -48,6 +66,7 @@ export class Peer {
     this.via = via
     this.address = address
     this.heardMs = heardMs
+    this.saidMs = heardMs
   }
 
   get replica(): ReplicaId | undefined {

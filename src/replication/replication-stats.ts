@@ -129,7 +129,7 @@ export interface PeerReport extends PeerName {
   readonly lagCount?: number
   /** It has lacked something for longer than `peerLaggingMs`. */
   readonly isLagging: boolean
-  /** Since a frame of it came; absent if none has. */
+  /** Since a frame of it came, which may be long ago when nothing happens; absent if none has. */
   readonly silentMs?: number
   readonly roles: readonly string[]
   /**

@@ -11,7 +11,8 @@
  * Every reaction to the network enqueues; the work is done in slices between which the event loop
  * turns. Every queue has a bound, and whatever is dropped is repaired by anti-entropy, so two
  * replicas that can exchange frames converge within a few rounds of digests. Per digest interval a
- * replica broadcasts at most four digests and sends each peer at most four in reply.
+ * replica tells of its digest at most four times, and sends each peer at most four in reply. While
+ * nothing differs it says next to nothing (`anti-entropy/telling.ts`).
  */
 import type { Env } from '../ports/env.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -59,6 +60,11 @@ export class Replicator {
 
   readonly #observe = (event: ReplicationEvent): void => {
     this.#options.observe?.(event)
+  }
+
+  /** Throws `WARP_E_CONFIG`. */
+  static checkOptions(options: ReplicationOptions): void {
+    replicationSettings(options)
   }
 
   /** Throws `WARP_E_CONFIG`. Nothing happens before `start`. */

@@ -39,7 +39,7 @@ const record = (bytes: number): string => '00000000' + '01' + bytes.toString(16)
 const HEAD = '0102030405060708cafe0001'
 const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
   digest: [
-    `0201${HEAD}01` +
+    `0201${HEAD}03` +
       '02' +
       '010203040506070805' +
       '1112131415161718ac02' +
@@ -51,18 +51,15 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
       '1112131415161718' +
       '02' +
       '010203040506070805' +
-      '111213141516171800',
+      '111213141516171800' +
+      '09',
     () => {
       const vectors = { applied: vector([B, 300], [A, 5]), floor: vector([A, 3]), stable: vector([A, 4]) }
-      return encoder.digest({
-        reply: true,
-        ...vectors,
-        heard: [B],
-        retired: [
-          [A, 5],
-          [B, 0],
-        ],
-      })
+      const retired = [
+        [A, 5],
+        [B, 0],
+      ] as const
+      return encoder.digest({ reply: true, ...vectors, heard: [B], retired }, 9)
     },
   ],
   operations: [
@@ -90,9 +87,20 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
         bytes: bytesOf('616263'),
       }),
   ],
+  'digest-change': [
+    `0206${HEAD}06` + '09' + '02' + '01' + '010203040506070806' + '00' + '01' + '010203040506070805',
+    () => {
+      const risen = { applied: vector([A, 6]), floor: vector(), stable: vector([A, 5]) }
+      return encoder.digestChange({ reply: false, asks: 'whole', anchor: 9, count: 2, risen })
+    },
+  ],
   hello: [
-    `0207${HEAD}03` + '02' + '02' + '057765622d31' + '026575',
-    () => encoder.hello({ asks: true, isPersistent: true, highest: 2, written: 2, name: 'web-1', zone: 'eu' }),
+    `0207${HEAD}07` + '02' + '02' + '057765622d31' + '026575',
+    () =>
+      encoder.hello({
+        ...{ asks: true, isPersistent: true, readsChanges: true },
+        ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
+      }),
   ],
   wanted: [
     `0208${HEAD}01` + '0102030405060708' + '02' + 'ac02',

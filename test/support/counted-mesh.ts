@@ -29,9 +29,14 @@ export class CountedMesh {
 
   /** Bytes that all members together send in so much virtual time, from the call on. */
   async bytesIn(ms: number): Promise<number> {
-    const before = this.#sentBytes
+    return (await this.sentIn(ms)).bytes
+  }
+
+  /** The same, and the datagrams. */
+  async sentIn(ms: number): Promise<{ readonly bytes: number; readonly datagrams: number }> {
+    const before = { bytes: this.#sentBytes, datagrams: this.#network.counts.sent }
     await this.env.advance(ms)
-    return this.#sentBytes - before
+    return { bytes: this.#sentBytes - before.bytes, datagrams: this.#network.counts.sent - before.datagrams }
   }
 
   get #sentBytes(): number {

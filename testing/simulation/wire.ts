@@ -9,9 +9,11 @@
  *
  * Cuts are a set of directed pairs that somebody wants; they survive restarts of the machines at
  * their ends.
+ *
+ * In some runs the network watches its machines, as the mesh does (`wire-watch.ts`).
  */
 import { crc32c } from '../../src/log/segments/crc32c.ts'
-import type { Transport, TransportLink, TransportReceiver } from '../../src/ports/transport.ts'
+import type { PeerAddress, Transport, TransportLink, TransportReceiver } from '../../src/ports/transport.ts'
 import type { LinkSettings } from '../../src/ports/memory-network/link-settings.ts'
 import { type MemoryNetwork, memoryNetworkOn } from '../../src/ports/memory-network/memory-network.ts'
 import type { Random } from '../world/random.ts'
@@ -19,6 +21,7 @@ import type { TimeLine } from '../world/time-line.ts'
 import type { Life } from './life.ts'
 import type { RunHistory } from './report/run-history.ts'
 import type { Trace } from './report/trace.ts'
+import { WireWatch } from './wire-watch.ts'
 
 const SEAL_BYTES = 12
 /** Small, so that a slow link is free again soon after it has become a fast one. */
@@ -29,6 +32,8 @@ export interface WireOptions {
   readonly random: Random
   readonly trace: Trace
   readonly history: RunHistory
+  /** Whether replicas are told who is there. */
+  readonly watches: boolean
 }
 
 /** Shares of the frames that arrive. */
@@ -48,6 +53,8 @@ export class Wire {
   /** `from>to`. */
   #healedMs = -Infinity
   readonly #cuts = new Set<string>()
+  /** The processes that are on the network. */
+  readonly #lives = new Map<string, Life>()
   #settings: LinkSettings = {}
 
   constructor(options: WireOptions) {
@@ -71,10 +78,16 @@ export class Wire {
     this.#know(name)
     const inner = this.#network.transport(name)
     const open = async (receiver: TransportReceiver): Promise<TransportLink> => {
+      const told = {
+        peerUp: (peer: PeerAddress) => life.run(() => receiver.peerUp?.(peer)),
+        peerDown: (peer: PeerAddress) => life.run(() => receiver.peerDown?.(peer)),
+      }
+      const watch = this.#options.watches ? this.#watch(name, life, told) : undefined
+      this.#lives.set(name, life)
       const link = await inner.open({
         receive: (from, bytes) => this.#arrived({ from, to: name }, bytes, life, receiver),
-        peerUp: (peer) => life.run(() => receiver.peerUp?.(peer)),
-        peerDown: (peer) => life.run(() => receiver.peerDown?.(peer)),
+        peerUp: (peer) => (watch ?? told).peerUp(peer),
+        peerDown: (peer) => (watch ?? told).peerDown(peer),
       })
       onLink(link)
       return {
@@ -83,6 +96,7 @@ export class Wire {
           if (life.isAlive) link.broadcast(this.#sealed(bytes))
         },
         send: (to, bytes) => life.isAlive && link.send(to, this.#sealed(bytes)),
+        ...(watch === undefined ? {} : { peers: () => watch.peers() }),
         close: () => (life.isAlive ? link.close() : Promise.resolve()),
       }
     }
@@ -128,6 +142,15 @@ export class Wire {
     this.burst = 0
     this.set({ loss: 0, repeat: 0, reorder: 0, delayMs: 1, jitterMs: 0, delaySpread: 0, bandwidth: 1e9 })
     this.#network.heal()
+  }
+
+  #watch(name: string, life: Life, told: Required<Pick<TransportReceiver, 'peerUp' | 'peerDown'>>): WireWatch {
+    const canReach = (other: string): boolean => {
+      const its = this.#lives.get(other)
+      if (its?.isAlive !== true || its.isPaused) return false
+      return !this.#cuts.has(`${name}>${other}`) && !this.#cuts.has(`${other}>${name}`)
+    }
+    return new WireWatch({ line: this.#options.line, life, canReach, told })
   }
 
   #know(name: string): void {

@@ -73,7 +73,8 @@ export class World {
     this.random = seededRandom(seed)
     this.trace = new Trace(keepsSteps)
     const { line, trace, history } = this
-    this.wire = new Wire({ line, trace, history, random: this.random.fork('wire') })
+    const watches = seededRandom(`${seed} watched network`).chance(0.5)
+    this.wire = new Wire({ line, trace, history, random: this.random.fork('wire'), watches })
     for (let i = 0; i < options.machines; i++) this.add()
   }
 

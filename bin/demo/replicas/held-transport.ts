@@ -13,7 +13,7 @@ import { OperationReader } from '../../../src/operation/envelope/operation-reade
 import { ReplicaTable } from '../../../src/operation/replica-table.ts'
 import { FrameDecoder } from '../../../src/replication/wire/frame-decoder.ts'
 import { OperationsBatch } from '../../../src/replication/wire/operations-batch.ts'
-import { type OperationsFrame, type Sender } from '../../../src/replication/wire/frames.ts'
+import { type Frame, type OperationsFrame, type Sender } from '../../../src/replication/wire/frames.ts'
 
 interface Waiting {
   readonly from: PeerAddress
@@ -75,7 +75,7 @@ export class HeldTransport implements Transport {
   #arrived(from: PeerAddress, bytes: Uint8Array): void {
     const frame = this.#isHolding ? this.#decoder.decode(bytes) : undefined
     if (frame?.kind === 'operations') this.#sort(from, frame)
-    else if (frame?.kind !== 'digest' || this.#isMissing()) this.#receiver?.receive(from, bytes)
+    else if (!isDigest(frame) || this.#isMissing()) this.#receiver?.receive(from, bytes)
   }
 
   #sort(from: PeerAddress, { sender, bytes, bounds }: OperationsFrame): void {
@@ -107,4 +107,8 @@ export class HeldTransport implements Transport {
     if (line === undefined) this.#lines.set(replica, (line = new Line()))
     return line
   }
+}
+
+function isDigest(frame: Frame | undefined): boolean {
+  return frame?.kind === 'digest' || frame?.kind === 'digest-change'
 }

@@ -15,6 +15,7 @@ import type { ReplicationObserver } from '../events.ts'
 import type { Peer } from '../peers.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Hello } from '../wire/frames.ts'
+import { roundsToTell } from '../anti-entropy/telling.ts'
 import type { KnownReplica, KnownReplicas } from './known-replicas.ts'
 
 /** A member that cannot read what this build could write. */
@@ -79,7 +80,7 @@ export class FormatAgreement {
     const format = Math.max(agreed, this.#formats.held)
     if (format < this.#formats.written) this.#formats.write(format)
     if (format === this.#formats.written || !peers.every(hasTold)) this.#agreedRounds = 0
-    else if (isRound && ++this.#agreedRounds >= ROUNDS_TO_RAISE) this.#raise(format)
+    else if (isRound && ++this.#agreedRounds >= roundsToRaise(peers.length)) this.#raise(format)
     this.#report(this.#formats.written, holding(this.#formats.highest, members))
   }
 
@@ -136,6 +137,11 @@ export class FormatAgreement {
     this.#reported = state
     if (holders.length > 0) this.#observe({ kind: 'format:held', format, by: holders.slice(0, NAMED_MAX) })
   }
+}
+
+/** By then each peer has told of what is new to it, so many times. */
+function roundsToRaise(peers: number): number {
+  return ROUNDS_TO_RAISE * Math.max(1, roundsToTell(peers))
 }
 
 /** Its digest names members that this replica may not know yet. */

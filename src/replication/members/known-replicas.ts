@@ -160,7 +160,7 @@ export class KnownReplicas {
     const waiting = this.#members.get(replica)?.waiting
     if (waiting === undefined) return
     if (waiting.length === 2) waiting.pop()
-    waiting.push(vector)
+    waiting.push(vector.copy())
   }
 
   /** Uses the acknowledgements that have become usable now that `applied` is here. */

@@ -67,17 +67,20 @@ export class Post {
     const { name, zone } = this.self
     const { persistent: isPersistent, table } = this.#store
     const { formats } = table
-    return this.encoder.hello({ asks, isPersistent, highest: formats.highest, written: formats.seen, name, zone })
+    const { highest, seen: written } = formats
+    return this.encoder.hello({ asks, isPersistent, readsChanges: true, highest, written, name, zone })
   }
 
   broadcast(frame: Uint8Array): void {
-    for (const via of this.links) {
-      this.#count(via, frame)
-      try {
-        via.link.broadcast(frame)
-      } catch (error) {
-        this.failed(via, error)
-      }
+    for (const via of this.links) this.broadcastOver(via, frame)
+  }
+
+  broadcastOver(via: Link, frame: Uint8Array): void {
+    this.#count(via, frame)
+    try {
+      via.link.broadcast(frame)
+    } catch (error) {
+      this.failed(via, error)
     }
   }
 

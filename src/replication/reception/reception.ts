@@ -107,8 +107,14 @@ export class Reception {
     this.#holdings = holdings
     this.#introductions = new Introductions(post, settings)
     this.#rounds = new Rounds({
-      ...{ store, env, settings, observe, post, antiEntropy: this.#antiEntropy, fetch: this.#fetch },
-      host: { beat: (nowMs) => this.#beat(nowMs), joined: () => this.#resume(), wrote: () => this.#wrote() },
+      ...{ store, env, settings, observe, post, peers: this.peers },
+      ...{ antiEntropy: this.#antiEntropy, fetch: this.#fetch },
+      host: {
+        beat: (nowMs) => this.#beat(nowMs),
+        joined: () => this.#resume(),
+        wrote: () => this.#wrote(),
+        peerUp: (via, address) => this.peerUp(via, address),
+      },
     })
   }
 
@@ -164,7 +170,7 @@ export class Reception {
     const peer = this.peers.find(via, address) ?? this.peers.add(via, address, this.#now())
     this.#up(peer)
     this.#introductions.met(peer, this.#now())
-    this.#rounds.tell(peer, false)
+    this.#rounds.met(peer)
   }
 
   peerDown(via: Link, address: PeerAddress): void {
@@ -292,6 +298,9 @@ export class Reception {
       case 'digest':
         this.#rounds.digest(peer, frame)
         return
+      case 'digest-change':
+        this.#rounds.digestChange(peer, frame)
+        return
       case 'operations':
         this.#current = new FrameWork(peer, frame)
         return
@@ -378,9 +387,11 @@ export class Reception {
   #beat(now: number): void {
     const { settings } = this.#options
     this.#admitter.forgetVoid()
-    if (!this.#admitter.isDrained) this.#inbox.wake()
+    // What waits is tried again, whether or not a frame comes.
+    if (!this.#admitter.isDrained || this.#admitter.buffer.count > 0) this.#inbox.wake()
     const silentMs = Math.max(settings.peerSilentMs, settings.digestIntervalMs * 3)
-    for (const peer of [...this.peers.all()]) if (now - peer.heardMs > silentMs) this.#down(peer, 'silent')
+    for (const peer of [...this.peers.all()])
+      if (now - peer.heardMs > silentMs && !this.#rounds.presence.has(peer)) this.#down(peer, 'silent')
     this.#offers.expire(now)
     this.#introductions.beat(this.peers.all(), now)
     this.#settleFormat(true)

@@ -9,26 +9,31 @@ import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { AntiEntropy } from '../anti-entropy/anti-entropy.ts'
 import { DIGEST_SPACING, DigestSchedule, SafeVector } from '../anti-entropy/digests.ts'
 import { LagWatch } from '../anti-entropy/lag-watch.ts'
+import { digestAfter, OwnDigest } from '../anti-entropy/own-digest.ts'
+import { Telling } from '../anti-entropy/telling.ts'
 import type { ReplicationObserver } from '../events.ts'
 import { CloneWatch } from '../members/clone-watch.ts'
 import { heedEnds } from '../members/ends.ts'
 import { FormatAgreement } from '../members/format-agreement.ts'
 import { Joining } from '../members/joining.ts'
-import { strip } from '../members/known-replicas.ts'
+import { Presence } from '../members/presence.ts'
 import { normalised, Pruner } from '../members/pruner.ts'
 import { Stability } from '../members/stability.ts'
 import type { ReplicationSettings } from '../options.ts'
-import type { Peer } from '../peers.ts'
+import type { PeerAddress } from '../../ports/transport.ts'
+import type { Link, Peer, Peers } from '../peers.ts'
 import type { Post } from './post.ts'
 import { randomWord } from '../random-word.ts'
 import type { SnapshotFetch } from '../snapshot/snapshot-fetch.ts'
 import type { ReplicationStore } from '../store.ts'
-import type { Digest, Hello } from '../wire/frames.ts'
+import type { Digest, DigestChange, Hello } from '../wire/frames.ts'
 
 /** Who is told of the rounds. */
 export interface RoundsHost {
-  /** A digest has gone out to everybody. */
+  /** A round has begun. */
   beat(nowMs: number): void
+  /** A peer is there by the word of its transport. */
+  peerUp(via: Link, address: PeerAddress): void
   /** This replica has written something by itself. */
   wrote(): void
   /** From now on others may be told of what this replica writes. */
@@ -41,6 +46,7 @@ export interface RoundsParts {
   readonly settings: ReplicationSettings
   readonly observe: ReplicationObserver
   readonly post: Post
+  readonly peers: Peers
   readonly antiEntropy: AntiEntropy
   readonly fetch: SnapshotFetch
   readonly host: RoundsHost
@@ -56,12 +62,18 @@ export class Rounds {
   readonly #safe: SafeVector
   readonly #lag: LagWatch
   readonly #clones: CloneWatch
-  /** Digests sent, to everybody or to one peer, and taken in. */
-  readonly counts = { sent: 0, received: 0 }
+  readonly #own = new OwnDigest()
+  readonly #telling: Telling
+  /** Who is there by the word of the transports, as of the last round. */
+  readonly presence: Presence
+  /** The last operation of this replica that a round has told of. */
+  #toldOwn = 0
+  #receivedCount = 0
 
   constructor(parts: RoundsParts) {
-    const { store, env, settings, observe, post } = parts
+    const { store, env, settings, observe, post, peers } = parts
     this.#parts = parts
+    this.presence = new Presence(peers)
     this.#joining = new Joining(store)
     this.#lag = new LagWatch(settings.peerLaggingMs, observe)
     this.#clones = new CloneWatch({ store, observe, post })
@@ -72,6 +84,10 @@ export class Rounds {
     const random = (): number => randomWord(env) / 2 ** 32
     this.#schedule = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
     this.#safe = new SafeVector(store)
+    this.#telling = new Telling({
+      ...{ own: this.#own, post, peers, presence: this.presence, settings, random },
+      isWaitedFor: (peer) => this.#isWaitedFor(peer),
+    })
   }
 
   /** The transports are open. */
@@ -93,6 +109,11 @@ export class Rounds {
     return this.#stability
   }
 
+  /** Digests and changes sent, to everybody or to one peer, and taken in. */
+  get counts(): { readonly sent: number; readonly received: number } {
+    return { sent: this.#telling.count, received: this.#receivedCount }
+  }
+
   /** There is something new to tell of. Cheap. */
   changed(): void {
     this.#schedule.changed()
@@ -111,47 +132,109 @@ export class Rounds {
     this.#stability.known.says(peer.replica, hello)
   }
 
-  digest(peer: Peer, told: Digest): void {
-    const { store, antiEntropy, host } = this.#parts
-    const digest = normalised(told, store.ended)
+  digest(peer: Peer, told: Digest & { readonly number: number }): void {
+    this.#receivedCount++
+    const { anchor } = peer
+    if (told.number > (anchor?.number ?? 0)) {
+      peer.anchor = { number: told.number, digest: told, count: 0 }
+      peer.lacksAnchor = false
+      peer.askDelayMs = undefined
+    } else if (told.number !== 0 && !isLatest(told, anchor)) return
+    this.#hear(peer, told)
+  }
+
+  /** `peer` says what has risen in its digest, and may ask for ours. */
+  digestChange(peer: Peer, change: DigestChange): void {
+    this.#receivedCount++
+    if (change.asks !== 'nothing') this.#answer(peer, change.asks)
+    const { anchor } = peer
+    if (anchor === undefined || change.anchor > anchor.number) {
+      peer.lacksAnchor = true
+      return
+    }
+    // It was overtaken by one that said more.
+    if (change.anchor < anchor.number || change.count < anchor.count) return
+    if (change.count > anchor.count) peer.askDelayMs = undefined
+    anchor.count = change.count
+    this.#hear(peer, digestAfter(anchor.digest, change.risen, change.reply))
+  }
+
+  #hear(peer: Peer, said: Digest): void {
     const now = this.#now()
-    this.counts.received++
+    const digest = normalised(said, this.#parts.store.ended)
+    peer.said = said
+    peer.saidMs = now
+    this.#consider(peer, digest, now)
+    // What it lacks is told, but not in a storm.
+    if (!this.#lag.isUpToDate(peer, digest, now) && !digest.reply) this.#reply(peer, now)
+  }
+
+  /** Draws the consequences of what a peer says, or has said and still says. */
+  #consider(peer: Peer, digest: Digest, now: number): void {
+    const { store, host } = this.#parts
     peer.has.join(digest.applied)
     peer.floor ??= new VersionVector()
     peer.floor.join(digest.floor)
     this.#clones.digest(peer, digest)
     if (peer.replica !== undefined) this.#stability.digest(peer.replica, digest, now)
-    this.#compare(peer, digest, now)
     const wasJoined = this.isJoined
     const joining = this.#joining.meet(digest)
     if (!wasJoined && this.isJoined) host.joined()
     const holdsVoid = heedEnds(store, peer, digest, this.isJoined)
-    if (holdsVoid || joining === 'snapshot' || store.needsSnapshot === true || !store.applied.dominates(peer.floor))
+    const isMissing = this.#fetchFrom(peer, holdsVoid || joining === 'snapshot')
+    peer.isUnsettled = isMissing || joining !== 'joined' || peer.replica === store.replica
+  }
+
+  /** Sees to what the peer has and this replica lacks. Returns whether there is anything. */
+  #fetchFrom(peer: Peer, needsState: boolean): boolean {
+    const { store, antiEntropy } = this.#parts
+    const { has, floor = has } = peer
+    if (needsState || store.needsSnapshot === true || !store.applied.dominates(floor)) {
       this.#require(peer)
-    else if (!store.applied.dominates(peer.has)) antiEntropy.consider()
+      return true
+    }
+    const isMissing = !store.applied.dominates(has)
+    if (isMissing) antiEntropy.consider()
+    return isMissing
   }
 
   /** Ids have been pruned. */
   forgetPruned(): void {
     this.#stability.forgetPruned()
-    strip(this.#lag.told, this.#parts.store.ended)
+    this.#lag.told = this.#parts.store.ended.stripped(this.#lag.told)
   }
 
-  tell(peer: Peer, reply: boolean): void {
-    this.#parts.post.send(peer, this.#encode(reply))
+  /** `peer` has come up, perhaps again: what was sent meanwhile may not have reached it. */
+  met(peer: Peer): void {
+    peer.told.number = 0
+    this.#tell(peer, false)
+  }
+
+  #tell(peer: Peer, reply: boolean): void {
+    this.#take()
+    this.#telling.tell(peer, reply)
   }
 
   #now(): number {
     return this.#parts.env.monotonic()
   }
 
-  /** Tells a peer that is behind what there is, but not in a storm. */
-  #compare(peer: Peer, digest: Digest, now: number): void {
-    const { digestIntervalMs } = this.#parts.settings
-    if (this.#lag.isUpToDate(peer, digest, now) || digest.reply) return
-    if (now - peer.repliedMs < digestIntervalMs / DIGEST_SPACING) return
+  /** `peer` waits for something that this replica may have said, and lost it. */
+  #answer(peer: Peer, asks: 'change' | 'whole'): void {
+    if (asks === 'whole') peer.told.number = 0
+    this.#reply(peer, this.#now())
+  }
+
+  #reply(peer: Peer, now: number): void {
+    if (now - peer.repliedMs < this.#parts.settings.digestIntervalMs / DIGEST_SPACING) return
     peer.repliedMs = now
-    this.tell(peer, true)
+    this.#tell(peer, true)
+  }
+
+  /** By what it has said, it lacks operations, or has yet to acknowledge or announce some. */
+  #isWaitedFor(peer: Peer): boolean {
+    const member = peer.replica === undefined ? undefined : this.#stability.known.get(peer.replica)
+    return member?.lack !== undefined || !peer.has.dominates(this.#lag.told)
   }
 
   #require(peer: Peer): void {
@@ -161,26 +244,49 @@ export class Rounds {
     antiEntropy.isPaused = fetch.isUnderWay
   }
 
-  #encode(reply: boolean): Uint8Array {
-    const { store, post } = this.#parts
-    this.counts.sent++
-    const heard = this.#stability.heardReplicas()
+  /** Takes what is to be told of this replica now. */
+  #take(): void {
+    const { store } = this.#parts
     const applied = this.#joining.tellable(this.#safe.read())
-    const { floor, retired } = store
-    const stable = this.#stability.announced
-    return post.encoder.digest({ reply, applied, floor, stable, heard, retired: retired.entries() })
+    const [floor, stable] = [store.floor.copy(), this.#stability.announced.copy()]
+    const heard = this.#stability.heardReplicas()
+    this.#own.take(store.replica, { reply: false, applied, floor, stable, heard, retired: store.retired.entries() })
   }
 
-  /** With each broadcast digest. */
+  /** What peers have said still holds: with each round, as if they said it again. */
+  #considerAgain(nowMs: number): void {
+    const { store } = this.#parts
+    // Or this replica has a new id meanwhile.
+    const isWaiting = !this.isJoined || store.needsSnapshot === true
+    for (const peer of this.#parts.peers.all()) {
+      if (!peer.isUp || !this.presence.has(peer)) continue
+      if (peer.replica !== undefined && !peer.isRefused) this.heard(peer.replica, nowMs)
+      if ((isWaiting || peer.isUnsettled) && peer.said !== undefined)
+        this.#consider(peer, normalised(peer.said, store.ended), nowMs)
+    }
+  }
+
+  /** With each round. */
   #beat(): void {
     const { store, fetch, post, host } = this.#parts
     const now = this.#now()
-    post.broadcast(this.#encode(false))
-    this.#lag.told = this.#joining.tellable(this.#safe.read())
+    this.presence.look(post.links, (via, address) => host.peerUp(via, address))
+    this.#considerAgain(now)
+    this.#take()
+    const { applied } = this.#own.current
+    const written = applied.get(store.replica)
+    this.#telling.round({ nowMs: now, isWritten: written > this.#toldOwn })
+    this.#toldOwn = written
+    this.#lag.told = applied
     if (this.#safe.isBehind) this.#schedule.changed()
     host.beat(now)
     const isWhole = !fetch.isUnderWay && store.needsSnapshot !== true
     this.#stability.advance(now, isWhole)
     if (isWhole && this.isJoined && this.#pruner.beat()) host.wrote()
   }
+}
+
+/** Whether the peer has said nothing since it told of this digest. */
+function isLatest({ number }: { readonly number: number }, anchor: Peer['anchor']): boolean {
+  return anchor?.number === number && anchor.count === 0
 }

@@ -3,7 +3,7 @@ import { FRAME_BYTES_MAX } from '../../limits.ts'
 import { FORMAT_LOWEST, Formats } from '../../operation/envelope/formats.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
 import { readHeld, readWanted } from './acknowledgement.ts'
-import { readDigest } from './digest.ts'
+import { readDigest, readDigestChange } from './digest.ts'
 import {
   CHUNK_FLAG,
   FRAME_HEADER_BYTES,
@@ -60,6 +60,8 @@ export class FrameDecoder {
         return { kind: 'snapshot-request', sender, ...decodeSnapshotRequest(reader) }
       case FRAME_KIND.snapshotChunk:
         return { kind: 'snapshot-chunk', sender, ...this.#snapshotChunk(reader) }
+      case FRAME_KIND.digestChange:
+        return { kind: 'digest-change', sender, ...readDigestChange(reader, this.#ids) }
       case FRAME_KIND.hello:
         return { kind: 'hello', sender, ...readHello(reader) }
       case FRAME_KIND.wanted:

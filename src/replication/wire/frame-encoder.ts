@@ -2,13 +2,14 @@ import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import { writeVector } from '../../operation/envelope/vector-entries.ts'
 import { writeHeld, writeWanted } from './acknowledgement.ts'
-import { writeDigest } from './digest.ts'
+import { writeDigest, writeDigestChange } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'
 import { writeHello } from './hello.ts'
 import {
   CHUNK_FLAG,
   FRAME_KIND,
   type Digest,
+  type DigestChange,
   type HeldOperations,
   type Hello,
   type OperationRange,
@@ -29,8 +30,14 @@ export class FrameEncoder {
     this.#sender = sender
   }
 
-  digest(digest: Digest): Uint8Array {
-    writeDigest(this.#begin(FRAME_KIND.digest), digest, this.#table)
+  /** `number`: by which changes refer to it; 0 if none will. */
+  digest(digest: Digest, number = 0): Uint8Array {
+    writeDigest(this.#begin(FRAME_KIND.digest), digest, number, this.#table)
+    return this.#finish()
+  }
+
+  digestChange(change: DigestChange): Uint8Array {
+    writeDigestChange(this.#begin(FRAME_KIND.digestChange), change, this.#table)
     return this.#finish()
   }
 

@@ -3,12 +3,13 @@
  * 2^53.
  *
  *     frame            = format:u8 kind:u8 sender:8 session:u32 body
- *     digest           = 1: flags:u8 applied:vector floor:vector stable:vector heard:ids retired:ends rest
+ *     digest           = 1: flags:u8 applied:vector floor:vector stable:vector heard:ids retired:ends [ number:varint ] rest
  *     operations       = 2: flags:u8 number:varint record*
  *     record           = 0:u32 kind:u8 bytes:u24 0:u64 envelope                     a record of the log, see below
  *     request          = 3: number:varint count:varint (replica:8 from:varint to:varint)*
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
  *     snapshot-chunk   = 5: flags:u8 transfer:u32 offer:u32 index:varint [ vector ] length:varint bytes
+ *     digest-change    = 6: flags:u8 anchor:varint count:varint applied:vector floor:vector stable:vector rest
  *     hello            = 7: flags:u8 highest:u8 written:u8 name:text zone:text rest
  *     wanted           = 8: count:varint (replica:8 level:u8 through:varint)*
  *     held             = 9: count:varint (replica:8 memory:varint logged:varint durable:varint)*
@@ -18,9 +19,9 @@
  *     text             = bytes:varint utf8
  *
  * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest`
- * of a digest and of a hello belongs to later versions; kinds that are not known are counted and
- * left alone. Kind 6 is reserved for the short digest that says that nothing has changed. A hello
- * is written in the oldest format that is read anywhere, and its body keeps its meaning, because it
+ * of a digest, of a change and of a hello belongs to later versions; kinds that are not known are
+ * counted and left alone. A `digest-change` goes to those only that say in their hello that they
+ * read it. A hello is written in the oldest format that is read anywhere, and its body keeps its meaning, because it
  * says which formats its sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
  * offset and never the content: the frame is dropped, the replica goes on. Every count is checked
  * against the bytes that are there before anything is allocated for it. Test vectors:
@@ -43,8 +44,8 @@ export const FRAME_KIND = {
   request: 3,
   snapshotRequest: 4,
   snapshotChunk: 5,
-  /** Reserved: a digest of 26 bytes that says that nothing has changed. */
-  same: 6,
+  /** What has risen since a digest that the receiver holds: 20 bytes when nothing has. */
+  digestChange: 6,
   hello: 7,
   wanted: 8,
   held: 9,
@@ -92,6 +93,20 @@ export interface Digest {
   readonly retired: VectorEntries
 }
 
+/** The vectors of a digest, or of each what has risen in it. */
+export type DigestVectors = Pick<Digest, 'applied' | 'floor' | 'stable'>
+
+/** What the sender's digest is now: the one with the number `anchor`, and what has risen since. */
+export interface DigestChange {
+  readonly reply: boolean
+  /** The sender wants the receiver's digest; `'whole'`: it holds none to which a change applies. */
+  readonly asks: 'nothing' | 'change' | 'whole'
+  readonly anchor: number
+  /** How often the sender's digest has changed since: of two changes the greater one is later. */
+  readonly count: number
+  readonly risen: DigestVectors
+}
+
 /** Operations `from` to `to`, both included, of one replica. */
 export interface OperationRange {
   readonly replica: ReplicaId
@@ -137,6 +152,8 @@ export interface Hello {
   readonly highest: number
   /** The highest format of anything that it knows to have been written in this cluster. */
   readonly written: number
+  /** Whether it reads the changes of digests; it gets whole ones otherwise. */
+  readonly readsChanges: boolean
   /** For people; empty if it has none. */
   readonly name: string
   /** Empty if it says none. */
@@ -172,7 +189,8 @@ export interface OperationsFrame {
 }
 
 export type Frame =
-  | ({ readonly kind: 'digest'; readonly sender: Sender } & Digest)
+  | ({ readonly kind: 'digest'; readonly sender: Sender; readonly number: number } & Digest)
+  | ({ readonly kind: 'digest-change'; readonly sender: Sender } & DigestChange)
   | OperationsFrame
   | {
       readonly kind: 'request'

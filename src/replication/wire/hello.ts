@@ -7,9 +7,12 @@ import type { Hello } from './frames.ts'
 
 const FLAG_ASKS = 1
 const FLAG_PERSISTENT = 2
+const FLAG_READS_CHANGES = 4
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
-  writer.u8((hello.asks ? FLAG_ASKS : 0) | (hello.isPersistent ? FLAG_PERSISTENT : 0))
+  const asks = hello.asks ? FLAG_ASKS : 0
+  const isPersistent = hello.isPersistent ? FLAG_PERSISTENT : 0
+  writer.u8(asks | isPersistent | (hello.readsChanges ? FLAG_READS_CHANGES : 0))
   writer.u8(hello.highest)
   writer.u8(hello.written)
   writer.text(hello.name)
@@ -23,6 +26,7 @@ export function readHello(reader: ByteReader): Hello {
   return {
     asks: (flags & FLAG_ASKS) !== 0,
     isPersistent: (flags & FLAG_PERSISTENT) !== 0,
+    readsChanges: (flags & FLAG_READS_CHANGES) !== 0,
     ...{ highest, written, name, zone },
   }
 }
