@@ -20,7 +20,8 @@ import type { Stamp } from './time/hlc.ts'
 import { shownKind } from './shown-kind.ts'
 import { WarpError } from './warp-error.ts'
 import { compareStamps } from './time/hlc.ts'
-import { expectArray, expectCount, expectReplica, expectText, fromChunks, toChunks } from './encoding/stored-state.ts'
+import { chunksOf, expectArray, expectCount, expectReplica, expectText } from './encoding/stored-state.ts'
+import { sortedSteps } from './sorted-steps.ts'
 import { malformedPayload } from './encoding/payload.ts'
 import { detached } from './encoding/shared-value.ts'
 
@@ -35,6 +36,8 @@ export interface MapEntry {
 type Inner = Strategy<unknown>
 
 export type MapState = Map<string, MapEntry>
+
+const PIECES_PER_STEP = 4096
 
 interface Update {
   readonly entry: string
@@ -123,13 +126,27 @@ export class EntryStrategies {
     return record
   }
 
-  encodeState(state: MapState): Encodable {
-    return toChunks(
-      sorted(state).map(([entry, { state: inner, stamp }]) => {
-        const encoded = this.#known(entry).encodeState(inner)
-        return stamp === undefined ? [entry, encoded] : [entry, encoded, stamp.hlc, stamp.replica, stamp.sequence]
-      }),
-    )
+  *encodeStateSteps(state: MapState): Generator<Encodable | undefined, void> {
+    const names = yield* sortedSteps([...state.keys()], (a, b) => a < b)
+    yield* chunksOf(this.#inSteps(state, names), (entry) => this.#encodeEntry(state, entry))
+  }
+
+  /** The names, with pauses behind entries that take long. */
+  *#inSteps(state: MapState, names: readonly string[]): Generator<string | undefined, void> {
+    let left = PIECES_PER_STEP
+    for (const name of names) {
+      yield name
+      left -= this.#known(name).piecesOf?.((state.get(name) as MapEntry).state) ?? 1
+      if (left > 0) continue
+      yield undefined
+      left = PIECES_PER_STEP
+    }
+  }
+
+  #encodeEntry(state: MapState, entry: string): Encodable {
+    const { state: inner, stamp } = state.get(entry) as MapEntry
+    const encoded = this.#known(entry).encodeState(inner)
+    return stamp === undefined ? [entry, encoded] : [entry, encoded, stamp.hlc, stamp.replica, stamp.sequence]
   }
 
   /** The entries, and what is in those that say it. Costs a call for each entry. */
@@ -139,17 +156,29 @@ export class EntryStrategies {
     return pieces
   }
 
-  decodeState(encoded: Encodable): MapState {
-    return new Map(
-      fromChunks(encoded).map((pair) => {
+  *decodeStateSteps(chunks: Iterable<Encodable>): Generator<undefined, MapState> {
+    const entries: MapState = new Map()
+    let left = PIECES_PER_STEP
+    for (const chunk of chunks) {
+      for (const pair of expectArray(chunk)) {
         const [name, inner = null, hlc, replica, sequence] = expectArray(pair)
         const entry = expectText(name)
-        const state = this.#known(entry).decodeState(inner)
-        if (hlc === undefined) return [entry, { state }]
-        const stamp = { hlc: expectCount(hlc), replica: expectReplica(replica), sequence: expectCount(sequence) }
-        return [entry, { state, stamp }]
-      }),
-    )
+        const strategy = this.#known(entry)
+        const state = strategy.decodeState(inner)
+        left -= strategy.piecesOf?.(state) ?? 1
+        if (left <= 0) {
+          yield undefined
+          left = PIECES_PER_STEP
+        }
+        if (hlc === undefined) entries.set(entry, { state })
+        else {
+          const stamp = { hlc: expectCount(hlc), replica: expectReplica(replica), sequence: expectCount(sequence) }
+          entries.set(entry, { state, stamp })
+        }
+      }
+      yield undefined
+    }
+    return entries
   }
 
   /**

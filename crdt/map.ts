@@ -30,6 +30,7 @@
  */
 import type { AnyStrategy, Applied, Prepare, QueriesOf, Strategy, ValueOf, VerbsOf } from './strategy.ts'
 import type { Encodable } from './encoding/encodable.ts'
+import { expectArray, finished, inOneGo } from './encoding/stored-state.ts'
 import { EntryStrategies } from './map-entries.ts'
 import type { MapState, Rename } from './map-entries.ts'
 
@@ -101,9 +102,11 @@ export function map(strategies: AnyStrategy | Fields): AnyStrategy {
     apply: (state: MapState, operation: Applied<Encodable>) => entries.apply(state, operation),
     read: (state: MapState) => entries.read(state),
     isEmpty: (state: MapState) => state.size === 0,
-    encodeState: (state: MapState) => entries.encodeState(state),
+    encodeState: (state: MapState) => inOneGo(entries.encodeStateSteps(state)),
+    encodeStateSteps: (state: MapState) => entries.encodeStateSteps(state),
     piecesOf: (state: MapState) => entries.piecesOf(state),
-    decodeState: (encoded: Encodable) => entries.decodeState(encoded),
+    decodeState: (encoded: Encodable) => finished(entries.decodeStateSteps(expectArray(encoded))),
+    decodeStateSteps: (chunks: Iterable<Encodable>) => entries.decodeStateSteps(chunks),
     cancels: (payload: Encodable) => entries.cancels(payload),
     cancelScope: (payload: Encodable) => entries.cancelScope(payload),
     rebase: (payload: Encodable, rename: Rename) => entries.rebase(payload, rename),

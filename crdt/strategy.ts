@@ -120,11 +120,22 @@ export interface Strategy<
    */
   encodeState(state: State): Encodable
   /**
+   * The items of the list that `encodeState` gives, one after the other, for states that take longer
+   * than a step to encode: each is made in some milliseconds at most. `undefined` stands where a
+   * step may end though no item is ready. The state is not changed until all are there.
+   */
+  encodeStateSteps?(state: State): Iterable<Encodable | undefined>
+  /**
    * About how many pieces the state consists of, to which what it costs to encode it is in
    * proportion. Costs O(1) or so. Absent: one.
    */
   piecesOf?(state: State): number
   decodeState(encoded: Encodable): State
+  /**
+   * The same in steps, for states that `encodeStateSteps` encodes: takes the items of the list one
+   * after the other, yields behind each of them, and where else a step may end.
+   */
+  decodeStateSteps?(items: Iterable<Encodable>): Generator<undefined, State>
   /**
    * For operations that cancel earlier ones of the same key which they observed (removing an entry
    * of a map): which payloads are cancelled. Such a canceller does nothing but take away, and

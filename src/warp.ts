@@ -49,7 +49,6 @@ import {
   type Settlement,
   type WriteOptions,
 } from './store/write-road/receipt.ts'
-import type { EvictOptions } from './membership/eviction.ts'
 import type { KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import type { Imported } from './transfer/imported.ts'
@@ -384,11 +383,6 @@ class OpenWarp {
 
   replicas(): KnownReplica[] {
     return this.#cluster.replicas()
-  }
-
-  async evict(nameOrId: string, options?: EvictOptions): Promise<Dot> {
-    this.#assertOpen()
-    return this.#cluster.evict(nameOrId, options)
   }
 
   keys(pattern: string, options: KeysOptions = {}): AsyncGenerator<string, void, undefined> {

@@ -45,6 +45,37 @@ export function readEncodable(bytes: Uint8Array, start: number, end: number): En
   return value
 }
 
+/**
+ * The items of the list in `bytes[start, end)`, each read when it is asked for; whatever is read in
+ * between. Throws `WARP_E_PROTOCOL`, also at the end if bytes are left over.
+ */
+export function* readItems(bytes: Uint8Array, start: number, end: number): Generator<Encodable, void> {
+  at = start
+  origin = start
+  const count = readListCount(bytes, end)
+  let next = at
+  for (let left = count; left > 0; left--) {
+    at = next
+    origin = start
+    const item = readValue(bytes, end, 1)
+    next = at
+    yield item
+  }
+  at = next
+  origin = start
+  if (at !== end) throw malformed('bytes left over')
+}
+
+function readListCount(bytes: Uint8Array, end: number): number {
+  if (at >= end) throw malformed('it ends early')
+  const type = bytes[at++]!
+  const isLong = type === 0xdc || type === 0xdd
+  if (!isLong && (type < 0x90 || type >= 0xa0)) throw malformed('not a list')
+  const count = isLong ? readUnsigned(bytes, end, 2 << (type - 0xdc)) : type & 0x0f
+  checkCount(count, end, 1, 0)
+  return count
+}
+
 function malformed(what: string): WarpError {
   const offset = at - origin
   return new WarpError('WARP_E_PROTOCOL', `malformed payload: ${what}, at byte ${offset}`, { details: { offset } })

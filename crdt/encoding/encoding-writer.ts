@@ -98,8 +98,10 @@ function writeReference(writer: ByteWriter, value: object, depth: number): boole
   return writeSorting(writer, value as Record<string, unknown>, depth + 1)
 }
 
+export const LIST = 0x90
+
 /** The header of an array (`fixed` 0x90, `wide` 0xdc) or a map (0x80, 0xde). */
-function writeCount(writer: ByteWriter, count: number, fixed: 0x80 | 0x90): void {
+export function writeCount(writer: ByteWriter, count: number, fixed: 0x80 | typeof LIST): void {
   if (count < 16) {
     writer.u8(fixed | count)
     return

@@ -15,9 +15,9 @@
  */
 import { ByteWriter } from './byte-writer.ts'
 import type { Encodable } from './encodable.ts'
-import { readEncodable } from './encoding-reader.ts'
+import { readEncodable, readItems } from './encoding-reader.ts'
 import { refusalOf } from './encoding-refusal.ts'
-import { writeEncodable } from './encoding-writer.ts'
+import { LIST, writeCount, writeEncodable } from './encoding-writer.ts'
 
 export { ENCODED_DEPTH_MAX, ENCODED_ENTRIES_MAX } from './encoding-limits.ts'
 
@@ -33,6 +33,14 @@ let spare: ByteWriter | undefined
  */
 export function encodeInto(writer: ByteWriter, value: unknown): void {
   if (!writeEncodable(writer, value)) throw refusalOf(value)
+}
+
+/**
+ * Begins a list of `count` items: what follows are their encodings. Together the bytes are those of
+ * the list, for whoever encodes it in steps.
+ */
+export function encodeListHeader(writer: ByteWriter, count: number): void {
+  writeCount(writer, count, LIST)
 }
 
 /** The bytes of `value`, the caller's to keep. Throws as {@link encodeInto}. */
@@ -51,6 +59,14 @@ export function encode(value: unknown): Uint8Array<ArrayBuffer> {
  */
 export function decode(bytes: Uint8Array, start = 0, end: number = bytes.length): Encodable {
   return readEncodable(bytes, start, end)
+}
+
+/**
+ * The items of the list in `bytes[start, end)`, each decoded when it is asked for. `bytes` must stay
+ * what they are until then. Throws as {@link decode}, and for what is no list.
+ */
+export function decodeItems(bytes: Uint8Array, start = 0, end: number = bytes.length): Generator<Encodable, void> {
+  return readItems(bytes, start, end)
 }
 
 /**

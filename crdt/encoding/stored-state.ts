@@ -14,6 +14,37 @@ import { WarpError } from '../warp-error.ts'
 
 const CHUNK_ENTRIES = 4096
 
+/** The items of a list that is made in steps, see `Strategy.encodeStateSteps`. */
+export function inOneGo(steps: Iterable<Encodable | undefined>): Encodable {
+  const items: Encodable[] = []
+  for (const item of steps) if (item !== undefined) items.push(item)
+  return items
+}
+
+/** What steps come to that are done in one go. */
+export function finished<Result>(steps: Generator<undefined, Result>): Result {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** The chunks of a list of any length, whose entries are made one at a time. */
+export function* chunksOf<Entry>(
+  entries: Iterable<Entry | undefined>,
+  encodeEntry: (entry: Entry) => Encodable,
+): Generator<Encodable | undefined, void> {
+  let chunk: Encodable[] = []
+  for (const entry of entries) {
+    if (entry === undefined) yield undefined
+    else chunk.push(encodeEntry(entry))
+    if (chunk.length < CHUNK_ENTRIES) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}
+
 /** A list of any length. */
 export function toChunks(entries: readonly Encodable[]): Encodable {
   const chunks: Encodable[] = []

@@ -36,58 +36,95 @@ interface CheckedContent<Content extends Encodable> extends ContentKind<Content>
   is(content: unknown): boolean
 }
 
-export function encodeSequence<Content extends Encodable>(
+/** In steps, see `Strategy.encodeStateSteps`. */
+export function* encodeSequence<Content extends Encodable>(
   sequence: Sequence<Content>,
   kind: ContentKind<Content>,
-): Encodable {
-  const merged = mergeBlocks(sequence)
-  const replicas = [...new Set(merged.map((run) => run.replica))].sort()
+): Generator<Encodable | undefined, void> {
+  const replicas = yield* replicasOf(sequence)
+  yield replicas
   const places = new Map(replicas.map((replica, i) => [replica, i]))
-  const groups: Encodable[][] = []
-  for (const run of merged) {
+  let group: Encodable[] = []
+  for (const run of mergedRuns(sequence)) {
+    if (run === undefined) {
+      yield undefined
+      continue
+    }
     const content = run.contents.reduce((all, part) => kind.join(all, part), kind.none)
     for (let from = 0; from < run.count; from += ENTRIES_MAX) {
       const to = Math.min(run.count, from + ENTRIES_MAX)
       const part = run.deleted ? to - from : kind.slice(content, run.count, from, to)
-      let group = groups[groups.length - 1]
-      if (group === undefined || group.length === ENTRIES_MAX) groups.push((group = []))
       group.push(encodeRun(run, from, part, places))
+      if (group.length < ENTRIES_MAX) continue
+      yield group
+      group = []
     }
   }
-  return [replicas, ...groups]
+  if (group.length > 0) yield group
 }
 
-/** Throws `WARP_E_PROTOCOL`: a peer's snapshot may hold anything. */
-export function decodeSequence<Content extends Encodable>(
-  encoded: Encodable,
+/**
+ * In steps, see `Strategy.decodeStateSteps`. Throws `WARP_E_PROTOCOL`: a peer's snapshot may hold
+ * anything.
+ */
+export function* decodeSequence<Content extends Encodable>(
+  items: Iterable<Encodable>,
   kind: CheckedContent<Content>,
-): Sequence<Content> {
-  const [named, ...groups] = expectArray(encoded)
-  const replicas = expectArray(named).map(expectReplica)
+): Generator<undefined, Sequence<Content>> {
+  let replicas: readonly ReplicaId[] | undefined
   const sequence = new Sequence<Content>(kind)
-  for (const group of groups) {
-    for (const run of expectArray(group)) {
-      sequence.restore(decodeRun(expectArray(run), replicas, { kind, chunk: sequence.order.anyChunk }))
+  for (const item of items) {
+    if (replicas === undefined) replicas = expectArray(item).map(expectReplica)
+    else {
+      for (const run of expectArray(item))
+        sequence.restore(decodeRun(expectArray(run), replicas, { kind, chunk: sequence.order.anyChunk }))
     }
+    yield undefined
   }
-  sequence.link()
+  if (replicas === undefined) throw malformedState('no list of replicas')
+  yield* sequence.linkSteps()
   return sequence
 }
 
-function mergeBlocks<Content extends Encodable>(sequence: Sequence<Content>): Merged<Content>[] {
-  const merged: Merged<Content>[] = []
+/** So many blocks are looked at in a step. */
+const BLOCKS_PER_STEP = 4096
+
+/** Replicas that have elements, in order. */
+function* replicasOf<Content extends Encodable>(
+  sequence: Sequence<Content>,
+): Generator<undefined, readonly ReplicaId[]> {
+  const replicas = new Set<ReplicaId>()
+  let left = BLOCKS_PER_STEP
+  for (const { replica } of sequence.order.blocks()) {
+    replicas.add(replica)
+    if (--left > 0) continue
+    yield undefined
+    left = BLOCKS_PER_STEP
+  }
+  return [...replicas].sort()
+}
+
+/** The maximal runs, in order. */
+function* mergedRuns<Content extends Encodable>(
+  sequence: Sequence<Content>,
+): Generator<Merged<Content> | undefined, void> {
   let last: Merged<Content> | undefined
+  let left = BLOCKS_PER_STEP
   for (const block of sequence.order.blocks()) {
+    if (--left === 0) {
+      yield undefined
+      left = BLOCKS_PER_STEP
+    }
     if (last !== undefined && last.deleted === block.deleted && continues(last, block)) {
       last.count += block.count
       last.contents.push(block.content)
       continue
     }
+    if (last !== undefined) yield last
     const { replica, sequence: number, index, parent, side, typed, deleted, count } = block
     last = { replica, sequence: number, index, parent, side, typed, deleted, count, contents: [block.content] }
-    merged.push(last)
   }
-  return merged
+  if (last !== undefined) yield last
 }
 
 function encodeRun<Content extends Encodable>(

@@ -7,6 +7,7 @@ import type { Applied, Prepare } from '../strategy.ts'
 import type { Chunk } from './block-order.ts'
 import type { Block, ContentKind, Run } from './sequence.ts'
 import type { Encodable } from '../encoding/encodable.ts'
+import { expectArray, finished, inOneGo } from '../encoding/stored-state.ts'
 import type { Rename, SequencePayload } from './sequence-operation.ts'
 import { ROOT, Sequence } from './sequence.ts'
 import { applyChange, readPayload, renameChange, writePayload } from './sequence-operation.ts'
@@ -44,7 +45,9 @@ export interface SequenceFold<Content extends Encodable, Value> {
   read(state: SequenceState<Content, Value>): Value | undefined
   isEmpty(state: SequenceState<Content, Value>): boolean
   encodeState(state: SequenceState<Content, Value>): Encodable
+  encodeStateSteps(state: SequenceState<Content, Value>): Iterable<Encodable | undefined>
   decodeState(encoded: Encodable): SequenceState<Content, Value>
+  decodeStateSteps(items: Iterable<Encodable>): Generator<undefined, SequenceState<Content, Value>>
   piecesOf(state: SequenceState<Content, Value>): number
   rebase(payload: SequencePayload<Content>, rename: Rename): SequencePayload<Content>
 }
@@ -75,16 +78,23 @@ export function sequenceFold<Content extends Encodable, Value>(
     },
     // A removed element may still be named as a neighbour, so tombstones count: see sequence.ts.
     isEmpty: (state) => state.sequence.order.first === undefined,
-    encodeState: (state) => encodeSequence(state.sequence, kind),
-    decodeState: (encoded) => {
-      const sequence = decodeSequence(encoded, kind)
-      let hasLoose = false
-      for (const { content } of sequence.order.blocks()) hasLoose ||= kind.isLoose(content)
-      return { sequence, value: undefined, hasLoose }
-    },
+    encodeState: (state) => inOneGo(encodeSequence(state.sequence, kind)),
+    encodeStateSteps: (state) => encodeSequence(state.sequence, kind),
+    decodeState: (encoded) => finished(decodeSteps(expectArray(encoded), kind)),
+    decodeStateSteps: (items) => decodeSteps(items, kind),
     piecesOf: (state) => state.sequence.order.blockCount,
     rebase: (payload, rename) => writePayload(renameChange(readPayload(payload, isContent), rename)),
   }
+}
+
+function* decodeSteps<Content extends Encodable, Value>(
+  items: Iterable<Encodable>,
+  kind: SequenceContent<Content, Value>,
+): Generator<undefined, SequenceState<Content, Value>> {
+  const sequence = yield* decodeSequence(items, kind)
+  let hasLoose = false
+  for (const { content } of sequence.order.blocks()) hasLoose ||= kind.isLoose(content)
+  return { sequence, value: undefined, hasLoose }
 }
 
 /** What a chunk reads as: made anew only if something of it has changed since. */

@@ -33,6 +33,7 @@
  */
 import type { Encodable } from '../encoding/encodable.ts'
 import type { ReplicaId } from '../time/replica-id.ts'
+import { sortedSteps } from '../sorted-steps.ts'
 import { BlockOrder } from './block-order.ts'
 import type { Ordered } from './block-order.ts'
 
@@ -74,6 +75,9 @@ export interface Block<Content> extends Ordered<Block<Content>>, ElementId, Plac
   before: Block<Content>[] | undefined
   after: Block<Content>[] | undefined
 }
+
+/** So many blocks are linked in a step. */
+const BLOCKS_PER_STEP = 4096
 
 export const ROOT: Place = { parent: undefined, side: 'right' }
 
@@ -160,7 +164,7 @@ export class Sequence<Content extends Encodable> {
     }
   }
 
-  /** Puts the blocks of a snapshot back, which come in order; `link` afterwards. */
+  /** Puts the blocks of a snapshot back, which come in order; `linkSteps` afterwards. */
   restore(block: Block<Content>): void {
     this.order.insertLast(block)
     const blocks = this.#byReplica.get(block.replica)
@@ -168,13 +172,18 @@ export class Sequence<Content extends Encodable> {
     else blocks.push(block)
   }
 
-  /** Hangs all restored blocks into the tree. */
-  link(): void {
-    for (const blocks of this.#byReplica.values()) blocks.sort(compareIds)
+  /** Hangs all restored blocks into the tree. Yields where a step may end. */
+  *linkSteps(): Generator<undefined, void> {
+    for (const [replica, blocks] of this.#byReplica)
+      this.#byReplica.set(replica, yield* sortedSteps(blocks, (a, b) => compareIds(a, b) < 0))
+    let left = BLOCKS_PER_STEP
     for (const block of [...this.order.blocks()]) {
       const host = block.parent === undefined ? undefined : this.#find(block.parent)
       const siblings = this.#siblings(block, host)
       siblings.splice(rankAmong(siblings, block), 0, block)
+      if (--left > 0) continue
+      yield undefined
+      left = BLOCKS_PER_STEP
     }
   }
 

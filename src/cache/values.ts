@@ -154,8 +154,10 @@ export class Values {
     const { strategy } = keyspace
     this.#dropIfTouched(slot)
     const folder = this.#folders.idle
-    const resident =
-      this.#usable(slot) ?? this.kept.restore(slot, strategy, chain) ?? folder.chains.base(strategy, chain)
+    const known = this.#usable(slot) ?? this.kept.restore(slot, strategy, chain)
+    const base = known ?? (yield* folder.chains.baseSteps(strategy, chain, meter))
+    // Somebody who could not wait may have folded the key meanwhile.
+    const resident = this.#usable(slot) ?? base
     this.#residents[slot] = resident
     try {
       const folded = yield* folder.foldSteps({ strategy, chain, resident }, meter)

@@ -210,6 +210,8 @@ export class Compactor {
       while (done < slots.length && !this.#options.holds.isWhole) {
         await this.#foldKey(slots[done] as Slot, budget)
         done++
+        // What has been begun of a key is brought to its end without a look.
+        check(signal)
       }
     } finally {
       // What was not got to, or failed, is due in the next run.

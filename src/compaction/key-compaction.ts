@@ -3,7 +3,6 @@
  * forgets the key if nothing of it is left. In steps: whatever happens to the key meanwhile, its
  * chain is looked at again before anything is changed.
  */
-import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Slot } from '../keys/key-table.ts'
@@ -13,7 +12,8 @@ import { RECORD_BODY_BYTES_MAX, RECORD_KIND } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
 import type { Placed } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
-import { writeSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import { writeSnapshotHead } from '../merge/snapshot-record.ts'
+import { encodeStateSteps, type EncodedState } from '../merge/state-encoding.ts'
 import type { Meter } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
 import { forgetKey } from './forgotten.ts'
@@ -23,11 +23,8 @@ import { foldablePrefix, type PrefixBounds } from './foldable-prefix.ts'
 import type { Frontier } from './frontier.ts'
 import type { Garbage } from './garbage.ts'
 
-/**
- * A state from so many bytes of payloads on is encoded once to see whether it fits a record, before
- * anything is changed for it.
- */
-const LARGE_BYTES = 262_144
+/** What of a snapshot record is left for the state, whatever its key and vectors are. */
+const STATE_BYTES_MAX = RECORD_BODY_BYTES_MAX - 262_144
 
 export interface KeyCompactionOptions {
   readonly store: KeyStore
@@ -94,11 +91,14 @@ export class KeyCompaction {
     const reached = yield* reachOf(prefix, meter)
     const resident = yield* whole.foldSteps({ strategy: keyspace.strategy, chain, operations: prefix }, meter)
     const through = (prefix.at(-1) as Placed).position
+    const bounds = { meter, bytesMax: STATE_BYTES_MAX }
+    const state = yield* encodeStateSteps(keyspace.strategy, resident.state, bounds)
+    if (state === undefined) throw tooLarge(key)
     if (!this.#isAsItWas(subject) || this.#options.holds.foldableBefore(key) <= through) {
       outcome.isDueAgain = true
       return
     }
-    this.#replace(subject, resident, { through, reached, behindCount: operations.length - count })
+    this.#replace(subject, { resident, state }, { through, reached, behindCount: operations.length - count })
     outcome.droppedCount = count
     outcome.isMetaDue = true
     outcome.garbage = { folded: prefix, snapshot: chain.snapshot }
@@ -127,7 +127,7 @@ export class KeyCompaction {
    */
   #replace(
     { slot, key, keyspace, chain, version }: Subject,
-    resident: Resident,
+    { resident, state }: { readonly resident: Resident; readonly state: EncodedState },
     cut: { readonly through: Position; readonly reached: VersionVector; readonly behindCount: number },
   ): void {
     const { frontier, garbage } = this.#options
@@ -153,28 +153,14 @@ export class KeyCompaction {
       vector: ended.stripped(resident.vector),
       seen: ended.endsIn(resident.vector, resident.seen),
       firstNames: resident.firstNames,
-      state: keyspace.strategy.encodeState(resident.state),
     }
-    if (resident.bytes > LARGE_BYTES) this.#assertFits(snapshot)
     frontier.pass(keyspace.domain, cut.reached)
-    writeSnapshot(store.log.begin(), snapshot, store.table)
+    const writer = store.log.begin()
+    writeSnapshotHead(writer, snapshot, store.table)
+    state.writeTo(writer)
     const position = store.log.commit(RECORD_KIND.snapshot, 0)
     store.values.drop(slot)
     installSnapshot(store.keys, slot, snapshot, position)
-  }
-
-  /** Throws `WARP_E_LIMIT`. */
-  #assertFits(snapshot: KeySnapshot): void {
-    const writer = new ByteWriter(LARGE_BYTES * 2)
-    writeSnapshot(writer, snapshot, this.#store.table)
-    const bytes = writer.at - writer.start
-    if (bytes <= RECORD_BODY_BYTES_MAX) return
-    throw new WarpError(
-      'WARP_E_LIMIT',
-      `the state of '${snapshot.key}' takes ${bytes} bytes, a record holds ${RECORD_BODY_BYTES_MAX}; its operations stay ` +
-        'in the log; store large values in pieces',
-      { details: { key: snapshot.key, bytes, limit: RECORD_BODY_BYTES_MAX } },
-    )
   }
 
   #forgetExpired(slot: Slot, keyspace: Keyspace, outcome: KeyOutcome): void {
@@ -211,6 +197,15 @@ export class KeyCompaction {
     if (!mayGo || expiresAt > env.now()) return true
     return keyspace.isTouched && expiresAt > this.#options.frontier.stableMs(keyspace.domain)
   }
+}
+
+function tooLarge(key: string): WarpError {
+  return new WarpError(
+    'WARP_E_LIMIT',
+    `the state of '${key}' takes more than the ${STATE_BYTES_MAX} bytes that a record holds; its operations stay ` +
+      'in the log; store large values in pieces',
+    { details: { key, limit: STATE_BYTES_MAX } },
+  )
 }
 
 /** How far the operations go, by replica. */

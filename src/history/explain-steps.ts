@@ -52,7 +52,7 @@ export function* explainSteps(
   return {
     ...{ key, value: undefined, strategy: strategy.kind, operations },
     ...(from > 0 ? earlierThan(operations, from) : {}),
-    ...(isCompacted ? compacted(compactedCount, chains.base(strategy, chain).hlc) : {}),
+    ...(isCompacted ? compacted(compactedCount, chains.head(chains.record(chain.snapshot)).hlc) : {}),
   }
 }
 

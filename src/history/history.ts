@@ -136,7 +136,7 @@ export class History {
     const { key, slot, chain } = steady
     const { chains } = this.#store.folder
     const end = hlcAtEndOfMs(timeMs)
-    if (chain.snapshot > 0 && chains.base(this.#store.strategyAt(slot), chain).hlc > end) throw compactedAway(key)
+    if (chain.snapshot > 0 && chains.head(chains.record(chain.snapshot)).hlc > end) throw compactedAway(key)
     const operations = yield* chains.operationsSteps(chain, meter)
     const resident = yield* this.#foldSteps(
       steady,

@@ -55,6 +55,12 @@ export interface KeySnapshot {
 }
 
 export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: ReplicaTable): void {
+  writeSnapshotHead(writer, snapshot, table)
+  encodeInto(writer, snapshot.state)
+}
+
+/** All but the state, whose encoding is to follow. */
+export function writeSnapshotHead(writer: ByteWriter, snapshot: Omit<KeySnapshot, 'state'>, table: ReplicaTable): void {
   writer.text(snapshot.key)
   writer.u8(table.formats.forWriting())
   writer.u8(snapshot.strategy)
@@ -76,11 +82,21 @@ export function writeSnapshot(writer: ByteWriter, snapshot: KeySnapshot, table: 
   writeVector(writer, snapshot.vector.sorted(), table)
   if (hasSeen) writeVector(writer, seen.sorted(), table)
   firstNames?.write(writer, table)
-  encodeInto(writer, snapshot.state)
 }
 
 /** Throws `WARP_E_PROTOCOL`. */
 export function readSnapshot(bytes: Uint8Array, start: number, end: number, table: ReplicaTable): KeySnapshot {
+  const { stateStart, ...head } = readSnapshotHead(bytes, start, end, table)
+  return { ...head, state: decode(bytes, stateStart, end) }
+}
+
+/** What a snapshot says of its state, and where that begins. */
+export interface SnapshotHead extends Omit<KeySnapshot, 'state'> {
+  readonly stateStart: number
+}
+
+/** Throws `WARP_E_PROTOCOL`. The state is not looked at. */
+export function readSnapshotHead(bytes: Uint8Array, start: number, end: number, table: ReplicaTable): SnapshotHead {
   const reader = new ByteReader(bytes, start, end)
   const key = reader.text()
   table.formats.take(reader.u8(), 'a snapshot')
@@ -112,7 +128,7 @@ export function readSnapshot(bytes: Uint8Array, start: number, end: number, tabl
     vector,
     seen,
     firstNames,
-    state: decode(bytes, reader.at, end),
+    stateStart: reader.at,
   }
 }
 

@@ -33,3 +33,33 @@ test('what readers see is the same set until something comes or goes', () => {
   expect(before).toEqual(new Set(['a']))
   expect(elements.value).toEqual(new Set(['a', 'b']))
 })
+
+/** Text that counts how often it is compared. */
+class Counting {
+  static comparisons = 0
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  valueOf(): string {
+    Counting.comparisons++
+    return this.#text
+  }
+}
+
+test('what comes is merged as it comes: a look merges few lists', () => {
+  const count = 50_000
+  const elements = new Elements<number>()
+  // An identity is a text; this one is compared like it.
+  const identityOf = (i: number): string => new Counting(`n${(i * 7919) % count}`) as unknown as string
+  for (let i = 0; i < count; i++) elements.set(identityOf(i), i, DOTS)
+  Counting.comparisons = 0
+  const ordered = elements.inOrder()
+  expect(ordered).toHaveLength(count)
+  // Lists of at least twice the length of the next one: their lengths are a geometric series.
+  expect(Counting.comparisons / 2).toBeLessThan(3 * count)
+  const identities = ordered.map(({ identity }) => identity.valueOf())
+  expect(identities).toEqual([...identities].sort())
+})

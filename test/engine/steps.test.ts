@@ -102,6 +102,54 @@ describe('compaction takes steps that are bounded in operations and bytes', () =
     expect(replica.get('set:1')).toHaveLength(200)
   })
 
+  test('a large state is compacted and read in steps', async () => {
+    const { work, replica } = await watched()
+    for (let i = 0; i < 20_000; i++) void replica.write('set:1', 'add', [`element ${i}`.padEnd(30, '.')])
+    const folding = Math.ceil(20_000 / STEP.operations) * 4
+    work.begin()
+    await replica.engine.compact()
+    // A turn for some of the elements at most, beside those for the operations.
+    expect(work.records.length).toBeGreaterThan(folding + 15)
+    const { store } = replica.engine
+    const slot = store.keys.find('set:1') ?? -1
+    store.values.drop(slot)
+    expect(store.values.readShort(slot)).toBe(TOO_LONG)
+    expect(store.values.peek(slot)).toBeUndefined()
+    work.begin()
+    expect(await readInSteps(store, slot, () => undefined)).toHaveLength(20_000)
+    expect(work.records.length).toBeGreaterThanOrEqual(4)
+    expect(store.values.peek(slot)).toHaveLength(20_000)
+  })
+
+  test('a run that is given up while a state is encoded leaves the key as it was', async () => {
+    const { work, replica } = await watched()
+    const add = (i: number) => replica.write('set:1', 'add', [`element ${i}`])
+    for (let i = 0; i < 9000; i++) void add(i)
+    const turns = await turnsOfCompaction()
+    const DISCARDING = Math.ceil(9000 / STEP.operations)
+    const controller = new AbortController()
+    work.begin()
+    work.onTurn = (turn) => {
+      if (turn === turns - DISCARDING - 4) controller.abort()
+    }
+    await expect(replica.engine.compact(controller.signal)).rejects.toMatchObject({ code: 'WARP_E_ABORTED' })
+    expect(replica.engine.operationsCount).toBe(9000)
+    work.onTurn = () => void add(9000)
+    await replica.engine.compact()
+    expect(replica.get('set:1')).toHaveLength(9001)
+    replica.engine.store.values.drop(replica.engine.store.keys.find('set:1') ?? -1)
+    expect(replica.get('set:1')).toHaveLength(9001)
+
+    /** Of the same key elsewhere. */
+    async function turnsOfCompaction(): Promise<number> {
+      const other = await watched()
+      for (let i = 0; i < 9000; i++) void other.replica.write('set:1', 'add', [`element ${i}`])
+      other.work.begin()
+      await other.replica.engine.compact()
+      return other.work.records.length
+    }
+  })
+
   test('many small keys share a step', async () => {
     const { work, replica } = await watched()
     for (let i = 0; i < 3000; i++) for (let j = 0; j < 2; j++) void replica.set(`reg:${i}`, j)

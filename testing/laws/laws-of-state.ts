@@ -18,10 +18,32 @@ import { type Finding, compare, type Trial } from './trial.ts'
 export function checkEncoding(trial: Trial): Finding | undefined {
   const revived = trial.revived(trial.scratch(trial.operations))
   return (
+    stepsFinding(trial) ??
     compare(
       { how: () => 'the state', digest: trial.expected },
       { how: () => 'encoded and decoded', digest: trial.digest(revived) },
-    ) ?? trial.operations.map((operation) => payloadFinding(trial, operation)).find((finding) => finding !== undefined)
+    ) ??
+    trial.operations.map((operation) => payloadFinding(trial, operation)).find((finding) => finding !== undefined)
+  )
+}
+
+/** What is encoded or decoded in steps is what comes of it in one go. */
+function stepsFinding(trial: Trial): Finding | undefined {
+  const { strategy } = trial
+  const state = trial.scratch(trial.operations)
+  const whole = strategy.encodeState(state)
+  if (strategy.encodeStateSteps !== undefined) {
+    const steps = [...strategy.encodeStateSteps(state)].filter((item) => item !== undefined)
+    const [one, other] = [encode(whole), encode(steps)]
+    if (!isSameBytes(one, other)) return difference('encodeState', one, 'the list of encodeStateSteps', other)
+  }
+  if (strategy.decodeStateSteps === undefined) return undefined
+  const steps = strategy.decodeStateSteps(decode(encode(whole)) as readonly Encodable[])
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  return compare(
+    { how: () => 'the state', digest: trial.expected },
+    { how: () => 'encoded, and decoded in steps', digest: trial.digest(step.value) },
   )
 }
 

@@ -5,7 +5,7 @@
 import { compareStamps } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../../log/log.ts'
-import { finishNow, UNBOUNDED, type Meter } from '../../operation/budget.ts'
+import { finishNow, STEP, UNBOUNDED, type Meter } from '../../operation/budget.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
@@ -13,8 +13,8 @@ import type { Position } from '../../operation/position.ts'
 import type { Chain } from '../chain.ts'
 import type { Placed } from '../placed.ts'
 import { Resident } from '../resident.ts'
-import { enterUsersCode, leaveUsersCode } from '../users-code.ts'
-import { readSnapshot, type KeySnapshot } from '../snapshot-record.ts'
+import { readSnapshot, readSnapshotHead, type KeySnapshot, type SnapshotHead } from '../snapshot-record.ts'
+import { decodeStateSteps } from '../state-encoding.ts'
 
 /** How many operations, and how many bytes of them. */
 export interface Extent {
@@ -57,10 +57,22 @@ export class ChainReader {
     return readSnapshot(record.bytes, record.start, record.end, this.#table)
   }
 
+  /** Reads what a snapshot says of its state. */
+  head(record: RecordView): SnapshotHead {
+    return readSnapshotHead(record.bytes, record.start, record.end, this.#table)
+  }
+
+  /** Whether the state below is more than is decoded in one step. */
+  isBaseLong({ snapshot: position }: Chain): boolean {
+    if (position === 0) return false
+    const { start, end } = this.#log.record(position)
+    return end - start > STEP.bytes
+  }
+
   /** Whether the record at a key's tip leaves a value, for all that can be told by itself. */
   holdsValue(tip: Position): boolean {
     const record = this.record(tip)
-    if (record.kind === RECORD_KIND.snapshot) return this.snapshot(record).present
+    if (record.kind === RECORD_KIND.snapshot) return this.head(record).present
     return this.load(record).kind !== OPERATION_KIND.delete
   }
 
@@ -83,7 +95,7 @@ export class ChainReader {
   strategyAt(tip: Position): number {
     const record = this.record(tip)
     if (record.kind === RECORD_KIND.snapshot) {
-      const { present, strategy } = this.snapshot(record)
+      const { present, strategy } = this.head(record)
       return present ? strategy : 0
     }
     const { kind, strategy } = this.load(record)
@@ -95,20 +107,22 @@ export class ChainReader {
    * makes none: what comes of the key is left to the whole fold.
    */
   base(strategy: AnyStrategy, chain: Chain): Resident {
+    return finishNow(this.baseSteps(strategy, chain, UNBOUNDED))
+  }
+
+  /** The same in steps, for whoever can wait. */
+  *baseSteps(strategy: AnyStrategy, chain: Chain, meter: Meter): Generator<void, Resident> {
     if (chain.snapshot === 0) return new Resident(strategy.initial(), chain.cut)
     const record = this.#log.record(chain.snapshot)
-    const snapshot = this.snapshot(record)
-    if (snapshot.strategy !== strategy.code) return otherBase(strategy, chain, snapshot)
-    const bytes = record.end - record.start
-    enterUsersCode()
-    try {
-      const resident = new Resident(strategy.decodeState(snapshot.state), chain.cut, snapshot)
-      resident.bytes = bytes
-      if (snapshot.present) resident.baseStrategy = strategy.code
-      return resident
-    } finally {
-      leaveUsersCode()
-    }
+    const head = this.head(record)
+    if (head.strategy !== strategy.code) return otherBase(strategy, chain, head)
+    const weight = record.end - record.start
+    // What the log lends is only lent until the next pause.
+    const state = yield* decodeStateSteps(strategy, record.bytes.slice(head.stateStart, record.end), meter)
+    const resident = new Resident(state, chain.cut, head)
+    resident.bytes = weight
+    if (head.present) resident.baseStrategy = strategy.code
+    return resident
   }
 
   /** The operations after `chain.cut`, in the order in which they arrived. */
@@ -171,7 +185,7 @@ export class ChainReader {
   readonly isBefore = (a: Position, b: Position): boolean => compareStamps(this.placed(a), this.placed(b)) < 0
 }
 
-function otherBase(strategy: AnyStrategy, chain: Chain, snapshot: KeySnapshot): Resident {
+function otherBase(strategy: AnyStrategy, chain: Chain, snapshot: SnapshotHead): Resident {
   const resident = new Resident(strategy.initial(), chain.cut, snapshot)
   resident.present = false
   resident.hasOthers = true

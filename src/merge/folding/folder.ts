@@ -83,6 +83,7 @@ export class Folder {
    */
   foldWithin(within: Extent, { strategy, chain, resident }: Folding): Resident | undefined {
     if (resident !== undefined && resident.folded === chain.head) return resident
+    if (resident === undefined && this.#isBaseBeyond(within, chain)) return undefined
     const start = resident ?? this.chains.base(strategy, chain)
     const pending = this.chains.positionsAfter(chain.head, start.folded, within)
     if (pending === undefined) return undefined
@@ -90,8 +91,7 @@ export class Folder {
     const folded = start.isSpoilt ? undefined : this.#tryPending(strategy, start, { pending, within })
     if (folded !== undefined) return settled(strategy, folded)
     start.isSpoilt = true
-    if (this.chains.positionsAfter(chain.head, chain.cut, within) === undefined) return undefined
-    return settled(strategy, this.#foldAnew(strategy, chain))
+    return this.#foldAnewWithin(within, strategy, chain)
   }
 
   /**
@@ -99,7 +99,7 @@ export class Folder {
    * then, and if it comes to be out of use, this returns early, with what there is by then.
    */
   *foldSteps({ strategy, chain, resident }: Folding, meter: Meter): Generator<void, Resident> {
-    const start = resident ?? this.chains.base(strategy, chain)
+    const start = resident ?? (yield* this.chains.baseSteps(strategy, chain, meter))
     if (start.isSpoilt) return yield* this.wholeSteps(strategy, chain, meter)
     const pending = yield* this.chains.positionsSteps(chain, { after: start.folded }, meter)
     const { operation: reader } = this.chains
@@ -273,6 +273,17 @@ export class Folder {
     }
     resident.folded = (arrivals.at(-1) as Placed).position
     return resident
+  }
+
+  #foldAnewWithin(within: Extent, strategy: AnyStrategy, chain: Chain): Resident | undefined {
+    if (this.#isBaseBeyond(within, chain)) return undefined
+    if (this.chains.positionsAfter(chain.head, chain.cut, within) === undefined) return undefined
+    return settled(strategy, this.#foldAnew(strategy, chain))
+  }
+
+  /** Whether the snapshot below is more than a step decodes, and no more may be done. */
+  #isBaseBeyond({ bytes }: Extent, chain: Chain): boolean {
+    return bytes < Infinity && this.chains.isBaseLong(chain)
   }
 
   #foldAnew(strategy: AnyStrategy, chain: Chain): Resident {

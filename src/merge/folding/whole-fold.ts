@@ -79,7 +79,7 @@ export class WholeFold {
   }
 
   *#foldOnce({ strategy, chain, operations }: FoldOf, meter: Meter, isSecondTry: boolean): Generator<void, Resident> {
-    const resident = this.#chains.base(strategy, chain)
+    const resident = yield* this.#chains.baseSteps(strategy, chain, meter)
     resident.isSecondTry = isSecondTry
     const ordered = yield* inOrder(operations, meter)
     yield* this.#applyLastLife({ strategy, resident, ordered, lifeMs: chain.lifeMs ?? 0 }, meter)
@@ -94,7 +94,7 @@ export class WholeFold {
    * life is number `birth`; `fates` and `isRejected` count from there. Folds them all.
    */
   *judgeSteps({ strategy, chain, operations: ordered }: FoldOf, meter: Meter): Generator<void, Judgement> {
-    const resident = this.#chains.base(strategy, chain)
+    const resident = yield* this.#chains.baseSteps(strategy, chain, meter)
     resident.isSecondTry = true
     const { lifeMs = 0 } = chain
     yield* this.#name(resident, ordered, meter)
@@ -119,7 +119,8 @@ export class WholeFold {
 
   /** 1 for each operation, given in canonical order, that is here a second time. */
   *repeatsSteps({ strategy, chain, operations }: FoldOf, meter: Meter): Generator<void, Uint8Array | undefined> {
-    const named = yield* repeatsAmong(operations, this.#chains.base(strategy, chain), meter)
+    const base = yield* this.#chains.baseSteps(strategy, chain, meter)
+    const named = yield* repeatsAmong(operations, base, meter)
     return named.repeats?.isRepeat
   }
 

@@ -7,7 +7,7 @@ import type { Keyspaces } from '../../keys/keyspace.ts'
 import type { KeyTable, Slot } from '../../keys/key-table.ts'
 import { strategyName } from '../../merge/strategy-names.ts'
 import { RECORD_KIND, type Log } from '../../log/log.ts'
-import { readSnapshot } from '../../merge/snapshot-record.ts'
+import { readSnapshotHead } from '../../merge/snapshot-record.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
@@ -74,7 +74,7 @@ export class UnreadableKeys {
     const { log, keys, table } = this.#options
     try {
       const { kind, bytes, start, end } = log.record(keys.tip[slot]!)
-      if (kind === RECORD_KIND.snapshot) return readSnapshot(bytes, start, end, table).strategy
+      if (kind === RECORD_KIND.snapshot) return readSnapshotHead(bytes, start, end, table).strategy
       const operation = this.#reader.load(bytes, start, end)
       return operation.kind === OPERATION_KIND.update ? operation.strategy : undefined
     } catch {
