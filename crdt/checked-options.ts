@@ -98,7 +98,7 @@ function unknownOption(what: string, name: string, known: readonly string[]): Wa
 /**
  * The name that is fewest edits away, if that is close: a third of its characters, at least two.
  */
-function closest(name: string, known: readonly string[]): string | undefined {
+export function closest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined
   let least = Infinity
   for (const candidate of known) {

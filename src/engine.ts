@@ -9,7 +9,7 @@ import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import { VersionVector } from '../crdt/time/version-vector.ts'
 import type { Dot } from '../crdt/time/dot.ts'
 import { AdmissionDesk } from './store/border.ts'
-import { Aside } from './store/aside.ts'
+import { Aside } from './store/aside/aside.ts'
 import { HybridClock } from './operation/clock.ts'
 import { Compactor } from './compaction/compactor.ts'
 import { Frontier } from './compaction/frontier.ts'
@@ -29,7 +29,7 @@ import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
 import { Pruning } from './compaction/pruning.ts'
 import { Maintenance } from './compaction/maintenance.ts'
-import { awayPayload, type Departures } from './operation/departures.ts'
+import { awayPayload, evictPayload, type Departures } from './operation/departures.ts'
 import { endPayload, type EndedIds } from './operation/ended-ids.ts'
 import { OPERATION_KIND } from './operation/envelope/kinds.ts'
 import { OperationReader } from './operation/envelope/operation-reader.ts'
@@ -155,7 +155,7 @@ export class Engine implements ReplicationStore, Departing {
     const { name, observe: tell } = options
     this.identity = new ReplicaIdentity({ log, env, table, clock, home, name, observe: tell, recovered })
     this.store = this.#openStore(recovered, clock)
-    this.#aside = new Aside({ store: this.store, dots: this.#dots, identity: this.identity })
+    this.#aside = new Aside({ store: this.store, dots: this.#dots, identity: this.identity, records: recovered.asides })
     this.admission = new AdmissionDesk({
       aside: this.#aside,
       store: this.store,
@@ -170,6 +170,7 @@ export class Engine implements ReplicationStore, Departing {
     this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, forgotten: recovered.forgotten })
     this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity, ended: table.ended })
     this.#pruning = new Pruning({ store, identity, frontier: this.#frontier, observe })
+    this.#pruning.onPruned(() => this.#aside.letGo())
     const later = (delayMs: number): void => this.#maintenance.compactIn(delayMs)
     const parts = { store, holds, tally, identity, observe, later, recorder: options.recorder }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
@@ -219,6 +220,10 @@ export class Engine implements ReplicationStore, Departing {
 
   away(ms: number): Dot {
     return this.#aside.write(OPERATION_KIND.away, awayPayload(ms))
+  }
+
+  evict(replicas: readonly ReplicaId[]): Dot {
+    return this.#aside.write(OPERATION_KIND.evict, evictPayload(replicas, this.table))
   }
 
   get hasMetOthers(): boolean {
@@ -304,8 +309,8 @@ export class Engine implements ReplicationStore, Departing {
     return new StateExport(this.store, { floor, retired, ended, chunkBytes, hold: this.holds.take(holder) })
   }
 
-  beginSnapshot(vector: VersionVector): SnapshotImport {
-    return this.#resync.begin(vector)
+  beginSnapshot(vector: VersionVector, mustHold?: VersionVector): SnapshotImport {
+    return this.#resync.begin(vector, mustHold)
   }
 
   onPruned(listener: () => void): void {

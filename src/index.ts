@@ -59,6 +59,7 @@ export type {
   RebuildOptions,
 } from './projections/projection.ts'
 export type { Imported } from './transfer/imported.ts'
+export type { EvictOptions } from './membership/eviction.ts'
 export type { KnownReplica } from './membership/name-book.ts'
 export type { PeerReport } from './replication/replication-stats.ts'
 export type { ReplicationEvent } from './replication/events.ts'

@@ -74,6 +74,12 @@ export const SEGMENTS_FREE_MAX: number = 2
 export const VECTOR_ENTRIES_MAX: number = 4096
 
 /**
+ * Members at one time from which on it is told that there are many: a quarter of what a version
+ * vector takes, so that there is time to do something about it.
+ */
+export const MEMBERS_MANY: number = 1024
+
+/**
  * Ids that have ended and are remembered: 30 bytes each, 2 MB. At 20,000 deploys a month those of
  * three months; beyond, ids that end stay in version vectors.
  */

@@ -49,6 +49,7 @@ import {
   type Settlement,
   type WriteOptions,
 } from './store/write-road/receipt.ts'
+import type { EvictOptions } from './membership/eviction.ts'
 import type { KnownReplica } from './membership/name-book.ts'
 import type { PeerReport } from './replication/replication-stats.ts'
 import type { Imported } from './transfer/imported.ts'
@@ -383,6 +384,11 @@ class OpenWarp {
 
   replicas(): KnownReplica[] {
     return this.#cluster.replicas()
+  }
+
+  async evict(nameOrId: string, options?: EvictOptions): Promise<Dot> {
+    this.#assertOpen()
+    return this.#cluster.evict(nameOrId, options)
   }
 
   keys(pattern: string, options: KeysOptions = {}): AsyncGenerator<string, void, undefined> {

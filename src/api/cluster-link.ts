@@ -4,11 +4,13 @@
  * does nothing.
  */
 import type { Dot } from '../../crdt/time/dot.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Log } from '../log/log.ts'
 import type { Outlet } from '../log/outlet.ts'
 import type { Departing } from '../membership/departing.ts'
+import { whoIsEvicted, type Evictable, type EvictOptions } from '../membership/eviction.ts'
 import { knownReplicas, NameBook, type KnownReplica } from '../membership/name-book.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
 import type { Env } from '../ports/env.ts'
@@ -86,6 +88,34 @@ export class ClusterLink {
     } catch {
       // The log takes nothing more, or nobody has answered in time: the others wait for the horizon.
     }
+  }
+
+  /**
+   * Says that nobody is to wait for a replica any more. Settles when that outlives this process.
+   * Throws `WARP_E_CONFIG`.
+   */
+  async evict(said: string, options: EvictOptions | undefined): Promise<Dot> {
+    if (this.replicator === undefined)
+      throw new WarpError('WARP_E_CONFIG', 'evict: without transports there are no other replicas')
+    const replica = whoIsEvicted(said, options, this.#evictable(this.replicator))
+    if (this.#engine.needsSnapshot === true)
+      throw new WarpError('WARP_E_RESYNC_REQUIRED', 'evict: a state is being taken over; try again when that is done')
+    const dot = this.#engine.evict([replica])
+    this.#appended()
+    if (this.#engine.log.persistent) await this.#engine.log.settled('logged')
+    return dot
+  }
+
+  #evictable(replicator: Replicator): Evictable[] {
+    const { ended, departures } = this.#engine
+    const up = new Set(this.peers().flatMap(({ replica, state }) => (state === 'up' ? [replica] : [])))
+    const members = new Map<ReplicaId, Pick<Evictable, 'replica' | 'name' | 'isSelf'>>()
+    for (const { replica, name } of replicator.members())
+      members.set(replica, { replica, ...(name === '' ? {} : { name }), isSelf: false })
+    for (const replica of this.replicas()) members.set(replica.replica, replica)
+    return [...members.values()]
+      .filter(({ replica, isSelf }) => isSelf || !ended.isPruned(replica))
+      .map((one) => ({ ...one, isUp: up.has(one.replica), departure: departures.of(one.replica) }))
   }
 
   async close(): Promise<void> {

@@ -28,6 +28,7 @@ import type {
 } from '../store/write-road/receipt.ts'
 import type { ReplicationEvent } from '../replication/events.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
+import type { EvictOptions } from '../membership/eviction.ts'
 import type { KnownReplica } from '../membership/name-book.ts'
 import type { PeerReport } from '../replication/replication-stats.ts'
 import type { Transport } from '../ports/transport.ts'
@@ -311,6 +312,18 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * known.
    */
   replicas(): readonly KnownReplica[]
+
+  /**
+   * Gives up a replica that does not come back, by its name or its id (its first 8 digits are enough):
+   * from ten rounds of digests on in which nobody has heard it, nobody waits for what it would have
+   * to say, and compaction goes on. For good: if it is there all the same, it goes on under another
+   * id, takes over a state if it has to, and issues again what the others lack. Returns the operation
+   * that says so, which is with the operating system by then. Throws `WARP_E_CONFIG` if nobody or
+   * more than one replica is meant, if it is this one, or is up and `force` is not given.
+   *
+   *     await warp.evict('web-3')
+   */
+  evict(nameOrId: string, options?: EvictOptions): Promise<Dot>
 
   /**
    * How this replica is: counts, fullness of bounded queues, lags, and what holds compaction back.

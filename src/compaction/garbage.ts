@@ -12,6 +12,7 @@ import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { textOf } from '../operation/text.ts'
+import { isAsideNeeded } from '../store/aside/aside-records.ts'
 import type { Forgotten } from '../store/recovered.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { saysWhoEnded } from '../store/meta-record.ts'
@@ -111,9 +112,9 @@ export class Garbage {
       throw new WarpError('WARP_E_ABORTED', 'rewriting a segment was put off: the state is being copied or replaced')
     switch (record.kind) {
       case RECORD_KIND.operation: {
-        const { bytes, kind, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
-        // Nothing lets go of what belongs to no key yet.
-        if (!isOfKey(kind)) return true
+        const operation = this.#reader.load(record.bytes, record.start, record.end)
+        const { bytes, kind, keyStart, keyEnd } = operation
+        if (!isOfKey(kind)) return isAsideNeeded(operation, this.#store)
         const slot = keys.find(textOf(bytes, keyStart, keyEnd))
         return slot !== undefined && record.position > keys.cut[slot]!
       }

@@ -1,6 +1,7 @@
 /** Every question that a replica answers over its control socket, by name. */
 import type { AnyQuestion } from './question.ts'
 import { AT, EXPLAIN, LOG } from './questions/history.ts'
+import { EVICT } from './questions/members.ts'
 import { GET, KEYS } from './questions/reading.ts'
 import { COMPACT, EXPORT, IMPORT } from './questions/transfer.ts'
 import { PEERS, REPLICAS, STATS, WATCH } from './questions/watching.ts'
@@ -19,6 +20,7 @@ const ALL: readonly AnyQuestion[] = [
   STATS,
   PEERS,
   REPLICAS,
+  EVICT,
   EXPORT,
   IMPORT,
   COMPACT,

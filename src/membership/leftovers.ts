@@ -54,7 +54,7 @@ export interface LeftoversOptions {
 export function leftoversBeyond({ store, vector, ended, held, own }: LeftoversOptions): Leftover[] {
   const reader = new OperationReader(store.table)
   const seen = new Set<string>()
-  const names = new Names(vector)
+  const names = new Names(vector, ended)
   const leftovers: Leftover[] = []
   store.log.scan(0, (record) => {
     if (record.kind !== RECORD_KIND.operation) return true
@@ -75,13 +75,15 @@ export function leftoversBeyond({ store, vector, ended, held, own }: LeftoversOp
 /** Finds out which operations are the same one under several names. */
 class Names {
   readonly #vector: VersionVector
+  readonly #ended: EndedIds
   /**
    * By each name that it has or had, the present name of an operation that is to be issued again.
    */
   readonly #known = new Map<string, readonly [ReplicaId, number]>()
 
-  constructor(vector: VersionVector) {
+  constructor(vector: VersionVector, ended: EndedIds) {
     this.#vector = vector
+    this.#ended = ended
   }
 
   /**
@@ -90,7 +92,9 @@ class Names {
    */
   find(replica: ReplicaId, sequence: number, former: VectorEntries): readonly [ReplicaId, number] | undefined {
     const all = [...former, [replica, sequence] as const]
-    const inSnapshot = former.find(([writer, at]) => this.#vector.includes(writer, at))
+    const inSnapshot = former.find(
+      ([writer, at]) => this.#vector.includes(writer, at) || this.#ended.includes(writer, at),
+    )
     if (inSnapshot !== undefined) return inSnapshot
     const same = all.map(([writer, at]) => this.#known.get(nameOf(writer, at))).find((name) => name !== undefined)
     if (same === undefined) for (const [writer, at] of all) this.#known.set(nameOf(writer, at), [replica, sequence])

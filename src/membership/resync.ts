@@ -6,6 +6,7 @@
  * snapshot has been installed as a whole.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import type { Compactor } from '../compaction/compactor.ts'
 import type { Garbage } from '../compaction/garbage.ts'
 import type { Pruning } from '../compaction/pruning.ts'
@@ -18,6 +19,7 @@ import type { Outlet } from '../log/outlet.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
 import { issuedOf, leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
+import { holdsAll } from '../operation/ended-ids.ts'
 import type { EngineEvent } from '../store/event.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
 import { StateImport, type Sender } from './state-import.ts'
@@ -57,7 +59,8 @@ export class Resync {
     return this.#half !== undefined
   }
 
-  begin(vector: VersionVector): SnapshotImport {
+  /** `mustHold`: a state that lacks any of that is refused when all of it has come. */
+  begin(vector: VersionVector, mustHold: VersionVector = new VersionVector()): SnapshotImport {
     const { store, tally, garbage, compactor, holds, feeds, identity } = this.#options
     const held = vector.copy()
     let leftovers: Leftover[] = []
@@ -66,6 +69,7 @@ export class Resync {
       hold: holds.take('a state that is taken over from a peer'),
       takingOver: {
         begin: ({ ended }) => {
+          if (!holdsAll({ vector: held, ended }, mustHold)) throw bothCompacted()
           this.resume()
           const parts = { store, vector: held, ended, held: store.applied, own: this.#own }
           leftovers = leftoversBeyond(parts)
@@ -202,4 +206,13 @@ export class Resync {
     identity.reissuing.assign(new VersionVector())
     identity.writeMeta()
   }
+}
+
+/** Taking over that state would lose what has been folded here. */
+function bothCompacted(): WarpError {
+  return new WarpError(
+    'WARP_E_RESYNC_REQUIRED',
+    'the state lacks what has been compacted here, so it cannot take the place of this one',
+    { details: { bothCompacted: true } },
+  )
 }

@@ -181,8 +181,7 @@ export class StateImport implements SnapshotImport {
   }
 
   /**
-   * It belongs to no key. Nothing lets go of such operations yet, so what had been applied before
-   * is in the log.
+   * It belongs to no key. What had been applied before is in the log, or is not needed there any more.
    */
   #installAside(operation: OperationReader): void {
     const { replica, sequence, bytes, start, end } = operation

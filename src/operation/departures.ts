@@ -4,11 +4,12 @@
  *     leave = nothing                      the last operation of its writer, for good
  *     evict = count:varint (replica:8)*    these are waited for no more
  *     away  = ms:varint                    its writer closed in order and means to be back by then
- *     end   = count:varint (replica:8 end:varint)*   who has seen this has all of these, which have
- *                                          left (ended-ids.ts)
+ *     end   = count:varint (replica:8 end:varint)*   who has seen this has all of these, and nothing
+ *                                          of them is still to come (ended-ids.ts)
  *
  * To leave and to be evicted is final: an id that is used by somebody all the same is given up for
- * another one. To be away ends with the next operation.
+ * another one. Who is evicted and has not heard of it counts for as long as it is heard. To be away
+ * ends with the next operation.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
@@ -114,7 +115,7 @@ export class Departures {
   }
 }
 
-/** An operation that says so has been applied. Of who has not left, it says nothing. */
+/** An operation that says so has been applied. */
 export function takeDeparture(
   note: DepartureNote,
   by: Dot,
@@ -122,10 +123,16 @@ export function takeDeparture(
 ): void {
   if (note.kind === 'ended') {
     const { replica, sequence } = by
-    for (const [left, end] of note.ends)
-      if (departures.of(left) === 'left') ended.note(left, end, { replica, sequence })
+    for (const [over, end] of note.ends) ended.note(over, end, { replica, sequence })
   } else if (note.kind === 'away') departures.take(note)
   else departures.take({ ...note, replicas: note.replicas.filter((replica) => !ended.isPruned(replica)) })
+}
+
+export function evictPayload(replicas: readonly ReplicaId[], table: ReplicaTable): Uint8Array {
+  const writer = new ByteWriter()
+  writer.varint(replicas.length)
+  for (const replica of replicas) writer.raw(table.bytes(replica))
+  return writer.take()
 }
 
 export function awayPayload(ms: number): Uint8Array {

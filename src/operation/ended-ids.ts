@@ -1,10 +1,11 @@
 /**
- * Ids whose owners have left for good, so that vectors do not have to name them for ever.
+ * Ids that are over for good, so that vectors do not have to name them for ever: their owners have
+ * left, or have died or given them up, and compaction has gone past them (retired-ids.ts).
  *
  *     end = count:varint (replica:8 end:varint)*       the body of an `end` operation
  *
- * Once everybody has a replica's last operation, a member that stays says so with an `end`
- * operation of its own. Who has seen that has seen all of the id, since operations arrive in causal
+ * Once everybody has a replica's last operation that counts, a member that stays says so with an
+ * `end` operation of its own. Who has seen that has seen all of the id, since operations arrive in causal
  * order: the one entry of its writer says as much as the entries of all ids that it ended. When the
  * writer leaves in its turn, another one's operation stands for both.
  *
@@ -17,6 +18,9 @@
  *
  * What is pruned is remembered, some 30 bytes for each id: late frames are recognised by it, and
  * operations that are not folded say by it what their writers had seen (`isSeen`).
+ *
+ * Of an id whose owner has not left, more than its end may lie somewhere. Whoever holds that cannot
+ * have the `end` operation as well (`exceeds`): it is out, and takes over a state.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
@@ -67,9 +71,24 @@ export class EndedIds {
     return this.#ids.size > 0 && this.#ids.get(replica)?.isPruned === true
   }
 
+  /** Up to where everybody has it, if it is pruned; else 0. */
+  prunedEnd(replica: ReplicaId): number {
+    return this.isPruned(replica) ? (this.#ids.get(replica)?.end ?? 0) : 0
+  }
+
   /** Whether it is pruned, and the operation is one of those that everybody has. */
   includes(replica: ReplicaId, sequence: number): boolean {
-    return this.isPruned(replica) && sequence <= (this.#ids.get(replica)?.end ?? 0)
+    return sequence <= this.prunedEnd(replica)
+  }
+
+  /** Whether it is pruned, and the operation is none of those that everybody has: it is void. */
+  isBeyond(replica: ReplicaId, sequence: number): boolean {
+    return this.isPruned(replica) && sequence > this.prunedEnd(replica)
+  }
+
+  /** Ids that have ended and are not pruned yet, with their ends. */
+  *open(): IterableIterator<readonly [ReplicaId, number]> {
+    for (const replica of this.#open) yield [replica, this.#ids.get(replica)?.end ?? 0]
   }
 
   /** Which ids have ended. */
@@ -164,6 +183,22 @@ export class EndedIds {
       if (ended !== undefined && by !== undefined) due.push({ replica, end: ended.end, by })
     }
     return due
+  }
+
+  /**
+   * Of ids that are not pruned, only what operations say counts that have been applied: the log still
+   * holds others, which were void when a state was taken over.
+   */
+  keepSaid(applied: VersionVector): void {
+    for (const replica of [...this.#open]) {
+      const { end, by } = this.#ids.get(replica) as Ended
+      const said = by.filter((dot) => applied.includes(dot.replica, dot.sequence) || this.isPruned(dot.replica))
+      if (said.length > 0) this.#ids.set(replica, { end, by: said, isPruned: false })
+      else {
+        this.#ids.delete(replica)
+        this.#open.delete(replica)
+      }
+    }
   }
 
   prune(replicas: Iterable<ReplicaId>): void {
@@ -261,6 +296,14 @@ export class EndedIds {
     for (const { by } of this.#ids.values()) if (by.some((dot) => isSame(dot, { replica, sequence }))) return true
     return false
   }
+}
+
+/** Whether a state of which that is said holds all of `needed`: it does not name what it has pruned. */
+export function holdsAll(state: Readonly<{ vector: VersionVector; ended: EndedIds }>, needed: VersionVector): boolean {
+  const { vector, ended } = state
+  return [...needed.entries()].every(
+    ([replica, sequence]) => vector.includes(replica, sequence) || ended.includes(replica, sequence),
+  )
 }
 
 export function endPayload(ends: readonly (readonly [ReplicaId, number])[], table: IdBytes): Uint8Array {

@@ -19,6 +19,7 @@ type Entry =
   | 'appliedOperations'
   | 'inboxFrames'
   | 'waitingOperations'
+  | 'members'
   | 'snapshotFetch'
   | 'snapshotBytes'
 
@@ -62,6 +63,11 @@ export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
     'warp.replication.waiting',
     '{operation}',
     'Operations that waited for their causes when a slice of frames had been worked off.',
+  ),
+  members: histogram(
+    'warp.replication.members',
+    '{replica}',
+    'Replicas that take part, this one counted, at each round of digests. From 1,024 on there is an event, beyond 4,096 nothing is compacted.',
   ),
   snapshotFetch: span('warp.replication.snapshot', "Taking over a peer's state.", 'outcome'),
   snapshotBytes: counter('warp.replication.snapshot.bytes', 'By', 'Bytes of the state taken over from peers.'),

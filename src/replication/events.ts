@@ -41,6 +41,11 @@ export type ReplicationEvent =
       readonly name?: string
       readonly reason: GoneReason
     }
+  /**
+   * A quarter of the replicas that can be kept track of take part at one time, this one counted. Once,
+   * until there are fewer. Clients that come and go belong behind a replica, not into the cluster.
+   */
+  | { readonly kind: 'members:many'; readonly count: number; readonly limit: number }
   /** More replicas than can be kept track of; nothing becomes stable until there are fewer. */
   | { readonly kind: 'member:overflow'; readonly limit: number }
   /**

@@ -14,6 +14,7 @@
  * replica tells of its digest at most four times, and sends each peer at most four in reply. While
  * nothing differs it says next to nothing (`anti-entropy/telling.ts`).
  */
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env } from '../ports/env.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -134,6 +135,11 @@ export class Replicator {
   peers(): PeerReport[] {
     const { env, store } = this.#options
     return peerReports(this.#reception.peers.all(), this.#post.links, store.applied, env.monotonic())
+  }
+
+  /** Every replica that has taken part, or may, but this one. */
+  members(): { readonly replica: ReplicaId; readonly name: string }[] {
+    return this.#reception.members()
   }
 
   stats(): ReplicationStats {

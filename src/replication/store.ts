@@ -103,6 +103,9 @@ export interface ReplicationStore {
    * the call's `vector`.
    */
   exportSnapshot(chunkBytes: number): SnapshotExport
-  /** Starts replacing this replica's state by a peer's snapshot whose operations are `vector`. */
-  beginSnapshot(vector: VersionVector): SnapshotImport
+  /**
+   * Starts replacing this replica's state by a peer's snapshot whose operations are `vector`. It is
+   * refused in the end, with `details.bothCompacted`, if it lacks any of `mustHold`.
+   */
+  beginSnapshot(vector: VersionVector, mustHold?: VersionVector): SnapshotImport
 }

@@ -7,7 +7,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
-import type { Aside } from './aside.ts'
+import type { Aside } from './aside/aside.ts'
 import { KeyFinder } from '../keys/key-finder.ts'
 import type { KeyStore } from './key-store.ts'
 import { KEY_BYTES_MAX, DOCUMENT_BYTES_MAX } from '../limits.ts'
@@ -103,8 +103,14 @@ export class AdmissionDesk {
     if (clock.isAhead(operation.hlc)) return this.#drift()
     if (known === 0 && !this.#knowsFloor(operation)) return this.#end(operation)
     this.#checkForm(operation)
-    if (this.#isHereAsBefore(operation)) return 'early'
-    return undefined
+    return this.#judgeNames(operation)
+  }
+
+  /** By what it says of ids that have ended, and by the names that it had. */
+  #judgeNames(operation: OperationReader): Admission | undefined {
+    if (this.#exceedsEnds(operation)) return 'resync'
+    if (this.#isEndedAsBefore(operation)) return this.#end(operation)
+    return this.#isHereAsBefore(operation) ? 'early' : undefined
   }
 
   /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
@@ -174,12 +180,30 @@ export class AdmissionDesk {
     if (!operation.hasDependencies) return true
     const { applied, table } = this.#store
     const isHere = ([replica, sequence]: readonly [ReplicaId, number]): boolean =>
-      applied.includes(replica, sequence) || table.ended.isPruned(replica)
+      applied.includes(replica, sequence) || table.ended.includes(replica, sequence)
     return operation.dependencies().every(isHere)
   }
 
   #withoutCauses(operation: OperationReader): Admission {
-    return this.#retired.voidIn(operation.dependencies()).length > 0 ? this.#end(operation) : 'early'
+    const { ended } = this.#store.table
+    const dependencies = operation.dependencies()
+    const isVoid = dependencies.some(([replica, sequence]) => ended.isBeyond(replica, sequence))
+    return isVoid || this.#retired.voidIn(dependencies).length > 0 ? this.#end(operation) : 'early'
+  }
+
+  /**
+   * It says of an id that everybody has all of it, and here is more: that is void for the others.
+   * Their digests say so, or their floor, and a state of theirs mends it. Of who has left, more is
+   * nowhere.
+   */
+  #exceedsEnds(operation: OperationReader): boolean {
+    if (operation.kind !== OPERATION_KIND.end) return false
+    const note = departureIn(operation, this.#store.table)
+    const { departures } = this.#identity
+    return (
+      note?.kind === 'ended' &&
+      note.ends.some(([replica, end]) => this.#store.applied.get(replica) > end && departures.of(replica) !== 'left')
+    )
   }
 
   /**
@@ -199,6 +223,15 @@ export class AdmissionDesk {
    */
   #isHereAsBefore(operation: OperationReader): boolean {
     return operation.former().some(([replica, sequence]) => this.#store.applied.includes(replica, sequence))
+  }
+
+  /**
+   * The same operation counts under a name of an id that is pruned here: whoever issued it again had
+   * not seen the end of that.
+   */
+  #isEndedAsBefore(operation: OperationReader): boolean {
+    const { ended } = this.#store.table
+    return operation.former().some(([replica, sequence]) => ended.includes(replica, sequence))
   }
 
   /**

@@ -73,8 +73,13 @@ export type EngineEvent =
       readonly writerStrategy: string
     }
   /**
-   * Replicas that have left for good are named no more in this replica's vectors: everybody has all
-   * that they wrote.
+   * An operator has given replicas up, here or elsewhere (`by`): once they are silent, nobody waits
+   * for them.
+   */
+  | { readonly kind: 'members:evicted'; readonly replicas: readonly ReplicaId[]; readonly by: ReplicaId }
+  /**
+   * Replicas that have left for good, or ids that are over otherwise, are named no more in this
+   * replica's vectors: everybody has all that they wrote.
    */
   | { readonly kind: 'members:pruned'; readonly replicas: readonly ReplicaId[] }
   | ({ readonly kind: 'compacted' } & Compaction)

@@ -91,7 +91,7 @@ export class KeyStore {
   readonly writers: DomainWriters
   /** All shared operations up to these are in the log or in snapshots. */
   readonly applied: VersionVector
-  readonly #floor: VersionVector
+  readonly floor: VersionVector
   readonly #folders: Folders
   /** The values' own: one load on the way of each write. */
   readonly #residency: Residency
@@ -120,7 +120,7 @@ export class KeyStore {
     this.log = options.log
     this.keys = options.keys
     this.applied = options.applied
-    this.#floor = options.floor
+    this.floor = options.floor
     this.env = options.env
     this.turns = new Turns(options.env)
     this.clock = options.clock
@@ -357,7 +357,7 @@ export class KeyStore {
     header.strategy = draft.strategy ?? (isUpdate ? keyspace.code : 0)
     header.replicaBytes = from.bytes
     header.key = key
-    header.context = draft.context ?? writtenContext(this.keys, this.#floor, from.replica, draft)
+    header.context = draft.context ?? writtenContext(this.keys, this.floor, from.replica, draft)
     header.isExact = draft.isExact
     header.dots = draft.dots
     const { lifeMs = 0 } = draft

@@ -23,6 +23,7 @@ import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readVector, readSnapshotHead, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readKeptPlace } from '../merge/kept-record.ts'
+import { AsideRecords } from './aside/aside-records.ts'
 import { readEnded, readMeta, saysWhoEnded, type Meta } from './meta-record.ts'
 import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -59,6 +60,8 @@ export class Recovered {
   readonly forgotten: Forgotten[] = []
   /** Who takes part no more, and who is away. */
   readonly departures: Departures = new Departures()
+  /** Operations that belong to no key. */
+  readonly asides: AsideRecords = new AsideRecords()
   /** How far those who follow the log have come. */
   readonly feeds: FeedCheckpoints = new FeedCheckpoints()
   readonly #keyspaces: Keyspaces
@@ -191,7 +194,9 @@ export class Recovered {
   #chain(record: ReadRecord, operation: OperationReader): void {
     if (!isOfKey(operation.kind)) {
       const note = departureIn(operation, this.#table)
-      if (note !== undefined) takeDeparture(note, operation, { departures: this.departures, ended: this.#table.ended })
+      if (note === undefined) return
+      takeDeparture(note, operation, { departures: this.departures, ended: this.#table.ended })
+      this.asides.note(operation, note, record.position)
       return
     }
     const { keys } = this

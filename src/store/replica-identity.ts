@@ -63,9 +63,18 @@ export class ReplicaIdentity {
     this.name = options.name ?? meta?.name ?? ''
     this.retired = meta?.retired ?? new RetiredIds()
     this.departures = recovered.departures
+    this.#settleEnded()
     this.formers = meta?.formers.copy() ?? new VersionVector()
     this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
     this.writers = new DomainWriters(startsOf(recovered, env), table)
+  }
+
+  /** The records that say so come behind the operations that ended ids, and may not have arrived. */
+  #settleEnded(): void {
+    const { table, recovered } = this.#options
+    table.ended.keepSaid(recovered.applied)
+    this.retired.forget(table.ended.pruned())
+    for (const [replica, end] of this.#unretired(table.ended.open())) this.retired.retire(replica, end)
   }
 
   /** As whom this replica writes what others get. */
@@ -131,7 +140,8 @@ export class ReplicaIdentity {
 
   /** Ids have come to an end: operations of theirs beyond it are void. */
   retire(ends: VectorEntries): void {
-    const changed = ends.filter(([replica, end]) => this.retired.retire(replica, end))
+    const { ended } = this.#options.table
+    const changed = ends.filter(([replica, end]) => !ended.isPruned(replica) && this.retired.retire(replica, end))
     if (changed.some(([replica]) => replica === this.replica)) this.giveUp()
     else if (changed.length > 0) this.writeMeta()
   }
@@ -158,8 +168,18 @@ export class ReplicaIdentity {
    */
   noteDeparture(note: DepartureNote, by: Dot): void {
     takeDeparture(note, by, { departures: this.departures, ended: this.#options.table.ended })
+    if (note.kind === 'evicted') {
+      const { replicas } = note
+      this.#options.observe({ kind: 'members:evicted', replicas, by: by.replica })
+    }
+    if (note.kind === 'ended') this.retire(this.#unretired(note.ends))
     const isMeant = note.kind === 'evicted' && by.replica !== this.replica && note.replicas.includes(this.replica)
     if (isMeant && this.departures.of(this.replica) === 'evicted') this.giveUp()
+  }
+
+  /** Those whose owners have not left: somebody may hold more of them than counts. */
+  #unretired(ends: Iterable<readonly [ReplicaId, number]>): VectorEntries {
+    return [...ends].filter(([replica]) => this.departures.of(replica) !== 'left')
   }
 
   /** Another replica has been heard. */

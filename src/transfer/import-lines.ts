@@ -13,6 +13,8 @@ import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
+import { ByteReader } from '../operation/byte-reader.ts'
+import { EndedIds, holdsAll } from '../operation/ended-ids.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
@@ -91,7 +93,8 @@ class Intake {
     this.#reader = new OperationReader(engine.table)
     const { ended: endedHere } = engine.table
     if (!engine.needsSnapshot && engine.applied.dominates(endedHere.normalised(floor))) return
-    if (!endedHere.normalised(exported).dominates(engine.floor)) throw bothCompacted()
+    const endedThere = ended === undefined ? new EndedIds() : endedOf(ended, engine)
+    if (!holdsAll({ vector: endedHere.normalised(exported), ended: endedThere }, engine.floor)) throw bothCompacted()
     this.#state = engine.beginSnapshot(exported)
     const writer = new ByteWriter()
     writeVector(writer, floor.sorted(), engine.table)
@@ -216,6 +219,10 @@ function cutShort(): WarpError {
   return malformed(
     'the export ends without its last line: it was cut short; what came before is imported where it stood alone',
   )
+}
+
+function endedOf(text: string, { table }: TransferStore): EndedIds {
+  return EndedIds.read(new ByteReader(fromBase64(text)), table)
 }
 
 function bothCompacted(): WarpError {

@@ -95,6 +95,18 @@ export class HauntedReplica {
     return this.#running.ask('events')
   }
 
+  async namedCount(): Promise<number> {
+    return this.#running.ask('namedCount')
+  }
+
+  /** In order, and for good. */
+  async leave(): Promise<void> {
+    this.#isExpectedToEnd = true
+    await this.stopWriting()
+    await this.#running.ask('leave')
+    await this.#program?.end()
+  }
+
   async close(): Promise<void> {
     this.#isExpectedToEnd = true
     await this.#running.ask('close')

@@ -80,7 +80,12 @@ const verbs = {
 
   events: (): readonly (readonly [kind: string, count: number])[] => [...events],
 
+  /** Of how many replicas it names operations. */
+  namedCount: (): number => warp.replicas().filter(({ operationsCount }) => operationsCount > 0).length,
+
   close: () => warp.close(),
+
+  leave: () => warp.close({ leave: true }),
 }
 
 export type ChaosProgram = typeof verbs

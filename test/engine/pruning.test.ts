@@ -8,7 +8,9 @@ import { parseReplicaId, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { writeEnvelopeHeader } from '../../src/operation/envelope/envelope-writer.ts'
 import { FORMAT_LOWEST } from '../../src/operation/envelope/formats.ts'
 import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
+import { RECORD_KIND } from '../../src/log/log.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { Holdings } from '../../src/replication/acknowledgement/holdings.ts'
 import { OperationReader } from '../../src/operation/envelope/operation-reader.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
@@ -275,14 +277,149 @@ test('who is brought back after everybody has pruned it goes on under another id
   expect(silent.engine.replica).not.toBe(left)
 })
 
-test('an id is pruned only if its owner has left', async () => {
-  const [a, b] = [await open('a'), await open('b')]
+/** x has died: a alone has all of it, and has compacted past it; b has seen x:2 of 3. */
+async function afterDying(options: { readonly a?: FixtureOptions } = {}) {
+  const [a, b, x] = [await open('a', options.a), await open('b'), await open('x')]
+  await a.write('set:1', 'add', ['a'])
+  await x.pull(a)
+  for (const element of ['x', 'y', 'z']) await x.write('set:1', 'add', [element])
+  const envelopes = x.envelopes().slice(1)
+  for (const envelope of envelopes.slice(0, 2)) a.admit(envelope)
+  await b.pull(a)
+  return { a, b, x, envelopes, dead: x.engine.replica }
+}
+
+test('a dead replica is pruned, and what was still to come of it is refused from then on, also after a restart', async () => {
+  const files = disk('a')
+  const { a, b, envelopes, dead } = await afterDying({ a: { files } })
+  a.engine.retire([[dead, 2]])
+  a.engine.endIds([[dead, 2]])
+  await b.pull(a)
+  for (const one of [a, b]) expect(one.admit(envelopes[2] as Uint8Array)).toBe('resync')
+  await a.engine.log.settled('logged')
+  const before = await open('a', { files: files.copy() })
+  expect(before.admit(envelopes[2] as Uint8Array)).toBe('resync')
+  stabilise(a, b)
+  await settle()
+  for (const one of [a, b]) {
+    expect(named(one)).not.toContain(dead)
+    expect(one.engine.retired.size).toBe(0)
+    expect(envelopes.map((envelope) => one.admit(envelope))).toEqual(['duplicate', 'duplicate', 'duplicate'])
+    expect(setOf(one)).toEqual(['a', 'x', 'y'])
+  }
+  await a.engine.log.settled('logged')
+  const after = await open('a', { files: files.copy() })
+  expect([named(after), after.engine.retired.size, setOf(after)]).toEqual([named(a), 0, ['a', 'x', 'y']])
+})
+
+test('who holds more of a dead replica does not take in that it has ended, and is mended by a state', async () => {
+  const { a, b, envelopes, dead } = await afterDying()
+  b.admit(envelopes[2] as Uint8Array)
   await b.write('set:1', 'add', ['b'])
-  await a.pull(b)
-  a.engine.endIds([[b.engine.replica, 1]])
+  a.engine.endIds([[dead, 2]])
+  expect(await b.pull(a)).toContain('resync')
+  expect(setOf(b)).toEqual(['a', 'b', 'x', 'y', 'z'])
   stabilise(a)
-  expect(named(a)).toContain(b.engine.replica)
-  await b.write('set:1', 'add', ['more'])
-  await a.pull(b)
-  expect(setOf(a)).toEqual(['b', 'more'])
+  // It has seen what is void.
+  expect(await a.pull(b)).toContain('resync')
+  b.install(a)
+  await exchange(a, b)
+  for (const one of [a, b]) expect([setOf(one), named(one).includes(dead)]).toEqual([['a', 'b', 'x', 'y'], false])
+})
+
+test('the owner of an id that has ended gives it up, and goes on', async () => {
+  const { a, x, dead } = await afterDying()
+  await a.pull(x)
+  a.engine.endIds([[dead, 3]])
+  await x.pull(a)
+  expect(x.engine.replica).not.toBe(dead)
+  await x.write('set:1', 'add', ['more'])
+  stabilise(a)
+  await a.pull(x)
+  expect(setOf(a)).toEqual(['a', 'more', 'x', 'y', 'z'])
+})
+
+test('what was issued again and counts under a name of a pruned id does not count twice', async () => {
+  const { a, b, x, envelopes, dead } = await afterDying()
+  // b, which lacks the third, gives x its state; x issues the third again.
+  x.install(b)
+  expect(x.engine.replica).not.toBe(dead)
+  expect(setOf(x)).toEqual(['a', 'x', 'y', 'z'])
+  a.admit(envelopes[2] as Uint8Array)
+  a.engine.endIds([[dead, 3]])
+  stabilise(a)
+  await x.engine.outlet.settled()
+  expect(await a.pull(x)).toContain('resync')
+  await a.write('count:1', 'increment', [1])
+  x.install(a)
+  await exchange(a, x)
+  for (const one of [a, x]) expect(setOf(one)).toEqual(['a', 'x', 'y', 'z'])
+  expect(newest(x).former()).toEqual([])
+})
+
+test('who waits until others have what it wrote under a former id learns that they have, when that is pruned', async () => {
+  const { a, dead } = await afterDying()
+  a.engine.endIds([[dead, 2]])
+  stabilise(a)
+  expect([2, 3].map((sequence) => new Holdings(a.engine).held(dead, 'memory') >= sequence)).toEqual([true, false])
+})
+
+test('what said that a replica left, and that it ended, is gone from the log when it is pruned', async () => {
+  const files = disk('a')
+  const { a, b, left } = await afterLeaving({ a: { files, segmentBytes: 4096 } })
+  const kinds = ({ engine }: TestEngine): number[] => {
+    const found: number[] = []
+    const reader = new OperationReader(engine.table)
+    engine.log.scan(0, ({ kind, bytes, start, end }) => {
+      if (kind === RECORD_KIND.operation) found.push(reader.load(bytes, start, end).kind)
+      return true
+    })
+    return found.filter((kind) => kind !== OPERATION_KIND.update)
+  }
+  expect(kinds(a)).toEqual([OPERATION_KIND.leave, OPERATION_KIND.end])
+  for (let i = 0; i < 100; i++) await a.set('reg:1', 'x'.repeat(100))
+  await b.pull(a)
+  stabilise(a)
+  await a.engine.compact()
+  expect(kinds(a)).toEqual([])
+  await a.engine.log.settled('logged')
+  const again = await open('a', { files: files.copy(), segmentBytes: 4096 })
+  expect([again.state(), named(again).includes(left)]).toEqual([a.state(), false])
+  const newcomer = await open('newcomer')
+  newcomer.install(again)
+  expect(newcomer.get('mv:1')).toEqual(a.get('mv:1'))
+})
+
+test('that an id has ended is forgotten with the operation that said so, when that is void', async () => {
+  const files = disk('a')
+  const { a, b, dead } = await afterDying({ a: { files } })
+  const c = await open('c')
+  await c.pull(b)
+  a.engine.endIds([[dead, 2]])
+  // b ends the id of a before that.
+  b.engine.retire([[a.engine.replica, 1]])
+  a.engine.retire(b.engine.retired.entries())
+  a.install(b)
+  expect([a.engine.ended.has(dead), a.engine.retired.endOf(dead)]).toEqual([false, 2])
+  await a.engine.log.settled('logged')
+  const again = await open('a', { files: files.copy() })
+  expect(again.engine.ended.has(dead)).toBe(false)
+})
+
+test('an absence that is over, and that rewriting has dropped, is not looked for when ids are pruned', async () => {
+  const { a, b } = await afterLeaving({ a: { files: disk('a'), segmentBytes: 4096 } })
+  a.engine.away(1000)
+  for (let i = 0; i < 100; i++) await a.set('reg:1', 'x'.repeat(100))
+  await b.pull(a)
+  stabilise(a)
+  await a.engine.compact()
+  const y = await open('y')
+  y.install(a)
+  await y.set('reg:2', 'y')
+  y.engine.leave()
+  for (const one of [a, b]) await one.pull(y)
+  a.engine.endIds([[y.engine.replica, 2]])
+  await b.pull(a)
+  stabilise(a)
+  expect(named(a)).not.toContain(y.engine.replica)
 })

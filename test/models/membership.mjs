@@ -93,7 +93,7 @@ const at = (V, id) => V.get(id) ?? 0
 
 // living: members that are neither sealed nor ended
 const senior = ([a, ma], [b, mb]) => ma.stamp - mb.stamp || (a < b ? -1 : 1)
-const living = (S) => [...S.known].filter(([, m]) => !m.sealed && m.end === null)
+export const living = (S) => [...S.known].filter(([, m]) => !m.sealed && m.end === null)
 const isLiving = (S, id) => living(S).some(([q]) => q === id)
 const stands = (S) => isLiving(S, S.id)
 
@@ -153,7 +153,7 @@ function fold(S, snap, recs) {
   for (const [n, c] of value) if (c > 1) fail(`${n} counts ${c} times at ${S.id}`)
   return value
 }
-const valueOf = (S, key) => fold(S, S.snaps.get(key), recsOf(S, key))
+export const valueOf = (S, key) => fold(S, S.snaps.get(key), recsOf(S, key))
 const fpOf = (S, key) => new Set([...(S.snaps.get(key)?.fp ?? []), ...recsOf(S, key).map((r) => nameOf(r.op))])
 const ghostNames = (S, key) => new Set([...(S.snaps.get(key)?.ghost ?? []), ...recsOf(S, key).map((r) => r.op.name)])
 const KEYS = ['x', 'y']
@@ -355,7 +355,7 @@ function prune(S) {
   }
 }
 /** R8: folds what is stable and closed. A branch of one compacts nothing. */
-function compact(S) {
+export function compact(S) {
   if (!stands(S) || living(S).length < 2) return
   for (const key of KEYS) {
     const recs = recsOf(S, key)
@@ -498,7 +498,7 @@ function rejoin(W, machine, N, newId) {
 }
 
 // ---------------------------------------------------------------- world
-class World {
+export class World {
   constructor(random, log) {
     globalThis.W = this
     Object.assign(this, {

@@ -210,7 +210,7 @@ describe('what one replica reckons by itself', () => {
 
   function reckoning(): { stability: Stability; store: NaiveStore } {
     const store = new NaiveStore(virtualEnv())
-    return { stability: new Stability(store, HORIZON_MS, () => undefined), store }
+    return { stability: new Stability(store, { horizonMs: HORIZON_MS, digestIntervalMs: 100 }, () => undefined), store }
   }
 
   test('is announced, and compacted once every member has announced it', () => {
@@ -250,6 +250,53 @@ describe('what one replica reckons by itself', () => {
     }
     store.compact()
     expect([store.floor.sorted(), store.retired.entries()]).toEqual([both.sorted(), [[B, 0]]])
+  })
+
+  test('does not wait again for who has ended already, though vectors name it', () => {
+    const { stability, store } = reckoning()
+    store.applied.raise(B, 3)
+    store.retired.retire(B, 3)
+    stability.heard(C, 0)
+    stability.advance(1, true)
+    expect([...stability.known.present()].map(({ replica }) => replica)).toEqual([C])
+  })
+
+  test('waits for who was given up for as long as it is heard', () => {
+    const { stability, store } = reckoning()
+    for (const id of [B, C]) stability.heard(id, 0)
+    store.departures.take({ kind: 'evicted', replicas: [B] })
+    stability.advance(1, true)
+    expect([...stability.known.present()].map(({ replica }) => replica)).toEqual([B, C])
+    stability.advance(HORIZON_MS, true)
+    expect([...stability.known.present()].map(({ replica }) => replica)).toEqual([B, C])
+    const given = new Stability(store, { horizonMs: HORIZON_MS, digestIntervalMs: 10 }, () => undefined)
+    for (const id of [B, C]) given.heard(id, 0)
+    given.advance(101, true)
+    expect([...given.known.present()].map(({ replica }) => replica)).toEqual([C])
+  })
+
+  test('tells once that there are many members, and again after there were fewer', () => {
+    const events: unknown[] = []
+    const store = new NaiveStore(virtualEnv())
+    const settings = { horizonMs: HORIZON_MS, digestIntervalMs: 100 }
+    const stability = new Stability(store, settings, (event) => events.push(event))
+    const ids = Array.from({ length: 1023 }, (_, i) => replicaIdFromBytes(Uint8Array.of(4 + (i >> 8), i & 255)))
+    const hear = (count: number, nowMs: number): void => {
+      for (const id of ids.slice(0, count)) stability.heard(id, nowMs)
+      stability.advance(nowMs, true)
+    }
+    hear(1022, 0)
+    expect(events).toEqual([])
+    hear(1023, 1)
+    hear(1023, 2)
+    const many = { kind: 'members:many', count: 1024, limit: MEMBERS_MAX }
+    expect([events, stability.presentCount]).toEqual([[many], 1024])
+    hear(10, HORIZON_MS + 10)
+    expect(stability.presentCount).toBe(11)
+    hear(1023, HORIZON_MS + 11)
+    for (const id of ids) stability.known.returned(id)
+    stability.advance(HORIZON_MS + 12, true)
+    expect(events.filter((event) => (event as { kind: string }).kind === 'members:many')).toEqual([many, many])
   })
 
   test('compacts nothing while all others are away', () => {

@@ -10,6 +10,7 @@ import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { hlcToMs, nextHlc } from '../../crdt/time/hlc.ts'
 import { type ReplicaId, replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../../src/ports/env.ts'
 import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
 import { OperationReader } from '../../src/operation/envelope/operation-reader.ts'
@@ -104,8 +105,12 @@ export class NaiveStore implements ReplicationStore {
     // Nobody leaves it.
   }
 
-  endIds(): void {
-    // Nobody leaves it.
+  /** What it was told to end. It prunes nothing, and says it to nobody. */
+  readonly saidEnded: (readonly [ReplicaId, number])[] = []
+
+  endIds(ends: VectorEntries): void {
+    this.saidEnded.push(...ends)
+    for (const [replica, end] of ends) this.ended.note(replica, end, { replica: this.replica, sequence: Infinity })
   }
 
   metOthers(): void {
@@ -250,14 +255,20 @@ export class NaiveStore implements ReplicationStore {
     }
   }
 
-  beginSnapshot(vector: VersionVector): SnapshotImport {
+  beginSnapshot(vector: VersionVector, mustHold: VersionVector = new VersionVector()): SnapshotImport {
     const lines: SnapshotLine[] = []
     return {
       chunk: (bytes) => {
         for (const line of new TextDecoder().decode(bytes).trimEnd().split('\n'))
           lines.push(JSON.parse(line) as SnapshotLine)
       },
-      finish: () => this.#install(vector, lines),
+      finish: () => {
+        if (!vector.dominates(mustHold))
+          throw new WarpError('WARP_E_RESYNC_REQUIRED', 'the state lacks something', {
+            details: { bothCompacted: true },
+          })
+        this.#install(vector, lines)
+      },
       abandon: () => undefined,
     }
   }

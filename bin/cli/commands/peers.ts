@@ -1,10 +1,12 @@
 /** `warp peers`. */
-import type { PeerReport } from '../../../adapters/node/index.ts'
+import type { PeerReport, Stats } from '../../../adapters/node/index.ts'
 import { command, type AnyCommand } from '../program/command.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { openTarget } from '../target/open-target.ts'
-import { PEERS } from '../../../src/control/questions/watching.ts'
+import { PEERS, STATS } from '../../../src/control/questions/watching.ts'
 import { ReplicaNames } from '../output/replica-names.ts'
+import { waitsForTable } from '../output/stats-tables.ts'
+import { only } from '../target/target.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { toJson } from '../../../src/control/tagged-json.ts'
 import { printable } from '../values.ts'
@@ -16,6 +18,8 @@ export const PEERS_COMMAND: AnyCommand = command<DataFlags>({
   summary: 'list the other replicas: state, lag, round trip',
   details:
     'Lag: how many operations of ours it lacked when it last said what it has. Clock: its wall clock minus ours. ' +
+    'Below stands whom compaction waits for, and since when: a replica that is not listed above and does not come back can be ' +
+    'given up (warp evict). With --json that is a property of the peer, holdsBack; warp stats --json lists them all. ' +
     'A folder that nobody holds has no peers.',
   options: DATA_OPTIONS,
   examples: ['peers', 'peers --json'],
@@ -23,17 +27,31 @@ export const PEERS_COMMAND: AnyCommand = command<DataFlags>({
     await using target = await openTarget({ flags: options, output, signal })
     const peers: PeerReport[] = []
     for await (const peer of target.ask(PEERS, {}, { signal })) peers.push(peer)
-    if (output.isJson) for (const peer of peers) await output.json(toJson(peer))
-    else if (peers.length > 0) {
-      const names = await ReplicaNames.of(target, { fullIds: options.fullIds, signal })
-      await output.table(
-        HEAD,
-        peers.map((peer) => rowOf(peer, names)),
-      )
-    } else await output.line(target.warp === undefined ? 'no peers' : 'no peers: no replica runs on this folder')
+    const stats = await only(target.ask(STATS, {}, { signal }))
+    if (output.isJson) {
+      for (const peer of peers) await output.json(toJson(withBlock(peer, stats)))
+      return EXIT.ok
+    }
+    const names = await ReplicaNames.of(target, { fullIds: options.fullIds, signal })
+    const rows = peers.map((peer) => rowOf(peer, names))
+    if (peers.length > 0) await output.table(HEAD, rows)
+    else await output.line(target.warp === undefined ? 'no peers' : 'no peers: no replica runs on this folder')
+    const waitsFor = waitsForTable(stats, names)
+    if (waitsFor.rows.length > 0) {
+      await output.line('')
+      await output.table(waitsFor.head, waitsFor.rows)
+    }
     return EXIT.ok
   },
 })
+
+/** With what compaction waits for of it, if it does. */
+function withBlock(peer: PeerReport, { compaction }: Stats): object {
+  const block = compaction.replicas.find(({ replica }) => replica === peer.replica)
+  if (block === undefined) return peer
+  const { lacks, missingCount, sinceMs } = block
+  return { ...peer, holdsBack: { lacks, missingCount, sinceMs } }
+}
 
 function rowOf(peer: PeerReport, names: ReplicaNames): readonly string[] {
   return [

@@ -47,12 +47,7 @@ function listsOf(stats: Stats, names: ReplicaNames): StatsTable[] {
       head: ['held back by', 'since'],
       rows: compaction.holds.map(({ name, sinceMs }) => [printable(name), moment(sinceMs)]),
     },
-    {
-      head: ['waits for', 'lacks its', 'operations', 'since'],
-      rows: compaction.replicas.map(({ replica, lacks, missingCount, sinceMs }) => [
-        ...[names.replica(replica), lacks, number(missingCount), moment(sinceMs)],
-      ]),
-    },
+    waitsForTable(stats, names),
     {
       head: ['queue', 'count', 'of', 'bytes', 'of'],
       rows: queues.map(({ name, count, countMax, bytes, bytesMax }) => [
@@ -76,6 +71,17 @@ function listsOf(stats: Stats, names: ReplicaNames): StatsTable[] {
       rows: peers.map(({ address, transport, up }) => [printable(address), printable(transport), up ? 'up' : 'down']),
     },
   ]
+}
+
+/** Which replicas have to say something before compaction can go on. */
+export function waitsForTable({ compaction }: Pick<Stats, 'compaction'>, names: ReplicaNames): StatsTable {
+  return {
+    head: ['waits for', 'lacks its', 'operations', 'since'],
+    rows: compaction.replicas.map(({ replica, name, lacks, missingCount, sinceMs }) => {
+      const who = names.knows(replica) || name === undefined ? names.replica(replica) : printable(name)
+      return [who, lacks, number(missingCount), moment(sinceMs)]
+    }),
+  }
 }
 
 /** `flushesCount: 3` is a row `flushes 3`. */

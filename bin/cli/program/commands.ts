@@ -6,6 +6,7 @@ import { completionCommand } from '../commands/completion.ts'
 import { DELETE_COMMAND } from '../commands/delete.ts'
 import { DEMO_COMMAND } from '../commands/demo.ts'
 import { DO_COMMAND } from '../commands/do.ts'
+import { EVICT_COMMAND } from '../commands/evict.ts'
 import { EXPLAIN_COMMAND } from '../commands/explain.ts'
 import { EXPORT_COMMAND } from '../commands/export.ts'
 import { GET_COMMAND } from '../commands/get.ts'
@@ -35,6 +36,7 @@ const OTHERS: readonly AnyCommand[] = [
   AT_COMMAND,
   EXPLAIN_COMMAND,
   PEERS_COMMAND,
+  EVICT_COMMAND,
   STATS_COMMAND,
   VERIFY_COMMAND,
   REPLAY_COMMAND,

@@ -112,7 +112,7 @@ export const KIND_RULES: readonly KindRule[] = [
   },
   {
     ...{ ...MEMBER, code: OPERATION_KIND.end, name: 'end', payload: 'its own' },
-    what: 'says that who has seen it has all of ids that have left',
+    what: 'says that who has seen it has all of ids that are over',
   },
   {
     ...{ ...LATER_MEMBER, code: OPERATION_KIND.will, name: 'will', payload: 'its own' },

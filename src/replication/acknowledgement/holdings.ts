@@ -35,7 +35,7 @@ export class Holdings {
    * log has no such level.
    */
   held(replica: ReplicaId, level: AckLevel): number {
-    const applied = this.#store.applied.get(replica)
+    const applied = this.#applied(replica)
     if (level === 'memory') return applied
     if (!this.#store.persistent) return 0
     // A state that has been taken over may lack what was here before.
@@ -77,6 +77,12 @@ export class Holdings {
     )
   }
 
+  /** Also of an id that nobody names any more: who wrote under it may still wait. */
+  #applied(replica: ReplicaId): number {
+    const { applied, ended } = this.#store
+    return applied.get(replica) || ended.prunedEnd(replica)
+  }
+
   /**
    * Of the replicas that are waited for: how far each has been applied, if that is more than is
    * held.
@@ -84,7 +90,7 @@ export class Holdings {
   #appliedOf(level: Level): (readonly [ReplicaId, number])[] {
     const more: (readonly [ReplicaId, number])[] = []
     for (const replica of level.wanted.keys()) {
-      const applied = this.#store.applied.get(replica)
+      const applied = this.#applied(replica)
       if (applied > (level.held.get(replica) ?? 0)) more.push([replica, applied])
     }
     return more

@@ -24,7 +24,7 @@ import type { Departure } from '../../operation/departures.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { EndedIds } from '../../operation/ended-ids.ts'
-import type { Hello } from '../wire/frames.ts'
+import type { Digest, Hello } from '../wire/frames.ts'
 
 /** Takes what is pruned out of a vector that is kept. */
 export function strip(vector: VersionVector, ended: EndedIds): void {
@@ -46,7 +46,7 @@ export interface KnownReplica {
   /** The highest sequence of it seen in any vector. */
   sequence: number
   gone: boolean
-  /** It has left or was evicted, and never counts again. */
+  /** It has left, and never counts again. */
   hasDeparted: boolean
   /** Its log is in memory, as it says: it cannot come back with what it had. */
   isVolatile: boolean
@@ -57,6 +57,8 @@ export interface KnownReplica {
   readonly acknowledged: VersionVector
   /** What it has announced as stable. */
   readonly stable: VersionVector
+  /** What it has applied and where ids have ended for it, as it last said. */
+  said: Pick<Digest, 'applied' | 'retired'> | undefined
   /** Acknowledgements that cannot be used yet, oldest first, at most two. */
   readonly waiting: VersionVector[]
   /** How it holds back compaction, if it does. */
@@ -178,7 +180,7 @@ export class KnownReplicas {
       if (member.hasDeparted) continue
       const reason = this.#options.whyGone(member, nowMs)
       if (reason === undefined) continue
-      member.hasDeparted = reason === 'left' || reason === 'evicted'
+      member.hasDeparted = reason === 'left'
       if (!member.gone) this.#options.onGone(member, reason)
       member.gone = true
     }
@@ -214,6 +216,7 @@ export class KnownReplicas {
       name: '',
       acknowledged: new VersionVector(),
       stable: new VersionVector(),
+      said: undefined,
       waiting: [],
       lack: undefined,
     }

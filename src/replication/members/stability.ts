@@ -17,14 +17,20 @@
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
-import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
+import { MEMBERS_MANY, VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ReplicationObserver } from '../events.ts'
+import type { ReplicationSettings } from '../options.ts'
 import type { Digest } from '../wire/frames.ts'
-import { KnownReplicas, strip, type GoneReason, type KnownReplica, type Lack } from './known-replicas.ts'
+import { KnownReplicas, MEMBERS_MAX, strip, type GoneReason, type KnownReplica, type Lack } from './known-replicas.ts'
 import type { ReplicationStore } from '../store.ts'
 
 /** Who has a log in memory cannot come back with it: what it had and others lack is gone with it. */
 const VOLATILE_HORIZON_MS = 10 * 60_000
+
+/** Rounds of silence after which who was given up by an operator is waited for no more. */
+const EVICTED_ROUNDS = 10
+
+export type StabilitySettings = Pick<ReplicationSettings, 'horizonMs' | 'digestIntervalMs'>
 
 /** The replica has met others and hears none, or there are more replicas than are kept track of. */
 export type Standstill = 'cut-off' | 'too-many-replicas'
@@ -34,16 +40,19 @@ export type Standstill = 'cut-off' | 'too-many-replicas'
  */
 export class Stability {
   readonly #store: ReplicationStore
-  readonly #horizonMs: number
+  readonly #settings: StabilitySettings
   readonly known: KnownReplicas
   #stable = new VersionVector()
   #compactable = new VersionVector()
+  readonly #observe: ReplicationObserver
+  #toldOfMany = false
 
-  constructor(store: ReplicationStore, horizonMs: number, observe: ReplicationObserver) {
+  constructor(store: ReplicationStore, settings: StabilitySettings, observe: ReplicationObserver) {
     this.#store = store
-    this.#horizonMs = horizonMs
+    this.#settings = settings
+    this.#observe = observe
     this.known = new KnownReplicas({
-      horizonMs,
+      horizonMs: settings.horizonMs,
       whyGone: (member, nowMs) => this.#whyGone(member, nowMs),
       onGone: ({ replica, name }, reason) =>
         observe({ kind: 'member:gone', replica, reason, ...(name === '' ? {} : { name }) }),
@@ -92,7 +101,9 @@ export class Stability {
     this.known.seen(digest.applied, nowMs)
     for (const named of digest.heard) this.known.named(named, nowMs)
     if (replica !== this.#store.replica) this.known.acknowledged(replica, digest.applied)
-    this.known.get(replica)?.stable.join(digest.stable)
+    const member = this.known.get(replica)
+    member?.stable.join(digest.stable)
+    if (member !== undefined) member.said = { applied: digest.applied, retired: digest.retired }
     if (digest.applied.dominates(this.#store.floor)) this.known.returned(replica)
     this.known.forget(this.#store.replica)
   }
@@ -112,6 +123,7 @@ export class Stability {
     this.known.seen(applied, nowMs)
     this.known.forget(replica)
     this.known.expire(nowMs)
+    this.#watchCount()
     if (!mayStabilise || this.known.overflowed) return
     this.known.settle(applied)
     const members = [...this.known.present()]
@@ -138,13 +150,35 @@ export class Stability {
     this.#store.stabilise(this.#compactable, [...this.known.away()])
   }
 
-  #whyGone({ replica, heardMs, isVolatile }: KnownReplica, nowMs: number): GoneReason | undefined {
-    const { departures, applied } = this.#store
+  /** How many take part, this replica counted. */
+  get presentCount(): number {
+    let count = 1
+    for (const _ of this.known.present()) count++
+    return count
+  }
+
+  #watchCount(): void {
+    const { presentCount: count } = this
+    if (count < MEMBERS_MANY) this.#toldOfMany = false
+    else if (!this.#toldOfMany) {
+      this.#toldOfMany = true
+      this.#observe({ kind: 'members:many', count, limit: MEMBERS_MAX })
+    }
+  }
+
+  #whyGone({ replica, heardMs, heardDirectly, isVolatile }: KnownReplica, nowMs: number): GoneReason | undefined {
+    const { departures, applied, retired } = this.#store
     const departure = departures.of(replica)
-    if (departure !== undefined) return departure
+    if (departure === 'left') return departure
+    // It has ended already: vectors name it, also those of before this process.
+    if (!heardDirectly && retired.endOf(replica) !== Infinity) return 'silent'
+    const { horizonMs, digestIntervalMs } = this.#settings
+    const silentMs = nowMs - heardMs
+    // Who is given up and is there all the same says so: it goes on under another id.
+    if (departure === 'evicted' && silentMs > digestIntervalMs * EVICTED_ROUNDS) return departure
     const awayMs = departures.awayMs(replica, applied)
-    const horizonMs = isVolatile ? Math.min(VOLATILE_HORIZON_MS, this.#horizonMs) : this.#horizonMs
-    if (nowMs - heardMs <= (awayMs ?? horizonMs)) return undefined
+    const waitedMs = awayMs ?? (isVolatile ? Math.min(VOLATILE_HORIZON_MS, horizonMs) : horizonMs)
+    if (silentMs <= waitedMs) return undefined
     return awayMs === undefined ? 'silent' : 'away'
   }
 

@@ -200,6 +200,12 @@ export class Reception {
     return queuesOf(this.#parts(), this.#options.settings)
   }
 
+  /** Every replica that has taken part, or may, but this one. */
+  members(): { readonly replica: ReplicaId; readonly name: string }[] {
+    const { known } = this.#rounds.stability
+    return [...known.present(), ...known.away()].map(({ replica, name }) => ({ replica, name }))
+  }
+
   /** What other replicas have to say before compaction can go on. */
   compactionBlock(): CompactionBlock {
     return compactionBlock(this.#rounds.stability, this.#options.env)

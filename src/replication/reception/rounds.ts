@@ -5,6 +5,7 @@
  */
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Env } from '../../ports/env.ts'
+import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { AntiEntropy } from '../anti-entropy/anti-entropy.ts'
 import { DIGEST_SPACING, DigestSchedule, SafeVector } from '../anti-entropy/digests.ts'
@@ -77,7 +78,7 @@ export class Rounds {
     this.#joining = new Joining(store)
     this.#lag = new LagWatch(settings.peerLaggingMs, observe)
     this.#clones = new CloneWatch({ store, observe, post })
-    this.#stability = new Stability(store, settings.horizonMs, observe)
+    this.#stability = new Stability(store, settings, observe)
     this.#pruner = new Pruner(store, this.#stability)
     this.formats = new FormatAgreement(store, this.#stability.known, observe)
     const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
@@ -282,6 +283,7 @@ export class Rounds {
     host.beat(now)
     const isWhole = !fetch.isUnderWay && store.needsSnapshot !== true
     this.#stability.advance(now, isWhole)
+    post.recorder?.record(INSTRUMENTS.members, this.#stability.presentCount)
     if (isWhole && this.isJoined && this.#pruner.beat()) host.wrote()
   }
 }

@@ -10,7 +10,7 @@
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
-import { asError, WarpError } from '../../../crdt/warp-error.ts'
+import { asError, isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import type { Env, Timer } from '../../ports/env.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import type { Recorder } from '../../ports/recorder.ts'
@@ -86,7 +86,7 @@ export class SnapshotFetch {
     const now = env.monotonic()
     if (this.#isClosed || this.#transfer !== undefined || now < this.#notBeforeMs || peer.replica === undefined) return
     if (this.#reported !== peer.replica) observe({ kind: 'resync:required', side: 'us', replica: peer.replica })
-    if (!peer.has.dominates(this.#options.store.floor)) {
+    if (this.#lacksFloor(peer)) {
       if (this.#reported !== peer.replica)
         observe({ kind: 'resync:failed', replica: peer.replica, error: unmergeable(peer.replica) })
       this.#reported = peer.replica
@@ -112,6 +112,15 @@ export class SnapshotFetch {
     }
     this.#ask(this.#transfer, 0, WINDOW_CHUNKS)
     this.#arm(this.#transfer)
+  }
+
+  /**
+   * Whether it says itself that it lacks what has been folded here. Of an id that it does not name it
+   * may have pruned all: its state says so.
+   */
+  #lacksFloor({ has }: Peer): boolean {
+    const { floor } = this.#options.store
+    return [...floor.entries()].some(([replica, sequence]) => has.get(replica) > 0 && has.get(replica) < sequence)
   }
 
   chunk(peer: Peer, chunk: SnapshotChunk): void {
@@ -167,7 +176,7 @@ export class SnapshotFetch {
     if (chunk === undefined) return false
     transfer.early.delete(transfer.next)
     // The first chunk has a vector: the decoder sees to it.
-    transfer.import ??= store.beginSnapshot(chunk.vector ?? new VersionVector())
+    transfer.import ??= store.beginSnapshot(chunk.vector ?? new VersionVector(), store.floor)
     // The empty snapshot's only chunk is empty, and no chunk of it.
     if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
     this.#options.recorder?.add(INSTRUMENTS.snapshotBytes, chunk.bytes.length)
@@ -237,11 +246,8 @@ export class SnapshotFetch {
     transfer.import?.abandon()
     const delayMs = settings.requestTimeoutMs * 2 ** Math.min(this.#failedCount++, 20)
     this.#notBeforeMs = env.monotonic() + Math.min(settings.retryDelayMsMax, delayMs)
-    const error = new WarpError(
-      'WARP_E_RESYNC_REQUIRED',
-      `the snapshot of replica ${transfer.replica} was not taken in: ${reason}; it is asked for again later`,
-      { details: { replica: transfer.replica, chunkCount: transfer.next }, cause },
-    )
+    const isSplit = isWarpError(cause) && cause.details['bothCompacted'] === true
+    const error = isSplit ? unmergeable(transfer.replica) : notTakenIn(transfer, reason, cause)
     observe({ kind: 'resync:failed', replica: transfer.replica, error })
     this.#options.onEnd()
   }
@@ -250,6 +256,14 @@ export class SnapshotFetch {
     this.#timer?.cancel()
     this.#transfer = undefined
   }
+}
+
+function notTakenIn({ replica, next }: Transfer, reason: string, cause: unknown): WarpError {
+  return new WarpError(
+    'WARP_E_RESYNC_REQUIRED',
+    `the snapshot of replica ${replica} was not taken in: ${reason}; it is asked for again later`,
+    { details: { replica, chunkCount: next }, cause },
+  )
 }
 
 /** Taking over the peer's state would lose what has been folded here. */

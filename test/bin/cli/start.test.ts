@@ -133,3 +133,32 @@ test('SIGHUP, as when its terminal is closed, ends a replica without a key file 
     expect(readdirSync(path.join(folder.cwd, 'data')).filter((name) => /sock|\.lock$|\.s$/.test(name))).toEqual([])
   }
 })
+
+test('a replica that was killed is given up by its name, once, and one that nobody knows is not', async () => {
+  const folder = commandFolder({
+    keys: { 'user:*': { strategy: 'register', retain: 'latest' } },
+    mesh: { port: 0, multicast: false, clusterKeyFile: 'cluster.key' },
+  })
+  writeFileSync(path.join(folder.cwd, 'cluster.key'), await warpOk(['key']))
+  const a = startWarp(['start', '--data', 'a', '--json', '--name', 'north'], folder)
+  const { address, replica } = await readyOf(a)
+  const b = startWarp(['start', '--data', 'b', '--peer', address, '--name', 'south'], folder)
+  const watch = startWarp(['watch', '--data', 'a', '--count', '1'], folder)
+  await watch.errorLine(/watching \*/)
+  await b.line(/^ready /)
+  await warpOk(['set', 'user:1', 'Alice', '--data', 'b'], folder)
+  await watch.line(/user:1 = "Alice"/)
+  b.signal('SIGKILL')
+  await b.ended
+  const waitsFor = /waits for +lacks its +operations +since\n[ -]+\n +south +acknowledgement +\d+ /
+  await warpOk(['set', 'user:1', 'Bob', '--data', 'a'], folder)
+  await expect.poll(() => warpOk(['peers', '--data', 'a'], folder), { timeout: 60_000 }).toMatch(waitsFor)
+  const evicted = await warpJson(['evict', 'south', '--force', '--data', 'a'], folder)
+  expect(evicted).toEqual([{ dot: { replica, sequence: 2 } }])
+  const again = await warp(['evict', 'south', '--data', 'a'], folder)
+  expect([again.code, again.stderr]).toEqual([3, expect.stringMatching(/south \(\w{16}\) has been evicted already/)])
+  const unknown = await warp(['evict', 'sooth', '--data', 'a'], folder)
+  expect(unknown.stderr).toMatch(/there is no replica 'sooth'; known are|did you mean 'south'/)
+  a.signal('SIGTERM')
+  await a.ended
+})

@@ -8,12 +8,14 @@ import { APPLICATION_FAULTS, type ApplicationFault } from './application-faults.
 import { CLOCK_FAULTS, type ClockFault } from './clock-faults.ts'
 import { DISK_FAULTS, type DiskFault } from './disk-faults.ts'
 import { type Fault, logUniform } from './fault.ts'
+import { GIVEN_UP_FAULTS, type GivenUpFault } from './given-up.ts'
 import { MEMBER_FAULTS, type MemberFault } from './member-faults.ts'
 import { NETWORK_FAULTS, type NetworkFault } from './network-faults.ts'
 import { PROCESS_FAULTS, type ProcessFault } from './process-faults.ts'
 
 /** What may go wrong, or is at least unusual. */
-export type FaultKind = NetworkFault | ProcessFault | DiskFault | ClockFault | MemberFault | ApplicationFault
+export type FaultKind =
+  NetworkFault | ProcessFault | DiskFault | ClockFault | MemberFault | ApplicationFault | GivenUpFault
 
 const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...NETWORK_FAULTS,
@@ -22,6 +24,7 @@ const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...CLOCK_FAULTS,
   ...MEMBER_FAULTS,
   ...APPLICATION_FAULTS,
+  ...GIVEN_UP_FAULTS,
 }
 
 export const FAULT_KINDS: readonly FaultKind[] = Object.keys(FAULTS) as FaultKind[]

@@ -1,31 +1,37 @@
 /**
  * Operations that belong to no key: this replica's own are written here, and all of them are kept
  * here, for those who know what to do with them. What they say of who takes part is known to the
- * identity (`src/operation/departures.ts`).
+ * identity (`src/operation/departures.ts`), and they are let go of when that is pruned.
  */
-import type { Dot } from '../../crdt/time/dot.ts'
-import { RECORD_KIND } from '../log/log.ts'
-import { departureIn } from '../operation/departures.ts'
-import type { DotIndex } from '../operation/dot-index.ts'
-import { FORMAT_LOWEST } from '../operation/envelope/formats.ts'
-import { writeEnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
-import { OperationReader } from '../operation/envelope/operation-reader.ts'
-import type { Position } from '../operation/position.ts'
-import type { KeyStore } from './key-store.ts'
-import type { ReplicaIdentity } from './replica-identity.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import { isWarpError } from '../../../crdt/warp-error.ts'
+import { RECORD_KIND } from '../../log/log.ts'
+import { departureIn } from '../../operation/departures.ts'
+import type { DotIndex } from '../../operation/dot-index.ts'
+import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
+import { writeEnvelopeHeader } from '../../operation/envelope/envelope-writer.ts'
+import { OperationReader } from '../../operation/envelope/operation-reader.ts'
+import type { Position } from '../../operation/position.ts'
+import type { AsideRecords } from './aside-records.ts'
+import type { KeyStore } from '../key-store.ts'
+import type { ReplicaIdentity } from '../replica-identity.ts'
 
 export interface AsideOptions {
   readonly store: KeyStore
   readonly dots: DotIndex
   readonly identity: ReplicaIdentity
+  /** Those that the log held when it was opened, as far as they were read. */
+  readonly records: AsideRecords
 }
 
 export class Aside {
   readonly #store: KeyStore
   readonly #dots: DotIndex
   readonly #identity: ReplicaIdentity
+  readonly #records: AsideRecords
 
-  constructor({ store, dots, identity }: AsideOptions) {
+  constructor({ store, dots, identity, records }: AsideOptions) {
+    this.#records = records
     this.#store = store
     this.#dots = dots
     this.#identity = identity
@@ -61,7 +67,23 @@ export class Aside {
     this.#store.applied.raise(replica, sequence)
     this.#dots.note(replica, sequence, position)
     const note = departureIn(operation, this.#store.table)
-    if (note !== undefined) this.#identity.noteDeparture(note, operation)
+    if (note === undefined) return
+    this.#records.note(operation, note, position)
+    this.#identity.noteDeparture(note, operation)
+  }
+
+  /** Ids have been pruned: what nobody needs any more of those records is garbage. */
+  letGo(): void {
+    for (const position of this.#records.takeDone(this.#store)) this.#discard(position)
+  }
+
+  /** An absence that is over may be gone already: rewriting a segment does not wait for this. */
+  #discard(position: Position): void {
+    try {
+      this.#store.log.discard(position)
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_LOG_CORRUPT')) throw error
+    }
   }
 
   #append(kind: number, payload: Uint8Array): Position {

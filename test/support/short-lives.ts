@@ -1,0 +1,161 @@
+/**
+ * Replicas that come, write and go by the thousand, through a cluster of three on virtual time, and
+ * the same writes by three that never change: what is left in the end has to be the same.
+ */
+import { memoryNetwork } from '../../adapters/memory/index.ts'
+import { openWarp } from '../../adapters/node/index.ts'
+import { counter, register, set } from '../../crdt/index.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
+
+const KEYS = {
+  'count:*': { strategy: counter(), retain: 'latest' as const },
+  'last:*': { strategy: register<string>(), retain: 'latest' as const },
+  'set:*': { strategy: set<number>(), retain: 'latest' as const },
+}
+const STAYERS = ['a', 'b', 'c']
+/** For whom nobody waits any longer after they have died. */
+const HORIZON_MS = 60_000
+const JOIN_MS = 1500
+const LOOK_MS = 50
+const QUIET_MS = 60_000
+
+export interface ShortLives {
+  readonly livesCount: number
+  /** So many at once. */
+  readonly waveSize: number
+  /** One in so many dies: nobody hears its good-bye. */
+  readonly deathEvery: number
+  readonly onWave?: (livesCount: number) => void
+  /** Measures the memory when all is quiet. */
+  readonly onRest?: () => number
+}
+
+/** What the three that stayed hold when all is quiet. */
+export interface Rest {
+  readonly countsSum: number
+  /** The most of each that one of the three has. */
+  readonly vectorEntries: number
+  readonly digestBytes: number
+  readonly operationsCount: number
+  readonly logBytes: number
+  readonly membersCount: number
+  readonly prunedCount: number
+  readonly deathsCount: number
+  /** What `onRest` said, 0 without it. */
+  readonly heapBytes: number
+}
+
+type Replica = Awaited<ReturnType<typeof world>['stayers'][number]>
+
+function world(seed: number) {
+  const env = virtualEnv({ seed })
+  const network = memoryNetwork({ seed, env, delayMs: 5 })
+  const pruned = new Map<string, Set<string>>()
+  let lives = 0
+  const open = (name: string) =>
+    openWarp({
+      ...{ keys: KEYS, name, transports: [network.transport(name)], replication: { horizonMs: HORIZON_MS } },
+      env: env.fork({ label: `${name} ${++lives}` }),
+      observe: (event) => {
+        if (event.kind !== 'members:pruned') return
+        const by = pruned.get(name) ?? new Set()
+        pruned.set(name, by)
+        for (const replica of event.replicas) by.add(replica)
+      },
+    })
+  return { env, network, open, pruned, stayers: STAYERS.map(open) }
+}
+
+export async function afterShortLives({ livesCount, waveSize, deathEvery, onWave, onRest }: ShortLives): Promise<Rest> {
+  const at = world(3)
+  const stayers = await Promise.all(at.stayers)
+  await at.env.advance(3000)
+  let deathsCount = 0
+  for (let begun = 0; begun < livesCount; begun += waveSize) {
+    const names = Array.from({ length: Math.min(waveSize, livesCount - begun) }, (_, i) => `short-${i}`)
+    for (const name of names) at.network.heal(name)
+    const short = await Promise.all(names.map(at.open))
+    await at.env.advance(JOIN_MS)
+    for (const [i, replica] of short.entries()) await writeAs(replica, begun + i)
+    await at.env.advance(LOOK_MS * 4)
+    for (const [i, name] of names.entries()) {
+      if ((begun + i) % deathEvery !== deathEvery - 1) continue
+      deathsCount++
+      at.network.partition([[name], [...STAYERS, ...names.filter((other) => other !== name)]])
+    }
+    await closed(at.env, short)
+    onWave?.(begun + names.length)
+  }
+  return rest({ at, stayers, deathsCount, onRest })
+}
+
+/** The same writes, by those who stay. */
+export async function afterSameWrites({ livesCount, waveSize, onRest }: ShortLives): Promise<Rest> {
+  const at = world(3)
+  const stayers = await Promise.all(at.stayers)
+  await at.env.advance(3000)
+  for (let begun = 0; begun < livesCount; begun++) {
+    await writeAs(stayers[begun % stayers.length] as Replica, begun)
+    if (begun % waveSize === waveSize - 1) await at.env.advance(JOIN_MS)
+  }
+  return rest({ at, stayers, deathsCount: 0, onRest })
+}
+
+async function writeAs(replica: Replica, life: number): Promise<void> {
+  await replica.key('count:lives').increment()
+  await replica.set(`last:${life % 16}`, `life ${life}`)
+  await replica.key('set:lives').add(life % 64)
+}
+
+async function closed(env: ReturnType<typeof virtualEnv>, replicas: readonly Replica[]): Promise<void> {
+  let isDone = false
+  const closing = Promise.all(replicas.map((replica) => replica.close())).then(() => (isDone = true))
+  while (!isDone) await env.advance(LOOK_MS)
+  await closing
+}
+
+interface Stayed {
+  readonly at: ReturnType<typeof world>
+  readonly stayers: readonly Replica[]
+  readonly deathsCount: number
+  readonly onRest: (() => number) | undefined
+}
+
+async function rest({ at, stayers, deathsCount, onRest }: Stayed): Promise<Rest> {
+  // One who died in the last wave is waited for for the horizon, and given up at the next compaction.
+  for (let i = 0; i < 4; i++) {
+    await at.env.advance(HORIZON_MS)
+    for (const stayer of stayers) await stayer.key('count:rounds').increment()
+    await at.env.advance(10_000)
+    for (const stayer of stayers) await stayer.compact()
+  }
+  const before = stayers.map((stayer) => sentOf(stayer))
+  await at.env.advance(QUIET_MS)
+  const counts = await Promise.all(stayers.map((stayer) => stayer.get('count:lives')))
+  const most = (of: (stayer: Replica, i: number) => number): number => Math.max(...stayers.map(of))
+  const result: Rest = {
+    countsSum: counts.reduce<number>((sum, count) => sum + (count ?? 0), 0),
+    vectorEntries: most((stayer) => stayer.replicas().filter(({ operationsCount }) => operationsCount > 0).length),
+    digestBytes: most((stayer, i) => {
+      const [sent, was] = [sentOf(stayer), before[i] ?? { frames: 0, bytes: 0 }]
+      return Math.round((sent.bytes - was.bytes) / Math.max(1, sent.frames - was.frames))
+    }),
+    operationsCount: most((stayer) => stayer.stats().log.operationsCount),
+    logBytes: most((stayer) => stayer.stats().log.bytes - stayer.stats().log.discardedBytes),
+    membersCount: most((stayer) => fillOf(stayer, 'replicas that are known')),
+    prunedCount: Math.min(...STAYERS.map((name) => at.pruned.get(name)?.size ?? 0)),
+    deathsCount,
+    heapBytes: onRest?.() ?? 0,
+  }
+  await closed(at.env, stayers)
+  return result
+}
+
+function sentOf(stayer: Replica): { readonly frames: number; readonly bytes: number } {
+  const { framesCount: frames = 0, bytes = 0 } = stayer.stats().replication?.sent ?? {}
+  return { frames, bytes }
+}
+
+function fillOf(stayer: Replica, queue: string): number {
+  return stayer.stats().queues.find(({ name }) => name === queue)?.count ?? 0
+}

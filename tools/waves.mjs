@@ -1,0 +1,11 @@
+/** `npm run waves [-- --processes N --at-once N]`: see test/chaos/waves-process.ts. */
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureBuilt } from './built.mjs'
+
+ensureBuilt()
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const program = path.join(ROOT, 'dist/test/chaos/waves-process.js')
+const { status } = spawnSync(process.execPath, [program, ...process.argv.slice(2)], { stdio: 'inherit' })
+process.exit(status ?? 1)
