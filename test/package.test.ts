@@ -85,6 +85,19 @@ describe('the packed tarball', () => {
     expect(packed.files.filter((file) => /\.map$|^lib\/.*(?<!\.d)\.ts$/.test(file))).toEqual([])
   })
 
+  test('has what its documents link to', () => {
+    const files = new Set(packed.files)
+    const dead = packed.files
+      .filter((file) => file.endsWith('.md'))
+      .flatMap((file) => {
+        const text = readFileSync(path.join(packed.folder, 'node_modules/warp-engine', file), 'utf8')
+        const targets = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, target = '']) => target)
+        const isThere = (target: string): boolean => files.has(path.join(path.dirname(file), target))
+        return targets.filter((target) => !isThere(target)).map((target) => `${file}: ${target}`)
+      })
+    expect(dead).toEqual([])
+  })
+
   test('has one dependency at run time, which has none', () => {
     const manifestOf = (name: string): { dependencies?: object } =>
       JSON.parse(readFileSync(path.join(packed.folder, 'node_modules', name, 'package.json'), 'utf8'))
@@ -101,6 +114,7 @@ describe('the packed tarball', () => {
       (await run('npx', ['--no-install', 'warp', ...parameters], { cwd: folder })).stdout
     expect(await npx('--help')).toContain('Usage: warp')
     expect(await npx('set', 'city:1', 'Oslo', '--key', 'city:*=register')).toContain('version 1, logged')
+    expect(await npx('demo', '--help')).toContain('yjs needs the package of that name')
   })
 
   test('publint has nothing to say', async () => {

@@ -219,6 +219,15 @@ await open({ keys, cache: { entriesMaximum: 5 } })
 await open({ keys, replication: { digestIntervallMs: 5 } })
 // @ts-expect-error -- of a key pattern
 await open({ keys: { '*': { strategy: counter(), ttlMS: 5 } } })
+await open({
+  keys: {
+    '*': {
+      strategy: counter(),
+      // @ts-expect-error -- and the compiler speaks of this line, and not of the strategy's
+      retian: 'all',
+    },
+  },
+})
 // @ts-expect-error -- of a key pattern beside right ones
 await open({ keys: { 'a:*': counter(), '*': { strategy: counter(), ttlMs: 5, retention: 'all' } } })
 // @ts-expect-error -- of a retention

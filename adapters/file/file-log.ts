@@ -2,7 +2,7 @@
  * The log on disk: makes the folder, takes its lock, and says in words what is wrong where that
  * fails.
  */
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { WarpError, isWarpError } from '../../crdt/warp-error.ts'
 import type { LogFiles, LogStore } from '../../src/ports/files.ts'
@@ -60,12 +60,56 @@ async function createFolder({ path, folderMode }: FileLogSettings): Promise<void
       details: { path },
     })
   }
-  const first = mkdirSync(path, { recursive: true, mode: folderMode })
+  const first = makeFolders(path, folderMode)
   if (first === undefined) return
   for (let parent = dirname(path); ; parent = dirname(parent)) {
     await syncFolder(parent)
     if (parent === dirname(first) || parent === dirname(parent)) return
   }
+}
+
+/**
+ * Makes the folder and those above it that are missing. Returns the topmost one that it made. Node
+ * could do it alone, and goes round for ever where a file system lets nobody make a folder and says
+ * that there is none (/proc).
+ */
+function makeFolders(path: string, mode: number): string | undefined {
+  const missing: string[] = []
+  for (let at = path; !exists(at); at = dirname(at)) missing.unshift(at)
+  for (const folder of missing) makeFolder(folder, mode)
+  return missing[0]
+}
+
+function makeFolder(folder: string, mode: number): void {
+  try {
+    mkdirSync(folder, { mode })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    // Somebody else has made it meanwhile; or it is the name of a link that leads nowhere.
+    if (code === 'EEXIST' && exists(folder)) return
+    if (code === 'EEXIST') throw refusedFolder(folder, leadsNowhere(folder), cause)
+    if (code === 'ENOENT') throw refusedFolder(folder, 'its file system lets nobody make folders there', cause)
+    throw cause
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function leadsNowhere(link: string): string {
+  return `it is a link to ${readlinkSync(link)}, and there is nothing: make that folder, or remove the link`
+}
+
+function refusedFolder(folder: string, reason: string, cause: unknown): WarpError {
+  return new WarpError(
+    'WARP_E_STORAGE',
+    `cannot make the folder ${folder} of a log: ${reason}; or choose another path`,
+    {
+      details: { path: folder },
+      cause,
+    },
+  )
 }
 
 const REASONS: Readonly<Partial<Record<string, string>>> = {

@@ -1,6 +1,6 @@
 /** What the demo may be asked, and how it says that it was asked something else. */
 import { parseArgs } from 'node:util'
-import { DOCUMENT_KINDS, type DocumentKind } from './authors/document.ts'
+import { DOCUMENT_KINDS, type DocumentKind } from './authors/document-kinds.ts'
 import { UsageError } from './usage-error.ts'
 
 export const HELP: string = `Usage: npm run demo [-- options]
@@ -11,7 +11,8 @@ sides write, one is killed and started again; then the network is healed.
 
   --trace FILE       replays a concurrent editing history (JSON, gzipped if FILE ends in .gz), each
                      author in a process of their own, and compares the outcome with the history's own
-  --strategy NAME    what keeps the document of --trace: ${DOCUMENT_KINDS.join(' or ')} (default ${DOCUMENT_KINDS[0]})
+  --strategy NAME    what keeps the document of --trace: ${DOCUMENT_KINDS.join(' or ')} (default ${DOCUMENT_KINDS[0]});
+                     yjs needs the package of that name
   --help             shows this
 
 Exit code: 0 if all replicas converged and nothing acknowledged was lost, 1 if not, 2 if the demo cannot do

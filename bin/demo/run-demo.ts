@@ -30,8 +30,18 @@ async function fulfil(request: Request): Promise<number> {
       return onStage(async (stage) => codeOf(await runScenario(stage)))
     case 'trace': {
       const trace = readTrace(request.path)
+      if (request.strategy === 'yjs') await requireYjs()
       return onStage(async (stage) => codeOf(await replayTrace(trace, { ...request, stage })))
     }
+  }
+}
+
+/** Before any process is started that needs it. */
+async function requireYjs(): Promise<void> {
+  try {
+    await import('../../crdt/documents/yjs.ts')
+  } catch (cause) {
+    throw new UsageError('--strategy yjs needs the package yjs, which is not installed: npm install yjs', { cause })
   }
 }
 

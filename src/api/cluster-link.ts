@@ -162,8 +162,14 @@ export class ClusterLink {
 
   #open({ engine, env, parts, recorder, options }: ClusterLinkParts): Replicator | undefined {
     const { transports = [], replication, observe, name, zone } = options
-    if (transports.length === 0) return undefined
     const { replication: Replication } = parts
+    if (transports.length === 0) {
+      // Mistyped all the same, and nobody would notice before there is a transport.
+      if (replication === undefined) return undefined
+      if (Replication === undefined) throw missingPart('replication', 'replication')
+      Replication.checkOptions(replication)
+      return undefined
+    }
     if (Replication === undefined) throw missingPart('replication', 'transports')
     return new Replication({
       ...{ store: engine, env, transports, recorder },

@@ -5,6 +5,7 @@
  */
 import type { History } from '../history/history.ts'
 import type { Platform } from '../ports/platform.ts'
+import type { ReplicationOptions } from '../replication/options.ts'
 import type { Replicator, ReplicatorOptions } from '../replication/replicator.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { exportLines } from '../transfer/export-lines.ts'
@@ -12,12 +13,18 @@ import type { importLines } from '../transfer/import-lines.ts'
 
 /** Each is made once for each engine that is opened. */
 export interface WarpParts {
-  /** For `transports`. */
-  readonly replication?: new (options: ReplicatorOptions) => Replicator
+  /** For `transports`, and to check `replication` where there are none. */
+  readonly replication?: ReplicationPart
   /** For `export` and `import`. */
   readonly transfer?: TransferPart
   /** For `log`, `getAt` and `explain`. */
   readonly history?: new (store: KeyStore) => HistoryPart
+}
+
+export interface ReplicationPart {
+  new (options: ReplicatorOptions): Replicator
+  /** Throws `WARP_E_CONFIG`. */
+  checkOptions(options: ReplicationOptions): void
 }
 
 export interface TransferPart {

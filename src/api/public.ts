@@ -66,7 +66,10 @@ export interface WarpOptions<K extends KeyMap> {
   readonly zone?: string
   /** Where operations are kept. Default: in memory, gone with the process. */
   readonly log?: LogStore
-  /** The networks to replicate over. Default: none, this replica is alone. */
+  /**
+   * The networks to replicate over. Default: none, this replica is alone. An open engine alone does
+   * not keep its process alive; one with a mesh does (`meshTransport({ unref })`).
+   */
   readonly transports?: readonly Transport[]
   /** Time, timers and randomness. Default: the platform's. */
   readonly env?: Env

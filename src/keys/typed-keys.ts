@@ -94,11 +94,17 @@ export type CheckedKeys<K extends KeyMap> = { readonly [Pattern in keyof K]: Che
 /** One definition of {@link CheckedKeys}. */
 export type CheckedDefinition<Definition> = Definition extends { readonly strategy: AnyStrategy }
   ? {
-      readonly [Name in keyof Definition]: Name extends KeyOptionName
-        ? Definition[Name]
-        : 'no such option of a key pattern'
+      readonly [Name in keyof Definition]: Name extends KeyOptionName ? Definition[Name] : NoSuchOption<Name>
     }
   : Definition
+
+/**
+ * What the compiler shows at an option that does not exist. Not a text: what is given is most often
+ * one as well, nothing is two texts, and the compiler would speak of `never`, and at the strategy.
+ */
+export interface NoSuchOption<Name> {
+  readonly 'no such option of a key pattern': Name
+}
 
 type KeyOptionName = keyof KeyOptionsBase<AnyStrategy> | keyof Expiring
 

@@ -60,5 +60,9 @@ function hasHeader(bytes: Uint8Array, at: number): boolean {
 
 /** Whether a key travels at all. */
 export function isShared(store: KeyStore, slot: Slot): boolean {
-  return store.keyspaceFor('', slot).domain.isSent
+  const keyspace = store.keyspaceFor('', slot)
+  if (keyspace !== store.keyspaces.unregistered) return keyspace.domain.isSent
+  // Nothing says any more what it is: what was written under the local id was never to leave.
+  const writer = store.keys.tipReplica[slot]
+  return writer === undefined || store.writers.isSent(writer)
 }

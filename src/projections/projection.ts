@@ -16,7 +16,11 @@ import type { OperationRecord } from '../store/kept-operation.ts'
  */
 export interface ProjectedOperation {
   readonly key: string
-  /** The key's value now, `undefined` if it has none. Reading it may fold the key. Frozen. */
+  /**
+   * The key's value now, `undefined` if it has none. Reading it may fold the key, and makes the
+   * value: of a set, list or text of n elements in O(n), so whoever reads it after each operation of
+   * a key that grows does so in O(n²). `operation.payload` says what was written, in O(1). Frozen.
+   */
   readonly value: unknown
   /** A record that may be kept. */
   readonly operation: OperationRecord

@@ -217,7 +217,7 @@ function contradictory(what: string): WarpError {
 
 function cutShort(): WarpError {
   return malformed(
-    'the export ends without its last line: it was cut short; what came before is imported where it stood alone',
+    'the export ends without its last line: it was cut short; the operations before the cut have been imported, so import the whole export again: what is here stays',
   )
 }
 

@@ -27,6 +27,11 @@ test.each([
     "'horizon'; did you mean 'horizonMs'?",
   ],
   [
+    'replication without transports',
+    () => openWarp(anything({ keys, replication: { horizon: 1 } })),
+    "'horizon'; did you mean 'horizonMs'?",
+  ],
+  [
     'a key pattern',
     () => openWarp({ keys: anything({ '*': { strategy: counter(), ttl_ms: 5 } }) }),
     "the key pattern '*': there is no option 'ttl_ms'; did you mean 'ttlMs'?",

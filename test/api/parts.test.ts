@@ -73,6 +73,11 @@ describe('an engine opened without parts', () => {
     expect(closedCount).toBe(1)
   })
 
+  test('refuses options of replication, which it could not even check', async () => {
+    const opening = openWarpOn({ env: virtualEnv() }, { keys, replication: { horizonMs: 60_000 } })
+    await expect(opening).rejects.toMatchObject(needs('replication'))
+  })
+
   test('has each part that it is handed, and no other', async () => {
     const { history, transfer } = ALL_PARTS
     await using past = await opened({ ...(history === undefined ? {} : { history }) })

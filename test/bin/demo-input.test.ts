@@ -1,4 +1,5 @@
 /** What the demo is given: options and histories. */
+import { build } from 'esbuild'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -7,6 +8,7 @@ import { causalityOf } from '../../bin/demo/causality.ts'
 import { parseRequest } from '../../bin/demo/command-line.ts'
 import { type Transaction, readTrace } from '../../bin/demo/authors/trace-file.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { ROOT } from '../support/tidy/source-tree.ts'
 
 function fileWith(content: string | Uint8Array, name = 'trace.json'): string {
   const file = path.join(temporaryFolder(), name)
@@ -75,3 +77,19 @@ describe('causality', () => {
     expect(() => causalityOf(trace([0], [0]))).toThrow('txns[1]: author 0 had not seen all of their own')
   })
 })
+
+test.each(['bin/demo/run-demo.ts', 'bin/demo/replicas/replica-process.ts', 'bin/demo/authors/author-process.ts'])(
+  '%s loads Yjs when it is wanted, and works where it is not installed',
+  async (entry) => {
+    const { metafile } = await build({
+      ...{ absWorkingDir: ROOT, entryPoints: [entry], bundle: true, write: false, metafile: true, splitting: true },
+      ...{ format: 'esm', platform: 'node', outdir: 'unused', packages: 'external', logLevel: 'silent' },
+    })
+    const loaded = new Set([entry])
+    for (const file of loaded)
+      for (const { path: imported, kind } of metafile.inputs[file]?.imports ?? [])
+        if (kind === 'import-statement') loaded.add(imported)
+    expect([...loaded].filter((file) => /yjs/.test(file))).toEqual([])
+    expect(loaded.size).toBeGreaterThan(5)
+  },
+)

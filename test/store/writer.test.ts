@@ -325,7 +325,8 @@ test('a merge function that throws for the writer refuses the write, and nothing
   })
   const warp = await openWarp({ keys: { '*': picky }, env: virtualEnv() })
   await warp.set('k', 5)
-  await expect(warp.set('k', 4)).rejects.toMatchObject({ code: 'WARP_E_MERGE' })
+  const named = { details: { key: 'k' }, message: expect.stringMatching(/^'k': the merge function threw/) as unknown }
+  await expect(warp.set('k', 4)).rejects.toMatchObject({ code: 'WARP_E_MERGE', ...named })
   expect(await warp.get('k')).toBe(5)
   expect(warp.stats().log.operationsCount).toBe(1)
   await warp.close()

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { counter } from '../../crdt/counter.ts'
+import { Keyspaces } from '../../src/keys/keyspace.ts'
 import { exportLines } from '../../src/transfer/export-lines.ts'
 import { importLines } from '../../src/transfer/import-lines.ts'
 import type { Imported } from '../../src/transfer/imported.ts'
@@ -308,4 +310,16 @@ test('an import that waits for more ends when it is given up', async () => {
   const options = { env: a.env, check: () => giveUp.signal.throwIfAborted(), signal: giveUp.signal }
   await expect(importLines(a.engine, input, options)).rejects.toThrow('aborted')
   expect(isLeft).toBe(true)
+})
+
+test('a key that was local is in no export, also when no pattern matches it any more', async () => {
+  const files = disk()
+  const before = await TestEngine.open({ files })
+  await before.set('reg:1', 'shared')
+  await before.write('own:1', 'increment', [1])
+  await before.close()
+  const after = await TestEngine.open({ files, keyspaces: new Keyspaces({ 'count:*': counter() }) })
+  const text = await exported(after)
+  expect(text).toContain('reg:1')
+  expect(text).not.toContain('own:1')
 })

@@ -14,7 +14,7 @@ export const EXPORT_COMMAND: AnyCommand = command<DataFlags>({
   options: DATA_OPTIONS,
   examples: ['export > backup.jsonl', 'export | jq \'select(.key == "user:123")\''],
   async run({ options, output, signal }) {
-    await using target = await openTarget({ flags: options, output, signal })
+    await using target = await openTarget({ flags: options, output, signal, isBlind: true })
     const progress = output.progress(`exporting ${target.data}`, 'characters')
     try {
       let written = 0

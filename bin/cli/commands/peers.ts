@@ -24,7 +24,7 @@ export const PEERS_COMMAND: AnyCommand = command<DataFlags>({
   options: DATA_OPTIONS,
   examples: ['peers', 'peers --json'],
   async run({ options, output, signal }) {
-    await using target = await openTarget({ flags: options, output, signal })
+    await using target = await openTarget({ flags: options, output, signal, isBlind: true })
     const peers: PeerReport[] = []
     for await (const peer of target.ask(PEERS, {}, { signal })) peers.push(peer)
     const stats = await only(target.ask(STATS, {}, { signal }))

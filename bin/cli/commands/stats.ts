@@ -18,7 +18,7 @@ export const STATS_COMMAND: AnyCommand = command<DataFlags>({
   options: DATA_OPTIONS,
   examples: ['stats', 'stats --json'],
   async run({ options, output, signal }) {
-    await using target = await openTarget({ flags: options, output, signal })
+    await using target = await openTarget({ flags: options, output, signal, isBlind: true })
     const stats = await only(target.ask(STATS, {}, { signal }))
     if (output.isJson) await output.json(toJson(stats))
     else await print(output, statsTables(stats, await ReplicaNames.of(target, { fullIds: options.fullIds, signal })))

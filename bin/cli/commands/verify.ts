@@ -3,7 +3,8 @@ import type { CheckedLog, CheckReport, Finding } from '../../../adapters/node/in
 import { command, type AnyCommand } from '../program/command.ts'
 import { folderExists, keysOf, loadConfig } from '../settings/config.ts'
 import { EXIT } from '../program/exit-codes.ts'
-import { UsageError } from '../program/failure.ts'
+import { isWarpError } from '../../../crdt/warp-error.ts'
+import { UnreachableError, UsageError } from '../program/failure.ts'
 import type { Output } from '../output/output.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import { printable } from '../values.ts'
@@ -44,6 +45,10 @@ export const VERIFY_COMMAND: AnyCommand = command<DataFlags, readonly string[]>(
       progress.end()
       await printer.report(report, keys !== undefined)
       return report.isSound ? EXIT.ok : EXIT.no
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_LOG_LOCKED')) throw error
+      const { message } = error
+      throw new UnreachableError(`${message}. verify reads the folder itself: stop that process, or verify a copy`)
     } finally {
       progress.end()
     }

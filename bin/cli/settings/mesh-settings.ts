@@ -30,7 +30,10 @@ export const MESH_OPTIONS: readonly OptionDescription[] = [
   { flags: '--peer <host:port>', about: 'a replica to talk to; may be repeated', repeatable: true },
   { flags: '--no-multicast', about: 'do not look for replicas by multicast' },
   { flags: '--key-file <file>', about: "the cluster's key, as warp key prints it (else WARP_CLUSTER_KEY)" },
-  { flags: '--insecure', about: 'no key: loopback only' },
+  {
+    flags: '--insecure',
+    about: 'without a key, for this machine alone: it stays on loopback, and every process here may join',
+  },
   { flags: '--zone <zone>', about: 'where the replica runs' },
   { flags: '--role <role>', about: 'what it is for; may be repeated', repeatable: true },
 ]

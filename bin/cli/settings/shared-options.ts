@@ -13,7 +13,7 @@ export const DATA_OPTIONS: readonly OptionDescription[] = [
   { flags: '--data <dir>', about: "the data's folder (default: the configuration's, else ./data)" },
   {
     flags: '--config <file>',
-    about: 'the configuration (default: warp.config.{mjs,js,json} here, else in the folder)',
+    about: 'the configuration (default: warp.config.json here, else in the folder)',
   },
   {
     flags: '--key <pattern=strategy>',

@@ -27,11 +27,13 @@ export interface TargetOptions {
    * end soon.
    */
   readonly serves?: boolean
+  /** Whether the command works without knowing what keys mean. Default `false`. */
+  readonly isBlind?: boolean
 }
 
 /** Throws `UnreachableError`, `UsageError`, and what opening a folder throws. */
 export async function openTarget(options: TargetOptions): Promise<Target> {
-  const { flags, output, signal, serves, creates } = options
+  const { flags, output, signal, serves, creates, isBlind = false } = options
   const config = await loadConfig(flags)
   const { data } = config
   if (creates !== true && !folderExists(data)) throw new UsageError(`there is no folder ${data}; see --data`)
@@ -43,7 +45,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       if (replica !== undefined) return replica
       // Whoever asks a running replica has no use for an engine.
       const { openFolder } = await import('./open-folder.ts')
-      return folderTarget(await openFolder({ config, observe }), data, serves)
+      return folderTarget(await openFolder({ config, observe, isBlind }), data, serves)
     })
   } finally {
     progress.end()

@@ -1,6 +1,6 @@
 /** What `--trace` asks of an author's process. */
 import type { ReplicaId } from '../../../adapters/node/index.ts'
-import type { DocumentKind } from './document.ts'
+import type { DocumentKind } from './document-kinds.ts'
 import type { MeshPlace } from '../replicas/replica-calls.ts'
 import type { Trace } from './trace-file.ts'
 

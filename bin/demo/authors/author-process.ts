@@ -3,10 +3,10 @@
  * holds back what has not been seen.
  */
 import { fileLog } from '../../../adapters/file/index.ts'
-import { openWarp, type ReplicaId } from '../../../adapters/node/index.ts'
+import type { ReplicaId } from '../../../adapters/node/index.ts'
 import type { AuthorCalls, AuthorSettings, AuthorStatus } from './author-calls.ts'
 import { Author, type AuthorReplica } from './author.ts'
-import { DOCUMENT_KEYS, documentOf } from './document.ts'
+import { openDocument } from './document.ts'
 import { HeldTransport } from '../replicas/held-transport.ts'
 import { demoMesh } from '../replicas/mesh.ts'
 import { serveCalls } from '../replicas/serve-calls.ts'
@@ -15,9 +15,9 @@ let opened: AuthorReplica | undefined
 
 async function open({ folder, kind, hasSurrogates, ...place }: AuthorSettings): Promise<ReplicaId> {
   const held = new HeldTransport(demoMesh(place))
-  const warp = await openWarp({ keys: DOCUMENT_KEYS, log: fileLog({ path: folder }), transports: [held] })
-  opened = { warp, held, document: documentOf(warp, { kind, hasSurrogates }) }
-  return warp.replica
+  const options = { log: fileLog({ path: folder }), transports: [held] }
+  opened = { ...(await openDocument({ kind, hasSurrogates }, options)), held }
+  return opened.warp.replica
 }
 
 function replica(): AuthorReplica {

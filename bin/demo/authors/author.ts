@@ -7,10 +7,10 @@
  * through and waited for; so the authors need nobody to tell them when to write, and write at once
  * where they did.
  */
-import type { ReplicaId, Warp } from '../../../adapters/node/index.ts'
+import type { ReplicaId } from '../../../adapters/node/index.ts'
 import type { Part } from './author-calls.ts'
 import { causalityOf } from '../causality.ts'
-import type { Document, DocumentKeys } from './document.ts'
+import type { Document, DocumentWarp } from './document.ts'
 import type { HeldTransport } from '../replicas/held-transport.ts'
 import type { Patch, Trace } from './trace-file.ts'
 import { UsageError } from '../usage-error.ts'
@@ -21,7 +21,7 @@ const PENDING_MAX = 256
 const WAIT_MS_MAX = 30_000
 
 export interface AuthorReplica {
-  readonly warp: Warp<DocumentKeys>
+  readonly warp: DocumentWarp
   readonly document: Document
   readonly held: HeldTransport
 }
@@ -123,7 +123,7 @@ class Arrivals {
     this.#own = own
   }
 
-  static async at(warp: Warp<DocumentKeys>): Promise<Arrivals> {
+  static async at(warp: DocumentWarp): Promise<Arrivals> {
     const arrivals = new Arrivals(warp.replica)
     await warp.project<number>({
       name: 'arrivals',

@@ -1,21 +1,11 @@
 /**
  * The two ways in which the demo keeps a text: which key, how a patch is written to it, and how it
- * is read.
+ * is read. Yjs is loaded when it is wanted: the package does without it.
  */
-import type { Warp } from '../../../adapters/node/index.ts'
+import { openWarp, type KeyMap, type Warp, type WarpOptions } from '../../../adapters/node/index.ts'
 import { text } from '../../../crdt/sequence/text.ts'
-import { yjs } from '../../../crdt/documents/yjs.ts'
+import type { DocumentKind } from './document-kinds.ts'
 import type { Patch } from './trace-file.ts'
-
-export const DOCUMENT_KINDS = ['text', 'yjs'] as const
-export type DocumentKind = (typeof DOCUMENT_KINDS)[number]
-
-export type DocumentKeys = {
-  readonly 'text:*': ReturnType<typeof text>
-  readonly 'yjs:*': ReturnType<typeof yjs>
-}
-
-export const DOCUMENT_KEYS: DocumentKeys = { 'text:*': text(), 'yjs:*': yjs() }
 
 export interface Document {
   /**
@@ -25,27 +15,41 @@ export interface Document {
   read(): Promise<string>
 }
 
+/** What an author needs of its engine, whatever keeps the document. */
+export type DocumentWarp = Pick<Warp<KeyMap>, 'replica' | 'project' | 'stats' | 'peers' | 'close'>
+
+export interface OpenDocument {
+  readonly warp: DocumentWarp
+  readonly document: Document
+}
+
 export interface DocumentOptions {
   readonly kind: DocumentKind
   /** Whether the document may hold characters of two UTF-16 units. */
   readonly hasSurrogates: boolean
 }
 
-export function documentOf(warp: Warp<DocumentKeys>, { kind, hasSurrogates }: DocumentOptions): Document {
-  return kind === 'text' ? textDocument(warp) : yjsDocument(warp, hasSurrogates)
+type Options = Omit<WarpOptions<KeyMap>, 'keys'>
+
+export function openDocument({ kind, hasSurrogates }: DocumentOptions, options: Options): Promise<OpenDocument> {
+  return kind === 'text' ? openText(options) : openYjs(options, hasSurrogates)
 }
 
-function textDocument(warp: Warp<DocumentKeys>): Document {
+async function openText(options: Options): Promise<OpenDocument> {
+  const warp = await openWarp({ ...options, keys: { 'text:*': text() } })
   const handle = warp.key('text:trace')
-  return {
+  const document: Document = {
     write: ([position, deleted, inserted]) => handle.splice(position, deleted, inserted),
     read: async () => (await handle.get()) ?? '',
   }
+  return { warp, document }
 }
 
-function yjsDocument(warp: Warp<DocumentKeys>, hasSurrogates: boolean): Document {
+async function openYjs(options: Options, hasSurrogates: boolean): Promise<OpenDocument> {
+  const { yjs } = await import('../../../crdt/documents/yjs.ts')
+  const warp = await openWarp({ ...options, keys: { 'yjs:*': yjs() } })
   const handle = warp.key('yjs:trace')
-  return {
+  const document: Document = {
     write: ([position, deleted, inserted]) =>
       handle.change((doc) => {
         const body = doc.getText('body')
@@ -58,6 +62,7 @@ function yjsDocument(warp: Warp<DocumentKeys>, hasSurrogates: boolean): Document
       }),
     read: async () => (await handle.get())?.getText('body').toJSON() ?? '',
   }
+  return { warp, document }
 }
 
 /** Histories count code points, Yjs counts UTF-16 units. */

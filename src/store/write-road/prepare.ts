@@ -5,7 +5,7 @@
 import { hlcToMs, type Hlc } from '../../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { Prepare, Verb } from '../../../crdt/strategy.ts'
-import { WarpError } from '../../../crdt/warp-error.ts'
+import { isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import { nestedWrite } from '../../keys/key-refusals.ts'
 import type { Slot } from '../../keys/key-table.ts'
 import { Resident } from '../../merge/resident.ts'
@@ -96,8 +96,15 @@ export function prepare(
     return payload
   } catch (error) {
     forgetPrepared(store, target)
-    throw error
+    throw namingKey(target.key, error)
   }
+}
+
+/** A strategy does not know of which key it is: a merge that fails says it here. */
+function namingKey(key: string, error: unknown): unknown {
+  if (!isWarpError(error, 'WARP_E_MERGE') || error.details['key'] !== undefined) return error
+  const { message, details, cause, outcome } = error
+  return new WarpError('WARP_E_MERGE', `'${key}': ${message}`, { details: { ...details, key }, cause, outcome })
 }
 
 /**

@@ -8,6 +8,7 @@ import fs, {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   type NoParamCallback,
 } from 'node:fs'
@@ -69,6 +70,33 @@ describe('opening', () => {
       code: 'WARP_E_STORAGE',
       details: { errno: 'ENOTDIR' },
     })
+  })
+
+  // Node's own recursion never ends there.
+  test('refuses a folder where its file system lets nobody make one, and says so', async () => {
+    await expect(fileLog({ path: '/proc/nope/log' }).open()).rejects.toMatchObject({
+      code: 'WARP_E_STORAGE',
+      message: expect.stringContaining('cannot make the folder /proc/nope of a log: its file system lets nobody'),
+    })
+  })
+
+  test('refuses a link that leads nowhere, and says where it leads', async () => {
+    const path = join(root, 'link')
+    symlinkSync(join(root, 'gone'), path)
+    await expect(fileLog({ path }).open()).rejects.toMatchObject({
+      code: 'WARP_E_STORAGE',
+      message: expect.stringContaining(`it is a link to ${join(root, 'gone')}, and there is nothing`),
+    })
+  })
+
+  test('opens the folder that a link leads to', async () => {
+    const path = join(root, 'link')
+    mkdirSync(join(root, 'there'))
+    symlinkSync(join(root, 'there'), path)
+    const files = await fileLog({ path }).open()
+    files.create('x').close()
+    expect(readdirSync(join(root, 'there'))).toContain('x')
+    await files.close()
   })
 
   test.each([

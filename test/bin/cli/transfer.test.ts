@@ -6,6 +6,7 @@ import { fileLog } from '../../../adapters/file/index.ts'
 import { openWarp, type Retention, type Warp } from '../../../adapters/node/index.ts'
 import { counter, register, set } from '../../../crdt/index.ts'
 import { startWarp, WARP, warp, warpJson, warpOk } from '../../support/cli.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { commandFolder, type CommandFolder } from './command-folder.ts'
 
 async function written(): Promise<CommandFolder> {
@@ -91,6 +92,38 @@ test('a running replica exports and imports as a folder does', async () => {
 function withoutTime(text: string): string {
   return text.replace(/"timeMs":\d+/, '')
 }
+
+test('export, stats and peers need not be told what keys mean, and keys that are local stay at home', async () => {
+  const cwd = temporaryFolder()
+  const keys = { 'user:*': register<string>(), 'own:*': { strategy: register<string>(), mode: 'local' } } as const
+  const log = fileLog({ path: path.join(cwd, 'data') })
+  const written = await openWarp({ keys, log })
+  await written.set('user:1', 'Alice')
+  await written.set('own:1', 'secret')
+  await written.close()
+  const exported = await warp(['export'], { cwd })
+  expect([exported.code, exported.stderr]).toEqual([0, ''])
+  expect(exported.stdout).toContain('"key":"user:1"')
+  expect(exported.stdout).not.toContain('own:1')
+  for (const command of ['stats', 'peers']) {
+    const { code, stderr } = await warp([command], { cwd })
+    expect(code).toBe(0)
+    expect(stderr).not.toContain('keys:unregistered')
+  }
+  // What needs to know it says so, and nothing has been changed.
+  expect((await warp(['get', 'user:1'], { cwd })).stderr).toContain('nothing says what the keys mean')
+  expect(await warpOk(['get', 'user:1', '--key', 'user:*=register'], { cwd })).toBe('Alice\n')
+})
+
+test('an import of what was cut short says that the whole may be imported again', async () => {
+  const here = await written()
+  const text = await warpOk(['export'], here)
+  const cut = { ...here, input: text.split('\n').slice(0, 3).join('\n') }
+  const { code, stderr } = await warp(['import', '--data', 'other'], cut)
+  expect(code).toBe(3)
+  expect(stderr).toContain('it was cut short; the operations before the cut have been imported, so import the whole')
+  expect(await warpOk(['import', '--data', 'other'], { ...here, input: text })).toContain('were here already')
+})
 
 describe('an import that is refused', () => {
   test('names the line', async () => {
