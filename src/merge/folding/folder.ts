@@ -299,7 +299,7 @@ export class Folder {
    */
   #applyNext(strategy: AnyStrategy, resident: Resident, position: Position): boolean {
     const reader = this.chains.read(position)
-    if (this.#isOwnerOpen(strategy, resident)) return false
+    if (isByOther(strategy, reader)) return false
     const hasLives = this.#lifeMs > 0 || resident.hasOwnLives || reader.lifeMs > 0
     if ((resident.firstNames !== undefined || reader.hasFields) && this.#isRepeat(resident)) return false
     if (hasLives && !this.#enterLife(strategy, resident)) return false
@@ -310,13 +310,6 @@ export class Folder {
     this.#application.applyRead(strategy, resident, position)
     resident.folded = position
     return true
-  }
-
-  /** Whether whose the key is has to be asked of all operations, the one being read among them. */
-  #isOwnerOpen(strategy: AnyStrategy, resident: Resident): boolean {
-    const reader = this.chains.operation
-    if (isByOther(strategy, reader)) return true
-    return resident.hasOthers && reader.kind === OPERATION_KIND.delete
   }
 
   /** Whether the operation being read has been taken in under another name. Takes note of its own. */
