@@ -79,8 +79,10 @@ describe('the packed tarball', () => {
   test('holds what is needed and nothing else', () => {
     const folders = new Set(packed.files.map((file) => file.split('/')[0]))
     const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'adapters', 'crdt', 'docs', 'lib', 'package.json']
-    // Of the consistency kit the bundle alone: its sources would not fit.
+    // Of the kits for consistency and for adapters, and of what the command alone needs, the bundles
+    // are enough: their sources would not fit.
     expect([...folders].sort()).toEqual([...expected, 'src'])
+    expect(packed.files.filter((file) => /^(?:src|adapters)\/(?:control|conformance)\//.test(file))).toEqual([])
     // Every source once, and nothing that leads from one copy to another.
     expect(packed.files.filter((file) => /\.map$|^lib\/.*(?<!\.d)\.ts$/.test(file))).toEqual([])
   })
