@@ -305,8 +305,9 @@ export class Engine implements ReplicationStore, Departing {
   }
 
   exportSnapshot(chunkBytes: number, holder = 'a snapshot for a peer'): SnapshotExport {
-    const { floor, retired, ended } = this
-    return new StateExport(this.store, { floor, retired, ended, chunkBytes, hold: this.holds.take(holder) })
+    const { floor, retired, ended, identity } = this
+    const { reissued } = identity
+    return new StateExport(this.store, { floor, retired, ended, reissued, chunkBytes, hold: this.holds.take(holder) })
   }
 
   beginSnapshot(vector: VersionVector, mustHold?: VersionVector): SnapshotImport {

@@ -85,6 +85,12 @@ export const MEMBERS_MANY: number = 1024
  */
 export const ENDED_IDS_MAX: number = 65_536
 
+/**
+ * First names of operations that were issued again, and are remembered: intervals, some 25 bytes
+ * each, 400 kB in each meta record. Of more the oldest are forgotten.
+ */
+export const FIRST_NAMES_MAX: number = 16_384
+
 /** Peers that are remembered, and names of replicas: as many as a version vector has entries. */
 export const PEERS_MAX: number = 4096
 

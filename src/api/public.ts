@@ -219,7 +219,8 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   /**
    * Settles when an operation that this replica has written is as safe as asked: a level of this
    * replica's log, or more with `{ ack, acks, signal }`; by default as `WarpOptions.ack` says.
-   * Whatever was written before the call counts. Rejects with `WARP_E_CONFIG` for a dot of another
+   * Whatever was written before the call counts. An operation that has been issued again meanwhile
+   * (see `OperationRecord.origin`) keeps the name that it was given. Rejects with `WARP_E_CONFIG` for a dot of another
    * replica, with `WARP_E_ABORTED` (`indeterminate`) when the signal aborts.
    */
   settled(dot: Dot, wish?: Ack | SettleOptions): Promise<Settlement>

@@ -33,7 +33,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { AnyStrategy, Applied } from '../../crdt/strategy.ts'
 import type { Meter } from '../operation/budget.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
-import type { FirstNames } from '../operation/first-names.ts'
+import type { FirstNames } from '../operation/names/first-names.ts'
 import { writtenByOther } from '../merge/cannot-fold.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 

@@ -3,7 +3,7 @@
  * operation. Keys that never leave have an id of their own, so that the shared sequence has no
  * holes for others to wait for.
  */
-import type { Dot } from '../../crdt/time/dot.ts'
+import { formatDot, type Dot } from '../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { DOMAINS, type Domain } from './domain.ts'
@@ -22,6 +22,9 @@ export interface WriterStarts {
   readonly local: WriterStart
 }
 
+/** Names of operations that were issued again, of which the present ones are remembered. */
+const RENAMED_MAX = 65_536
+
 export class DomainWriter {
   readonly domain: Domain
   readonly #table: ReplicaTable
@@ -37,6 +40,8 @@ export class DomainWriter {
   sequence: number
   /** Ids that it had earlier in this process, and how far it had written under them. */
   readonly #former = new Map<ReplicaId, number>()
+  /** What it has issued again in this process: by the names that it had, the present ones. */
+  readonly #renamed = new Map<string, Dot>()
 
   constructor(domain: Domain, { replica, sequence }: WriterStart, table: ReplicaTable) {
     this.domain = domain
@@ -78,6 +83,19 @@ export class DomainWriter {
   hasWritten({ replica, sequence }: Dot): boolean {
     const last = replica === this.replica ? this.sequence : (this.#former.get(replica) ?? 0)
     return Number.isInteger(sequence) && sequence >= 1 && sequence <= last
+  }
+
+  /** What was issued as `former` has been issued again as `present`. */
+  noteRenamed(former: Dot, present: Dot): void {
+    this.#renamed.set(formatDot(former), present)
+    const [oldest] = this.#renamed.keys()
+    if (this.#renamed.size > RENAMED_MAX && oldest !== undefined) this.#renamed.delete(oldest)
+  }
+
+  /** An operation's name under the present id; `undefined` if it has none. */
+  presentName(dot: Dot): Dot | undefined {
+    const name = this.#renamed.get(formatDot(dot)) ?? dot
+    return name.replica === this.replica ? name : undefined
   }
 
   /**

@@ -17,10 +17,10 @@ import type { AdmissionDesk } from '../store/border.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Outlet } from '../log/outlet.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
-import { issuedOf, leftoversBeyond, reenter, type Issued, type Leftover } from './leftovers.ts'
+import { foldedBeyond, leftoversBeyond, reenter, type Leftover } from './leftovers.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import { holdsAll } from '../operation/ended-ids.ts'
-import type { EngineEvent } from '../store/event.ts'
+import type { EngineEvent, LostAtRejoin } from '../store/event.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
 import { StateImport, type Sender } from './state-import.ts'
 
@@ -39,6 +39,13 @@ export interface ResyncOptions {
   /** The state has been replaced otherwise than by operations. */
   readonly onReplaced: () => void
   readonly pruning: Pruning
+}
+
+/** What this replica holds beyond the state that it takes over. */
+interface Beyond {
+  readonly leftovers: readonly Leftover[]
+  /** Keys of which something has been folded that is not in it. */
+  readonly folded: readonly LostAtRejoin[]
 }
 
 export class Resync {
@@ -64,6 +71,7 @@ export class Resync {
     const { store, tally, garbage, compactor, holds, feeds, identity } = this.#options
     const held = vector.copy()
     let leftovers: Leftover[] = []
+    let folded: LostAtRejoin[] = []
     const state = new StateImport({
       ...{ store, tally, garbage, compactor, departures: identity.departures },
       hold: holds.take('a state that is taken over from a peer'),
@@ -71,13 +79,14 @@ export class Resync {
         begin: ({ ended }) => {
           if (!holdsAll({ vector: held, ended }, mustHold)) throw bothCompacted()
           this.resume()
-          const parts = { store, vector: held, ended, held: store.applied, own: this.#own }
+          const parts = { store, vector: held, ended, held: store.applied, own: this.#own, isWhole: !this.isHalfDone }
           leftovers = leftoversBeyond(parts)
+          folded = held.dominates(this.#options.floor) ? [] : foldedBeyond({ store, vector: held, ended })
           feeds.dropAll(store.log)
           this.#becomeHalf()
           identity.writeMeta()
         },
-        end: (sender) => this.#installed(held, sender, leftovers),
+        end: (sender) => this.#installed(held, sender, { leftovers, folded }),
       },
     })
     return {
@@ -116,7 +125,9 @@ export class Resync {
     const held = store.applied.copy()
     held.join(reissuing)
     const { ended } = store.table
-    this.#reenter(leftoversBeyond({ store, vector: store.applied, ended, held, own: reissuing }), issuedOf(store))
+    const parts = { store, vector: store.applied, ended, held, own: this.#own, isWhole: false }
+    const leftovers = leftoversBeyond(parts)
+    this.#reenter({ leftovers, folded: [] })
   }
 
   /**
@@ -132,7 +143,7 @@ export class Resync {
     return own
   }
 
-  #installed(vector: VersionVector, sender: Sender, leftovers: readonly Leftover[]): void {
+  #installed(vector: VersionVector, sender: Sender, beyond: Beyond): void {
     const { store, identity, onReplaced } = this.#options
     const { applied } = store
     const before = applied.copy()
@@ -142,22 +153,22 @@ export class Resync {
     const { ended } = store.table
     applied.assign(ended.stripped(vector))
     this.#options.floor.assign(ended.stripped(sender.floor))
+    identity.reissued.assign(sender.reissued)
     this.#mergeRetired(vector, sender.retired)
     this.#becomeWhole()
     // For good: operations under a name that nobody here knows any more may come back with
     // somebody's state, and have to be known as own then.
     identity.formers.assign(ended.stripped(own))
     for (const [replica] of vector.entries()) if (replica !== former) identity.writers.shared.noteApplied(replica)
+    const { leftovers } = beyond
+    if (leftovers.length > 0) identity.reissuing.assign(before)
     if (leftovers.some(({ isOwn }) => isOwn)) {
-      identity.reissuing.assign(own.meet(before))
       // Others may hold under the former names what is issued again.
       for (const { isOwn, replica } of leftovers)
         if (isOwn && !ended.isPruned(replica)) identity.retired.retire(replica, vector.get(replica))
       identity.takeNew()
     } else identity.writeMeta()
-    // The snapshot may hold an operation under a name that it got from here later, before this
-    // replica went back to the former one.
-    this.#reenter(leftovers, identity.reissuing.size > 0 ? issuedOf(store) : new Map())
+    this.#reenter(beyond)
     // Peers remember what they heard that we have: what is gone is gone with the name. And it may
     // have come to an end for the sender.
     const isOver =
@@ -186,21 +197,25 @@ export class Resync {
     for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica, vector.get(replica))
   }
 
-  #reenter(leftovers: readonly Leftover[], issued: Issued): void {
-    const { store, admission, identity, outlet } = this.#options
+  #reenter({ leftovers, folded }: Beyond): void {
+    const { store, admission, identity, outlet, observe } = this.#options
+    const lost = [...folded]
     const onReissued = identity.reissuing.size > 0 ? outlet.holdBack() : undefined
     try {
       const admit = (envelope: Uint8Array): void => {
         // What a half installed snapshot already contains must not be applied on top of it.
         if (!this.isHalfDone) admission.admit(envelope, 0, envelope.length)
       }
-      reenter(leftovers, { store, issued, admit })
+      const { reissued } = identity
+      const ofKeys = new Set(folded.map(({ key }) => key))
+      reenter(leftovers, { store, reissued, folded: ofKeys, admit, onLost: (one) => lost.push(one) })
     } catch (error) {
       // What is left follows before the next snapshot is installed, which has to come for that.
       this.#becomeHalf()
       throw error
     } finally {
       onReissued?.()
+      for (const one of lost) observe({ kind: 'rejoin:lost', ...one })
     }
     if (identity.reissuing.size === 0) return
     identity.reissuing.assign(new VersionVector())

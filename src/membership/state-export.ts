@@ -12,6 +12,7 @@ import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { writeVector, type VectorEntries } from '../operation/envelope/vector-entries.ts'
 import { textOf } from '../operation/text.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
+import type { Reissued } from '../operation/names/reissued.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
 import type { SnapshotExport } from './snapshot-ports.ts'
 import { BROKEN, isShared, ITEM, writeItem } from './snapshot-stream.ts'
@@ -27,6 +28,7 @@ export interface StateExportOptions {
   readonly floor: VersionVector
   readonly retired: RetiredIds
   readonly ended: EndedIds
+  readonly reissued: Reissued
   readonly chunkBytes: number
   /** Keeps compaction away for as long as there is something to export. */
   readonly hold: Hold
@@ -65,7 +67,8 @@ export class StateExport implements SnapshotExport {
     // Settled now, as the vector is: ids may be pruned before the first chunk is asked for.
     this.#writeVector(ITEM.floor, options.floor.sorted())
     this.#writeVector(ITEM.retired, options.retired.entries())
-    if (options.ended.size > 0) this.#writeEnded(options.ended)
+    if (options.ended.size > 0) this.#writeSet(ITEM.ended, options.ended)
+    if (!options.reissued.isEmpty) this.#writeSet(ITEM.reissued, options.reissued)
     this.#items = this.#write(snapshots)
   }
 
@@ -143,11 +146,11 @@ export class StateExport implements SnapshotExport {
     this.#writeItem(type, bytes, 0, bytes.length)
   }
 
-  #writeEnded(ended: EndedIds): void {
+  #writeSet(type: number, set: EndedIds | Reissued): void {
     const writer = new ByteWriter()
-    ended.write(writer, this.#store.table)
+    set.write(writer, this.#store.table)
     const bytes = writer.take()
-    this.#writeItem(ITEM.ended, bytes, 0, bytes.length)
+    this.#writeItem(type, bytes, 0, bytes.length)
   }
 
   #writeItem(type: number, bytes: Uint8Array, start: number, end: number): void {

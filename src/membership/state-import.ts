@@ -20,6 +20,7 @@ import { RECORD_KIND } from '../log/log.ts'
 import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/snapshot-record.ts'
 import { departureIn, takeDeparture, type Departures } from '../operation/departures.ts'
 import { EndedIds } from '../operation/ended-ids.ts'
+import { Reissued } from '../operation/names/reissued.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
@@ -37,6 +38,7 @@ export interface Sender {
   readonly floor: VersionVector
   readonly retired: VectorEntries
   readonly ended: EndedIds
+  readonly reissued: Reissued
 }
 
 /** What has to happen around the replacement of a state. */
@@ -70,6 +72,7 @@ export class StateImport implements SnapshotImport {
   #floor = new VersionVector()
   #retired: VectorEntries = []
   #ended = new EndedIds()
+  #reissued = new Reissued()
   #isOver = false
 
   constructor(options: StateImportOptions) {
@@ -94,7 +97,7 @@ export class StateImport implements SnapshotImport {
     if (this.#rest.length > 0)
       throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
     const { store, takingOver } = this.#options
-    const sender = { floor: this.#floor, retired: this.#retired, ended: this.#ended }
+    const sender = { floor: this.#floor, retired: this.#retired, ended: this.#ended, reissued: this.#reissued }
     takingOver.begin(sender)
     for (const position of this.#aside) this.#install(position)
     for (const slot of [...store.keys.occupied()]) {
@@ -121,6 +124,8 @@ export class StateImport implements SnapshotImport {
     else if (type === ITEM.retired)
       this.#retired = [...readEntries(new ByteReader(bytes, start, end), this.#store.table)]
     else if (type === ITEM.ended) this.#ended = EndedIds.read(new ByteReader(bytes, start, end), this.#store.table)
+    else if (type === ITEM.reissued)
+      this.#reissued = Reissued.read(new ByteReader(bytes, start, end), this.#store.table)
     else if (type === ITEM.snapshot) this.#checkStamp(readSnapshot(bytes, start, end, this.#store.table).hlc)
     else {
       const operation = this.#reader.load(bytes, start, end)

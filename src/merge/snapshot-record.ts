@@ -11,7 +11,7 @@
  * lifeMs how long that lives if it says so itself (flag 2). Flag 1: the key exists; `vector` says
  * which operations it holds, those of pruned ids left aside, and `seen` (flag 4) names operations
  * that ended them (`operation/ended-ids.ts`); `names` (flag 8) are the first names of operations
- * that it holds as they were issued again (`operation/first-names.ts`); `state` is the strategy's own encoding (canonical MessagePack).
+ * that it holds as they were issued again (`operation/names/first-names.ts`); `state` is the strategy's own encoding (canonical MessagePack).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -20,7 +20,7 @@ import type { Hlc } from '../../crdt/time/hlc.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
-import { FirstNames } from '../operation/first-names.ts'
+import { FirstNames } from '../operation/names/first-names.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'

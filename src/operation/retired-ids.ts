@@ -1,11 +1,10 @@
 /**
  * Identities that have come to an end: of each, the last operation that still counts. What was
- * written under one of them beyond that is void: its writer has issued it again under another id,
+ * written under one of them beyond that is void: who holds it has issued it again under another id,
  * or is to. An id is retired by
  *
  * - its owner, which took over a snapshot and issued again what that did not hold (leftovers.ts).
- *   Somebody else may hold these operations under their former names: without this they would count
- *   twice. Who takes in what was issued again ends its former names too;
+ *   Somebody else may hold these operations under their former names;
  * - a replica that compacts while the owner has been away beyond the horizon, so that what the
  *   owner writes meanwhile may be concurrent with it;
  * - a replica that compacted before it had heard of the owner, whose first operation had not seen

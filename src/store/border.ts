@@ -106,11 +106,10 @@ export class AdmissionDesk {
     return this.#judgeNames(operation)
   }
 
-  /** By what it says of ids that have ended, and by the names that it had. */
+  /** By what it says of ids that have ended, and by the name that it had first. */
   #judgeNames(operation: OperationReader): Admission | undefined {
     if (this.#exceedsEnds(operation)) return 'resync'
-    if (this.#isEndedAsBefore(operation)) return this.#end(operation)
-    return this.#isHereAsBefore(operation) ? 'early' : undefined
+    return this.#isEndedAsBefore(operation) ? this.#end(operation) : undefined
   }
 
   /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
@@ -136,7 +135,7 @@ export class AdmissionDesk {
     if (operation.strategy !== keyspace.code) this.#noticeOther(key, keyspace, operation)
     if (isKept) this.#aside.keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
-    this.#endFormerNames(operation)
+    this.#noteFirstName(operation)
     return 'applied'
   }
 
@@ -146,7 +145,6 @@ export class AdmissionDesk {
     const position = this.#aside.inHeldFormat(() => this.#copy(operation, 0))
     if (position === undefined) return 'full'
     this.#noticeUnknown(target, operation)
-    this.#endFormerNames(operation)
     this.#aside.keep(operation, position)
     return 'applied'
   }
@@ -169,11 +167,10 @@ export class AdmissionDesk {
     return position
   }
 
-  /** Behind what it is said of: a meta record tells how far everything has been applied. */
-  #endFormerNames(operation: OperationReader): void {
-    const { ended } = this.#store.table
-    for (const [former, at] of operation.former())
-      if (!ended.isPruned(former)) this.#identity.retire([[former, at - 1]])
+  /** Nobody here issues it again any more. */
+  #noteFirstName(operation: OperationReader): void {
+    const origin = operation.origin()
+    if (origin !== undefined) this.#identity.reissued.add(origin, operation.hlc)
   }
 
   #hasCauses(operation: OperationReader): boolean {
@@ -218,20 +215,12 @@ export class AdmissionDesk {
   }
 
   /**
-   * The same operation is here under a name that is void for those who have it under this one:
-   * their digests say so, and a snapshot mends it.
-   */
-  #isHereAsBefore(operation: OperationReader): boolean {
-    return operation.former().some(([replica, sequence]) => this.#store.applied.includes(replica, sequence))
-  }
-
-  /**
-   * The same operation counts under a name of an id that is pruned here: whoever issued it again had
-   * not seen the end of that.
+   * The same operation counts under a first name of an id that is pruned here: whoever issued it again
+   * had not seen the end of that.
    */
   #isEndedAsBefore(operation: OperationReader): boolean {
-    const { ended } = this.#store.table
-    return operation.former().some(([replica, sequence]) => ended.includes(replica, sequence))
+    const origin = operation.origin()
+    return origin !== undefined && this.#store.table.ended.includes(origin.replica, origin.sequence)
   }
 
   /**

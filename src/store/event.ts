@@ -9,6 +9,22 @@ export interface Compaction {
   readonly freedBytes: number
 }
 
+/** Something that could not be carried over into the state of another replica. */
+export interface LostAtRejoin {
+  readonly key: string
+  /**
+   * - `'folded'`: `names` had been folded into the value of the key here, and the state that was taken
+   *   over has never seen them: look at the key. Of each replica its last operation is named.
+   * - `'delete'`: a delete, or the removal of a part of the value, had not seen all that the key holds
+   *   now. Delete once more what is to go.
+   * - `'forgotten'`: so many operations have been issued again since that nobody knows any more whether
+   *   this is one of them. If it is missing, write it once more.
+   */
+  readonly reason: 'folded' | 'delete' | 'forgotten'
+  /** The operations, by their first names. */
+  readonly names: readonly Dot[]
+}
+
 export type EngineEvent =
   | ClockEvent
   /**
@@ -22,6 +38,11 @@ export type EngineEvent =
    * one has been taken over as a whole (`resync:done`). Told when it happens and at each opening.
    */
   | { readonly kind: 'resync:interrupted' }
+  /**
+   * This replica was away for too long and has taken over the state of another one. What it held
+   * beyond that has been issued again, but for this.
+   */
+  | ({ readonly kind: 'rejoin:lost' } & LostAtRejoin)
   /** A strategy threw while folding this operation, which is skipped on every replica alike. */
   | { readonly kind: 'operation:rejected'; readonly key: string; readonly dot: Dot; readonly error: Error }
   /**

@@ -80,6 +80,10 @@ export class KeptOperation implements OperationRecord {
   readonly context: VectorEntries
   readonly lifeMs?: number
   readonly origin?: Dot
+  /** Whether `context` names of its writer's own operations too all that it had seen. */
+  readonly isExact: boolean
+  /** Operations beyond the context that its writer had seen as well. */
+  readonly dots: VectorEntries
   readonly #payloadBytes: Uint8Array
   readonly #ended: EndedIds
 
@@ -91,6 +95,8 @@ export class KeptOperation implements OperationRecord {
     this.hlc = reader.hlc
     this.kind = NAMES.get(reader.kind) ?? 'unknown'
     this.context = reader.context()
+    this.isExact = reader.isExact
+    this.dots = reader.dots()
     if (reader.lifeMs > 0) this.lifeMs = reader.lifeMs
     const origin = reader.origin()
     if (origin !== undefined) this.origin = origin
@@ -104,9 +110,10 @@ export class KeptOperation implements OperationRecord {
    */
   hasSeen({ replica, sequence }: Dot): boolean {
     const isNamed = (of: ReplicaId, at: number): boolean =>
-      of === this.dot.replica
+      of === this.dot.replica && !this.isExact
         ? at < this.dot.sequence
         : this.context.some(([named, through]) => named === of && at <= through)
+    if (this.dots.some(([of, at]) => of === replica && at === sequence)) return true
     return isNamed(replica, sequence) || this.#ended.isSeen(replica, isNamed)
   }
 

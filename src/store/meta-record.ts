@@ -4,7 +4,7 @@
  * anything, and around the installation of a snapshot.
  *
  *     meta = version:u8 flags:u8 shared:8 local:8 localSequence:varint home:text name:text hlc:f64 floor:vector applied:vector
- *            formers:vector reissuing:vector retired:ends [ departures ] [ ended ]
+ *            formers:vector reissuing:vector retired:ends [ departures ] [ ended ] [ reissued ]
  *
  * `flags` 1: the installation of a snapshot has begun and not ended, so foreign operations behind
  * this record do not count as applied; 2: another replica has been heard; 4: somebody takes part no
@@ -13,6 +13,9 @@
  * has records of its own, of the same kind and of version 0, which stay and add up:
  *
  *     pruned = 0:u8 ended
+ *
+ * 16: operations have been issued again, and `reissued` says which
+ * (`src/operation/names/reissued.ts`).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
@@ -25,12 +28,14 @@ import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { Departures } from '../operation/departures.ts'
 import { EndedIds } from '../operation/ended-ids.ts'
+import { Reissued } from '../operation/names/reissued.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 
 const FLAG_RESYNCING = 1
 const FLAG_MET_OTHERS = 2
 const FLAG_DEPARTURES = 4
 const FLAG_ENDED = 8
+const FLAG_REISSUED = 16
 /** In the place of a version. */
 const ENDED_VERSION = 0
 
@@ -56,6 +61,8 @@ export interface Meta {
   readonly formers: VersionVector
   /** Operations beyond `applied` and up to here are being issued again. */
   readonly reissuing: VersionVector
+  /** First names of operations that are part of the state as somebody has issued them again. */
+  readonly reissued: Reissued
   readonly retired: RetiredIds
   readonly departures: Departures
   readonly ended?: EndedIds | undefined
@@ -72,13 +79,14 @@ export function writeMeta(
   format: number = table.formats.forWriting(),
 ): void {
   writer.u8(format)
-  const { departures, ended } = meta
+  const { departures, ended, reissued } = meta
   const hasEnded = ended !== undefined && ended.size > 0
   writer.u8(
     (meta.isResyncing ? FLAG_RESYNCING : 0) |
       (meta.hasMetOthers ? FLAG_MET_OTHERS : 0) |
       (departures.isEmpty ? 0 : FLAG_DEPARTURES) |
-      (hasEnded ? FLAG_ENDED : 0),
+      (hasEnded ? FLAG_ENDED : 0) |
+      (reissued.isEmpty ? 0 : FLAG_REISSUED),
   )
   writer.raw(table.bytes(meta.shared))
   writer.raw(table.bytes(meta.local))
@@ -91,6 +99,7 @@ export function writeMeta(
   writeVector(writer, meta.retired.entries(), table)
   if (!departures.isEmpty) departures.write(writer, table)
   if (hasEnded) ended.write(writer, table)
+  if (!reissued.isEmpty) reissued.write(writer, table)
 }
 
 /** Whether a record of this kind says which ids have ended, and nothing else. */
@@ -134,6 +143,7 @@ export function readMeta(reader: ByteReader, table: ReplicaTable): Meta {
   const retired = new RetiredIds(readEntries(reader, table))
   const departures = (flags & FLAG_DEPARTURES) === 0 ? new Departures() : Departures.read(reader, table)
   const ended = (flags & FLAG_ENDED) === 0 ? undefined : EndedIds.read(reader, table)
-  const vectors = { floor, applied, formers, reissuing, retired, departures, ended }
+  const reissued = (flags & FLAG_REISSUED) === 0 ? new Reissued() : Reissued.read(reader, table)
+  const vectors = { floor, applied, formers, reissuing, reissued, retired, departures, ended }
   return { shared, local, localSequence, home, name, hlc, isResyncing, hasMetOthers, ...vectors }
 }

@@ -28,6 +28,7 @@ import { readEnded, readMeta, saysWhoEnded, type Meta } from './meta-record.ts'
 import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
+import { Reissued } from '../operation/names/reissued.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 
@@ -54,6 +55,8 @@ export class Recovered {
   /** Where the newest meta record lies; older ones are garbage. */
   metaPosition: Position = 0
   hlc = 0
+  /** First names of operations that are part of the state as somebody has issued them again. */
+  readonly reissued: Reissued = new Reissued()
   /** Operations written to keys of mode `local`. */
   localSequence = 0
   operationsCount = 0
@@ -185,6 +188,8 @@ export class Recovered {
     ) {
       this.applied.raise(replica, sequence)
       this.dots.note(replica, sequence, record.position)
+      const origin = operation.origin()
+      if (origin !== undefined) this.reissued.add(origin, hlc)
     }
     this.operationsCount++
     this.#chain(record, operation)
@@ -282,6 +287,7 @@ export class Recovered {
     // Both are what they were then: installing a snapshot may have made them fall.
     this.floor.assign(meta.floor)
     this.applied.assign(meta.applied)
+    this.reissued.assign(meta.reissued)
     if (meta.hlc > this.hlc) this.hlc = meta.hlc
     this.departures.join(meta.departures)
     if (meta.ended !== undefined) this.#ended(meta.ended)

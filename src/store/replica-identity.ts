@@ -10,6 +10,7 @@ import type { HybridClock } from '../operation/clock.ts'
 import type { Position } from '../operation/position.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { takeDeparture, type Departures, type DepartureNote } from '../operation/departures.ts'
+import type { Reissued } from '../operation/names/reissued.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Env } from '../ports/env.ts'
@@ -43,6 +44,8 @@ export class ReplicaIdentity {
   readonly formers: VersionVector
   /** Operations beyond `applied` and up to here are being issued again. */
   readonly reissuing: VersionVector
+  /** First names of operations that are part of the state as somebody has issued them again. */
+  readonly reissued: Reissued
   /** What people call this replica; empty if it has no name. */
   readonly name: string
   /** The state is a mixture of two until a snapshot has been installed as a whole. */
@@ -66,6 +69,7 @@ export class ReplicaIdentity {
     this.#settleEnded()
     this.formers = meta?.formers.copy() ?? new VersionVector()
     this.reissuing = meta?.reissuing.copy() ?? new VersionVector()
+    this.reissued = recovered.reissued
     this.writers = new DomainWriters(startsOf(recovered, env), table)
   }
 
@@ -214,6 +218,7 @@ export class ReplicaIdentity {
       hasMetOthers: this.#hasMetOthers,
       formers: this.formers,
       reissuing: this.reissuing,
+      reissued: this.reissued,
       retired: this.retired,
       departures: this.departures,
     }

@@ -10,6 +10,7 @@ import { readSnapshot, writeSnapshot } from '../../src/merge/snapshot-record.ts'
 import { readMeta, writeMeta } from '../../src/store/meta-record.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { Departures } from '../../src/operation/departures.ts'
+import { Reissued } from '../../src/operation/names/reissued.ts'
 import { RetiredIds } from '../../src/operation/retired-ids.ts'
 import { fromHex, toHex } from '../support/hex.ts'
 import { refused } from '../support/refused.ts'
@@ -45,6 +46,7 @@ const meta = {
   isResyncing: false,
   hasMetOthers: true,
   formers: new VersionVector(),
+  reissued: new Reissued(),
   reissuing: new VersionVector(),
   retired: new RetiredIds([[B, 0]]),
   departures: new Departures(),

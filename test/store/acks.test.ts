@@ -81,6 +81,18 @@ test('settled waits until an operation that was written is as safe as asked', as
   await warp.close()
 })
 
+test('settled takes the name that an operation was given, also when it has been issued again', async () => {
+  const { replica, writer, others, set } = await openWithOthers()
+  await set('reg:1', 'a')
+  const first = { replica: replica.engine.replica, sequence: 1 }
+  replica.install(await TestEngine.open())
+  expect(replica.engine.replica).not.toBe(first.replica)
+  const settled = writer.settled(first, { acks: { replicas: 2 } })
+  expect(others.asked.map(({ dot }) => dot)).toEqual([{ replica: replica.engine.replica, sequence: 1 }])
+  others.holdAll()
+  expect(await settled).toMatchObject({ acks: { replicas: 2 } })
+})
+
 test('settled takes the own dots of this process, and refuses those of others', async () => {
   const { replica, writer, others, set } = await openWithOthers()
   const own = { replica: replica.engine.replica, sequence: 1 }

@@ -115,20 +115,21 @@ async function replay({ key, at, asked }: Sample, keyspace: Keyspace): Promise<V
 }
 
 function folded({ strategy, lifeMs }: Keyspace, operations: readonly OperationRecord[]): unknown {
-  const plain = operations.map(({ dot, hlc, kind, payload, context, lifeMs: own = 0 }, i) => ({
-    ...{
-      ...dot,
-      hlc,
-      isDelete: kind === 'delete',
-      isTouch: kind === 'touch',
-      payload,
-      context: new Map(context),
-      // Of who has left the context says nothing any more.
-      ended: {
-        isSeen: (replica: ReplicaId) => (operations[i] as KeptOperation).hasSeen({ replica, sequence: Infinity }),
-      },
-      lifeMs: own,
+  const plain = operations.map(({ dot, hlc, kind, payload, context, lifeMs: own = 0, origin }, i) => ({
+    ...dot,
+    hlc,
+    isDelete: kind === 'delete',
+    isTouch: kind === 'touch',
+    payload,
+    context: new Map(context),
+    isExact: (operations[i] as KeptOperation).isExact,
+    dots: (operations[i] as KeptOperation).dots,
+    origin,
+    // Of who has left the context says nothing any more.
+    ended: {
+      isSeen: (replica: ReplicaId) => (operations[i] as KeptOperation).hasSeen({ replica, sequence: Infinity }),
     },
+    lifeMs: own,
   }))
   const { state, present } = finishNow(
     naiveFold({ strategy, base: emptyBase(strategy), operations: plain, lifeMs }, UNBOUNDED),

@@ -12,7 +12,7 @@ import { formatDot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Meter } from '../../operation/budget.ts'
-import { FirstNames } from '../../operation/first-names.ts'
+import { FirstNames } from '../../operation/names/first-names.ts'
 import type { Placed } from '../placed.ts'
 import { FATE } from './cancellation.ts'
 

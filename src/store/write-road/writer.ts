@@ -216,7 +216,8 @@ export class Writer {
   }
 
   /**
-   * Settles when an operation of this replica is as safe as asked. Rejects with `WARP_E_CONFIG` for
+   * Settles when an operation of this replica is as safe as asked; if it was issued again meanwhile,
+   * as it is now. Rejects with `WARP_E_CONFIG` for
    * a dot that is none of its own.
    */
   settled(dot: Dot, options: SettleOptions): Promise<Settlement> {
@@ -229,12 +230,13 @@ export class Writer {
       checkDot(dot)
       const writer = this.#store.writers.ofDot(dot)
       if (writer === undefined) throw notOwn(dot)
+      const present = writer.presentName(dot)
       if (wish.acks !== undefined) {
         this.acknowledger.checkAcks(wish.acks, writer.domain)
-        if (dot.replica !== writer.replica) throw givenUp(dot)
+        if (present === undefined) throw givenUp(dot)
       }
       if (signal?.aborted === true) throw aborted(signal, 'indeterminate')
-      return this.#store.turns.after(this.#timed(wish.ack, this.acknowledger.settled(dot, wish, signal)))
+      return this.#store.turns.after(this.#timed(wish.ack, this.acknowledger.settled(present ?? dot, wish, signal)))
     } catch (error) {
       return this.#rejected(error)
     }

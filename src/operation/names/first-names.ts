@@ -7,10 +7,10 @@
  *
  * `gap`: how far behind the end of the interval before, or behind 0, one begins.
  */
-import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { ByteReader } from './byte-reader.ts'
-import type { IdBytes } from './ended-ids.ts'
+import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { ByteReader } from '../byte-reader.ts'
+import type { IdBytes } from '../ended-ids.ts'
 
 export class FirstNames {
   /** By replica `[from, through, from, through, ...]`, ascending, with gaps between them. */
@@ -53,6 +53,12 @@ export class FirstNames {
     this.#ends.clear()
     this.#size = 0
     this.join(copy)
+  }
+
+  /** Names by that replica are none any more. */
+  forget(replica: ReplicaId): void {
+    this.#size -= (this.#ends.get(replica)?.length ?? 0) / 2
+    this.#ends.delete(replica)
   }
 
   copy(): FirstNames {
