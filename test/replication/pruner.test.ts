@@ -42,7 +42,7 @@ function world(said: Readonly<Record<ReplicaId, Said>>, end = 3) {
     for (let round = 0; round < 40; round++) pruner.beat()
     return store.saidEnded
   }
-  return { store, stability, hear, ended }
+  return { store, stability, pruner, ended }
 }
 
 test('an id that compaction has ended is ended for good once all members say the same of it', () => {
@@ -64,10 +64,14 @@ test('it is not while its end lies beyond what anybody has', () => {
   expect(world({ [B]: { end: 5 } }, 5).ended()).toEqual([])
 })
 
-test('it is not while nobody else is heard', () => {
-  const { store, ended } = world({})
+test('it is not while nobody else is heard, though it was agreed before', () => {
+  const { store, stability, pruner } = world({ [B]: {} })
   store.hasMetOthers = true
-  expect(ended()).toEqual([])
+  stability.advance(1, true)
+  expect(stability.announced.includes(DEAD, 3)).toBe(true)
+  stability.advance(3 * SETTINGS.horizonMs, true)
+  for (let round = 0; round < 40; round++) pruner.beat()
+  expect(store.saidEnded).toEqual([])
 })
 
 test('it is not while its owner, or somebody who has heard of it, is there', () => {
