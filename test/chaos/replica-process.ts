@@ -34,6 +34,8 @@ export interface ChaosOpening {
   readonly pauseMs: number
 }
 
+const HEARD_MS_MAX = 60_000
+
 let warp: Warp<typeof KEYS>
 let opening: ChaosOpening
 let clockOffsetMs = 0
@@ -85,7 +87,13 @@ const verbs = {
 
   close: () => warp.close(),
 
-  leave: () => warp.close({ leave: true }),
+  /** Once another one has all of it: a close waits for two seconds only, whatever the machine has to do. */
+  async leave(): Promise<void> {
+    const untilMs = performance.now() + HEARD_MS_MAX
+    const isHeard = (): boolean => warp.peers().some(({ state, lagCount }) => state === 'up' && lagCount === 0)
+    while (!isHeard() && performance.now() < untilMs) await pause(50)
+    await warp.close({ leave: true })
+  },
 }
 
 export type ChaosProgram = typeof verbs
