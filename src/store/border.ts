@@ -109,11 +109,7 @@ export class AdmissionDesk {
   /** By what it says of ids that have ended, and by the name that it had first. */
   #judgeNames(operation: OperationReader): Admission | undefined {
     if (this.#exceedsEnds(operation)) return 'resync'
-<<<<<<< HEAD
     return this.#isEndedAsBefore(operation) ? this.#end(operation) : undefined
-=======
-    return this.#isHereAsBefore(operation) ? 'early' : undefined
->>>>>>> 175de4d (What is void of a pruned id is asked for where it can be seen to matter, and a rule that nothing needed is gone)
   }
 
   /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
@@ -219,20 +215,12 @@ export class AdmissionDesk {
   }
 
   /**
-<<<<<<< HEAD
    * The same operation counts under a first name of an id that is pruned here: whoever issued it again
    * had not seen the end of that.
    */
   #isEndedAsBefore(operation: OperationReader): boolean {
     const origin = operation.origin()
     return origin !== undefined && this.#store.table.ended.includes(origin.replica, origin.sequence)
-=======
-   * The same operation is here under a name that is void for those who have it under this one:
-   * their digests say so, and a snapshot mends it.
-   */
-  #isHereAsBefore(operation: OperationReader): boolean {
-    return operation.former().some(([replica, sequence]) => this.#store.applied.includes(replica, sequence))
->>>>>>> 175de4d (What is void of a pruned id is asked for where it can be seen to matter, and a rule that nothing needed is gone)
   }
 
   /**
