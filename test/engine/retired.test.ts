@@ -81,6 +81,7 @@ test('a snapshot that holds an operation under its former name gets no copy of i
   b.install(c)
   expect([b.get('count:1'), b.engine.retired.endOf(former)]).toEqual([111, 2])
   expect(b.engine.applied.get(former)).toBe(2)
+  expect(b.version('count:1')).toBe(c.version('count:1'))
 })
 
 // Soak seed 1795399649030: the id counted again without an end, and what its owner had issued again came in under its former name as well.
