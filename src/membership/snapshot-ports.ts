@@ -3,11 +3,14 @@
  * side and taken in order by the other.
  */
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Meter } from '../operation/budget.ts'
 
 export interface SnapshotExport {
   readonly vector: VersionVector
-  /** The next chunk, `undefined` at the end. Synchronous and bounded. */
+  /** The next chunk, `undefined` at the end. */
   next(): Uint8Array | undefined
+  /** The same in steps: `null` if the step was over before the chunk was there. */
+  next(meter: Meter): Uint8Array | undefined | null
   /** No more chunks are wanted. Idempotent; the end of the chunks does the same. */
   close(): void
 }

@@ -7,6 +7,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Hold } from '../log/holds.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
+import { UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { writeVector, type VectorEntries } from '../operation/envelope/vector-entries.ts'
@@ -42,10 +43,10 @@ export class StateExport implements SnapshotExport {
   readonly #reader: OperationReader
   readonly #items: Iterator<void>
   readonly #hold: Hold
-  /** Of the keys that are exported, by slot; of all others infinity. */
-  readonly #cuts: Float64Array
   readonly #generation: number
   readonly #end: Position
+  /** What the present call spends from. */
+  #meter: Meter = UNBOUNDED
   #isDone = false
 
   constructor(store: KeyStore, options: StateExportOptions) {
@@ -57,26 +58,22 @@ export class StateExport implements SnapshotExport {
     this.vector = store.applied.copy()
     this.#generation = keys.generation
     this.#end = store.log.end
-    this.#cuts = new Float64Array(keys.slotsUsed).fill(Number.POSITIVE_INFINITY)
-    const snapshots: Position[] = []
-    for (const slot of keys.occupied()) {
-      if (!isShared(store, slot)) continue
-      this.#cuts[slot] = keys.cut[slot]!
-      if (keys.snapshot[slot]! > 0) snapshots.push(keys.snapshot[slot]!)
-    }
     // Settled now, as the vector is: ids may be pruned before the first chunk is asked for.
     this.#writeVector(ITEM.floor, options.floor.sorted())
     this.#writeVector(ITEM.retired, options.retired.entries())
     if (options.ended.size > 0) this.#writeSet(ITEM.ended, options.ended)
     if (!options.reissued.isEmpty) this.#writeSet(ITEM.reissued, options.reissued)
-    this.#items = this.#write(snapshots)
+    this.#items = this.#write()
   }
 
-  next(): Uint8Array | undefined {
+  next(): Uint8Array | undefined
+  next(meter: Meter): Uint8Array | undefined | null
+  next(meter: Meter = UNBOUNDED): Uint8Array | undefined | null {
     if (this.#isDone) return undefined
+    this.#meter = meter
     const writer = this.#writer
     while (writer.at - writer.start < this.#chunkBytes && this.#items.next().done !== true) {
-      // Until the chunk is full or nothing is left.
+      if (meter.isSpent) return null
     }
     const bytes = writer.take()
     writer.reset()
@@ -95,13 +92,20 @@ export class StateExport implements SnapshotExport {
   }
 
   /** Writes a little at each step. */
-  *#write(snapshots: readonly Position[]): Generator<void> {
-    const { log } = this.#store
-    for (const position of snapshots) {
-      if (this.#isBroken()) return
-      const { bytes, start, end } = log.record(position)
-      this.#writeItem(ITEM.snapshot, bytes, start, end)
-      yield
+  *#write(): Generator<void> {
+    const { log, keys } = this.#store
+    for (let slot = 0; slot < keys.slotsUsed; slot++) {
+      const position = keys.snapshot[slot]!
+      if (position > 0 && isShared(this.#store, slot)) {
+        if (this.#isBroken()) return
+        const { bytes, start, end } = log.record(position)
+        this.#writeItem(ITEM.snapshot, bytes, start, end)
+        this.#meter.spend(1, end - start)
+        yield
+      } else if (slot % RECORDS_PER_STEP === 0) {
+        this.#meter.spend(1, 0)
+        yield
+      }
     }
     for (let position: Position = 0; position < this.#end && !this.#isBroken();) {
       position = this.#writeOperations(position)
@@ -113,10 +117,11 @@ export class StateExport implements SnapshotExport {
     let left = RECORDS_PER_STEP
     return this.#store.log.scan(from, (record) => {
       if (record.position >= this.#end) return false
+      this.#meter.spend(1, record.end - record.start)
       if (record.kind === RECORD_KIND.operation && this.#isExported(record)) {
         this.#writeItem(ITEM.operation, record.bytes, record.start, record.end)
       }
-      return --left > 0 && this.#writer.at - this.#writer.start < this.#chunkBytes
+      return --left > 0 && !this.#meter.isSpent && this.#writer.at - this.#writer.start < this.#chunkBytes
     })
   }
 
@@ -126,7 +131,8 @@ export class StateExport implements SnapshotExport {
     // What belongs to no key is in no snapshot.
     if (!isOfKey(operation.kind)) return this.vector.includes(replica, sequence)
     const slot = this.#store.keys.find(textOf(bytes, keyStart, keyEnd))
-    return slot !== undefined && slot < this.#cuts.length && record.position > this.#cuts[slot]!
+    // The hold keeps cuts where they are. Keys that are new begin behind the end of the export.
+    return slot !== undefined && isShared(this.#store, slot) && record.position > this.#store.keys.cut[slot]!
   }
 
   /**

@@ -9,6 +9,7 @@ import { decode } from '../../crdt/encoding/encoding.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { Budget } from '../operation/budget.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
@@ -49,13 +50,17 @@ export async function* exportLines(
   const source = engine.exportSnapshot(CHUNK_BYTES, 'an export')
   const lines = new Lines(engine, { applied: source.vector, timeMs: env.now(), ...endedOf(engine) })
   try {
+    const budget = new Budget(env, check)
     let rest: Uint8Array = NO_BYTES
-    for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) {
+    for (let chunk = source.next(budget); chunk !== undefined; chunk = source.next(budget)) {
+      if (chunk === null) {
+        await budget.pause()
+        continue
+      }
       const bytes = joined(rest, chunk)
       rest = bytes.slice(readItems(bytes, lines))
       if (lines.text !== '') yield lines.take()
-      await env.yield()
-      check()
+      await budget.pause()
     }
     lines.end()
     yield lines.take()

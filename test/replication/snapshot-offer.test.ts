@@ -13,13 +13,18 @@ interface Offered {
 }
 
 function offering(): Offered {
-  const store = new NaiveStore(virtualEnv())
+  const env = virtualEnv()
+  const store = new NaiveStore(env)
   for (let i = 0; i < 40; i++) store.write(`operation ${i}`)
   const sent: number[] = []
   const offers = new SnapshotOffers(store, {
     chunkBytes: 1,
     exportsMax: 1,
     idleMs: 1000,
+    env,
+    failed: (_, error) => {
+      throw error
+    },
     send: (_, chunk) => sent.push(chunk.refused ? -1 : chunk.index) > 0,
   })
   const link = { frameBytesMax: 1e6, broadcast: () => undefined, send: () => true, close: () => Promise.resolve() }

@@ -5,6 +5,7 @@
  * A rewritten segment is durable, so whatever began in front of it is complete, though compaction
  * may have dropped the members that would say so.
  */
+import type { Meter } from '../../operation/budget.ts'
 import type { Position } from '../../operation/position.ts'
 import type { RecordView } from '../segments/segment-format.ts'
 import type { Segment } from '../segments/segment.ts'
@@ -39,11 +40,13 @@ export class OpenGroup {
     this.#positions.push(record.position)
   }
 
-  /** The group is complete: hands its members on in order. */
-  finish(record: RecordView, visit: (record: RecordView) => void): void {
+  /** The group is complete: hands its members on in order, in steps. */
+  *finish(record: RecordView, visit: (record: RecordView) => void, meter: Meter): Generator<void, void> {
     for (const [i, position] of this.#positions.entries()) {
       record.load(this.#bytes[i] as Uint8Array, this.#views[i] as DataView, this.#at[i] as number, position)
       visit(record)
+      meter.spend(1, record.end - record.start)
+      if (meter.isSpent) yield
     }
     this.#start = undefined
     this.#bytes.length = this.#views.length = this.#at.length = this.#positions.length = 0

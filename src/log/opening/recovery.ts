@@ -220,7 +220,7 @@ class Recovery {
     const checkedFrom = cursor.physical
     const isComplete = segment.rewrittenAt !== 0
     const record = this.#record
-    if (isComplete) this.#finishGroup(record)
+    if (isComplete) yield* this.#finishGroup(record, meter)
     const place = { base: segment.base, salt: segment.salt, offset: 0 }
     for (;;) {
       place.offset = cursor.logical
@@ -237,7 +237,7 @@ class Recovery {
       if (record.kind >= INTERNAL_KIND_MIN) this.#takeMark(record)
       else if (record.position < from + segment.base) continue
       else if (isComplete || this.#isAlone(record)) this.#hand(record)
-      else this.#takeMember(record, { segment, bytes, offset: record.position >>> 0, checkedFrom })
+      else yield* this.#takeMember({ segment, bytes, offset: record.position >>> 0, checkedFrom }, meter)
       meter.spend(1, length)
       if (meter.isSpent) yield
     }
@@ -256,14 +256,16 @@ class Recovery {
     return !record.isGroupGoingOn && this.#group.start === undefined
   }
 
-  #takeMember(record: RecordView, place: ReadPlace): void {
+  *#takeMember(place: ReadPlace, meter: Meter): Generator<void, void> {
+    const record = this.#record
     const isLast = !record.isGroupGoingOn
     this.#group.add(record, place)
-    if (isLast) this.#finishGroup(record)
+    if (isLast) yield* this.#finishGroup(record, meter)
   }
 
-  #finishGroup(record: RecordView): void {
-    if (this.#group.start !== undefined) this.#group.finish(record, (member) => this.#hand(member))
+  /** A group is short as a rule; a state that has been taken over is one too. */
+  *#finishGroup(record: RecordView, meter: Meter): Generator<void, void> {
+    if (this.#group.start !== undefined) yield* this.#group.finish(record, (member) => this.#hand(member), meter)
   }
 
   #hand(record: RecordView): void {

@@ -89,7 +89,12 @@ export class Reception {
       chunkBytes: settings.snapshotChunkBytes,
       exportsMax: settings.snapshotExportsMax,
       idleMs: settings.snapshotIdleMs,
+      env,
       send: (peer, chunk) => post.send(peer, post.encoder.snapshotChunk(chunk)),
+      failed: (peer, error) => {
+        this.#forget(peer)
+        observe({ kind: 'store:unreadable', error })
+      },
     })
     const fetch = {
       ...{ store, env, settings, observe, recorder: post.recorder },

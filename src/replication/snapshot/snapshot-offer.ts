@@ -5,8 +5,11 @@
  * sent again; the window bounds the memory.
  *
  * Few at one time: others are refused and come again. One that stops asking is dropped after a
- * while.
+ * while. Chunks are made and sent in steps between which the event loop turns.
  */
+import { asError } from '../../../crdt/warp-error.ts'
+import { Budget } from '../../operation/budget.ts'
+import type { Env } from '../../ports/env.ts'
 import type { SnapshotChunk, SnapshotRequest } from '../wire/frames.ts'
 import type { Peer } from '../peers.ts'
 import type { ReplicationStore } from '../store.ts'
@@ -17,8 +20,20 @@ export interface SnapshotOffersOptions {
   readonly chunkBytes: number
   readonly exportsMax: number
   readonly idleMs: number
+  readonly env: Env
   readonly send: (peer: Peer, chunk: SnapshotChunk) => boolean
+  /** The state cannot be read: the disk, say. */
+  readonly failed: (peer: Peer, error: Error) => void
 }
+
+/** Chunks that have been asked for and are still to be sent. */
+interface Wanted {
+  next: number
+  readonly to: number
+}
+
+/** Who asks for more at once asks again. */
+const WANTED_MAX = 16
 
 interface Offer {
   readonly transfer: number
@@ -31,9 +46,12 @@ interface Offer {
   base: number
   /** The number of chunks, once the source has ended. */
   length: number | undefined
-  /** One chunk ahead, to know which is the last. */
-  ahead: Uint8Array | undefined
+  /** One chunk ahead, to know which is the last; `null` while it has not been made. */
+  ahead: Uint8Array | undefined | null
   usedMs: number
+  /** From the one that came first. */
+  wanted: Wanted[]
+  isBusy: boolean
 }
 
 const EMPTY = new Uint8Array(0)
@@ -70,8 +88,27 @@ export class SnapshotOffers {
     if (wanted.acknowledged < offer.base) return
     offer.chunks.splice(0, wanted.acknowledged - offer.base)
     offer.base = wanted.acknowledged
-    for (let index = wanted.from; index < wanted.from + wanted.count; index++) {
-      if (!this.#sendChunk(peer, offer, index)) return
+    if (offer.wanted.length < WANTED_MAX) offer.wanted.push({ next: wanted.from, to: wanted.from + wanted.count })
+    if (!offer.isBusy) void this.#serve(peer, offer)
+  }
+
+  /** Sends what is wanted, until nothing is or the offer is forgotten. Never rejects. */
+  async #serve(peer: Peer, offer: Offer): Promise<void> {
+    const budget = new Budget(this.#options.env)
+    offer.isBusy = true
+    try {
+      for (let [wanted] = offer.wanted; wanted !== undefined; [wanted] = offer.wanted) {
+        const outcome = wanted.next < wanted.to ? this.#sendChunk(peer, { offer, index: wanted.next }, budget) : 'end'
+        if (outcome === 'end') offer.wanted.shift()
+        if (outcome === 'sent') wanted.next++
+        if (budget.isSpent) await budget.rest()
+        if (this.#offers.get(peer) !== offer) return
+      }
+    } catch (error) {
+      if (this.#offers.get(peer) === offer) this.forget(peer)
+      this.#options.failed(peer, asError(error))
+    } finally {
+      offer.isBusy = false
     }
   }
 
@@ -107,24 +144,31 @@ export class SnapshotOffers {
       chunks: [],
       base: 0,
       length: undefined,
-      ahead: source.next(),
+      ahead: null,
       usedMs: 0,
+      wanted: [],
+      isBusy: false,
     }
     this.#offers.set(peer, offer)
     return offer
   }
 
   /**
-   * Returns `false` at the end, when the peer's queue is full, and while not all is stored: it asks
-   * again.
+   * `end`: there are no more, the peer's queue is full, or not all is stored; it asks again. `later`:
+   * the step was over before the chunk was made.
    */
-  #sendChunk(peer: Peer, offer: Offer, index: number): boolean {
-    if (this.#store.sendable < offer.end) return false
+  #sendChunk(
+    peer: Peer,
+    { offer, index }: { readonly offer: Offer; readonly index: number },
+    budget: Budget,
+  ): 'sent' | 'later' | 'end' {
+    if (this.#store.sendable < offer.end) return 'end'
     // Those before it may have been asked for by a request that was lost; they are made on the way
     // and kept.
-    while (offer.base + offer.chunks.length <= index && offer.length === undefined) this.#make(offer)
+    while (offer.base + offer.chunks.length <= index && offer.length === undefined)
+      if (!this.#make(offer, budget)) return 'later'
     const bytes = offer.chunks[index - offer.base]
-    if (bytes === undefined) return false
+    if (bytes === undefined) return 'end'
     const chunk = {
       transfer: offer.transfer,
       offer: offer.number,
@@ -134,15 +178,22 @@ export class SnapshotOffers {
       vector: index === 0 ? offer.source.vector : undefined,
       bytes,
     }
-    if (!this.#options.send(peer, chunk)) return false
+    budget.spend(1, bytes.length)
+    if (!this.#options.send(peer, chunk)) return 'end'
     this.#chunkCount++
-    return true
+    return 'sent'
   }
 
-  #make(offer: Offer): void {
+  /** Makes one more chunk. Returns `false` if the step was over before it was there. */
+  #make(offer: Offer, budget: Budget): boolean {
+    if (offer.ahead === null) offer.ahead = offer.source.next(budget)
+    if (offer.ahead === null) return false
+    const after = offer.ahead === undefined ? undefined : offer.source.next(budget)
+    if (after === null) return false
     // A snapshot of nothing is one empty chunk, so that there is a last one.
     offer.chunks.push(offer.ahead ?? EMPTY)
-    offer.ahead = offer.ahead === undefined ? undefined : offer.source.next()
-    if (offer.ahead === undefined) offer.length = offer.base + offer.chunks.length
+    offer.ahead = after
+    if (after === undefined) offer.length = offer.base + offer.chunks.length
+    return true
   }
 }
