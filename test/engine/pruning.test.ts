@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { encodeInto } from '../../crdt/encoding/encoding.ts'
 import { counter } from '../../crdt/index.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import { hlcFromMs } from '../../crdt/time/hlc.ts'
 import { parseReplicaId, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { writeEnvelopeHeader } from '../../src/operation/envelope/envelope-writer.ts'
@@ -360,6 +361,26 @@ test('what was issued again and counts under a name of a pruned id does not coun
   await exchange(a, x)
   for (const one of [a, x]) expect(setOf(one)).toEqual(['a', 'x', 'y', 'z'])
   expect(newest(x).origin()).toBe(undefined)
+})
+
+test('an operation that was issued again by one that is known, and counts under a name of a pruned id, is refused', async () => {
+  const { a, left } = await afterLeaving()
+  const writer = parseReplicaId('c0ffee0000000000')
+  const [first] = life(writer, a)
+  expect(a.admit(first as Uint8Array)).toBe('applied')
+  const { table } = a.engine
+  const header = {
+    ...{ kind: OPERATION_KIND.update, strategy: counter().code, replicaBytes: table.bytes(writer), sequence: 2 },
+    ...{ key: 'count:1', hlc: hlcFromMs(a.env.now()) + 5, context: undefined, dependencies: undefined },
+  }
+  const again = (origin: Dot): Uint8Array => {
+    const bytes = new ByteWriter()
+    writeEnvelopeHeader(bytes, { ...header, format: FORMAT_LOWEST, fields: { origin } }, table)
+    encodeInto(bytes, 1)
+    return bytes.take()
+  }
+  expect(a.admit(again({ replica: left, sequence: 1 }))).toBe('resync')
+  expect(a.get('count:1')).toBe(1)
 })
 
 test('who waits until others have what it wrote under a former id learns that they have, when that is pruned', async () => {
