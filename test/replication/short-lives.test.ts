@@ -4,7 +4,7 @@ import { afterSameWrites, afterShortLives } from '../support/short-lives.ts'
 import { byExtent } from '../support/extent.ts'
 
 test('a cluster of three through which short-lived replicas went names, sends and keeps what it would without them', async () => {
-  const lives = { livesCount: byExtent({ some: 120, all: 400, soak: 2000 }), waveSize: 10, deathEvery: 20 }
+  const lives = { livesCount: byExtent({ some: 60, all: 200, soak: 2000 }), waveSize: 10, deathEvery: 20 }
   const [changed, same] = [await afterShortLives(lives), await afterSameWrites(lives)]
   expect(changed.deathsCount).toBe(lives.livesCount / lives.deathEvery)
   expect(changed.countsSum).toBe(3 * lives.livesCount)

@@ -18,6 +18,7 @@ const HORIZON_MS = 60_000
 const JOIN_MS = 1500
 const LOOK_MS = 50
 const QUIET_MS = 60_000
+const WAIT_MS_MAX = 60_000
 
 export interface ShortLives {
   readonly livesCount: number
@@ -75,9 +76,11 @@ export async function afterShortLives({ livesCount, waveSize, deathEvery, onWave
     const names = Array.from({ length: Math.min(waveSize, livesCount - begun) }, (_, i) => `short-${i}`)
     for (const name of names) at.network.heal(name)
     const short = await Promise.all(names.map(at.open))
-    await at.env.advance(JOIN_MS)
+    // Who writes before it has joined may have to issue that again, and who leaves unheard loses it.
+    await until(at.env, () => short.every((replica) => replica.stats().isJoined))
     for (const [i, replica] of short.entries()) await writeAs(replica, begun + i)
-    await at.env.advance(LOOK_MS * 4)
+    await at.env.advance(LOOK_MS)
+    await until(at.env, () => short.every(isHeard))
     for (const [i, name] of names.entries()) {
       if ((begun + i) % deathEvery !== deathEvery - 1) continue
       deathsCount++
@@ -105,6 +108,14 @@ async function writeAs(replica: Replica, life: number): Promise<void> {
   await replica.key('count:lives').increment()
   await replica.set(`last:${life % 16}`, `life ${life}`)
   await replica.key('set:lives').add(life % 64)
+}
+
+function isHeard(replica: Replica): boolean {
+  return replica.peers().some(({ state, lagCount }) => state === 'up' && lagCount === 0)
+}
+
+async function until(env: ReturnType<typeof virtualEnv>, isSo: () => boolean): Promise<void> {
+  for (let waitedMs = 0; !isSo() && waitedMs < WAIT_MS_MAX; waitedMs += LOOK_MS) await env.advance(LOOK_MS)
 }
 
 async function closed(env: ReturnType<typeof virtualEnv>, replicas: readonly Replica[]): Promise<void> {
