@@ -35,7 +35,10 @@ export class Pruning {
     this.#listeners.push(listener)
   }
 
-  /** These operations may be folded away. */
+  /**
+   * These operations may be folded away. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`:
+   * to be called again.
+   */
   stabilise(stable: VersionVector): void {
     const { identity, frontier, store } = this.#options
     const due = this.#ended
@@ -45,11 +48,17 @@ export class Pruning {
     if (due.length === 0) return
     const pruned = due.map(({ replica }) => replica)
     this.#ended.prune(pruned)
-    frontier.pass(DOMAINS.shared, VersionVector.from(due.map(({ by }) => [by.replica, by.sequence] as const)))
-    identity.forgetPruned(pruned)
-    identity.writeMeta()
+    try {
+      frontier.pass(DOMAINS.shared, VersionVector.from(due.map(({ by }) => [by.replica, by.sequence] as const)))
+      identity.forgetPruned(pruned)
+    } catch (error) {
+      // Nothing is forgotten of which no record says so: it is due again.
+      this.#ended.unprune(pruned)
+      throw error
+    }
     this.pruned()
     this.#options.observe({ kind: 'members:pruned', replicas: pruned })
+    identity.writeMeta()
   }
 
   /** Ids are pruned, here or with a state that has been taken over. */

@@ -1,5 +1,5 @@
 /** Turns what a medium throws into a WarpError: full, or something else. */
-import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { isWarpError, WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
 
 const FULL_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'WARP_E_STORAGE_FULL', 'QuotaExceededError'])
 
@@ -13,6 +13,13 @@ export function storageError(error: unknown, doing: string): WarpError {
   if (isWarpError(error)) return error
   const text = typeof code === 'string' ? ` (${code})` : ''
   return new WarpError('WARP_E_STORAGE', `the storage failed while ${doing}${text}`, { cause: error })
+}
+
+const STORAGE_CODES: readonly WarpErrorCode[] = ['WARP_E_STORAGE', 'WARP_E_STORAGE_FULL', 'WARP_E_STORAGE_POISONED']
+
+/** Whether the medium is to blame, and not the caller. */
+export function isStorageError(error: unknown): error is WarpError {
+  return isWarpError(error) && STORAGE_CODES.includes(error.code)
 }
 
 /**

@@ -210,6 +210,16 @@ export class EndedIds {
     }
   }
 
+  /** What could not be noted has not happened. */
+  unprune(replicas: Iterable<ReplicaId>): void {
+    for (const replica of replicas) {
+      const ended = this.#ids.get(replica)
+      if (ended === undefined) continue
+      ended.isPruned = false
+      this.#open.add(replica)
+    }
+  }
+
   *pruned(): IterableIterator<ReplicaId> {
     for (const [replica, { isPruned }] of this.#ids) if (isPruned) yield replica
   }

@@ -69,8 +69,9 @@ export type ReplicationEvent =
       readonly bytes: number
     }
   /**
-   * The store could not take an operation in; tried again later. `error` is absent when there is no
-   * space.
+   * The store could not take an operation of `replica` in, or, if that is this one, not note what is
+   * stable or who has ended; tried again later. `error` is absent when there is no space for an
+   * operation.
    */
   | { readonly kind: 'store:refused'; readonly replica: ReplicaId; readonly error?: Error }
   /**

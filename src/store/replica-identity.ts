@@ -152,7 +152,8 @@ export class ReplicaIdentity {
 
   /**
    * Ids are pruned: from now on nothing here names them. A record says so, of these and of all that
-   * are `told`, that a later opening reads behind those that did.
+   * are `told`, that a later opening reads behind those that did. Throws, and then nothing has been
+   * forgotten, `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`.
    */
   forgetPruned(pruned: readonly ReplicaId[], told: Iterable<ReplicaId> = pruned): void {
     const { log, table, recovered } = this.#options

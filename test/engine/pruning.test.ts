@@ -10,11 +10,12 @@ import { writeEnvelopeHeader } from '../../src/operation/envelope/envelope-write
 import { FORMAT_LOWEST } from '../../src/operation/envelope/formats.ts'
 import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { Holdings } from '../../src/replication/acknowledgement/holdings.ts'
 import { OperationReader } from '../../src/operation/envelope/operation-reader.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
-import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
+import { exchange, TestEngine, usedBytes, type FixtureOptions } from './engine-fixture.ts'
 
 const env = virtualEnv({ seed: 7 })
 
@@ -448,4 +449,32 @@ test('an absence that is over, and that rewriting has dropped, is not looked for
   await b.pull(a)
   stabilise(a)
   expect(named(a)).not.toContain(y.engine.replica)
+})
+
+test('an id that a full disk keeps from being noted as pruned is pruned later, and named until then', async () => {
+  const files = faultyFiles({ home: 'full' })
+  const [a, b, x] = [await open('a', { files, segmentBytes: 4096 }), await open('b'), await open('x')]
+  await x.pull(a)
+  await x.write('count:1', 'increment', [3])
+  x.engine.leave()
+  await exchange(a, x)
+  await exchange(a, b)
+  a.engine.endIds([[x.engine.replica, x.engine.applied.get(x.engine.replica)]])
+  await exchange(a, b)
+  files.spaceBytes = usedBytes(files)
+  files.spaceBytes = usedBytes(files)
+  const fill = async (): Promise<never> => {
+    for (;;) await a.set('kept:1', '')
+  }
+  await expect(fill()).rejects.toMatchObject({ code: 'WARP_E_STORAGE_FULL' })
+  await exchange(a, b)
+  expect(() => stabilise(a)).toThrow(/no space left/)
+  expect(a.engine.ended.isPruned(x.engine.replica)).toBe(false)
+  expect(named(a)).toContain(x.engine.replica)
+  files.spaceBytes = Infinity
+  stabilise(a)
+  expect(named(a)).not.toContain(x.engine.replica)
+  await a.engine.log.settled('logged')
+  const again = await open('a', { files: files.kill(), segmentBytes: 4096 })
+  expect([again.engine.ended.isPruned(x.engine.replica), again.get('count:1')]).toEqual([true, 3])
 })

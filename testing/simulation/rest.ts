@@ -22,6 +22,9 @@ export async function atRest(world: World, mayWait: boolean): Promise<string | u
     const business = unfinished({ name, warp, names, mayWait })
     if (business !== undefined) return business
   }
+  // What a replica holds that nobody has heard yet may still come, under another name.
+  const leaving = world.machines.find(({ hasLeft, state }) => hasLeft && state !== 'down')
+  if (leaving !== undefined) return `${leaving.name} has not left yet`
   if (world.openCalls > 0) return `${world.openCalls} calls have not been answered`
   return disagreement(world)
 }

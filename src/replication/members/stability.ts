@@ -117,6 +117,7 @@ export class Stability {
 
   /**
    * With each digest that goes out. `mayStabilise`: the store is not in the middle of a snapshot.
+   * Throws what the store cannot note for now; the next one tries it again.
    */
   advance(nowMs: number, mayStabilise: boolean): void {
     const { applied, replica } = this.#store
@@ -146,8 +147,8 @@ export class Stability {
           members.map((member) => member.stable),
         )
     if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
+    this.#store.stabilise(compactable.copy(), [...this.known.away()])
     this.#compactable = compactable.copy()
-    this.#store.stabilise(this.#compactable, [...this.known.away()])
   }
 
   /** How many take part, this replica counted. */

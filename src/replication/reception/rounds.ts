@@ -4,6 +4,7 @@
  * silent members leave, and what has become stable is told to the store.
  */
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import { isStorageError } from '../../log/storage-error.ts'
 import type { Env } from '../../ports/env.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -70,6 +71,8 @@ export class Rounds {
   /** The last operation of this replica that a round has told of. */
   #toldOwn = 0
   #receivedCount = 0
+  /** The last round could not note what it had to. It has been told. */
+  #isRefused = false
 
   constructor(parts: RoundsParts) {
     const { store, env, settings, observe, post, peers } = parts
@@ -282,9 +285,24 @@ export class Rounds {
     if (this.#safe.isBehind) this.#schedule.changed()
     host.beat(now)
     const isWhole = !fetch.isUnderWay && store.needsSnapshot !== true
-    this.#stability.advance(now, isWhole)
+    this.#note(() => {
+      this.#stability.advance(now, isWhole)
+      if (isWhole && this.isJoined && this.#pruner.beat()) host.wrote()
+    })
     post.recorder?.record(INSTRUMENTS.members, this.#stability.presentCount)
-    if (isWhole && this.isJoined && this.#pruner.beat()) host.wrote()
+  }
+
+  /** Does what may need a record. With a full disk, say, it waits for a later round. */
+  #note(work: () => void): void {
+    const { store, observe } = this.#parts
+    try {
+      work()
+      this.#isRefused = false
+    } catch (error) {
+      if (!isStorageError(error)) throw error
+      if (!this.#isRefused) observe({ kind: 'store:refused', replica: store.replica, error })
+      this.#isRefused = true
+    }
   }
 }
 
