@@ -8,7 +8,7 @@ import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { encodeInto } from '../../crdt/encoding/encoding.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { HybridClock } from '../operation/clock.ts'
 import { WaitingWrites } from './write-road/waiting-writes.ts'
 import { Subscribers, type Draft, type Entered, type Subscriber } from './write-road/draft.ts'
@@ -440,9 +440,19 @@ export class KeyStore {
 
   #noteStrategy(slot: Slot, { kind, strategy }: TakenOperation): void {
     if (kind !== OPERATION_KIND.update) return
+    if (this.keys.isStrategyUnknown(slot)) this.#settleStrategy(slot)
+    this.keys.noteStrategy(slot, strategy)
+  }
+
+  /** The operation is in the log by now: what cannot be read there is left to the key's fold. */
+  #settleStrategy(slot: Slot): void {
     const { keys, values } = this
-    if (keys.isStrategyUnknown(slot)) keys.settleStrategy(slot, values.writtenBy(slot))
-    keys.noteStrategy(slot, strategy)
+    try {
+      keys.settleStrategy(slot, values.writtenBy(slot))
+    } catch (error) {
+      if (!isWarpError(error)) throw error
+      keys.mixed.add(slot)
+    }
   }
 
   /** Gives a key that is new, or had been forgotten, a chain that begins at `position`. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { DOCUMENT_BYTES_MAX } from '../../src/limits.ts'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
@@ -132,6 +133,27 @@ test('a full disk refuses foreign operations and takes them later', async () => 
   files.spaceBytes = Infinity
   await b.pull(a)
   expect(b.state()).toEqual(a.state())
+})
+
+test('an operation whose key cannot be looked up in the log is taken in once, and the fold finds out whose the key is', async () => {
+  const { a, b } = await pair()
+  // Of a key that began with a delete the table does not know who writes it.
+  await b.write('count:1', 'increment', [1])
+  await b.write('count:1', 'delete')
+  await a.pull(b)
+  a.engine.store.keys.settleStrategy(a.engine.store.keys.find('count:1') as number, 0)
+  await b.write('count:1', 'increment', [5])
+  const failure = new WarpError('WARP_E_STORAGE', 'the storage failed while reading')
+  const reading = vi.spyOn(a.engine.store.values, 'writtenBy').mockImplementationOnce(() => {
+    throw failure
+  })
+  const [, , envelope] = b.envelopes()
+  const { admittedCount } = a.engine.admission
+  expect(a.admit(envelope as Uint8Array)).toBe('applied')
+  expect(reading).toHaveBeenCalledTimes(1)
+  expect(a.admit(envelope as Uint8Array)).toBe('duplicate')
+  expect(a.engine.admission.admittedCount).toBe(admittedCount + 1)
+  expect([a.envelopes().length, a.get('count:1')]).toEqual([3, 5])
 })
 
 test('any bytes are either taken in or refused as malformed', async () => {
