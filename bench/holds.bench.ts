@@ -7,8 +7,8 @@
 import { cpSync } from 'node:fs'
 import path from 'node:path'
 import { memoryNetwork } from '../adapters/memory/index.ts'
-import { openWarp } from '../adapters/node/index.ts'
-import { counter } from '../crdt/index.ts'
+import { openWarp, type KeyMap, type Warp } from '../adapters/node/index.ts'
+import { counter, register } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'
 import { MANY_CALLS, openMany } from './support/many-keys.ts'
 import { CALLS, ONE_KEYS, openFolder, writeMany, type OneKey } from './support/one-key.ts'
@@ -27,6 +27,7 @@ export async function run(context: BenchContext): Promise<void> {
   for (const key of ONE_KEYS) await ofOneKey(context, key, operations)
   await ofManyKeys(context, context.sizes([10_000, 100_000], 1_000_000, [200]))
   await ofHotKeys(context)
+  await ofTakingOver(context)
 }
 
 /** The longest holds of one table, for its goal. */
@@ -172,6 +173,56 @@ async function keepHot(
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   return { heldMs: watch.stop(), done: Math.round(done / seconds) }
+}
+
+/** A replica that was away for too long takes over a state. Both ends run in this process. */
+async function ofTakingOver(context: BenchContext): Promise<void> {
+  const count = context.size(200_000, 500)
+  const table: Rows = { head: ['', 'longest hold, ms'], rows: [], longestMs: 0 }
+  for (const own of [0, count / 2]) {
+    let leastMs = Infinity
+    for (let round = 0; round < context.size(ROUNDS, 1) && leastMs > AGAIN_MS; round++)
+      leastMs = Math.min(leastMs, await timeTakingOver(count, own))
+    const name = `taking over a state (${inWords(count)} keys)`
+    table.rows.push([own === 0 ? name : `${name}, ${inWords(own)} own writes`, leastMs.toFixed(1)])
+    table.longestMs = Math.max(table.longestMs, leastMs)
+  }
+  report(context, 'taking over a state: longest hold, ms', table)
+}
+
+async function timeTakingOver(count: number, own: number): Promise<number> {
+  const network = memoryNetwork()
+  let isDone = false
+  const open = (name: string): Promise<Warp<KeyMap>> =>
+    openWarp<KeyMap>({
+      keys: { 'user:*': { strategy: register<unknown>(), retain: 'latest' } },
+      transports: [network.transport(name)],
+      replication: { digestIntervalMs: 100, horizonMs: 1000 },
+      observe: ({ kind }) => void (isDone ||= kind === 'resync:done'),
+    })
+  // Who hears nobody compacts nothing.
+  const [a, b, other] = [await open('a'), await open('b'), await open('c')]
+  await Promise.all([a.set('user:a', 1), b.set('user:b', 1)])
+  await until(() => a.peek('user:b') === 1 && b.peek('user:a') === 1)
+  for (const name of ['a', 'c']) network.cut(name, 'b')
+  await writeMany(own, (i) => void b.set(`user:${i}`, { ...userOf(i) }))
+  for (let round = 0; round < 2; round++)
+    await writeMany(count, (i) => void a.set(`user:${i}`, { ...userOf(i + round) }))
+  while ((await a.compact()).droppedOperationsCount === 0) await wait(100)
+  const watch = new TurnWatch()
+  network.heal()
+  await until(() => isDone)
+  const heldMs = watch.stop()
+  for (const replica of [a, b, other]) await replica.close()
+  return heldMs
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await wait(5)
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 function inWords(count: number): string {

@@ -377,7 +377,7 @@ export class Engine implements ReplicationStore, Departing {
   }
 
   #openResync(): Resync {
-    const { store, floor, holds, feeds, compactor, admission, outlet, identity } = this
+    const { store, floor, holds, compactor, admission, outlet, identity } = this
     const { observe } = this.#options
     const onReplaced = (): void => {
       store.expirations.restart()
@@ -388,8 +388,8 @@ export class Engine implements ReplicationStore, Departing {
     const parts = {
       store,
       floor,
+      dots: this.#dots,
       holds,
-      feeds,
       tally,
       garbage,
       compactor,

@@ -45,6 +45,12 @@ export class Expiry {
     this.#registered.delete(slot)
   }
 
+  /** All slots have become other keys'. */
+  reset(): void {
+    this.#registered.clear()
+    for (const [bucket, slots] of this.#buckets.entries()) if (slots.length > 0) this.#buckets[bucket] = []
+  }
+
   close(): void {
     this.#timer?.cancel()
     this.#timer = undefined

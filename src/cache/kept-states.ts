@@ -91,6 +91,11 @@ export class KeptStates {
     if (place !== undefined) this.#discard(place.position)
   }
 
+  /** All keys have been replaced. */
+  reset(): void {
+    this.#due.clear()
+  }
+
   close(): void {
     this.#isClosed = true
     this.#due.clear()

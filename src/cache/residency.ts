@@ -152,6 +152,21 @@ export class Residency {
     this.#onEvict(slot)
   }
 
+  /** All slots mean something else from now on, and are below `capacity`. */
+  reset(capacity: number): void {
+    this.states = new Uint8Array(capacity)
+    this.values = []
+    this.#bytes = new Float64Array(0)
+    this.#newer = new Int32Array(0)
+    this.#older = new Int32Array(0)
+    this.#listed = new Uint8Array(capacity)
+    this.#markedReads = new Uint8Array(capacity)
+    this.#newest = this.#oldest = this.#hand = NONE
+    this.#count = 0
+    this.#totalBytes = 0
+    this.#reserveLinks(capacity)
+  }
+
   clear(): void {
     for (let slot = 0; slot < this.#listed.length; slot++) this.evict(slot)
   }

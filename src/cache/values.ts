@@ -85,7 +85,7 @@ export class Values {
   readonly #env: Env
   readonly #turns: Turns
   readonly #recorder: Recorder | undefined
-  readonly #residents: (Resident | undefined)[] = []
+  #residents: (Resident | undefined)[] = []
   readonly #expiry: Expiry
   /** By how deep the caller is in users' code. */
   readonly #chains: Mutable<Required<Chain>>[] = []
@@ -99,6 +99,8 @@ export class Values {
    */
   countedHits = 0
   #isClosed = false
+  /** Counts how often all slots have come to mean something else. */
+  #epoch = 0
 
   constructor(options: ValuesOptions) {
     this.#log = options.log
@@ -153,6 +155,7 @@ export class Values {
     this.assertOwn(slot, keyspace)
     const { strategy } = keyspace
     this.#dropIfTouched(slot)
+    const epoch = this.#epoch
     const folder = this.#folders.idle
     const known = this.#usable(slot) ?? this.kept.restore(slot, strategy, chain)
     const base = known ?? (yield* folder.chains.baseSteps(strategy, chain, meter))
@@ -161,6 +164,7 @@ export class Values {
     this.#residents[slot] = resident
     try {
       const folded = yield* folder.foldSteps({ strategy, chain, resident }, meter)
+      if (this.#epoch !== epoch) return
       const isFurther = (this.#usable(slot)?.folded ?? -1) < folded.folded
       if (isFurther && !folded.isSpoilt) this.adopt(slot, folded)
     } catch (error) {
@@ -343,6 +347,15 @@ export class Values {
     const expiresAt = ttlMs === 0 ? 0 : endOfLife(ttlMs, this.#keys.tipHlc[slot]!)
     if (!this.#isSliding(slot, keyspace) || this.#keys.expiresAt[slot]! < expiresAt)
       this.#keys.expiresAt[slot] = expiresAt
+  }
+
+  /** All keys have been replaced: slots mean something else, and nothing that is here counts. */
+  reset(): void {
+    this.#epoch++
+    this.#residents = []
+    this.residency.reset(this.#keys.capacity)
+    this.kept.reset()
+    this.#expiry.reset()
   }
 
   close(): void {

@@ -97,6 +97,17 @@ export class Compactor {
     this.#dirty.push(slot)
   }
 
+  /** All keys have been replaced. These slots are to be looked at, with so many operations. */
+  replaced(due: Slot[], operationsCount: number): void {
+    this.#dirty = due
+    this.#isDirty = new Uint8Array(Math.max(64, this.#store.keys.capacity))
+    for (const slot of due) this.#isDirty[slot] = 1
+    this.#setAside.clear()
+    this.#rests.clear()
+    this.#unstableCount = 0
+    this.notedCount = operationsCount
+  }
+
   /**
    * One run over everything that is due. A second call joins the first. Does nothing while it is
    * held.

@@ -3,7 +3,7 @@
  * records of the key may be in the log.
  */
 import type { Slot } from '../keys/key-table.ts'
-import { RECORD_KIND } from '../log/log.ts'
+import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Forgotten } from '../store/recovered.ts'
 
@@ -21,4 +21,13 @@ export function forgetKey(store: KeyStore, slot: Slot): Forgotten {
   const position = log.commit(RECORD_KIND.forget, 0)
   store.removeKey(slot)
   return { position, through }
+}
+
+/** Writes that all keys are forgotten but those that never leave this replica. */
+export function forgetAll(log: Log): Forgotten {
+  const through = log.end
+  const writer = log.begin()
+  writer.text('')
+  writer.f64(through)
+  return { position: log.commit(RECORD_KIND.forget, 0), through }
 }

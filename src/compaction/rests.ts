@@ -30,6 +30,11 @@ export class Rests {
     }
   }
 
+  /** All slots have become other keys'. */
+  clear(): void {
+    this.#rests.clear()
+  }
+
   /** The rest of a key that is not to be looked at yet. */
   of(slot: Slot, nowMs: number): Rest | undefined {
     if (this.#rests.size === 0) return undefined

@@ -10,6 +10,11 @@ export class Tally {
     return this.#operationsCount
   }
 
+  /** The log's operations have been replaced by so many. */
+  set(operationsCount: number): void {
+    this.#operationsCount = operationsCount
+  }
+
   /** One more operation has become part of a key. */
   add(): void {
     this.#operationsCount++

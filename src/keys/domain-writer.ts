@@ -41,7 +41,7 @@ export class DomainWriter {
   /** Ids that it had earlier in this process, and how far it had written under them. */
   readonly #former = new Map<ReplicaId, number>()
   /** What it has issued again in this process: by the names that it had, the present ones. */
-  readonly #renamed = new Map<string, Dot>()
+  #renamed = new Map<string, Dot>()
 
   constructor(domain: Domain, { replica, sequence }: WriterStart, table: ReplicaTable) {
     this.domain = domain
@@ -109,6 +109,17 @@ export class DomainWriter {
     this.sequence = 0
     this.#changed.clear()
     for (const [other] of applied.entries()) this.#changed.add(other)
+  }
+
+  /** Goes on as another writer has written, which is not to write any more. */
+  become(other: DomainWriter): void {
+    this.#former.set(this.replica, this.sequence)
+    this.replica = other.replica
+    this.bytes = other.bytes
+    this.sequence = other.sequence
+    this.#changed.clear()
+    for (const replica of other.#changed) this.#changed.add(replica)
+    this.#renamed = other.#renamed
   }
 }
 

@@ -35,8 +35,8 @@ const CAPACITY_MIN = 64
 const GROW_AHEAD = 11
 
 export class KeyTable {
-  readonly #slots = new SlotIndex()
-  readonly #free: Slot[] = []
+  #slots = new SlotIndex()
+  #free: Slot[] = []
   #capacity = CAPACITY_MIN
   #used = 0
   /** What is left to do until all columns have grown. */
@@ -85,13 +85,13 @@ export class KeyTable {
   /** Keys that more than one strategy has written: their fold says which one counts. */
   readonly mixed: Set<Slot> = new Set<Slot>()
   /** States that are kept beside the chains of long keys: of few keys, so no column. */
-  readonly kept: Map<Slot, KeptPlace> = new Map<Slot, KeptPlace>()
+  kept: Map<Slot, KeptPlace> = new Map<Slot, KeptPlace>()
   /** When the value stops being visible, ms; 0 for never. */
   expiresAt: Float64Array = new Float64Array(CAPACITY_MIN)
   /** Whether any tip ever said how long it lives. */
   hasHadLives = false
   /** How long the tip lives, ms, of the keys whose tip says so itself. */
-  readonly #lives = new Map<Slot, number>()
+  #lives = new Map<Slot, number>()
   /**
    * Who wrote the key and how far, once more than one replica did; before that the tip says it all.
    */
@@ -172,6 +172,42 @@ export class KeyTable {
     }
     this.#free.push(slot)
     this.generation++
+  }
+
+  /**
+   * Becomes another table, which must not be used any more: one reference after the other changes,
+   * however many keys there are. All slots mean something else from now on.
+   */
+  become(other: KeyTable): void {
+    const { beforeChange, generation, foldings, foldedThrough, forgottenThrough, expiredThroughMs } = this
+    if (beforeChange !== undefined) for (const slot of this.occupied()) beforeChange(slot)
+    while (other.#growth.length > 0) other.#growth.pop()?.()
+    Object.assign(this, other)
+    this.#slots = other.#slots
+    this.#free = other.#free
+    this.#capacity = other.#capacity
+    this.#used = other.#used
+    this.#growth = []
+    this.#lives = other.#lives
+    this.beforeChange = beforeChange
+    this.generation = generation + 1
+    this.foldings = foldings + 1
+    this.foldedThrough = Math.max(foldedThrough, other.foldedThrough)
+    this.forgottenThrough = Math.max(forgottenThrough, other.forgottenThrough)
+    this.expiredThroughMs = Math.max(expiredThroughMs, other.expiredThroughMs)
+  }
+
+  /** Takes over a key from another table, as it is there. */
+  copyFrom(other: KeyTable, from: Slot): void {
+    const key = other.keys[from] as string
+    const slot = this.find(key) ?? this.add(key, other.keyspace[from]!)
+    for (const name of NUMBERS) this[name][slot] = other[name][from]!
+    this.tipReplica[slot] = other.tipReplica[from]
+    this.vectors[slot] = other.vectors[from]
+    this.setLife(slot, other.lifeMs(from))
+    if (other.mixed.has(from)) this.mixed.add(slot)
+    const kept = other.kept.get(from)
+    if (kept !== undefined) this.kept.set(slot, kept)
   }
 
   /**
@@ -295,6 +331,20 @@ export class KeyTable {
     ]
   }
 }
+
+/** Columns of one number for each key. */
+const NUMBERS = [
+  'keyspace',
+  'head',
+  'tip',
+  'tipHlc',
+  'tipSequence',
+  'version',
+  'snapshot',
+  'cut',
+  'expiresAt',
+  'strategy',
+] as const
 
 /** Copies a column into a larger one. */
 export function grown<Column extends Float64Array | Uint16Array | Uint8Array | Int32Array>(

@@ -315,6 +315,17 @@ export class Log {
     }
   }
 
+  /** Notes that nearly everything in front of `position` is garbage. */
+  discardBefore(position: Position): void {
+    const last = segmentOf(position)
+    for (const segment of this.#segments.list) {
+      if (segment.isStub) continue
+      if (segment.number < last) segment.discardedBytes = segment.end
+      else if (segment.number === last)
+        segment.discardedBytes = Math.max(segment.discardedBytes, Math.min(segment.end, position >>> 0))
+    }
+  }
+
   /**
    * Drops the records of a sealed segment that `isLive` does not claim. `isLive` must not call
    * `rewrite` or `close`. One at a time: a second call waits for the first.

@@ -1,34 +1,45 @@
 /**
- * Taking over a peer's state: what happens around the installation of a snapshot. Before it, what
- * this replica holds beyond the snapshot is gathered; after it, `applied` and `floor` are the
- * peer's, and the leftovers enter again. Meta records around it tell a later opening how far it
- * came: a state that is half the old and half the new one admits and exports nothing until a
- * snapshot has been installed as a whole.
+ * Taking over a peer's state. The new state is built beside the present one, in steps, and what this
+ * replica holds beyond it enters there (`new-state.ts`, `leftovers.ts`). Reads and writes go on
+ * against the present state; what is written meanwhile is a leftover like any other. When nothing is
+ * left to be read of the log, the new state is written into it as one group, and takes the place of
+ * the present one in the same turn. So a death of the process or a full disk at any point leaves the
+ * one state or the other.
+ *
+ * Logs of earlier builds may hold a state that is half an old one and half a new one. Such a replica
+ * admits and exports nothing until a snapshot has been taken over.
  */
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { Compactor } from '../compaction/compactor.ts'
+import { forgetAll } from '../compaction/forgotten.ts'
 import type { Garbage } from '../compaction/garbage.ts'
 import type { Pruning } from '../compaction/pruning.ts'
 import type { Tally } from '../compaction/tally.ts'
-import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
+import type { Slot } from '../keys/key-table.ts'
 import type { Hold, Holds } from '../log/holds.ts'
 import type { AdmissionDesk } from '../store/border.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Outlet } from '../log/outlet.ts'
-import type { ReplicaIdentity } from '../store/replica-identity.ts'
-import { foldedBeyond, leftoversBeyond, reenter, type Leftover } from './leftovers.ts'
-import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
-import { holdsAll } from '../operation/ended-ids.ts'
+import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
+import { Departures, takeDeparture } from '../operation/departures.ts'
+import type { DotIndex } from '../operation/dot-index.ts'
+import { EndedIds, holdsAll } from '../operation/ended-ids.ts'
+import type { NextIdentity, ReplicaIdentity } from '../store/replica-identity.ts'
+import { foldedBeyond, IssuedBefore, Leftovers, type Leftover } from './leftovers.ts'
+import { NewState } from './new-state.ts'
+import { Reissued } from '../operation/names/reissued.ts'
+import { Reentry, type IssueTarget } from './reissue.ts'
 import type { EngineEvent, LostAtRejoin } from '../store/event.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
-import { StateImport, type Sender } from './state-import.ts'
+import { isShared } from './snapshot-stream.ts'
+import { StateImport, type Arrived } from './state-import.ts'
 
 export interface ResyncOptions {
   readonly store: KeyStore
   readonly floor: VersionVector
+  readonly dots: DotIndex
   readonly holds: Holds
-  readonly feeds: FeedCheckpoints
   readonly tally: Tally
   readonly garbage: Garbage
   readonly compactor: Compactor
@@ -41,11 +52,12 @@ export interface ResyncOptions {
   readonly pruning: Pruning
 }
 
-/** What this replica holds beyond the state that it takes over. */
-interface Beyond {
-  readonly leftovers: readonly Leftover[]
-  /** Keys of which something has been folded that is not in it. */
-  readonly folded: readonly LostAtRejoin[]
+/** A new state with everything that this replica held beyond it. */
+interface Built {
+  readonly state: NewState
+  readonly leftovers: Leftovers
+  /** What cannot be carried over. */
+  readonly lost: readonly LostAtRejoin[]
 }
 
 export class Resync {
@@ -57,77 +69,90 @@ export class Resync {
   constructor(options: ResyncOptions) {
     this.#options = options
     this.#store = options.store
-    if (options.identity.isResyncing) this.#becomeHalf()
-    this.#tellOfHalf()
+    if (!options.identity.isResyncing) return
+    this.#half = options.holds.take('a state of which only half has been taken over')
+    options.observe({ kind: 'resync:interrupted' })
   }
 
-  /** The state is a mixture of an old one and a snapshot. */
+  /** The state is a mixture of an old one and a snapshot: an earlier build has left it. */
   get isHalfDone(): boolean {
     return this.#half !== undefined
   }
 
   /** `mustHold`: a state that lacks any of that is refused when all of it has come. */
   begin(vector: VersionVector, mustHold: VersionVector = new VersionVector()): SnapshotImport {
-    const { store, tally, garbage, compactor, holds, feeds, identity } = this.#options
+    const { store, holds } = this.#options
     const held = vector.copy()
-    let leftovers: Leftover[] = []
-    let folded: LostAtRejoin[] = []
-    const state = new StateImport({
-      ...{ store, tally, garbage, compactor, departures: identity.departures },
+    return new StateImport({
+      store,
       hold: holds.take('a state that is taken over from a peer'),
-      takingOver: {
-        begin: ({ ended }) => {
-          if (!holdsAll({ vector: held, ended }, mustHold)) throw bothCompacted()
-          this.resume()
-          const parts = { store, vector: held, ended, held: store.applied, own: this.#own, isWhole: !this.isHalfDone }
-          leftovers = leftoversBeyond(parts)
-          folded = held.dominates(this.#options.floor) ? [] : foldedBeyond({ store, vector: held, ended })
-          feeds.dropAll(store.log)
-          this.#becomeHalf()
-          identity.writeMeta()
-        },
-        end: (sender) => this.#installed(held, sender, { leftovers, folded }),
+      takeOver: (arrived, meter) => {
+        const { ended } = arrived.sender
+        if (!holdsAll({ vector: held, ended }, mustHold)) throw bothCompacted()
+        return this.#takeOver(held, arrived, meter)
       },
     })
-    return {
-      chunk: (bytes) => state.chunk(bytes),
-      abandon: () => state.abandon(),
-      finish: () => {
-        try {
-          state.finish()
-        } finally {
-          this.#tellOfHalf()
-        }
-      },
-    }
   }
 
-  #becomeHalf(): void {
-    this.#options.identity.isResyncing = true
-    this.#half ??= this.#options.holds.take('a state of which only half has been taken over')
-  }
-
-  #becomeWhole(): void {
-    this.#options.identity.isResyncing = false
-    this.#half?.release()
-    this.#half = undefined
-  }
-
-  #tellOfHalf(): void {
-    if (this.isHalfDone) this.#options.observe({ kind: 'resync:interrupted' })
-  }
-
-  /** Goes on if the machine died, or the disk was full, while operations were issued again. */
+  /** Goes on where an earlier build has died, or had no space, while it issued operations again. */
   resume(): void {
-    const { reissuing } = this.#options.identity
+    const { identity, outlet, observe } = this.#options
+    const { reissuing } = identity
     if (reissuing.size === 0) return
     const store = this.#store
-    const held = store.applied.copy()
+    const { log, table, applied } = store
+    const { ended } = table
+    const held = applied.copy()
     held.join(reissuing)
-    const { ended } = store.table
-    const parts = { store, vector: store.applied, ended, held, own: this.#own, isWhole: false }
-    const leftovers = leftoversBeyond(parts)
-    this.#reenter({ leftovers, folded: [] })
+    const found: Leftover[] = []
+    const parts = { store, vector: applied, ended, held, own: () => this.#own, isWhole: false }
+    finishNow(new Leftovers(parts).steps((leftover) => found.push(leftover), UNBOUNDED))
+    const issued = new IssuedBefore()
+    finishNow(issued.steps(log, { table, applied }, UNBOUNDED))
+    const lost: LostAtRejoin[] = []
+    const onReissued = outlet.holdBack()
+    try {
+      const reentry = new Reentry({
+        ...{ target: this.#present(), issued, folded: new Set<string>(), meter: UNBOUNDED },
+        onLost: (one) => lost.push(one),
+      })
+      for (const leftover of found) reentry.take(leftover)
+    } finally {
+      onReissued()
+      for (const one of lost) observe({ kind: 'rejoin:lost', ...one })
+    }
+    reissuing.assign(new VersionVector())
+    identity.writeMeta()
+  }
+
+  /** The present state, where what an earlier build has left enters again. */
+  #present(): IssueTarget {
+    const { identity, admission } = this.#options
+    const store = this.#store
+    const { keys, table, clock, applied, writers, folder } = store
+    return {
+      ...{ keys, table, clock, applied, ended: table.ended, reissued: identity.reissued, writer: writers.shared },
+      hasLocalKeys: true,
+      keyspaceFor: (key, slot) => store.keyspaceFor(key, slot),
+      append: (draft) => {
+        store.append(draft)
+        const { replica, sequence } = store.writerOf(draft.keyspace)
+        return { replica, sequence }
+      },
+      admit: (envelope) => {
+        // What a half installed snapshot already contains must not be applied on top of it.
+        if (!this.isHalfDone) admission.admit(envelope, 0, envelope.length)
+      },
+      foldedOf: (slot) => {
+        const { snapshot } = store.chain(slot)
+        return snapshot === 0 ? undefined : folder.chains.snapshot(folder.chains.record(snapshot)).vector
+      },
+      behindFolded: (slot, max) => {
+        const { head, cut } = store.chain(slot)
+        const positions = folder.chains.positionsAfter(head, cut, { operations: max, bytes: Infinity })
+        return positions?.map((position) => folder.chains.placed(position))
+      },
+    }
   }
 
   /**
@@ -139,87 +164,155 @@ export class Resync {
     const { replica: present, formers } = this.#options.identity
     const own = formers.copy()
     own.raise(present, applied.get(present))
-    for (const [replica] of formers.entries()) own.raise(replica, applied.get(replica))
     return own
   }
 
-  #installed(vector: VersionVector, sender: Sender, beyond: Beyond): void {
-    const { store, identity, onReplaced } = this.#options
-    const { applied } = store
-    const before = applied.copy()
-    const own = this.#own
-    const former = identity.replica
-    this.#takeEnded(sender)
-    const { ended } = store.table
-    applied.assign(ended.stripped(vector))
-    this.#options.floor.assign(ended.stripped(sender.floor))
-    identity.reissued.assign(sender.reissued)
-    this.#mergeRetired(vector, sender.retired)
-    this.#becomeWhole()
-    // For good: operations under a name that nobody here knows any more may come back with
-    // somebody's state, and have to be known as own then.
-    identity.formers.assign(ended.stripped(own))
-    for (const [replica] of vector.entries()) if (replica !== former) identity.writers.shared.noteApplied(replica)
-    const { leftovers } = beyond
-    if (leftovers.length > 0) identity.reissuing.assign(before)
-    if (leftovers.some(({ isOwn }) => isOwn)) {
-      // Others may hold under the former names what is issued again.
-      for (const { isOwn, replica } of leftovers)
-        if (isOwn && !ended.isPruned(replica)) identity.retired.retire(replica, vector.get(replica))
-      identity.takeNew()
-    } else identity.writeMeta()
-    this.#reenter(beyond)
-    // Peers remember what they heard that we have: what is gone is gone with the name. And it may
-    // have come to an end for the sender.
-    const isOver =
-      !applied.dominates(ended.stripped(before)) || identity.retired.endOf(former) < Infinity || ended.isPruned(former)
-    if (identity.replica === former && isOver) identity.takeNew()
-    onReplaced()
-  }
-
-  /** Also what the sender has pruned is: what has been taken over does not name it. */
-  #takeEnded({ ended: theirs }: Sender): void {
-    const { store, identity, pruning } = this.#options
-    const { ended } = store.table
-    ended.assign(theirs)
-    if (theirs.size === 0) return
-    identity.forgetPruned([...theirs.pruned()], theirs.replicas())
-    pruning.pruned()
-  }
-
-  /**
-   * What the snapshot holds counts: of two replicas that refuse what the other one holds, one has
-   * to give in.
-   */
-  #mergeRetired(vector: VersionVector, senders: VectorEntries): void {
-    const { retired } = this.#options.identity
-    for (const [replica, end] of senders) retired.retire(replica, end)
-    for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica, vector.get(replica))
-  }
-
-  #reenter({ leftovers, folded }: Beyond): void {
-    const { store, admission, identity, outlet, observe } = this.#options
-    const lost = [...folded]
-    const onReissued = identity.reissuing.size > 0 ? outlet.holdBack() : undefined
-    try {
-      const admit = (envelope: Uint8Array): void => {
-        // What a half installed snapshot already contains must not be applied on top of it.
-        if (!this.isHalfDone) admission.admit(envelope, 0, envelope.length)
+  *#takeOver(vector: VersionVector, arrived: Arrived, meter: Meter): Generator<void, void> {
+    this.resume()
+    const { keyspaces } = this.#store
+    for (;;) {
+      const built = yield* this.#build(vector, arrived, meter)
+      // Keys may have come under other patterns meanwhile.
+      if (built.state.keyspaceChanges === keyspaces.changesCount) {
+        this.#swap(vector, arrived, built)
+        return
       }
-      const { reissued } = identity
-      const ofKeys = new Set(folded.map(({ key }) => key))
-      reenter(leftovers, { store, reissued, folded: ofKeys, admit, onLost: (one) => lost.push(one) })
-    } catch (error) {
-      // What is left follows before the next snapshot is installed, which has to come for that.
-      this.#becomeHalf()
-      throw error
+    }
+  }
+
+  /** Comes to its end in a turn in which nothing of the log is left to be read. */
+  *#build(vector: VersionVector, { sender, chunks }: Arrived, meter: Meter): Generator<void, Built> {
+    const store = this.#store
+    const { log, table } = store
+    const { identity } = this.#options
+    const ended = new EndedIds()
+    ended.join(table.ended)
+    ended.assign(sender.ended)
+    const retired = identity.retired.copy()
+    for (const [replica, end] of sender.retired) retired.retire(replica, end)
+    // What the snapshot holds counts: of two replicas that refuse what the other one holds, one has
+    // to give in.
+    for (const replica of retired.voidIn(vector.entries())) retired.reinstate(replica, vector.get(replica))
+    const [held, floor] = [ended.stripped(vector).copy(), ended.stripped(sender.floor).copy()]
+    const reissued = new Reissued()
+    reissued.assign(sender.reissued)
+    const { departures } = identity
+    const state = new NewState({ store, vector: held, floor, ended, retired, reissued, departures })
+    const issued = new IssuedBefore()
+    for (const position of chunks) {
+      const { bytes, start, end } = log.record(position)
+      state.stage(position, bytes.slice(start, end), (operation) => issued.note(operation))
+      meter.spend(1, end - start)
+      if (meter.isSpent) yield
+    }
+    // The snapshot may have folded an operation that was issued again.
+    yield* issued.steps(log, { table, applied: vector }, meter)
+    const lost: LostAtRejoin[] = []
+    const onLost = (one: LostAtRejoin): void => {
+      lost.push(one)
+    }
+    if (!vector.dominates(this.#options.floor)) yield* foldedBeyond({ store, vector, ended }, onLost, meter)
+    const folded = new Set(lost.map(({ key }) => key))
+    const parts = { store, vector, ended, held: store.applied, own: () => this.#own, isWhole: !this.isHalfDone }
+    const leftovers = new Leftovers(parts)
+    const reentry = new Reentry({ target: state, issued, folded, onLost, meter })
+    yield* leftovers.steps((leftover) => reentry.take(leftover), meter)
+    return { state, leftovers, lost }
+  }
+
+  /** Throws what a commit throws, and then the present state is what it was. */
+  #swap(vector: VersionVector, { sender, chunks }: Arrived, { state, leftovers, lost }: Built): void {
+    const { identity, garbage, outlet, dots, pruning, observe, onReplaced } = this.#options
+    const { log, table, applied } = this.#store
+    const next = this.#nextIdentity(vector, state, leftovers)
+    const onReissued = next.writer === undefined ? undefined : outlet.holdBack()
+    const from = log.end
+    try {
+      const { forgotten, metaPosition } = log.group(() => {
+        const all = forgetAll(log)
+        state.publish(log, chunks)
+        if (sender.ended.size > 0) identity.writeEnded(state.ended, sender.ended.replicas())
+        return { forgotten: all, metaPosition: identity.writeNext(next) }
+      })
+      garbage.note(forgotten)
+      table.ended.assign(state.ended)
+      applied.assign(state.applied)
+      this.#options.floor.assign(state.floor)
+      if (sender.ended.size > 0) identity.dropPruned([...state.ended.pruned()])
+      this.#replaceKeys(state, from)
+      for (const [sequence, position] of state.ownPlaces) dots.note(state.writer.replica, sequence, position)
+      this.#half?.release()
+      this.#half = undefined
+      identity.become(next, metaPosition)
     } finally {
       onReissued?.()
-      for (const one of lost) observe({ kind: 'rejoin:lost', ...one })
     }
-    if (identity.reissuing.size === 0) return
-    identity.reissuing.assign(new VersionVector())
-    identity.writeMeta()
+    if (sender.ended.size > 0) pruning.pruned()
+    onReplaced()
+    for (const one of lost) observe({ kind: 'rejoin:lost', ...one })
+  }
+
+  /** Who this replica is with the new state. */
+  #nextIdentity(vector: VersionVector, state: NewState, { ownReplicas }: Leftovers): NextIdentity {
+    const { identity } = this.#options
+    const { ended, retired, reissued, applied, floor, writer } = state
+    const departures = new Departures()
+    departures.join(identity.departures)
+    for (const { note, by } of state.said) {
+      takeDeparture(note, by, { departures, ended })
+      // Of those that have not left somebody may hold more than counts.
+      const ends = note.kind === 'ended' ? note.ends.filter(([replica]) => departures.of(replica) !== 'left') : []
+      for (const [replica, end] of ends) retired.retire(replica, end)
+    }
+    const pruned = [...ended.pruned()]
+    departures.forget(pruned)
+    retired.forget(pruned)
+    // Others may hold under the former names what is issued again.
+    for (const replica of ownReplicas) if (!ended.isPruned(replica)) retired.retire(replica, vector.get(replica))
+    // Peers remember what they heard that we have: what is gone is gone with the name. And it may
+    // have come to an end for the sender.
+    const { replica: present } = identity
+    const isOver =
+      ownReplicas.size > 0 ||
+      writer.sequence > 0 ||
+      !applied.dominates(ended.stripped(this.#store.applied)) ||
+      retired.endOf(present) < Infinity ||
+      ended.isPruned(present) ||
+      departures.of(present) !== undefined
+    // For good: operations under a name that nobody here knows any more may come back with
+    // somebody's state, and have to be known as own then.
+    const formers = ended.stripped(this.#own)
+    return { writer: isOver ? writer : undefined, applied, floor, formers, retired, reissued, departures }
+  }
+
+  #replaceKeys(state: NewState, from: number): void {
+    const { tally, compactor } = this.#options
+    const store = this.#store
+    const { keys, values, log } = store
+    state.settle()
+    let localCount = 0
+    for (const slot of keys.occupied()) {
+      if (isShared(store, slot)) continue
+      localCount += this.#operationsOf(slot)
+      state.keys.copyFrom(keys, slot)
+    }
+    const mayHaveLives = keys.hasHadLives || store.keyspaces.list.some(({ ttlMs }) => ttlMs > 0)
+    if (mayHaveLives) state.keys.expiredThroughMs = store.env.now()
+    // Whoever has followed the log has lost something: what he made of it does not count.
+    state.keys.forgottenThrough = from
+    keys.become(state.keys)
+    values.reset()
+    const due: Slot[] = []
+    for (const slot of keys.occupied()) if (store.keyspaceFor('', slot).retain !== 'all') due.push(slot)
+    compactor.replaced(due, due.length)
+    tally.set(state.operationsCount + localCount)
+    log.discardBefore(from)
+  }
+
+  #operationsOf(slot: Slot): number {
+    const { keys, folder } = this.#store
+    const { head, snapshot, cut } = this.#store.chain(slot)
+    return snapshot === 0 ? keys.version[slot]! : folder.chains.operations({ head, snapshot, cut }).length
   }
 }
 

@@ -19,10 +19,13 @@ export interface SnapshotImport {
   /** Takes the next chunk, in order. Throws `WARP_E_PROTOCOL`. */
   chunk(bytes: Uint8Array): void
   /**
-   * All chunks have come: raises `applied` and `floor`, issues again the own operations that the
-   * snapshot does not hold.
+   * All chunks have come: the state takes the place of the present one, which stays what it was
+   * until the last step. Throws `WARP_E_PROTOCOL`, `WARP_E_STORAGE_FULL`, and then nothing has
+   * changed.
    */
+  steps(meter: Meter): Generator<void, void>
+  /** The same in one go. */
   finish(): void
-  /** Gives up; the replica stays in need of a resync. */
+  /** Gives up; the replica stays in need of a resync. Idempotent. */
   abandon(): void
 }

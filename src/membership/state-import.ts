@@ -1,37 +1,31 @@
 /**
  * Takes in the state of another replica (`snapshot-stream.ts`). It checks what arrives and puts it
- * aside in the log. Only when all is there does it replace the own state, key by key and in one go,
- * and forgets keys that the peer no longer has; until then reads, writes and what this replica
- * tells its peers stay what they were, so a transfer that ends midway leaves nothing behind. What
- * this replica holds beyond the snapshot is not lost (see leftovers.ts).
+ * aside in the log. When all is there, the state is built beside the present one and takes its place
+ * at once (`resync.ts`). Until then reads, writes and what this replica tells its peers stay what
+ * they were, so a transfer that ends midway leaves nothing behind. What this replica holds beyond
+ * the snapshot is not lost (see leftovers.ts).
  */
-import { formatDot } from '../../crdt/time/dot.ts'
 import type { Hlc } from '../../crdt/time/hlc.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import type { Compactor } from '../compaction/compactor.ts'
-import type { Garbage } from '../compaction/garbage.ts'
-import type { Tally } from '../compaction/tally.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
-import type { Slot } from '../keys/key-table.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Hold } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import { readEntries, readSnapshot, readVector, writeSnapshot } from '../merge/snapshot-record.ts'
-import { departureIn, takeDeparture, type Departures } from '../operation/departures.ts'
+import { readEntries, readSnapshot, readSnapshotHead, readVector } from '../merge/snapshot-record.ts'
+import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { EndedIds } from '../operation/ended-ids.ts'
 import { Reissued } from '../operation/names/reissued.ts'
-import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
-import { installSnapshot } from '../store/recovered.ts'
-import { forgetKey } from '../compaction/forgotten.ts'
 import { textOf } from '../operation/text.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
-import { eachItem, isShared, ITEM } from './snapshot-stream.ts'
+import { eachItem, ITEM } from './snapshot-stream.ts'
 import type { Position } from '../operation/position.ts'
 
 const NO_BYTES = new Uint8Array(0)
+/** To decode a larger state would take more than a step: whoever reads the key does. */
+const CHECKED_STATE_BYTES_MAX = 262_144
 
 /** What the stream says of its sender. */
 export interface Sender {
@@ -41,32 +35,25 @@ export interface Sender {
   readonly reissued: Reissued
 }
 
-/** What has to happen around the replacement of a state. */
-export interface TakingOver {
-  /** All has come and is right: the state is going to be replaced. */
-  begin(sender: Sender): void
-  /** The state has been replaced. */
-  end(sender: Sender): void
+/** A state that has arrived as a whole. */
+export interface Arrived {
+  readonly sender: Sender
+  /** The records of the log in which it lies, in their order. */
+  readonly chunks: readonly Position[]
 }
 
 export interface StateImportOptions {
   readonly store: KeyStore
-  readonly tally: Tally
-  readonly garbage: Garbage
-  readonly compactor: Compactor
-  readonly departures: Departures
   /** Keeps compaction away until the transfer is over, one way or the other. */
   readonly hold: Hold
-  readonly takingOver: TakingOver
+  /** Puts the state that has arrived in the place of the present one, in steps. */
+  readonly takeOver: (arrived: Arrived, meter: Meter) => Generator<void, void>
 }
 
 export class StateImport implements SnapshotImport {
   readonly #options: StateImportOptions
   readonly #store: KeyStore
   readonly #aside: Position[] = []
-  readonly #installed = new Set<string>()
-  /** Names of operations that have come and belong to no key. */
-  readonly #ofNoKey = new Set<string>()
   readonly #reader: OperationReader
   #rest: Uint8Array = NO_BYTES
   #floor = new VersionVector()
@@ -92,19 +79,17 @@ export class StateImport implements SnapshotImport {
   }
 
   finish(): void {
+    finishNow(this.steps(UNBOUNDED))
+  }
+
+  *steps(meter: Meter): Generator<void, void> {
     // Its records are garbage by now: a state made of them would lack whatever compaction has taken.
     if (this.#isOver) throw new ByteReader(this.#rest).malformed('a snapshot that was given up or installed before')
     if (this.#rest.length > 0)
       throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
-    const { store, takingOver } = this.#options
     const sender = { floor: this.#floor, retired: this.#retired, ended: this.#ended, reissued: this.#reissued }
-    takingOver.begin(sender)
-    for (const position of this.#aside) this.#install(position)
-    for (const slot of [...store.keys.occupied()]) {
-      if (isShared(store, slot) && !this.#installed.has(store.keys.keys[slot] as string)) this.#forget(slot)
-    }
+    yield* this.#options.takeOver({ sender, chunks: this.#aside }, meter)
     this.#end()
-    takingOver.end(sender)
   }
 
   abandon(): void {
@@ -120,14 +105,15 @@ export class StateImport implements SnapshotImport {
 
   /** Throws `WARP_E_PROTOCOL`. */
   #check(type: number, bytes: Uint8Array, start: number, end: number): void {
-    if (type === ITEM.floor) this.#floor = readVector(new ByteReader(bytes, start, end), this.#store.table)
-    else if (type === ITEM.retired)
-      this.#retired = [...readEntries(new ByteReader(bytes, start, end), this.#store.table)]
-    else if (type === ITEM.ended) this.#ended = EndedIds.read(new ByteReader(bytes, start, end), this.#store.table)
-    else if (type === ITEM.reissued)
-      this.#reissued = Reissued.read(new ByteReader(bytes, start, end), this.#store.table)
-    else if (type === ITEM.snapshot) this.#checkStamp(readSnapshot(bytes, start, end, this.#store.table).hlc)
-    else {
+    const { table } = this.#store
+    if (type === ITEM.floor) this.#floor = readVector(new ByteReader(bytes, start, end), table)
+    else if (type === ITEM.retired) this.#retired = [...readEntries(new ByteReader(bytes, start, end), table)]
+    else if (type === ITEM.ended) this.#ended = EndedIds.read(new ByteReader(bytes, start, end), table)
+    else if (type === ITEM.reissued) this.#reissued = Reissued.read(new ByteReader(bytes, start, end), table)
+    else if (type === ITEM.snapshot) {
+      const read = end - start > CHECKED_STATE_BYTES_MAX ? readSnapshotHead : readSnapshot
+      this.#checkStamp(read(bytes, start, end, table).hlc)
+    } else {
       const operation = this.#reader.load(bytes, start, end)
       const { keyStart, keyEnd, hlc } = operation
       if (operation.hasFields) operation.checkFields()
@@ -143,85 +129,6 @@ export class StateImport implements SnapshotImport {
       'WARP_E_CLOCK_DRIFT',
       'a snapshot holds an operation from the future; set the clocks, it is asked for again later',
     )
-  }
-
-  #install(position: Position): void {
-    const record = this.#store.log.record(position)
-    const bytes = record.bytes.slice(record.start, record.end)
-    eachItem(bytes, (type, start, end) => {
-      if (type === ITEM.snapshot) this.#installSnapshot(bytes, start, end)
-      if (type === ITEM.operation) this.#installOperation(bytes, start, end)
-    })
-  }
-
-  #installSnapshot(bytes: Uint8Array, start: number, end: number): void {
-    const store = this.#store
-    const snapshot = readSnapshot(bytes, start, end, store.table)
-    const keyspace = store.keyspaceFor(snapshot.key, undefined)
-    if (!keyspace.domain.isSent) return
-    const slot = this.#beginKey(snapshot.key) ?? store.addKey(snapshot.key, keyspace, store.log.end)
-    const moved = { ...snapshot, through: store.log.end, version: snapshot.baseVersion }
-    writeSnapshot(store.log.begin(), moved, store.table)
-    installSnapshot(store.keys, slot, moved, store.log.commit(RECORD_KIND.snapshot, 0))
-    store.clock.observe(snapshot.hlc)
-    store.values.residency.outdate(slot)
-  }
-
-  #installOperation(bytes: Uint8Array, start: number, end: number): void {
-    const store = this.#store
-    const operation = this.#reader.load(bytes, start, end)
-    if (!isOfKey(operation.kind)) {
-      this.#installAside(operation)
-      return
-    }
-    const key = textOf(bytes, operation.keyStart, operation.keyEnd)
-    const keyspace = store.keyspaceFor(key, undefined)
-    if (!keyspace.domain.isSent) return
-    const slot = this.#beginKey(key)
-    store.log.begin().raw(bytes, start, end)
-    const position = store.log.commit(RECORD_KIND.operation, slot === undefined ? 0 : store.keys.head[slot]!)
-    store.clock.observe(operation.hlc)
-    this.#options.tally.add()
-    this.#options.compactor.note(store.take(key, slot, keyspace, position, operation))
-  }
-
-  /**
-   * It belongs to no key. What had been applied before is in the log, or is not needed there any more.
-   */
-  #installAside(operation: OperationReader): void {
-    const { replica, sequence, bytes, start, end } = operation
-    const { log, applied, clock, table } = this.#store
-    const name = formatDot(operation)
-    if (applied.includes(replica, sequence) || this.#ofNoKey.has(name)) return
-    this.#ofNoKey.add(name)
-    log.begin().raw(bytes, start, end)
-    log.commit(RECORD_KIND.operation, 0)
-    clock.observe(operation.hlc)
-    const note = departureIn(operation, table)
-    const { departures } = this.#options
-    if (note !== undefined) takeDeparture(note, operation, { departures, ended: table.ended })
-  }
-
-  /**
-   * At the first item of a key, forgets what this replica had of it. Returns the key's slot if it
-   * has one now.
-   */
-  #beginKey(key: string): Slot | undefined {
-    const slot = this.#store.keys.find(key)
-    if (this.#installed.has(key)) return slot
-    this.#installed.add(key)
-    if (slot !== undefined) this.#forget(slot)
-    return undefined
-  }
-
-  #forget(slot: Slot): void {
-    const store = this.#store
-    const { head, snapshot, cut } = store.chain(slot)
-    const operations = store.folder.chains.operations({ head, snapshot, cut })
-    for (const { position } of operations) store.log.discard(position)
-    if (snapshot > 0) store.log.discard(snapshot)
-    this.#options.garbage.note(forgetKey(store, slot))
-    this.#options.tally.drop(operations.length)
   }
 }
 

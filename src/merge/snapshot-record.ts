@@ -132,6 +132,31 @@ export function readSnapshotHead(bytes: Uint8Array, start: number, end: number, 
   }
 }
 
+/** Where a snapshot lies. */
+export interface SnapshotBytes {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * Copies a snapshot to where it stands for the records up to `through`, and nothing lies behind it.
+ * Its state is copied as it is.
+ */
+export function moveSnapshot(writer: ByteWriter, { bytes, start, end }: SnapshotBytes, through: Position): void {
+  const reader = new ByteReader(bytes, start, end)
+  reader.text()
+  reader.skip(3)
+  writer.raw(bytes, start, reader.at)
+  reader.f64()
+  writer.f64(through)
+  const version = reader.varint()
+  reader.varint()
+  writer.varint(version)
+  writer.varint(version)
+  writer.raw(bytes, reader.at, end)
+}
+
 export function readVector(reader: ByteReader, table: ReplicaTable): VersionVector {
   return VersionVector.from(readEntries(reader, table))
 }

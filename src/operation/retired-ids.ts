@@ -61,6 +61,17 @@ export class RetiredIds {
     if (end > this.endOf(replica)) this.#ends.set(replica, end)
   }
 
+  copy(): RetiredIds {
+    return new RetiredIds(this.#ends)
+  }
+
+  /** Takes over what another one says, and nothing else. */
+  assign(other: RetiredIds): void {
+    const ends = [...other.#ends]
+    this.#ends.clear()
+    for (const [replica, end] of ends) this.#ends.set(replica, end)
+  }
+
   /** Ids that nobody names any more. */
   forget(replicas: Iterable<ReplicaId>): void {
     for (const replica of replicas) this.#ends.delete(replica)

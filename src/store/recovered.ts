@@ -35,6 +35,9 @@ import type { Position } from '../operation/position.ts'
 /** A key of one letter takes that much in a checkpoint. */
 const CHECKPOINT_KEY_BYTES_MIN = 54
 
+/** In the place of a key, in a note that all are forgotten: no key is empty. */
+const ALL_KEYS = ''
+
 /** What is looked at of a record. */
 type ReadRecord = Pick<RecordView, 'kind' | 'position' | 'bytes' | 'start' | 'end'>
 
@@ -227,12 +230,14 @@ export class Recovered {
       }
       case RECORD_KIND.snapshot:
       case RECORD_KIND.forget:
-        return (
-          this.#keyspaces.find(new ByteReader(record.bytes, record.start, record.end).text())?.domain.isSent === false
-        )
+        return this.#isLocal(new ByteReader(record.bytes, record.start, record.end).text())
       default:
         return false
     }
+  }
+
+  #isLocal(key: string): boolean {
+    return key !== ALL_KEYS && this.#keyspaces.find(key)?.domain.isSent === false
   }
 
   #keyspaceOf(key: string): Keyspace {
@@ -255,18 +260,37 @@ export class Recovered {
 
   #forget(record: ReadRecord): void {
     const reader = new ByteReader(record.bytes, record.start, record.end)
-    const slot = this.keys.find(reader.text())
+    const key = reader.text()
+    const slot = this.keys.find(key)
     const through = reader.f64()
     this.forgotten.push({ position: record.position, through })
+    if (key === ALL_KEYS) this.#forgetAll(through)
     if (slot === undefined || this.keys.head[slot]! > through) return
     this.#raiseFloor(this.keys.vector(slot))
-    const ttlMs = this.keys.lifeMs(slot) || (this.#keyspaces.list[this.keys.keyspace[slot]!] as Keyspace).ttlMs
-    // Perhaps it was deleted before: that is not told apart here.
-    if (ttlMs > 0) {
-      const endMs = endOfLife(ttlMs, this.keys.tipHlc[slot]!)
-      this.keys.expiredThroughMs = Math.max(this.keys.expiredThroughMs, endMs)
-    }
+    this.#noteEnd(slot, this.#keyspaces.list[this.keys.keyspace[slot]!] as Keyspace)
     this.keys.remove(slot)
+  }
+
+  /**
+   * A state that has been taken over follows, with a meta record behind it: nothing counts of what
+   * was before, but for keys that never leave this replica.
+   */
+  #forgetAll(through: Position): void {
+    const [before, rest] = [this.keys, new KeyTable()]
+    for (const slot of before.occupied()) {
+      const keyspace = this.#keyspaces.list[before.keyspace[slot]!] as Keyspace
+      if (!keyspace.domain.isSent) rest.copyFrom(before, slot)
+      else if (before.hasHadLives || keyspace.ttlMs > 0) this.#noteEnd(slot, keyspace)
+    }
+    rest.forgottenThrough = through
+    before.become(rest)
+  }
+
+  /** Perhaps it was deleted before: that is not told apart here. */
+  #noteEnd(slot: Slot, { ttlMs: ofPattern }: Keyspace): void {
+    const { keys } = this
+    const ttlMs = keys.lifeMs(slot) || ofPattern
+    if (ttlMs > 0) keys.expiredThroughMs = Math.max(keys.expiredThroughMs, endOfLife(ttlMs, keys.tipHlc[slot]!))
   }
 
   /**

@@ -11,10 +11,11 @@ import type { Position } from '../operation/position.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { takeDeparture, type Departures, type DepartureNote } from '../operation/departures.ts'
 import type { Reissued } from '../operation/names/reissued.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
 import { RetiredIds } from '../operation/retired-ids.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Env } from '../ports/env.ts'
-import { DomainWriters, newReplicaId, type WriterStarts } from '../keys/domain-writer.ts'
+import { DomainWriters, newReplicaId, type DomainWriter, type WriterStarts } from '../keys/domain-writer.ts'
 import type { EngineEvent } from './event.ts'
 import { writeEnded, writeMeta, type Meta } from './meta-record.ts'
 import type { Recovered } from './recovered.ts'
@@ -31,6 +32,18 @@ export interface ReplicaIdentityOptions {
   readonly observe: (event: EngineEvent) => void
   /** What the log says. Its `applied` and `floor` are live from here on. */
   readonly recovered: Recovered
+}
+
+/** Who a replica is once it has taken over a state. */
+export interface NextIdentity {
+  /** Under whose id it writes from then on; `undefined`: its present one. */
+  readonly writer: DomainWriter | undefined
+  readonly applied: VersionVector
+  readonly floor: VersionVector
+  readonly formers: VersionVector
+  readonly retired: RetiredIds
+  readonly reissued: Reissued
+  readonly departures: Departures
 }
 
 export class ReplicaIdentity {
@@ -156,10 +169,21 @@ export class ReplicaIdentity {
    * forgotten, `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`.
    */
   forgetPruned(pruned: readonly ReplicaId[], told: Iterable<ReplicaId> = pruned): void {
-    const { log, table, recovered } = this.#options
-    const { ended } = table
+    this.writeEnded(this.#options.table.ended, told)
+    this.dropPruned(pruned)
+  }
+
+  /** Writes a record that says of these that they have ended. */
+  writeEnded(ended: EndedIds, told: Iterable<ReplicaId>): void {
+    const { log, table } = this.#options
     writeEnded(log.begin(), { ended, told }, table)
     log.commit(RECORD_KIND.meta, 0)
+  }
+
+  /** Ids are pruned, and a record says so. */
+  dropPruned(pruned: readonly ReplicaId[]): void {
+    const { recovered, table } = this.#options
+    const { ended } = table
     for (const vector of [recovered.applied, recovered.floor, this.formers]) vector.assign(ended.stripped(vector))
     this.retired.forget(pruned)
     this.departures.forget(pruned)
@@ -200,6 +224,35 @@ export class ReplicaIdentity {
     writeMeta(log.begin(), this.meta(), table)
     this.#metaPosition = log.commit(RECORD_KIND.meta, 0)
     if (former > 0) log.discard(former)
+  }
+
+  /** Writes the meta record of a state that is taken over. It counts when `become` is called. */
+  writeNext({ writer, applied, floor, formers, retired, reissued, departures }: NextIdentity): Position {
+    const { log, table } = this.#options
+    const shared = writer?.replica ?? this.replica
+    const state = { shared, applied, floor, formers, retired, reissued, departures, isResyncing: false }
+    writeMeta(log.begin(), { ...this.meta(), ...state }, table)
+    return log.commit(RECORD_KIND.meta, 0)
+  }
+
+  /** The state has been taken over. */
+  become({ writer, applied, formers, retired, reissued, departures }: NextIdentity, metaPosition: Position): void {
+    const { log, observe } = this.#options
+    const { shared } = this.writers
+    const from = this.replica
+    if (this.#metaPosition > 0) log.discard(this.#metaPosition)
+    this.#metaPosition = metaPosition
+    this.isResyncing = false
+    this.formers.assign(formers)
+    this.retired.assign(retired)
+    this.reissued.assign(reissued)
+    this.departures.join(departures)
+    if (writer === undefined) {
+      for (const [replica] of applied.entries()) if (replica !== from) shared.noteApplied(replica)
+      return
+    }
+    shared.become(writer)
+    observe({ kind: 'identity:changed', from, to: this.replica })
   }
 
   /** What a meta record says now. */

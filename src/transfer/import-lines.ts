@@ -5,11 +5,12 @@
  * - If everything that the export has compacted is here, or it has compacted nothing, its
  *   operations are admitted one by one as a peer's are.
  * - Otherwise its state is taken over as a peer's snapshot is: put aside while it is read, then
- *   installed in one go. What is here and not in the export is kept; own operations among it are
+ *   put in the place of the present one. What is here and not in the export is kept; own operations among it are
  *   issued again under a new identity (see resync.ts).
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { Budget } from '../operation/budget.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
@@ -63,7 +64,7 @@ export async function importLines(
     }
     check()
     if (intake?.isComplete !== true) throw cutShort()
-    intake.finish()
+    await intake.finish(new Budget(env, check))
     if (engine.log.persistent) await engine.log.settled('durable')
     return intake.imported
   } catch (error) {
@@ -122,8 +123,8 @@ class Intake {
     else this.#end(line)
   }
 
-  finish(): void {
-    this.#state?.finish()
+  async finish(budget: Budget): Promise<void> {
+    if (this.#state !== undefined) await budget.finish(this.#state.steps(budget))
     this.#isOver = true
   }
 

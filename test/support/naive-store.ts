@@ -40,6 +40,11 @@ interface SnapshotLine {
   readonly text: string
 }
 
+interface InstalledState {
+  readonly vector: VersionVector
+  readonly mustHold: VersionVector
+}
+
 export class NaiveStore implements ReplicationStore {
   replica: ReplicaId
   /** Another one is another build: see `restart`. */
@@ -55,6 +60,8 @@ export class NaiveStore implements ReplicationStore {
   /** Each stable vector is compacted at once. */
   compactsAtOnce = false
   isFull = false
+  /** A snapshot of more lines takes more than one step to take over. */
+  linesPerStep = Infinity
   snapshotsTaken = 0
   snapshotsOpen = 0
   seenElsewhere: number[] = []
@@ -262,18 +269,20 @@ export class NaiveStore implements ReplicationStore {
         for (const line of new TextDecoder().decode(bytes).trimEnd().split('\n'))
           lines.push(JSON.parse(line) as SnapshotLine)
       },
-      finish: () => {
-        if (!vector.dominates(mustHold))
-          throw new WarpError('WARP_E_RESYNC_REQUIRED', 'the state lacks something', {
-            details: { bothCompacted: true },
-          })
-        this.#install(vector, lines)
-      },
+      finish: () => this.#install({ vector, mustHold }, lines),
+      steps: () => this.#installSteps({ vector, mustHold }, lines),
       abandon: () => undefined,
     }
   }
 
-  #install(vector: VersionVector, lines: readonly SnapshotLine[]): void {
+  *#installSteps(state: InstalledState, lines: readonly SnapshotLine[]): Generator<void, void> {
+    if (lines.length > this.linesPerStep) yield
+    this.#install(state, lines)
+  }
+
+  #install({ vector, mustHold }: InstalledState, lines: readonly SnapshotLine[]): void {
+    if (!vector.dominates(mustHold))
+      throw new WarpError('WARP_E_RESYNC_REQUIRED', 'the state lacks something', { details: { bothCompacted: true } })
     const own = [...this.#held.values()].filter((held) => held.replica === this.replica)
     const lost = own.filter(({ sequence }) => !vector.includes(this.replica, sequence))
     this.#held = new Map()

@@ -6,8 +6,8 @@
  *
  *     checkpoint = name:text through:f64 form:u8 (version:text [ mark:text ] state)?
  *
- * Form 0 has no state, and says that those before it do not count any more. Form 2 has a mark, form 1
- * has none. What a mark means is for who wrote it to know.
+ * Form 2 has a mark, form 1 has none. Form 0, which earlier builds wrote, has no state, and says that
+ * those before it do not count any more. What a mark means is for who wrote it to know.
  */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
@@ -87,17 +87,6 @@ export class FeedCheckpoints {
     writer.raw(state, 0, state.length)
     this.#commit(log, name)
     return through
-  }
-
-  /**
-   * What all have made of the log does not count any more: the state has been replaced otherwise
-   * than by operations.
-   */
-  dropAll(log: Log): void {
-    for (const name of this.#positions.keys()) {
-      begin(log, name, log.end).u8(0)
-      this.#commit(log, name)
-    }
   }
 
   #commit(log: Log, name: string): void {

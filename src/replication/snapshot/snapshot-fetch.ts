@@ -6,11 +6,13 @@
  * chunks of an abandoned one are recognised and ignored. If the peer refuses, goes away or stalls,
  * the transfer is abandoned and started again later, perhaps with another peer. So it is if the
  * peer has had to make its snapshot anew, because it had given us up: chunks of both may be under
- * way, and say which they are of.
+ * way, and say which they are of. Chunks are taken in in steps, and so is the whole state once all
+ * are here; from then on the peer is not needed any more.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { asError, isWarpError, WarpError } from '../../../crdt/warp-error.ts'
+import { Budget } from '../../operation/budget.ts'
 import type { Env, Timer } from '../../ports/env.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import type { Recorder } from '../../ports/recorder.ts'
@@ -49,6 +51,10 @@ interface Transfer {
   asked: number
   /** Chunks beyond `next` that have arrived. */
   readonly early: Map<number, SnapshotChunk>
+  /** Chunks are being taken in. */
+  isBusy: boolean
+  /** All chunks are here. */
+  isComplete: boolean
   progressMs: number
   askedMs: number
   askedFrom: number
@@ -103,6 +109,8 @@ export class SnapshotFetch {
       next: 0,
       asked: 0,
       early: new Map(),
+      isBusy: false,
+      isComplete: false,
       progressMs: now,
       askedMs: now,
       askedFrom: 0,
@@ -126,6 +134,7 @@ export class SnapshotFetch {
   chunk(peer: Peer, chunk: SnapshotChunk): void {
     const transfer = this.#transfer
     if (transfer === undefined || transfer.peer !== peer || transfer.number !== chunk.transfer) return
+    if (transfer.isComplete) return
     if (chunk.refused) {
       this.#fail(transfer, 'the peer hands out no snapshot now')
       return
@@ -138,13 +147,11 @@ export class SnapshotFetch {
     if (chunk.index < transfer.next || chunk.index >= transfer.next + WINDOW_CHUNKS) return
     transfer.early.set(chunk.index, chunk)
     this.#measure(transfer, chunk.index)
-    const { next } = transfer
-    this.#takeIn(transfer)
-    if (this.#transfer === transfer && transfer.next > next) this.#arm(transfer)
+    if (!transfer.isBusy) void this.#takeIn(transfer)
   }
 
   forget(peer: Peer): void {
-    if (this.#transfer?.peer === peer) this.#fail(this.#transfer, 'the peer is gone')
+    if (this.#transfer?.peer === peer && !this.#transfer.isComplete) this.#fail(this.#transfer, 'the peer is gone')
   }
 
   close(): void {
@@ -155,37 +162,56 @@ export class SnapshotFetch {
     this.#transfer = undefined
   }
 
-  #takeIn(transfer: Transfer): void {
+  /** Takes in the chunks that are here, and the state once it is whole. Never rejects. */
+  async #takeIn(transfer: Transfer): Promise<void> {
+    const budget = new Budget(this.#options.env)
+    transfer.isBusy = true
     try {
-      while (this.#takeNext(transfer)) {
-        // Until the chunk that is next has not arrived.
-      }
+      while (this.#takeNext(transfer, budget)) if (budget.isSpent) await budget.rest()
+      if (transfer.isComplete) await this.#finish(transfer, budget)
     } catch (error) {
-      this.#fail(transfer, `it does not go in (${asError(error).message})`, error)
-      return
+      if (this.#transfer === transfer) this.#fail(transfer, `it does not go in (${asError(error).message})`, error)
+    } finally {
+      transfer.isBusy = false
     }
-    const end = transfer.next + WINDOW_CHUNKS
-    const isOver = this.#transfer !== transfer
-    if (!isOver && end - transfer.asked >= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked, end)
   }
 
   /** Takes in the next chunk if it is here. Returns whether there may be another one. */
-  #takeNext(transfer: Transfer): boolean {
+  #takeNext(transfer: Transfer, budget: Budget): boolean {
     const { store, env } = this.#options
-    const chunk = transfer.early.get(transfer.next)
+    // It may have been given up in a break.
+    const chunk = this.#transfer === transfer ? transfer.early.get(transfer.next) : undefined
     if (chunk === undefined) return false
     transfer.early.delete(transfer.next)
     // The first chunk has a vector: the decoder sees to it.
     transfer.import ??= store.beginSnapshot(chunk.vector ?? new VersionVector(), store.floor)
     // The empty snapshot's only chunk is empty, and no chunk of it.
     if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
+    budget.spend(1, chunk.bytes.length)
     this.#options.recorder?.add(INSTRUMENTS.snapshotBytes, chunk.bytes.length)
     transfer.next++
     transfer.progressMs = env.monotonic()
-    if (!chunk.last) return true
-    transfer.import.finish()
+    transfer.isComplete = chunk.last
+    if (chunk.last) {
+      this.#timer?.cancel()
+      return false
+    }
+    const end = transfer.next + WINDOW_CHUNKS
+    if (end - transfer.asked >= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked, end)
+    this.#arm(transfer)
+    return true
+  }
+
+  async #finish(transfer: Transfer, budget: Budget): Promise<void> {
+    const steps = transfer.import?.steps(budget)
+    while (steps?.next().done === false) {
+      await budget.rest()
+      if (this.#transfer !== transfer) {
+        steps.return()
+        return
+      }
+    }
     this.#done(transfer)
-    return false
   }
 
   /** Asks for chunks from `from` up to `to`. */

@@ -1,0 +1,457 @@
+/**
+ * A state that is being taken over, beside the present one. Until it is there as a whole nothing of
+ * it is in the log as a record of a key: what has arrived lies in chunks, and what is issued again
+ * lies in memory. So reads and writes go on against the present state, and whatever ends the work
+ * leaves that as it was.
+ *
+ * It is a key table of its own, in which positions are *ordinals*: the first record of the state
+ * will be number 1. `publish` writes the records in that order, in one group of the log, and then
+ * the ordinals become positions.
+ */
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { encodeInto } from '../../crdt/encoding/encoding.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
+import { formatDot } from '../../crdt/time/dot.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { DomainWriter, newReplicaId } from '../keys/domain-writer.ts'
+import { DOMAINS } from '../keys/domain.ts'
+import { grown, KeyTable, type Slot, type TipOperation } from '../keys/key-table.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import { RECORD_KIND, type Log } from '../log/log.ts'
+import { moveSnapshot, readSnapshotHead, type SnapshotBytes } from '../merge/snapshot-record.ts'
+import { writtenContext } from '../merge/written-context.ts'
+import { departureIn, Departures, takeDeparture, type DepartureNote } from '../operation/departures.ts'
+import type { EndedIds } from '../operation/ended-ids.ts'
+import { writeEnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
+import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
+import { OperationReader } from '../operation/envelope/operation-reader.ts'
+import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
+import type { Reissued } from '../operation/names/reissued.ts'
+import type { HybridClock } from '../operation/clock.ts'
+import type { Position } from '../operation/position.ts'
+import type { ReplicaTable } from '../operation/replica-table.ts'
+import type { RetiredIds } from '../operation/retired-ids.ts'
+import { textOf } from '../operation/text.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import { installSnapshot } from '../store/recovered.ts'
+import type { Draft } from '../store/write-road/draft.ts'
+import type { IssueTarget, Named } from './reissue.ts'
+import { eachItem, ITEM } from './snapshot-stream.ts'
+
+export interface NewStateOptions {
+  readonly store: KeyStore
+  /** What the state holds, without what is pruned. */
+  readonly vector: VersionVector
+  readonly floor: VersionVector
+  /** Ids that have ended for whoever has this state. */
+  readonly ended: EndedIds
+  /** Ids that have come to an end for whoever has this state. Changed here. */
+  readonly retired: RetiredIds
+  /** First names of what has been issued again. Changed here. */
+  readonly reissued: Reissued
+  /** Who takes part no more, for the present state. */
+  readonly departures: Departures
+}
+
+/** What an operation of no key has said. */
+export interface Said {
+  readonly note: DepartureNote
+  readonly by: Dot
+}
+
+/** What the table takes note of. */
+interface Staged extends TipOperation {
+  readonly kind: number
+  readonly strategy: number
+}
+
+/** Envelopes that are written here are kept in pieces of about so many bytes. */
+const PIECE_BYTES = 1_048_576
+const ENTRIES_MIN = 1024
+/** As `DotIndex` takes note of them. */
+const OWN_EVERY = 256
+
+export class NewState implements IssueTarget {
+  readonly keys: KeyTable = new KeyTable()
+  readonly table: ReplicaTable
+  readonly ended: EndedIds
+  readonly retired: RetiredIds
+  readonly reissued: Reissued
+  readonly clock: HybridClock
+  /** They stay what they are, and are taken over from the present state as they are. */
+  readonly hasLocalKeys = false
+  readonly applied: VersionVector
+  readonly floor: VersionVector
+  /** Writes what is issued again, under an id of its own. */
+  readonly writer: DomainWriter
+  /** What operations of no key have said, in their order. */
+  readonly said: Said[] = []
+  /** Operations that are part of a key. */
+  operationsCount = 0
+  /** How often key patterns had changed when the work began. */
+  readonly keyspaceChanges: number
+  readonly #store: KeyStore
+  readonly #reader: OperationReader
+  /** By ordinal, the ordinal of the record of the key before it; 0 if there is none. */
+  #previous = new Float64Array(ENTRIES_MIN)
+  #count = 0
+  /**
+   * By ordinal, where its bytes lie: in which chunk, or behind the chunks in which piece, and from
+   * where to where there.
+   */
+  #sources = new Float64Array(ENTRIES_MIN)
+  #starts = new Float64Array(ENTRIES_MIN)
+  #ends = new Float64Array(ENTRIES_MIN)
+  /** What is being taken in. */
+  readonly #at = { source: 0, start: 0, end: 0 }
+  readonly #chunks: Position[] = []
+  readonly #departures: Departures
+  /** The items of the stream that have been looked at, and those of them that are no part of it. */
+  #itemsCount = 0
+  readonly #passedOver = new Set<number>()
+  /** Names of operations that belong to no key. */
+  readonly #ofNoKey = new Set<string>()
+  /** Envelopes written here, one after the other, and how long each is. */
+  readonly #pieces: Uint8Array[] = []
+  #piece = new ByteWriter(ENTRIES_MIN)
+  readonly #lengths: number[] = []
+  /** Of every 256th operation that is written here, the first one included. */
+  readonly #ownOrdinals: number[] = []
+  /** By ordinal, where the records have come to lie. */
+  #places = new Float64Array(0)
+  /** Snapshots that do not lie where they stand for the records before them: a segment ended there. */
+  readonly #rolled = new Map<number, Position>()
+
+  constructor({ store, vector, floor, ended, retired, reissued, departures }: NewStateOptions) {
+    this.#store = store
+    this.table = store.table
+    this.ended = ended
+    this.retired = retired
+    this.reissued = reissued
+    this.#departures = departures
+    this.clock = store.clock
+    this.applied = vector
+    this.floor = floor
+    this.keyspaceChanges = store.keyspaces.changesCount
+    this.#reader = new OperationReader(store.table)
+    this.writer = new DomainWriter(DOMAINS.shared, { replica: newReplicaId(store.env), sequence: 0 }, store.table)
+    for (const [replica] of vector.entries()) this.writer.noteApplied(replica)
+  }
+
+  /** Records that the state consists of. */
+  get recordsCount(): number {
+    return this.#count
+  }
+
+  keyspaceFor(key: string, slot: Slot | undefined): Keyspace {
+    const { keyspaces } = this.#store
+    if (slot !== undefined) return keyspaces.list[this.keys.keyspace[slot]!] as Keyspace
+    return keyspaces.find(key) ?? keyspaces.unregistered
+  }
+
+  /**
+   * Takes in the items of a chunk that lies in the log. All chunks come before anything else. They are
+   * read once more when the state is published.
+   */
+  stage(chunk: Position, bytes: Uint8Array, told: (operation: OperationReader) => void): void {
+    const source = this.#chunks.push(chunk) - 1
+    eachItem(bytes, (type, start, end) => {
+      Object.assign(this.#at, { source, start, end })
+      if (type === ITEM.snapshot) this.#note(this.#stageSnapshot({ bytes, start, end }))
+      else if (type === ITEM.operation) {
+        const operation = this.#reader.load(bytes, start, end)
+        this.#note(isOfKey(operation.kind) ? this.#stageOperation(operation) : this.#stageAside(operation))
+        told(operation)
+      }
+    })
+  }
+
+  #note(isPart: boolean): void {
+    if (!isPart) this.#passedOver.add(this.#itemsCount)
+    this.#itemsCount++
+  }
+
+  #stageSnapshot({ bytes, start, end }: SnapshotBytes): boolean {
+    const snapshot = readSnapshotHead(bytes, start, end, this.table)
+    const known = this.keys.find(snapshot.key)
+    const keyspace = this.keyspaceFor(snapshot.key, known)
+    if (!keyspace.domain.isSent) return false
+    const ordinal = this.#next(0)
+    const slot = known ?? this.keys.add(snapshot.key, keyspace.index)
+    installSnapshot(this.keys, slot, { ...snapshot, through: ordinal, version: snapshot.baseVersion }, ordinal)
+    this.#store.clock.observe(snapshot.hlc)
+    return true
+  }
+
+  #stageOperation(operation: OperationReader): boolean {
+    const key = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
+    const known = this.keys.find(key)
+    const keyspace = this.keyspaceFor(key, known)
+    if (!keyspace.domain.isSent) return false
+    this.#advance(key, known, keyspace, operation)
+    this.#store.clock.observe(operation.hlc)
+    return true
+  }
+
+  /**
+   * It belongs to no key. Nothing lets go of such operations yet, so what had been applied before is
+   * in the log.
+   */
+  #stageAside(operation: OperationReader): boolean {
+    const name = formatDot(operation)
+    if (this.#store.applied.includes(operation.replica, operation.sequence) || this.#ofNoKey.has(name)) return false
+    this.#ofNoKey.add(name)
+    this.#next(0)
+    this.#store.clock.observe(operation.hlc)
+    this.#say(operation)
+    return true
+  }
+
+  #say(operation: OperationReader): void {
+    const note = departureIn(operation, this.table)
+    const { replica, sequence } = operation
+    if (note !== undefined) this.said.push({ note, by: { replica, sequence } })
+  }
+
+  /** Writes an operation once more, under the new id. */
+  append(draft: Draft): Dot {
+    const { writer: from, table, keys, floor } = this
+    const { key, keyspace, kind, slot, isExact, dots, fields, lifeMs = 0 } = draft
+    const context = draft.context ?? writtenContext(keys, floor, from.replica, draft)
+    const isUpdate = kind === OPERATION_KIND.update
+    const hlc = draft.hlc ?? this.#store.clock.tick()
+    const header = {
+      ...{ kind, hlc, key, context, isExact, dots, replicaBytes: from.bytes, sequence: from.sequence + 1 },
+      strategy: draft.strategy ?? (isUpdate ? keyspace.code : 0),
+      dependencies: from.dependencies(this.applied),
+      fields: lifeMs > 0 ? { ...fields, lifeMs } : fields,
+    }
+    this.#write((writer) => {
+      writeEnvelopeHeader(writer, header, table)
+      if (isUpdate) encodeInto(writer, draft.payload)
+      else if (draft.opaque !== undefined) writer.raw(draft.opaque)
+    })
+    from.advance()
+    const { replica, sequence } = from
+    this.#advance(key, slot, keyspace, { kind, strategy: header.strategy, hlc, replica, sequence, lifeMs })
+    if (sequence % OWN_EVERY === 1) this.#ownOrdinals.push(this.#count)
+    this.applied.raise(replica, sequence)
+    return { replica, sequence }
+  }
+
+  /** Takes in an operation of another replica as it is, if the state may have it. */
+  admit(envelope: Uint8Array): void {
+    const operation = this.#reader.load(envelope, 0, envelope.length)
+    if (!this.#takes(operation)) return
+    const { replica, sequence } = operation
+    this.#write((writer) => writer.raw(envelope))
+    if (isOfKey(operation.kind)) {
+      const key = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
+      const slot = this.keys.find(key)
+      const keyspace = this.keyspaceFor(key, slot)
+      if (keyspace.domain.isSent) this.#advance(key, slot, keyspace, operation)
+      else this.#next(0)
+      const origin = operation.origin()
+      if (origin !== undefined) this.reissued.add(origin, operation.hlc)
+    } else {
+      this.#next(0)
+      this.#say(operation)
+    }
+    this.applied.raise(replica, sequence)
+    this.writer.noteApplied(replica)
+  }
+
+  /** What the border asks (`src/store/border.ts`), of an operation that has passed it once. */
+  #takes(operation: OperationReader): boolean {
+    const { applied, ended, retired } = this
+    const { replica, sequence } = operation
+    if (applied.includes(replica, sequence) || ended.isPruned(replica)) return false
+    if (sequence > retired.endOf(replica) || sequence !== applied.get(replica) + 1) return false
+    const dependencies = operation.hasDependencies ? operation.dependencies() : []
+    const isWithout = this.#lacks(dependencies)
+    const isOver = isWithout ? this.#areVoid(dependencies) : this.#isOver(operation, dependencies)
+    if (isOver) retired.retire(replica, sequence - 1)
+    return !isOver && !isWithout && !this.#exceedsEnds(operation)
+  }
+
+  #lacks(dependencies: VectorEntries): boolean {
+    const { applied, ended } = this
+    return dependencies.some(([other, at]) => !applied.includes(other, at) && !ended.includes(other, at))
+  }
+
+  #areVoid(dependencies: VectorEntries): boolean {
+    const { ended, retired } = this
+    return dependencies.some(([other, at]) => ended.isBeyond(other, at)) || retired.voidIn(dependencies).length > 0
+  }
+
+  /** Its writer has not seen what has been compacted, or that its first name has come to its end. */
+  #isOver(operation: OperationReader, dependencies: VectorEntries): boolean {
+    const { applied, ended, floor } = this
+    const isNewcomer = applied.get(operation.replica) === 0
+    if (isNewcomer && !ended.normalised(VersionVector.from(dependencies)).dominates(floor)) return true
+    const origin = operation.origin()
+    return origin !== undefined && ended.includes(origin.replica, origin.sequence)
+  }
+
+  #exceedsEnds(operation: OperationReader): boolean {
+    if (operation.kind !== OPERATION_KIND.end) return false
+    const note = departureIn(operation, this.table)
+    if (note?.kind !== 'ended') return false
+    const departures = this.departures()
+    return note.ends.some(([of, end]) => this.applied.get(of) > end && departures.of(of) !== 'left')
+  }
+
+  /** Who takes part no more, for whoever has this state. */
+  departures(): Departures {
+    const { ended, said } = this
+    const departures = new Departures()
+    departures.join(this.#departures)
+    for (const { note, by } of said) takeDeparture(note, by, { departures, ended })
+    return departures
+  }
+
+  foldedOf(slot: Slot): VersionVector | undefined {
+    const ordinal = this.#snapshotOf(slot)
+    if (ordinal === 0) return undefined
+    const { bytes, start, end } = this.#recordOf(ordinal)
+    return readSnapshotHead(bytes, start, end, this.table).vector
+  }
+
+  behindFolded(slot: Slot, max: number): readonly Named[] | undefined {
+    const names: Named[] = []
+    const last = this.#snapshotOf(slot)
+    for (let ordinal = this.keys.head[slot]!; ordinal > last; ordinal = this.#previous[ordinal]!) {
+      if (names.length === max) return undefined
+      const { bytes, start, end } = this.#recordOf(ordinal)
+      const operation = this.#reader.load(bytes, start, end)
+      const { replica, sequence } = operation
+      names.push({ replica, sequence, origin: operation.origin() })
+    }
+    return names
+  }
+
+  #snapshotOf(slot: Slot): number {
+    return this.keys.snapshot[slot]!
+  }
+
+  /** Valid until something is written. */
+  #recordOf(ordinal: number): SnapshotBytes {
+    const [source, from, to] = [this.#sources[ordinal]!, this.#starts[ordinal]!, this.#ends[ordinal]!]
+    const chunk = this.#chunks[source]
+    if (chunk !== undefined) {
+      const { bytes, start } = this.#store.log.record(chunk)
+      return { bytes, start: start + from, end: start + to }
+    }
+    const bytes = this.#pieces[source - this.#chunks.length] ?? this.#piece.bytes
+    return { bytes, start: from, end: to }
+  }
+
+  #write(write: (writer: ByteWriter) => void): void {
+    if (this.#piece.at >= PIECE_BYTES) this.#endPiece()
+    const from = this.#piece.at
+    write(this.#piece)
+    this.#lengths.push(this.#piece.at - from)
+    const source = this.#chunks.length + this.#pieces.length
+    Object.assign(this.#at, { source, start: from, end: this.#piece.at })
+  }
+
+  #endPiece(): void {
+    this.#pieces.push(this.#piece.bytes.subarray(0, this.#piece.at))
+    this.#piece = new ByteWriter(PIECE_BYTES)
+  }
+
+  /** Makes an operation part of its key. */
+  #advance(key: string, known: Slot | undefined, keyspace: Keyspace, operation: Staged): void {
+    const slot = known ?? this.keys.add(key, keyspace.index)
+    const ordinal = this.#next(this.keys.head[slot]!)
+    // The chain begins behind what was before.
+    if (known === undefined) this.keys.cut[slot] = ordinal
+    if (operation.kind === OPERATION_KIND.update) this.keys.noteStrategy(slot, operation.strategy)
+    this.keys.advance(slot, operation, ordinal)
+    this.operationsCount++
+  }
+
+  /** The ordinal of one more record. */
+  #next(previous: number): number {
+    const ordinal = ++this.#count
+    if (ordinal >= this.#previous.length) this.#grow()
+    this.#previous[ordinal] = previous
+    const { source, start, end } = this.#at
+    this.#sources[ordinal] = source
+    this.#starts[ordinal] = start
+    this.#ends[ordinal] = end
+    return ordinal
+  }
+
+  #grow(): void {
+    const size = this.#previous.length * 2
+    this.#previous = grown(this.#previous, new Float64Array(size))
+    this.#sources = grown(this.#sources, new Float64Array(size))
+    this.#starts = grown(this.#starts, new Float64Array(size))
+    this.#ends = grown(this.#ends, new Float64Array(size))
+  }
+
+  /**
+   * Writes all records, inside a group. `chunks` are those that have been staged, in their order.
+   * Throws what `Log.commit` throws.
+   */
+  publish(log: Log, chunks: readonly Position[]): void {
+    this.#places = new Float64Array(this.#count + 1)
+    let ordinal = 0
+    let item = 0
+    for (const position of chunks) {
+      const record = log.record(position)
+      const bytes = record.bytes.slice(record.start, record.end)
+      eachItem(bytes, (type, start, end) => {
+        if (type !== ITEM.snapshot && type !== ITEM.operation) return
+        if (this.#passedOver.has(item++)) return
+        ordinal++
+        if (type === ITEM.snapshot) this.#publishSnapshot(log, ordinal, { bytes, start, end })
+        else this.#publishOperation(log, ordinal, { bytes, start, end })
+      })
+    }
+    this.#endPiece()
+    let [piece, start] = [0, 0]
+    for (const length of this.#lengths) {
+      if (start === this.#pieces[piece]!.length) [piece, start] = [piece + 1, 0]
+      this.#publishOperation(log, ++ordinal, { bytes: this.#pieces[piece]!, start, end: start + length })
+      start += length
+    }
+  }
+
+  #publishSnapshot(log: Log, ordinal: number, snapshot: SnapshotBytes): void {
+    const through = log.end
+    moveSnapshot(log.begin(), snapshot, through)
+    const position = log.commit(RECORD_KIND.snapshot, 0)
+    this.#places[ordinal] = through
+    if (position !== through) this.#rolled.set(ordinal, position)
+  }
+
+  #publishOperation(log: Log, ordinal: number, { bytes, start, end }: SnapshotBytes): void {
+    log.begin().raw(bytes, start, end)
+    this.#places[ordinal] = log.commit(RECORD_KIND.operation, this.#places[this.#previous[ordinal]!]!)
+  }
+
+  /** Where some of the operations lie that were written under the new id. */
+  get ownPlaces(): (readonly [sequence: number, position: Position])[] {
+    return this.#ownOrdinals.map((ordinal, i) => [i * OWN_EVERY + 1, this.#places[ordinal]!] as const)
+  }
+
+  /** The records lie in the log: ordinals become positions. */
+  settle(): void {
+    const { keys } = this
+    const places = this.#places
+    for (const slot of keys.occupied()) {
+      const snapshot = keys.snapshot[slot]!
+      keys.tip[slot] = this.#placeOf(keys.tip[slot]!)
+      keys.head[slot] = places[keys.head[slot]!]!
+      keys.snapshot[slot] = snapshot === 0 ? 0 : this.#placeOf(snapshot)
+      keys.cut[slot] = snapshot === 0 ? places[keys.cut[slot]!]! - 1 : places[keys.cut[slot]!]!
+    }
+    keys.foldedThrough = places[this.#count] ?? 0
+  }
+
+  #placeOf(ordinal: number): Position {
+    return this.#rolled.get(ordinal) ?? this.#places[ordinal]!
+  }
+}

@@ -1,0 +1,222 @@
+/** A state is taken over in steps, beside the present one, and takes its place at once. */
+import { expect, test } from 'vitest'
+import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { finishNow, Step, STEP, UNBOUNDED } from '../../src/operation/budget.ts'
+import type { SnapshotImport } from '../../src/membership/snapshot-ports.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
+
+const KEYS = 3000
+const OWN = 5000
+
+function open(label: string, options: FixtureOptions = {}): Promise<TestEngine> {
+  return TestEngine.open({ env: virtualEnv({ seed: label }), ...options })
+}
+
+/** `a` has compacted what `b` has not seen, and `b` has written what `a` has not. */
+async function behind(own = OWN, options: FixtureOptions = {}) {
+  const a = await open('a')
+  const b = await open('b', options)
+  await a.set('reg:0', 'old')
+  await exchange(a, b)
+  for (let round = 0; round < 2; round++) for (let i = 0; i < KEYS; i++) await a.set(`reg:${i}`, i + round)
+  await a.engine.compact()
+  for (let i = 0; i < own; i++) await b.write('count:1', 'increment', [1])
+  await b.write('own:1', 'increment', [7])
+  return { a, b }
+}
+
+/** Hands over all chunks, and does not finish. */
+function received(a: TestEngine, b: TestEngine, chunkBytes = 65_536): SnapshotImport {
+  const source = a.engine.exportSnapshot(chunkBytes)
+  const target = b.engine.beginSnapshot(source.vector)
+  for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) target.chunk(chunk)
+  return target
+}
+
+/** Counts the records that are looked at or written, whatever a meter says of it. */
+function counted({ engine: { log } }: TestEngine) {
+  const work = { records: 0, bytes: 0 }
+  const [record, scan, commit] = [log.record.bind(log), log.scan.bind(log), log.commit.bind(log)]
+  log.record = (position) => {
+    const found = record(position)
+    work.records++
+    work.bytes += found.end - found.start
+    return found
+  }
+  log.scan = (from, visit) =>
+    scan(from, (found) => {
+      work.records++
+      work.bytes += found.end - found.start
+      return visit(found)
+    })
+  log.commit = (...given) => {
+    work.records++
+    return commit(...given)
+  }
+  return work
+}
+
+/** Does the steps one by one, with `between` in the turns between. Returns how many there were. */
+async function inSteps(target: SnapshotImport, between: (step: number) => Promise<void> | void): Promise<number> {
+  const meter = new Step()
+  const steps = target.steps(meter)
+  for (let step = 1; ; step++) {
+    if (steps.next().done === true) return step
+    await between(step)
+    meter.begin()
+  }
+}
+
+test('a state is built in steps of bounded work', async () => {
+  const { a, b } = await behind()
+  const target = received(a, b)
+  const work = counted(b)
+  let [records, bytes] = [0, 0]
+  const steps = await inSteps(target, () => {
+    records = Math.max(records, work.records)
+    bytes = Math.max(bytes, work.bytes)
+    work.records = work.bytes = 0
+  })
+  expect(steps).toBeGreaterThan(5)
+  expect(records).toBeGreaterThan(0)
+  expect(records).toBeLessThanOrEqual(STEP.operations + 1)
+  expect(bytes).toBeLessThanOrEqual(STEP.bytes + 65_536)
+  expect([b.get('reg:7'), b.get('count:1'), b.get('own:1')]).toEqual([8, OWN, 7])
+})
+
+test('until the last step reads find the present state, and then all of the new one', async () => {
+  const { a, b } = await behind()
+  const before = b.state()
+  await inSteps(received(a, b), () => {
+    expect(b.state()).toEqual(before)
+    expect(b.engine.applied.get(a.engine.replica)).toBe(1)
+  })
+  expect(b.state().values).toMatchObject({ ...a.state().values, 'count:1': [OWN, OWN], 'own:1': [7, 1] })
+})
+
+test('what is written while a state is taken over is neither lost nor counted twice', async () => {
+  const { a, b } = await behind()
+  let written = 0
+  await inSteps(received(a, b), async (step) => {
+    await b.write('count:1', 'increment', [1000])
+    await b.set(`reg:${step}`, 'mine')
+    await b.write('set:1', 'add', [`w${step}`])
+    await b.write('own:1', 'increment', [1])
+    written = step
+    expect(b.get('count:1')).toBe(OWN + 1000 * step)
+  })
+  expect(written).toBeGreaterThan(5)
+  for (const replica of [b, a]) {
+    expect(replica.get('count:1')).toBe(OWN + 1000 * written)
+    expect(replica.get('reg:1')).toBe('mine')
+    expect((replica.get('set:1') as Set<string>).size).toBe(written)
+    await exchange(a, b)
+  }
+  expect(b.get('own:1')).toBe(7 + written)
+  expect(a.state().values).toEqual({ ...b.state().values, 'own:1': undefined })
+})
+
+test('a write in the last turn before the new state comes is part of it', async () => {
+  const { a, b } = await behind()
+  const steps = await inSteps(received(a, b), () => void b.write('count:1', 'increment', [1000]))
+  const total = OWN + 1000 * (steps - 1)
+  expect(b.get('count:1')).toBe(total)
+  await exchange(a, b)
+  expect([a.get('count:1'), b.get('count:1')]).toEqual([total, total])
+})
+
+test('taking over that is given up at any step leaves the present state, and a later one succeeds', async () => {
+  const { a, b } = await behind()
+  const before = b.state()
+  for (let step = 0; step < 4; step++) {
+    const target = received(a, b)
+    const meter = new Step()
+    const steps = target.steps(meter)
+    for (let i = 0; i <= step; i++) {
+      expect(steps.next().done).toBe(false)
+      meter.begin()
+    }
+    steps.return()
+    target.abandon()
+    expect(b.state()).toEqual(before)
+    expect(() => finishNow(target.steps(UNBOUNDED))).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
+  }
+  b.install(a)
+  expect([b.get('reg:7'), b.get('count:1')]).toEqual([8, OWN])
+  expect((await b.engine.compact()).droppedOperationsCount).toBeGreaterThan(0)
+})
+
+test('after a restart the state that was taken over is there, from the log and from a checkpoint', async () => {
+  const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+  const { a, b } = await behind(20, { files })
+  b.install(a)
+  const { values } = b.state()
+  await b.engine.log.settled('durable')
+  const killed = await open('c', { files: files.copy({ persistent: true, home: 'b', bootId: '1' }) })
+  expect(killed.state().values).toEqual(values)
+  // Whoever had followed the log before has a gap.
+  expect(killed.engine.store.keys.forgottenThrough).toBeGreaterThan(0)
+  await b.engine.checkpoint()
+  await b.write('count:1', 'increment', [1])
+  await b.close()
+  const again = await open('d', { files })
+  expect(again.engine.log.recovery.checkpointUsed).toBe(true)
+  expect(again.state().values).toEqual({ ...values, 'count:1': [21, 21] })
+  await again.engine.compact()
+  await again.close()
+  const compacted = await open('e', { files })
+  expect(compacted.get('count:1')).toBe(21)
+  expect(compacted.get('reg:7')).toBe(8)
+})
+
+test('what a state replaces is garbage: compaction drops it, one state after the other', async () => {
+  const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+  const a = await open('a')
+  const b = await open('b', { files, segmentBytes: 4096 })
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 100; i++) await a.set(`reg:${i}`, `round ${round}`)
+    await a.engine.compact()
+    b.install(a)
+    await b.write('own:1', 'increment', [1])
+    await b.engine.compact()
+    expect(b.state().values).toEqual({ ...a.state().values, 'own:1': [round + 1, round + 1] })
+  }
+  expect(b.engine.log.stats().bytes).toBeLessThan(30_000)
+  await b.close()
+  const again = await open('c', { files })
+  expect(again.state().values).toEqual({ ...a.state().values, 'own:1': [4, 4] })
+})
+
+test('a checkpoint that is being written when the new state comes is of the old one', async () => {
+  const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+  const { a, b } = await behind(STEP.operations * 3, { files })
+  for (let i = 0; i < STEP.operations * 2; i++) await b.set(`kept:${i}`, i)
+  await b.write('own:2', 'increment', [3])
+  const target = received(a, b)
+  const written = b.engine.checkpoint()
+  await b.env.yield()
+  target.finish()
+  await written
+  await b.engine.log.settled('durable')
+  const { values } = b.state()
+  const again = await open('c', { files: files.copy({ persistent: true, home: 'b', bootId: '1' }) })
+  expect(again.engine.log.recovery.checkpointUsed).toBe(true)
+  expect(again.state().values).toEqual(values)
+})
+
+test('one key with a state of 10 MB is taken over without a look at it', async () => {
+  const [a, b] = [await open('a'), await open('b')]
+  const large = 'x'.repeat(900_000)
+  for (let i = 0; i < 11; i++) await a.set('list:1', [large])
+  await a.engine.compact()
+  const target = received(a, b, 262_144)
+  const work = counted(b)
+  let bytes = 0
+  await inSteps(target, () => {
+    bytes = Math.max(bytes, work.bytes)
+    work.bytes = 0
+  })
+  expect(bytes).toBeLessThan(11_000_000)
+  expect((b.get('list:1') as string[]).length).toBe(11)
+})
