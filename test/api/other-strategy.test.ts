@@ -57,6 +57,18 @@ test('a write by another strategy than the key’s is refused before it is logge
   await closeAll(env, [warp])
 })
 
+test('a touch is refused as well, and not taken for one that need not be written', async () => {
+  const life = { ttlMs: 10_000, ttl: 'sliding', sliding: 'replicas' } as const
+  const files = memoryFiles({ persistent: true })
+  const first = await opened(files, { 'a*': { strategy: counter(), ...life } })
+  await first.warp.key('a1')['increment']?.(3)
+  await closeAll(first.env, [first.warp])
+  const { warp, env } = await opened(files.copy(), { 'a*': { strategy: register(), ...life } })
+  await env.advance(7000)
+  await expect(warp.key('a1').touch()).rejects.toMatchObject(REFUSED)
+  await closeAll(env, [warp])
+})
+
 test('a verb that needs no state is refused as well', async () => {
   const files = memoryFiles({ persistent: true })
   const one = await opened(files, { 'a*': register() })

@@ -75,6 +75,11 @@ export function startWarp(parameters: readonly string[], options: RunOptions = {
   return follow(child)
 }
 
+/** On a loud machine anything may take long enough for the command to say so. */
+export function withoutProgress(stderr: string): string {
+  return stderr.replaceAll(/^[a-z]+ing .*: (?:\d.*, )?\d+ s\n/gm, '')
+}
+
 /** Nothing of the developer's own settings changes what is printed. */
 function environment(): NodeJS.ProcessEnv {
   const { WARP_CLUSTER_KEY: _key, NO_COLOR: _colour, ...rest } = process.env
@@ -92,7 +97,7 @@ function follow(child: ChildProcessByStdio<Writable, Readable, Readable>): Runni
   const ended = new Promise<Outcome>((resolve) => {
     child.on('close', (code) => {
       clearTimeout(deadline)
-      outcome = { code, stdout: stdout.text, stderr: stderr.text }
+      outcome = { code, stdout: stdout.text, stderr: withoutProgress(stderr.text) }
       resolve(outcome)
       stdout.wake()
       stderr.wake()

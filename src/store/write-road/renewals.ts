@@ -10,6 +10,7 @@ import type { Slot } from '../../keys/key-table.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { EngineEvent } from '../event.ts'
 import type { KeyStore } from '../key-store.ts'
+import { assertOwner } from './owner-check.ts'
 import type { Target } from './target.ts'
 
 /** So many keys are touched before other work has its turn. */
@@ -17,11 +18,13 @@ const KEYS_PER_STEP = 128
 
 /**
  * Writes a touch if the key has a value whose life that would prolong by enough. Returns whether it
- * has. Throws `WARP_E_MODE` where lives do not slide across replicas, and what `append` throws.
+ * has. Throws `WARP_E_MODE` where lives do not slide across replicas, `WARP_E_STRATEGY` of another
+ * strategy's key, and what `append` throws.
  */
 export function renew(store: KeyStore, { key, keyspace, slot }: Target): boolean {
   if (!keyspace.isTouched) throw doesNotSlide(key)
   const { values, env, clock } = store
+  assertOwner(store, { key, keyspace, slot }, false)
   if (slot === undefined || !values.isTouchDue(slot, keyspace, env.now())) return false
   const hlc = clock.tick()
   // In the order of operations a life may be over that is not by the clock.
