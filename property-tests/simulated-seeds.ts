@@ -20,6 +20,8 @@ const FIRST_ALONE = 10_001
 const ALONE_MAX = 200
 /** Of each thing that may come of an exchanged build, over all seeds of a part. */
 const EXCHANGED_MIN = byExtent({ some: 5, all: 20, soak: 20 })
+/** That each kind has met an open write takes hundreds of runs to show: in CI. */
+const MEETS_WRITES = byExtent({ some: false, all: true, soak: true })
 /** Durable writes and nothing else. */
 const WRITING: Pick<SimulateOptions, 'keys' | 'workload'> = {
   keys: { 'kept:*': set<number>() },
@@ -48,7 +50,7 @@ export function simulatedSeeds(part: 0 | 1): void {
   }
 
   // A kind that is rare does not meet an open write in every batch: again and again, where a slow disk keeps writes open, it does.
-  test('every kind of fault has happened, and during writes', async () => {
+  test(`every kind of fault has happened${MEETS_WRITES ? ', and during writes' : ''}`, async () => {
     const violations: string[] = []
     for (const kind of FAULT_KINDS) {
       for (let seed = FIRST_ALONE + part; isMissing(totals, kind) && seed < FIRST_ALONE + ALONE_MAX; seed += 2) {
@@ -77,7 +79,7 @@ export function simulatedSeeds(part: 0 | 1): void {
 
 function isMissing(totals: SimulationTotals, wanted: string): boolean {
   const { count, duringWritesCount } = totals.faults().find(({ kind }) => kind === wanted) ?? {}
-  return (count ?? 0) === 0 || (duringWritesCount ?? 0) === 0
+  return (count ?? 0) === 0 || (MEETS_WRITES && (duringWritesCount ?? 0) === 0)
 }
 
 function told({ seed, violations, explanation }: Simulated): string[] {
