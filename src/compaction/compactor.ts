@@ -5,8 +5,8 @@
  * wait for it. What is dropped raises the floor.
  */
 import { asError, isWarpError, WarpError } from '../../crdt/warp-error.ts'
-import type { WarpErrorCode } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
+import { isStorageError } from '../log/storage-error.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import { usersCodeDepth } from '../merge/users-code.ts'
@@ -18,15 +18,6 @@ import type { ReplicaIdentity } from '../store/replica-identity.ts'
 import { KeyCompaction, KeyOutcome, type KeyCompactionOptions } from './key-compaction.ts'
 import { Rests } from './rests.ts'
 import type { Tally } from './tally.ts'
-
-/** What keeps every key from being compacted, not only the one at which it shows. */
-const FAILURES_OF_ALL: readonly WarpErrorCode[] = [
-  'WARP_E_ABORTED',
-  'WARP_E_CLOSED',
-  'WARP_E_STORAGE',
-  'WARP_E_STORAGE_FULL',
-  'WARP_E_STORAGE_POISONED',
-]
 
 export interface CompactorOptions extends KeyCompactionOptions {
   readonly tally: Tally
@@ -269,7 +260,7 @@ export class Compactor {
   #refused(key: string, error: unknown): void {
     // A key with an operation of a later version is left as it is.
     if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) return
-    if (error instanceof WarpError && FAILURES_OF_ALL.includes(error.code)) throw error
+    if (isOfAll(error)) throw error
     const slot = this.#store.keys.find(key)
     if (slot === undefined) return
     // To try costs as much as to fold the key, and it is not going to be smaller: only once it has
@@ -302,6 +293,11 @@ export class Compactor {
     this.#isMetaDue ||= isMetaDue
     if (isDueAgain) this.#lookAgain(slot)
   }
+}
+
+/** What keeps every key from being compacted, not only the one at which it shows. */
+function isOfAll(error: unknown): boolean {
+  return isStorageError(error) || isWarpError(error, 'WARP_E_ABORTED') || isWarpError(error, 'WARP_E_CLOSED')
 }
 
 /** The error, if the disk was full. */

@@ -202,22 +202,12 @@ export class EndedIds {
   }
 
   prune(replicas: Iterable<ReplicaId>): void {
-    for (const replica of replicas) {
-      const ended = this.#ids.get(replica)
-      if (ended === undefined) continue
-      ended.isPruned = true
-      this.#open.delete(replica)
-    }
+    for (const replica of replicas) this.#mark(replica, true)
   }
 
   /** What could not be noted has not happened. */
   unprune(replicas: Iterable<ReplicaId>): void {
-    for (const replica of replicas) {
-      const ended = this.#ids.get(replica)
-      if (ended === undefined) continue
-      ended.isPruned = false
-      this.#open.add(replica)
-    }
+    for (const replica of replicas) this.#mark(replica, false)
   }
 
   *pruned(): IterableIterator<ReplicaId> {
@@ -276,6 +266,14 @@ export class EndedIds {
   #add(replica: ReplicaId, ended: Ended): void {
     this.#ids.set(replica, ended)
     this.#open.add(replica)
+  }
+
+  #mark(replica: ReplicaId, isPruned: boolean): void {
+    const ended = this.#ids.get(replica)
+    if (ended === undefined) return
+    ended.isPruned = isPruned
+    if (isPruned) this.#open.delete(replica)
+    else this.#open.add(replica)
   }
 
   #names(vector: VersionVector): boolean {

@@ -5,7 +5,7 @@
  *
  * A seed repeats the faults that are drawn, not the moments that they fall on.
  */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
@@ -16,6 +16,7 @@ import { checkLog } from '../../adapters/node/index.ts'
 import { freePorts } from '../../bin/demo/replicas/free-ports.ts'
 import { type Random, seededRandom } from '../../testing/world/random.ts'
 import { type MountedDisk, mountDisk } from '../support/mounted-disk.ts'
+import { endWith } from './end-with.ts'
 import { HauntedReplica } from './haunted-replica.ts'
 import { KEYS } from './keys.ts'
 import { Ledger, type Values } from './ledger.ts'
@@ -196,11 +197,4 @@ function report({ ledger, counts, events, violations }: Outcome): void {
   for (const violation of violations) console.log(`  ${violation}`)
 }
 
-let isFailed = true
-try {
-  isFailed = (await run()).length > 0
-} finally {
-  if (!isFailed) rmSync(folder, { recursive: true, force: true })
-  else console.log(`the folders are kept: ${folder}`)
-}
-process.exit(isFailed ? 1 : 0)
+await endWith(run, folder)

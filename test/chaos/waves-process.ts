@@ -11,6 +11,7 @@ import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { freePorts } from '../../bin/demo/replicas/free-ports.ts'
+import { endWith } from './end-with.ts'
 import { HauntedReplica, type Settings } from './haunted-replica.ts'
 import { Ledger, type Values } from './ledger.ts'
 
@@ -110,11 +111,4 @@ async function calm(stayers: readonly HauntedReplica[], ledger: Ledger): Promise
   }
 }
 
-let isFailed = true
-try {
-  isFailed = (await run()).length > 0
-} finally {
-  if (!isFailed) rmSync(folder, { recursive: true, force: true })
-  else console.log(`the folders are kept: ${folder}`)
-}
-process.exit(isFailed ? 1 : 0)
+await endWith(run, folder)

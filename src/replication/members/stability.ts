@@ -147,8 +147,7 @@ export class Stability {
           members.map((member) => member.stable),
         )
     if (compactable.size === 0 || this.#compactable.dominates(compactable)) return
-    this.#store.stabilise(compactable.copy(), [...this.known.away()])
-    this.#compactable = compactable.copy()
+    this.#stabilise(compactable)
   }
 
   /** How many take part, this replica counted. */
@@ -164,6 +163,18 @@ export class Stability {
     else if (!this.#toldOfMany) {
       this.#toldOfMany = true
       this.#observe({ kind: 'members:many', count, limit: MEMBERS_MAX })
+    }
+  }
+
+  #stabilise(compactable: VersionVector): void {
+    const before = this.#compactable
+    // What is pruned on the way goes from it at once.
+    this.#compactable = compactable.copy()
+    try {
+      this.#store.stabilise(this.#compactable, [...this.known.away()])
+    } catch (error) {
+      this.#compactable = before
+      throw error
     }
   }
 
