@@ -32,6 +32,7 @@ export type WarpErrorCode =
   | 'WARP_E_STORAGE' // an I/O error other than the ones below
   | 'WARP_E_STORAGE_FULL' // no space left for the operation; nothing was applied
   | 'WARP_E_STORAGE_POISONED' // a write or flush failed; read-only until reopened
+  | 'WARP_E_STORE' // a primary store failed, or will never take a row; `details.failure` says which
   | 'WARP_E_STRATEGY' // the key was written by another strategy than the one that it is registered with
   | 'WARP_E_TRANSPORT' // a network cannot be joined: the port is taken, the address is not ours, nobody answers
   | 'WARP_E_UNENCODABLE' // a value that cannot be carried

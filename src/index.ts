@@ -5,6 +5,18 @@ export type { ComposedPlatform, HistoryPart, TransferPart, WarpParts } from './a
 export { type Platform } from './ports/platform.ts'
 export type { Env, Timer } from './ports/env.ts'
 export type { LogFile, LogFiles, LogStore } from './ports/files.ts'
+export type {
+  ListRequest,
+  PrimaryStore,
+  PurgedRow,
+  RowChange,
+  RowOutcome,
+  StoreCodec,
+  StoreRequest,
+  StoreRow,
+} from './ports/primary-store.ts'
+export type { StoreFailure } from './ports/stores/store-error.ts'
+export { functionStore, type FunctionStoreOptions, type StoreFunctions } from './ports/stores/function-store.ts'
 export { INSTRUMENTS } from './ports/instrument-catalogue.ts'
 export type { Instrument, Instruments, Labels, Span } from './ports/instruments.ts'
 export { memoryFiles } from './log/files/memory-files.ts'

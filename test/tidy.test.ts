@@ -39,6 +39,7 @@ describe('imports point bin -> adapters -> src -> crdt, and from higher rooms of
     ['src looks at an adapter', 'src/a.ts', `export { a } from '../adapters/node/a.ts'`],
     ['src imports dynamically', 'src/a.ts', `const a = await import('../bin/a.ts')`],
     ['an adapter looks at another one', 'adapters/file/a.ts', `import { b } from '../node/b.ts'`],
+    ['a store looks at another one', 'adapters/stores/sql/a.ts', `import { b } from '../redis/b.ts'`],
     ['an adapter looks at bin', 'adapters/file/a.ts', `import { b } from '../../bin/b.ts'`],
     ['a node: module in src', 'src/log/a.ts', `import fs from 'node:fs'`],
     ['a third party in src', 'src/a.ts', `import { pack } from 'msgpackr'`],

@@ -1,8 +1,12 @@
 /**
  * `warp-engine/memory`: a network inside one process, whose links can be cut, delayed and made to
- * lose, repeat and reorder.
+ * lose, repeat and reorder; and a primary store that can be slow, fail and hang.
  */
 export { memoryNetwork } from './memory-network.ts'
 export type { MemoryNetworkOptions } from './memory-network.ts'
 export type { LinkEnds, MemoryNetwork, MemoryNetworkStats } from '../../src/ports/memory-network/memory-network.ts'
 export type { LinkSettings } from '../../src/ports/memory-network/link-settings.ts'
+export { memoryStore } from './memory-store.ts'
+export type { MemoryStoreOptions } from './memory-store.ts'
+export type { MemoryStore, MemoryStoreStats, RowRule, StoreClock } from '../../src/ports/stores/memory-store.ts'
+export type { StoreTroubles } from '../../src/ports/stores/store-troubles.ts'

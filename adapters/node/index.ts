@@ -3,7 +3,15 @@ export { nodeEnv } from './node-env.ts'
 export { openWarp } from './open-warp.ts'
 export type { ControlOptions, OpenWarpOptions } from './open-warp.ts'
 export { checkLog, replayLog } from './audit.ts'
-export { INSTRUMENTS, WarpError, defineKeys, isWarpError, memoryFiles, overlayLog } from '../../src/index.ts'
+export {
+  INSTRUMENTS,
+  WarpError,
+  defineKeys,
+  functionStore,
+  isWarpError,
+  memoryFiles,
+  overlayLog,
+} from '../../src/index.ts'
 export type {
   Ack,
   At,
@@ -30,6 +38,7 @@ export type {
   Explanation,
   Finding,
   FindingKind,
+  FunctionStoreOptions,
   HandleFor,
   HandleOptions,
   Imported,
@@ -41,6 +50,7 @@ export type {
   KeysOptions,
   KnownReplica,
   Labels,
+  ListRequest,
   LogEvent,
   LogFile,
   LogFiles,
@@ -50,9 +60,11 @@ export type {
   OperationRecord,
   PeerAddress,
   PeerReport,
+  PrimaryStore,
   ProjectedOperation,
   Projection,
   ProjectionHandle,
+  PurgedRow,
   ReachedAcks,
   ReadOptions,
   RebuildOptions,
@@ -65,10 +77,17 @@ export type {
   ReplicationEvent,
   ReplicationOptions,
   Retention,
+  RowChange,
+  RowOutcome,
   SettleOptions,
   Settlement,
   Span,
   Stats,
+  StoreCodec,
+  StoreFailure,
+  StoreFunctions,
+  StoreRequest,
+  StoreRow,
   Timer,
   Transport,
   TransportLink,

@@ -77,6 +77,8 @@ function ringOf(path: string): string {
   return path.endsWith('.ts') ? (path.split('/')[0] ?? '') : ''
 }
 
+/** `adapters/stores/` holds an adapter in each of its folders. */
 function adapterOf(path: string): string {
-  return path.split('/')[1] ?? ''
+  const [, adapter = '', technology = ''] = path.split('/')
+  return adapter === 'stores' ? `stores/${technology}` : adapter
 }

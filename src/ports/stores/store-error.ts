@@ -1,0 +1,59 @@
+/** How requests to a store fail, and how callers tell the ways apart. */
+import { asError, WarpError, type WarpOutcome } from '../../../crdt/warp-error.ts'
+import { whenAborted } from '../abort-signals.ts'
+
+/**
+ * - `transient`: no connection, a deadlock, an overload. Another try may succeed.
+ * - `rejected`: the store will never take this row.
+ * - `broken`: no retry mends it. The table is gone, the login may not write, a row is malformed.
+ */
+export type StoreFailure = 'transient' | 'rejected' | 'broken'
+
+export interface FailedRequest {
+  /** The store's name. */
+  readonly store: string
+  readonly failure: StoreFailure
+  /** What happened, and what to do. */
+  readonly message: string
+  readonly cause?: unknown
+  readonly key?: string | undefined
+  readonly outcome?: WarpOutcome
+}
+
+export function storeError({ store, failure, message, cause, key, outcome = 'failed' }: FailedRequest): WarpError {
+  const details = { store, failure, key }
+  return new WarpError('WARP_E_STORE', `${store}: ${message}`, { details, cause, outcome })
+}
+
+/**
+ * Runs a request until it ends or the signal fires. After that its answer is ignored, and so is its
+ * failure: nobody waits for it any more.
+ */
+export function untilAborted<Answer>(
+  store: string,
+  signal: AbortSignal,
+  start: () => Promise<Answer>,
+): Promise<Answer> {
+  if (signal.aborted) return Promise.reject(aborted(store, 'failed'))
+  return new Promise((resolve, reject) => {
+    const stop = whenAborted(signal, () => reject(aborted(store, 'indeterminate')))
+    start().then(
+      (answer) => {
+        stop()
+        resolve(answer)
+      },
+      (failure: unknown) => {
+        stop()
+        reject(asError(failure))
+      },
+    )
+  })
+}
+
+function aborted(store: string, outcome: WarpOutcome): WarpError {
+  const state = outcome === 'failed' ? 'was not sent' : 'may be executed all the same'
+  return new WarpError('WARP_E_ABORTED', `${store}: the request was aborted; it ${state}`, {
+    details: { store },
+    outcome,
+  })
+}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { bytesCodec, jsonCodec } from '../../../src/ports/stores/codecs.ts'
+
+class Point {
+  readonly x = 1
+}
+
+const PLAIN: unknown[] = [
+  ...[
+    null,
+    true,
+    false,
+    0,
+    1,
+    -1,
+    127,
+    128,
+    255,
+    256,
+    65_536,
+    2 ** 40,
+    1.5,
+    '',
+    'text',
+    'é\0\u{1f600}',
+    'x'.repeat(300),
+  ],
+  ...[
+    [],
+    {},
+    [1, [2, [3]]],
+    { a: { b: [null, 'c'] } },
+    Array.from({ length: 20 }, (_, i) => ({ i })),
+    'y'.repeat(70_000),
+  ],
+  Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`name ${i}`, i])),
+]
+
+describe('json', () => {
+  test.each(PLAIN)('%j comes back', (value) => {
+    expect(jsonCodec.decode(jsonCodec.encode(value))).toEqual(value)
+  })
+
+  test.each([
+    ...[undefined, NaN, Infinity, -0, 1n, Symbol('s'), () => 1, new Date(0), new Map(), new Set(), new Point()],
+    ...[Uint8Array.of(1), [undefined], { deep: [{ at: new Date(0) }] }, [NaN]],
+  ])('%s would come back as something else: refused', (value) => {
+    expect(() => jsonCodec.encode(value)).toThrow(expect.objectContaining({ code: 'WARP_E_UNENCODABLE' }))
+  })
+
+  test('what is no JSON, or no text, is refused', () => {
+    for (const bytes of [new Uint8Array(), Uint8Array.of(0xff), new TextEncoder().encode('{')])
+      expect(() => jsonCodec.decode(bytes)).toThrow(expect.objectContaining({ code: 'WARP_E_STORE' }))
+  })
+})
+
+test('bytes are bytes, and nothing else is', () => {
+  expect(bytesCodec.decode(bytesCodec.encode(Uint8Array.of(1, 2)))).toEqual(Uint8Array.of(1, 2))
+  expect(() => bytesCodec.encode('text')).toThrow(expect.objectContaining({ code: 'WARP_E_UNENCODABLE' }))
+})
