@@ -19,6 +19,8 @@ export type WarpErrorCode =
   | 'WARP_E_LAW' // a strategy breaks a law (warp-engine/testing); the message is a counterexample
   | 'WARP_E_LIMIT' // a named limit was exceeded
   | 'WARP_E_LINEARIZABLE_UNSUPPORTED' // strong mode on a transport without an ordered log
+  | 'WARP_E_LOAD' // a loader threw; `cause` is what it threw
+  | 'WARP_E_LOAD_TIMEOUT' // a load took longer than its hard timeout
   | 'WARP_E_LOG_CORRUPT' // stored bytes are damaged before the tail
   | 'WARP_E_LOG_FOREIGN' // the folder or file is not a Warp log
   | 'WARP_E_LOG_LOCKED' // another process holds the folder

@@ -19,6 +19,7 @@ import type { FeedCheckpoints } from './log/feed/feed-checkpoints.ts'
 import { Holds } from './log/holds.ts'
 import { ReplicaIdentity } from './store/replica-identity.ts'
 import type { DotIndex } from './operation/dot-index.ts'
+import { invalidationPayload, type EnteredInvalidation, type Invalidation } from './operation/invalidation.ts'
 import type { Env } from './ports/env.ts'
 import type { Entered } from './store/write-road/draft.ts'
 import { KeyStore } from './store/key-store.ts'
@@ -94,6 +95,7 @@ export class Engine implements ReplicationStore, Departing {
   readonly #options: EngineOptions
   readonly #reader: OperationReader
   readonly #resetListeners = new Set<() => void>()
+  readonly #invalidationListeners = new Set<(invalidation: EnteredInvalidation) => void>()
   readonly #tally: Tally
   readonly #garbage: Garbage
   readonly #frontier: Frontier
@@ -155,16 +157,18 @@ export class Engine implements ReplicationStore, Departing {
     const { name, observe: tell } = options
     this.identity = new ReplicaIdentity({ log, env, table, clock, home, name, observe: tell, recovered })
     this.store = this.#openStore(recovered, clock)
-    this.#aside = new Aside({ store: this.store, dots: this.#dots, identity: this.identity, records: recovered.asides })
+    const { store, identity } = this
+    const onInvalidated = (invalidation: EnteredInvalidation): void => this.#invalidated(invalidation)
+    this.#aside = new Aside({ store, dots: this.#dots, identity, records: recovered.asides, onInvalidated })
     this.admission = new AdmissionDesk({
       aside: this.#aside,
-      store: this.store,
+      store,
       dots: this.#dots,
       floor: this.floor,
-      identity: this.identity,
+      identity,
       observe: options.observe,
     })
-    const { store, holds, floor, identity, feeds } = this
+    const { holds, floor, feeds } = this
     const [tally, { observe, isReplicated }] = [this.#tally, options]
     const { checkpoints } = this.#maintenance
     this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, forgotten: recovered.forgotten })
@@ -172,7 +176,7 @@ export class Engine implements ReplicationStore, Departing {
     this.#pruning = new Pruning({ store, identity, frontier: this.#frontier, observe })
     this.#pruning.onPruned(() => this.#aside.letGo())
     const later = (delayMs: number): void => this.#maintenance.compactIn(delayMs)
-    const parts = { store, holds, tally, identity, observe, later, recorder: options.recorder }
+    const parts = { store, holds, tally, identity, observe, later, recorder: options.recorder, aside: this.#aside }
     this.compactor = new Compactor({ ...parts, frontier: this.#frontier, garbage: this.#garbage })
     this.#resync = this.#openResync()
     const unreadable = new UnreadableKeys({ log: this.log, keys: store.keys, keyspaces: store.keyspaces, table })
@@ -400,6 +404,26 @@ export class Engine implements ReplicationStore, Departing {
       pruning,
     }
     return new Resync({ ...parts, onReplaced })
+  }
+
+  /**
+   * Says that copies of what a source holds are out of date: here at once, and wherever the operation
+   * arrives. Throws what appending throws.
+   */
+  invalidate(invalidation: Invalidation): Dot {
+    return this.#aside.write(OPERATION_KIND.invalidate, invalidationPayload(invalidation), invalidation.target)
+  }
+
+  /** Told of every invalidation that enters, from here or elsewhere. Must not throw. */
+  onInvalidated(listener: (invalidation: EnteredInvalidation) => void): void {
+    this.#invalidationListeners.add(listener)
+  }
+
+  #invalidated(invalidation: EnteredInvalidation): void {
+    for (const listener of this.#invalidationListeners) listener(invalidation)
+    this.compactor.noteInvalidation()
+    this.#maintenance.noteFoldable(this.compactor.notedCount, this.store.keys.size)
+    this.#maintenance.noteRecord()
   }
 
   #entered(entered: Entered): void {

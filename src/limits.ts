@@ -110,6 +110,16 @@ export const PATTERN_LENGTH_MAX: number = 256
 export const FIELDS_BYTES_MAX: number = 64 * 1024
 
 /**
+ * Invalidations of each kind, by key, pattern and tag, that are remembered to judge copies by. Beyond
+ * it the older half is forgotten, and copies that began before are loaded again. A copy that is read
+ * after so many of patterns looks through all of them, once: some 0.1 ms.
+ */
+export const REMEMBERED_INVALIDATIONS_MAX: number = 1024
+
+/** Copies in memory, unless `openWarp({ copies })` says otherwise. */
+export const COPIES_MAX: number = 100_000
+
+/**
  * How long a value may be said to live: a hundred years, in ms. Longer is a mistake in a unit; what
  * is to stay is given no life.
  */

@@ -13,7 +13,7 @@ import { usersCodeDepth } from './merge/users-code.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
 import { ClusterLink } from './api/cluster-link.ts'
-import { NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
+import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
 import { heardOnce, checkOpenOptions } from './api/open-options.ts'
 import type { ComposedPlatform, WarpParts } from './api/parts.ts'
 import type { Env } from './ports/env.ts'
@@ -21,6 +21,10 @@ import { Recorder } from './ports/recorder.ts'
 import { handleMaker, type Handle, type HandleParts } from './api/handle.ts'
 import { EntryListing, ENTRIES_OPTIONS, type EntriesOptions, type Entry } from './api/entry-listing.ts'
 import { listKeys, readMany } from './api/key-listing.ts'
+import type { CopyLimits } from './data-layer/copies.ts'
+import type { DataLayer, GetOrSetOptions } from './data-layer/data-layer.ts'
+import type { Invalidated, InvalidateOptions } from './data-layer/invalidator.ts'
+import { MISS } from './data-layer/keeper.ts'
 import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
@@ -71,7 +75,7 @@ export async function openWarpOn<K extends KeyMap>(
   platform: ComposedPlatform,
   options: WarpOptions<K>,
 ): Promise<Warp<K>> {
-  const { cache, clockDriftMsMax } = checkOpenOptions(options)
+  const { cache, copies, clockDriftMsMax } = checkOpenOptions(options)
   const keyspaces = new Keyspaces(options.keys)
   const env = options.env ?? platform.env
   const observe = heardOnce(options.observe, platform.warn)
@@ -96,7 +100,7 @@ export async function openWarpOn<K extends KeyMap>(
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, { ...options, observe }, { env, parts, recorder })
+    const warp = new OpenWarp(engine, { ...options, observe }, { env, parts, recorder, copies })
     await warp.start(platform.openDoor)
     return warp as unknown as Warp<K>
   } catch (error) {
@@ -115,6 +119,7 @@ interface Surroundings {
   readonly parts: WarpParts
   /** `undefined`: nobody measures. */
   readonly recorder: Recorder | undefined
+  readonly copies: CopyLimits
 }
 
 /** Without the types that follow from the key patterns. */
@@ -131,12 +136,17 @@ class OpenWarp {
   readonly #registration: Registration
   readonly #listing: EntryListing
   readonly #projections = new Map<string, ProjectionRunner<unknown>>()
+  readonly #surroundings: Surroundings
+  /** `undefined` as long as no keyspace loads. */
+  #layer: DataLayer | undefined
   readonly #cluster: ClusterLink
   #door: Door | undefined
   #closing: Promise<void> | undefined
 
-  constructor(engine: Engine, options: WarpOptions<KeyMap>, { env, parts, recorder }: Surroundings) {
+  constructor(engine: Engine, options: WarpOptions<KeyMap>, surroundings: Surroundings) {
     const { store } = engine
+    const { env, parts, recorder } = surroundings
+    this.#surroundings = surroundings
     this.#engine = engine
     this.#options = options
     this.#env = env
@@ -150,7 +160,8 @@ class OpenWarp {
       onReset: (listener) => engine.onReset(listener),
     })
     const history = parts.history === undefined ? new NoHistory() : new parts.history(store)
-    this.#context = { store, writer: new Writer(store, options.ack, recorder), history, watches }
+    const copies = (): DataLayer | undefined => this.#layer
+    this.#context = { store, writer: new Writer(store, options.ack, recorder), history, watches, copies }
     const { writer } = this.#context
     new Renewals(store, { observe: options.observe ?? ignore, written: () => writer.writtenCount++ })
     this.#listing = new EntryListing(store, env)
@@ -161,6 +172,7 @@ class OpenWarp {
     this.#cluster = new ClusterLink({ engine, env, parts, recorder, options })
     const { acknowledgements } = this.#cluster
     if (acknowledgements !== undefined) this.#context.writer.acknowledger.connect(acknowledgements)
+    this.#openLayer()
   }
 
   get replica(): ReplicaId {
@@ -197,12 +209,15 @@ class OpenWarp {
 
   get(key: string, options?: ReadOptions): Promise<unknown> {
     try {
-      if (options !== undefined) checkOptions('get', options, READ_OPTIONS)
-      options?.signal?.throwIfAborted()
+      checkRead(options)
       const slot = this.#engine.store.keys.find(key)
       if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
         return this.#turns.settled(this.#residency.values[slot])
-      this.#assertReadable(key)
+      const hit = this.#layer === undefined ? MISS : this.#layer.hit(key)
+      if (hit !== MISS) return this.#turns.settled(hit)
+      this.#assertOpen()
+      const keyspace = this.#engine.store.keyspaceOfFound(key, slot)
+      if (keyspace.source !== undefined) return (this.#layer as DataLayer).get(key, keyspace, options?.signal)
       const value = slot === undefined ? undefined : readAtOnce(this.#engine.store, slot)
       if (value !== TOO_LONG) return this.#turns.settled(value)
       return readInSteps(this.#engine.store, slot as Slot, () => this.#check(options))
@@ -217,12 +232,47 @@ class OpenWarp {
   async getMany(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, unknown>> {
     checkOptions('getMany', options, READ_OPTIONS)
     checkIterable('getMany', keys, Symbol.iterator, 'a list of keys')
-    const values = await readMany(keys, {
-      store: this.#engine.store,
-      env: this.#env,
-      check: () => this.#check(options),
-    })
-    return this.#turns.settled(values)
+    const { store } = this.#engine
+    const parts = { store, env: this.#env, check: () => this.#check(options) }
+    const layer = this.#layer
+    if (layer === undefined) return this.#turns.settled(await readMany(keys, parts))
+    return layer.readMixed(keys, { signal: options?.signal, check: parts.check, others: (own) => readMany(own, parts) })
+  }
+
+  getOrSet(key: string, load: unknown, options?: GetOrSetOptions): Promise<unknown> {
+    const layer = this.#layer
+    if (layer === undefined) return this.#turns.rejected(this.#loadsNothing('getOrSet'))
+    return layer.getOrSet(key, load, options)
+  }
+
+  async getOrSetMany(keys: Iterable<string>, load: unknown, options?: GetOrSetOptions): Promise<Map<string, unknown>> {
+    const layer = this.#layer
+    checkIterable('getOrSetMany', keys, Symbol.iterator, 'a list of keys')
+    if (layer === undefined) throw this.#loadsNothing('getOrSetMany')
+    return layer.getOrSetMany(keys, load, options)
+  }
+
+  invalidate(target: string, options?: InvalidateOptions): Promise<Invalidated> {
+    const layer = this.#layer
+    if (layer === undefined) return this.#turns.rejected(this.#loadsNothing('invalidate'))
+    return layer.invalidator.invalidate('invalidate', target, options)
+  }
+
+  invalidateTag(tag: string, options?: InvalidateOptions): Promise<Invalidated> {
+    const layer = this.#layer
+    if (layer === undefined) return this.#turns.rejected(this.#loadsNothing('invalidateTag'))
+    return layer.invalidator.invalidateTag(tag, options)
+  }
+
+  clear(target: string, options?: Omit<InvalidateOptions, 'hard'>): Promise<Invalidated> {
+    const layer = this.#layer
+    if (layer === undefined) return this.#turns.rejected(this.#loadsNothing('clear'))
+    return layer.invalidator.clear(target, options)
+  }
+
+  invalidateLocal(target: string): void {
+    if (this.#layer === undefined) throw this.#loadsNothing('invalidateLocal')
+    this.#layer.invalidator.invalidateLocal(target)
   }
 
   entries(pattern: string, options: EntriesOptions = {}): AsyncGenerator<Entry, void, undefined> {
@@ -291,6 +341,7 @@ class OpenWarp {
   async register(pattern: string, definition: unknown): Promise<this> {
     this.#assertOpen()
     await this.#registration.register(pattern, definition)
+    this.#openLayer()
     return this
   }
 
@@ -374,7 +425,7 @@ class OpenWarp {
     const projections = this.#projections.values()
     return takeStats({
       ...{ engine: this.#engine, name: this.name, replicator: this.#cluster.replicator },
-      ...{ writer, watches, projections },
+      ...{ writer, watches, projections, copies: this.#layer?.counts() },
     })
   }
 
@@ -414,6 +465,7 @@ class OpenWarp {
       return this.#turns.rejected(asError(error))
     }
     this.#engine.store.refuseCalls()
+    this.#layer?.close(this.#closed())
     this.#closing ??= this.#close(options)
     return this.#closing
   }
@@ -449,7 +501,9 @@ class OpenWarp {
   }
 
   #peekSlowly(key: string, slot: Slot | undefined): unknown {
-    this.#assertReadable(key)
+    this.#assertOpen()
+    const keyspace = this.#engine.store.keyspaceOfFound(key, slot)
+    if (keyspace.source !== undefined) return this.#layer?.peek(key)
     return slot === undefined ? undefined : this.#engine.store.values.peek(slot)
   }
 
@@ -464,8 +518,44 @@ class OpenWarp {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+    if (this.#closing !== undefined) throw this.#closed()
   }
+
+  #closed(): WarpError {
+    return new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+  }
+
+  /** Once a keyspace loads. */
+  #openLayer(): void {
+    const sourced = this.#engine.store.keyspaces.list.find(({ source }) => source !== undefined)
+    if (sourced === undefined || this.#layer !== undefined) return
+    const { env, parts, recorder, copies: limits } = this.#surroundings
+    if (parts.dataLayer === undefined) throw missingPart('dataLayer', `load of the key pattern '${sourced.pattern}'`)
+    const engine = this.#engine
+    const layer = new parts.dataLayer({
+      ...{ store: engine.store, env, limits, recorder, observe: this.#options.observe ?? ignore },
+      ...{ applied: engine.applied, writer: this.#context.writer },
+      write: (invalidation) => engine.invalidate(invalidation),
+      written: () => this.#cluster.written(),
+    })
+    engine.onInvalidated((invalidation) => layer.entered(invalidation))
+    engine.onReset(() => layer.reset())
+    this.#layer = layer
+  }
+
+  #loadsNothing(call: string): Error {
+    if (this.#closing !== undefined) return this.#closed()
+    return new WarpError(
+      'WARP_E_CONFIG',
+      `${call}: no key pattern loads; give one a load, such as { strategy: register(), load: 'caller' }`,
+    )
+  }
+}
+
+function checkRead(options: ReadOptions | undefined): void {
+  if (options === undefined) return
+  checkOptions('get', options, READ_OPTIONS)
+  options.signal?.throwIfAborted()
 }
 
 function asAborted(error: unknown, signal: AbortSignal | undefined): Error {

@@ -1,4 +1,5 @@
 /** Every part there is, for entry points that leave nothing out. */
+import { DataLayer } from '../data-layer/data-layer.ts'
 import { History } from '../history/history.ts'
 import { Replicator } from '../replication/replicator.ts'
 import { exportLines } from '../transfer/export-lines.ts'
@@ -9,4 +10,5 @@ export const ALL_PARTS: WarpParts = {
   replication: Replicator,
   transfer: { exportLines, importLines },
   history: History,
+  dataLayer: DataLayer,
 }

@@ -118,6 +118,11 @@ export class ClusterLink {
       .map((one) => ({ ...one, isUp: up.has(one.replica), departure: departures.of(one.replica) }))
   }
 
+  /** Something that belongs to no key has been written. */
+  written(): void {
+    if (this.replicator !== undefined) this.#appended()
+  }
+
   async close(): Promise<void> {
     await this.replicator?.close()
   }

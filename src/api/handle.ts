@@ -9,6 +9,7 @@ import { checkOptions } from '../../crdt/checked-options.ts'
 import { detached } from '../../crdt/encoding/shared-value.ts'
 import type { AnyStrategy, Query, Verb } from '../../crdt/strategy.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
+import type { DataLayer } from '../data-layer/data-layer.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { foldUntilShort, readAtOnce, readInSteps } from '../store/read-steadily.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
@@ -31,7 +32,12 @@ export interface HandleParts {
   readonly writer: Writer
   readonly history: HistoryPart
   readonly watches: WatchHub
+  /** Where keys are read that load. */
+  readonly copies: () => CopyReads | undefined
 }
+
+/** What reads of keys that load go through. */
+export type CopyReads = Pick<DataLayer, 'get' | 'peek'>
 
 /** Shared by handles, so that each of them fits a line of the processor's cache. */
 interface HandleContext extends HandleParts {
@@ -87,8 +93,12 @@ export class Handle implements KeyHandle, Target {
   get(): Promise<unknown> {
     try {
       this.#assertRegistered()
+      const { store, keyspace, copies } = this.#context
+      if (keyspace.source !== undefined) {
+        store.assertOpen()
+        return (copies() as CopyReads).get(this.key, keyspace)
+      }
       const { slot } = this
-      const { store } = this.#context
       if (slot === undefined) {
         store.assertOpen()
         return store.turns.settled(undefined)
@@ -189,6 +199,11 @@ export class Handle implements KeyHandle, Target {
 
   #peekSlowly(): unknown {
     this.#assertRegistered()
+    const { keyspace, copies } = this.#context
+    if (keyspace.source !== undefined) {
+      this.#context.store.assertOpen()
+      return (copies() as CopyReads).peek(this.key)
+    }
     const { slot } = this
     if (slot !== undefined) return this.#context.store.values.peek(slot)
     this.#context.store.assertOpen()

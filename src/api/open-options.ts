@@ -13,7 +13,10 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { ResidencyLimits } from '../cache/residency.ts'
 import type { KeyMap } from '../keys/typed-keys.ts'
 import { assertName } from '../membership/name-book.ts'
-import type { CacheOptions, WarpEvent, WarpOptions } from './public.ts'
+import { weightOf } from '../cache/weight.ts'
+import type { CopyLimits } from '../data-layer/copies.ts'
+import { COPIES_MAX } from '../limits.ts'
+import type { CacheOptions, CopiesOptions, WarpEvent, WarpOptions } from './public.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
 
@@ -25,16 +28,19 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   transports: true,
   env: true,
   cache: true,
+  copies: true,
   replication: true,
   ack: true,
   clockDriftMsMax: true,
   observe: true,
   instruments: true,
 })
+const COPIES_OPTIONS = optionNames<CopiesOptions>({ entriesMax: true, bytesMax: true, weigh: true })
 const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
 export interface CheckedOptions {
   readonly cache: ResidencyLimits
+  readonly copies: CopyLimits
   readonly clockDriftMsMax: number
 }
 
@@ -61,7 +67,7 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
       'WARP_E_CONFIG',
       `clockDriftMsMax is ${shownValue(clockDriftMsMax)}; give milliseconds of at least 0`,
     )
-  return { cache: cacheLimits(options.cache), clockDriftMsMax }
+  return { cache: cacheLimits(options.cache), copies: copyLimits(options.copies), clockDriftMsMax }
 }
 
 function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
@@ -74,6 +80,23 @@ function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
       throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${shownValue(value)}; give a number of at least 1`)
   }
   return { entriesMax, bytesMax }
+}
+
+/** What is no plain value weighs so much. */
+const OTHER_BYTES = 64
+
+function copyLimits(options: CopiesOptions = {}): CopyLimits {
+  checkOptions('openWarp: copies', options, COPIES_OPTIONS)
+  checkTypeOf('openWarp: copies', options, 'entriesMax', 'number')
+  checkTypeOf('openWarp: copies', options, 'bytesMax', 'number')
+  checkTypeOf('openWarp: copies', options, 'weigh', 'function')
+  const { entriesMax = COPIES_MAX, bytesMax = Number.POSITIVE_INFINITY } = options
+  for (const [name, value] of Object.entries({ entriesMax, bytesMax })) {
+    if (!isNumberFrom(value, 1))
+      throw new WarpError('WARP_E_CONFIG', `copies.${name} is ${shownValue(value)}; give a number of at least 1`)
+  }
+  const { weigh = (key: string, value: unknown) => key.length + weightOf(value, OTHER_BYTES) } = options
+  return { entriesMax, bytesMax, weigh }
 }
 
 function checkLog(log: unknown): void {

@@ -7,6 +7,7 @@ import type { History } from '../history/history.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
 import type { Replicator, ReplicatorOptions } from '../replication/replicator.ts'
+import type { DataLayer } from '../data-layer/data-layer.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { exportLines } from '../transfer/export-lines.ts'
 import type { importLines } from '../transfer/import-lines.ts'
@@ -19,6 +20,8 @@ export interface WarpParts {
   readonly transfer?: TransferPart
   /** For `log`, `getAt` and `explain`. */
   readonly history?: new (store: KeyStore) => HistoryPart
+  /** For keyspaces that load. */
+  readonly dataLayer?: typeof DataLayer
 }
 
 export interface ReplicationPart {

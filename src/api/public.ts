@@ -46,6 +46,9 @@ import type {
   ValueAt,
   WatchedValue,
 } from '../keys/typed-keys.ts'
+import type { GetOrSetOptions } from '../data-layer/data-layer.ts'
+import type { Invalidated, InvalidateOptions } from '../data-layer/invalidator.ts'
+import type { LoadContext, LoadManyContext, NotModified } from '../keys/source.ts'
 import type { Stats } from './stats.ts'
 import type { MethodsOf, WriteMethod } from './typed-handle.ts'
 
@@ -74,6 +77,8 @@ export interface WarpOptions<K extends KeyMap> {
   /** Time, timers and randomness. Default: the platform's. */
   readonly env?: Env
   readonly cache?: CacheOptions
+  /** How much of what has been loaded stays in memory. */
+  readonly copies?: CopiesOptions
   readonly replication?: ReplicationOptions
   /**
    * How safe a write is when its promise settles, unless it asks otherwise. Default `'logged'`; in
@@ -103,6 +108,16 @@ export interface CacheOptions {
   readonly entriesMax?: number
   /** Bytes of keys and encoded values. */
   readonly bytesMax?: number
+}
+
+/** How many copies of loaded values stay in memory. */
+export interface CopiesOptions {
+  /** Default 100,000. */
+  readonly entriesMax?: number
+  /** Default: no bound. */
+  readonly bytesMax?: number
+  /** What a copy weighs, bytes, if `bytesMax` is given. Default: about what key and value take encoded. */
+  readonly weigh?: (key: string, value: unknown) => number
 }
 
 /** What a handle may fix for the calls made through it. */
@@ -165,6 +180,54 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * objects are frozen.
    */
   get<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
+
+  /**
+   * The value of a key whose truth is elsewhere (`load` in its pattern): from memory, or by a load that
+   * all who want it share. `undefined`: the source has none. Nothing but this replica's memory changes:
+   * to tell the others that the source has changed, `invalidate`.
+   *
+   *     const page = await warp.getOrSet('page:1', (key, { signal }) => render(key, signal), { ttlMs: 60_000 })
+   *
+   * Rejects with `WARP_E_LOAD` (`cause`: what the loader threw), `WARP_E_LOAD_TIMEOUT`, `WARP_E_ABORTED`,
+   * and `WARP_E_CONFIG` where the key's pattern has no `load`.
+   */
+  getOrSet<Key extends string>(
+    key: KnownKey<K, Key>,
+    load: (key: Key, context: LoadContext<ValueAt<K, Key>>) => Loadable<ValueAt<K, Key>>,
+    options?: GetOrSetOptions,
+  ): Promise<ValueAt<K, Key> | undefined>
+
+  /**
+   * As `getOrSet`, of many keys: the loader is called once for those that are neither in memory nor
+   * being loaded, with up to 1,000 of them. Keys without a value are not in the map.
+   */
+  getOrSetMany<Key extends string>(
+    keys: Iterable<KnownKey<K, Key>>,
+    load: (keys: readonly Key[], context: LoadManyContext) => LoadedBy<Key, ValueAt<K, Key>>,
+    options?: GetOrSetOptions,
+  ): Promise<Map<Key, ValueAt<K, Key>>>
+
+  /**
+   * Says that what is in memory of a key, or of all keys that a pattern matches, is out of date, on
+   * every replica: the next read loads again. One operation, however many keys it is about. It holds for
+   * keys that arrive later, for loads that have begun, and for replicas that are away. Loses no write.
+   *
+   *     await database.update(…)
+   *     await warp.invalidate('user:1')
+   *
+   * Settles as a write does (`ack`, `acks`). Rejects with `WARP_E_CONFIG` where nothing that is meant
+   * loads, `WARP_E_PATTERN`, and as `set` does.
+   */
+  invalidate(keyOrPattern: string, options?: InvalidateOptions): Promise<Invalidated>
+
+  /** The same of all values that have been loaded with this tag. */
+  invalidateTag(tag: string, options?: InvalidateOptions): Promise<Invalidated>
+
+  /** `invalidate` with `hard`: what is in memory is not served again, not even where the source fails. */
+  clear(keyOrPattern: string, options?: Omit<InvalidateOptions, 'hard'>): Promise<Invalidated>
+
+  /** Lets go of the copies of this replica alone. */
+  invalidateLocal(keyOrPattern: string): void
 
   /**
    * The values of several keys, by key, in the order in which the keys are given; keys without a
@@ -365,6 +428,14 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    */
   close(options?: CloseOptions): Promise<void>
 }
+
+/** What a loader may give: the value, `undefined` if there is none, or `context.notModified()`. */
+export type Loadable<Value> = MaybeLater<Value | undefined | NotModified>
+
+/** What a loader of many keys gives: pairs of keys and values, a `Map` for instance. */
+export type LoadedBy<Key extends string, Value> = MaybeLater<Iterable<readonly [Key, Value | undefined]>>
+
+type MaybeLater<T> = T | Promise<T>
 
 export interface CloseOptions {
   /**

@@ -4,6 +4,7 @@
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { PeerAddress } from '../ports/transport.ts'
+import type { CopyCounts } from '../data-layer/data-layer.ts'
 import type { ProjectionLag } from '../projections/projection.ts'
 import type { CompactionBlock, QueueFill } from '../replication/replication-report.ts'
 import type { WatchLag } from '../watch/change.ts'
@@ -14,6 +15,8 @@ export interface Stats {
   readonly keysCount: number
   readonly log: LogCounts
   readonly cache: CacheCounts
+  /** Of keys that load. Absent where no pattern has a `load`. */
+  readonly copies?: CopyCounts
   readonly operations: OperationCounts
   /**
    * Whether what is written here is sent: not before a peer has been heard (see "Joining" in

@@ -5,6 +5,7 @@
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Values } from '../cache/values.ts'
+import type { CopyCounts } from '../data-layer/data-layer.ts'
 import type { Compactor } from '../compaction/compactor.ts'
 import { bytesBetween, type Holds } from '../log/holds.ts'
 import type { Log } from '../log/log.ts'
@@ -36,10 +37,11 @@ export interface CountedParts {
   readonly replicator: Replicator | undefined
   readonly watches: WatchHub
   readonly projections: Iterable<ProjectionRunner<unknown>>
+  readonly copies: CopyCounts | undefined
 }
 
 export function takeStats(parts: CountedParts): Stats {
-  const { engine, name, replicator, watches, projections } = parts
+  const { engine, name, replicator, watches, projections, copies } = parts
   const replication = replicator?.stats()
   const peers = replicator?.peers() ?? []
   return {
@@ -48,6 +50,7 @@ export function takeStats(parts: CountedParts): Stats {
     keysCount: engine.store.keys.size,
     log: logCounts(engine),
     cache: cacheCounts(engine.store.values),
+    ...(copies === undefined ? {} : { copies }),
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),

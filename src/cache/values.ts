@@ -113,7 +113,7 @@ export class Values {
     this.#recorder = options.recorder
     this.residency = new Residency(
       options.limits,
-      new ReadClock(options.env),
+      new ReadClock(() => options.env.now()),
       (slot) => (this.#residents[slot] = undefined),
     )
     this.residency.reserve(options.keys.capacity)
@@ -434,6 +434,8 @@ export class Values {
       this.#slide(slot, keyspace, nowMs)
       this.#expiry.watch(slot, this.#keys.expiresAt[slot]!)
     }
+    // What counts where the truth is elsewhere is the copy (`src/data-layer/`), and not the last write.
+    if (keyspace.source !== undefined) return copyLoose(value)
     const weight = keyspace.isLast ? bytes + (this.#keys.keys[slot] as string).length : this.#weight(slot, value, bytes)
     const state = nowMs > 0 ? HOT_MORTAL : this.#stateOf(slot, value)
     this.residency.install(slot, value, { bytes: weight, state })

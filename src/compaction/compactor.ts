@@ -15,7 +15,10 @@ import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import type { Compaction, EngineEvent } from '../store/event.ts'
 import type { ReplicaIdentity } from '../store/replica-identity.ts'
+import type { Aside } from '../store/aside/aside.ts'
+import { DOMAINS } from '../keys/domain.ts'
 import { KeyCompaction, KeyOutcome, type KeyCompactionOptions } from './key-compaction.ts'
+import type { IsStable } from './frontier.ts'
 import { Rests } from './rests.ts'
 import type { Tally } from './tally.ts'
 
@@ -26,6 +29,7 @@ export interface CompactorOptions extends KeyCompactionOptions {
   readonly recorder?: Recorder | undefined
   /** It is worth running again in so many milliseconds. */
   readonly later: (delayMs: number) => void
+  readonly aside: Aside
 }
 
 export class Compactor {
@@ -70,6 +74,11 @@ export class Compactor {
     this.notedCount++
     this.#lookAgain(slot)
     return true
+  }
+
+  /** An invalidation has entered: the next run lets go of those that everybody has. */
+  noteInvalidation(): void {
+    this.notedCount++
   }
 
   /** The next run is to look at a key, unless everything of it is retained. */
@@ -194,11 +203,23 @@ export class Compactor {
   async #fold(signal?: AbortSignal): Promise<void> {
     try {
       await this.#foldKeys(signal)
+      this.#passInvalidations()
     } finally {
       // Behind the records that it is about, and stored before anything is rewritten.
       if (this.#isMetaDue) this.#options.identity.writeMeta()
       this.#isMetaDue = false
     }
+    this.#options.aside.letGo()
+  }
+
+  /** Invalidations that everybody has leave nothing behind but the floor. */
+  #passInvalidations(): void {
+    const { aside, frontier, holds } = this.#options
+    if (holds.isWhole) return
+    const stable = aside.stable(frontier.stableIn(DOMAINS.shared) as IsStable)
+    if (stable.size === 0) return
+    frontier.pass(DOMAINS.shared, stable)
+    this.#isMetaDue = true
   }
 
   async #foldKeys(signal?: AbortSignal): Promise<void> {

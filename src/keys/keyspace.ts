@@ -9,6 +9,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import { PatternIndex } from './pattern-index.ts'
 import { comparePatterns, compilePattern } from './pattern.ts'
+import { LOADING_OPTIONS, sourceOf, type LoadingOptions, type Source } from './source.ts'
 import type { KeyMap, KeyOptions, Mode, Retention } from './typed-keys.ts'
 
 export interface Keyspace {
@@ -43,6 +44,8 @@ export interface Keyspace {
   readonly isRegister: boolean
   /** The strategy's code. */
   readonly code: number
+  /** Where its truth is, if that is not here: then what is in memory are copies. */
+  readonly source: Source | undefined
 }
 
 /** The key table holds the index of a keyspace in 16 bits; indices are not used again. */
@@ -155,6 +158,7 @@ const UNREGISTERED: Omit<Facts, 'index'> = {
   isSliding: false,
   isTouched: false,
   retain: 'all',
+  source: undefined,
 }
 
 /** What the rest of a keyspace follows from. */
@@ -165,7 +169,8 @@ type Facts = Omit<Keyspace, 'lifeMs' | 'isLast' | 'isForeign' | 'isRegister' | '
  * a class of its own after some collections, and the ways of reads and writes, which look into
  * keyspaces, are then compiled anew for each engine of a process (`npm run bench -- write-memory`).
  */
-function keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, isTouched, retain }: Facts): Keyspace {
+function keyspaceOf(facts: Facts): Keyspace {
+  const { index, pattern, strategy, mode, domain, ttlMs, isSliding, isTouched, retain, source } = facts
   return {
     index,
     pattern,
@@ -179,8 +184,10 @@ function keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, 
     lifeMs: isSliding ? 0 : ttlMs,
     isLast: strategy.fold === 'last',
     isForeign: isForeignCode(strategy.code),
-    isRegister: isRegister(strategy),
+    // What is written where the truth is elsewhere says what its writer had seen of it.
+    isRegister: isRegister(strategy) && source === undefined,
     code: strategy.code,
+    source,
   }
 }
 
@@ -209,7 +216,7 @@ function definitionOf(pattern: string, definition: unknown): KeyOptions {
     : (definition as KeyOptions)
 }
 
-const KEY_OPTIONS = optionNames<KeyOptions>({
+const KEY_OPTIONS = optionNames<Exclude<KeyOptions, LoadingOptions>>({
   strategy: true,
   mode: true,
   retain: true,
@@ -217,24 +224,82 @@ const KEY_OPTIONS = optionNames<KeyOptions>({
   ttl: true,
   sliding: true,
 })
+const LOADING_KEY_OPTIONS = [...new Set(['strategy', 'mode', 'retain', ...LOADING_OPTIONS])]
+const ALL_KEY_OPTIONS = [...new Set([...KEY_OPTIONS, ...LOADING_KEY_OPTIONS])]
 const VERSIONS_OPTION = ['versions']
 const FOR_MS_OPTION = ['forMs']
 
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
-  checkOptions(`the key pattern '${pattern}'`, options, KEY_OPTIONS)
-  const { strategy, mode = 'eventual', ttlMs = 0, ttl = 'absolute', sliding = 'local' } = options
-  checkTtl(pattern, options.ttlMs, ttl)
-  checkSliding(pattern, options)
-  const { retain = ttlMs > 0 ? 'latest' : 'all' } = options
+  checkOptions(`the key pattern '${pattern}'`, options, ALL_KEY_OPTIONS)
+  const loading = loadingOptions(options)
+  checkKindOfOptions(pattern, options, loading !== undefined)
+  const { strategy, mode = 'eventual' } = options
+  const lives = loading === undefined ? livesOf(pattern, options as LivingOptions) : NO_LIVES
+  const { retain = retentionOf(lives, loading) } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
   const domain = DOMAIN_OF_MODE.get(mode)
   if (domain === undefined) throw misconfigured(pattern, `has mode ${shownKind(mode)}`, `use 'local' or 'eventual'`)
   checkRetention(pattern, retain)
   if (typeof strategy === 'function') definitionOf(pattern, strategy)
   checkStrategy(pattern, strategy)
+  return keyspaceOf({
+    index,
+    pattern,
+    strategy,
+    mode,
+    domain,
+    ...lives,
+    retain,
+    source: checkedSource(pattern, options),
+  })
+}
+
+function loadingOptions(options: KeyOptions): LoadingOptions | undefined {
+  return 'load' in options && options.load !== undefined ? (options as LoadingOptions) : undefined
+}
+
+/** What ends would stay in the log for ever otherwise. */
+function retentionOf({ ttlMs }: Lives, loading: LoadingOptions | undefined): Retention {
+  return loading !== undefined || ttlMs > 0 ? 'latest' : 'all'
+}
+
+function checkedSource(pattern: string, options: KeyOptions): Source | undefined {
+  const loading = loadingOptions(options)
+  if (loading === undefined) return undefined
+  if (!isRegister(options.strategy)) throw loadsNoRegister(pattern, options.strategy)
+  return sourceOf(pattern, loading)
+}
+
+type LivingOptions = Exclude<KeyOptions, LoadingOptions>
+type Lives = Pick<Keyspace, 'ttlMs' | 'isSliding' | 'isTouched'>
+
+/** With a source, lives are lives of copies: they take no part in the merge. */
+const NO_LIVES: Lives = { ttlMs: 0, isSliding: false, isTouched: false }
+
+function livesOf(pattern: string, options: LivingOptions): Lives {
+  const { ttlMs = 0, ttl = 'absolute', sliding = 'local' } = options
+  checkTtl(pattern, options.ttlMs, ttl)
+  checkSliding(pattern, options)
   const isTouched = sliding === 'replicas'
-  const isSliding = ttl === 'sliding' && !isTouched
-  return keyspaceOf({ index, pattern, strategy, mode, domain, ttlMs, isSliding, isTouched, retain })
+  return { ttlMs, isSliding: ttl === 'sliding' && !isTouched, isTouched }
+}
+
+/** An option of the other kind would be believed in. */
+function checkKindOfOptions(pattern: string, options: object, isLoading: boolean): void {
+  const known = isLoading ? LOADING_KEY_OPTIONS : KEY_OPTIONS
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || known.includes(name)) continue
+    if (isLoading) throw misconfigured(pattern, `has ${name} and load`, `leave one of them out`)
+    throw misconfigured(pattern, `has ${name} and nothing that loads`, `give load as well, or leave ${name} out`)
+  }
+}
+
+function loadsNoRegister(pattern: string, { kind }: AnyStrategy): WarpError {
+  return misconfigured(
+    pattern,
+    `loads, and has strategy '${kind}'`,
+    'use register(): what is loaded is a whole value, and nothing merges with it',
+  )
 }
 
 const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([
@@ -254,7 +319,7 @@ function checkTtl(pattern: string, ttlMs: unknown, ttl: string): void {
     throw misconfigured(pattern, `has ttl ${shownKind(ttl)}`, `use 'absolute' or 'sliding'`)
 }
 
-function checkSliding(pattern: string, { sliding, ttl, ttlMs = 0 }: KeyOptions): void {
+function checkSliding(pattern: string, { sliding, ttl, ttlMs = 0 }: LivingOptions): void {
   if (sliding === undefined) return
   if ((sliding as unknown) !== 'local' && (sliding as unknown) !== 'replicas')
     throw misconfigured(pattern, `has sliding ${shownKind(sliding)}`, `use 'local' or 'replicas'`)

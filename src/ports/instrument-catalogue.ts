@@ -22,6 +22,7 @@ type Entry =
   | 'members'
   | 'snapshotFetch'
   | 'snapshotBytes'
+  | 'load'
 
 export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
   writes: counter(
@@ -71,6 +72,7 @@ export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
   ),
   snapshotFetch: span('warp.replication.snapshot', "Taking over a peer's state.", 'outcome'),
   snapshotBytes: counter('warp.replication.snapshot.bytes', 'By', 'Bytes of the state taken over from peers.'),
+  load: span('warp.load', 'Bringing the value of a key from where its truth is.', 'outcome'),
 }
 
 function counter(name: string, unit: string, help: string, ...labels: readonly string[]): Instrument {

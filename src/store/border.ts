@@ -13,8 +13,10 @@ import type { KeyStore } from './key-store.ts'
 import { KEY_BYTES_MAX, DOCUMENT_BYTES_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
+import { compilePattern } from '../keys/pattern.ts'
 import { strategyName } from '../merge/strategy-names.ts'
 import { departureIn } from '../operation/departures.ts'
+import { invalidationIn } from '../operation/invalidation.ts'
 import { isOfKey, isUnderstood, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { findOperation } from '../log/operation-search.ts'
@@ -115,7 +117,10 @@ export class AdmissionDesk {
   /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
   #checkForm(operation: OperationReader): void {
     checkSizes(operation)
-    if (!isOfKey(operation.kind)) departureIn(operation, this.#store.table)
+    if (!isOfKey(operation.kind)) {
+      departureIn(operation, this.#store.table)
+      checkInvalidation(operation)
+    }
     if (operation.hasFields) operation.checkFields()
   }
 
@@ -295,4 +300,15 @@ function checkSizes(operation: OperationReader): void {
     'WARP_E_PROTOCOL',
     `an operation with a key of ${keyBytes} and a payload of ${payloadBytes} bytes is beyond the limits`,
   )
+}
+
+/** A pattern that cannot be read would be an error of whoever looks through all patterns. */
+function checkInvalidation(operation: OperationReader): void {
+  const invalidation = invalidationIn(operation)
+  if (invalidation?.of !== 'pattern') return
+  try {
+    compilePattern(invalidation.target)
+  } catch (error) {
+    throw new WarpError('WARP_E_PROTOCOL', 'an invalidation of a pattern that cannot be read', { cause: error })
+  }
 }

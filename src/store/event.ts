@@ -28,6 +28,11 @@ export interface LostAtRejoin {
 export type EngineEvent =
   | ClockEvent
   /**
+   * A load has failed or took too long. Its callers got a stale copy where there was one that may be
+   * served, and this error otherwise. `isBackground`: nobody waited for it when it began.
+   */
+  | { readonly kind: 'load:failed'; readonly key: string; readonly error: Error; readonly isBackground: boolean }
+  /**
    * This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken
    * a new one.
    */

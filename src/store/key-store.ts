@@ -30,6 +30,7 @@ import { writtenContext } from '../merge/written-context.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { writeEnvelopeHeader, type EnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
+import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import { Turns } from '../operation/turns.ts'
 import type { Residency, ResidencyLimits } from '../cache/residency.ts'
 import { Values } from '../cache/values.ts'
@@ -357,12 +358,21 @@ export class KeyStore {
     header.strategy = draft.strategy ?? (isUpdate ? keyspace.code : 0)
     header.replicaBytes = from.bytes
     header.key = key
-    header.context = draft.context ?? writtenContext(this.keys, this.floor, from.replica, draft)
+    header.context = draft.context ?? this.#contextOf(draft, from.replica)
     header.isExact = draft.isExact
     header.dots = draft.dots
     const { lifeMs = 0 } = draft
     header.fields = lifeMs > 0 ? { ...draft.fields, lifeMs } : draft.fields
     return this.#write(from, isUpdate ? draft.payload : draft.opaque, previous)
+  }
+
+  /**
+   * Where the truth is elsewhere, what is written says all that its writer had seen: whoever takes it
+   * in knows by that which invalidations came before it.
+   */
+  #contextOf(draft: Draft, writer: ReplicaId): VectorEntries | undefined {
+    if (draft.keyspace.source !== undefined) return this.applied.entriesWithout(writer)
+    return writtenContext(this.keys, this.floor, writer, draft)
   }
 
   /** A payload may be that large only if it is a document's. */

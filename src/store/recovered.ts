@@ -201,10 +201,7 @@ export class Recovered {
   /** Makes an operation part of its key. */
   #chain(record: ReadRecord, operation: OperationReader): void {
     if (!isOfKey(operation.kind)) {
-      const note = departureIn(operation, this.#table)
-      if (note === undefined) return
-      takeDeparture(note, operation, { departures: this.departures, ended: this.#table.ended })
-      this.asides.note(operation, note, record.position)
+      this.#aside(record, operation)
       return
     }
     const { keys } = this
@@ -218,6 +215,13 @@ export class Recovered {
     if (record.position <= keys.cut[slot]!) return
     if (operation.kind === OPERATION_KIND.update) keys.noteStrategy(slot, operation.strategy)
     keys.advance(slot, operation, record.position)
+  }
+
+  /** It belongs to no key. */
+  #aside({ position }: ReadRecord, operation: OperationReader): void {
+    const note = departureIn(operation, this.#table)
+    if (note !== undefined) takeDeparture(note, operation, { departures: this.departures, ended: this.#table.ended })
+    if (note !== undefined || operation.kind === OPERATION_KIND.invalidate) this.asides.note(operation, note, position)
   }
 
   #isOfLocalKey(record: ReadRecord): boolean {

@@ -48,7 +48,7 @@ export interface KindRule {
   readonly isApplied: boolean
   readonly what: string
   /** The room of src/ that applies it, or will. */
-  readonly room: 'merge' | 'cache' | 'store' | 'membership' | 'strong'
+  readonly room: 'merge' | 'store' | 'data-layer' | 'membership' | 'strong'
 }
 
 const LATER_KEY = { target: 'key', isOfKey: true, isApplied: false } as const
@@ -68,7 +68,8 @@ export const KIND_RULES: readonly KindRule[] = [
   },
   {
     ...{ code: OPERATION_KIND.invalidate, name: 'invalidate', target: 'key, pattern or tag', isOfKey: false },
-    ...{ payload: 'its own', isApplied: false, what: 'copies of what a store holds are out of date', room: 'cache' },
+    ...{ payload: 'its own', isApplied: true, what: 'copies of what a source holds are out of date' },
+    room: 'data-layer',
   },
   {
     ...{ code: OPERATION_KIND.void, name: 'void', target: 'nothing', isOfKey: false, payload: 'none' },

@@ -2,11 +2,12 @@
  * Which records of operations that belong to no key the log still needs. What they say of who takes
  * part stands in other records once it is pruned (`src/operation/ended-ids.ts`), and an absence is
  * over with the next operation; from then on they are garbage, if nobody can ask for them any more.
- * Those of kinds that this build does not know stay.
+ * So is an invalidation that everybody has. Those of kinds that this build does not know stay.
  */
 import type { Dot } from '../../../crdt/time/dot.ts'
-import type { VersionVector } from '../../../crdt/time/version-vector.ts'
+import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { departureIn, type DepartureNote } from '../../operation/departures.ts'
+import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
 import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
@@ -22,19 +23,26 @@ export interface AsideState {
 interface Kept {
   readonly dot: Dot
   readonly position: Position
-  readonly note: DepartureNote
+  /** `undefined`: an invalidation, which says nothing to who has it already. */
+  readonly note: DepartureNote | undefined
 }
 
 /** Whether the log needs an operation that belongs to no key. */
 export function isAsideNeeded(operation: OperationReader, state: AsideState): boolean {
+  if (operation.kind === OPERATION_KIND.invalidate) return isNeeded(operation, undefined, state)
   const note = departureIn(operation, state.table)
   return note === undefined || isNeeded(operation, note, state)
 }
 
-function isNeeded({ replica, sequence }: Dot, note: DepartureNote, { table, applied, floor }: AsideState): boolean {
+function isNeeded(
+  { replica, sequence }: Dot,
+  note: DepartureNote | undefined,
+  { table, applied, floor }: AsideState,
+): boolean {
   const { ended } = table
   const mayBeGone = ended.isPruned(replica) || floor.includes(replica, sequence)
   if (!mayBeGone) return true
+  if (note === undefined) return false
   switch (note.kind) {
     case 'away':
       return applied.get(replica) === sequence
@@ -49,8 +57,18 @@ function isNeeded({ replica, sequence }: Dot, note: DepartureNote, { table, appl
 export class AsideRecords {
   #kept: Kept[] = []
 
-  note({ replica, sequence }: Dot, note: DepartureNote, position: Position): void {
+  note({ replica, sequence }: Dot, note: DepartureNote | undefined, position: Position): void {
     this.#kept.push({ dot: { replica, sequence }, position, note })
+  }
+
+  /** The newest invalidation of each writer that everybody has, and that may still be asked for. */
+  stableInvalidations(isStable: (dot: Dot) => boolean, { floor }: Pick<AsideState, 'floor'>): VersionVector {
+    const stable = new VersionVector()
+    for (const { dot, note } of this.#kept) {
+      const { replica, sequence } = dot
+      if (note === undefined && !floor.includes(replica, sequence) && isStable(dot)) stable.raise(replica, sequence)
+    }
+    return stable
   }
 
   /** Takes out those that are not needed any more. */

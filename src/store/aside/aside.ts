@@ -4,6 +4,7 @@
  * identity (`src/operation/departures.ts`), and they are let go of when that is pruned.
  */
 import type { Dot } from '../../../crdt/time/dot.ts'
+import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { RECORD_KIND } from '../../log/log.ts'
 import { departureIn } from '../../operation/departures.ts'
@@ -12,6 +13,7 @@ import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import { writeEnvelopeHeader } from '../../operation/envelope/envelope-writer.ts'
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { Position } from '../../operation/position.ts'
+import { invalidationIn, type EnteredInvalidation } from '../../operation/invalidation.ts'
 import type { AsideRecords } from './aside-records.ts'
 import type { KeyStore } from '../key-store.ts'
 import type { ReplicaIdentity } from '../replica-identity.ts'
@@ -22,6 +24,8 @@ export interface AsideOptions {
   readonly identity: ReplicaIdentity
   /** Those that the log held when it was opened, as far as they were read. */
   readonly records: AsideRecords
+  /** Told of each invalidation that has entered. */
+  readonly onInvalidated: (invalidation: EnteredInvalidation) => void
 }
 
 export class Aside {
@@ -29,18 +33,20 @@ export class Aside {
   readonly #dots: DotIndex
   readonly #identity: ReplicaIdentity
   readonly #records: AsideRecords
+  readonly #onInvalidated: (invalidation: EnteredInvalidation) => void
 
-  constructor({ store, dots, identity, records }: AsideOptions) {
+  constructor({ store, dots, identity, records, onInvalidated }: AsideOptions) {
     this.#records = records
+    this.#onInvalidated = onInvalidated
     this.#store = store
     this.#dots = dots
     this.#identity = identity
   }
 
   /** Writes one of this replica's own. Throws what appending throws. */
-  write(kind: number, payload: Uint8Array): Dot {
+  write(kind: number, payload: Uint8Array, target = ''): Dot {
     const { log, table, writers } = this.#store
-    const position = this.inHeldFormat(() => this.#append(kind, payload))
+    const position = this.inHeldFormat(() => this.#append(kind, payload, target))
     const { replica, sequence } = writers.shared
     const { bytes, start, end } = log.record(position)
     this.keep(new OperationReader(table).load(bytes, start, end), position)
@@ -66,10 +72,21 @@ export class Aside {
     const { replica, sequence } = operation
     this.#store.applied.raise(replica, sequence)
     this.#dots.note(replica, sequence, position)
+    const invalidation = invalidationIn(operation)
+    if (invalidation !== undefined) {
+      this.#records.note(operation, undefined, position)
+      this.#onInvalidated(invalidation)
+      return
+    }
     const note = departureIn(operation, this.#store.table)
     if (note === undefined) return
     this.#records.note(operation, note, position)
     this.#identity.noteDeparture(note, operation)
+  }
+
+  /** Up to where invalidations can be let go of: everybody has them. */
+  stable(isStable: (dot: Dot) => boolean): VersionVector {
+    return this.#records.stableInvalidations(isStable, this.#store)
   }
 
   /** Ids have been pruned: what nobody needs any more of those records is garbage. */
@@ -86,12 +103,19 @@ export class Aside {
     }
   }
 
-  #append(kind: number, payload: Uint8Array): Position {
+  #append(kind: number, payload: Uint8Array, target: string): Position {
     const { log, table, clock, applied, writers } = this.#store
     const { shared } = writers
     const writer = log.begin()
     const header = {
-      ...{ kind, strategy: 0, replicaBytes: shared.bytes, sequence: shared.sequence + 1, hlc: clock.tick(), key: '' },
+      ...{
+        kind,
+        strategy: 0,
+        replicaBytes: shared.bytes,
+        sequence: shared.sequence + 1,
+        hlc: clock.tick(),
+        key: target,
+      },
       ...{ context: undefined, dependencies: shared.dependencies(applied), format: FORMAT_LOWEST },
     }
     writeEnvelopeHeader(writer, header, table)

@@ -12,6 +12,7 @@ import type { Verb } from '../../../crdt/strategy.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { toPayload } from '../../../crdt/encoding/payload.ts'
 import type { Slot } from '../../keys/key-table.ts'
+import type { Domain } from '../../keys/domain.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import { checkedLife } from '../../operation/envelope/operation-fields.ts'
 import { OPERATION_KIND } from '../../operation/envelope/kinds.ts'
@@ -142,7 +143,8 @@ export class Writer {
   }
 
   #deleteNow(target: Target, options: WriteOptions): Promise<Receipt> {
-    if (target.slot === undefined) return this.#unchanged(target, options)
+    // What has no slot may have copies all the same, where the truth is elsewhere.
+    if (target.slot === undefined && target.keyspace.source === undefined) return this.#unchanged(target, options)
     return this.#settle(target.keyspace, this.#submit(target, undefined, NOTHING_PREPARED), options)
   }
 
@@ -399,9 +401,14 @@ export class Writer {
     if (options === NO_OPTIONS) return
     checkOptions('write', options, WRITE_OPTIONS)
     if (options.ttlMs !== undefined) checkedLife(options.ttlMs)
-    if (options.ack !== undefined) this.acknowledger.checkAck(options.ack)
-    if (options.acks !== undefined) this.acknowledger.checkAcks(options.acks, keyspace.domain)
-    if (options.signal?.aborted === true) throw aborted(options.signal, 'failed')
+    this.checkWish(options, keyspace.domain)
+  }
+
+  /** Throws what can never be reached, before anything is written. */
+  checkWish({ ack, acks, signal }: SettleOptions, domain: Domain): void {
+    if (ack !== undefined) this.acknowledger.checkAck(ack)
+    if (acks !== undefined) this.acknowledger.checkAcks(acks, domain)
+    if (signal?.aborted === true) throw aborted(signal, 'failed')
   }
 }
 

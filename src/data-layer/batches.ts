@@ -1,0 +1,169 @@
+/**
+ * Many keys at once: those that are in memory are there, those that are being loaded are waited for,
+ * and the rest is loaded by one call of a loader that takes many.
+ */
+import { WarpError } from '../../crdt/warp-error.ts'
+import { shownKind } from '../../crdt/shown-kind.ts'
+import type { CopyRules, Load, LoadContext, LoadedMany, LoadMany, LoadManyContext } from '../keys/source.ts'
+import type { Turns } from '../operation/turns.ts'
+import { begun, type Flight } from './flight.ts'
+import { MISS } from './keeper.ts'
+import { checkedLoadedLife, checkTags, type LoadRequest } from './load-request.ts'
+import type { Loads } from './loads.ts'
+
+/** Keys that one call of a loader is given. */
+export const BATCH_KEYS_MAX = 1000
+/** Keys that are loaded one by one at a time, where no loader takes many. */
+const SINGLES_MAX = 16
+
+/** How a key is to be loaded. One of both loaders, or none: then what is not in memory is left out. */
+export interface Wish {
+  readonly rules: CopyRules
+  readonly tags: readonly string[]
+  readonly signal: AbortSignal | undefined
+  readonly loadMany: LoadMany | undefined
+  readonly load: Load | undefined
+}
+
+export interface Batches {
+  readonly keys: Iterable<string>
+  readonly wish: (key: string) => Wish
+  readonly hit: (key: string) => unknown
+  readonly loads: Loads
+  readonly turns: Turns
+}
+
+interface Missing {
+  readonly key: string
+  readonly wish: Wish
+}
+
+/** Values by key, in the order of the keys; those without a value are left out. */
+export async function loadBatches({ keys, wish, hit, loads, turns }: Batches): Promise<Map<string, unknown>> {
+  const values = new Map<string, unknown>()
+  const missing: Missing[] = []
+  for (const key of keys) {
+    const value = hit(key)
+    // The order is that of the keys.
+    values.set(key, value === MISS ? undefined : value)
+    if (value === MISS) missing.push({ key, wish: wish(key) })
+    const turn = turns.next()
+    if (turn !== undefined) await turn
+  }
+  const many = new Map<LoadMany, Missing[]>()
+  const singles: Missing[] = []
+  for (const one of missing) {
+    const { loadMany, load } = one.wish
+    if (loadMany !== undefined) {
+      const ofOne = many.get(loadMany)
+      if (ofOne === undefined) many.set(loadMany, [one])
+      else ofOne.push(one)
+    } else if (load !== undefined) singles.push(one)
+  }
+  const waits = [...many].flatMap(([load, ofOne]) =>
+    batchesOf(ofOne).map((batch) => readBatch(batch, load, loads, values)),
+  )
+  await Promise.all([...waits, readSingles(singles, loads, values)])
+  for (const [key, value] of values) if (value === undefined) values.delete(key)
+  return values
+}
+
+function batchesOf(missing: readonly Missing[]): Missing[][] {
+  const batches: Missing[][] = []
+  for (let from = 0; from < missing.length; from += BATCH_KEYS_MAX)
+    batches.push(missing.slice(from, from + BATCH_KEYS_MAX))
+  return batches
+}
+
+async function readBatch(
+  batch: readonly Missing[],
+  load: LoadMany,
+  loads: Loads,
+  values: Map<string, unknown>,
+): Promise<void> {
+  const flights = batch
+    .filter(({ key }) => loads.joinable(key) === undefined)
+    .map(({ key, wish }) => ({ wish, flight: loads.announce({ key, rules: wish.rules }) }))
+  if (flights.length > 0) beginBatch(flights, load, loads)
+  await Promise.all(
+    batch.map(async ({ key, wish }) => {
+      const request: LoadRequest = {
+        key,
+        ...wish,
+        load: async (context) => valueOf(await load([key], alone(context)), key),
+      }
+      values.set(key, await loads.read(request))
+    }),
+  )
+}
+
+/** One call for all that nobody loads yet. A key of which it says nothing has no value. */
+function beginBatch(
+  flights: readonly { readonly wish: Wish; readonly flight: Flight }[],
+  load: LoadMany,
+  loads: Loads,
+): void {
+  const byKey = new Map(flights.map(({ flight }) => [flight.key, flight]))
+  const [first] = flights
+  const context = contextOf(byKey, (first as (typeof flights)[number]).flight.signal)
+  const loading = begun(() => load([...byKey.keys()], context)).then(mapOf)
+  for (const { flight, wish } of flights) {
+    flight.begins(loading.then((loaded) => loads.finish(flight, { ...wish, key: flight.key }, loaded.get(flight.key))))
+  }
+}
+
+function contextOf(byKey: ReadonlyMap<string, Flight>, signal: AbortSignal): LoadManyContext {
+  const flightOf = (key: string): Flight => {
+    const flight = byKey.get(key)
+    if (flight !== undefined) return flight
+    throw new WarpError('WARP_E_CONFIG', `the loader speaks of '${key}', which it was not asked for`, {
+      details: { key },
+    })
+  }
+  return {
+    signal,
+    ttlMs(key, ms) {
+      flightOf(key).ttlMs = checkedLoadedLife(key, ms)
+    },
+    tags(key, ...tags) {
+      checkTags(`loading '${key}': context.tags`, tags)
+      const flight = flightOf(key)
+      flight.tags = [...flight.tags, ...tags]
+    },
+  }
+}
+
+/** For a key whose batch does not count any more: once more, alone. */
+function alone(context: LoadContext): LoadManyContext {
+  return {
+    signal: context.signal,
+    ttlMs: (_key, ms) => context.ttlMs(ms),
+    tags: (_key, ...tags) => context.tags(...tags),
+  }
+}
+
+function valueOf(loaded: unknown, key: string): unknown {
+  return mapOf(loaded).get(key)
+}
+
+function mapOf(loaded: unknown): ReadonlyMap<string, unknown> {
+  if (loaded instanceof Map) return loaded as ReadonlyMap<string, unknown>
+  if (typeof loaded === 'object' && loaded !== null && Symbol.iterator in loaded) return new Map(loaded as LoadedMany)
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `a loader of many keys is to give a Map, or pairs of keys and values, and gave ${shownKind(loaded)}`,
+  )
+}
+
+/** So many at a time. */
+async function readSingles(singles: readonly Missing[], loads: Loads, values: Map<string, unknown>): Promise<void> {
+  let next = 0
+  const work = async (): Promise<void> => {
+    while (next < singles.length) {
+      const { key, wish } = singles[next++] as Missing
+      const load = wish.load as Load
+      values.set(key, await loads.read({ key, ...wish, load: (context) => load(key, context) }))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(SINGLES_MAX, singles.length) }, work))
+}

@@ -1,0 +1,340 @@
+/**
+ * The data layer: a cache in front of what holds the truth, correct on every replica. Reads through,
+ * loads once, and never serves what has been invalidated. What it decides by is in `keeper.ts`, what
+ * it waits for in `loads.ts`; here the calls come in.
+ */
+import { checkOptions, optionNames } from '../../crdt/checked-options.ts'
+import { shownKind } from '../../crdt/shown-kind.ts'
+import { asError, WarpError } from '../../crdt/warp-error.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import {
+  COPY_OPTIONS,
+  rulesOf,
+  type CopyOptions,
+  type CopyRules,
+  type Load,
+  type LoadMany,
+  type Source,
+} from '../keys/source.ts'
+import { REMEMBERED_INVALIDATIONS_MAX } from '../limits.ts'
+import type { EnteredInvalidation, Invalidation } from '../operation/invalidation.ts'
+import { compilePattern } from '../keys/pattern.ts'
+import type { Env } from '../ports/env.ts'
+import type { Recorder } from '../ports/recorder.ts'
+import type { EngineEvent } from '../store/event.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import type { Writer } from '../store/write-road/writer.ts'
+import { loadBatches, type Wish } from './batches.ts'
+import type { CopyLimits, CopySlot } from './copies.ts'
+import { Invalidations } from './invalidations.ts'
+import { Invalidator } from './invalidator.ts'
+import { Keeper, MISS } from './keeper.ts'
+import { checkTags, type LoadRequest } from './load-request.ts'
+import { Loads } from './loads.ts'
+import { WrittenCopies } from './written-copies.ts'
+
+/** What a call may say of the copy that it asks for, instead of what the keyspace says. */
+export interface GetOrSetOptions extends CopyOptions {
+  /** Names of groups that the value belongs to, for `invalidateTag`. */
+  readonly tags?: readonly string[]
+  /** Gives up waiting with `WARP_E_ABORTED`; the load goes on, for others. */
+  readonly signal?: AbortSignal
+}
+
+export const GET_OR_SET_OPTIONS: readonly string[] = [
+  ...COPY_OPTIONS,
+  ...optionNames<Omit<GetOrSetOptions, keyof CopyOptions>>({ tags: true, signal: true }),
+]
+
+/** What the data layer counts, since open unless said otherwise. */
+export interface CopyCounts {
+  /** Copies in memory now. */
+  readonly copiesCount: number
+  readonly entriesMax: number
+  /** What they weigh; absent where `copies.bytesMax` is not given. */
+  readonly bytes?: number
+  readonly bytesMax?: number
+  readonly hitsCount: number
+  readonly missesCount: number
+  /** Stale copies that were served: the source failed, or was slow. */
+  readonly staleCount: number
+  readonly loadsCount: number
+  readonly loadFailuresCount: number
+  /** Under way now. */
+  readonly loadingCount: number
+  /** Copies that had to go since there was no room. */
+  readonly evictionsCount: number
+  /** Seen, from here and elsewhere. */
+  readonly invalidationsCount: number
+  readonly rememberedInvalidationsCount: number
+}
+
+export interface DataLayerOptions {
+  readonly store: KeyStore
+  readonly env: Env
+  readonly limits: CopyLimits
+  readonly observe: (event: EngineEvent) => void
+  readonly recorder: Recorder | undefined
+  /** What has been applied here. Live. */
+  readonly applied: VersionVector
+  readonly writer: Writer
+  /** Writes an invalidation, which enters at once. */
+  readonly write: (invalidation: Invalidation) => Dot
+  /** Something has been written that is to be sent. */
+  readonly written: () => void
+}
+
+/** Keys that load, among others. */
+export interface MixedRead {
+  readonly signal: AbortSignal | undefined
+  readonly check: () => void
+  readonly others: (keys: readonly string[]) => Promise<Map<string, unknown>>
+}
+
+const NO_TAGS: readonly string[] = []
+
+export class DataLayer {
+  readonly invalidations: Invalidations = new Invalidations(REMEMBERED_INVALIDATIONS_MAX)
+  readonly keeper: Keeper
+  readonly loads: Loads
+  readonly invalidator: Invalidator
+  readonly #written: WrittenCopies
+  readonly #options: DataLayerOptions
+  readonly #store: KeyStore
+  /** What the keyspaces said when the copies were made. */
+  #keyspacesSeen: number
+  #hitsCount = 0
+  #missesCount = 0
+
+  constructor(options: DataLayerOptions) {
+    const { store, env, limits, observe, recorder, applied } = options
+    const { invalidations } = this
+    this.#options = options
+    this.#store = store
+    this.#keyspacesSeen = store.keyspaces.changesCount
+    this.keeper = new Keeper(limits, invalidations, env)
+    const { keeper } = this
+    this.loads = new Loads({ env, keeper, invalidations, observe, recorder })
+    this.invalidator = new Invalidator({
+      ...options,
+      writeLocally: (invalidation) => this.#note(invalidation, undefined),
+    })
+    this.#written = new WrittenCopies({ store, keeper, loads: this.loads, invalidations })
+    // What a log says of before is not known any more.
+    invalidations.forgetAll(applied)
+  }
+
+  /** A copy that may be served, or `MISS`. Counts a hit. */
+  hit(key: string): unknown {
+    return this.#hit(key)
+  }
+
+  /** The value of a key that loads: from memory, or by a load. */
+  get(key: string, keyspace: Keyspace, signal?: AbortSignal): Promise<unknown> {
+    const hit = this.#hit(key)
+    if (hit !== MISS) return this.#store.turns.settled(hit)
+    this.#missesCount++
+    const load = keyspace.source?.load
+    if (load === undefined) return this.#store.turns.settled(undefined)
+    const { rules } = keyspace.source as Source
+    return this.#read(requestOf(key, rules, load, { tags: NO_TAGS, signal }))
+  }
+
+  /** The value, if a copy may be served; otherwise `undefined`. */
+  peek(key: string): unknown {
+    const hit = this.#hit(key)
+    return hit === MISS ? undefined : hit
+  }
+
+  /** See `Warp.getOrSet`. */
+  getOrSet(key: string, load: unknown, options: GetOrSetOptions | undefined): Promise<unknown> {
+    try {
+      if (options !== undefined) checkOptions('getOrSet', options, GET_OR_SET_OPTIONS)
+      const hit = this.#hit(key)
+      if (hit !== MISS) return this.#store.turns.settled(hit)
+      return this.#read(this.#requestOf('getOrSet', key, load, options))
+    } catch (error) {
+      return this.#store.turns.rejected(asError(error))
+    }
+  }
+
+  /** See `Warp.getOrSetMany`. */
+  async getOrSetMany(
+    keys: Iterable<string>,
+    load: unknown,
+    options: GetOrSetOptions | undefined,
+  ): Promise<Map<string, unknown>> {
+    checkOptions('getOrSetMany', options, GET_OR_SET_OPTIONS)
+    checkLoader('getOrSetMany', load)
+    return this.#many(keys, (key) => {
+      const keyspace = this.#sourced('getOrSetMany', key)
+      const rules = this.#rules(`getOrSetMany of '${key}'`, keyspace, options)
+      const { tags = NO_TAGS, signal } = options ?? {}
+      return { rules, tags, signal, loadMany: load as LoadMany, load: undefined }
+    })
+  }
+
+  /** The values of several keys, of which some load; in the order of the keys. */
+  async readMixed(keys: Iterable<string>, { signal, check, others }: MixedRead): Promise<Map<string, unknown>> {
+    const [own, loading]: [string[], string[]] = [[], []]
+    const all: string[] = []
+    for (const key of keys) {
+      check()
+      all.push(key)
+      ;(this.#store.keyspaceOf(key).source === undefined ? own : loading).push(key)
+    }
+    const read = await Promise.all([others(own), this.#many(loading, (key) => this.#wishOf(key, signal))])
+    if (own.length === 0) return read[1]
+    const values = new Map<string, unknown>()
+    for (const key of all) {
+      const from = read.find((found) => found.has(key))
+      if (from !== undefined) values.set(key, from.get(key))
+    }
+    return values
+  }
+
+  #many(keys: Iterable<string>, wish: (key: string) => Wish): Promise<Map<string, unknown>> {
+    return loadBatches({ keys, wish, hit: (key) => this.#hit(key), loads: this.loads, turns: this.#store.turns })
+  }
+
+  #wishOf(key: string, signal: AbortSignal | undefined): Wish {
+    const { load, loadMany, rules } = this.#store.keyspaceOf(key).source as Source
+    return { rules, tags: NO_TAGS, signal, loadMany, load }
+  }
+
+  /** An invalidation has become known here. */
+  entered(invalidation: EnteredInvalidation): void {
+    this.#note(invalidation, invalidation)
+  }
+
+  /** A state has been taken over: no copy is known to be right. */
+  reset(): void {
+    const { invalidations } = this
+    this.keeper.copies.clear()
+    this.#written.forgetAll(invalidations.forgotten)
+    invalidations.forgetAll(this.#options.applied)
+    this.loads.voids(() => true)
+    this.invalidator.reset()
+  }
+
+  close(error: WarpError): void {
+    this.loads.close(error)
+    this.keeper.copies.clear()
+  }
+
+  counts(): CopyCounts {
+    const { copies } = this.keeper
+    const { entriesMax, bytesMax } = copies.limits
+    return {
+      copiesCount: copies.count,
+      entriesMax,
+      ...(bytesMax === Infinity ? {} : { bytes: copies.bytes, bytesMax }),
+      hitsCount: this.#hitsCount,
+      missesCount: this.#missesCount,
+      staleCount: this.loads.staleCount,
+      loadsCount: this.loads.loadsCount,
+      loadFailuresCount: this.loads.failuresCount,
+      loadingCount: this.loads.flightsCount,
+      evictionsCount: copies.evictionsCount,
+      invalidationsCount: this.invalidations.count,
+      rememberedInvalidationsCount: this.invalidations.rememberedCount,
+    }
+  }
+
+  #note(invalidation: Invalidation, entered: EnteredInvalidation | undefined): void {
+    const { of, target, isHard } = invalidation
+    this.invalidations.note(invalidation, entered?.dot)
+    if (of === 'key') {
+      this.keeper.voids(target, isHard)
+      this.loads.voidsKey(target)
+    } else if (of === 'pattern') {
+      const { matches } = compilePattern(target)
+      this.loads.voids(matches)
+    }
+    // Which groups a value belongs to is known when it has been loaded.
+  }
+
+  /** A copy that may be served, or `MISS`. */
+  #hit(key: string): unknown {
+    if (this.#keyspacesSeen !== this.#store.keyspaces.changesCount) this.#keyspacesChanged()
+    const slot = this.keeper.copies.find(key)
+    if (slot === undefined) return MISS
+    const value = this.keeper.fresh(slot)
+    if (value === MISS) return MISS
+    this.#hitsCount++
+    if (this.keeper.isRefreshDue(slot)) this.#refresh(key, slot)
+    return value
+  }
+
+  /** A pattern has come or gone: its keys may load from elsewhere now. */
+  #keyspacesChanged(): void {
+    this.#store.assertOpen()
+    this.#keyspacesSeen = this.#store.keyspaces.changesCount
+    this.keeper.copies.clear()
+    this.loads.voids(() => true)
+  }
+
+  /** By the keyspace's own loader: what a caller brought is gone with the call. */
+  #refresh(key: string, slot: CopySlot): void {
+    const { source } = this.#store.keyspaceFor(key, this.#store.keys.find(key))
+    const { load } = source ?? {}
+    const rules = this.keeper.copies.rules[slot] as CopyRules
+    const tags = this.keeper.copies.tags[slot] ?? NO_TAGS
+    if (load !== undefined) this.loads.refresh(requestOf(key, rules, load, { tags }))
+  }
+
+  #read(request: LoadRequest): Promise<unknown> {
+    return this.#store.turns.after(this.loads.read(request))
+  }
+
+  #requestOf(call: string, key: string, load: unknown, options: GetOrSetOptions | undefined): LoadRequest {
+    checkLoader(call, load)
+    const keyspace = this.#sourced(call, key)
+    this.#missesCount++
+    return this.#request(key, keyspace, load as Load, options)
+  }
+
+  #request(key: string, keyspace: Keyspace, load: Load, options: GetOrSetOptions | undefined): LoadRequest {
+    const rules = this.#rules(`getOrSet of '${key}'`, keyspace, options)
+    return requestOf(key, rules, load, options)
+  }
+
+  #rules(what: string, { source }: Keyspace, options: GetOrSetOptions | undefined): CopyRules {
+    const { rules } = source as NonNullable<Keyspace['source']>
+    if (options === undefined) return rules
+    if (options.tags !== undefined) checkTags(what, options.tags)
+    return rulesOf(what, options, rules)
+  }
+
+  /** The keyspace of a key, if it has a source. Throws `WARP_E_CONFIG`. */
+  #sourced(call: string, key: string): Keyspace {
+    this.#store.assertOpen()
+    const keyspace = this.#store.keyspaceOf(key)
+    if (keyspace.source !== undefined) return keyspace
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `${call}: the truth of '${key}' is here, so there is nothing to load it from; ` +
+        `give its pattern '${keyspace.pattern}' a load, or load: 'caller'`,
+      { details: { key, pattern: keyspace.pattern } },
+    )
+  }
+}
+
+function requestOf(
+  key: string,
+  rules: CopyRules,
+  load: Load,
+  {
+    tags = NO_TAGS,
+    signal,
+  }: { readonly tags?: readonly string[] | undefined; readonly signal?: AbortSignal | undefined } = {},
+): LoadRequest {
+  return { key, rules, load: (context) => load(key, context), tags, signal }
+}
+
+function checkLoader(call: string, load: unknown): void {
+  if (typeof load === 'function') return
+  throw new WarpError('WARP_E_CONFIG', `${call} takes a function that loads, and got ${shownKind(load)}`)
+}

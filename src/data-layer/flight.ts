@@ -1,0 +1,105 @@
+/**
+ * A load that is under way. Whoever wants the key joins it, so there is one at a time. It is given up
+ * at its hard timeout; what its loader says after that is ignored, for the state of the world in which
+ * it began is not known any more.
+ */
+import { asError, WarpError } from '../../crdt/warp-error.ts'
+import { ignoreOutcome } from '../../crdt/synchronous.ts'
+import type { CopyRules } from '../keys/source.ts'
+import type { Env, Timer } from '../ports/env.ts'
+
+/** What a load has come to. */
+export type Landing =
+  { readonly kind: 'loaded'; readonly value: unknown } | { readonly kind: 'failed'; readonly error: Error }
+
+export interface FlightOptions {
+  readonly key: string
+  /** How many invalidations had been seen when it began. */
+  readonly begin: number
+  readonly rules: CopyRules
+  readonly env: Env
+}
+
+export class Flight {
+  readonly key: string
+  readonly begin: number
+  readonly rules: CopyRules
+  /** Never rejects. */
+  readonly landed: Promise<Landing>
+  /** An invalidation that began later is about it: who comes now does not join it, and it is not kept. */
+  isVoid = false
+  isOver = false
+  /** Nobody waited for it when it began. */
+  isBackground = false
+  /** What the loader has said of the value. */
+  ttlMs: number | undefined
+  tags: readonly string[] = []
+  readonly #controller = new AbortController()
+  readonly #timer: Timer
+  #land!: (landing: Landing) => void
+
+  constructor({ key, begin, rules, env }: FlightOptions) {
+    this.key = key
+    this.begin = begin
+    this.rules = rules
+    this.landed = new Promise((resolve) => (this.#land = resolve))
+    this.#timer = env.schedule(rules.hardTimeoutMs, () => this.giveUp(loadTimeout(key, rules.hardTimeoutMs)))
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** The loader runs. */
+  begins(loading: unknown): void {
+    Promise.resolve(loading).then(
+      (value) => this.land({ kind: 'loaded', value }),
+      (error: unknown) => this.fails(error),
+    )
+  }
+
+  fails(error: unknown): void {
+    this.land({ kind: 'failed', error: loadFailed(this.key, error) })
+  }
+
+  land(landing: Landing): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.#timer.cancel()
+    this.#land(landing)
+  }
+
+  /** Nobody waits for it any more. */
+  giveUp(error: WarpError): void {
+    if (this.isOver) return
+    this.land({ kind: 'failed', error })
+    this.#controller.abort(error)
+  }
+}
+
+/** Runs users' code that may throw at once. */
+export function begun(load: () => unknown): Promise<unknown> {
+  try {
+    const loading = Promise.resolve(load())
+    // A flight that has been given up listens to it no more.
+    ignoreOutcome(loading)
+    return loading
+  } catch (error) {
+    const failed = Promise.reject(asError(error))
+    ignoreOutcome(failed)
+    return failed
+  }
+}
+
+export function loadFailed(key: string, error: unknown): WarpError {
+  const cause = asError(error)
+  return new WarpError('WARP_E_LOAD', `loading '${key}' failed: ${cause.message}`, { details: { key }, cause })
+}
+
+function loadTimeout(key: string, timeoutMs: number): WarpError {
+  return new WarpError(
+    'WARP_E_LOAD_TIMEOUT',
+    `loading '${key}' took more than ${timeoutMs} ms and was given up; raise hardTimeoutMs, or look at the source`,
+    { details: { key, timeoutMs } },
+  )
+}

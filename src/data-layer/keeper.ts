@@ -1,0 +1,174 @@
+/**
+ * Whether a copy may be served, and whether what has been loaded may be kept. All rules that decide
+ * stand here (docs/data-layer.md); who loads, and when, does not matter to them.
+ */
+import { copyLoose, isLoose } from '../../crdt/encoding/shared-value.ts'
+import type { CopyRules } from '../keys/source.ts'
+import { LIFE_MS_MAX } from '../limits.ts'
+import type { Env } from '../ports/env.ts'
+import { Copies, GONE, LOOSE, VOID, type CopyLimits, type CopySlot } from './copies.ts'
+import type { Invalidations } from './invalidations.ts'
+import { Usage } from './usage.ts'
+
+/** In the place of a value: there is none that may be served. */
+export const MISS: unique symbol = Symbol('miss')
+
+/** What a load, a write or another replica has brought. */
+export interface Brought {
+  readonly value: unknown
+  /** How many invalidations had been seen when it began. */
+  readonly begin: number
+  readonly rules: CopyRules
+  readonly tags: readonly string[]
+  /** How long it is to live, ms, if that is said of this value. */
+  readonly lifeMs?: number | undefined
+}
+
+const RANDOM_BYTES = 4
+const RANDOM_MAX = 2 ** 32
+
+export class Keeper {
+  readonly copies: Copies
+  readonly #invalidations: Invalidations
+  readonly #env: Env
+  readonly #usage = new Usage()
+  /** Until when a stale copy is served without another try. */
+  readonly #throttled = new Map<CopySlot, number>()
+
+  constructor(limits: CopyLimits, invalidations: Invalidations, env: Env) {
+    this.#invalidations = invalidations
+    this.#env = env
+    this.copies = new Copies(limits, (slot) => {
+      if (this.#throttled.size > 0) this.#throttled.delete(slot)
+      this.#usage.forget(slot)
+    })
+  }
+
+  /** The value of a copy whose life is not over and that nothing has made void; otherwise `MISS`. */
+  fresh(slot: CopySlot): unknown {
+    const { copies } = this
+    const flags = copies.flags[slot]!
+    if ((flags & (VOID | GONE)) !== 0) return MISS
+    if (copies.begins[slot]! < this.#invalidations.lastWideAt && !this.#isStillValid(slot)) return MISS
+    const endsAtMs = copies.endsAtMs[slot]!
+    if (endsAtMs !== Infinity && !this.#isAlive(slot, endsAtMs)) return MISS
+    copies.visit(slot)
+    const value = copies.values[slot]
+    return (flags & LOOSE) === 0 ? value : copyLoose(value)
+  }
+
+  /** Whether a copy that is fresh has lived for so long that a new one is to be loaded behind the reader. */
+  isRefreshDue(slot: CopySlot): boolean {
+    const { copies } = this
+    const { refreshAhead } = copies.rules[slot] as CopyRules
+    if (refreshAhead === 1 || copies.endsAtMs[slot] === Infinity) return false
+    const dueMs = copies.endsAtMs[slot]! - copies.livesMs[slot]! * (1 - refreshAhead)
+    return this.#env.monotonic() >= dueMs && !this.isThrottled(slot)
+  }
+
+  /** The value of a copy that may be served where the source fails or is slow; otherwise `MISS`. */
+  stale(slot: CopySlot): unknown {
+    const { copies } = this
+    const { staleMs, servesVoid } = copies.rules[slot] as CopyRules
+    this.#isStillValid(slot)
+    const flags = copies.flags[slot]!
+    if ((flags & GONE) !== 0 || ((flags & VOID) !== 0 && !servesVoid)) return MISS
+    if (copies.endsAtMs[slot]! + staleMs <= this.#env.monotonic()) return MISS
+    const value = copies.values[slot]
+    return (flags & LOOSE) === 0 ? value : copyLoose(value)
+  }
+
+  /** What is in memory of a key, however old: for a loader that asks whether it has changed. */
+  former(key: string): unknown {
+    const slot = this.copies.find(key)
+    if (slot === undefined) return undefined
+    this.#isStillValid(slot)
+    return (this.copies.flags[slot]! & GONE) === 0 ? copyLoose(this.copies.values[slot]) : undefined
+  }
+
+  isThrottled(slot: CopySlot): boolean {
+    const untilMs = this.#throttled.get(slot)
+    return untilMs !== undefined && this.#env.monotonic() < untilMs
+  }
+
+  /** A load has failed: the next try waits. Counted from now, and not from the end of the life. */
+  throttle(key: string, { throttleMs }: CopyRules): void {
+    const slot = this.copies.find(key)
+    if (slot !== undefined && throttleMs > 0) this.#throttled.set(slot, this.#env.monotonic() + throttleMs)
+  }
+
+  /**
+   * Keeps what has been brought, unless something that is about it has come since it began. Returns
+   * whether nothing had: then it may be given to whoever has asked since, too.
+   */
+  keep(key: string, brought: Brought): boolean {
+    const { value, begin, rules, tags } = brought
+    if (this.#invalidations.verdict(key, tags, begin) !== 'valid') return false
+    const slot = this.copies.find(key)
+    const lifeMs = value === undefined ? rules.negativeTtlMs : this.#lifeMs(key, slot, brought)
+    if (lifeMs === 0) {
+      // The source has no value, and that is not to be remembered.
+      if (slot !== undefined) this.copies.remove(slot)
+      return true
+    }
+    const endsAtMs = this.#env.monotonic() + lifeMs + (lifeMs === Infinity ? 0 : this.#jitter(rules))
+    const kept = { value, begin, endsAtMs, lifeMs, rules, tags: tags.length === 0 ? undefined : tags }
+    this.copies.install(key, kept, isLoose(value))
+    if (slot !== undefined) this.#throttled.delete(slot)
+    return true
+  }
+
+  /** An invalidation of a key has entered: carried out at once. */
+  voids(key: string, isHard: boolean): void {
+    const slot = this.copies.find(key)
+    if (slot === undefined) return
+    if (isHard) this.copies.remove(slot)
+    else this.copies.flags[slot]! |= VOID
+  }
+
+  drop(key: string): void {
+    const slot = this.copies.find(key)
+    if (slot !== undefined) this.copies.remove(slot)
+  }
+
+  /** Looks through what has come since the copy began. */
+  #isStillValid(slot: CopySlot): boolean {
+    const { copies } = this
+    const { count, lastWideAt } = this.#invalidations
+    if (copies.begins[slot]! >= lastWideAt) return (copies.flags[slot]! & (VOID | GONE)) === 0
+    const verdict = this.#invalidations.verdict(copies.keyAt(slot), copies.tags[slot], copies.begins[slot]!)
+    // Nothing of what has come until now is about it, or it is noted.
+    copies.begins[slot] = count
+    if (verdict === 'valid') return (copies.flags[slot]! & (VOID | GONE)) === 0
+    copies.flags[slot]! |= verdict === 'gone' ? VOID | GONE : VOID
+    if (verdict === 'gone') copies.values[slot] = undefined
+    return false
+  }
+
+  #isAlive(slot: CopySlot, endsAtMs: number): boolean {
+    const nowMs = this.#env.monotonic()
+    const { isSliding, adaptive } = this.copies.rules[slot] as CopyRules
+    if (adaptive !== undefined) this.#usage.note(slot, adaptive.windowMs, nowMs)
+    if (nowMs >= endsAtMs) return false
+    if (isSliding) this.copies.endsAtMs[slot] = Math.max(endsAtMs, nowMs + this.copies.livesMs[slot]!)
+    return true
+  }
+
+  #lifeMs(key: string, slot: CopySlot | undefined, { rules, lifeMs }: Brought): number {
+    if (lifeMs !== undefined) return lifeMs
+    const { adaptive, ttlMs } = rules
+    if (adaptive === undefined) return ttlMs === 0 ? Infinity : ttlMs
+    const { windowMs } = adaptive
+    const readsCount = slot === undefined ? 0 : this.#usage.count(slot, windowMs, this.#env.monotonic())
+    const beforeMs = slot === undefined ? undefined : this.copies.livesMs[slot]
+    const next = adaptive.lifeMs({ key, beforeMs, readsCount })
+    return Number.isNaN(next) ? 1 : Math.min(LIFE_MS_MAX, Math.max(1, next))
+  }
+
+  #jitter({ jitterMs }: CopyRules): number {
+    if (jitterMs === 0) return 0
+    const bytes = this.#env.random(RANDOM_BYTES)
+    const drawn = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / RANDOM_MAX
+    return drawn * jitterMs
+  }
+}

@@ -1,0 +1,61 @@
+/** What a reader wants of the data layer, and what a loader is told. */
+import { isNumberFrom } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { NOT_MODIFIED, type CopyRules, type LoadContext } from '../keys/source.ts'
+import { LIFE_MS_MAX } from '../limits.ts'
+import type { Flight } from './flight.ts'
+
+/** One reader of one key. */
+export interface LoadRequest {
+  readonly key: string
+  readonly rules: CopyRules
+  /** Brings the value; may throw. */
+  readonly load: (context: LoadContext) => unknown
+  /** Groups that the call says the value belongs to. */
+  readonly tags: readonly string[]
+  readonly signal: AbortSignal | undefined
+}
+
+/** Names of groups are keys of a table, and travel. */
+export const TAG_LENGTH_MAX = 512
+
+/** Throws `WARP_E_CONFIG`. */
+export function checkTags(what: string, tags: unknown): asserts tags is readonly string[] {
+  const isTag = (tag: unknown): boolean => typeof tag === 'string' && tag.length > 0 && tag.length <= TAG_LENGTH_MAX
+  if (Array.isArray(tags) && tags.every(isTag)) return
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `${what}: tags are to be a list of texts of 1 to ${TAG_LENGTH_MAX} characters, and are ${shownValue(tags)}`,
+    { details: { option: 'tags' } },
+  )
+}
+
+/** Throws `WARP_E_CONFIG`. */
+export function checkedLoadedLife(key: string, ms: unknown): number {
+  if (isNumberFrom(ms, 1, LIFE_MS_MAX)) return ms
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `loading '${key}': context.ttlMs was given ${shownValue(ms)}; give milliseconds from 1 to ${LIFE_MS_MAX}`,
+    { details: { key } },
+  )
+}
+
+/** What a loader of one key is given. `stale`: the value in memory that is out of date. */
+export function contextOf(flight: Flight, stale: unknown): LoadContext {
+  return {
+    key: flight.key,
+    get signal() {
+      return flight.signal
+    },
+    stale,
+    ttlMs(ms) {
+      flight.ttlMs = checkedLoadedLife(flight.key, ms)
+    },
+    tags(...tags) {
+      checkTags(`loading '${flight.key}': context.tags`, tags)
+      flight.tags = [...flight.tags, ...tags]
+    },
+    notModified: () => NOT_MODIFIED,
+  }
+}

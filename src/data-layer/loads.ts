@@ -1,0 +1,247 @@
+/**
+ * Reading through: who wants a key whose copy may not be served waits for one load of it, in bounds.
+ *
+ * A load counts from where it began. Who comes after an invalidation does not join a load that began
+ * before it. Who came before is given its answer, which is not kept.
+ */
+import { detached } from '../../crdt/encoding/shared-value.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { NOT_MODIFIED } from '../keys/source.ts'
+import { whenAborted } from '../ports/abort-signals.ts'
+import type { Env, Timer } from '../ports/env.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
+import type { Recorder } from '../ports/recorder.ts'
+import type { EngineEvent } from '../store/event.ts'
+import { begun, Flight, type Landing } from './flight.ts'
+import type { Invalidations } from './invalidations.ts'
+import { MISS, type Keeper } from './keeper.ts'
+import { checkTags, contextOf, type LoadRequest } from './load-request.ts'
+
+export interface LoadsOptions {
+  readonly env: Env
+  readonly keeper: Keeper
+  readonly invalidations: Invalidations
+  readonly observe: (event: EngineEvent) => void
+  readonly recorder: Recorder | undefined
+}
+
+/** What a reader has waited for. */
+type Waited = Landing | { readonly kind: 'slow' }
+
+const SLOW: Waited = { kind: 'slow' }
+
+export class Loads {
+  readonly #options: LoadsOptions
+  readonly #flights = new Map<string, Flight>()
+  /** Those that nobody may join any more, and that have not landed. */
+  readonly #outdated = new Set<Flight>()
+  loadsCount = 0
+  failuresCount = 0
+  staleCount = 0
+  isClosed = false
+
+  constructor(options: LoadsOptions) {
+    this.#options = options
+  }
+
+  get flightsCount(): number {
+    return this.#flights.size + this.#outdated.size
+  }
+
+  /** The value: a stale copy where the source fails or is slow and the rules say so. */
+  async read(request: LoadRequest): Promise<unknown> {
+    for (;;) {
+      if (request.signal?.aborted === true) throw aborted(request)
+      const stale = this.#stale(request.key)
+      if (stale !== MISS && this.#isThrottled(request.key)) return this.#served(stale)
+      const flight = this.joinable(request.key) ?? this.begin(request)
+      const joinedAt = this.#options.invalidations.count
+      const waited = await this.#wait(flight, request, stale !== MISS)
+      if (waited.kind === 'loaded') {
+        // An invalidation came between the beginning of the load and this reader.
+        if (flight.isVoid && joinedAt > flight.begin) continue
+        return waited.value
+      }
+      const served = this.#stale(request.key)
+      if (served !== MISS) return this.#served(served)
+      if (waited.kind === 'failed') throw waited.error
+      // What could have been served has been made void meanwhile.
+      return this.#last(await this.#wait(flight, request, false))
+    }
+  }
+
+  /** Begins a load that nobody waits for, unless one is under way. */
+  refresh(request: LoadRequest): void {
+    if (this.isClosed || this.joinable(request.key) !== undefined) return
+    this.begin(request).isBackground = true
+  }
+
+  /** The load of a key that may be joined now. */
+  joinable(key: string): Flight | undefined {
+    return this.#flights.get(key)
+  }
+
+  /** Begins a load. There must be none to join. */
+  begin(request: LoadRequest): Flight {
+    const flight = this.announce(request)
+    const former = this.#options.keeper.former(request.key)
+    const loading = begun(() => request.load(contextOf(flight, former)))
+    flight.begins(loading.then((value) => this.finish(flight, request, value)))
+    return flight
+  }
+
+  /** The same, for a load that somebody else carries out. */
+  announce({ key, rules }: Pick<LoadRequest, 'key' | 'rules'>): Flight {
+    const { env, invalidations, recorder } = this.#options
+    const flight = new Flight({ key, begin: invalidations.count, rules, env })
+    this.#flights.set(key, flight)
+    this.loadsCount++
+    const end = recorder?.begin(INSTRUMENTS.load)
+    void flight.landed.then((landing) => {
+      this.#landed(flight, landing)
+      end?.({ outcome: landing.kind })
+    })
+    return flight
+  }
+
+  /**
+   * The loader has answered: the value, as many may share it, once it has been kept if it may be.
+   * Throws what makes the answer useless.
+   */
+  finish(flight: Flight, request: Pick<LoadRequest, 'key' | 'rules' | 'tags'>, loaded: unknown): unknown {
+    const { keeper } = this.#options
+    const { key, rules } = request
+    const value = loaded === NOT_MODIFIED ? this.#formerOf(key) : detached(loaded)
+    const tags = [...request.tags, ...flight.tags, ...(value === undefined ? [] : this.#tagsOf(key, rules, value))]
+    if (flight.isOver || flight.isVoid) return value
+    const brought = { value, begin: flight.begin, rules, tags, lifeMs: flight.ttlMs }
+    flight.isVoid = !keeper.keep(key, brought)
+    if (flight.isVoid) this.#leave(flight)
+    return value
+  }
+
+  /** Loads that began before what has entered just now: nobody joins them any more, and nothing is kept. */
+  voids(isAbout: (key: string) => boolean): void {
+    for (const flight of [...this.#flights.values()]) if (isAbout(flight.key)) this.voidsKey(flight.key)
+  }
+
+  voidsKey(key: string): void {
+    const flight = this.#flights.get(key)
+    if (flight === undefined) return
+    flight.isVoid = true
+    this.#leave(flight)
+  }
+
+  close(error: WarpError): void {
+    this.isClosed = true
+    for (const flight of [...this.#flights.values(), ...this.#outdated]) flight.giveUp(error)
+  }
+
+  /** Nobody joins it any more; those who wait go on waiting. */
+  #leave(flight: Flight): void {
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
+    if (!flight.isOver) this.#outdated.add(flight)
+  }
+
+  #landed(flight: Flight, landing: Landing): void {
+    this.#outdated.delete(flight)
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
+    if (landing.kind !== 'failed' || this.isClosed) return
+    this.failuresCount++
+    this.#options.keeper.throttle(flight.key, flight.rules)
+    const { key, isBackground } = flight
+    this.#options.observe({ kind: 'load:failed', key, error: landing.error, isBackground })
+  }
+
+  /** The copy that a loader has found unchanged, now as old as this load. */
+  #formerOf(key: string): unknown {
+    const former = this.#options.keeper.former(key)
+    if (former !== undefined) return former
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `its loader said notModified, and there is no value in memory that could be meant; look at context.stale first`,
+      { details: { key } },
+    )
+  }
+
+  #tagsOf(key: string, { tags }: LoadRequest['rules'], value: unknown): readonly string[] {
+    if (tags === undefined) return []
+    const named: unknown = tags(key, value)
+    checkTags(`tags of '${key}'`, named)
+    return named
+  }
+
+  #stale(key: string): unknown {
+    const { keeper } = this.#options
+    const slot = keeper.copies.find(key)
+    return slot === undefined ? MISS : keeper.stale(slot)
+  }
+
+  #isThrottled(key: string): boolean {
+    const { keeper } = this.#options
+    const slot = keeper.copies.find(key)
+    return slot !== undefined && keeper.isThrottled(slot)
+  }
+
+  #served(value: unknown): unknown {
+    this.staleCount++
+    return value
+  }
+
+  #last(waited: Waited): unknown {
+    if (waited.kind === 'loaded') return waited.value
+    throw waited.kind === 'failed' ? waited.error : new Error('a wait without a soft bound was slow')
+  }
+
+  /** How the load ends, or `SLOW` once a reader who could have a stale value has waited enough. */
+  #wait(flight: Flight, { key, rules, signal }: LoadRequest, hasStale: boolean): Promise<Waited> {
+    const softMs = hasStale ? rules.softTimeoutMs : Infinity
+    const hardMs = rules === flight.rules ? Infinity : rules.hardTimeoutMs
+    if (softMs === Infinity && hardMs === Infinity && signal === undefined) return flight.landed
+    const { env } = this.#options
+    return new Promise((resolve, reject) => {
+      const timers: Timer[] = []
+      const end = (): void => {
+        for (const timer of timers) timer.cancel()
+        stop()
+      }
+      const stop = whenAborted(signal, () => {
+        end()
+        reject(aborted({ key, signal }))
+      })
+      if (softMs < Infinity)
+        timers.push(
+          env.schedule(softMs, () => {
+            end()
+            resolve(SLOW)
+          }),
+        )
+      if (hardMs < Infinity)
+        timers.push(
+          env.schedule(hardMs, () => {
+            end()
+            resolve({ kind: 'failed', error: waitedTooLong(key, hardMs) })
+          }),
+        )
+      void flight.landed.then((landing) => {
+        end()
+        resolve(landing)
+      })
+    })
+  }
+}
+
+function waitedTooLong(key: string, timeoutMs: number): WarpError {
+  return new WarpError(
+    'WARP_E_LOAD_TIMEOUT',
+    `'${key}' has not been loaded within ${timeoutMs} ms; the load goes on; raise hardTimeoutMs, or look at the source`,
+    { details: { key, timeoutMs } },
+  )
+}
+
+function aborted({ key, signal }: Pick<LoadRequest, 'key' | 'signal'>): WarpError {
+  return new WarpError('WARP_E_ABORTED', `waiting for '${key}' was given up; its load goes on`, {
+    details: { key },
+    cause: signal?.reason,
+  })
+}
