@@ -209,7 +209,7 @@ export class Fleet {
       const engine = await Engine.open({
         files: memoryFiles(),
         env: own,
-        keyspaces: new Keyspaces({ '*': { strategy: make(), ...options } }),
+        keyspaces: new Keyspaces({ '*': { strategy: make(), ...options } as KeyOptions }),
         cache: { entriesMax: 2, bytesMax: Number.POSITIVE_INFINITY },
         clockDriftMsMax: Number.POSITIVE_INFINITY,
         isReplicated: true,

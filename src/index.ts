@@ -29,9 +29,12 @@ export type {
   CacheOptions,
   CloseOptions,
   Capabilities,
+  CopiesOptions,
   HandleFor,
   HandleOptions,
   KeyHandle,
+  Loadable,
+  LoadedBy,
   Warp,
   WarpEvent,
   WarpOptions,
@@ -40,6 +43,20 @@ export type { Stats } from './api/stats.ts'
 export type { EntriesOptions, Entry } from './api/entry-listing.ts'
 export type { Compaction } from './store/event.ts'
 export { defineKeys } from './keys/define-keys.ts'
+export { adaptive } from './keys/source/adaptive-life.ts'
+export type { AdaptiveLife, AdaptiveOptions, LifeFacts, OwnAdaptiveOptions } from './keys/source/adaptive-life.ts'
+export type {
+  CopyOptions,
+  Load,
+  LoadContext,
+  LoadedMany,
+  LoadingOptions,
+  LoadMany,
+  LoadManyContext,
+  NotModified,
+} from './keys/source/source.ts'
+export type { CopyCounts, GetOrSetOptions } from './data-layer/data-layer.ts'
+export type { Invalidated, InvalidateOptions } from './data-layer/invalidator.ts'
 export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
 export type { ReplicaAcks } from './store/write-road/acknowledgement.ts'
 export type {

@@ -217,7 +217,7 @@ class OpenWarp {
       if (hit !== MISS) return this.#turns.settled(hit)
       this.#assertOpen()
       const keyspace = this.#engine.store.keyspaceOfFound(key, slot)
-      if (keyspace.source !== undefined) return (this.#layer as DataLayer).get(key, keyspace, options?.signal)
+      if (keyspace.source !== undefined) return (this.#layer as DataLayer).load(key, keyspace, options?.signal)
       const value = slot === undefined ? undefined : readAtOnce(this.#engine.store, slot)
       if (value !== TOO_LONG) return this.#turns.settled(value)
       return readInSteps(this.#engine.store, slot as Slot, () => this.#check(options))

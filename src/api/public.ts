@@ -48,7 +48,7 @@ import type {
 } from '../keys/typed-keys.ts'
 import type { GetOrSetOptions } from '../data-layer/data-layer.ts'
 import type { Invalidated, InvalidateOptions } from '../data-layer/invalidator.ts'
-import type { LoadContext, LoadManyContext, NotModified } from '../keys/source.ts'
+import type { LoadContext, LoadManyContext, NotModified } from '../keys/source/source.ts'
 import type { Stats } from './stats.ts'
 import type { MethodsOf, WriteMethod } from './typed-handle.ts'
 

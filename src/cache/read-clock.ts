@@ -5,20 +5,20 @@
  * peeked beyond its life only by code that peeks, lets time pass without giving up the event loop,
  * and peeks again. Everybody else asks the clock itself.
  */
+import type { Env } from '../ports/env.ts'
 
 export const READS_PER_LOOK = 32
 
 const READY = Promise.resolve()
 
 export class ReadClock {
-  readonly #now: () => number
+  readonly #env: Env
   #nowMs = 0
   #readsLeft = 0
   #isEnding = false
 
-  /** `now`: the time, ms. */
-  constructor(now: () => number) {
-    this.#now = now
+  constructor(env: Env) {
+    this.#env = env
   }
 
   /** Whether a recent look at the clock shows that `atMs` is still to come. */
@@ -28,7 +28,7 @@ export class ReadClock {
 
   /** Looks at the clock. */
   look(): number {
-    this.#nowMs = this.#now()
+    this.#nowMs = this.#env.now()
     this.#readsLeft = READS_PER_LOOK
     if (!this.#isEnding) {
       this.#isEnding = true

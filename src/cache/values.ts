@@ -113,7 +113,7 @@ export class Values {
     this.#recorder = options.recorder
     this.residency = new Residency(
       options.limits,
-      new ReadClock(() => options.env.now()),
+      new ReadClock(options.env),
       (slot) => (this.#residents[slot] = undefined),
     )
     this.residency.reserve(options.keys.capacity)

@@ -4,7 +4,7 @@
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { shownKind } from '../../crdt/shown-kind.ts'
-import type { CopyRules, Load, LoadContext, LoadedMany, LoadMany, LoadManyContext } from '../keys/source.ts'
+import type { CopyRules, Load, LoadContext, LoadedMany, LoadMany, LoadManyContext } from '../keys/source/source.ts'
 import type { Turns } from '../operation/turns.ts'
 import { begun, type Flight } from './flight.ts'
 import { MISS } from './keeper.ts'

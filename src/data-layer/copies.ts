@@ -5,7 +5,7 @@
  * oldest copy to the newest, clears bits and lets the first copy without one go.
  */
 import { grown } from '../keys/key-table.ts'
-import type { CopyRules } from '../keys/source.ts'
+import type { CopyRules } from '../keys/source/source.ts'
 
 export type CopySlot = number
 

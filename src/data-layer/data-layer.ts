@@ -17,7 +17,7 @@ import {
   type Load,
   type LoadMany,
   type Source,
-} from '../keys/source.ts'
+} from '../keys/source/source.ts'
 import { REMEMBERED_INVALIDATIONS_MAX } from '../limits.ts'
 import type { EnteredInvalidation, Invalidation } from '../operation/invalidation.ts'
 import { compilePattern } from '../keys/pattern.ts'
@@ -132,9 +132,13 @@ export class DataLayer {
   }
 
   /** The value of a key that loads: from memory, or by a load. */
-  get(key: string, keyspace: Keyspace, signal?: AbortSignal): Promise<unknown> {
+  get(key: string, keyspace: Keyspace): Promise<unknown> {
     const hit = this.#hit(key)
-    if (hit !== MISS) return this.#store.turns.settled(hit)
+    return hit === MISS ? this.load(key, keyspace, undefined) : this.#store.turns.settled(hit)
+  }
+
+  /** The value of a key of which there is no copy that may be served (`hit`). */
+  load(key: string, keyspace: Keyspace, signal: AbortSignal | undefined): Promise<unknown> {
     this.#missesCount++
     const load = keyspace.source?.load
     if (load === undefined) return this.#store.turns.settled(undefined)

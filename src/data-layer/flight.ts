@@ -5,7 +5,7 @@
  */
 import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { ignoreOutcome } from '../../crdt/synchronous.ts'
-import type { CopyRules } from '../keys/source.ts'
+import type { CopyRules } from '../keys/source/source.ts'
 import type { Env, Timer } from '../ports/env.ts'
 
 /** What a load has come to. */

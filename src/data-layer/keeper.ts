@@ -3,7 +3,7 @@
  * stand here (docs/data-layer.md); who loads, and when, does not matter to them.
  */
 import { copyLoose, isLoose } from '../../crdt/encoding/shared-value.ts'
-import type { CopyRules } from '../keys/source.ts'
+import type { CopyRules } from '../keys/source/source.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import type { Env } from '../ports/env.ts'
 import { Copies, GONE, LOOSE, VOID, type CopyLimits, type CopySlot } from './copies.ts'

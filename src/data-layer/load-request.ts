@@ -2,7 +2,7 @@
 import { isNumberFrom } from '../../crdt/checked-options.ts'
 import { shownValue } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { NOT_MODIFIED, type CopyRules, type LoadContext } from '../keys/source.ts'
+import { NOT_MODIFIED, type CopyRules, type LoadContext } from '../keys/source/source.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import type { Flight } from './flight.ts'
 

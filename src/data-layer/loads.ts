@@ -4,9 +4,9 @@
  * A load counts from where it began. Who comes after an invalidation does not join a load that began
  * before it. Who came before is given its answer, which is not kept.
  */
-import { detached } from '../../crdt/encoding/shared-value.ts'
+import { copyLoose, detached } from '../../crdt/encoding/shared-value.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
-import { NOT_MODIFIED } from '../keys/source.ts'
+import { NOT_MODIFIED } from '../keys/source/source.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
 import type { Env, Timer } from '../ports/env.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
@@ -60,7 +60,7 @@ export class Loads {
       if (waited.kind === 'loaded') {
         // An invalidation came between the beginning of the load and this reader.
         if (flight.isVoid && joinedAt > flight.begin) continue
-        return waited.value
+        return copyLoose(waited.value)
       }
       const served = this.#stale(request.key)
       if (served !== MISS) return this.#served(served)
@@ -189,7 +189,7 @@ export class Loads {
   }
 
   #last(waited: Waited): unknown {
-    if (waited.kind === 'loaded') return waited.value
+    if (waited.kind === 'loaded') return copyLoose(waited.value)
     throw waited.kind === 'failed' ? waited.error : new Error('a wait without a soft bound was slow')
   }
 

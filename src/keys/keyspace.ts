@@ -9,7 +9,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import { PatternIndex } from './pattern-index.ts'
 import { comparePatterns, compilePattern } from './pattern.ts'
-import { LOADING_OPTIONS, sourceOf, type LoadingOptions, type Source } from './source.ts'
+import { LOADING_OPTIONS, sourceOf, type LoadingOptions, type Source } from './source/source.ts'
 import type { KeyMap, KeyOptions, Mode, Retention } from './typed-keys.ts'
 
 export interface Keyspace {

@@ -25,7 +25,7 @@
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { AnyStrategy, ValueOf, VerbsOf } from '../../crdt/strategy.ts'
-import type { LoadingOptions } from './source.ts'
+import type { LoadingOptions } from './source/source.ts'
 
 /**
  * How long operations are kept once they are stable: all of them, none but the last state, or

@@ -8,6 +8,7 @@ import { ALL_PARTS, openWarpOn } from '../../src/index.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
 const keys = {
+  'l:*': { strategy: register<string>(), load: 'caller' },
   'n:*': { strategy: counter(), retain: 'latest' },
   'r:*': { strategy: register<string>(), retain: 'latest' },
 } as const
@@ -76,6 +77,7 @@ async function scenario() {
   for (let i = 0; i < 5; i++) await first.set('r:1', `${i}`, { ack: 'durable' })
   for (let i = 0; i < OVERWRITTEN; i++) await first.set('r:2', `${i}`.padEnd(2000), { ack: 'memory' })
   first.write('r:3', 'y')
+  await first.getOrSet('l:1', () => 'loaded')
   await first.setMany([
     ['r:4', 'a'],
     ['r:5', 'b'],

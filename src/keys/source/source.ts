@@ -3,10 +3,10 @@
  * memory of their keys are copies. What such a keyspace says is checked here, once; how it is
  * carried out is the data layer's business (`src/data-layer/`).
  */
-import { isNumberFrom, optionNames } from '../../crdt/checked-options.ts'
-import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import { LIFE_MS_MAX } from '../limits.ts'
+import { isNumberFrom, optionNames } from '../../../crdt/checked-options.ts'
+import { shownKind, shownValue } from '../../../crdt/shown-kind.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import { LIFE_MS_MAX } from '../../limits.ts'
 import { isAdaptive, type AdaptiveLife } from './adaptive-life.ts'
 
 /** What a loader returns in the place of a value: the copy in memory is still right. */

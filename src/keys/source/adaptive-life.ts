@@ -2,10 +2,10 @@
  * Lives that follow use: what is read often lives longer, what nobody reads shorter. A life is
  * worked out whenever a value is loaded, from how often the key was read within a window before.
  */
-import { isNumberFrom, optionNames, refusedOption, requireOptions } from '../../crdt/checked-options.ts'
-import { shownValue } from '../../crdt/shown-kind.ts'
-import { WarpError } from '../../crdt/warp-error.ts'
-import { LIFE_MS_MAX } from '../limits.ts'
+import { isNumberFrom, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
+import { shownValue } from '../../../crdt/shown-kind.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import { LIFE_MS_MAX } from '../../limits.ts'
 
 /** What is known of a key when its value has been loaded. */
 export interface LifeFacts {
