@@ -2,7 +2,7 @@
 import { fail } from '../explorer.ts'
 import { type Key } from '../keys.ts'
 import { asked, filled, load, loaded, read, serve } from './loads.ts'
-import { evict, forget, invalidate, receive, set } from './operations.ts'
+import { digested, evict, forget, invalidate, receive, set } from './operations.ts'
 import { settle } from './rest.ts'
 import { deliver } from './steps.ts'
 import { type Config, type Replica, World } from './world.ts'
@@ -85,6 +85,19 @@ const CASES: Readonly<Record<string, readonly [Partial<Config>, Go]>> = {
       w.database.a++
       receive(w, c, invalidate(w, b, 'a*'))
       forget(w, c, true)
+      receive(w, c, old)
+      read(w, c, 'a')
+    },
+  ],
+  'a digest overtakes a set that was written before it': [
+    {},
+    (w, a, b, c) => {
+      const old = commitAndSet(w, a)
+      w.database.a++
+      const invalidation = invalidate(w, b, 'a')
+      receive(w, a, invalidation)
+      receive(w, c, invalidation)
+      digested(w, c, { type: 'digest', to: c.id, from: a.id, applied: { ...a.applied } })
       receive(w, c, old)
       read(w, c, 'a')
     },

@@ -41,6 +41,7 @@ export const loadOnly = explorerOf<Config>({
     'forgets-without-floor': 'a forgotten invalidation is in the vector of the forgotten',
     'forgets-without-sweep': 'copies that a forgotten invalidation had voided are swept',
     'starts-without-floor': 'after a start everything applied is forgotten',
+    'digest-counts-at-once': 'a digest tells what operations have seen that were written after it',
     'since-ignored': 'a set since a position is an invalidation if anything of the key entered after it',
     'since-ignores-floor': 'what was forgotten since the position counts as having entered',
     'void-ignored': 'the answer of a void load is not kept',

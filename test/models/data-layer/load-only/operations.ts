@@ -1,7 +1,7 @@
 /** Sets and invalidations: how they are written, what they do where they enter, and what may be forgotten of them. */
 import { KEYS, type Key, each, matches } from '../keys.ts'
 import { type Vector, covers, dotOf, has, isNext, join, joinInto, raise } from '../vectors.ts'
-import { type Operation, type Replica, type World, entryOf, rememberedOf } from './world.ts'
+import { type Digest, type Operation, type Replica, type World, entryOf, rememberedOf } from './world.ts'
 
 export function invalidate(w: World, r: Replica, target: string): Operation {
   return write(w, r, { kind: 'invalidate', target, row: 0, announces: { ...w.database } })
@@ -28,7 +28,12 @@ export function setSince(w: World, r: Replica, key: Key, row: number, since: num
 
 function write(w: World, r: Replica, draft: Pick<Operation, 'kind' | 'target' | 'row' | 'announces'>): Operation {
   r.clock = Math.max(r.clock + 1, w.now * 20)
-  const o = { ...draft, r: r.id, s: (r.applied[r.id] ?? 0) + 1, stamp: r.clock, context: { ...r.applied } }
+  const context = { ...r.applied }
+  const changes = Object.fromEntries(Object.entries(context).filter(([id, s]) => id !== r.id && r.written[id] !== s))
+  const ofKey = {}
+  for (const x of r.log) if (x.kind === 'set' && x.target === draft.target) raise(ofKey, x)
+  const o = { ...draft, r: r.id, s: (context[r.id] ?? 0) + 1, stamp: r.clock, context, changes, ofKey }
+  r.written = context
   w.operations.push(o)
   enter(w, r, o)
   for (const x of w.others(r)) w.net.push({ type: 'operation', to: x.id, operation: o })
@@ -44,6 +49,7 @@ export function receive(w: World, r: Replica, o: Operation): boolean {
 
 function enter(w: World, r: Replica, o: Operation): void {
   raise(r.applied, o)
+  learn(r, o.r, o.changes)
   r.clock = Math.max(r.clock, o.stamp)
   r.position++
   r.log.push(o)
@@ -57,31 +63,53 @@ function enter(w: World, r: Replica, o: Operation): void {
   if (o.kind === 'invalidate') r.remembered.push({ operation: o, position: r.position })
 }
 
+/** What a replica had seen when it wrote something: it only grows. */
+function learn(r: Replica, id: string, seen: Readonly<Vector>): void {
+  r.vectors.set(id, joinInto(r.vectors.get(id) ?? {}, seen))
+}
+
+/** A digest tells what later operations of its sender have seen: it counts when all that were written before are here. */
+export function digested(w: World, r: Replica, { from, applied }: Digest): void {
+  if ((r.applied[from] ?? 0) >= (applied[from] ?? 0) || w.is('digest-counts-at-once')) learn(r, from, applied)
+}
+
+/** The whole vector of the writer, as far as it is known here. What is not known counts as not seen. */
+function seenBy(r: Replica, o: Operation): Readonly<Vector> {
+  if (o.r === r.id) return o.context
+  return joinInto({ ...r.vectors.get(o.r), [o.r]: o.s - 1 }, o.ofKey)
+}
+
 /** A set voids what was there, and is a copy itself if its writer had seen all that could have voided it. */
 function enterSet(w: World, r: Replica, key: Key, o: Operation): void {
   const entry = entryOf(r, key)
-  const fits = unaware(w, r, key, o) === undefined
+  const seen = seenBy(r, o)
+  const fits = unaware(w, r, key, { o, seen }) === undefined
   w.count(fits ? 'installed' : 'unfit')
-  if (fits || !w.is('unfit-set-not-counted')) entry.sets = setsWith(w, entry.sets, o)
+  if (fits || !w.is('unfit-set-not-counted')) entry.sets = setsWith(w, entry.sets, { o, seen })
   entry.lastSet = r.position
   entry.lastStamp = Math.max(entry.lastStamp, o.stamp)
   if (fits) entry.copy = { row: o.row, begin: r.position, isOfSet: true, expired: false }
   else if (!w.is('unfit-set-spares-copy')) entry.copy = null
 }
 
-/** What the writer of the set had not seen, if anything. */
-function unaware(w: World, r: Replica, key: Key, o: Operation): string | undefined {
-  const { sets, copy, lastStamp } = entryOf(r, key)
-  if (!w.is('set-over-invalidation') && !rememberedOf(r, key).every((i) => has(o.context, i.operation)))
-    return 'an invalidation'
-  if (!w.is('set-below-floor') && !covers(o.context, r.forgottenInvalidations)) return 'what was forgotten'
-  if (w.is('later-stamp-wins')) return o.stamp > lastStamp ? undefined : 'a later stamp'
-  if (w.is('compared-with-present-copy') && copy?.isOfSet !== true) return undefined
-  return covers(o.context, sets) ? undefined : 'a set'
+interface Seen {
+  readonly o: Operation
+  readonly seen: Readonly<Vector>
 }
 
-function setsWith(w: World, sets: Readonly<Vector>, o: Operation): Vector {
-  if (covers(o.context, sets) || w.is('last-set-alone')) return dotOf(o)
+/** What the writer of the set had not seen, if anything. */
+function unaware(w: World, r: Replica, key: Key, { o, seen }: Seen): string | undefined {
+  const { sets, copy, lastStamp } = entryOf(r, key)
+  if (!w.is('set-over-invalidation') && !rememberedOf(r, key).every((i) => has(seen, i.operation)))
+    return 'an invalidation'
+  if (!w.is('set-below-floor') && !covers(seen, r.forgottenInvalidations)) return 'what was forgotten'
+  if (w.is('later-stamp-wins')) return o.stamp > lastStamp ? undefined : 'a later stamp'
+  if (w.is('compared-with-present-copy') && copy?.isOfSet !== true) return undefined
+  return covers(seen, sets) ? undefined : 'a set'
+}
+
+function setsWith(w: World, sets: Readonly<Vector>, { o, seen }: Seen): Vector {
+  if (covers(seen, sets) || w.is('last-set-alone')) return dotOf(o)
   return join(sets, dotOf(o))
 }
 

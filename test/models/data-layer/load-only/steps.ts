@@ -2,7 +2,7 @@
 import { spread } from '../explorer.ts'
 import { KEYS, type Key, TARGETS, TARGETS_OF } from '../keys.ts'
 import { asked, filled, loaded, read, refresh, timeout } from './loads.ts'
-import { evict, forget, invalidate, receive, set, setSince } from './operations.ts'
+import { digested, evict, forget, invalidate, receive, set, setSince } from './operations.ts'
 import { type Message, type Replica, type World, forgetAll, freshReplica } from './world.ts'
 
 interface Drawn {
@@ -30,7 +30,7 @@ const STEPS: readonly (readonly [number, Step])[] = [
   [3, outsider],
   [3, ifUp((w, { r, a }) => announce(w, r, a))],
   [1, ifUp((w, { r, a }) => (invalidate(w, r, TARGETS[a % 5]!), `${r.id} invalidates ${TARGETS[a % 5]!}`))],
-  [1, ifUp(syncOne)],
+  [1, ifUp(syncOrDigest)],
   [1, ifUp((_w, { r, key }) => (timeout(r, key), `${r.id} gives up on ${key}`))],
   [1, ifUp((w, { r, a }) => (forget(w, r, a % 2 === 0), `${r.id} forgets invalidations`))],
   [2, ifUp((w, { r, key }) => (evict(w, r, key), `${r.id} lets ${key} go`))],
@@ -106,8 +106,13 @@ function deliverOne(w: World, a: number): string | undefined {
   const message = w.net[indexIn(w.net, a)]
   if (message === undefined) return undefined
   deliver(w, message, a % 7 === 0)
-  const what = message.type === 'operation' ? `${message.operation.r}:${message.operation.s}` : message.key
+  const what = textOf(message)
   return `${message.to} receives ${message.type} ${what}`
+}
+
+function textOf(message: Message): string {
+  if (message.type === 'operation') return `${message.operation.r}:${message.operation.s}`
+  return message.type === 'digest' ? `of ${message.from}` : message.key
 }
 
 /** An operation that comes too early stays on its way. */
@@ -116,6 +121,7 @@ export function deliver(w: World, message: Message, doubled: boolean): void {
   if (r?.up) {
     if (message.type === 'ask') asked(w, r, message)
     else if (message.type === 'fill') filled(w, r, message)
+    else if (message.type === 'digest') digested(w, r, message)
     else if (!receive(w, r, message.operation)) return
   }
   if (!doubled) w.net.splice(w.net.indexOf(message), 1)
@@ -134,15 +140,20 @@ function announce(w: World, r: Replica, a: number): string | undefined {
   return `${r.id} invalidates ${target} after the outsider's commit`
 }
 
-function syncOne(w: World, { r, a }: Drawn): string | undefined {
+function syncOrDigest(w: World, { r, a }: Drawn): string | undefined {
   const x = w.replicas[a % w.replicas.length]!
   if (!x.up || x === r) return undefined
+  if ((a >>> 3) % 2 === 0) {
+    w.net.push({ type: 'digest', to: x.id, from: r.id, applied: { ...r.applied } })
+    return `${r.id} tells ${x.id} what it has applied`
+  }
   sync(w, r, x)
   return `${r.id} syncs from ${x.id}`
 }
 
 export function sync(w: World, r: Replica, x: Replica): void {
   for (const o of x.log) receive(w, r, o)
+  digested(w, r, { type: 'digest', to: r.id, from: x.id, applied: { ...x.applied } })
 }
 
 function endOfLife(_w: World, { r, key }: Drawn): string | undefined {

@@ -22,7 +22,12 @@ export interface Config {
 export interface Operation extends Dot {
   readonly kind: 'set' | 'invalidate'
   readonly target: string
+  /** The whole vector of the writer. Of another replica's operation it is known as far as `changes` have told it. */
   readonly context: Readonly<Vector>
+  /** On the wire: the entries of the whole vector that have changed since the writer's previous operation. */
+  readonly changes: Readonly<Vector>
+  /** On the wire: the operations of the key that the writer had seen. */
+  readonly ofKey: Readonly<Vector>
   readonly stamp: number
   /** Of a set: the row that it brings. */
   readonly row: number
@@ -77,6 +82,9 @@ export interface Replica {
   clock: number
   position: number
   applied: Vector
+  /** The vector at this replica's previous operation; and what others are known to have seen when they wrote last. */
+  written: Vector
+  readonly vectors: Map<string, Vector>
   log: Operation[]
   entries: Map<Key, Entry>
   flights: Map<Key, Flight>
@@ -99,6 +107,14 @@ export interface Ask {
   readonly need: Readonly<Vector>
 }
 
+/** What a replica had applied when it said so. */
+export interface Digest {
+  readonly type: 'digest'
+  readonly to: string
+  readonly from: string
+  readonly applied: Readonly<Vector>
+}
+
 export interface Fill {
   readonly type: 'fill'
   readonly to: string
@@ -109,7 +125,8 @@ export interface Fill {
   readonly begin: Readonly<Vector>
 }
 
-export type Message = { readonly type: 'operation'; readonly to: string; readonly operation: Operation } | Ask | Fill
+export type Message =
+  { readonly type: 'operation'; readonly to: string; readonly operation: Operation } | Ask | Fill | Digest
 
 export interface Request {
   readonly from: string
@@ -178,6 +195,8 @@ export function freshReplica(slot: number, id: string): Replica {
     clock: 0,
     position: 0,
     applied: {},
+    written: {},
+    vectors: new Map(),
     log: [],
     entries: new Map(),
     flights: new Map(),
@@ -202,6 +221,7 @@ export const rememberedOf = (r: Replica, key: Key): Replica['remembered'] =>
 
 /** Nothing of what was applied is remembered any more: after a start, and where a state was taken over. */
 export function forgetAll(w: World, r: Replica): void {
+  r.vectors.clear()
   r.entries.clear()
   r.flights.clear()
   r.begun.clear()

@@ -1,9 +1,9 @@
 /** Replicas crash and start, exchange what they have, and deliver messages. */
-import { KEYS, each } from '../keys.ts'
-import { covers, joinInto } from '../vectors.ts'
+import { KEYS, each } from '../../keys.ts'
+import { covers, joinInto } from '../../vectors.ts'
 import { asked, filled } from './cluster.ts'
 import { ackOf, noteAck, receive } from './operations.ts'
-import { type Carried, type Message, type Replica, type World } from './world.ts'
+import { type Carried, type Message, type Replica, type World } from '../world.ts'
 
 export function crash(w: World, r: Replica, losesLog: boolean): void {
   if (!r.up) return

@@ -1,10 +1,19 @@
 /** Flushing: the row as it is with what it lacks on top, by compare-and-set. */
-import { type Key } from '../keys.ts'
-import { has, joinInto, sum } from '../vectors.ts'
-import { type Operation, fold } from './folding.ts'
+import { type Key } from '../../keys.ts'
+import { has, joinInto, sum } from '../../vectors.ts'
+import { type Operation, fold } from '../folding.ts'
 import { load } from './loads.ts'
-import { isBlind, isIn, merged, vectorFor } from './rows.ts'
-import { type Flight, type KeyState, type Replica, type Row, type World, isDirty, knownOf, newFlight } from './world.ts'
+import { isBlind, isIn, merged, vectorFor } from '../rows.ts'
+import {
+  type Flight,
+  type KeyState,
+  type Replica,
+  type Row,
+  type World,
+  isDirty,
+  knownOf,
+  newFlight,
+} from '../world.ts'
 
 export function flush(w: World, r: Replica, key: Key): void {
   const state = r.keys.get(key)

@@ -1,10 +1,10 @@
 /** Reads, and the loads that they begin: one flight for each key and replica. */
-import { type Key } from '../keys.ts'
-import { type Vector, has, join } from '../vectors.ts'
-import { type Base } from './folding.ts'
-import { check, readerOf } from './oracle.ts'
+import { type Key } from '../../keys.ts'
+import { type Vector, has, join } from '../../vectors.ts'
+import { type Base } from '../folding.ts'
+import { check, readerOf } from '../oracle.ts'
 import { serve } from './reading.ts'
-import { type Flight, type Replica, type Waiter, type World, newFlight, rememberedOf } from './world.ts'
+import { type Flight, type Replica, type Waiter, type World, newFlight, rememberedOf } from '../world.ts'
 
 export function read(w: World, r: Replica, key: Key): void {
   w.count('reads')

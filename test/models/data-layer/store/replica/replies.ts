@@ -1,13 +1,13 @@
 /** The store's answers, and what follows from them. */
-import { type Key, matches } from '../keys.ts'
-import { joinInto } from '../vectors.ts'
+import { type Key, matches } from '../../keys.ts'
+import { joinInto } from '../../vectors.ts'
 import { answerAskers } from './cluster.ts'
 import { flush, flushed } from './flushing.ts'
-import { fold } from './folding.ts'
+import { fold } from '../folding.ts'
 import { answerWaiters, load } from './loads.ts'
-import { type Merged, merged } from './rows.ts'
+import { type Merged, merged } from '../rows.ts'
 import { tried, tryToStore } from './through.ts'
-import { type Flight, type KeyState, type Replica, type Reply, type Row, type World } from './world.ts'
+import { type Flight, type KeyState, type Replica, type Reply, type Row, type World } from '../world.ts'
 
 export function takeReply(w: World, reply: Reply): void {
   const r = w.replica(reply.to)

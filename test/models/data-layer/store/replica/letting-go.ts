@@ -1,9 +1,9 @@
 /** Letting go of invalidations, of copies, of whole keys, and of ids that have ended. */
-import { KEYS, type Key, matches } from '../keys.ts'
-import { covers, joinInto, raise } from '../vectors.ts'
-import { fold } from './folding.ts'
+import { KEYS, type Key, matches } from '../../keys.ts'
+import { covers, joinInto, raise } from '../../vectors.ts'
+import { fold } from '../folding.ts'
 import { isStable } from './operations.ts'
-import { type KeyState, type Remembered, type Replica, type World, isDirty, knownOf } from './world.ts'
+import { type KeyState, type Remembered, type Replica, type World, isDirty, knownOf } from '../world.ts'
 
 /** Forgets the invalidations that are stable: copies begun before are swept, loads under way stay void. */
 export function forget(w: World, r: Replica): void {

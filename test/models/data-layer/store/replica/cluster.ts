@@ -1,11 +1,11 @@
 /** One load in the cluster: the replica that the hash names is asked, and the asker judges what it says. */
-import { type Key } from '../keys.ts'
-import { type Vector, covers, join, joinInto } from '../vectors.ts'
-import { fold } from './folding.ts'
+import { type Key } from '../../keys.ts'
+import { type Vector, covers, join, joinInto } from '../../vectors.ts'
+import { fold } from '../folding.ts'
 import { load, read, seesAll } from './loads.ts'
-import { check, readerOf } from './oracle.ts'
+import { check, readerOf } from '../oracle.ts'
 import { isVoided, serve } from './reading.ts'
-import { cleaned, merged } from './rows.ts'
+import { cleaned, merged } from '../rows.ts'
 import {
   type Ask,
   type Fill,
@@ -16,7 +16,7 @@ import {
   type World,
   knownOf,
   newFlight,
-} from './world.ts'
+} from '../world.ts'
 
 export function ask(w: World, r: Replica, key: Key): void {
   const reader = readerOf(r, key)

@@ -1,8 +1,8 @@
 /** What a replica may serve from memory. */
-import { type Key } from '../keys.ts'
-import { type Vector, covers, has } from '../vectors.ts'
-import { type Base, type Operation, fold, orderMatters } from './folding.ts'
-import { type KeyState, type Replica, type World, rememberedOf } from './world.ts'
+import { type Key } from '../../keys.ts'
+import { type Vector, covers, has } from '../../vectors.ts'
+import { type Base, type Operation, fold, orderMatters } from '../folding.ts'
+import { type KeyState, type Replica, type World, rememberedOf } from '../world.ts'
 
 export function isVoided(r: Replica, key: Key, begin: number): boolean {
   return rememberedOf(r, key).some((i) => i.position > begin)

@@ -1,9 +1,9 @@
 /** Operations: how they are written, what they do where they enter, and when they are stable. */
-import { fail } from '../explorer.ts'
-import { KEYS, type Key, each, matches } from '../keys.ts'
-import { type Vector, has, isNext, joinInto, raise } from '../vectors.ts'
-import { type Operation, byStamp, isWrite } from './folding.ts'
-import { type Replica, type World } from './world.ts'
+import { fail } from '../../explorer.ts'
+import { KEYS, type Key, each, matches } from '../../keys.ts'
+import { type Vector, has, isNext, joinInto, raise } from '../../vectors.ts'
+import { type Operation, byStamp, isWrite } from '../folding.ts'
+import { type Replica, type World } from '../world.ts'
 
 export type Draft = Pick<Operation, 'kind' | 'payload' | 'removes'>
 

@@ -1,12 +1,12 @@
 /** Writing through: the store decides first, and the write becomes an operation only afterwards. */
-import { type Key } from '../keys.ts'
-import { has, joinInto } from '../vectors.ts'
-import { type Operation } from './folding.ts'
+import { type Key } from '../../keys.ts'
+import { has, joinInto } from '../../vectors.ts'
+import { type Operation } from '../folding.ts'
 import { nextRow, send } from './flushing.ts'
 import { load } from './loads.ts'
 import { type Draft, spread, tick } from './operations.ts'
-import { merged } from './rows.ts'
-import { type Flight, type KeyState, type Pending, type Replica, type Row, type World, newFlight } from './world.ts'
+import { merged } from '../rows.ts'
+import { type Flight, type KeyState, type Pending, type Replica, type Row, type World, newFlight } from '../world.ts'
 
 export function through(w: World, r: Replica, key: Key, draft: Draft): void {
   if (r.pending.has(key) || w.config.volatile) return
