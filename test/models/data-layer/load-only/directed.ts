@@ -82,7 +82,7 @@ const CASES: Readonly<Record<string, readonly [Partial<Config>, Go]>> = {
     {},
     (w, a, b, c) => {
       const old = commitAndSet(w, a)
-      w.database.a++
+      w.commit('a')
       receive(w, c, invalidate(w, b, 'a*'))
       forget(w, c, true)
       receive(w, c, old)
@@ -93,7 +93,7 @@ const CASES: Readonly<Record<string, readonly [Partial<Config>, Go]>> = {
     {},
     (w, a, b, c) => {
       const old = commitAndSet(w, a)
-      w.database.a++
+      w.commit('a')
       const invalidation = invalidate(w, b, 'a')
       receive(w, a, invalidation)
       receive(w, c, invalidation)
@@ -141,7 +141,7 @@ export const DIRECTED: Readonly<Record<string, (mutant: string) => void>> = Obje
   ]),
 )
 
-const commitAndSet = (w: World, r: Replica, key: Key = 'a'): ReturnType<typeof set> => set(w, r, key, ++w.database[key])
+const commitAndSet = (w: World, r: Replica, key: Key = 'a'): ReturnType<typeof set> => set(w, r, key, w.commit(key))
 
 function deliverAll(w: World): void {
   for (const message of [...w.net]) deliver(w, message, false)

@@ -1,6 +1,6 @@
 /** Reads and loads: here, and by the replica that owns the key. */
 import { fail } from '../explorer.ts'
-import { type Key, matches } from '../keys.ts'
+import { type Key } from '../keys.ts'
 import { type Vector, covers, has, join } from '../vectors.ts'
 import {
   type Ask,
@@ -10,6 +10,7 @@ import {
   type Waiter,
   type World,
   entryOf,
+  means,
   rememberedOf,
 } from './world.ts'
 
@@ -18,7 +19,7 @@ export function serve(w: World, r: Replica, key: Key): number | undefined {
   const copy = r.entries.get(key)?.copy
   if (!copy || copy.expired) return undefined
   const spared = copy.isOfSet && w.is('set-outlives-invalidation')
-  if (!spared && rememberedOf(r, key).some((i) => i.position > copy.begin)) return undefined
+  if (!spared && rememberedOf(r, key, w.tagOf(key, copy.row)).some((i) => i.position > copy.begin)) return undefined
   return copy.row
 }
 
@@ -68,6 +69,7 @@ export function loaded(w: World, r: Replica, { key, id, row }: { key: Key; id: n
   const flight = r.flights.get(key)
   if (!r.up || flight?.id !== id) return
   r.flights.delete(key)
+  flight.voidSince = voidSince(w, r, flight, { key, row })
   keep(w, r, key, { flight, row })
   const late: Waiter[] = []
   for (const waiter of flight.waiters) {
@@ -77,6 +79,15 @@ export function loaded(w: World, r: Replica, { key, id, row }: { key: Key; id: n
   }
   for (const asked of flight.askers) answer(w, r, asked, row, flight.vector)
   if (late.length > 0) serveOrLoad(w, r, key, late)
+}
+
+/** Invalidations by tag are looked for when the answer is there, and its tags with it. What was forgotten may be one. */
+function voidSince(w: World, r: Replica, flight: Flight, { key, row }: { key: Key; row: number }): number | undefined {
+  if (w.is('tags-of-answer-ignored')) return flight.voidSince
+  const positions = rememberedOf(r, key, w.tagOf(key, row)).map((i) => i.position)
+  if (r.tagFloor > flight.begin && !w.is('forgotten-tag-ignored')) positions.push(flight.begin + 1)
+  const since = Math.min(flight.voidSince ?? Infinity, ...positions.filter((position) => position > flight.begin))
+  return since === Infinity ? undefined : since
 }
 
 /** Of a void load nothing is kept, and nothing is dropped: a set may have brought a copy meanwhile. */
@@ -137,7 +148,7 @@ export function filled(w: World, r: Replica, fill: Fill): void {
   const flight = r.flights.get(key)
   if (flight?.kind !== 'ask' || flight.id !== fill.id) return
   r.flights.delete(key)
-  if (row === undefined || !fillFits(w, r, key, begin)) {
+  if (row === undefined || !fillFits(w, r, { key, row, begin })) {
     serveOrLoad(w, r, key, flight.waiters)
     return
   }
@@ -146,8 +157,14 @@ export function filled(w: World, r: Replica, fill: Fill): void {
   for (const { known } of flight.waiters) check(w, r, { key, row, known, how: 'cluster' })
 }
 
-function fillFits(w: World, r: Replica, key: Key, begin: Readonly<Vector>): boolean {
-  const seesInvalidations = rememberedOf(r, key).every((i) => has(begin, i.operation))
+interface Brought {
+  readonly key: Key
+  readonly row: number
+  readonly begin: Readonly<Vector>
+}
+
+function fillFits(w: World, r: Replica, { key, row, begin }: Brought): boolean {
+  const seesInvalidations = rememberedOf(r, key, w.tagOf(key, row)).every((i) => has(begin, i.operation))
   const seesFloor = covers(begin, r.forgottenInvalidations)
   const seesSets = covers(begin, r.entries.get(key)?.sets ?? {})
   return (
@@ -170,7 +187,7 @@ interface Served {
 export function check(w: World, r: Replica, { key, row, known, how }: Served): void {
   w.count('checked')
   for (const o of r.known.slice(0, known)) {
-    if (!matches(o.target, key) || o.announces[key] <= row) continue
+    if (!means(o.target, key, w.tagOf(key, row)) || o.announces[key] <= row) continue
     fail(`${r.id} served ${key}=${row} (${how}) and knew ${o.r}:${o.s}, which announces ${o.announces[key]}`)
   }
 }

@@ -1,7 +1,16 @@
 /** Sets and invalidations: how they are written, what they do where they enter, and what may be forgotten of them. */
-import { KEYS, type Key, each, matches } from '../keys.ts'
+import { KEYS, type Key, each } from '../keys.ts'
 import { type Vector, covers, dotOf, has, isNext, join, joinInto, raise } from '../vectors.ts'
-import { type Digest, type Operation, type Replica, type World, entryOf, rememberedOf } from './world.ts'
+import {
+  type Digest,
+  type Operation,
+  type Replica,
+  type World,
+  entryOf,
+  isOfKey,
+  means,
+  rememberedOf,
+} from './world.ts'
 
 export function invalidate(w: World, r: Replica, target: string): Operation {
   return write(w, r, { kind: 'invalidate', target, row: 0, announces: { ...w.database } })
@@ -18,7 +27,7 @@ export function set(w: World, r: Replica, key: Key, row: number): Operation {
 export function setSince(w: World, r: Replica, key: Key, row: number, since: number): Operation {
   const entry = r.entries.get(key)
   const moved =
-    rememberedOf(r, key).some((i) => i.position > since) ||
+    rememberedOf(r, key, w.tagOf(key, row)).some((i) => i.position > since) ||
     (entry !== undefined && entry.lastSet > since) ||
     (r.floorPosition > since && !w.is('since-ignores-floor'))
   if (!moved || w.is('since-ignored')) return set(w, r, key, row)
@@ -55,7 +64,8 @@ function enter(w: World, r: Replica, o: Operation): void {
   r.log.push(o)
   r.known.push(o)
   for (const key of KEYS) {
-    if (!matches(o.target, key)) continue
+    // Which rows a tag means is known when they come.
+    if (!isOfKey(o.target, key)) continue
     const flight = r.flights.get(key)
     if (flight !== undefined && !(o.kind === 'set' && w.is('set-spares-flights'))) flight.voidSince ??= r.position
     if (o.kind === 'set') enterSet(w, r, key, o)
@@ -100,8 +110,10 @@ interface Seen {
 /** What the writer of the set had not seen, if anything. */
 function unaware(w: World, r: Replica, key: Key, { o, seen }: Seen): string | undefined {
   const { sets, copy, lastStamp } = entryOf(r, key)
-  if (!w.is('set-over-invalidation') && !rememberedOf(r, key).every((i) => has(seen, i.operation)))
-    return 'an invalidation'
+  const remembered = w.is('set-ignores-tags')
+    ? r.remembered.filter((i) => isOfKey(i.operation.target, key))
+    : rememberedOf(r, key, w.tagOf(key, o.row))
+  if (!w.is('set-over-invalidation') && !remembered.every((i) => has(seen, i.operation))) return 'an invalidation'
   if (!w.is('set-below-floor') && !covers(seen, r.forgottenInvalidations)) return 'what was forgotten'
   if (w.is('later-stamp-wins')) return o.stamp > lastStamp ? undefined : 'a later stamp'
   if (w.is('compared-with-present-copy') && copy?.isOfSet !== true) return undefined
@@ -121,10 +133,12 @@ export function forget(w: World, r: Replica, all: boolean): void {
   for (const { operation, position } of r.remembered.splice(0, count)) {
     if (!w.is('forgets-without-floor')) raise(r.forgottenInvalidations, operation)
     r.floorPosition = Math.max(r.floorPosition, position)
+    if (operation.target.startsWith('tag')) r.tagFloor = Math.max(r.tagFloor, position)
     for (const key of KEYS) {
       const entry = r.entries.get(key)
-      const isVoid = entry?.copy && matches(operation.target, key) && entry.copy.begin < position
-      if (isVoid && !w.is('forgets-without-sweep')) entry.copy = null
+      const copy = entry?.copy
+      const isMeant = copy && means(operation.target, key, w.tagOf(key, copy.row))
+      if (isMeant && copy.begin < position && !w.is('forgets-without-sweep')) entry.copy = null
     }
   }
 }

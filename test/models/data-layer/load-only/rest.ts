@@ -1,10 +1,10 @@
 /** The world heals, everything that is owed is announced, and nobody serves anything but the database's rows. */
 import { fail } from '../explorer.ts'
-import { KEYS, type Key, TARGETS_OF } from '../keys.ts'
+import { KEYS, type Key } from '../keys.ts'
 import { covers, has } from '../vectors.ts'
 import { loaded, read, serve, timeout } from './loads.ts'
 import { invalidate, set, setSince } from './operations.ts'
-import { deliver, start, sync } from './steps.ts'
+import { deliver, start, sync, targetOf } from './steps.ts'
 import { type Replica, type World, entryOf } from './world.ts'
 
 export function settle(w: World): void {
@@ -52,7 +52,7 @@ function heal(w: World): void {
     }
     r.begun.clear()
   }
-  for (const key of w.owed.splice(0)) invalidate(w, w.replicas[0]!, TARGETS_OF[key][w.now % 3]!)
+  for (const owed of w.owed.splice(0)) invalidate(w, w.replicas[0]!, targetOf(owed, w.now))
   drain(w)
   // What died with its author before anybody else had it was never acknowledged: its caller announces it again.
   const orphans = w.operations.filter((o) => !w.replicas.some((r) => has(r.applied, o)))

@@ -1,6 +1,6 @@
 /** What one integer of a schedule does. */
 import { spread } from '../explorer.ts'
-import { KEYS, type Key, TARGETS, TARGETS_OF } from '../keys.ts'
+import { KEYS, type Key, TARGETS } from '../keys.ts'
 import { asked, filled, loaded, read, refresh, timeout } from './loads.ts'
 import { digested, evict, forget, invalidate, receive, set, setSince } from './operations.ts'
 import { type Message, type Replica, type World, forgetAll, freshReplica } from './world.ts'
@@ -62,14 +62,10 @@ export function step(w: World, n: number): void {
   if (said !== undefined) w.say(`${String(w.now).padStart(3)}  ${said}`)
 }
 
-function commit(w: World, key: Key): number {
-  return ++w.database[key]
-}
-
 /** Position, commit and set are three steps, where a set counts since a position. Without: one. Some sets bring what was only read. */
 function setStep(w: World, { r, key, a }: Drawn): string {
   if (!w.config.since) {
-    const row = a % 3 === 0 ? w.database[key] : commit(w, key)
+    const row = a % 3 === 0 ? w.database[key] : w.commit(key, a % 4 === 1)
     const o = set(w, r, key, row)
     return `${r.id} commits and sets ${key}=${row} (${o.r}:${o.s})`
   }
@@ -79,7 +75,7 @@ function setStep(w: World, { r, key, a }: Drawn): string {
     return `${r.id} takes its position for ${key}`
   }
   if (begun.row === undefined) {
-    begun.row = a % 3 === 0 ? w.database[key] : commit(w, key)
+    begun.row = a % 3 === 0 ? w.database[key] : w.commit(key, a % 4 === 1)
     return `${r.id} commits ${key}=${begun.row}`
   }
   r.begun.delete(key)
@@ -127,18 +123,22 @@ export function deliver(w: World, message: Message, doubled: boolean): void {
   if (!doubled) w.net.splice(w.net.indexOf(message), 1)
 }
 
-function outsider(w: World, { key }: Drawn): string {
-  w.owed.push(key)
-  return `an outsider commits ${key}=${commit(w, key)}`
+function outsider(w: World, { key, a }: Drawn): string {
+  // Whoever announces by tag names the tag of the row that is no more.
+  w.owed.push({ key, tag: w.tags[key].at(-1)! })
+  const row = w.commit(key, a % 3 === 0)
+  return `an outsider commits ${key}=${row} (${w.tagOf(key, row)})`
 }
 
 function announce(w: World, r: Replica, a: number): string | undefined {
-  const [key] = w.owed.splice(indexIn(w.owed, a), 1)
-  if (key === undefined) return undefined
-  const target = TARGETS_OF[key][a % 3]!
+  const [owed] = w.owed.splice(indexIn(w.owed, a), 1)
+  if (owed === undefined) return undefined
+  const target = targetOf(owed, a)
   invalidate(w, r, target)
   return `${r.id} invalidates ${target} after the outsider's commit`
 }
+
+export const targetOf = ({ key, tag }: World['owed'][number], a: number): string => [key, 'a*', tag][a % 3]!
 
 function syncOrDigest(w: World, { r, a }: Drawn): string | undefined {
   const x = w.replicas[a % w.replicas.length]!
@@ -186,7 +186,7 @@ function crash(w: World, r: Replica, loses: boolean): void {
   if (!r.up) return
   r.up = false
   // Whoever committed and did not come to say so has to say it later.
-  for (const [key, begun] of r.begun) if (begun.row !== undefined) w.owed.push(key)
+  for (const [key, begun] of r.begun) if (begun.row !== undefined) w.owed.push({ key, tag: key })
   forgetAll(w, r)
   if (!loses) return
   r.gone = true

@@ -5,7 +5,7 @@
  * A row of the database is a number that grows with each commit, so the oracle only has to compare numbers.
  */
 import { type Counts } from '../explorer.ts'
-import { KEYS, type Key, each, matches } from '../keys.ts'
+import { KEYS, type Key, each } from '../keys.ts'
 import { type Dot, type Vector, joinInto } from '../vectors.ts'
 
 export interface Config {
@@ -91,6 +91,8 @@ export interface Replica {
   remembered: { readonly operation: Operation; readonly position: number }[]
   forgottenInvalidations: Vector
   floorPosition: number
+  /** The position of the last invalidation by tag that was forgotten. */
+  tagFloor: number
   begun: Map<Key, Begun>
   /** Slots that this replica takes for dead. */
   view: Set<number>
@@ -141,9 +143,11 @@ export class World {
   requests: Request[] = []
   replies: (Request & { readonly row: number })[] = []
   readonly database: Record<Key, number> = each(() => 0)
+  /** The tag of each row: it comes with the row, and nobody knows it before. */
+  readonly tags: Record<Key, string[]> = { a: ['tag1'], b: ['tag2'] }
   readonly operations: Operation[] = []
   /** Changes of the database that nobody has announced yet. */
-  owed: Key[] = []
+  owed: { readonly key: Key; readonly tag: string }[] = []
   readonly lost = new Set<string>()
   readonly replicas: Replica[] = []
   readonly counts: Counts = { reads: 0, hits: 0, loads: 0, fills: 0, sets: 0, installed: 0, unfit: 0, withdrawn: 0 }
@@ -157,6 +161,17 @@ export class World {
     this.mutant = mutant
     this.trace = trace
     for (let slot = 0; slot < config.replicas; slot++) this.replicas.push(freshReplica(slot, 'ABCD'[slot]! + '0'))
+  }
+
+  /** The database has a new row, under the same tag or another. */
+  commit(key: Key, moves = false): number {
+    const tag = this.tags[key].at(-1)!
+    this.tags[key].push(moves ? (tag === 'tag1' ? 'tag2' : 'tag1') : tag)
+    return ++this.database[key]
+  }
+
+  tagOf(key: Key, row: number): string {
+    return this.tags[key][row]!
   }
 
   is(mutant: string): boolean {
@@ -203,6 +218,7 @@ export function freshReplica(slot: number, id: string): Replica {
     remembered: [],
     forgottenInvalidations: {},
     floorPosition: 0,
+    tagFloor: 0,
     begun: new Map(),
     view: new Set(),
     known: [],
@@ -215,9 +231,14 @@ export function entryOf(r: Replica, key: Key): Entry {
   return entry
 }
 
-/** The remembered invalidations of a key. */
-export const rememberedOf = (r: Replica, key: Key): Replica['remembered'] =>
-  r.remembered.filter((i) => matches(i.operation.target, key))
+/** Whether an invalidation or a set means this row: by its key, a pattern, or the tag of the row. */
+export const means = (target: string, key: Key, tag: string): boolean => isOfKey(target, key) || target === tag
+
+export const isOfKey = (target: string, key: Key): boolean => target === key || target === 'a*'
+
+/** The remembered invalidations of a row. */
+export const rememberedOf = (r: Replica, key: Key, tag: string): Replica['remembered'] =>
+  r.remembered.filter((i) => means(i.operation.target, key, tag))
 
 /** Nothing of what was applied is remembered any more: after a start, and where a state was taken over. */
 export function forgetAll(w: World, r: Replica): void {
