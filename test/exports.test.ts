@@ -24,6 +24,10 @@ describe('public names', () => {
       './file',
       './memory',
       './mesh',
+      './sql',
+      './redis',
+      './keyv',
+      './msgpackr',
       './conformance',
       './testing',
       './package.json',
@@ -295,6 +299,45 @@ describe('public names', () => {
         "type OnDatagram",
         "type StreamHandlers",
         "type StreamListener",
+      ]
+    `)
+  })
+
+  test('warp-engine/sql', () => {
+    expect(namesOf('./sql')).toMatchInlineSnapshot(`
+      [
+        "sqlStore",
+        "type SqlColumns",
+        "type SqlDialect",
+        "type SqlStoreOptions",
+        "type UsersTable",
+      ]
+    `)
+  })
+
+  test('warp-engine/redis', () => {
+    expect(namesOf('./redis')).toMatchInlineSnapshot(`
+      [
+        "redisStore",
+        "type RedisClient",
+        "type RedisStoreOptions",
+      ]
+    `)
+  })
+
+  test('warp-engine/keyv', () => {
+    expect(namesOf('./keyv')).toMatchInlineSnapshot(`
+      [
+        "keyvStore",
+        "type KeyvStoreOptions",
+      ]
+    `)
+  })
+
+  test('warp-engine/msgpackr', () => {
+    expect(namesOf('./msgpackr')).toMatchInlineSnapshot(`
+      [
+        "msgpackrCodec",
       ]
     `)
   })

@@ -12,6 +12,10 @@ export const ENTRIES = {
   file: 'adapters/file/index.ts',
   memory: 'adapters/memory/index.ts',
   mesh: 'adapters/mesh/index.ts',
+  sql: 'adapters/stores/sql/index.ts',
+  redis: 'adapters/stores/redis/index.ts',
+  keyv: 'adapters/stores/keyv/index.ts',
+  msgpackr: 'adapters/stores/msgpackr/index.ts',
   conformance: 'adapters/conformance/index.ts',
   testing: 'testing/index.ts',
 }
@@ -28,4 +32,7 @@ export const PROGRAMS = {
 }
 
 /** Packages that a bundle imports instead of holding. */
-export const THIRD_PARTIES = ['yjs', '@automerge/automerge', 'fast-check', 'commander']
+export const THIRD_PARTIES = [
+  ...['yjs', '@automerge/automerge', 'fast-check', 'commander'],
+  ...['kysely', 'ioredis', 'keyv', 'msgpackr'],
+]

@@ -6,7 +6,7 @@
  * primaryStoreSuite({ test, create: async () => ({ store: myStore(await emptyTable()) }) })
  * ```
  */
-import { KEYS, LISTING } from './keys.ts'
+import { KEYS, LISTING, LONG_KEYS } from './keys.ts'
 import { type Check, never, Place, type PrimaryStoreSubject } from './place.ts'
 import { RACES } from './races.ts'
 import { OUTSIDERS, REQUESTS } from './requests.ts'
@@ -19,9 +19,10 @@ export interface PrimaryStoreSuiteOptions {
   readonly values?: 'bytes' | 'json'
   /**
    * What the store cannot do, and says so in its documentation: compare (one writer a key), keep
-   * tombstones, meta and token for others, list its keys. Their checks are left out.
+   * tombstones, meta and token for others, list its keys, hold keys of 1,024 bytes. Their checks are
+   * left out.
    */
-  readonly without?: readonly ('comparing' | 'meta' | 'listing')[]
+  readonly without?: readonly ('comparing' | 'meta' | 'listing' | 'long keys')[]
 }
 
 export function primaryStoreSuite({ test, create, values = 'bytes', without = [] }: PrimaryStoreSuiteOptions): void {
@@ -30,6 +31,7 @@ export function primaryStoreSuite({ test, create, values = 'bytes', without = []
     ...KEYS,
     ...REQUESTS,
     ...(values === 'bytes' ? BYTES : {}),
+    ...(without.includes('long keys') ? {} : LONG_KEYS),
     ...(without.includes('meta') ? {} : TOMBSTONES),
     ...(without.includes('comparing') ? {} : { ...RACES, ...OUTSIDERS }),
     ...(without.includes('listing') ? {} : LISTING),

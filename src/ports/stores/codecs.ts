@@ -66,7 +66,8 @@ function refuseChanged(this: unknown, name: string, shown: unknown): unknown {
   return shown
 }
 
-function isPlain(value: object): boolean {
+/** An array, or an object of no class. */
+export function isPlain(value: object): boolean {
   if (Array.isArray(value)) return true
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null

@@ -29,7 +29,8 @@ export function compileBlocks(blocks: readonly FencedBlock[], folder: string): C
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
   mkdirSync(path.join(folder, 'node_modules', '@automerge'), { recursive: true })
   symlinkSync(ROOT, path.join(folder, 'node_modules', 'warp-engine'), 'junction')
-  for (const name of ['yjs', 'fast-check', '@types', '@automerge/automerge']) {
+  const peers = ['yjs', 'fast-check', '@automerge/automerge', 'kysely', 'ioredis', 'keyv', 'msgpackr']
+  for (const name of ['@types', 'pg', ...peers]) {
     symlinkSync(path.join(ROOT, 'node_modules', name), path.join(folder, 'node_modules', name), 'junction')
   }
   const sources = blocks.map((block, i) => {

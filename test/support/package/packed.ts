@@ -18,7 +18,10 @@ export interface Packed {
 const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--ignore-scripts', '--loglevel=error']
 
 /** Optional peers, taken from this checkout, and the types of Node. */
-const LINKED = ['yjs', '@automerge/automerge', 'fast-check', '@types/node']
+const LINKED = [
+  ...['yjs', '@automerge/automerge', 'fast-check', 'kysely', 'ioredis', 'keyv', 'msgpackr'],
+  '@types/node',
+]
 
 export function packAndInstall(folder: string): Packed {
   const [packed] = JSON.parse(npm(['pack', ROOT, '--json', '--pack-destination', folder], ROOT)) as {
