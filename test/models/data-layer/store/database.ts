@@ -37,8 +37,11 @@ function commit(w: World, key: Key, next: Row, isFence: boolean): void {
   const before = w.history[key].at(-1)!
   if (w.countsOperations) w.history[key].push({ value: next.value, V: next.V, tip: next.tip, base: before.base })
   else {
-    for (const id in before.V)
-      if (w.forgottenIds.has(id) && next.V[id] === undefined) w.dropped[key][id] = before.V[id]!
+    for (const id in before.V) {
+      if (!w.forgottenIds.has(id) || next.V[id] !== undefined) continue
+      if (w.dropped[key][id] === undefined) w.count('idsDropped')
+      w.dropped[key][id] = before.V[id]!
+    }
     w.history[key].push(judgeCommit(w, key, next, isFence))
   }
   w.store[key] = { ...next }

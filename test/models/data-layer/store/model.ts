@@ -4,7 +4,7 @@ import { explorerOf } from '../explorer.ts'
 import { DIRECTED } from './directed.ts'
 import { KINDS } from './folding.ts'
 import { settle } from './rest.ts'
-import { PROFILES, step } from './steps.ts'
+import { LOSES_LOGS, PROFILES, step } from './steps.ts'
 import { type Config, World } from './world.ts'
 
 const SKEWS = [0, 0, 250, -250, 500, -500, 3_600_000]
@@ -33,7 +33,7 @@ export const primaryStore = explorerOf<Config>({
   ],
   stepsMax: 90,
   run: (config, steps, mutant, trace) => {
-    const w = new World(inBestCase(config, mutant), mutant, trace)
+    const w = new World(asExplored(config, mutant), mutant, trace)
     for (const n of steps) step(w, n)
     settle(w)
     return w.counts
@@ -81,8 +81,9 @@ export const primaryStore = explorerOf<Config>({
   },
 })
 
-/** Where operations are counted: in its best case, without outsiders, writes through and lost logs. */
-function inBestCase(config: Config, mutant: string): Config {
+/** Where operations are counted: in its best case, without outsiders and writes through. */
+function asExplored(drawn: Config, mutant: string): Config {
+  const config = drawn.profile === LOSES_LOGS ? { ...drawn, volatile: true } : drawn
   if (!mutant.startsWith('count-')) return config
   return { ...config, outsiders: false, through: false, kind: config.kind === 'counter' ? 'counter' : 'register' }
 }

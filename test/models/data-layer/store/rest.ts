@@ -5,27 +5,53 @@ import { covers, has } from '../vectors.ts'
 import { execute } from './database.ts'
 import { isWrite } from './folding.ts'
 import { flush } from './replica/flushing.ts'
-import { deliver, start, sync } from './replica/life.ts'
+import { compact, pruneIds } from './replica/letting-go.ts'
+import { crash, deliver, start, sync } from './replica/life.ts'
 import { read, timeout } from './replica/loads.ts'
-import { invalidate } from './replica/operations.ts'
+import { invalidate, write } from './replica/operations.ts'
 import { serve } from './replica/reading.ts'
 import { takeReply } from './replica/replies.ts'
 import { resume } from './replica/through.ts'
+import { draft } from './steps.ts'
 import { type KeyState, type Replica, type World } from './world.ts'
 
 export function settle(w: World): void {
   w.say('---  healing')
   heal(w)
-  for (let round = 0; round < 12; round++) {
+  exchange(w, 12)
+  w.say('---  at rest')
+  judgeAll(w)
+  if (w.lost.size === 0) return
+  forgetIds(w)
+  judgeAll(w)
+}
+
+function exchange(w: World, rounds: number): void {
+  for (let round = 0; round < rounds; round++) {
     for (const r of w.replicas) for (const x of w.others(r)) sync(w, r, x)
     drain(w)
     for (const r of w.replicas) for (const key of KEYS) finish(w, r, key)
     drain(w)
   }
-  w.say('---  at rest')
+}
+
+function judgeAll(w: World): void {
   judgeLogs(w)
   for (const key of KEYS) judgeStore(w, key)
   for (const key of KEYS) for (const r of w.replicas) judgeAnew(w, r, key)
+}
+
+/** The ids whose logs were lost leave the rows with the next write; who starts afterwards does not know what is stored. */
+function forgetIds(w: World): void {
+  w.say('---  ids are forgotten, and all keys are written again')
+  for (const r of w.replicas) for (const key of KEYS) compact(w, r, key)
+  for (let said = pruneIds(w); said !== undefined; said = pruneIds(w)) w.say(`     ${said}`)
+  for (const key of KEYS) write(w, w.replicas[0]!, key, draft(w, 2))
+  exchange(w, 4)
+  const last = w.replicas.at(-1)!
+  crash(w, last, false)
+  start(w, last)
+  exchange(w, 4)
 }
 
 function heal(w: World): void {

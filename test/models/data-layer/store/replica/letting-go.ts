@@ -69,6 +69,7 @@ export function pruneIds(w: World): string | undefined {
     }
     if (w.forgottenIds.has(id) || (!w.is('forgets-id-that-is-held') && isHeld(w, id))) continue
     w.forgottenIds.add(id)
+    w.count('idsForgotten')
     return `${id} may be forgotten by rows`
   }
   return undefined
