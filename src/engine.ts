@@ -26,6 +26,7 @@ import { KeyStore } from './store/key-store.ts'
 import type { Keyspaces } from './keys/keyspace.ts'
 import { Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
+import { INSTRUMENTS } from './ports/instrument-catalogue.ts'
 import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
 import { Pruning } from './compaction/pruning.ts'
@@ -341,6 +342,12 @@ export class Engine implements ReplicationStore, Departing {
 
   async #writeCheckpoint(): Promise<void> {
     if (!this.log.persistent) return
+    const { recorder } = this.#options
+    const write = (): Promise<void> => this.#saveIndex()
+    await (recorder === undefined ? write() : recorder.span(INSTRUMENTS.checkpoint, write))
+  }
+
+  async #saveIndex(): Promise<void> {
     const written = this.#maintenance.beginCheckpoint()
     const body = this.#encodeCheckpoint()
     // Where the log refuses to write it, nobody waits for it.

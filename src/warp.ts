@@ -13,11 +13,16 @@ import { usersCodeDepth } from './merge/users-code.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
 import { ClusterLink } from './api/cluster-link.ts'
+import { assessHealth } from './api/health/assess-health.ts'
+import type { Health } from './api/health/health.ts'
 import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
-import { heardOnce, checkOpenOptions } from './api/open-options.ts'
+import { heardOnce, checkOpenOptions, type CheckedOptions } from './api/open-options.ts'
 import type { ComposedPlatform, WarpParts } from './api/parts.ts'
 import type { Env } from './ports/env.ts'
+import { INSTRUMENTS } from './ports/instrument-catalogue.ts'
+import type { Instruments, Tell } from './ports/instruments.ts'
 import { Recorder } from './ports/recorder.ts'
+import { tellObserved } from './observability/observed.ts'
 import { handleMaker, type Handle, type HandleParts } from './api/handle.ts'
 import { EntryListing, ENTRIES_OPTIONS, type EntriesOptions, type Entry } from './api/entry-listing.ts'
 import { listKeys, readMany } from './api/key-listing.ts'
@@ -38,7 +43,7 @@ import { HOT_MORTAL_VISITED, HOT_VISITED, type Residency } from './cache/residen
 import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
-import type { Capabilities, CloseOptions, Warp, WarpOptions } from './api/public.ts'
+import type { Capabilities, CloseOptions, Warp, WarpEvent, WarpOptions } from './api/public.ts'
 import type { Stats } from './api/stats.ts'
 import { takeStats } from './api/take-stats.ts'
 import type { Compaction } from './store/event.ts'
@@ -78,12 +83,31 @@ export async function openWarpOn<K extends KeyMap>(
   const { cache, copies, clockDriftMsMax } = checkOpenOptions(options)
   const keyspaces = new Keyspaces(options.keys)
   const env = options.env ?? platform.env
-  const observe = heardOnce(options.observe, platform.warn)
-  const { parts = {} } = platform
+  const heard = heardOnce(options.observe, platform.warn)
+  const recorder = recorderOf(options.instruments, env, heard)
+  const observe = counted(heard, recorder)
+  const opening = (): Promise<OpenWarp> =>
+    openOn({ ...platform, env }, { ...options, observe }, { keyspaces, cache, copies, clockDriftMsMax, recorder })
+  const warp = await (recorder === undefined ? opening() : recorder.span(INSTRUMENTS.open, opening))
+  recorder?.opened((tell) => warp.observed(tell))
+  return warp as unknown as Warp<K>
+}
+
+interface OpenSettings extends Pick<CheckedOptions, 'cache' | 'copies' | 'clockDriftMsMax'> {
+  readonly keyspaces: Keyspaces
+  readonly recorder: Recorder | undefined
+}
+
+async function openOn(
+  platform: ComposedPlatform,
+  options: WarpOptions<KeyMap> & { readonly observe: (event: WarpEvent) => void },
+  { keyspaces, cache, copies, clockDriftMsMax, recorder }: OpenSettings,
+): Promise<OpenWarp> {
+  const { env, parts = {} } = platform
+  const { observe } = options
   const transports = options.transports ?? []
   const files = options.log === undefined ? memoryFiles() : await options.log.open()
   const isReplicated = transports.length > 0
-  const recorder = recorderOf({ ...options, observe }, env)
   const { segmentBytes, memory } = platform
   const sizes = {
     ...(segmentBytes === undefined ? {} : { segmentBytes }),
@@ -100,18 +124,31 @@ export async function openWarpOn<K extends KeyMap>(
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, { ...options, observe }, { env, parts, recorder, copies })
+    const warp = new OpenWarp(engine, options, { env, parts, recorder, copies })
     await warp.start(platform.openDoor)
-    return warp as unknown as Warp<K>
+    return warp
   } catch (error) {
     await engine.close()
     throw error
   }
 }
 
-function recorderOf({ instruments, observe }: WarpOptions<KeyMap>, env: Env): Recorder | undefined {
+function recorderOf(
+  instruments: Instruments | undefined,
+  env: Env,
+  observe: (event: WarpEvent) => void,
+): Recorder | undefined {
   if (instruments === undefined) return undefined
-  return new Recorder(instruments, env, (error) => observe?.({ kind: 'instruments:failed', error }))
+  return new Recorder(instruments, env, (error) => observe({ kind: 'instruments:failed', error }))
+}
+
+/** Who measures counts the events, and they are told all the same. */
+function counted(observe: (event: WarpEvent) => void, recorder: Recorder | undefined): (event: WarpEvent) => void {
+  if (recorder === undefined) return observe
+  return (event) => {
+    recorder.add(INSTRUMENTS.events, 1, { kind: event.kind })
+    observe(event)
+  }
 }
 
 interface Surroundings {
@@ -128,6 +165,7 @@ class OpenWarp {
   readonly #options: WarpOptions<KeyMap>
   readonly #env: Env
   readonly #parts: WarpParts
+  readonly #recorder: Recorder | undefined
   readonly #residency: Residency
   readonly #turns: Turns
   readonly #context: HandleParts
@@ -151,6 +189,7 @@ class OpenWarp {
     this.#options = options
     this.#env = env
     this.#parts = parts
+    this.#recorder = recorder
     this.#residency = store.values.residency
     this.#turns = store.turns
     const watches = new WatchHub({
@@ -429,6 +468,21 @@ class OpenWarp {
     })
   }
 
+  health(): Health {
+    const { replicator } = this.#cluster
+    return assessHealth({
+      ...{ isClosing: this.#closing !== undefined, log: this.#engine.log, replication: replicator?.progress() },
+      projections: [...this.#projections.values()].map(({ lag }) => lag),
+      standstill: replicator?.compactionBlock().standstill,
+    })
+  }
+
+  /** Tells whoever measures how the engine is now; nothing once it is being closed. */
+  observed(tell: Tell): void {
+    if (this.#closing !== undefined) return
+    tellObserved({ stats: this.stats(), health: this.health(), nowMs: this.#env.now() }, tell)
+  }
+
   peers(): PeerReport[] {
     return this.#cluster.peers()
   }
@@ -482,7 +536,11 @@ class OpenWarp {
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
     await this.#cluster.depart(options)
     await this.#cluster.close()
-    await this.#engine.close()
+    try {
+      await this.#engine.close()
+    } finally {
+      this.#recorder?.closed()
+    }
   }
 
   #projectionSource(): ProjectionSource {

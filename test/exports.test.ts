@@ -28,6 +28,9 @@ describe('public names', () => {
       './redis',
       './keyv',
       './msgpackr',
+      './prometheus',
+      './opentelemetry',
+      './http',
       './conformance',
       './testing',
       './package.json',
@@ -39,12 +42,14 @@ describe('public names', () => {
     expect(namesOf('.')).toMatchInlineSnapshot(`
       [
         "INSTRUMENTS",
+        "OBSERVED",
         "WarpError",
         "adaptive",
         "checkLog",
         "defineKeys",
         "functionStore",
         "isWarpError",
+        "logTo",
         "memoryFiles",
         "nodeEnv",
         "openWarp",
@@ -76,6 +81,8 @@ describe('public names', () => {
         "type EntriesOptions",
         "type Entry",
         "type Env",
+        "type EventLevel",
+        "type EventLogger",
         "type ExplainOptions",
         "type ExplainedOperation",
         "type Explanation",
@@ -85,6 +92,10 @@ describe('public names', () => {
         "type GetOrSetOptions",
         "type HandleFor",
         "type HandleOptions",
+        "type Health",
+        "type HealthPart",
+        "type HealthReason",
+        "type HealthReasonCode",
         "type Imported",
         "type Instrument",
         "type Instruments",
@@ -111,11 +122,14 @@ describe('public names', () => {
         "type LogFiles",
         "type LogOptions",
         "type LogStore",
+        "type LogToOptions",
         "type Mode",
         "type NotModified",
+        "type Observe",
         "type OpenWarpOptions",
         "type OperationRecord",
         "type OwnAdaptiveOptions",
+        "type PartHealth",
         "type PeerAddress",
         "type PeerReport",
         "type PrimaryStore",
@@ -146,6 +160,7 @@ describe('public names', () => {
         "type StoreFunctions",
         "type StoreRequest",
         "type StoreRow",
+        "type Tell",
         "type Timer",
         "type Transport",
         "type TransportLink",
@@ -338,6 +353,40 @@ describe('public names', () => {
     expect(namesOf('./msgpackr')).toMatchInlineSnapshot(`
       [
         "msgpackrCodec",
+      ]
+    `)
+  })
+
+  test('warp-engine/prometheus', () => {
+    expect(namesOf('./prometheus')).toMatchInlineSnapshot(`
+      [
+        "prometheusInstruments",
+        "prometheusName",
+        "type PrometheusOptions",
+      ]
+    `)
+  })
+
+  test('warp-engine/opentelemetry', () => {
+    expect(namesOf('./opentelemetry')).toMatchInlineSnapshot(`
+      [
+        "openTelemetryInstruments",
+        "type OpenTelemetryOptions",
+      ]
+    `)
+  })
+
+  test('warp-engine/http', () => {
+    expect(namesOf('./http')).toMatchInlineSnapshot(`
+      [
+        "type AskedRoute",
+        "type HttpPermission",
+        "type MetricsRegistry",
+        "type WarpHttp",
+        "type WarpHttpOptions",
+        "type WatchMessage",
+        "type WatchedEngine",
+        "warpHttp",
       ]
     `)
   })

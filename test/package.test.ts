@@ -78,11 +78,12 @@ describe('the packed tarball', () => {
 
   test('holds what is needed and nothing else', () => {
     const folders = new Set(packed.files.map((file) => file.split('/')[0]))
-    const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'crdt', 'docs', 'lib', 'package.json', 'src']
-    // Of the kits for consistency and for adapters, of the adapters, and of what the command alone
-    // needs, the bundles are enough: their sources would not fit.
-    expect([...folders].sort()).toEqual(expected)
-    expect(packed.files.filter((file) => /^src\/(?:audit|control)\//.test(file))).toEqual([])
+    const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'crdt', 'docs', 'lib', 'package.json']
+    // Of the adapters, the kit for consistency, what the command alone needs, and what replicas say to
+    // each other, the bundles are enough: their sources would not fit.
+    expect([...folders].sort()).toEqual([...expected, 'src'])
+    const left = /^src\/(?:audit|control|membership|replication)\//
+    expect(packed.files.filter((file) => left.test(file))).toEqual([])
     // Every source once, and nothing that leads from one copy to another.
     expect(packed.files.filter((file) => /\.map$|^lib\/.*(?<!\.d)\.ts$/.test(file))).toEqual([])
   })
@@ -110,7 +111,8 @@ describe('the packed tarball', () => {
   test('brings the command, which runs without the optional peers', async () => {
     const folder = temporaryFolder()
     cpSync(path.join(packed.folder, 'node_modules'), path.join(folder, 'node_modules'), { recursive: true })
-    for (const name of ['yjs', '@automerge', 'fast-check', 'kysely', 'ioredis', 'keyv', 'msgpackr'])
+    const peers = ['kysely', 'ioredis', 'keyv', 'msgpackr', 'prom-client', '@opentelemetry', 'ws']
+    for (const name of ['yjs', '@automerge', 'fast-check', ...peers])
       rmSync(path.join(folder, 'node_modules', name), { recursive: true })
     const npx = async (...parameters: string[]): Promise<string> =>
       (await run('npx', ['--no-install', 'warp', ...parameters], { cwd: folder })).stdout

@@ -2,8 +2,8 @@
  * Makes `lib/`, which is what the package publishes: one bundled file for each entry point. Code that
  * several entry points need stands in chunks beside them, so that no class exists twice at run time.
  * Each entry point has its types in one file, as `.d.ts` for `import` and as `.d.cts` for `require`.
- * The tarball holds the sources once, beside the bundles. Bundles stay readable: a comment in front of
- * each part names the source that it comes from, so there are no maps.
+ * The tarball holds once, beside the bundles, the sources of what users call. Bundles stay readable: a
+ * comment in front of each part names the source that it comes from, so there are no maps.
  *
  *     node tools/bundle.mjs
  */
@@ -48,7 +48,7 @@ async function bundleCode() {
     bundle: true,
     splitting: true,
     format: 'esm',
-    // The sources lie beside the bundles for who wants to read; names stay, for stack traces.
+    // Sources lie beside the bundles for who wants to read; names stay, for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
     platform: 'node',

@@ -16,6 +16,9 @@ export const ENTRIES = {
   redis: 'adapters/stores/redis/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',
   msgpackr: 'adapters/stores/msgpackr/index.ts',
+  prometheus: 'adapters/prometheus/index.ts',
+  opentelemetry: 'adapters/opentelemetry/index.ts',
+  http: 'adapters/http/index.ts',
   conformance: 'adapters/conformance/index.ts',
   testing: 'testing/index.ts',
 }
@@ -35,4 +38,5 @@ export const PROGRAMS = {
 export const THIRD_PARTIES = [
   ...['yjs', '@automerge/automerge', 'fast-check', 'commander'],
   ...['kysely', 'ioredis', 'keyv', 'msgpackr'],
+  ...['prom-client', '@opentelemetry/api', 'ws'],
 ]

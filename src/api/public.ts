@@ -33,6 +33,7 @@ import type { KnownReplica } from '../membership/name-book.ts'
 import type { PeerReport } from '../replication/replication-stats.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
+import type { Health } from './health/health.ts'
 import type { Imported } from '../transfer/imported.ts'
 import type {
   CheckedDefinition,
@@ -397,6 +398,16 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * Cheap enough to ask each second.
    */
   stats(): Stats
+
+  /**
+   * Whether this replica is alive and ready, with the reasons if it is not: for the probes of an
+   * orchestrator, and for whoever spreads callers over replicas. Cheap enough to ask each second;
+   * never throws, also when the engine has been closed. A replica with transports is ready when it
+   * has caught up with the peers that it hears, or has heard none for `replication.peerSilentMs`.
+   *
+   *     const { live, ready, parts } = warp.health()
+   */
+  health(): Health
   capabilities(): Capabilities
 
   /**

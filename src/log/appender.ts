@@ -344,6 +344,15 @@ export class Appender {
     if (failure !== undefined) this.#options.observe({ kind: 'storage-full', error: failure })
   }
 
+  /** Whether the disk has no space for what comes next. Asks it again if it had none. */
+  isOutOfSpace(): boolean {
+    const active = this.#active
+    if (active === undefined || !this.#segments.persistent || this.#segments.closed) return false
+    const isOut = this.#supply.isOutOfSpace(active)
+    this.refreshLimit()
+    return isOut
+  }
+
   /** The segment made ahead. */
   get prepared(): Segment | undefined {
     return this.#supply.next

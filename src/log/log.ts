@@ -13,6 +13,7 @@
  * nothing to look at.
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import type { WarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogFiles } from '../ports/files.ts'
 import type { LogMemory } from '../ports/platform.ts'
@@ -295,6 +296,16 @@ export class Log {
 
   get durableThrough(): Position {
     return this.persistent ? this.#segments.durableThrough : this.visibleEnd
+  }
+
+  /** Why nothing more is taken in until the log is opened again; `undefined` if it is. */
+  get failure(): WarpError | undefined {
+    return this.#segments.failure
+  }
+
+  /** Whether there is no space for what comes next. Asks the disk again if there was none. */
+  isOutOfSpace(): boolean {
+    return this.#appender.isOutOfSpace()
   }
 
   segments(): readonly SegmentInfo[] {

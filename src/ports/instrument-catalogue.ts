@@ -1,13 +1,21 @@
-/** Everything that an engine with `instruments` records, and nothing else. */
+/**
+ * Everything that an engine with `instruments` records, and nothing else. What it is asked for
+ * stands in `src/observability/observed-catalogue.ts`. docs/observability.md is made of both:
+ * `npm run docs:observability`.
+ */
 import type { Instrument } from './instruments.ts'
 
 type Entry =
+  | 'events'
+  | 'open'
   | 'writes'
-  | 'settleDuration'
+  | 'settle'
   | 'flushDuration'
   | 'flushBytes'
   | 'syncDuration'
+  | 'checkpoint'
   | 'foldDuration'
+  | 'longRead'
   | 'compaction'
   | 'compactedKeys'
   | 'compactedOperations'
@@ -23,24 +31,29 @@ type Entry =
   | 'snapshotFetch'
   | 'snapshotBytes'
   | 'load'
+  | 'projectionRebuild'
 
 export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
+  events: counter('warp.events', '{event}', 'Events that the observer was told of, by kind.', 'kind'),
+  open: span('warp.open', 'Opening the engine: reading its log and joining its networks.', 'outcome'),
   writes: counter(
     'warp.writes',
     '{operation}',
     'Operations written here, by how safe their writer wanted them to be.',
     'ack',
   ),
-  settleDuration: histogram(
-    'warp.write.settle.duration',
-    'ms',
+  settle: span(
+    'warp.write.settle',
     'From a write, or from `settled`, until it was as safe as asked. Nothing for writes that had nothing to wait for.',
     'ack',
+    'outcome',
   ),
   flushDuration: histogram('warp.log.flush.duration', 'ms', 'Handing a group of records to the operating system.'),
   flushBytes: histogram('warp.log.flush.bytes', 'By', 'Bytes of one group of records.'),
   syncDuration: histogram('warp.log.sync.duration', 'ms', 'Putting what was flushed on stable storage.'),
+  checkpoint: span('warp.log.checkpoint', 'Saving the index of the log, for a fast opening.', 'outcome'),
   foldDuration: histogram('warp.cache.fold.duration', 'ms', 'Working out a value that was read and not in memory.'),
+  longRead: span('warp.read.long', 'A read of a key whose history takes more than one step to fold.', 'outcome'),
   compaction: span('warp.compaction', 'One run of compaction.', 'outcome'),
   compactedKeys: counter('warp.compaction.keys', '{key}', 'Keys of which compaction folded something away.'),
   compactedOperations: counter('warp.compaction.operations', '{operation}', 'Operations that compaction folded away.'),
@@ -73,6 +86,7 @@ export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
   snapshotFetch: span('warp.replication.snapshot', "Taking over a peer's state.", 'outcome'),
   snapshotBytes: counter('warp.replication.snapshot.bytes', 'By', 'Bytes of the state taken over from peers.'),
   load: span('warp.load', 'Bringing the value of a key from where its truth is.', 'outcome'),
+  projectionRebuild: span('warp.projection.rebuild', 'A projection reading the log from its beginning.', 'outcome'),
 }
 
 function counter(name: string, unit: string, help: string, ...labels: readonly string[]): Instrument {

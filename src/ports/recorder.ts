@@ -5,9 +5,11 @@
  */
 import { asError } from '../../crdt/warp-error.ts'
 import type { Env } from './env.ts'
-import type { Instrument, Instruments, Labels } from './instruments.ts'
+import type { Instrument, Instruments, Labels, Observe, Span } from './instruments.ts'
 
 const NO_LABELS: Labels = Object.freeze({})
+const DONE: Labels = Object.freeze({ outcome: 'done' })
+const FAILED: Labels = Object.freeze({ outcome: 'failed' })
 
 export class Recorder {
   readonly #env: Env
@@ -41,8 +43,38 @@ export class Recorder {
 
   /** Begins a span; returns how to end it. */
   begin(span: Instrument): (labels: Labels) => void {
-    const begun = this.#tell((instruments) => instruments.begin(span, NO_LABELS))
+    const begun = this.#begin(span)
     return (labels) => void this.#tell(() => begun?.end(labels))
+  }
+
+  /**
+   * Does `work` as a span whose one label is `outcome`, `done` or `failed`. Spans that begin within
+   * the work are parts of it.
+   */
+  async span<Result>(span: Instrument, work: () => Promise<Result>): Promise<Result> {
+    const begun = this.#begin(span)
+    let outcome = FAILED
+    try {
+      const result = await within(begun, work)
+      outcome = DONE
+      return result
+    } finally {
+      this.#tell(() => begun?.end(outcome))
+    }
+  }
+
+  /** The engine is open. */
+  opened(observe: Observe): void {
+    this.#tell((instruments) => instruments.opened?.(observe))
+  }
+
+  /** The engine has closed. */
+  closed(): void {
+    this.#tell((instruments) => instruments.closed?.())
+  }
+
+  #begin(span: Instrument): Span | undefined {
+    return this.#tell((instruments) => instruments.begin(span, NO_LABELS))
   }
 
   #tell<Result>(call: (instruments: Instruments) => Result): Result | undefined {
@@ -56,4 +88,16 @@ export class Recorder {
       return undefined
     }
   }
+}
+
+/** Does the work, whatever the span does: where `run` throws before it has called the work, it is called here. */
+function within<Result>(span: Span | undefined, work: () => Promise<Result>): Promise<Result> {
+  if (span?.run === undefined) return work()
+  let begun: Promise<Result> | undefined
+  try {
+    void span.run(() => (begun = work()))
+  } catch {
+    // A fault of the instruments, which is none of the work's.
+  }
+  return begun ?? work()
 }

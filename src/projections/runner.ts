@@ -29,6 +29,7 @@ import { RegisterPass } from './register-pass.ts'
 import { bytesBetween } from '../log/holds.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
 import { readSnapshot } from '../merge/snapshot-record.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 import type { Position } from '../operation/position.ts'
@@ -137,6 +138,12 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
   async rebuild(options: RebuildOptions = {}): Promise<void> {
     checkOptions('rebuild', options, REBUILD_OPTIONS)
+    const { recorder } = this.#store
+    const read = (): Promise<void> => this.#readLog(options)
+    await (recorder === undefined ? read() : recorder.span(INSTRUMENTS.projectionRebuild, read))
+  }
+
+  async #readLog(options: RebuildOptions): Promise<void> {
     const { log } = this.#store
     const pass = this.#beginPass(this.#projection.initial(), { told: NOTHING_TOLD, through: 0 })
     const first = (log.segments()[0]?.number ?? 0) * POSITIONS_PER_SEGMENT

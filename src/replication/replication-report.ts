@@ -14,6 +14,8 @@ import type { ReceptionParts } from './replication-stats.ts'
 
 /** A bounded queue or table, now. */
 export interface QueueFill {
+  /** For machines: a label of metrics. Stays as it is from version to version. */
+  readonly id: 'inbox' | 'causes' | 'answers' | 'snapshots' | 'acknowledgements' | 'peers' | 'members'
   /** What it holds, in words: `frames that wait to be processed`. */
   readonly name: string
   readonly count: number
@@ -28,18 +30,36 @@ export function queuesOf(parts: ReceptionParts, settings: ReplicationSettings): 
   const { buffer } = admitter
   return [
     {
-      ...{ name: 'frames that wait to be processed', count: inbox.count, countMax: settings.inboxFramesMax },
-      ...{ bytes: inbox.bytesCount, bytesMax: settings.inboxBytesMax },
+      id: 'inbox',
+      name: 'frames that wait to be processed',
+      count: inbox.count,
+      countMax: settings.inboxFramesMax,
+      bytes: inbox.bytesCount,
+      bytesMax: settings.inboxBytesMax,
     },
     {
-      ...{ name: 'operations that wait for their causes', count: buffer.count, countMax: settings.bufferOperationsMax },
-      ...{ bytes: buffer.bytesCount, bytesMax: settings.bufferBytesMax },
+      id: 'causes',
+      name: 'operations that wait for their causes',
+      count: buffer.count,
+      countMax: settings.bufferOperationsMax,
+      bytes: buffer.bytesCount,
+      bytesMax: settings.bufferBytesMax,
     },
-    { name: 'peers that are being answered', count: answers.count, countMax: ANSWERS_MAX },
-    { name: 'snapshots that are handed out', count: offers.count, countMax: settings.snapshotExportsMax },
-    { name: 'writes that wait for replicas', count: acknowledgements.count, countMax: ACKNOWLEDGEMENT_WAITS_MAX },
-    { name: 'peers', count: parts.peers, countMax: PEERS_MAX },
-    { name: 'replicas that are known', count: rounds.stability.memberCount, countMax: MEMBERS_MAX },
+    { id: 'answers', name: 'peers that are being answered', count: answers.count, countMax: ANSWERS_MAX },
+    {
+      id: 'snapshots',
+      name: 'snapshots that are handed out',
+      count: offers.count,
+      countMax: settings.snapshotExportsMax,
+    },
+    {
+      id: 'acknowledgements',
+      name: 'writes that wait for replicas',
+      count: acknowledgements.count,
+      countMax: ACKNOWLEDGEMENT_WAITS_MAX,
+    },
+    { id: 'peers', name: 'peers', count: parts.peers, countMax: PEERS_MAX },
+    { id: 'members', name: 'replicas that are known', count: rounds.stability.memberCount, countMax: MEMBERS_MAX },
   ]
 }
 

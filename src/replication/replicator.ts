@@ -22,6 +22,7 @@ import { Broadcaster } from './broadcaster.ts'
 import type { ReplicationEvent, ReplicationObserver } from './events.ts'
 import { type ReplicationOptions, type ReplicationSettings, replicationSettings } from './options.ts'
 import type { Link } from './peers.ts'
+import type { ReplicationProgress } from './reception/catching-up.ts'
 import { Post } from './reception/post.ts'
 import { Reception } from './reception/reception.ts'
 import type { CompactionBlock, QueueFill } from './replication-report.ts'
@@ -149,6 +150,11 @@ export class Replicator {
       broadcastOperations: this.#broadcaster?.operationCount ?? 0,
       ...this.#reception.stats(),
     }
+  }
+
+  /** Whether this replica has what the others have told of. */
+  progress(): ReplicationProgress {
+    return this.#reception.progress()
   }
 
   /** How full each bounded queue is. */

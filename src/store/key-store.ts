@@ -93,6 +93,8 @@ export class KeyStore {
   /** All shared operations up to these are in the log or in snapshots. */
   readonly applied: VersionVector
   readonly floor: VersionVector
+  /** Told of what is measured; `undefined`: nobody measures. */
+  readonly recorder: Recorder | undefined
   readonly #folders: Folders
   /** The values' own: one load on the way of each write. */
   readonly #residency: Residency
@@ -129,6 +131,7 @@ export class KeyStore {
     this.keyspaces = options.keyspaces
     this.writers = options.writers
     this.holds = options.holds
+    this.recorder = options.recorder
     const keyspace = options.keyspaces.unregistered
     const none = { slot: 0, position: 0, kind: 0, strategy: 0, hlc: 0, sequence: 0, lifeMs: 0, version: 0 }
     this.#entered = { ...none, replica: '' as ReplicaId, keyspace }

@@ -8,6 +8,7 @@ import type { Slot } from '../keys/key-table.ts'
 import type { Chain } from '../merge/chain.ts'
 import { assertOutsideFold } from '../merge/users-code.ts'
 import { Budget, type Meter } from '../operation/budget.ts'
+import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import type { KeyStore } from './key-store.ts'
 
 export interface Reading {
@@ -95,7 +96,14 @@ export async function foldUntilShort(store: KeyStore, slot: Slot, check: () => v
  * The value of a key, at once if it is short; otherwise folded in steps. `undefined` also if the
  * key has been forgotten meanwhile. Throws what `check` throws, and `WARP_E_UNKNOWN_OP`.
  */
-export async function readInSteps(store: KeyStore, slot: Slot, check: () => void): Promise<unknown> {
+export function readInSteps(store: KeyStore, slot: Slot, check: () => void): Promise<unknown> {
+  const { recorder } = store
+  const read = (): Promise<unknown> => readLong(store, slot, check)
+  if (recorder === undefined || store.values.isShort(slot)) return read()
+  return recorder.span(INSTRUMENTS.longRead, read)
+}
+
+async function readLong(store: KeyStore, slot: Slot, check: () => void): Promise<unknown> {
   const key = store.keys.keys[slot]
   if (key !== undefined && isAwaited(store, slot)) await store.waiting.rest(key)
   while (key !== undefined && store.keys.keys[slot] === key) {

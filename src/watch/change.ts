@@ -76,6 +76,11 @@ export interface WatchOptions {
  * last cursor.
  */
 export interface Watch<Value = unknown> extends AsyncIterable<Change<Value>> {
+  /**
+   * Behind all that its consumer has been shown and all that was none of its keys', or where it
+   * began: a consumer that is cut off, before the first change too, resumes from here.
+   */
+  readonly cursor: Cursor
   /** Ends the iteration. Idempotent. */
   close(): void
 }

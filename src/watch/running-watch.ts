@@ -31,6 +31,8 @@ export interface WatchSource extends ChangeSource {
   placeOf(cursor: Cursor): Start | undefined
   /** Where the newest operation of all keys is; 0 if there is none. */
   newest(): Position
+  /** In front of the operation with this number in the ring, or of all later ones. */
+  cursorBefore(number: number, expiry: ExpiryPlace): Cursor
   remove(watch: RunningWatch): void
 }
 
@@ -73,6 +75,10 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   #seenVersion: number | undefined
   #waiting: Waiting | undefined
   #isClosed = false
+  /** What it has handed out last, or resumes from. */
+  #handedOut: Pick<Change, 'cursor'> | undefined
+  /** Where it began: the number of the next operation in the ring, and what had been told. */
+  readonly #began: { readonly next: number; readonly expiry: ExpiryPlace }
 
   constructor(hub: WatchSource, interest: Interest, options: WatchOptions & { pendingCountMax: number }) {
     this.name = `a watch of '${interest.text}'`
@@ -83,6 +89,8 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     this.#next = hub.ring.count
     this.#expiry = { told: hub.told, unseenFrom: hub.store.log.end }
     this.#seenVersion = this.#presentVersion()
+    this.#began = { next: this.#next, expiry: this.#expiry }
+    if (typeof options.from === 'string') this.#handedOut = { cursor: options.from }
     if (options.from !== undefined) this.#resume(options.from)
     if (options.signal?.aborted === true) {
       this.#isClosed = true
@@ -91,6 +99,15 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     }
     this.#stopWaiting = whenAborted(options.signal, this.close)
     this.#letGo = hub.holds.follow(this)
+  }
+
+  get cursor(): Cursor {
+    const { ring } = this.#hub
+    const isLive = !this.#isReplaying && this.#expired === undefined && this.#queue.length === 0
+    // It has passed by what is none of its keys', which need not be read again.
+    if (isLive && this.#next === ring.count && this.#next > this.#began.next)
+      return this.#hub.cursorBefore(this.#next, this.#expiry)
+    return this.#handedOut?.cursor ?? this.#hub.cursorBefore(this.#began.next, this.#began.expiry)
   }
 
   /** How far its consumer is behind the log. */
@@ -165,6 +182,7 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
     if (waiting === undefined) return
     try {
       const change = this.#take()
+      if (change !== undefined) this.#handedOut = change
       if (change !== undefined) this.#settle({ done: false, value: change })
     } catch (error) {
       this.#waiting = undefined

@@ -133,6 +133,21 @@ export class WatchHub implements WatchSource {
     return newest
   }
 
+  cursorBefore(number: number, expiry: ExpiryPlace): Cursor {
+    const { ring, store } = this
+    const passedCount = ring.count - number
+    if (passedCount > ring.capacity) return `${this.#options.logName()}@-`
+    if (number > 0 && passedCount < ring.capacity) return this.cursor(ring.position(number - 1), expiry)
+    // What came before the ring: of a key that has been written since, an operation before that.
+    const before = passedCount === 0 ? Infinity : ring.position(number)
+    let newest = 0
+    for (const slot of store.keys.occupied()) {
+      const head = store.keys.head[slot]!
+      if (head < before) newest = Math.max(newest, head)
+    }
+    return this.cursor(newest, expiry)
+  }
+
   close(): void {
     for (const watch of this.#watches) watch.close()
   }

@@ -1,17 +1,30 @@
 /** What is measured, and that nothing is where nobody measures. */
 import { expect, test } from 'vitest'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
-import { INSTRUMENTS, memoryFiles, openWarp, type Instrument, type Instruments } from '../../adapters/node/index.ts'
+import {
+  INSTRUMENTS,
+  OBSERVED,
+  memoryFiles,
+  openWarp,
+  type Instrument,
+  type Instruments,
+  type Observe,
+} from '../../adapters/node/index.ts'
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
 import { ALL_PARTS, openWarpOn } from '../../src/index.ts'
+import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
+import { closeAll } from '../support/close-all.ts'
 
 const keys = {
   'l:*': { strategy: register<string>(), load: 'caller' },
   'n:*': { strategy: counter(), retain: 'latest' },
   'r:*': { strategy: register<string>(), retain: 'latest' },
 } as const
+
+/** Keys whose truth is elsewhere. */
+const LOADED = { 'l:*': { strategy: register<string>(), load: (key: string) => `${key}, loaded` } } as const
 
 interface Call {
   readonly kind: Instrument['kind']
@@ -22,6 +35,8 @@ interface Call {
 /** Keeps what it is told, by name. */
 class Kept implements Instruments {
   readonly calls = new Map<string, Call[]>()
+  #observe: Observe | undefined
+  isClosed = false
 
   add(instrument: Instrument, value: number, labels: Call['labels']): void {
     this.#keep(instrument.name, { kind: 'counter', value, labels })
@@ -33,6 +48,21 @@ class Kept implements Instruments {
 
   begin(instrument: Instrument): { end: (labels: Call['labels']) => void } {
     return { end: (labels) => this.#keep(instrument.name, { kind: 'span', value: 0, labels }) }
+  }
+
+  opened(observe: Observe): void {
+    this.#observe = observe
+  }
+
+  closed(): void {
+    this.isClosed = true
+  }
+
+  /** What the engine tells now, if it is asked. */
+  observed(): [instrument: Instrument, value: number, labels: Call['labels']][] {
+    const told: [Instrument, number, Call['labels']][] = []
+    this.#observe?.((...one) => told.push(one))
+    return told
   }
 
   get count(): number {
@@ -98,10 +128,29 @@ async function scenario() {
   return { ...kept, counts, measured }
 }
 
+/** A long history is read after a restart, and a projection reads the log. */
+async function longHistory(): Promise<Kept> {
+  const files = faultyFiles()
+  const env = virtualEnv()
+  const first = await openWarp({ keys, env, log: files.store() })
+  const handle = first.key('n:1')
+  for (let i = 0; i < 20_000; i++) void handle.increment()
+  await handle.increment()
+  const kept = new Kept()
+  const again = await openWarp({ keys, env, log: files.kill().store(), instruments: kept })
+  expect(await again.get('n:1')).toBe(20_001)
+  await again.project({ name: 'all', initial: () => 0, apply: (state: number) => state + 1 })
+  await again.close()
+  await using loading = await openWarp({ keys: LOADED, env, instruments: kept })
+  expect(await loading.get('l:1')).toBe('l:1, loaded')
+  return kept
+}
+
 test('everything in the catalogue is recorded, as the kind and with the labels that it says', async () => {
   const { first, second } = await scenario()
+  const third = await longHistory()
   for (const instrument of Object.values(INSTRUMENTS)) {
-    const calls = [...first.of(instrument), ...second.of(instrument)]
+    const calls = [first, second, third].flatMap((kept) => kept.of(instrument))
     expect([instrument.name, calls.length > 0]).toEqual([instrument.name, true])
     for (const { kind, value, labels } of calls) {
       expect([instrument.name, kind, Object.keys(labels)]).toEqual([
@@ -114,7 +163,7 @@ test('everything in the catalogue is recorded, as the kind and with the labels t
   }
   const names = Object.values(INSTRUMENTS).map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
-  for (const { calls } of [first, second]) for (const name of calls.keys()) expect(names).toContain(name)
+  for (const { calls } of [first, second, third]) for (const name of calls.keys()) expect(names).toContain(name)
 })
 
 test('what is recorded is what happened', async () => {
@@ -134,6 +183,45 @@ test('what is recorded is what happened', async () => {
   expect(second.sum(INSTRUMENTS.appliedOperations)).toBe(3)
   expect(measured.sent).toEqual([counts.sent?.framesCount, counts.sent?.bytes])
   expect(measured.received).toEqual([counts.received?.framesCount, counts.received?.bytes])
+})
+
+test('what is asked for is told as the catalogue says it, each series once, and nothing when the engine has closed', async () => {
+  const { first, second } = await scenario()
+  expect([first.isClosed, second.isClosed, first.observed(), second.observed()]).toEqual([true, true, [], []])
+  const env = virtualEnv()
+  const network = memoryNetwork({ env })
+  const kept = new Kept()
+  const bounded = { cache: { entriesMax: 100, bytesMax: 10_000 }, copies: { bytesMax: 10_000 } }
+  const [a, b] = [
+    await openWarp({
+      ...{ keys: { ...keys, ...LOADED }, env: env.fork({ label: 'a' }), transports: [network.transport('a')] },
+      ...{ instruments: kept, ...bounded },
+    }),
+    await openWarp({ keys, env: env.fork({ label: 'b' }), transports: [network.transport('b')] }),
+  ]
+  await a.project({ name: 'all', initial: () => 0, apply: (state: number) => state + 1 })
+  await env.advance(5000)
+  await a.set('r:1', 'x')
+  await a.get('r:1')
+  const told = kept.observed()
+  for (const instrument of Object.values(OBSERVED)) {
+    const ofIt = told.filter(([one]) => one === instrument)
+    expect([instrument.name, ofIt.length > 0]).toEqual([instrument.name, true])
+    for (const [, value, labels] of ofIt) {
+      expect([instrument.name, Object.keys(labels)]).toEqual([instrument.name, instrument.labels])
+      expect(value).toBeGreaterThanOrEqual(0)
+    }
+  }
+  const series = told.map(([{ name }, , labels]) => `${name} ${JSON.stringify(labels)}`)
+  expect(new Set(series).size).toBe(series.length)
+  expect(told.filter(([one]) => !Object.values(OBSERVED).includes(one))).toEqual([])
+  const valueOf = (instrument: Instrument) => told.find(([one]) => one === instrument)?.[1]
+  const { log, cache: held, keysCount } = a.stats()
+  expect([valueOf(OBSERVED.keys), valueOf(OBSERVED.logSize), valueOf(OBSERVED.cacheEntries)]).toEqual([
+    ...[keysCount, log.bytes, held.entriesCount],
+  ])
+  expect([valueOf(OBSERVED.ready), valueOf(OBSERVED.live)]).toEqual([1, 1])
+  await closeAll(env, [a, b])
 })
 
 test('without instruments a write and a read ask not even for the time', async () => {

@@ -166,8 +166,10 @@ export class Feed {
     return false
   }
 
-  #isCompactedBehind(position: Position): boolean {
+  #isCompactedBehind(before: Position): boolean {
     const { keys } = this.#store
+    // Where nothing has been folded or forgotten, both columns say 0: nothing is lost from the beginning on.
+    const position = Math.max(0, before)
     const { key, matches } = this.#interest
     const slot = key === undefined ? undefined : keys.find(key)
     if (slot !== undefined)

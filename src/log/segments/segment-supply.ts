@@ -52,6 +52,8 @@ export class SegmentSupply {
    * changed.
    */
   #isFull = false
+  /** The last time that space was asked for there was none. */
+  #isOutOfSpace = false
 
   constructor(options: SupplyOptions) {
     this.#options = options
@@ -144,6 +146,17 @@ export class SegmentSupply {
     }
   }
 
+  /**
+   * Whether there was no space when some was last asked for, and is none now: asks again then, since
+   * without writes nobody else would.
+   */
+  isOutOfSpace(active: Segment): boolean {
+    if (!this.#isOutOfSpace) return false
+    this.#isFull = false
+    this.#isOutOfSpace = this.prepare(active)?.code === 'WARP_E_STORAGE_FULL'
+    return this.#isOutOfSpace
+  }
+
   #prepareNext(active: Segment, filled: number): void {
     if (this.#ahead.length === 0) {
       // A later format comes with its first record. An empty segment of it would bar an older build
@@ -169,8 +182,10 @@ export class SegmentSupply {
       file.reserve(ahead)
       segment.reserved = ahead
       this.#isFull = false
+      this.#isOutOfSpace = false
     } catch (cause) {
       const failure = storageError(cause, `reserving space in ${segmentName(segment.number)}`)
+      if (failure.code === 'WARP_E_STORAGE_FULL') this.#isOutOfSpace = true
       if (failure.code !== 'WARP_E_STORAGE_FULL' || needed >= ahead) throw failure
       this.#extend(segment, needed, needed)
     }

@@ -19,6 +19,7 @@ import { AntiEntropy } from '../anti-entropy/anti-entropy.ts'
 import type { ReplicationObserver } from '../events.ts'
 import { FrameDecoder } from '../wire/frame-decoder.ts'
 import type { Frame, Sender, SnapshotRequest } from '../wire/frames.ts'
+import { CatchingUp, type ReplicationProgress } from './catching-up.ts'
 import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
@@ -61,6 +62,7 @@ export class Reception {
   readonly #offers: SnapshotOffers
   readonly #fetch: SnapshotFetch
   readonly #rounds: Rounds
+  readonly #catchingUp: CatchingUp
   readonly acknowledgements: Acknowledgements
   readonly #answerer: AcknowledgementAnswerer
   readonly #holdings: Holdings
@@ -121,11 +123,17 @@ export class Reception {
         peerUp: (via, address) => this.peerUp(via, address),
       },
     })
+    this.#catchingUp = new CatchingUp({
+      ...{ store, env, settings, peers: this.peers },
+      isFetching: () => this.isImporting,
+      isJoined: () => this.isJoined,
+    })
   }
 
   /** The transports are open. */
   start(): void {
     this.#options.store.onPruned(() => this.#forgetPruned())
+    this.#catchingUp.start()
     this.#rounds.start()
   }
 
@@ -148,6 +156,11 @@ export class Reception {
   /** Whether others may be told of what this replica writes. */
   get isJoined(): boolean {
     return this.#rounds.isJoined
+  }
+
+  /** Whether this replica has what the others have told of. */
+  progress(): ReplicationProgress {
+    return this.#catchingUp.look()
   }
 
   /** There is something new to tell of. Cheap. */
@@ -406,6 +419,7 @@ export class Reception {
     this.#offers.expire(now)
     this.#introductions.beat(this.peers.all(), now)
     this.#settleFormat(true)
+    this.#catchingUp.look()
   }
 
   #settleFormat(isRound: boolean): void {

@@ -351,15 +351,20 @@ export class Writer {
     return this.#store.turns.after(this.#timed(ack, settled).then((reached) => ({ ...written, ...reached, aheadMs })))
   }
 
-  /** Records how long a wait takes, if anybody measures. */
+  /** Tells how long a wait takes, if anybody measures. */
   #timed<T>(ack: Ack, settled: Promise<T>): Promise<T> {
-    const recorder = this.#recorder
-    if (recorder === undefined) return settled
-    const startMs = recorder.now()
-    return settled.then((reached) => {
-      recorder.since(INSTRUMENTS.settleDuration, startMs, { ack })
-      return reached
-    })
+    const end = this.#recorder?.begin(INSTRUMENTS.settle)
+    if (end === undefined) return settled
+    return settled.then(
+      (reached) => {
+        end({ ack, outcome: 'done' })
+        return reached
+      },
+      (error: unknown) => {
+        end({ ack, outcome: 'failed' })
+        throw error
+      },
+    )
   }
 
   /**

@@ -27,10 +27,11 @@ const OPTIONS: ts.CompilerOptions = {
 /** `folder` is an empty temporary one; the package and its peers are linked into it. */
 export function compileBlocks(blocks: readonly FencedBlock[], folder: string): CompiledBlock[] {
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
-  mkdirSync(path.join(folder, 'node_modules', '@automerge'), { recursive: true })
+  for (const scope of ['@automerge', '@opentelemetry'])
+    mkdirSync(path.join(folder, 'node_modules', scope), { recursive: true })
   symlinkSync(ROOT, path.join(folder, 'node_modules', 'warp-engine'), 'junction')
   const peers = ['yjs', 'fast-check', '@automerge/automerge', 'kysely', 'ioredis', 'keyv', 'msgpackr']
-  for (const name of ['@types', 'pg', ...peers]) {
+  for (const name of ['@types', 'pg', 'prom-client', '@opentelemetry/api', ...peers]) {
     symlinkSync(path.join(ROOT, 'node_modules', name), path.join(folder, 'node_modules', name), 'junction')
   }
   const sources = blocks.map((block, i) => {

@@ -20,7 +20,7 @@ const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--ignore-scri
 /** Optional peers, taken from this checkout, and the types of Node. */
 const LINKED = [
   ...['yjs', '@automerge/automerge', 'fast-check', 'kysely', 'ioredis', 'keyv', 'msgpackr'],
-  '@types/node',
+  ...['prom-client', '@opentelemetry/api', 'ws', '@types/node'],
 ]
 
 export function packAndInstall(folder: string): Packed {
