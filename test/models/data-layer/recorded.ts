@@ -23,7 +23,18 @@ export function isAtHand(model: Explorer, mutant: string): boolean {
 export function record(model: Explorer, mutant: string, schedule: Schedule): void {
   const ofModel = (all()[model.name] ??= {})
   ofModel[mutant] = schedule
-  writeFileSync(FILE, JSON.stringify(all(), null, 1) + '\n')
+  writeFileSync(FILE, textOf(all()))
+}
+
+/** A line for each schedule. */
+function textOf(recorded: Recorded): string {
+  const models = Object.entries(recorded).map(([name, schedules]) => {
+    const lines = Object.entries(schedules).map(
+      (entry) => `    ${entry.map((part) => JSON.stringify(part)).join(': ')}`,
+    )
+    return `  ${JSON.stringify(name)}: {\n${lines.join(',\n')}\n  }`
+  })
+  return `{\n${models.join(',\n')}\n}\n`
 }
 
 export interface Catch {
