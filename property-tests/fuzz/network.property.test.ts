@@ -74,7 +74,7 @@ test('a frame', () => {
         .slice(),
       encoder
         .digestChange({
-          ...{ reply: true, asks: 'whole', anchor: 300, count: 2 },
+          ...{ reply: true, asks: 'whole', anchor: 300, count: 2, announcesAll: false },
           risen: { applied: vector, floor: new VersionVector(), stable: vector },
         })
         .slice(),
@@ -84,12 +84,14 @@ test('a frame', () => {
       batch.finish(true).slice(),
       encoder
         .hello({
-          ...{ asks: true, isPersistent: false, readsChanges: true },
+          ...{ asks: true, isPersistent: false, readsChanges: true, readsConfirmations: true },
           ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
         })
         .slice(),
       encoder.wanted([{ replica: A, level: 'durable', through: 300 }]).slice(),
       encoder.held([{ replica: B, memory: 300, logged: 128, durable: 0 }]).slice(),
+      encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }).slice(),
+      encoder.rollCall({ anchor: 300, acknowledged: 300, stable: 292, announced: 290, through: [[0, 7]] }).slice(),
     ],
     decode: (bytes) => decoder.decode(bytes),
   })

@@ -42,6 +42,7 @@ export class Introductions {
       before.zone !== hello.zone ||
       before.isPersistent !== hello.isPersistent ||
       before.readsChanges !== hello.readsChanges ||
+      before.readsConfirmations !== hello.readsConfirmations ||
       before.highest !== hello.highest ||
       before.written !== hello.written
     )

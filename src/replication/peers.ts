@@ -47,10 +47,16 @@ export class Peer {
    * Our digest that it has been told, by its number, and what has risen in it, by its version; and
    * when.
    */
-  readonly told: { number: number; version: number; ms: number } = { number: 0, version: 0, ms: -Infinity }
+  readonly told: { number: number; version: number; ms: number; written: number } = {
+    ...{ number: 0, version: 0, ms: -Infinity },
+    /** The last operation of this replica that a digest has told it of. */
+    written: 0,
+  }
   /** When it was last asked for its digest, and how long to wait for it before it is asked again. */
   askedMs: number = -Infinity
   askDelayMs: number | undefined
+  /** Since when it has something to say that is waited for, and has said nothing of that. */
+  waitedMs: number | undefined
   /** Who it says that it is, in this session. */
   hello: Hello | undefined
   /**

@@ -91,14 +91,14 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     `0206${HEAD}06` + '09' + '02' + '01' + '010203040506070806' + '00' + '01' + '010203040506070805',
     () => {
       const risen = { applied: vector([A, 6]), floor: vector(), stable: vector([A, 5]) }
-      return encoder.digestChange({ reply: false, asks: 'whole', anchor: 9, count: 2, risen })
+      return encoder.digestChange({ reply: false, asks: 'whole', anchor: 9, count: 2, announcesAll: false, risen })
     },
   ],
   hello: [
     `0207${HEAD}07` + '02' + '02' + '057765622d31' + '026575',
     () =>
       encoder.hello({
-        ...{ asks: true, isPersistent: true, readsChanges: true },
+        ...{ asks: true, isPersistent: true, readsChanges: true, readsConfirmations: false },
         ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
       }),
   ],
@@ -109,6 +109,14 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
   held: [
     `0209${HEAD}01` + '1112131415161718' + 'ac02' + '8001' + '00',
     () => encoder.held([{ replica: B, memory: 300, logged: 128, durable: 0 }]),
+  ],
+  confirmation: [
+    `020a${HEAD}` + '1112131415161718' + 'ac02' + '05' + 'a202',
+    () => encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }),
+  ],
+  'roll-call': [
+    `020b${HEAD}` + '09' + 'ac02' + 'a402' + 'a202' + '01' + '0007',
+    () => encoder.rollCall({ anchor: 9, acknowledged: 300, stable: 292, announced: 290, through: [[0, 7]] }),
   ],
 }
 

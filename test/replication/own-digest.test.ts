@@ -66,7 +66,7 @@ test('an anchor and its changes make the digest that they were made of', () => {
     expect(risen === undefined).toBe(names.some((name) => !next[name].dominates(anchor[name])))
     if (risen === undefined) continue
     const before = anchor.applied.sorted()
-    const after = digestAfter(anchor, risen, false)
+    const after = digestAfter(anchor, { risen, reply: false, announcesAll: false })
     for (const name of names) expect(after[name].sorted()).toEqual(next[name].sorted())
     expect(anchor.applied.sorted()).toEqual(before)
   }

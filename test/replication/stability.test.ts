@@ -60,6 +60,39 @@ describe('the stable vector', () => {
     ).toEqual([])
   })
 
+  test("what A says of B is used only once B's own operations before it have been applied here", async () => {
+    const store = new NaiveStore(virtualEnv({ seed: 1 }))
+    const stability = new Stability(store, { horizonMs: HORIZON_MS, digestIntervalMs: 100 }, () => undefined)
+    for (const id of [A, B]) stability.heard(id, 0)
+    const rollCall = { anchor: 1, acknowledged: 1, stable: 1, announced: 0, through: [] }
+    stability.rollCall(A, rollCall, [[B, 1]])
+    stability.known.settle(vector([[A, 1]]))
+    expect(stability.known.get(B)?.acknowledged.get(A)).toBe(0)
+    expect(stability.known.get(A)?.acknowledged.get(A)).toBe(1)
+    const both = vector([
+      [A, 1],
+      [B, 1],
+    ])
+    stability.known.settle(both)
+    expect(stability.known.get(B)?.acknowledged.get(A)).toBe(1)
+    expect(stability.known.get(B)?.through).toBe(1)
+    expect(stability.known.get(B)?.stable.get(A)).toBe(0)
+  })
+
+  test('a roll call says what the least of those has acknowledged and announced', () => {
+    const store = new NaiveStore(virtualEnv({ seed: 1 }))
+    const stability = new Stability(store, { horizonMs: HORIZON_MS, digestIntervalMs: 100 }, () => undefined)
+    for (let i = 0; i < 5; i++) store.write(`${i}`)
+    for (const id of [A, B]) stability.heard(id, 0)
+    stability.confirmation(A, { replica: store.replica, applied: 4, own: 0, stable: 2 })
+    stability.confirmation(B, { replica: store.replica, applied: 3, own: 0, stable: 1 })
+    stability.known.settle(store.applied)
+    expect(stability.rollOf([A, B])).toMatchObject({ acknowledged: 3, announced: 0 })
+    stability.advance(0, true)
+    expect(stability.rollOf([A, B])).toEqual({ acknowledged: 3, stable: 3, announced: 1 })
+    expect(stability.rollOf([A, B, C])).toMatchObject({ acknowledged: 0, announced: 0 })
+  })
+
   // B writes b1, then applies a1 and says so. b1 is concurrent with a1 and may still come.
   test("uses an acknowledgement only once the member's own operations before it have been applied", () => {
     const { known } = members()

@@ -7,6 +7,7 @@ import { FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/replication/wire/frame
 import { type TestReplica, type TestReplicas, kinds, testReplicas } from '../support/replicas.ts'
 
 const { digest: DIGEST, digestChange: CHANGE, operations: OPERATIONS } = FRAME_KIND
+const { confirmation: CONFIRMATION, rollCall: ROLL_CALL } = FRAME_KIND
 const INTERVAL_MS = 1000
 /** The longest time between two rounds of gossip, and so long that it has been reached. */
 const GOSSIP_MS = 30_000
@@ -80,25 +81,84 @@ test('a peer that its transport gives up goes down, and leaves after the horizon
   await world.close()
 })
 
-test('of a write everybody is told at once, and what others have applied comes within a few rounds', async () => {
+/** How many frames of each kind. */
+function countsOf(frames: readonly { readonly kind: number }[]): Record<number, number> {
+  const counts: Record<number, number> = {}
+  for (const { kind } of frames) counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
+}
+
+test('of a write each of 11 says two short things to its writer, and its writer two to each of them', async () => {
   const world = await watched(12)
   await settled(world)
-  // Whoever has an anchor that is too old makes a new one.
-  replica(world, 0).store.write('before')
-  await world.env.advance(QUIET_MS)
   arrived(world)
   replica(world, 0).store.write('news')
   await world.env.advance(100)
-  for (const { transport } of world.all.slice(1)) {
-    expect(transport?.arrived.filter(({ from }) => from === 'r0').map(({ kind }) => kind)).toEqual([OPERATIONS, CHANGE])
-  }
-  await world.env.advance(8 * INTERVAL_MS)
+  expect(countsOf(arrived(world))).toEqual({ [OPERATIONS]: 11, [CONFIRMATION]: 11 })
+  await world.env.advance(40 * INTERVAL_MS)
   for (let i = 0; i < 12; i++) {
     expect(stableOf(world, i)).toEqual([...replica(world, i).store.applied.sorted()])
   }
-  // All to all, twice: what they have applied, and that all have.
   const frames = arrived(world)
-  expect(frames.length).toBeLessThan(11 + 11 + 3 * 12 * 11)
+  const { [CHANGE]: changes = 0, ...others } = countsOf(frames)
+  expect(others).toEqual({ [CONFIRMATION]: 11, [ROLL_CALL]: 22 })
+  // By lot, as when nothing happens.
+  expect(changes).toBeLessThanOrEqual(2 * 3 * 12)
+  expect(Math.max(...frames.filter(({ kind }) => kind !== CHANGE).map(({ bytes }) => bytes))).toBeLessThan(32)
+  await world.close()
+})
+
+test('of many writes it is known within a few rounds that all have them', async () => {
+  const world = await watched(12)
+  await settled(world)
+  for (let i = 0; i < 20; i++) replica(world, 0).store.write(`news ${i}`)
+  await world.env.advance(6 * INTERVAL_MS)
+  for (let i = 0; i < 12; i++) {
+    expect(stableOf(world, i)).toEqual([...replica(world, i).store.applied.sorted()])
+  }
+  await world.close()
+})
+
+test('what two write at the same time is known to be everywhere, whoever tells it first', async () => {
+  const world = await watched(5)
+  await settled(world)
+  for (let round = 0; round < 10; round++) {
+    for (const i of [0, 1, 2]) replica(world, i).store.write(`${i} in ${round}`)
+    await world.env.advance(700)
+  }
+  await world.env.advance(40 * INTERVAL_MS)
+  for (let i = 0; i < 5; i++) {
+    expect(stableOf(world, i)).toEqual([...replica(world, i).store.applied.sorted()])
+  }
+  await world.close()
+})
+
+test('whom an operation did not reach is told by its writer within half a second', async () => {
+  const world = await watched(12)
+  await settled(world)
+  const [a, b] = [replica(world, 0), replica(world, 1)]
+  // It has just said something, so there is no reason yet to ask what has become of it.
+  a.store.write('heard')
+  await world.env.advance(500)
+  b.transport!.loses = (_, kind) => kind === OPERATIONS
+  a.store.write('news')
+  await world.env.advance(100)
+  b.transport!.loses = () => false
+  await world.env.advance(400)
+  expect(b.store.texts()).toContain('news')
+  await world.close()
+})
+
+test('when a writer goes before it could tell that all have its write, the others tell each other', async () => {
+  const world = await watched(4, { horizonMs: 5000 })
+  await settled(world)
+  const a = replica(world, 0)
+  a.store.write('news')
+  await world.env.advance(500)
+  for (const other of world.all.slice(1)) world.network.cut('r0', other.name)
+  for (const other of world.all.slice(1)) other.transport?.giveUp('r0')
+  await world.env.advance(15 * INTERVAL_MS)
+  for (const i of [1, 2, 3]) expect(replica(world, i).store.stable.get(a.store.replica)).toBe(2)
   await world.close()
 })
 
@@ -107,11 +167,12 @@ test('a member that is to acknowledge something, and whose digests were lost, is
   await settled(world)
   const [a, b] = [replica(world, 0), replica(world, 1)]
   // Whatever it says without having been asked.
-  a.transport!.loses = (from, kind, bytes) => from === 'r1' && (kind === CHANGE || kind === DIGEST) && !isReply(bytes)
+  a.transport!.loses = (from, kind, bytes) =>
+    from === 'r1' && (kind === CONFIRMATION || ((kind === CHANGE || kind === DIGEST) && !isReply(bytes)))
   a.store.write('news')
   await world.env.advance(1500)
   expect(a.store.stable.get(a.store.replica)).toBe(1)
-  await world.env.advance(10 * INTERVAL_MS)
+  await world.env.advance(100 * INTERVAL_MS)
   expect(a.store.stable.get(a.store.replica)).toBe(2)
   expect(b.store.stable.get(a.store.replica)).toBe(2)
   await world.close()
@@ -163,7 +224,16 @@ test('a member of an older build gets whole digests, with each round, and never 
   const link = await world.network.transport('old').open({ receive: (_, bytes) => void frames.push(bytes[1] ?? 0) })
   const id = replicaIdFromBytes(Uint8Array.of(7))
   const encoder = new FrameEncoder(new ReplicaTable(), () => ({ replica: id, session: 7 }))
-  const hello = { asks: false, isPersistent: false, readsChanges: false, highest: 2, written: 2, name: '', zone: '' }
+  const hello = {
+    asks: false,
+    isPersistent: false,
+    readsChanges: false,
+    readsConfirmations: false,
+    highest: 2,
+    written: 2,
+    name: '',
+    zone: '',
+  }
   link.broadcast(encoder.hello(hello))
   await world.env.advance(1500)
   frames.length = 0

@@ -7,7 +7,7 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
-import type { Digest, DigestVectors } from '../wire/frames.ts'
+import type { Digest, DigestChange, DigestVectors } from '../wire/frames.ts'
 
 /** So many entries of a change are few, however short the digest is. */
 const RISEN_FEW = 4
@@ -22,6 +22,7 @@ export class OwnDigest {
   #number = 0
   #count = 0
   #version = 0
+  #news = 0
 
   /** Of the anchor; 0: there is none yet. */
   get number(): number {
@@ -38,6 +39,21 @@ export class OwnDigest {
     return this.#version
   }
 
+  /** The version from which on it tells something that everybody has to be told by a digest. */
+  get news(): number {
+    return this.#news
+  }
+
+  /** Whose it is. */
+  get replica(): ReplicaId | undefined {
+    return this.#replica
+  }
+
+  /** The last operation of this replica itself that it tells of. */
+  get written(): number {
+    return this.#replica === undefined ? 0 : this.current.applied.get(this.#replica)
+  }
+
   /** The one with the number. */
   get anchor(): Digest {
     return this.#anchor ?? EMPTY
@@ -47,13 +63,23 @@ export class OwnDigest {
     return this.#current ?? EMPTY
   }
 
+  /** Whether all that it says to have been applied is announced as stable. */
+  get announcesAll(): boolean {
+    const { applied, stable } = this.current
+    return stable.compare(applied) === 'equal'
+  }
+
   /** Since the anchor. */
   get risen(): DigestVectors {
     return this.#risen
   }
 
-  /** `digest` is what `replica`, this one, has to say now. It is not changed later. */
-  take(replica: ReplicaId, digest: Digest): void {
+  /**
+   * `digest` is what `replica`, this one, has to say now. It is not changed later. What rises of
+   * writers for whom `isToldElse` is no news.
+   */
+  take(replica: ReplicaId, digest: Digest, isToldElse: (writer: ReplicaId) => boolean = () => false): void {
+    const before = this.current
     this.#current = digest
     const risen = replica === this.#replica ? risenSince(this.anchor, digest) : undefined
     this.#replica = replica
@@ -63,6 +89,7 @@ export class OwnDigest {
       this.#risen = risen
       this.#count++
       this.#version++
+      if (hasNews(before, digest, isToldElse)) this.#news = this.#version
     }
   }
 
@@ -76,7 +103,7 @@ export class OwnDigest {
     this.#risen = nothing()
     this.#number++
     this.#count = 0
-    this.#version++
+    this.#news = ++this.#version
   }
 }
 
@@ -102,17 +129,27 @@ export function risenSince(anchor: Digest, digest: Digest): DigestVectors | unde
 }
 
 /** The digest that `anchor` has become. `anchor` stays as it is. */
-export function digestAfter(anchor: Digest, risen: DigestVectors, reply: boolean): Digest {
+export function digestAfter(
+  anchor: Digest,
+  { risen, reply, announcesAll }: Pick<DigestChange, 'risen' | 'reply' | 'announcesAll'>,
+): Digest {
   const [applied, floor, stable] = [anchor.applied.copy(), anchor.floor.copy(), anchor.stable.copy()]
   applied.join(risen.applied)
   floor.join(risen.floor)
-  stable.join(risen.stable)
+  stable.join(announcesAll ? applied : risen.stable)
   return { reply, applied, floor, stable, heard: anchor.heard, retired: anchor.retired }
 }
 
 function risenIn(before: VersionVector, now: VersionVector): VersionVector | undefined {
   if (!now.dominates(before)) return undefined
   return VersionVector.from([...now.entries()].filter(([replica, sequence]) => sequence > before.get(replica)))
+}
+
+function hasNews(before: Digest, now: Digest, isToldElse: (writer: ReplicaId) => boolean): boolean {
+  for (const name of ['applied', 'stable'] as const)
+    for (const [writer, sequence] of now[name].entries())
+      if (sequence > before[name].get(writer) && !isToldElse(writer)) return true
+  return false
 }
 
 function areSameEntries(a: VectorEntries, b: VectorEntries): boolean {

@@ -55,6 +55,8 @@ export interface KnownReplica {
   name: string
   /** What it has applied, and nothing from it is still to come that had not seen this. */
   readonly acknowledged: VersionVector
+  /** The last operation of its own when it acknowledged that. */
+  through: number
   /** What it has announced as stable. */
   readonly stable: VersionVector
   /** What it has applied and where ids have ended for it, as it last said. */
@@ -165,12 +167,24 @@ export class KnownReplicas {
     waiting.push(vector.copy())
   }
 
+  /** The same of some operations only: what it has said of others still holds. */
+  acknowledgedSome(replica: ReplicaId, some: VersionVector): void {
+    const waiting = this.#members.get(replica)?.waiting
+    if (waiting === undefined) return
+    if (waiting.length === 2) waiting[1]?.join(some)
+    else waiting.push(some)
+  }
+
   /** Uses the acknowledgements that have become usable now that `applied` is here. */
   settle(applied: VersionVector): void {
-    for (const { replica, waiting, acknowledged } of this.#members.values()) {
+    for (const member of this.#members.values()) {
+      const { replica, waiting, acknowledged } = member
       const own = applied.get(replica)
-      while (waiting[0] !== undefined && waiting[0].get(replica) <= own)
-        acknowledged.join(waiting.shift() as VersionVector)
+      for (let first = waiting[0]; first !== undefined && first.get(replica) <= own; first = waiting[0]) {
+        acknowledged.join(first)
+        member.through = Math.max(member.through, first.get(replica))
+        waiting.shift()
+      }
     }
   }
 
@@ -215,6 +229,7 @@ export class KnownReplicas {
       format: FORMAT_LOWEST,
       name: '',
       acknowledged: new VersionVector(),
+      through: 0,
       stable: new VersionVector(),
       said: undefined,
       waiting: [],

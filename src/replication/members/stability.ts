@@ -20,7 +20,7 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { MEMBERS_MANY, VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { ReplicationSettings } from '../options.ts'
-import type { Digest } from '../wire/frames.ts'
+import type { Digest, Confirmation, RollCall } from '../wire/frames.ts'
 import { KnownReplicas, MEMBERS_MAX, strip, type GoneReason, type KnownReplica, type Lack } from './known-replicas.ts'
 import type { ReplicationStore } from '../store.ts'
 
@@ -106,6 +106,59 @@ export class Stability {
     if (member !== undefined) member.said = { applied: digest.applied, retired: digest.retired }
     if (digest.applied.dominates(this.#store.floor)) this.known.returned(replica)
     this.known.forget(this.#store.replica)
+  }
+
+  /** `replica` has sent a confirmation for this replica's operations. */
+  confirmation(replica: ReplicaId, { applied, own, stable }: Confirmation): void {
+    const { replica: self } = this.#store
+    const some = VersionVector.from([
+      [self, applied],
+      [replica, own],
+    ])
+    this.known.acknowledgedSome(replica, some)
+    this.known.get(replica)?.stable.raise(self, stable)
+  }
+
+  /**
+   * `writer` has sent a roll call: what the others say of its operations, of each with the last
+   * operation of its own by then. It is taken as if they had said it here.
+   */
+  rollCall(
+    writer: ReplicaId,
+    { acknowledged, stable, announced }: RollCall,
+    others: Iterable<readonly [replica: ReplicaId, own: number]>,
+  ): void {
+    this.known.acknowledgedSome(writer, VersionVector.from([[writer, acknowledged]]))
+    this.known.get(writer)?.stable.raise(writer, stable)
+    for (const [replica, own] of others) {
+      if (replica === this.#store.replica || replica === writer) continue
+      const some = VersionVector.from([
+        [writer, acknowledged],
+        [replica, own],
+      ])
+      this.known.acknowledgedSome(replica, some)
+      this.known.get(replica)?.stable.raise(writer, announced)
+    }
+  }
+
+  /** How far all of `others` have acknowledged this replica's operations, and announced them. */
+  rollOf(others: readonly ReplicaId[]): Pick<RollCall, 'acknowledged' | 'stable' | 'announced'> {
+    const { replica: self, applied } = this.#store
+    const stable = this.#stable.get(self)
+    let [acknowledged, announced] = [applied.get(self), stable]
+    for (const replica of others) {
+      const member = this.known.get(replica)
+      acknowledged = Math.min(acknowledged, member?.acknowledged.get(self) ?? 0)
+      announced = Math.min(announced, member?.stable.get(self) ?? 0)
+    }
+    return { acknowledged, stable, announced }
+  }
+
+  /** The writers of the operations that `member` has yet to acknowledge, or to announce. */
+  *lackedWriters(member: KnownReplica): IterableIterator<ReplicaId> {
+    for (const [replica, sequence] of this.#store.applied.entries())
+      if (member.acknowledged.get(replica) < sequence) yield replica
+    for (const [replica, sequence] of this.#stable.entries()) if (member.stable.get(replica) < sequence) yield replica
   }
 
   /** Ids have been pruned. */

@@ -68,7 +68,8 @@ export class Post {
     const { persistent: isPersistent, table } = this.#store
     const { formats } = table
     const { highest, seen: written } = formats
-    return this.encoder.hello({ asks, isPersistent, readsChanges: true, highest, written, name, zone })
+    const reads = { readsChanges: true, readsConfirmations: true }
+    return this.encoder.hello({ asks, isPersistent, ...reads, highest, written, name, zone })
   }
 
   broadcast(frame: Uint8Array): void {

@@ -265,7 +265,9 @@ export class Reception {
       budget -= FRAME_COST
       this.#dispatch(arrived)
     }
-    recorder?.add(INSTRUMENTS.appliedOperations, this.#admitter.counts.applied - appliedBefore)
+    const appliedCount = this.#admitter.counts.applied - appliedBefore
+    if (appliedCount > 0) this.#rounds.applied()
+    recorder?.add(INSTRUMENTS.appliedOperations, appliedCount)
     recorder?.record(INSTRUMENTS.waitingOperations, this.#admitter.buffer.count)
     if (this.#admitter.buffer.count > 0) this.#antiEntropy.consider()
     this.#holdings.progressed()
@@ -356,6 +358,12 @@ export class Reception {
         return
       case 'held':
         this.acknowledgements.held(peer, frame.held)
+        return
+      case 'confirmation':
+        this.#rounds.confirmation(peer, frame)
+        return
+      case 'roll-call':
+        this.#rounds.rollCall(peer, frame)
         return
       default:
         this.#counts.unknown++

@@ -12,6 +12,7 @@ import type { AntiEntropy } from '../anti-entropy/anti-entropy.ts'
 import { DIGEST_SPACING, DigestSchedule, SafeVector } from '../anti-entropy/digests.ts'
 import { LagWatch } from '../anti-entropy/lag-watch.ts'
 import { digestAfter, OwnDigest } from '../anti-entropy/own-digest.ts'
+import { Confirmations } from '../anti-entropy/confirmations.ts'
 import { Telling } from '../anti-entropy/telling.ts'
 import type { ReplicationObserver } from '../events.ts'
 import { CloneWatch } from '../members/clone-watch.ts'
@@ -19,6 +20,7 @@ import { heedEnds } from '../members/ends.ts'
 import { FormatAgreement } from '../members/format-agreement.ts'
 import { Joining } from '../members/joining.ts'
 import { Presence } from '../members/presence.ts'
+import type { KnownReplica } from '../members/known-replicas.ts'
 import { normalised, Pruner } from '../members/pruner.ts'
 import { Stability } from '../members/stability.ts'
 import type { ReplicationSettings } from '../options.ts'
@@ -28,7 +30,7 @@ import type { Post } from './post.ts'
 import { randomWord } from '../random-word.ts'
 import type { SnapshotFetch } from '../snapshot/snapshot-fetch.ts'
 import type { ReplicationStore } from '../store.ts'
-import type { Digest, DigestChange, Hello } from '../wire/frames.ts'
+import type { Digest, DigestChange, Hello, Confirmation, RollCall } from '../wire/frames.ts'
 
 /** Who is told of the rounds. */
 export interface RoundsHost {
@@ -66,6 +68,7 @@ export class Rounds {
   readonly #clones: CloneWatch
   readonly #own = new OwnDigest()
   readonly #telling: Telling
+  readonly #confirmations: Confirmations
   /** Who is there by the word of the transports, as of the last round. */
   readonly presence: Presence
   /** The last operation of this replica that a round has told of. */
@@ -88,9 +91,16 @@ export class Rounds {
     const random = (): number => randomWord(env) / 2 ** 32
     this.#schedule = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
     this.#safe = new SafeVector(store)
+    const { presence } = this
+    this.#confirmations = new Confirmations({
+      ...{ store, env, settings, own: this.#own, post, peers, presence, stability: this.#stability },
+      take: () => this.#take(),
+    })
     this.#telling = new Telling({
-      ...{ own: this.#own, post, peers, presence: this.presence, settings, random },
+      ...{ own: this.#own, post, peers, presence, settings, random, confirmations: this.#confirmations },
       isWaitedFor: (peer) => this.#isWaitedFor(peer),
+      lackOf: (peer) => this.#memberOf(peer)?.lack,
+      isToldElse: (peer) => this.#isToldElse(peer),
     })
   }
 
@@ -101,6 +111,7 @@ export class Rounds {
   }
 
   close(): void {
+    this.#confirmations.close()
     this.#schedule.close()
   }
 
@@ -121,6 +132,21 @@ export class Rounds {
   /** There is something new to tell of. Cheap. */
   changed(): void {
     this.#schedule.changed()
+  }
+
+  /** Operations of others have been applied. Cheap. */
+  applied(): void {
+    this.#confirmations.applied()
+  }
+
+  confirmation(peer: Peer, confirmation: Confirmation): void {
+    this.#confirmations.confirmation(peer, confirmation)
+    this.#fetchWhatIsMissing(peer)
+  }
+
+  rollCall(peer: Peer, rollCall: RollCall): void {
+    this.#confirmations.rollCall(peer, rollCall)
+    this.#fetchWhatIsMissing(peer)
   }
 
   /** A frame of `replica` has come. */
@@ -160,7 +186,7 @@ export class Rounds {
     if (change.anchor < anchor.number || change.count < anchor.count) return
     if (change.count > anchor.count) peer.askDelayMs = undefined
     anchor.count = change.count
-    this.#hear(peer, digestAfter(anchor.digest, change.risen, change.reply))
+    this.#hear(peer, digestAfter(anchor.digest, change))
   }
 
   #hear(peer: Peer, said: Digest): void {
@@ -237,8 +263,25 @@ export class Rounds {
 
   /** By what it has said, it lacks operations, or has yet to acknowledge or announce some. */
   #isWaitedFor(peer: Peer): boolean {
-    const member = peer.replica === undefined ? undefined : this.#stability.known.get(peer.replica)
-    return member?.lack !== undefined || !peer.has.dominates(this.#lag.told)
+    return this.#memberOf(peer)?.lack !== undefined || !peer.has.dominates(this.#lag.told)
+  }
+
+  /** Whether all that is waited for of it is told by confirmations and roll calls. */
+  #isToldElse(peer: Peer): boolean {
+    const member = this.#memberOf(peer)
+    if (member === undefined) return false
+    for (const writer of this.#stability.lackedWriters(member)) if (!this.#confirmations.tells(writer)) return false
+    return true
+  }
+
+  #memberOf({ replica }: Peer): KnownReplica | undefined {
+    return replica === undefined ? undefined : this.#stability.known.get(replica)
+  }
+
+  /** A frame other than a digest has said what the peer has. */
+  #fetchWhatIsMissing(peer: Peer): void {
+    const { store, antiEntropy } = this.#parts
+    if (!store.applied.dominates(peer.has)) antiEntropy.consider()
   }
 
   #require(peer: Peer): void {
@@ -254,7 +297,8 @@ export class Rounds {
     const applied = this.#joining.tellable(this.#safe.read())
     const [floor, stable] = [store.floor.copy(), this.#stability.announced.copy()]
     const heard = this.#stability.heardReplicas()
-    this.#own.take(store.replica, { reply: false, applied, floor, stable, heard, retired: store.retired.entries() })
+    const digest = { reply: false, applied, floor, stable, heard, retired: store.retired.entries() }
+    this.#own.take(store.replica, digest, (writer) => this.#confirmations.tells(writer))
   }
 
   /** What peers have said still holds: with each round, as if they said it again. */
@@ -276,13 +320,15 @@ export class Rounds {
     const now = this.#now()
     this.presence.look(post.links, (via, address) => host.peerUp(via, address))
     this.#considerAgain(now)
+    this.#confirmations.look()
     this.#take()
     const { applied } = this.#own.current
     const written = applied.get(store.replica)
     this.#telling.round({ nowMs: now, isWritten: written > this.#toldOwn })
+    this.#confirmations.round(now)
     this.#toldOwn = written
     this.#lag.told = applied
-    if (this.#safe.isBehind) this.#schedule.changed()
+    if (this.#safe.isBehind || this.#telling.isAwaiting) this.#schedule.changed()
     host.beat(now)
     const isWhole = !fetch.isUnderWay && store.needsSnapshot !== true
     this.#note(() => {

@@ -9,7 +9,7 @@ import type { Digest, DigestChange, DigestVectors } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 
 const DIGEST_FLAG = { reply: 1, number: 2 } as const
-const CHANGE_FLAG = { reply: 1, asks: 2, asksWhole: 4 } as const
+const CHANGE_FLAG = { reply: 1, asks: 2, asksWhole: 4, announcesAll: 8 } as const
 
 /** `number`: by which changes refer to it; 0 if none will. */
 export function writeDigest(writer: ByteWriter, digest: Digest, number: number, table: ReplicaTable): void {
@@ -33,10 +33,10 @@ export function readDigest(reader: ByteReader, ids: IdReader): Digest & { readon
 }
 
 export function writeDigestChange(writer: ByteWriter, change: DigestChange, table: ReplicaTable): void {
-  const { reply, asks, anchor, count, risen } = change
+  const { reply, asks, anchor, count, announcesAll, risen } = change
   const asking =
     asks === 'nothing' ? 0 : asks === 'change' ? CHANGE_FLAG.asks : CHANGE_FLAG.asks | CHANGE_FLAG.asksWhole
-  writer.u8((reply ? CHANGE_FLAG.reply : 0) | asking)
+  writer.u8((reply ? CHANGE_FLAG.reply : 0) | asking | (announcesAll ? CHANGE_FLAG.announcesAll : 0))
   writer.varint(anchor)
   writer.varint(count)
   writeVectors(writer, risen, table)
@@ -48,7 +48,8 @@ export function readDigestChange(reader: ByteReader, ids: IdReader): DigestChang
   const risen = readVectors(reader, ids)
   const wanted = (flags & CHANGE_FLAG.asksWhole) === 0 ? 'change' : 'whole'
   const asks = (flags & CHANGE_FLAG.asks) === 0 ? 'nothing' : wanted
-  return { reply: (flags & CHANGE_FLAG.reply) !== 0, asks, anchor, count, risen }
+  const [reply, announcesAll] = [(flags & CHANGE_FLAG.reply) !== 0, (flags & CHANGE_FLAG.announcesAll) !== 0]
+  return { reply, asks, anchor, count, announcesAll, risen }
 }
 
 function writeVectors(writer: ByteWriter, { applied, floor, stable }: DigestVectors, table: ReplicaTable): void {

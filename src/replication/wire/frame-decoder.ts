@@ -19,6 +19,7 @@ import {
 } from './frames.ts'
 import { readHello } from './hello.ts'
 import { IdReader } from './id-reader.ts'
+import { readConfirmation, readRollCall } from './confirmation.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -68,6 +69,10 @@ export class FrameDecoder {
         return { kind: 'wanted', sender, wanted: readWanted(reader, this.#ids) }
       case FRAME_KIND.held:
         return { kind: 'held', sender, held: readHeld(reader, this.#ids) }
+      case FRAME_KIND.confirmation:
+        return { kind: 'confirmation', sender, ...readConfirmation(reader, this.#ids) }
+      case FRAME_KIND.rollCall:
+        return { kind: 'roll-call', sender, ...readRollCall(reader) }
       default:
         return { kind: 'unknown', sender, code }
     }

@@ -5,6 +5,7 @@ import { writeHeld, writeWanted } from './acknowledgement.ts'
 import { writeDigest, writeDigestChange } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'
 import { writeHello } from './hello.ts'
+import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
   CHUNK_FLAG,
   FRAME_KIND,
@@ -13,9 +14,11 @@ import {
   type HeldOperations,
   type Hello,
   type OperationRange,
+  type Confirmation,
   type Sender,
   type SnapshotChunk,
   type SnapshotRequest,
+  type RollCall,
   type WantedAcknowledgement,
 } from './frames.ts'
 
@@ -91,6 +94,16 @@ export class FrameEncoder {
   /** At most {@link ACKNOWLEDGEMENTS_MAX} entries. */
   held(held: readonly HeldOperations[]): Uint8Array {
     writeHeld(this.#begin(FRAME_KIND.held), held, this.#table)
+    return this.#finish()
+  }
+
+  confirmation(confirmation: Confirmation): Uint8Array {
+    writeConfirmation(this.#begin(FRAME_KIND.confirmation), confirmation, this.#table)
+    return this.#finish()
+  }
+
+  rollCall(rollCall: RollCall): Uint8Array {
+    writeRollCall(this.#begin(FRAME_KIND.rollCall), rollCall)
     return this.#finish()
   }
 

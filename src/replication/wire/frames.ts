@@ -13,16 +13,20 @@
  *     hello            = 7: flags:u8 highest:u8 written:u8 name:text zone:text rest
  *     wanted           = 8: count:varint (replica:8 level:u8 through:varint)*
  *     held             = 9: count:varint (replica:8 memory:varint logged:varint durable:varint)*
+ *     confirmation     = 10: replica:8 applied:varint own:varint stable:varint rest
+ *     roll-call        = 11: anchor:varint acknowledged:varint stable:varint announced:varint
+ *                        count:varint (index:varint sequence:varint)* rest
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
  *     text             = bytes:varint utf8
  *
  * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest`
- * of a digest, of a change and of a hello belongs to later versions; kinds that are not known are
- * counted and left alone. A `digest-change` goes to those only that say in their hello that they
- * read it. A hello is written in the oldest format that is read anywhere, and its body keeps its meaning, because it
- * says which formats its sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
+ * of a digest, a change, a hello, a confirmation and a roll call belongs to later versions; kinds that
+ * are not known are counted and left alone. A `digest-change` goes to those only that say in their
+ * hello that they read it, and so do confirmations and roll calls. A hello is written in the oldest
+ * format that is read anywhere, and its body keeps its meaning, because it says which formats its
+ * sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
  * offset and never the content: the frame is dropped, the replica goes on. Every count is checked
  * against the bytes that are there before anything is allocated for it. Test vectors:
  * docs/wire-format.md.
@@ -49,6 +53,8 @@ export const FRAME_KIND = {
   hello: 7,
   wanted: 8,
   held: 9,
+  confirmation: 10,
+  rollCall: 11,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -104,6 +110,8 @@ export interface DigestChange {
   readonly anchor: number
   /** How often the sender's digest has changed since: of two changes the greater one is later. */
   readonly count: number
+  /** What it announces is all that it has applied, so that it need not say so entry by entry. */
+  readonly announcesAll: boolean
   readonly risen: DigestVectors
 }
 
@@ -154,6 +162,8 @@ export interface Hello {
   readonly written: number
   /** Whether it reads the changes of digests; it gets whole ones otherwise. */
   readonly readsChanges: boolean
+  /** Whether it reads confirmations and roll calls, and sends them. */
+  readonly readsConfirmations: boolean
   /** For people; empty if it has none. */
   readonly name: string
   /** Empty if it says none. */
@@ -175,6 +185,35 @@ export interface WantedAcknowledgement {
  * that level.
  */
 export type HeldOperations = { readonly replica: ReplicaId } & Readonly<Record<AckLevel, number>>
+
+/** How far the sender has the operations of `replica`, which is the receiver. */
+export interface Confirmation {
+  readonly replica: ReplicaId
+  readonly applied: number
+  /** The last operation of the sender itself by then: those before it may not have seen the others. */
+  readonly own: number
+  /** How many of them the sender announces as stable. */
+  readonly stable: number
+}
+
+/**
+ * How far those have the sender's operations whom its digest with the number `anchor` names as
+ * heard, by their own words.
+ */
+export interface RollCall {
+  readonly anchor: number
+  /** All of them have acknowledged the operations up to this one. */
+  readonly acknowledged: number
+  /** The sender announces the operations up to this one. */
+  readonly stable: number
+  /** All of them have announced the operations up to this one. */
+  readonly announced: number
+  /**
+   * The last operations of those themselves by then, by their places in the digest's list; without
+   * those that the digest says to have been applied.
+   */
+  readonly through: readonly (readonly [index: number, sequence: number])[]
+}
 
 export interface OperationsFrame {
   readonly kind: 'operations'
@@ -203,6 +242,8 @@ export type Frame =
   | ({ readonly kind: 'hello'; readonly sender: Sender } & Hello)
   | { readonly kind: 'wanted'; readonly sender: Sender; readonly wanted: readonly WantedAcknowledgement[] }
   | { readonly kind: 'held'; readonly sender: Sender; readonly held: readonly HeldOperations[] }
+  | ({ readonly kind: 'confirmation'; readonly sender: Sender } & Confirmation)
+  | ({ readonly kind: 'roll-call'; readonly sender: Sender } & RollCall)
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

@@ -8,11 +8,14 @@ import type { Hello } from './frames.ts'
 const FLAG_ASKS = 1
 const FLAG_PERSISTENT = 2
 const FLAG_READS_CHANGES = 4
+const FLAG_READS_CONFIRMATIONS = 8
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   const asks = hello.asks ? FLAG_ASKS : 0
   const isPersistent = hello.isPersistent ? FLAG_PERSISTENT : 0
-  writer.u8(asks | isPersistent | (hello.readsChanges ? FLAG_READS_CHANGES : 0))
+  const reads =
+    (hello.readsChanges ? FLAG_READS_CHANGES : 0) | (hello.readsConfirmations ? FLAG_READS_CONFIRMATIONS : 0)
+  writer.u8(asks | isPersistent | reads)
   writer.u8(hello.highest)
   writer.u8(hello.written)
   writer.text(hello.name)
@@ -27,6 +30,7 @@ export function readHello(reader: ByteReader): Hello {
     asks: (flags & FLAG_ASKS) !== 0,
     isPersistent: (flags & FLAG_PERSISTENT) !== 0,
     readsChanges: (flags & FLAG_READS_CHANGES) !== 0,
+    readsConfirmations: (flags & FLAG_READS_CONFIRMATIONS) !== 0,
     ...{ highest, written, name, zone },
   }
 }
