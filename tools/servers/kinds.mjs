@@ -4,7 +4,7 @@ import { chownSync, existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianPackages, npmPackages, wheel } from './cache.mjs'
-import { answers, dataFolder, freePort, launch } from './state.mjs'
+import { answers, dataFolder, freePort, launch, until } from './state.mjs'
 
 /**
  * @typedef {object} Kind
@@ -28,7 +28,8 @@ function ownFolder(name) {
 export const KINDS = {
   postgres: { install: () => void postgresFolder(), start: startPostgres },
   mariadb: { install: () => void mariadbFolder(), start: startMariadb },
-  valkey: { install: () => void valkeyFolder(), start: startValkey },
+  valkey: { install: () => void valkeyFolder(), start: () => startValkey() },
+  cluster: { install: () => void valkeyFolder(), start: startCluster },
   sqlite: { install: () => void sqliteFolder(), start: async () => ({ url: sqliteFolder() }) },
 }
 
@@ -78,16 +79,46 @@ function valkeyFolder() {
   })
 }
 
-async function startValkey() {
+/** @param {readonly string[]} more */
+async function startValkey(more = []) {
   const folder = dataFolder('valkey')
   const port = await freePort()
+  const parameters = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ]
   const pid = await launch({
     program: path.join(valkeyFolder(), 'valkey-server'),
-    parameters: ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'],
+    parameters: [...parameters, ...more],
     folder,
     isReady: () => answers(port, { request: 'PING\r\n', answer: '+PONG' }),
   })
-  return { url: `redis://127.0.0.1:${port}`, pid, folder }
+  return { url: `redis://127.0.0.1:${port}`, port, pid, folder }
+}
+
+/** One node that has all slots: keys of one script have to be in one slot, as on any cluster. */
+async function startCluster() {
+  const bus = await freePort()
+  const server = await startValkey([
+    '--cluster-enabled',
+    'yes',
+    '--cluster-port',
+    String(bus),
+    '--cluster-announce-ip',
+    '127.0.0.1',
+  ])
+  await answers(server.port, { request: 'CLUSTER ADDSLOTSRANGE 0 16383\r\n', answer: '+OK' })
+  const isUp = () => answers(server.port, { request: 'GET none\r\n', answer: '$-1' })
+  await until(isUp, (isLate) => (isLate ? 'the cluster does not come up' : undefined))
+  return server
 }
 
 /** The server, and the libraries that a bare Debian lacks. */

@@ -108,10 +108,10 @@ export async function launch({ program, parameters, folder, options = {}, isRead
   let exit = ''
   child.on('exit', (code, signal) => (exit = `it ended with ${code ?? signal}`))
   child.on('error', (error) => (exit = error.message))
-  for (let waited = 0; !(await isReady()); waited += STEP_MS) {
-    if (exit === '' && waited < READY_MS) await pause(STEP_MS)
-    else throw new Error(`${exit === '' ? 'it does not answer' : exit}: ${lastLines(folder)}`)
-  }
+  await until(isReady, (isLate) => {
+    if (exit === '' && !isLate) return undefined
+    return `${exit === '' ? 'it does not answer' : exit}: ${lastLines(folder)}`
+  })
   child.unref()
   if (child.pid === undefined) throw new Error('it has no process')
   return child.pid
@@ -138,6 +138,20 @@ export function answers(port, { request, answer = '' }) {
     socket.on('connect', () => (request === undefined ? undefined : socket.write(request)))
     socket.on('data', (bytes) => end(bytes.toString('latin1').startsWith(answer)))
   })
+}
+
+/**
+ * Asks again and again, until the answer is yes.
+ *
+ * @param {() => Promise<boolean>} ask
+ * @param {(isLate: boolean) => string | undefined} problem - ends the wait
+ */
+export async function until(ask, problem) {
+  for (let waited = 0; !(await ask()); waited += STEP_MS) {
+    const what = problem(waited >= READY_MS)
+    if (what !== undefined) throw new Error(what)
+    await pause(STEP_MS)
+  }
 }
 
 /** @param {string} folder */

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { afterAll, describe, expect, test } from 'vitest'
 import { primaryStoreSuite } from '../../../adapters/conformance/primary-store/suite.ts'
 import { namesOf, patternOf, refusalOf } from '../../../adapters/stores/redis/names.ts'
@@ -73,6 +73,52 @@ describeOn('valkey', 'Valkey', (url) => {
     const store = redisStore(client)
     await store.compareAndSet([{ key: 'k:1', expected: undefined, next: row('one') }], { signal })
     expect(await store.listKeys({ prefix: '', limit: 10, signal })).toEqual(['k:1'])
+  })
+})
+
+describeOn('cluster', 'Valkey, as a cluster', (url) => {
+  const clients: Cluster[] = []
+  const connect = (): Cluster => {
+    const client = new Cluster([url])
+    clients.push(client)
+    return client
+  }
+  afterAll(() => {
+    for (const client of clients) client.disconnect()
+  })
+
+  primaryStoreSuite({
+    test,
+    create: async () => {
+      const client = connect()
+      await client.flushall()
+      return {
+        store: redisStore(client, { prefix: '{app}:' }),
+        another: () => redisStore(connect(), { prefix: '{app}:' }),
+        // A key in a slot of its own is tried below: this prefix keeps odd keys together.
+        outsider: async (key, value) => {
+          if (value === undefined) await client.del(`{app}:${key}`)
+          else await client.set(`{app}:${key}`, Buffer.from(value))
+        },
+        dispose: () => client.disconnect(),
+      }
+    },
+  })
+
+  test('value and meta of any key are in one slot', async () => {
+    const client = connect()
+    await client.flushall()
+    const store = redisStore(client)
+    for (const key of ['a', 'user:1', 'a{b}c', '{b}', 'a{', 'é']) {
+      expect(await store.compareAndSet([{ key, expected: undefined, next: row('"x"') }], { signal })).toEqual([
+        { kind: 'done' },
+      ])
+      expect((await store.readRows([key], { signal }))[0]?.value).toEqual(new Uint8Array(Buffer.from('"x"')))
+    }
+    for (const key of ['a}b', 'a{}']) {
+      const [outcome] = await store.compareAndSet([{ key, expected: undefined, next: row('"x"') }], { signal })
+      expect(outcome?.kind).toBe('rejected')
+    }
   })
 })
 
