@@ -59,6 +59,8 @@ export async function run(context: BenchContext): Promise<void> {
   }
   const dearest = Math.max(...all.map(({ perWrite }) => perWrite))
   context.goal('one of ten writes a second for each receiver, against its size', dearest / WRITE_BYTES, { atMost: 2 })
+  const alone = Math.max(...all.map((traffic) => traffic.alone))
+  context.goal('a write alone for each receiver, against its size', alone / WRITE_BYTES, { atMost: 2 })
 }
 
 async function measure(context: BenchContext, processes: number): Promise<Traffic> {
