@@ -46,8 +46,8 @@ export function start(w: World, r: Replica): void {
 /** Membership says where the operations of a replica end; it does not come back under its id. */
 export function evict(w: World, r: Replica): void {
   if (w.ended.has(r.id) || (r.up && !r.isolated)) return
-  const others = w.members().filter((x) => x !== r)
-  if (!others.some((x) => x.up && !x.isolated) || others.every((x) => x.gone)) return
+  const others = w.members().filter((x) => x !== r && !x.gone)
+  if (!others.some((x) => x.up && !x.isolated)) return
   w.ended.set(r.id, Math.max(0, ...others.map((x) => x.applied[r.id] ?? 0)))
   w.count('evictions')
 }

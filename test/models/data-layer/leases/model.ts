@@ -29,6 +29,7 @@ export const leases = explorerOf<Config>({
     'joiner-counts-in-full': 'who joins does not know how long a lease has left until somebody says so',
     'silent-owner-is-dead': 'a lease of a member is ended by its owner alone',
     'nobody-ends-for-the-dead': 'a lease of an owner that is no member is ended by the senior member',
+    'senior-does-not-wait': 'the senior member ends a lease only when it has all of the owner that counts',
     'owner-never-ends': 'a lease that has run out is ended by its owner',
     'anybody-renews': 'only the owner renews',
     'renewal-revives': 'a lease that has ended stays so, whatever comes later',

@@ -56,7 +56,14 @@ function endsHere(w: World, r: Replica, lease: Lease): boolean {
   if (w.senior() !== r || w.is('nobody-ends-for-the-dead')) return false
   const owner = w.replica(lease.owner)
   const isSilent = !owner?.up || owner.isolated
-  return w.ended.has(lease.owner) || (isSilent && w.is('silent-owner-is-dead'))
+  if (!w.ended.has(lease.owner)) return isSilent && w.is('silent-owner-is-dead')
+  return hasAllOf(w, r, lease.owner) || w.is('senior-does-not-wait')
+}
+
+/** The last renewal may be on its way from another member. */
+function hasAllOf(w: World, r: Replica, owner: string): boolean {
+  const here = r.applied[owner] ?? 0
+  return w.members().every((x) => x.gone || (x.applied[owner] ?? 0) <= here)
 }
 
 export function receive(w: World, r: Replica, o: Operation): boolean {
