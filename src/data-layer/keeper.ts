@@ -6,6 +6,7 @@ import { copyLoose, isLoose } from '../../crdt/encoding/shared-value.ts'
 import type { CopyRules } from '../keys/source/source.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import type { Env } from '../ports/env.ts'
+import { CoarseClock } from './coarse-clock.ts'
 import { Copies, GONE, LOOSE, VOID, type CopyLimits, type CopySlot } from './copies.ts'
 import type { Invalidations } from './invalidations.ts'
 import { Usage } from './usage.ts'
@@ -31,6 +32,7 @@ export class Keeper {
   readonly copies: Copies
   readonly #invalidations: Invalidations
   readonly #env: Env
+  readonly #clock: CoarseClock
   readonly #usage = new Usage()
   /** Until when a stale copy is served without another try. */
   readonly #throttled = new Map<CopySlot, number>()
@@ -38,6 +40,7 @@ export class Keeper {
   constructor(limits: CopyLimits, invalidations: Invalidations, env: Env) {
     this.#invalidations = invalidations
     this.#env = env
+    this.#clock = new CoarseClock(env)
     this.copies = new Copies(limits, (slot) => {
       if (this.#throttled.size > 0) this.#throttled.delete(slot)
       this.#usage.forget(slot)
@@ -63,7 +66,7 @@ export class Keeper {
     const { refreshAhead } = copies.rules[slot] as CopyRules
     if (refreshAhead === 1 || copies.endsAtMs[slot] === Infinity) return false
     const dueMs = copies.endsAtMs[slot]! - copies.livesMs[slot]! * (1 - refreshAhead)
-    return this.#env.monotonic() >= dueMs && !this.isThrottled(slot)
+    return this.#clock.now() >= dueMs && !this.isThrottled(slot)
   }
 
   /** The value of a copy that may be served where the source fails or is slow; otherwise `MISS`. */
@@ -146,7 +149,7 @@ export class Keeper {
   }
 
   #isAlive(slot: CopySlot, endsAtMs: number): boolean {
-    const nowMs = this.#env.monotonic()
+    const nowMs = this.#clock.now()
     const { isSliding, adaptive } = this.copies.rules[slot] as CopyRules
     if (adaptive !== undefined) this.#usage.note(slot, adaptive.windowMs, nowMs)
     if (nowMs >= endsAtMs) return false
