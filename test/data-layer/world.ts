@@ -55,7 +55,7 @@ export class SourceWorld {
     const events: WarpEvent[] = []
     const load = (key: string, context: LoadContext): Promise<unknown> => this.#load(name, key, context)
     const warp = await openWarp({
-      keys: { 'k:*': { strategy: register(), load, ...options }, 'own:*': register() },
+      keys: { 'k:*': { strategy: register(), load, ...options }, 'own:*': { strategy: register(), retain: 'latest' } },
       env: this.env.fork({ label: name }),
       observe: (event) => void events.push(event),
       ...(alone ? {} : { transports: [this.network.transport(name)] }),
