@@ -99,7 +99,7 @@ export class Loads {
     const end = recorder?.begin(INSTRUMENTS.load)
     void flight.landed.then((landing) => {
       this.#landed(flight, landing)
-      end?.({ outcome: landing.kind })
+      end?.({ outcome: landing.kind === 'loaded' ? 'done' : 'failed' })
     })
     return flight
   }
