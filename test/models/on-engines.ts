@@ -18,6 +18,9 @@ export class OnEngines {
   readonly #world: World
   /** Who hears only each other; empty while all do. */
   #group: readonly number[] = []
+  /** Who alone hears each other for now; all do if it is absent. */
+  #among: readonly number[] | undefined
+  #cuts: readonly (readonly [string, string])[] = []
   #count = 0
 
   private constructor(seed: number | string, machines: number) {
@@ -40,6 +43,8 @@ export class OnEngines {
 
   async step(step: Step): Promise<void> {
     const isOfOne = 'machine' in step && step.kind !== 'write' && step.kind !== 'delete'
+    this.#among = step.among
+    this.#cut(this.#group)
     if (isOfOne) await this.#befall(this.#machine(step.machine), step)
     else await this.#stepOfAll(step)
     await this.#pass(SETTLE_MS)
@@ -206,17 +211,20 @@ export class OnEngines {
     this.#cut([])
   }
 
-  /** Those in the group hear each other only, and so do the others. */
+  /** Those in the group hear each other only, and so do the others; of both only who is among those that hear. */
   #cut(group: readonly number[]): void {
-    const names = this.#world.machines.map(({ name }) => name)
-    const inside = new Set(group.map((number) => names[number]))
-    const pairs = names.flatMap((a) => names.flatMap((b) => (inside.has(a) === inside.has(b) ? [] : [[a, b] as const])))
-    const former = new Set(this.#group.map((number) => names[number]))
-    const before = names.flatMap((a) =>
-      names.flatMap((b) => (former.has(a) === former.has(b) ? [] : [[a, b] as const])),
+    const { machines, wire } = this.#world
+    const isCut = (a: number, b: number): boolean =>
+      group.includes(a) !== group.includes(b) ||
+      this.#among?.includes(a) === false ||
+      this.#among?.includes(b) === false
+    const cuts = machines.flatMap((a, i) =>
+      machines.flatMap((b, j) => (i !== j && isCut(i, j) ? [[a.name, b.name] as const] : [])),
     )
-    this.#world.wire.mend(before)
-    this.#world.wire.cut(pairs)
+    const kept = new Set(cuts.map(String))
+    wire.mend(this.#cuts.filter((pair) => !kept.has(String(pair))))
+    wire.cut(cuts)
+    this.#cuts = cuts
     this.#group = group
   }
 

@@ -32,7 +32,7 @@ export class OnModel {
     const isOfOne = 'machine' in step && step.kind !== 'write' && step.kind !== 'delete'
     if (isOfOne) this.#befall(this.#machine(step.machine), step)
     else this.#stepOfAll(step)
-    this.#settle()
+    this.#settle(step.among)
   }
 
   #stepOfAll(step: Step): void {
@@ -147,9 +147,10 @@ export class OnModel {
     machine.group = 0
   }
 
-  /** Everybody tells everything to everybody in its group. */
-  #settle(): void {
+  /** Everybody tells everything to everybody in its group; only those in `among` hear it, if that is given. */
+  #settle(among?: readonly number[]): void {
     const world = this.#world
+    const hears = ({ n }: ModelMachine): boolean => among?.includes(n) !== false
     for (let round = 0; round < ROUNDS; round++) {
       for (const machine of world.machines.filter(({ up }) => up)) {
         world.sync(machine)
@@ -157,7 +158,7 @@ export class OnModel {
       }
       for (let frame = world.net.shift(); frame !== undefined; frame = world.net.shift()) {
         const [from, to] = [this.#machine(frame.from), this.#machine(frame.to)]
-        if (from.group === to.group && to.up) world.receive(to, frame)
+        if (from.group === to.group && to.up && hears(from) && hears(to)) world.receive(to, frame)
       }
     }
     for (const machine of world.machines) if (machine.up) world.sync(machine)

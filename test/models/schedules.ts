@@ -1,12 +1,14 @@
 /**
  * Schedules of members that come, write, and go, in words that the model of membership and the
- * engine both understand. Between two steps everybody who can hear anybody has heard everything, so
- * both know the same when the next write or delete is drawn.
+ * engine both understand. Between two steps whoever hears anybody has heard everything of them, so
+ * the same is known on both sides when the next step is taken. That is not everybody: after some
+ * steps only some machines hear each other, or none, before the next one is taken. So steps race:
+ * several of them are taken by machines of which none knows what the others have just done.
  */
 import { type Random, seededRandom } from '../../testing/world/random.ts'
 
-/** Machines by number, in the order in which they came. */
-export type Step =
+/** What is done. Machines by number, in the order in which they came. */
+type Deed =
   | { readonly kind: 'write' | 'delete'; readonly machine: number; readonly key: string }
   /** Machines in the group hear each other, and so do all others. */
   | { readonly kind: 'partition'; readonly group: readonly number[] }
@@ -19,7 +21,15 @@ export type Step =
   /** Cut off alone for longer than the others wait for it; it writes meanwhile, and so do they. */
   | { readonly kind: 'silence'; readonly machine: number; readonly key: string }
 
+/** `among`: who alone hears each other from here to the next step; all do if it is absent. */
+export type Step = Deed & { readonly among?: readonly number[] }
+
 export const KEYS = ['x', 'y']
+/** What may race. Who leaves, evicts or is silent says so to others, and waits for them. */
+const RACING: ReadonlySet<Step['kind']> = new Set(['write', 'delete', 'compact', 'kill'])
+const RACES = 0.35
+/** Races in which nobody hears anybody. */
+const UNHEARD = 0.5
 const MACHINES_MAX = 5
 const LEAST = 2
 
@@ -27,6 +37,8 @@ interface Drawn {
   readonly random: Random
   readonly alive: Set<number>
   count: number
+  /** Somebody has been given up. Engines take ten rounds for that, the model none. */
+  hasEvicted: boolean
 }
 
 export function drawSchedule(seed: number | string, machines: number, length: number): Step[] {
@@ -34,8 +46,19 @@ export function drawSchedule(seed: number | string, machines: number, length: nu
     random: seededRandom(seed),
     alive: new Set(Array.from({ length: machines }, (_, i) => i)),
     count: machines,
+    hasEvicted: false,
   }
-  return Array.from({ length }, () => draw(drawn))
+  const steps = Array.from({ length }, () => raced(drawn, draw(drawn)))
+  // In the end everybody hears.
+  return [...steps, { kind: 'heal' }]
+}
+
+function raced(drawn: Drawn, step: Step): Step {
+  const { random, alive } = drawn
+  if (step.kind === 'evict') drawn.hasEvicted = true
+  if (drawn.hasEvicted || !RACING.has(step.kind) || !random.chance(RACES)) return step
+  const shuffled = random.shuffled([...alive])
+  return { ...step, among: random.chance(UNHEARD) ? [] : shuffled.slice(0, random.between(1, shuffled.length - 1)) }
 }
 
 type Draw = (drawn: Drawn, machine: number, key: string) => Step | undefined
