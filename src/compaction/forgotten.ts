@@ -23,8 +23,11 @@ export function forgetKey(store: KeyStore, slot: Slot): Forgotten {
   return { position, through }
 }
 
-/** Writes that all keys are forgotten but those that never leave this replica. */
-export function forgetAll(log: Log): Forgotten {
+/**
+ * Writes that all keys are forgotten but those that never leave this replica, into the log or a group
+ * of it.
+ */
+export function forgetAll(log: Pick<Log, 'begin' | 'commit' | 'end'>): Forgotten {
   const through = log.end
   const writer = log.begin()
   writer.text('')

@@ -59,6 +59,11 @@ export class KeyTable {
 
   /** Called before anything changes of a key that is known, by whoever reads the table in steps. */
   beforeChange: ((slot: Slot) => void) | undefined
+  /**
+   * Called when the table has become another one, with what it was: of that nothing changes any more,
+   * so `beforeChange` is not called any more either.
+   */
+  whenReplaced: ((former: KeyTable) => void) | undefined
 
   keys: (string | undefined)[] = []
   /** The key's definition: index into the engine's keyspaces. */
@@ -179,8 +184,22 @@ export class KeyTable {
    * however many keys there are. All slots mean something else from now on.
    */
   become(other: KeyTable): void {
-    const { beforeChange, generation, foldings, foldedThrough, forgottenThrough, expiredThroughMs } = this
-    if (beforeChange !== undefined) for (const slot of this.occupied()) beforeChange(slot)
+    const { whenReplaced, generation, foldings, foldedThrough, forgottenThrough, expiredThroughMs } = this
+    const former = whenReplaced === undefined ? undefined : new KeyTable()
+    if (former !== undefined) former.#take(this)
+    this.#take(other)
+    this.beforeChange = undefined
+    this.whenReplaced = undefined
+    this.generation = generation + 1
+    this.foldings = foldings + 1
+    this.foldedThrough = Math.max(foldedThrough, other.foldedThrough)
+    this.forgottenThrough = Math.max(forgottenThrough, other.forgottenThrough)
+    this.expiredThroughMs = Math.max(expiredThroughMs, other.expiredThroughMs)
+    if (former !== undefined) whenReplaced?.(former)
+  }
+
+  /** Takes all that another table holds. */
+  #take(other: KeyTable): void {
     while (other.#growth.length > 0) other.#growth.pop()?.()
     Object.assign(this, other)
     this.#slots = other.#slots
@@ -189,25 +208,20 @@ export class KeyTable {
     this.#used = other.#used
     this.#growth = []
     this.#lives = other.#lives
-    this.beforeChange = beforeChange
-    this.generation = generation + 1
-    this.foldings = foldings + 1
-    this.foldedThrough = Math.max(foldedThrough, other.foldedThrough)
-    this.forgottenThrough = Math.max(forgottenThrough, other.forgottenThrough)
-    this.expiredThroughMs = Math.max(expiredThroughMs, other.expiredThroughMs)
   }
 
-  /** Takes over a key from another table, as it is there. */
-  copyFrom(other: KeyTable, from: Slot): void {
+  /** Takes over a key from another table, as it is there. Returns its slot. */
+  copyFrom(other: KeyTable, from: Slot): Slot {
     const key = other.keys[from] as string
     const slot = this.find(key) ?? this.add(key, other.keyspace[from]!)
     for (const name of NUMBERS) this[name][slot] = other[name][from]!
     this.tipReplica[slot] = other.tipReplica[from]
-    this.vectors[slot] = other.vectors[from]
+    this.vectors[slot] = other.vectors[from]?.copy()
     this.setLife(slot, other.lifeMs(from))
     if (other.mixed.has(from)) this.mixed.add(slot)
     const kept = other.kept.get(from)
     if (kept !== undefined) this.kept.set(slot, kept)
+    return slot
   }
 
   /**

@@ -7,7 +7,8 @@
  * A group is a set of records that are all there after a crash, or none of them (`group`). Every
  * record of a group but the last carries a bit that says that the group goes on. A group is one
  * synchronous call, so no flush happens inside it. To take a group back, the appender moves the end
- * of the log back to where the group began.
+ * of the log back to where the group began. A long group (`groups/long-group.ts`) is written by an
+ * appender of its own, into segments that the log does not lead to before the group ends (`join`).
  *
  * One comparison guards the fast path: `#limit` is the end of the space known to exist, and 0 when
  * the log is closed or poisoned. Every rare case (a new segment, more space, refusals) is behind
@@ -53,6 +54,28 @@ export interface AppenderOptions {
    */
   readonly onBacklog: (large: boolean) => void
   readonly observe: (event: LogEvent) => void
+  /** The number of the first segment that `start` opens. Default 1. */
+  readonly firstNumber?: number
+  /**
+   * It writes a long group: everything belongs to it, into segments that are no part of the log yet.
+   * No marks come into them.
+   */
+  readonly isUnnamed?: boolean
+}
+
+/** The last record of a group. */
+export interface LastOfGroup {
+  readonly view: DataView
+  /** Where it begins there. */
+  readonly at: number
+}
+
+/** A group whose records stand in segments of their own, behind those of the log. */
+export interface JoinedGroup {
+  readonly start: Position
+  readonly firstSegment: number
+  readonly segments: readonly Segment[]
+  readonly lastRecord: LastOfGroup | undefined
 }
 
 /** The state at the start of a group. `#takeBack` restores it. */
@@ -97,6 +120,7 @@ export class Appender {
     this.#options = options
     this.#segments = options.segments
     this.#supply = new SegmentSupply(options)
+    if (options.isUnnamed === true) this.#groupBit = KIND_GROUP_GOES_ON
   }
 
   /** Where the next record will go. */
@@ -168,6 +192,44 @@ export class Appender {
     } finally {
       if (!isWhole) this.#takeBack(start)
       if (isOutermost) this.#endGroup()
+    }
+  }
+
+  /** The last record of the open group. */
+  get lastOfGroup(): LastOfGroup | undefined {
+    return this.#last === undefined ? undefined : { view: this.#last, at: this.#lastAt }
+  }
+
+  /**
+   * Leads the log into the segments of a long group, and ends the group with what `write` commits.
+   * What throws leaves the log as it was.
+   */
+  join<Result>(group: JoinedGroup, write: () => Result): Result {
+    this.#assertNoGroup()
+    if (this.#begunAt !== NOT_BEGUN) this.#endDraft()
+    const start = this.#groupStart()
+    this.#segments.groupFrom = group.start
+    let isWhole = false
+    try {
+      this.#roll(NO_BYTES)
+      while (this.#segments.active.number + 1 < group.firstSegment) this.#lead(this.#supply.takeEmpty())
+      this.#groupBit = KIND_GROUP_GOES_ON
+      for (const segment of group.segments) {
+        if (segment.number === group.firstSegment) this.#lead(segment)
+        else this.#follow(segment)
+      }
+      const last = group.lastRecord
+      this.#last = last?.view
+      this.#lastAt = last?.at ?? 0
+      const result = write()
+      refuseThenable(result)
+      isWhole = true
+      return result
+    } finally {
+      if (!isWhole) this.#takeBack(start)
+      this.#endGroup()
+      // No mark stands in the group.
+      if (isWhole && this.#segments.persistent) this.appendMark()
     }
   }
 
@@ -373,20 +435,31 @@ export class Appender {
    * its header.
    */
   #roll(body: Uint8Array): void {
-    const old = this.#segments.active
+    const hasMark = this.#segments.persistent && this.#options.isUnnamed !== true
     const ahead = SEGMENT_HEADER_BYTES + MARK_BYTES + RECORD_HEADER_BYTES + body.length + TAIL_BYTES
     const segment = this.#supply.take(ahead)
     const bytes = segment.bytes as Uint8Array
-    const bodyAt = ahead - TAIL_BYTES - body.length - (this.#segments.persistent ? 0 : MARK_BYTES)
+    const bodyAt = ahead - TAIL_BYTES - body.length - (hasMark ? 0 : MARK_BYTES)
     bytes.set(body, bodyAt)
+    this.#lead(segment)
+    if (hasMark) this.#mark(false)
+    if (this.#backlogAt !== Number.POSITIVE_INFINITY) this.#backlogAt = 0
+  }
+
+  /** Seals the active segment with a jump to the next one, and goes on there. */
+  #lead(segment: Segment): void {
+    const old = this.#segments.active
     const next = segment.base + SEGMENT_HEADER_BYTES
     writeRecordHeader(this.#view, this.#end, { kind: KIND_JUMP, bodyBytes: 0, previous: next })
     old.end = this.#end + RECORD_HEADER_BYTES
     old.sealed = true
+    this.#follow(segment)
+  }
+
+  /** Goes on in the next segment, to which a jump leads. */
+  #follow(segment: Segment): void {
     this.#segments.add(segment)
     this.use(segment)
-    if (this.#segments.persistent) this.#mark(false)
-    if (this.#backlogAt !== Number.POSITIVE_INFINITY) this.#backlogAt = 0
   }
 }
 

@@ -8,7 +8,7 @@
  * - The first write after a sync includes a mark that says how far the log was durable. Recovery
  *   uses the mark to tell damaged bytes from bytes that never reached the disk.
  * - A new segment is registered (its header and its name synced) before the jump that leads to it
- *   is written.
+ *   is written. A segment of a long group gets its name then.
  * - Before anything is acknowledged the files are asked whether the folder is still ours. What was
  *   written into a folder that was moved away or replaced is lost to the next opening.
  * - A failed write or sync poisons the log. The flusher never tries it again, since the kernel
@@ -26,7 +26,8 @@ import type { Segment } from './segments/segment.ts'
 import type { SegmentSet } from './segments/segment-set.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { poisoned } from './storage-error.ts'
-import { RECORD_HEADER_BYTES, sealRecord, SEGMENT_HEADER_BYTES } from './segments/segment-format.ts'
+import { SEGMENT_HEADER_BYTES } from './segments/segment-format.ts'
+import { sealRecords, segmentName } from './segments/segment.ts'
 
 export type Level = 'logged' | 'durable'
 
@@ -290,7 +291,11 @@ export class Flusher {
 
   #prerequisites(segment: Segment, next: Segment | undefined): Promise<void> | undefined {
     if (!segment.registered) return this.register(segment)
-    return next === undefined || next.registered ? undefined : this.register(next)
+    if (next !== undefined && !next.registered) return this.register(next)
+    const { writing } = segment
+    return writing?.then(() => {
+      if (segment.writing === writing) segment.writing = undefined
+    })
   }
 
   /** Puts header and name of a new segment on stable storage. */
@@ -304,8 +309,11 @@ export class Flusher {
     if (file === undefined || bytes === undefined) return
     await file.write(0, bytes.subarray(0, SEGMENT_HEADER_BYTES))
     await file.sync()
-    await this.#segments.files.syncNames()
-    segment.flushed = SEGMENT_HEADER_BYTES
+    const { files } = this.#segments
+    if (segment.isUnnamed) files.rename(segment.name, segmentName(segment.number))
+    segment.isUnnamed = false
+    await files.syncNames()
+    segment.flushed = Math.max(segment.flushed, SEGMENT_HEADER_BYTES)
     segment.registered = true
   }
 
@@ -377,10 +385,7 @@ function writeSegment(segment: Segment, unsynced: Set<LogFile>): Promise<void> |
   const { file, bytes, view, end } = segment
   if (file === undefined || bytes === undefined || view === undefined || segment.flushed === end) return undefined
   if (segment.flushed > end) throw flushedTooFar(segment)
-  for (let at = segment.flushed; at < end;) {
-    sealRecord(view, at, segment.salt ^ at)
-    at += RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
-  }
+  sealRecords(segment, view, end)
   const from = segment.flushed
   segment.flushed = end
   unsynced.add(file)

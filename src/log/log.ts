@@ -13,7 +13,6 @@
  * nothing to look at.
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import type { WarpError } from '../../crdt/warp-error.ts'
 import type { Env } from '../ports/env.ts'
 import type { LogFiles } from '../ports/files.ts'
 import type { LogMemory } from '../ports/platform.ts'
@@ -27,6 +26,7 @@ import type { LogDamage } from './verify.ts'
 import type { LogReplay, Recovered } from './opening/recovery.ts'
 import { Appender } from './appender.ts'
 import { Flusher } from './flusher.ts'
+import { LongGroup } from './groups/long-group.ts'
 import { Reader } from './reader.ts'
 import { recover } from './opening/recovery.ts'
 import {
@@ -38,6 +38,7 @@ import {
   segmentOf,
   TWO_POW_32,
 } from './segments/segment-format.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { SegmentMemory } from './segments/segment-memory.ts'
 import { SegmentSet } from './segments/segment-set.ts'
 import { FORMAT_VERSION } from '../operation/envelope/format.ts'
@@ -47,7 +48,7 @@ import { Reserve } from './files/reserve.ts'
 import { verifyLog } from './verify.ts'
 
 export { RECORD_BODY_BYTES_MAX, RECORD_KIND, segmentOf, TWO_POW_32 as POSITIONS_PER_SEGMENT }
-export type { LogDamage, LogEvent, LogReplay, RecordView, SegmentInfo }
+export type { LogDamage, LogEvent, LogReplay, LongGroup, RecordView, SegmentInfo }
 
 export interface LogOptions {
   readonly files: LogFiles
@@ -119,6 +120,8 @@ export class Log {
   readonly #upkeep: Upkeep
   readonly #reserve: Reserve
   readonly #segmentBytes: number
+  /** Those that have not ended yet. */
+  readonly #longGroups = new Set<LongGroup>()
   #closing: Promise<void> | undefined
 
   /**
@@ -246,6 +249,37 @@ export class Log {
    */
   group<Result>(write: () => Result): Result {
     return this.#appender.group(write)
+  }
+
+  /**
+   * Begins a group that is written over many turns while others write to the log, see `LongGroup`.
+   * End it with `endGroup`, or give it up with `dispose`. `freeNumbers` is how many segments others
+   * can begin meanwhile. Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE`, `WARP_E_CLOSED`.
+   */
+  beginGroup(freeNumbers: number): LongGroup {
+    const parts = { segments: this.#segments, env: this.#env, segmentBytes: this.#segmentBytes, freeNumbers }
+    const group = new LongGroup({ ...parts, onOver: () => void this.#longGroups.delete(group) })
+    this.#longGroups.add(group)
+    return group
+  }
+
+  /**
+   * The group becomes part of the log, in this turn; `write` commits its last records to the log, one
+   * at least. If anything throws, nothing has happened to the log, and the group is over. Throws
+   * what `commit` throws, and `WARP_E_PROTOCOL` for a group that is over or has been overtaken.
+   */
+  endGroup<Result>(group: LongGroup, write: () => Result): Result {
+    if (!this.#longGroups.has(group) || group.isOvertaken) {
+      group.dispose()
+      throw new WarpError('WARP_E_PROTOCOL', 'a group of records that is over, or was overtaken, cannot be ended')
+    }
+    try {
+      const result = this.#appender.join(group, write)
+      group.joined()
+      return result
+    } finally {
+      group.dispose()
+    }
   }
 
   /** Where the next record will go. */
@@ -414,6 +448,7 @@ export class Log {
   async #close(): Promise<void> {
     this.#segments.closed = true
     this.#appender.refreshLimit()
+    for (const group of [...this.#longGroups]) group.dispose()
     await this.#upkeep.rest
     try {
       if (this.persistent && this.#segments.failure === undefined) await this.#flusher.close()

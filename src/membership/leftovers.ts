@@ -67,10 +67,16 @@ export class Leftovers {
     this.#reader = new OperationReader(options.store.table)
   }
 
-  /** Reads on to the end of the log. */
+  /** Whether the log goes on behind what has been read. */
+  get isBehind(): boolean {
+    return this.#position < this.#options.store.log.end
+  }
+
+  /** Reads on to where the log ends now. */
   *steps(take: (leftover: Leftover) => void, meter: Meter): Generator<void, void> {
     const { log } = this.#options.store
-    while (this.#position < log.end) {
+    const { end } = log
+    while (this.#position < end) {
       const own = this.#options.own()
       this.#position = log.scan(this.#position, (record) => {
         meter.spend(1, record.end - record.start)
@@ -158,14 +164,15 @@ export class IssuedBefore {
     this.#names.set(formatDot(origin), { replica, sequence })
   }
 
-  /** Those of the log that are applied. */
+  /** Those that are applied, up to where the log ends now. */
   *steps(
     log: Log,
     { table, applied }: { readonly table: ReplicaTable; readonly applied: VersionVector },
     meter: Meter,
   ): Generator<void, void> {
     const reader = new OperationReader(table)
-    for (let position: Position = 0; position < log.end;) {
+    const { end } = log
+    for (let position: Position = 0; position < end;) {
       position = log.scan(position, (record) => {
         meter.spend(1, record.end - record.start)
         if (record.kind === RECORD_KIND.operation) {

@@ -1,24 +1,23 @@
 /**
  * A state that is being taken over, beside the present one. Until it is there as a whole nothing of
- * it is in the log as a record of a key: what has arrived lies in chunks, and what is issued again
- * lies in memory. So reads and writes go on against the present state, and whatever ends the work
- * leaves that as it was.
+ * it is in the log: what has arrived lies in chunks, and what is issued again lies in memory
+ * (`staged-records.ts`). So reads and writes go on against the present state, and whatever ends the
+ * work leaves that as it was.
  *
- * It is a key table of its own, in which positions are *ordinals*: the first record of the state
- * will be number 1. `publish` writes the records in that order, in one group of the log, and then
- * the ordinals become positions.
+ * It is a key table of its own, in which positions are *ordinals* at first. `publish` writes the
+ * records into a long group of the log, in that order, and the ordinals become positions. Both are
+ * done in steps. A key that changes meanwhile has ordinals again until the next `publish`.
  */
-import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { encodeInto } from '../../crdt/encoding/encoding.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { formatDot } from '../../crdt/time/dot.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { DomainWriter, newReplicaId } from '../keys/domain-writer.ts'
 import { DOMAINS } from '../keys/domain.ts'
-import { grown, KeyTable, type Slot, type TipOperation } from '../keys/key-table.ts'
+import { KeyTable, type Slot, type TipOperation } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
-import { RECORD_KIND, type Log } from '../log/log.ts'
-import { moveSnapshot, readSnapshotHead, type SnapshotBytes } from '../merge/snapshot-record.ts'
+import { POSITIONS_PER_SEGMENT, type LongGroup } from '../log/log.ts'
+import { readSnapshotHead, type SnapshotBytes } from '../merge/snapshot-record.ts'
 import { writtenContext } from '../merge/written-context.ts'
 import { departureIn, Departures, takeDeparture, type DepartureNote } from '../operation/departures.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
@@ -28,6 +27,7 @@ import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import type { Reissued } from '../operation/names/reissued.ts'
 import type { HybridClock } from '../operation/clock.ts'
+import type { Meter } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { RetiredIds } from '../operation/retired-ids.ts'
@@ -36,7 +36,8 @@ import type { KeyStore } from '../store/key-store.ts'
 import { installSnapshot } from '../store/recovered.ts'
 import type { Draft } from '../store/write-road/draft.ts'
 import type { IssueTarget, Named } from './reissue.ts'
-import { eachItem, ITEM } from './snapshot-stream.ts'
+import { ITEM } from './snapshot-stream.ts'
+import { StagedRecords } from './staged-records.ts'
 
 export interface NewStateOptions {
   readonly store: KeyStore
@@ -65,9 +66,8 @@ interface Staged extends TipOperation {
   readonly strategy: number
 }
 
-/** Envelopes that are written here are kept in pieces of about so many bytes. */
-const PIECE_BYTES = 1_048_576
-const ENTRIES_MIN = 1024
+/** Ordinals are less. */
+const POSITION_MIN: Position = POSITIONS_PER_SEGMENT
 /** As `DotIndex` takes note of them. */
 const OWN_EVERY = 256
 
@@ -92,35 +92,17 @@ export class NewState implements IssueTarget {
   readonly keyspaceChanges: number
   readonly #store: KeyStore
   readonly #reader: OperationReader
-  /** By ordinal, the ordinal of the record of the key before it; 0 if there is none. */
-  #previous = new Float64Array(ENTRIES_MIN)
-  #count = 0
-  /**
-   * By ordinal, where its bytes lie: in which chunk, or behind the chunks in which piece, and from
-   * where to where there.
-   */
-  #sources = new Float64Array(ENTRIES_MIN)
-  #starts = new Float64Array(ENTRIES_MIN)
-  #ends = new Float64Array(ENTRIES_MIN)
-  /** What is being taken in. */
-  readonly #at = { source: 0, start: 0, end: 0 }
-  readonly #chunks: Position[] = []
+  readonly #records: StagedRecords
   readonly #departures: Departures
-  /** The items of the stream that have been looked at, and those of them that are no part of it. */
-  #itemsCount = 0
-  readonly #passedOver = new Set<number>()
   /** Names of operations that belong to no key. */
   readonly #ofNoKey = new Set<string>()
-  /** Envelopes written here, one after the other, and how long each is. */
-  readonly #pieces: Uint8Array[] = []
-  #piece = new ByteWriter(ENTRIES_MIN)
-  readonly #lengths: number[] = []
   /** Of every 256th operation that is written here, the first one included. */
   readonly #ownOrdinals: number[] = []
-  /** By ordinal, where the records have come to lie. */
-  #places = new Float64Array(0)
-  /** Snapshots that do not lie where they stand for the records before them: a segment ended there. */
-  readonly #rolled = new Map<number, Position>()
+  /** Keys that compaction is to look at. */
+  readonly due: Slot[] = []
+  /** The keys before this one have positions, but for those that have changed since. */
+  #settledThrough: Slot = 0
+  readonly #unsettled: Slot[] = []
 
   constructor({ store, vector, floor, ended, retired, reissued, departures }: NewStateOptions) {
     this.#store = store
@@ -134,13 +116,9 @@ export class NewState implements IssueTarget {
     this.floor = floor
     this.keyspaceChanges = store.keyspaces.changesCount
     this.#reader = new OperationReader(store.table)
+    this.#records = new StagedRecords(store.log)
     this.writer = new DomainWriter(DOMAINS.shared, { replica: newReplicaId(store.env), sequence: 0 }, store.table)
     for (const [replica] of vector.entries()) this.writer.noteApplied(replica)
-  }
-
-  /** Records that the state consists of. */
-  get recordsCount(): number {
-    return this.#count
   }
 
   keyspaceFor(key: string, slot: Slot | undefined): Keyspace {
@@ -154,21 +132,13 @@ export class NewState implements IssueTarget {
    * read once more when the state is published.
    */
   stage(chunk: Position, bytes: Uint8Array, told: (operation: OperationReader) => void): void {
-    const source = this.#chunks.push(chunk) - 1
-    eachItem(bytes, (type, start, end) => {
-      Object.assign(this.#at, { source, start, end })
-      if (type === ITEM.snapshot) this.#note(this.#stageSnapshot({ bytes, start, end }))
-      else if (type === ITEM.operation) {
-        const operation = this.#reader.load(bytes, start, end)
-        this.#note(isOfKey(operation.kind) ? this.#stageOperation(operation) : this.#stageAside(operation))
-        told(operation)
-      }
+    this.#records.addChunk(chunk, bytes, ({ type, start, end }) => {
+      if (type === ITEM.snapshot) return this.#stageSnapshot({ bytes, start, end })
+      const operation = this.#reader.load(bytes, start, end)
+      const isPart = isOfKey(operation.kind) ? this.#stageOperation(operation) : this.#stageAside(operation)
+      told(operation)
+      return isPart
     })
-  }
-
-  #note(isPart: boolean): void {
-    if (!isPart) this.#passedOver.add(this.#itemsCount)
-    this.#itemsCount++
   }
 
   #stageSnapshot({ bytes, start, end }: SnapshotBytes): boolean {
@@ -176,7 +146,7 @@ export class NewState implements IssueTarget {
     const known = this.keys.find(snapshot.key)
     const keyspace = this.keyspaceFor(snapshot.key, known)
     if (!keyspace.domain.isSent) return false
-    const ordinal = this.#next(0)
+    const ordinal = this.#records.next(0)
     const slot = known ?? this.keys.add(snapshot.key, keyspace.index)
     installSnapshot(this.keys, slot, { ...snapshot, through: ordinal, version: snapshot.baseVersion }, ordinal)
     this.#store.clock.observe(snapshot.hlc)
@@ -201,7 +171,7 @@ export class NewState implements IssueTarget {
     const name = formatDot(operation)
     if (this.#store.applied.includes(operation.replica, operation.sequence) || this.#ofNoKey.has(name)) return false
     this.#ofNoKey.add(name)
-    this.#next(0)
+    this.#records.next(0)
     this.#store.clock.observe(operation.hlc)
     this.#say(operation)
     return true
@@ -226,7 +196,7 @@ export class NewState implements IssueTarget {
       dependencies: from.dependencies(this.applied),
       fields: lifeMs > 0 ? { ...fields, lifeMs } : fields,
     }
-    this.#write((writer) => {
+    this.#records.write((writer) => {
       writeEnvelopeHeader(writer, header, table)
       if (isUpdate) encodeInto(writer, draft.payload)
       else if (draft.opaque !== undefined) writer.raw(draft.opaque)
@@ -234,7 +204,7 @@ export class NewState implements IssueTarget {
     from.advance()
     const { replica, sequence } = from
     this.#advance(key, slot, keyspace, { kind, strategy: header.strategy, hlc, replica, sequence, lifeMs })
-    if (sequence % OWN_EVERY === 1) this.#ownOrdinals.push(this.#count)
+    if (sequence % OWN_EVERY === 1) this.#ownOrdinals.push(this.#records.count)
     this.applied.raise(replica, sequence)
     return { replica, sequence }
   }
@@ -244,17 +214,17 @@ export class NewState implements IssueTarget {
     const operation = this.#reader.load(envelope, 0, envelope.length)
     if (!this.#takes(operation)) return
     const { replica, sequence } = operation
-    this.#write((writer) => writer.raw(envelope))
+    this.#records.write((writer) => writer.raw(envelope))
     if (isOfKey(operation.kind)) {
       const key = textOf(operation.bytes, operation.keyStart, operation.keyEnd)
       const slot = this.keys.find(key)
       const keyspace = this.keyspaceFor(key, slot)
       if (keyspace.domain.isSent) this.#advance(key, slot, keyspace, operation)
-      else this.#next(0)
+      else this.#records.next(0)
       const origin = operation.origin()
       if (origin !== undefined) this.reissued.add(origin, operation.hlc)
     } else {
-      this.#next(0)
+      this.#records.next(0)
       this.#say(operation)
     }
     this.applied.raise(replica, sequence)
@@ -311,18 +281,20 @@ export class NewState implements IssueTarget {
   }
 
   foldedOf(slot: Slot): VersionVector | undefined {
+    this.#unsettle(slot)
     const ordinal = this.#snapshotOf(slot)
     if (ordinal === 0) return undefined
-    const { bytes, start, end } = this.#recordOf(ordinal)
+    const { bytes, start, end } = this.#records.recordOf(ordinal)
     return readSnapshotHead(bytes, start, end, this.table).vector
   }
 
   behindFolded(slot: Slot, max: number): readonly Named[] | undefined {
+    this.#unsettle(slot)
     const names: Named[] = []
     const last = this.#snapshotOf(slot)
-    for (let ordinal = this.keys.head[slot]!; ordinal > last; ordinal = this.#previous[ordinal]!) {
+    for (let ordinal = this.keys.head[slot]!; ordinal > last; ordinal = this.#records.previousOf(ordinal)) {
       if (names.length === max) return undefined
-      const { bytes, start, end } = this.#recordOf(ordinal)
+      const { bytes, start, end } = this.#records.recordOf(ordinal)
       const operation = this.#reader.load(bytes, start, end)
       const { replica, sequence } = operation
       names.push({ replica, sequence, origin: operation.origin() })
@@ -334,36 +306,11 @@ export class NewState implements IssueTarget {
     return this.keys.snapshot[slot]!
   }
 
-  /** Valid until something is written. */
-  #recordOf(ordinal: number): SnapshotBytes {
-    const [source, from, to] = [this.#sources[ordinal]!, this.#starts[ordinal]!, this.#ends[ordinal]!]
-    const chunk = this.#chunks[source]
-    if (chunk !== undefined) {
-      const { bytes, start } = this.#store.log.record(chunk)
-      return { bytes, start: start + from, end: start + to }
-    }
-    const bytes = this.#pieces[source - this.#chunks.length] ?? this.#piece.bytes
-    return { bytes, start: from, end: to }
-  }
-
-  #write(write: (writer: ByteWriter) => void): void {
-    if (this.#piece.at >= PIECE_BYTES) this.#endPiece()
-    const from = this.#piece.at
-    write(this.#piece)
-    this.#lengths.push(this.#piece.at - from)
-    const source = this.#chunks.length + this.#pieces.length
-    Object.assign(this.#at, { source, start: from, end: this.#piece.at })
-  }
-
-  #endPiece(): void {
-    this.#pieces.push(this.#piece.bytes.subarray(0, this.#piece.at))
-    this.#piece = new ByteWriter(PIECE_BYTES)
-  }
-
   /** Makes an operation part of its key. */
   #advance(key: string, known: Slot | undefined, keyspace: Keyspace, operation: Staged): void {
     const slot = known ?? this.keys.add(key, keyspace.index)
-    const ordinal = this.#next(this.keys.head[slot]!)
+    this.#unsettle(slot)
+    const ordinal = this.#records.next(this.keys.head[slot]!)
     // The chain begins behind what was before.
     if (known === undefined) this.keys.cut[slot] = ordinal
     if (operation.kind === OPERATION_KIND.update) this.keys.noteStrategy(slot, operation.strategy)
@@ -371,87 +318,54 @@ export class NewState implements IssueTarget {
     this.operationsCount++
   }
 
-  /** The ordinal of one more record. */
-  #next(previous: number): number {
-    const ordinal = ++this.#count
-    if (ordinal >= this.#previous.length) this.#grow()
-    this.#previous[ordinal] = previous
-    const { source, start, end } = this.#at
-    this.#sources[ordinal] = source
-    this.#starts[ordinal] = start
-    this.#ends[ordinal] = end
-    return ordinal
-  }
-
-  #grow(): void {
-    const size = this.#previous.length * 2
-    this.#previous = grown(this.#previous, new Float64Array(size))
-    this.#sources = grown(this.#sources, new Float64Array(size))
-    this.#starts = grown(this.#starts, new Float64Array(size))
-    this.#ends = grown(this.#ends, new Float64Array(size))
-  }
-
   /**
-   * Writes all records, inside a group. `chunks` are those that have been staged, in their order.
-   * Throws what `Log.commit` throws.
+   * Writes into the group what is not in it yet, and makes ordinals positions, in steps. Ends early
+   * when the group has been overtaken. Throws what `LongGroup.commit` throws.
    */
-  publish(log: Log, chunks: readonly Position[]): void {
-    this.#places = new Float64Array(this.#count + 1)
-    let ordinal = 0
-    let item = 0
-    for (const position of chunks) {
-      const record = log.record(position)
-      const bytes = record.bytes.slice(record.start, record.end)
-      eachItem(bytes, (type, start, end) => {
-        if (type !== ITEM.snapshot && type !== ITEM.operation) return
-        if (this.#passedOver.has(item++)) return
-        ordinal++
-        if (type === ITEM.snapshot) this.#publishSnapshot(log, ordinal, { bytes, start, end })
-        else this.#publishOperation(log, ordinal, { bytes, start, end })
-      })
+  *publish(group: LongGroup, meter: Meter): Generator<void, void> {
+    yield* this.#records.publish(group, meter)
+    if (group.isOvertaken) return
+    const { keys } = this
+    while (this.#settledThrough < keys.slotsUsed || this.#unsettled.length > 0) {
+      const slot = this.#unsettled.pop() ?? this.#firstOf(this.#settledThrough++)
+      if (keys.head[slot]! < POSITION_MIN) this.#settle(slot)
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
     }
-    this.#endPiece()
-    let [piece, start] = [0, 0]
-    for (const length of this.#lengths) {
-      if (start === this.#pieces[piece]!.length) [piece, start] = [piece + 1, 0]
-      this.#publishOperation(log, ++ordinal, { bytes: this.#pieces[piece]!, start, end: start + length })
-      start += length
-    }
+    keys.foldedThrough = this.#records.placeOf(this.#records.count)
   }
 
-  #publishSnapshot(log: Log, ordinal: number, snapshot: SnapshotBytes): void {
-    const through = log.end
-    moveSnapshot(log.begin(), snapshot, through)
-    const position = log.commit(RECORD_KIND.snapshot, 0)
-    this.#places[ordinal] = through
-    if (position !== through) this.#rolled.set(ordinal, position)
+  /** The key becomes settled for the first time. */
+  #firstOf(slot: Slot): Slot {
+    if (this.keyspaceFor('', slot).retain !== 'all') this.due.push(slot)
+    return slot
   }
 
-  #publishOperation(log: Log, ordinal: number, { bytes, start, end }: SnapshotBytes): void {
-    log.begin().raw(bytes, start, end)
-    this.#places[ordinal] = log.commit(RECORD_KIND.operation, this.#places[this.#previous[ordinal]!]!)
+  #settle(slot: Slot): void {
+    const { keys } = this
+    const records = this.#records
+    const snapshot = keys.snapshot[slot]!
+    keys.tip[slot] = records.positionOf(keys.tip[slot]!)
+    keys.head[slot] = records.placeOf(keys.head[slot]!)
+    keys.snapshot[slot] = snapshot === 0 ? 0 : records.positionOf(snapshot)
+    keys.cut[slot] = snapshot === 0 ? records.placeOf(keys.cut[slot]!) - 1 : records.placeOf(keys.cut[slot]!)
+  }
+
+  /** What follows reads or changes its ordinals. */
+  #unsettle(slot: Slot): void {
+    const { keys } = this
+    if (keys.head[slot]! < POSITION_MIN) return
+    const records = this.#records
+    const snapshot = keys.snapshot[slot]!
+    keys.tip[slot] = records.ordinalAt(keys.tip[slot]!)
+    keys.head[slot] = records.ordinalAt(keys.head[slot]!)
+    keys.snapshot[slot] = snapshot === 0 ? 0 : records.ordinalAt(snapshot)
+    keys.cut[slot] = records.ordinalAt(snapshot === 0 ? keys.cut[slot]! + 1 : keys.cut[slot]!)
+    this.#unsettled.push(slot)
   }
 
   /** Where some of the operations lie that were written under the new id. */
   get ownPlaces(): (readonly [sequence: number, position: Position])[] {
-    return this.#ownOrdinals.map((ordinal, i) => [i * OWN_EVERY + 1, this.#places[ordinal]!] as const)
-  }
-
-  /** The records lie in the log: ordinals become positions. */
-  settle(): void {
-    const { keys } = this
-    const places = this.#places
-    for (const slot of keys.occupied()) {
-      const snapshot = keys.snapshot[slot]!
-      keys.tip[slot] = this.#placeOf(keys.tip[slot]!)
-      keys.head[slot] = places[keys.head[slot]!]!
-      keys.snapshot[slot] = snapshot === 0 ? 0 : this.#placeOf(snapshot)
-      keys.cut[slot] = snapshot === 0 ? places[keys.cut[slot]!]! - 1 : places[keys.cut[slot]!]!
-    }
-    keys.foldedThrough = places[this.#count] ?? 0
-  }
-
-  #placeOf(ordinal: number): Position {
-    return this.#rolled.get(ordinal) ?? this.#places[ordinal]!
+    return this.#ownOrdinals.map((ordinal, i) => [i * OWN_EVERY + 1, this.#records.placeOf(ordinal)] as const)
   }
 }

@@ -120,6 +120,9 @@ interface RenamedOfKey {
  */
 const REWRITTEN: readonly number[] = [FIELD.former, FIELD.origin, FIELD.previousHash, FIELD.life]
 
+/** To issue an operation again takes longer than to look at one: it is spent once more. */
+const ISSUED_COST = 1
+
 /** Operations of a key that are compared by their names with what a delete had seen. */
 const COMPARED_MAX = 4096
 
@@ -156,6 +159,7 @@ class Reissue {
     // What others have written to a key that is local here is no part of it.
     if (!keyspace.domain.isSent && !(isOwn && target.hasLocalKeys)) return
     const first = dotOf(operation.origin() ?? operation)
+    this.#options.meter.spend(ISSUED_COST, 0)
     const cancels = isCanceller(keyspace.strategy, operation)
     if (cancels && !this.#mayCancel(key, operation)) onLost({ key, reason: 'delete', names: [first] })
     else if (reissued.mayBeForgotten(operation.hlc)) onLost({ key, reason: 'forgotten', names: [first] })

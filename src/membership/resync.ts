@@ -1,10 +1,11 @@
 /**
  * Taking over a peer's state. The new state is built beside the present one, in steps, and what this
  * replica holds beyond it enters there (`new-state.ts`, `leftovers.ts`). Reads and writes go on
- * against the present state; what is written meanwhile is a leftover like any other. When nothing is
- * left to be read of the log, the new state is written into it as one group, and takes the place of
- * the present one in the same turn. So a death of the process or a full disk at any point leaves the
- * one state or the other.
+ * against the present state; what is written meanwhile is a leftover like any other. The new state is
+ * written into a long group of the log (`../log/groups/long-group.ts`), in steps as well. In a turn in
+ * which nothing of the log is left to be read, the group ends, and the new state takes the place of
+ * the present one. So a death of the process or a full disk at any point leaves the one state or the
+ * other.
  *
  * Logs of earlier builds may hold a state that is half an old one and half a new one. Such a replica
  * admits and exports nothing until a snapshot has been taken over.
@@ -21,7 +22,8 @@ import type { Hold, Holds } from '../log/holds.ts'
 import type { AdmissionDesk } from '../store/border.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Outlet } from '../log/outlet.ts'
-import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
+import type { LongGroup } from '../log/log.ts'
+import { finishNow, Haste, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { Departures, takeDeparture } from '../operation/departures.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
 import { EndedIds, holdsAll } from '../operation/ended-ids.ts'
@@ -33,6 +35,7 @@ import { Reentry, type IssueTarget } from './reissue.ts'
 import type { EngineEvent, LostAtRejoin } from '../store/event.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
 import { isShared } from './snapshot-stream.ts'
+import type { Forgotten } from '../store/recovered.ts'
 import { StateImport, type Arrived } from './state-import.ts'
 
 export interface ResyncOptions {
@@ -56,9 +59,23 @@ export interface ResyncOptions {
 interface Built {
   readonly state: NewState
   readonly leftovers: Leftovers
+  /** How they enter. */
+  readonly reentry: Reentry
   /** What cannot be carried over. */
   readonly lost: readonly LostAtRejoin[]
 }
+
+/** All of it has been written but the end of its group. */
+interface Written extends Built {
+  readonly group: LongGroup
+  /** It stands in front of the state. */
+  readonly forgotten: Forgotten
+}
+
+/** Numbers of segments that others can begin while a state is written, at the first attempt. */
+const FREE_NUMBERS = 3
+/** What is written meanwhile is carried over in steps that are at most so many times as long. */
+const HASTE_MAX = 8
 
 export class Resync {
   readonly #options: ResyncOptions
@@ -167,21 +184,43 @@ export class Resync {
     return own
   }
 
-  *#takeOver(vector: VersionVector, arrived: Arrived, meter: Meter): Generator<void, void> {
+  *#takeOver(vector: VersionVector, arrived: Arrived, step: Meter): Generator<void, void> {
     this.resume()
-    const { keyspaces } = this.#store
-    for (;;) {
+    const meter = new Haste(step)
+    const { keyspaces, log } = this.#store
+    for (let freeNumbers = FREE_NUMBERS; ; freeNumbers *= 2) {
       const built = yield* this.#build(vector, arrived, meter)
-      // Keys may have come under other patterns meanwhile.
-      if (built.state.keyspaceChanges === keyspaces.changesCount) {
-        this.#swap(vector, arrived, built)
-        return
+      const group = log.beginGroup(freeNumbers)
+      try {
+        const forgotten = forgetAll(group)
+        yield* this.#write(built, group, meter)
+        // More may have been written than was expected, and keys may have come under other patterns.
+        if (!group.isOvertaken && built.state.keyspaceChanges === keyspaces.changesCount) {
+          this.#swap(vector, arrived, { ...built, group, forgotten })
+          return
+        }
+      } finally {
+        group.dispose()
       }
     }
   }
 
-  /** Comes to its end in a turn in which nothing of the log is left to be read. */
-  *#build(vector: VersionVector, { sender, chunks }: Arrived, meter: Meter): Generator<void, Built> {
+  /**
+   * Comes to its end in a turn in which nothing of the log is left to be read, nor to be written into
+   * the group; or early, if the group has been overtaken. Somebody may write more in each turn than a
+   * step carries over: so the steps become longer, up to some 20 ms, until they have caught up.
+   */
+  *#write({ state, leftovers, reentry }: Built, group: LongGroup, meter: Haste): Generator<void, void> {
+    for (;;) {
+      yield* state.publish(group, meter)
+      if (group.isOvertaken || !leftovers.isBehind) return
+      meter.times = Math.min(HASTE_MAX, meter.times * 2)
+      yield* leftovers.steps((leftover) => reentry.take(leftover), meter)
+    }
+  }
+
+  *#build(vector: VersionVector, { sender, chunks }: Arrived, meter: Haste): Generator<void, Built> {
+    meter.times = 1
     const store = this.#store
     const { log, table } = store
     const { identity } = this.#options
@@ -217,29 +256,26 @@ export class Resync {
     const leftovers = new Leftovers(parts)
     const reentry = new Reentry({ target: state, issued, folded, onLost, meter })
     yield* leftovers.steps((leftover) => reentry.take(leftover), meter)
-    return { state, leftovers, lost }
+    return { state, leftovers, reentry, lost }
   }
 
   /** Throws what a commit throws, and then the present state is what it was. */
-  #swap(vector: VersionVector, { sender, chunks }: Arrived, { state, leftovers, lost }: Built): void {
+  #swap(vector: VersionVector, { sender }: Arrived, { state, leftovers, group, forgotten, lost }: Written): void {
     const { identity, garbage, outlet, dots, pruning, observe, onReplaced } = this.#options
     const { log, table, applied } = this.#store
     const next = this.#nextIdentity(vector, state, leftovers)
     const onReissued = next.writer === undefined ? undefined : outlet.holdBack()
-    const from = log.end
     try {
-      const { forgotten, metaPosition } = log.group(() => {
-        const all = forgetAll(log)
-        state.publish(log, chunks)
+      const metaPosition = log.endGroup(group, () => {
         if (sender.ended.size > 0) identity.writeEnded(state.ended, sender.ended.replicas())
-        return { forgotten: all, metaPosition: identity.writeNext(next) }
+        return identity.writeNext(next)
       })
       garbage.note(forgotten)
       table.ended.assign(state.ended)
       applied.assign(state.applied)
       this.#options.floor.assign(state.floor)
       if (sender.ended.size > 0) identity.dropPruned([...state.ended.pruned()])
-      this.#replaceKeys(state, from)
+      this.#replaceKeys(state, group.start)
       for (const [sequence, position] of state.ownPlaces) dots.note(state.writer.replica, sequence, position)
       this.#half?.release()
       this.#half = undefined
@@ -289,24 +325,31 @@ export class Resync {
     const { tally, compactor } = this.#options
     const store = this.#store
     const { keys, values, log } = store
-    state.settle()
-    let localCount = 0
-    for (const slot of keys.occupied()) {
-      if (isShared(store, slot)) continue
-      localCount += this.#operationsOf(slot)
-      state.keys.copyFrom(keys, slot)
-    }
+    const localCount = this.#copyLocalKeys(state)
     const mayHaveLives = keys.hasHadLives || store.keyspaces.list.some(({ ttlMs }) => ttlMs > 0)
     if (mayHaveLives) state.keys.expiredThroughMs = store.env.now()
     // Whoever has followed the log has lost something: what he made of it does not count.
     state.keys.forgottenThrough = from
     keys.become(state.keys)
     values.reset()
-    const due: Slot[] = []
-    for (const slot of keys.occupied()) if (store.keyspaceFor('', slot).retain !== 'all') due.push(slot)
-    compactor.replaced(due, due.length)
+    compactor.replaced(state.due, state.due.length)
     tally.set(state.operationsCount + localCount)
     log.discardBefore(from)
+  }
+
+  /** Returns how many operations there are of them. */
+  #copyLocalKeys({ keys, due }: NewState): number {
+    const store = this.#store
+    let count = 0
+    // Of most replicas there are none, and then no key has to be looked at.
+    if (store.writers.local.sequence === 0) return count
+    for (const slot of store.keys.occupied()) {
+      if (isShared(store, slot)) continue
+      count += this.#operationsOf(slot)
+      const copy = keys.copyFrom(store.keys, slot)
+      if (store.keyspaceFor('', slot).retain !== 'all') due.push(copy)
+    }
+    return count
   }
 
   #operationsOf(slot: Slot): number {

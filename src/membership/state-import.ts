@@ -61,6 +61,8 @@ export class StateImport implements SnapshotImport {
   #ended = new EndedIds()
   #reissued = new Reissued()
   #isOver = false
+  /** What takes the state over, between two steps. */
+  #takingOver: Generator<void, void> | undefined
 
   constructor(options: StateImportOptions) {
     this.#options = options
@@ -88,11 +90,21 @@ export class StateImport implements SnapshotImport {
     if (this.#rest.length > 0)
       throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
     const sender = { floor: this.#floor, retired: this.#retired, ended: this.#ended, reissued: this.#reissued }
-    yield* this.#options.takeOver({ sender, chunks: this.#aside }, meter)
+    const steps = this.#options.takeOver({ sender, chunks: this.#aside }, meter)
+    try {
+      while (steps.next().done !== true) {
+        this.#takingOver = steps
+        yield
+        this.#takingOver = undefined
+      }
+    } finally {
+      steps.return()
+    }
     this.#end()
   }
 
   abandon(): void {
+    this.#takingOver?.return()
     this.#end()
   }
 

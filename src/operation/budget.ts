@@ -62,6 +62,28 @@ export class Step implements Meter {
   }
 }
 
+/**
+ * Lets more be done in a step, for work that would otherwise never come to its end: of what is spent
+ * only a part counts.
+ */
+export class Haste implements Meter {
+  /** How many times as much as a step's worth is done in one. */
+  times = 1
+  readonly #meter: Meter
+
+  constructor(meter: Meter) {
+    this.#meter = meter
+  }
+
+  spend(operations: number, bytes: number): void {
+    this.#meter.spend(operations / this.times, bytes / this.times)
+  }
+
+  get isSpent(): boolean {
+    return this.#meter.isSpent
+  }
+}
+
 export class Budget extends Step {
   readonly #env: Env
   readonly #check: () => void

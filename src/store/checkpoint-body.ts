@@ -1,8 +1,8 @@
 /**
  * The body of a checkpoint, in steps: the key table as it was at one moment, though keys are written
  * while it is encoded. A key that is about to change is encoded first, and keys that are new are left
- * out: what the log holds behind the checkpoint is read on top of it. `recovered.ts` has the layout,
- * and reads it.
+ * out. If the whole table is replaced, the rest is read from what it was. What the log holds behind
+ * the checkpoint is read on top of it. `recovered.ts` has the layout, and reads it.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -32,7 +32,9 @@ const KEY_BYTES = 96
 const RESERVED_KEYS_MAX = 65_536
 
 export class CheckpointBody {
-  readonly #keys: KeyTable
+  /** The table as it was in the beginning, but for keys that have been encoded. */
+  #keys: KeyTable
+  readonly #letGo: () => void
   readonly #table: ReplicaTable
   readonly #writer: ByteWriter
   /** 1 for slots that had a key when the encoding began, and are not encoded yet. */
@@ -52,7 +54,12 @@ export class CheckpointBody {
     this.#encodeHead(source, meta)
     this.#kept = keptOf(keys)
     this.#strategies = new ByteWriter(keys.size)
-    keys.beforeChange = (slot) => this.#encodeDue(slot)
+    const beforeChange = (slot: Slot): void => this.#encodeDue(slot)
+    keys.beforeChange = beforeChange
+    keys.whenReplaced = (former) => (this.#keys = former)
+    this.#letGo = () => {
+      if (keys.beforeChange === beforeChange) keys.beforeChange = keys.whenReplaced = undefined
+    }
   }
 
   /** The rest. The bytes are the caller's. */
@@ -66,7 +73,7 @@ export class CheckpointBody {
         if (meter.isSpent) yield
       }
     } finally {
-      this.#keys.beforeChange = undefined
+      this.#letGo()
     }
     writer.raw(this.#kept)
     writer.raw(this.#strategies.take())

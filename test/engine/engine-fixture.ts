@@ -2,7 +2,10 @@
 import { counter, custom, multiValue, register, set, text } from '../../crdt/index.ts'
 import { Engine, type EngineOptions } from '../../src/engine.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'
-import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import { memoryFiles, type MemoryFiles } from '../../src/log/files/memory-files.ts'
+import { SEGMENT_HEADER_BYTES, segmentOf } from '../../src/log/segments/segment-format.ts'
+import { segmentName } from '../../src/log/segments/segment.ts'
+import type { Position } from '../../src/operation/position.ts'
 import type { LogFiles } from '../../src/ports/files.ts'
 import { History } from '../../src/history/history.ts'
 import type { WarpEvent } from '../../src/api/public.ts'
@@ -26,6 +29,13 @@ export function keysRetaining(retain: Retention) {
     'own:*': { strategy: counter(), retain, mode: 'local' as const },
     'kept:*': { strategy: register<unknown>(), retain: 'all' as const },
   }
+}
+
+/** Takes away what stands in the log from a position on. */
+export function cutLog(files: MemoryFiles, end: Position): void {
+  const last = segmentName(segmentOf(end))
+  for (const name of files.list().filter((one) => one.startsWith('segment-') && one >= last))
+    files.bytes(name).fill(0, name === last ? end >>> 0 : SEGMENT_HEADER_BYTES)
 }
 
 export interface FixtureOptions extends Partial<EngineOptions> {

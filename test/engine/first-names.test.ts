@@ -6,7 +6,7 @@ import { memoryFiles } from '../../src/log/files/memory-files.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
 import { OperationReader } from '../../src/operation/envelope/operation-reader.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
-import { exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
+import { cutLog, exchange, TestEngine, type FixtureOptions } from './engine-fixture.ts'
 
 const env = virtualEnv({ seed: 29 })
 
@@ -247,10 +247,10 @@ test('who was evicted, comes back and loses its end in a power failure issues ag
   // The others have got it before the power failed.
   await a.pull(r)
   const ends: number[] = []
-  r.engine.log.scan(from, ({ position }) => ends.push(position >>> 0) > 0)
+  r.engine.log.scan(from, ({ position }) => ends.push(position) > 0)
   for (const end of ends) {
     const cut = files.copy()
-    cut.bytes('segment-0000000001').fill(0, end)
+    cutLog(cut, end)
     const again = await open(`r ${end}`, { files: cut })
     const other = await open(`other ${end}`)
     other.install(a)

@@ -8,7 +8,7 @@ import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { forgetKey } from '../../src/compaction/forgotten.ts'
 import { RECORD_KIND } from '../../src/log/log.ts'
 import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
-import { exchange, TestEngine, usedBytes, type FixtureOptions } from './engine-fixture.ts'
+import { cutLog, exchange, TestEngine, usedBytes, type FixtureOptions } from './engine-fixture.ts'
 
 async function writeSome(replica: TestEngine): Promise<void> {
   await replica.set('reg:1', 'a')
@@ -38,10 +38,10 @@ async function afterPowerFailure(
   await replica.engine.log.settled('durable')
   const starts: number[] = []
   replica.engine.log.scan(0, ({ position, kind }) =>
-    kind === RECORD_KIND.operation ? starts.push(position >>> 0) > 0 : true,
+    kind === RECORD_KIND.operation ? starts.push(position) > 0 : true,
   )
   const disk = files.copy({ persistent: true, home: 'b', bootId: `${boot}` })
-  disk.bytes('segment-0000000001').fill(0, starts.at(-left))
+  cutLog(disk, starts.at(-left) as number)
   return disk
 }
 
@@ -274,11 +274,11 @@ describe('the installation of a snapshot', () => {
     b.install((await behind(faultyFiles())).a, 200)
     await b.engine.log.settled('durable')
     const ends: number[] = []
-    b.engine.log.scan(from, ({ position, next }) => ends.push(position >>> 0, next >>> 0) > 0)
+    b.engine.log.scan(from, ({ position, next }) => ends.push(position, next) > 0)
     const found = { old: 0, new: 0 }
     for (const end of new Set(ends)) {
       const cut = files.copy()
-      cut.bytes('segment-0000000001').fill(0, end)
+      cutLog(cut, end)
       const { a } = await behind(faultyFiles())
       const again = await TestEngine.open({ files: cut, env: virtualEnv({ seed: 3 }) })
       found[(await expectOneState(a, again)) ? 'new' : 'old']++

@@ -38,6 +38,7 @@ function received(a: TestEngine, b: TestEngine, chunkBytes = 65_536): SnapshotIm
 function counted({ engine: { log } }: TestEngine) {
   const work = { records: 0, bytes: 0 }
   const [record, scan, commit] = [log.record.bind(log), log.scan.bind(log), log.commit.bind(log)]
+  const beginGroup = log.beginGroup.bind(log)
   log.record = (position) => {
     const found = record(position)
     work.records++
@@ -53,6 +54,15 @@ function counted({ engine: { log } }: TestEngine) {
   log.commit = (...given) => {
     work.records++
     return commit(...given)
+  }
+  log.beginGroup = (freeNumbers) => {
+    const group = beginGroup(freeNumbers)
+    const commitInGroup = group.commit.bind(group)
+    group.commit = (...given) => {
+      work.records++
+      return commitInGroup(...given)
+    }
+    return group
   }
   return work
 }
@@ -73,14 +83,17 @@ test('a state is built in steps of bounded work', async () => {
   const target = received(a, b)
   const work = counted(b)
   let [records, bytes] = [0, 0]
-  const steps = await inSteps(target, () => {
+  const look = (): void => {
     records = Math.max(records, work.records)
     bytes = Math.max(bytes, work.bytes)
     work.records = work.bytes = 0
-  })
-  expect(steps).toBeGreaterThan(5)
+  }
+  const steps = await inSteps(target, look)
+  look()
+  expect(steps).toBeGreaterThan(15)
   expect(records).toBeGreaterThan(0)
-  expect(records).toBeLessThanOrEqual(STEP.operations + 1)
+  // What is read of a chunk, and what ends the group, is beside that.
+  expect(records).toBeLessThanOrEqual(STEP.operations + 4)
   expect(bytes).toBeLessThanOrEqual(STEP.bytes + 65_536)
   expect([b.get('reg:7'), b.get('count:1'), b.get('own:1')]).toEqual([8, OWN, 7])
 })
@@ -126,24 +139,34 @@ test('a write in the last turn before the new state comes is part of it', async 
   expect([a.get('count:1'), b.get('count:1')]).toEqual([total, total])
 })
 
+/** Does so many steps, and one more. Returns whether that was all. */
+async function isDoneWithin(target: SnapshotImport, count: number): Promise<boolean> {
+  const meter = new Step()
+  const steps = target.steps(meter)
+  for (let left = count; left >= 0; left--) {
+    if (steps.next().done === true) return true
+    await Promise.resolve()
+    meter.begin()
+  }
+  return false
+}
+
 test('taking over that is given up at any step leaves the present state, and a later one succeeds', async () => {
-  const { a, b } = await behind()
+  const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+  const { a, b } = await behind(1000, { files })
   const before = b.state()
-  for (let step = 0; step < 4; step++) {
+  const areThere = { groups: 0 }
+  for (let round = 0; ; round++) {
     const target = received(a, b)
-    const meter = new Step()
-    const steps = target.steps(meter)
-    for (let i = 0; i <= step; i++) {
-      expect(steps.next().done).toBe(false)
-      meter.begin()
-    }
-    steps.return()
+    if (await isDoneWithin(target, 5 * round)) break
+    areThere.groups += files.list().filter((name) => name.endsWith('.new')).length
     target.abandon()
     expect(b.state()).toEqual(before)
+    expect(files.list().filter((name) => name.endsWith('.new'))).toEqual([])
     expect(() => finishNow(target.steps(UNBOUNDED))).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
   }
-  b.install(a)
-  expect([b.get('reg:7'), b.get('count:1')]).toEqual([8, OWN])
+  expect(areThere.groups).toBeGreaterThan(0)
+  expect([b.get('reg:7'), b.get('count:1')]).toEqual([8, 1000])
   expect((await b.engine.compact()).droppedOperationsCount).toBeGreaterThan(0)
 })
 
@@ -202,6 +225,56 @@ test('a checkpoint that is being written when the new state comes is of the old 
   const { values } = b.state()
   const again = await open('c', { files: files.copy({ persistent: true, home: 'b', bootId: '1' }) })
   expect(again.engine.log.recovery.checkpointUsed).toBe(true)
+  expect(again.state().values).toEqual(values)
+})
+
+test('all of a state but its last step is in the files before it comes, and is read from there', async () => {
+  const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+  const { a, b } = await behind(200, { files })
+  await b.engine.log.settled('durable')
+  const stored = (): number => files.list().reduce((sum, name) => sum + files.bytes(name).findLastIndex(Boolean) + 1, 0)
+  let before = 0
+  await inSteps(received(a, b), async () => {
+    await b.engine.log.settled('durable')
+    before = stored()
+  })
+  await b.engine.log.settled('durable')
+  expect(before).toBeGreaterThan(KEYS * 50)
+  expect(stored() - before).toBeLessThan(STEP.bytes)
+  const { values } = b.state()
+  const again = await open('c', { files: files.copy({ persistent: true, home: 'b', bootId: '1' }) })
+  expect(again.state().values).toEqual(values)
+})
+
+test('who writes more in each turn than a step carries over does not keep the state away', async () => {
+  const { a, b } = await behind(100)
+  let written = 0
+  const steps = await inSteps(received(a, b), async (step) => {
+    for (let i = 0; i < 400 && step < 100; i++, written++) await b.write('count:1', 'increment', [1])
+  })
+  expect(steps).toBeLessThan(100)
+  expect([b.get('count:1'), b.get('reg:7')]).toEqual([100 + written, 8])
+})
+
+test('a state that more is written meanwhile than room was left for is written again, and nothing is lost', async () => {
+  const files = memoryFiles({ persistent: true, home: 'b', bootId: '1' })
+  const { a, b } = await behind(100, { files, segmentBytes: 4096 })
+  let [begun, written] = [0, 0]
+  const { log } = b.engine
+  const beginGroup = log.beginGroup.bind(log)
+  log.beginGroup = (freeNumbers) => {
+    begun++
+    return beginGroup(freeNumbers)
+  }
+  await inSteps(received(a, b), async () => {
+    for (let i = 0; i < 200 && begun < 3; i++, written++) await b.write('count:1', 'increment', [1000])
+  })
+  expect(begun).toBe(3)
+  expect([b.get('count:1'), b.get('reg:7')]).toEqual([100 + 1000 * written, 8])
+  const { values } = b.state()
+  await log.settled('durable')
+  expect(files.list().filter((name) => name.endsWith('.new'))).toEqual([])
+  const again = await open('c', { files: files.copy({ persistent: true, home: 'b', bootId: '1' }) })
   expect(again.state().values).toEqual(values)
 })
 

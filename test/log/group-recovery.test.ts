@@ -8,7 +8,7 @@ import { segmentName } from '../../src/log/segments/segment.ts'
 import { type FaultyFiles, faultyFiles } from '../../testing/world/faulty-files.ts'
 import { type Random, seededRandom } from '../../testing/world/random.ts'
 import { append, openLog, openQuickly, QUICK, sampleTexts, textAt, texts } from './log-fixture.ts'
-import { appendUnit, contents, sampleUnits, type Unit } from './units.ts'
+import { appendLong, appendUnit, contents, sampleUnits, type Unit } from './units.ts'
 
 /** A disk with these files. */
 function diskOf(stored: readonly (readonly [string, Uint8Array])[]): LogFiles {
@@ -25,14 +25,20 @@ interface Written {
 }
 
 /** Logged and never synced: any of it may be missing after a power failure. */
-async function written(segmentBytes: number): Promise<Written> {
+async function written(segmentBytes: number, areLong: boolean): Promise<Written> {
   const files = memoryFiles({ persistent: true })
   const { log } = await openLog(files, { ...QUICK, segmentBytes })
   const units = sampleUnits([1, 4, 1, 1, 3, 2, 1, 6, 1])
-  const starts = units.map((unit) => appendUnit(log, unit))
-  const { end } = log
+  const starts = [log.end]
+  for (const unit of units) {
+    if (areLong && unit.length > 1) starts.push(await appendLong(log, unit))
+    else {
+      appendUnit(log, unit)
+      starts.push(log.end)
+    }
+  }
   await log.settled('logged')
-  return { stored: contents(files), units, starts: [...starts, end] }
+  return { stored: contents(files), units, starts }
 }
 
 const DAMAGES = ['the file ends there', 'zeros from there on', 'a sector of zeros', 'a torn sector'] as const
@@ -63,30 +69,41 @@ test.each(DAMAGES.flatMap((damage) => [4096, 700].map((segmentBytes) => ({ damag
   'cut at every byte, groups are there whole or not at all: $damage, segments of $segmentBytes bytes',
   { timeout: 120_000 },
   async ({ damage, segmentBytes }) => {
-    const { stored, units, starts } = await written(segmentBytes)
-    expect(stored.length > 3).toBe(segmentBytes === 700)
-    for (const [name, bytes] of stored) {
-      const base = Number(name.slice(-10)) * POSITIONS_PER_SEGMENT
-      const used = bytes.findLastIndex((byte) => byte !== 0) + 1
-      // The first mark was synced when the log was opened.
-      for (let cut = Math.max(SEGMENT_HEADER_BYTES, (starts[0] as number) - base); cut < used; cut++) {
-        // Zeros where zeros were damage nothing.
-        const left = damaged(bytes, cut, damage)
-        const changed = bytes.findIndex((byte, i) => byte !== left[i])
-        const lost = changed < 0 ? Number.POSITIVE_INFINITY : changed
-        const whole = starts.findLastIndex((start) => start <= base + lost)
-        const { log, replayed } = await openLog(cutAt(stored, name, cut, damage), { ...QUICK, segmentBytes })
-        const found = replayed.map(({ text }) => text)
-        const sound = units.slice(0, whole).flat()
-        if (found.length !== sound.length) expect.fail(`${name} cut at ${cut}: ${found.length}, not ${sound.length}`)
-        expect(found).toEqual(sound)
-        expect(texts(log)).toEqual(sound)
-        appendUnit(log, ['after', 'that'])
-        await log.close()
-      }
-    }
+    const all = await written(segmentBytes, false)
+    expect(all.stored.length > 3).toBe(segmentBytes === 700)
+    await cutEverywhere(all, segmentBytes, damage)
   },
 )
+
+test.each(DAMAGES)(
+  'cut at every byte, long groups are there whole or not at all: %s',
+  { timeout: 120_000 },
+  async (damage) => cutEverywhere(await written(700, true), 700, damage),
+)
+
+async function cutEverywhere(all: Written, segmentBytes: number, damage: (typeof DAMAGES)[number]): Promise<void> {
+  const { stored, units, starts } = all
+  for (const [name, bytes] of stored) {
+    const base = Number(name.slice(-10)) * POSITIONS_PER_SEGMENT
+    const used = bytes.findLastIndex((byte) => byte !== 0) + 1
+    // The first mark was synced when the log was opened.
+    for (let cut = Math.max(SEGMENT_HEADER_BYTES, (starts[0] as number) - base); cut < used; cut++) {
+      // Zeros where zeros were damage nothing.
+      const left = damaged(bytes, cut, damage)
+      const changed = bytes.findIndex((byte, i) => byte !== left[i])
+      const lost = changed < 0 ? Number.POSITIVE_INFINITY : changed
+      const whole = starts.findLastIndex((start) => start <= base + lost)
+      const { log, replayed } = await openLog(cutAt(stored, name, cut, damage), { ...QUICK, segmentBytes })
+      const found = replayed.map(({ text }) => text)
+      const sound = units.slice(0, whole).flat()
+      if (found.length !== sound.length) expect.fail(`${name} cut at ${cut}: ${found.length}, not ${sound.length}`)
+      expect(found).toEqual(sound)
+      expect(texts(log)).toEqual(sound)
+      appendUnit(log, ['after', 'that'])
+      await log.close()
+    }
+  }
+}
 
 /** Writes units until the disk dies. Returns how many were acknowledged for good. */
 async function writeUnits(files: FaultyFiles, units: readonly Unit[], random: Random, end: string): Promise<number> {

@@ -29,6 +29,10 @@ export interface SupplyOptions {
   readonly segments: SegmentSet
   readonly env: Env
   readonly segmentBytes: number
+  /** The number of the first segment. Default 1. */
+  readonly firstNumber?: number
+  /** The segments are no part of the log yet (`groups/long-group.ts`). Default `false`. */
+  readonly isUnnamed?: boolean
 }
 
 /** What a group that is taken back has to give back. */
@@ -66,7 +70,17 @@ export class SegmentSupply {
   }
 
   first(): Segment {
-    return this.#create(1, this.#capacity(0), EMPTY_BYTES)
+    return this.#create(this.#options.firstNumber ?? 1, this.#capacity(0), EMPTY_BYTES)
+  }
+
+  /**
+   * The segment behind the active one, for nothing but a jump. Throws `WARP_E_STORAGE_FULL`.
+   */
+  takeEmpty(): Segment {
+    return (
+      this.#takeNext(EMPTY_BYTES, EMPTY_BYTES) ??
+      this.#create(this.#segments.active.number + 1, EMPTY_BYTES, EMPTY_BYTES)
+    )
   }
 
   /**
@@ -104,7 +118,8 @@ export class SegmentSupply {
     const salt = new DataView(this.#options.env.random(4).buffer).getUint32(0)
     const segment = emptySegment({ number, salt, rewrittenAt: 0, format }, this.#segments.memory.take(capacity))
     if (!this.#segments.persistent) return segment
-    const name = segmentName(number)
+    segment.isUnnamed = this.#options.isUnnamed ?? false
+    const { name } = segment
     segment.registered = false
     segment.flushed = 0
     try {
@@ -130,7 +145,8 @@ export class SegmentSupply {
    * none.
    */
   prepare(active: Segment): WarpError | undefined {
-    if (this.#isFull) return undefined
+    // A name behind those of a long group, which come one by one, would leave a gap after a crash.
+    if (this.#isFull || active.isUnnamed) return undefined
     try {
       const capacity = active.bytes?.length ?? 0
       if (active.reserved < capacity) {
@@ -210,7 +226,8 @@ export class SegmentSupply {
     for (const segment of [...used].reverse()) {
       segment.end = SEGMENT_HEADER_BYTES
       segment.sealed = false
-      if (segment.file !== undefined) this.#ahead.unshift(segment)
+      // Those of a long group are not the log's.
+      if (segment.file !== undefined && !segment.isUnnamed) this.#ahead.unshift(segment)
     }
     this.#chunkBytes = chunkBytes
     this.#dropBehind(next?.segment)
@@ -248,6 +265,6 @@ export class SegmentSupply {
 
   #discard(segment: Segment): void {
     segment.file?.close()
-    this.#segments.files.remove(segmentName(segment.number))
+    this.#segments.files.remove(segment.name)
   }
 }

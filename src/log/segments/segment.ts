@@ -8,7 +8,14 @@ import type { LogFile } from '../../ports/files.ts'
 import type { SegmentIndex } from './segment-index.ts'
 import type { SegmentHeader } from './segment-format.ts'
 import type { Position } from '../../operation/position.ts'
-import { encodeSegmentHeader, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, TWO_POW_32, viewOf } from './segment-format.ts'
+import {
+  encodeSegmentHeader,
+  RECORD_HEADER_BYTES,
+  sealRecord,
+  SEGMENT_HEADER_BYTES,
+  TWO_POW_32,
+  viewOf,
+} from './segment-format.ts'
 
 export interface SegmentInfo {
   readonly number: number
@@ -48,6 +55,13 @@ export class Segment {
   registered = true
   /** They are on their way there. */
   registering: Promise<void> | undefined
+  /**
+   * Its file has a name that opening removes, and gets its own with the registration: the segment is
+   * of a long group.
+   */
+  isUnnamed = false
+  /** Bytes are on their way to a file whose medium takes its time. */
+  writing: Promise<void> | undefined
   sealed = false
   /** Its bytes are being read in steps and have to stay. */
   isPinned = false
@@ -81,6 +95,11 @@ export class Segment {
     return bytes
   }
 
+  /** The name of its file. */
+  get name(): string {
+    return this.isUnnamed ? unnamedSegment(this.number) : segmentName(this.number)
+  }
+
   /** Nothing lives in it: a header and the jump to the next segment. */
   get isStub(): boolean {
     return this.rewrittenAt !== 0 && this.end <= SEGMENT_HEADER_BYTES + RECORD_HEADER_BYTES
@@ -97,6 +116,14 @@ export class Segment {
   }
 }
 
+/** Computes the checksums of the records that have not been handed to the file, up to `end`. */
+export function sealRecords({ salt, flushed }: Segment, view: DataView, end: number): void {
+  for (let at = flushed; at < end;) {
+    sealRecord(view, at, salt ^ at)
+    at += RECORD_HEADER_BYTES + (view.getUint32(at + 4) & 0xffffff)
+  }
+}
+
 /** An empty segment in RAM, its header in place. */
 export function emptySegment(header: SegmentHeader, bytes: Uint8Array): Segment {
   const segment = new Segment(header)
@@ -107,6 +134,11 @@ export function emptySegment(header: SegmentHeader, bytes: Uint8Array): Segment 
 
 export function segmentName(number: number): string {
   return `segment-${String(number).padStart(10, '0')}`
+}
+
+/** The name of a file that is not part of the log yet. Opening removes what it finds under such a name. */
+export function unnamedSegment(number: number): string {
+  return `${segmentName(number)}.new`
 }
 
 /** The number of a segment file, or `undefined` for other names. */

@@ -1,0 +1,223 @@
+/**
+ * The records of a state that is being taken over, before they lie in the log as such: what has
+ * arrived lies in chunks, and what is issued again lies in memory. Each has an *ordinal*, the first
+ * one is 1. `publish` writes the records in that order into a long group, in steps; from then on
+ * each has a position as well. More may be added meanwhile.
+ */
+import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
+import { grown } from '../keys/key-table.ts'
+import { RECORD_KIND, type Log, type LongGroup } from '../log/log.ts'
+import { moveSnapshot, type SnapshotBytes } from '../merge/snapshot-record.ts'
+import type { Meter } from '../operation/budget.ts'
+import type { Position } from '../operation/position.ts'
+import { eachItem, ITEM } from './snapshot-stream.ts'
+
+/** Envelopes that are written here are kept in pieces of about so many bytes. */
+const PIECE_BYTES = 1_048_576
+const ENTRIES_MIN = 1024
+
+/** A part of a chunk that is a record of the state. */
+interface Item {
+  readonly type: number
+  readonly start: number
+  readonly end: number
+}
+
+export class StagedRecords {
+  readonly #log: Log
+  #count = 0
+  /** By ordinal, the ordinal of the record of the key before it; 0 if there is none. */
+  #previous = new Float64Array(ENTRIES_MIN)
+  /**
+   * By ordinal, where its bytes lie: in which chunk, or behind the chunks in which piece, and from
+   * where to where there.
+   */
+  #sources = new Float64Array(ENTRIES_MIN)
+  #starts = new Float64Array(ENTRIES_MIN)
+  #ends = new Float64Array(ENTRIES_MIN)
+  /** By ordinal, where the records have come to lie, as far as they have been published. */
+  #places = new Float64Array(ENTRIES_MIN)
+  /** Snapshots that do not lie where they stand for the records before them: a segment ended there. */
+  readonly #rolled = new Map<number, Position>()
+  /** What is being taken in. */
+  readonly #at = { source: 0, start: 0, end: 0 }
+  readonly #chunks: Position[] = []
+  /** The items of the stream that have been looked at, and those of them that are no part of it. */
+  #itemsCount = 0
+  readonly #passedOver = new Set<number>()
+  /** Envelopes written here, one after the other, and how long each is. */
+  readonly #pieces: Uint8Array[] = []
+  #piece = new ByteWriter(ENTRIES_MIN)
+  readonly #lengths: number[] = []
+  #publishedCount = 0
+  #publishedChunks = 0
+  #publishedItems = 0
+  /** Of the envelopes written here: how many, and where the next one lies. */
+  #publishedLengths = 0
+  #piecesDone = 0
+  #pieceAt = 0
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /**
+   * Looks at the records in a chunk that lies in the log. `visit` asks for an ordinal (`next`), or says
+   * that this one is no part of the state. All chunks come before anything else.
+   */
+  addChunk(chunk: Position, bytes: Uint8Array, visit: (item: Item) => boolean): void {
+    const source = this.#chunks.push(chunk) - 1
+    for (const item of recordsIn(bytes)) {
+      const { start, end } = item
+      Object.assign(this.#at, { source, start, end })
+      if (!visit(item)) this.#passedOver.add(this.#itemsCount)
+      this.#itemsCount++
+    }
+  }
+
+  /** An envelope that is written here; `next` gives it its ordinal. */
+  write(write: (writer: ByteWriter) => void): void {
+    if (this.#piece.at >= PIECE_BYTES) this.#endPiece()
+    const from = this.#piece.at
+    write(this.#piece)
+    this.#lengths.push(this.#piece.at - from)
+    const source = this.#chunks.length + this.#pieces.length
+    Object.assign(this.#at, { source, start: from, end: this.#piece.at })
+  }
+
+  #endPiece(): void {
+    if (this.#piece.at === 0) return
+    this.#pieces.push(this.#piece.bytes.subarray(0, this.#piece.at))
+    this.#piece = new ByteWriter(PIECE_BYTES)
+  }
+
+  /** The ordinal of the record that has just been added, behind `previous` in its key's chain. */
+  next(previous: number): number {
+    const ordinal = ++this.#count
+    if (ordinal >= this.#previous.length) this.#grow()
+    this.#previous[ordinal] = previous
+    const { source, start, end } = this.#at
+    this.#sources[ordinal] = source
+    this.#starts[ordinal] = start
+    this.#ends[ordinal] = end
+    return ordinal
+  }
+
+  #grow(): void {
+    const size = this.#previous.length * 2
+    this.#previous = grown(this.#previous, new Float64Array(size))
+    this.#sources = grown(this.#sources, new Float64Array(size))
+    this.#starts = grown(this.#starts, new Float64Array(size))
+    this.#ends = grown(this.#ends, new Float64Array(size))
+    this.#places = grown(this.#places, new Float64Array(size))
+  }
+
+  previousOf(ordinal: number): number {
+    return this.#previous[ordinal]!
+  }
+
+  /** Valid until something is written. */
+  recordOf(ordinal: number): SnapshotBytes {
+    const [source, from, to] = [this.#sources[ordinal]!, this.#starts[ordinal]!, this.#ends[ordinal]!]
+    const chunk = this.#chunks[source]
+    if (chunk !== undefined) {
+      const { bytes, start } = this.#log.record(chunk)
+      return { bytes, start: start + from, end: start + to }
+    }
+    const bytes = this.#pieces[source - this.#chunks.length] ?? this.#piece.bytes
+    return { bytes, start: from, end: to }
+  }
+
+  /**
+   * Writes what has been added and is not in the group yet. Ends early when the group has been
+   * overtaken. Throws what `LongGroup.commit` throws.
+   */
+  *publish(group: LongGroup, meter: Meter): Generator<void, void> {
+    while (this.#publishedChunks < this.#chunks.length) {
+      const record = this.#log.record(this.#chunks[this.#publishedChunks]!)
+      const bytes = record.bytes.slice(record.start, record.end)
+      for (const { type, start, end } of recordsIn(bytes)) {
+        if (this.#passedOver.has(this.#publishedItems++)) continue
+        const ordinal = ++this.#publishedCount
+        if (type === ITEM.snapshot) this.#publishSnapshot(group, ordinal, { bytes, start, end })
+        else this.#publishOperation(group, ordinal, { bytes, start, end })
+        if (isStepOver(group, meter, end - start)) yield
+        if (group.isOvertaken) return
+      }
+      this.#publishedChunks++
+    }
+    yield* this.#publishWritten(group, meter)
+  }
+
+  *#publishWritten(group: LongGroup, meter: Meter): Generator<void, void> {
+    this.#endPiece()
+    while (this.#publishedLengths < this.#lengths.length) {
+      const length = this.#lengths[this.#publishedLengths++]!
+      if (this.#pieceAt === this.#pieces[this.#piecesDone]!.length) {
+        this.#piecesDone++
+        this.#pieceAt = 0
+      }
+      const start = this.#pieceAt
+      this.#pieceAt += length
+      const bytes = this.#pieces[this.#piecesDone]!
+      this.#publishOperation(group, ++this.#publishedCount, { bytes, start, end: start + length })
+      if (isStepOver(group, meter, length)) yield
+      if (group.isOvertaken) return
+    }
+  }
+
+  #publishSnapshot(group: LongGroup, ordinal: number, snapshot: SnapshotBytes): void {
+    const through = group.end
+    moveSnapshot(group.begin(), snapshot, through)
+    const position = group.commit(RECORD_KIND.snapshot, 0)
+    this.#places[ordinal] = through
+    if (position !== through) this.#rolled.set(ordinal, position)
+  }
+
+  #publishOperation(group: LongGroup, ordinal: number, { bytes, start, end }: SnapshotBytes): void {
+    group.begin().raw(bytes, start, end)
+    this.#places[ordinal] = group.commit(RECORD_KIND.operation, this.#places[this.#previous[ordinal]!]!)
+  }
+
+  /** Where the record stands: a snapshot behind the records that it stands for. It has been published. */
+  placeOf(ordinal: number): Position {
+    return this.#places[ordinal]!
+  }
+
+  /** Where the record lies. It has been published. */
+  positionOf(ordinal: number): Position {
+    return this.#rolled.get(ordinal) ?? this.#places[ordinal]!
+  }
+
+  /** The record that lies or stands there. */
+  ordinalAt(position: Position): number {
+    let low = 0
+    let high = this.#publishedCount
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if (this.#places[middle]! <= position) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+}
+
+/** The step has done its part: hands what it has written to the files. */
+function isStepOver(group: LongGroup, meter: Meter, bytes: number): boolean {
+  meter.spend(1, bytes)
+  if (!meter.isSpent) return false
+  group.store()
+  return true
+}
+
+function recordsIn(bytes: Uint8Array): Item[] {
+  const items: Item[] = []
+  eachItem(bytes, (type, start, end) => {
+    if (type === ITEM.snapshot || type === ITEM.operation) items.push({ type, start, end })
+  })
+  return items
+}
