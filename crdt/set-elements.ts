@@ -5,7 +5,7 @@
  * take longer than anything else (`npm run bench -- holds`).
  */
 import type { Dot } from './time/dot.ts'
-import { isLoose, sharedSet } from './encoding/shared-value.ts'
+import { guardedSet, isLoose, sharedSet } from './encoding/shared-value.ts'
 
 export interface Element<T> {
   readonly identity: string
@@ -16,6 +16,8 @@ export interface Element<T> {
 
 /** So many are sorted at once. */
 const SORTED_AT_ONCE = 1024
+/** And so many are merged in a step. */
+const MERGED_AT_ONCE = 4096
 
 type Kept<T> = Omit<Element<T>, 'dots'> & { dots: readonly Dot[] }
 
@@ -31,6 +33,8 @@ export class Elements<T> {
   /** Some elements of the lists have gone since the last look. */
   #hasGone = false
   #value: ReadonlySet<T> | undefined
+  /** How often something has come or gone. */
+  #changesCount = 0
   /** Whether any element that was ever in is loose. */
   #hasLoose = false
 
@@ -77,7 +81,38 @@ export class Elements<T> {
     return this.#value
   }
 
+  /** Makes what readers see, a thousand elements at a time, unless the elements change meanwhile. */
+  *valueSteps(): Generator<undefined, void> {
+    if (this.#value !== undefined || this.size <= SORTED_AT_ONCE) return
+    const changesCount = this.#changesCount
+    this.#sortAdded()
+    let all: Kept<T>[] = []
+    // From the short ones to the long ones, as they are merged where nobody can wait.
+    for (const list of [...this.#lists].reverse()) {
+      const merging = mergedSteps(list, all)
+      for (let step = merging.next(); ; step = merging.next()) {
+        if (this.#changesCount !== changesCount) return
+        if (step.done === true) {
+          all = step.value
+          break
+        }
+        yield undefined
+      }
+    }
+    const values = new Set<T>()
+    for (const { value } of all) {
+      values.add(value)
+      if (values.size % SORTED_AT_ONCE > 0) continue
+      yield undefined
+      if (this.#changesCount !== changesCount) return
+    }
+    this.#lists.splice(0, this.#lists.length, all)
+    this.#hasGone = false
+    this.#value = guardedSet(values, { hasLoose: this.#hasLoose })
+  }
+
   #add(element: Kept<T>): void {
+    this.#changesCount++
     this.#byIdentity.set(element.identity, element)
     this.#added.push(element)
     this.#hasLoose ||= isLoose(element.value)
@@ -104,6 +139,7 @@ export class Elements<T> {
   }
 
   #remove(identity: string): void {
+    this.#changesCount++
     this.#byIdentity.delete(identity)
     this.#hasGone = true
     this.#value = undefined
@@ -116,15 +152,28 @@ function isIn<T>({ dots }: Element<T>): boolean {
 
 /** Of two lists in order one in order, without what has gone. Elements that are in differ. */
 function merged<T>(one: readonly Kept<T>[], other: readonly Kept<T>[]): Kept<T>[] {
+  const merging = mergedSteps(one, other)
+  for (let step = merging.next(); ; step = merging.next()) if (step.done === true) return step.value
+}
+
+function* mergedSteps<T>(one: readonly Kept<T>[], other: readonly Kept<T>[]): Generator<undefined, Kept<T>[]> {
   const all: Kept<T>[] = []
   const take = (element: Kept<T>): void => {
     if (element.dots.length > 0) all.push(element)
   }
   let at = 0
-  for (const element of other) {
-    for (let next = one[at]; next !== undefined && next.identity < element.identity; next = one[++at]) take(next)
+  for (let i = 0; i < other.length; i++) {
+    const element = other[i] as Kept<T>
+    for (let next = one[at]; next !== undefined && next.identity < element.identity; next = one[++at]) {
+      take(next)
+      if (at % MERGED_AT_ONCE === 0) yield undefined
+    }
     take(element)
+    if (i % MERGED_AT_ONCE === 0) yield undefined
   }
-  for (; at < one.length; at++) take(one[at] as Kept<T>)
+  for (; at < one.length; at++) {
+    take(one[at] as Kept<T>)
+    if (at % MERGED_AT_ONCE === 0) yield undefined
+  }
   return all
 }

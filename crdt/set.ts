@@ -75,6 +75,7 @@ export function set<T>(): ObservedRemoveSet<T> {
     initial: () => new Elements<T>(),
     apply: applyTo,
     read: (elements) => elements.value,
+    readSteps: (elements) => elements.valueSteps(),
     isEmpty: (elements) => elements.size === 0,
     encodeState: (elements) => inOneGo(encodeElements(elements)),
     encodeStateSteps: (elements) => encodeElements(elements),

@@ -107,6 +107,12 @@ export interface Strategy<
    */
   read(state: State): Value | undefined
   /**
+   * Does in steps what the next `read` of the state would have to do, for states of which that takes
+   * longer than one: yields where a step may end. The state may be changed between steps; then what has
+   * been done is worth nothing. Called at the end of a fold in steps.
+   */
+  readSteps?(state: State): Generator<undefined, void>
+  /**
    * For states that are objects of a library and are handed out: `false` once somebody has changed
    * the state otherwise than by operations, or has freed it. Asked before each use; the engine then
    * drops the state and folds it again from the log. Should cost less than a microsecond or so.

@@ -60,7 +60,12 @@ export function shared<Value>(value: Value): Value {
  * A set that many may share, of elements that each can be shared already. Costs no look at them.
  */
 export function sharedSet<T>(elements: readonly T[], { hasLoose }: { readonly hasLoose: boolean }): ReadonlySet<T> {
-  const set = guarded(new Set(elements), SET_REFUSALS)
+  return guardedSet(new Set(elements), { hasLoose })
+}
+
+/** The same of a set that is nobody else's. */
+export function guardedSet<T>(own: Set<T>, { hasLoose }: { readonly hasLoose: boolean }): ReadonlySet<T> {
+  const set = guarded(own, SET_REFUSALS)
   if (hasLoose) noteLoose(set)
   return set
 }

@@ -167,6 +167,7 @@ export class Values {
       if (this.#epoch !== epoch) return
       const isFurther = (this.#usable(slot)?.folded ?? -1) < folded.folded
       if (isFurther && !folded.isSpoilt) this.adopt(slot, folded)
+      if (folded.present && strategy.readSteps !== undefined) yield* strategy.readSteps(folded.state)
     } catch (error) {
       resident.isSpoilt = true
       throw this.#named(slot, error)

@@ -148,9 +148,11 @@ export class History {
     return isExpired ? undefined : resident
   }
 
-  #foldSteps({ slot, chain }: SteadyKey, operations: readonly Placed[], meter: Meter): Generator<void, Resident> {
+  *#foldSteps({ slot, chain }: SteadyKey, operations: readonly Placed[], meter: Meter): Generator<void, Resident> {
     const strategy = this.#store.strategyAt(slot)
-    return this.#store.folder.whole.foldSteps({ strategy, chain, operations }, meter)
+    const resident = yield* this.#store.folder.whole.foldSteps({ strategy, chain, operations }, meter)
+    if (resident.present && strategy.readSteps !== undefined) yield* strategy.readSteps(resident.state)
+    return resident
   }
 }
 

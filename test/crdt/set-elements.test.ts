@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Elements } from '../../crdt/set-elements.ts'
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { seededRandom } from '../../testing/world/random.ts'
@@ -62,4 +62,35 @@ test('what comes is merged as it comes: a look merges few lists', () => {
   expect(Counting.comparisons / 2).toBeLessThan(3 * count)
   const identities = ordered.map(({ identity }) => identity.valueOf())
   expect(identities).toEqual([...identities].sort())
+})
+
+describe('what readers see, made in steps', () => {
+  const filled = (count: number): Elements<number> => {
+    const elements = new Elements<number>()
+    for (let i = 0; i < count; i++) elements.set(`n${(i * 7919) % count}`, i, DOTS)
+    for (let i = 0; i < count; i += 3) elements.set(`n${i}`, i, [])
+    return elements
+  }
+
+  test('is what a look in one go makes', () => {
+    const [inSteps, atOnce] = [filled(20_000), filled(20_000)]
+    let steps = 0
+    for (const _ of inSteps.valueSteps()) steps++
+    expect([...(inSteps.value ?? [])]).toEqual([...(atOnce.value ?? [])])
+    expect(inSteps.inOrder()).toEqual(atOnce.inOrder())
+    expect(steps).toBeGreaterThan(10)
+    // Nothing is left to be done.
+    const { value } = inSteps
+    expect([...inSteps.valueSteps()]).toEqual([])
+    expect(inSteps.value).toBe(value)
+  })
+
+  test.each([1, 7, 15])('is worth nothing if something changes behind step %i', (changed) => {
+    const [inSteps, atOnce] = [filled(20_000), filled(20_000)]
+    let steps = 0
+    for (const _ of inSteps.valueSteps()) if (++steps === changed) inSteps.set('new', -1, DOTS)
+    atOnce.set('new', -1, DOTS)
+    expect([...(inSteps.value ?? [])]).toEqual([...(atOnce.value ?? [])])
+    expect(inSteps.value?.has(-1)).toBe(true)
+  })
 })
