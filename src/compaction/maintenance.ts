@@ -5,7 +5,7 @@
  */
 import { asError } from '../../crdt/warp-error.ts'
 import { CheckpointEnds } from './checkpoint-ends.ts'
-import type { Env } from '../ports/env.ts'
+import type { Env, Timer } from '../ports/env.ts'
 import type { Log } from '../log/log.ts'
 import type { EngineEvent } from '../store/event.ts'
 
@@ -33,6 +33,7 @@ export class Maintenance {
   #recordsCount = 0
   /** When compaction runs next, by the monotonic clock. */
   #compactionAtMs = Infinity
+  #timer: Timer | undefined
   #isCheckpointing = false
   #isClosed = false
 
@@ -71,15 +72,16 @@ export class Maintenance {
     const atMs = env.monotonic() + delayMs
     if (this.#compactionAtMs <= atMs) return
     this.#compactionAtMs = atMs
-    env.schedule(delayMs, () => {
-      if (this.#compactionAtMs !== atMs) return
+    this.#timer?.cancel()
+    this.#timer = env.schedule(delayMs, () => {
       this.#compactionAtMs = Infinity
-      if (!this.#isClosed) compact().catch((error: unknown) => this.#failed(error))
+      compact().catch((error: unknown) => this.#failed(error))
     })
   }
 
   close(): void {
     this.#isClosed = true
+    this.#timer?.cancel()
   }
 
   #checkpointSoon(): void {
