@@ -102,7 +102,9 @@ export class EntryListing {
    */
   #valueAt(slot: number): unknown {
     const store = this.#store
-    if (store.keyspaceFor('', slot) === store.keyspaces.unregistered) return undefined
+    const keyspace = store.keyspaceFor('', slot)
+    // What was written to keys that load is a copy, and may be out of date.
+    if (keyspace === store.keyspaces.unregistered || keyspace.source !== undefined) return undefined
     try {
       return store.values.readShort(slot)
     } catch (error) {

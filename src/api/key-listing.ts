@@ -31,9 +31,15 @@ export async function* listKeys(pattern: string, listing: Listing): AsyncGenerat
     if (budget.isSpent) await budget.pause()
     budget.spend(1, 0)
     const key = store.keys.keys[slot]
-    if (key === undefined || !matches(key) || store.keyspaceFor(key, slot) === store.keyspaces.unregistered) continue
+    if (key === undefined || !matches(key) || !isListed(store, key, slot)) continue
     if (dead || (await isAlive(store, { key, slot, check }, budget))) yield key
   }
+}
+
+/** Which keys there are is known of those whose truth is here. */
+function isListed(store: KeyStore, key: string, slot: Slot): boolean {
+  const keyspace = store.keyspaceFor(key, slot)
+  return keyspace !== store.keyspaces.unregistered && keyspace.source === undefined
 }
 
 /**

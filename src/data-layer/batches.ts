@@ -3,7 +3,7 @@
  * and the rest is loaded by one call of a loader that takes many.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import { shownKind } from '../../crdt/shown-kind.ts'
+import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
 import type { CopyRules, Load, LoadContext, LoadedMany, LoadMany, LoadManyContext } from '../keys/source/source.ts'
 import type { Turns } from '../operation/turns.ts'
 import { begun, type Flight } from './flight.ts'
@@ -85,6 +85,7 @@ async function readBatch(
     .filter(({ key }) => loads.joinable(key) === undefined)
     .map(({ key, wish }) => ({ wish, flight: loads.announce({ key, rules: wish.rules }) }))
   if (flights.length > 0) beginBatch(flights, load, loads)
+  const begunFor = new Map(flights.map(({ flight }) => [flight.key, flight]))
   await Promise.all(
     batch.map(async ({ key, wish }) => {
       const request: LoadRequest = {
@@ -92,7 +93,7 @@ async function readBatch(
         ...wish,
         load: async (context) => valueOf(await load([key], alone(context)), key),
       }
-      values.set(key, await loads.read(request))
+      values.set(key, await loads.read(request, begunFor.get(key)))
     }),
   )
 }
@@ -106,7 +107,7 @@ function beginBatch(
   const byKey = new Map(flights.map(({ flight }) => [flight.key, flight]))
   const [first] = flights
   const context = contextOf(byKey, (first as (typeof flights)[number]).flight.signal)
-  const loading = begun(() => load([...byKey.keys()], context)).then(mapOf)
+  const loading = begun(() => load([...byKey.keys()], context)).then((loaded) => mapOf(loaded, byKey))
   for (const { flight, wish } of flights) {
     flight.begins(loading.then((loaded) => loads.finish(flight, { ...wish, key: flight.key }, loaded.get(flight.key))))
   }
@@ -126,7 +127,7 @@ function contextOf(byKey: ReadonlyMap<string, Flight>, signal: AbortSignal): Loa
       flightOf(key).ttlMs = checkedLoadedLife(key, ms)
     },
     tags(key, ...tags) {
-      checkTags(`loading '${key}': context.tags`, tags)
+      checkTags('context.tags', tags)
       const flight = flightOf(key)
       flight.tags = [...flight.tags, ...tags]
     },
@@ -143,16 +144,28 @@ function alone(context: LoadContext): LoadManyContext {
 }
 
 function valueOf(loaded: unknown, key: string): unknown {
-  return mapOf(loaded).get(key)
+  return mapOf(loaded, new Set([key])).get(key)
 }
 
-function mapOf(loaded: unknown): ReadonlyMap<string, unknown> {
-  if (loaded instanceof Map) return loaded as ReadonlyMap<string, unknown>
-  if (typeof loaded === 'object' && loaded !== null && Symbol.iterator in loaded) return new Map(loaded as LoadedMany)
-  throw new WarpError(
-    'WARP_E_CONFIG',
-    `a loader of many keys is to give a Map, or pairs of keys and values, and gave ${shownKind(loaded)}`,
-  )
+const GIVES = 'return a Map of the keys that have a value, or pairs: [[key, value]]'
+
+/** `asked`: a key of another spelling would look as if the source had no value. */
+function mapOf(loaded: unknown, asked: { has(key: string): boolean }): ReadonlyMap<string, unknown> {
+  if (typeof loaded !== 'object' || loaded === null || !(Symbol.iterator in loaded))
+    throw new WarpError('WARP_E_CONFIG', `a loader of many keys gave ${shownKind(loaded)}; ${GIVES}`)
+  const values = new Map<string, unknown>()
+  for (const pair of loaded as LoadedMany) {
+    if (!Array.isArray(pair))
+      throw new WarpError('WARP_E_CONFIG', `a loader of many keys gave a list with ${shownValue(pair)}; ${GIVES}`)
+    const [key, value] = pair
+    if (!asked.has(key))
+      throw new WarpError(
+        'WARP_E_CONFIG',
+        `a loader of many keys gave a value for ${shownValue(key)}, which it was not asked for; use the keys that it is given`,
+      )
+    values.set(key, value)
+  }
+  return values
 }
 
 /** So many at a time. */

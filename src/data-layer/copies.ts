@@ -4,6 +4,9 @@
  * Vigfusson, Rashmi 2024, "SIEVE is Simpler than LRU"): a hit sets one bit, the hand walks from the
  * oldest copy to the newest, clears bits and lets the first copy without one go.
  */
+import { isNumberFrom } from '../../crdt/checked-options.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { grown } from '../keys/key-table.ts'
 import type { CopyRules } from '../keys/source/source.ts'
 
@@ -62,12 +65,20 @@ export class Copies {
   #bytes = 0
   evictionsCount = 0
   readonly #limits: CopyLimits
-  readonly #onGone: (slot: CopySlot, key: string) => void
+  readonly #onGone: (slot: CopySlot) => void
+  readonly #isWorthless: (slot: CopySlot) => boolean
 
-  /** `onGone` is told of each copy that goes, for whatever reason. */
-  constructor(limits: CopyLimits, onGone: (slot: CopySlot, key: string) => void) {
+  /**
+   * `onGone` is told of each copy that goes, for whatever reason; `isWorthless` says whether one could
+   * not be served any more.
+   */
+  constructor(
+    limits: CopyLimits,
+    { onGone, isWorthless }: { onGone: (slot: CopySlot) => void; isWorthless: (slot: CopySlot) => boolean },
+  ) {
     this.#limits = limits
     this.#onGone = onGone
+    this.#isWorthless = isWorthless
   }
 
   get count(): number {
@@ -98,7 +109,7 @@ export class Copies {
 
   /** Puts a copy in the place of the one before. One that alone is too heavy is not kept. */
   install(key: string, loaded: Loaded, isLoose: boolean): void {
-    const weight = this.#limits.bytesMax === Infinity ? 0 : this.#limits.weigh(key, loaded.value)
+    const weight = this.#limits.bytesMax === Infinity ? 0 : this.#weightOf(key, loaded.value)
     const known = this.#slots.get(key)
     if (weight > this.#limits.bytesMax) {
       if (known !== undefined) this.remove(known)
@@ -128,7 +139,7 @@ export class Copies {
     this.flags[slot] = 0
     this.#keys[slot] = ''
     this.#free.push(slot)
-    this.#onGone(slot, key)
+    this.#onGone(slot)
   }
 
   clear(): void {
@@ -138,6 +149,19 @@ export class Copies {
   /** Slots in use, in no particular order. Removing the one that is looked at is allowed. */
   slots(): IterableIterator<CopySlot> {
     return this.#slots.values()
+  }
+
+  /** Throws `WARP_E_CONFIG` for what would make every bound meaningless. */
+  #weightOf(key: string, value: unknown): number {
+    const weight: unknown = this.#limits.weigh(key, value)
+    if (isNumberFrom(weight, 0, Number.MAX_SAFE_INTEGER)) return weight
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `copies.weigh gave ${shownValue(weight)} for '${key}'; give bytes, 0 or more`,
+      {
+        details: { key, option: 'copies.weigh' },
+      },
+    )
   }
 
   #add(key: string): CopySlot {
@@ -177,7 +201,7 @@ export class Copies {
     let slot = this.#hand === NONE ? this.#oldest : this.#hand
     for (let left = 2 * this.#slots.size; left > 0; left--) {
       if (slot === NONE) slot = this.#oldest
-      if (slot !== kept && (this.flags[slot]! & VISITED) === 0) {
+      if (slot !== kept && ((this.flags[slot]! & VISITED) === 0 || this.#isWorthless(slot))) {
         this.#hand = slot
         return slot
       }

@@ -242,7 +242,7 @@ export class DataLayer {
       loadFailuresCount: this.loads.failuresCount,
       loadingCount: this.loads.flightsCount,
       evictionsCount: copies.evictionsCount,
-      invalidationsCount: this.invalidations.count,
+      invalidationsCount: this.invalidations.seenCount,
       rememberedInvalidationsCount: this.invalidations.rememberedCount,
     }
   }
@@ -306,8 +306,10 @@ export class DataLayer {
   }
 
   #rules(what: string, { source }: Keyspace, options: GetOrSetOptions | undefined): CopyRules {
-    const { rules } = source as NonNullable<Keyspace['source']>
+    const { rules, load } = source as Source
     if (options === undefined) return rules
+    if (options.refreshAhead !== undefined && load === undefined)
+      throw new WarpError('WARP_E_CONFIG', `${what}: refreshAhead needs a load of the pattern, for nobody calls then`)
     if (options.tags !== undefined) checkTags(what, options.tags)
     return rulesOf(what, options, rules)
   }

@@ -36,9 +36,12 @@ export class Flight {
   tags: readonly string[] = []
   readonly #controller = new AbortController()
   readonly #timer: Timer
+  readonly #env: Env
+  #letGo: (() => void) | undefined
   #land!: (landing: Landing) => void
 
   constructor({ key, begin, rules, env }: FlightOptions) {
+    this.#env = env
     this.key = key
     this.begin = begin
     this.rules = rules
@@ -48,6 +51,11 @@ export class Flight {
 
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** Somebody waits: the process does not end before the load does, which its timeout bounds. */
+  stayAlive(): void {
+    if (!this.isOver) this.#letGo ??= this.#env.stayAlive?.()
   }
 
   /** The loader runs. */
@@ -66,6 +74,7 @@ export class Flight {
     if (this.isOver) return
     this.isOver = true
     this.#timer.cancel()
+    this.#letGo?.()
     this.#land(landing)
   }
 

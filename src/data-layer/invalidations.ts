@@ -28,8 +28,10 @@ interface RememberedPattern extends Remembered {
 }
 
 export class Invalidations {
-  /** How many have been seen. */
+  /** Goes up by one with each that is seen, and whenever all copies are void at once. */
   count = 0
+  /** How many have been seen. */
+  seenCount = 0
   /** What began before this many is void, whatever it is. */
   #floorAt = 0
   /** The last one that is not of a single key: what began since need not be looked at. */
@@ -52,6 +54,7 @@ export class Invalidations {
 
   /** Takes one in. */
   note({ of, target, isHard }: Invalidation, dot: Dot | undefined): void {
+    this.seenCount++
     const at = ++this.count
     if (of === 'key') this.#remember(this.#keys, target, { at, isHard, dot })
     else {

@@ -14,7 +14,7 @@ import type { Invalidation } from '../operation/invalidation.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Settlement, SettleOptions } from '../store/write-road/receipt.ts'
 import type { Writer } from '../store/write-road/writer.ts'
-import { TAG_LENGTH_MAX } from './load-request.ts'
+import { isTag, TAG_LENGTH_MAX } from './load-request.ts'
 
 export interface InvalidateOptions extends SettleOptions {
   /**
@@ -162,10 +162,10 @@ function checkInvalidate(call: string, options: InvalidateOptions): void {
 }
 
 function checkTag(tag: unknown): void {
-  if (typeof tag === 'string' && tag.length > 0 && tag.length <= TAG_LENGTH_MAX && tag.isWellFormed()) return
+  if (isTag(tag)) return
   throw new WarpError(
     'WARP_E_CONFIG',
-    `invalidateTag takes a text of 1 to ${TAG_LENGTH_MAX} characters, and got ${shownValue(tag)}`,
+    `invalidateTag takes a well-formed text of 1 to ${TAG_LENGTH_MAX} characters, and got ${shownValue(tag)}`,
   )
 }
 

@@ -41,9 +41,12 @@ export class Keeper {
     this.#invalidations = invalidations
     this.#env = env
     this.#clock = new CoarseClock(env)
-    this.copies = new Copies(limits, (slot) => {
-      if (this.#throttled.size > 0) this.#throttled.delete(slot)
-      this.#usage.forget(slot)
+    this.copies = new Copies(limits, {
+      onGone: (slot) => {
+        if (this.#throttled.size > 0) this.#throttled.delete(slot)
+        this.#usage.forget(slot)
+      },
+      isWorthless: (slot) => !this.#isStillValid(slot),
     })
   }
 

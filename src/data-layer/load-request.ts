@@ -19,16 +19,27 @@ export interface LoadRequest {
 
 /** Names of groups are keys of a table, and travel. */
 export const TAG_LENGTH_MAX = 512
+/** Of one value: each read behind an invalidation looks through them. */
+export const TAGS_MAX = 64
 
 /** Throws `WARP_E_CONFIG`. */
 export function checkTags(what: string, tags: unknown): asserts tags is readonly string[] {
-  const isTag = (tag: unknown): boolean => typeof tag === 'string' && tag.length > 0 && tag.length <= TAG_LENGTH_MAX
-  if (Array.isArray(tags) && tags.every(isTag)) return
-  throw new WarpError(
-    'WARP_E_CONFIG',
-    `${what}: tags are to be a list of texts of 1 to ${TAG_LENGTH_MAX} characters, and are ${shownValue(tags)}`,
-    { details: { option: 'tags' } },
-  )
+  if (!Array.isArray(tags)) throw badTags(`${what}: tags are ${shownValue(tags)}; give a list of texts`)
+  if (tags.length > TAGS_MAX) throw badTags(`${what}: ${tags.length} tags are more than the ${TAGS_MAX} of one value`)
+  for (const [i, tag] of (tags as readonly unknown[]).entries())
+    if (!isTag(tag))
+      throw badTags(
+        `${what}: tags[${i}] is ${shownValue(tag)}; give well-formed texts of 1 to ${TAG_LENGTH_MAX} characters`,
+      )
+}
+
+/** Whether it is a name that values may be loaded with. */
+export function isTag(tag: unknown): boolean {
+  return typeof tag === 'string' && tag.length > 0 && tag.length <= TAG_LENGTH_MAX && tag.isWellFormed()
+}
+
+function badTags(message: string): WarpError {
+  return new WarpError('WARP_E_CONFIG', message, { details: { option: 'tags' } })
 }
 
 /** Throws `WARP_E_CONFIG`. */
@@ -36,7 +47,7 @@ export function checkedLoadedLife(key: string, ms: unknown): number {
   if (isNumberFrom(ms, 1, LIFE_MS_MAX)) return ms
   throw new WarpError(
     'WARP_E_CONFIG',
-    `loading '${key}': context.ttlMs was given ${shownValue(ms)}; give milliseconds from 1 to ${LIFE_MS_MAX}`,
+    `context.ttlMs was given ${shownValue(ms)}; give milliseconds from 1 to ${LIFE_MS_MAX}`,
     { details: { key } },
   )
 }
@@ -53,7 +64,7 @@ export function contextOf(flight: Flight, stale: unknown): LoadContext {
       flight.ttlMs = checkedLoadedLife(flight.key, ms)
     },
     tags(...tags) {
-      checkTags(`loading '${flight.key}': context.tags`, tags)
+      checkTags('context.tags', tags)
       flight.tags = [...flight.tags, ...tags]
     },
     notModified: () => NOT_MODIFIED,

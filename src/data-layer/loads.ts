@@ -4,6 +4,8 @@
  * A load counts from where it began. Who comes after an invalidation does not join a load that began
  * before it. Who came before is given its answer, which is not kept.
  */
+import { normalForm } from '../../crdt/encoding/normal-form.ts'
+import { refusalOf } from '../../crdt/encoding/encoding-refusal.ts'
 import { copyLoose, detached } from '../../crdt/encoding/shared-value.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { NOT_MODIFIED } from '../keys/source/source.ts'
@@ -48,14 +50,18 @@ export class Loads {
     return this.#flights.size + this.#outdated.size
   }
 
-  /** The value: a stale copy where the source fails or is slow and the rules say so. */
-  async read(request: LoadRequest): Promise<unknown> {
-    for (;;) {
-      if (request.signal?.aborted === true) throw aborted(request)
+  /**
+   * The value: a stale copy where the source fails or is slow and the rules say so. `begunFor`: a
+   * load that has been begun for this reader.
+   */
+  async read(request: LoadRequest, begunFor?: Flight): Promise<unknown> {
+    if (request.signal?.aborted === true) throw abortedBefore(request)
+    for (let own = begunFor; ; own = undefined) {
       const stale = this.#stale(request.key)
       if (stale !== MISS && this.#isThrottled(request.key)) return this.#served(stale)
-      const flight = this.joinable(request.key) ?? this.begin(request)
-      const joinedAt = this.#options.invalidations.count
+      // Before the loader runs, which may itself say that its key is out of date.
+      const joinedAt = own?.begin ?? this.#options.invalidations.count
+      const flight = own ?? this.joinable(request.key) ?? this.begin(request)
       const waited = await this.#wait(flight, request, stale !== MISS)
       if (waited.kind === 'loaded') {
         // An invalidation came between the beginning of the load and this reader.
@@ -111,7 +117,7 @@ export class Loads {
   finish(flight: Flight, request: Pick<LoadRequest, 'key' | 'rules' | 'tags'>, loaded: unknown): unknown {
     const { keeper } = this.#options
     const { key, rules } = request
-    const value = loaded === NOT_MODIFIED ? this.#formerOf(key) : detached(loaded)
+    const value = loaded === NOT_MODIFIED ? this.#formerOf(key) : loaded === undefined ? undefined : ownCopy(loaded)
     const tags = [...request.tags, ...flight.tags, ...(value === undefined ? [] : this.#tagsOf(key, rules, value))]
     if (flight.isOver || flight.isVoid) return value
     const brought = { value, begin: flight.begin, rules, tags, lifeMs: flight.ttlMs }
@@ -167,7 +173,7 @@ export class Loads {
   #tagsOf(key: string, { tags }: LoadRequest['rules'], value: unknown): readonly string[] {
     if (tags === undefined) return []
     const named: unknown = tags(key, value)
-    checkTags(`tags of '${key}'`, named)
+    checkTags(`tags of the key pattern`, named)
     return named
   }
 
@@ -195,6 +201,7 @@ export class Loads {
 
   /** How the load ends, or `SLOW` once a reader who could have a stale value has waited enough. */
   #wait(flight: Flight, { key, rules, signal }: LoadRequest, hasStale: boolean): Promise<Waited> {
+    flight.stayAlive()
     const softMs = hasStale ? rules.softTimeoutMs : Infinity
     const hardMs = rules === flight.rules ? Infinity : rules.hardTimeoutMs
     if (softMs === Infinity && hardMs === Infinity && signal === undefined) return flight.landed
@@ -231,12 +238,32 @@ export class Loads {
   }
 }
 
+/**
+ * A copy that many may share, of what stays the loader's own. Throws `WARP_E_UNENCODABLE` for what
+ * could not be written either: nobody knows how to copy an instance of a class.
+ */
+function ownCopy(value: unknown): unknown {
+  try {
+    return normalForm(detached(value))
+  } catch (error) {
+    // The stack is full.
+    throw error instanceof RangeError ? refusalOf(value) : error
+  }
+}
+
 function waitedTooLong(key: string, timeoutMs: number): WarpError {
   return new WarpError(
     'WARP_E_LOAD_TIMEOUT',
     `'${key}' has not been loaded within ${timeoutMs} ms; the load goes on; raise hardTimeoutMs, or look at the source`,
     { details: { key, timeoutMs } },
   )
+}
+
+function abortedBefore({ key, signal }: Pick<LoadRequest, 'key' | 'signal'>): WarpError {
+  return new WarpError('WARP_E_ABORTED', `reading '${key}' was given up before it began`, {
+    details: { key },
+    cause: signal?.reason,
+  })
 }
 
 function aborted({ key, signal }: Pick<LoadRequest, 'key' | 'signal'>): WarpError {

@@ -70,7 +70,12 @@ export class WrittenCopies {
       keeper.drop(key)
       return
     }
-    keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs: entered.lifeMs || undefined })
+    try {
+      keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs: entered.lifeMs || undefined })
+    } catch {
+      // Users' code that weighs it, or says how long it lives: who reads the key is told, by the load.
+      keeper.drop(key)
+    }
   }
 
   #valueAt({ slot, kind }: Entered): unknown {

@@ -1,4 +1,5 @@
 /** What is refused of keys and values at the border, before anything exists. */
+import { shownValue } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
@@ -8,7 +9,7 @@ const ENCODER = new TextEncoder()
 /** Throws `WARP_E_LIMIT` or `WARP_E_UNENCODABLE`. */
 export function checkKey(key: string): void {
   if (typeof key !== 'string' || key.length === 0)
-    throw new WarpError('WARP_E_LIMIT', 'a key is a string of at least one character')
+    throw new WarpError('WARP_E_LIMIT', `a key is a string of at least one character, and not ${shownValue(key)}`)
   const bytes = key.length * 3 <= KEY_BYTES_MAX ? 0 : ENCODER.encode(key).length
   if (bytes > KEY_BYTES_MAX) {
     throw new WarpError('WARP_E_LIMIT', `a key of ${bytes} bytes exceeds ${KEY_BYTES_MAX}; use a shorter key`, {

@@ -171,6 +171,13 @@ export function sourceOf(pattern: string, options: LoadingOptions): Source {
     servesVoid: staleAfterInvalidation,
     tags: tags as CopyRules['tags'],
   }
+  if (load === 'caller' && rules.refreshAhead < 1)
+    throw refused(
+      what,
+      'refreshAhead',
+      `${rules.refreshAhead} with load: 'caller'`,
+      'give the pattern a load, for nobody calls when it refreshes',
+    )
   return { load: load === 'caller' ? undefined : load, loadMany, rules }
 }
 
@@ -186,6 +193,13 @@ export function rulesOf(what: string, options: CopyOptions, base: CopyRules): Co
     if (rules === base) rules = { ...base }
     ;(rules as Record<keyof CopyOptions, number>)[name] = value
   }
+  if (rules.softTimeoutMs !== Infinity && rules.softTimeoutMs > rules.hardTimeoutMs)
+    throw refused(
+      what,
+      'softTimeoutMs',
+      `${rules.softTimeoutMs}, beyond hardTimeoutMs`,
+      `give at most ${rules.hardTimeoutMs}`,
+    )
   // What a call says of a life is the life.
   return options.ttlMs !== undefined && rules.adaptive !== undefined ? { ...rules, adaptive: undefined } : rules
 }
