@@ -116,6 +116,12 @@ export const FIELDS_BYTES_MAX: number = 64 * 1024
  */
 export const REMEMBERED_INVALIDATIONS_MAX: number = 1024
 
+/**
+ * Loads that are under way at once. More would wait in memory for a source that is slower than those
+ * who ask; each holds some hundred bytes, a timer and what its loader holds.
+ */
+export const LOADS_MAX: number = 10_000
+
 /** Copies in memory, unless `openWarp({ copies })` says otherwise. */
 export const COPIES_MAX: number = 100_000
 

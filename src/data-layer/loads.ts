@@ -8,6 +8,7 @@ import { normalForm } from '../../crdt/encoding/normal-form.ts'
 import { refusalOf } from '../../crdt/encoding/encoding-refusal.ts'
 import { copyLoose, detached } from '../../crdt/encoding/shared-value.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
+import { LOADS_MAX } from '../limits.ts'
 import { NOT_MODIFIED } from '../keys/source/source.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
 import type { Env, Timer } from '../ports/env.ts'
@@ -61,7 +62,9 @@ export class Loads {
       if (stale !== MISS && this.#isThrottled(request.key)) return this.#served(stale)
       // Before the loader runs, which may itself say that its key is out of date.
       const joinedAt = own?.begin ?? this.#options.invalidations.count
-      const flight = own ?? this.joinable(request.key) ?? this.begin(request)
+      const joined = own ?? this.joinable(request.key)
+      if (joined === undefined && this.flightsCount >= LOADS_MAX && stale !== MISS) return this.#served(stale)
+      const flight = joined ?? this.begin(request)
       const waited = await this.#wait(flight, request, stale !== MISS)
       if (waited.kind === 'loaded') {
         // An invalidation came between the beginning of the load and this reader.
@@ -78,7 +81,7 @@ export class Loads {
 
   /** Begins a load that nobody waits for, unless one is under way. */
   refresh(request: LoadRequest): void {
-    if (this.isClosed || this.joinable(request.key) !== undefined) return
+    if (this.isClosed || this.joinable(request.key) !== undefined || this.flightsCount >= LOADS_MAX) return
     this.begin(request).isBackground = true
   }
 
@@ -87,7 +90,7 @@ export class Loads {
     return this.#flights.get(key)
   }
 
-  /** Begins a load. There must be none to join. */
+  /** Begins a load. There must be none to join. Throws `WARP_E_LIMIT`. */
   begin(request: LoadRequest): Flight {
     const flight = this.announce(request)
     const former = this.#options.keeper.former(request.key)
@@ -96,8 +99,9 @@ export class Loads {
     return flight
   }
 
-  /** The same, for a load that somebody else carries out. */
+  /** The same, for a load that somebody else carries out. Throws `WARP_E_LIMIT`. */
   announce({ key, rules }: Pick<LoadRequest, 'key' | 'rules'>): Flight {
+    if (this.flightsCount >= LOADS_MAX) throw tooManyLoads(key)
     const { env, invalidations, recorder } = this.#options
     const flight = new Flight({ key, begin: invalidations.count, rules, env })
     this.#flights.set(key, flight)
@@ -256,6 +260,15 @@ function waitedTooLong(key: string, timeoutMs: number): WarpError {
     'WARP_E_LOAD_TIMEOUT',
     `'${key}' has not been loaded within ${timeoutMs} ms; the load goes on; raise hardTimeoutMs, or look at the source`,
     { details: { key, timeoutMs } },
+  )
+}
+
+function tooManyLoads(key: string): WarpError {
+  return new WarpError(
+    'WARP_E_LIMIT',
+    `'${key}' is not loaded: ${LOADS_MAX} loads are under way, the most there may be; the source is slower than ` +
+      'those who ask; try again later, or lower hardTimeoutMs',
+    { details: { key, limit: LOADS_MAX } },
   )
 }
 

@@ -1,6 +1,7 @@
 /** Loaders that do what nobody expected, and options that mean nothing. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { register } from '../../crdt/register.ts'
+import { LOADS_MAX } from '../../src/limits.ts'
 import { SourceWorld, type AnyWarp } from './world.ts'
 
 let world: SourceWorld
@@ -97,6 +98,22 @@ test('a weight that is none fails the load that it is of, and no bound is lost b
   await expect(warp.getOrSet('k:1', () => 1)).rejects.toThrow(/copies.weigh gave .*-1/)
   for (const key of ['k:1', 'k:2', 'k:3']) await warp.getOrSet(key, () => 1)
   expect(warp.stats().copies).toMatchObject({ copiesCount: 2, bytes: 20 })
+})
+
+test('a source that is slower than those who ask does not fill the memory: more loads are refused, and stale copies served', async () => {
+  const warp = await alone({ ttlMs: 1000, staleMs: 600_000, hardTimeoutMs: 60_000 })
+  world.source.set('k:stale', 'stale')
+  await warp.get('k:stale')
+  await world.env.advance(1000)
+  world.isHolding = true
+  const reads = Array.from({ length: LOADS_MAX }, (_, i) => warp.get(`k:${i}`))
+  await expect(warp.get('k:more')).rejects.toMatchObject({ code: 'WARP_E_LIMIT', details: { limit: LOADS_MAX } })
+  expect(await warp.get('k:stale')).toBe('stale')
+  expect(warp.stats().copies?.loadingCount).toBe(LOADS_MAX)
+  const ended = Promise.allSettled(reads)
+  await world.env.advance(60_000)
+  expect((await ended).every(({ status }) => status === 'rejected')).toBe(true)
+  expect(warp.stats().copies?.loadingCount).toBe(0)
 })
 
 test('copies that are void make room before those that are not', async () => {

@@ -4,18 +4,19 @@ import { register } from '../../../crdt/register.ts'
 import { ALL_PARTS, openWarpOn, type Warp } from '../../../src/index.ts'
 import { closeAll } from '../../support/close-all.ts'
 import { CountedMesh } from '../../support/counted-mesh.ts'
+import { byExtent } from '../../support/extent.ts'
 
 /** Compaction is what the replicas tell each other most for. */
 const KEYS = { 'note:*': { strategy: register<string>(), retain: 'latest' as const } }
 const SETTLE_MS = 60_000
 const WRITE_BYTES = 200
 /** How often one writes: ten a second, one a second, one in ten seconds, and one that is alone. */
-const RATES = [
-  { writes: 50, pauseMs: 100 },
-  { writes: 20, pauseMs: 1000 },
-  { writes: 6, pauseMs: 10_000 },
-  { writes: 3, pauseMs: 60_000 },
-]
+const RATES = byExtent({
+  some: [20, 5, 3, 2],
+  all: [50, 20, 6, 3],
+  soak: [50, 20, 6, 3],
+}).map((writes, i) => ({ writes, pauseMs: [100, 1000, 10_000, 60_000][i] as number }))
+const SIZES = byExtent({ some: [3, 32], all: [3, 8, 32], soak: [3, 8, 16, 32] })
 
 interface Idle {
   readonly bytes: number
@@ -64,7 +65,7 @@ test('nor does one of 32 engines against one of 3, in bytes or in datagrams', as
   expect((few.bytes * 1000) / SETTLE_MS).toBeLessThan(220)
 })
 
-test.each([3, 8, 32])(
+test.each(SIZES)(
   'among %i, a write of 200 bytes costs at most twice its size for each receiver, however often there is one',
   async (count) => {
     const { mesh, warps } = await usedMesh(count)
