@@ -31,6 +31,8 @@ export interface Dialect {
   write(database: AnyKysely, names: Names, changes: readonly RowChange[]): Promise<ReadonlySet<string>>
   /** Locks the rows of a transaction that is open: behind a SELECT. Nothing where one locks all. */
   readonly forUpdate: RawBuilder<unknown>
+  /** Whether there can be no row of this key, though the database does not say so. */
+  isRefused?(key: string): boolean
   /** A key as a parameter. */
   key(key: string): unknown
   /** A column of texts, compared by code points. */
@@ -72,11 +74,15 @@ function ids<Name extends string>(names: Readonly<Record<Name, string>>): Record
   return quoted as Record<Name, RawBuilder<unknown>>
 }
 
+/** node:sqlite of Node 22 makes NULL of no bytes that lie nowhere. */
+const NO_BYTES = Buffer.alloc(1).subarray(0, 0)
+
 /** Drivers know `Buffer`; a view of the same bytes. */
 export function bytesIn(bytes: Uint8Array): Buffer
 export function bytesIn(bytes: Uint8Array | undefined): Buffer | null
 export function bytesIn(bytes: Uint8Array | undefined): Buffer | null {
-  return bytes === undefined ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes === undefined) return null
+  return bytes.byteLength === 0 ? NO_BYTES : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** A copy: drivers hand out views of larger buffers, which would stay in memory. */

@@ -42,11 +42,13 @@ class SqlStore implements PrimaryStore {
   readonly comparesAndSets = true
   readonly codec: StoreCodec
   readonly #rows: Rows
+  readonly #dialect: Dialect
   readonly #judge: Judge
 
   constructor(database: AnyKysely, options: SqlStoreOptions) {
     const settings = sqlSettings(database, options)
     const dialect = DIALECTS[settings.dialect]
+    this.#dialect = dialect
     this.name = `sql:${settings.beside?.table ?? settings.table}`
     this.codec = settings.codec
     this.#judge = {
@@ -75,7 +77,16 @@ class SqlStore implements PrimaryStore {
   }
 
   compareAndSet(changes: readonly RowChange[], { signal }: StoreRequest): Promise<RowOutcome[]> {
-    return this.#request('writing', signal, () => this.#rows.compareAndSet(changes, this.#judge))
+    return this.#request('writing', signal, async () => {
+      const isRefused = changes.map(({ key }) => this.#dialect.isRefused?.(key) === true)
+      if (!isRefused.includes(true)) return this.#rows.compareAndSet(changes, this.#judge)
+      const rest = changes.filter((_, i) => isRefused[i] === false)
+      const outcomes = rest.length === 0 ? [] : [...(await this.#rows.compareAndSet(rest, this.#judge))]
+      const refusal = new Error('this database takes no key with a null character')
+      return changes.map(({ key }, i) =>
+        isRefused[i] === true ? this.#judge.reject(refusal, key) : (outcomes.shift() as RowOutcome),
+      )
+    })
   }
 
   purge(rows: readonly PurgedRow[], { signal }: StoreRequest): Promise<number> {

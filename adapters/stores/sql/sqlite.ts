@@ -11,6 +11,8 @@ export const sqlite: Dialect = {
     return updates.length > 0 ? await update(database, names, updates) : await insert(database, names, changes)
   },
   forUpdate: sql``,
+  // Texts end there for some drivers, and for some functions of SQLite.
+  isRefused: (key) => key.includes('\u0000'),
   key: (key) => key,
   exact: (column) => sql`${column} COLLATE BINARY`,
   createTable: ({ rows, key, value, meta, token }, { withValue }) => sql`
