@@ -56,27 +56,33 @@ export class Loads {
    * load that has been begun for this reader.
    */
   async read(request: LoadRequest, begunFor?: Flight): Promise<unknown> {
-    if (request.signal?.aborted === true) throw abortedBefore(request)
+    assertWanted(request)
     for (let own = begunFor; ; own = undefined) {
       const stale = this.#stale(request.key)
-      if (stale !== MISS && this.#isThrottled(request.key)) return this.#served(stale)
+      if (stale !== MISS && this.#isTriedLater(request.key, own)) return this.#served(stale)
       // Before the loader runs, which may itself say that its key is out of date.
       const joinedAt = own?.begin ?? this.#options.invalidations.count
-      const joined = own ?? this.joinable(request.key)
-      if (joined === undefined && this.flightsCount >= LOADS_MAX && stale !== MISS) return this.#served(stale)
-      const flight = joined ?? this.begin(request)
+      const flight = own ?? this.joinable(request.key) ?? this.begin(request)
       const waited = await this.#wait(flight, request, stale !== MISS)
-      if (waited.kind === 'loaded') {
-        // An invalidation came between the beginning of the load and this reader.
-        if (flight.isVoid && joinedAt > flight.begin) continue
-        return copyLoose(waited.value)
-      }
-      const served = this.#stale(request.key)
-      if (served !== MISS) return this.#served(served)
-      if (waited.kind === 'failed') throw waited.error
-      // What could have been served has been made void meanwhile.
-      return this.#last(await this.#wait(flight, request, false))
+      if (waited.kind !== 'loaded') return this.#otherwise(waited, flight, request)
+      // Unless an invalidation came between the beginning of the load and this reader.
+      if (!flight.isVoid || joinedAt <= flight.begin) return copyLoose(waited.value)
     }
+  }
+
+  /** No load is begun now: one has just failed, or too many are under way. */
+  #isTriedLater(key: string, own: Flight | undefined): boolean {
+    if (this.#isThrottled(key)) return true
+    return own === undefined && this.joinable(key) === undefined && this.flightsCount >= LOADS_MAX
+  }
+
+  /** What there is to give where the load has failed, or is slow. */
+  async #otherwise(waited: Waited, flight: Flight, request: LoadRequest): Promise<unknown> {
+    const served = this.#stale(request.key)
+    if (served !== MISS) return this.#served(served)
+    if (waited.kind === 'failed') throw waited.error
+    // What could have been served has been made void meanwhile.
+    return this.#last(await this.#wait(flight, request, false))
   }
 
   /** Begins a load that nobody waits for, unless one is under way. */
@@ -272,10 +278,11 @@ function tooManyLoads(key: string): WarpError {
   )
 }
 
-function abortedBefore({ key, signal }: Pick<LoadRequest, 'key' | 'signal'>): WarpError {
-  return new WarpError('WARP_E_ABORTED', `reading '${key}' was given up before it began`, {
+function assertWanted({ key, signal }: LoadRequest): void {
+  if (signal?.aborted !== true) return
+  throw new WarpError('WARP_E_ABORTED', `reading '${key}' was given up before it began`, {
     details: { key },
-    cause: signal?.reason,
+    cause: signal.reason,
   })
 }
 

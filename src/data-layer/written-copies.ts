@@ -13,7 +13,7 @@ import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Entered } from '../store/write-road/draft.ts'
 import { TOO_LONG } from '../cache/values.ts'
-import type { Source } from '../keys/source/source.ts'
+import type { CopyRules, Source } from '../keys/source/source.ts'
 import type { Invalidations } from './invalidations.ts'
 import type { Keeper } from './keeper.ts'
 import type { Loads } from './loads.ts'
@@ -48,7 +48,7 @@ export class WrittenCopies {
   }
 
   #entered(entered: Entered, source: Source): void {
-    const { store, keeper, loads, invalidations } = this.#options
+    const { store, keeper, loads } = this.#options
     const { slot, position, replica, sequence, kind } = entered
     if (kind !== OPERATION_KIND.update && kind !== OPERATION_KIND.delete) return
     const key = store.keys.keys[slot] as string
@@ -60,21 +60,29 @@ export class WrittenCopies {
     const isNewest = before.every(hasSeen)
     this.#note(key, isNewest ? [{ replica, sequence }] : [...before, { replica, sequence }])
     const value = isNewest && store.keys.tip[slot] === position ? this.#valueAt(entered) : TOO_LONG
-    if (value === TOO_LONG) {
-      keeper.drop(key)
-      return
-    }
-    const { rules } = source
-    const tags = value === undefined ? [] : tagsOf(key, rules.tags, value)
-    if (tags === undefined || !invalidations.isSeenBy(key, tags, hasSeen)) {
-      keeper.drop(key)
-      return
-    }
+    const lifeMs = entered.lifeMs || undefined
+    if (value === TOO_LONG || !this.#isKept(key, { value, lifeMs, rules: source.rules, hasSeen })) keeper.drop(key)
+  }
+
+  /** Keeps what was written, if its writer had seen all that is known of the key. Returns whether it has. */
+  #isKept(
+    key: string,
+    {
+      value,
+      lifeMs,
+      rules,
+      hasSeen,
+    }: { value: unknown; lifeMs: number | undefined; rules: CopyRules; hasSeen: (dot: Dot) => boolean },
+  ): boolean {
+    const { keeper, invalidations } = this.#options
     try {
-      keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs: entered.lifeMs || undefined })
+      const tags = value === undefined ? [] : (rules.tags?.(key, value) ?? [])
+      if (!invalidations.isSeenBy(key, tags, hasSeen)) return false
+      return keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs })
     } catch {
-      // Users' code that weighs it, or says how long it lives: who reads the key is told, by the load.
-      keeper.drop(key)
+      // Users' code that names its tags, weighs it, or says how long it lives: who reads the key is told,
+      // by the load.
+      return false
     }
   }
 
@@ -99,15 +107,5 @@ export class WrittenCopies {
   #forget(key: string, into: VersionVector): void {
     for (const { replica, sequence } of this.#newest.get(key) ?? []) into.raise(replica, sequence)
     this.#newest.delete(key)
-  }
-}
-
-/** `undefined`: the user's function threw, so it is not known what would make the copy void. */
-function tagsOf(key: string, tags: Source['rules']['tags'], value: unknown): readonly string[] | undefined {
-  if (tags === undefined) return []
-  try {
-    return tags(key, value)
-  } catch {
-    return undefined
   }
 }
