@@ -39,7 +39,13 @@ describe('a loader', () => {
   )
 
   test.each([
-    ['an instance of a class', new (class User {})(), /User/],
+    [
+      'an instance of a class',
+      new (class User {
+        readonly name = 'Ada'
+      })(),
+      /User/,
+    ],
     ['a function', () => 1, /function/],
     [
       'a cycle',
