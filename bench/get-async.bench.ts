@@ -5,6 +5,7 @@ import { openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'
 import type { Running } from './support/measure.ts'
+import { awaitedReads } from './support/reads.ts'
 import { type User, type UserKey, uniformly, userKeys, userOf } from './support/users.ts'
 
 export const question = 'What does `await get(key)` of a hot key cost, against bentocache with its defaults?'
@@ -30,7 +31,7 @@ async function openBento(keys: readonly UserKey[], order: readonly UserKey[]): P
     stores: { memory: bentostore().useL1Layer(memoryDriver({ maxItems: 100_000 })) },
   })
   for (const [i, key] of keys.entries()) await bento.set({ key, value: userOf(i) })
-  return getting(
+  return awaitedReads(
     order,
     async (key) => bento.get<User>({ key }),
     () => bento.disconnectAll(),
@@ -40,29 +41,9 @@ async function openBento(keys: readonly UserKey[], order: readonly UserKey[]): P
 async function openUsers(keys: readonly UserKey[], order: readonly UserKey[]): Promise<Running> {
   const warp = await openWarp({ keys: { 'user:*': register<User>() }, cache: { entriesMax: 100_000 } })
   for (const [i, key] of keys.entries()) await warp.set(key, userOf(i))
-  return getting(
+  return awaitedReads(
     order,
     (key) => warp.get(key),
     () => warp.close(),
   )
-}
-
-function getting(
-  order: readonly UserKey[],
-  get: (key: UserKey) => Promise<User | undefined>,
-  close: () => Promise<void>,
-): Running {
-  let sum = 0
-  let expected = 0
-  for (const key of order) expected += userOf(Number(key.slice('user:'.length))).age
-  return {
-    async batch() {
-      sum = 0
-      for (const key of order) sum += ((await get(key)) as User).age
-    },
-    verify() {
-      if (sum !== expected) throw new Error(`ages add up to ${sum}, not ${expected}`)
-    },
-    close,
-  }
 }

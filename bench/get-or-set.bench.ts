@@ -6,6 +6,7 @@ import { openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'
 import type { Running } from './support/measure.ts'
+import { awaitedReads } from './support/reads.ts'
 import { type User, type UserKey, uniformly, userKeys, userOf } from './support/users.ts'
 
 export const question = 'What does `await getOrSet` cost where a copy is in memory, and what an invalidation of many?'
@@ -46,7 +47,7 @@ function load(key: string): User {
 async function openLru(keys: readonly UserKey[], order: readonly UserKey[]): Promise<Running> {
   const cache = new LRUCache<UserKey, User>({ max: 100_000, ttl: LIFE_MS, fetchMethod: async (key) => load(key) })
   for (const key of keys) await cache.fetch(key)
-  return getting(
+  return awaitedReads(
     order,
     (key) => cache.fetch(key),
     async () => {
@@ -63,37 +64,17 @@ async function openBento(keys: readonly UserKey[], order: readonly UserKey[]): P
   })
   const get = (key: UserKey): Promise<User> => bento.getOrSet({ key, factory: () => load(key) })
   for (const key of keys) await get(key)
-  return getting(order, get, () => bento.disconnectAll())
+  return awaitedReads(order, get, () => bento.disconnectAll())
 }
 
 async function openUsers(keys: readonly UserKey[], order: readonly UserKey[]): Promise<Running> {
   const warp = await openWarp({ keys: { 'user:*': { strategy: register<User>(), load: 'caller', ttlMs: LIFE_MS } } })
   for (const key of keys) await warp.getOrSet(key, load)
-  return getting(
+  return awaitedReads(
     order,
     (key) => warp.getOrSet(key, load),
     () => warp.close(),
   )
-}
-
-function getting(
-  order: readonly UserKey[],
-  get: (key: UserKey) => Promise<User | undefined>,
-  close: () => Promise<void>,
-): Running {
-  let sum = 0
-  let expected = 0
-  for (const key of order) expected += load(key).age
-  return {
-    async batch() {
-      sum = 0
-      for (const key of order) sum += ((await get(key)) as User).age
-    },
-    verify() {
-      if (sum !== expected) throw new Error(`ages add up to ${sum}, not ${expected}`)
-    },
-    close,
-  }
 }
 
 const WARM_UP = 50

@@ -1,4 +1,4 @@
-/** Contestants that read users synchronously: the same values by the same order of keys. */
+/** Contestants that read users: the same values by the same order of keys. */
 import { LRUCache } from 'lru-cache'
 import { openWarp } from '../../adapters/node/index.ts'
 import { register } from '../../crdt/index.ts'
@@ -99,3 +99,24 @@ function reading<Item>(order: readonly Item[], read: (order: readonly Item[]) =>
 
 /** What the first contestant has read: the others have to read the same. */
 const checksums = new Map<number, number>()
+
+/** One awaited read after the other. */
+export function awaitedReads(
+  order: readonly UserKey[],
+  get: (key: UserKey) => Promise<User | undefined>,
+  close: () => Promise<void>,
+): Running {
+  let sum = 0
+  let expected = 0
+  for (const key of order) expected += userOf(Number(key.slice('user:'.length))).age
+  return {
+    async batch() {
+      sum = 0
+      for (const key of order) sum += ((await get(key)) as User).age
+    },
+    verify() {
+      if (sum !== expected) throw new Error(`ages add up to ${sum}, not ${expected}`)
+    },
+    close,
+  }
+}
