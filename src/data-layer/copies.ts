@@ -146,11 +146,6 @@ export class Copies {
     for (const slot of [...this.#slots.values()]) this.remove(slot)
   }
 
-  /** Slots in use, in no particular order. Removing the one that is looked at is allowed. */
-  slots(): IterableIterator<CopySlot> {
-    return this.#slots.values()
-  }
-
   /** Throws `WARP_E_CONFIG` for what would make every bound meaningless. */
   #weightOf(key: string, value: unknown): number {
     const weight: unknown = this.#limits.weigh(key, value)

@@ -20,7 +20,6 @@ import {
 } from '../keys/source/source.ts'
 import { REMEMBERED_INVALIDATIONS_MAX } from '../limits.ts'
 import type { EnteredInvalidation, Invalidation } from '../operation/invalidation.ts'
-import { compilePattern } from '../keys/pattern.ts'
 import type { Env } from '../ports/env.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import type { EngineEvent } from '../store/event.ts'
@@ -126,14 +125,9 @@ export class DataLayer {
     invalidations.forgetAll(applied)
   }
 
-  /** A copy that may be served, or `MISS`. Counts a hit. */
-  hit(key: string): unknown {
-    return this.#hit(key)
-  }
-
   /** The value of a key that loads: from memory, or by a load. */
   get(key: string, keyspace: Keyspace): Promise<unknown> {
-    const hit = this.#hit(key)
+    const hit = this.hit(key)
     return hit === MISS ? this.load(key, keyspace, undefined) : this.#store.turns.settled(hit)
   }
 
@@ -148,7 +142,7 @@ export class DataLayer {
 
   /** The value, if a copy may be served; otherwise `undefined`. */
   peek(key: string): unknown {
-    const hit = this.#hit(key)
+    const hit = this.hit(key)
     return hit === MISS ? undefined : hit
   }
 
@@ -156,7 +150,7 @@ export class DataLayer {
   getOrSet(key: string, load: unknown, options: GetOrSetOptions | undefined): Promise<unknown> {
     try {
       if (options !== undefined) checkOptions('getOrSet', options, GET_OR_SET_OPTIONS)
-      const hit = this.#hit(key)
+      const hit = this.hit(key)
       if (hit !== MISS) return this.#store.turns.settled(hit)
       return this.#read(this.#requestOf('getOrSet', key, load, options))
     } catch (error) {
@@ -200,7 +194,7 @@ export class DataLayer {
   }
 
   #many(keys: Iterable<string>, wish: (key: string) => Wish): Promise<Map<string, unknown>> {
-    return loadBatches({ keys, wish, hit: (key) => this.#hit(key), loads: this.loads, turns: this.#store.turns })
+    return loadBatches({ keys, wish, hit: (key) => this.hit(key), loads: this.loads, turns: this.#store.turns })
   }
 
   #wishOf(key: string, signal: AbortSignal | undefined): Wish {
@@ -216,10 +210,9 @@ export class DataLayer {
   /** A state has been taken over: no copy is known to be right. */
   reset(): void {
     const { invalidations } = this
-    this.keeper.copies.clear()
+    this.#dropAll()
     this.#written.forgetAll(invalidations.forgotten)
     invalidations.forgetAll(this.#options.applied)
-    this.loads.voids(() => true)
     this.invalidator.reset()
   }
 
@@ -249,19 +242,17 @@ export class DataLayer {
 
   #note(invalidation: Invalidation, entered: EnteredInvalidation | undefined): void {
     const { of, target, isHard } = invalidation
-    this.invalidations.note(invalidation, entered?.dot)
+    const pattern = this.invalidations.note(invalidation, entered?.dot)
+    if (pattern !== undefined) this.loads.voids(pattern.matches)
     if (of === 'key') {
       this.keeper.voids(target, isHard)
       this.loads.voidsKey(target)
-    } else if (of === 'pattern') {
-      const { matches } = compilePattern(target)
-      this.loads.voids(matches)
     }
     // Which groups a value belongs to is known when it has been loaded.
   }
 
-  /** A copy that may be served, or `MISS`. */
-  #hit(key: string): unknown {
+  /** A copy that may be served, or `MISS`. Counts a hit. */
+  hit(key: string): unknown {
     if (this.#keyspacesSeen !== this.#store.keyspaces.changesCount) this.#keyspacesChanged()
     const slot = this.keeper.copies.find(key)
     if (slot === undefined) return MISS
@@ -276,6 +267,11 @@ export class DataLayer {
   #keyspacesChanged(): void {
     this.#store.assertOpen()
     this.#keyspacesSeen = this.#store.keyspaces.changesCount
+    this.#dropAll()
+  }
+
+  /** Nothing of what is in memory, or on its way, is known to be right. */
+  #dropAll(): void {
     this.keeper.copies.clear()
     this.loads.voids(() => true)
   }
@@ -297,12 +293,7 @@ export class DataLayer {
     checkLoader(call, load)
     const keyspace = this.#sourced(call, key)
     this.#missesCount++
-    return this.#request(key, keyspace, load as Load, options)
-  }
-
-  #request(key: string, keyspace: Keyspace, load: Load, options: GetOrSetOptions | undefined): LoadRequest {
-    const rules = this.#rules(`getOrSet of '${key}'`, keyspace, options)
-    return requestOf(key, rules, load, options)
+    return requestOf(key, this.#rules(`${call} of '${key}'`, keyspace, options), load as Load, options)
   }
 
   #rules(what: string, { source }: Keyspace, options: GetOrSetOptions | undefined): CopyRules {

@@ -59,18 +59,14 @@ export class Flight {
   }
 
   /** The loader runs. */
-  begins(loading: unknown): void {
-    Promise.resolve(loading).then(
-      (value) => this.land({ kind: 'loaded', value }),
-      (error: unknown) => this.fails(error),
+  begins(loading: Promise<unknown>): void {
+    loading.then(
+      (value) => this.#lands({ kind: 'loaded', value }),
+      (error: unknown) => this.#lands({ kind: 'failed', error: loadFailed(this.key, error) }),
     )
   }
 
-  fails(error: unknown): void {
-    this.land({ kind: 'failed', error: loadFailed(this.key, error) })
-  }
-
-  land(landing: Landing): void {
+  #lands(landing: Landing): void {
     if (this.isOver) return
     this.isOver = true
     this.#timer.cancel()
@@ -81,26 +77,20 @@ export class Flight {
   /** Nobody waits for it any more. */
   giveUp(error: WarpError): void {
     if (this.isOver) return
-    this.land({ kind: 'failed', error })
+    this.#lands({ kind: 'failed', error })
     this.#controller.abort(error)
   }
 }
 
 /** Runs users' code that may throw at once. */
 export function begun(load: () => unknown): Promise<unknown> {
-  try {
-    const loading = Promise.resolve(load())
-    // A flight that has been given up listens to it no more.
-    ignoreOutcome(loading)
-    return loading
-  } catch (error) {
-    const failed = Promise.reject(asError(error))
-    ignoreOutcome(failed)
-    return failed
-  }
+  const loading = new Promise((resolve) => resolve(load()))
+  // A flight that has been given up listens to it no more.
+  ignoreOutcome(loading)
+  return loading
 }
 
-export function loadFailed(key: string, error: unknown): WarpError {
+function loadFailed(key: string, error: unknown): WarpError {
   const cause = asError(error)
   return new WarpError('WARP_E_LOAD', `loading '${key}' failed: ${cause.message}`, { details: { key }, cause })
 }

@@ -52,17 +52,17 @@ export class Invalidations {
     return this.#patterns.length + this.#tags.size + this.#keys.size
   }
 
-  /** Takes one in. */
-  note({ of, target, isHard }: Invalidation, dot: Dot | undefined): void {
+  /** Takes one in. Returns the pattern, if it is of one. */
+  note({ of, target, isHard }: Invalidation, dot: Dot | undefined): KeyPattern | undefined {
     this.seenCount++
     const at = ++this.count
+    const pattern = of === 'pattern' ? compilePattern(target) : undefined
     if (of === 'key') this.#remember(this.#keys, target, { at, isHard, dot })
-    else {
-      this.lastWideAt = at
-      if (of === 'tag') this.#remember(this.#tags, target, { at, isHard, dot })
-      else this.#patterns.push({ at, isHard, dot, pattern: compilePattern(target) })
-    }
+    else this.lastWideAt = at
+    if (of === 'tag') this.#remember(this.#tags, target, { at, isHard, dot })
+    if (pattern !== undefined) this.#patterns.push({ at, isHard, dot, pattern })
     this.#forget()
+    return pattern
   }
 
   /**

@@ -47,6 +47,10 @@ export class Loads {
     this.#options = options
   }
 
+  get #isFull(): boolean {
+    return this.flightsCount >= LOADS_MAX
+  }
+
   get flightsCount(): number {
     return this.#flights.size + this.#outdated.size
   }
@@ -73,7 +77,7 @@ export class Loads {
   /** No load is begun now: one has just failed, or too many are under way. */
   #isTriedLater(key: string, own: Flight | undefined): boolean {
     if (this.#isThrottled(key)) return true
-    return own === undefined && this.joinable(key) === undefined && this.flightsCount >= LOADS_MAX
+    return own === undefined && this.joinable(key) === undefined && this.#isFull
   }
 
   /** What there is to give where the load has failed, or is slow. */
@@ -87,7 +91,7 @@ export class Loads {
 
   /** Begins a load that nobody waits for, unless one is under way. */
   refresh(request: LoadRequest): void {
-    if (this.isClosed || this.joinable(request.key) !== undefined || this.flightsCount >= LOADS_MAX) return
+    if (this.isClosed || this.joinable(request.key) !== undefined || this.#isFull) return
     this.begin(request).isBackground = true
   }
 
@@ -107,7 +111,7 @@ export class Loads {
 
   /** The same, for a load that somebody else carries out. Throws `WARP_E_LIMIT`. */
   announce({ key, rules }: Pick<LoadRequest, 'key' | 'rules'>): Flight {
-    if (this.flightsCount >= LOADS_MAX) throw tooManyLoads(key)
+    if (this.#isFull) throw tooManyLoads(key)
     const { env, invalidations, recorder } = this.#options
     const flight = new Flight({ key, begin: invalidations.count, rules, env })
     this.#flights.set(key, flight)
