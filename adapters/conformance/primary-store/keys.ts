@@ -1,6 +1,6 @@
 /** Keys as people write them, and their order. */
 import { assert, assertEqual } from '../assert.ts'
-import { type Check, type Place, never } from './place.ts'
+import { assertRejection, type Check, type Place, never } from './place.ts'
 
 /** Each another key: by case, by a space at the end, by how an accent is written. */
 const ODD = [
@@ -41,8 +41,10 @@ export const KEYS: Readonly<Record<string, Check>> = {
   'a key with a null character is kept as it is, or rejected': async (place) => {
     const key = 'a\0b'
     const next = place.fresh('one')
-    const { kind } = await place.write({ key, expected: undefined, next })
+    const outcome = await place.write({ key, expected: undefined, next })
+    const { kind } = outcome
     assert(kind === 'done' || kind === 'rejected', `the outcome is ${kind}`)
+    if (kind === 'rejected') assertRejection(outcome)
     await place.holds(key, kind === 'done' ? next : undefined)
     await place.holds('a', undefined)
   },

@@ -1,4 +1,5 @@
 /** What the checks of a primary store share: rows to write, and short ways to write and read them. */
+import { isWarpError } from '../../../crdt/warp-error.ts'
 import type { PrimaryStore, RowChange, RowOutcome, StoreRow } from '../../../src/ports/primary-store.ts'
 import { assert, assertBytes, assertEqual } from '../assert.ts'
 
@@ -120,4 +121,10 @@ export function assertRow(actual: StoreRow | undefined, expected: StoreRow | und
   if (actual.value !== undefined && expected.value !== undefined) assertBytes(actual.value, expected.value)
   assertBytes(actual.meta, expected.meta)
   assertBytes(actual.token, expected.token)
+}
+
+/** What the store will never take says so in its error, too. */
+export function assertRejection(outcome: RowOutcome | undefined): void {
+  assert(outcome?.kind === 'rejected' && isWarpError(outcome.error, 'WARP_E_STORE'), 'the error is WARP_E_STORE')
+  assertEqual(outcome.error.details['failure'], 'rejected', 'details.failure')
 }

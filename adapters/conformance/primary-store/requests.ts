@@ -1,7 +1,7 @@
 /** Requests that are given up or rejected, and rows that somebody else writes. */
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { assert, assertBytes, assertEqual } from '../assert.ts'
-import { type Check, never, valueOf } from './place.ts'
+import { assertRejection, type Check, never, valueOf } from './place.ts'
 
 export const REQUESTS: Readonly<Record<string, Check>> = {
   'the store has a name, and its codec gives back what it took': async ({ store }) => {
@@ -46,9 +46,7 @@ export const REQUESTS: Readonly<Record<string, Check>> = {
     const changes = ['a', rejectedKey, 'b', 'c'].map((key) => ({ key, expected: undefined, next: place.fresh(key) }))
     const outcomes = await place.store.compareAndSet(changes, never())
     assertEqual(outcomes.map(({ kind }) => kind).join(), 'done,rejected,done,done', 'outcomes')
-    const rejected = outcomes[1]
-    assert(rejected?.kind === 'rejected' && isWarpError(rejected.error, 'WARP_E_STORE'), 'the error is WARP_E_STORE')
-    assertEqual(rejected.error.details['failure'], 'rejected', 'details.failure')
+    assertRejection(outcomes[1])
     await place.holds('a', changes[0]?.next)
     await place.holds(rejectedKey, undefined)
     await place.holds('c', changes[3]?.next)

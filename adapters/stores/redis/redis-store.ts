@@ -14,10 +14,9 @@ import type {
   StoreRequest,
   StoreRow,
 } from '../../../src/ports/primary-store.ts'
-import { isWarpError } from '../../../crdt/warp-error.ts'
 import { firstKeys } from '../../../src/ports/stores/key-order.ts'
 import { allOf } from '../../../src/ports/stores/one-writer.ts'
-import { storeError, untilAborted } from '../../../src/ports/stores/store-error.ts'
+import { requestError, runRequest, storeError, type StoreFailures } from '../../../src/ports/stores/store-error.ts'
 import { namesOf, patternOf, refusalOf } from './names.ts'
 import { type RedisClient, type RedisSettings, type RedisStoreOptions, redisSettings } from './options.ts'
 import { failureOf, isUnknownScript } from './redis-errors.ts'
@@ -36,6 +35,7 @@ class RedisStore implements PrimaryStore {
   readonly name: string
   readonly comparesAndSets = true
   readonly codec: StoreCodec
+  readonly #failures: StoreFailures
   readonly #client: RedisClient
   readonly #settings: RedisSettings
   /** Errors of the connection come with each request as well. */
@@ -45,6 +45,7 @@ class RedisStore implements PrimaryStore {
     this.#settings = redisSettings(client, options)
     this.#client = client
     this.name = `redis:${this.#settings.name}`
+    this.#failures = { store: this.name, failureOf }
     this.codec = this.#settings.codec
     client.on('error', this.#unheard)
   }
@@ -102,7 +103,7 @@ class RedisStore implements PrimaryStore {
       return done === 1 ? { kind: 'done' } : { kind: 'refused', row: rowOut(value, meta, token) }
     } catch (error) {
       if (failureOf(error) !== 'rejected') throw error
-      return { kind: 'rejected', error: this.#error('writing', error, key) }
+      return { kind: 'rejected', error: requestError(this.#failures, 'writing', error, key) }
     }
   }
 
@@ -137,21 +138,7 @@ class RedisStore implements PrimaryStore {
   }
 
   #request<Answer>(doing: string, signal: AbortSignal, run: () => Promise<Answer>): Promise<Answer> {
-    return untilAborted(this.name, signal, async () => {
-      try {
-        return await run()
-      } catch (cause) {
-        throw isWarpError(cause) ? cause : this.#error(doing, cause)
-      }
-    })
-  }
-
-  #error(doing: string, cause: unknown, key?: string): Error {
-    const failure = failureOf(cause)
-    const what = key === undefined ? doing : `${doing} the row of '${key}'`
-    const message = `${what} failed: ${cause instanceof Error ? cause.message : String(cause)}`
-    const outcome = failure === 'transient' ? 'indeterminate' : 'failed'
-    return storeError({ store: this.name, failure, message, cause, key, outcome })
+    return runRequest(this.#failures, doing, signal, run)
   }
 }
 

@@ -13,8 +13,7 @@ import type {
   StoreRequest,
   StoreRow,
 } from '../../../src/ports/primary-store.ts'
-import { isWarpError } from '../../../crdt/warp-error.ts'
-import { storeError, untilAborted } from '../../../src/ports/stores/store-error.ts'
+import { requestError, runRequest, type StoreFailures } from '../../../src/ports/stores/store-error.ts'
 import type { Dialect } from './dialect.ts'
 import { mysql } from './mysql.ts'
 import { type AnyKysely, type SqlDialect, type SqlStoreOptions, sqlSettings } from './options.ts'
@@ -37,12 +36,19 @@ export function sqlStore(database: AnyKysely, options: SqlStoreOptions = {}): Pr
   return new SqlStore(database, options)
 }
 
+/** With the SQLSTATE under which PostgreSQL says so: rejected for good. */
+function nullCharacter(): Error {
+  return Object.assign(new Error('this database takes no key with a null character'), { sqlState: '22021' })
+}
+
 class SqlStore implements PrimaryStore {
   readonly name: string
   readonly comparesAndSets = true
   readonly codec: StoreCodec
   readonly #rows: Rows
   readonly #dialect: Dialect
+  /** Statements are all or nothing, and a deadlock has done nothing. */
+  readonly #failures: StoreFailures
   readonly #judge: Judge
 
   constructor(database: AnyKysely, options: SqlStoreOptions) {
@@ -51,9 +57,10 @@ class SqlStore implements PrimaryStore {
     this.#dialect = dialect
     this.name = `sql:${settings.beside?.table ?? settings.table}`
     this.codec = settings.codec
+    this.#failures = { store: this.name, failureOf, isUndone: isDeadlock }
     this.#judge = {
       isRejection: (error) => failureOf(error) === 'rejected',
-      reject: (error, key) => ({ kind: 'rejected', error: this.#error('writing', error, key) }),
+      reject: (error, key) => ({ kind: 'rejected', error: requestError(this.#failures, 'writing', error, key) }),
       retried,
     }
     const { beside } = settings
@@ -82,7 +89,7 @@ class SqlStore implements PrimaryStore {
       if (!isRefused.includes(true)) return this.#rows.compareAndSet(changes, this.#judge)
       const rest = changes.filter((_, i) => isRefused[i] === false)
       const outcomes = rest.length === 0 ? [] : [...(await this.#rows.compareAndSet(rest, this.#judge))]
-      const refusal = new Error('this database takes no key with a null character')
+      const refusal = nullCharacter()
       return changes.map(({ key }, i) =>
         isRefused[i] === true ? this.#judge.reject(refusal, key) : (outcomes.shift() as RowOutcome),
       )
@@ -103,23 +110,7 @@ class SqlStore implements PrimaryStore {
   }
 
   #request<Answer>(doing: string, signal: AbortSignal, run: () => Promise<Answer>): Promise<Answer> {
-    return untilAborted(this.name, signal, async () => {
-      try {
-        return await run()
-      } catch (cause) {
-        throw isWarpError(cause) ? cause : this.#error(doing, cause)
-      }
-    })
-  }
-
-  #error(doing: string, cause: unknown, key?: string): Error {
-    const failure = failureOf(cause)
-    const what = key === undefined ? doing : `${doing} the row of '${key}'`
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `${what} failed: ${reason}`
-    // Statements are all or nothing, but what a lost connection has done nobody knows.
-    const outcome = failure === 'transient' && !isDeadlock(cause) ? 'indeterminate' : 'failed'
-    return storeError({ store: this.name, failure, message, cause, key, outcome })
+    return runRequest(this.#failures, doing, signal, run)
   }
 }
 

@@ -1,5 +1,5 @@
 /** How requests to a store fail, and how callers tell the ways apart. */
-import { asError, WarpError, type WarpOutcome } from '../../../crdt/warp-error.ts'
+import { asError, isWarpError, WarpError, type WarpOutcome } from '../../../crdt/warp-error.ts'
 import { whenAborted } from '../abort-signals.ts'
 
 /**
@@ -23,6 +23,42 @@ export interface FailedRequest {
 export function storeError({ store, failure, message, cause, key, outcome = 'failed' }: FailedRequest): WarpError {
   const details = { store, failure, key }
   return new WarpError('WARP_E_STORE', `${store}: ${message}`, { details, cause, outcome })
+}
+
+/** How a store says what has become of its requests. */
+export interface StoreFailures {
+  /** The store's name. */
+  readonly store: string
+  failureOf(cause: unknown): StoreFailure
+  /** Whether nothing of a request that failed like this was done, though another try may succeed. */
+  isUndone?(cause: unknown): boolean
+}
+
+/** The error of what a client library threw while `doing` something, of one row perhaps. */
+export function requestError(failures: StoreFailures, doing: string, cause: unknown, key?: string): WarpError {
+  const { store } = failures
+  const failure = failures.failureOf(cause)
+  const what = key === undefined ? doing : `${doing} the row of '${key}'`
+  const message = `${what} failed: ${asError(cause).message}`
+  // What a lost connection has done nobody knows.
+  const isOpen = failure === 'transient' && failures.isUndone?.(cause) !== true
+  return storeError({ store, failure, message, cause, key, outcome: isOpen ? 'indeterminate' : 'failed' })
+}
+
+/** A request by a client library: ends when the signal fires, and fails with errors of Warp's own. */
+export function runRequest<Answer>(
+  failures: StoreFailures,
+  doing: string,
+  signal: AbortSignal,
+  run: () => Promise<Answer>,
+): Promise<Answer> {
+  return untilAborted(failures.store, signal, async () => {
+    try {
+      return await run()
+    } catch (cause) {
+      throw isWarpError(cause) ? cause : requestError(failures, doing, cause)
+    }
+  })
 }
 
 /**
