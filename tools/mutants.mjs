@@ -1,9 +1,7 @@
 /**
  * Do the tests have teeth? `npm run mutants` plants each fault of `test/mutants/` in a copy of the
  * tree and runs the tests that are to find it: `N killed, N survived`, and a failure if one
- * survives, is stale, or does not run.
- *
- *     npm run mutants -- [--workers=N] [--write-docs] [NAME...]
+ * survives, is stale, or does not run. `npm run mutants -- --help` lists the options.
  *
  * Types are not checked: a compiler that refuses a fault has not shown that a test finds it. The
  * tests run once without any fault first, because one that fails anyway finds everything.
@@ -11,8 +9,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { mutantsDocument, planted, readMutants } from './mutants/mutant-files.mjs'
 import { makeScratchCopy, removeScratchCopy } from './mutants/scratch-copy.mjs'
+import { baseOf, changedFiles, sample, seedOfCommit, touchedBy } from './mutants/selection.mjs'
 import { judge, runTests, unfit } from './mutants/trial.mjs'
 
 /** @typedef {import('./mutants/mutant-files.mjs').Mutant} Mutant */
@@ -21,25 +21,80 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const TEST_TIMEOUT_MS = 60_000
 const DEADLINE_MS = 150_000
 const BASELINE_DEADLINE_MS = 300_000
-const WORKERS = 2
 
-const given = process.argv.slice(2)
-const names = given.filter((parameter) => !parameter.startsWith('--'))
-const workers = Number(given.find((parameter) => parameter.startsWith('--workers='))?.slice(10) ?? WORKERS)
+const command = new Command('npm run mutants --')
+  .description('Plants faults in a copy of the tree and sees that the tests find them: all of them, unless told which.')
+  .argument('[names...]', 'mutants: the names of the files of test/mutants/ without their ending')
+  .option(
+    '--touched',
+    'those whose file, tests or text have changed since WARP_BASE (default: where this branch left origin/main, or 30 commits ago)',
+  )
+  .option('--most <count>', 'of those touched at most so many, drawn by the seed', wholeNumber)
+  .option('--sample <count>', 'so many of the others, drawn by the seed', wholeNumber)
+  .option('--seed <number>', 'what --most and --sample draw by (default: from the commit)', wholeNumber)
+  .option('--workers <count>', 'how many are tried at a time', atLeastOne, 2)
+  .option('--list', 'say which ones these are, and plant none')
+  .addOption(
+    new Option('--write-docs', 'write docs/mutants.md, and plant none').conflicts(['touched', 'sample', 'list']),
+  )
+  .allowExcessArguments(false)
+  .parse()
+
+/**
+ * @type {{
+ *   touched?: true, most?: number, sample?: number, seed?: number, workers: number, list?: true, writeDocs?: true
+ * }}
+ */
+const { touched, most, sample: sampleCount, seed, workers, list, writeDocs } = command.opts()
 const all = readMutants(ROOT)
 
-if (given.includes('--write-docs')) writeFileSync(path.join(ROOT, 'docs/mutants.md'), mutantsDocument(all))
+if (writeDocs) writeFileSync(path.join(ROOT, 'docs/mutants.md'), mutantsDocument(all))
+else if (list) for (const { name } of chosen()) console.log(name)
 else process.exitCode = (await examine(chosen())) ? 0 : 1
 
-/** @returns {Mutant[]} */
+/** @returns {readonly Mutant[]} */
 function chosen() {
+  const names = command.args
+  const isDrawn = touched === true || sampleCount !== undefined
+  if (most !== undefined && touched === undefined) command.error('--most says how many of --touched; give both')
+  if (seed !== undefined && !isDrawn) command.error('--seed is for --touched and --sample; give one of them')
+  if (names.length > 0 && isDrawn) command.error('give names, or --touched and --sample')
   const unknown = names.find((name) => all.every((mutant) => mutant.name !== name))
-  if (unknown !== undefined) throw new Error(`there is no mutant ${unknown}; they are the files of test/mutants/`)
+  if (unknown !== undefined) command.error(`there is no mutant ${unknown}; they are the files of test/mutants/`)
+  if (isDrawn) return drawn()
   return names.length === 0 ? all : all.filter((mutant) => names.includes(mutant.name))
+}
+
+/** @returns {readonly Mutant[]} */
+function drawn() {
+  const drawnBy = seed ?? seedOfCommit(ROOT)
+  const base = baseOf(ROOT, process.env['WARP_BASE'])
+  const ofChange = touched ? touchedBy(all, changedFiles(ROOT, base)) : []
+  const first = sample(ofChange, most ?? all.length, drawnBy)
+  const others = all.filter((mutant) => !ofChange.includes(mutant))
+  const second = sample(others, sampleCount ?? 0, drawnBy)
+  const of = first.length < ofChange.length ? ` of ${ofChange.length}` : ''
+  console.error(
+    `seed ${drawnBy}: ${first.length}${of} touched since ${base.slice(0, 10)}, ${second.length} of ${others.length} others`,
+  )
+  return [...first, ...second]
+}
+
+/** @param {string} text */
+function atLeastOne(text) {
+  if (wholeNumber(text) === 0) throw new InvalidArgumentError('give at least 1')
+  return wholeNumber(text)
+}
+
+/** @param {string} text */
+function wholeNumber(text) {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('give a whole number')
+  return Number(text)
 }
 
 /** @param {readonly Mutant[]} mutants */
 async function examine(mutants) {
+  if (mutants.length === 0) return true
   const stale = mutants.flatMap((mutant) => staleness(mutant))
   for (const line of stale) console.error(line)
   if (stale.length > 0) return false

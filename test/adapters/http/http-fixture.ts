@@ -163,9 +163,22 @@ export class SocketReader implements AsyncDisposable {
   }
 }
 
-/** Asks for JSON. */
+/** Asks for JSON. A stream of events, which does not end, is an answer without a body. */
 export async function ask(url: string, init?: RequestInit): Promise<{ status: number; body: Record<string, unknown> }> {
   const response = await fetch(url, init)
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) {
+    await response.body?.cancel()
+    return { status: response.status, body: {} }
+  }
   const text = await response.text()
   return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> }
+}
+
+/** The status with which a WebSocket is answered: 101 if it is let in. */
+export async function upgradeStatus(url: string, headers: Record<string, string> = {}): Promise<number> {
+  await using reader = new SocketReader(url, headers)
+  return await new Promise((resolve, reject) => {
+    reader.socket.on('open', () => resolve(101)).on('error', reject)
+    reader.socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0))
+  })
 }

@@ -1,11 +1,10 @@
 /** Who is answered, what, and with which status. */
-import { once } from 'node:events'
 import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import { openWarp } from '../../../adapters/node/index.ts'
 import { type AskedRoute, warpHttp } from '../../../adapters/http/index.ts'
 import { prometheusInstruments } from '../../../adapters/prometheus/index.ts'
-import { ask, EventReader, keys, KINDS, openKeys, serve, SocketReader } from './http-fixture.ts'
+import { ask, EventReader, keys, KINDS, openKeys, serve, SocketReader, upgradeStatus } from './http-fixture.ts'
 
 describe.each(KINDS)('%s', (kind) => {
   test('shows health, also before the engine is open', async () => {
@@ -61,10 +60,7 @@ describe.each(KINDS)('%s', (kind) => {
     expect(errors).toEqual(['the directory is down'])
     await using events = await EventReader.open(`${url}/watch?keys=r:mine`, as('ann').headers)
     expect((await events.next())?.type).toBe('open')
-    const refused = new SocketReader(`${url}/watch?keys=r:*`, as('ann').headers)
-    const [, response] = (await once(refused.socket, 'unexpected-response')) as [unknown, { statusCode: number }]
-    expect(response.statusCode).toBe(403)
-    refused.socket.terminate()
+    expect(await upgradeStatus(`${url}/watch?keys=r:*`, as('ann').headers)).toBe(403)
     await using let_in = new SocketReader(`${url}/watch?keys=r:mine`, as('ann').headers)
     expect((await let_in.next())?.kind).toBe('open')
     expect(asked.map(({ route, keys: wanted = '' }) => `${route} ${wanted}`)).toEqual([
@@ -89,10 +85,7 @@ describe.each(KINDS)('%s', (kind) => {
     const full = await fetch(`${url}/watch`)
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1'])
     expect(await full.json()).toMatchObject({ error: { code: 'WARP_E_LIMIT', details: { limit: 1 } } })
-    const refused = new SocketReader(`${url}/watch`)
-    const [, response] = (await once(refused.socket, 'unexpected-response')) as [unknown, { statusCode: number }]
-    expect(response.statusCode).toBe(503)
-    refused.socket.terminate()
+    expect(await upgradeStatus(`${url}/watch`)).toBe(503)
   })
 
   test('leaves other paths to the application', async () => {

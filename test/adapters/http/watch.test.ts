@@ -30,13 +30,17 @@ describe.each(KINDS)('%s', (kind) => {
     for (let round = 0; round < 5; round++) {
       await using events = await EventReader.open(`${url}/watch?keys=r:*`, last === '' ? {} : { 'last-event-id': last })
       expect((await events.next())?.type).toBe('open')
-      // Nothing has been shown of what was written while nobody listened in the last round.
-      for (let i = 0; i < round; i++) seen.push((await events.next())?.data['version'])
+      // In the first round nothing was missed, and it is gone before anything is told.
+      if (round > 0) {
+        await warp.set('r:end', round)
+        const told = await events.until(({ data }) => data['key'] === 'r:end')
+        seen.push(told.slice(0, -1).map(({ data }) => data['version']))
+      }
       last = events.lastId
       await events[Symbol.asyncDispose]()
       for (let i = 0; i <= round; i++) await warp.set('r:1', `${round}.${i}`)
     }
-    expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(seen).toEqual([[1], [2, 3], [4, 5, 6], [7, 8, 9, 10]])
   })
 
   test('does the same over a WebSocket', async () => {
