@@ -27,6 +27,8 @@ describe('public names', () => {
       './sql',
       './redis',
       './keyv',
+      './express-session',
+      './unstorage',
       './msgpackr',
       './prometheus',
       './opentelemetry',
@@ -344,7 +346,30 @@ describe('public names', () => {
     expect(namesOf('./keyv')).toMatchInlineSnapshot(`
       [
         "keyvStore",
+        "type FrontedEngine",
         "type KeyvStoreOptions",
+        "type WarpKeyv",
+        "warpKeyv",
+      ]
+    `)
+  })
+
+  test('warp-engine/express-session', () => {
+    expect(namesOf('./express-session')).toMatchInlineSnapshot(`
+      [
+        "WarpSessionStore",
+        "type SessionEngine",
+        "type WarpSessionStoreOptions",
+      ]
+    `)
+  })
+
+  test('warp-engine/unstorage', () => {
+    expect(namesOf('./unstorage')).toMatchInlineSnapshot(`
+      [
+        "type WarpDriverOptions",
+        "type WatchableEngine",
+        "warpDriver",
       ]
     `)
   })

@@ -111,7 +111,17 @@ describe('the packed tarball', () => {
   test('brings the command, which runs without the optional peers', async () => {
     const folder = temporaryFolder()
     cpSync(path.join(packed.folder, 'node_modules'), path.join(folder, 'node_modules'), { recursive: true })
-    const peers = ['kysely', 'ioredis', 'keyv', 'msgpackr', 'prom-client', '@opentelemetry', 'ws']
+    const peers = [
+      'kysely',
+      'ioredis',
+      'keyv',
+      'msgpackr',
+      'prom-client',
+      '@opentelemetry',
+      'ws',
+      'unstorage',
+      'express-session',
+    ]
     for (const name of ['yjs', '@automerge', 'fast-check', ...peers])
       rmSync(path.join(folder, 'node_modules', name), { recursive: true })
     const npx = async (...parameters: string[]): Promise<string> =>

@@ -15,6 +15,8 @@ export const ENTRIES = {
   sql: 'adapters/stores/sql/index.ts',
   redis: 'adapters/stores/redis/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',
+  'express-session': 'adapters/express-session/index.ts',
+  unstorage: 'adapters/unstorage/index.ts',
   msgpackr: 'adapters/stores/msgpackr/index.ts',
   prometheus: 'adapters/prometheus/index.ts',
   opentelemetry: 'adapters/opentelemetry/index.ts',
@@ -37,6 +39,6 @@ export const PROGRAMS = {
 /** Packages that a bundle imports instead of holding. */
 export const THIRD_PARTIES = [
   ...['yjs', '@automerge/automerge', 'fast-check', 'commander'],
-  ...['kysely', 'ioredis', 'keyv', 'msgpackr'],
+  ...['kysely', 'ioredis', 'keyv', 'msgpackr', 'express-session', 'unstorage'],
   ...['prom-client', '@opentelemetry/api', 'ws'],
 ]

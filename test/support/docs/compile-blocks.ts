@@ -31,7 +31,8 @@ export function compileBlocks(blocks: readonly FencedBlock[], folder: string): C
     mkdirSync(path.join(folder, 'node_modules', scope), { recursive: true })
   symlinkSync(ROOT, path.join(folder, 'node_modules', 'warp-engine'), 'junction')
   const peers = ['yjs', 'fast-check', '@automerge/automerge', 'kysely', 'ioredis', 'keyv', 'msgpackr']
-  for (const name of ['@types', 'pg', 'prom-client', '@opentelemetry/api', ...peers]) {
+  const beside = ['cache-manager', 'express', 'express-session', 'unstorage']
+  for (const name of ['@types', 'pg', 'prom-client', '@opentelemetry/api', ...peers, ...beside]) {
     symlinkSync(path.join(ROOT, 'node_modules', name), path.join(folder, 'node_modules', name), 'junction')
   }
   const sources = blocks.map((block, i) => {

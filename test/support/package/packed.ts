@@ -20,7 +20,8 @@ const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--ignore-scri
 /** Optional peers, taken from this checkout, and the types of Node. */
 const LINKED = [
   ...['yjs', '@automerge/automerge', 'fast-check', 'kysely', 'ioredis', 'keyv', 'msgpackr'],
-  ...['prom-client', '@opentelemetry/api', 'ws', '@types/node'],
+  ...['prom-client', '@opentelemetry/api', 'ws', 'express-session', '@types/express-session', 'unstorage'],
+  '@types/node',
 ]
 
 export function packAndInstall(folder: string): Packed {
