@@ -11,6 +11,7 @@ import type { Encodable } from '../crdt/encoding/encodable.ts'
 import type { CheckStrategyOptions } from '../testing/check-strategy.ts'
 import type { VerbCall } from '../testing/laws/law-operation.ts'
 import { automerge } from '../crdt/documents/automerge.ts'
+import { byExtent } from '../test/support/extent.ts'
 import { checkLaws } from './check-laws.ts'
 
 interface DocumentEdit {
@@ -37,6 +38,9 @@ function editAutomerge(draft: Draft, { kind, at, count, pick }: DocumentEdit): v
 /** The order of properties is not part of an Automerge document, and the encoding leaves it out. */
 const automergeLaws: Partial<CheckStrategyOptions> = { stepsMax: 3, encodable: (value) => value as Encodable }
 
+/** Of these a fifth in `npm test`, as of all laws. */
+const RUNS = byExtent({ some: 2500, all: 10_000, soak: 10_000 })
+
 const DOCUMENTS_KEPT = 1000
 
 /** Frees documents of histories that are over. Automerge leaves it to finalizers, which do not run before a test has ended. */
@@ -55,5 +59,5 @@ function freeing(strategy: AnyStrategy, made: AutomergeState<Draft>[]): AnyStrat
 
 test('automerge() obeys the laws', { timeout: 600_000 }, () => {
   const made: AutomergeState<Draft>[] = []
-  checkLaws(freeing(automerge<Draft>(), made), automergeEdits, automergeLaws)
+  checkLaws(freeing(automerge<Draft>(), made), automergeEdits, { ...automergeLaws, runs: RUNS })
 })

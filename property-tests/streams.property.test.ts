@@ -15,10 +15,11 @@ import { RecordReader, RecordWriter } from '../adapters/mesh/streams/stream-reco
 import { STREAM_SETTINGS } from '../adapters/mesh/streams/stream-settings.ts'
 import { type Random, seededRandom } from '../testing/world/random.ts'
 import { virtualEnv } from '../testing/world/virtual-env.ts'
+import { byExtent } from '../test/support/extent.ts'
 import { SEED, runs } from './seed.ts'
 
 const RECORD_STREAMS = runs(80_000).numRuns
-const BEGINNINGS = runs(20_000).numRuns
+const BEGINNINGS = runs(byExtent({ some: 5000, all: 20_000, soak: 20_000 })).numRuns
 const HELD_BYTES_MAX = 4 * 1024 * 1024
 
 const key = createSecretKey(new Uint8Array(32).fill(9))

@@ -1,13 +1,13 @@
-/** The demo as users run it: the built one, in a process of its own, with processes of its own. */
+/** The demo as users run it: `warp demo`, in a process of its own, with processes of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { WARP } from '../support/cli.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const DEMO = fileURLToPath(new URL('../../dist/bin/demo.js', import.meta.url))
 const FIXTURE = fileURLToPath(new URL('../fixtures/concurrent-trace.json', import.meta.url))
 const REAL = fileURLToPath(new URL('../fixtures/traces/friendsforever-start.json.gz', import.meta.url))
 const ENDS_EQUAL = 'Every replica ends where the history ended.'
@@ -31,7 +31,7 @@ interface Running {
 function start(parameters: readonly string[], nodeOptions = ''): Running {
   const folder = temporaryFolder()
   const env = { ...process.env, TMPDIR: folder, NODE_OPTIONS: nodeOptions }
-  const demo = spawn(process.execPath, [DEMO, ...parameters], { env, detached: true })
+  const demo = spawn(process.execPath, [WARP, 'demo', ...parameters], { env, detached: true })
   onTestFinished(() => void demo.kill('SIGKILL')) // whatever it makes of other signals; its children notice
   const texts = { output: '', errors: '' }
   demo.stdout.setEncoding('utf8').on('data', (text: string) => (texts.output += text))

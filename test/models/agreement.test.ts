@@ -10,7 +10,7 @@ import { OnEngines } from './on-engines.ts'
 import { OnModel } from './on-model.ts'
 import { drawSchedule, textOf } from './schedules.ts'
 
-const SCHEDULES = byExtent({ some: 6, all: 40, soak: 1000 })
+const SCHEDULES = byExtent({ some: 3, all: 40, soak: 1000 })
 const STEPS = 30
 
 test('the model of membership and the engine come to the same, whoever comes and goes', async () => {

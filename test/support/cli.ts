@@ -1,12 +1,12 @@
 /**
- * Runs `warp` as users do: the built program in a process of its own, without a terminal. Whatever a test starts is gone when it is over.
+ * Runs `warp` as users do: the bundled program in a process of its own, without a terminal. Whatever a test starts is gone when it is over.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
-export const WARP: string = fileURLToPath(new URL('../../dist/bin/warp.js', import.meta.url))
+export const WARP: string = fileURLToPath(new URL('../../lib/warp.js', import.meta.url))
 
 /** What takes longer hangs. */
 const DEADLINE_MS = 30_000

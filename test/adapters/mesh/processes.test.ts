@@ -2,11 +2,13 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { freePort } from '../../support/free-port.ts'
+import { byExtent } from '../../support/extent.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { type Place, ReplicaCluster, type TestProcess, settle, unordered, valuesOf } from './replica-cluster.ts'
 import { type Writes, expectedValues } from './replica-writes.ts'
 
 const SEED = Number(process.env['SEED'] ?? 1)
+const ROUNDS = byExtent({ some: [1, 2], all: [1, 2, 3, 4], soak: [1, 2, 3, 4] })
 const LOSS = { lost: 0.2, repeated: 0.1, overtaken: 0.2 }
 /** Starting processes takes as long as the machine likes. */
 const TIMEOUT_MS = 240_000
@@ -46,7 +48,7 @@ test(
   { timeout: TIMEOUT_MS },
   async () => {
     const { processes } = await started(5)
-    const rounds = [1, 2, 3, 4].map((round) => writesOf(processes, round, 50))
+    const rounds = ROUNDS.map((round) => writesOf(processes, round, 50))
     for (const [i, writes] of rounds.entries()) {
       await write(processes, writes)
       await settle(processes, `round ${i}`)

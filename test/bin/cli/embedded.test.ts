@@ -14,10 +14,10 @@ import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 /** A user's program. Says where it is, and writes what it is told, a line `key value` at a time. */
 const SERVICE = `
-import { openWarp } from '@/adapters/node/index.js'
-import { fileLog } from '@/adapters/file/index.js'
-import { meshTransport } from '@/adapters/mesh/index.js'
-import { register } from '@/crdt/index.js'
+import { openWarp } from '@/index.js'
+import { fileLog } from '@/file.js'
+import { meshTransport } from '@/mesh.js'
+import { register } from '@/crdt.js'
 import { createInterface } from 'node:readline'
 
 const [name, ...peers] = process.argv.slice(2)
@@ -39,11 +39,14 @@ interface Service {
 
 async function startService(cwd: string, ...parameters: readonly string[]): Promise<Service> {
   const file = path.join(cwd, 'service.mjs')
-  const dist = pathToFileURL(path.resolve(WARP, '../..')).href
-  writeFileSync(file, SERVICE.replaceAll('@/', `${dist}/`))
+  writeFileSync(file, SERVICE.replaceAll('@/', `${pathToFileURL(path.dirname(WARP)).href}/`))
   const child = spawn(process.execPath, [file, ...parameters], { cwd, stdio: ['pipe', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
-  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  const died = once(child, 'exit').then(([code]) => {
+    throw new Error(`the service ended with ${String(code)} and said nothing`)
+  })
+  const [line] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), died])) as [string]
+  died.catch(() => undefined) // it ends in its time
   return {
     ...(JSON.parse(line) as { address: string; replica: string }),
     write: (key, value) => void child.stdin.write(`${key} ${value}\n`),
