@@ -20,6 +20,7 @@ import {
 import { readHello } from './hello.ts'
 import { IdReader } from './id-reader.ts'
 import { readConfirmation, readRollCall } from './confirmation.ts'
+import { readLeaseLeft, readLeaseWanted } from './lease-times.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -73,6 +74,10 @@ export class FrameDecoder {
         return { kind: 'confirmation', sender, ...readConfirmation(reader, this.#ids) }
       case FRAME_KIND.rollCall:
         return { kind: 'roll-call', sender, ...readRollCall(reader) }
+      case FRAME_KIND.leaseWanted:
+        return { kind: 'lease-wanted', sender, leases: readLeaseWanted(reader) }
+      case FRAME_KIND.leaseLeft:
+        return { kind: 'lease-left', sender, lefts: readLeaseLeft(reader, this.#ids) }
       default:
         return { kind: 'unknown', sender, code }
     }
