@@ -168,9 +168,6 @@ export class Engine implements ReplicationStore, Departing {
     const { store, identity } = this
     this.#asides = recovered.asides
     this.leases = this.#asides.leases
-    this.leases.settle(({ replica, sequence }) => {
-      return store.applied.includes(replica, sequence) || table.ended.includes(replica, sequence)
-    })
     this.#aside = this.#openAside()
     this.admission = new AdmissionDesk({
       aside: this.#aside,
@@ -453,6 +450,10 @@ export class Engine implements ReplicationStore, Departing {
 
   #openAside(): Aside {
     const { store, identity } = this
+    const { applied, table } = store
+    this.leases.settle(({ replica, sequence }) => {
+      return applied.includes(replica, sequence) || table.ended.includes(replica, sequence)
+    })
     return new Aside({
       ...{ store, identity, dots: this.#dots, records: this.#asides },
       onInvalidated: (invalidation) => {

@@ -60,6 +60,7 @@ describe('a lease that is revoked', () => {
     world.network.partition([['a'], ['b']])
     await b.leases.attach(lease, 'k:2')
     await b.set('k:1', 'set without having heard of it')
+    await b.set('k:2', 'set having heard of the attachment alone')
     await a.leases.revoke(lease)
     world.source.set('k:2', 'old')
     await a.get('k:2')
@@ -67,7 +68,7 @@ describe('a lease that is revoked', () => {
     world.network.heal()
     await world.env.advance(5000)
     expect(shownAt([a, b], 'k:1')).toEqual([undefined, undefined])
-    expect(a.peek('k:2')).toBeUndefined()
+    expect(shownAt([a, b], 'k:2')).toEqual([undefined, undefined])
     const { warp: c } = await world.join('c')
     await world.env.advance(5000)
     expect(c.leases.list()).toEqual([])
@@ -169,6 +170,20 @@ describe('a lease that is not renewed', () => {
     await world.env.advance(60_000)
     expect([endsAt('b'), endsAt('c')]).toEqual([['expired k:1'], ['expired k:1']])
     world.members.splice(0, 1)
+  })
+
+  test('hides stale copies as well', async () => {
+    world = new SourceWorld()
+    const [a, b] = (await world.joinAll(['a', 'b'], { ttlMs: 1000, staleMs: 60_000 })) as [AnyWarp, AnyWarp]
+    world.source.set('k:1', 'v')
+    await granted(a, 5000, 'k:1')
+    await b.get('k:1')
+    world.failure = new Error('down')
+    await world.env.advance(2000)
+    expect(await b.get('k:1')).toBe('v')
+    world.network.partition([['a'], ['b']])
+    await world.env.advance(4000)
+    await expect(b.get('k:1')).rejects.toMatchObject({ code: 'WARP_E_LOAD' })
   })
 
   test('N4: clocks that jump decide nothing', async () => {

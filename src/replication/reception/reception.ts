@@ -23,6 +23,7 @@ import { CatchingUp, type ReplicationProgress } from './catching-up.ts'
 import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
+import type { KnownReplicas } from '../members/known-replicas.ts'
 import { LeaseTalk } from '../leases/lease-talk.ts'
 import { Introductions } from '../introductions.ts'
 import type { ReplicationSettings } from '../options.ts'
@@ -115,10 +116,8 @@ export class Reception {
     this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
     this.#holdings = holdings
     this.#introductions = new Introductions(post, settings)
-    this.leases = new LeaseTalk({
-      ...{ store, env, settings, post, peers: this.peers },
-      members: () => this.#rounds.stability.known,
-    })
+    const members = (): KnownReplicas => this.#rounds.stability.known
+    this.leases = new LeaseTalk({ store, env, settings, post, peers: this.peers, members })
     this.#rounds = new Rounds({
       ...{ store, env, settings, observe, post, peers: this.peers },
       ...{ antiEntropy: this.#antiEntropy, fetch: this.#fetch },

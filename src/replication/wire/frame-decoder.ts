@@ -66,6 +66,14 @@ export class FrameDecoder {
         return { kind: 'digest-change', sender, ...readDigestChange(reader, this.#ids) }
       case FRAME_KIND.hello:
         return { kind: 'hello', sender, ...readHello(reader) }
+      default:
+        return this.#conversation(code, sender, reader)
+    }
+  }
+
+  /** What replicas tell each other of what they hold, and of leases. */
+  #conversation(code: number, sender: Sender, reader: ByteReader): Frame {
+    switch (code) {
       case FRAME_KIND.wanted:
         return { kind: 'wanted', sender, wanted: readWanted(reader, this.#ids) }
       case FRAME_KIND.held:

@@ -75,7 +75,7 @@ export class AsideRecords {
   /** Takes in what one says of a lease. Returns whether that changes anything. */
   noteLease(note: PlacedLeaseNote): boolean {
     const { dot, position, ...said } = note
-    this.#kept.push({ dot, position, note: leaseNote({ ...said, dot } as EnteredLeaseNote) })
+    this.#kept.push({ dot, position, note: leaseNote({ ...said, dot }) })
     return this.leases.take(note)
   }
 
