@@ -136,7 +136,7 @@ describe('a lease that is not renewed', () => {
     const lease = await granted(a, 5000, 'k:1')
     await readAll(warps, 'k:1')
     world.network.partition([['a'], ['b', 'c']])
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 40; i++) {
       await world.env.advance(1500)
       await a.leases.renew(lease)
     }
