@@ -24,6 +24,7 @@ describe('public names', () => {
       './file',
       './memory',
       './mesh',
+      './presets',
       './sql',
       './redis',
       './keyv',
@@ -356,6 +357,20 @@ describe('public names', () => {
         "type KeyvStoreOptions",
         "type WarpKeyv",
         "warpKeyv",
+      ]
+    `)
+  })
+
+  test('warp-engine/presets', () => {
+    expect(namesOf('./presets')).toMatchInlineSnapshot(`
+      [
+        "memoryPreset",
+        "meshPreset",
+        "type MemoryPreset",
+        "type MemoryPresetOptions",
+        "type MeshPreset",
+        "type MeshPresetOptions",
+        "type PresetOptions",
       ]
     `)
   })

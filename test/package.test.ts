@@ -87,10 +87,10 @@ describe('the packed tarball', () => {
   test('holds what is needed and nothing else', () => {
     const folders = new Set(packed.files.map((file) => file.split('/')[0]))
     const expected = ['CHANGELOG.md', 'LICENSE', 'README.md', 'crdt', 'docs', 'lib', 'package.json']
-    // Of the adapters, the kit for consistency, what the command alone needs, and what replicas say to
-    // each other, the bundles are enough: their sources would not fit.
+    // Of the adapters, the kit for consistency, what the command alone needs, what replicas say to each
+    // other, and what makes a log smaller, the bundles are enough: their sources would not fit.
     expect([...folders].sort()).toEqual([...expected, 'src'])
-    const left = /^src\/(?:audit|control|membership|replication)\//
+    const left = /^src\/(?:audit|compaction|control|membership|replication)\//
     expect(packed.files.filter((file) => left.test(file))).toEqual([])
     // Every source once, and nothing that leads from one copy to another.
     expect(packed.files.filter((file) => /\.map$|^lib\/.*(?<!\.d)\.ts$/.test(file))).toEqual([])

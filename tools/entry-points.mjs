@@ -12,6 +12,7 @@ export const ENTRIES = {
   file: 'adapters/file/index.ts',
   memory: 'adapters/memory/index.ts',
   mesh: 'adapters/mesh/index.ts',
+  presets: 'adapters/presets/index.ts',
   sql: 'adapters/stores/sql/index.ts',
   redis: 'adapters/stores/redis/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',

@@ -42,6 +42,8 @@ function adapterViolation(edge: Import): string | undefined {
   if (own === other || other === 'conformance') return undefined
   // `openWarp({ control })` opens the engine with its door.
   if (own === 'node' && other === 'control') return undefined
+  // To put adapters together is what a preset is.
+  if (own === 'presets' && ['file', 'mesh'].includes(other)) return undefined
   return `${edge.from}: an adapter may not import another one: ${edge.to}`
 }
 
