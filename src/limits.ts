@@ -32,6 +32,13 @@ export const DOCUMENT_BYTES_MAX: number = 3 * 1024 * 1024
 export const FRAME_BYTES_MAX: number = 4 * 1024 * 1024
 
 /**
+ * Bytes of the encoded state of one key. Compaction writes a large one in several records, and holds
+ * it in memory as a whole while it is read back. The operations of a key whose state takes more stay
+ * in the log, and `compaction:refused` names it.
+ */
+export const STATE_BYTES_MAX: number = 256 * 1024 * 1024
+
+/**
  * Levels of arrays and objects inside one payload, far above what people write and far below the
  * call stack's depth; and entries of one of them, as many as the largest payload holds at 16 bytes
  * each. Kept by the encoding, hence stated there.
@@ -124,12 +131,6 @@ export const LOADS_MAX: number = 10_000
 
 /** Copies in memory, unless `openWarp({ copies })` says otherwise. */
 export const COPIES_MAX: number = 100_000
-
-/** Leases that are known at once, and have not ended: some 300 bytes each, 30 MB. No more are granted. */
-export const LEASES_MAX: number = 100_000
-
-/** Keys and patterns on one lease. Each is an operation, and is looked through when the lease ends. */
-export const LEASE_TARGETS_MAX: number = 1000
 
 /**
  * How long a value may be said to live: a hundred years, in ms. Longer is a mistake in a unit; what

@@ -11,7 +11,7 @@ import type { Dot } from '../../crdt/time/dot.ts'
 import { formatDot } from '../../crdt/time/dot.ts'
 import { encode } from '../../crdt/encoding/encoding.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
-import { isWarpError } from '../../crdt/warp-error.ts'
+import { isWarpError, type WarpError } from '../../crdt/warp-error.ts'
 import type { KeptPlace, KeyTable, Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import type { Log } from '../log/log.ts'
@@ -52,7 +52,7 @@ export class FoldCheck {
     this.#folder = new Folder(log, table, ignore)
   }
 
-  /** Returns whether the key could be folded. In steps. Throws `WARP_E_LOG_CORRUPT`. */
+  /** Returns whether the key could be folded. In steps. */
   *check(slot: Slot, keyspace: Keyspace, meter: Meter): Generator<void, boolean> {
     const key = this.#keys.keys[slot] as string
     try {
@@ -61,7 +61,7 @@ export class FoldCheck {
     } catch (error) {
       if (isWarpError(error, 'WARP_E_UNKNOWN_OP')) {
         this.#report('unreadable', `'${key}' cannot be read as ${keyspace.strategy.kind}: ${error.message}`, { key })
-      } else if (isWarpError(error, 'WARP_E_PROTOCOL')) {
+      } else if (isUndecodable(error)) {
         this.#report('snapshot', `the snapshot of '${key}' does not decode: ${error.message}`, { key })
       } else throw error
       return false
@@ -76,7 +76,7 @@ export class FoldCheck {
     try {
       return encodingOf(strategy, yield* this.#forward(strategy, this.chain(slot, lifeMs), meter))
     } catch (error) {
-      if (isWarpError(error, 'WARP_E_UNKNOWN_OP') || isWarpError(error, 'WARP_E_PROTOCOL')) return undefined
+      if (isWarpError(error, 'WARP_E_UNKNOWN_OP') || isUndecodable(error)) return undefined
       throw error
     }
   }
@@ -238,6 +238,11 @@ function encodingOf(strategy: AnyStrategy, { state }: { readonly state: unknown 
 function isEqualValue(a: unknown, b: unknown): boolean {
   if (a === undefined || b === undefined) return a === b
   return equalBytes(encode(a), encode(b))
+}
+
+/** It does not decode, or a part of it is missing. */
+function isUndecodable(error: unknown): error is WarpError {
+  return isWarpError(error, 'WARP_E_PROTOCOL') || isWarpError(error, 'WARP_E_LOG_CORRUPT')
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

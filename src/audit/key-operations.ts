@@ -8,8 +8,9 @@ import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
+import { ChainReader } from '../merge/folding/chain-reader.ts'
 import { readKept, type KeptState } from '../merge/kept-record.ts'
-import { readSnapshot, type KeySnapshot } from '../merge/snapshot-record.ts'
+import type { KeySnapshot } from '../merge/snapshot-record.ts'
 import type { Meter } from '../operation/budget.ts'
 import { OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -29,8 +30,10 @@ export class KeyOperations {
   readonly #log: Log
   readonly #table: ReplicaTable
   readonly #reader: OperationReader
+  readonly #chains: ChainReader
 
   constructor(log: Log, table: ReplicaTable) {
+    this.#chains = new ChainReader(log, table)
     this.#log = log
     this.#table = table
     this.#reader = new OperationReader(table)
@@ -97,9 +100,9 @@ export class KeyOperations {
     return readKept(record.bytes, record.start, record.end, this.#table)
   }
 
+  /** A snapshot with its state. Throws `WARP_E_LOG_CORRUPT`, `WARP_E_PROTOCOL`. */
   snapshot(position: Position): KeySnapshot {
-    const record = this.#log.record(position)
-    return readSnapshot(record.bytes, record.start, record.end, this.#table)
+    return this.#chains.snapshot(this.#chains.record(position))
   }
 
   /**

@@ -12,7 +12,7 @@
  *   and are stamped before it.
  * - Each operation of a key points back to the one before it, and there are as many as the key's
  *   version says.
- * - A snapshot decodes, and holds only what has been applied.
+ * - A snapshot decodes, the parts of its state are there, and it holds only what has been applied.
  */
 import { decode } from '../../crdt/encoding/encoding.ts'
 import { formatDot } from '../../crdt/time/dot.ts'
@@ -22,7 +22,8 @@ import { isWarpError } from '../../crdt/warp-error.ts'
 import { grown, type Slot } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log/log.ts'
-import { readSnapshot } from '../merge/snapshot-record.ts'
+import { isPart, readPart, stateBytesSteps } from '../merge/snapshot-parts.ts'
+import { checkSnapshot, readSnapshotHead } from '../merge/snapshot-record.ts'
 import type { Meter } from '../operation/budget.ts'
 import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -56,6 +57,8 @@ export class StructureCheck {
   snapshotsCount = 0
   /** Operations that make up values now. */
   liveCount = 0
+  /** Snapshots whose states lie in parts. */
+  readonly #divided: Position[] = []
   readonly #options: StructureOptions
   readonly #reader: OperationReader
   readonly #other: OperationReader
@@ -89,6 +92,7 @@ export class StructureCheck {
 
   /** What can be said once all records have been visited. In steps. */
   *finish(meter: Meter): Generator<void, void> {
+    for (const position of this.#divided) yield* this.#checkState(position, meter)
     yield* this.#checkGaps(meter)
     const { keys } = this.#options.end
     for (const slot of keys.occupied()) {
@@ -180,11 +184,16 @@ export class StructureCheck {
 
   #snapshot(record: RecordView): void {
     const { end, table, report } = this.#options
-    const snapshot = readSnapshot(record.bytes, record.start, record.end, table)
+    if (isPart(record)) {
+      readPart(record.bytes, record.start, record.end, table)
+      return
+    }
+    const snapshot = checkSnapshot(record, table)
     const slot = end.keys.find(snapshot.key)
     if (slot === undefined || end.keys.snapshot[slot] !== record.position) return
     this.snapshotsCount++
-    const { key, vector, through } = snapshot
+    const { key, vector, through, parts } = snapshot
+    if (parts !== undefined) this.#divided.push(record.position)
     const beyond = [...vector.entries()].find(
       ([replica, sequence]) =>
         replica !== end.meta?.local && !end.applied.includes(replica, sequence) && !table.ended.isPruned(replica),
@@ -196,13 +205,27 @@ export class StructureCheck {
     report('snapshot', `the snapshot of '${key}' holds ${formatDot(dot)}, which was never applied here`, { key, dot })
   }
 
+  /** Whether a state is there whose parts lie in records of their own. */
+  *#checkState(position: Position, meter: Meter): Generator<void, void> {
+    const { log, table, report } = this.#options
+    const record = log.record(position)
+    const head = readSnapshotHead(record.bytes, record.start, record.end, table)
+    const { key } = head
+    try {
+      decode(yield* stateBytesSteps(log, { record, head }, table, meter))
+    } catch (error) {
+      if (!isWarpError(error, 'WARP_E_PROTOCOL') && !isWarpError(error, 'WARP_E_LOG_CORRUPT')) throw error
+      report('snapshot', `the state in the snapshot of '${key}' cannot be read: ${error.message}`, { key })
+    }
+  }
+
   #checkCount(slot: Slot): void {
     const { end, log, table, report } = this.#options
     const key = end.keys.keys[slot] as string
     const position = end.keys.snapshot[slot] as number
     if (position === 0) return
     const { bytes, start, end: recordEnd } = log.record(position)
-    const { baseVersion } = readSnapshot(bytes, start, recordEnd, table)
+    const { baseVersion } = readSnapshotHead(bytes, start, recordEnd, table)
     const wanted = (end.keys.version[slot] as number) - baseVersion
     const count = wanted - (this.#counts[slot] as number)
     if (count === 0) return

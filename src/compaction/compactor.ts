@@ -265,13 +265,15 @@ export class Compactor {
     if (budget.isSpent) await budget.pause()
   }
 
-  /** What has been folded is garbage, also when the run is given up. */
-  async #discard({ garbage }: KeyOutcome, budget: Budget): Promise<void> {
-    if (garbage === undefined) return
+  /**
+   * What has been folded is garbage, also when the run is given up; and parts of a state that did not
+   * come to its end.
+   */
+  async #discard({ garbage, parts }: KeyOutcome, budget: Budget): Promise<void> {
     const { log } = this.#store
-    if (garbage.snapshot > 0) log.discard(garbage.snapshot)
-    for (const { position } of garbage.folded) {
-      log.discard(position)
+    for (const { position, bytes } of [...parts, ...(garbage?.snapshot ?? [])]) log.discard(position, bytes)
+    for (const { position, bytes } of garbage?.folded ?? []) {
+      log.discard(position, bytes)
       budget.spend(1, 0)
       if (budget.isSpent) await budget.rest()
     }
@@ -305,8 +307,8 @@ export class Compactor {
   }
 
   #take(slot: Slot, outcome: KeyOutcome): void {
-    const { droppedCount, unstableCount, isDueAgain, isMetaDue, walkedCount } = outcome
-    this.#rests.note(slot, { operations: walkedCount, unstableCount }, this.#store.env.monotonic())
+    const { droppedCount, unstableCount, isDueAgain, isMetaDue, walkedCount: operations, stateBytes } = outcome
+    this.#rests.note(slot, { operations, stateBytes, unstableCount }, this.#store.env.monotonic())
     this.#droppedCount += droppedCount
     if (droppedCount > 0) this.#foldedKeys++
     this.#options.tally.drop(droppedCount)

@@ -7,12 +7,13 @@ import { segmentOf, RECORD_KIND, type RecordView, type SegmentInfo } from '../lo
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import type { Holds } from '../log/holds.ts'
 import { readKeptPlace } from '../merge/kept-record.ts'
+import { isPart } from '../merge/snapshot-parts.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { textOf } from '../operation/text.ts'
-import type { AsideRecords } from '../store/aside/aside-records.ts'
+import { isAsideNeeded } from '../store/aside/aside-records.ts'
 import type { Forgotten } from '../store/recovered.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { saysWhoEnded } from '../store/meta-record.ts'
@@ -30,9 +31,10 @@ export interface GarbageOptions {
   readonly identity: ReplicaIdentity
   readonly feeds: FeedCheckpoints
   readonly checkpoints: CheckpointEnds
-  readonly asides: AsideRecords
   /** Notes that keys have been forgotten, as found in the log. */
   readonly forgotten: readonly Forgotten[]
+  /** Parts of states that have no snapshot, as found in the log: how many bytes lie where. */
+  readonly orphans: ReadonlyMap<Position, number>
 }
 
 export class Garbage {
@@ -42,12 +44,15 @@ export class Garbage {
   #forgotten: Forgotten[]
   /** Notes that are not in the log any more. */
   readonly #goneNotes = new Set<Position>()
+  /** Of the snapshot that was asked for last. */
+  #parts: { readonly of: Position; readonly positions: ReadonlySet<Position> } = { of: 0, positions: new Set() }
 
   constructor(options: GarbageOptions) {
     this.#options = options
     this.#store = options.store
     this.#reader = new OperationReader(options.store.table)
     this.#forgotten = [...options.forgotten]
+    for (const [position, bytes] of options.orphans) options.store.log.discard(position, bytes)
   }
 
   /** Notes that keys have been forgotten, kept for as long as they are needed. */
@@ -115,14 +120,12 @@ export class Garbage {
       case RECORD_KIND.operation: {
         const operation = this.#reader.load(record.bytes, record.start, record.end)
         const { bytes, kind, keyStart, keyEnd } = operation
-        if (!isOfKey(kind)) return this.#options.asides.isNeeded(operation, this.#store)
+        if (!isOfKey(kind)) return isAsideNeeded(operation, this.#store)
         const slot = keys.find(textOf(bytes, keyStart, keyEnd))
         return slot !== undefined && record.position > keys.cut[slot]!
       }
-      case RECORD_KIND.snapshot: {
-        const slot = keys.find(new ByteReader(record.bytes, record.start, record.end).text())
-        return slot !== undefined && keys.snapshot[slot] === record.position
-      }
+      case RECORD_KIND.snapshot:
+        return this.#isSnapshotOf(record)
       case RECORD_KIND.kept:
         return this.#isKept(record)
       case RECORD_KIND.forget:
@@ -136,6 +139,25 @@ export class Garbage {
       default:
         return true
     }
+  }
+
+  /** Whether it is the snapshot of its key, or a part of its state. */
+  #isSnapshotOf(record: RecordView): boolean {
+    const { keys } = this.#store
+    const { bytes, start, end, position } = record
+    const slot = keys.find(new ByteReader(bytes, start, end).text())
+    if (slot === undefined) return false
+    const snapshot = keys.snapshot[slot]!
+    return isPart(record) ? this.#partsOf(snapshot).has(position) : snapshot === position
+  }
+
+  /** Those of one state lie close to each other. */
+  #partsOf(snapshot: Position): ReadonlySet<Position> {
+    if (this.#parts.of === snapshot) return this.#parts.positions
+    const parts = this.#store.folder.chains.partsOf(snapshot)
+    const positions = new Set(parts.map((part) => part.position))
+    this.#parts = { of: snapshot, positions }
+    return positions
   }
 
   /** What the log says of itself: the newest, and who has ended. */

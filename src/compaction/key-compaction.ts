@@ -8,12 +8,14 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import type { Holds } from '../log/holds.ts'
-import { RECORD_BODY_BYTES_MAX, RECORD_KIND } from '../log/log.ts'
+import { STATE_BYTES_MAX } from '../limits.ts'
+import { RECORD_KIND } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
-import type { Placed } from '../merge/placed.ts'
+import type { Placed, PlacedRecord } from '../merge/placed.ts'
 import type { Resident } from '../merge/resident.ts'
+import { bytesInParts, PART_BYTES, UNDIVIDED_BYTES_MAX, writePart, type SnapshotPart } from '../merge/snapshot-parts.ts'
 import { writeSnapshotHead } from '../merge/snapshot-record.ts'
-import { encodeStateSteps, type EncodedState } from '../merge/state-encoding.ts'
+import { encodeStateSteps, type EncodedState, type Pieces } from '../merge/state-encoding.ts'
 import type { Meter } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
 import { forgetKey } from './forgotten.ts'
@@ -22,9 +24,6 @@ import { installSnapshot } from '../store/recovered.ts'
 import { foldablePrefix, type PrefixBounds } from './foldable-prefix.ts'
 import type { Frontier } from './frontier.ts'
 import type { Garbage } from './garbage.ts'
-
-/** What of a snapshot record is left for the state, whatever its key and vectors are. */
-const STATE_BYTES_MAX = RECORD_BODY_BYTES_MAX - 262_144
 
 export interface KeyCompactionOptions {
   readonly store: KeyStore
@@ -41,12 +40,24 @@ export class KeyOutcome {
   unstableCount = 0
   /** Operations of the key that have been looked at. */
   walkedCount = 0
+  /** How long the state is that has been written. */
+  stateBytes = 0
   /** The next run has to look at the key, though nobody may have written it by then. */
   isDueAgain = false
   /** Records have been written that a meta record has to follow. */
   isMetaDue = false
   /** What has been folded, and the snapshot before if there was one: garbage now. */
-  garbage: { readonly folded: readonly Placed[]; readonly snapshot: Position } | undefined
+  garbage: FoldedAway | undefined
+  /** Parts of a state that have been written, and have no snapshot yet: garbage if it stays so. */
+  parts: SnapshotPart[] = []
+}
+
+type GarbageRecord = Pick<PlacedRecord, 'position' | 'bytes'>
+
+export interface FoldedAway {
+  readonly folded: readonly GarbageRecord[]
+  /** With the parts of its state. */
+  readonly snapshot: readonly GarbageRecord[]
 }
 
 /** A key as it was when its compaction began. */
@@ -56,6 +67,14 @@ interface Subject {
   readonly keyspace: Keyspace
   readonly chain: Chain
   readonly version: number
+}
+
+/** What a key is folded to. */
+interface Folded {
+  readonly resident: Resident
+  readonly state: EncodedState
+  /** Has the parts of the state. */
+  readonly outcome: KeyOutcome
 }
 
 export class KeyCompaction {
@@ -85,23 +104,39 @@ export class KeyCompaction {
     outcome.isDueAgain =
       count < operations.length || store.values.ttlMs(slot, keyspace) > 0 || !this.#isAsItWas(subject)
     if (!this.#isAsItWas(subject)) return
-    if (operations.length === 0) this.#forgetExpired(slot, keyspace, outcome)
+    if (operations.length === 0) this.#forgetExpired(subject, outcome)
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return
     const prefix = operations.slice(0, count)
     const reached = yield* reachOf(prefix, meter)
     const resident = yield* whole.foldSteps({ strategy: keyspace.strategy, chain, operations: prefix }, meter)
     const through = (prefix.at(-1) as Placed).position
-    const bounds = { meter, bytesMax: STATE_BYTES_MAX }
+    const pieces = this.#piecesOf(subject, outcome)
+    const bounds = { meter, bytesMax: STATE_BYTES_MAX, pieces, weight: resident.bytes }
     const state = yield* encodeStateSteps(keyspace.strategy, resident.state, bounds)
     if (state === undefined) throw tooLarge(key)
     if (!this.#isAsItWas(subject) || this.#options.holds.foldableBefore(key) <= through) {
       outcome.isDueAgain = true
       return
     }
-    this.#replace(subject, { resident, state }, { through, reached, behindCount: operations.length - count })
+    const former = this.#store.folder.chains.recordsOf(chain.snapshot)
+    const behindCount = operations.length - count
+    this.#replace(subject, { resident, state, outcome }, { through, reached, behindCount })
     outcome.droppedCount = count
     outcome.isMetaDue = true
-    outcome.garbage = { folded: prefix, snapshot: chain.snapshot }
+    outcome.garbage = { folded: prefix, snapshot: former }
+  }
+
+  /** Where the pieces of a large state go. */
+  #piecesOf({ key, keyspace }: Subject, outcome: KeyOutcome): Pieces {
+    const { log, table } = this.#store
+    return {
+      undividedMax: UNDIVIDED_BYTES_MAX,
+      bytes: PART_BYTES,
+      take: (bytes, start, end) => {
+        writePart(log.begin(), { key, strategy: keyspace.strategy.code }, { bytes, start, end }, table)
+        outcome.parts.push({ position: log.commit(RECORD_KIND.snapshot, 0), bytes: end - start })
+      },
+    }
   }
 
   #bounds({ key, keyspace }: Subject): PrefixBounds {
@@ -127,7 +162,7 @@ export class KeyCompaction {
    */
   #replace(
     { slot, key, keyspace, chain, version }: Subject,
-    { resident, state }: { readonly resident: Resident; readonly state: EncodedState },
+    { resident, state, outcome }: Folded,
     cut: { readonly through: Position; readonly reached: VersionVector; readonly behindCount: number },
   ): void {
     const { frontier, garbage } = this.#options
@@ -153,22 +188,25 @@ export class KeyCompaction {
       vector: ended.stripped(resident.vector),
       seen: ended.endsIn(resident.vector, resident.seen),
       firstNames: resident.firstNames,
+      parts: outcome.parts.length > 0 ? outcome.parts : undefined,
     }
     frontier.pass(keyspace.domain, cut.reached)
     const writer = store.log.begin()
     writeSnapshotHead(writer, snapshot, store.table)
     state.writeTo(writer)
+    outcome.stateBytes = bytesInParts(outcome.parts) + writer.at - writer.start
     const position = store.log.commit(RECORD_KIND.snapshot, 0)
+    outcome.parts = []
     store.values.drop(slot)
     installSnapshot(store.keys, slot, snapshot, position)
   }
 
-  #forgetExpired(slot: Slot, keyspace: Keyspace, outcome: KeyOutcome): void {
-    const snapshot = this.#store.keys.snapshot[slot]!
+  #forgetExpired({ slot, keyspace, chain: { snapshot } }: Subject, outcome: KeyOutcome): void {
     if (snapshot === 0 || this.#isAlive(slot, keyspace, true)) return
+    const former = this.#store.folder.chains.recordsOf(snapshot)
     outcome.isMetaDue = true
     this.#options.garbage.note(forgetKey(this.#store, slot))
-    this.#store.log.discard(snapshot)
+    outcome.garbage = { folded: [], snapshot: former }
   }
 
   /** Replacing one live operation by a snapshot of it would gain nothing. */
@@ -202,8 +240,8 @@ export class KeyCompaction {
 function tooLarge(key: string): WarpError {
   return new WarpError(
     'WARP_E_LIMIT',
-    `the state of '${key}' takes more than the ${STATE_BYTES_MAX} bytes that a record holds; its operations stay ` +
-      'in the log; store large values in pieces',
+    `the state of '${key}' takes more than ${STATE_BYTES_MAX} bytes; its operations stay in the log; spread what it ` +
+      'holds over several keys',
     { details: { key, limit: STATE_BYTES_MAX } },
   )
 }

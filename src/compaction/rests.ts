@@ -3,14 +3,25 @@
  * Where most of them have to stay, because a peer lags or they are retained, and the key is written
  * all the time, each run would walk over the same ones again. So a key rests after it has been
  * looked at, for a time in proportion to the walk: however long its history is, a hot key takes a
- * bounded part of the processor.
+ * bounded part of the processor. To write a large state costs as well, for few operations or many.
  */
 import type { Slot } from '../keys/key-table.ts'
 
 /** A walk takes some 2 µs for each operation: so that is a tenth of the time. */
 const REST_MS_PER_OPERATION = 0.02
+/** To fold, encode and store so many bytes of a state takes as long. */
+const BYTES_PER_OPERATION = 200
 /** Shorter walks cost nothing worth saving. */
 const WALK_MIN = 1024
+
+/** What has been done for a key. */
+export interface Walk {
+  readonly operations: number
+  /** How long the state is that has been written. */
+  readonly stateBytes: number
+  /** Operations that were not stable. */
+  readonly unstableCount: number
+}
 
 interface Rest {
   readonly untilMs: number
@@ -22,12 +33,10 @@ export class Rests {
   readonly #rests = new Map<Slot, Rest>()
 
   /** A key has been looked at. Times are those of the monotonic clock. */
-  note(slot: Slot, walk: { readonly operations: number; readonly unstableCount: number }, nowMs: number): void {
-    if (walk.operations < WALK_MIN) this.#rests.delete(slot)
-    else {
-      const untilMs = nowMs + walk.operations * REST_MS_PER_OPERATION
-      this.#rests.set(slot, { untilMs, unstableCount: walk.unstableCount })
-    }
+  note(slot: Slot, { operations, stateBytes, unstableCount }: Walk, nowMs: number): void {
+    const walked = operations + stateBytes / BYTES_PER_OPERATION
+    if (walked < WALK_MIN) this.#rests.delete(slot)
+    else this.#rests.set(slot, { untilMs: nowMs + walked * REST_MS_PER_OPERATION, unstableCount })
   }
 
   /** All slots have become other keys'. */

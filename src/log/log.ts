@@ -347,13 +347,13 @@ export class Log {
   }
 
   /**
-   * Notes that a record is garbage. Of a segment that is not in RAM the length is not looked up but
-   * taken to be 256.
+   * Notes that a record is garbage. In a segment that is not in RAM the length of its body is not
+   * looked up but taken to be `bytes`.
    */
-  discard(position: Position): void {
+  discard(position: Position, bytes: number = DISCARD_BYTES_ASSUMED): void {
     const segment = this.#segments.find(position)
     if (segment === undefined) return
-    if (segment.bytes === undefined) segment.discardedBytes += DISCARD_BYTES_ASSUMED
+    if (segment.bytes === undefined) segment.discardedBytes += bytes + RECORD_HEADER_BYTES
     else {
       const record = this.#reader.record(position)
       segment.discardedBytes += record.end - record.start + RECORD_HEADER_BYTES
@@ -464,7 +464,7 @@ export class Log {
   }
 }
 
-const DISCARD_BYTES_ASSUMED = 256
+const DISCARD_BYTES_ASSUMED = 240
 
 function recoveryOf(
   found: Recovered | undefined,

@@ -17,10 +17,9 @@ import { DOMAINS } from '../keys/domain.ts'
 import { KeyTable, type Slot, type TipOperation } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import { POSITIONS_PER_SEGMENT, type LongGroup } from '../log/log.ts'
+import { readPart } from '../merge/snapshot-parts.ts'
 import { readSnapshotHead, type SnapshotBytes } from '../merge/snapshot-record.ts'
 import { writtenContext } from '../merge/written-context.ts'
-import { leaseNoteIn, type EnteredLeaseNote } from '../operation/leases/lease-note.ts'
-import type { PlacedLeaseNote } from '../store/aside/lease-book.ts'
 import { departureIn, Departures, takeDeparture, type DepartureNote } from '../operation/departures.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 import { writeEnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
@@ -88,7 +87,6 @@ export class NewState implements IssueTarget {
   readonly writer: DomainWriter
   /** What operations of no key have said, in their order. */
   readonly said: Said[] = []
-  readonly #leaseNotes: { readonly note: EnteredLeaseNote; ordinal: number }[] = []
   /** Operations that are part of a key. */
   operationsCount = 0
   /** How often key patterns had changed when the work began. */
@@ -137,11 +135,16 @@ export class NewState implements IssueTarget {
   stage(chunk: Position, bytes: Uint8Array, told: (operation: OperationReader) => void): void {
     this.#records.addChunk(chunk, bytes, ({ type, start, end }) => {
       if (type === ITEM.snapshot) return this.#stageSnapshot({ bytes, start, end })
+      if (type === ITEM.part) return this.#isSent(readPart(bytes, start, end, this.table).key)
       const operation = this.#reader.load(bytes, start, end)
       const isPart = isOfKey(operation.kind) ? this.#stageOperation(operation) : this.#stageAside(operation)
       told(operation)
       return isPart
     })
+  }
+
+  #isSent(key: string): boolean {
+    return this.keyspaceFor(key, this.keys.find(key)).domain.isSent
   }
 
   #stageSnapshot({ bytes, start, end }: SnapshotBytes): boolean {
@@ -172,32 +175,12 @@ export class NewState implements IssueTarget {
    */
   #stageAside(operation: OperationReader): boolean {
     const name = formatDot(operation)
-    this.#noteLease(operation)
     if (this.#store.applied.includes(operation.replica, operation.sequence) || this.#ofNoKey.has(name)) return false
     this.#ofNoKey.add(name)
-    const ordinal = this.#records.next(0)
-    this.#placeLease(operation, ordinal)
+    this.#records.next(0)
     this.#store.clock.observe(operation.hlc)
     this.#say(operation)
     return true
-  }
-
-  /** Also of one that has been here before: what the sender does not tell of is over. */
-  #noteLease(operation: OperationReader): void {
-    const { replica, sequence } = operation
-    const note = leaseNoteIn(operation)
-    if (note !== undefined) this.#leaseNotes.push({ note: { ...note, dot: { replica, sequence } }, ordinal: 0 })
-  }
-
-  #placeLease({ replica, sequence }: OperationReader, ordinal: number): void {
-    const last = this.#leaseNotes.at(-1)
-    if (last?.note.dot.replica === replica && last.note.dot.sequence === sequence) last.ordinal = ordinal
-  }
-
-  /** What the operations say of leases, in their order. They have been published. */
-  *leaseNotes(): IterableIterator<PlacedLeaseNote> {
-    for (const { note, ordinal } of this.#leaseNotes)
-      yield { ...note, position: ordinal === 0 ? 0 : this.#records.positionOf(ordinal) }
   }
 
   #say(operation: OperationReader): void {
@@ -247,8 +230,7 @@ export class NewState implements IssueTarget {
       const origin = operation.origin()
       if (origin !== undefined) this.reissued.add(origin, operation.hlc)
     } else {
-      this.#noteLease(operation)
-      this.#placeLease(operation, this.#records.next(0))
+      this.#records.next(0)
       this.#say(operation)
     }
     this.applied.raise(replica, sequence)

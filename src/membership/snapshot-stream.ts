@@ -6,14 +6,15 @@
  *
  *     stream = item*        item = type:u8 bytes:varint body        type 1: snapshot record, 2: envelope, 3: the floor, a vector, 4: retired ids, alike,
  *                                                5: ended ids (`operation/ended-ids.ts`),
- *                                                6: what has been issued again (`operation/names/reissued.ts`)
+ *                                                6: what has been issued again (`operation/names/reissued.ts`),
+ *                                                7: a part of a state, in front of its snapshot (`merge/snapshot-parts.ts`)
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { KeyStore } from '../store/key-store.ts'
 
-export const ITEM = { snapshot: 1, operation: 2, floor: 3, retired: 4, ended: 5, reissued: 6 } as const
+export const ITEM = { snapshot: 1, operation: 2, floor: 3, retired: 4, ended: 5, reissued: 6, part: 7 } as const
 /** No item: what the receiver makes of a stream that cannot be finished. */
 export const BROKEN = 0xff
 /** As large as a record of the log. */
@@ -42,7 +43,7 @@ export function eachItem(bytes: Uint8Array, visit: (type: number, start: number,
     const reader = new ByteReader(bytes, whole)
     const type = reader.u8()
     const count = reader.varint()
-    if (type < ITEM.snapshot || type > ITEM.reissued) throw reader.malformed(`an item of type ${type}`)
+    if (type < ITEM.snapshot || type > ITEM.part) throw reader.malformed(`an item of type ${type}`)
     if (count > ITEM_BYTES_MAX) throw reader.malformed(`an item of ${count} bytes`)
     if (count > reader.remaining) break
     visit(type, reader.at, reader.at + count)

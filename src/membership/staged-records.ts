@@ -37,7 +37,10 @@ export class StagedRecords {
   #ends = new Float64Array(ENTRIES_MIN)
   /** By ordinal, where the records have come to lie, as far as they have been published. */
   #places = new Float64Array(ENTRIES_MIN)
-  /** Snapshots that do not lie where they stand for the records before them: a segment ended there. */
+  /**
+   * Snapshots that do not lie where they stand for the records before them: a segment ended there, or
+   * the parts of their state lie in between.
+   */
   readonly #rolled = new Map<number, Position>()
   /** What is being taken in. */
   readonly #at = { source: 0, start: 0, end: 0 }
@@ -49,6 +52,10 @@ export class StagedRecords {
   readonly #pieces: Uint8Array[] = []
   #piece = new ByteWriter(ENTRIES_MIN)
   readonly #lengths: number[] = []
+  /** Where the parts lie that have been published of a state whose snapshot comes next. */
+  #parts: Position[] = []
+  /** Where the log ended before the first of them. */
+  #partsFrom: Position = 0
   #publishedCount = 0
   #publishedChunks = 0
   #publishedItems = 0
@@ -66,8 +73,9 @@ export class StagedRecords {
   }
 
   /**
-   * Looks at the records in a chunk that lies in the log. `visit` asks for an ordinal (`next`), or says
-   * that this one is no part of the state. All chunks come before anything else.
+   * Looks at the records in a chunk that lies in the log. `visit` asks for an ordinal (`next`) but for
+   * parts of a snapshot, which have none, or says that this one is no part of the state. All chunks
+   * come before anything else.
    */
   addChunk(chunk: Position, bytes: Uint8Array, visit: (item: Item) => boolean): void {
     const source = this.#chunks.push(chunk) - 1
@@ -142,9 +150,9 @@ export class StagedRecords {
       const bytes = record.bytes.slice(record.start, record.end)
       for (const { type, start, end } of recordsIn(bytes)) {
         if (this.#passedOver.has(this.#publishedItems++)) continue
-        const ordinal = ++this.#publishedCount
-        if (type === ITEM.snapshot) this.#publishSnapshot(group, ordinal, { bytes, start, end })
-        else this.#publishOperation(group, ordinal, { bytes, start, end })
+        if (type === ITEM.part) this.#publishPart(group, { bytes, start, end })
+        else if (type === ITEM.snapshot) this.#publishSnapshot(group, ++this.#publishedCount, { bytes, start, end })
+        else this.#publishOperation(group, ++this.#publishedCount, { bytes, start, end })
         if (isStepOver(group, meter, end - start)) yield
         if (group.isOvertaken) return
       }
@@ -170,9 +178,18 @@ export class StagedRecords {
     }
   }
 
+  #publishPart(group: LongGroup, { bytes, start, end }: SnapshotBytes): void {
+    if (this.#parts.length === 0) this.#partsFrom = group.end
+    group.begin().raw(bytes, start, end)
+    this.#parts.push(group.commit(RECORD_KIND.snapshot, 0))
+  }
+
+  /** It stands for the records before its parts. */
   #publishSnapshot(group: LongGroup, ordinal: number, snapshot: SnapshotBytes): void {
-    const through = group.end
-    moveSnapshot(group.begin(), snapshot, through)
+    const parts = this.#parts
+    const through = parts.length === 0 ? group.end : this.#partsFrom
+    this.#parts = []
+    moveSnapshot(group.begin(), snapshot, { through, parts })
     const position = group.commit(RECORD_KIND.snapshot, 0)
     this.#places[ordinal] = through
     if (position !== through) this.#rolled.set(ordinal, position)
@@ -217,7 +234,7 @@ function isStepOver(group: LongGroup, meter: Meter, bytes: number): boolean {
 function recordsIn(bytes: Uint8Array): Item[] {
   const items: Item[] = []
   eachItem(bytes, (type, start, end) => {
-    if (type === ITEM.snapshot || type === ITEM.operation) items.push({ type, start, end })
+    if (type === ITEM.snapshot || type === ITEM.operation || type === ITEM.part) items.push({ type, start, end })
   })
   return items
 }

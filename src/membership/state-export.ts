@@ -7,6 +7,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Hold } from '../log/holds.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
+import { hasParts, type SnapshotPart } from '../merge/snapshot-parts.ts'
 import { UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -31,8 +32,6 @@ export interface StateExportOptions {
   readonly ended: EndedIds
   readonly reissued: Reissued
   readonly chunkBytes: number
-  /** Whether an operation that belongs to no key still says anything. */
-  readonly isAsideNeeded: (operation: OperationReader) => boolean
   /** Keeps compaction away for as long as there is something to export. */
   readonly hold: Hold
 }
@@ -45,7 +44,6 @@ export class StateExport implements SnapshotExport {
   readonly #reader: OperationReader
   readonly #items: Iterator<void>
   readonly #hold: Hold
-  readonly #isAsideNeeded: (operation: OperationReader) => boolean
   readonly #generation: number
   readonly #end: Position
   /** What the present call spends from. */
@@ -57,7 +55,6 @@ export class StateExport implements SnapshotExport {
     this.#store = store
     this.#chunkBytes = options.chunkBytes
     this.#hold = options.hold
-    this.#isAsideNeeded = options.isAsideNeeded
     this.#reader = new OperationReader(store.table)
     this.vector = store.applied.copy()
     this.#generation = keys.generation
@@ -97,15 +94,12 @@ export class StateExport implements SnapshotExport {
 
   /** Writes a little at each step. */
   *#write(): Generator<void> {
-    const { log, keys } = this.#store
+    const { keys } = this.#store
     for (let slot = 0; slot < keys.slotsUsed; slot++) {
       const position = keys.snapshot[slot]!
       if (position > 0 && isShared(this.#store, slot)) {
         if (this.#isBroken()) return
-        const { bytes, start, end } = log.record(position)
-        this.#writeItem(ITEM.snapshot, bytes, start, end)
-        this.#meter.spend(1, end - start)
-        yield
+        yield* this.#writeSnapshot(position)
       } else if (slot % RECORDS_PER_STEP === 0) {
         this.#meter.spend(1, 0)
         yield
@@ -115,6 +109,27 @@ export class StateExport implements SnapshotExport {
       position = this.#writeOperations(position)
       yield
     }
+  }
+
+  /** The parts of its state come first. */
+  *#writeSnapshot(snapshot: Position): Generator<void> {
+    for (const { position } of this.#partsOf(snapshot)) {
+      this.#writeRecord(ITEM.part, position)
+      yield
+    }
+    this.#writeRecord(ITEM.snapshot, snapshot)
+    yield
+  }
+
+  #partsOf(snapshot: Position): readonly SnapshotPart[] {
+    const { bytes, start } = this.#store.log.record(snapshot)
+    return hasParts(bytes, start) ? this.#store.folder.chains.partsOf(snapshot) : []
+  }
+
+  #writeRecord(type: number, position: Position): void {
+    const { bytes, start, end } = this.#store.log.record(position)
+    this.#writeItem(type, bytes, start, end)
+    this.#meter.spend(1, end - start)
   }
 
   #writeOperations(from: Position): Position {
@@ -133,7 +148,7 @@ export class StateExport implements SnapshotExport {
     const operation = this.#reader.load(record.bytes, record.start, record.end)
     const { bytes, keyStart, keyEnd, replica, sequence } = operation
     // What belongs to no key is in no snapshot.
-    if (!isOfKey(operation.kind)) return this.vector.includes(replica, sequence) && this.#isAsideNeeded(operation)
+    if (!isOfKey(operation.kind)) return this.vector.includes(replica, sequence)
     const slot = this.#store.keys.find(textOf(bytes, keyStart, keyEnd))
     // The hold keeps cuts where they are. Keys that are new begin behind the end of the export.
     return slot !== undefined && isShared(this.#store, slot) && record.position > this.#store.keys.cut[slot]!

@@ -12,7 +12,8 @@ import { ByteReader } from '../operation/byte-reader.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Hold } from '../log/holds.ts'
 import { RECORD_KIND } from '../log/log.ts'
-import { readEntries, readSnapshot, readSnapshotHead, readVector } from '../merge/snapshot-record.ts'
+import { readPart, type PartOf } from '../merge/snapshot-parts.ts'
+import { checkSnapshot, readEntries, readVector, type SnapshotHead } from '../merge/snapshot-record.ts'
 import { finishNow, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { EndedIds } from '../operation/ended-ids.ts'
 import { Reissued } from '../operation/names/reissued.ts'
@@ -54,12 +55,16 @@ export class StateImport implements SnapshotImport {
   readonly #options: StateImportOptions
   readonly #store: KeyStore
   readonly #aside: Position[] = []
+  /** How long each of them is. */
+  readonly #asideBytes: number[] = []
   readonly #reader: OperationReader
   #rest: Uint8Array = NO_BYTES
   #floor = new VersionVector()
   #retired: VectorEntries = []
   #ended = new EndedIds()
   #reissued = new Reissued()
+  /** The parts of a state whose snapshot has not come yet. */
+  #parts: { readonly of: PartOf; readonly bytes: number[] } | undefined
   #isOver = false
   /** What takes the state over, between two steps. */
   #takingOver: Generator<void, void> | undefined
@@ -78,6 +83,7 @@ export class StateImport implements SnapshotImport {
     const { log } = this.#store
     log.begin().raw(joined, 0, whole)
     this.#aside.push(log.commit(RECORD_KIND.chunk, 0))
+    this.#asideBytes.push(whole)
   }
 
   finish(): void {
@@ -87,7 +93,7 @@ export class StateImport implements SnapshotImport {
   *steps(meter: Meter): Generator<void, void> {
     // Its records are garbage by now: a state made of them would lack whatever compaction has taken.
     if (this.#isOver) throw new ByteReader(this.#rest).malformed('a snapshot that was given up or installed before')
-    if (this.#rest.length > 0)
+    if (this.#rest.length > 0 || this.#parts !== undefined)
       throw new ByteReader(this.#rest).malformed('a snapshot that ends in the middle of an item')
     const sender = { floor: this.#floor, retired: this.#retired, ended: this.#ended, reissued: this.#reissued }
     const steps = this.#options.takeOver({ sender, chunks: this.#aside }, meter)
@@ -111,27 +117,50 @@ export class StateImport implements SnapshotImport {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    for (const position of this.#aside) this.#store.log.discard(position)
+    for (const [i, position] of this.#aside.entries()) this.#store.log.discard(position, this.#asideBytes[i])
     this.#options.hold.release()
   }
 
   /** Throws `WARP_E_PROTOCOL`. */
   #check(type: number, bytes: Uint8Array, start: number, end: number): void {
     const { table } = this.#store
+    if (type === ITEM.part) {
+      this.#part(bytes, start, end)
+      return
+    }
+    if (type === ITEM.snapshot) {
+      this.#snapshot(bytes, start, end)
+      return
+    }
+    if (this.#parts !== undefined) throw withoutSnapshot(bytes, start)
     if (type === ITEM.floor) this.#floor = readVector(new ByteReader(bytes, start, end), table)
     else if (type === ITEM.retired) this.#retired = [...readEntries(new ByteReader(bytes, start, end), table)]
     else if (type === ITEM.ended) this.#ended = EndedIds.read(new ByteReader(bytes, start, end), table)
     else if (type === ITEM.reissued) this.#reissued = Reissued.read(new ByteReader(bytes, start, end), table)
-    else if (type === ITEM.snapshot) {
-      const read = end - start > CHECKED_STATE_BYTES_MAX ? readSnapshotHead : readSnapshot
-      this.#checkStamp(read(bytes, start, end, table).hlc)
-    } else {
+    else {
       const operation = this.#reader.load(bytes, start, end)
       const { keyStart, keyEnd, hlc } = operation
       if (operation.hasFields) operation.checkFields()
       textOf(bytes, keyStart, keyEnd)
       this.#checkStamp(hlc)
     }
+  }
+
+  #part(bytes: Uint8Array, start: number, end: number): void {
+    const { key, strategy, stateStart } = readPart(bytes, start, end, this.#store.table)
+    this.#parts ??= { of: { key, strategy }, bytes: [] }
+    if (!isOf(this.#parts.of, { key, strategy })) throw withoutSnapshot(bytes, start)
+    this.#parts.bytes.push(end - stateStart)
+  }
+
+  /** The parts of its state have come just before. */
+  #snapshot(bytes: Uint8Array, start: number, end: number): void {
+    const head = checkSnapshot({ bytes, start, end }, this.#store.table, CHECKED_STATE_BYTES_MAX)
+    const parts = this.#parts
+    this.#parts = undefined
+    const isWhole = parts === undefined ? head.parts === undefined : isOf(parts.of, head) && isAllOf(parts.bytes, head)
+    if (!isWhole) throw withoutSnapshot(bytes, start)
+    this.#checkStamp(head.hlc)
   }
 
   /** What comes in a snapshot may move the clock no further than what comes by itself. */
@@ -142,6 +171,18 @@ export class StateImport implements SnapshotImport {
       'a snapshot holds an operation from the future; set the clocks, it is asked for again later',
     )
   }
+}
+
+function isOf(part: PartOf, { key, strategy }: PartOf): boolean {
+  return part.key === key && part.strategy === strategy
+}
+
+function isAllOf(bytes: readonly number[], { parts = [] }: SnapshotHead): boolean {
+  return bytes.length === parts.length && parts.every((part, i) => part.bytes === bytes[i])
+}
+
+function withoutSnapshot(bytes: Uint8Array, at: number): WarpError {
+  return new ByteReader(bytes, at).malformed('a part of a state without its snapshot, or the other way round')
 }
 
 function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array {

@@ -13,3 +13,9 @@ export interface Placed extends Stamp {
   /** Under which name it was issued first, if that is another one. */
   readonly origin?: Dot | undefined
 }
+
+/** One as it was read from the log. */
+export interface PlacedRecord extends Placed {
+  /** How long the body of its record is. */
+  readonly bytes: number
+}

@@ -2,7 +2,7 @@
  * A snapshot: the state of one key after a causally stable prefix of its log, as the body of a log
  * record.
  *
- *     snapshot = key:text format:u8 strategy:u8 flags:u8 through:f64 baseVersion:varint version:varint
+ *     snapshot = key:text format:u8 strategy:u8 flags:u8 through:f64 baseVersion:varint version:varint [ parts ]
  *                hlc:f64 replica:8 sequence:varint [ lifeMs:varint ] vector [ seen:vector ] [ names ] state
  *
  * `baseVersion` is the key's version after the last operation that the state holds, `version` the
@@ -12,6 +12,8 @@
  * which operations it holds, those of pruned ids left aside, and `seen` (flag 4) names operations
  * that ended them (`operation/ended-ids.ts`); `names` (flag 8) are the first names of operations
  * that it holds as they were issued again (`operation/names/first-names.ts`); `state` is the strategy's own encoding (canonical MessagePack).
+ * Of a large state all but the beginning lies in records in front of this one, and `parts` (flag 16)
+ * says where (`snapshot-parts.ts`).
  */
 import type { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -24,12 +26,13 @@ import { FirstNames } from '../operation/names/first-names.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
+import { FLAG_PARTS, hasParts, readParts, writeParts, type SnapshotPart } from './snapshot-parts.ts'
 
 const FLAG_PRESENT = 1
 const FLAG_LIFE = 2
 const FLAG_SEEN = 4
 const FLAG_NAMES = 8
-const FLAGS_KNOWN = FLAG_PRESENT | FLAG_LIFE | FLAG_SEEN | FLAG_NAMES
+const FLAGS_KNOWN = FLAG_PRESENT | FLAG_LIFE | FLAG_SEEN | FLAG_NAMES | FLAG_PARTS
 
 export interface KeySnapshot {
   readonly key: string
@@ -51,6 +54,8 @@ export interface KeySnapshot {
   readonly seen?: VersionVector | undefined
   /** First names of operations that were issued again: under another name they do not count. */
   readonly firstNames?: FirstNames | undefined
+  /** Where the state lies, but for its beginning, if it is too large for this record. */
+  readonly parts?: readonly SnapshotPart[] | undefined
   readonly state: Encodable
 }
 
@@ -64,17 +69,19 @@ export function writeSnapshotHead(writer: ByteWriter, snapshot: Omit<KeySnapshot
   writer.text(snapshot.key)
   writer.u8(table.formats.forWriting())
   writer.u8(snapshot.strategy)
-  const { seen, firstNames } = snapshot
+  const { seen, firstNames, parts } = snapshot
   const hasSeen = seen !== undefined && seen.size > 0
   writer.u8(
     (snapshot.present ? FLAG_PRESENT : 0) |
       (snapshot.lifeMs > 0 ? FLAG_LIFE : 0) |
       (hasSeen ? FLAG_SEEN : 0) |
-      (firstNames === undefined ? 0 : FLAG_NAMES),
+      (firstNames === undefined ? 0 : FLAG_NAMES) |
+      (parts === undefined ? 0 : FLAG_PARTS),
   )
   writer.f64(snapshot.through)
   writer.varint(snapshot.baseVersion)
   writer.varint(snapshot.version)
+  if (parts !== undefined) writeParts(writer, parts)
   writer.f64(snapshot.hlc)
   writer.raw(table.bytes(snapshot.replica))
   writer.varint(snapshot.sequence)
@@ -84,10 +91,25 @@ export function writeSnapshotHead(writer: ByteWriter, snapshot: Omit<KeySnapshot
   firstNames?.write(writer, table)
 }
 
-/** Throws `WARP_E_PROTOCOL`. */
+/** One whose state is in this record. Throws `WARP_E_PROTOCOL`. */
 export function readSnapshot(bytes: Uint8Array, start: number, end: number, table: ReplicaTable): KeySnapshot {
   const { stateStart, ...head } = readSnapshotHead(bytes, start, end, table)
+  if (head.parts !== undefined) throw new ByteReader(bytes, start).malformed('a snapshot whose state is in parts')
   return { ...head, state: decode(bytes, stateStart, end) }
+}
+
+/**
+ * What a snapshot says of its state. Looks at the state as well, if all of it is here and it takes no
+ * more than `bytesMax`. Throws `WARP_E_PROTOCOL`.
+ */
+export function checkSnapshot(
+  { bytes, start, end }: SnapshotBytes,
+  table: ReplicaTable,
+  bytesMax: number = Infinity,
+): SnapshotHead {
+  const head = readSnapshotHead(bytes, start, end, table)
+  if (head.parts === undefined && end - start <= bytesMax) decode(bytes, head.stateStart, end)
+  return head
 }
 
 /** What a snapshot says of its state, and where that begins. */
@@ -107,6 +129,7 @@ export function readSnapshotHead(bytes: Uint8Array, start: number, end: number, 
   const through = reader.f64()
   const baseVersion = reader.varint()
   const version = reader.varint()
+  const parts = (flags & FLAG_PARTS) === 0 ? undefined : readParts(reader)
   const hlc = reader.f64()
   const replica = table.read(bytes, reader.skip(REPLICA_ID_BYTES))
   const sequence = reader.varint()
@@ -128,6 +151,7 @@ export function readSnapshotHead(bytes: Uint8Array, start: number, end: number, 
     vector,
     seen,
     firstNames,
+    parts,
     stateStart: reader.at,
   }
 }
@@ -141,9 +165,13 @@ export interface SnapshotBytes {
 
 /**
  * Copies a snapshot to where it stands for the records up to `through`, and nothing lies behind it.
- * Its state is copied as it is.
+ * Its state is copied as it is; its parts lie at `parts` now.
  */
-export function moveSnapshot(writer: ByteWriter, { bytes, start, end }: SnapshotBytes, through: Position): void {
+export function moveSnapshot(
+  writer: ByteWriter,
+  { bytes, start, end }: SnapshotBytes,
+  { through, parts }: { readonly through: Position; readonly parts: readonly Position[] },
+): void {
   const reader = new ByteReader(bytes, start, end)
   reader.text()
   reader.skip(3)
@@ -154,6 +182,10 @@ export function moveSnapshot(writer: ByteWriter, { bytes, start, end }: Snapshot
   reader.varint()
   writer.varint(version)
   writer.varint(version)
+  if (hasParts(bytes, start)) {
+    const moved = readParts(reader).map((part, i) => ({ ...part, position: parts[i] as Position }))
+    writeParts(writer, moved)
+  }
   writer.raw(bytes, reader.at, end)
 }
 

@@ -1,6 +1,7 @@
 /**
  * Encodes and decodes the state of a key in steps: a set of 100,000 elements would hold the event loop
- * for longer than anything may. The bytes are those of `encodeState` as a whole.
+ * for longer than anything may. The bytes are those of `encodeState` as a whole. Of a large state no
+ * more than a few MiB of them are in memory: they are handed on in pieces.
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
@@ -17,7 +18,28 @@ const BYTES_AT_FIRST = 65_536
 /** States of fewer bytes are decoded in one go. */
 const DECODED_BYTES_MIN = 65_536
 
-/** The state of a key as bytes: a list whose items have been encoded one after the other. */
+/** Where the pieces of a state go that is too large to stay in one. */
+export interface Pieces {
+  /** A state of no more bytes stays in one piece. */
+  readonly undividedMax: number
+  /** How long each is, but for the last. */
+  readonly bytes: number
+  /** Copies the next piece. What it throws ends the encoding. */
+  readonly take: (bytes: Uint8Array, start: number, end: number) => void
+}
+
+export interface EncodingBounds {
+  readonly meter: Meter
+  readonly bytesMax?: number
+  readonly pieces?: Pieces
+  /** About how many bytes the state takes, if that is known: one of few large elements is worth steps too. */
+  readonly weight?: number
+}
+
+/**
+ * The state of a key as bytes: a list whose items have been encoded one after the other. Of one that
+ * went into pieces, what stands in front of them.
+ */
 export class EncodedState {
   readonly #items: ByteWriter
   /** How many items the list has; `undefined` if the bytes are all there is to it. */
@@ -41,19 +63,15 @@ export class EncodedState {
 export function* encodeStateSteps(
   strategy: AnyStrategy,
   state: unknown,
-  { meter, bytesMax = Infinity }: { readonly meter: Meter; readonly bytesMax?: number },
+  bounds: EncodingBounds,
 ): Generator<void, EncodedState | undefined> {
-  const isShort = strategy.encodeStateSteps === undefined || (strategy.piecesOf?.(state) ?? 1) < PIECES_MIN
-  if (isShort) {
-    const whole = new ByteWriter()
-    encodeInto(
-      whole,
-      asUsers(() => strategy.encodeState(state)),
-    )
-    meter.spend(0, whole.at)
-    return whole.at > bytesMax ? undefined : new EncodedState(whole)
+  const { meter, bytesMax = Infinity, weight = 0 } = bounds
+  const items = new Items(bounds)
+  if (!isInSteps(strategy, state, weight)) {
+    yield* items.add(asUsers(() => strategy.encodeState(state)))
+    if (items.bytes > bytesMax) return undefined
+    return new EncodedState(yield* items.end())
   }
-  const writer = new ByteWriter(BYTES_AT_FIRST)
   const steps = asUsers(() => strategy.encodeStateSteps?.(state) as Iterable<Encodable | undefined>)
   const iterator = steps[Symbol.iterator]()
   let count = 0
@@ -62,10 +80,92 @@ export function* encodeStateSteps(
     if (meter.isSpent) yield
     if (next.value === undefined) continue
     count++
-    yield* encodeItemSteps(writer, next.value, meter)
-    if (writer.at > bytesMax) return undefined
+    yield* items.addSteps(next.value)
+    if (items.bytes > bytesMax) return undefined
   }
-  return new EncodedState(writer, count)
+  return new EncodedState(yield* items.end(), count)
+}
+
+function isInSteps(strategy: AnyStrategy, state: unknown, weight: number): boolean {
+  if (strategy.encodeStateSteps === undefined) return false
+  return weight >= STEP.bytes || (strategy.piecesOf?.(state) ?? 1) >= PIECES_MIN
+}
+
+/** The items of a list as bytes, of which the first ones may have been handed on. */
+class Items {
+  readonly #meter: Meter
+  readonly #pieces: Pieces | undefined
+  readonly #bytesMax: number
+  readonly #writer = new ByteWriter(BYTES_AT_FIRST)
+  #handedOn = 0
+
+  constructor({ meter, pieces, bytesMax = Infinity }: EncodingBounds) {
+    this.#meter = meter
+    this.#pieces = pieces
+    this.#bytesMax = bytesMax
+  }
+
+  get bytes(): number {
+    return this.#handedOn + this.#writer.at
+  }
+
+  /** An item in one go. */
+  *add(item: Encodable): Generator<void, void> {
+    this.#encode(item)
+    if (this.#isDue) yield* this.#handOn()
+  }
+
+  /** Of an item that is a list, one part after the other. */
+  *addSteps(item: Encodable): Generator<void, void> {
+    if (!Array.isArray(item)) {
+      yield* this.add(item)
+      return
+    }
+    encodeListHeader(this.#writer, item.length)
+    for (const part of item as readonly Encodable[]) {
+      this.#encode(part)
+      if (this.bytes > this.#bytesMax) return
+      if (this.#isDue) yield* this.#handOn()
+      if (this.#meter.isSpent) yield
+    }
+  }
+
+  #encode(item: Encodable): void {
+    const from = this.#writer.at
+    encodeInto(this.#writer, item)
+    this.#meter.spend(1, this.#writer.at - from)
+  }
+
+  /** Whether there is too much of it to stay here. */
+  get #isDue(): boolean {
+    const pieces = this.#pieces
+    if (pieces === undefined || this.bytes > this.#bytesMax) return false
+    return this.bytes > pieces.undividedMax && this.#writer.at >= pieces.bytes
+  }
+
+  /** All that has not been handed on; nothing, if anything has. */
+  *end(): Generator<void, ByteWriter> {
+    if (this.#handedOn > 0) yield* this.#handOn(1)
+    return this.#writer
+  }
+
+  /** Hands on what there is, until less than a piece is left, or than `least`. */
+  *#handOn(least?: number): Generator<void, void> {
+    const { bytes, take } = this.#pieces as Pieces
+    const writer = this.#writer
+    let from = 0
+    while (writer.at - from >= (least ?? bytes)) {
+      const to = Math.min(writer.at, from + bytes)
+      take(writer.bytes, from, to)
+      this.#handedOn += to - from
+      this.#meter.spend(1, to - from)
+      from = to
+      if (this.#meter.isSpent) yield
+    }
+    const rest = writer.bytes.subarray(from, writer.at)
+    writer.reset()
+    writer.raw(rest)
+  }
 }
 
 /** `bytes` must be the caller's own. Throws what the strategy throws, and `WARP_E_PROTOCOL`. */
@@ -79,22 +179,6 @@ export function* decodeStateSteps(strategy: AnyStrategy, bytes: Uint8Array, mete
     const step = asUsers(() => steps.next())
     if (step.done === true) return step.value
     meter.spend(OPERATIONS_PER_ITEM, 0)
-    if (meter.isSpent) yield
-  }
-}
-
-function* encodeItemSteps(writer: ByteWriter, item: Encodable, meter: Meter): Generator<void, void> {
-  if (!Array.isArray(item)) {
-    const from = writer.at
-    encodeInto(writer, item)
-    meter.spend(1, writer.at - from)
-    return
-  }
-  encodeListHeader(writer, item.length)
-  for (const part of item as readonly Encodable[]) {
-    const from = writer.at
-    encodeInto(writer, part)
-    meter.spend(1, writer.at - from)
     if (meter.isSpent) yield
   }
 }

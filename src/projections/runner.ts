@@ -28,7 +28,8 @@ import { endOf, seenKey, type Pass, type SeenKey } from './pass.ts'
 import { RegisterPass } from './register-pass.ts'
 import { bytesBetween } from '../log/holds.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
-import { readSnapshot } from '../merge/snapshot-record.ts'
+import { isPart } from '../merge/snapshot-parts.ts'
+import { readSnapshotHead } from '../merge/snapshot-record.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
@@ -386,7 +387,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   #rebuildRecord(pass: Pass<State>, record: RecordView): void {
-    if (record.kind !== RECORD_KIND.operation && record.kind !== RECORD_KIND.snapshot) return
+    if ((record.kind !== RECORD_KIND.operation && record.kind !== RECORD_KIND.snapshot) || isPart(record)) return
     const { keys } = this.#store
     const slot = this.#slotOf(record)
     const key = slot === undefined ? undefined : keys.keys[slot]
@@ -455,7 +456,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const { log, table } = this.#store
     const record = log.record(seen.snapshot)
     pass.budget.spend(1, record.end - record.start)
-    const snapshot = readSnapshot(record.bytes, record.start, record.end, table)
+    const snapshot = readSnapshotHead(record.bytes, record.start, record.end, table)
     seen.version = snapshot.baseVersion
     seen.readThrough = Math.max(seen.readThrough, snapshot.through)
     const { hlc, replica, sequence, lifeMs } = snapshot
@@ -540,7 +541,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #slotOf(record: RecordView): Slot | undefined {
     const { keys, table } = this.#store
     if (record.kind === RECORD_KIND.snapshot)
-      return keys.find(readSnapshot(record.bytes, record.start, record.end, table).key)
+      return keys.find(readSnapshotHead(record.bytes, record.start, record.end, table).key)
     const { bytes, keyStart, keyEnd } = this.#reader.load(record.bytes, record.start, record.end)
     return this.#keys.find(bytes, keyStart, keyEnd)
   }

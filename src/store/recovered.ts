@@ -5,9 +5,8 @@
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  forgottenThrough:f64 feeds:varint (name:text position:f64)* keys:varint key*
- *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 [ strategies [ leases ] ] ] ]
+ *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 [ strategies ] ] ]
  *     strategies = (code:u8)* mixed:varint (key:text)*      a code for each key, in their order; 0: not known, or mixed
- *     leases     = as in aside/lease-book.ts
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -22,11 +21,11 @@ import { KeyTable, type Slot } from '../keys/key-table.ts'
 import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
 import { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { RECORD_KIND, type RecordView } from '../log/log.ts'
+import { isPart } from '../merge/snapshot-parts.ts'
 import { readVector, readSnapshotHead, type KeySnapshot } from '../merge/snapshot-record.ts'
 import { readKeptPlace } from '../merge/kept-record.ts'
 import { AsideRecords } from './aside/aside-records.ts'
 import { readEnded, readMeta, saysWhoEnded, type Meta } from './meta-record.ts'
-import { leaseNoteIn } from '../operation/leases/lease-note.ts'
 import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
@@ -66,6 +65,8 @@ export class Recovered {
   localSequence = 0
   operationsCount = 0
   readonly forgotten: Forgotten[] = []
+  /** Parts of states of which no snapshot says that they are: how many bytes lie where. */
+  readonly orphans: Map<Position, number> = new Map<Position, number>()
   /** Who takes part no more, and who is away. */
   readonly departures: Departures = new Departures()
   /** Operations that belong to no key. */
@@ -91,7 +92,9 @@ export class Recovered {
 
   /** Takes one record in, in log order. */
   record(record: ReadRecord): void {
-    if (this.meta === undefined && this.#isOfLocalKey(record)) {
+    // It counts once the snapshot is there that says where it lies.
+    if (isPart(record)) this.orphans.set(record.position, record.end - record.start)
+    else if (this.meta === undefined && this.#isOfLocalKey(record)) {
       const bytes = record.bytes.slice(record.start, record.end)
       this.#early.push({ kind: record.kind, position: record.position, bytes, start: 0, end: bytes.length })
     } else this.#take(record)
@@ -158,15 +161,6 @@ export class Recovered {
     if (!reader.isAtEnd) yield* this.#readKept(reader, meter)
     if (!reader.isAtEnd) this.keys.expiredThroughMs = reader.f64()
     if (!reader.isAtEnd) yield* this.#readStrategies(reader, count, meter)
-    if (!reader.isAtEnd) yield* this.#readLeases(reader, meter)
-  }
-
-  *#readLeases(reader: ByteReader, meter: Meter): Generator<void, void> {
-    for (const lease of this.asides.leases.read(reader, this.#table)) {
-      this.asides.noteKnown(lease)
-      meter.spend(1, 0)
-      if (meter.isSpent) yield
-    }
   }
 
   /** The slots of the keys are in the order of the checkpoint. */
@@ -232,10 +226,7 @@ export class Recovered {
   #aside({ position }: ReadRecord, operation: OperationReader): void {
     const note = departureIn(operation, this.#table)
     if (note !== undefined) takeDeparture(note, operation, { departures: this.departures, ended: this.#table.ended })
-    const { replica, sequence, kind } = operation
-    if (note !== undefined || kind === OPERATION_KIND.invalidate) this.asides.note(operation, note, position)
-    const lease = leaseNoteIn(operation)
-    if (lease !== undefined) this.asides.noteLease({ ...lease, dot: { replica, sequence }, position })
+    if (note !== undefined || operation.kind === OPERATION_KIND.invalidate) this.asides.note(operation, note, position)
   }
 
   #isOfLocalKey(record: ReadRecord): boolean {
@@ -265,6 +256,7 @@ export class Recovered {
   #snapshot(record: ReadRecord): void {
     const snapshot = readSnapshotHead(record.bytes, record.start, record.end, this.#table)
     if (snapshot.hlc > this.hlc) this.hlc = snapshot.hlc
+    for (const { position } of snapshot.parts ?? []) this.orphans.delete(position)
     this.#raiseFloor(snapshot.vector)
     installSnapshot(this.keys, this.#slotOf(snapshot.key), snapshot, record.position)
   }

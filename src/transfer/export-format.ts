@@ -5,13 +5,15 @@
  * and not half believed.
  *
  *     {"kind":"warp-export","version":2,"replica":"9f…","timeMs":…,"applied":{"9f…":12},"floor":{"9f…":3}}
+ *     {"kind":"part","key":"cart:9","record":"…"}
  *     {"kind":"snapshot","key":"cart:7","strategy":"set","operationsCount":3,"timeMs":…,"record":"…"}
  *     {"kind":"operation","key":"cart:7","replica":"9f…","sequence":4,"timeMs":…,"does":"update","strategy":"set","payload":…,"envelope":"…"}
  *     {"kind":"end","snapshotsCount":1,"operationsCount":9}
  *
  * `floor`: operations up to these may be gone into snapshots. `applied`: what the export contains,
  * in operations and snapshots. Operations are in the order of the log that was exported, causes
- * before effects. `payload` is left out where it is long. `ended` stands in the header if replicas have
+ * before effects. The parts of a large state stand in front of its snapshot, in their order
+ * (`merge/snapshot-parts.ts`). `payload` is left out where it is long. `ended` stands in the header if replicas have
  * left that neither vector names any more: which, in base64 (`src/operation/ended-ids.ts`).
  */
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
@@ -32,6 +34,7 @@ export interface ExportHeader {
 }
 
 export type ExportLine =
+  | { readonly kind: 'part'; readonly key: string; readonly record: string }
   | { readonly kind: 'snapshot'; readonly key: string; readonly record: string }
   | {
       readonly kind: 'operation'
@@ -67,6 +70,7 @@ export function parseLine(line: string): ExportLine {
   const fields = parseFields(line)
   const { kind } = fields
   switch (kind) {
+    case 'part':
     case 'snapshot':
       return { kind, key: textIn(fields, 'key'), record: textIn(fields, 'record') }
     case 'operation': {

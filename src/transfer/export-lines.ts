@@ -13,7 +13,8 @@ import { Budget } from '../operation/budget.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
-import { readSnapshot, readVector } from '../merge/snapshot-record.ts'
+import { readPart } from '../merge/snapshot-parts.ts'
+import { readSnapshotHead, readVector } from '../merge/snapshot-record.ts'
 import { isApplied, OPERATION_KIND, ruleOf } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
@@ -107,6 +108,7 @@ class Lines {
   add(type: number, item: Item): void {
     if (type === ITEM.floor)
       this.#header(readVector(new ByteReader(item.bytes, item.start, item.end), this.#engine.table))
+    else if (type === ITEM.part) this.#part(item)
     else if (type === ITEM.snapshot) this.#snapshot(item)
     else if (type === ITEM.operation) this.#operation(item)
   }
@@ -129,8 +131,13 @@ class Lines {
     this.#line({ kind: 'warp-export', version, replica, timeMs, applied: everything, floor: gone, ended })
   }
 
+  #part({ bytes, start, end }: Item): void {
+    const { key } = readPart(bytes, start, end, this.#engine.table)
+    this.#line({ kind: 'part', key, record: toBase64(bytes, start, end) })
+  }
+
   #snapshot({ bytes, start, end }: Item): void {
-    const { key, strategy, baseVersion, hlc } = readSnapshot(bytes, start, end, this.#engine.table)
+    const { key, strategy, baseVersion, hlc } = readSnapshotHead(bytes, start, end, this.#engine.table)
     this.#snapshotsCount++
     this.#line({
       kind: 'snapshot',

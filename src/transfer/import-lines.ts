@@ -13,7 +13,8 @@ import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { Budget } from '../operation/budget.ts'
 import type { TransferStore } from './transfer-store.ts'
 import type { Env } from '../ports/env.ts'
-import { readSnapshot } from '../merge/snapshot-record.ts'
+import { readPart } from '../merge/snapshot-parts.ts'
+import { checkSnapshot } from '../merge/snapshot-record.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { EndedIds, holdsAll } from '../operation/ended-ids.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -39,6 +40,8 @@ export interface ImportOptions {
 
 /** Lines between two turns of the event loop, in which what was admitted is stored. */
 const LINES_PER_STEP = 512
+/** And so many characters of them at most: to decode them takes some milliseconds. */
+const CHARACTERS_PER_STEP = 1_048_576
 
 /**
  * Throws, with `details.line`: `WARP_E_PROTOCOL`, `WARP_E_LOG_VERSION`, `WARP_E_CLOCK_DRIFT`,
@@ -52,12 +55,15 @@ export async function importLines(
 ): Promise<Imported> {
   let intake: Intake | undefined
   let line = 0
+  let [linesLeft, charactersLeft] = [LINES_PER_STEP, CHARACTERS_PER_STEP]
   try {
     for await (const { number, text } of textLines(untilAborted(pieces, signal))) {
       line = number
       if (intake === undefined) intake = new Intake(engine, parseHeader(text, engine.table.formats.highest))
       else intake.take(parseLine(text))
-      if (number % LINES_PER_STEP !== 0) continue
+      charactersLeft -= text.length
+      if (--linesLeft > 0 && charactersLeft > 0) continue
+      ;[linesLeft, charactersLeft] = [LINES_PER_STEP, CHARACTERS_PER_STEP]
       if (engine.log.persistent) await engine.log.settled('logged')
       await env.yield()
       check()
@@ -119,6 +125,7 @@ class Intake {
   take(line: ExportLine): void {
     if (this.#isComplete) throw malformed('it stands behind the end')
     if (line.kind === 'snapshot') this.#snapshot(line)
+    else if (line.kind === 'part') this.#part(line)
     else if (line.kind === 'operation') this.#operation(line)
     else this.#end(line)
   }
@@ -133,9 +140,16 @@ class Intake {
     this.#isOver = true
   }
 
+  #part(line: ExportLine & { kind: 'part' }): void {
+    const bytes = fromBase64(line.record)
+    const { key } = readPart(bytes, 0, bytes.length, this.#engine.table)
+    if (key !== line.key) throw contradictory('key')
+    this.#putAside(ITEM.part, bytes)
+  }
+
   #snapshot(line: ExportLine & { kind: 'snapshot' }): void {
     const bytes = presentSnapshot(fromBase64(line.record), this.#version, this.#engine.table)
-    const { key } = readSnapshot(bytes, 0, bytes.length, this.#engine.table)
+    const { key } = checkSnapshot({ bytes, start: 0, end: bytes.length }, this.#engine.table)
     if (key !== line.key) throw contradictory('key')
     this.#linesCount.snapshots++
     this.#putAside(ITEM.snapshot, bytes)

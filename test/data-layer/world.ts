@@ -27,7 +27,6 @@ export interface Member {
   readonly name: string
   readonly warp: AnyWarp
   readonly events: WarpEvent[]
-  readonly env: VirtualEnv
 }
 
 export class SourceWorld {
@@ -55,15 +54,14 @@ export class SourceWorld {
   ): Promise<Member> {
     const events: WarpEvent[] = []
     const load = (key: string, context: LoadContext): Promise<unknown> => this.#load(name, key, context)
-    const env = this.env.fork({ label: name })
     const warp = await openWarp({
       keys: { 'k:*': { strategy: register(), load, ...options }, 'own:*': { strategy: register(), retain: 'latest' } },
-      env,
+      env: this.env.fork({ label: name }),
       observe: (event) => void events.push(event),
       ...(alone ? {} : { transports: [this.network.transport(name)] }),
       ...(copies === undefined ? {} : { copies }),
     })
-    const member = { name, warp: warp as unknown as AnyWarp, events, env }
+    const member = { name, warp: warp as unknown as AnyWarp, events }
     this.members.push(member)
     await this.env.runUntilIdle()
     return member

@@ -6,7 +6,8 @@ import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { ByteReader } from '../../src/operation/byte-reader.ts'
 import { readKept, readKeptPlace, writeKept } from '../../src/merge/kept-record.ts'
-import { readSnapshot, writeSnapshot } from '../../src/merge/snapshot-record.ts'
+import { readPart, writePart } from '../../src/merge/snapshot-parts.ts'
+import { readSnapshot, readSnapshotHead, writeSnapshot, writeSnapshotHead } from '../../src/merge/snapshot-record.ts'
 import { readMeta, writeMeta } from '../../src/store/meta-record.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { Departures } from '../../src/operation/departures.ts'
@@ -104,6 +105,49 @@ test('a snapshot of a value that says how long it lives says so as documented', 
   expect(written((writer) => writeSnapshot(writer, lasting, table))).toBe(vectorOf('snapshot with a life'))
   const bytes = fromHex(vectorOf('snapshot with a life'))
   expect(readSnapshot(bytes, 0, bytes.length, table).lifeMs).toBe(90_000)
+})
+
+test('a snapshot whose state lies in parts, and a part, are written and read as documented', () => {
+  const parts = [
+    { position: 2 ** 32 + 64, bytes: 3 },
+    { position: 2 ** 32 + 100, bytes: 2 },
+  ]
+  const { state: _, ...head } = { ...snapshot, parts }
+  const name = 'snapshot with parts'
+  const vector = written((writer) => {
+    writeSnapshotHead(writer, head, table)
+    writer.u8(0x92)
+  })
+  expect(vector).toBe(vectorOf(name))
+  const bytes = fromHex(vectorOf(name))
+  const read = readSnapshotHead(bytes, 0, bytes.length, table)
+  expect(read.parts).toEqual(parts)
+  expect(bytes.subarray(read.stateStart)).toEqual(new Uint8Array([0x92]))
+  expect(refused(() => readSnapshot(bytes, 0, bytes.length, table)).code).toBe('WARP_E_PROTOCOL')
+  const of = { key: 'cart:7', strategy: 2 }
+  const stretch = { bytes: new Uint8Array([9, 1, 2, 3]), start: 1, end: 4 }
+  expect(written((writer) => writePart(writer, of, stretch, table))).toBe(vectorOf('part'))
+  const part = fromHex(vectorOf('part'))
+  expect(readPart(part, 0, part.length, table)).toEqual({ ...of, stateStart: part.length - 3 })
+  expect(refused(() => readSnapshotHead(part, 0, part.length, table)).code).toBe('WARP_E_PROTOCOL')
+})
+
+test.each([
+  ['no parts', 0, 0],
+  ['more parts than it has bytes for', 0, 200],
+  ['an empty part', 1, 0],
+])('a snapshot that says that its state lies in %s is refused', (_, offset, byte) => {
+  const bytes = fromHex(vectorOf('snapshot with parts'))
+  // Key with its length, format, strategy, flags, through, and both versions.
+  bytes[7 + 3 + 8 + 2 + offset] = byte
+  expect(refused(() => readSnapshotHead(bytes, 0, bytes.length, table)).code).toBe('WARP_E_PROTOCOL')
+})
+
+test('a part of another format, or of nothing, is refused', () => {
+  const bytes = fromHex(vectorOf('part'))
+  expect(refused(() => readPart(bytes, 0, bytes.length - 3, table)).code).toBe('WARP_E_PROTOCOL')
+  bytes[7] = 1
+  expect(refused(() => readPart(bytes, 0, bytes.length, table)).code).toBe('WARP_E_PROTOCOL')
 })
 
 test.each([1, 3])('a meta record of format %i is refused', (format) => {

@@ -125,6 +125,48 @@ test('a state that takes more than it may is given up on the way', () => {
   expect(meter.steps).toBeLessThan(all.steps)
 })
 
+test.each(STATES)('a state that is handed on in pieces is what it is in one: %s', (_, strategy, intent) => {
+  const state = stateOf(strategy, 3000, intent)
+  const whole = encode(strategy.encodeState(state))
+  const inPieces = (undividedMax: number, weight = 0): Uint8Array[] => {
+    const taken: Uint8Array[] = []
+    const take = (bytes: Uint8Array, start: number, end: number): void => void taken.push(bytes.slice(start, end))
+    const meter = new Counted()
+    const pieces = { undividedMax, bytes: 1000, take }
+    const encoded = meter.finish(encodeStateSteps(strategy, state, { meter, pieces, weight }))
+    const writer = new ByteWriter(16)
+    encoded?.writeTo(writer)
+    return [writer.take(), ...taken]
+  }
+  for (const weight of [0, STEP.bytes]) {
+    const [first = whole, ...pieces] = inPieces(2000, weight)
+    expect(Buffer.compare(Buffer.concat([first, ...pieces]), whole)).toBe(0)
+    expect(first.length).toBeLessThan(10)
+    expect(new Set(pieces.slice(0, -1).map(({ length }) => length))).toEqual(new Set([1000]))
+  }
+  expect(inPieces(whole.length)).toHaveLength(1)
+})
+
+test('a state of few large elements is encoded in steps', () => {
+  const state = stateOf(set(), 20, (i) => ['add', [`${i}`.padEnd(200_000, '.')]])
+  const meter = new Counted()
+  const encoded = meter.finish(encodeStateSteps(set(), state, { meter, weight: 4_000_000 }))
+  const writer = new ByteWriter(16)
+  encoded?.writeTo(writer)
+  expect(Buffer.compare(writer.take(), encode(set().encodeState(state as never)))).toBe(0)
+  expect(meter.mostBytes).toBeLessThan(STEP.bytes + 200_100)
+})
+
+test('no piece of a state is handed on once it is known to be too large', () => {
+  const state = stateOf(set(), 3000, (i) => ['add', [`${i}`]])
+  const meter = new Counted()
+  let handedOn = 0
+  const take = (_bytes: Uint8Array, start: number, end: number): void => void (handedOn += end - start)
+  const bounds = { meter, bytesMax: 10_000, pieces: { undividedMax: 2000, bytes: 1000, take } }
+  expect(meter.finish(encodeStateSteps(set(), state, bounds))).toBeUndefined()
+  expect(handedOn).toBeLessThanOrEqual(10_000)
+})
+
 test('items are decoded one at a time, whatever is decoded in between, and checked like a list', () => {
   const items = [1, 'two', ['three'], { four: 4 }]
   const bytes = encode(items)

@@ -2,6 +2,7 @@
  * Reads a key's chain from the log: from its head back along the links to where its snapshot
  * begins. It knows nothing of folds.
  */
+import { decode } from '../../../crdt/encoding/encoding.ts'
 import { compareStamps } from '../../../crdt/time/hlc.ts'
 import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../../log/log.ts'
@@ -11,9 +12,10 @@ import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { Position } from '../../operation/position.ts'
 import type { Chain } from '../chain.ts'
-import type { Placed } from '../placed.ts'
+import type { Placed, PlacedRecord } from '../placed.ts'
 import { Resident } from '../resident.ts'
-import { readSnapshot, readSnapshotHead, type KeySnapshot, type SnapshotHead } from '../snapshot-record.ts'
+import { bytesInParts, hasParts, stateBytesSteps, type SnapshotPart } from '../snapshot-parts.ts'
+import { readSnapshotHead, type KeySnapshot, type SnapshotHead } from '../snapshot-record.ts'
 import { decodeStateSteps } from '../state-encoding.ts'
 
 /** How many operations, and how many bytes of them. */
@@ -52,9 +54,24 @@ export class ChainReader {
     return this.operation.load(record.bytes, record.start, record.end)
   }
 
-  /** Reads a record that holds a snapshot. */
+  /** Reads a record that holds a snapshot, and the parts of its state. */
   snapshot(record: RecordView): KeySnapshot {
-    return readSnapshot(record.bytes, record.start, record.end, this.#table)
+    const { stateStart, ...head } = this.head(record)
+    if (head.parts === undefined) return { ...head, state: decode(record.bytes, stateStart, record.end) }
+    const state = stateBytesSteps(this.#log, { record, head: { ...head, stateStart } }, this.#table, UNBOUNDED)
+    return { ...head, state: decode(finishNow(state)) }
+  }
+
+  /** Where the parts of a snapshot's state lie, if it has any. */
+  partsOf(snapshot: Position): readonly SnapshotPart[] {
+    return snapshot === 0 ? [] : (this.head(this.#log.record(snapshot)).parts ?? [])
+  }
+
+  /** The records that a snapshot consists of, and how long they are, about. */
+  recordsOf(snapshot: Position): readonly Pick<PlacedRecord, 'position' | 'bytes'>[] {
+    if (snapshot === 0) return []
+    const { start, end } = this.#log.record(snapshot)
+    return [...this.partsOf(snapshot), { position: snapshot, bytes: end - start }]
   }
 
   /** Reads what a snapshot says of its state. */
@@ -65,8 +82,10 @@ export class ChainReader {
   /** Whether the state below is more than is decoded in one step. */
   isBaseLong({ snapshot: position }: Chain): boolean {
     if (position === 0) return false
-    const { start, end } = this.#log.record(position)
-    return end - start > STEP.bytes
+    const record = this.#log.record(position)
+    const { bytes, start, end } = record
+    if (end - start > STEP.bytes) return true
+    return hasParts(bytes, start) && bytesInParts(this.head(record).parts) > STEP.bytes
   }
 
   /** Whether the record at a key's tip leaves a value, for all that can be told by itself. */
@@ -116,9 +135,9 @@ export class ChainReader {
     const record = this.#log.record(chain.snapshot)
     const head = this.head(record)
     if (head.strategy !== strategy.code) return otherBase(strategy, chain, head)
-    const weight = record.end - record.start
-    // What the log lends is only lent until the next pause.
-    const state = yield* decodeStateSteps(strategy, record.bytes.slice(head.stateStart, record.end), meter)
+    const weight = record.end - record.start + bytesInParts(head.parts)
+    const bytes = yield* stateBytesSteps(this.#log, { record, head }, this.#table, meter)
+    const state = yield* decodeStateSteps(strategy, bytes, meter)
     const resident = new Resident(state, chain.cut, head)
     resident.bytes = weight
     if (head.present) resident.baseStrategy = strategy.code
@@ -126,21 +145,22 @@ export class ChainReader {
   }
 
   /** The operations after `chain.cut`, in the order in which they arrived. */
-  operations(chain: Chain): Placed[] {
+  operations(chain: Chain): PlacedRecord[] {
     return finishNow(this.operationsSteps(chain, UNBOUNDED))
   }
 
   /** The same in steps, for whoever can wait. `chain` must not be a view that moves meanwhile. */
-  *operationsSteps({ head, cut }: Chain, meter: Meter): Generator<void, Placed[]> {
-    const operations: Placed[] = []
+  *operationsSteps({ head, cut }: Chain, meter: Meter): Generator<void, PlacedRecord[]> {
+    const operations: PlacedRecord[] = []
     for (let position = head; position > cut;) {
       const record = this.#log.record(position)
       const { previous } = record
       const reader = this.load(record)
       const { hlc, replica, sequence, kind, strategy, lifeMs } = reader
-      operations.push({ hlc, replica, sequence, kind, strategy, lifeMs, position, origin: reader.origin() })
+      const bytes = record.end - record.start
+      operations.push({ hlc, replica, sequence, kind, strategy, lifeMs, position, origin: reader.origin(), bytes })
       position = previous
-      meter.spend(1, record.end - record.start)
+      meter.spend(1, bytes)
       if (meter.isSpent) yield
     }
     return operations.reverse()

@@ -51,7 +51,8 @@ export interface KindRule {
   readonly room: 'merge' | 'store' | 'data-layer' | 'membership' | 'strong'
 }
 
-const LEASE = { target: 'lease', isOfKey: false, isApplied: true, payload: 'its own', room: 'data-layer' } as const
+const LATER_KEY = { target: 'key', isOfKey: true, isApplied: false } as const
+const LATER_LEASE = { target: 'lease', isOfKey: false, isApplied: false, room: 'membership' } as const
 const LATER_MEMBER = { target: 'nothing', isOfKey: false, isApplied: false, room: 'membership' } as const
 const MEMBER = { ...LATER_MEMBER, isApplied: true } as const
 
@@ -79,23 +80,23 @@ export const KIND_RULES: readonly KindRule[] = [
     ...{ isApplied: true, what: 'begins the life of the value anew', room: 'merge' },
   },
   {
-    ...{ ...LEASE, code: OPERATION_KIND.leaseGrant, name: 'lease grant' },
+    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseGrant, name: 'lease grant', payload: 'its own' },
     what: 'a lease begins',
   },
   {
-    ...{ ...LEASE, code: OPERATION_KIND.leaseAttach, name: 'lease attach' },
-    what: 'copies of a key, or of all that a pattern matches, live no longer than a lease',
+    ...{ ...LATER_KEY, code: OPERATION_KIND.leaseAttach, name: 'lease attach', payload: 'its own' },
+    ...{ what: 'the key lives no longer than a lease', room: 'membership' },
   },
   {
-    ...{ ...LEASE, code: OPERATION_KIND.leaseRenew, name: 'lease renew', payload: 'none' },
+    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseRenew, name: 'lease renew', payload: 'its own' },
     what: 'a lease goes on',
   },
   {
-    ...{ ...LEASE, code: OPERATION_KIND.leaseRevoke, name: 'lease revoke', payload: 'none' },
-    what: 'somebody ends a lease',
+    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseRevoke, name: 'lease revoke', payload: 'its own' },
+    what: 'its owner ends a lease',
   },
   {
-    ...{ ...LEASE, code: OPERATION_KIND.leaseExpire, name: 'lease expire', payload: 'none' },
+    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseExpire, name: 'lease expire', payload: 'its own' },
     what: 'a lease was not renewed in time',
   },
   {
