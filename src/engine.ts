@@ -10,6 +10,7 @@ import { VersionVector } from '../crdt/time/version-vector.ts'
 import type { Dot } from '../crdt/time/dot.ts'
 import { AdmissionDesk } from './store/border.ts'
 import { Aside } from './store/aside/aside.ts'
+import type { AsideRecords } from './store/aside/aside-records.ts'
 import { HybridClock } from './operation/clock.ts'
 import { Compactor } from './compaction/compactor.ts'
 import { Frontier } from './compaction/frontier.ts'
@@ -19,6 +20,8 @@ import type { FeedCheckpoints } from './log/feed/feed-checkpoints.ts'
 import { Holds } from './log/holds.ts'
 import { ReplicaIdentity } from './store/replica-identity.ts'
 import type { DotIndex } from './operation/dot-index.ts'
+import type { EnteredLeaseNote, LeaseNote } from './operation/leases/lease-note.ts'
+import type { LeaseBook } from './store/aside/lease-book.ts'
 import { invalidationPayload, type EnteredInvalidation, type Invalidation } from './operation/invalidation.ts'
 import type { Env } from './ports/env.ts'
 import type { Entered } from './store/write-road/draft.ts'
@@ -89,6 +92,8 @@ export class Engine implements ReplicationStore, Departing {
   /** How far those who follow the log have come. */
   readonly feeds: FeedCheckpoints
   readonly admission: AdmissionDesk
+  /** What the operations of leases amount to. */
+  readonly leases: LeaseBook
   readonly #aside: Aside
   readonly #dots: DotIndex
   readonly #maintenance: Maintenance
@@ -97,6 +102,8 @@ export class Engine implements ReplicationStore, Departing {
   readonly #reader: OperationReader
   readonly #resetListeners = new Set<() => void>()
   readonly #invalidationListeners = new Set<(invalidation: EnteredInvalidation) => void>()
+  readonly #leaseListeners = new Set<(note: EnteredLeaseNote) => void>()
+  readonly #asides: AsideRecords
   readonly #tally: Tally
   readonly #garbage: Garbage
   readonly #frontier: Frontier
@@ -159,8 +166,9 @@ export class Engine implements ReplicationStore, Departing {
     this.identity = new ReplicaIdentity({ log, env, table, clock, home, name, observe: tell, recovered })
     this.store = this.#openStore(recovered, clock)
     const { store, identity } = this
-    const onInvalidated = (invalidation: EnteredInvalidation): void => this.#invalidated(invalidation)
-    this.#aside = new Aside({ store, dots: this.#dots, identity, records: recovered.asides, onInvalidated })
+    this.#asides = recovered.asides
+    this.leases = this.#asides.leases
+    this.#aside = this.#openAside()
     this.admission = new AdmissionDesk({
       aside: this.#aside,
       store,
@@ -172,8 +180,8 @@ export class Engine implements ReplicationStore, Departing {
     const { holds, floor, feeds } = this
     const [tally, { observe, isReplicated }] = [this.#tally, options]
     const { checkpoints } = this.#maintenance
-    const { forgotten, orphans } = recovered
-    this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, forgotten, orphans })
+    const { asides, forgotten, orphans } = recovered
+    this.#garbage = new Garbage({ store, holds, identity, feeds, checkpoints, asides, forgotten, orphans })
     this.#frontier = new Frontier({ floor, applied: store.applied, isReplicated, identity, ended: table.ended })
     this.#pruning = new Pruning({ store, identity, frontier: this.#frontier, observe })
     this.#pruning.onPruned(() => this.#aside.letGo())
@@ -313,7 +321,9 @@ export class Engine implements ReplicationStore, Departing {
   exportSnapshot(chunkBytes: number, holder = 'a snapshot for a peer'): SnapshotExport {
     const { floor, retired, ended, identity } = this
     const { reissued } = identity
-    return new StateExport(this.store, { floor, retired, ended, reissued, chunkBytes, hold: this.holds.take(holder) })
+    const isAsideNeeded = (operation: OperationReader): boolean => this.#asides.isNeeded(operation, this.store)
+    const parts = { floor, retired, ended, reissued, chunkBytes, isAsideNeeded }
+    return new StateExport(this.store, { ...parts, hold: this.holds.take(holder) })
   }
 
   beginSnapshot(vector: VersionVector, mustHold?: VersionVector): SnapshotImport {
@@ -410,6 +420,7 @@ export class Engine implements ReplicationStore, Departing {
       identity,
       observe,
       pruning,
+      leases: this.leases,
     }
     return new Resync({ ...parts, onReplaced })
   }
@@ -427,8 +438,38 @@ export class Engine implements ReplicationStore, Departing {
     this.#invalidationListeners.add(listener)
   }
 
-  #invalidated(invalidation: EnteredInvalidation): void {
-    for (const listener of this.#invalidationListeners) listener(invalidation)
+  /** Says something of a lease, as `invalidate` does of copies. Throws what appending throws. */
+  writeLease(note: LeaseNote): Dot {
+    return this.#aside.writeLease(note)
+  }
+
+  /** Told of everything that enters and says something new of a lease. Must not throw. */
+  onLease(listener: (note: EnteredLeaseNote) => void): void {
+    this.#leaseListeners.add(listener)
+  }
+
+  #openAside(): Aside {
+    const { store, identity } = this
+    const { applied, table } = store
+    this.leases.settle(({ replica, sequence }) => {
+      return applied.includes(replica, sequence) || table.ended.includes(replica, sequence)
+    })
+    return new Aside({
+      ...{ store, identity, dots: this.#dots, records: this.#asides },
+      onInvalidated: (invalidation) => {
+        for (const listener of this.#invalidationListeners) listener(invalidation)
+        this.#enteredAside()
+      },
+      onLease: (note) => {
+        for (const listener of this.#leaseListeners) listener(note)
+        this.#enteredAside()
+      },
+      isBehindCheckpoints: (position) => position >= this.#maintenance.checkpoints.oldest,
+    })
+  }
+
+  /** It belongs to no key, and goes when everybody has it. */
+  #enteredAside(): void {
     this.compactor.noteInvalidation()
     this.#maintenance.noteFoldable(this.compactor.notedCount, this.store.keys.size)
     this.#maintenance.noteRecord()
@@ -457,6 +498,7 @@ export class Engine implements ReplicationStore, Departing {
       metaPosition: this.identity.metaPosition,
       forgotten: this.#garbage.forgotten,
       feeds: this.feeds,
+      leases: this.leases,
     }
     const budget = new Budget(this.#options.env)
     return budget.finish(new CheckpointBody(source, this.identity.meta(), this.table).steps(budget))

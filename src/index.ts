@@ -60,6 +60,8 @@ export type {
   NotModified,
 } from './keys/source/source.ts'
 export type { CopyCounts, GetOrSetOptions } from './data-layer/data-layer.ts'
+export type { GrantOptions, Lease, LeaseCounts, LeaseReceipt, Leases } from './data-layer/leases/lease-types.ts'
+export type { LeaseEnd } from './store/event.ts'
 export type { Invalidated, InvalidateOptions } from './data-layer/invalidator.ts'
 export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
 export type { ReplicaAcks } from './store/write-road/acknowledgement.ts'

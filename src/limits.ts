@@ -132,6 +132,12 @@ export const LOADS_MAX: number = 10_000
 /** Copies in memory, unless `openWarp({ copies })` says otherwise. */
 export const COPIES_MAX: number = 100_000
 
+/** Leases that are known at once, and have not ended: some 300 bytes each, 30 MB. No more are granted. */
+export const LEASES_MAX: number = 100_000
+
+/** Keys and patterns on one lease. Each is an operation, and is looked through when the lease ends. */
+export const LEASE_TARGETS_MAX: number = 1000
+
 /**
  * How long a value may be said to live: a hundred years, in ms. Longer is a mistake in a unit; what
  * is to stay is given no life.

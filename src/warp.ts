@@ -30,6 +30,8 @@ import type { CopyLimits } from './data-layer/copies.ts'
 import type { DataLayer, GetOrSetOptions } from './data-layer/data-layer.ts'
 import type { Invalidated, InvalidateOptions } from './data-layer/invalidator.ts'
 import { MISS } from './data-layer/keeper.ts'
+import { leasesOf } from './data-layer/leases/leases-facade.ts'
+import type { Leases } from './data-layer/leases/lease-types.ts'
 import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
@@ -314,6 +316,12 @@ class OpenWarp {
     this.#layer.invalidator.invalidateLocal(target)
   }
 
+  /** The same object each time. */
+  readonly leases: Leases = leasesOf((call) => {
+    if (this.#layer === undefined) throw this.#loadsNothing(`leases.${call}`)
+    return this.#layer.leases
+  })
+
   entries(pattern: string, options: EntriesOptions = {}): AsyncGenerator<Entry, void, undefined> {
     checkOptions('entries', options, ENTRIES_OPTIONS)
     const check = (): void => this.#check(options)
@@ -464,7 +472,7 @@ class OpenWarp {
     const projections = this.#projections.values()
     return takeStats({
       ...{ engine: this.#engine, name: this.name, replicator: this.#cluster.replicator },
-      ...{ writer, watches, projections, copies: this.#layer?.counts() },
+      ...{ writer, watches, projections, copies: this.#layer?.counts(), leases: this.#layer?.leases.counts() },
     })
   }
 
@@ -595,7 +603,15 @@ class OpenWarp {
       ...{ applied: engine.applied, writer: this.#context.writer },
       write: (invalidation) => engine.invalidate(invalidation),
       written: () => this.#cluster.written(),
+      leases: {
+        book: engine.leases,
+        self: () => engine.replica,
+        hasEnded: (owner) => engine.ended.has(owner),
+        write: (note) => engine.writeLease(note),
+        talk: this.#cluster.replicator?.leases,
+      },
     })
+    engine.onLease((note) => layer.enteredLease(note))
     engine.onInvalidated((invalidation) => layer.entered(invalidation))
     engine.onReset(() => layer.reset())
     this.#layer = layer

@@ -38,6 +38,8 @@ const [A, B] = REPLICA_IDS as [(typeof REPLICA_IDS)[number], (typeof REPLICA_IDS
 
 let recorded: Recorded
 
+const LEASE = '00112233445566ff'
+
 beforeAll(async () => {
   recorded = await recordedLog()
 })
@@ -84,12 +86,14 @@ test('a frame', () => {
       batch.finish(true).slice(),
       encoder
         .hello({
-          ...{ asks: true, isPersistent: false, readsChanges: true, readsConfirmations: true },
+          ...{ asks: true, isPersistent: false, readsChanges: true, readsConfirmations: true, readsLeases: true },
           ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
         })
         .slice(),
       encoder.wanted([{ replica: A, level: 'durable', through: 300 }]).slice(),
       encoder.held([{ replica: B, memory: 300, logged: 128, durable: 0 }]).slice(),
+      encoder.leaseWanted([LEASE, LEASE]).slice(),
+      encoder.leaseLeft([{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }]).slice(),
       encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }).slice(),
       encoder.rollCall({ anchor: 300, acknowledged: 300, stable: 292, announced: 290, through: [[0, 7]] }).slice(),
     ],

@@ -49,6 +49,7 @@ import type {
 } from '../keys/typed-keys.ts'
 import type { GetOrSetOptions } from '../data-layer/data-layer.ts'
 import type { Invalidated, InvalidateOptions } from '../data-layer/invalidator.ts'
+import type { Leases } from '../data-layer/leases/lease-types.ts'
 import type { LoadContext, LoadManyContext, NotModified } from '../keys/source/source.ts'
 import type { Stats } from './stats.ts'
 import type { MethodsOf, WriteMethod } from './typed-handle.ts'
@@ -229,6 +230,15 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
 
   /** Lets go of the copies of this replica alone. */
   invalidateLocal(keyOrPattern: string): void
+
+  /**
+   * Groups of keys that fall together, on every replica: "log this user out everywhere".
+   *
+   *     const lease = await warp.leases.grant({ ttlMs: 1_800_000 })
+   *     await warp.leases.attach(lease.id, 'session:42:*')
+   *     await warp.leases.revoke(lease.id)
+   */
+  readonly leases: Leases
 
   /**
    * The values of several keys, by key, in the order in which the keys are given; keys without a

@@ -6,6 +6,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Values } from '../cache/values.ts'
 import type { CopyCounts } from '../data-layer/data-layer.ts'
+import type { LeaseCounts } from '../data-layer/leases/lease-types.ts'
 import type { Compactor } from '../compaction/compactor.ts'
 import { bytesBetween, type Holds } from '../log/holds.ts'
 import type { Log } from '../log/log.ts'
@@ -38,10 +39,11 @@ export interface CountedParts {
   readonly watches: WatchHub
   readonly projections: Iterable<ProjectionRunner<unknown>>
   readonly copies: CopyCounts | undefined
+  readonly leases: LeaseCounts | undefined
 }
 
 export function takeStats(parts: CountedParts): Stats {
-  const { engine, name, replicator, watches, projections, copies } = parts
+  const { engine, name, replicator, watches, projections, copies, leases } = parts
   const replication = replicator?.stats()
   const peers = replicator?.peers() ?? []
   return {
@@ -51,6 +53,7 @@ export function takeStats(parts: CountedParts): Stats {
     log: logCounts(engine),
     cache: cacheCounts(engine.store.values),
     ...(copies === undefined ? {} : { copies }),
+    ...(leases === undefined ? {} : { leases }),
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),

@@ -13,7 +13,7 @@ import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 import { textOf } from '../operation/text.ts'
-import { isAsideNeeded } from '../store/aside/aside-records.ts'
+import type { AsideRecords } from '../store/aside/aside-records.ts'
 import type { Forgotten } from '../store/recovered.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { saysWhoEnded } from '../store/meta-record.ts'
@@ -31,6 +31,7 @@ export interface GarbageOptions {
   readonly identity: ReplicaIdentity
   readonly feeds: FeedCheckpoints
   readonly checkpoints: CheckpointEnds
+  readonly asides: AsideRecords
   /** Notes that keys have been forgotten, as found in the log. */
   readonly forgotten: readonly Forgotten[]
   /** Parts of states that have no snapshot, as found in the log: how many bytes lie where. */
@@ -120,7 +121,7 @@ export class Garbage {
       case RECORD_KIND.operation: {
         const operation = this.#reader.load(record.bytes, record.start, record.end)
         const { bytes, kind, keyStart, keyEnd } = operation
-        if (!isOfKey(kind)) return isAsideNeeded(operation, this.#store)
+        if (!isOfKey(kind)) return this.#options.asides.isNeeded(operation, this.#store)
         const slot = keys.find(textOf(bytes, keyStart, keyEnd))
         return slot !== undefined && record.position > keys.cut[slot]!
       }

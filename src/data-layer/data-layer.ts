@@ -20,13 +20,16 @@ import {
 } from '../keys/source/source.ts'
 import { REMEMBERED_INVALIDATIONS_MAX } from '../limits.ts'
 import type { EnteredInvalidation, Invalidation } from '../operation/invalidation.ts'
+import type { EnteredLeaseNote } from '../operation/leases/lease-note.ts'
 import type { Env } from '../ports/env.ts'
+import type { LeaseTalkPort } from '../ports/lease-times.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import type { EngineEvent } from '../store/event.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Writer } from '../store/write-road/writer.ts'
 import { loadBatches, type Wish } from './batches.ts'
 import type { CopyLimits, CopySlot } from './copies.ts'
+import { LeaseDesk, type LeaseDeskOptions } from './leases/leases.ts'
 import { Invalidations } from './invalidations.ts'
 import { Invalidator } from './invalidator.ts'
 import { Keeper, MISS } from './keeper.ts'
@@ -83,6 +86,13 @@ export interface DataLayerOptions {
   readonly write: (invalidation: Invalidation) => Dot
   /** Something has been written that is to be sent. */
   readonly written: () => void
+  readonly leases: LeasePorts
+}
+
+/** What leases need of the engine and of other replicas. */
+export interface LeasePorts extends Pick<LeaseDeskOptions, 'book' | 'self' | 'hasEnded' | 'write'> {
+  /** `undefined`: there are no other replicas. */
+  readonly talk: LeaseTalkPort | undefined
 }
 
 /** Keys that load, among others. */
@@ -99,6 +109,7 @@ export class DataLayer {
   readonly keeper: Keeper
   readonly loads: Loads
   readonly invalidator: Invalidator
+  readonly leases: LeaseDesk
   readonly #written: WrittenCopies
   readonly #options: DataLayerOptions
   readonly #store: KeyStore
@@ -120,6 +131,7 @@ export class DataLayer {
       ...options,
       writeLocally: (invalidation) => this.#note(invalidation, undefined),
     })
+    this.leases = this.#openLeases()
     this.#written = new WrittenCopies({ store, keeper, loads: this.loads, invalidations })
     // What a log says of before is not known any more.
     invalidations.forgetAll(applied)
@@ -202,9 +214,37 @@ export class DataLayer {
     return { rules, tags: NO_TAGS, signal, loadMany, load }
   }
 
+  /** Something has been said of a lease, here or elsewhere. */
+  enteredLease(note: EnteredLeaseNote): void {
+    this.keeper.hides ??= (key) => this.leases.hides(key)
+    this.leases.entered(note)
+  }
+
   /** An invalidation has become known here. */
   entered(invalidation: EnteredInvalidation): void {
     this.#note(invalidation, invalidation)
+  }
+
+  #openLeases(): LeaseDesk {
+    const { store, env, writer, observe, written, leases: ports } = this.#options
+    const { talk, ...engine } = ports
+    const desk = new LeaseDesk({
+      ...{ store, env, writer, observe, written, ...engine },
+      isSenior: () => talk?.isSenior ?? true,
+      renewed: (lease) => talk?.renewed(lease),
+      named: (call, target) => {
+        const { of, target: named } = this.invalidator.named(call, target, true)
+        return { of: of === 'key' ? 'key' : 'pattern', target: named }
+      },
+      voids: (invalidation, late) => {
+        // Whoever has seen the attachment alone has not seen the end.
+        if (late !== undefined) this.invalidations.forgotten.raise(late.replica, late.sequence)
+        this.entered(invalidation)
+      },
+    })
+    talk?.connect(desk.times)
+    if (desk.times.size > 0) this.keeper.hides = (key) => desk.hides(key)
+    return desk
   }
 
   /** A state has been taken over: no copy is known to be right. */
@@ -214,10 +254,13 @@ export class DataLayer {
     this.#written.forgetAll(invalidations.forgotten)
     invalidations.forgetAll(this.#options.applied)
     this.invalidator.reset()
+    this.leases.reset()
+    if (this.leases.times.size > 0) this.keeper.hides ??= (key) => this.leases.hides(key)
   }
 
   close(error: WarpError): void {
     this.loads.close(error)
+    this.leases.close()
     this.keeper.copies.clear()
   }
 

@@ -69,7 +69,7 @@ export class Invalidator {
   invalidate(call: string, target: string, options: InvalidateOptions = {}): Promise<Invalidated> {
     try {
       checkInvalidate(call, options)
-      return this.#write(this.#named(call, target, options.hard ?? false), options)
+      return this.#write(this.named(call, target, options.hard ?? false), options)
     } catch (error) {
       return this.#options.store.turns.rejected(asError(error))
     }
@@ -79,7 +79,7 @@ export class Invalidator {
   clear(target: string, options: Omit<InvalidateOptions, 'hard'> = {}): Promise<Invalidated> {
     try {
       checkOptions('clear', options, CLEAR_OPTIONS)
-      return this.#write(this.#named('clear', target, true), options)
+      return this.#write(this.named('clear', target, true), options)
     } catch (error) {
       return this.#options.store.turns.rejected(asError(error))
     }
@@ -98,7 +98,7 @@ export class Invalidator {
   /** Of this replica's copies alone. Throws `WARP_E_CONFIG`, `WARP_E_PATTERN`. */
   invalidateLocal(target: string): void {
     this.#options.store.assertOpen()
-    this.#options.writeLocally(this.#named('invalidateLocal', target, true))
+    this.#options.writeLocally(this.named('invalidateLocal', target, true))
   }
 
   /** A state has been taken over: what was said here and nobody has heard is said again. */
@@ -132,8 +132,8 @@ export class Invalidator {
     this.#isOwnLost = true
   }
 
-  /** Throws `WARP_E_CONFIG` where nothing that is meant loads. */
-  #named(call: string, target: string, isHard: boolean): Invalidation {
+  /** What a call means by a key or pattern. Throws `WARP_E_CONFIG` where nothing that is meant loads. */
+  named(call: string, target: string, isHard: boolean): Invalidation {
     const { store } = this.#options
     store.assertOpen()
     const pattern = compilePattern(target)

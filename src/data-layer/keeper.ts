@@ -34,6 +34,8 @@ export class Keeper {
   readonly #env: Env
   readonly #clock: CoarseClock
   readonly #usage = new Usage()
+  /** Keys whose copies are not served now, whatever else: they are on a lease that may have run out. */
+  hides: ((key: string) => boolean) | undefined
   /** Until when a stale copy is served without another try. */
   readonly #throttled = new Map<CopySlot, number>()
 
@@ -54,7 +56,7 @@ export class Keeper {
   fresh(slot: CopySlot): unknown {
     const { copies } = this
     const flags = copies.flags[slot]!
-    if ((flags & (VOID | GONE)) !== 0) return MISS
+    if ((flags & (VOID | GONE)) !== 0 || this.hides?.(copies.keyAt(slot)) === true) return MISS
     if (copies.begins[slot]! < this.#invalidations.lastWideAt && !this.#isStillValid(slot)) return MISS
     const endsAtMs = copies.endsAtMs[slot]!
     if (endsAtMs !== Infinity && !this.#isAlive(slot, endsAtMs)) return MISS
@@ -79,6 +81,7 @@ export class Keeper {
     this.#isStillValid(slot)
     const flags = copies.flags[slot]!
     if ((flags & GONE) !== 0 || ((flags & VOID) !== 0 && !servesVoid)) return MISS
+    if (this.hides?.(copies.keyAt(slot)) === true) return MISS
     if (copies.endsAtMs[slot]! + staleMs <= this.#env.monotonic()) return MISS
     const value = copies.values[slot]
     return (flags & LOOSE) === 0 ? value : copyLoose(value)
@@ -89,7 +92,8 @@ export class Keeper {
     const slot = this.copies.find(key)
     if (slot === undefined) return undefined
     this.#isStillValid(slot)
-    return (this.copies.flags[slot]! & GONE) === 0 ? copyLoose(this.copies.values[slot]) : undefined
+    const isShown = (this.copies.flags[slot]! & GONE) === 0 && this.hides?.(key) !== true
+    return isShown ? copyLoose(this.copies.values[slot]) : undefined
   }
 
   isThrottled(slot: CopySlot): boolean {

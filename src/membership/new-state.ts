@@ -20,6 +20,8 @@ import { POSITIONS_PER_SEGMENT, type LongGroup } from '../log/log.ts'
 import { readPart } from '../merge/snapshot-parts.ts'
 import { readSnapshotHead, type SnapshotBytes } from '../merge/snapshot-record.ts'
 import { writtenContext } from '../merge/written-context.ts'
+import { leaseNoteIn, type EnteredLeaseNote } from '../operation/leases/lease-note.ts'
+import type { PlacedLeaseNote } from '../store/aside/lease-book.ts'
 import { departureIn, Departures, takeDeparture, type DepartureNote } from '../operation/departures.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 import { writeEnvelopeHeader } from '../operation/envelope/envelope-writer.ts'
@@ -87,6 +89,7 @@ export class NewState implements IssueTarget {
   readonly writer: DomainWriter
   /** What operations of no key have said, in their order. */
   readonly said: Said[] = []
+  readonly #leaseNotes: { readonly note: EnteredLeaseNote; ordinal: number }[] = []
   /** Operations that are part of a key. */
   operationsCount = 0
   /** How often key patterns had changed when the work began. */
@@ -175,12 +178,32 @@ export class NewState implements IssueTarget {
    */
   #stageAside(operation: OperationReader): boolean {
     const name = formatDot(operation)
+    this.#noteLease(operation)
     if (this.#store.applied.includes(operation.replica, operation.sequence) || this.#ofNoKey.has(name)) return false
     this.#ofNoKey.add(name)
-    this.#records.next(0)
+    const ordinal = this.#records.next(0)
+    this.#placeLease(operation, ordinal)
     this.#store.clock.observe(operation.hlc)
     this.#say(operation)
     return true
+  }
+
+  /** Also of one that has been here before: what the sender does not tell of is over. */
+  #noteLease(operation: OperationReader): void {
+    const { replica, sequence } = operation
+    const note = leaseNoteIn(operation)
+    if (note !== undefined) this.#leaseNotes.push({ note: { ...note, dot: { replica, sequence } }, ordinal: 0 })
+  }
+
+  #placeLease({ replica, sequence }: OperationReader, ordinal: number): void {
+    const last = this.#leaseNotes.at(-1)
+    if (last?.note.dot.replica === replica && last.note.dot.sequence === sequence) last.ordinal = ordinal
+  }
+
+  /** What the operations say of leases, in their order. They have been published. */
+  *leaseNotes(): IterableIterator<PlacedLeaseNote> {
+    for (const { note, ordinal } of this.#leaseNotes)
+      yield { ...note, position: ordinal === 0 ? 0 : this.#records.positionOf(ordinal) }
   }
 
   #say(operation: OperationReader): void {
@@ -230,7 +253,8 @@ export class NewState implements IssueTarget {
       const origin = operation.origin()
       if (origin !== undefined) this.reissued.add(origin, operation.hlc)
     } else {
-      this.#records.next(0)
+      this.#noteLease(operation)
+      this.#placeLease(operation, this.#records.next(0))
       this.#say(operation)
     }
     this.applied.raise(replica, sequence)

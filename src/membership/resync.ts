@@ -20,6 +20,7 @@ import type { Tally } from '../compaction/tally.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Hold, Holds } from '../log/holds.ts'
 import type { AdmissionDesk } from '../store/border.ts'
+import type { LeaseBook } from '../store/aside/lease-book.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Outlet } from '../log/outlet.ts'
 import type { LongGroup } from '../log/log.ts'
@@ -53,6 +54,7 @@ export interface ResyncOptions {
   /** The state has been replaced otherwise than by operations. */
   readonly onReplaced: () => void
   readonly pruning: Pruning
+  readonly leases: LeaseBook
 }
 
 /** A new state with everything that this replica held beyond it. */
@@ -276,6 +278,7 @@ export class Resync {
       this.#options.floor.assign(state.floor)
       if (sender.ended.size > 0) identity.dropPruned([...state.ended.pruned()])
       this.#replaceKeys(state, group.start)
+      this.#options.leases.replace(state.leaseNotes())
       for (const [sequence, position] of state.ownPlaces) dots.note(state.writer.replica, sequence, position)
       this.#half?.release()
       this.#half = undefined

@@ -32,6 +32,8 @@ export interface StateExportOptions {
   readonly ended: EndedIds
   readonly reissued: Reissued
   readonly chunkBytes: number
+  /** Whether an operation that belongs to no key still says anything. */
+  readonly isAsideNeeded: (operation: OperationReader) => boolean
   /** Keeps compaction away for as long as there is something to export. */
   readonly hold: Hold
 }
@@ -44,6 +46,7 @@ export class StateExport implements SnapshotExport {
   readonly #reader: OperationReader
   readonly #items: Iterator<void>
   readonly #hold: Hold
+  readonly #isAsideNeeded: (operation: OperationReader) => boolean
   readonly #generation: number
   readonly #end: Position
   /** What the present call spends from. */
@@ -55,6 +58,7 @@ export class StateExport implements SnapshotExport {
     this.#store = store
     this.#chunkBytes = options.chunkBytes
     this.#hold = options.hold
+    this.#isAsideNeeded = options.isAsideNeeded
     this.#reader = new OperationReader(store.table)
     this.vector = store.applied.copy()
     this.#generation = keys.generation
@@ -148,7 +152,7 @@ export class StateExport implements SnapshotExport {
     const operation = this.#reader.load(record.bytes, record.start, record.end)
     const { bytes, keyStart, keyEnd, replica, sequence } = operation
     // What belongs to no key is in no snapshot.
-    if (!isOfKey(operation.kind)) return this.vector.includes(replica, sequence)
+    if (!isOfKey(operation.kind)) return this.vector.includes(replica, sequence) && this.#isAsideNeeded(operation)
     const slot = this.#store.keys.find(textOf(bytes, keyStart, keyEnd))
     // The hold keeps cuts where they are. Keys that are new begin behind the end of the export.
     return slot !== undefined && isShared(this.#store, slot) && record.position > this.#store.keys.cut[slot]!

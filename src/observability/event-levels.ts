@@ -18,6 +18,7 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'operation:unknown': 'error',
   'touch:failed': 'warn',
   'load:failed': 'warn',
+  'lease:ended': 'info',
   'keys:unregistered': 'warn',
   'strategy:changed': 'error',
   'strategy:differs': 'error',

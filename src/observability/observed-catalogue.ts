@@ -36,6 +36,9 @@ type Entry =
   | 'loading'
   | 'invalidations'
   | 'rememberedInvalidations'
+  | 'leases'
+  | 'hiddenLeases'
+  | 'endedLeases'
   | 'joined'
   | 'peers'
   | 'sentOperations'
@@ -108,6 +111,9 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
     '{invalidation}',
     'Invalidations that are remembered for copies that arrive later.',
   ),
+  leases: gauge('warp.leases', '{lease}', 'Leases that are known and have not ended.'),
+  hiddenLeases: gauge('warp.leases.hidden', '{lease}', 'Leases that may have run out: what is attached is not shown.'),
+  endedLeases: counter('warp.leases.ended', '{lease}', 'Leases that were seen to end.'),
   joined: gauge('warp.replication.joined', '1', '1 if what is written here is sent to others, otherwise 0.'),
   peers: gauge(
     'warp.replication.peers',

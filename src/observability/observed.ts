@@ -29,6 +29,7 @@ export function tellObserved({ stats, health, nowMs }: ObservedEngine, tell: Tel
   tellLog(stats, one)
   tellCache(stats, one)
   tellCopies(stats, one)
+  tellLeases(stats, one)
   tellReplication(stats, tell, one)
   tellQueues(stats, tell)
   tellCompaction(stats, nowMs, tell, one)
@@ -77,6 +78,13 @@ function tellCopies({ copies }: Stats, one: One): void {
   one(OBSERVED.loading, copies.loadingCount)
   one(OBSERVED.invalidations, copies.invalidationsCount)
   one(OBSERVED.rememberedInvalidations, copies.rememberedInvalidationsCount)
+}
+
+function tellLeases({ leases }: Stats, one: One): void {
+  if (leases === undefined) return
+  one(OBSERVED.leases, leases.leasesCount)
+  one(OBSERVED.hiddenLeases, leases.hiddenCount)
+  one(OBSERVED.endedLeases, leases.endedCount)
 }
 
 function tellReplication({ replication, isJoined, peers, operations }: Stats, tell: Tell, one: One): void {

@@ -43,6 +43,7 @@ export class Introductions {
       before.isPersistent !== hello.isPersistent ||
       before.readsChanges !== hello.readsChanges ||
       before.readsConfirmations !== hello.readsConfirmations ||
+      before.readsLeases !== hello.readsLeases ||
       before.highest !== hello.highest ||
       before.written !== hello.written
     )

@@ -29,6 +29,7 @@ import type { CompactionBlock, QueueFill } from './replication-report.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicaAcknowledgements } from '../store/write-road/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
+import type { LeaseTalkPort } from '../ports/lease-times.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
 
 /**
@@ -131,6 +132,11 @@ export class Replicator {
   /** Waits until other replicas hold what is written here. */
   get acknowledgements(): ReplicaAcknowledgements {
     return this.#reception.acknowledgements
+  }
+
+  /** Tells others how long leases have left, and hears it of them. */
+  get leases(): LeaseTalkPort {
+    return this.#reception.leases
   }
 
   peers(): PeerReport[] {

@@ -17,6 +17,7 @@ import { compilePattern } from '../keys/pattern.ts'
 import { strategyName } from '../merge/strategy-names.ts'
 import { departureIn } from '../operation/departures.ts'
 import { invalidationIn } from '../operation/invalidation.ts'
+import { leaseNoteIn } from '../operation/leases/lease-note.ts'
 import { isOfKey, isUnderstood, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { findOperation } from '../log/operation-search.ts'
@@ -120,6 +121,7 @@ export class AdmissionDesk {
     if (!isOfKey(operation.kind)) {
       departureIn(operation, this.#store.table)
       checkInvalidation(operation)
+      checkLease(operation)
     }
     if (operation.hasFields) operation.checkFields()
   }
@@ -305,10 +307,18 @@ function checkSizes(operation: OperationReader): void {
 /** A pattern that cannot be read would be an error of whoever looks through all patterns. */
 function checkInvalidation(operation: OperationReader): void {
   const invalidation = invalidationIn(operation)
-  if (invalidation?.of !== 'pattern') return
+  if (invalidation?.of === 'pattern') checkPattern('an invalidation of', invalidation.target)
+}
+
+function checkLease(operation: OperationReader): void {
+  const note = leaseNoteIn(operation)
+  if (note?.kind === 'attach' && note.of === 'pattern') checkPattern('a lease on', note.target)
+}
+
+function checkPattern(what: string, pattern: string): void {
   try {
-    compilePattern(invalidation.target)
+    compilePattern(pattern)
   } catch (error) {
-    throw new WarpError('WARP_E_PROTOCOL', 'an invalidation of a pattern that cannot be read', { cause: error })
+    throw new WarpError('WARP_E_PROTOCOL', `${what} a pattern that cannot be read`, { cause: error })
   }
 }

@@ -13,6 +13,7 @@ import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { Position } from '../operation/position.ts'
+import type { LeaseBook } from './aside/lease-book.ts'
 import { writeMeta, type Meta } from './meta-record.ts'
 import type { Forgotten } from './recovered.ts'
 
@@ -25,6 +26,7 @@ export interface CheckpointSource {
   readonly metaPosition: Position
   readonly forgotten: readonly Forgotten[]
   readonly feeds: FeedCheckpoints
+  readonly leases: LeaseBook
 }
 
 const KEY_BYTES = 96
@@ -40,6 +42,7 @@ export class CheckpointBody {
   /** 1 for slots that had a key when the encoding began, and are not encoded yet. */
   readonly #isDue: Uint8Array
   readonly #kept: Uint8Array
+  readonly #leases: Uint8Array
   /** Of the keys, in the order in which they are encoded. */
   readonly #strategies: ByteWriter
 
@@ -53,6 +56,7 @@ export class CheckpointBody {
     for (const slot of keys.occupied()) this.#isDue[slot] = 1
     this.#encodeHead(source, meta)
     this.#kept = keptOf(keys)
+    this.#leases = leasesIn(source.leases, table)
     this.#strategies = new ByteWriter(keys.size)
     const beforeChange = (slot: Slot): void => this.#encodeDue(slot)
     keys.beforeChange = beforeChange
@@ -78,6 +82,7 @@ export class CheckpointBody {
     writer.raw(this.#kept)
     writer.raw(this.#strategies.take())
     this.#encodeMixed()
+    writer.raw(this.#leases)
     return writer.bytes.subarray(writer.start, writer.at)
   }
 
@@ -141,6 +146,12 @@ function keptOf(keys: KeyTable): Uint8Array {
     writer.f64(through)
   }
   writer.f64(keys.expiredThroughMs)
+  return writer.take()
+}
+
+function leasesIn(leases: LeaseBook, table: ReplicaTable): Uint8Array {
+  const writer = new ByteWriter()
+  leases.write(writer, table)
   return writer.take()
 }
 

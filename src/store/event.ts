@@ -25,6 +25,21 @@ export interface LostAtRejoin {
   readonly names: readonly Dot[]
 }
 
+/** A lease has ended, which is final. */
+export interface LeaseEnd {
+  readonly lease: string
+  /** The replica that had granted it. */
+  readonly owner: ReplicaId
+  /**
+   * - `'revoked'`: somebody said so.
+   * - `'expired'`: it was not renewed in time.
+   * - `'missed'`: it ended while this replica was away, and nobody says any more why.
+   */
+  readonly reason: 'revoked' | 'expired' | 'missed'
+  /** The keys and patterns that fell with it. */
+  readonly targets: readonly string[]
+}
+
 export type EngineEvent =
   | ClockEvent
   /**
@@ -32,6 +47,8 @@ export type EngineEvent =
    * served, and this error otherwise. `isBackground`: nobody waited for it when it began.
    */
   | { readonly kind: 'load:failed'; readonly key: string; readonly error: Error; readonly isBackground: boolean }
+  /** Told once on each replica that has known the lease alive. */
+  | ({ readonly kind: 'lease:ended' } & LeaseEnd)
   /**
    * This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken
    * a new one.

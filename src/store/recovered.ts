@@ -5,8 +5,9 @@
  *
  *     checkpoint = version:u8 metaPosition:f64 meta operations:varint dots forgotten:varint (position:f64 through:f64)*
  *                  forgottenThrough:f64 feeds:varint (name:text position:f64)* keys:varint key*
- *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 [ strategies ] ] ]
+ *                  [ kept:varint (key:text position:f64 through:f64)* [ expiredThroughMs:f64 [ strategies [ leases ] ] ] ]
  *     strategies = (code:u8)* mixed:varint (key:text)*      a code for each key, in their order; 0: not known, or mixed
+ *     leases     = as in aside/lease-book.ts
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -26,6 +27,7 @@ import { readVector, readSnapshotHead, type KeySnapshot } from '../merge/snapsho
 import { readKeptPlace } from '../merge/kept-record.ts'
 import { AsideRecords } from './aside/aside-records.ts'
 import { readEnded, readMeta, saysWhoEnded, type Meta } from './meta-record.ts'
+import { leaseNoteIn } from '../operation/leases/lease-note.ts'
 import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
@@ -161,6 +163,15 @@ export class Recovered {
     if (!reader.isAtEnd) yield* this.#readKept(reader, meter)
     if (!reader.isAtEnd) this.keys.expiredThroughMs = reader.f64()
     if (!reader.isAtEnd) yield* this.#readStrategies(reader, count, meter)
+    if (!reader.isAtEnd) yield* this.#readLeases(reader, meter)
+  }
+
+  *#readLeases(reader: ByteReader, meter: Meter): Generator<void, void> {
+    for (const lease of this.asides.leases.read(reader, this.#table)) {
+      this.asides.noteKnown(lease)
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
+    }
   }
 
   /** The slots of the keys are in the order of the checkpoint. */
@@ -226,7 +237,10 @@ export class Recovered {
   #aside({ position }: ReadRecord, operation: OperationReader): void {
     const note = departureIn(operation, this.#table)
     if (note !== undefined) takeDeparture(note, operation, { departures: this.departures, ended: this.#table.ended })
-    if (note !== undefined || operation.kind === OPERATION_KIND.invalidate) this.asides.note(operation, note, position)
+    const { replica, sequence, kind } = operation
+    if (note !== undefined || kind === OPERATION_KIND.invalidate) this.asides.note(operation, note, position)
+    const lease = leaseNoteIn(operation)
+    if (lease !== undefined) this.asides.noteLease({ ...lease, dot: { replica, sequence }, position })
   }
 
   #isOfLocalKey(record: ReadRecord): boolean {

@@ -5,6 +5,7 @@ import type { MemoryFiles } from '../../src/log/files/memory-files.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { custom } from '../../crdt/index.ts'
+import { LeaseBook } from '../../src/store/aside/lease-book.ts'
 import { encodeCheckpoint } from '../../src/store/checkpoint-body.ts'
 import { Recovered } from '../../src/store/recovered.ts'
 import { FORMAT_VERSION } from '../../src/operation/envelope/format.ts'
@@ -393,7 +394,7 @@ test('a checkpoint that the records contradict is found', async () => {
   const { keys, dots, operationsCount, metaPosition, forgotten, feeds, meta } = known
   keys.version[keys.find('reg:1') as number]! += 1
   const body = encodeCheckpoint(
-    { format: FORMAT_VERSION, keys, dots, operationsCount, metaPosition, forgotten, feeds },
+    { format: FORMAT_VERSION, keys, dots, operationsCount, metaPosition, forgotten, feeds, leases: new LeaseBook() },
     meta as Meta,
     table,
   )

@@ -27,6 +27,7 @@ export interface Member {
   readonly name: string
   readonly warp: AnyWarp
   readonly events: WarpEvent[]
+  readonly env: VirtualEnv
 }
 
 export class SourceWorld {
@@ -54,14 +55,15 @@ export class SourceWorld {
   ): Promise<Member> {
     const events: WarpEvent[] = []
     const load = (key: string, context: LoadContext): Promise<unknown> => this.#load(name, key, context)
+    const env = this.env.fork({ label: name })
     const warp = await openWarp({
       keys: { 'k:*': { strategy: register(), load, ...options }, 'own:*': { strategy: register(), retain: 'latest' } },
-      env: this.env.fork({ label: name }),
+      env,
       observe: (event) => void events.push(event),
       ...(alone ? {} : { transports: [this.network.transport(name)] }),
       ...(copies === undefined ? {} : { copies }),
     })
-    const member = { name, warp: warp as unknown as AnyWarp, events }
+    const member = { name, warp: warp as unknown as AnyWarp, events, env }
     this.members.push(member)
     await this.env.runUntilIdle()
     return member

@@ -95,10 +95,10 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     },
   ],
   hello: [
-    `0207${HEAD}07` + '02' + '02' + '057765622d31' + '026575',
+    `0207${HEAD}17` + '02' + '02' + '057765622d31' + '026575',
     () =>
       encoder.hello({
-        ...{ asks: true, isPersistent: true, readsChanges: true, readsConfirmations: false },
+        ...{ asks: true, isPersistent: true, readsChanges: true, readsConfirmations: false, readsLeases: true },
         ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
       }),
   ],
@@ -117,6 +117,14 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
   'roll-call': [
     `020b${HEAD}` + '09' + 'ac02' + 'a402' + 'a202' + '01' + '0007',
     () => encoder.rollCall({ anchor: 9, acknowledged: 300, stable: 292, announced: 290, through: [[0, 7]] }),
+  ],
+  'lease-wanted': [
+    `020c${HEAD}01` + '10' + '30303131323233333434353536366666',
+    () => encoder.leaseWanted(['00112233445566ff']),
+  ],
+  'lease-left': [
+    `020d${HEAD}01` + '10' + '30303131323233333434353536366666' + '0102030405060708' + 'ac02' + '8827',
+    () => encoder.leaseLeft([{ lease: '00112233445566ff', renewal: { replica: A, sequence: 300 }, leftMs: 5000 }]),
   ],
 }
 

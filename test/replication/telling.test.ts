@@ -229,6 +229,7 @@ test('a member of an older build gets whole digests, with each round, and never 
     isPersistent: false,
     readsChanges: false,
     readsConfirmations: false,
+    readsLeases: false,
     highest: 2,
     written: 2,
     name: '',

@@ -51,8 +51,7 @@ export interface KindRule {
   readonly room: 'merge' | 'store' | 'data-layer' | 'membership' | 'strong'
 }
 
-const LATER_KEY = { target: 'key', isOfKey: true, isApplied: false } as const
-const LATER_LEASE = { target: 'lease', isOfKey: false, isApplied: false, room: 'membership' } as const
+const LEASE = { target: 'lease', isOfKey: false, isApplied: true, payload: 'its own', room: 'data-layer' } as const
 const LATER_MEMBER = { target: 'nothing', isOfKey: false, isApplied: false, room: 'membership' } as const
 const MEMBER = { ...LATER_MEMBER, isApplied: true } as const
 
@@ -80,23 +79,23 @@ export const KIND_RULES: readonly KindRule[] = [
     ...{ isApplied: true, what: 'begins the life of the value anew', room: 'merge' },
   },
   {
-    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseGrant, name: 'lease grant', payload: 'its own' },
+    ...{ ...LEASE, code: OPERATION_KIND.leaseGrant, name: 'lease grant' },
     what: 'a lease begins',
   },
   {
-    ...{ ...LATER_KEY, code: OPERATION_KIND.leaseAttach, name: 'lease attach', payload: 'its own' },
-    ...{ what: 'the key lives no longer than a lease', room: 'membership' },
+    ...{ ...LEASE, code: OPERATION_KIND.leaseAttach, name: 'lease attach' },
+    what: 'copies of a key, or of all that a pattern matches, live no longer than a lease',
   },
   {
-    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseRenew, name: 'lease renew', payload: 'its own' },
+    ...{ ...LEASE, code: OPERATION_KIND.leaseRenew, name: 'lease renew', payload: 'none' },
     what: 'a lease goes on',
   },
   {
-    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseRevoke, name: 'lease revoke', payload: 'its own' },
-    what: 'its owner ends a lease',
+    ...{ ...LEASE, code: OPERATION_KIND.leaseRevoke, name: 'lease revoke', payload: 'none' },
+    what: 'somebody ends a lease',
   },
   {
-    ...{ ...LATER_LEASE, code: OPERATION_KIND.leaseExpire, name: 'lease expire', payload: 'its own' },
+    ...{ ...LEASE, code: OPERATION_KIND.leaseExpire, name: 'lease expire', payload: 'none' },
     what: 'a lease was not renewed in time',
   },
   {

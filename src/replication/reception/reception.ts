@@ -23,6 +23,8 @@ import { CatchingUp, type ReplicationProgress } from './catching-up.ts'
 import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
+import type { KnownReplicas } from '../members/known-replicas.ts'
+import { LeaseTalk } from '../leases/lease-talk.ts'
 import { Introductions } from '../introductions.ts'
 import type { ReplicationSettings } from '../options.ts'
 import { type Link, type Peer, Peers } from '../peers.ts'
@@ -67,6 +69,7 @@ export class Reception {
   readonly #answerer: AcknowledgementAnswerer
   readonly #holdings: Holdings
   readonly #introductions: Introductions
+  readonly leases: LeaseTalk
   #current: FrameWork | undefined
   /** The highest format that has been told to be written. */
   #told: number = FORMAT_LOWEST
@@ -113,6 +116,8 @@ export class Reception {
     this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
     this.#holdings = holdings
     this.#introductions = new Introductions(post, settings)
+    const members = (): KnownReplicas => this.#rounds.stability.known
+    this.leases = new LeaseTalk({ store, env, settings, post, peers: this.peers, members })
     this.#rounds = new Rounds({
       ...{ store, env, settings, observe, post, peers: this.peers },
       ...{ antiEntropy: this.#antiEntropy, fetch: this.#fetch },
@@ -203,6 +208,7 @@ export class Reception {
     this.#antiEntropy.close()
     this.#answers.close()
     this.acknowledgements.close()
+    this.leases.close()
     this.#fetch.close()
     this.#offers.close()
     this.#admitter.buffer.clear()
@@ -266,7 +272,10 @@ export class Reception {
       this.#dispatch(arrived)
     }
     const appliedCount = this.#admitter.counts.applied - appliedBefore
-    if (appliedCount > 0) this.#rounds.applied()
+    if (appliedCount > 0) {
+      this.#rounds.applied()
+      this.leases.applied()
+    }
     recorder?.add(INSTRUMENTS.appliedOperations, appliedCount)
     recorder?.record(INSTRUMENTS.waitingOperations, this.#admitter.buffer.count)
     if (this.#admitter.buffer.count > 0) this.#antiEntropy.consider()
@@ -365,6 +374,12 @@ export class Reception {
       case 'roll-call':
         this.#rounds.rollCall(peer, frame)
         return
+      case 'lease-wanted':
+        this.leases.wanted(peer, frame.leases)
+        return
+      case 'lease-left':
+        this.leases.left(frame.lefts)
+        return
       default:
         this.#counts.unknown++
     }
@@ -426,6 +441,7 @@ export class Reception {
       if (now - peer.heardMs > silentMs && !this.#rounds.presence.has(peer)) this.#down(peer, 'silent')
     this.#offers.expire(now)
     this.#introductions.beat(this.peers.all(), now)
+    this.leases.beat()
     this.#settleFormat(true)
     this.#catchingUp.look()
   }

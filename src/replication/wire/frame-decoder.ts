@@ -20,6 +20,7 @@ import {
 import { readHello } from './hello.ts'
 import { IdReader } from './id-reader.ts'
 import { readConfirmation, readRollCall } from './confirmation.ts'
+import { readLeaseLeft, readLeaseWanted } from './lease-times.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -65,6 +66,14 @@ export class FrameDecoder {
         return { kind: 'digest-change', sender, ...readDigestChange(reader, this.#ids) }
       case FRAME_KIND.hello:
         return { kind: 'hello', sender, ...readHello(reader) }
+      default:
+        return this.#conversation(code, sender, reader)
+    }
+  }
+
+  /** What replicas tell each other of what they hold, and of leases. */
+  #conversation(code: number, sender: Sender, reader: ByteReader): Frame {
+    switch (code) {
       case FRAME_KIND.wanted:
         return { kind: 'wanted', sender, wanted: readWanted(reader, this.#ids) }
       case FRAME_KIND.held:
@@ -73,6 +82,10 @@ export class FrameDecoder {
         return { kind: 'confirmation', sender, ...readConfirmation(reader, this.#ids) }
       case FRAME_KIND.rollCall:
         return { kind: 'roll-call', sender, ...readRollCall(reader) }
+      case FRAME_KIND.leaseWanted:
+        return { kind: 'lease-wanted', sender, leases: readLeaseWanted(reader) }
+      case FRAME_KIND.leaseLeft:
+        return { kind: 'lease-left', sender, lefts: readLeaseLeft(reader, this.#ids) }
       default:
         return { kind: 'unknown', sender, code }
     }

@@ -5,6 +5,8 @@ import { writeHeld, writeWanted } from './acknowledgement.ts'
 import { writeDigest, writeDigestChange } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'
 import { writeHello } from './hello.ts'
+import { writeLeaseLeft, writeLeaseWanted } from './lease-times.ts'
+import type { LeaseLeft } from '../../ports/lease-times.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
   CHUNK_FLAG,
@@ -104,6 +106,18 @@ export class FrameEncoder {
 
   rollCall(rollCall: RollCall): Uint8Array {
     writeRollCall(this.#begin(FRAME_KIND.rollCall), rollCall)
+    return this.#finish()
+  }
+
+  /** At most {@link LEASES_PER_FRAME_MAX} of them. */
+  leaseWanted(leases: readonly string[]): Uint8Array {
+    writeLeaseWanted(this.#begin(FRAME_KIND.leaseWanted), leases)
+    return this.#finish()
+  }
+
+  /** At most {@link LEASES_PER_FRAME_MAX} of them. */
+  leaseLeft(lefts: readonly LeaseLeft[]): Uint8Array {
+    writeLeaseLeft(this.#begin(FRAME_KIND.leaseLeft), lefts, this.#table)
     return this.#finish()
   }
 

@@ -16,6 +16,8 @@
  *     confirmation     = 10: replica:8 applied:varint own:varint stable:varint rest
  *     roll-call        = 11: anchor:varint acknowledged:varint stable:varint announced:varint
  *                        count:varint (index:varint sequence:varint)* rest
+ *     lease-wanted     = 12: count:varint (lease:text)*
+ *     lease-left       = 13: count:varint (lease:text replica:8 sequence:varint leftMs:varint)*
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -24,7 +26,7 @@
  * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest`
  * of a digest, a change, a hello, a confirmation and a roll call belongs to later versions; kinds that
  * are not known are counted and left alone. A `digest-change` goes to those only that say in their
- * hello that they read it, and so do confirmations and roll calls. A hello is written in the oldest
+ * hello that they read it, and so do confirmations, roll calls and what is said of leases. A hello is written in the oldest
  * format that is read anywhere, and its body keeps its meaning, because it says which formats its
  * sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
  * offset and never the content: the frame is dropped, the replica goes on. Every count is checked
@@ -39,6 +41,7 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
+import type { LeaseLeft } from '../../ports/lease-times.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
 
@@ -55,6 +58,8 @@ export const FRAME_KIND = {
   held: 9,
   confirmation: 10,
   rollCall: 11,
+  leaseWanted: 12,
+  leaseLeft: 13,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -68,6 +73,9 @@ export const SNAPSHOT_WINDOW_MAX = 16
  * and former, at three levels.
  */
 export const ACKNOWLEDGEMENTS_MAX = 64
+
+/** Leases in one frame that asks how long they have left, or says so. */
+export const LEASES_PER_FRAME_MAX = 1024
 
 export const CHUNK_FLAG = { last: 1, vector: 2, refused: 4 } as const
 
@@ -164,6 +172,8 @@ export interface Hello {
   readonly readsChanges: boolean
   /** Whether it reads confirmations and roll calls, and sends them. */
   readonly readsConfirmations: boolean
+  /** Whether it knows of leases, and of how long they have left. */
+  readonly readsLeases: boolean
   /** For people; empty if it has none. */
   readonly name: string
   /** Empty if it says none. */
@@ -244,6 +254,8 @@ export type Frame =
   | { readonly kind: 'held'; readonly sender: Sender; readonly held: readonly HeldOperations[] }
   | ({ readonly kind: 'confirmation'; readonly sender: Sender } & Confirmation)
   | ({ readonly kind: 'roll-call'; readonly sender: Sender } & RollCall)
+  | { readonly kind: 'lease-wanted'; readonly sender: Sender; readonly leases: readonly string[] }
+  | { readonly kind: 'lease-left'; readonly sender: Sender; readonly lefts: readonly LeaseLeft[] }
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

@@ -9,12 +9,15 @@ const FLAG_ASKS = 1
 const FLAG_PERSISTENT = 2
 const FLAG_READS_CHANGES = 4
 const FLAG_READS_CONFIRMATIONS = 8
+const FLAG_READS_LEASES = 16
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   const asks = hello.asks ? FLAG_ASKS : 0
   const isPersistent = hello.isPersistent ? FLAG_PERSISTENT : 0
   const reads =
-    (hello.readsChanges ? FLAG_READS_CHANGES : 0) | (hello.readsConfirmations ? FLAG_READS_CONFIRMATIONS : 0)
+    (hello.readsChanges ? FLAG_READS_CHANGES : 0) |
+    (hello.readsConfirmations ? FLAG_READS_CONFIRMATIONS : 0) |
+    (hello.readsLeases ? FLAG_READS_LEASES : 0)
   writer.u8(asks | isPersistent | reads)
   writer.u8(hello.highest)
   writer.u8(hello.written)
@@ -31,6 +34,7 @@ export function readHello(reader: ByteReader): Hello {
     isPersistent: (flags & FLAG_PERSISTENT) !== 0,
     readsChanges: (flags & FLAG_READS_CHANGES) !== 0,
     readsConfirmations: (flags & FLAG_READS_CONFIRMATIONS) !== 0,
+    readsLeases: (flags & FLAG_READS_LEASES) !== 0,
     ...{ highest, written, name, zone },
   }
 }

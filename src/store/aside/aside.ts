@@ -6,7 +6,7 @@
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { isWarpError } from '../../../crdt/warp-error.ts'
-import { RECORD_KIND } from '../../log/log.ts'
+import { RECORD_KIND, segmentOf } from '../../log/log.ts'
 import { departureIn } from '../../operation/departures.ts'
 import type { DotIndex } from '../../operation/dot-index.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
@@ -14,6 +14,12 @@ import { writeEnvelopeHeader } from '../../operation/envelope/envelope-writer.ts
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { Position } from '../../operation/position.ts'
 import { invalidationIn, type EnteredInvalidation } from '../../operation/invalidation.ts'
+import {
+  leaseNoteIn,
+  leaseOperation,
+  type EnteredLeaseNote,
+  type LeaseNote,
+} from '../../operation/leases/lease-note.ts'
 import type { AsideRecords } from './aside-records.ts'
 import type { KeyStore } from '../key-store.ts'
 import type { ReplicaIdentity } from '../replica-identity.ts'
@@ -26,6 +32,10 @@ export interface AsideOptions {
   readonly records: AsideRecords
   /** Told of each invalidation that has entered. */
   readonly onInvalidated: (invalidation: EnteredInvalidation) => void
+  /** Told of what has entered that says something new of a lease. */
+  readonly onLease: (note: EnteredLeaseNote) => void
+  /** Whether a checkpoint may be opened from that ends before this position, or there. */
+  readonly isBehindCheckpoints: (position: Position) => boolean
 }
 
 export class Aside {
@@ -33,14 +43,21 @@ export class Aside {
   readonly #dots: DotIndex
   readonly #identity: ReplicaIdentity
   readonly #records: AsideRecords
-  readonly #onInvalidated: (invalidation: EnteredInvalidation) => void
+  readonly #options: AsideOptions
 
-  constructor({ store, dots, identity, records, onInvalidated }: AsideOptions) {
+  constructor(options: AsideOptions) {
+    const { store, dots, identity, records } = options
+    this.#options = options
     this.#records = records
-    this.#onInvalidated = onInvalidated
     this.#store = store
     this.#dots = dots
     this.#identity = identity
+  }
+
+  /** Says something of a lease. Throws what appending throws. */
+  writeLease(note: LeaseNote): Dot {
+    const { kind, payload } = leaseOperation(note)
+    return this.write(kind, payload, note.lease)
   }
 
   /** Writes one of this replica's own. Throws what appending throws. */
@@ -75,7 +92,13 @@ export class Aside {
     const invalidation = invalidationIn(operation)
     if (invalidation !== undefined) {
       this.#records.note(operation, undefined, position)
-      this.#onInvalidated(invalidation)
+      this.#options.onInvalidated(invalidation)
+      return
+    }
+    const lease = leaseNoteIn(operation)
+    if (lease !== undefined) {
+      const note = { ...lease, dot: { replica, sequence } }
+      if (this.#records.noteLease({ ...note, position })) this.#options.onLease(note)
       return
     }
     const note = departureIn(operation, this.#store.table)
@@ -84,14 +107,18 @@ export class Aside {
     this.#identity.noteDeparture(note, operation)
   }
 
-  /** Up to where invalidations can be let go of: everybody has them. */
+  /** Up to where invalidations and what is said of leases can be let go of: everybody has them. */
   stable(isStable: (dot: Dot) => boolean): VersionVector {
-    return this.#records.stableInvalidations(isStable, this.#store)
+    return this.#records.stable(isStable, this.#store)
   }
 
   /** Ids have been pruned: what nobody needs any more of those records is garbage. */
   letGo(): void {
-    for (const position of this.#records.takeDone(this.#store)) this.#discard(position)
+    const { log } = this.#store
+    const isRewritten = (since: Position, through: Position): boolean =>
+      // What is in memory is not opened again.
+      !log.persistent || (!this.#options.isBehindCheckpoints(since) && log.rewrittenSince(since, segmentOf(through)))
+    for (const position of this.#records.takeDone(this.#store, isRewritten)) this.#discard(position)
   }
 
   /** An absence that is over may be gone already: rewriting a segment does not wait for this. */

@@ -39,6 +39,7 @@ export function start(w: World, r: Replica): void {
   w.starts.push(w.now)
   for (const lease of r.leases.values()) {
     lease.deadline = w.is('start-counts-in-full') ? w.now + TTL : undefined
+    lease.isKnown = lease.deadline !== undefined
     lease.unknownSince = w.now
   }
 }
@@ -71,7 +72,14 @@ function joinAnew(w: World, r: Replica): void {
   for (const lease of peer.leases.values()) {
     if (lease.end && w.is('joiner-does-not-hear-of-ends')) continue
     const deadline = w.is('joiner-counts-in-full') ? w.now + TTL : undefined
-    joiner.leases.set(lease.id, { ...lease, deadline, unknownSince: w.now, attachments: [...lease.attachments] })
+    const isKnown = deadline !== undefined
+    joiner.leases.set(lease.id, {
+      ...lease,
+      deadline,
+      isKnown,
+      unknownSince: w.now,
+      attachments: [...lease.attachments],
+    })
     if (!lease.end) joiner.metAlive.add(lease.id)
   }
   w.starts.push(w.now)

@@ -46,7 +46,7 @@ export function end(w: World, r: Replica, lease: Lease, kind: 'revoke' | 'expire
 /** The owner ends what has run out. For an owner that has ended the senior member does; others only hide. */
 export function expire(w: World, r: Replica): void {
   for (const lease of r.leases.values()) {
-    const isOut = lease.deadline === undefined ? lease.unknownSince + TTL <= w.now : lease.deadline <= w.now
+    const isOut = (lease.isKnown ? (lease.deadline ?? w.now) : lease.unknownSince + TTL) <= w.now
     if (isOut && endsHere(w, r, lease)) end(w, r, lease, 'expire')
   }
 }
@@ -84,7 +84,8 @@ export function enter(w: World, r: Replica, o: Operation): void {
 const ENTERS: Readonly<Record<Kind, (w: World, r: Replica, o: Operation) => void>> = {
   grant: (w, r, o) => {
     const deadline = o.r === r.id || w.is('second-hand-in-full') ? w.now + TTL : undefined
-    const known = { id: o.lease, owner: o.r, renewal: o, deadline, unknownSince: w.now }
+    const isKnown = deadline !== undefined
+    const known = { id: o.lease, owner: o.r, renewal: o, deadline, isKnown, unknownSince: w.now }
     r.leases.set(o.lease, { ...known, end: undefined, attachments: [] })
     r.metAlive.add(o.lease)
   },
@@ -124,8 +125,8 @@ function enterEnd(w: World, r: Replica, o: Operation): void {
 
 /** What this replica can say of its leases. */
 export function leftsOf(w: World, r: Replica): Left[] {
-  return [...r.leases.values()].map(({ id, renewal, deadline }) => {
-    return { lease: id, renewal, left: deadline === undefined ? undefined : deadline - w.now }
+  return [...r.leases.values()].map(({ id, renewal, deadline, isKnown }) => {
+    return { lease: id, renewal, left: deadline === undefined || !isKnown ? undefined : deadline - w.now }
   })
 }
 
@@ -142,10 +143,13 @@ function renewWith(w: World, lease: Lease, renewal: Dot, left: number | undefine
   if (!isSame) {
     if (renewal.r === lease.renewal.r && renewal.s < lease.renewal.s) return
     lease.renewal = renewal
-    lease.deadline = deadline
     lease.unknownSince = w.now
+    lease.isKnown = deadline !== undefined || w.is('earlier-deadline-ends')
+    // Until it is known what is left since the later one, what was left since the one before holds: it is less.
+    lease.deadline = deadline ?? lease.deadline
   } else if (deadline !== undefined) {
-    const mine = lease.deadline ?? deadline
+    const mine = lease.isKnown ? (lease.deadline ?? deadline) : deadline
+    lease.isKnown = true
     lease.deadline = w.is('statement-extends') ? Math.max(mine, deadline) : Math.min(mine, deadline)
   }
 }

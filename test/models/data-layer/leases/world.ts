@@ -37,7 +37,9 @@ export interface Lease {
   renewal: Dot
   /** When it lapses by this replica's clock. Nothing: not known, and hidden. */
   deadline: number | undefined
-  /** Since when that is not known. */
+  /** Whether that is of the renewal. If not, it is of one before it, if there is one. */
+  isKnown: boolean
+  /** Since when the renewal is known. */
   unknownSince: number
   end: Operation | undefined
   attachments: Operation[]

@@ -1,0 +1,54 @@
+/** The bodies of the two frames about how long leases have left, there and back. */
+import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
+import { LIFE_MS_MAX } from '../../limits.ts'
+import type { ByteReader } from '../../operation/byte-reader.ts'
+import { isLeaseId, LEASE_ID_BYTES } from '../../operation/leases/lease-note.ts'
+import type { ReplicaTable } from '../../operation/replica-table.ts'
+import type { LeaseLeft } from '../../ports/lease-times.ts'
+import { LEASES_PER_FRAME_MAX } from './frames.ts'
+import type { IdReader } from './id-reader.ts'
+
+const LEASE_TEXT_BYTES = 2 * LEASE_ID_BYTES + 1
+
+export function writeLeaseWanted(writer: ByteWriter, leases: readonly string[]): void {
+  writer.varint(leases.length)
+  for (const lease of leases) writer.text(lease)
+}
+
+export function readLeaseWanted(reader: ByteReader): string[] {
+  const leases: string[] = []
+  for (let left = reader.count(LEASES_PER_FRAME_MAX, LEASE_TEXT_BYTES); left > 0; left--) leases.push(readLease(reader))
+  reader.mustBeAtEnd()
+  return leases
+}
+
+export function writeLeaseLeft(writer: ByteWriter, lefts: readonly LeaseLeft[], table: ReplicaTable): void {
+  writer.varint(lefts.length)
+  for (const { lease, renewal, leftMs } of lefts) {
+    writer.text(lease)
+    writer.raw(table.bytes(renewal.replica))
+    writer.varint(renewal.sequence)
+    writer.varint(leftMs)
+  }
+}
+
+export function readLeaseLeft(reader: ByteReader, ids: IdReader): LeaseLeft[] {
+  const lefts: LeaseLeft[] = []
+  const bytesEach = LEASE_TEXT_BYTES + REPLICA_ID_BYTES + 2
+  for (let left = reader.count(LEASES_PER_FRAME_MAX, bytesEach); left > 0; left--) {
+    const lease = readLease(reader)
+    const renewal = { replica: ids.replica(reader), sequence: reader.varint() }
+    const leftMs = reader.varint()
+    if (renewal.sequence === 0 || leftMs > LIFE_MS_MAX) throw reader.malformed('what is left of a lease')
+    lefts.push({ lease, renewal, leftMs })
+  }
+  reader.mustBeAtEnd()
+  return lefts
+}
+
+function readLease(reader: ByteReader): string {
+  const lease = reader.text()
+  if (!isLeaseId(lease)) throw reader.malformed('a lease with a name that is none')
+  return lease
+}
