@@ -57,6 +57,8 @@ export default defineConfig(
       'node_modules/',
       'test/fixtures/',
       'test/models/*.mjs',
+      // Plain JavaScript, without types to lint by; a test runs each of them.
+      'examples/',
     ],
   },
   tseslint.configs.strictTypeChecked,

@@ -11,7 +11,7 @@ import { ROOT, exists, readFile, readTree } from './support/tidy/source-tree.ts'
 
 const documents = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].filter(exists).map(readFile),
-  ...readTree(['docs', 'bench'], ['.md']),
+  ...readTree(['docs', 'bench', 'examples'], ['.md']),
 ]
 const blocks = documents.flatMap(fencedBlocks)
 const scripts = Object.keys(manifest.scripts)

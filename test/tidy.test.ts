@@ -16,7 +16,7 @@ const checks = readTree(CHECK_FOLDERS, ['.ts', '.mjs'])
 const tests = checks.filter((file) => file.path.endsWith('.test.ts'))
 const documents = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].filter(exists).map(readFile),
-  ...readTree(['docs', 'bench'], ['.md']),
+  ...readTree(['docs', 'bench', 'examples'], ['.md']),
 ]
 
 function one(path: string, text: string): { path: string; text: string }[] {
