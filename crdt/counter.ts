@@ -28,6 +28,7 @@ import type { Prepare, Strategy } from './strategy.ts'
 import { WarpError } from './warp-error.ts'
 import { addExactly, decodeSum, encodeSum, saturated } from './exact-sum.ts'
 import { checkAmount, malformedPayload } from './encoding/payload.ts'
+import { malformedState } from './encoding/stored-state.ts'
 
 export type CounterVerbs = {
   /** Adds `by`, 1 if not given. */
@@ -57,6 +58,11 @@ export function counter(): Counter {
     isEmpty: (sum) => sum === 0,
     encodeState: encodeSum,
     decodeState: decodeSum,
+    fromValue(value) {
+      if (value === undefined) return 0
+      if (Number.isSafeInteger(value)) return value as number
+      throw malformedState('no safe integer in the place of a sum')
+    },
     verbs: {
       increment: (prepare, by = 1) => add(prepare, checkAmount(by, 'increment')),
       decrement: (prepare, by = 1) => add(prepare, -checkAmount(by, 'decrement')),

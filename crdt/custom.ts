@@ -96,6 +96,7 @@ export function custom<T, Input>(merge: Merge<T, Input>, options?: CustomOptions
       const [value] = expectArray(encoded)
       return value === undefined ? undefined : (unseal(value) as T)
     },
+    fromValue: (value) => value as T | undefined,
     verbs: {
       set(prepare, next) {
         const payload = copyOf(toPayload(next, 'set'))

@@ -53,6 +53,7 @@ const REGISTER: Register<unknown> = Object.freeze({
     const [value] = expectArray(encoded)
     return value === undefined ? undefined : unseal(value)
   },
+  fromValue: (value: unknown) => value,
   verbs: Object.freeze({ set: (_prepare: Prepare<unknown>, value: unknown) => toPayload(value, 'set') }),
 })
 

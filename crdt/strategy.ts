@@ -138,6 +138,12 @@ export interface Strategy<
   piecesOf?(state: State): number
   decodeState(encoded: Encodable): State
   /**
+   * The state of which this is the value, where whoever wrote that had seen all that led to it: a
+   * row of a primary store. Only strategies that have it can keep their keys in a store. Throws a
+   * `WarpError` for what no state has as its value. `undefined`: the key has none.
+   */
+  fromValue?(value: unknown): State
+  /**
    * The same in steps, for states that `encodeStateSteps` encodes: takes the items of the list one
    * after the other, yields behind each of them, and where else a step may end.
    */

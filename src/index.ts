@@ -58,7 +58,10 @@ export type {
   LoadMany,
   LoadManyContext,
   NotModified,
+  StoringOptions,
 } from './keys/source/source.ts'
+export type { StoreOptions, Writes } from './keys/source/store-source.ts'
+export type { StoreCounts } from './data-layer/stored/stores.ts'
 export type { CopyCounts, GetOrSetOptions } from './data-layer/data-layer.ts'
 export type { GrantOptions, Lease, LeaseCounts, LeaseReceipt, Leases } from './data-layer/leases/lease-types.ts'
 export type { LeaseEnd } from './store/event.ts'

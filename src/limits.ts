@@ -129,6 +129,12 @@ export const REMEMBERED_INVALIDATIONS_MAX: number = 1024
  */
 export const LOADS_MAX: number = 10_000
 
+/** The longest time that may be given for what a store is waited for, ms: an hour. */
+export const STORE_MS_MAX: number = 3_600_000
+
+/** Rows that one statement writes at most. */
+export const STORE_BATCH_MAX: number = 1000
+
 /** Copies in memory, unless `openWarp({ copies })` says otherwise. */
 export const COPIES_MAX: number = 100_000
 

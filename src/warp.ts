@@ -6,6 +6,7 @@
 import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Dot } from '../crdt/time/dot.ts'
+import type { Stamp } from '../crdt/time/hlc.ts'
 import { shownKind } from '../crdt/shown-kind.ts'
 import { ignoreOutcome } from '../crdt/synchronous.ts'
 import { asError, WarpError } from '../crdt/warp-error.ts'
@@ -72,6 +73,8 @@ import type { Turns } from './operation/turns.ts'
 import { Renewals } from './store/write-road/renewals.ts'
 import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
 
+/** So long a write behind waits for a second replica that holds it. */
+const SHARED_MS = 1000
 const CLOSE_OPTIONS = optionNames<CloseOptions>({ leave: true })
 
 /**
@@ -227,6 +230,7 @@ class OpenWarp {
   async start(openDoor: Platform['openDoor']): Promise<void> {
     // Also without peers: an import may replace the state.
     this.#engine.onReset(() => this.#rebuildProjections())
+    await this.#layer?.open()
     await this.#cluster.start()
     try {
       this.#door = await openDoor?.(this)
@@ -473,6 +477,7 @@ class OpenWarp {
     return takeStats({
       ...{ engine: this.#engine, name: this.name, replicator: this.#cluster.replicator },
       ...{ writer, watches, projections, copies: this.#layer?.counts(), leases: this.#layer?.leases.counts() },
+      stores: this.#layer?.stores.counts(),
     })
   }
 
@@ -542,6 +547,7 @@ class OpenWarp {
     for (const projection of [...this.#projections.values()]) await projection.close()
     await this.#engine.store.waiting.all()
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
+    await this.#layer?.stores.close()
     await this.#cluster.depart(options)
     await this.#cluster.close()
     try {
@@ -610,11 +616,29 @@ class OpenWarp {
         write: (note) => engine.writeLease(note),
         talk: this.#cluster.replicator?.leases,
       },
+      shared: (operations) => this.#shared(operations),
+      stored: (key) => {
+        const slot = engine.store.keys.find(key)
+        if (slot !== undefined) engine.compactor.note(slot)
+      },
     })
     engine.onLease((note) => layer.enteredLease(note))
     engine.onInvalidated((invalidation) => layer.entered(invalidation))
     engine.onReset(() => layer.reset())
     this.#layer = layer
+  }
+
+  /**
+   * Settles when a second replica holds what was written here, or a second is over: where logs are in
+   * memory, a process that ends would take with it that the store has changed, and copies would stay.
+   */
+  async #shared(operations: readonly Stamp[]): Promise<void> {
+    const { replica, log } = this.#engine
+    if (log.persistent || !this.#cluster.peers().some(({ state }) => state === 'up')) return
+    const last = operations.reduce((most, one) => (one.replica === replica ? Math.max(most, one.sequence) : most), 0)
+    if (last === 0) return
+    const acks = { replicas: 1, countSelf: false, level: 'memory', timeoutMs: SHARED_MS } as const
+    await this.#context.writer.acknowledger.settled({ replica, sequence: last }, { ack: 'memory', acks }).catch(ignore)
   }
 
   #loadsNothing(call: string): Error {

@@ -6,6 +6,7 @@ import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { PeerAddress } from '../ports/transport.ts'
 import type { CopyCounts } from '../data-layer/data-layer.ts'
 import type { LeaseCounts } from '../data-layer/leases/lease-types.ts'
+import type { StoreCounts } from '../data-layer/stored/stores.ts'
 import type { ProjectionLag } from '../projections/projection.ts'
 import type { CompactionBlock, QueueFill } from '../replication/replication-report.ts'
 import type { WatchLag } from '../watch/change.ts'
@@ -20,6 +21,8 @@ export interface Stats {
   readonly copies?: CopyCounts
   /** Absent where no pattern has a `load`. */
   readonly leases?: LeaseCounts
+  /** The primary stores of keyspaces; absent where there are none. */
+  readonly stores?: readonly StoreCounts[]
   readonly operations: OperationCounts
   /**
    * Whether what is written here is sent: not before a peer has been heard (see "Joining" in

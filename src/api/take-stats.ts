@@ -7,6 +7,7 @@ import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Values } from '../cache/values.ts'
 import type { CopyCounts } from '../data-layer/data-layer.ts'
 import type { LeaseCounts } from '../data-layer/leases/lease-types.ts'
+import type { StoreCounts } from '../data-layer/stored/stores.ts'
 import type { Compactor } from '../compaction/compactor.ts'
 import { bytesBetween, type Holds } from '../log/holds.ts'
 import type { Log } from '../log/log.ts'
@@ -40,10 +41,11 @@ export interface CountedParts {
   readonly projections: Iterable<ProjectionRunner<unknown>>
   readonly copies: CopyCounts | undefined
   readonly leases: LeaseCounts | undefined
+  readonly stores: readonly StoreCounts[] | undefined
 }
 
 export function takeStats(parts: CountedParts): Stats {
-  const { engine, name, replicator, watches, projections, copies, leases } = parts
+  const { engine, name, replicator, watches, projections, copies, leases, stores } = parts
   const replication = replicator?.stats()
   const peers = replicator?.peers() ?? []
   return {
@@ -54,6 +56,7 @@ export function takeStats(parts: CountedParts): Stats {
     cache: cacheCounts(engine.store.values),
     ...(copies === undefined ? {} : { copies }),
     ...(leases === undefined ? {} : { leases }),
+    ...(stores === undefined || stores.length === 0 ? {} : { stores }),
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),

@@ -21,7 +21,7 @@ import type { Position } from '../operation/position.ts'
 import { forgetKey } from './forgotten.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { installSnapshot } from '../store/recovered.ts'
-import { foldablePrefix, type PrefixBounds } from './foldable-prefix.ts'
+import { foldablePrefix, type PrefixBounds, type Stretch } from './foldable-prefix.ts'
 import type { Frontier } from './frontier.ts'
 import type { Garbage } from './garbage.ts'
 
@@ -89,7 +89,7 @@ export class KeyCompaction {
   /** Throws what keeps the key from being compacted; then nothing of it has changed. */
   *steps(slot: Slot, outcome: KeyOutcome, meter: Meter): Generator<void, void> {
     const store = this.#store
-    const { chains, whole } = store.folder
+    const { chains } = store.folder
     const key = store.keys.keys[slot]
     const keyspace = store.keyspaceFor('', slot)
     if (key === undefined || keyspace.retain === 'all') return
@@ -97,7 +97,7 @@ export class KeyCompaction {
     const subject: Subject = { slot, key, keyspace, chain, version: store.keys.version[slot]! }
     const operations = yield* chains.operationsSteps(chain, meter)
     outcome.walkedCount = operations.length
-    const { count, unstableCount } = yield* foldablePrefix(operations, keyspace, this.#bounds(subject), meter)
+    const { count, unstableCount } = yield* this.#foldable(subject, operations, meter)
     outcome.unstableCount = unstableCount
     // What could not go yet, and what will have expired by then, is looked at again in the next
     // run.
@@ -108,7 +108,7 @@ export class KeyCompaction {
     if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return
     const prefix = operations.slice(0, count)
     const reached = yield* reachOf(prefix, meter)
-    const resident = yield* whole.foldSteps({ strategy: keyspace.strategy, chain, operations: prefix }, meter)
+    const resident = yield* this.#fold(subject, prefix, meter)
     const through = (prefix.at(-1) as Placed).position
     const pieces = this.#piecesOf(subject, outcome)
     const bounds = { meter, bytesMax: STATE_BYTES_MAX, pieces, weight: resident.bytes }
@@ -121,6 +121,7 @@ export class KeyCompaction {
     const former = this.#store.folder.chains.recordsOf(chain.snapshot)
     const behindCount = operations.length - count
     this.#replace(subject, { resident, state, outcome }, { through, reached, behindCount })
+    this.#tellStored(subject, prefix)
     outcome.droppedCount = count
     outcome.isMetaDue = true
     outcome.garbage = { folded: prefix, snapshot: former }
@@ -137,6 +138,37 @@ export class KeyCompaction {
         outcome.parts.push({ position: log.commit(RECORD_KIND.snapshot, 0), bytes: end - start })
       },
     }
+  }
+
+  /** Where the truth is in a store, no more than is known to be there: the rest is still on its way. */
+  *#foldable(subject: Subject, operations: readonly Placed[], meter: Meter): Generator<void, Stretch> {
+    const stretch = yield* foldablePrefix(operations, subject.keyspace, this.#bounds(subject), meter)
+    if (!isStored(subject.keyspace)) return stretch
+    const { stored } = this.#store
+    let count = 0
+    while (count < stretch.count && stored?.isStored(subject.key, operations[count] as Placed) === true) {
+      count++
+      meter.spend(1, 0)
+      if (meter.isSpent) yield
+    }
+    return { ...stretch, count }
+  }
+
+  *#fold(
+    { keyspace: { strategy, source }, chain }: Subject,
+    operations: readonly Placed[],
+    meter: Meter,
+  ): Generator<void, Resident> {
+    const resident = yield* this.#store.folder.whole.foldSteps({ strategy, chain, operations }, meter)
+    if (source?.store === undefined) return resident
+    // What the operations made is in the store: nothing of it is kept here.
+    resident.state = strategy.initial()
+    resident.present = false
+    return resident
+  }
+
+  #tellStored({ key, keyspace }: Subject, operations: readonly Placed[]): void {
+    if (isStored(keyspace)) this.#store.stored?.compacted(key, operations)
   }
 
   #bounds({ key, keyspace }: Subject): PrefixBounds {
@@ -211,6 +243,7 @@ export class KeyCompaction {
 
   /** Replacing one live operation by a snapshot of it would gain nothing. */
   #isWorthwhile(slot: Slot, operations: readonly Placed[], count: number): boolean {
+    if (isStored(this.#store.keyspaceFor('', slot))) return true
     return (
       count > 1 ||
       operations.length > 1 ||
@@ -235,6 +268,10 @@ export class KeyCompaction {
     if (!mayGo || expiresAt > env.now()) return true
     return keyspace.isTouched && expiresAt > this.#options.frontier.stableMs(keyspace.domain)
   }
+}
+
+function isStored({ source }: Keyspace): boolean {
+  return source?.store !== undefined
 }
 
 function tooLarge(key: string): WarpError {

@@ -6,7 +6,8 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
 import type { CopyRules, Load, LoadContext, LoadedMany, LoadMany, LoadManyContext } from '../keys/source/source.ts'
 import type { Turns } from '../operation/turns.ts'
-import { begun, type Flight } from './flight.ts'
+import type { Env } from '../ports/env.ts'
+import { begun, Flight, type Landing } from './flight.ts'
 import { MISS } from './keeper.ts'
 import { checkedLoadedLife, checkTags, type LoadRequest } from './load-request.ts'
 import type { Loads } from './loads.ts'
@@ -132,6 +133,26 @@ function contextOf(byKey: ReadonlyMap<string, Flight>, signal: AbortSignal): Loa
       flight.tags = [...flight.tags, ...tags]
     },
   }
+}
+
+/** What a loader of many keys makes, in the time that the rules give. Nothing of it is kept here. */
+export function madeBy(
+  load: LoadMany,
+  keys: readonly string[],
+  rules: CopyRules,
+  env: Env,
+): Promise<ReadonlyMap<string, unknown>> {
+  const flights = new Map(keys.map((key) => [key, new Flight({ key, begin: 0, rules, env })]))
+  const [first] = flights.values()
+  const { signal } = first as Flight
+  const loading = begun(() => load(keys, contextOf(flights, signal)))
+  for (const flight of flights.values()) flight.begins(loading)
+  return Promise.race([loading, (first as Flight).landed.then(failureOf)]).then((loaded) => mapOf(loaded, flights))
+}
+
+/** The value comes from the other contestant. */
+function failureOf(landing: Landing): Promise<LoadedMany> {
+  return landing.kind === 'failed' ? Promise.reject(landing.error) : new Promise(() => undefined)
 }
 
 /** For a key whose batch does not count any more: once more, alone. */

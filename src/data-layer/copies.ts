@@ -40,6 +40,8 @@ export const GONE = 2
 const VISITED = 4
 /** Whoever reads it gets a copy of its own: it holds bytes or dates. */
 export const LOOSE = 8
+/** Operations have come since, and the value does not show them yet. */
+export const BEHIND = 16
 
 const NONE = -1
 const CAPACITY_MIN = 64
@@ -65,7 +67,7 @@ export class Copies {
   #bytes = 0
   evictionsCount = 0
   readonly #limits: CopyLimits
-  readonly #onGone: (slot: CopySlot) => void
+  readonly #onGone: (slot: CopySlot, key: string) => void
   readonly #isWorthless: (slot: CopySlot) => boolean
 
   /**
@@ -74,7 +76,10 @@ export class Copies {
    */
   constructor(
     limits: CopyLimits,
-    { onGone, isWorthless }: { onGone: (slot: CopySlot) => void; isWorthless: (slot: CopySlot) => boolean },
+    {
+      onGone,
+      isWorthless,
+    }: { onGone: (slot: CopySlot, key: string) => void; isWorthless: (slot: CopySlot) => boolean },
   ) {
     this.#limits = limits
     this.#onGone = onGone
@@ -139,7 +144,7 @@ export class Copies {
     this.flags[slot] = 0
     this.#keys[slot] = ''
     this.#free.push(slot)
-    this.#onGone(slot)
+    this.#onGone(slot, key)
   }
 
   clear(): void {

@@ -35,6 +35,9 @@ import { Invalidator } from './invalidator.ts'
 import { Keeper, MISS } from './keeper.ts'
 import { checkTags, type LoadRequest } from './load-request.ts'
 import { Loads } from './loads.ts'
+import type { OpenOperation } from './stored/open-operation.ts'
+import { Making } from './stored/making.ts'
+import { Stores } from './stored/stores.ts'
 import { WrittenCopies } from './written-copies.ts'
 
 /** What a call may say of the copy that it asks for, instead of what the keyspace says. */
@@ -86,6 +89,10 @@ export interface DataLayerOptions {
   readonly write: (invalidation: Invalidation) => Dot
   /** Something has been written that is to be sent. */
   readonly written: () => void
+  /** Settles when a second replica holds what was written here, or none can be reached. */
+  readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
+  /** All of a key is in its store: its operations may leave the log. */
+  readonly stored: (key: string) => void
   readonly leases: LeasePorts
 }
 
@@ -110,7 +117,9 @@ export class DataLayer {
   readonly loads: Loads
   readonly invalidator: Invalidator
   readonly leases: LeaseDesk
+  readonly stores: Stores
   readonly #written: WrittenCopies
+  readonly #making: Making
   readonly #options: DataLayerOptions
   readonly #store: KeyStore
   /** What the keyspaces said when the copies were made. */
@@ -133,8 +142,16 @@ export class DataLayer {
     })
     this.leases = this.#openLeases()
     this.#written = new WrittenCopies({ store, keeper, loads: this.loads, invalidations })
+    this.stores = new Stores({ ...options, keeper, invalidations, loads: this.loads })
+    this.#making = new Making({ ...options, keeper, invalidations, stores: this.stores })
+    options.writer.through = (write, keyspace) => this.stores.writeThrough(write, keyspace)
     // What a log says of before is not known any more.
     invalidations.forgetAll(applied)
+  }
+
+  /** Makes the stores ready. Throws what no other try can mend. */
+  open(): Promise<void> {
+    return this.stores.open()
   }
 
   /** The value of a key that loads: from memory, or by a load. */
@@ -145,17 +162,31 @@ export class DataLayer {
 
   /** The value of a key of which there is no copy that may be served (`hit`). */
   load(key: string, keyspace: Keyspace, signal: AbortSignal | undefined): Promise<unknown> {
+    const alone = this.#making.alone(key, keyspace)
+    if (alone !== MISS) return this.#store.turns.settled(alone)
     this.#missesCount++
-    const load = keyspace.source?.load
+    const load = this.#loadOf(keyspace)
     if (load === undefined) return this.#store.turns.settled(undefined)
     const { rules } = keyspace.source as Source
     return this.#read(requestOf(key, rules, load, { tags: NO_TAGS, signal }))
   }
 
+  /** What brings a value without anybody who calls: of the keyspace, or its store. */
+  #loadOf(keyspace: Keyspace): Load | undefined {
+    const { source } = keyspace
+    return source?.store === undefined ? source?.load : (key) => this.stores.load(key, keyspace)
+  }
+
   /** The value, if a copy may be served; otherwise `undefined`. */
   peek(key: string): unknown {
-    const hit = this.hit(key)
+    const hit = this.#hitOrAlone(key)
     return hit === MISS ? undefined : hit
+  }
+
+  #hitOrAlone(key: string): unknown {
+    const hit = this.hit(key)
+    if (hit !== MISS) return hit
+    return this.#making.alone(key, this.#store.keyspaceFor(key, this.#store.keys.find(key)))
   }
 
   /** See `Warp.getOrSet`. */
@@ -164,7 +195,11 @@ export class DataLayer {
       if (options !== undefined) checkOptions('getOrSet', options, GET_OR_SET_OPTIONS)
       const hit = this.hit(key)
       if (hit !== MISS) return this.#store.turns.settled(hit)
-      return this.#read(this.#requestOf('getOrSet', key, load, options))
+      const keyspace = this.#sourced('getOrSet', key)
+      const alone = this.#making.alone(key, keyspace)
+      if (alone !== MISS && alone !== undefined) return this.#store.turns.settled(alone)
+      const request = this.#requestOf('getOrSet', key, load, options)
+      return this.#read(keyspace.source?.store === undefined ? request : this.#making.request(keyspace, request))
     } catch (error) {
       return this.#store.turns.rejected(asError(error))
     }
@@ -178,12 +213,39 @@ export class DataLayer {
   ): Promise<Map<string, unknown>> {
     checkOptions('getOrSetMany', options, GET_OR_SET_OPTIONS)
     checkLoader('getOrSetMany', load)
-    return this.#many(keys, (key) => {
+    const all = [...keys]
+    const isStored = (key: string): boolean => this.#sourced('getOrSetMany', key).source?.store !== undefined
+    if (all.some(isStored)) return this.#makeMany(all, isStored, load as LoadMany, options)
+    return this.#many(all, (key) => {
       const keyspace = this.#sourced('getOrSetMany', key)
       const rules = this.#rules(`getOrSetMany of '${key}'`, keyspace, options)
       const { tags = NO_TAGS, signal } = options ?? {}
       return { rules, tags, signal, loadMany: load as LoadMany, load: undefined }
     })
+  }
+
+  /** As `getOrSetMany`, where some keys have a store. */
+  async #makeMany(
+    keys: readonly string[],
+    isStored: (key: string) => boolean,
+    load: LoadMany,
+    options?: GetOrSetOptions,
+  ): Promise<Map<string, unknown>> {
+    const [stored, others] = [keys.filter(isStored), keys.filter((key) => !isStored(key))]
+    const found = await this.#many(stored, (key) => this.#wishOf(key, options?.signal))
+    const missing = stored.filter((key) => !found.has(key))
+    const rulesOfKey = (key: string): CopyRules =>
+      this.#rules('getOrSetMany', this.#sourced('getOrSetMany', key), options)
+    const [loaded, made] = await Promise.all([
+      others.length === 0 ? new Map<string, unknown>() : this.getOrSetMany(others, load, options),
+      this.#making.many(missing, load, { rulesOfKey, tags: options?.tags }),
+    ])
+    const values = new Map<string, unknown>()
+    for (const key of keys) {
+      const value = found.get(key) ?? loaded.get(key) ?? made.get(key)
+      if (value !== undefined) values.set(key, value)
+    }
+    return values
   }
 
   /** The values of several keys, of which some load; in the order of the keys. */
@@ -206,12 +268,14 @@ export class DataLayer {
   }
 
   #many(keys: Iterable<string>, wish: (key: string) => Wish): Promise<Map<string, unknown>> {
-    return loadBatches({ keys, wish, hit: (key) => this.hit(key), loads: this.loads, turns: this.#store.turns })
+    return loadBatches({ keys, wish, hit: (key) => this.#hitOrAlone(key), loads: this.loads, turns: this.#store.turns })
   }
 
   #wishOf(key: string, signal: AbortSignal | undefined): Wish {
-    const { load, loadMany, rules } = this.#store.keyspaceOf(key).source as Source
-    return { rules, tags: NO_TAGS, signal, loadMany, load }
+    const keyspace = this.#store.keyspaceOf(key)
+    const { load, loadMany, rules, store } = keyspace.source as Source
+    if (store === undefined) return { rules, tags: NO_TAGS, signal, loadMany, load }
+    return { rules, tags: NO_TAGS, signal, loadMany: this.stores.loadManyOf(keyspace), load: undefined }
   }
 
   /** Something has been said of a lease, here or elsewhere. */
@@ -253,6 +317,7 @@ export class DataLayer {
     this.#dropAll()
     this.#written.forgetAll(invalidations.forgotten)
     invalidations.forgetAll(this.#options.applied)
+    this.stores.reset()
     this.invalidator.reset()
     this.leases.reset()
     if (this.leases.times.size > 0) this.keeper.hides ??= (key) => this.leases.hides(key)
@@ -311,6 +376,7 @@ export class DataLayer {
     this.#store.assertOpen()
     this.#keyspacesSeen = this.#store.keyspaces.changesCount
     this.#dropAll()
+    this.stores.keyspacesChanged()
   }
 
   /** Nothing of what is in memory, or on its way, is known to be right. */
@@ -321,8 +387,7 @@ export class DataLayer {
 
   /** By the keyspace's own loader: what a caller brought is gone with the call. */
   #refresh(key: string, slot: CopySlot): void {
-    const { source } = this.#store.keyspaceFor(key, this.#store.keys.find(key))
-    const { load } = source ?? {}
+    const load = this.#loadOf(this.#store.keyspaceFor(key, this.#store.keys.find(key)))
     const rules = this.keeper.copies.rules[slot] as CopyRules
     const tags = this.keeper.copies.tags[slot] ?? NO_TAGS
     if (load !== undefined) this.loads.refresh(requestOf(key, rules, load, { tags }))

@@ -29,6 +29,8 @@ export class Flight {
   /** An invalidation that began later is about it: who comes now does not join it, and it is not kept. */
   isVoid = false
   isOver = false
+  /** It is a write to the store, whose answer says what the row holds: where it fails, a load may not. */
+  isWrite = false
   /** Nobody waited for it when it began. */
   isBackground = false
   /** What the loader has said of the value. */

@@ -2,12 +2,12 @@
  * Whether a copy may be served, and whether what has been loaded may be kept. All rules that decide
  * stand here (docs/data-layer.md); who loads, and when, does not matter to them.
  */
-import { copyLoose, isLoose } from '../../crdt/encoding/shared-value.ts'
+import { copyLoose, isLoose, shared } from '../../crdt/encoding/shared-value.ts'
 import type { CopyRules } from '../keys/source/source.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import type { Env } from '../ports/env.ts'
 import { CoarseClock } from './coarse-clock.ts'
-import { Copies, GONE, LOOSE, VOID, type CopyLimits, type CopySlot } from './copies.ts'
+import { BEHIND, Copies, GONE, LOOSE, VOID, type CopyLimits, type CopySlot } from './copies.ts'
 import type { Invalidations } from './invalidations.ts'
 import { Usage } from './usage.ts'
 
@@ -36,6 +36,10 @@ export class Keeper {
   readonly #usage = new Usage()
   /** Keys whose copies are not served now, whatever else: they are on a lease that may have run out. */
   hides: ((key: string) => boolean) | undefined
+  /** What operations that have come since make of a copy; `MISS`: that has to be loaded. */
+  catchUp: (key: string) => unknown = () => MISS
+  /** Told of each copy that has gone. */
+  onGone: ((key: string) => void) | undefined
   /** Until when a stale copy is served without another try. */
   readonly #throttled = new Map<CopySlot, number>()
 
@@ -44,9 +48,10 @@ export class Keeper {
     this.#env = env
     this.#clock = new CoarseClock(env)
     this.copies = new Copies(limits, {
-      onGone: (slot) => {
+      onGone: (slot, key) => {
         if (this.#throttled.size > 0) this.#throttled.delete(slot)
         this.#usage.forget(slot)
+        this.onGone?.(key)
       },
       isWorthless: (slot) => !this.#isStillValid(slot),
     })
@@ -60,9 +65,25 @@ export class Keeper {
     if (copies.begins[slot]! < this.#invalidations.lastWideAt && !this.#isStillValid(slot)) return MISS
     const endsAtMs = copies.endsAtMs[slot]!
     if (endsAtMs !== Infinity && !this.#isAlive(slot, endsAtMs)) return MISS
+    if ((flags & BEHIND) !== 0 && !this.#isCaughtUp(slot)) return MISS
     copies.visit(slot)
     const value = copies.values[slot]
-    return (flags & LOOSE) === 0 ? value : copyLoose(value)
+    return (copies.flags[slot]! & LOOSE) === 0 ? value : copyLoose(value)
+  }
+
+  /** An operation of the key has entered. */
+  behind(key: string): void {
+    const slot = this.copies.find(key)
+    if (slot !== undefined) this.copies.flags[slot]! |= BEHIND
+  }
+
+  #isCaughtUp(slot: CopySlot): boolean {
+    const { copies } = this
+    const value = this.catchUp(copies.keyAt(slot))
+    if (value === MISS || value === undefined) return false
+    copies.values[slot] = shared(value)
+    copies.flags[slot] = (copies.flags[slot]! & ~(BEHIND | LOOSE)) | (isLoose(value) ? LOOSE : 0)
+    return true
   }
 
   /** Whether a copy that is fresh has lived for so long that a new one is to be loaded behind the reader. */
@@ -83,8 +104,9 @@ export class Keeper {
     if ((flags & GONE) !== 0 || ((flags & VOID) !== 0 && !servesVoid)) return MISS
     if (this.hides?.(copies.keyAt(slot)) === true) return MISS
     if (copies.endsAtMs[slot]! + staleMs <= this.#env.monotonic()) return MISS
+    if ((flags & BEHIND) !== 0 && !this.#isCaughtUp(slot)) return MISS
     const value = copies.values[slot]
-    return (flags & LOOSE) === 0 ? value : copyLoose(value)
+    return (copies.flags[slot]! & LOOSE) === 0 ? value : copyLoose(value)
   }
 
   /** What is in memory of a key, however old: for a loader that asks whether it has changed. */

@@ -17,6 +17,22 @@ export interface LoadRequest {
   readonly signal: AbortSignal | undefined
 }
 
+/** What a load may answer with that has more to say than a value: the row of a store. */
+export abstract class Answer {
+  /** What the key is with it taken in. Throws what makes the answer useless. */
+  abstract value(): unknown
+
+  /** A copy of it has been kept. */
+  kept(): void {
+    // Nothing follows from that.
+  }
+
+  /** Something about the key has come meanwhile: it is given to who waited, and not kept. */
+  dropped(): void {
+    // Nothing follows from that.
+  }
+}
+
 /** Names of groups are keys of a table, and travel. */
 export const TAG_LENGTH_MAX = 512
 /** Of one value: each read behind an invalidation looks through them. */

@@ -9,7 +9,7 @@ import { refusalOf } from '../../crdt/encoding/encoding-refusal.ts'
 import { copyLoose, detached } from '../../crdt/encoding/shared-value.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { LOADS_MAX } from '../limits.ts'
-import { NOT_MODIFIED } from '../keys/source/source.ts'
+import { NOT_MODIFIED, type CopyRules } from '../keys/source/source.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
 import type { Env, Timer } from '../ports/env.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
@@ -18,7 +18,7 @@ import type { EngineEvent } from '../store/event.ts'
 import { begun, Flight, type Landing } from './flight.ts'
 import type { Invalidations } from './invalidations.ts'
 import { MISS, type Keeper } from './keeper.ts'
-import { checkTags, contextOf, type LoadRequest } from './load-request.ts'
+import { Answer, checkTags, contextOf, type LoadRequest } from './load-request.ts'
 
 export interface LoadsOptions {
   readonly env: Env
@@ -68,9 +68,9 @@ export class Loads {
       const joinedAt = own?.begin ?? this.#options.invalidations.count
       const flight = own ?? this.joinable(request.key) ?? this.begin(request)
       const waited = await this.#wait(flight, request, stale !== MISS)
-      if (waited.kind !== 'loaded') return this.#otherwise(waited, flight, request)
-      // Unless an invalidation came between the beginning of the load and this reader.
-      if (!flight.isVoid || joinedAt <= flight.begin) return copyLoose(waited.value)
+      if (waited.kind === 'loaded') {
+        if (isFor(flight, joinedAt)) return copyLoose(waited.value)
+      } else if (!flight.isWrite) return this.#otherwise(waited, flight, request)
     }
   }
 
@@ -125,19 +125,41 @@ export class Loads {
   }
 
   /**
+   * A write to the store is under way whose answer is one of a load, too. `undefined`: a load is under
+   * way.
+   */
+  occupy(key: string, rules: CopyRules): Flight | undefined {
+    if (this.joinable(key) !== undefined) return undefined
+    const { env, invalidations } = this.#options
+    const flight = new Flight({ key, begin: invalidations.count, rules, env })
+    flight.isWrite = true
+    if (!this.isClosed) this.#flights.set(key, flight)
+    void flight.landed.then(() => this.#over(flight))
+    return flight
+  }
+
+  /**
    * The loader has answered: the value, as many may share it, once it has been kept if it may be.
    * Throws what makes the answer useless.
    */
   finish(flight: Flight, request: Pick<LoadRequest, 'key' | 'rules' | 'tags'>, loaded: unknown): unknown {
     const { keeper } = this.#options
     const { key, rules } = request
-    const value = loaded === NOT_MODIFIED ? this.#formerOf(key) : loaded === undefined ? undefined : ownCopy(loaded)
+    const answer = loaded instanceof Answer ? loaded : undefined
+    const value = this.#valueOf(key, answer === undefined ? loaded : answer.value())
     const tags = [...request.tags, ...flight.tags, ...(value === undefined ? [] : this.#tagsOf(key, rules, value))]
-    if (flight.isOver || flight.isVoid) return value
-    const brought = { value, begin: flight.begin, rules, tags, lifeMs: flight.ttlMs }
-    flight.isVoid = !keeper.keep(key, brought)
-    if (flight.isVoid) this.#leave(flight)
+    if (!flight.isOver && !flight.isVoid) {
+      flight.isVoid = !keeper.keep(key, { value, begin: flight.begin, rules, tags, lifeMs: flight.ttlMs })
+      if (flight.isVoid) this.#leave(flight)
+      else answer?.kept()
+    }
+    if (flight.isOver || flight.isVoid) answer?.dropped()
     return value
+  }
+
+  #valueOf(key: string, loaded: unknown): unknown {
+    if (loaded === NOT_MODIFIED) return this.#formerOf(key)
+    return loaded === undefined ? undefined : ownCopy(loaded)
   }
 
   /** Loads that began before what has entered just now: nobody joins them any more, and nothing is kept. */
@@ -163,9 +185,13 @@ export class Loads {
     if (!flight.isOver) this.#outdated.add(flight)
   }
 
-  #landed(flight: Flight, landing: Landing): void {
+  #over(flight: Flight): void {
     this.#outdated.delete(flight)
     if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key)
+  }
+
+  #landed(flight: Flight, landing: Landing): void {
+    this.#over(flight)
     if (landing.kind !== 'failed' || this.isClosed) return
     this.failuresCount++
     this.#options.keeper.throttle(flight.key, flight.rules)
@@ -263,6 +289,11 @@ function ownCopy(value: unknown): unknown {
     // The stack is full.
     throw error instanceof RangeError ? refusalOf(value) : error
   }
+}
+
+/** Unless an invalidation came between the beginning of the load and this reader. */
+function isFor(flight: Flight, joinedAt: number): boolean {
+  return !flight.isVoid || joinedAt <= flight.begin
 }
 
 function waitedTooLong(key: string, timeoutMs: number): WarpError {

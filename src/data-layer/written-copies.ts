@@ -38,7 +38,9 @@ export class WrittenCopies {
     this.#options = options
     this.#reader = new OperationReader(options.store.table)
     options.store.subscribe((entered) => {
-      if (entered.keyspace.source !== undefined) this.#entered(entered, entered.keyspace.source)
+      const { source } = entered.keyspace
+      // Where there is a store, what is written goes there (`stored/`).
+      if (source !== undefined && source.store === undefined) this.#entered(entered, source)
     })
   }
 

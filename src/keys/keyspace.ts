@@ -9,7 +9,15 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import { PatternIndex } from './pattern-index.ts'
 import { comparePatterns, compilePattern } from './pattern.ts'
-import { LOADING_OPTIONS, sourceOf, type LoadingOptions, type Source } from './source/source.ts'
+import {
+  LOADING_OPTIONS,
+  sourceOf,
+  storedSourceOf,
+  STORING_OPTIONS,
+  type LoadingOptions,
+  type Source,
+  type StoringOptions,
+} from './source/source.ts'
 import type { KeyMap, KeyOptions, Mode, Retention } from './typed-keys.ts'
 
 export interface Keyspace {
@@ -216,7 +224,7 @@ function definitionOf(pattern: string, definition: unknown): KeyOptions {
     : (definition as KeyOptions)
 }
 
-const KEY_OPTIONS = optionNames<Exclude<KeyOptions, LoadingOptions>>({
+const KEY_OPTIONS = optionNames<Exclude<KeyOptions, LoadingOptions | StoringOptions>>({
   strategy: true,
   mode: true,
   retain: true,
@@ -225,17 +233,18 @@ const KEY_OPTIONS = optionNames<Exclude<KeyOptions, LoadingOptions>>({
   sliding: true,
 })
 const LOADING_KEY_OPTIONS = [...new Set(['strategy', 'mode', 'retain', ...LOADING_OPTIONS])]
-const ALL_KEY_OPTIONS = [...new Set([...KEY_OPTIONS, ...LOADING_KEY_OPTIONS])]
+const STORING_KEY_OPTIONS = [...new Set(['strategy', 'mode', 'retain', ...STORING_OPTIONS])]
+const ALL_KEY_OPTIONS = [...new Set([...KEY_OPTIONS, ...LOADING_KEY_OPTIONS, ...STORING_KEY_OPTIONS])]
 const VERSIONS_OPTION = ['versions']
 const FOR_MS_OPTION = ['forMs']
 
 function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
   checkOptions(`the key pattern '${pattern}'`, options, ALL_KEY_OPTIONS)
-  const loading = loadingOptions(options)
-  checkKindOfOptions(pattern, options, loading !== undefined)
+  const truth = truthOf(options)
+  checkKindOfOptions(pattern, options, truth)
   const { strategy, mode = 'eventual' } = options
-  const lives = loading === undefined ? livesOf(pattern, options as LivingOptions) : NO_LIVES
-  const { retain = retentionOf(lives, loading) } = options
+  const lives = truth === 'here' ? livesOf(pattern, options as LivingOptions) : NO_LIVES
+  const { retain = retentionOf(lives, truth) } = options
   if (mode === 'strong') throw strongUnsupported(pattern)
   const domain = DOMAIN_OF_MODE.get(mode)
   if (domain === undefined) throw misconfigured(pattern, `has mode ${shownKind(mode)}`, `use 'local' or 'eventual'`)
@@ -250,27 +259,43 @@ function defineKeyspace(pattern: string, options: KeyOptions, index: number): Ke
     domain,
     ...lives,
     retain,
-    source: checkedSource(pattern, options),
+    source: checkedSource(pattern, options, truth),
   })
 }
 
-function loadingOptions(options: KeyOptions): LoadingOptions | undefined {
-  return 'load' in options && options.load !== undefined ? (options as LoadingOptions) : undefined
+/** Where the truth of keys is: in the log, behind a function that loads, in a primary store. */
+type Truth = 'here' | 'load' | 'store'
+
+function truthOf(options: KeyOptions): Truth {
+  if ('load' in options && options.load !== undefined) return 'load'
+  return 'store' in options && (options as StoringOptions).store !== undefined ? 'store' : 'here'
 }
 
 /** What ends would stay in the log for ever otherwise. */
-function retentionOf({ ttlMs }: Lives, loading: LoadingOptions | undefined): Retention {
-  return loading !== undefined || ttlMs > 0 ? 'latest' : 'all'
+function retentionOf({ ttlMs }: Lives, truth: Truth): Retention {
+  return truth !== 'here' || ttlMs > 0 ? 'latest' : 'all'
 }
 
-function checkedSource(pattern: string, options: KeyOptions): Source | undefined {
-  const loading = loadingOptions(options)
-  if (loading === undefined) return undefined
-  if (!isRegister(options.strategy)) throw loadsNoRegister(pattern, options.strategy)
-  return sourceOf(pattern, loading)
+function checkedSource(pattern: string, options: KeyOptions, truth: Truth): Source | undefined {
+  if (truth === 'here') return undefined
+  const { strategy } = options
+  if (truth === 'load') {
+    if (!isRegister(strategy)) throw loadsNoRegister(pattern, strategy)
+    return sourceOf(pattern, options as LoadingOptions)
+  }
+  if (strategy.fromValue === undefined) throw storesNot(pattern, strategy)
+  return storedSourceOf(pattern, options as StoringOptions)
 }
 
-type LivingOptions = Exclude<KeyOptions, LoadingOptions>
+function storesNot(pattern: string, { kind }: AnyStrategy): WarpError {
+  return misconfigured(
+    pattern,
+    `has a store, and strategy '${kind}', whose state does not follow from its value`,
+    'use register(), counter() or custom(); a strategy of your own needs fromValue',
+  )
+}
+
+type LivingOptions = Exclude<KeyOptions, LoadingOptions | StoringOptions>
 type Lives = Pick<Keyspace, 'ttlMs' | 'isSliding' | 'isTouched'>
 
 /** With a source, lives are lives of copies: they take no part in the merge. */
@@ -285,13 +310,21 @@ function livesOf(pattern: string, options: LivingOptions): Lives {
 }
 
 /** An option of the other kind would be believed in. */
-function checkKindOfOptions(pattern: string, options: object, isLoading: boolean): void {
-  const known = isLoading ? LOADING_KEY_OPTIONS : KEY_OPTIONS
+function checkKindOfOptions(pattern: string, options: object, truth: Truth): void {
+  const known = KNOWN_OPTIONS[truth]
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue
-    if (isLoading) throw misconfigured(pattern, `has ${name} and load`, `leave one of them out`)
-    throw misconfigured(pattern, `has ${name} and nothing that loads`, `give load as well, or leave ${name} out`)
+    if (truth !== 'here') throw misconfigured(pattern, `has ${name} and ${truth}`, `leave one of them out`)
+    const missing = STORING_KEY_OPTIONS.includes(name) && !LOADING_KEY_OPTIONS.includes(name) ? 'store' : 'load'
+    const problem = missing === 'store' ? 'no store' : 'nothing that loads'
+    throw misconfigured(pattern, `has ${name} and ${problem}`, `give ${missing} as well, or leave ${name} out`)
   }
+}
+
+const KNOWN_OPTIONS: Readonly<Record<Truth, readonly string[]>> = {
+  here: KEY_OPTIONS,
+  load: LOADING_KEY_OPTIONS,
+  store: STORING_KEY_OPTIONS,
 }
 
 function loadsNoRegister(pattern: string, { kind }: AnyStrategy): WarpError {

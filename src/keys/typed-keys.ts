@@ -25,7 +25,7 @@
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { AnyStrategy, ValueOf, VerbsOf } from '../../crdt/strategy.ts'
-import type { LoadingOptions } from './source/source.ts'
+import type { LoadingOptions, StoringOptions } from './source/source.ts'
 
 /**
  * How long operations are kept once they are stable: all of them, none but the last state, or
@@ -82,7 +82,7 @@ interface NotExpiring {
 
 /** A pattern's strategy with what may be chosen beside it. */
 export type KeyOptions<S extends AnyStrategy = AnyStrategy> = KeyOptionsBase<S> &
-  (Expiring | NotExpiring | (LoadingOptions & { readonly sliding?: never }))
+  (Expiring | NotExpiring | ((LoadingOptions | StoringOptions) & { readonly sliding?: never }))
 
 /** What `keys` takes: pattern → strategy, bare or with options. */
 export type KeyMap = Readonly<Record<string, AnyStrategy | KeyOptions>>
@@ -108,7 +108,7 @@ export interface NoSuchOption<Name> {
   readonly 'no such option of a key pattern': Name
 }
 
-type KeyOptionName = keyof KeyOptionsBase<AnyStrategy> | keyof Expiring | keyof LoadingOptions
+type KeyOptionName = keyof KeyOptionsBase<AnyStrategy> | keyof Expiring | keyof LoadingOptions | keyof StoringOptions
 
 /** The keys that a pattern may match, as a type. */
 export type KeysOf<Pattern extends string> = Pattern extends `${infer Head}\\${infer Tail}`

@@ -50,6 +50,30 @@ export type EngineEvent =
   /** Told once on each replica that has known the lease alive. */
   | ({ readonly kind: 'lease:ended' } & LeaseEnd)
   /**
+   * The primary store will never take what was written to this key (`error` says why). The
+   * operations stay in the log and are read on top of the row; they go to the store with the next
+   * write of the key that it takes.
+   */
+  | {
+      readonly kind: 'primary:rejected'
+      readonly store: string
+      readonly key: string
+      readonly dots: readonly Dot[]
+      readonly error: Error
+    }
+  /**
+   * A primary store has failed several times in a row: it is left alone for a while, and then asked
+   * by one request, until one succeeds (`primary:recovered`). Copies are served meanwhile, writes
+   * behind wait.
+   */
+  | { readonly kind: 'primary:failing'; readonly store: string; readonly error: Error }
+  | { readonly kind: 'primary:recovered'; readonly store: string }
+  /**
+   * The engine has been closed with writes that are not known to be in their store. With a log that
+   * outlives the process they go there after the next opening.
+   */
+  | { readonly kind: 'primary:left'; readonly store: string; readonly keysCount: number }
+  /**
    * This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken
    * a new one.
    */

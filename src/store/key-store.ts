@@ -37,6 +37,9 @@ import { Values } from '../cache/values.ts'
 import type { EngineEvent } from './event.ts'
 import { Expirations } from './expirations/expirations.ts'
 import type { Position } from '../operation/position.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
+import type { Placed } from '../merge/placed.ts'
+import type { OperationFields } from '../operation/envelope/operation-fields.ts'
 
 export interface KeyStoreOptions {
   readonly log: Log
@@ -55,6 +58,27 @@ export interface KeyStoreOptions {
 }
 
 const NO_BYTES = new Uint8Array(0)
+
+/** What the data layer knows of operations whose keys have their truth in a store. */
+export interface StoredOperations {
+  /** Whether the store is known to hold it. Until then nothing of its key may be folded away. */
+  isStored(key: string, operation: Placed): boolean
+  /** Compaction has taken these, the oldest of the key, out of the log. */
+  compacted(key: string, operations: readonly Placed[]): void
+}
+
+/** A write that is an operation only once the store has it. */
+export interface ThroughWrite<Result = unknown> {
+  readonly key: string
+  readonly kind: number
+  readonly signal?: AbortSignal | undefined
+  /** What it carries; `undefined` if there is nothing to write. Throws what is refused. */
+  prepare(): { readonly payload: unknown } | undefined
+  /** There was nothing to write. */
+  unchanged(): Promise<Result>
+  /** It is in the store, under the name and with the stamp that are given: it is an operation now. */
+  enter(as: { readonly hlc: Hlc; readonly fields: OperationFields }): Promise<Result>
+}
 
 /** What the door looks at of an operation. */
 export interface TakenOperation extends TipOperation {
@@ -95,6 +119,8 @@ export class KeyStore {
   readonly floor: VersionVector
   /** Told of what is measured; `undefined`: nobody measures. */
   readonly recorder: Recorder | undefined
+  /** Set where a keyspace has a store. */
+  stored: StoredOperations | undefined
   readonly #folders: Folders
   /** The values' own: one load on the way of each write. */
   readonly #residency: Residency

@@ -51,6 +51,7 @@ const EVERYTHING: Required<Omit<OperationFields, 'others'>> = {
   lifeMs: LIFE_MS_MAX,
   graceMs: 1,
   provenance: { guest: B, sequence: 2 ** 40, principal: 'Zoë' },
+  rowName: { replica: B, sequence: 7 },
   condition: { version: 0, fence: 3, transaction: { id: { replica: B, sequence: 4 }, index: 1, count: 2 } },
   writtenAt: 2 ** 52,
 }
@@ -61,9 +62,9 @@ describe('the fields of an operation', () => {
     reader.checkFields()
     expect({
       ...{ former: reader.former(), origin: reader.origin(), lifeMs: reader.lifeMs, graceMs: reader.graceMs },
-      ...{ provenance: reader.provenance(), condition: reader.condition(), writtenAt: reader.writtenAt() },
+      ...{ provenance: reader.provenance(), rowName: reader.rowName(), condition: reader.condition(), writtenAt: reader.writtenAt() },
     }).toEqual(EVERYTHING)
-    expect(reader.tags()).toEqual([1, 2, 3, 4, 5, 128, 129])
+    expect(reader.tags()).toEqual([1, 2, 3, 4, 5, 7, 128, 129])
     expect(toHex(reader.bytes.subarray(reader.payloadStart, reader.end))).toBe('c0')
   })
 

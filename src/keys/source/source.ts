@@ -8,6 +8,7 @@ import { shownKind, shownValue } from '../../../crdt/shown-kind.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { LIFE_MS_MAX } from '../../limits.ts'
 import { isAdaptive, type AdaptiveLife } from './adaptive-life.ts'
+import { storeSourceOf, type StoreOptions, type StoreSource } from './store-source.ts'
 
 /** What a loader returns in the place of a value: the copy in memory is still right. */
 export const NOT_MODIFIED: unique symbol = Symbol('not modified')
@@ -65,15 +66,8 @@ export interface CopyOptions {
   readonly negativeTtlMs?: number
 }
 
-/** What a keyspace with a source may say beside its strategy. */
-export interface LoadingOptions extends CopyOptions {
-  /**
-   * Brings the value of a key from where the truth is. `'caller'`: each call brings its own
-   * (`getOrSet`). `undefined` as a value: there is none.
-   */
-  readonly load: Load | 'caller'
-  /** Brings many keys at once, for `getMany`; otherwise they are loaded one by one. */
-  readonly loadMany?: LoadMany
+/** What a keyspace says of its copies, wherever its truth is. */
+export interface CopyingOptions extends CopyOptions {
   /**
    * `'absolute'` (the default): a life counts from the load. `'sliding'`: from the last read.
    * `adaptive({ minMs, maxMs })`: as long as reads deserve.
@@ -84,6 +78,20 @@ export interface LoadingOptions extends CopyOptions {
   /** A copy that an invalidation has made void may be served as a stale one. Default `false`. */
   readonly staleAfterInvalidation?: boolean
 }
+
+/** What a keyspace may say whose values a function loads. */
+export interface LoadingOptions extends CopyingOptions {
+  /**
+   * Brings the value of a key from where the truth is. `'caller'`: each call brings its own
+   * (`getOrSet`). `undefined` as a value: there is none.
+   */
+  readonly load: Load | 'caller'
+  /** Brings many keys at once, for `getMany`; otherwise they are loaded one by one. */
+  readonly loadMany?: LoadMany
+}
+
+/** What a keyspace may say whose truth is in a primary store. */
+export type StoringOptions = CopyingOptions & StoreOptions
 
 /** As `CopyOptions`, with what was left out: of a keyspace, or of one call. */
 export interface CopyRules {
@@ -109,6 +117,8 @@ export interface Source {
   /** `undefined`: each call brings its own. */
   readonly load: Load | undefined
   readonly loadMany: LoadMany | undefined
+  /** Where the truth is, if writes go there as well. */
+  readonly store: StoreSource | undefined
   readonly rules: CopyRules
 }
 
@@ -117,11 +127,22 @@ export const COPY_OPTIONS: readonly (keyof CopyOptions)[] = optionNames<CopyOpti
   ...{ hardTimeoutMs: true, refreshAhead: true, negativeTtlMs: true },
 }) as readonly (keyof CopyOptions)[]
 
-/** All options of a keyspace that make sense only where there is a source. */
-export const LOADING_OPTIONS: readonly string[] = optionNames<LoadingOptions>({
+const COPYING: Readonly<Record<keyof CopyingOptions, true>> = {
   ...{ ttlMs: true, jitterMs: true, staleMs: true, throttleMs: true, softTimeoutMs: true },
   ...{ hardTimeoutMs: true, refreshAhead: true, negativeTtlMs: true },
-  ...{ load: true, loadMany: true, ttl: true, tags: true, staleAfterInvalidation: true },
+  ...{ ttl: true, tags: true, staleAfterInvalidation: true },
+}
+
+/** All options of a keyspace that make sense only where a function loads. */
+export const LOADING_OPTIONS: readonly string[] = optionNames<LoadingOptions>({
+  ...COPYING,
+  ...{ load: true, loadMany: true },
+})
+
+/** All options of a keyspace that make sense only where there is a store. */
+export const STORING_OPTIONS: readonly string[] = optionNames<StoringOptions>({
+  ...COPYING,
+  ...{ store: true, writes: true, storeTimeoutMs: true, flushDelayMs: true, flushBatch: true },
 })
 
 const BASE: CopyRules = {
@@ -157,20 +178,11 @@ const LEAST: Readonly<Record<keyof CopyOptions, number>> = {
  */
 export function sourceOf(pattern: string, options: LoadingOptions): Source {
   const what = `'${pattern}'`
-  const { load, loadMany, ttl, tags, staleAfterInvalidation = false } = options
+  const { load, loadMany } = options
   if (load !== 'caller' && typeof load !== 'function')
     throw refused(what, 'load', shownKind(load), "give a function from a key to its value, or 'caller'")
   checkFunction(what, 'loadMany', loadMany)
-  checkFunction(what, 'tags', tags)
-  if (typeof (staleAfterInvalidation as unknown) !== 'boolean')
-    throw refused(what, 'staleAfterInvalidation', shownKind(staleAfterInvalidation), 'give true or false')
-  const rules = {
-    ...rulesOf(what, options, BASE),
-    isSliding: ttl === 'sliding',
-    adaptive: adaptiveLifeOf(what, options),
-    servesVoid: staleAfterInvalidation,
-    tags: tags as CopyRules['tags'],
-  }
+  const rules = copyRulesOf(what, options)
   if (load === 'caller' && rules.refreshAhead < 1)
     throw refused(
       what,
@@ -178,7 +190,28 @@ export function sourceOf(pattern: string, options: LoadingOptions): Source {
       `${rules.refreshAhead} with load: 'caller'`,
       'give the pattern a load, for nobody calls when it refreshes',
     )
-  return { load: load === 'caller' ? undefined : load, loadMany, rules }
+  return { load: load === 'caller' ? undefined : load, loadMany, store: undefined, rules }
+}
+
+/** The same of a pattern with a store. Throws `WARP_E_CONFIG`. */
+export function storedSourceOf(pattern: string, options: StoringOptions): Source {
+  const what = `'${pattern}'`
+  const store = storeSourceOf(what, options)
+  return { load: undefined, loadMany: undefined, store, rules: copyRulesOf(what, options) }
+}
+
+function copyRulesOf(what: string, options: CopyingOptions): CopyRules {
+  const { ttl, tags, staleAfterInvalidation = false } = options
+  checkFunction(what, 'tags', tags)
+  if (typeof (staleAfterInvalidation as unknown) !== 'boolean')
+    throw refused(what, 'staleAfterInvalidation', shownKind(staleAfterInvalidation), 'give true or false')
+  return {
+    ...rulesOf(what, options, BASE),
+    isSliding: ttl === 'sliding',
+    adaptive: adaptiveLifeOf(what, options),
+    servesVoid: staleAfterInvalidation,
+    tags: tags as CopyRules['tags'],
+  }
 }
 
 /** The rules of `base` with what `options` say otherwise. Throws `WARP_E_CONFIG`. */
@@ -204,7 +237,7 @@ export function rulesOf(what: string, options: CopyOptions, base: CopyRules): Co
   return options.ttlMs !== undefined && rules.adaptive !== undefined ? { ...rules, adaptive: undefined } : rules
 }
 
-function adaptiveLifeOf(what: string, { ttl = 'absolute', ttlMs }: LoadingOptions): AdaptiveLife | undefined {
+function adaptiveLifeOf(what: string, { ttl = 'absolute', ttlMs }: CopyingOptions): AdaptiveLife | undefined {
   if (isAdaptive(ttl)) {
     if (ttlMs === undefined) return ttl
     throw refused(what, 'ttlMs', shownValue(ttlMs), 'leave it out where ttl is adaptive')

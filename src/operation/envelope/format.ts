@@ -29,6 +29,11 @@ export const FIELD = {
   provenance: 5,
   /** Reserved for the audit chain: a hash of the writer's previous operation. */
   previousHash: 6,
+  /**
+   * The name under which rows of the primary store held the operation before it was one: it was written
+   * through. `writer:8 sequence:varint`.
+   */
+  rowName: 7,
   /** Under what condition it counts. This build does not decide conditions. */
   condition: 128,
   /**

@@ -51,6 +51,8 @@ export interface OperationFields {
    */
   readonly lifeMs?: number | undefined
   readonly graceMs?: number | undefined
+  /** The name under which rows of the primary store held it before it was an operation. */
+  readonly rowName?: Dot | undefined
   readonly provenance?: Provenance | undefined
   readonly condition?: Condition | undefined
   readonly writtenAt?: Hlc | undefined
@@ -67,7 +69,7 @@ const CONDITION_PARTS_KNOWN = 7
  */
 export function writeFields(writer: ByteWriter, fields: OperationFields, table: ReplicaTable): void {
   const all = new ByteWriter()
-  const { former, origin, lifeMs, graceMs, provenance, condition, writtenAt, others } = fields
+  const { former, origin, lifeMs, graceMs, provenance, rowName, condition, writtenAt, others } = fields
   if (former !== undefined && former.length > 0)
     writeField(all, FIELD.former, (body) => writeEntries(body, former, table))
   if (origin !== undefined) writeField(all, FIELD.origin, (body) => writeDot(body, origin, table))
@@ -79,6 +81,7 @@ export function writeFields(writer: ByteWriter, fields: OperationFields, table: 
       body.varint(provenance.sequence)
       body.text(provenance.principal)
     })
+  if (rowName !== undefined) writeField(all, FIELD.rowName, (body) => writeDot(body, rowName, table))
   if (condition !== undefined) writeField(all, FIELD.condition, (body) => writeCondition(body, condition, table))
   if (writtenAt !== undefined) writeField(all, FIELD.writtenAt, (body) => body.u64(writtenAt))
   if (others !== undefined) all.raw(others)
@@ -154,7 +157,8 @@ export class FieldBody {
     return entries
   }
 
-  origin(): Dot {
+  /** The first name, or the one in rows of the primary store. */
+  dot(): Dot {
     return this.#whole(this.#dot())
   }
 
@@ -212,7 +216,8 @@ export function checkField(tag: number, body: FieldBody): void {
       body.former()
       return
     case FIELD.origin:
-      body.origin()
+    case FIELD.rowName:
+      body.dot()
       return
     case FIELD.life:
     case FIELD.grace:

@@ -154,7 +154,7 @@ export class OperationReader {
    */
   origin(): Dot | undefined {
     if (this.#fieldsStart === 0 || this.bytes[this.#firstField]! > FIELD.origin) return undefined
-    const origin = this.#field(FIELD.origin, (body) => body.origin())
+    const origin = this.#field(FIELD.origin, (body) => body.dot())
     if (origin !== undefined) return origin
     const [first] = this.former()
     return first === undefined ? undefined : { replica: first[0], sequence: first[1] }
@@ -168,6 +168,11 @@ export class OperationReader {
   /** How long beyond its life it may be served, ms; 0 if it does not say. */
   get graceMs(): number {
     return this.#fieldsStart === 0 ? 0 : (this.#field(FIELD.grace, (body) => body.life()) ?? 0)
+  }
+
+  /** The name under which rows of the primary store held it before it was an operation. */
+  rowName(): Dot | undefined {
+    return this.#field(FIELD.rowName, (body) => body.dot())
   }
 
   provenance(): Provenance | undefined {

@@ -20,7 +20,8 @@ import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import type { Recorder } from '../../ports/recorder.ts'
 import { aborted, Acknowledger } from './acknowledger.ts'
 import type { Draft } from './draft.ts'
-import type { KeyStore } from '../key-store.ts'
+import { nestedWrite } from '../../keys/key-refusals.ts'
+import type { KeyStore, ThroughWrite } from '../key-store.ts'
 import { renew } from './renewals.ts'
 import { forgetPrepared, prepare, Preparation, setOf } from './prepare.ts'
 import { FoldFirst, type Target } from './target.ts'
@@ -62,6 +63,8 @@ const UNCHANGED = -1
 
 export class Writer {
   readonly acknowledger: Acknowledger
+  /** Writes to keys whose store decides first. */
+  through: ((write: ThroughWrite<Receipt>, keyspace: Keyspace) => Promise<Receipt>) | undefined
   readonly #store: KeyStore
   readonly #recorder: Recorder | undefined
   writtenCount = 0
@@ -76,6 +79,7 @@ export class Writer {
   verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
     try {
       this.#check(target.keyspace, options)
+      if (isThrough(target.keyspace)) return this.#verbThrough(target, verb, parameters, options)
       if (!this.#isAwaited(target.key)) return this.#verbNow(target, verb, parameters, options)
     } catch (error) {
       if (!(error instanceof FoldFirst)) return this.#rejected(error)
@@ -111,6 +115,7 @@ export class Writer {
       this.#check(target.keyspace, options)
       if (options.ttlMs !== undefined) throw deletedFor(target)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
+      if (isThrough(target.keyspace)) return this.#deleteThrough(target, options)
       if (!this.#isAwaited(target.key)) return this.#deleteNow(target, options)
       return this.#later([target.key], options, ([now]) => this.#deleteNow(now as Target, options))
     } catch (error) {
@@ -129,6 +134,60 @@ export class Writer {
     } catch (error) {
       return this.#rejected(error)
     }
+  }
+
+  /** The store decides first. */
+  #verbThrough(
+    target: Target,
+    verb: Verb<unknown>,
+    parameters: readonly unknown[],
+    options: WriteOptions,
+  ): Promise<Receipt> {
+    // They are looked at later, perhaps.
+    const given = copiesOf(parameters)
+    return this.#writeThrough(target, options, OPERATION_KIND.update, () => {
+      const now = this.#now(target)
+      const preparation = new Preparation(this.#store, now)
+      const payload = prepare(this.#store, now, verb, { preparation, parameters: given })
+      return payload === undefined ? undefined : { payload }
+    })
+  }
+
+  #deleteThrough(target: Target, options: WriteOptions): Promise<Receipt> {
+    return this.#writeThrough(target, options, OPERATION_KIND.delete, () => ({ payload: undefined }))
+  }
+
+  #writeThrough(
+    target: Target,
+    options: WriteOptions,
+    kind: number,
+    make: () => { readonly payload: unknown } | undefined,
+  ): Promise<Receipt> {
+    const { key, keyspace } = target
+    const store = this.#store
+    if (store.refusesWrites) throw nestedWrite(key)
+    let payload: unknown
+    const write: ThroughWrite<Receipt> = {
+      ...{ key, kind, signal: options.signal },
+      prepare: () => {
+        store.assertOpen()
+        const made = make()
+        payload = made?.payload
+        return made
+      },
+      unchanged: () => this.#unchanged(this.#now(target), options),
+      enter: ({ hlc, fields }) => {
+        const { slot } = this.#now(target)
+        const entered = store.append({ key, keyspace, slot, kind, payload, hlc, fields, lifeMs: lifeOf(options) })
+        this.writtenCount++
+        return this.#settle(keyspace, entered, options)
+      },
+    }
+    return store.turns.after((this.through as NonNullable<typeof this.through>)(write, keyspace))
+  }
+
+  #now({ key, keyspace }: Target): Target {
+    return { key, keyspace, slot: this.#store.keys.find(key) }
   }
 
   /** Throws what is refused, and `FoldFirst`. */
@@ -178,6 +237,7 @@ export class Writer {
 
   write(key: string, keyspace: Keyspace, known: Slot | undefined, value: unknown): Dot | undefined {
     this.#store.assertOpen()
+    if (isThrough(keyspace)) throw waitsForStore('write', key)
     if (this.#submitSet(key, keyspace, known, value, 0) === UNCHANGED) return undefined
     this.#recorder?.add(INSTRUMENTS.writes, 1, NOT_WAITED_FOR)
     return this.#lastDot(keyspace)
@@ -190,7 +250,10 @@ export class Writer {
    */
   setAll(settings: readonly Setting[], options: WriteOptions): Promise<Receipt[]> {
     try {
-      for (const { target } of settings) this.#check(target.keyspace, options)
+      for (const { target } of settings) {
+        this.#check(target.keyspace, options)
+        if (isThrough(target.keyspace)) throw waitsForStore('setMany', target.key)
+      }
       checkOneDomain(settings)
       if (!settings.some(({ target }) => this.#isAwaited(target.key))) return this.#setAllNow(settings, options)
     } catch (error) {
@@ -421,6 +484,18 @@ export class Writer {
 export function rejected({ turns }: KeyStore, error: unknown): Promise<never> {
   return turns.rejected(
     error instanceof Error ? error : new Error('something was thrown that is no Error', { cause: error }),
+  )
+}
+
+function isThrough({ source }: Keyspace): boolean {
+  return source?.store?.writes === 'through'
+}
+
+function waitsForStore(call: string, key: string): WarpError {
+  return new WarpError(
+    'WARP_E_MODE',
+    `${call} does not wait for a store, and '${key}' is written through; use set, one key after the other`,
+    { details: { key } },
   )
 }
 

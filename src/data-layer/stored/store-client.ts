@@ -1,0 +1,224 @@
+/**
+ * Requests to a primary store, in bounds: a time limit for each, so many at a time, reads of single
+ * keys in the same turn as one, and a breaker. What is not sent was not executed; what was given up
+ * may be.
+ */
+import { asError, isWarpError, type WarpError } from '../../../crdt/warp-error.ts'
+import { whenAborted } from '../../ports/abort-signals.ts'
+import type { Env } from '../../ports/env.ts'
+import type { PrimaryStore, RowChange, RowOutcome, StoreRequest, StoreRow } from '../../ports/primary-store.ts'
+import { storeError } from '../../ports/stores/store-error.ts'
+import type { EngineEvent } from '../../store/event.ts'
+import { Breaker } from './breaker.ts'
+
+export interface StoreClientOptions {
+  readonly store: PrimaryStore
+  readonly env: Env
+  /** Bounds one request, ms. */
+  readonly timeoutMs: number
+  readonly observe: (event: EngineEvent) => void
+}
+
+/** Keys in one request. */
+export const REQUEST_KEYS_MAX = 1000
+/** Requests under way at a time; the others wait. */
+const REQUESTS_MAX = 16
+/** A read that failed is tried again so often, unless the store is left alone by then. */
+const READ_TRIES = 3
+const RETRY_MS = 3
+const RANDOM_MAX = 256
+
+interface WantedRow {
+  readonly key: string
+  readonly take: (row: StoreRow | undefined) => void
+  readonly fail: (error: Error) => void
+}
+
+export class StoreClient {
+  readonly store: PrimaryStore
+  readonly breaker: Breaker
+  requestsCount = 0
+  failuresCount = 0
+  readonly #options: StoreClientOptions
+  #wanted: WantedRow[] = []
+  #underWay = 0
+  readonly #waiting: (() => void)[] = []
+  readonly #closing = new AbortController()
+  #isChecked: boolean
+
+  constructor(options: StoreClientOptions) {
+    this.store = options.store
+    this.#options = options
+    this.breaker = new Breaker(options.env)
+    this.#isChecked = options.store.check === undefined
+  }
+
+  /**
+   * Makes what the store needs, or checks it. Throws what no other try can mend; a store that cannot
+   * be reached is asked again before its first request.
+   */
+  async open(): Promise<void> {
+    try {
+      await this.#check()
+    } catch (error) {
+      if (isBroken(error)) throw error
+    }
+  }
+
+  async #check(): Promise<void> {
+    if (this.#isChecked) return
+    await this.#request((request) => this.store.check?.(request) ?? Promise.resolve())
+    this.#isChecked = true
+  }
+
+  /** The row of a key. What is wanted in the same turn is read at once. */
+  read(key: string): Promise<StoreRow | undefined> {
+    return new Promise((take, fail) => {
+      this.#wanted.push({ key, take, fail })
+      if (this.#wanted.length === 1) this.#options.env.defer(() => this.#readWanted())
+      if (this.#wanted.length === REQUEST_KEYS_MAX) this.#readWanted()
+    })
+  }
+
+  #readWanted(): void {
+    const wanted = this.#wanted
+    this.#wanted = []
+    if (wanted.length === 0) return
+    const byKey = new Map<string, WantedRow[]>()
+    for (const one of wanted) {
+      const same = byKey.get(one.key)
+      if (same === undefined) byKey.set(one.key, [one])
+      else same.push(one)
+    }
+    const all = [...byKey.values()]
+    this.readRows([...byKey.keys()]).then(
+      (rows) => all.forEach((same, i) => same.forEach(({ take }) => take(rows[i]))),
+      (error: unknown) => all.forEach((same) => same.forEach(({ fail }) => fail(asError(error)))),
+    )
+  }
+
+  /** In the order of the keys. No key may be there twice. */
+  async readRows(keys: readonly string[]): Promise<(StoreRow | undefined)[]> {
+    const rows: (StoreRow | undefined)[] = []
+    for (let from = 0; from < keys.length; from += REQUEST_KEYS_MAX)
+      rows.push(...(await this.#readBatch(keys.slice(from, from + REQUEST_KEYS_MAX))))
+    return rows
+  }
+
+  async #readBatch(keys: readonly string[]): Promise<(StoreRow | undefined)[]> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#check()
+        const rows = await this.#request((request) => this.store.readRows(keys, request))
+        if (rows.length === keys.length) return rows
+        throw answersWrongly(this.store, `${rows.length} rows for ${keys.length} keys`)
+      } catch (error) {
+        if (tries === READ_TRIES || isBroken(error) || this.breaker.isOpen || this.#closing.signal.aborted) throw error
+        await this.#pause(tries)
+      }
+    }
+  }
+
+  /** Outcomes in the order of the changes. Rejects where it is not known what was done. */
+  async compareAndSet(changes: readonly RowChange[]): Promise<RowOutcome[]> {
+    await this.#check()
+    const outcomes = await this.#request((request) => this.store.compareAndSet(changes, request))
+    if (outcomes.length === changes.length) return outcomes
+    throw answersWrongly(this.store, `${outcomes.length} outcomes for ${changes.length} changes`)
+  }
+
+  /** Keys with a value, in order, behind `after`. */
+  async listKeys(prefix: string, after: string | undefined, limit: number): Promise<string[]> {
+    await this.#check()
+    return this.#request(({ signal }) => this.store.listKeys({ prefix, after, limit, signal }))
+  }
+
+  /** Gives up what is under way, and what waits. */
+  close(): void {
+    this.#closing.abort()
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  async #request<Answer>(send: (request: StoreRequest) => Promise<Answer>): Promise<Answer> {
+    if (!this.breaker.admits()) throw leftAlone(this.store, this.breaker.waitMs)
+    if (this.#underWay === REQUESTS_MAX) await new Promise<void>((go) => this.#waiting.push(go))
+    this.#underWay++
+    this.requestsCount++
+    try {
+      const answer = await this.#timed(send)
+      if (this.breaker.succeeded()) this.#options.observe({ kind: 'primary:recovered', store: this.store.name })
+      return answer
+    } catch (error) {
+      this.#failed(asError(error))
+      throw error
+    } finally {
+      this.#underWay--
+      this.#waiting.shift()?.()
+    }
+  }
+
+  #failed(error: Error): void {
+    if (this.#closing.signal.aborted) return
+    this.failuresCount++
+    // A store that says what is wrong has answered.
+    if (isBroken(error)) this.breaker.succeeded()
+    else if (this.breaker.failed()) this.#options.observe({ kind: 'primary:failing', store: this.store.name, error })
+  }
+
+  async #timed<Answer>(send: (request: StoreRequest) => Promise<Answer>): Promise<Answer> {
+    const { env, timeoutMs } = this.#options
+    const controller = new AbortController()
+    let isLate = false
+    const timer = env.schedule(timeoutMs, () => {
+      isLate = true
+      controller.abort()
+    })
+    const stop = whenAborted(this.#closing.signal, () => controller.abort())
+    if (this.#closing.signal.aborted) controller.abort()
+    const letGo = env.stayAlive?.()
+    try {
+      return await send({ signal: controller.signal })
+    } catch (error) {
+      if (isLate) throw tooLate(this.store, timeoutMs, error)
+      throw error
+    } finally {
+      timer.cancel()
+      stop()
+      letGo?.()
+    }
+  }
+
+  #pause(tries: number): Promise<void> {
+    const { env } = this.#options
+    const jitter = (env.random(1)[0] as number) / RANDOM_MAX
+    return new Promise((resolve) => env.schedule(RETRY_MS * 2 ** tries * (1 + jitter), resolve))
+  }
+}
+
+/** No other try mends it. */
+export function isBroken(error: unknown): boolean {
+  if (isWarpError(error, 'WARP_E_CONFIG')) return true
+  return isWarpError(error, 'WARP_E_STORE') && error.details['failure'] === 'broken'
+}
+
+function leftAlone({ name }: PrimaryStore, waitMs: number): WarpError {
+  return storeError({
+    store: name,
+    failure: 'transient',
+    message: `it has failed again and again and is not asked for the next ${Math.ceil(waitMs)} ms; look at the store`,
+  })
+}
+
+function tooLate({ name }: PrimaryStore, timeoutMs: number, cause: unknown): WarpError {
+  return storeError({
+    store: name,
+    failure: 'transient',
+    message: `it has not answered within ${timeoutMs} ms; the request may be executed all the same; raise storeTimeoutMs, or look at the store`,
+    cause,
+    outcome: 'indeterminate',
+  })
+}
+
+function answersWrongly({ name }: PrimaryStore, message: string): WarpError {
+  return storeError({ store: name, failure: 'broken', message: `it answered with ${message}` })
+}

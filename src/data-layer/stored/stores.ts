@@ -1,0 +1,243 @@
+/**
+ * The primary stores of an engine: reads of their rows, and writes behind and through. Each store is
+ * asked by one client; what is on its way there waits in one queue for each pattern.
+ */
+import { ignoreOutcome } from '../../../crdt/synchronous.ts'
+import { asError } from '../../../crdt/warp-error.ts'
+import type { Keyspace } from '../../keys/keyspace.ts'
+import type { LoadMany, Source } from '../../keys/source/source.ts'
+import type { StoreSource } from '../../keys/source/store-source.ts'
+import { Budget } from '../../operation/budget.ts'
+import type { Env } from '../../ports/env.ts'
+import type { PrimaryStore } from '../../ports/primary-store.ts'
+import type { EngineEvent } from '../../store/event.ts'
+import type { KeyStore, ThroughWrite } from '../../store/key-store.ts'
+import type { Entered } from '../../store/write-road/draft.ts'
+import type { Invalidations } from '../invalidations.ts'
+import type { Keeper } from '../keeper.ts'
+import type { Answer } from '../load-request.ts'
+import type { Loads } from '../loads.ts'
+import { Flusher } from './flusher.ts'
+import type { OpenOperation } from './open-operation.ts'
+import { StoreClient } from './store-client.ts'
+import { StoredKeys, type Alone } from './stored-keys.ts'
+import { Through } from './through.ts'
+
+export interface StoresOptions {
+  readonly store: KeyStore
+  readonly env: Env
+  readonly keeper: Keeper
+  readonly loads: Loads
+  readonly invalidations: Invalidations
+  readonly observe: (event: EngineEvent) => void
+  /** Settles when a second replica holds what was written here, or none can be reached. */
+  readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
+  /** All of a key is in its store: its operations may leave the log. */
+  readonly stored: (key: string) => void
+}
+
+/** What is told of one store. */
+export interface StoreCounts {
+  readonly name: string
+  /** Keys with writes that are not known to be in the store. */
+  readonly unstoredKeysCount: number
+  readonly requestsCount: number
+  readonly failuresCount: number
+  /** Rows that were written behind. */
+  readonly flushedCount: number
+  /** Of these attempts, those that found a row that somebody else had written. */
+  readonly refusedCount: number
+  /** Writes that the store will never take. */
+  readonly rejectedCount: number
+  /** It fails, and is left alone for a while. */
+  readonly isFailing: boolean
+}
+
+interface Way {
+  readonly client: StoreClient
+  readonly flusher: Flusher
+  readonly loadMany: LoadMany
+}
+
+/** How many engines use a store: the last one closes it. */
+const users = new WeakMap<PrimaryStore, number>()
+const CLOSE_MS = 2000
+
+export class Stores {
+  readonly keys: StoredKeys
+  readonly #options: StoresOptions
+  readonly #through: Through
+  readonly #ways = new Map<StoreSource, Way>()
+  readonly #clients = new Map<PrimaryStore, StoreClient>()
+  #isClosed = false
+
+  constructor(options: StoresOptions) {
+    this.#options = options
+    const { store, env, keeper, invalidations, observe } = options
+    this.keys = new StoredKeys(options)
+    this.#through = new Through({ store, env, keys: this.keys, keeper, invalidations, observe })
+    keeper.catchUp = (key) => this.keys.caughtUp(key)
+    keeper.onGone = (key) => this.keys.gone(key)
+    store.stored = this.keys
+    store.subscribe((entered) => this.#entered(entered))
+  }
+
+  /**
+   * Makes ready what the keyspaces name, and looks at what the log holds of their keys. Throws
+   * `WARP_E_CONFIG`, `WARP_E_STORE` for a store that no other try can mend.
+   */
+  async open(): Promise<void> {
+    for (const { source } of this.#options.store.keyspaces.list) {
+      if (source?.store !== undefined) await this.#wayOf(source.store).client.open()
+    }
+    void this.#lookAtLog()
+  }
+
+  /** After a start nobody knows what of it the stores have. */
+  async #lookAtLog(): Promise<void> {
+    const { store, env } = this.#options
+    const budget = new Budget(env)
+    for (let slot = 0; slot < store.keys.slotsUsed && !this.#isClosed; slot++) {
+      budget.spend(1, 0)
+      if (budget.isSpent) await budget.rest()
+      const key = store.keys.keys[slot]
+      if (key === undefined) continue
+      const keyspace = store.keyspaceFor(key, slot)
+      const { source } = keyspace
+      if (source?.store !== undefined) this.#wayOf(source.store).flusher.note(this.keys.of(key, keyspace), true)
+    }
+  }
+
+  /** Patterns have come or gone. */
+  keyspacesChanged(): void {
+    void this.open().catch((error: unknown) => {
+      const store = 'a store'
+      this.#options.observe({ kind: 'primary:failing', store, error: asError(error) })
+    })
+  }
+
+  #wayOf(source: StoreSource): Way {
+    const known = this.#ways.get(source)
+    if (known !== undefined) return known
+    const { env, loads, observe, shared, stored, store } = this.#options
+    const client = this.#clientOf(source)
+    const flusher = new Flusher({
+      client,
+      source,
+      env,
+      loads,
+      observe,
+      shared,
+      stored,
+      keys: this.keys,
+      table: store.table,
+    })
+    const way = { client, flusher, loadMany: (keys: readonly string[]) => this.#loadMany(client, keys) }
+    this.#ways.set(source, way)
+    return way
+  }
+
+  #clientOf({ store, timeoutMs }: StoreSource): StoreClient {
+    const known = this.#clients.get(store)
+    if (known !== undefined) return known
+    const { env, observe } = this.#options
+    const client = new StoreClient({ store, env, timeoutMs, observe })
+    this.#clients.set(store, client)
+    users.set(store, (users.get(store) ?? 0) + 1)
+    return client
+  }
+
+  #entered({ slot, keyspace, replica }: Entered): void {
+    const { source } = keyspace
+    if (source?.store === undefined) return
+    const { store, keeper } = this.#options
+    const key = store.keys.keys[slot] as string
+    keeper.behind(key)
+    this.#wayOf(source.store).flusher.note(this.keys.of(key, keyspace), store.writers.isOwn(replica))
+  }
+
+  alone(key: string, keyspace: Keyspace): Alone | undefined {
+    return this.keys.alone(key, keyspace)
+  }
+
+  /** The row of a key, to be taken in. */
+  async load(key: string, keyspace: Keyspace): Promise<Answer> {
+    const { client } = this.#wayOf((keyspace.source as Source).store as StoreSource)
+    const row = await client.read(key)
+    await this.keys.gatherSteps(this.keys.of(key, keyspace))
+    return this.keys.answer(key, keyspace, row)
+  }
+
+  /** The same of many, by one request. */
+  loadManyOf(keyspace: Keyspace): LoadMany {
+    return this.#wayOf((keyspace.source as Source).store as StoreSource).loadMany
+  }
+
+  async #loadMany(client: StoreClient, keys: readonly string[]): Promise<(readonly [string, Answer])[]> {
+    const rows = await client.readRows(keys)
+    const answers: (readonly [string, Answer])[] = []
+    for (const [i, key] of keys.entries()) {
+      const keyspace = this.#options.store.keyspaceOf(key)
+      await this.keys.gatherSteps(this.keys.of(key, keyspace))
+      answers.push([key, this.keys.answer(key, keyspace, rows[i])])
+    }
+    return answers
+  }
+
+  writeThrough<Result>(write: ThroughWrite<Result>, keyspace: Keyspace): Promise<Result> {
+    return this.#through.write(write, keyspace, this.#wayOf((keyspace.source as Source).store as StoreSource))
+  }
+
+  /** A state has been taken over. */
+  reset(): void {
+    this.keys.forgetAll()
+    for (const { flusher } of this.#ways.values()) flusher.forgetAll()
+    void this.#lookAtLog()
+  }
+
+  counts(): StoreCounts[] {
+    return [...this.#clients.values()].map((client) => {
+      const flushers = [...this.#ways.values()].filter((way) => way.client === client).map(({ flusher }) => flusher)
+      const sum = (of: (flusher: Flusher) => number): number => flushers.reduce((total, one) => total + of(one), 0)
+      return {
+        name: client.store.name,
+        unstoredKeysCount: sum(({ waitingCount }) => waitingCount),
+        requestsCount: client.requestsCount,
+        failuresCount: client.failuresCount,
+        flushedCount: sum(({ flushedCount }) => flushedCount),
+        refusedCount: sum(({ refusedCount }) => refusedCount),
+        rejectedCount: sum(({ rejectedCount }) => rejectedCount),
+        isFailing: client.breaker.isOpen,
+      }
+    })
+  }
+
+  /** Brings what it can to the stores, in bounds; says what is left. */
+  async close(): Promise<void> {
+    const { env, observe } = this.#options
+    const untilMs = env.monotonic() + CLOSE_MS
+    const letGo = env.stayAlive?.()
+    await Promise.all([...this.#ways.values()].map(({ flusher }) => flusher.drain(untilMs)))
+    letGo?.()
+    this.#isClosed = true
+    this.#through.close()
+    for (const { name, unstoredKeysCount } of this.counts())
+      if (unstoredKeysCount > 0) observe({ kind: 'primary:left', store: name, keysCount: unstoredKeysCount })
+    for (const { flusher } of this.#ways.values()) flusher.close()
+    for (const client of this.#clients.values()) {
+      client.close()
+      await this.#closeStore(client.store)
+    }
+  }
+
+  /** The last engine that uses it closes it. */
+  async #closeStore(store: PrimaryStore): Promise<void> {
+    const left = (users.get(store) ?? 1) - 1
+    users.set(store, left)
+    if (left > 0) return
+    const closing = store.close?.()
+    if (closing === undefined) return
+    ignoreOutcome(closing)
+    await closing.catch(() => undefined)
+  }
+}

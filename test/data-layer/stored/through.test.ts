@@ -1,0 +1,102 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { counter } from '../../../crdt/counter.ts'
+import { StoreWorld, add } from './world.ts'
+
+let world: StoreWorld
+
+afterEach(async () => {
+  await world.close()
+})
+
+describe('writing through', () => {
+  test('the promise waits for the store, and then everybody has it', async () => {
+    world = new StoreWorld()
+    const [a, b] = await world.joinAll(['a', 'b'], { writes: 'through' })
+    world.store.set({ latencyMs: 20 })
+    const write = a!.set('k:1', 1)
+    await world.env.advance(10)
+    expect(a!.peek('k:1')).toBeUndefined()
+    await world.env.advance(100)
+    expect(await write).toMatchObject({ version: 1 })
+    expect(world.row('k:1')).toBe(1)
+    expect(a!.peek('k:1')).toBe(1)
+    await world.env.advance(1000)
+    const read = b!.get('k:1')
+    await world.env.advance(100)
+    expect(await read).toBe(1)
+  })
+
+  test('L: what the store refuses was never there, and the error is the one of the store', async () => {
+    world = new StoreWorld()
+    const [a, b] = await world.joinAll(['a', 'b'], { writes: 'through' })
+    await a!.set('k:1', 'good')
+    const refusal = new RangeError('constraint')
+    world.store.refuse((_key, value) => (new TextDecoder().decode(value) === '"bad"' ? refusal : undefined))
+    await expect(a!.set('k:1', 'bad')).rejects.toMatchObject({
+      code: 'WARP_E_STORE',
+      outcome: 'failed',
+      details: { key: 'k:1', failure: 'rejected' },
+      cause: { cause: refusal },
+    })
+    await world.env.advance(1000)
+    for (const warp of [a, b]) expect(await warp!.get('k:1')).toBe('good')
+    const seen: string[] = []
+    for await (const { key } of a!.log('k:1')) seen.push(key)
+    expect(seen).toHaveLength(1)
+  })
+
+  test('a lost answer is no conflict with oneself: the row tells', async () => {
+    world = new StoreWorld()
+    const [a] = await world.joinAll(['a'], { writes: 'through', strategy: counter() })
+    world.store.set({ lostReply: 1 })
+    const write = add(a, 'k:1', 5)
+    await world.env.runUntilIdle()
+    world.store.set({ lostReply: 0 })
+    await world.env.advance(100)
+    await write
+    expect(world.row('k:1')).toBe(5)
+    expect(await a!.get('k:1')).toBe(5)
+  })
+
+  test('a store that hangs makes the write indeterminate; later it is there, or it never will be', async () => {
+    world = new StoreWorld()
+    const [a, b] = await world.joinAll(['a', 'b'], { writes: 'through', storeTimeoutMs: 100, hardTimeoutMs: 300 })
+    await a!.set('k:1', 'before')
+    world.store.stall()
+    const write = a!.set('k:1', 'late').then(
+      () => 'done',
+      (error: unknown) => error,
+    )
+    await world.env.advance(1000)
+    expect(await write).toMatchObject({ code: 'WARP_E_STORE', outcome: 'indeterminate' })
+    expect(a!.peek('k:1')).toBe('before')
+    world.store.resume()
+    await world.env.advance(30_000)
+    expect(a!.stats().stores).toMatchObject([{ unstoredKeysCount: 0 }])
+    const row = world.row('k:1')
+    for (const warp of [a, b]) expect(await warp!.get('k:1')).toBe(row)
+  })
+
+  test('writes of one key from everywhere at once all count', async () => {
+    world = new StoreWorld()
+    const [a, b] = await world.joinAll(['a', 'b'], { writes: 'through', strategy: counter() })
+    world.store.set({ latencyMs: 3, jitterMs: 5 })
+    const writes = [a, b, a, b, a, b].map((warp) => add(warp, 'k:1', 1))
+    await world.env.advance(5000)
+    await Promise.all(writes)
+    expect(world.row('k:1')).toBe(6)
+    await world.env.advance(10_000)
+    for (const warp of [a, b]) {
+      const read = warp!.get('k:1')
+      await world.env.advance(100)
+      expect(await read).toBe(6)
+    }
+  })
+
+  test('write and setMany do not wait for a store, and say so', async () => {
+    world = new StoreWorld()
+    const [a] = await world.joinAll(['a'], { writes: 'through' })
+    expect(() => a!.write('k:1', 1)).toThrow(expect.objectContaining({ code: 'WARP_E_MODE' }))
+    await expect(a!.setMany([['k:1', 1]])).rejects.toMatchObject({ code: 'WARP_E_MODE' })
+  })
+})
