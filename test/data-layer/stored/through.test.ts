@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { counter } from '../../../crdt/counter.ts'
+import type { PrimaryStore } from '../../../src/ports/primary-store.ts'
 import { StoreWorld, add } from './world.ts'
 
 let world: StoreWorld
@@ -75,6 +76,34 @@ describe('writing through', () => {
     expect(a!.stats().stores).toMatchObject([{ unstoredKeysCount: 0 }])
     const row = world.row('k:1')
     for (const warp of [a, b]) expect(await warp!.get('k:1')).toBe(row)
+  })
+
+  test('a refusal after a try that was given up is believed behind a fence', async () => {
+    world = new StoreWorld()
+    const inner = world.store
+    let landLate = (): Promise<unknown> => Promise.resolve()
+    let writes = 0
+    const store: PrimaryStore = {
+      ...{ name: inner.name, comparesAndSets: true, codec: inner.codec },
+      readRows: (keys, request) => inner.readRows(keys, request),
+      compareAndSet: (changes, request) => {
+        if (++writes > 1) return inner.compareAndSet(changes, request)
+        landLate = () => inner.compareAndSet(changes, { signal: new AbortController().signal })
+        return new Promise((_resolve, reject) => {
+          request.signal.addEventListener('abort', () => reject(new Error('given up')))
+        })
+      },
+      purge: (rows, request) => inner.purge(rows, request),
+      listKeys: (request) => inner.listKeys(request),
+    }
+    const [a] = await world.joinAll(['a'], { writes: 'through', store, storeTimeoutMs: 100 })
+    inner.refuse(() => (writes === 2 ? new Error('constraint') : undefined))
+    const refused = expect(a!.set('k:1', 'value')).rejects.toMatchObject({ code: 'WARP_E_STORE', outcome: 'failed' })
+    await world.env.advance(2000)
+    await refused
+    await landLate()
+    expect(world.row('k:1')).toBeUndefined()
+    expect(writes).toBe(3)
   })
 
   test('writes of one key from everywhere at once all count', async () => {

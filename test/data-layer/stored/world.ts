@@ -17,6 +17,8 @@ export interface JoinOptions extends Partial<StoringOptions> {
   readonly strategy?: AnyStrategy
   readonly copies?: CopiesOptions
   readonly log?: LogStore
+  /** The clock of the replica goes wrong by so much. */
+  readonly offsetMs?: number
   /** Without a network. */
   readonly alone?: boolean
 }
@@ -48,11 +50,11 @@ export class StoreWorld {
   }
 
   async join(name: string, options: JoinOptions = {}): Promise<Member> {
-    const { strategy = register(), copies, log, alone = false, ...storing } = options
+    const { strategy = register(), copies, log, offsetMs = 0, alone = false, ...storing } = options
     const events: WarpEvent[] = []
     const warp = await openWarp({
       keys: { 'k:*': { strategy, store: this.store, ...storing }, 'own:*': register() },
-      env: this.env.fork({ label: name }),
+      env: this.env.fork({ label: name, wallOffsetMs: offsetMs }),
       observe: (event) => void events.push(event),
       ...(alone ? {} : { transports: [this.network.transport(name)] }),
       ...(copies === undefined ? {} : { copies }),
