@@ -45,7 +45,7 @@ export interface CountedParts {
 }
 
 export function takeStats(parts: CountedParts): Stats {
-  const { engine, name, replicator, watches, projections, copies, leases, stores } = parts
+  const { engine, name, replicator, watches, projections } = parts
   const replication = replicator?.stats()
   const peers = replicator?.peers() ?? []
   return {
@@ -54,9 +54,7 @@ export function takeStats(parts: CountedParts): Stats {
     keysCount: engine.store.keys.size,
     log: logCounts(engine),
     cache: cacheCounts(engine.store.values),
-    ...(copies === undefined ? {} : { copies }),
-    ...(leases === undefined ? {} : { leases }),
-    ...(stores === undefined || stores.length === 0 ? {} : { stores }),
+    ...dataLayerCounts(parts),
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),
@@ -66,6 +64,15 @@ export function takeStats(parts: CountedParts): Stats {
     watchesCount: watches.count,
     watches: watches.lags(),
     projections: [...projections].map(({ lag }) => lag),
+  }
+}
+
+/** Of keys whose truth is elsewhere, where there are any. */
+function dataLayerCounts({ copies, leases, stores = [] }: CountedParts): Pick<Stats, 'copies' | 'leases' | 'stores'> {
+  return {
+    ...(copies === undefined ? {} : { copies }),
+    ...(leases === undefined ? {} : { leases }),
+    ...(stores.length === 0 ? {} : { stores }),
   }
 }
 

@@ -62,7 +62,12 @@ describe('the fields of an operation', () => {
     reader.checkFields()
     expect({
       ...{ former: reader.former(), origin: reader.origin(), lifeMs: reader.lifeMs, graceMs: reader.graceMs },
-      ...{ provenance: reader.provenance(), rowName: reader.rowName(), condition: reader.condition(), writtenAt: reader.writtenAt() },
+      ...{
+        provenance: reader.provenance(),
+        rowName: reader.rowName(),
+        condition: reader.condition(),
+        writtenAt: reader.writtenAt(),
+      },
     }).toEqual(EVERYTHING)
     expect(reader.tags()).toEqual([1, 2, 3, 4, 5, 7, 128, 129])
     expect(toHex(reader.bytes.subarray(reader.payloadStart, reader.end))).toBe('c0')
