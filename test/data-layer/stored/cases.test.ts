@@ -158,7 +158,7 @@ describe('cases', () => {
   test('a write after a read wins, though the clock of the writer is behind', async () => {
     world = new StoreWorld()
     const { warp: a } = await world.join('a')
-    const { warp: b } = await world.join('b', { offsetMs: -4000 })
+    const { warp: b } = await world.join('b', { offsetMs: -2300 })
     await world.env.advance(5000)
     world.network.cut('a', 'b')
     await a.set('k:1', 'read')
