@@ -3,8 +3,8 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { Position } from '../../operation/position.ts'
 import type { StoreRow } from '../../ports/primary-store.ts'
-import type { Base } from './base.ts'
-import { isIn, type OpenOperation } from './open-operation.ts'
+import type { Base } from './rows/base.ts'
+import { isIn, type OpenOperation } from './rows/open-operation.ts'
 
 /** A row as it was read or written last, from which the next write is made. */
 export interface KnownRow {

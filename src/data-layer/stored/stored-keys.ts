@@ -21,9 +21,9 @@ import type { KeyStore, StoredOperations } from '../../store/key-store.ts'
 import type { Invalidations } from '../invalidations.ts'
 import { MISS, type Keeper } from '../keeper.ts'
 import { Answer } from '../load-request.ts'
-import { baseOf, type Base } from './base.ts'
-import { isIn, openOperation, type OpenOperation } from './open-operation.ts'
-import { foldOver, isBlind, isUnsettled, orderMatters } from './row-fold.ts'
+import { baseOf, type Base } from './rows/base.ts'
+import { isIn, openOperation, type OpenOperation } from './rows/open-operation.ts'
+import { foldOver, isBlind, isUnsettled, orderMatters } from './rows/row-fold.ts'
 import { StoredKey } from './stored-key.ts'
 
 export interface StoredKeysOptions {

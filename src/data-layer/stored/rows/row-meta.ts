@@ -5,15 +5,15 @@
  *     version:u8 flags:u8 name:16 digest:16 [tip = hlc:u64 replica:8 sequence:varint] vector
  *     vector = count:varint (replica:8 sequence:varint)*
  */
-import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
-import type { Stamp } from '../../../crdt/time/hlc.ts'
-import { REPLICA_ID_BYTES } from '../../../crdt/time/replica-id.ts'
-import { VersionVector } from '../../../crdt/time/version-vector.ts'
-import { WarpError } from '../../../crdt/warp-error.ts'
-import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
-import { ByteReader } from '../../operation/byte-reader.ts'
-import { writeEntries } from '../../operation/envelope/vector-entries.ts'
-import type { ReplicaTable } from '../../operation/replica-table.ts'
+import { ByteWriter } from '../../../../crdt/encoding/byte-writer.ts'
+import type { Stamp } from '../../../../crdt/time/hlc.ts'
+import { REPLICA_ID_BYTES } from '../../../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../../../crdt/time/version-vector.ts'
+import { WarpError } from '../../../../crdt/warp-error.ts'
+import { VECTOR_ENTRIES_MAX } from '../../../limits.ts'
+import { ByteReader } from '../../../operation/byte-reader.ts'
+import { writeEntries } from '../../../operation/envelope/vector-entries.ts'
+import type { ReplicaTable } from '../../../operation/replica-table.ts'
 
 export interface RowMeta {
   /** The operations in the value. "Not named" means "not in it". */

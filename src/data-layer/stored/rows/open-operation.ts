@@ -1,10 +1,10 @@
 /** An operation of a key that the row of the store may lack. */
-import type { Dot } from '../../../crdt/time/dot.ts'
-import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
-import type { Stamp } from '../../../crdt/time/hlc.ts'
-import type { VersionVector } from '../../../crdt/time/version-vector.ts'
-import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
-import type { Position } from '../../operation/position.ts'
+import type { Dot } from '../../../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../../../crdt/time/replica-id.ts'
+import type { Stamp } from '../../../../crdt/time/hlc.ts'
+import type { VersionVector } from '../../../../crdt/time/version-vector.ts'
+import type { OperationReader } from '../../../operation/envelope/operation-reader.ts'
+import type { Position } from '../../../operation/position.ts'
 
 export interface OpenOperation extends Stamp {
   /** Where it lies in the log. */

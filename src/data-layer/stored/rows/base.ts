@@ -1,8 +1,8 @@
 /** A row of the store as the engine sees it: a value, and the operations that are in it. */
-import type { Stamp } from '../../../crdt/time/hlc.ts'
-import { VersionVector } from '../../../crdt/time/version-vector.ts'
-import type { ReplicaTable } from '../../operation/replica-table.ts'
-import type { StoreCodec, StoreRow } from '../../ports/primary-store.ts'
+import type { Stamp } from '../../../../crdt/time/hlc.ts'
+import { VersionVector } from '../../../../crdt/time/version-vector.ts'
+import type { ReplicaTable } from '../../../operation/replica-table.ts'
+import type { StoreCodec, StoreRow } from '../../../ports/primary-store.ts'
 import { digestOf } from './digest.ts'
 import { decodeMeta } from './row-meta.ts'
 
