@@ -33,6 +33,8 @@ import {
 
 /** So many bytes are copied, checked or written between two breaks: a millisecond or so. */
 const STEP_BYTES = 524_288
+/** Of small records there are as many as take as long: whether one lives takes a look at its key. */
+const STEP_RECORDS = 1024
 
 export interface RewriteOptions {
   readonly segments: SegmentSet
@@ -106,6 +108,7 @@ async function copyInto(target: Uint8Array, options: RewriteOptions): Promise<Re
   const record = new Record()
   const cursor = new Cursor(view, end, segment.number)
   let breakAt = STEP_BYTES
+  let left = STEP_RECORDS
   while (cursor.physical < end) {
     const at = cursor.physical
     const offset = cursor.logical
@@ -115,8 +118,9 @@ async function copyInto(target: Uint8Array, options: RewriteOptions): Promise<Re
     const inside = cursor.step()
     if (record.kind < INTERNAL_KIND_MIN && options.isLive(record)) copy.keep(source, record, offset)
     if (!inside) break
-    if (at >= breakAt) {
+    if (at >= breakAt || --left === 0) {
       breakAt = at + STEP_BYTES
+      left = STEP_RECORDS
       await env.yield()
       options.check()
     }

@@ -39,7 +39,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import { installSnapshot } from '../store/recovered.ts'
 import type { Draft } from '../store/write-road/draft.ts'
 import type { IssueTarget, Named } from './reissue.ts'
-import { ITEM } from './snapshot-stream.ts'
+import { ITEM, type Item } from './snapshot-stream.ts'
 import { StagedRecords } from './staged-records.ts'
 
 export interface NewStateOptions {
@@ -132,18 +132,23 @@ export class NewState implements IssueTarget {
   }
 
   /**
-   * Takes in the items of a chunk that lies in the log. All chunks come before anything else. They are
-   * read once more when the state is published.
+   * Takes in the items of a chunk that lies in the log, in steps. All chunks come before anything else.
+   * They are read once more when the state is published.
    */
-  stage(chunk: Position, bytes: Uint8Array, told: (operation: OperationReader) => void): void {
-    this.#records.addChunk(chunk, bytes, ({ type, start, end }) => {
+  stage(
+    chunk: Position,
+    bytes: Uint8Array,
+    { told, meter }: { readonly told: (operation: OperationReader) => void; readonly meter: Meter },
+  ): Generator<void, void> {
+    const visit = ({ type, start, end }: Item): boolean => {
       if (type === ITEM.snapshot) return this.#stageSnapshot({ bytes, start, end })
       if (type === ITEM.part) return this.#isSent(readPart(bytes, start, end, this.table).key)
       const operation = this.#reader.load(bytes, start, end)
       const isPart = isOfKey(operation.kind) ? this.#stageOperation(operation) : this.#stageAside(operation)
       told(operation)
       return isPart
-    })
+    }
+    return this.#records.addChunk(chunk, bytes, visit, meter)
   }
 
   #isSent(key: string): boolean {

@@ -24,6 +24,7 @@ import type { LeaseBook } from '../store/aside/lease-book.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Outlet } from '../log/outlet.ts'
 import type { LongGroup } from '../log/log.ts'
+import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { finishNow, Haste, UNBOUNDED, type Meter } from '../operation/budget.ts'
 import { Departures, takeDeparture } from '../operation/departures.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
@@ -242,9 +243,8 @@ export class Resync {
     const issued = new IssuedBefore()
     for (const position of chunks) {
       const { bytes, start, end } = log.record(position)
-      state.stage(position, bytes.slice(start, end), (operation) => issued.note(operation))
-      meter.spend(1, end - start)
-      if (meter.isSpent) yield
+      const told = (operation: OperationReader): void => issued.note(operation)
+      yield* state.stage(position, bytes.slice(start, end), { told, meter })
     }
     // The snapshot may have folded an operation that was issued again.
     yield* issued.steps(log, { table, applied: vector }, meter)

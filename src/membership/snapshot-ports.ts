@@ -18,6 +18,8 @@ export interface SnapshotExport {
 export interface SnapshotImport {
   /** Takes the next chunk, in order. Throws `WARP_E_PROTOCOL`. */
   chunk(bytes: Uint8Array): void
+  /** The same in steps: a chunk may hold thousands of keys. `bytes` must not change meanwhile. */
+  chunkSteps(bytes: Uint8Array, meter: Meter): Generator<void, void>
   /**
    * All chunks have come: the state takes the place of the present one, which stays what it was
    * until the last step. Throws `WARP_E_PROTOCOL`, `WARP_E_STORAGE_FULL`, and then nothing has

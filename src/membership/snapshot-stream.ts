@@ -33,11 +33,16 @@ export function writeItem(writer: ByteWriter, { type, bytes, start, end }: Snaps
   writer.raw(bytes, start, end)
 }
 
-/**
- * Calls `visit` for each item that is there as a whole. Returns where they end. Throws
- * `WARP_E_PROTOCOL`.
- */
-export function eachItem(bytes: Uint8Array, visit: (type: number, start: number, end: number) => void): number {
+/** A part of a chunk that is an item: its body lies from `start` to `end`. */
+export interface Item {
+  readonly type: number
+  readonly start: number
+  readonly end: number
+}
+
+/** The items that are there as a whole, and where they end. Throws `WARP_E_PROTOCOL`. */
+export function itemsIn(bytes: Uint8Array): { readonly items: Item[]; readonly whole: number } {
+  const items: Item[] = []
   let whole = 0
   while (bytes.length - whole >= ITEM_HEADER_BYTES_MAX || hasHeader(bytes, whole)) {
     const reader = new ByteReader(bytes, whole)
@@ -46,10 +51,10 @@ export function eachItem(bytes: Uint8Array, visit: (type: number, start: number,
     if (type < ITEM.snapshot || type > ITEM.part) throw reader.malformed(`an item of type ${type}`)
     if (count > ITEM_BYTES_MAX) throw reader.malformed(`an item of ${count} bytes`)
     if (count > reader.remaining) break
-    visit(type, reader.at, reader.at + count)
     whole = reader.at + count
+    items.push({ type, start: reader.at, end: whole })
   }
-  return whole
+  return { items, whole }
 }
 
 /** A type and the longest number. */

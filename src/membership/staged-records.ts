@@ -10,18 +10,11 @@ import { RECORD_KIND, type Log, type LongGroup } from '../log/log.ts'
 import { moveSnapshot, type SnapshotBytes } from '../merge/snapshot-record.ts'
 import type { Meter } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
-import { eachItem, ITEM } from './snapshot-stream.ts'
+import { ITEM, itemsIn, type Item } from './snapshot-stream.ts'
 
 /** Envelopes that are written here are kept in pieces of about so many bytes. */
 const PIECE_BYTES = 1_048_576
 const ENTRIES_MIN = 1024
-
-/** A part of a chunk that is a record of the state. */
-interface Item {
-  readonly type: number
-  readonly start: number
-  readonly end: number
-}
 
 export class StagedRecords {
   readonly #log: Log
@@ -77,13 +70,15 @@ export class StagedRecords {
    * parts of a snapshot, which have none, or says that this one is no part of the state. All chunks
    * come before anything else.
    */
-  addChunk(chunk: Position, bytes: Uint8Array, visit: (item: Item) => boolean): void {
+  *addChunk(chunk: Position, bytes: Uint8Array, visit: (item: Item) => boolean, meter: Meter): Generator<void, void> {
     const source = this.#chunks.push(chunk) - 1
     for (const item of recordsIn(bytes)) {
       const { start, end } = item
       Object.assign(this.#at, { source, start, end })
       if (!visit(item)) this.#passedOver.add(this.#itemsCount)
       this.#itemsCount++
+      meter.spend(1, end - start)
+      if (meter.isSpent) yield
     }
   }
 
@@ -231,10 +226,9 @@ function isStepOver(group: LongGroup, meter: Meter, bytes: number): boolean {
   return true
 }
 
+/** Items that are records of the state. */
+const RECORDS: ReadonlySet<number> = new Set([ITEM.snapshot, ITEM.operation, ITEM.part])
+
 function recordsIn(bytes: Uint8Array): Item[] {
-  const items: Item[] = []
-  eachItem(bytes, (type, start, end) => {
-    if (type === ITEM.snapshot || type === ITEM.operation || type === ITEM.part) items.push({ type, start, end })
-  })
-  return items
+  return itemsIn(bytes).items.filter(({ type }) => RECORDS.has(type))
 }

@@ -21,7 +21,7 @@ import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 import { textOf } from '../operation/text.ts'
 import type { SnapshotImport } from './snapshot-ports.ts'
-import { eachItem, ITEM } from './snapshot-stream.ts'
+import { ITEM, itemsIn } from './snapshot-stream.ts'
 import type { Position } from '../operation/position.ts'
 
 const NO_BYTES = new Uint8Array(0)
@@ -76,8 +76,17 @@ export class StateImport implements SnapshotImport {
   }
 
   chunk(bytes: Uint8Array): void {
+    finishNow(this.chunkSteps(bytes, UNBOUNDED))
+  }
+
+  *chunkSteps(bytes: Uint8Array, meter: Meter): Generator<void, void> {
     const joined = this.#rest.length === 0 ? bytes : concatenated(this.#rest, bytes)
-    const whole = eachItem(joined, (type, start, end) => this.#check(type, joined, start, end))
+    const { items, whole } = itemsIn(joined)
+    for (const { type, start, end } of items) {
+      this.#check(type, joined, start, end)
+      meter.spend(1, end - start)
+      if (meter.isSpent) yield
+    }
     this.#rest = joined.slice(whole)
     if (whole === 0) return
     const { log } = this.#store

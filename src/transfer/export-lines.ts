@@ -18,7 +18,7 @@ import { readSnapshotHead, readVector } from '../merge/snapshot-record.ts'
 import { isApplied, OPERATION_KIND, ruleOf } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
-import { eachItem, ITEM } from '../membership/snapshot-stream.ts'
+import { ITEM, itemsIn } from '../membership/snapshot-stream.ts'
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import { toBase64 } from './base64.ts'
 import { readableJson } from './readable-json.ts'
@@ -72,7 +72,9 @@ export async function* exportLines(
 
 function readItems(bytes: Uint8Array, lines: Lines): number {
   try {
-    return eachItem(bytes, (type, start, end) => lines.add(type, { bytes, start, end }))
+    const { items, whole } = itemsIn(bytes)
+    for (const { type, start, end } of items) lines.add(type, { bytes, start, end })
+    return whole
   } catch (cause) {
     if (isWarpError(cause, 'WARP_E_PROTOCOL')) throw replaced(cause)
     throw cause

@@ -46,8 +46,8 @@ function operationsRead({ engine: { store } }: OpenEngine, key: string): number 
   const slot = store.keys.find(key) as Slot
   const work = new CountedWork()
   work.finish(store.values.foldSteps(slot, { ...store.chain(slot) }, work))
-  // Each is met on the way back, and once more when it is applied.
-  return work.total / 2
+  // Each is met on the way back, and counts twice when it is applied.
+  return work.total / 3
 }
 
 function keptCount({ engine }: OpenEngine): number {

@@ -127,10 +127,11 @@ describe('compaction takes steps that are bounded in operations and bytes', () =
     for (let i = 0; i < 9000; i++) void add(i)
     const turns = await turnsOfCompaction()
     const DISCARDING = Math.ceil(9000 / STEP.operations)
+    const REWRITING = Math.ceil(9000 / 1024)
     const controller = new AbortController()
     work.begin()
     work.onTurn = (turn) => {
-      if (turn === turns - DISCARDING - 4) controller.abort()
+      if (turn === turns - DISCARDING - REWRITING - 4) controller.abort()
     }
     await expect(replica.engine.compact(controller.signal)).rejects.toMatchObject({ code: 'WARP_E_ABORTED' })
     expect(replica.engine.operationsCount).toBe(9000)

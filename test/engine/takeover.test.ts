@@ -98,6 +98,27 @@ test('a state is built in steps of bounded work', async () => {
   expect([b.get('reg:7'), b.get('count:1'), b.get('own:1')]).toEqual([8, OWN, 7])
 })
 
+test('a chunk is checked, and its keys are put in their places, in steps, however many are in it', async () => {
+  const { a, b } = await behind(0)
+  const source = a.engine.exportSnapshot(16_777_216)
+  const target = b.engine.beginSnapshot(source.vector)
+  const chunk = source.next() as Uint8Array
+  expect(source.next()).toBe(undefined)
+  const meter = new Step()
+  const spent: number[] = []
+  for (const steps of [target.chunkSteps(chunk, meter), target.steps(meter)]) {
+    const before = spent.length
+    for (let isDone = false; !isDone;) {
+      isDone = steps.next().done === true
+      spent.push(meter.operationsSpent)
+      meter.begin()
+    }
+    expect(spent.length - before).toBeGreaterThan(KEYS / STEP.operations)
+  }
+  expect(Math.max(...spent)).toBeLessThanOrEqual(STEP.operations)
+  expect(b.get('reg:7')).toBe(8)
+})
+
 test('until the last step reads find the present state, and then all of the new one', async () => {
   const { a, b } = await behind()
   const before = b.state()

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { memoryFiles } from '../../src/log/files/memory-files.ts'
+import type { Env } from '../../src/ports/env.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { append, openQuickly, QUICK, openLog, sampleTexts, textAt, texts } from './log-fixture.ts'
 
@@ -82,6 +84,27 @@ test('records are written and read while a segment is rewritten', async () => {
   await rewriting
   expect(textAt(log, meanwhile)).toBe('meanwhile')
   expect(texts(log)).toEqual([...sampleTexts(200), 'meanwhile'])
+})
+
+test('a segment of many small records is rewritten in steps', async () => {
+  const ticking = virtualEnv()
+  const looked: number[] = [0]
+  const env: Env = {
+    ...ticking,
+    yield: () => {
+      looked.push(0)
+      return ticking.yield()
+    },
+  }
+  const { log } = await openLog(memoryFiles(), { env, segmentBytes: 262_144 })
+  for (let i = 0; i < 9000; i++) append(log, `${i}`)
+  await log.settled('logged')
+  await log.rewrite(1, () => {
+    looked[looked.length - 1] = (looked.at(-1) ?? 0) + 1
+    return true
+  })
+  expect(looked.reduce((sum, count) => sum + count)).toBeGreaterThan(3000)
+  expect(Math.max(...looked)).toBeLessThanOrEqual(1024)
 })
 
 test('rewriting can be given up, and nothing has happened', async () => {

@@ -264,10 +264,14 @@ export class NaiveStore implements ReplicationStore {
 
   beginSnapshot(vector: VersionVector, mustHold: VersionVector = new VersionVector()): SnapshotImport {
     const lines: SnapshotLine[] = []
+    const chunk = (bytes: Uint8Array): void => {
+      for (const line of new TextDecoder().decode(bytes).trimEnd().split('\n'))
+        lines.push(JSON.parse(line) as SnapshotLine)
+    }
     return {
-      chunk: (bytes) => {
-        for (const line of new TextDecoder().decode(bytes).trimEnd().split('\n'))
-          lines.push(JSON.parse(line) as SnapshotLine)
+      chunk,
+      *chunkSteps(bytes) {
+        chunk(bytes)
       },
       finish: () => this.#install({ vector, mustHold }, lines),
       steps: () => this.#installSteps({ vector, mustHold }, lines),

@@ -167,8 +167,15 @@ export class SnapshotFetch {
     const budget = new Budget(this.#options.env)
     transfer.isBusy = true
     try {
-      while (this.#takeNext(transfer, budget)) if (budget.isSpent) await budget.rest()
-      if (transfer.isComplete) await this.#finish(transfer, budget)
+      const steps = this.#steps(transfer, budget)
+      while (steps.next().done === false) {
+        await budget.rest()
+        // It may have been given up in a break.
+        if (this.#transfer === transfer) continue
+        steps.return()
+        return
+      }
+      if (transfer.isComplete) this.#done(transfer)
     } catch (error) {
       if (this.#transfer === transfer) this.#fail(transfer, `it does not go in (${asError(error).message})`, error)
     } finally {
@@ -176,42 +183,38 @@ export class SnapshotFetch {
     }
   }
 
-  /** Takes in the next chunk if it is here. Returns whether there may be another one. */
-  #takeNext(transfer: Transfer, budget: Budget): boolean {
-    const { store, env } = this.#options
-    // It may have been given up in a break.
-    const chunk = this.#transfer === transfer ? transfer.early.get(transfer.next) : undefined
-    if (chunk === undefined) return false
-    transfer.early.delete(transfer.next)
+  *#steps(transfer: Transfer, budget: Budget): Generator<void, void> {
+    const { early } = transfer
+    for (let chunk = early.get(transfer.next); chunk !== undefined; chunk = early.get(transfer.next)) {
+      yield* this.#takeOne(transfer, chunk, budget)
+      early.delete(transfer.next++)
+      this.#took(transfer, chunk)
+      if (chunk.last) break
+    }
+    if (transfer.isComplete && transfer.import !== undefined) yield* transfer.import.steps(budget)
+  }
+
+  *#takeOne(transfer: Transfer, { vector, bytes }: SnapshotChunk, budget: Budget): Generator<void, void> {
+    const { store } = this.#options
     // The first chunk has a vector: the decoder sees to it.
-    transfer.import ??= store.beginSnapshot(chunk.vector ?? new VersionVector(), store.floor)
+    transfer.import ??= store.beginSnapshot(vector ?? new VersionVector(), store.floor)
     // The empty snapshot's only chunk is empty, and no chunk of it.
-    if (chunk.bytes.length > 0) transfer.import.chunk(chunk.bytes)
-    budget.spend(1, chunk.bytes.length)
-    this.#options.recorder?.add(INSTRUMENTS.snapshotBytes, chunk.bytes.length)
-    transfer.next++
+    if (bytes.length > 0) yield* transfer.import.chunkSteps(bytes, budget)
+  }
+
+  /** Asks for what comes behind it. */
+  #took(transfer: Transfer, { bytes, last }: SnapshotChunk): void {
+    const { env, recorder } = this.#options
+    recorder?.add(INSTRUMENTS.snapshotBytes, bytes.length)
     transfer.progressMs = env.monotonic()
-    transfer.isComplete = chunk.last
-    if (chunk.last) {
+    transfer.isComplete = last
+    if (last) {
       this.#timer?.cancel()
-      return false
+      return
     }
     const end = transfer.next + WINDOW_CHUNKS
     if (end - transfer.asked >= WINDOW_CHUNKS / 2) this.#ask(transfer, transfer.asked, end)
     this.#arm(transfer)
-    return true
-  }
-
-  async #finish(transfer: Transfer, budget: Budget): Promise<void> {
-    const steps = transfer.import?.steps(budget)
-    while (steps?.next().done === false) {
-      await budget.rest()
-      if (this.#transfer !== transfer) {
-        steps.return()
-        return
-      }
-    }
-    this.#done(transfer)
   }
 
   /** Asks for chunks from `from` up to `to`. */
