@@ -135,6 +135,13 @@ export const STORE_MS_MAX: number = 3_600_000
 /** Rows that one statement writes at most. */
 export const STORE_BATCH_MAX: number = 1000
 
+/**
+ * Bytes of a value, and of the names of its groups, that one replica has loaded for others. With a
+ * vector of the most replicas it fits a frame that every transport takes; larger ones each loads for
+ * itself.
+ */
+export const FILL_BYTES_MAX: number = 192 * 1024
+
 /** Copies in memory, unless `openWarp({ copies })` says otherwise. */
 export const COPIES_MAX: number = 100_000
 

@@ -621,6 +621,7 @@ class OpenWarp {
         const slot = engine.store.keys.find(key)
         if (slot !== undefined) engine.compactor.note(slot)
       },
+      talk: this.#cluster.replicator?.loads,
     })
     engine.onLease((note) => layer.enteredLease(note))
     engine.onInvalidated((invalidation) => layer.entered(invalidation))

@@ -86,12 +86,27 @@ test('a frame', () => {
       batch.finish(true).slice(),
       encoder
         .hello({
-          ...{ asks: true, isPersistent: false, readsChanges: true, readsConfirmations: true, readsLeases: true },
+          ...{
+            asks: true,
+            isPersistent: false,
+            readsChanges: true,
+            readsConfirmations: true,
+            readsLeases: true,
+            answersLoads: true,
+          },
           ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
         })
         .slice(),
       encoder.wanted([{ replica: A, level: 'durable', through: 300 }]).slice(),
       encoder.held([{ replica: B, memory: 300, logged: 128, durable: 0 }]).slice(),
+      encoder.loadRequest({ number: 7, isSecond: false, key: 'user:1', need: vector }).slice(),
+      encoder.loadFill({ number: 7, answer: { kind: 'working' } }).slice(),
+      encoder
+        .loadFill({
+          number: 7,
+          answer: { kind: 'fill', begin: vector, value: Uint8Array.of(0xa1, 0x78), leftMs: 5000, tags: ['a', 'é'] },
+        })
+        .slice(),
       encoder.leaseWanted([LEASE, LEASE]).slice(),
       encoder.leaseLeft([{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }]).slice(),
       encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }).slice(),

@@ -22,6 +22,7 @@ import { REMEMBERED_INVALIDATIONS_MAX } from '../limits.ts'
 import type { EnteredInvalidation, Invalidation } from '../operation/invalidation.ts'
 import type { EnteredLeaseNote } from '../operation/leases/lease-note.ts'
 import type { Env } from '../ports/env.ts'
+import type { LoadTalkPort } from '../ports/load-talk.ts'
 import type { LeaseTalkPort } from '../ports/lease-times.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import type { EngineEvent } from '../store/event.ts'
@@ -33,6 +34,7 @@ import { LeaseDesk, type LeaseDeskOptions } from './leases/leases.ts'
 import { Invalidations } from './invalidations.ts'
 import { Invalidator } from './invalidator.ts'
 import { Keeper, MISS } from './keeper.ts'
+import { ClusterLoads } from './cluster/cluster-loads.ts'
 import { checkTags, type LoadRequest } from './load-request.ts'
 import { Loads } from './loads.ts'
 import type { OpenOperation } from './stored/rows/open-operation.ts'
@@ -66,6 +68,8 @@ export interface CopyCounts {
   /** Stale copies that were served: the source failed, or was slow. */
   readonly staleCount: number
   readonly loadsCount: number
+  /** Of these, those that another replica has answered. */
+  readonly fillsCount: number
   readonly loadFailuresCount: number
   /** Under way now. */
   readonly loadingCount: number
@@ -94,6 +98,8 @@ export interface DataLayerOptions {
   /** All of a key is in its store: its operations may leave the log. */
   readonly stored: (key: string) => void
   readonly leases: LeasePorts
+  /** Other replicas, as far as they load for this one; `undefined`: there are none. */
+  readonly talk: LoadTalkPort | undefined
 }
 
 /** What leases need of the engine and of other replicas. */
@@ -118,6 +124,7 @@ export class DataLayer {
   readonly invalidator: Invalidator
   readonly leases: LeaseDesk
   readonly stores: Stores
+  #cluster: ClusterLoads | undefined
   readonly #written: WrittenCopies
   readonly #making: Making
   readonly #options: DataLayerOptions
@@ -145,6 +152,8 @@ export class DataLayer {
     this.stores = new Stores({ ...options, keeper, invalidations, loads: this.loads })
     this.#making = new Making({ ...options, keeper, invalidations, stores: this.stores })
     options.writer.through = (write, keyspace) => this.stores.writeThrough(write, keyspace)
+    this.#cluster = this.#openCluster()
+    this.loads.cluster = this.#cluster
     // What a log says of before is not known any more.
     invalidations.forgetAll(applied)
   }
@@ -289,6 +298,17 @@ export class DataLayer {
     this.#note(invalidation, invalidation)
   }
 
+  #openCluster(): ClusterLoads | undefined {
+    const { env, talk, applied, store, leases } = this.#options
+    if (talk === undefined) return undefined
+    const { keeper, loads, invalidations } = this
+    return new ClusterLoads({
+      ...{ env, talk, applied, keeper, loads, invalidations, ended: store.table.ended, self: leases.self },
+      sourceOf: (key) => store.keyspaces.find(key)?.source,
+      newestWrites: (key) => this.#written.newest(key),
+    })
+  }
+
   #openLeases(): LeaseDesk {
     const { store, env, writer, observe, written, leases: ports } = this.#options
     const { talk, ...engine } = ports
@@ -340,6 +360,7 @@ export class DataLayer {
       missesCount: this.#missesCount,
       staleCount: this.loads.staleCount,
       loadsCount: this.loads.loadsCount,
+      fillsCount: this.#cluster?.fillsCount ?? 0,
       loadFailuresCount: this.loads.failuresCount,
       loadingCount: this.loads.flightsCount,
       evictionsCount: copies.evictionsCount,

@@ -95,6 +95,15 @@ export class Invalidations {
     return true
   }
 
+  /**
+   * The same of what another replica has brought. What was said for this replica alone may be about
+   * what that one has in memory, too.
+   */
+  isSeenByFill(key: string, tags: readonly string[], seen: (dot: Dot) => boolean): boolean {
+    for (const { dot } of this.#since(key, tags, 0)) if (dot === undefined) return false
+    return this.isSeenBy(key, tags, seen)
+  }
+
   *#since(key: string, tags: readonly string[] | undefined, begin: number): Generator<Remembered> {
     const own = this.#keys.get(key)
     if (own !== undefined && own.at > begin) yield own

@@ -7,6 +7,7 @@
 import { normalForm } from '../../crdt/encoding/normal-form.ts'
 import { refusalOf } from '../../crdt/encoding/encoding-refusal.ts'
 import { copyLoose, detached } from '../../crdt/encoding/shared-value.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { LOADS_MAX } from '../limits.ts'
 import { NOT_MODIFIED, type CopyRules } from '../keys/source/source.ts'
@@ -32,6 +33,16 @@ export interface LoadsOptions {
 type Waited = Landing | { readonly kind: 'slow' }
 
 const SLOW: Waited = { kind: 'slow' }
+const SEEN_NOTHING = new VersionVector()
+
+/** Who brings the value of a flight, if that need not be done here. */
+export interface LoadsElsewhere {
+  load(
+    flight: Flight,
+    request: LoadRequest,
+    how: { readonly here: () => Promise<unknown>; readonly need: VersionVector | undefined },
+  ): Promise<unknown>
+}
 
 export class Loads {
   readonly #options: LoadsOptions
@@ -42,12 +53,14 @@ export class Loads {
   failuresCount = 0
   staleCount = 0
   isClosed = false
+  /** Where one replica loads for others. */
+  cluster: LoadsElsewhere | undefined
 
   constructor(options: LoadsOptions) {
     this.#options = options
   }
 
-  get #isFull(): boolean {
+  get isFull(): boolean {
     return this.flightsCount >= LOADS_MAX
   }
 
@@ -77,7 +90,7 @@ export class Loads {
   /** No load is begun now: one has just failed, or too many are under way. */
   #isTriedLater(key: string, own: Flight | undefined): boolean {
     if (this.#isThrottled(key)) return true
-    return own === undefined && this.joinable(key) === undefined && this.#isFull
+    return own === undefined && this.joinable(key) === undefined && this.isFull
   }
 
   /** What there is to give where the load has failed, or is slow. */
@@ -91,8 +104,8 @@ export class Loads {
 
   /** Begins a load that nobody waits for, unless one is under way. */
   refresh(request: LoadRequest): void {
-    if (this.isClosed || this.joinable(request.key) !== undefined || this.#isFull) return
-    this.begin(request).isBackground = true
+    if (this.isClosed || this.joinable(request.key) !== undefined || this.isFull) return
+    this.begin(request, SEEN_NOTHING).isBackground = true
   }
 
   /** The load of a key that may be joined now. */
@@ -100,18 +113,25 @@ export class Loads {
     return this.#flights.get(key)
   }
 
-  /** Begins a load. There must be none to join. Throws `WARP_E_LIMIT`. */
-  begin(request: LoadRequest): Flight {
+  /**
+   * Begins a load, here or by another replica. There must be none to join. `need`: it is to be here,
+   * and counts as having seen this. Throws `WARP_E_LIMIT`.
+   */
+  begin(request: LoadRequest, need?: VersionVector): Flight {
     const flight = this.announce(request)
     const former = this.#options.keeper.former(request.key)
-    const loading = begun(() => request.load(contextOf(flight, former)))
-    flight.begins(loading.then((value) => this.finish(flight, request, value)))
+    const here = async (): Promise<unknown> => {
+      const loaded = await begun(() => request.load(contextOf(flight, former)))
+      return this.finish(flight, request, loaded)
+    }
+    const { cluster } = this
+    flight.begins(cluster === undefined ? here() : cluster.load(flight, request, { here, need }))
     return flight
   }
 
   /** The same, for a load that somebody else carries out. Throws `WARP_E_LIMIT`. */
   announce({ key, rules }: Pick<LoadRequest, 'key' | 'rules'>): Flight {
-    if (this.#isFull) throw tooManyLoads(key)
+    if (this.isFull) throw tooManyLoads(key)
     const { env, invalidations, recorder } = this.#options
     const flight = new Flight({ key, begin: invalidations.count, rules, env })
     this.#flights.set(key, flight)

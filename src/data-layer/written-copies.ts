@@ -44,6 +44,11 @@ export class WrittenCopies {
     })
   }
 
+  /** The newest writes of a key that are remembered: more than one while they have not seen each other. */
+  newest(key: string): readonly Dot[] {
+    return this.#newest.get(key) ?? []
+  }
+
   /** `into` is what has to be seen of what is not remembered any more. */
   forgetAll(into: VersionVector): void {
     for (const key of [...this.#newest.keys()]) this.#forget(key, into)

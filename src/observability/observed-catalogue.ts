@@ -34,6 +34,7 @@ type Entry =
   | 'staleCopies'
   | 'copyEvictions'
   | 'loading'
+  | 'fills'
   | 'invalidations'
   | 'rememberedInvalidations'
   | 'leases'
@@ -105,6 +106,7 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
   staleCopies: counter('warp.copies.stale', '{read}', 'Stale copies that were served: the source failed, or was slow.'),
   copyEvictions: counter('warp.copies.evictions', '{entry}', 'Copies that left memory to make room.'),
   loading: gauge('warp.loads.running', '{load}', 'Loads that are under way.'),
+  fills: counter('warp.loads.fills', '{load}', 'Loads that another replica has answered.'),
   invalidations: counter('warp.invalidations', '{invalidation}', 'Invalidations seen, from here and elsewhere.'),
   rememberedInvalidations: gauge(
     'warp.invalidations.remembered',

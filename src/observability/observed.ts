@@ -76,6 +76,7 @@ function tellCopies({ copies }: Stats, one: One): void {
   one(OBSERVED.staleCopies, copies.staleCount)
   one(OBSERVED.copyEvictions, copies.evictionsCount)
   one(OBSERVED.loading, copies.loadingCount)
+  one(OBSERVED.fills, copies.fillsCount)
   one(OBSERVED.invalidations, copies.invalidationsCount)
   one(OBSERVED.rememberedInvalidations, copies.rememberedInvalidationsCount)
 }

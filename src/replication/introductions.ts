@@ -44,6 +44,7 @@ export class Introductions {
       before.readsChanges !== hello.readsChanges ||
       before.readsConfirmations !== hello.readsConfirmations ||
       before.readsLeases !== hello.readsLeases ||
+      before.answersLoads !== hello.answersLoads ||
       before.highest !== hello.highest ||
       before.written !== hello.written
     )

@@ -29,6 +29,7 @@ import type { CompactionBlock, QueueFill } from './replication-report.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicaAcknowledgements } from '../store/write-road/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
+import type { LoadTalkPort } from '../ports/load-talk.ts'
 import type { LeaseTalkPort } from '../ports/lease-times.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
 
@@ -137,6 +138,11 @@ export class Replicator {
   /** Tells others how long leases have left, and hears it of them. */
   get leases(): LeaseTalkPort {
     return this.#reception.leases
+  }
+
+  /** Asks others to load, and hands on what they ask. */
+  get loads(): LoadTalkPort {
+    return this.#reception.loads
   }
 
   peers(): PeerReport[] {

@@ -95,10 +95,17 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     },
   ],
   hello: [
-    `0207${HEAD}17` + '02' + '02' + '057765622d31' + '026575',
+    `0207${HEAD}37` + '02' + '02' + '057765622d31' + '026575',
     () =>
       encoder.hello({
-        ...{ asks: true, isPersistent: true, readsChanges: true, readsConfirmations: false, readsLeases: true },
+        ...{
+          asks: true,
+          isPersistent: true,
+          readsChanges: true,
+          readsConfirmations: false,
+          readsLeases: true,
+          answersLoads: true,
+        },
         ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
       }),
   ],
@@ -125,6 +132,18 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
   'lease-left': [
     `020d${HEAD}01` + '10' + '30303131323233333434353536366666' + '0102030405060708' + 'ac02' + '8827',
     () => encoder.leaseLeft([{ lease: '00112233445566ff', renewal: { replica: A, sequence: 300 }, leftMs: 5000 }]),
+  ],
+  'load-request': [
+    `020e${HEAD}` + '07' + '01' + '06757365723a31' + '01' + '0102030405060708' + 'ac02',
+    () => encoder.loadRequest({ number: 7, isSecond: true, key: 'user:1', need: vector([A, 300]) }),
+  ],
+  'load-fill': [
+    `020f${HEAD}` + '07' + '06' + '01' + '0102030405060708' + 'ac02' + '8827' + '01' + '0161' + '02' + 'a178',
+    () => {
+      const value = Uint8Array.of(0xa1, 0x78)
+      const fill = { kind: 'fill', begin: vector([A, 300]), value, leftMs: 5000, tags: ['a'] } as const
+      return encoder.loadFill({ number: 7, answer: fill })
+    },
   ],
 }
 
@@ -192,6 +211,15 @@ describe('refused with WARP_E_PROTOCOL', () => {
     ['a window of no chunks', () => bytesOf(`0204${HEAD}` + '00000009' + '000000')],
     ['a chunk outside the window', () => bytesOf(`0204${HEAD}` + '00000009' + '001001')],
     ['bytes behind a request', () => bytesOf(`0203${HEAD}` + '0700' + '00')],
+    ['a load of no key', () => bytesOf(`020e${HEAD}` + '07' + '00' + '00' + '00')],
+    ['an answer of a kind that there is not', () => bytesOf(`020f${HEAD}` + '07' + '03')],
+    ['more groups than a value may have', () => bytesOf(`020f${HEAD}` + '07' + '02' + '00' + '00' + 'ff7f')],
+    ['a value beyond the end', () => bytesOf(`020f${HEAD}` + '07' + '06' + '00' + '00' + '00' + '0561')],
+    ['a lease with a name that is none', () => bytesOf(`020c${HEAD}` + '01' + '10' + '5a'.repeat(16))],
+    [
+      'a lease that was renewed by nothing',
+      () => bytesOf(`020d${HEAD}` + '01' + '10' + '30'.repeat(16) + entry(1) + '0001'),
+    ],
     ['a name beyond the limit', () => bytesOf(`0207${HEAD}000202` + '8102' + '61'.repeat(257) + '00')],
     ['a name that moves a cursor', () => bytesOf(`0207${HEAD}000202` + '041b5b3241' + '00')],
     ['a zone that turns text round', () => bytesOf(`0207${HEAD}000202` + '00' + '03e280ae')],

@@ -230,6 +230,7 @@ test('a member of an older build gets whole digests, with each round, and never 
     readsChanges: false,
     readsConfirmations: false,
     readsLeases: false,
+    answersLoads: false,
     highest: 2,
     written: 2,
     name: '',

@@ -88,6 +88,13 @@ export interface LoadingOptions extends CopyingOptions {
   readonly load: Load | 'caller'
   /** Brings many keys at once, for `getMany`; otherwise they are loaded one by one. */
   readonly loadMany?: LoadMany
+  /**
+   * `'replica'` (the default): each replica loads for itself. `'cluster'`: one replica loads a key for
+   * all. Give all replicas the same.
+   */
+  readonly loads?: 'replica' | 'cluster'
+  /** So long another replica is waited for, ms; then it is loaded here. Default 250. */
+  readonly clusterWaitMs?: number
 }
 
 /** What a keyspace may say whose truth is in a primary store. */
@@ -112,6 +119,11 @@ export interface CopyRules {
   readonly tags: ((key: string, value: unknown) => readonly string[]) | undefined
 }
 
+/** How a replica is asked that loads for others. */
+export interface ClusterRules {
+  readonly waitMs: number
+}
+
 /** What a keyspace says of where its truth is. */
 export interface Source {
   /** `undefined`: each call brings its own. */
@@ -119,6 +131,8 @@ export interface Source {
   readonly loadMany: LoadMany | undefined
   /** Where the truth is, if writes go there as well. */
   readonly store: StoreSource | undefined
+  /** One replica loads for all; `undefined`: each for itself. */
+  readonly cluster: ClusterRules | undefined
   readonly rules: CopyRules
 }
 
@@ -136,7 +150,7 @@ const COPYING: Readonly<Record<keyof CopyingOptions, true>> = {
 /** All options of a keyspace that make sense only where a function loads. */
 export const LOADING_OPTIONS: readonly string[] = optionNames<LoadingOptions>({
   ...COPYING,
-  ...{ load: true, loadMany: true },
+  ...{ load: true, loadMany: true, loads: true, clusterWaitMs: true },
 })
 
 /** All options of a keyspace that make sense only where there is a store. */
@@ -144,6 +158,9 @@ export const STORING_OPTIONS: readonly string[] = optionNames<StoringOptions>({
   ...COPYING,
   ...{ store: true, writes: true, storeTimeoutMs: true, flushDelayMs: true, flushBatch: true },
 })
+
+/** Some ways over a network and a load; more than that a load of one's own is worth. */
+const CLUSTER_WAIT_MS = 250
 
 const BASE: CopyRules = {
   ttlMs: 0,
@@ -190,15 +207,32 @@ export function sourceOf(pattern: string, options: LoadingOptions): Source {
       `${rules.refreshAhead} with load: 'caller'`,
       'give the pattern a load, for nobody calls when it refreshes',
     )
-  return { load: load === 'caller' ? undefined : load, loadMany, store: undefined, rules }
+  const cluster = clusterOf(what, options)
+  return { load: load === 'caller' ? undefined : load, loadMany, store: undefined, cluster, rules }
 }
 
 /** The same of a pattern with a store. Throws `WARP_E_CONFIG`. */
 export function storedSourceOf(pattern: string, options: StoringOptions): Source {
   const what = `'${pattern}'`
   const store = storeSourceOf(what, options)
-  return { load: undefined, loadMany: undefined, store, rules: copyRulesOf(what, options) }
+  return { load: undefined, loadMany: undefined, store, cluster: undefined, rules: copyRulesOf(what, options) }
 }
+
+function clusterOf(what: string, { loads = 'replica', clusterWaitMs }: LoadingOptions): ClusterRules | undefined {
+  if (loads !== 'replica' && loads !== 'cluster')
+    throw refused(what, 'loads', shownValue(loads), "use 'replica' or 'cluster'")
+  if (clusterWaitMs !== undefined) {
+    if (loads === 'replica')
+      throw refused(
+        what,
+        'clusterWaitMs',
+        `${shownValue(clusterWaitMs)} without loads: 'cluster'`,
+        'give both, or neither',
+      )
+    if (!isNumberFrom(clusterWaitMs, 1, LIFE_MS_MAX))
+      throw refused(what, 'clusterWaitMs', shownValue(clusterWaitMs), `give a number from 1 to ${LIFE_MS_MAX}`)
+  }
+  return loads === 'cluster' ? { waitMs: clusterWaitMs ?? CLUSTER_WAIT_MS } : undefined
 
 function copyRulesOf(what: string, options: CopyingOptions): CopyRules {
   const { ttl, tags, staleAfterInvalidation = false } = options

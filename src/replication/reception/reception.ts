@@ -25,6 +25,7 @@ import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import type { KnownReplicas } from '../members/known-replicas.ts'
 import { LeaseTalk } from '../leases/lease-talk.ts'
+import { LoadTalk } from '../loads/load-talk.ts'
 import { Introductions } from '../introductions.ts'
 import type { ReplicationSettings } from '../options.ts'
 import { type Link, type Peer, Peers } from '../peers.ts'
@@ -70,6 +71,7 @@ export class Reception {
   readonly #holdings: Holdings
   readonly #introductions: Introductions
   readonly leases: LeaseTalk
+  readonly loads: LoadTalk
   #current: FrameWork | undefined
   /** The highest format that has been told to be written. */
   #told: number = FORMAT_LOWEST
@@ -116,6 +118,7 @@ export class Reception {
     this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
     this.#holdings = holdings
     this.#introductions = new Introductions(post, settings)
+    this.loads = new LoadTalk({ post, peers: this.peers })
     const members = (): KnownReplicas => this.#rounds.stability.known
     this.leases = new LeaseTalk({ store, env, settings, post, peers: this.peers, members })
     this.#rounds = new Rounds({
@@ -374,11 +377,25 @@ export class Reception {
       case 'roll-call':
         this.#rounds.rollCall(peer, frame)
         return
+      default:
+        this.#converseOfCopies(peer, frame)
+    }
+  }
+
+  /** What replicas tell each other of leases and loads. */
+  #converseOfCopies(peer: Peer, frame: Frame): void {
+    switch (frame.kind) {
       case 'lease-wanted':
         this.leases.wanted(peer, frame.leases)
         return
       case 'lease-left':
         this.leases.left(frame.lefts)
+        return
+      case 'load-request':
+        this.loads.request(peer, frame)
+        return
+      case 'load-fill':
+        this.loads.fill(peer, frame)
         return
       default:
         this.#counts.unknown++
@@ -482,6 +499,7 @@ export class Reception {
     this.#answerer.forget(peer)
     this.#offers.forget(peer)
     this.#fetch.forget(peer)
+    this.loads.forget(peer)
   }
 
   #malformed(peer: Pick<Peer, 'name'>, error: unknown): void {

@@ -21,6 +21,7 @@ import { readHello } from './hello.ts'
 import { IdReader } from './id-reader.ts'
 import { readConfirmation, readRollCall } from './confirmation.ts'
 import { readLeaseLeft, readLeaseWanted } from './lease-times.ts'
+import { readLoadFill, readLoadRequest } from './load-frames.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -86,6 +87,10 @@ export class FrameDecoder {
         return { kind: 'lease-wanted', sender, leases: readLeaseWanted(reader) }
       case FRAME_KIND.leaseLeft:
         return { kind: 'lease-left', sender, lefts: readLeaseLeft(reader, this.#ids) }
+      case FRAME_KIND.loadRequest:
+        return { kind: 'load-request', sender, ...readLoadRequest(reader, this.#ids) }
+      case FRAME_KIND.loadFill:
+        return { kind: 'load-fill', sender, ...readLoadFill(reader, this.#ids) }
       default:
         return { kind: 'unknown', sender, code }
     }

@@ -6,11 +6,14 @@ import { writeDigest, writeDigestChange } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'
 import { writeHello } from './hello.ts'
 import { writeLeaseLeft, writeLeaseWanted } from './lease-times.ts'
+import { writeLoadFill, writeLoadRequest } from './load-frames.ts'
 import type { LeaseLeft } from '../../ports/lease-times.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
   CHUNK_FLAG,
   FRAME_KIND,
+  type LoadFillFrame,
+  type LoadRequestFrame,
   type Digest,
   type DigestChange,
   type HeldOperations,
@@ -118,6 +121,16 @@ export class FrameEncoder {
   /** At most {@link LEASES_PER_FRAME_MAX} of them. */
   leaseLeft(lefts: readonly LeaseLeft[]): Uint8Array {
     writeLeaseLeft(this.#begin(FRAME_KIND.leaseLeft), lefts, this.#table)
+    return this.#finish()
+  }
+
+  loadRequest(request: LoadRequestFrame): Uint8Array {
+    writeLoadRequest(this.#begin(FRAME_KIND.loadRequest), request, this.#table)
+    return this.#finish()
+  }
+
+  loadFill(fill: LoadFillFrame): Uint8Array {
+    writeLoadFill(this.#begin(FRAME_KIND.loadFill), fill, this.#table)
     return this.#finish()
   }
 

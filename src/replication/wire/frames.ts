@@ -18,13 +18,15 @@
  *                        count:varint (index:varint sequence:varint)* rest
  *     lease-wanted     = 12: count:varint (lease:text)*
  *     lease-left       = 13: count:varint (lease:text replica:8 sequence:varint leftMs:varint)*
+ *     load-request     = 14: number:varint flags:u8 key:text need:vector rest
+ *     load-fill        = 15: number:varint flags:u8 [ begin:vector leftMs:varint count:varint tag:text* [ length:varint value ] ] rest
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
  *     text             = bytes:varint utf8
  *
  * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest`
- * of a digest, a change, a hello, a confirmation and a roll call belongs to later versions; kinds that
+ * of a digest, a change, a hello, a confirmation, a roll call and of the frames of loads belongs to later versions; kinds that
  * are not known are counted and left alone. A `digest-change` goes to those only that say in their
  * hello that they read it, and so do confirmations, roll calls and what is said of leases. A hello is written in the oldest
  * format that is read anywhere, and its body keeps its meaning, because it says which formats its
@@ -41,6 +43,7 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
+import type { LoadAnswer, LoadAsked } from '../../ports/load-talk.ts'
 import type { LeaseLeft } from '../../ports/lease-times.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
@@ -60,6 +63,8 @@ export const FRAME_KIND = {
   rollCall: 11,
   leaseWanted: 12,
   leaseLeft: 13,
+  loadRequest: 14,
+  loadFill: 15,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -174,6 +179,8 @@ export interface Hello {
   readonly readsConfirmations: boolean
   /** Whether it knows of leases, and of how long they have left. */
   readonly readsLeases: boolean
+  /** Whether it loads for others that ask. */
+  readonly answersLoads: boolean
   /** For people; empty if it has none. */
   readonly name: string
   /** Empty if it says none. */
@@ -225,6 +232,16 @@ export interface RollCall {
   readonly through: readonly (readonly [index: number, sequence: number])[]
 }
 
+export interface LoadRequestFrame extends LoadAsked {
+  /** The asker's, for the answer. */
+  readonly number: number
+}
+
+export interface LoadFillFrame {
+  readonly number: number
+  readonly answer: LoadAnswer
+}
+
 export interface OperationsFrame {
   readonly kind: 'operations'
   readonly sender: Sender
@@ -256,6 +273,8 @@ export type Frame =
   | ({ readonly kind: 'roll-call'; readonly sender: Sender } & RollCall)
   | { readonly kind: 'lease-wanted'; readonly sender: Sender; readonly leases: readonly string[] }
   | { readonly kind: 'lease-left'; readonly sender: Sender; readonly lefts: readonly LeaseLeft[] }
+  | ({ readonly kind: 'load-request'; readonly sender: Sender } & LoadRequestFrame)
+  | ({ readonly kind: 'load-fill'; readonly sender: Sender } & LoadFillFrame)
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

@@ -1,0 +1,328 @@
+/**
+ * One load in the cluster. Who lacks a copy asks the replica that the rendezvous hash names among those
+ * that are up, and keeps what that says if it may. Nothing is locked, and nothing has to expire: who is
+ * asked may know less or see others, which costs a load and never brings a wrong value.
+ *
+ * The question says what the asker has seen, and what it remembers no more (`need`). A load that begins
+ * then counts as having seen it: the asker knew it, and the load began later. The answer says what its
+ * load had seen when it *began*, and the asker judges: every invalidation of the key that is remembered
+ * here, all that is not remembered, and every write of the key have to be in that. Otherwise it loads here.
+ *
+ * Waits are bounded. Who is asked says *cannot*, or says again and again that it works on it. One that
+ * falls silent is taken for gone: the next one is asked, once, and whoever has to wait longer than
+ * `clusterWaitMs` for one of them loads here.
+ *
+ * Modelled in test/models/data-layer (load-only); docs/data-layer-model.md. What a key with a store needs
+ * beyond this (rows instead of values, what the answerer knows beyond its row) is for `begin` to say.
+ */
+import { decode, encode } from '../../../crdt/encoding/encoding.ts'
+import { shared } from '../../../crdt/encoding/shared-value.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import type { ClusterRules, CopyRules, Source } from '../../keys/source/source.ts'
+import { FILL_BYTES_MAX } from '../../limits.ts'
+import type { EndedIds } from '../../operation/ended-ids.ts'
+import { whenAborted } from '../../ports/abort-signals.ts'
+import type { Env } from '../../ports/env.ts'
+import type { LoadAnswer, LoadAnswererPort, LoadAsked, LoadFill, LoadTalkPort } from '../../ports/load-talk.ts'
+import type { Flight } from '../flight.ts'
+import type { Invalidations } from '../invalidations.ts'
+import { MISS, type Keeper } from '../keeper.ts'
+import type { LoadRequest } from '../load-request.ts'
+import type { Loads, LoadsElsewhere } from '../loads.ts'
+import { rendezvous } from './rendezvous.ts'
+
+export interface ClusterLoadsOptions {
+  readonly env: Env
+  readonly talk: LoadTalkPort
+  readonly self: () => ReplicaId
+  /** What has been applied here. Live. */
+  readonly applied: VersionVector
+  readonly ended: EndedIds
+  readonly invalidations: Invalidations
+  readonly keeper: Keeper
+  readonly loads: Loads
+  /** What a key's pattern says; `undefined` if it has no source, or matches nothing. */
+  readonly sourceOf: (key: string) => Source | undefined
+  /** The newest writes of a key that are known here. */
+  readonly newestWrites: (key: string) => readonly Dot[]
+}
+
+type Answer = (answer: LoadAnswer) => void
+
+/** A flight that may be joined by other replicas. */
+interface Joinable {
+  /** What had been seen when the load began; `undefined`: another replica is being asked. */
+  vector: VersionVector | undefined
+  readonly askers: Answer[]
+  /** Makes it load here instead of waiting for another replica; that has to have seen this. */
+  turn: ((need: VersionVector) => void) | undefined
+}
+
+interface Question {
+  readonly owner: ReplicaId
+  readonly key: string
+  readonly isSecond: boolean
+  readonly signal: AbortSignal
+  readonly waitMs: number
+}
+
+/** How it has gone with the replica that was asked. */
+type Outcome = LoadFill | { readonly kind: 'cannot' | 'silent' | 'slow' | 'turned' }
+
+/** So often it is said that a load is under way. */
+const BEAT_MS = 40
+/** Who says nothing for so long is taken for gone, or for half of `clusterWaitMs` if that is more. */
+const QUIET_MS = 100
+/** One that fell silent is not asked for so long. */
+const AVOIDED_MS = 1000
+const ROUNDS_MAX = 2
+
+export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
+  readonly #options: ClusterLoadsOptions
+  readonly #flights = new WeakMap<Flight, Joinable>()
+  readonly #avoided = new Map<ReplicaId, number>()
+  /** Loads that another replica has answered. */
+  fillsCount = 0
+
+  constructor(options: ClusterLoadsOptions) {
+    this.#options = options
+    options.talk.connect(this)
+  }
+
+  /**
+   * Brings the value of a flight that has begun: from another replica, or by `here`. `need`: what another
+   * replica asks that the load has seen, if that is why it began.
+   */
+  load(
+    flight: Flight,
+    request: LoadRequest,
+    { here, need }: { readonly here: () => Promise<unknown>; readonly need: VersionVector | undefined },
+  ): Promise<unknown> {
+    const cluster = this.#options.sourceOf(request.key)?.cluster
+    if (cluster === undefined) return here()
+    const joinable: Joinable = { vector: undefined, askers: [], turn: undefined }
+    this.#flights.set(flight, joinable)
+    void flight.landed.then((landing) =>
+      this.#landed(flight, joinable, landing.kind === 'loaded' ? landing : undefined),
+    )
+    if (need === undefined && this.#ownerOf(request.key, []) !== undefined)
+      return this.#ask(flight, joinable, { request, here, cluster })
+    joinable.vector = this.#seenNow(need)
+    return here()
+  }
+
+  asked({ key, need, isSecond }: LoadAsked, answer: Answer): void {
+    const { loads } = this.#options
+    const source = this.#options.sourceOf(key)
+    if (source?.cluster === undefined || loads.isClosed) {
+      answer({ kind: 'cannot' })
+      return
+    }
+    if (this.#hasAll(need) && this.#answerFromCopy(key, answer)) return
+    const flight = loads.joinable(key) ?? this.#begin(key, source, need)
+    const joinable = flight === undefined ? undefined : this.#flights.get(flight)
+    if (flight === undefined || joinable === undefined || (joinable.vector === undefined && !isSecond)) {
+      answer({ kind: 'cannot' })
+      return
+    }
+    // The one that it waits for has fallen silent, by the word of who asks.
+    joinable.turn?.(need)
+    joinable.askers.push(answer)
+    answer({ kind: 'working' })
+    if (joinable.askers.length === 1) this.#beat(flight, joinable)
+  }
+
+  /** A load for another replica. `undefined` if there is none: nobody here knows how, or too many are under way. */
+  #begin(key: string, { load, rules }: Source, need: VersionVector): Flight | undefined {
+    const { loads } = this.#options
+    if (load === undefined || loads.isFull) return undefined
+    const request = {
+      key,
+      rules,
+      tags: [],
+      signal: undefined,
+      load: (context: Parameters<typeof load>[1]) => load(key, context),
+    }
+    return loads.begin(request, need)
+  }
+
+  async #ask(
+    flight: Flight,
+    joinable: Joinable,
+    { request, here, cluster }: { request: LoadRequest; here: () => Promise<unknown>; cluster: ClusterRules },
+  ): Promise<unknown> {
+    const { key } = request
+    const tried: ReplicaId[] = []
+    const turned = new VersionVector()
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const owner = this.#ownerOf(key, tried)
+      if (owner === undefined) break
+      tried.push(owner)
+      const outcome = await new Promise<Outcome>((resolve) => {
+        const end = this.#wait(
+          { owner, key, isSecond: round > 0, signal: flight.signal, waitMs: cluster.waitMs },
+          resolve,
+        )
+        joinable.turn = (need) => {
+          turned.join(need)
+          end({ kind: 'turned' })
+        }
+      })
+      if (outcome.kind === 'fill') {
+        const filled = this.#take(flight, request, outcome)
+        if (filled !== MISS) return filled
+      }
+      if (outcome.kind !== 'silent') break
+      this.#avoided.set(owner, this.#options.env.monotonic() + AVOIDED_MS)
+    }
+    joinable.turn = undefined
+    joinable.vector = this.#seenNow(turned)
+    // Given up meanwhile: nobody waits any more.
+    return flight.isOver ? undefined : here()
+  }
+
+  /** Asks one replica, and waits in bounds. Returns how to end that. */
+  #wait(
+    { owner, key, isSecond, signal, waitMs }: Question,
+    resolve: (outcome: Outcome) => void,
+  ): (outcome: Outcome) => void {
+    const { env, talk } = this.#options
+    const quietMs = Math.min(waitMs, Math.max(QUIET_MS, waitMs / 2))
+    const silent = (): void => end({ kind: 'silent' })
+    const whole = env.schedule(waitMs, () => end({ kind: 'slow' }))
+    let quiet = env.schedule(quietMs, silent)
+    let isOver = false
+    const stops: (() => void)[] = []
+    const end = (outcome: Outcome): void => {
+      if (isOver) return
+      isOver = true
+      quiet.cancel()
+      whole.cancel()
+      for (const stop of stops) stop()
+      resolve(outcome)
+    }
+    stops.push(whenAborted(signal, () => end({ kind: 'slow' })))
+    const stop = talk.ask(owner, { key, need: this.#need(), isSecond }, (answer) => {
+      if (answer.kind === 'gone') silent()
+      else if (answer.kind !== 'working') end(answer)
+      else if (!isOver) {
+        quiet.cancel()
+        quiet = env.schedule(quietMs, silent)
+      }
+    })
+    stops.push(stop)
+    return end
+  }
+
+  /** Judges what another replica says, and keeps it. `MISS` if it may not be used. */
+  #take(flight: Flight, { key, rules, tags: ofCall }: LoadRequest, fill: LoadFill): unknown {
+    const { invalidations, keeper, ended, newestWrites } = this.#options
+    const { begin, leftMs } = fill
+    const value = valueOf(fill)
+    if (value === MISS) return MISS
+    const ofPattern = value === undefined ? [] : (rules.tags?.(key, value) ?? [])
+    const tags = [...new Set([...fill.tags, ...ofCall, ...ofPattern])]
+    const hasSeen = ({ replica, sequence }: Dot): boolean =>
+      begin.includes(replica, sequence) || ended.includes(replica, sequence)
+    if (!invalidations.isSeenByFill(key, tags, hasSeen) || !newestWrites(key).every(hasSeen)) return MISS
+    this.fillsCount++
+    // From now on: whatever comes later voids it.
+    if (!flight.isOver && !flight.isVoid)
+      keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs: lifeOf(leftMs, rules) })
+    return value
+  }
+
+  #answerFromCopy(key: string, answer: Answer): boolean {
+    const { keeper, applied } = this.#options
+    const slot = keeper.copies.find(key)
+    const value = slot === undefined ? MISS : keeper.fresh(slot)
+    if (value === MISS) return false
+    answer(this.#fill(key, value, applied))
+    return true
+  }
+
+  #landed(flight: Flight, { askers, vector }: Joinable, loaded: { readonly value: unknown } | undefined): void {
+    if (askers.length === 0) return
+    const isUseful = loaded !== undefined && vector !== undefined && !flight.isVoid
+    const said = isUseful ? this.#fill(flight.key, loaded.value, vector) : ({ kind: 'cannot' } as const)
+    for (const answer of askers.splice(0)) answer(said)
+  }
+
+  /** What is kept here of the key, as an answer: its groups and its life are known by the copy. */
+  #fill(key: string, value: unknown, begin: VersionVector): LoadAnswer {
+    const { copies } = this.#options.keeper
+    const slot = copies.find(key)
+    if (slot === undefined && value !== undefined) return { kind: 'cannot' }
+    const endsAtMs = slot === undefined ? Infinity : copies.endsAtMs[slot]!
+    const leftMs = endsAtMs === Infinity ? 0 : Math.floor(endsAtMs - this.#options.env.monotonic())
+    if (leftMs < 0) return { kind: 'cannot' }
+    const tags = slot === undefined ? [] : (copies.tags[slot] ?? [])
+    const bytes = value === undefined ? undefined : encode(value as Parameters<typeof encode>[0])
+    const size = (bytes?.length ?? 0) + tags.reduce((sum, tag) => sum + 3 * tag.length, 0)
+    if (size > FILL_BYTES_MAX) return { kind: 'cannot' }
+    return {
+      kind: 'fill',
+      begin: begin.copy(),
+      value: bytes,
+      leftMs: endsAtMs === Infinity ? 0 : Math.max(1, leftMs),
+      tags,
+    }
+  }
+
+  /** Says that it is being worked on, until it is not. */
+  #beat(flight: Flight, joinable: Joinable): void {
+    this.#options.env.schedule(BEAT_MS, () => {
+      if (flight.isOver || joinable.askers.length === 0) return
+      for (const answer of joinable.askers) answer({ kind: 'working' })
+      this.#beat(flight, joinable)
+    })
+  }
+
+  /** Whom to ask; `undefined`: nobody, it is loaded here. */
+  #ownerOf(key: string, tried: readonly ReplicaId[]): ReplicaId | undefined {
+    const { talk, self, env } = this.#options
+    const nowMs = env.monotonic()
+    const there = new Set<ReplicaId>([self()])
+    for (const replica of talk.answerers())
+      if (!tried.includes(replica) && (this.#avoided.get(replica) ?? 0) <= nowMs) there.add(replica)
+    if (this.#avoided.size > 0)
+      for (const [replica, untilMs] of this.#avoided) if (untilMs <= nowMs) this.#avoided.delete(replica)
+    const owner = rendezvous(key, there)
+    return owner === self() ? undefined : owner
+  }
+
+  #need(): VersionVector {
+    return this.#seenNow(this.#options.invalidations.forgotten)
+  }
+
+  #seenNow(besides: VersionVector | undefined): VersionVector {
+    const seen = this.#options.applied.copy()
+    if (besides !== undefined) seen.join(besides)
+    return seen
+  }
+
+  #hasAll(need: VersionVector): boolean {
+    const { applied, ended } = this.#options
+    for (const [replica, sequence] of need.entries())
+      if (!applied.includes(replica, sequence) && !ended.includes(replica, sequence)) return false
+    return true
+  }
+}
+
+function valueOf({ value }: LoadFill): unknown {
+  if (value === undefined) return undefined
+  try {
+    return shared(decode(value, 0, value.length))
+  } catch {
+    // Bytes that are no value, of a peer that is broken or of a later build.
+    return MISS
+  }
+}
+
+/** It ends with the copy that it was made of, or before by what is said here. */
+function lifeOf(leftMs: number, { ttlMs }: CopyRules): number | undefined {
+  if (leftMs === 0) return undefined
+  return ttlMs === 0 ? leftMs : Math.min(leftMs, ttlMs)
+}

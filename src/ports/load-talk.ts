@@ -1,0 +1,44 @@
+/** How replicas ask each other for a load, so that one of them loads a key for all. */
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { VersionVector } from '../../crdt/time/version-vector.ts'
+
+/** What one replica asks of another one. */
+export interface LoadAsked {
+  readonly key: string
+  /** What the answer has to have seen: what the asker has applied, and what it remembers no more. */
+  readonly need: VersionVector
+  /** Another replica was asked before, and fell silent. */
+  readonly isSecond: boolean
+}
+
+/** A value that a load has brought, or a copy of it. */
+export interface LoadFill {
+  readonly kind: 'fill'
+  /** What was seen when the load began. */
+  readonly begin: VersionVector
+  /** The value encoded; `undefined`: the source has none. */
+  readonly value: Uint8Array | undefined
+  /** How long it lives from now on, ms; 0: for ever. */
+  readonly leftMs: number
+  readonly tags: readonly string[]
+}
+
+/** `working`: it is being loaded. `cannot`: load it yourself. */
+export type LoadAnswer = LoadFill | { readonly kind: 'working' } | { readonly kind: 'cannot' }
+
+/** Who loads for others. */
+export interface LoadAnswererPort {
+  /** `answer` may be called several times; the last time not with `working`. */
+  asked(asked: LoadAsked, answer: (answer: LoadAnswer) => void): void
+}
+
+export interface LoadTalkPort {
+  connect(answerer: LoadAnswererPort): void
+  /** Those that are up and answer. */
+  answerers(): Iterable<ReplicaId>
+  /**
+   * Asks one of them. `heard` is called with each answer, and with `gone` if there will be none.
+   * Returns how to stop listening.
+   */
+  ask(replica: ReplicaId, asked: LoadAsked, heard: (answer: LoadAnswer | { readonly kind: 'gone' }) => void): () => void
+}

@@ -1,0 +1,74 @@
+/** The bodies of the two frames by which one replica loads for others, there and back. */
+import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import type { VersionVector } from '../../../crdt/time/version-vector.ts'
+import { KEY_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
+import type { ByteReader } from '../../operation/byte-reader.ts'
+import { writeVector } from '../../operation/envelope/vector-entries.ts'
+import type { ReplicaTable } from '../../operation/replica-table.ts'
+import type { LoadFillFrame, LoadRequestFrame } from './frames.ts'
+import type { IdReader } from './id-reader.ts'
+
+const SECOND = 1
+const KINDS = ['cannot', 'working', 'fill'] as const
+const HAS_VALUE = 4
+/** As many as a value may have where it is loaded, from keyspace, call and loader. */
+const TAGS_READ_MAX = 256
+const TAG_BYTES_MAX = 2048
+
+export function writeLoadRequest(
+  writer: ByteWriter,
+  { number, isSecond, key, need }: LoadRequestFrame,
+  table: ReplicaTable,
+): void {
+  writer.varint(number)
+  writer.u8(isSecond ? SECOND : 0)
+  writer.text(key)
+  writeVector(writer, need.sorted(), table)
+}
+
+export function readLoadRequest(reader: ByteReader, ids: IdReader): LoadRequestFrame {
+  const number = reader.varint()
+  const flags = reader.u8()
+  const from = reader.at
+  const key = reader.text()
+  if (key === '' || reader.at - from > KEY_BYTES_MAX + 3) throw reader.malformed('a key to load')
+  return { number, isSecond: (flags & SECOND) !== 0, key, need: ids.vector(reader) }
+}
+
+export function writeLoadFill(writer: ByteWriter, { number, answer }: LoadFillFrame, table: ReplicaTable): void {
+  const hasValue = answer.kind === 'fill' && answer.value !== undefined
+  writer.varint(number)
+  writer.u8(KINDS.indexOf(answer.kind) | (hasValue ? HAS_VALUE : 0))
+  if (answer.kind !== 'fill') return
+  writeVector(writer, answer.begin.sorted(), table)
+  writer.varint(answer.leftMs)
+  writer.varint(answer.tags.length)
+  for (const tag of answer.tags) writer.text(tag)
+  if (answer.value === undefined) return
+  writer.varint(answer.value.length)
+  writer.raw(answer.value)
+}
+
+export function readLoadFill(reader: ByteReader, ids: IdReader): LoadFillFrame {
+  const number = reader.varint()
+  const flags = reader.u8()
+  const kind = KINDS[flags & ~HAS_VALUE]
+  if (kind === undefined) throw reader.malformed(`an answer with flags ${flags}`)
+  if (kind !== 'fill') return { number, answer: { kind } }
+  const begin: VersionVector = ids.vector(reader)
+  const leftMs = reader.varint()
+  if (leftMs > LIFE_MS_MAX) throw reader.malformed(`a life of ${leftMs} ms`)
+  const tags: string[] = []
+  for (let left = reader.count(TAGS_READ_MAX, 1); left > 0; left--) tags.push(readTag(reader))
+  if ((flags & HAS_VALUE) === 0) return { number, answer: { kind, begin, value: undefined, leftMs, tags } }
+  const length = reader.varint()
+  const at = reader.skip(length)
+  return { number, answer: { kind, begin, value: reader.bytes.slice(at, at + length), leftMs, tags } }
+}
+
+function readTag(reader: ByteReader): string {
+  const from = reader.at
+  const tag = reader.text()
+  if (reader.at - from > TAG_BYTES_MAX) throw reader.malformed('a tag that is too long')
+  return tag
+}

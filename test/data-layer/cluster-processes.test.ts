@@ -1,0 +1,68 @@
+/** One load in the cluster as it is used: a process per replica, a mesh on loopback. */
+import { expect, onTestFinished, test } from 'vitest'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { rendezvous } from '../../src/data-layer/cluster/rendezvous.ts'
+import { ChildProgram } from '../support/child-program.ts'
+import { freePort } from '../support/free-port.ts'
+import type { ReaderProgram } from './reader-process.ts'
+
+/** Starting processes takes as long as the machine likes. */
+const TIMEOUT_MS = 240_000
+const COUNT = 4
+const CALLERS = 250
+const KEY = 'page:1'
+
+interface Reader {
+  readonly program: ChildProgram<ReaderProgram>
+  readonly replica: ReplicaId
+}
+
+async function readers(loadMs: number, clusterWaitMs: number): Promise<Reader[]> {
+  const ports = await Promise.all(Array.from({ length: COUNT }, freePort))
+  const peers = ports.slice(0, 2).map((port) => `127.0.0.1:${port}`)
+  const all = await Promise.all(
+    ports.map(async (port) => {
+      const program = new ChildProgram<ReaderProgram>('test/data-layer/reader')
+      onTestFinished(() => program.end('SIGKILL'))
+      await program.ask('open', { port, peers, loadMs, clusterWaitMs })
+      return { program, replica: (await program.ask('replica')) as ReplicaId }
+    }),
+  )
+  await Promise.all(all.map(({ program }) => program.ask('meets', { count: COUNT - 1 })))
+  return all
+}
+
+function read(all: readonly Reader[]): Promise<unknown> {
+  return Promise.all(all.map(({ program }) => program.ask('read', { key: KEY, callers: CALLERS })))
+}
+
+function got(all: readonly Reader[]): Promise<unknown[][]> {
+  return Promise.all(all.map(({ program }) => program.ask('got')))
+}
+
+async function loadsCount(all: readonly Reader[]): Promise<number> {
+  const counts = await Promise.all(all.map(({ program }) => program.ask('loadsCount')))
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+
+test('four processes with 250 callers each load a cold key once', { timeout: TIMEOUT_MS }, async () => {
+  const all = await readers(300, 20_000)
+  await read(all)
+  expect(await got(all)).toEqual(all.map(() => [`value of ${KEY}`]))
+  expect(await loadsCount(all)).toBe(1)
+})
+
+test('and at most twice where the one that loads it is killed in the middle', { timeout: TIMEOUT_MS }, async () => {
+  const all = await readers(1000, 4000)
+  const owner = rendezvous(
+    KEY,
+    all.map(({ replica }) => replica),
+  )
+  const killed = all.find(({ replica }) => replica === owner)!
+  const left = all.filter((reader) => reader !== killed)
+  await read(all)
+  await killed.program.ask('loads')
+  await killed.program.end('SIGKILL')
+  expect(await got(left)).toEqual(left.map(() => [`value of ${KEY}`]))
+  expect(await loadsCount(left)).toBeLessThanOrEqual(1)
+})
