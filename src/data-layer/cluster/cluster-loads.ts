@@ -21,7 +21,7 @@ import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { ClusterRules, CopyRules, Source } from '../../keys/source/source.ts'
-import { FILL_BYTES_MAX } from '../../limits.ts'
+import { FILL_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
 import type { EndedIds } from '../../operation/ended-ids.ts'
 import { whenAborted } from '../../ports/abort-signals.ts'
 import type { Env } from '../../ports/env.ts'
@@ -113,25 +113,27 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
     return here()
   }
 
-  asked({ key, need, isSecond }: LoadAsked, answer: Answer): void {
-    const { loads } = this.#options
+  asked(asked: LoadAsked, answer: Answer): void {
+    const { key, need } = asked
     const source = this.#options.sourceOf(key)
-    if (source?.cluster === undefined || loads.isClosed) {
-      answer({ kind: 'cannot' })
-      return
-    }
-    if (this.#hasAll(need) && this.#answerFromCopy(key, answer)) return
-    const flight = loads.joinable(key) ?? this.#begin(key, source, need)
+    const isAsked = source?.cluster !== undefined && !this.#options.loads.isClosed
+    if (isAsked && this.#hasAll(need) && this.#answerFromCopy(key, answer)) return
+    if (!isAsked || !this.#joins(asked, source, answer)) answer({ kind: 'cannot' })
+  }
+
+  /** Lets another replica join a load. Returns whether there is one to join, or could be begun. */
+  #joins({ key, need, isSecond }: LoadAsked, source: Source, answer: Answer): boolean {
+    const flight = this.#options.loads.joinable(key) ?? this.#begin(key, source, need)
     const joinable = flight === undefined ? undefined : this.#flights.get(flight)
-    if (flight === undefined || joinable === undefined || (joinable.vector === undefined && !isSecond)) {
-      answer({ kind: 'cannot' })
-      return
-    }
+    if (flight === undefined || joinable === undefined) return false
+    // Of two that see others differently each may ask the other one.
+    if (joinable.vector === undefined && !isSecond) return false
     // The one that it waits for has fallen silent, by the word of who asks.
     joinable.turn?.(need)
     joinable.askers.push(answer)
     answer({ kind: 'working' })
     if (joinable.askers.length === 1) this.#beat(flight, joinable)
+    return true
   }
 
   /** A load for another replica. `undefined` if there is none: nobody here knows how, or too many are under way. */
@@ -254,21 +256,22 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
   #fill(key: string, value: unknown, begin: VersionVector): LoadAnswer {
     const { copies } = this.#options.keeper
     const slot = copies.find(key)
-    if (slot === undefined && value !== undefined) return { kind: 'cannot' }
-    const endsAtMs = slot === undefined ? Infinity : copies.endsAtMs[slot]!
-    const leftMs = endsAtMs === Infinity ? 0 : Math.floor(endsAtMs - this.#options.env.monotonic())
-    if (leftMs < 0) return { kind: 'cannot' }
-    const tags = slot === undefined ? [] : (copies.tags[slot] ?? [])
-    const bytes = value === undefined ? undefined : encode(value as Parameters<typeof encode>[0])
+    if (slot === undefined) {
+      if (value !== undefined) return { kind: 'cannot' }
+      return { kind: 'fill', begin: begin.copy(), value: undefined, leftMs: 0, tags: [] }
+    }
+    const tags = copies.tags[slot] ?? []
+    const bytes = value === undefined ? undefined : encode(value)
     const size = (bytes?.length ?? 0) + tags.reduce((sum, tag) => sum + 3 * tag.length, 0)
     if (size > FILL_BYTES_MAX) return { kind: 'cannot' }
-    return {
-      kind: 'fill',
-      begin: begin.copy(),
-      value: bytes,
-      leftMs: endsAtMs === Infinity ? 0 : Math.max(1, leftMs),
-      tags,
-    }
+    const leftMs = this.#leftMs(copies.endsAtMs[slot]!)
+    return { kind: 'fill', begin: begin.copy(), value: bytes, leftMs, tags }
+  }
+
+  /** 0: it never ends. */
+  #leftMs(endsAtMs: number): number {
+    if (endsAtMs === Infinity) return 0
+    return Math.min(LIFE_MS_MAX, Math.max(1, Math.floor(endsAtMs - this.#options.env.monotonic())))
   }
 
   /** Says that it is being worked on, until it is not. */
