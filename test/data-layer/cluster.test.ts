@@ -87,23 +87,26 @@ describe('what another replica says is judged by who asks', () => {
     await replicas(3)
     world.source.set('k:1', 'old')
     const owner = ownerOf('k:1')
-    const [asker] = othersThan(owner) as [Member]
+    const [asker, third] = othersThan(owner) as [Member, Member]
     world.isHolding = true
     const first = owner.warp.get('k:1')
     await world.env.runUntilIdle()
-    world.network.partition([[owner.name], othersThan(owner).map(({ name }) => name)])
+    // The asker hears of it, and the owner does not yet.
+    world.network.cut(owner.name, third.name)
     world.source.set('k:1', 'new')
-    await asker.warp.invalidate('k:1')
-    world.network.heal()
+    await third.warp.invalidate('k:1')
+    await world.env.runUntilIdle()
     const read = asker.warp.get('k:1')
     await world.env.runUntilIdle()
+    expect(world.held.length).toBe(1)
     await world.held[0]!.answer()
-    await world.env.advance(50)
     for (const held of [...world.held]) await held.answer()
     expect(await read).toBe('new')
     expect(await first).toBe('old')
+    expect([owner.warp.peek('k:1'), asker.warp.peek('k:1')]).toEqual(['old', 'new'])
+    world.network.heal()
     world.isHolding = false
-    await world.env.advance(2000)
+    await world.env.advance(5000)
     expect(await owner.warp.get('k:1')).toBe('new')
   })
 
@@ -142,7 +145,8 @@ describe('what another replica says is judged by who asks', () => {
     await world.env.advance(1100)
     world.network.heal()
     const read = asker.warp.get('k:1')
-    await world.env.runUntilIdle()
+    // The question arrives, and what was said before has to be asked for.
+    await world.env.advance(2)
     await world.held[0]!.answer()
     await world.env.advance(50)
     for (const held of [...world.held]) await held.answer()
