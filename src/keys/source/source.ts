@@ -233,6 +233,7 @@ function clusterOf(what: string, { loads = 'replica', clusterWaitMs }: LoadingOp
       throw refused(what, 'clusterWaitMs', shownValue(clusterWaitMs), `give a number from 1 to ${LIFE_MS_MAX}`)
   }
   return loads === 'cluster' ? { waitMs: clusterWaitMs ?? CLUSTER_WAIT_MS } : undefined
+}
 
 function copyRulesOf(what: string, options: CopyingOptions): CopyRules {
   const { ttl, tags, staleAfterInvalidation = false } = options
