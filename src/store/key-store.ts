@@ -109,7 +109,7 @@ export class KeyStore {
   /** Tells when lives end. */
   readonly expirations: Expirations
   /** Writes that wait until their keys have been folded. */
-  readonly waiting: WaitingWrites = new WaitingWrites()
+  readonly waiting: WaitingWrites
   /** Who keeps compaction from dropping records. */
   readonly holds: Holds
   /** Who writes, by domain. */
@@ -152,6 +152,7 @@ export class KeyStore {
     this.floor = options.floor
     this.env = options.env
     this.turns = new Turns(options.env)
+    this.waiting = new WaitingWrites(options.env)
     this.clock = options.clock
     this.table = options.table
     this.keyspaces = options.keyspaces

@@ -44,6 +44,21 @@ test('a verb folds a cold key with a long history in steps', async () => {
   await one.close()
 })
 
+test('thousands of writes that waited for a cold key are made in several turns', async () => {
+  const { one, turns } = await cold()
+  const committed: number[] = []
+  const commit = one.engine.store.log.commit.bind(one.engine.store.log)
+  one.engine.store.log.commit = (...given) => {
+    committed[turns.length] = (committed[turns.length] ?? 0) + 1
+    return commit(...given)
+  }
+  const count = 3000
+  await Promise.all(Array.from({ length: count }, () => one.write('text:1', 'push', ['!'])))
+  expect(one.get('text:1')).toBe('x'.repeat(LENGTH) + '!'.repeat(count))
+  expect(Math.max(...committed.filter((made) => made > 0))).toBeLessThanOrEqual(1100)
+  await one.close()
+})
+
 test('writes of one key keep their order, and a read that is asked for after them shows them', async () => {
   const { one, slot } = await cold()
   const versions: number[] = []

@@ -6,11 +6,22 @@
  */
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { WAITING_WRITES_MAX } from '../../limits.ts'
+import type { Env } from '../../ports/env.ts'
+
+/** Of those that wait, so many follow each other in one turn of the event loop. */
+const WRITES_PER_TURN = 1024
 
 export class WaitingWrites {
   /** By key, what its last write ends with. */
   readonly #last = new Map<string, Promise<void>>()
+  readonly #env: Env
   #count = 0
+  /** Of this turn. */
+  #left = WRITES_PER_TURN
+
+  constructor(env: Env) {
+    this.#env = env
+  }
 
   /** Whether no write of any key waits. */
   get isEmpty(): boolean {
@@ -36,7 +47,8 @@ export class WaitingWrites {
     if (this.#count >= WAITING_WRITES_MAX) throw tooMany(key)
     this.#count++
     const before = this.#last.get(key)
-    const done = before === undefined ? write() : before.then(write)
+    const done =
+      before === undefined ? write() : before.then(() => (--this.#left > 0 ? write() : this.#nextTurn(write)))
     const end = (): void => {
       this.#count--
       if (this.#last.get(key) === ended) this.#last.delete(key)
@@ -44,6 +56,13 @@ export class WaitingWrites {
     const ended = done.then(end, end)
     this.#last.set(key, ended)
     return done
+  }
+
+  /** Half of what waits, if that is more: who writes faster than a turn allows is caught up with. */
+  async #nextTurn<Result>(write: () => Promise<Result>): Promise<Result> {
+    this.#left = Math.max(WRITES_PER_TURN, this.#count / 2)
+    await this.#env.yield()
+    return write()
   }
 }
 
