@@ -37,6 +37,7 @@ import {
   expectReplica,
   finished,
   inOneGo,
+  isLarge,
   malformedState,
   seal,
   unseal,
@@ -134,7 +135,10 @@ function encodeElement<T>({ value, dots }: Element<T>): Encodable {
 function* decodeElements<T>(chunks: Iterable<Encodable>): Generator<undefined, Elements<T>> {
   const elements = new Elements<T>()
   for (const chunk of chunks) {
-    for (const element of expectArray(chunk)) decodeElement(elements, expectArray(element))
+    for (const element of expectArray(chunk)) {
+      decodeElement(elements, expectArray(element))
+      if (isLarge(element)) yield undefined
+    }
     yield undefined
   }
   return elements

@@ -21,6 +21,12 @@ const TIMESTAMP_BYTES = 12
 const NANOS_PER_MS = 1_000_000
 const DATE_MS_MAX = 8.64e15
 const TWO_POW_32 = 4294967296
+/** To read so many bytes takes a millisecond or so. */
+const PAUSE_BYTES = 65_536
+/** Of a list with longer entries, lists in it are read in steps as well. */
+const LONG_ENTRY_BYTES = 4096
+/** So many levels of lists. */
+const LISTS_IN_STEPS_MAX = 4
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const scratch = new DataView(new ArrayBuffer(8))
@@ -64,6 +70,63 @@ export function* readItems(bytes: Uint8Array, start: number, end: number): Gener
   at = next
   origin = start
   if (at !== end) throw malformed('bytes left over')
+}
+
+/**
+ * The same with `undefined` wherever a step may end though no item is ready: between the entries of an
+ * item that is a list, behind some 64 KiB. Where they may be long, between those of lists in it too.
+ */
+export function* readItemsSteps(bytes: Uint8Array, start: number, end: number): Generator<Encodable | undefined, void> {
+  at = start
+  origin = start
+  const reading: SteppedReading = { bytes, start, end, deepest: 0, pausedAt: at }
+  const count = readListCount(bytes, end)
+  let next = at
+  for (let left = count; left > 0; left--) {
+    at = next
+    origin = start
+    reading.deepest = LISTS_IN_STEPS_MAX
+    const item = isListType(bytes[at]) ? yield* readListSteps(reading, 1) : readValue(bytes, end, 1)
+    next = at
+    yield item
+  }
+  at = next
+  origin = start
+  if (at !== end) throw malformed('bytes left over')
+}
+
+interface SteppedReading {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  /** Lists up to this depth are read one entry after the other. */
+  deepest: number
+  pausedAt: number
+}
+
+function* readListSteps(reading: SteppedReading, depth: number): Generator<undefined, readonly Encodable[]> {
+  const { bytes, start, end } = reading
+  const looseBefore = looseCount
+  const list = new Array<Encodable>(readListCount(bytes, end))
+  // Lists of short entries are read faster in one go.
+  if (end - at < list.length * LONG_ENTRY_BYTES) reading.deepest = Math.min(reading.deepest, depth)
+  for (let i = 0; i < list.length; i++) {
+    const isInSteps = depth < reading.deepest && isListType(bytes[at])
+    list[i] = isInSteps ? yield* readListSteps(reading, depth + 1) : readValue(bytes, end, depth + 1)
+    if (at - reading.pausedAt < PAUSE_BYTES) continue
+    const next = at
+    reading.pausedAt = next
+    yield undefined
+    at = next
+    origin = start
+  }
+  // What others have read meanwhile may count here: then a list is copied that need not be.
+  if (looseCount !== looseBefore) noteLoose(list)
+  return Object.freeze(list)
+}
+
+function isListType(type: number | undefined): boolean {
+  return type !== undefined && ((type >= 0x90 && type < 0xa0) || type === 0xdc || type === 0xdd)
 }
 
 function readListCount(bytes: Uint8Array, end: number): number {

@@ -15,7 +15,7 @@
  */
 import { ByteWriter } from './byte-writer.ts'
 import type { Encodable } from './encodable.ts'
-import { readEncodable, readItems } from './encoding-reader.ts'
+import { readEncodable, readItems, readItemsSteps } from './encoding-reader.ts'
 import { refusalOf } from './encoding-refusal.ts'
 import { LIST, writeCount, writeEncodable } from './encoding-writer.ts'
 
@@ -67,6 +67,14 @@ export function decode(bytes: Uint8Array, start = 0, end: number = bytes.length)
  */
 export function decodeItems(bytes: Uint8Array, start = 0, end: number = bytes.length): Generator<Encodable, void> {
   return readItems(bytes, start, end)
+}
+
+/**
+ * As {@link decodeItems}, for items that take longer than a step to decode: `undefined` stands where a
+ * step may end though no item is ready.
+ */
+export function decodeItemsSteps(bytes: Uint8Array): Generator<Encodable | undefined, void> {
+  return readItemsSteps(bytes, 0, bytes.length)
 }
 
 /**

@@ -13,6 +13,8 @@ import { parseReplicaId } from '../time/replica-id.ts'
 import { WarpError } from '../warp-error.ts'
 
 const CHUNK_ENTRIES = 4096
+/** A step may end behind a value of more bytes, or characters. */
+const LARGE_VALUE = 65_536
 
 /** The items of a list that is made in steps, see `Strategy.encodeStateSteps`. */
 export function inOneGo(steps: Iterable<Encodable | undefined>): Encodable {
@@ -37,12 +39,22 @@ export function* chunksOf<Entry>(
   let chunk: Encodable[] = []
   for (const entry of entries) {
     if (entry === undefined) yield undefined
-    else chunk.push(encodeEntry(entry))
+    else {
+      const encoded = encodeEntry(entry)
+      chunk.push(encoded)
+      if (isLarge(encoded)) yield undefined
+    }
     if (chunk.length < CHUNK_ENTRIES) continue
     yield chunk
     chunk = []
   }
   if (chunk.length > 0) yield chunk
+}
+
+/** Whether it begins with a value that takes a while to seal, or to find in a table. */
+export function isLarge(entry: Encodable): boolean {
+  const [first] = Array.isArray(entry) ? (entry as readonly Encodable[]) : []
+  return (first instanceof Uint8Array || typeof first === 'string') && first.length > LARGE_VALUE
 }
 
 /** A list of any length. */

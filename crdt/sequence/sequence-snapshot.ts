@@ -45,6 +45,7 @@ export function* encodeSequence<Content extends Encodable>(
   yield replicas
   const places = new Map(replicas.map((replica, i) => [replica, i]))
   let group: Encodable[] = []
+  let left = ELEMENTS_PER_STEP
   for (const run of mergedRuns(sequence)) {
     if (run === undefined) {
       yield undefined
@@ -55,6 +56,11 @@ export function* encodeSequence<Content extends Encodable>(
       const to = Math.min(run.count, from + ENTRIES_MAX)
       const part = run.deleted ? to - from : kind.slice(content, run.count, from, to)
       group.push(encodeRun(run, from, part, places))
+      left -= to - from
+      if (left <= 0) {
+        yield undefined
+        left = ELEMENTS_PER_STEP
+      }
       if (group.length < ENTRIES_MAX) continue
       yield group
       group = []
@@ -88,6 +94,8 @@ export function* decodeSequence<Content extends Encodable>(
 
 /** So many blocks are looked at in a step. */
 const BLOCKS_PER_STEP = 4096
+/** And so many elements, characters say, are cut out of long runs. */
+const ELEMENTS_PER_STEP = 65_536
 
 /** Replicas that have elements, in order. */
 function* replicasOf<Content extends Encodable>(

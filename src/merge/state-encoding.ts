@@ -5,7 +5,7 @@
  */
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
-import { decode, decodeItems, encodeInto, encodeListHeader } from '../../crdt/encoding/encoding.ts'
+import { decode, decodeItemsSteps, encodeInto, encodeListHeader } from '../../crdt/encoding/encoding.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { STEP, type Meter } from '../operation/budget.ts'
 import { enterUsersCode, leaveUsersCode } from './users-code.ts'
@@ -14,6 +14,10 @@ import { enterUsersCode, leaveUsersCode } from './users-code.ts'
 const PIECES_MIN = 1024
 /** To make the next item, or to come nearer to it, costs about as much as this many operations. */
 const OPERATIONS_PER_ITEM = STEP.operations / 2
+/** Where a piece takes more, lists in a list are encoded in steps as well. */
+const LONG_PIECE_BYTES = 4096
+/** So many levels of them. */
+const LISTS_IN_STEPS_MAX = 4
 const BYTES_AT_FIRST = 65_536
 /** States of fewer bytes are decoded in one go. */
 const DECODED_BYTES_MIN = 65_536
@@ -65,14 +69,21 @@ export function* encodeStateSteps(
   state: unknown,
   bounds: EncodingBounds,
 ): Generator<void, EncodedState | undefined> {
-  const { meter, bytesMax = Infinity, weight = 0 } = bounds
-  const items = new Items(bounds)
-  if (!isInSteps(strategy, state, weight)) {
-    yield* items.add(asUsers(() => strategy.encodeState(state)))
-    if (items.bytes > bytesMax) return undefined
-    return new EncodedState(yield* items.end())
-  }
-  const steps = asUsers(() => strategy.encodeStateSteps?.(state) as Iterable<Encodable | undefined>)
+  const { bytesMax = Infinity, weight = 0 } = bounds
+  const pieces = strategy.piecesOf?.(state) ?? 1
+  const items = new Items(bounds, weight >= pieces * LONG_PIECE_BYTES ? LISTS_IN_STEPS_MAX : 1)
+  const isSmall = pieces < PIECES_MIN && weight < STEP.bytes
+  const steps = isSmall ? undefined : asUsers(() => strategy.encodeStateSteps?.(state))
+  if (steps !== undefined) return yield* encodeItemsSteps(steps, items, bounds)
+  yield* items.add(asUsers(() => strategy.encodeState(state)))
+  return items.bytes > bytesMax ? undefined : new EncodedState(yield* items.end())
+}
+
+function* encodeItemsSteps(
+  steps: Iterable<Encodable | undefined>,
+  items: Items,
+  { meter, bytesMax = Infinity }: EncodingBounds,
+): Generator<void, EncodedState | undefined> {
   const iterator = steps[Symbol.iterator]()
   let count = 0
   for (let next = asUsers(() => iterator.next()); next.done !== true; next = asUsers(() => iterator.next())) {
@@ -86,20 +97,18 @@ export function* encodeStateSteps(
   return new EncodedState(yield* items.end(), count)
 }
 
-function isInSteps(strategy: AnyStrategy, state: unknown, weight: number): boolean {
-  if (strategy.encodeStateSteps === undefined) return false
-  return weight >= STEP.bytes || (strategy.piecesOf?.(state) ?? 1) >= PIECES_MIN
-}
-
 /** The items of a list as bytes, of which the first ones may have been handed on. */
 class Items {
   readonly #meter: Meter
   readonly #pieces: Pieces | undefined
   readonly #bytesMax: number
   readonly #writer = new ByteWriter(BYTES_AT_FIRST)
+  /** Lists in so many lists are encoded one entry after the other. */
+  readonly #depth: number
   #handedOn = 0
 
-  constructor({ meter, pieces, bytesMax = Infinity }: EncodingBounds) {
+  constructor({ meter, pieces, bytesMax = Infinity }: EncodingBounds, depth: number) {
+    this.#depth = depth
     this.#meter = meter
     this.#pieces = pieces
     this.#bytesMax = bytesMax
@@ -115,15 +124,16 @@ class Items {
     if (this.#isDue) yield* this.#handOn()
   }
 
-  /** Of an item that is a list, one part after the other. */
-  *addSteps(item: Encodable): Generator<void, void> {
+  /** Of an item that is a list, one entry after the other. */
+  *addSteps(item: Encodable, depth = 1): Generator<void, void> {
     if (!Array.isArray(item)) {
       yield* this.add(item)
       return
     }
     encodeListHeader(this.#writer, item.length)
-    for (const part of item as readonly Encodable[]) {
-      this.#encode(part)
+    for (const entry of item as readonly Encodable[]) {
+      if (depth < this.#depth && Array.isArray(entry)) yield* this.addSteps(entry, depth + 1)
+      else this.#encode(entry)
       if (this.bytes > this.#bytesMax) return
       if (this.#isDue) yield* this.#handOn()
       if (this.#meter.isSpent) yield
@@ -174,12 +184,46 @@ export function* decodeStateSteps(strategy: AnyStrategy, bytes: Uint8Array, mete
     meter.spend(1, bytes.length)
     return asUsers((): unknown => strategy.decodeState(decode(bytes)))
   }
-  const steps = asUsers(() => strategy.decodeStateSteps?.(decodeItems(bytes)) as Generator<undefined, unknown>)
+  const items = new ItemsAhead(decodeItemsSteps(bytes))
+  const steps = asUsers(() => strategy.decodeStateSteps?.(items) as Generator<undefined, unknown>)
   for (;;) {
+    while (items.advance()) {
+      meter.spend(0, DECODED_BYTES_MIN)
+      if (meter.isSpent) yield
+    }
     const step = asUsers(() => steps.next())
     if (step.done === true) return step.value
     meter.spend(OPERATIONS_PER_ITEM, 0)
     if (meter.isSpent) yield
+  }
+}
+
+/** Items of which the next one is decoded before it is asked for, in steps. */
+class ItemsAhead implements Iterable<Encodable> {
+  readonly #source: Iterator<Encodable | undefined, void>
+  #next: Encodable | undefined
+
+  constructor(source: Iterator<Encodable | undefined, void>) {
+    this.#source = source
+  }
+
+  /** Returns whether the next item has not come yet. */
+  advance(): boolean {
+    if (this.#next !== undefined) return false
+    const read = this.#source.next()
+    if (read.done === true) return false
+    this.#next = read.value
+    return this.#next === undefined
+  }
+
+  *[Symbol.iterator](): Generator<Encodable, void> {
+    for (;;) {
+      while (this.advance());
+      const item = this.#next
+      if (item === undefined) return
+      this.#next = undefined
+      yield item
+    }
   }
 }
 

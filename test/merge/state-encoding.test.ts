@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { counter } from '../../crdt/counter.ts'
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import { decode, decodeItems, encode } from '../../crdt/encoding/encoding.ts'
+import { decode, decodeItems, decodeItemsSteps, encode } from '../../crdt/encoding/encoding.ts'
 import { map } from '../../crdt/map.ts'
 import { list } from '../../crdt/sequence/list.ts'
 import { text } from '../../crdt/sequence/text.ts'
@@ -147,14 +147,49 @@ test.each(STATES)('a state that is handed on in pieces is what it is in one: %s'
   expect(inPieces(whole.length)).toHaveLength(1)
 })
 
-test('a state of few large elements is encoded in steps', () => {
-  const state = stateOf(set(), 20, (i) => ['add', [`${i}`.padEnd(200_000, '.')]])
-  const meter = new Counted()
-  const encoded = meter.finish(encodeStateSteps(set(), state, { meter, weight: 4_000_000 }))
+const LARGE = '.'.repeat(200_000)
+
+test.each<[string, AnyStrategy, (i: number) => [string, unknown[]]]>([
+  ['set', set(), (i) => ['add', [`${i}${LARGE}`]]],
+  ['set of objects', set(), (i) => ['add', [{ i, of: LARGE }]]],
+  ['list that is one run', list(), (i) => ['push', [`${i}${LARGE}`]]],
+  ['map of sets', map(set()), (i) => ['update', [`e${i % 3}`, 'add', `${i}${LARGE}`]]],
+  ['text', text(), (i) => ['insert', [0, `${i}${LARGE}`]]],
+])('a state of few large elements is encoded and decoded in steps: %s', (_, strategy, intent) => {
+  const state = stateOf(strategy, 40, intent)
+  const whole = encode(strategy.encodeState(state))
+  const encoding = new Counted()
+  const encoded = encoding.finish(encodeStateSteps(strategy, state, { meter: encoding, weight: whole.length }))
   const writer = new ByteWriter(16)
   encoded?.writeTo(writer)
-  expect(Buffer.compare(writer.take(), encode(set().encodeState(state as never)))).toBe(0)
-  expect(meter.mostBytes).toBeLessThan(STEP.bytes + 200_100)
+  expect(Buffer.compare(writer.take(), whole)).toBe(0)
+  expect(encoding.mostBytes).toBeLessThan(STEP.bytes + LARGE.length + 100)
+  const decoding = new Counted()
+  const decoded = decoding.finish(decodeStateSteps(strategy, whole, decoding))
+  expect(Buffer.compare(encode(strategy.encodeState(decoded)), whole)).toBe(0)
+  expect(decoding.steps).toBeGreaterThan(whole.length / STEP.bytes / 4)
+})
+
+test('items that are decoded in steps are those of one go, and checked alike', () => {
+  const long = ['.'.repeat(70_000), new Uint8Array(70_000), new Date(7), ['.'.repeat(70_000), 1], {}]
+  const items = [1, 'two', [], long, ['three', null], { four: long }]
+  const bytes = encode(items)
+  const read: unknown[] = []
+  let pauses = 0
+  for (const item of decodeItemsSteps(bytes)) {
+    // Whatever is decoded in between.
+    decode(encode([9]))
+    if (item === undefined) pauses++
+    else read.push(item)
+  }
+  expect(read).toEqual(items)
+  expect(read).toEqual([...decodeItems(bytes)])
+  expect(pauses).toBeGreaterThan(2)
+  expect(read.filter(Array.isArray).every((item) => Object.isFrozen(item))).toBe(true)
+  for (const cut of [bytes.length - 1, bytes.length - 70_500, 3, 1])
+    expect(refused(() => [...decodeItemsSteps(bytes.subarray(0, cut))]).code).toBe('WARP_E_PROTOCOL')
+  for (const other of [Buffer.concat([bytes, bytes]), encode('no list'), new Uint8Array(0)])
+    expect(refused(() => [...decodeItemsSteps(other)]).code).toBe('WARP_E_PROTOCOL')
 })
 
 test('no piece of a state is handed on once it is known to be too large', () => {
