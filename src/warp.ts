@@ -487,6 +487,7 @@ class OpenWarp {
       ...{ isClosing: this.#closing !== undefined, log: this.#engine.log, replication: replicator?.progress() },
       projections: [...this.#projections.values()].map(({ lag }) => lag),
       standstill: replicator?.compactionBlock().standstill,
+      stores: this.#layer?.stores.counts() ?? [],
     })
   }
 

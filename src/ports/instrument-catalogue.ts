@@ -31,6 +31,8 @@ type Entry =
   | 'snapshotFetch'
   | 'snapshotBytes'
   | 'load'
+  | 'storeRequest'
+  | 'storeFill'
   | 'projectionRebuild'
 
 export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
@@ -86,6 +88,12 @@ export const INSTRUMENTS: Readonly<Record<Entry, Instrument>> = {
   snapshotFetch: span('warp.replication.snapshot', "Taking over a peer's state.", 'outcome'),
   snapshotBytes: counter('warp.replication.snapshot.bytes', 'By', 'Bytes of the state taken over from peers.'),
   load: span('warp.load', 'Bringing the value of a key from where its truth is.', 'outcome'),
+  storeRequest: span('warp.store.request', 'One request to a primary store, for many keys perhaps.', 'outcome'),
+  storeFill: span(
+    'warp.store.fill',
+    'Taking a row of a store in, with the operations that it lacks on top.',
+    'outcome',
+  ),
   projectionRebuild: span('warp.projection.rebuild', 'A projection reading the log from its beginning.', 'outcome'),
 }
 

@@ -1,6 +1,6 @@
 /** What is measured, and that nothing is where nobody measures. */
 import { expect, test } from 'vitest'
-import { memoryNetwork } from '../../adapters/memory/index.ts'
+import { memoryNetwork, memoryStore } from '../../adapters/memory/index.ts'
 import {
   INSTRUMENTS,
   OBSERVED,
@@ -24,7 +24,10 @@ const keys = {
 } as const
 
 /** Keys whose truth is elsewhere. */
-const LOADED = { 'l:*': { strategy: register<string>(), load: (key: string) => `${key}, loaded` } } as const
+const LOADED = {
+  'l:*': { strategy: register<string>(), load: (key: string) => `${key}, loaded` },
+  's:*': { strategy: register<string>(), store: memoryStore() },
+} as const
 
 interface Call {
   readonly kind: Instrument['kind']
@@ -143,6 +146,9 @@ async function longHistory(): Promise<Kept> {
   await again.close()
   await using loading = await openWarp({ keys: LOADED, env, instruments: kept })
   expect(await loading.get('l:1')).toBe('l:1, loaded')
+  const read = loading.get('s:1')
+  await env.runUntilIdle()
+  expect(await read).toBeUndefined()
   return kept
 }
 

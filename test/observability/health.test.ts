@@ -37,7 +37,14 @@ describe('a replica alone', () => {
   test('is ready, and not when it is being closed; asking it never throws', async () => {
     const warp = await openWarp({ keys, env: virtualEnv() })
     expect(shown(warp)).toEqual(READY)
-    expect(Object.keys(warp.health().parts)).toEqual(['engine', 'log', 'replication', 'projections', 'compaction'])
+    expect(Object.keys(warp.health().parts)).toEqual([
+      'engine',
+      'log',
+      'replication',
+      'projections',
+      'compaction',
+      'stores',
+    ])
     const closed = warp.close()
     expect(shown(warp)).toEqual(waits('closing'))
     await closed

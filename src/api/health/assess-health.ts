@@ -7,6 +7,7 @@
  * off, which a cluster without a leader is made for, and says so.
  */
 import type { Log } from '../../log/log.ts'
+import type { StoreCounts } from '../../data-layer/stored/stores.ts'
 import type { ProjectionLag } from '../../projections/projection.ts'
 import type { ReplicationProgress } from '../../replication/reception/catching-up.ts'
 import type { Standstill } from '../../replication/members/stability.ts'
@@ -19,6 +20,7 @@ export interface AssessedParts {
   readonly replication: ReplicationProgress | undefined
   readonly projections: readonly ProjectionLag[]
   readonly standstill: Standstill | undefined
+  readonly stores: readonly Pick<StoreCounts, 'name' | 'isFailing' | 'unstoredKeysCount'>[]
 }
 
 const OK: PartHealth = Object.freeze({ state: 'ok', reasons: Object.freeze([]) })
@@ -36,6 +38,7 @@ export function assessHealth(parts: AssessedParts): Health {
       parts.standstill === 'too-many-replicas'
         ? degraded('too-many-replicas', 'there are more replicas than can be kept track of; nothing is compacted')
         : OK,
+    stores: all(parts.stores.map(storeHealth)),
   }
   const states = new Set(Object.values(assessed).map(({ state }) => state))
   const isLive = !states.has('failed')
@@ -74,6 +77,12 @@ function projectionHealth({ name, state }: ProjectionLag): PartHealth {
   if (state === 'reading') return waiting('projection-reading', `projection '${name}' reads the log`, { name })
   if (state === 'failed') return degraded('projection-failed', `the apply of projection '${name}' threw`, { name })
   return OK
+}
+
+function storeHealth({ name, isFailing, unstoredKeysCount }: AssessedParts['stores'][number]): PartHealth {
+  if (!isFailing) return OK
+  const message = `the store ${name} fails; copies are served, and ${unstoredKeysCount} keys wait to be written`
+  return degraded('store-failing', message, { name, unstoredKeysCount })
 }
 
 /** As bad as the worst of them, with the reasons of all. */

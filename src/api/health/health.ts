@@ -14,7 +14,7 @@ export interface Health {
   readonly parts: Readonly<Record<HealthPart, PartHealth>>
 }
 
-export type HealthPart = 'engine' | 'log' | 'replication' | 'projections' | 'compaction'
+export type HealthPart = 'engine' | 'log' | 'replication' | 'projections' | 'compaction' | 'stores'
 
 export interface PartHealth {
   /**
@@ -57,6 +57,8 @@ export type HealthReasonCode =
   | 'projection-failed'
   /** There are more replicas than can be kept track of: nothing is compacted. */
   | 'too-many-replicas'
+  /** A primary store fails: copies are served, writes behind wait in the log. */
+  | 'store-failing'
 
 export interface HealthReason {
   readonly code: HealthReasonCode

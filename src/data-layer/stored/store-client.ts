@@ -6,6 +6,8 @@
 import { asError, isWarpError, type WarpError } from '../../../crdt/warp-error.ts'
 import { whenAborted } from '../../ports/abort-signals.ts'
 import type { Env } from '../../ports/env.ts'
+import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
+import type { Recorder } from '../../ports/recorder.ts'
 import type { PrimaryStore, RowChange, RowOutcome, StoreRequest, StoreRow } from '../../ports/primary-store.ts'
 import { storeError } from '../../ports/stores/store-error.ts'
 import type { EngineEvent } from '../../store/event.ts'
@@ -17,6 +19,7 @@ export interface StoreClientOptions {
   /** Bounds one request, ms. */
   readonly timeoutMs: number
   readonly observe: (event: EngineEvent) => void
+  readonly recorder?: Recorder | undefined
 }
 
 /** Keys in one request. */
@@ -145,7 +148,9 @@ export class StoreClient {
     this.#underWay++
     this.requestsCount++
     try {
-      const answer = await this.#timed(send)
+      const { recorder } = this.#options
+      const work = (): Promise<Answer> => this.#timed(send)
+      const answer = await (recorder === undefined ? work() : recorder.span(INSTRUMENTS.storeRequest, work))
       if (this.breaker.succeeded()) this.#options.observe({ kind: 'primary:recovered', store: this.store.name })
       return answer
     } catch (error) {

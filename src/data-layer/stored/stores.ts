@@ -9,7 +9,9 @@ import type { LoadMany, Source } from '../../keys/source/source.ts'
 import type { StoreSource } from '../../keys/source/store-source.ts'
 import { Budget } from '../../operation/budget.ts'
 import type { Env } from '../../ports/env.ts'
+import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import type { PrimaryStore } from '../../ports/primary-store.ts'
+import type { Recorder } from '../../ports/recorder.ts'
 import type { EngineEvent } from '../../store/event.ts'
 import type { KeyStore, ThroughWrite } from '../../store/key-store.ts'
 import type { Entered } from '../../store/write-road/draft.ts'
@@ -30,6 +32,7 @@ export interface StoresOptions {
   readonly loads: Loads
   readonly invalidations: Invalidations
   readonly observe: (event: EngineEvent) => void
+  readonly recorder: Recorder | undefined
   /** Settles when a second replica holds what was written here, or none can be reached. */
   readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
   /** All of a key is in its store: its operations may leave the log. */
@@ -140,8 +143,8 @@ export class Stores {
   #clientOf({ store, timeoutMs }: StoreSource): StoreClient {
     const known = this.#clients.get(store)
     if (known !== undefined) return known
-    const { env, observe } = this.#options
-    const client = new StoreClient({ store, env, timeoutMs, observe })
+    const { env, observe, recorder } = this.#options
+    const client = new StoreClient({ store, env, timeoutMs, observe, recorder })
     this.#clients.set(store, client)
     users.set(store, (users.get(store) ?? 0) + 1)
     return client
@@ -164,8 +167,12 @@ export class Stores {
   async load(key: string, keyspace: Keyspace): Promise<Answer> {
     const { client } = this.#wayOf((keyspace.source as Source).store as StoreSource)
     const row = await client.read(key)
-    await this.keys.gatherSteps(this.keys.of(key, keyspace))
-    return this.keys.answer(key, keyspace, row)
+    const { recorder } = this.#options
+    const fill = async (): Promise<Answer> => {
+      await this.keys.gatherSteps(this.keys.of(key, keyspace))
+      return this.keys.answer(key, keyspace, row)
+    }
+    return recorder === undefined ? fill() : recorder.span(INSTRUMENTS.storeFill, fill)
   }
 
   /** The same of many, by one request. */

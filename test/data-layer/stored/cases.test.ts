@@ -271,6 +271,7 @@ describe('a store that says no', () => {
     }
     const { requestsCount, isFailing } = warp.stats().stores?.[0] as { requestsCount: number; isFailing: boolean }
     expect(isFailing).toBe(true)
+    expect(warp.health()).toMatchObject({ ready: true, parts: { stores: { state: 'degraded' } } })
     expect(requestsCount).toBeLessThan(20)
     world.store.set({ failure: 0 })
     await world.env.advance(60_000)
