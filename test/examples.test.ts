@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import { temporaryFolder } from './support/temporary-folder.ts'
+import { describeOn } from './support/servers.ts'
 import { ROOT, readFile } from './support/tidy/source-tree.ts'
 
 const run = promisify(execFile)
@@ -18,6 +19,7 @@ const STORIES: Readonly<Record<string, readonly string[]>> = {
   'feature-flags': ['on for 10 %', 'still have it: true', 'on for 100 %', '1000 of 1000'],
   leaderboard: ["player: 'ada', points: 70", "player: 'ada', points: 90", 'the same: true'],
   'rate-limiter': ['true, true, true', 'true, true, false', 'somebody else: true', 'next window: true'],
+  'read-through': ['price: 20', 'a hundred readers', 'price: 15', 'views in the store: 50'],
   'session-store': ['one: who are you?', 'one: welcome, ada', 'two: hello ada', 'two: good-bye', 'one: who are you?'],
   'shopping-cart': [
     'cannot sell 5 apples: it may sell 4',
@@ -67,5 +69,15 @@ describe.each(names)('%s', (name) => {
     expect(told, stdout).toEqual(STORIES[name])
     expect(stderr).toBe('')
     expect([readdirSync(folder), readdirSync(temporary)]).toEqual([['tmp'], []])
+  })
+})
+
+describeOn('postgres', 'read-through, with a real PostgreSQL', (url) => {
+  test('tells the same story', async () => {
+    const env = { ...process.env, DATABASE_URL: url }
+    const { stdout, stderr } = await run(process.execPath, [path.join(EXAMPLES, 'read-through/index.mjs')], { env })
+    expect(stdout).toContain('price: 15')
+    expect(stdout).toContain('views in the store: 50')
+    expect(stderr).toBe('')
   })
 })
