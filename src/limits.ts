@@ -129,6 +129,12 @@ export const REMEMBERED_INVALIDATIONS_MAX: number = 1024
  */
 export const LOADS_MAX: number = 10_000
 
+/** Requests of one warm-up that may be under way at a time. */
+export const WARM_REQUESTS_MAX: number = 64
+
+/** Keys that a validator may be told to look at in a second. */
+export const VALIDATED_PER_SECOND_MAX: number = 1_000_000
+
 /** The longest time that may be given for what a store is waited for, ms: an hour. */
 export const STORE_MS_MAX: number = 3_600_000
 

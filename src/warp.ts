@@ -33,6 +33,8 @@ import type { Invalidated, InvalidateOptions } from './data-layer/invalidator.ts
 import { MISS } from './data-layer/keeper.ts'
 import { leasesOf } from './data-layer/leases/leases-facade.ts'
 import type { Leases } from './data-layer/leases/lease-types.ts'
+import type { Validated, ValidateOptions } from './data-layer/upkeep/validate-options.ts'
+import type { Warmed, WarmOptions } from './data-layer/upkeep/warm-up.ts'
 import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
@@ -49,7 +51,7 @@ import { WatchHub } from './watch/watch.ts'
 import type { Capabilities, CloseOptions, Warp, WarpEvent, WarpOptions } from './api/public.ts'
 import type { Stats } from './api/stats.ts'
 import { takeStats } from './api/take-stats.ts'
-import type { Compaction } from './store/event.ts'
+import type { Compaction, Drift } from './store/event.ts'
 import {
   KEYS_OPTIONS,
   READ_OPTIONS,
@@ -318,6 +320,17 @@ class OpenWarp {
   invalidateLocal(target: string): void {
     if (this.#layer === undefined) throw this.#loadsNothing('invalidateLocal')
     this.#layer.invalidator.invalidateLocal(target)
+  }
+
+  warm(pattern: string, options?: WarmOptions): Promise<Warmed> {
+    const layer = this.#layer
+    if (layer === undefined) return this.#turns.rejected(this.#loadsNothing('warm'))
+    return layer.warmUp.warm(pattern, options)
+  }
+
+  validate(pattern: string, options?: ValidateOptions): AsyncGenerator<Drift, Validated, undefined> {
+    if (this.#layer === undefined) throw this.#loadsNothing('validate')
+    return this.#layer.validator.validate(pattern, options)
   }
 
   /** The same object each time. */

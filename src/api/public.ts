@@ -6,7 +6,7 @@
  * too long) and, once the engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is
  * returned.
  */
-import type { Compaction, EngineEvent } from '../store/event.ts'
+import type { Compaction, Drift, EngineEvent } from '../store/event.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env } from '../ports/env.ts'
@@ -50,6 +50,8 @@ import type {
 import type { GetOrSetOptions } from '../data-layer/data-layer.ts'
 import type { Invalidated, InvalidateOptions } from '../data-layer/invalidator.ts'
 import type { Leases } from '../data-layer/leases/lease-types.ts'
+import type { Validated, ValidateOptions } from '../data-layer/upkeep/validate-options.ts'
+import type { Warmed, WarmOptions } from '../data-layer/upkeep/warm-up.ts'
 import type { LoadContext, LoadManyContext, NotModified } from '../keys/source/source.ts'
 import type { Stats } from './stats.ts'
 import type { MethodsOf, WriteMethod } from './typed-handle.ts'
@@ -230,6 +232,31 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
 
   /** Lets go of the copies of this replica alone. */
   invalidateLocal(keyOrPattern: string): void
+
+  /**
+   * Loads the keys that the primary store lists, before anybody asks: those that the pattern matches and
+   * that are not in memory. It ends where there is no room for more copies.
+   *
+   *     const { loadedCount, end } = await warp.warm('user:*', { concurrency: 8 })
+   *
+   * Rejects with `WARP_E_CONFIG` where nothing that is meant has a store, `WARP_E_PATTERN`,
+   * `WARP_E_ABORTED`, and with what fails when the store does (`WARP_E_STORE`, `WARP_E_LOAD`,
+   * `WARP_E_LOAD_TIMEOUT`); what has been loaded stays.
+   */
+  warm(pattern: string, options?: WarmOptions): Promise<Warmed>
+
+  /**
+   * Compares what is in memory of keys with their rows in the primary store, and gives those that
+   * differ though nothing is under way. Each has been found twice, a second apart.
+   *
+   *     for await (const { key, kind } of warp.validate('user:*', { mode: 'heal', perSecond: 100 }))
+   *       console.warn(key, kind)
+   *
+   * Works while it is iterated. Throws `WARP_E_CONFIG` where nothing that is meant has a store, and
+   * `WARP_E_PATTERN`; the iteration rejects with `WARP_E_ABORTED`, and with `WARP_E_STORE` where the
+   * store fails.
+   */
+  validate(pattern: string, options?: ValidateOptions): AsyncGenerator<Drift, Validated, undefined>
 
   /**
    * Groups of keys that fall together, on every replica: "log this user out everywhere".

@@ -107,6 +107,11 @@ export class Copies {
     return this.#keys[slot] as string
   }
 
+  /** In the order in which they came. Copies may come and go meanwhile. */
+  keys(): IterableIterator<string> {
+    return this.#slots.keys()
+  }
+
   /** The copy has been read. */
   visit(slot: CopySlot): void {
     this.flags[slot]! |= VISITED

@@ -40,6 +40,8 @@ import { Loads } from './loads.ts'
 import type { OpenOperation } from './stored/rows/open-operation.ts'
 import { Making } from './stored/making.ts'
 import { Stores } from './stored/stores.ts'
+import { Validator } from './upkeep/validator.ts'
+import { WarmUp } from './upkeep/warm-up.ts'
 import { WrittenCopies } from './written-copies.ts'
 
 /** What a call may say of the copy that it asks for, instead of what the keyspace says. */
@@ -78,6 +80,9 @@ export interface CopyCounts {
   /** Seen, from here and elsewhere. */
   readonly invalidationsCount: number
   readonly rememberedInvalidationsCount: number
+  /** Keys whose copies and rows a validator has compared, and of which they differed. */
+  readonly validatedCount: number
+  readonly driftsCount: number
 }
 
 export interface DataLayerOptions {
@@ -125,6 +130,8 @@ export class DataLayer {
   readonly leases: LeaseDesk
   readonly stores: Stores
   #cluster: ClusterLoads | undefined
+  readonly warmUp: WarmUp
+  readonly validator: Validator
   readonly #written: WrittenCopies
   readonly #making: Making
   readonly #options: DataLayerOptions
@@ -151,6 +158,12 @@ export class DataLayer {
     this.#written = new WrittenCopies({ store, keeper, loads: this.loads, invalidations })
     this.stores = new Stores({ ...options, keeper, invalidations, loads: this.loads })
     this.#making = new Making({ ...options, keeper, invalidations, stores: this.stores })
+    const upkeep = { store, env, observe, keeper, loads: this.loads, stores: this.stores }
+    this.warmUp = new WarmUp(upkeep)
+    this.validator = new Validator({
+      ...{ ...upkeep, applied },
+      voids: (key) => this.#note({ of: 'key', target: key, isHard: true }, undefined),
+    })
     options.writer.through = (write, keyspace) => this.stores.writeThrough(write, keyspace)
     this.#cluster = this.#openCluster()
     this.loads.cluster = this.#cluster
@@ -346,6 +359,7 @@ export class DataLayer {
   close(error: WarpError): void {
     this.loads.close(error)
     this.leases.close()
+    this.warmUp.close()
     this.keeper.copies.clear()
   }
 
@@ -366,6 +380,8 @@ export class DataLayer {
       evictionsCount: copies.evictionsCount,
       invalidationsCount: this.invalidations.seenCount,
       rememberedInvalidationsCount: this.invalidations.rememberedCount,
+      validatedCount: this.validator.comparedCount,
+      driftsCount: this.validator.driftsCount,
     }
   }
 

@@ -71,6 +71,22 @@ export class Keeper {
     return (copies.flags[slot]! & LOOSE) === 0 ? value : copyLoose(value)
   }
 
+  /** What a read would be given, which this is not: it counts as no use of the copy. `MISS`: it would load. */
+  shown(slot: CopySlot): unknown {
+    const { copies } = this
+    if (!this.#isStillValid(slot) || this.hides?.(copies.keyAt(slot)) === true) return MISS
+    if (copies.endsAtMs[slot]! <= this.#env.monotonic()) return MISS
+    if ((copies.flags[slot]! & BEHIND) !== 0 && !this.#isCaughtUp(slot)) return MISS
+    return copies.values[slot]
+  }
+
+  /** Whether nobody could be given it any more, not even as a stale copy. */
+  isDead(slot: CopySlot): boolean {
+    const { staleMs, servesVoid } = this.copies.rules[slot] as CopyRules
+    if (!this.#isStillValid(slot) && ((this.copies.flags[slot]! & GONE) !== 0 || !servesVoid)) return true
+    return this.copies.endsAtMs[slot]! + staleMs <= this.#env.monotonic()
+  }
+
   /** An operation of the key has entered. */
   behind(key: string): void {
     const slot = this.copies.find(key)

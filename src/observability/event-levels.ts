@@ -23,6 +23,8 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'primary:failing': 'error',
   'primary:recovered': 'info',
   'primary:left': 'warn',
+  'validator:drift': 'error',
+  'warm:failed': 'warn',
   'keys:unregistered': 'warn',
   'strategy:changed': 'error',
   'strategy:differs': 'error',

@@ -37,6 +37,8 @@ type Entry =
   | 'fills'
   | 'invalidations'
   | 'rememberedInvalidations'
+  | 'validatedCopies'
+  | 'drifts'
   | 'leases'
   | 'hiddenLeases'
   | 'endedLeases'
@@ -113,6 +115,8 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
     '{invalidation}',
     'Invalidations that are remembered for copies that arrive later.',
   ),
+  validatedCopies: counter('warp.copies.validated', '{entry}', 'Copies that a validator has compared with their rows.'),
+  drifts: counter('warp.copies.drifts', '{entry}', 'Of them, those that differed with nothing under way.'),
   leases: gauge('warp.leases', '{lease}', 'Leases that are known and have not ended.'),
   hiddenLeases: gauge('warp.leases.hidden', '{lease}', 'Leases that may have run out: what is attached is not shown.'),
   endedLeases: counter('warp.leases.ended', '{lease}', 'Leases that were seen to end.'),

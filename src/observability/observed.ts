@@ -79,6 +79,8 @@ function tellCopies({ copies }: Stats, one: One): void {
   one(OBSERVED.fills, copies.fillsCount)
   one(OBSERVED.invalidations, copies.invalidationsCount)
   one(OBSERVED.rememberedInvalidations, copies.rememberedInvalidationsCount)
+  one(OBSERVED.validatedCopies, copies.validatedCount)
+  one(OBSERVED.drifts, copies.driftsCount)
 }
 
 function tellLeases({ leases }: Stats, one: One): void {

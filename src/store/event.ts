@@ -40,6 +40,28 @@ export interface LeaseEnd {
   readonly targets: readonly string[]
 }
 
+/**
+ * - `'copy-differs'`: the copy is not what the row says, which holds nothing that is unknown here.
+ *   Somebody has written the row and said nothing.
+ * - `'row-ahead'`: the same, and the row holds operations that have not arrived here.
+ * - `'row-lacks'`: the row lacks operations that it has held. Somebody has put an old one back.
+ * - `'row-unreadable'`: nobody can read what is in the row.
+ */
+export type DriftKind = 'copy-differs' | 'row-ahead' | 'row-lacks' | 'row-unreadable'
+
+/** A key whose copy and row differ, with nothing under way that would explain it. */
+export interface Drift {
+  readonly key: string
+  readonly kind: DriftKind
+  /** The name of the store. */
+  readonly store: string
+  /**
+   * What has been done about it: `'voided'`: the copy is gone, the next read loads; `'flushing'`: so it
+   * is, and what the row lacks goes there again; `'none'`.
+   */
+  readonly healed: 'none' | 'voided' | 'flushing'
+}
+
 export type EngineEvent =
   | ClockEvent
   /**
@@ -73,6 +95,13 @@ export type EngineEvent =
    * outlives the process they go there after the next opening.
    */
   | { readonly kind: 'primary:left'; readonly store: string; readonly keysCount: number }
+  /**
+   * What is in memory of a key and its row in the store differ, and nothing is under way that would
+   * explain it (`validate`, with `mode: 'alert'` or `'heal'`).
+   */
+  | ({ readonly kind: 'validator:drift' } & Omit<Drift, 'kind'> & { readonly drift: DriftKind })
+  /** A later round of a warm-up has failed; the next one comes all the same. */
+  | { readonly kind: 'warm:failed'; readonly pattern: string; readonly error: Error }
   /**
    * This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken
    * a new one.

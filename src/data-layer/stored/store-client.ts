@@ -108,13 +108,20 @@ export class StoreClient {
     return rows
   }
 
-  async #readBatch(keys: readonly string[]): Promise<(StoreRow | undefined)[]> {
+  #readBatch(keys: readonly string[]): Promise<(StoreRow | undefined)[]> {
+    return this.#tried(async () => {
+      const rows = await this.#request((request) => this.store.readRows(keys, request))
+      if (rows.length === keys.length) return rows
+      throw answersWrongly(this.store, `${rows.length} rows for ${keys.length} keys`)
+    })
+  }
+
+  /** What changes nothing may be asked again. */
+  async #tried<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
     for (let tries = 1; ; tries++) {
       try {
         await this.#check()
-        const rows = await this.#request((request) => this.store.readRows(keys, request))
-        if (rows.length === keys.length) return rows
-        throw answersWrongly(this.store, `${rows.length} rows for ${keys.length} keys`)
+        return await ask()
       } catch (error) {
         if (tries === READ_TRIES || isBroken(error) || this.breaker.isOpen || this.#closing.signal.aborted) throw error
         await this.#pause(tries)
@@ -131,9 +138,13 @@ export class StoreClient {
   }
 
   /** Keys with a value, in order, behind `after`. */
-  async listKeys(prefix: string, after: string | undefined, limit: number): Promise<string[]> {
-    await this.#check()
-    return this.#request(({ signal }) => this.store.listKeys({ prefix, after, limit, signal }))
+  listKeys(prefix: string, after: string | undefined, limit: number): Promise<string[]> {
+    return this.#tried(async () => {
+      const keys = await this.#request(({ signal }) => this.store.listKeys({ prefix, after, limit, signal }))
+      // Who lists page by page would never come to an end.
+      if (after === undefined || !keys.includes(after)) return keys
+      throw answersWrongly(this.store, 'a page of keys that begins before the one that it was to begin behind')
+    })
   }
 
   /** Gives up what is under way, and what waits. */

@@ -18,8 +18,11 @@ export class StoredKey {
   /** `undefined`: unknown, as the key was not loaded since it was last let go of. Not the same as empty. */
   base: Base | undefined
   row: KnownRow | undefined
-  /** The operations that the store is known to hold. Never wrong; may be too small. */
-  readonly stored: VersionVector = new VersionVector()
+  /**
+   * The operations that the store is known to hold. May be too small; wrong only where somebody has put
+   * an old row back, which the validator finds out.
+   */
+  stored: VersionVector = new VersionVector()
   /** Operations in the log up to `gathered` that the base lacks or, if there is none, that are not known stored. */
   open: readonly OpenOperation[] = []
   gathered: Position = 0

@@ -294,6 +294,20 @@ export class StoredKeys implements StoredOperations {
     return base?.tip === undefined || compareStamps(base.tip, operation) < 0
   }
 
+  /**
+   * The row of a key lacks what it has held: what is in the log of that is to go there again. Returns
+   * whether anything is. All that has come of the key must have been gathered.
+   */
+  lost(stored: StoredKey, row: Base): boolean {
+    stored.stored = row.vector.copy()
+    stored.base = undefined
+    stored.row = undefined
+    stored.open = []
+    stored.gathered = 0
+    stored.refold()
+    return !this.gather(stored) || stored.isDirty
+  }
+
   /** The copy of a key has gone: what is left of it is a floor, unless it is on its way to the store. */
   gone(key: string): void {
     const stored = this.#keys.get(key)

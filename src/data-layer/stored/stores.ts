@@ -56,7 +56,8 @@ export interface StoreCounts {
   readonly isFailing: boolean
 }
 
-interface Way {
+/** To the store of a pattern, and from there. */
+export interface Way {
   readonly client: StoreClient
   readonly flusher: Flusher
   readonly loadMany: LoadMany
@@ -119,6 +120,11 @@ export class Stores {
     })
   }
 
+  /** To the store of a keyspace that has one. */
+  way({ source }: Keyspace): Way {
+    return this.#wayOf((source as Source).store as StoreSource)
+  }
+
   #wayOf(source: StoreSource): Way {
     const known = this.#ways.get(source)
     if (known !== undefined) return known
@@ -165,7 +171,7 @@ export class Stores {
 
   /** The row of a key, to be taken in. */
   async load(key: string, keyspace: Keyspace): Promise<Answer> {
-    const { client } = this.#wayOf((keyspace.source as Source).store as StoreSource)
+    const { client } = this.way(keyspace)
     const row = await client.read(key)
     const { recorder } = this.#options
     const fill = async (): Promise<Answer> => {
@@ -176,8 +182,13 @@ export class Stores {
   }
 
   /** The same of many, by one request. */
+  async loadAll(keyspace: Keyspace, keys: readonly string[]): Promise<ReadonlyMap<string, Answer>> {
+    return new Map(await this.#loadMany(this.way(keyspace).client, keys))
+  }
+
+  /** What does that for whoever loads many. */
   loadManyOf(keyspace: Keyspace): LoadMany {
-    return this.#wayOf((keyspace.source as Source).store as StoreSource).loadMany
+    return this.way(keyspace).loadMany
   }
 
   async #loadMany(client: StoreClient, keys: readonly string[]): Promise<(readonly [string, Answer])[]> {
@@ -192,7 +203,7 @@ export class Stores {
   }
 
   writeThrough<Result>(write: ThroughWrite<Result>, keyspace: Keyspace): Promise<Result> {
-    return this.#through.write(write, keyspace, this.#wayOf((keyspace.source as Source).store as StoreSource))
+    return this.#through.write(write, keyspace, this.way(keyspace))
   }
 
   /** A state has been taken over. */
