@@ -67,6 +67,7 @@ export type { GrantOptions, Lease, LeaseCounts, LeaseReceipt, Leases } from './d
 export type { Drift, DriftKind, LeaseEnd } from './store/event.ts'
 export type { Validated, ValidateOptions } from './data-layer/upkeep/validate-options.ts'
 export type { Warmed, WarmOptions, WarmProgress } from './data-layer/upkeep/warm-up.ts'
+export type { CopyPolicy, PolicyFacts, PolicyName } from './data-layer/policies/policy.ts'
 export type { Invalidated, InvalidateOptions } from './data-layer/invalidator.ts'
 export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
 export type { ReplicaAcks } from './store/write-road/acknowledgement.ts'

@@ -15,6 +15,7 @@ import type { KeyMap } from '../keys/typed-keys.ts'
 import { assertName } from '../membership/name-book.ts'
 import { weightOf } from '../cache/weight.ts'
 import type { CopyLimits } from '../data-layer/copies.ts'
+import { policyOf } from '../data-layer/policies/policies.ts'
 import { COPIES_MAX } from '../limits.ts'
 import type { CacheOptions, CopiesOptions, WarpEvent, WarpOptions } from './public.ts'
 
@@ -35,7 +36,7 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   observe: true,
   instruments: true,
 })
-const COPIES_OPTIONS = optionNames<CopiesOptions>({ entriesMax: true, bytesMax: true, weigh: true })
+const COPIES_OPTIONS = optionNames<CopiesOptions>({ entriesMax: true, bytesMax: true, weigh: true, policy: true })
 const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
 export interface CheckedOptions {
@@ -95,8 +96,9 @@ function copyLimits(options: CopiesOptions = {}): CopyLimits {
     if (!isNumberFrom(value, 1))
       throw new WarpError('WARP_E_CONFIG', `copies.${name} is ${shownValue(value)}; give a number of at least 1`)
   }
+  const policy = policyOf(options.policy)
   const { weigh = (key: string, value: unknown) => key.length + weightOf(value, OTHER_BYTES) } = options
-  return { entriesMax, bytesMax, weigh }
+  return { entriesMax, bytesMax, weigh, policy }
 }
 
 function checkLog(log: unknown): void {

@@ -47,6 +47,7 @@ import type {
   ValueAt,
   WatchedValue,
 } from '../keys/typed-keys.ts'
+import type { CopyPolicy, PolicyFacts, PolicyName } from '../data-layer/policies/policy.ts'
 import type { GetOrSetOptions } from '../data-layer/data-layer.ts'
 import type { Invalidated, InvalidateOptions } from '../data-layer/invalidator.ts'
 import type { Leases } from '../data-layer/leases/lease-types.ts'
@@ -122,6 +123,13 @@ export interface CopiesOptions {
   readonly bytesMax?: number
   /** What a copy weighs, bytes, if `bytesMax` is given. Default: about what key and value take encoded. */
   readonly weigh?: (key: string, value: unknown) => number
+  /**
+   * Whom to let go when there is no room. `'sieve'` (the default): the cheapest hit, keeps what is read
+   * again. `'w-tinylfu'`: knows how often keys are asked for, so neither loops nor scans push out what is popular;
+   * a hit costs more. `'lru'`: whom nobody has read for longest. Or a function that makes a policy of your
+   * own, called once.
+   */
+  readonly policy?: PolicyName | ((facts: PolicyFacts) => CopyPolicy)
 }
 
 /** What a handle may fix for the calls made through it. */

@@ -1,14 +1,14 @@
 /**
  * Copies in memory: what loads have brought. No operations: a copy may go at any time, and comes back
- * by a load. A table of columns, a slot for each copy; whom to let go says SIEVE (Zhang, Yang, Yue,
- * Vigfusson, Rashmi 2024, "SIEVE is Simpler than LRU"): a hit sets one bit, the hand walks from the
- * oldest copy to the newest, clears bits and lets the first copy without one go.
+ * by a load. A table of columns, a slot for each copy; whom to let go says a policy (`policies/`), SIEVE unless
+ * the user chooses another.
  */
 import { isNumberFrom } from '../../crdt/checked-options.ts'
 import { shownValue } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { grown } from '../keys/key-table.ts'
 import type { CopyRules } from '../keys/source/source.ts'
+import type { CopyPolicy, PolicyFacts } from './policies/policy.ts'
 
 export type CopySlot = number
 
@@ -17,6 +17,8 @@ export interface CopyLimits {
   readonly bytesMax: number
   /** What a copy weighs, bytes. */
   readonly weigh: (key: string, value: unknown) => number
+  /** Whom to let go. */
+  readonly policy: (facts: PolicyFacts) => CopyPolicy
 }
 
 /** What is known of a value that has been loaded. */
@@ -37,13 +39,11 @@ export interface Loaded {
 export const VOID = 1
 /** It is not to be served as a stale one either. */
 export const GONE = 2
-const VISITED = 4
 /** Whoever reads it gets a copy of its own: it holds bytes or dates. */
 export const LOOSE = 8
 /** Operations have come since, and the value does not show them yet. */
 export const BEHIND = 16
 
-const NONE = -1
 const CAPACITY_MIN = 64
 
 export class Copies {
@@ -55,20 +55,16 @@ export class Copies {
   endsAtMs: Float64Array = new Float64Array(CAPACITY_MIN)
   livesMs: Float64Array = new Float64Array(CAPACITY_MIN)
   #keys: string[] = []
-  #weights = new Float64Array(CAPACITY_MIN)
-  #newer = new Int32Array(CAPACITY_MIN).fill(NONE)
-  #older = new Int32Array(CAPACITY_MIN).fill(NONE)
+  /** Only where weight is bounded. */
+  readonly #weights: { of: Float64Array } | undefined
   readonly #slots = new Map<string, CopySlot>()
   #free: CopySlot[] = []
   #used = 0
-  #newest: CopySlot = NONE
-  #oldest: CopySlot = NONE
-  #hand: CopySlot = NONE
   #bytes = 0
   evictionsCount = 0
   readonly #limits: CopyLimits
   readonly #onGone: (slot: CopySlot, key: string) => void
-  readonly #isWorthless: (slot: CopySlot) => boolean
+  readonly #policy: CopyPolicy
 
   /**
    * `onGone` is told of each copy that goes, for whatever reason; `isWorthless` says whether one could
@@ -82,8 +78,9 @@ export class Copies {
     }: { onGone: (slot: CopySlot, key: string) => void; isWorthless: (slot: CopySlot) => boolean },
   ) {
     this.#limits = limits
+    if (limits.bytesMax !== Infinity) this.#weights = { of: new Float64Array(CAPACITY_MIN) }
     this.#onGone = onGone
-    this.#isWorthless = isWorthless
+    this.#policy = limits.policy({ isWorthless })
   }
 
   get count(): number {
@@ -114,12 +111,13 @@ export class Copies {
 
   /** The copy has been read. */
   visit(slot: CopySlot): void {
-    this.flags[slot]! |= VISITED
+    this.#policy.hit(slot)
   }
 
   /** Puts a copy in the place of the one before. One that alone is too heavy is not kept. */
   install(key: string, loaded: Loaded, isLoose: boolean): void {
-    const weight = this.#limits.bytesMax === Infinity ? 0 : this.#weightOf(key, loaded.value)
+    const weights = this.#weights
+    const weight = weights === undefined ? 0 : this.#weightOf(key, loaded.value)
     const known = this.#slots.get(key)
     if (weight > this.#limits.bytesMax) {
       if (known !== undefined) this.remove(known)
@@ -128,24 +126,28 @@ export class Copies {
     const slot = known ?? this.#add(key)
     this.values[slot] = loaded.value
     this.rules[slot] = loaded.rules
-    this.tags[slot] = loaded.tags
+    this.#tag(slot, loaded.tags)
     this.begins[slot] = loaded.begin
     this.endsAtMs[slot] = loaded.endsAtMs
     this.livesMs[slot] = loaded.lifeMs
-    this.flags[slot] = (this.flags[slot]! & VISITED) | (isLoose ? LOOSE : 0)
-    this.#bytes += weight - this.#weights[slot]!
-    this.#weights[slot] = weight
+    this.flags[slot] = isLoose ? LOOSE : 0
+    if (weights !== undefined) {
+      this.#bytes += weight - weights.of[slot]!
+      weights.of[slot] = weight
+    }
     this.#makeRoom(slot)
   }
 
   remove(slot: CopySlot): void {
     const key = this.#keys[slot] as string
-    this.#unlink(slot)
+    this.#policy.removed(slot)
     this.#slots.delete(key)
-    this.#bytes -= this.#weights[slot]!
-    this.#weights[slot] = 0
+    if (this.#weights !== undefined) {
+      this.#bytes -= this.#weights.of[slot]!
+      this.#weights.of[slot] = 0
+    }
     this.values[slot] = undefined
-    this.tags[slot] = undefined
+    this.#tag(slot, undefined)
     this.flags[slot] = 0
     this.#keys[slot] = ''
     this.#free.push(slot)
@@ -154,6 +156,13 @@ export class Copies {
 
   clear(): void {
     for (const slot of [...this.#slots.values()]) this.remove(slot)
+  }
+
+  /** There is no column of tags before the first copy that has any. */
+  #tag(slot: CopySlot, tags: readonly string[] | undefined): void {
+    if (tags === undefined && this.tags.length <= slot) return
+    while (this.tags.length < slot) this.tags.push(undefined)
+    this.tags[slot] = tags
   }
 
   /** Throws `WARP_E_CONFIG` for what would make every bound meaningless. */
@@ -174,56 +183,40 @@ export class Copies {
     if (slot >= this.flags.length) this.#grow()
     this.#keys[slot] = key
     this.#slots.set(key, slot)
-    this.#older[slot] = this.#newest
-    this.#newer[slot] = NONE
-    if (this.#newest === NONE) this.#oldest = slot
-    else this.#newer[this.#newest] = slot
-    this.#newest = slot
+    this.#policy.added(slot, key)
     return slot
-  }
-
-  #unlink(slot: CopySlot): void {
-    const [newer, older] = [this.#newer[slot]!, this.#older[slot]!]
-    if (this.#hand === slot) this.#hand = newer
-    if (newer === NONE) this.#newest = older
-    else this.#older[newer] = older
-    if (older === NONE) this.#oldest = newer
-    else this.#newer[older] = newer
   }
 
   #makeRoom(kept: CopySlot): void {
     const { entriesMax, bytesMax } = this.#limits
     while (this.#slots.size > entriesMax || this.#bytes > bytesMax) {
-      const slot = this.#next(kept)
-      if (slot === NONE) return
+      const slot = this.#policy.victim(kept)
+      if (slot === undefined) return
+      if (slot === kept || this.#slots.get(this.#keys[slot] ?? '') !== slot) {
+        // The bounds hold, whatever a user's policy says.
+        this.remove(kept)
+        throw noVictim(slot)
+      }
       this.evictionsCount++
       this.remove(slot)
     }
   }
 
-  /** Whom to let go: the hand goes on from where it stood. Twice round at most. */
-  #next(kept: CopySlot): CopySlot {
-    let slot = this.#hand === NONE ? this.#oldest : this.#hand
-    for (let left = 2 * this.#slots.size; left > 0; left--) {
-      if (slot === NONE) slot = this.#oldest
-      if (slot !== kept && ((this.flags[slot]! & VISITED) === 0 || this.#isWorthless(slot))) {
-        this.#hand = slot
-        return slot
-      }
-      this.flags[slot]! &= ~VISITED
-      slot = this.#newer[slot]!
-    }
-    return NONE
-  }
-
   #grow(): void {
-    const capacity = this.flags.length * 2
+    // One more than may stay: the newest is there before another one goes.
+    const capacity = Math.max(this.#used, Math.min(this.flags.length * 2, this.#limits.entriesMax + 1))
     this.flags = grown(this.flags, new Uint8Array(capacity))
     this.begins = grown(this.begins, new Float64Array(capacity))
     this.endsAtMs = grown(this.endsAtMs, new Float64Array(capacity))
     this.livesMs = grown(this.livesMs, new Float64Array(capacity))
-    this.#weights = grown(this.#weights, new Float64Array(capacity))
-    this.#newer = grown(this.#newer, new Int32Array(capacity))
-    this.#older = grown(this.#older, new Int32Array(capacity))
+    if (this.#weights !== undefined) this.#weights.of = grown(this.#weights.of, new Float64Array(capacity))
   }
+}
+
+function noVictim(given: unknown): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `copies.policy named ${shownValue(given)} as the copy to go; name the slot of a copy that is there, and not the one just kept`,
+    { details: { option: 'copies.policy' } },
+  )
 }

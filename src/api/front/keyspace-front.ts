@@ -51,6 +51,7 @@ export class KeyspaceFront {
     this.sample = this.#prefix === '' ? 'a' : this.#prefix
     checkKeyspace(what, engine, { pattern, sample: this.sample })
     this.isOfCopies = loads(engine, this.sample)
+    if (this.isOfCopies && isStored(engine, this.sample)) throw storedRefused(what, pattern)
   }
 
   keyOf(name: string): string {
@@ -189,6 +190,20 @@ function handleOf(
       { details: { pattern }, cause: error },
     )
   }
+}
+
+/** Nobody else asks what the engine has behind a handle: a third party would find out by a write. */
+function isStored(engine: FrontedEngine, sample: string): boolean {
+  const { keyspace } = engine.key(sample) as { readonly keyspace?: { readonly source?: { readonly store?: unknown } } }
+  return keyspace?.source?.store !== undefined
+}
+
+function storedRefused(what: string, pattern: string): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `${what}: the truth of '${pattern}' is in a store, where a clear would leave its rows; give a pattern without store`,
+    { details: { pattern } },
+  )
 }
 
 /** Nothing but a keyspace with a source has copies to let go of; `sample` is nobody's key. */

@@ -3,7 +3,7 @@ import { createCache } from 'cache-manager'
 import { Cacheable } from 'cacheable'
 import { Keyv } from 'keyv'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { memoryNetwork } from '../../../adapters/memory/index.ts'
+import { memoryNetwork, memoryStore } from '../../../adapters/memory/index.ts'
 import { openWarp } from '../../../adapters/node/index.ts'
 import { warpKeyv } from '../../../adapters/stores/keyv/index.ts'
 import { counter } from '../../../crdt/counter.ts'
@@ -142,6 +142,13 @@ describe('what it does not take', () => {
     const warp = await openOne()
     const error = refused(() => warpKeyv(warp, pattern))
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+
+  test('a pattern with a store, whose rows a clear would leave', async () => {
+    const warp = await openWarp({ keys: { 'cache:*': { strategy: register<string>(), store: memoryStore() } } })
+    onTestFinished(() => warp.close())
+    const refusal = { code: 'WARP_E_CONFIG', message: expect.stringContaining('without store') }
+    expect(refused(() => warpKeyv(warp, 'cache:*'))).toMatchObject(refusal)
   })
 
   test('what is no engine', () => {
