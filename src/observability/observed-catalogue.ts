@@ -42,6 +42,11 @@ type Entry =
   | 'leases'
   | 'hiddenLeases'
   | 'endedLeases'
+  | 'unstored'
+  | 'storeFailing'
+  | 'storeRequests'
+  | 'storeFailures'
+  | 'storeRows'
   | 'joined'
   | 'peers'
   | 'sentOperations'
@@ -120,6 +125,22 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
   leases: gauge('warp.leases', '{lease}', 'Leases that are known and have not ended.'),
   hiddenLeases: gauge('warp.leases.hidden', '{lease}', 'Leases that may have run out: what is attached is not shown.'),
   endedLeases: counter('warp.leases.ended', '{lease}', 'Leases that were seen to end.'),
+  unstored: gauge('warp.store.unstored', '{key}', 'Keys with writes that are not known to be in their store.', 'store'),
+  storeFailing: gauge('warp.store.failing', '1', '1 while a store fails and is left alone, otherwise 0.', 'store'),
+  storeRequests: counter('warp.store.requests', '{request}', 'Requests to a store.', 'store'),
+  storeFailures: counter(
+    'warp.store.failures',
+    '{request}',
+    'Requests that failed, or were not answered in time.',
+    'store',
+  ),
+  storeRows: counter(
+    'warp.store.rows',
+    '{row}',
+    'Rows that were written behind: done, refused (somebody else had written), or rejected for good.',
+    'store',
+    'outcome',
+  ),
   joined: gauge('warp.replication.joined', '1', '1 if what is written here is sent to others, otherwise 0.'),
   peers: gauge(
     'warp.replication.peers',

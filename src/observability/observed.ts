@@ -30,6 +30,7 @@ export function tellObserved({ stats, health, nowMs }: ObservedEngine, tell: Tel
   tellCache(stats, one)
   tellCopies(stats, one)
   tellLeases(stats, one)
+  tellStores(stats, tell)
   tellReplication(stats, tell, one)
   tellQueues(stats, tell)
   tellCompaction(stats, nowMs, tell, one)
@@ -88,6 +89,18 @@ function tellLeases({ leases }: Stats, one: One): void {
   one(OBSERVED.leases, leases.leasesCount)
   one(OBSERVED.hiddenLeases, leases.hiddenCount)
   one(OBSERVED.endedLeases, leases.endedCount)
+}
+
+function tellStores({ stores = [] }: Stats, tell: Tell): void {
+  for (const { name: store, ...counts } of stores) {
+    tell(OBSERVED.unstored, counts.unstoredKeysCount, { store })
+    tell(OBSERVED.storeFailing, counts.isFailing ? 1 : 0, { store })
+    tell(OBSERVED.storeRequests, counts.requestsCount, { store })
+    tell(OBSERVED.storeFailures, counts.failuresCount, { store })
+    tell(OBSERVED.storeRows, counts.flushedCount, { store, outcome: 'done' })
+    tell(OBSERVED.storeRows, counts.refusedCount, { store, outcome: 'refused' })
+    tell(OBSERVED.storeRows, counts.rejectedCount, { store, outcome: 'rejected' })
+  }
 }
 
 function tellReplication({ replication, isJoined, peers, operations }: Stats, tell: Tell, one: One): void {
