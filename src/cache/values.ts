@@ -75,6 +75,8 @@ export class Values {
   readonly residency: Residency
   /** Told of a read of a key whose life reads prolong everywhere, when that is worth an operation. */
   onTouchDue: ((slot: Slot) => void) | undefined
+  /** The value of a key whose truth is in a store, as far as it is known here: its log holds a part of it. */
+  ofStored: ((key: string) => unknown) | undefined
   /** What was folded before, of long chains. */
   readonly kept: KeptStates
   readonly #log: Log
@@ -218,7 +220,18 @@ export class Values {
     const state = this.residency.states[slot]!
     if (state === HOT_VISITED) return this.residency.values[slot]
     if (state !== COLD) return this.#touch(slot, state)
-    return this.#materialise(slot, within)
+    return this.#isPart(slot) ? this.#readStored(slot) : this.#materialise(slot, within)
+  }
+
+  /** Whether the log holds a part of the value alone. The last write of a register is the value that it made. */
+  #isPart(slot: Slot): boolean {
+    const keyspace = this.#keyspaceAt(slot)
+    return keyspace.source?.store !== undefined && !keyspace.isLast
+  }
+
+  #readStored(slot: Slot): unknown {
+    if (this.#isClosed) throw closed()
+    return this.ofStored?.(this.#keys.keys[slot] as string)
   }
 
   /** The state that there is to see, for a query: which is a read. */

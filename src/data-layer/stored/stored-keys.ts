@@ -230,6 +230,14 @@ export class StoredKeys implements StoredOperations {
     }
   }
 
+  /** What is known here of a key, settled or not; `undefined` where its row has not been read. */
+  shown(key: string): unknown {
+    const stored = this.#keys.get(key)
+    if (stored?.base === undefined) return undefined
+    if (!this.gather(stored)) return undefined
+    return stored.folded(stored.base, (from, operations) => this.#advance(stored, from, operations)).value
+  }
+
   /** Goes on from what has been folded, unless an operation belongs before it. */
   #advance(stored: StoredKey, from: Base, operations: readonly OpenOperation[]): Base {
     const { strategy } = stored.keyspace

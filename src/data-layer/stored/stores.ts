@@ -83,6 +83,7 @@ export class Stores {
     keeper.catchUp = (key) => this.keys.caughtUp(key)
     keeper.onGone = (key) => this.keys.gone(key)
     store.stored = this.keys
+    store.values.ofStored = (key) => this.keys.shown(key)
     store.subscribe((entered) => this.#entered(entered))
   }
 

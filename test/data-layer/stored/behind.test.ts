@@ -76,6 +76,21 @@ describe('writing behind', () => {
     expect(await b!.get('k:1')).toBe('from b')
   })
 
+  test('a watch of a counter shows the whole value, and not what the log holds of it', async () => {
+    world = new StoreWorld()
+    const { warp } = await world.join('a', { alone: true, strategy: counter() })
+    world.put('k:1', 100)
+    const watch = warp.watch('k:1')
+    const seen = (async () => {
+      for await (const change of watch) return 'value' in change ? change.value : undefined
+      return undefined
+    })()
+    expect(await warp.get('k:1')).toBe(100)
+    await add(warp, 'k:1', 1)
+    await world.env.runUntilIdle()
+    expect(await seen).toBe(101)
+  })
+
   test('K: increments of all replicas reach the store once each', async () => {
     world = new StoreWorld()
     const [a, b] = await world.joinAll(['a', 'b'], { strategy: counter() })
