@@ -406,6 +406,7 @@ class OpenWarp {
     this.#assertOpen()
     await this.#registration.register(pattern, definition)
     this.#openLayer()
+    await this.#layer?.open()
     return this
   }
 

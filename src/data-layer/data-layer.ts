@@ -413,7 +413,6 @@ export class DataLayer {
     this.#store.assertOpen()
     this.#keyspacesSeen = this.#store.keyspaces.changesCount
     this.#dropAll()
-    this.stores.keyspacesChanged()
   }
 
   /** Nothing of what is in memory, or on its way, is known to be right. */

@@ -64,6 +64,8 @@ export class Flusher {
   readonly #own = new Map<StoredKey, number>()
   readonly #others = new Map<StoredKey, number>()
   #batchesCount = 0
+  /** Keys in these batches. */
+  #busyCount = 0
   #timer: Timer | undefined
   #timerMs = Infinity
   #isClosed = false
@@ -79,8 +81,6 @@ export class Flusher {
   get waitingCount(): number {
     return this.#own.size + this.#others.size + this.#busyCount
   }
-
-  #busyCount = 0
 
   /** An operation of a key has entered. */
   note(stored: StoredKey, isOwn: boolean): void {

@@ -3,7 +3,6 @@
  * asked by one client; what is on its way there waits in one queue for each pattern.
  */
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
-import { asError } from '../../../crdt/warp-error.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { LoadMany, Source } from '../../keys/source/source.ts'
 import type { StoreSource } from '../../keys/source/store-source.ts'
@@ -111,14 +110,6 @@ export class Stores {
       const { source } = keyspace
       if (source?.store !== undefined) this.#wayOf(source.store).flusher.note(this.keys.of(key, keyspace), true)
     }
-  }
-
-  /** Patterns have come or gone. */
-  keyspacesChanged(): void {
-    void this.open().catch((error: unknown) => {
-      const store = 'a store'
-      this.#options.observe({ kind: 'primary:failing', store, error: asError(error) })
-    })
   }
 
   /** To the store of a keyspace that has one. */

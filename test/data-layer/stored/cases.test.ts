@@ -1,5 +1,8 @@
 /** The acceptance cases of the data layer, before a primary store. Those of loaders: ../invalidation.test.ts. */
 import { afterEach, describe, expect, test } from 'vitest'
+import { register } from '../../../crdt/register.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import type { PrimaryStore } from '../../../src/ports/primary-store.ts'
 import { StoreWorld, type AnyWarp } from './world.ts'
 
 let world: StoreWorld
@@ -7,6 +10,17 @@ let world: StoreWorld
 afterEach(async () => {
   await world.close()
 })
+
+/** The store, with methods of its own. */
+function functionStoreOf({ store }: StoreWorld): PrimaryStore {
+  return {
+    ...{ name: 'memory:broken', comparesAndSets: true, codec: store.codec },
+    readRows: (keys, request) => store.readRows(keys, request),
+    compareAndSet: (changes, request) => store.compareAndSet(changes, request),
+    purge: (rows, request) => store.purge(rows, request),
+    listKeys: (request) => store.listKeys(request),
+  }
+}
 
 /** What a read gives, with the time that it needs. */
 async function read(warp: AnyWarp | undefined, key: string): Promise<unknown> {
@@ -240,6 +254,23 @@ describe('getOrSet before a store', () => {
     await world.env.advance(1000)
     expect(world.row('k:1')).toBeUndefined()
     expect(await read(a, 'k:1')).toBeUndefined()
+  })
+})
+
+describe('a store that is registered later', () => {
+  test('is made ready before the call settles, and a broken one is said', async () => {
+    world = new StoreWorld()
+    const { warp } = await world.join('a', { alone: true })
+    world.put('late:1', 'row')
+    await warp.register('late:*', { strategy: register(), store: world.store })
+    expect(await read(warp, 'late:1')).toBe('row')
+    const broken = {
+      ...functionStoreOf(world),
+      check: () => Promise.reject(new WarpError('WARP_E_CONFIG', 'no table')),
+    }
+    await expect(warp.register('broken:*', { strategy: register(), store: broken })).rejects.toMatchObject({
+      code: 'WARP_E_CONFIG',
+    })
   })
 })
 
