@@ -53,6 +53,7 @@ import type { ReplicationStore } from './replication/store.ts'
 import type { Admission } from './store/border.ts'
 import type { Departing } from './membership/departing.ts'
 import type { SnapshotExport, SnapshotImport } from './membership/snapshot-ports.ts'
+import type { Slot } from './keys/key-table.ts'
 import type { Position } from './operation/position.ts'
 import type { Away, RetiredIds } from './operation/retired-ids.ts'
 import { Resync } from './membership/resync.ts'
@@ -431,6 +432,11 @@ export class Engine implements ReplicationStore, Departing {
    */
   invalidate(invalidation: Invalidation): Dot {
     return this.#aside.write(OPERATION_KIND.invalidate, invalidationPayload(invalidation), invalidation.target)
+  }
+
+  /** All of a key is in its primary store: it may leave the log once everybody has it. */
+  noteStored(slot: Slot): void {
+    this.#maintenance.noteFoldable(this.compactor.noteStored(slot))
   }
 
   /** Told of every invalidation that enters, from here or elsewhere. Must not throw. */

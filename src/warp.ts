@@ -634,7 +634,7 @@ class OpenWarp {
       shared: (operations) => this.#shared(operations),
       stored: (key) => {
         const slot = engine.store.keys.find(key)
-        if (slot !== undefined) engine.compactor.note(slot)
+        if (slot !== undefined) engine.noteStored(slot)
       },
       talk: this.#cluster.replicator?.loads,
     })

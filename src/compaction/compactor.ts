@@ -22,6 +22,10 @@ import type { IsStable } from './frontier.ts'
 import { Rests } from './rests.ts'
 import type { Tally } from './tally.ts'
 
+/** So many keys that came to be stored while a run was under way are worth another one, so much later, ms. */
+const STORED_MIN = 4096
+const STORED_DELAY_MS = 100
+
 export interface CompactorOptions extends KeyCompactionOptions {
   readonly tally: Tally
   readonly identity: ReplicaIdentity
@@ -45,6 +49,8 @@ export class Compactor {
   readonly #setAside = new Map<string, number>()
   /** Operations that need not be retained and were not stable in the last run. */
   #unstableCount = 0
+  /** Keys that have come to be in their primary store since the last run began. */
+  #storedCount = 0
   #droppedCount = 0
   /** Keys of which something has been folded away in this run. */
   #foldedKeys = 0
@@ -74,6 +80,12 @@ export class Compactor {
     this.notedCount++
     this.#lookAgain(slot)
     return true
+  }
+
+  /** All of a key is in its primary store. Returns of how many keys that was told since the last run began. */
+  noteStored(slot: Slot): number {
+    this.#lookAgain(slot)
+    return ++this.#storedCount
   }
 
   /** An invalidation has entered: the next run lets go of those that everybody has. */
@@ -123,6 +135,8 @@ export class Compactor {
   /** A run that leaves keys to rest (`rests.ts`), and says when it is worth going on. */
   async runInPassing(): Promise<Compaction> {
     const compaction = await this.#join(false)
+    // What was told of meanwhile lay behind the run.
+    if (this.#storedCount >= STORED_MIN) this.#options.later(STORED_DELAY_MS)
     if (this.#restsUntilMs < Infinity) this.#options.later(this.#restsUntilMs - this.#store.env.monotonic())
     this.#restsUntilMs = Infinity
     return compaction
@@ -226,6 +240,7 @@ export class Compactor {
     const slots = this.#dirty
     this.#dirty = []
     this.notedCount = 0
+    this.#storedCount = 0
     this.#unstableCount = 0
     const budget = new Budget(this.#store.env, () => check(signal))
     let done = 0

@@ -105,7 +105,7 @@ export class KeyCompaction {
       count < operations.length || store.values.ttlMs(slot, keyspace) > 0 || !this.#isAsItWas(subject)
     if (!this.#isAsItWas(subject)) return
     if (operations.length === 0) this.#forgetExpired(subject, outcome)
-    if (count === 0 || !this.#isWorthwhile(slot, operations, count)) return
+    if (!this.#isToFold(subject, operations, count, outcome)) return
     const prefix = operations.slice(0, count)
     const reached = yield* reachOf(prefix, meter)
     const resident = yield* this.#fold(subject, prefix, meter)
@@ -152,6 +152,36 @@ export class KeyCompaction {
       if (meter.isSpent) yield
     }
     return { ...stretch, count }
+  }
+
+  /** Whether anything can go, and has to be folded for that. */
+  #isToFold(subject: Subject, operations: readonly PlacedRecord[], count: number, outcome: KeyOutcome): boolean {
+    if (count === 0 || !this.#isWorthwhile(subject.slot, operations, count)) return false
+    return !this.#letGo(subject, operations, count, outcome)
+  }
+
+  /** Of a key that is in its store with all that is here of it nothing is left, and nothing has to be folded. */
+  #letGo(
+    { slot, key, keyspace, chain }: Subject,
+    operations: readonly PlacedRecord[],
+    count: number,
+    outcome: KeyOutcome,
+  ): boolean {
+    const store = this.#store
+    if (!isStored(keyspace) || count < operations.length || store.keys.head[slot] !== chain.head) return false
+    const through = (operations.at(-1) as PlacedRecord).position
+    if (this.#options.holds.foldableBefore(key) <= through) return false
+    const { frontier, garbage } = this.#options
+    const reached = new VersionVector()
+    for (const { replica, sequence } of operations) reached.raise(replica, sequence)
+    frontier.pass(keyspace.domain, reached)
+    outcome.garbage = { folded: operations, snapshot: store.folder.chains.recordsOf(chain.snapshot) }
+    garbage.note(forgetKey(store, slot))
+    outcome.droppedCount = count
+    outcome.isMetaDue = true
+    outcome.isDueAgain = false
+    store.stored?.compacted(key, operations)
+    return true
   }
 
   *#fold(

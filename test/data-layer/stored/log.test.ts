@@ -21,6 +21,21 @@ describe('what is in the store leaves the log', () => {
     expect(await warp.get('k:3')).toBe(3)
   })
 
+  test('by itself, while others are written: the log does not grow with the table', async () => {
+    world = new StoreWorld()
+    const { warp } = await world.join('a', { alone: true, copies: { entriesMax: 100 } })
+    let most = 0
+    for (let i = 0; i < 30_000; i++) {
+      await warp.set(`k:${i}`, i)
+      if (i % 500 !== 499) continue
+      await world.env.advance(200)
+      most = Math.max(most, warp.stats().keysCount)
+    }
+    expect(world.store.size).toBe(30_000)
+    expect(most).toBeLessThan(6000)
+    expect(warp.stats().copies?.copiesCount).toBe(100)
+  })
+
   test('not before it is there', async () => {
     world = new StoreWorld()
     const { warp } = await world.join('a', { alone: true })
