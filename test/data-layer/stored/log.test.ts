@@ -36,6 +36,19 @@ describe('what is in the store leaves the log', () => {
     expect(warp.stats().copies?.copiesCount).toBe(100)
   })
 
+  test('once the store is back, though nobody writes any more', async () => {
+    world = new StoreWorld()
+    const { warp } = await world.join('a', { alone: true, copies: { entriesMax: 100 } })
+    world.store.stall()
+    for (let i = 0; i < 10_000; i++) await warp.set(`k:${i}`, i)
+    await world.env.advance(1000)
+    expect(warp.stats().keysCount).toBe(10_000)
+    world.store.resume()
+    await world.env.advance(60_000)
+    expect(world.store.size).toBe(10_000)
+    expect(warp.stats().keysCount).toBeLessThan(6000)
+  })
+
   test('not before it is there', async () => {
     world = new StoreWorld()
     const { warp } = await world.join('a', { alone: true })
