@@ -262,12 +262,7 @@ export class DataLayer {
       others.length === 0 ? new Map<string, unknown>() : this.getOrSetMany(others, load, options),
       this.#making.many(missing, load, { rulesOfKey, tags: options?.tags }),
     ])
-    const values = new Map<string, unknown>()
-    for (const key of keys) {
-      const value = found.get(key) ?? loaded.get(key) ?? made.get(key)
-      if (value !== undefined) values.set(key, value)
-    }
-    return values
+    return inOrder(keys, [found, loaded, made])
   }
 
   /** The values of several keys, of which some load; in the order of the keys. */
@@ -281,12 +276,7 @@ export class DataLayer {
     }
     const read = await Promise.all([others(own), this.#many(loading, (key) => this.#wishOf(key, signal))])
     if (own.length === 0) return read[1]
-    const values = new Map<string, unknown>()
-    for (const key of all) {
-      const from = read.find((found) => found.has(key))
-      if (from !== undefined) values.set(key, from.get(key))
-    }
-    return values
+    return inOrder(all, read)
   }
 
   #many(keys: Iterable<string>, wish: (key: string) => Wish): Promise<Map<string, unknown>> {
@@ -461,6 +451,16 @@ export class DataLayer {
       { details: { key, pattern: keyspace.pattern } },
     )
   }
+}
+
+/** What was found of the keys, in their order. A key without a value is in none of the parts, or has `undefined`. */
+function inOrder(keys: readonly string[], parts: readonly ReadonlyMap<string, unknown>[]): Map<string, unknown> {
+  const values = new Map<string, unknown>()
+  for (const key of keys) {
+    const value = parts.find((part) => part.has(key))?.get(key)
+    if (value !== undefined) values.set(key, value)
+  }
+  return values
 }
 
 function requestOf(

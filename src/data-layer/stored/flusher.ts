@@ -231,40 +231,38 @@ export class Flusher {
   }
 
   async #write(jobs: readonly Job[]): Promise<void> {
-    const planned: { readonly job: Job; readonly plan: PlannedRow; readonly open: readonly OpenOperation[] }[] = []
+    const planned: { readonly job: Job; readonly plan: PlannedRow; readonly taken: Taken }[] = []
     for (const job of jobs) {
       if (job.stored.row === undefined) continue
       try {
-        const open = await this.#openOf(job, job.stored.row)
-        if (open.length === 0) continue
-        planned.push({ job, plan: this.plan(job.stored, job.stored.row, open), open })
+        const taken = await this.#lackingOf(job, job.stored.row)
+        if (taken !== undefined) planned.push({ job, plan: this.plan(job.stored, job.stored.row, taken), taken })
       } catch (error) {
         job.fail(asError(error))
         this.#reject(job.stored, asError(error))
       }
     }
     if (planned.length === 0) return
-    await this.#options.shared(planned.flatMap(({ open }) => open))
+    await this.#options.shared(planned.flatMap(({ taken }) => taken.open))
     const outcomes = await this.#options.client.compareAndSet(planned.map(({ plan }) => plan.change))
     for (const [i, { job, plan }] of planned.entries()) this.#take(job, plan, outcomes[i] as RowOutcome)
   }
 
-  /** What the row lacks. If that is nothing, readers have what they wait for. */
-  async #openOf({ stored, land }: Job, { row, base }: KnownRow): Promise<readonly OpenOperation[]> {
+  /** The key with its row taken in, if the row lacks anything; otherwise readers have what they wait for. */
+  async #lackingOf({ stored, land }: Job, known: KnownRow): Promise<Taken | undefined> {
     const { keys } = this.#options
     await keys.gatherSteps(stored)
-    const open = keys.taken(stored, base).open.filter((operation) => !isIn(base.vector, operation))
-    if (open.length === 0) land(keys.answer(stored.key, stored.keyspace, row))
-    return open
+    const taken = keys.taken(stored, known.base)
+    if (taken.open.some((operation) => !isIn(known.base.vector, operation))) return taken
+    land(keys.answerOf(stored, known))
+    return undefined
   }
 
-  /** The row with all that it lacks on top, and beside that `drafts` that are not in the log yet. */
-  plan(stored: StoredKey, known: KnownRow, drafts: readonly OpenOperation[] = []): PlannedRow {
+  /** The row with all that it lacks on top. */
+  plan(stored: StoredKey, known: KnownRow, taken: Taken): PlannedRow {
     const { keys, env, table } = this.#options
-    const taken = keys.taken(stored, known.base)
-    const with_: Taken = { ...taken, open: [...new Set([...taken.open, ...drafts])] }
-    const folded = keys.fold(stored, with_)
-    const name = keys.isBlind(stored, with_) ? hexText(env.random(NAME_BYTES)) : folded.name
+    const folded = keys.fold(stored, taken)
+    const name = keys.isBlind(stored, taken) ? hexText(env.random(NAME_BYTES)) : folded.name
     const value = folded.value === undefined ? undefined : this.#options.source.store.codec.encode(folded.value)
     const base: Base = { ...folded, name }
     const meta = encodeMeta({ ...base, digest: valueDigest(value) }, table)
@@ -277,7 +275,7 @@ export class Flusher {
     if (outcome.kind === 'done') {
       this.flushedCount++
       stored.row = { row: change.next, base }
-      land(keys.answer(stored.key, stored.keyspace, change.next))
+      land(keys.answerOf(stored, stored.row))
       return
     }
     if (outcome.kind === 'refused') {

@@ -36,7 +36,7 @@ export class Making {
   alone(key: string, { source }: Keyspace): unknown {
     const { stores, store, keeper, invalidations } = this.#options
     if (source?.store === undefined || keeper.hides?.(key) === true) return MISS
-    const alone = stores.alone(key, store.keyspaceOf(key))
+    const alone = stores.keys.alone(key, store.keyspaceOf(key))
     if (alone === undefined) return MISS
     const { value, tags, lifeMs } = alone
     keeper.keep(key, { value, begin: invalidations.count, rules: source.rules, tags, lifeMs })

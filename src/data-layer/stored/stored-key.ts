@@ -4,7 +4,7 @@ import type { Keyspace } from '../../keys/keyspace.ts'
 import type { Position } from '../../operation/position.ts'
 import type { StoreRow } from '../../ports/primary-store.ts'
 import type { Base } from './rows/base.ts'
-import { isIn, type OpenOperation } from './rows/open-operation.ts'
+import { isIn, putIn, type OpenOperation } from './rows/open-operation.ts'
 
 /** A row as it was read or written last, from which the next write is made. */
 export interface KnownRow {
@@ -24,7 +24,7 @@ export class StoredKey {
    */
   stored: VersionVector = new VersionVector()
   /** Operations in the log up to `gathered` that the base lacks or, if there is none, that are not known stored. */
-  open: readonly OpenOperation[] = []
+  open: OpenOperation[] = []
   gathered: Position = 0
   /** A write to the store is under way: there is one at a time. */
   isBusy = false
@@ -58,10 +58,7 @@ export class StoredKey {
   /** All that is known of it here: what the base holds, and the operations. */
   known(): VersionVector {
     const known = this.base === undefined ? new VersionVector() : this.base.vector.copy()
-    for (const { replica, sequence, others } of this.open) {
-      known.raise(replica, sequence)
-      for (const other of others) known.raise(other.replica, other.sequence)
-    }
+    for (const operation of this.open) putIn(known, operation)
     return known
   }
 
@@ -86,6 +83,13 @@ export class StoredKey {
   async acquire(): Promise<void> {
     while (this.isBusy) await new Promise<void>((go) => this.#waiting.push(go))
     this.isBusy = true
+  }
+
+  /** What the row holds is not known any more. */
+  forgetRow(): void {
+    this.base = undefined
+    this.row = undefined
+    this.refold()
   }
 
   /** Whatever was folded counts no more. */

@@ -24,7 +24,7 @@ import { Answer } from '../load-request.ts'
 import { baseOf, type Base } from './rows/base.ts'
 import { isIn, openOperation, type OpenOperation } from './rows/open-operation.ts'
 import { foldOver, isBlind, isUnsettled, orderMatters } from './rows/row-fold.ts'
-import { StoredKey } from './stored-key.ts'
+import { StoredKey, type KnownRow } from './stored-key.ts'
 
 export interface StoredKeysOptions {
   readonly store: KeyStore
@@ -36,10 +36,11 @@ export interface StoredKeysOptions {
 /** The key with a row taken in. */
 export interface Taken {
   readonly base: Base
-  readonly open: readonly OpenOperation[]
-  /** The operations in the row. */
-  readonly inRow: VersionVector
+  readonly open: OpenOperation[]
 }
+
+/** What is put together. */
+type Folded = { readonly [Part in keyof Taken]: Readonly<Taken[Part]> }
 
 /** A write that may be served without a look at the store. */
 export interface Alone {
@@ -145,7 +146,7 @@ export class StoredKeys implements StoredOperations {
   /** `positions`: the newest first. */
   #add(stored: StoredKey, positions: readonly Position[], through: Position): void {
     const { strategy } = stored.keyspace
-    const open = [...stored.open]
+    const fresh: OpenOperation[] = []
     for (let i = positions.length - 1; i >= 0; i--) {
       const position = positions[i] as Position
       const reader = this.#chains.read(position)
@@ -153,9 +154,10 @@ export class StoredKeys implements StoredOperations {
       if (reader.kind !== OPERATION_KIND.update && reader.kind !== OPERATION_KIND.delete)
         throw cannotFold(strategy, reader.kind)
       const operation = openOperation(reader, position)
-      if (!stored.isCovered(operation)) open.push(operation)
+      if (!stored.isCovered(operation)) fresh.push(operation)
     }
-    stored.open = open
+    // In place: a key that waits for its store may have very many.
+    stored.open.push(...fresh)
     stored.gathered = through
   }
 
@@ -169,10 +171,10 @@ export class StoredKeys implements StoredOperations {
     if (base?.name === row.name) {
       const known = stored.known()
       const isNews = !known.dominates(row.vector) || row.vector.dominates(known)
-      if (!isNews && !isBlind({ strategy, base, operations: open, chains })) return { base, open, inRow: row.vector }
+      if (!isNews && !isBlind({ strategy, base, operations: open, chains })) return { base, open }
     }
     if (base !== undefined && !row.vector.dominates(base.vector)) this.#gatherAnew(stored, row)
-    return { base: row, open: stored.open.filter((operation) => !isIn(row.vector, operation)), inRow: row.vector }
+    return { base: row, open: stored.open.filter((operation) => !isIn(row.vector, operation)) }
   }
 
   /** The row lacks what the base held: somebody has put an old one back. */
@@ -185,11 +187,11 @@ export class StoredKeys implements StoredOperations {
   }
 
   /** What the key is with a row taken in. */
-  fold(stored: StoredKey, { base, open }: Pick<Taken, 'base' | 'open'>): Base {
+  fold(stored: StoredKey, { base, open }: Folded): Base {
     return foldOver({ strategy: stored.keyspace.strategy, base, operations: open, chains: this.#chains })
   }
 
-  isBlind(stored: StoredKey, { base, open }: Taken): boolean {
+  isBlind(stored: StoredKey, { base, open }: Folded): boolean {
     return isBlind({ strategy: stored.keyspace.strategy, base, operations: open, chains: this.#chains })
   }
 
@@ -209,7 +211,13 @@ export class StoredKeys implements StoredOperations {
 
   /** What a load answers with. All that has come of the key has been gathered. */
   answer(key: string, keyspace: Keyspace, row: StoreRow | undefined): Answer {
-    return new RowAnswer(this, this.of(key, keyspace), row)
+    const stored = this.of(key, keyspace)
+    return new RowAnswer(this, stored, () => ({ row, base: this.baseOf(stored, row) }))
+  }
+
+  /** The same of a row that has been read already. */
+  answerOf(stored: StoredKey, known: KnownRow): Answer {
+    return new RowAnswer(this, stored, () => known)
   }
 
   /** The value of a key whose copy is behind its operations; `MISS` if it has to be loaded. */
@@ -308,11 +316,9 @@ export class StoredKeys implements StoredOperations {
    */
   lost(stored: StoredKey, row: Base): boolean {
     stored.stored = row.vector.copy()
-    stored.base = undefined
-    stored.row = undefined
+    stored.forgetRow()
     stored.open = []
     stored.gathered = 0
-    stored.refold()
     return !this.gather(stored) || stored.isDirty
   }
 
@@ -328,9 +334,7 @@ export class StoredKeys implements StoredOperations {
       this.#letGoStamp = Math.max(this.#letGoStamp, stored.base.tip?.hlc ?? 0)
     }
     for (const operation of stored.open) this.#pass(operation)
-    stored.base = undefined
-    stored.row = undefined
-    stored.refold()
+    stored.forgetRow()
     // All of them are stored.
     stored.open = []
     // What is stored has to be known until compaction has taken the operations out of the log.
@@ -358,9 +362,7 @@ export class StoredKeys implements StoredOperations {
     if (stored.open.some(({ position }) => position <= through)) {
       // They are in the store, and not in the base that is here.
       stored.open = stored.open.filter(({ position }) => position > through)
-      stored.base = undefined
-      stored.row = undefined
-      stored.refold()
+      stored.forgetRow()
       this.#options.keeper.drop(key)
     }
     if (this.#options.keeper.copies.find(key) === undefined) this.gone(key)
@@ -370,27 +372,27 @@ export class StoredKeys implements StoredOperations {
 class RowAnswer extends Answer {
   readonly #keys: StoredKeys
   readonly #stored: StoredKey
-  readonly #row: StoreRow | undefined
+  readonly #read: () => KnownRow
+  #known: KnownRow | undefined
   #taken: Taken | undefined
-  #base: Base | undefined
 
-  constructor(keys: StoredKeys, stored: StoredKey, row: StoreRow | undefined) {
+  constructor(keys: StoredKeys, stored: StoredKey, read: () => KnownRow) {
     super()
     this.#keys = keys
     this.#stored = stored
-    this.#row = row
+    this.#read = read
   }
 
   override value(): unknown {
-    this.#base = this.#keys.baseOf(this.#stored, this.#row)
+    this.#known = this.#read()
     this.#keys.gather(this.#stored)
-    this.#taken = this.#keys.taken(this.#stored, this.#base)
+    this.#taken = this.#keys.taken(this.#stored, this.#known.base)
     return this.#keys.fold(this.#stored, this.#taken).value
   }
 
   override kept(): void {
-    if (this.#taken === undefined || this.#base === undefined) return
-    this.#stored.row = { row: this.#row, base: this.#base }
+    if (this.#taken === undefined) return
+    this.#stored.row = this.#known
     this.#keys.commit(this.#stored, this.#taken)
   }
 

@@ -21,7 +21,7 @@ import type { Loads } from '../loads.ts'
 import { Flusher } from './flusher.ts'
 import type { OpenOperation } from './rows/open-operation.ts'
 import { StoreClient } from './store-client.ts'
-import { StoredKeys, type Alone } from './stored-keys.ts'
+import { StoredKeys } from './stored-keys.ts'
 import { Through } from './through.ts'
 
 export interface StoresOptions {
@@ -155,10 +155,6 @@ export class Stores {
     const key = store.keys.keys[slot] as string
     keeper.behind(key)
     this.#wayOf(source.store).flusher.note(this.keys.of(key, keyspace), store.writers.isOwn(replica))
-  }
-
-  alone(key: string, keyspace: Keyspace): Alone | undefined {
-    return this.keys.alone(key, keyspace)
   }
 
   /** The row of a key, to be taken in. */

@@ -164,7 +164,8 @@ export class Through {
       const known = await this.#rowOf(pending)
       if (holds(known, operation)) return { kind: 'stored' }
       await this.#options.keys.gatherSteps(stored)
-      const plan = way.flusher.plan(stored, known, [operation])
+      const taken = this.#options.keys.taken(stored, known.base)
+      const plan = way.flusher.plan(stored, known, { ...taken, open: [...taken.open, operation] })
       pending.isOpen = true
       const [outcome] = (await way.client.compareAndSet([plan.change])) as [RowOutcome]
       if (outcome.kind === 'done') {

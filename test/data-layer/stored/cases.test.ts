@@ -240,6 +240,11 @@ describe('getOrSet before a store', () => {
     ])
     await world.env.advance(500)
     expect(world.row('k:4')).toBe('many k:4')
+    world.put('k:null', null)
+    expect([...(await a!.getOrSetMany(['k:null', 'k:5'], () => [['k:5', null]]))]).toEqual([
+      ['k:null', null],
+      ['k:5', null],
+    ])
   })
 
   test('what was made before an invalidation is not written', async () => {
