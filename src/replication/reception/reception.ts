@@ -36,7 +36,7 @@ import { strip } from '../members/known-replicas.ts'
 import { Rounds } from './rounds.ts'
 import { SnapshotFetch } from '../snapshot/snapshot-fetch.ts'
 import { SnapshotOffers } from '../snapshot/snapshot-offer.ts'
-import { randomWord } from '../random-word.ts'
+import { randomWord } from '../../ports/random-word.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { PeerAddress } from '../../ports/transport.ts'
 

@@ -1,4 +1,4 @@
-import type { Env } from '../ports/env.ts'
+import type { Env } from './env.ts'
 
 /** 32 random bits. */
 export function randomWord(env: Env): number {
