@@ -10,6 +10,7 @@ import { register } from '../crdt/index.ts'
 import type { Random } from '../testing/world/random.ts'
 import type { BenchContext } from './support/bench.ts'
 import { retainedBytes } from './support/measure.ts'
+import { zipfRanks } from './support/zipf.ts'
 
 export const question = 'Which policy keeps the copies that are asked for again, and what does a copy cost?'
 
@@ -123,23 +124,8 @@ function workloads(context: BenchContext, size: Size): Record<string, Requests> 
   }
 }
 
-/** Ranks by the inverse of the cumulated popularity. */
 function zipf(random: Random, exponent: number, { keysCount, count }: Size): Requests {
-  const cumulated = new Float64Array(keysCount)
-  let total = 0
-  for (let rank = 0; rank < keysCount; rank++) cumulated[rank] = total += 1 / (rank + 1) ** exponent
-  return Int32Array.from({ length: count }, () => firstAbove(cumulated, random.float() * total))
-}
-
-function firstAbove(sorted: Float64Array, value: number): number {
-  let low = 0
-  let high = sorted.length - 1
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! > value) high = middle
-    else low = middle + 1
-  }
-  return low
+  return Int32Array.from({ length: count }, zipfRanks(random, exponent, keysCount))
 }
 
 async function bytes(context: BenchContext): Promise<void> {

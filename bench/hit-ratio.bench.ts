@@ -7,6 +7,7 @@ import { openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import type { BenchContext } from './support/bench.ts'
 import { type UserKey, userKeys, userOf } from './support/users.ts'
+import { zipfRanks } from './support/zipf.ts'
 
 export const question = 'How often does a bounded cache hold what is asked for?'
 
@@ -63,19 +64,6 @@ function lruHits(capacity: number, [warmup, counted]: readonly [readonly UserKey
 function zipf(context: BenchContext, keys: readonly UserKey[], count: number): UserKey[] {
   const random = context.random('zipf')
   const ranked = random.shuffled(keys)
-  const cumulated = new Float64Array(keys.length)
-  let total = 0
-  for (let rank = 0; rank < keys.length; rank++) cumulated[rank] = total += 1 / (rank + 1) ** EXPONENT
-  return Array.from({ length: count }, () => ranked[firstAbove(cumulated, random.float() * total)] as UserKey)
-}
-
-function firstAbove(sorted: Float64Array, value: number): number {
-  let low = 0
-  let high = sorted.length - 1
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! > value) high = middle
-    else low = middle + 1
-  }
-  return low
+  const nextRank = zipfRanks(random, EXPONENT, keys.length)
+  return Array.from({ length: count }, () => ranked[nextRank()] as UserKey)
 }

@@ -26,7 +26,12 @@ export function isReplicaId(value: unknown): value is ReplicaId {
 
 /** `bytes` are 8 random bytes. */
 export function replicaIdFromBytes(bytes: Uint8Array): ReplicaId {
+  return hexOf(bytes.subarray(0, REPLICA_ID_BYTES)) as ReplicaId
+}
+
+/** Two lower-case hexadecimal digits for each byte. */
+export function hexOf(bytes: Uint8Array): string {
   let text = ''
-  for (let i = 0; i < REPLICA_ID_BYTES; i++) text += (bytes[i] ?? 0).toString(16).padStart(2, '0')
-  return text as ReplicaId
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
+  return text
 }

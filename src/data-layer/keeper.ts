@@ -6,6 +6,7 @@ import { copyLoose, isLoose, shared } from '../../crdt/encoding/shared-value.ts'
 import type { CopyRules } from '../keys/source/source.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import type { Env } from '../ports/env.ts'
+import { randomShare } from '../ports/random-word.ts'
 import { CoarseClock } from './coarse-clock.ts'
 import { BEHIND, Copies, GONE, LOOSE, VOID, type CopyLimits, type CopySlot } from './copies.ts'
 import type { Invalidations } from './invalidations.ts'
@@ -24,9 +25,6 @@ export interface Brought {
   /** How long it is to live, ms, if that is said of this value. */
   readonly lifeMs?: number | undefined
 }
-
-const RANDOM_BYTES = 4
-const RANDOM_MAX = 2 ** 32
 
 export class Keeper {
   readonly copies: Copies
@@ -214,9 +212,6 @@ export class Keeper {
   }
 
   #jitter({ jitterMs }: CopyRules): number {
-    if (jitterMs === 0) return 0
-    const bytes = this.#env.random(RANDOM_BYTES)
-    const drawn = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / RANDOM_MAX
-    return drawn * jitterMs
+    return jitterMs === 0 ? 0 : randomShare(this.#env) * jitterMs
   }
 }

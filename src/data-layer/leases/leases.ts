@@ -20,6 +20,7 @@ import {
   type LeaseTarget,
 } from '../../operation/leases/lease-note.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
+import { hexOf } from '../../../crdt/time/replica-id.ts'
 import type { Env } from '../../ports/env.ts'
 import type { BookedLease, LeaseBook } from '../../store/aside/lease-book.ts'
 import type { EngineEvent, LeaseEnd } from '../../store/event.ts'
@@ -77,7 +78,7 @@ export class LeaseDesk implements Leases {
       const { ttlMs, ...wish } = options
       if (!isNumberFrom(ttlMs, 1, LIFE_MS_MAX) || !Number.isInteger(ttlMs)) throw badLife(ttlMs)
       if (this.times.size >= LEASES_MAX) throw tooManyLeases()
-      const lease = hex(this.#options.env.random(LEASE_ID_BYTES))
+      const lease = hexOf(this.#options.env.random(LEASE_ID_BYTES))
       return this.#write({ kind: 'grant', lease, ttlMs }, wish)
     })
   }
@@ -261,10 +262,6 @@ export class LeaseDesk implements Leases {
     if (running !== undefined) return running
     throw this.#options.book.get(lease) === undefined ? unknownLease(call, lease) : hasEnded(call, lease)
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function badLife(ttlMs: unknown): WarpError {

@@ -4,11 +4,11 @@
  * can drive it.
  */
 import type { Env } from '../../ports/env.ts'
+import { randomShare } from '../../ports/random-word.ts'
 
 const FAILURES_MAX = 5
 const PAUSE_MS_MIN = 250
 const PAUSE_MS_MAX = 10_000
-const RANDOM_MAX = 256
 
 export class Breaker {
   readonly #env: Env
@@ -54,8 +54,7 @@ export class Breaker {
     this.#failuresCount++
     this.#isTrying = false
     if (!this.isOpen) return false
-    const jitter = (this.#env.random(1)[0] as number) / RANDOM_MAX
-    this.#opensAtMs = this.#env.monotonic() + this.#pauseMs * (1 + jitter / 2)
+    this.#opensAtMs = this.#env.monotonic() + this.#pauseMs * (1 + randomShare(this.#env) / 2)
     this.#pauseMs = Math.min(PAUSE_MS_MAX, this.#pauseMs * 2)
     return !wasOpen
   }

@@ -15,10 +15,11 @@ import type { Loads } from '../loads.ts'
 import type { Answer } from '../load-request.ts'
 import { valueDigest, type Base } from './rows/base.ts'
 import { isIn, type OpenOperation } from './rows/open-operation.ts'
-import { encodeMeta, hexText } from './rows/row-meta.ts'
+import { encodeMeta } from './rows/row-meta.ts'
 import { isBroken, type StoreClient } from './store-client.ts'
 import type { KnownRow, StoredKey } from './stored-key.ts'
 import type { StoredKeys, Taken } from './stored-keys.ts'
+import { hexOf } from '../../../crdt/time/replica-id.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 
 export interface FlusherOptions {
@@ -262,7 +263,7 @@ export class Flusher {
   plan(stored: StoredKey, known: KnownRow, taken: Taken): PlannedRow {
     const { keys, env, table } = this.#options
     const folded = keys.fold(stored, taken)
-    const name = keys.isBlind(stored, taken) ? hexText(env.random(NAME_BYTES)) : folded.name
+    const name = keys.isBlind(stored, taken) ? hexOf(env.random(NAME_BYTES)) : folded.name
     const value = folded.value === undefined ? undefined : this.#options.source.store.codec.encode(folded.value)
     const base: Base = { ...folded, name }
     const meta = encodeMeta({ ...base, digest: valueDigest(value) }, table)

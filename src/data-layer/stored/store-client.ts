@@ -7,6 +7,7 @@ import { asError, isWarpError, type WarpError } from '../../../crdt/warp-error.t
 import { whenAborted } from '../../ports/abort-signals.ts'
 import type { Env } from '../../ports/env.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
+import { randomShare } from '../../ports/random-word.ts'
 import type { Recorder } from '../../ports/recorder.ts'
 import type { PrimaryStore, RowChange, RowOutcome, StoreRequest, StoreRow } from '../../ports/primary-store.ts'
 import { storeError } from '../../ports/stores/store-error.ts'
@@ -29,7 +30,6 @@ const REQUESTS_MAX = 16
 /** A read that failed is tried again so often, unless the store is left alone by then. */
 const READ_TRIES = 3
 const RETRY_MS = 3
-const RANDOM_MAX = 256
 
 interface WantedRow {
   readonly key: string
@@ -206,8 +206,7 @@ export class StoreClient {
 
   #pause(tries: number): Promise<void> {
     const { env } = this.#options
-    const jitter = (env.random(1)[0] as number) / RANDOM_MAX
-    return new Promise((resolve) => env.schedule(RETRY_MS * 2 ** tries * (1 + jitter), resolve))
+    return new Promise((resolve) => env.schedule(RETRY_MS * 2 ** tries * (1 + randomShare(env)), resolve))
   }
 }
 

@@ -19,7 +19,7 @@ import { REQUEST_RANGES_MAX, type OperationRange } from '../wire/frames.ts'
 import type { ReplicationSettings } from '../options.ts'
 import type { Peer, Peers } from '../peers.ts'
 import type { Post } from '../reception/post.ts'
-import { randomWord } from '../../ports/random-word.ts'
+import { randomShare } from '../../ports/random-word.ts'
 import type { ReplicationStore } from '../store.ts'
 
 /** Gaps of one writer in one request. */
@@ -113,7 +113,7 @@ export class AntiEntropy {
 
   /** A number in [0, 1). */
   #random(): number {
-    return randomWord(this.#options.env) / 2 ** 32
+    return randomShare(this.#options.env)
   }
 
   #lookAt(dueMs: number): void {

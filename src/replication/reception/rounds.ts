@@ -27,7 +27,7 @@ import type { ReplicationSettings } from '../options.ts'
 import type { PeerAddress } from '../../ports/transport.ts'
 import type { Link, Peer, Peers } from '../peers.ts'
 import type { Post } from './post.ts'
-import { randomWord } from '../../ports/random-word.ts'
+import { randomShare } from '../../ports/random-word.ts'
 import type { SnapshotFetch } from '../snapshot/snapshot-fetch.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Digest, DigestChange, Hello, Confirmation, RollCall } from '../wire/frames.ts'
@@ -88,7 +88,7 @@ export class Rounds {
     this.#pruner = new Pruner(store, this.#stability)
     this.formats = new FormatAgreement(store, this.#stability.known, observe)
     const { digestIntervalMs: intervalMs, digestSoonMs: soonMs } = settings
-    const random = (): number => randomWord(env) / 2 ** 32
+    const random = (): number => randomShare(env)
     this.#schedule = new DigestSchedule({ env, intervalMs, soonMs, random, send: () => this.#beat() })
     this.#safe = new SafeVector(store)
     const { presence } = this

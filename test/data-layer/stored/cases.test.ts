@@ -241,7 +241,7 @@ describe('getOrSet before a store', () => {
     await world.env.advance(500)
     expect(world.row('k:4')).toBe('many k:4')
     world.put('k:null', null)
-    expect([...(await a!.getOrSetMany(['k:null', 'k:5'], () => [['k:5', null]]))]).toEqual([
+    expect([...(await a!.getOrSetMany(['k:null', 'k:5'], (keys) => keys.map((key) => [key, null])))]).toEqual([
       ['k:null', null],
       ['k:5', null],
     ])

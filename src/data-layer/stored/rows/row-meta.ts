@@ -7,7 +7,7 @@
  */
 import { ByteWriter } from '../../../../crdt/encoding/byte-writer.ts'
 import type { Stamp } from '../../../../crdt/time/hlc.ts'
-import { REPLICA_ID_BYTES } from '../../../../crdt/time/replica-id.ts'
+import { hexOf, REPLICA_ID_BYTES } from '../../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../../crdt/warp-error.ts'
 import { VECTOR_ENTRIES_MAX } from '../../../limits.ts'
@@ -70,8 +70,8 @@ function read(reader: ByteReader, table: ReplicaTable): RowMeta {
   if (version !== VERSION) throw reader.malformed(`version ${version}`)
   const flags = reader.u8()
   if ((flags & ~TIP) !== 0) throw reader.malformed('flags that this version does not have')
-  const name = hexOf(reader)
-  const digest = hexOf(reader)
+  const name = readHex(reader)
+  const digest = readHex(reader)
   const tip = (flags & TIP) === 0 ? undefined : readTip(reader, table)
   const count = reader.varint()
   if (count > VECTOR_ENTRIES_MAX) throw reader.malformed(`a vector of ${count} entries`)
@@ -98,13 +98,7 @@ function bytesOf(hex: string): Uint8Array {
   return bytes
 }
 
-function hexOf(reader: ByteReader): string {
+function readHex(reader: ByteReader): string {
   const at = reader.skip(NAME_BYTES)
-  return hexText(reader.bytes.subarray(at, at + NAME_BYTES))
-}
-
-export function hexText(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
-  return text
+  return hexOf(reader.bytes.subarray(at, at + NAME_BYTES))
 }
