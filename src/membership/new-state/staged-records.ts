@@ -4,13 +4,13 @@
  * one is 1. `publish` writes the records in that order into a long group, in steps; from then on
  * each has a position as well. More may be added meanwhile.
  */
-import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import { grown } from '../keys/key-table.ts'
-import { RECORD_KIND, type Log, type LongGroup } from '../log/log.ts'
-import { moveSnapshot, type SnapshotBytes } from '../merge/snapshot-record.ts'
-import type { Meter } from '../operation/budget.ts'
-import type { Position } from '../operation/position.ts'
-import { ITEM, itemsIn, type Item } from './snapshot-stream.ts'
+import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import { grown } from '../../keys/key-table.ts'
+import { RECORD_KIND, type Log, type LongGroup } from '../../log/log.ts'
+import { moveSnapshot, type SnapshotBytes } from '../../merge/snapshot-record.ts'
+import type { Meter } from '../../operation/budget.ts'
+import type { Position } from '../../operation/position.ts'
+import { ITEM, itemsIn, type Item } from '../snapshot-stream.ts'
 
 /** Envelopes that are written here are kept in pieces of about so many bytes. */
 const PIECE_BYTES = 1_048_576
