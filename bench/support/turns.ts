@@ -1,6 +1,7 @@
 /**
- * How long the event loop is held: the processor time from one of its turns to the next, that of
- * V8's own threads included. The clock on the wall would count what other processes take as well.
+ * How long the event loop is held, from one of its turns to the next: no longer than the processor's
+ * time of the process, which counts V8's own threads as well, and no longer than the clock on the wall
+ * says, which counts what other processes take. The lesser of the two is shown.
  */
 
 /** The longest time in milliseconds that `work` held the event loop, and what it gave. */
@@ -9,10 +10,11 @@ export interface Held<Result> {
   readonly result: Result
 }
 
-/** Looks at the processor's time in each turn of the event loop. */
+/** Looks at both clocks in each turn of the event loop. */
 export class TurnWatch {
   #isRunning = true
-  #last = processorMs()
+  #lastProcessorMs = processorMs()
+  #lastWallMs = performance.now()
   #heldMs = 0
 
   constructor() {
@@ -37,9 +39,11 @@ export class TurnWatch {
   }
 
   #note(): void {
-    const now = processorMs()
-    this.#heldMs = Math.max(this.#heldMs, now - this.#last)
-    this.#last = now
+    const [byProcessor, byWall] = [processorMs(), performance.now()]
+    const heldMs = Math.min(byProcessor - this.#lastProcessorMs, byWall - this.#lastWallMs)
+    this.#heldMs = Math.max(this.#heldMs, heldMs)
+    this.#lastProcessorMs = byProcessor
+    this.#lastWallMs = byWall
   }
 }
 

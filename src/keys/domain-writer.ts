@@ -3,11 +3,12 @@
  * operation. Keys that never leave have an id of their own, so that the shared sequence has no
  * holes for others to wait for.
  */
-import { formatDot, type Dot } from '../../crdt/time/dot.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import type { Env } from '../ports/env.ts'
+import { PresentNames } from '../operation/names/present-names.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
 
@@ -22,7 +23,7 @@ export interface WriterStarts {
   readonly local: WriterStart
 }
 
-/** Names of operations that were issued again, of which the present ones are remembered. */
+/** So many runs of names of operations that were issued again are remembered. */
 const RENAMED_MAX = 65_536
 
 export class DomainWriter {
@@ -41,7 +42,7 @@ export class DomainWriter {
   /** Ids that it had earlier in this process, and how far it had written under them. */
   readonly #former = new Map<ReplicaId, number>()
   /** What it has issued again in this process: by the names that it had, the present ones. */
-  #renamed = new Map<string, Dot>()
+  #renamed = new PresentNames(RENAMED_MAX)
 
   constructor(domain: Domain, { replica, sequence }: WriterStart, table: ReplicaTable) {
     this.domain = domain
@@ -87,14 +88,12 @@ export class DomainWriter {
 
   /** What was issued as `former` has been issued again as `present`. */
   noteRenamed(former: Dot, present: Dot): void {
-    this.#renamed.set(formatDot(former), present)
-    const [oldest] = this.#renamed.keys()
-    if (this.#renamed.size > RENAMED_MAX && oldest !== undefined) this.#renamed.delete(oldest)
+    this.#renamed.note(former, present)
   }
 
   /** An operation's name under the present id; `undefined` if it has none. */
   presentName(dot: Dot): Dot | undefined {
-    const name = this.#renamed.get(formatDot(dot)) ?? dot
+    const name = this.#renamed.of(dot) ?? dot
     return name.replica === this.replica ? name : undefined
   }
 

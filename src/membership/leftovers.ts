@@ -15,7 +15,7 @@
  * said so (`Meta.reissuing`); what was left of that when their process died follows at the next
  * opening (`Resync.resume`), and what they had issued is found by its first name.
  */
-import { formatDot, type Dot } from '../../crdt/time/dot.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { KeyStore } from '../store/key-store.ts'
@@ -26,6 +26,7 @@ import type { Meter } from '../operation/budget.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 import { isOfKey } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
+import { PresentNames } from '../operation/names/present-names.ts'
 import type { Position } from '../operation/position.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { textOf } from '../operation/text.ts'
@@ -150,18 +151,16 @@ export function* foldedBeyond(
 
 /** Gathers what is here of operations that were issued again: the present names by the first ones. */
 export class IssuedBefore {
-  readonly #names = new Map<string, Dot>()
+  readonly #names = new PresentNames()
 
   /** The name of the operation that was issued again. */
   nameOf(first: Dot): Dot | undefined {
-    return this.#names.get(formatDot(first))
+    return this.#names.of(first)
   }
 
   note(operation: OperationReader): void {
     const origin = operation.origin()
-    if (origin === undefined) return
-    const { replica, sequence } = operation
-    this.#names.set(formatDot(origin), { replica, sequence })
+    if (origin !== undefined) this.#names.note(origin, operation)
   }
 
   /** Those that are applied, up to where the log ends now. */

@@ -8,7 +8,7 @@
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
-import { formatDot, type Dot } from '../../crdt/time/dot.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { LostAtRejoin } from '../store/event.ts'
@@ -24,6 +24,7 @@ import { FIELD } from '../operation/envelope/format.ts'
 import { isApplied, isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
+import { PresentNames } from '../operation/names/present-names.ts'
 import type { Reissued } from '../operation/names/reissued.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
 import { textOf } from '../operation/text.ts'
@@ -121,7 +122,7 @@ interface RenamedOfKey {
 const REWRITTEN: readonly number[] = [FIELD.former, FIELD.origin, FIELD.previousHash, FIELD.life]
 
 /** To issue an operation again takes longer than to look at one: it is spent once more. */
-const ISSUED_COST = 1
+const ISSUED_COST = 3
 
 /** Operations of a key that are compared by their names with what a delete had seen. */
 const COMPARED_MAX = 4096
@@ -130,8 +131,7 @@ class Reissue {
   readonly #options: ReentryOptions
   readonly #target: IssueTarget
   readonly #keys = new Map<string, RenamedOfKey>()
-  /** The present names by the former ones. */
-  readonly #present = new Map<string, Dot>()
+  readonly #present = new PresentNames()
 
   constructor(options: ReentryOptions) {
     this.#options = options
@@ -183,7 +183,7 @@ class Reissue {
     const isOurs = present.replica === this.#writer
     ;(isOurs ? ours : theirs).push({ former, present })
     for (const name of [former, dotOf(operation.origin() ?? former)]) {
-      this.#present.set(formatDot(name), present)
+      this.#present.note(name, present)
       if (isOurs) this.#target.writer.noteRenamed(name, present)
     }
   }
@@ -201,7 +201,7 @@ class Reissue {
   /** The name that an operation has here; its first one, if what holds it does not say. */
   #presentOf(first: Dot): Dot {
     if (this.#target.applied.includes(first.replica, first.sequence)) return first
-    return this.#options.issued.nameOf(first) ?? this.#present.get(formatDot(first)) ?? first
+    return this.#options.issued.nameOf(first) ?? this.#present.of(first) ?? first
   }
 
   #payload(keyspace: Keyspace, { bytes, payloadStart, end, strategy }: OperationReader): Encodable {
@@ -210,7 +210,7 @@ class Reissue {
     // who can read it.
     const rebase = keyspace.strategy.code === strategy ? keyspace.strategy.rebase : undefined
     const rename = (replica: ReplicaId, sequence: number): readonly [ReplicaId, number] => {
-      const present = this.#present.get(formatDot({ replica, sequence }))
+      const present = this.#present.of({ replica, sequence })
       return present === undefined ? [replica, sequence] : [present.replica, present.sequence]
     }
     return (rebase?.call(keyspace.strategy, written, rename) ?? written) as Encodable

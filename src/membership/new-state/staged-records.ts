@@ -5,31 +5,30 @@
  * each has a position as well. More may be added meanwhile.
  */
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
-import { grown } from '../../keys/key-table.ts'
 import { RECORD_KIND, type Log, type LongGroup } from '../../log/log.ts'
 import { moveSnapshot, type SnapshotBytes } from '../../merge/snapshot-record.ts'
 import type { Meter } from '../../operation/budget.ts'
 import type { Position } from '../../operation/position.ts'
 import { ITEM, itemsIn, type Item } from '../snapshot-stream.ts'
+import { PagedNumbers } from './paged-numbers.ts'
 
 /** Envelopes that are written here are kept in pieces of about so many bytes. */
-const PIECE_BYTES = 1_048_576
-const ENTRIES_MIN = 1024
+const PIECE_BYTES = 262_144
 
 export class StagedRecords {
   readonly #log: Log
   #count = 0
   /** By ordinal, the ordinal of the record of the key before it; 0 if there is none. */
-  #previous = new Float64Array(ENTRIES_MIN)
+  readonly #previous = new PagedNumbers()
   /**
    * By ordinal, where its bytes lie: in which chunk, or behind the chunks in which piece, and from
    * where to where there.
    */
-  #sources = new Float64Array(ENTRIES_MIN)
-  #starts = new Float64Array(ENTRIES_MIN)
-  #ends = new Float64Array(ENTRIES_MIN)
+  readonly #sources = new PagedNumbers()
+  readonly #starts = new PagedNumbers()
+  readonly #ends = new PagedNumbers()
   /** By ordinal, where the records have come to lie, as far as they have been published. */
-  #places = new Float64Array(ENTRIES_MIN)
+  readonly #places = new PagedNumbers()
   /**
    * Snapshots that do not lie where they stand for the records before them: a segment ended there, or
    * the parts of their state lie in between.
@@ -43,7 +42,7 @@ export class StagedRecords {
   readonly #passedOver = new Set<number>()
   /** Envelopes written here, one after the other, and how long each is. */
   readonly #pieces: Uint8Array[] = []
-  #piece = new ByteWriter(ENTRIES_MIN)
+  #piece = new ByteWriter()
   readonly #lengths: number[] = []
   /** Where the parts lie that have been published of a state whose snapshot comes next. */
   #parts: Position[] = []
@@ -101,31 +100,21 @@ export class StagedRecords {
   /** The ordinal of the record that has just been added, behind `previous` in its key's chain. */
   next(previous: number): number {
     const ordinal = ++this.#count
-    if (ordinal >= this.#previous.length) this.#grow()
-    this.#previous[ordinal] = previous
+    this.#previous.set(ordinal, previous)
     const { source, start, end } = this.#at
-    this.#sources[ordinal] = source
-    this.#starts[ordinal] = start
-    this.#ends[ordinal] = end
+    this.#sources.set(ordinal, source)
+    this.#starts.set(ordinal, start)
+    this.#ends.set(ordinal, end)
     return ordinal
   }
 
-  #grow(): void {
-    const size = this.#previous.length * 2
-    this.#previous = grown(this.#previous, new Float64Array(size))
-    this.#sources = grown(this.#sources, new Float64Array(size))
-    this.#starts = grown(this.#starts, new Float64Array(size))
-    this.#ends = grown(this.#ends, new Float64Array(size))
-    this.#places = grown(this.#places, new Float64Array(size))
-  }
-
   previousOf(ordinal: number): number {
-    return this.#previous[ordinal]!
+    return this.#previous.get(ordinal)
   }
 
   /** Valid until something is written. */
   recordOf(ordinal: number): SnapshotBytes {
-    const [source, from, to] = [this.#sources[ordinal]!, this.#starts[ordinal]!, this.#ends[ordinal]!]
+    const [source, from, to] = [this.#sources.get(ordinal), this.#starts.get(ordinal), this.#ends.get(ordinal)]
     const chunk = this.#chunks[source]
     if (chunk !== undefined) {
       const { bytes, start } = this.#log.record(chunk)
@@ -186,23 +175,24 @@ export class StagedRecords {
     this.#parts = []
     moveSnapshot(group.begin(), snapshot, { through, parts })
     const position = group.commit(RECORD_KIND.snapshot, 0)
-    this.#places[ordinal] = through
+    this.#places.set(ordinal, through)
     if (position !== through) this.#rolled.set(ordinal, position)
   }
 
   #publishOperation(group: LongGroup, ordinal: number, { bytes, start, end }: SnapshotBytes): void {
     group.begin().raw(bytes, start, end)
-    this.#places[ordinal] = group.commit(RECORD_KIND.operation, this.#places[this.#previous[ordinal]!]!)
+    const before = this.#places.get(this.#previous.get(ordinal))
+    this.#places.set(ordinal, group.commit(RECORD_KIND.operation, before))
   }
 
   /** Where the record stands: a snapshot behind the records that it stands for. It has been published. */
   placeOf(ordinal: number): Position {
-    return this.#places[ordinal]!
+    return this.#places.get(ordinal)
   }
 
   /** Where the record lies. It has been published. */
   positionOf(ordinal: number): Position {
-    return this.#rolled.get(ordinal) ?? this.#places[ordinal]!
+    return this.#rolled.get(ordinal) ?? this.#places.get(ordinal)
   }
 
   /** The record that lies or stands there. */
@@ -211,7 +201,7 @@ export class StagedRecords {
     let high = this.#publishedCount
     while (low < high) {
       const middle = Math.ceil((low + high) / 2)
-      if (this.#places[middle]! <= position) low = middle
+      if (this.#places.get(middle) <= position) low = middle
       else high = middle - 1
     }
     return low

@@ -60,6 +60,13 @@ export interface OperationFields {
   readonly others?: Uint8Array | undefined
 }
 
+/**
+ * Fields are put together here, since their length comes first: a write with a life of its own would
+ * allocate twice otherwise. Nothing that writes a field writes another operation.
+ */
+const ALL = new ByteWriter()
+const BODY = new ByteWriter()
+
 const CONDITION_PART = { version: 1, fence: 2, transaction: 4 } as const
 const CONDITION_PARTS_KNOWN = 7
 
@@ -68,7 +75,8 @@ const CONDITION_PARTS_KNOWN = 7
  * `WARP_E_CONFIG` for what no reader would take.
  */
 export function writeFields(writer: ByteWriter, fields: OperationFields, table: ReplicaTable): void {
-  const all = new ByteWriter()
+  const all = ALL
+  all.reset()
   const { former, origin, lifeMs, graceMs, provenance, rowName, condition, writtenAt, others } = fields
   if (former !== undefined && former.length > 0)
     writeField(all, FIELD.former, (body) => writeEntries(body, former, table))
@@ -85,17 +93,17 @@ export function writeFields(writer: ByteWriter, fields: OperationFields, table: 
   if (condition !== undefined) writeField(all, FIELD.condition, (body) => writeCondition(body, condition, table))
   if (writtenAt !== undefined) writeField(all, FIELD.writtenAt, (body) => body.u64(writtenAt))
   if (others !== undefined) all.raw(others)
-  if (all.at - all.start > FIELDS_BYTES_MAX) throw tooLong(all.at - all.start)
-  writer.varint(all.at - all.start)
-  writer.raw(all.take())
+  if (all.at > FIELDS_BYTES_MAX) throw tooLong(all.at)
+  writer.varint(all.at)
+  writer.raw(all.bytes, 0, all.at)
 }
 
 function writeField(writer: ByteWriter, tag: number, write: (body: ByteWriter) => void): void {
-  const body = new ByteWriter()
-  write(body)
+  BODY.reset()
+  write(BODY)
   writer.u8(tag)
-  writer.varint(body.at - body.start)
-  writer.raw(body.take())
+  writer.varint(BODY.at)
+  writer.raw(BODY.bytes, 0, BODY.at)
 }
 
 function writeDot(writer: ByteWriter, { replica, sequence }: Dot, table: ReplicaTable): void {
