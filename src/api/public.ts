@@ -125,9 +125,10 @@ export interface CopiesOptions {
   readonly weigh?: (key: string, value: unknown) => number
   /**
    * Whom to let go when there is no room. `'sieve'` (the default): the cheapest hit, keeps what is read
-   * again. `'w-tinylfu'`: knows how often keys are asked for, so neither loops nor scans push out what is popular;
-   * a hit costs more. `'lru'`: whom nobody has read for longest. Or a function that makes a policy of your
-   * own, called once.
+   * again. `'adaptive'` (LIRS): keeps those whose last two reads lie close together, so it holds out against loops
+   * and scans, and follows a hot set that moves. `'w-tinylfu'`, or `'lfu'`: knows how often keys are asked for, so
+   * neither loops nor scans push out what is popular; a hit costs more. `'lru'`: whom nobody has read for longest.
+   * Or a function that makes a policy of your own, called once.
    */
   readonly policy?: PolicyName | ((facts: PolicyFacts) => CopyPolicy)
 }

@@ -8,6 +8,7 @@ import { shownValue } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { grown } from '../keys/key-table.ts'
 import type { CopyRules } from '../keys/source/source.ts'
+import { RulesColumn } from './columns/rules-column.ts'
 import type { CopyPolicy, PolicyFacts } from './policies/policy.ts'
 
 export type CopySlot = number
@@ -48,13 +49,14 @@ const CAPACITY_MIN = 64
 
 export class Copies {
   values: unknown[] = []
-  rules: CopyRules[] = []
   tags: (readonly string[] | undefined)[] = []
   flags: Uint8Array = new Uint8Array(CAPACITY_MIN)
   begins: Float64Array = new Float64Array(CAPACITY_MIN)
   endsAtMs: Float64Array = new Float64Array(CAPACITY_MIN)
-  livesMs: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** There is none before the first copy whose rules ask for it. */
+  #livesMs: Float64Array | undefined
   #keys: string[] = []
+  readonly #rules = new RulesColumn(CAPACITY_MIN)
   /** Only where weight is bounded. */
   readonly #weights: { of: Float64Array } | undefined
   readonly #slots = new Map<string, CopySlot>()
@@ -80,7 +82,7 @@ export class Copies {
     this.#limits = limits
     if (limits.bytesMax !== Infinity) this.#weights = { of: new Float64Array(CAPACITY_MIN) }
     this.#onGone = onGone
-    this.#policy = limits.policy({ isWorthless })
+    this.#policy = limits.policy({ isWorthless, entriesMax: limits.entriesMax })
   }
 
   get count(): number {
@@ -109,6 +111,15 @@ export class Copies {
     return this.#slots.keys()
   }
 
+  rulesOf(slot: CopySlot): CopyRules {
+    return this.#rules.at(slot)
+  }
+
+  /** How long the copy was to live when it was kept, ms; `undefined` where its rules do not ask. */
+  lifeMsOf(slot: CopySlot): number | undefined {
+    return this.#livesMs?.[slot] || undefined
+  }
+
   /** The copy has been read. */
   visit(slot: CopySlot): void {
     this.#policy.hit(slot)
@@ -125,11 +136,11 @@ export class Copies {
     }
     const slot = known ?? this.#add(key)
     this.values[slot] = loaded.value
-    this.rules[slot] = loaded.rules
+    this.#rules.set(slot, loaded.rules)
     this.#tag(slot, loaded.tags)
     this.begins[slot] = loaded.begin
     this.endsAtMs[slot] = loaded.endsAtMs
-    this.livesMs[slot] = loaded.lifeMs
+    this.#noteLife(slot, loaded)
     this.flags[slot] = isLoose ? LOOSE : 0
     if (weights !== undefined) {
       this.#bytes += weight - weights.of[slot]!
@@ -147,6 +158,7 @@ export class Copies {
       this.#weights.of[slot] = 0
     }
     this.values[slot] = undefined
+    this.#rules.clear(slot)
     this.#tag(slot, undefined)
     this.flags[slot] = 0
     this.#keys[slot] = ''
@@ -156,6 +168,12 @@ export class Copies {
 
   clear(): void {
     for (const slot of [...this.#slots.values()]) this.remove(slot)
+  }
+
+  #noteLife(slot: CopySlot, { rules, lifeMs }: Loaded): void {
+    const isAskedFor = rules.isSliding || rules.adaptive !== undefined || rules.refreshAhead !== 1
+    if (isAskedFor) this.#livesMs ??= new Float64Array(this.flags.length)
+    if (this.#livesMs !== undefined) this.#livesMs[slot] = isAskedFor ? lifeMs : 0
   }
 
   /** There is no column of tags before the first copy that has any. */
@@ -208,9 +226,19 @@ export class Copies {
     this.flags = grown(this.flags, new Uint8Array(capacity))
     this.begins = grown(this.begins, new Float64Array(capacity))
     this.endsAtMs = grown(this.endsAtMs, new Float64Array(capacity))
-    this.livesMs = grown(this.livesMs, new Float64Array(capacity))
+    if (this.#livesMs !== undefined) this.#livesMs = grown(this.#livesMs, new Float64Array(capacity))
+    this.values = widened(this.values, capacity)
+    this.#rules.grow(capacity)
+    this.#keys = widened(this.#keys, capacity)
     if (this.#weights !== undefined) this.#weights.of = grown(this.#weights.of, new Float64Array(capacity))
   }
+}
+
+/** As long as the columns beside it: a list that is pushed to keeps room for half as many again. */
+function widened<Item>(from: readonly Item[], capacity: number): Item[] {
+  const to = new Array<Item>(Math.floor(capacity))
+  for (let at = 0; at < from.length; at++) to[at] = from[at] as Item
+  return to
 }
 
 function noVictim(given: unknown): WarpError {

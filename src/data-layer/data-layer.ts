@@ -414,7 +414,7 @@ export class DataLayer {
   /** By the keyspace's own loader: what a caller brought is gone with the call. */
   #refresh(key: string, slot: CopySlot): void {
     const load = this.#loadOf(this.#store.keyspaceFor(key, this.#store.keys.find(key)))
-    const rules = this.keeper.copies.rules[slot] as CopyRules
+    const rules = this.keeper.copies.rulesOf(slot)
     const tags = this.keeper.copies.tags[slot] ?? NO_TAGS
     if (load !== undefined) this.loads.refresh(requestOf(key, rules, load, { tags }))
   }

@@ -80,7 +80,7 @@ export class Keeper {
 
   /** Whether nobody could be given it any more, not even as a stale copy. */
   isDead(slot: CopySlot): boolean {
-    const { staleMs, servesVoid } = this.copies.rules[slot] as CopyRules
+    const { staleMs, servesVoid } = this.copies.rulesOf(slot)
     if (!this.#isStillValid(slot) && ((this.copies.flags[slot]! & GONE) !== 0 || !servesVoid)) return true
     return this.copies.endsAtMs[slot]! + staleMs <= this.#env.monotonic()
   }
@@ -103,16 +103,16 @@ export class Keeper {
   /** Whether a copy that is fresh has lived for so long that a new one is to be loaded behind the reader. */
   isRefreshDue(slot: CopySlot): boolean {
     const { copies } = this
-    const { refreshAhead } = copies.rules[slot] as CopyRules
+    const { refreshAhead } = copies.rulesOf(slot)
     if (refreshAhead === 1 || copies.endsAtMs[slot] === Infinity) return false
-    const dueMs = copies.endsAtMs[slot]! - copies.livesMs[slot]! * (1 - refreshAhead)
+    const dueMs = copies.endsAtMs[slot]! - (copies.lifeMsOf(slot) ?? 0) * (1 - refreshAhead)
     return this.#clock.now() >= dueMs && !this.isThrottled(slot)
   }
 
   /** The value of a copy that may be served where the source fails or is slow; otherwise `MISS`. */
   stale(slot: CopySlot): unknown {
     const { copies } = this
-    const { staleMs, servesVoid } = copies.rules[slot] as CopyRules
+    const { staleMs, servesVoid } = copies.rulesOf(slot)
     this.#isStillValid(slot)
     const flags = copies.flags[slot]!
     if ((flags & GONE) !== 0 || ((flags & VOID) !== 0 && !servesVoid)) return MISS
@@ -193,10 +193,10 @@ export class Keeper {
 
   #isAlive(slot: CopySlot, endsAtMs: number): boolean {
     const nowMs = this.#clock.now()
-    const { isSliding, adaptive } = this.copies.rules[slot] as CopyRules
+    const { isSliding, adaptive } = this.copies.rulesOf(slot)
     if (adaptive !== undefined) this.#usage.note(slot, adaptive.windowMs, nowMs)
     if (nowMs >= endsAtMs) return false
-    if (isSliding) this.copies.endsAtMs[slot] = Math.max(endsAtMs, nowMs + this.copies.livesMs[slot]!)
+    if (isSliding) this.copies.endsAtMs[slot] = Math.max(endsAtMs, nowMs + (this.copies.lifeMsOf(slot) ?? 0))
     return true
   }
 
@@ -206,7 +206,7 @@ export class Keeper {
     if (adaptive === undefined) return ttlMs === 0 ? Infinity : ttlMs
     const { windowMs } = adaptive
     const readsCount = slot === undefined ? 0 : this.#usage.count(slot, windowMs, this.#env.monotonic())
-    const beforeMs = slot === undefined ? undefined : this.copies.livesMs[slot]
+    const beforeMs = slot === undefined ? undefined : this.copies.lifeMsOf(slot)
     const next = adaptive.lifeMs({ key, beforeMs, readsCount })
     return Number.isNaN(next) ? 1 : Math.min(LIFE_MS_MAX, Math.max(1, next))
   }

@@ -361,7 +361,7 @@ const NUMBERS = [
 ] as const
 
 /** Copies a column into a larger one. */
-export function grown<Column extends Float64Array | Uint16Array | Uint8Array | Int32Array>(
+export function grown<Column extends Float64Array | Uint32Array | Uint16Array | Uint8Array | Int32Array>(
   from: Column,
   to: Column,
 ): Column {

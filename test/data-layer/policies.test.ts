@@ -25,7 +25,7 @@ async function open(copies: CopiesOptions) {
 
 const numbers = (from: number, count: number): number[] => Array.from({ length: count }, (_, at) => from + at)
 
-describe.each(['sieve', 'lru', 'w-tinylfu'] as const)('%s', (policy) => {
+describe.each(['sieve', 'adaptive', 'w-tinylfu', 'lfu', 'lru'] as const)('%s', (policy) => {
   test('keeps to the bound, however copies come and go', async () => {
     const { warp, read } = await open({ entriesMax: 10, policy })
     await read(...numbers(0, 40))
@@ -79,6 +79,26 @@ describe('what tells them apart', () => {
       (await open({ entriesMax: 100, policy })).read(...loop)
     expect(await hits('lru')).toBe(0)
     expect(await hits('w-tinylfu')).toBeGreaterThan(loop.length / 4)
+  })
+
+  test('adaptive: of a loop that is larger than memory nearly half is hit, and a scan passes by', async () => {
+    const { read } = await open({ entriesMax: 100, policy: 'adaptive' })
+    const loop = Array.from({ length: 20 }, () => numbers(0, 200)).flat()
+    expect(await read(...loop)).toBeGreaterThan(loop.length * 0.4)
+    const kept = await read(...numbers(0, 200))
+    await read(...numbers(1000, 1000))
+    expect(await read(...numbers(0, 200))).toBeGreaterThan(kept - 10)
+  })
+
+  test('adaptive: half of a new hot set is kept within three rounds, where w-tinylfu holds on to the old one', async () => {
+    const hitsOfFourthRound = async (policy: 'adaptive' | 'w-tinylfu'): Promise<number> => {
+      const { read } = await open({ entriesMax: 100, policy })
+      for (let round = 0; round < 12; round++) await read(...numbers(0, 100))
+      for (let round = 0; round < 3; round++) await read(...numbers(500, 40))
+      return read(...numbers(500, 40))
+    }
+    expect(await hitsOfFourthRound('adaptive')).toBeGreaterThanOrEqual(20)
+    expect(await hitsOfFourthRound('w-tinylfu')).toBeLessThan(10)
   })
 
   test('w-tinylfu: what was popular once makes room for what is popular now', async () => {

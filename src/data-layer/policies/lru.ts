@@ -1,10 +1,15 @@
 /** Whom nobody has read for longest. Not for scans and loops, which push out what is read again and again. */
-import type { CopyPolicy } from './policy.ts'
+import type { CopyPolicy, PolicyFacts } from './policy.ts'
 import { NONE, SlotLinks, SlotList } from './slot-list.ts'
 
 export class Lru implements CopyPolicy {
-  readonly #links = new SlotLinks()
-  readonly #list = new SlotList(this.#links)
+  readonly #links: SlotLinks
+  readonly #list: SlotList
+
+  constructor({ entriesMax }: PolicyFacts) {
+    this.#links = new SlotLinks(entriesMax + 1)
+    this.#list = new SlotList(this.#links)
+  }
 
   added(slot: number): void {
     this.#links.reach(slot)

@@ -3,16 +3,21 @@ import { closest } from '../../../crdt/checked-options.ts'
 import { shownKind } from '../../../crdt/shown-kind.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { CopyPolicy, PolicyFacts, PolicyName } from './policy.ts'
+import { Lirs } from './lirs.ts'
 import { Lru } from './lru.ts'
 import { Sieve } from './sieve.ts'
 import { WTinyLfu } from './w-tiny-lfu.ts'
 
 type MakePolicy = (facts: PolicyFacts) => CopyPolicy
 
+const wTinyLfu: MakePolicy = (facts) => new WTinyLfu(facts)
 const POLICIES: Readonly<Record<PolicyName, MakePolicy>> = {
   sieve: (facts) => new Sieve(facts),
-  lru: () => new Lru(),
-  'w-tinylfu': () => new WTinyLfu(),
+  adaptive: (facts) => new Lirs(facts),
+  'w-tinylfu': wTinyLfu,
+  // Who asks for it plainly wants the good one.
+  lfu: wTinyLfu,
+  lru: (facts) => new Lru(facts),
 }
 const NAMES = Object.keys(POLICIES)
 const METHODS = ['added', 'hit', 'removed', 'victim'] as const

@@ -20,8 +20,10 @@ export interface CopyPolicy {
 
 /** What a policy may ask of the copies. */
 export interface PolicyFacts {
+  /** Copies that may stay; `Infinity` where their weight alone is bounded. One more may be there for a moment. */
+  readonly entriesMax: number
   /** Whether a copy could not be served any more. Costs a look at what has been invalidated. */
   readonly isWorthless: (slot: number) => boolean
 }
 
-export type PolicyName = 'sieve' | 'lru' | 'w-tinylfu'
+export type PolicyName = 'sieve' | 'adaptive' | 'w-tinylfu' | 'lfu' | 'lru'

@@ -5,25 +5,28 @@
  */
 import { grown } from '../../keys/key-table.ts'
 import type { CopyPolicy, PolicyFacts } from './policy.ts'
-import { NONE, SlotLinks, SlotList } from './slot-list.ts'
-
-const CAPACITY_MIN = 64
+import { capacityFor, NONE, SLOTS_MIN, SlotLinks, SlotList } from './slot-list.ts'
 
 export class Sieve implements CopyPolicy {
-  readonly #links = new SlotLinks()
-  readonly #list = new SlotList(this.#links)
+  readonly #slotsMax: number
+  readonly #links: SlotLinks
+  readonly #list: SlotList
   readonly #facts: PolicyFacts
-  #visited = new Uint8Array(CAPACITY_MIN)
+  #visited = new Uint8Array(SLOTS_MIN)
   #hand: number = NONE
 
   constructor(facts: PolicyFacts) {
     this.#facts = facts
+    this.#slotsMax = facts.entriesMax + 1
+    this.#links = new SlotLinks(this.#slotsMax)
+    this.#list = new SlotList(this.#links)
   }
 
   added(slot: number): void {
     this.#links.reach(slot)
     if (slot >= this.#visited.length) {
-      this.#visited = grown(this.#visited, new Uint8Array(Math.max(slot + 1, this.#visited.length * 2)))
+      const capacity = capacityFor(slot, this.#visited.length, this.#slotsMax)
+      this.#visited = grown(this.#visited, new Uint8Array(capacity))
     }
     this.#visited[slot] = 0
     this.#list.push(slot)

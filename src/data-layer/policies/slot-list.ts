@@ -2,16 +2,27 @@
 import { grown } from '../../keys/key-table.ts'
 
 export const NONE = -1
-const CAPACITY_MIN = 64
+/** Columns begin with so many slots. */
+export const SLOTS_MIN = 64
+
+/** How long columns are to become that a slot lies beyond; there are never more than `slotsMax`. */
+export function capacityFor(slot: number, length: number, slotsMax: number): number {
+  return Math.max(slot + 1, Math.min(length * 2, slotsMax))
+}
 
 export class SlotLinks {
-  newer: Int32Array = new Int32Array(CAPACITY_MIN)
-  older: Int32Array = new Int32Array(CAPACITY_MIN)
+  newer: Int32Array = new Int32Array(SLOTS_MIN)
+  older: Int32Array = new Int32Array(SLOTS_MIN)
+  readonly #slotsMax: number
+
+  constructor(slotsMax: number) {
+    this.#slotsMax = slotsMax
+  }
 
   /** Makes room for a slot. */
   reach(slot: number): void {
     if (slot < this.newer.length) return
-    const capacity = Math.max(slot + 1, this.newer.length * 2)
+    const capacity = capacityFor(slot, this.newer.length, this.#slotsMax)
     this.newer = grown(this.newer, new Int32Array(capacity))
     this.older = grown(this.older, new Int32Array(capacity))
   }

@@ -4,17 +4,16 @@
  * comes into a *window*; who leaves the window is kept only if it is asked for more often than whom it would
  * push out. The rest are *on probation* until they are read again, and then *protected*.
  * A window that adapts its size (Einziger, Eytan, Friedman, Manes 2018) was tried: in `bench -- hit-ratio-copies` it
- * hit less on every kind of requests.
+ * hit less on every kind of requests. What follows a moving hot set is LIRS (`lirs.ts`).
  *
  * Costs 8 bytes of the sketch and 21 of columns for each copy, and four counters for each hit. What it does better than SIEVE:
  * loops and scans that are larger than memory.
  */
 import { grown } from '../../keys/key-table.ts'
-import type { CopyPolicy } from './policy.ts'
+import type { CopyPolicy, PolicyFacts } from './policy.ts'
 import { FrequencySketch, hashOf } from './frequency-sketch.ts'
-import { NONE, SlotLinks, SlotList } from './slot-list.ts'
+import { capacityFor, NONE, SLOTS_MIN, SlotLinks, SlotList } from './slot-list.ts'
 
-const CAPACITY_MIN = 64
 /** Of all copies, those in the window. */
 const WINDOW_SHARE = 0.01
 /** Of the others, those that may be protected. */
@@ -25,16 +24,26 @@ const PROBATION = 1
 const PROTECTED = 2
 
 export class WTinyLfu implements CopyPolicy {
-  readonly #links = new SlotLinks()
-  readonly #window = new SlotList(this.#links)
-  readonly #probation = new SlotList(this.#links)
-  readonly #protected = new SlotList(this.#links)
-  readonly #lists: readonly SlotList[] = [this.#window, this.#probation, this.#protected]
+  readonly #slotsMax: number
+  readonly #links: SlotLinks
+  readonly #window: SlotList
+  readonly #probation: SlotList
+  readonly #protected: SlotList
+  readonly #lists: readonly SlotList[]
   readonly #sketch = new FrequencySketch()
-  #hashes = new Int32Array(CAPACITY_MIN)
-  #places = new Uint8Array(CAPACITY_MIN)
+  #hashes = new Int32Array(SLOTS_MIN)
+  #places = new Uint8Array(SLOTS_MIN)
   /** Has left the window last, and has not been compared with anybody. */
   #candidate: number = NONE
+
+  constructor({ entriesMax }: PolicyFacts) {
+    this.#slotsMax = entriesMax + 1
+    this.#links = new SlotLinks(this.#slotsMax)
+    this.#window = new SlotList(this.#links)
+    this.#probation = new SlotList(this.#links)
+    this.#protected = new SlotList(this.#links)
+    this.#lists = [this.#window, this.#probation, this.#protected]
+  }
 
   added(slot: number, key: string): void {
     this.#links.reach(slot)
@@ -109,7 +118,7 @@ export class WTinyLfu implements CopyPolicy {
   }
 
   #grow(slot: number): void {
-    const capacity = Math.max(slot + 1, this.#hashes.length * 2)
+    const capacity = capacityFor(slot, this.#hashes.length, this.#slotsMax)
     this.#hashes = grown(this.#hashes, new Int32Array(capacity))
     this.#places = grown(this.#places, new Uint8Array(capacity))
   }

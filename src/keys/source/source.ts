@@ -235,7 +235,7 @@ function clusterOf(what: string, { loads = 'replica', clusterWaitMs }: LoadingOp
   return loads === 'cluster' ? { waitMs: clusterWaitMs ?? CLUSTER_WAIT_MS } : undefined
 }
 
-function copyRulesOf(what: string, options: CopyingOptions): CopyRules {
+export function copyRulesOf(what: string, options: CopyingOptions): CopyRules {
   const { ttl, tags, staleAfterInvalidation = false } = options
   checkFunction(what, 'tags', tags)
   if (typeof (staleAfterInvalidation as unknown) !== 'boolean')
