@@ -14,6 +14,7 @@ import type { KeyStore } from '../store/key-store.ts'
 import type { Entered } from '../store/write-road/draft.ts'
 import { TOO_LONG } from '../cache/values.ts'
 import type { CopyRules, Source } from '../keys/source/source.ts'
+import { OldestFirst } from '../../crdt/oldest-first.ts'
 import type { Invalidations } from './invalidations.ts'
 import type { Keeper } from './keeper.ts'
 import type { Loads } from './loads.ts'
@@ -32,7 +33,7 @@ export class WrittenCopies {
   readonly #options: WrittenCopiesOptions
   readonly #reader: OperationReader
   /** The newest writes of each key: more than one while they have not seen each other. */
-  readonly #newest = new Map<string, readonly Dot[]>()
+  readonly #newest = new OldestFirst<string, readonly Dot[]>()
 
   constructor(options: WrittenCopiesOptions) {
     this.#options = options
@@ -107,8 +108,7 @@ export class WrittenCopies {
     this.#newest.delete(key)
     this.#newest.set(key, dots)
     if (this.#newest.size <= KEYS_MAX) return
-    const [oldest] = this.#newest.keys()
-    this.#forget(oldest as string, this.#options.invalidations.forgotten)
+    this.#forget(this.#newest.oldest() as string, this.#options.invalidations.forgotten)
   }
 
   #forget(key: string, into: VersionVector): void {

@@ -15,6 +15,7 @@ import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { EnteredLeaseNote, LeaseId } from '../../operation/leases/lease-note.ts'
 import type { Env, Timer } from '../../ports/env.ts'
+import { OldestFirst } from '../../../crdt/oldest-first.ts'
 import type { LeaseLeft, LeaseTimesPort } from '../../ports/lease-times.ts'
 import type { BookedLease, LeaseBook } from '../../store/aside/lease-book.ts'
 import { CoarseClock } from '../coarse-clock.ts'
@@ -65,7 +66,7 @@ export class LeaseTimes implements LeaseTimesPort {
   readonly #running = new Map<LeaseId, RunningLease>()
   readonly #queue = new DueQueue<LeaseId>()
   readonly #hidden = new HiddenTargets()
-  readonly #early = new Map<LeaseId, { readonly renewal: Dot; readonly deadlineMs: number }>()
+  readonly #early = new OldestFirst<LeaseId, { readonly renewal: Dot; readonly deadlineMs: number }>()
   /** They have run out, and somebody has to say so. */
   readonly #due = new Set<RunningLease>()
   /** Those of others of which it is not known how long they have left. */
@@ -206,8 +207,7 @@ export class LeaseTimes implements LeaseTimesPort {
     this.#early.delete(lease)
     this.#early.set(lease, { renewal, deadlineMs })
     if (this.#early.size <= EARLY_MAX) return
-    const [oldest] = this.#early.keys()
-    this.#early.delete(oldest as LeaseId)
+    this.#early.delete(this.#early.oldest() as LeaseId)
   }
 
   #begin(booked: BookedLease, isOwn: boolean, granted: Dot | undefined): RunningLease {

@@ -8,6 +8,7 @@ import { asError } from '../../../crdt/warp-error.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { StoreSource } from '../../keys/source/store-source.ts'
 import type { Env, Timer } from '../../ports/env.ts'
+import { OldestFirst } from '../../../crdt/oldest-first.ts'
 import type { RowChange, RowOutcome, StoreRow } from '../../ports/primary-store.ts'
 import type { EngineEvent } from '../../store/event.ts'
 import type { Flight } from '../flight.ts'
@@ -21,6 +22,7 @@ import type { KnownRow, StoredKey } from './stored-key.ts'
 import type { StoredKeys, Taken } from './stored-keys.ts'
 import { hexOf } from '../../../crdt/time/replica-id.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
+import type { Turns } from '../../operation/turns.ts'
 
 export interface FlusherOptions {
   readonly client: StoreClient
@@ -29,6 +31,7 @@ export interface FlusherOptions {
   readonly keys: StoredKeys
   readonly loads: Loads
   readonly table: ReplicaTable
+  readonly turns: Turns
   readonly observe: (event: EngineEvent) => void
   /** Settles when a second replica holds what was written here, or none can be reached. */
   readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
@@ -42,6 +45,12 @@ const BATCHES_MAX = 4
 const TAKE_OVER_MS = 5000
 /** Who has found another row, or a request under way, tries again so much later. */
 const AGAIN_MS = 5
+/**
+ * With so many keys on their way each further write counts as so many operations of a step, so that a
+ * loop of writes lets the event loop turn in time for them to get there and to leave the log.
+ */
+const PACED_KEYS = 1000
+const PACED_OPERATIONS = 15
 const NAME_BYTES = 16
 const TOKEN_BYTES = 16
 
@@ -62,8 +71,8 @@ export interface PlannedRow {
 export class Flusher {
   readonly #options: FlusherOptions
   /** When each key is due, ms of the monotonic clock; in the order in which they are. */
-  readonly #own = new Map<StoredKey, number>()
-  readonly #others = new Map<StoredKey, number>()
+  readonly #own = new OldestFirst<StoredKey, number>()
+  readonly #others = new OldestFirst<StoredKey, number>()
   #batchesCount = 0
   /** Keys in these batches. */
   #busyCount = 0
@@ -89,6 +98,7 @@ export class Flusher {
     if (this.#own.has(stored)) return
     const nowMs = this.#options.env.monotonic()
     if (isOwn) {
+      if (this.#own.size >= PACED_KEYS) this.#options.turns.spend(PACED_OPERATIONS, 0)
       this.#others.delete(stored)
       this.#own.set(stored, nowMs + this.#options.source.flushDelayMs)
     } else if (!this.#others.has(stored)) this.#others.set(stored, nowMs + TAKE_OVER_MS)
@@ -130,7 +140,7 @@ export class Flusher {
 
   #schedule(): void {
     if (this.#isClosed || this.#batchesCount >= BATCHES_MAX) return
-    const dueMs = Math.min(firstOf(this.#own), firstOf(this.#others))
+    const dueMs = Math.min(dueOf(this.#own), dueOf(this.#others))
     if (dueMs >= this.#timerMs) return
     this.#timer?.cancel()
     this.#timerMs = dueMs
@@ -161,8 +171,8 @@ export class Flusher {
     const jobs: Job[] = []
     const nowMs = this.#options.env.monotonic()
     for (const queue of [this.#own, this.#others]) {
-      for (const [stored, dueMs] of queue) {
-        if (dueMs > nowMs || jobs.length === this.#options.source.flushBatch) break
+      while (jobs.length < this.#options.source.flushBatch && dueOf(queue) <= nowMs) {
+        const stored = queue.oldest() as StoredKey
         queue.delete(stored)
         const job = this.#begin(stored)
         if (job !== undefined) jobs.push(job)
@@ -304,7 +314,8 @@ export class Flusher {
   }
 }
 
-function firstOf(queue: ReadonlyMap<StoredKey, number>): number {
-  for (const dueMs of queue.values()) return dueMs
-  return Infinity
+/** When its first key is due. */
+function dueOf(queue: OldestFirst<StoredKey, number>): number {
+  const first = queue.oldest()
+  return first === undefined ? Infinity : (queue.get(first) as number)
 }

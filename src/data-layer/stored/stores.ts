@@ -132,6 +132,7 @@ export class Stores {
       stored,
       keys: this.keys,
       table: store.table,
+      turns: store.turns,
     })
     const way = { client, flusher, loadMany: (keys: readonly string[]) => this.#loadMany(client, keys) }
     this.#ways.set(source, way)

@@ -18,6 +18,7 @@ import type {
   StoreRequest,
   StoreRow,
 } from '../primary-store.ts'
+import { OldestFirst } from '../../../crdt/oldest-first.ts'
 import { codecOf } from './codecs.ts'
 import { OneWriter } from './one-writer.ts'
 import { equalBytes, outsidersRow } from './rows.ts'
@@ -76,7 +77,7 @@ class Functions implements PrimaryStore {
   readonly #writer: OneWriter
   readonly #rememberedMax: number
   /** Rows as they were written here, the latest last. */
-  readonly #remembered = new Map<string, StoreRow>()
+  readonly #remembered = new OldestFirst<string, StoreRow>()
 
   constructor(functions: StoreFunctions, options: FunctionStoreOptions & { readonly rememberedKeys: number }) {
     this.name = `functions:${options.name ?? 'rows'}`
@@ -129,8 +130,7 @@ class Functions implements PrimaryStore {
     else await this.#call('saving', key, () => this.#functions.save(key, this.codec.decode(value), { signal }))
     this.#remembered.delete(key)
     this.#remembered.set(key, row)
-    const [oldest] = this.#remembered.keys()
-    if (this.#remembered.size > this.#rememberedMax && oldest !== undefined) this.#remembered.delete(oldest)
+    if (this.#remembered.size > this.#rememberedMax) this.#remembered.delete(this.#remembered.oldest() as string)
   }
 
   async #call<Answer>(doing: string, key: string | undefined, call: () => Answer | Promise<Answer>): Promise<Answer> {
