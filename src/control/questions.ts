@@ -1,5 +1,6 @@
 /** Every question that a replica answers over its control socket, by name. */
 import type { AnyQuestion } from './question.ts'
+import { CHECK } from './questions/checking.ts'
 import { AT, EXPLAIN, LOG } from './questions/history.ts'
 import { EVICT } from './questions/members.ts'
 import { GET, KEYS } from './questions/reading.ts'
@@ -21,6 +22,7 @@ const ALL: readonly AnyQuestion[] = [
   PEERS,
   REPLICAS,
   EVICT,
+  CHECK,
   EXPORT,
   IMPORT,
   COMPACT,

@@ -1,6 +1,7 @@
 /** The commands, in the order in which help lists them. */
 import type { AnyCommand } from './command.ts'
 import { AT_COMMAND } from '../commands/at.ts'
+import { CHECK_COMMAND } from '../commands/check.ts'
 import { COMPACT_COMMAND } from '../commands/compact.ts'
 import { completionCommand } from '../commands/completion.ts'
 import { DELETE_COMMAND } from '../commands/delete.ts'
@@ -38,6 +39,7 @@ const OTHERS: readonly AnyCommand[] = [
   PEERS_COMMAND,
   EVICT_COMMAND,
   STATS_COMMAND,
+  CHECK_COMMAND,
   VERIFY_COMMAND,
   REPLAY_COMMAND,
   COMPACT_COMMAND,
