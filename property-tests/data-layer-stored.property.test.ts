@@ -35,6 +35,7 @@ interface Config {
   readonly durable: boolean
   readonly outsiders: boolean
   readonly deletes: boolean
+  readonly loads: 'replica' | 'cluster'
 }
 
 type Step =
@@ -66,6 +67,7 @@ const config: fc.Arbitrary<Config> = fc.record({
   durable: fc.boolean(),
   outsiders: fc.boolean(),
   deletes: fc.boolean(),
+  loads: fc.constantFrom('replica', 'cluster'),
 })
 
 const STRATEGIES: Readonly<Record<Kind, () => AnyStrategy>> = {
@@ -99,10 +101,10 @@ class History {
   }
 
   async #join(i: number): Promise<AnyWarp> {
-    const { kind, writes, durable } = this.#config
+    const { kind, writes, durable, loads } = this.#config
     const files = this.#files[i] as ReturnType<typeof memoryFiles>
     const name = NAMES[i] as string
-    const options = { strategy: STRATEGIES[kind](), writes, storeTimeoutMs: 500, hardTimeoutMs: 2000, ttlMs: 20_000 }
+    const options = { strategy: STRATEGIES[kind](), writes, loads, storeTimeoutMs: 500, hardTimeoutMs: 2000, ttlMs: 20_000 }
     const log = durable ? { log: { name: 'memory', open: () => Promise.resolve(files) } } : {}
     return (await this.world.join(name, { ...options, ...log })).warp
   }

@@ -107,6 +107,19 @@ test('a frame', () => {
           answer: { kind: 'fill', begin: vector, value: Uint8Array.of(0xa1, 0x78), leftMs: 5000, tags: ['a', 'é'] },
         })
         .slice(),
+      encoder
+        .loadFill({
+          number: 8,
+          answer: {
+            kind: 'fill',
+            begin: vector,
+            value: undefined,
+            leftMs: 0,
+            tags: [],
+            row: { meta: Uint8Array.of(5), token: Uint8Array.of(6, 7), known: vector },
+          },
+        })
+        .slice(),
       encoder.leaseWanted([LEASE, LEASE]).slice(),
       encoder.leaseLeft([{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }]).slice(),
       encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }).slice(),

@@ -39,6 +39,7 @@ import { checkTags, type LoadRequest } from './load-request.ts'
 import { Loads } from './loads.ts'
 import type { OpenOperation } from './stored/rows/open-operation.ts'
 import { Making } from './stored/making.ts'
+import { RowFills } from './stored/row-fills.ts'
 import { Stores } from './stored/stores.ts'
 import { Validator } from './upkeep/validator.ts'
 import { WarmUp } from './upkeep/warm-up.ts'
@@ -307,7 +308,9 @@ export class DataLayer {
     const { keeper, loads, invalidations } = this
     return new ClusterLoads({
       ...{ env, talk, applied, keeper, loads, invalidations, ended: store.table.ended, self: leases.self },
-      sourceOf: (key) => store.keyspaces.find(key)?.source,
+      keyspaceOf: (key) => store.keyspaceOf(key),
+      loadOf: (keyspace) => this.#loadOf(keyspace),
+      rows: new RowFills(this.stores.keys, applied),
       newestWrites: (key) => this.#written.newest(key),
     })
   }

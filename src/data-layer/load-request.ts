@@ -15,6 +15,8 @@ export interface LoadRequest {
   /** Groups that the call says the value belongs to. */
   readonly tags: readonly string[]
   readonly signal: AbortSignal | undefined
+  /** What the source has not is made by the caller. */
+  readonly isMade?: boolean
 }
 
 /** What a load may answer with that has more to say than a value: the row of a store. */

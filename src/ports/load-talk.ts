@@ -21,6 +21,17 @@ export interface LoadFill {
   /** How long it lives from now on, ms; 0: for ever. */
   readonly leftMs: number
   readonly tags: readonly string[]
+  /** Where the truth is in a store, `value` is that of the row, and this the rest. */
+  readonly row?: FilledRow | undefined
+}
+
+/** What is told of a row beside its value. */
+export interface FilledRow {
+  /** `undefined`: there is no row. */
+  readonly meta: Uint8Array | undefined
+  readonly token: Uint8Array
+  /** All that is known of the key where the row was read. */
+  readonly known: VersionVector
 }
 
 /** `working`: it is being loaded. `cannot`: load it yourself. */

@@ -181,6 +181,29 @@ describe.each(Object.entries(VECTORS))('%s', (kind, [expected, encode]) => {
   })
 })
 
+describe('an answer with the row of a store', () => {
+  const [meta, token] = [Uint8Array.of(5), Uint8Array.of(6, 7)]
+  const known = vector([A, 301])
+  const fill = { kind: 'fill', begin: vector([A, 300]), leftMs: 0, tags: [] } as const
+  const whole = `020f${HEAD}` + '07' + '0e' + '01' + '0102030405060708' + 'ac02' + '00' + '00' + '01a1'
+
+  test.each([
+    ['a row', { value: Uint8Array.of(0xa1), row: { meta, token, known } }, '01' + '0105' + '020607'],
+    ['a tombstone', { value: undefined, row: { meta, token, known } }, undefined],
+    ['no row', { value: undefined, row: { meta: undefined, token: new Uint8Array(0), known } }, undefined],
+  ])('%s comes back as it was', (_, row, bytes) => {
+    const frame = encoder.loadFill({ number: 7, answer: { ...fill, ...row } }).slice()
+    if (bytes !== undefined) expect(hex(frame)).toBe(whole + bytes + '01' + '0102030405060708' + 'ad02')
+    const decoded = decode(frame)
+    expect(decoded).toMatchObject({ kind: 'load-fill', number: 7 })
+    const { answer } = decoded as Extract<Frame, { kind: 'load-fill' }>
+    expect(answer).toMatchObject({ ...row, row: { meta: row.row.meta, token: row.row.token } })
+    expect(answer.kind === 'fill' && answer.row?.known.get(A)).toBe(301)
+    for (let length = 0; length < frame.length; length++)
+      expect(() => decode(frame.subarray(0, length))).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))
+  })
+})
+
 describe('refused with WARP_E_PROTOCOL', () => {
   const entry = (i: number): string => i.toString(16).padStart(16, '0')
   const many = VECTOR_ENTRIES_MAX + 1

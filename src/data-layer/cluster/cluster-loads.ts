@@ -12,15 +12,17 @@
  * falls silent is taken for gone: the next one is asked, once, and whoever has to wait longer than
  * `clusterWaitMs` for one of them loads here.
  *
- * Modelled in test/models/data-layer (load-only); docs/data-layer-model.md. What a key with a store needs
- * beyond this (rows instead of values, what the answerer knows beyond its row) is for `begin` to say.
+ * Of a key with a store replicas tell each other the row (`stored/row-fills.ts`).
+ *
+ * Modelled in test/models/data-layer (load-only, store); docs/data-layer-model.md.
  */
 import { decode, encode } from '../../../crdt/encoding/encoding.ts'
 import { shared } from '../../../crdt/encoding/shared-value.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
-import type { ClusterRules, CopyRules, Source } from '../../keys/source/source.ts'
+import type { Keyspace } from '../../keys/keyspace.ts'
+import type { ClusterRules, CopyRules, Load } from '../../keys/source/source.ts'
 import { FILL_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
 import type { EndedIds } from '../../operation/ended-ids.ts'
 import { whenAborted } from '../../ports/abort-signals.ts'
@@ -31,6 +33,7 @@ import type { Invalidations } from '../invalidations.ts'
 import { MISS, type Keeper } from '../keeper.ts'
 import type { LoadRequest } from '../load-request.ts'
 import type { Loads, LoadsElsewhere } from '../loads.ts'
+import type { RowFills, ToldRow } from '../stored/row-fills.ts'
 import { rendezvous } from './rendezvous.ts'
 
 export interface ClusterLoadsOptions {
@@ -43,8 +46,11 @@ export interface ClusterLoadsOptions {
   readonly invalidations: Invalidations
   readonly keeper: Keeper
   readonly loads: Loads
-  /** What a key's pattern says; `undefined` if it has no source, or matches nothing. */
-  readonly sourceOf: (key: string) => Source | undefined
+  readonly keyspaceOf: (key: string) => Keyspace
+  /** What brings the value of a key without anybody who calls; `undefined`: nobody here knows how. */
+  readonly loadOf: (keyspace: Keyspace) => Load | undefined
+  /** Of keys with a store. */
+  readonly rows: RowFills
   /** The newest writes of a key that are known here. */
   readonly newestWrites: (key: string) => readonly Dot[]
 }
@@ -100,7 +106,7 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
     request: LoadRequest,
     { here, need }: { readonly here: () => Promise<unknown>; readonly need: VersionVector | undefined },
   ): Promise<unknown> {
-    const cluster = this.#options.sourceOf(request.key)?.cluster
+    const cluster = this.#options.keyspaceOf(request.key).source?.cluster
     if (cluster === undefined) return here()
     const joinable: Joinable = { vector: undefined, askers: [], turn: undefined }
     this.#flights.set(flight, joinable)
@@ -115,15 +121,15 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
 
   asked(asked: LoadAsked, answer: Answer): void {
     const { key, need } = asked
-    const source = this.#options.sourceOf(key)
-    const isAsked = source?.cluster !== undefined && !this.#options.loads.isClosed
+    const keyspace = this.#options.keyspaceOf(key)
+    const isAsked = keyspace.source?.cluster !== undefined && !this.#options.loads.isClosed
     if (isAsked && this.#hasAll(need) && this.#answerFromCopy(key, answer)) return
-    if (!isAsked || !this.#joins(asked, source, answer)) answer({ kind: 'cannot' })
+    if (!isAsked || !this.#joins(asked, keyspace, answer)) answer({ kind: 'cannot' })
   }
 
   /** Lets another replica join a load. Returns whether there is one to join, or could be begun. */
-  #joins({ key, need, isSecond }: LoadAsked, source: Source, answer: Answer): boolean {
-    const flight = this.#options.loads.joinable(key) ?? this.#begin(key, source, need)
+  #joins({ key, need, isSecond }: LoadAsked, keyspace: Keyspace, answer: Answer): boolean {
+    const flight = this.#options.loads.joinable(key) ?? this.#begin(key, keyspace, need)
     const joinable = flight === undefined ? undefined : this.#flights.get(flight)
     if (flight === undefined || joinable === undefined) return false
     // Of two that see others differently each may ask the other one.
@@ -137,12 +143,14 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
   }
 
   /** A load for another replica. `undefined` if there is none: nobody here knows how, or too many are under way. */
-  #begin(key: string, { load, rules }: Source, need: VersionVector): Flight | undefined {
-    const { loads } = this.#options
-    if (load === undefined || loads.isFull) return undefined
+  #begin(key: string, keyspace: Keyspace, need: VersionVector): Flight | undefined {
+    const { loads, loadOf } = this.#options
+    const load = loadOf(keyspace)
+    const { source } = keyspace
+    if (load === undefined || source === undefined || loads.isFull) return undefined
     const request = {
       key,
-      rules,
+      rules: source.rules,
       tags: [],
       signal: undefined,
       load: (context: Parameters<typeof load>[1]) => load(key, context),
@@ -173,7 +181,7 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
         }
       })
       if (outcome.kind === 'fill') {
-        const filled = this.#take(flight, request, outcome)
+        const filled = await this.#take(flight, request, outcome)
         if (filled !== MISS) return filled
       }
       if (outcome.kind !== 'silent') break
@@ -219,21 +227,55 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
   }
 
   /** Judges what another replica says, and keeps it. `MISS` if it may not be used. */
-  #take(flight: Flight, { key, rules, tags: ofCall }: LoadRequest, fill: LoadFill): unknown {
-    const { invalidations, keeper, ended, newestWrites } = this.#options
-    const { begin, leftMs } = fill
+  async #take(flight: Flight, request: LoadRequest, fill: LoadFill): Promise<unknown> {
+    const keyspace = this.#options.keyspaceOf(request.key)
+    // Of two that say otherwise of the pattern neither understands the other one.
+    if ((keyspace.source?.store === undefined) !== (fill.row === undefined)) return MISS
+    if (fill.row !== undefined) return this.#takeRow(flight, request, { ...fill, row: fill.row }, keyspace)
+    const { key, rules } = request
+    const { invalidations, keeper } = this.#options
     const value = valueOf(fill)
     if (value === MISS) return MISS
-    const ofPattern = value === undefined ? [] : (rules.tags?.(key, value) ?? [])
-    const tags = [...new Set([...fill.tags, ...ofCall, ...ofPattern])]
-    const hasSeen = ({ replica, sequence }: Dot): boolean =>
-      begin.includes(replica, sequence) || ended.includes(replica, sequence)
-    if (!invalidations.isSeenByFill(key, tags, hasSeen) || !newestWrites(key).every(hasSeen)) return MISS
+    const tags = this.#tagsOf(request, fill, value)
+    if (!this.#isSeen(key, tags, fill.begin)) return MISS
     this.fillsCount++
     // From now on: whatever comes later voids it.
     if (!flight.isOver && !flight.isVoid)
-      keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs: lifeOf(leftMs, rules) })
+      keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs: lifeOf(fill.leftMs, rules) })
     return value
+  }
+
+  /** The same of a row, with what is here of the key on top. */
+  async #takeRow(flight: Flight, request: LoadRequest, fill: LoadFill & ToldRow, keyspace: Keyspace): Promise<unknown> {
+    const { key, rules, tags } = request
+    const { rows, loads } = this.#options
+    try {
+      await rows.gather(key, keyspace)
+      const answer = rows.answer(key, keyspace, fill)
+      const value = answer?.value()
+      if (answer === undefined || (value === undefined && request.isMade === true)) return MISS
+      if (!this.#isSeen(key, this.#tagsOf(request, fill, value), fill.begin)) return MISS
+      flight.ttlMs = lifeOf(fill.leftMs, rules)
+      const kept = loads.finish(flight, { key, rules, tags: [...tags, ...fill.tags] }, answer)
+      this.fillsCount++
+      return kept
+    } catch {
+      // A row that cannot be read here: whoever asks the store for it is told why.
+      return MISS
+    }
+  }
+
+  #tagsOf({ key, rules, tags }: LoadRequest, fill: LoadFill, value: unknown): string[] {
+    const ofPattern = value === undefined ? [] : (rules.tags?.(key, value) ?? [])
+    return [...new Set([...fill.tags, ...tags, ...ofPattern])]
+  }
+
+  /** Whether a load that had seen `begin` counts here. */
+  #isSeen(key: string, tags: readonly string[], begin: VersionVector): boolean {
+    const { invalidations, ended, newestWrites } = this.#options
+    const hasSeen = ({ replica, sequence }: Dot): boolean =>
+      begin.includes(replica, sequence) || ended.includes(replica, sequence)
+    return invalidations.isSeenByFill(key, tags, hasSeen) && newestWrites(key).every(hasSeen)
   }
 
   #answerFromCopy(key: string, answer: Answer): boolean {
@@ -254,18 +296,16 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
 
   /** What is kept here of the key, as an answer: its groups and its life are known by the copy. */
   #fill(key: string, value: unknown, begin: VersionVector): LoadAnswer {
-    const { copies } = this.#options.keeper
+    const { keeper, keyspaceOf, rows } = this.#options
+    const { copies } = keeper
     const slot = copies.find(key)
-    if (slot === undefined) {
-      if (value !== undefined) return { kind: 'cannot' }
-      return { kind: 'fill', begin: begin.copy(), value: undefined, leftMs: 0, tags: [] }
-    }
-    const tags = copies.tags[slot] ?? []
-    const bytes = value === undefined ? undefined : encode(value)
-    const size = (bytes?.length ?? 0) + tags.reduce((sum, tag) => sum + 3 * tag.length, 0)
-    if (size > FILL_BYTES_MAX) return { kind: 'cannot' }
-    const leftMs = this.#leftMs(copies.endsAtMs[slot]!)
-    return { kind: 'fill', begin: begin.copy(), value: bytes, leftMs, tags }
+    const isStored = keyspaceOf(key).source?.store !== undefined
+    const told = isStored ? rows.told(key) : { value: value === undefined ? undefined : encode(value) }
+    if (told === undefined || (slot === undefined && value !== undefined)) return { kind: 'cannot' }
+    const tags = slot === undefined ? [] : (copies.tags[slot] ?? [])
+    const leftMs = slot === undefined ? 0 : this.#leftMs(copies.endsAtMs[slot]!)
+    const fill: LoadFill = { kind: 'fill', begin: begin.copy(), leftMs, tags, ...told }
+    return sizeOf(fill) > FILL_BYTES_MAX ? { kind: 'cannot' } : fill
   }
 
   /** 0: it never ends. */
@@ -312,6 +352,12 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
       if (!applied.includes(replica, sequence) && !ended.includes(replica, sequence)) return false
     return true
   }
+}
+
+/** Bytes on the wire, about. */
+function sizeOf({ value, tags, row }: LoadFill): number {
+  const ofTags = tags.reduce((sum, tag) => sum + 3 * tag.length, 0)
+  return ofTags + (value?.length ?? 0) + (row?.meta?.length ?? 0)
 }
 
 function valueOf({ value }: LoadFill): unknown {

@@ -48,6 +48,7 @@ export class Making {
     const { key, tags } = request
     return {
       ...request,
+      isMade: true,
       load: async (context) => {
         const begin = this.#options.invalidations.count
         const row = await this.#rowOf(key, keyspace)

@@ -79,15 +79,8 @@ export interface CopyingOptions extends CopyOptions {
   readonly staleAfterInvalidation?: boolean
 }
 
-/** What a keyspace may say whose values a function loads. */
-export interface LoadingOptions extends CopyingOptions {
-  /**
-   * Brings the value of a key from where the truth is. `'caller'`: each call brings its own
-   * (`getOrSet`). `undefined` as a value: there is none.
-   */
-  readonly load: Load | 'caller'
-  /** Brings many keys at once, for `getMany`; otherwise they are loaded one by one. */
-  readonly loadMany?: LoadMany
+/** What a keyspace says of who loads, where several replicas could. */
+export interface ClusterOptions {
   /**
    * `'replica'` (the default): each replica loads for itself. `'cluster'`: one replica loads a key for
    * all. Give all replicas the same.
@@ -97,8 +90,19 @@ export interface LoadingOptions extends CopyingOptions {
   readonly clusterWaitMs?: number
 }
 
+/** What a keyspace may say whose values a function loads. */
+export interface LoadingOptions extends CopyingOptions, ClusterOptions {
+  /**
+   * Brings the value of a key from where the truth is. `'caller'`: each call brings its own
+   * (`getOrSet`). `undefined` as a value: there is none.
+   */
+  readonly load: Load | 'caller'
+  /** Brings many keys at once, for `getMany`; otherwise they are loaded one by one. */
+  readonly loadMany?: LoadMany
+}
+
 /** What a keyspace may say whose truth is in a primary store. */
-export type StoringOptions = CopyingOptions & StoreOptions
+export type StoringOptions = CopyingOptions & ClusterOptions & StoreOptions
 
 /** As `CopyOptions`, with what was left out: of a keyspace, or of one call. */
 export interface CopyRules {
@@ -146,16 +150,19 @@ const COPYING: Readonly<Record<keyof CopyingOptions, true>> = {
   ...{ hardTimeoutMs: true, refreshAhead: true, negativeTtlMs: true },
   ...{ ttl: true, tags: true, staleAfterInvalidation: true },
 }
+const CLUSTER: Readonly<Record<keyof ClusterOptions, true>> = { loads: true, clusterWaitMs: true }
 
 /** All options of a keyspace that make sense only where a function loads. */
 export const LOADING_OPTIONS: readonly string[] = optionNames<LoadingOptions>({
   ...COPYING,
-  ...{ load: true, loadMany: true, loads: true, clusterWaitMs: true },
+  ...CLUSTER,
+  ...{ load: true, loadMany: true },
 })
 
 /** All options of a keyspace that make sense only where there is a store. */
 export const STORING_OPTIONS: readonly string[] = optionNames<StoringOptions>({
   ...COPYING,
+  ...CLUSTER,
   ...{ store: true, writes: true, storeTimeoutMs: true, flushDelayMs: true, flushBatch: true },
 })
 
@@ -215,10 +222,11 @@ export function sourceOf(pattern: string, options: LoadingOptions): Source {
 export function storedSourceOf(pattern: string, options: StoringOptions): Source {
   const what = `'${pattern}'`
   const store = storeSourceOf(what, options)
-  return { load: undefined, loadMany: undefined, store, cluster: undefined, rules: copyRulesOf(what, options) }
+  const [cluster, rules] = [clusterOf(what, options), copyRulesOf(what, options)]
+  return { load: undefined, loadMany: undefined, store, cluster, rules }
 }
 
-function clusterOf(what: string, { loads = 'replica', clusterWaitMs }: LoadingOptions): ClusterRules | undefined {
+function clusterOf(what: string, { loads = 'replica', clusterWaitMs }: ClusterOptions): ClusterRules | undefined {
   if (loads !== 'replica' && loads !== 'cluster')
     throw refused(what, 'loads', shownValue(loads), "use 'replica' or 'cluster'")
   if (clusterWaitMs !== undefined) {

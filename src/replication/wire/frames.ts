@@ -19,7 +19,9 @@
  *     lease-wanted     = 12: count:varint (lease:text)*
  *     lease-left       = 13: count:varint (lease:text replica:8 sequence:varint leftMs:varint)*
  *     load-request     = 14: number:varint flags:u8 key:text need:vector rest
- *     load-fill        = 15: number:varint flags:u8 [ begin:vector leftMs:varint count:varint tag:text* [ length:varint value ] ] rest
+ *     load-fill        = 15: number:varint flags:u8 [ begin:vector leftMs:varint count:varint tag:text* [ bytes ] [ row ] ] rest
+ *     row              = flags:u8 meta:bytes token:bytes known:vector
+ *     bytes            = length:varint byte*
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0

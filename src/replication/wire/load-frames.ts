@@ -5,12 +5,17 @@ import { KEY_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import { writeVector } from '../../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
+import type { FilledRow } from '../../ports/load-talk.ts'
 import type { LoadFillFrame, LoadRequestFrame } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 
 const SECOND = 1
 const KINDS = ['cannot', 'working', 'fill'] as const
 const HAS_VALUE = 4
+/** The value is that of a row of a store; more about it follows. */
+const HAS_ROW = 8
+const IS_THERE = 1
+const NO_BYTES = new Uint8Array(0)
 /** As many as a value may have where it is loaded, from keyspace, call and loader. */
 const TAGS_READ_MAX = 256
 const TAG_BYTES_MAX = 2048
@@ -38,21 +43,36 @@ export function readLoadRequest(reader: ByteReader, ids: IdReader): LoadRequestF
 export function writeLoadFill(writer: ByteWriter, { number, answer }: LoadFillFrame, table: ReplicaTable): void {
   const hasValue = answer.kind === 'fill' && answer.value !== undefined
   writer.varint(number)
-  writer.u8(KINDS.indexOf(answer.kind) | (hasValue ? HAS_VALUE : 0))
+  const row = answer.kind === 'fill' ? answer.row : undefined
+  writer.u8(KINDS.indexOf(answer.kind) | (hasValue ? HAS_VALUE : 0) | (row === undefined ? 0 : HAS_ROW))
   if (answer.kind !== 'fill') return
   writeVector(writer, answer.begin.sorted(), table)
   writer.varint(answer.leftMs)
   writer.varint(answer.tags.length)
   for (const tag of answer.tags) writer.text(tag)
-  if (answer.value === undefined) return
-  writer.varint(answer.value.length)
-  writer.raw(answer.value)
+  if (answer.value !== undefined) writeBytes(writer, answer.value)
+  if (row === undefined) return
+  writer.u8(row.meta === undefined ? 0 : IS_THERE)
+  writeBytes(writer, row.meta ?? NO_BYTES)
+  writeBytes(writer, row.token)
+  writeVector(writer, row.known.sorted(), table)
+}
+
+function writeBytes(writer: ByteWriter, bytes: Uint8Array): void {
+  writer.varint(bytes.length)
+  writer.raw(bytes)
+}
+
+function readBytes(reader: ByteReader): Uint8Array {
+  const length = reader.varint()
+  const at = reader.skip(length)
+  return reader.bytes.slice(at, at + length)
 }
 
 export function readLoadFill(reader: ByteReader, ids: IdReader): LoadFillFrame {
   const number = reader.varint()
   const flags = reader.u8()
-  const kind = KINDS[flags & ~HAS_VALUE]
+  const kind = KINDS[flags & ~(HAS_VALUE | HAS_ROW)]
   if (kind === undefined) throw reader.malformed(`an answer with flags ${flags}`)
   if (kind !== 'fill') return { number, answer: { kind } }
   const begin: VersionVector = ids.vector(reader)
@@ -60,10 +80,15 @@ export function readLoadFill(reader: ByteReader, ids: IdReader): LoadFillFrame {
   if (leftMs > LIFE_MS_MAX) throw reader.malformed(`a life of ${leftMs} ms`)
   const tags: string[] = []
   for (let left = reader.count(TAGS_READ_MAX, 1); left > 0; left--) tags.push(readTag(reader))
-  if ((flags & HAS_VALUE) === 0) return { number, answer: { kind, begin, value: undefined, leftMs, tags } }
-  const length = reader.varint()
-  const at = reader.skip(length)
-  return { number, answer: { kind, begin, value: reader.bytes.slice(at, at + length), leftMs, tags } }
+  const value = (flags & HAS_VALUE) === 0 ? undefined : readBytes(reader)
+  const fill = { kind, begin, value, leftMs, tags }
+  return { number, answer: (flags & HAS_ROW) === 0 ? fill : { ...fill, row: readRow(reader, ids) } }
+}
+
+function readRow(reader: ByteReader, ids: IdReader): FilledRow {
+  const isThere = (reader.u8() & IS_THERE) !== 0
+  const meta = readBytes(reader)
+  return { meta: isThere ? meta : undefined, token: readBytes(reader), known: ids.vector(reader) }
 }
 
 function readTag(reader: ByteReader): string {
