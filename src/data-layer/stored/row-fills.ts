@@ -4,7 +4,7 @@
  * it from whoever gets it, and lost with the next row. The rules were modelled
  * (test/models/data-layer/store/replica/cluster.ts).
  */
-import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { FilledRow } from '../../ports/load-talk.ts'
 import type { StoreRow } from '../../ports/primary-store.ts'

@@ -16,7 +16,7 @@ const CLUSTER = { loads: 'cluster' } as const
 
 /** The replica that is asked for a key, and the others. */
 function byOwner(warps: readonly AnyWarp[], key: string): { owner: AnyWarp; others: AnyWarp[] } {
-  const named = rendezvous(key, new Set(warps.map(({ replica }) => replica as ReplicaId)))
+  const named = rendezvous(key, new Set(warps.map(({ replica }) => replica)))
   return {
     owner: warps.find(({ replica }) => replica === named) as AnyWarp,
     others: warps.filter(({ replica }) => replica !== named),
