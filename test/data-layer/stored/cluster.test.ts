@@ -2,7 +2,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { counter } from '../../../crdt/counter.ts'
 import { rendezvous } from '../../../src/data-layer/cluster/rendezvous.ts'
-import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { StoreWorld, add, type AnyWarp } from './world.ts'
 
 let world: StoreWorld
