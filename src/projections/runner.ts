@@ -24,8 +24,8 @@ import type { FeedCheckpoint } from '../log/feed/feed-checkpoints.ts'
 import { Budget } from '../operation/budget.ts'
 import type { ProjectionSource } from './projection-source.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
-import { endOf, seenKey, type Pass, type SeenKey } from './pass.ts'
-import { RegisterPass } from './register-pass.ts'
+import { endOf, SeenKey, type Pass } from './pass.ts'
+import { valueAfter } from './register-pass.ts'
 import { bytesBetween } from '../log/holds.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
 import { isPart } from '../merge/snapshot-parts.ts'
@@ -84,6 +84,15 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   readonly #passes = new Set<Pass<State>>()
   #keeper: CheckpointKeeper | undefined
   #isClosed = false
+  /** The operation that a rebuild has come to. One object for all of them. */
+  readonly #rebuilt: Rebuilt = {
+    ...{ key: '', position: 0, slot: 0, seen: new SeenKey('', 0, 0) },
+    value: () => this.#rebuiltValue(this.#rebuilt),
+    operation: () => {
+      const { key, seen, position } = this.#rebuilt
+      return keepOperation(this.#store, key, seen.version, position)
+    },
+  }
 
   /** Throws `WARP_E_PATTERN`, `WARP_E_CONFIG`. */
   constructor(source: ProjectionSource, projection: Projection<State>, onClose: () => void) {
@@ -308,7 +317,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const snapshot = this.#store.keys.snapshot[slot]!
     let seen = pass.keys[slot]
     if (seen?.key !== key || seen.snapshot !== snapshot) {
-      seen = seenKey({ key, snapshot, version })
+      seen = new SeenKey(key, snapshot, version)
       pass.keys[slot] = seen
     }
     const known = seen
@@ -382,7 +391,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #liveValue(slot: Slot, version: number, position: Position): unknown {
     const { keys, values } = this.#store
     if (version === keys.version[slot]!) return values.read(slot)
-    const seen = seenKey({ key: '', snapshot: keys.snapshot[slot]!, version })
+    const seen = new SeenKey('', keys.snapshot[slot]!, version)
     return this.#valueAt(seen, slot, position)
   }
 
@@ -395,17 +404,19 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const { position, kind } = record
     const seen = this.#seen(pass, key, slot)
     if (kind !== RECORD_KIND.operation || position <= keys.cut[slot]!) return
-    this.#endBefore(pass, seen, slot)
-    const version = ++seen.version
-    seen.readThrough = position
-    seen.hasEnded = false
-    seen.register?.take(this.#reader, position)
-    pass.state = this.#show(pass.state, {
-      key,
-      position,
-      value: () => seen.register?.value(this.#reader, position) ?? this.#valueAt(seen, slot, position),
-      operation: () => keepOperation(this.#store, key, version, position),
-    })
+    this.#endBefore(pass, seen, { slot, position })
+    seen.take(this.#reader, position)
+    const at = this.#rebuilt
+    at.key = key
+    at.position = position
+    at.slot = slot
+    at.seen = seen
+    pass.state = this.#show(pass.state, at)
+  }
+
+  #rebuiltValue({ seen, slot, position }: Rebuilt): unknown {
+    const isValue = seen.isGreatestValue && seen.greatest === position
+    return (isValue ? valueAfter(this.#reader) : undefined) ?? this.#valueAt(seen, slot, position)
   }
 
   /**
@@ -438,18 +449,20 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #newlySeen(key: string, slot: Slot, snapshot: Position): SeenKey {
     const { keyspaces, keys } = this.#store
     const isPlain = snapshot === 0 && keyspaces.list[keys.keyspace[slot]!]?.isRegister === true
-    return { ...seenKey({ key, snapshot, version: 0 }), register: isPlain ? new RegisterPass() : undefined }
+    const seen = new SeenKey(key, snapshot, 0)
+    seen.isGreatestValue = isPlain
+    return seen
   }
 
   /** The life of a key ends, if it was over when the operation that has been read was written. */
-  #endBefore(pass: Pass<State>, seen: SeenKey, slot: Slot): void {
-    const { hlc, replica, sequence } = this.#reader
+  #endBefore(pass: Pass<State>, seen: SeenKey, { slot, position }: { slot: Slot; position: Position }): void {
+    const { hlc } = this.#reader
     const isFirst = seen.hlc === 0
     if (!isFirst && compareStamps(this.#reader, seen) < 0) return
     const lifeMs = seen.lifeMs || this.#store.keyspaceFor(seen.key, slot).lifeMs
     const isEnd = !isFirst && !seen.hasEnded && isOver(seen.hlc, hlc, lifeMs)
     if (isEnd && this.#hadValue(seen, slot)) pass.state = this.#showEnd(pass.state, endOf(seen, slot, lifeMs))
-    Object.assign(seen, { hlc, replica, sequence, lifeMs: this.#reader.lifeMs })
+    seen.rise(this.#reader, position)
   }
 
   #showSnapshot(pass: Pass<State>, seen: SeenKey, slot: Slot, shownVersion: number): void {
@@ -564,6 +577,13 @@ interface Shown {
   readonly position: Position
   readonly value: () => unknown
   readonly operation: () => OperationRecord
+}
+
+interface Rebuilt extends Shown {
+  key: string
+  position: Position
+  slot: Slot
+  seen: SeenKey
 }
 
 function threwInApply(name: string, { key, operation }: Shown, cause: unknown): WarpError {
