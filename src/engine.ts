@@ -26,6 +26,7 @@ import { invalidationPayload, type EnteredInvalidation, type Invalidation } from
 import type { Env } from './ports/env.ts'
 import type { Entered } from './store/write-road/draft.ts'
 import { KeyStore } from './store/key-store.ts'
+import type { Domain } from './keys/domain.ts'
 import type { Keyspaces } from './keys/keyspace.ts'
 import { Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
@@ -432,6 +433,11 @@ export class Engine implements ReplicationStore, Departing {
    */
   invalidate(invalidation: Invalidation): Dot {
     return this.#aside.write(OPERATION_KIND.invalidate, invalidationPayload(invalidation), invalidation.target)
+  }
+
+  /** Whether every replica has an operation of that domain. */
+  isStable(domain: Domain, dot: Dot): boolean {
+    return this.#frontier.stableIn(domain)?.(dot) ?? true
   }
 
   /** All of a key is in its primary store: it may leave the log once everybody has it. */

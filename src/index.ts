@@ -14,6 +14,8 @@ export type {
   StoreCodec,
   StoreRequest,
   StoreRow,
+  TombstonePage,
+  TombstoneRequest,
 } from './ports/primary-store.ts'
 export type { StoreFailure } from './ports/stores/store-error.ts'
 export { functionStore, type FunctionStoreOptions, type StoreFunctions } from './ports/stores/function-store.ts'

@@ -632,6 +632,7 @@ class OpenWarp {
         talk: this.#cluster.replicator?.leases,
       },
       shared: (operations) => this.#shared(operations),
+      isStable: (domain, dot) => engine.isStable(domain, dot),
       stored: (key) => {
         const slot = engine.store.keys.find(key)
         if (slot !== undefined) engine.noteStored(slot)

@@ -179,6 +179,8 @@ describe('public names', () => {
         "type StoringOptions",
         "type Tell",
         "type Timer",
+        "type TombstonePage",
+        "type TombstoneRequest",
         "type Transport",
         "type TransportLink",
         "type TransportPeer",

@@ -157,4 +157,6 @@ export type {
   WatchGap,
   WatchOptions,
   WriteOptions,
+  TombstonePage,
+  TombstoneRequest,
 } from '../../src/index.ts'

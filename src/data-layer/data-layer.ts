@@ -8,6 +8,7 @@ import { shownKind } from '../../crdt/shown-kind.ts'
 import { asError, WarpError } from '../../crdt/warp-error.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { Domain } from '../keys/domain.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import {
   COPY_OPTIONS,
@@ -103,6 +104,8 @@ export interface DataLayerOptions {
   readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
   /** All of a key is in its store: its operations may leave the log. */
   readonly stored: (key: string) => void
+  /** Whether every replica has an operation. */
+  readonly isStable: (domain: Domain, dot: Dot) => boolean
   readonly leases: LeasePorts
   /** Other replicas, as far as they load for this one; `undefined`: there are none. */
   readonly talk: LoadTalkPort | undefined

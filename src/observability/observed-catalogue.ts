@@ -137,7 +137,7 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
   storeRows: counter(
     'warp.store.rows',
     '{row}',
-    'Rows that were written behind: done, refused (somebody else had written), or rejected for good.',
+    'Rows that were written behind: done, refused (somebody else had written), or rejected for good; and tombstones that were purged.',
     'store',
     'outcome',
   ),

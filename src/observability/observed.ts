@@ -100,6 +100,7 @@ function tellStores({ stores = [] }: Stats, tell: Tell): void {
     tell(OBSERVED.storeRows, counts.flushedCount, { store, outcome: 'done' })
     tell(OBSERVED.storeRows, counts.refusedCount, { store, outcome: 'refused' })
     tell(OBSERVED.storeRows, counts.rejectedCount, { store, outcome: 'rejected' })
+    tell(OBSERVED.storeRows, counts.purgedCount, { store, outcome: 'purged' })
   }
 }
 

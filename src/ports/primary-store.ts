@@ -70,6 +70,21 @@ export interface PurgedRow {
   readonly token: Uint8Array
 }
 
+/** Some rows of a store have been looked at. */
+export interface TombstonePage {
+  /** The tombstones among them that the engine has made. */
+  readonly rows: readonly PurgedRow[]
+  /** Where the next page begins, a text of the store's own; absent: all have been looked at. */
+  readonly next?: string | undefined
+}
+
+export interface TombstoneRequest extends StoreRequest {
+  /** The `next` of the page before. */
+  readonly from?: string | undefined
+  /** Rows to be looked at, about. */
+  readonly limit: number
+}
+
 export interface PrimaryStore {
   /** Shown to people: `sql:warp_users`. */
   readonly name: string
@@ -91,6 +106,11 @@ export interface PrimaryStore {
   compareAndSet(changes: readonly RowChange[], request: StoreRequest): Promise<RowOutcome[]>
   /** Removes those of the rows that are tombstones with this token; answers how many. */
   purge(rows: readonly PurgedRow[], request: StoreRequest): Promise<number>
+  /**
+   * Looks at some rows, in an order of its own, and names the tombstones among them. Rows that come or go
+   * meanwhile may be missed. Without it, tombstones that no process has seen are not purged.
+   */
+  listTombstones?(request: TombstoneRequest): Promise<TombstonePage>
   /**
    * Keys that have a value (no tombstones) in the order of their code points, which is that of
    * their bytes in UTF-8.

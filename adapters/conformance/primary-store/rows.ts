@@ -1,4 +1,5 @@
 /** Rows one at a time and in batches: absent, inserted, updated, refused, deleted, purged. */
+import type { StoreRow } from '../../../src/ports/primary-store.ts'
 import { assert, assertBytes, assertEqual } from '../assert.ts'
 import { type Check, assertRow, never } from './place.ts'
 
@@ -163,6 +164,31 @@ export const TOMBSTONES: Readonly<Record<string, Check>> = {
     await place.holds('newer', newer)
     await place.holds('there', there)
     await place.holds('gone', await place.put('gone', place.fresh('back')))
+  },
+
+  'tombstones are found by looking through the rows, page by page': async (place) => {
+    const { store } = place
+    if (store.listTombstones === undefined) return
+    const gone = new Map<string, StoreRow>()
+    for (let i = 0; i < 30; i++) {
+      await place.put(`there ${i}`, place.fresh('one'))
+      const first = await place.put(`gone ${i}`, place.fresh('one'))
+      gone.set(`gone ${i}`, await place.put(`gone ${i}`, place.fresh(undefined), first))
+    }
+    for (const limit of [7, 1000]) {
+      const found = new Map<string, Uint8Array>()
+      let from: string | undefined
+      do {
+        const page = await store.listTombstones({ from, limit, ...never() })
+        for (const { key, token } of page.rows) found.set(key, token)
+        from = page.next
+      } while (from !== undefined)
+      assertEqual([...found.keys()].sort().join(), [...gone.keys()].sort().join(), `tombstones in pages of ${limit}`)
+      for (const [key, token] of found) assertBytes(token, (gone.get(key) as StoreRow).token)
+    }
+    const rows = [...gone].map(([key, { token }]) => ({ key, token }))
+    assertEqual(await store.purge(rows, never()), gone.size, 'purged')
+    assertEqual((await store.listTombstones({ limit: 1000, ...never() })).rows.length, 0, 'tombstones')
   },
 
   'meta may be long': async (place) => {

@@ -11,9 +11,21 @@ export interface RowNames {
  * hashes what stands in the first pair of braces, or the whole name. A name with braces of its own
  * keeps them in front, any other one is put into braces; so no two keys share a meta.
  */
-export function namesOf(key: string, { prefix, metaPrefix }: RedisSettings): RowNames {
+export function namesOf(key: string, { prefix, metaPrefix }: Pick<RedisSettings, 'prefix' | 'metaPrefix'>): RowNames {
   const value = prefix + key
   return { value, meta: hasTag(value) ? `${metaPrefix}:${value}` : `${metaPrefix}{${value}}` }
+}
+
+/** The key whose meta stands under a name; `undefined` if it is none of this store's. */
+export function keyOfMeta(
+  name: string,
+  { prefix, metaPrefix }: Pick<RedisSettings, 'prefix' | 'metaPrefix'>,
+): string | undefined {
+  const rest = name.slice(metaPrefix.length)
+  const value = rest.startsWith(':') ? rest.slice(1) : rest.slice(1, -1)
+  const key = value.slice(prefix.length)
+  const isOurs = value.startsWith(prefix) && namesOf(key, { prefix, metaPrefix }).meta === name
+  return isOurs ? key : undefined
 }
 
 /** Why the key cannot be kept, or `undefined`. */

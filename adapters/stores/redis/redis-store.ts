@@ -13,11 +13,13 @@ import type {
   StoreCodec,
   StoreRequest,
   StoreRow,
+  TombstonePage,
+  TombstoneRequest,
 } from '../../../src/ports/primary-store.ts'
 import { firstKeys } from '../../../src/ports/stores/key-order.ts'
 import { allOf } from '../../../src/ports/stores/one-writer.ts'
 import { requestError, runRequest, storeError, type StoreFailures } from '../../../src/ports/stores/store-error.ts'
-import { namesOf, patternOf, refusalOf } from './names.ts'
+import { keyOfMeta, namesOf, patternOf, refusalOf } from './names.ts'
 import { type RedisClient, type RedisSettings, type RedisStoreOptions, redisSettings } from './options.ts'
 import { failureOf, isUnknownScript } from './redis-errors.ts'
 import { COMPARE_AND_SET, PURGE, READ, type Script } from './scripts.ts'
@@ -80,6 +82,27 @@ class RedisStore implements PrimaryStore {
       const found = new Set<string>()
       for (const node of this.#nodes()) await this.#scan(node, request, found)
       return firstKeys(found, request)
+    })
+  }
+
+  /** `from`: which node, and the cursor of its SCAN. */
+  listTombstones({ from = '0 0', limit, signal }: TombstoneRequest): Promise<TombstonePage> {
+    return this.#request('looking for tombstones', signal, async () => {
+      const [number = '0', cursor = '0'] = from.split(' ')
+      const nodes = this.#nodes()
+      const node = nodes[Number(number)]
+      if (node === undefined) return { rows: [] }
+      const match = patternOf(this.#settings.metaPrefix)
+      const [next, names] = await node.scanBuffer(cursor, 'MATCH', match, 'COUNT', limit, 'TYPE', 'hash')
+      const keys = names.flatMap((name) => keyOfMeta(name.toString(), this.#settings) ?? [])
+      const rows = await allOf(keys.map((key) => this.#read(key)))
+      const gone = keys.flatMap((key, i) =>
+        rows[i] === undefined || rows[i].value ? [] : [{ key, token: rows[i].token }],
+      )
+      const isNodeDone = next.toString() === '0'
+      const isDone = isNodeDone && Number(number) === nodes.length - 1
+      const following = isNodeDone ? `${Number(number) + 1} 0` : `${number} ${next.toString()}`
+      return { rows: gone, next: isDone ? undefined : following }
     })
   }
 

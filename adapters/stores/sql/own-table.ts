@@ -1,13 +1,21 @@
 /** Rows in a table of Warp's own: compare-and-set in one statement (the dialect's). */
 import { type RawBuilder, sql } from 'kysely'
-import type { ListRequest, PurgedRow, RowChange, RowOutcome, StoreRow } from '../../../src/ports/primary-store.ts'
+import type {
+  ListRequest,
+  PurgedRow,
+  RowChange,
+  RowOutcome,
+  StoreRow,
+  TombstonePage,
+  TombstoneRequest,
+} from '../../../src/ports/primary-store.ts'
 import { endOfPrefix } from '../../../src/ports/stores/key-order.ts'
 import { storeError } from '../../../src/ports/stores/store-error.ts'
 import { writeBatch } from './batches.ts'
 import { checkColumns, createdTable } from './columns.ts'
 import { bytesIn, type Dialect, type Names, namesOf, type RawRow, rowOut, textOut } from './dialect.ts'
 import type { AnyKysely, SqlSettings } from './options.ts'
-import type { Judge, Rows } from './rows.ts'
+import { type Judge, type NotedRow, type Rows, tombstonePage } from './rows.ts'
 
 export class OwnTable implements Rows {
   readonly #database: AnyKysely
@@ -84,6 +92,18 @@ export class OwnTable implements Rows {
       this.#database,
     )
     return rows.map((row) => textOut(row.key))
+  }
+
+  async listTombstones({ from, limit }: TombstoneRequest): Promise<TombstonePage> {
+    const { rows: table, key, value, token } = this.#names
+    const column = this.#dialect.exact(key)
+    const { rows } = await sql<NotedRow>`
+      SELECT ${key} AS ${sql.id('key')}, ${token} AS ${sql.id('token')},
+        CASE WHEN ${value} IS NULL THEN 1 ELSE 0 END AS ${sql.id('isGone')}
+      FROM ${table} WHERE ${column} > ${this.#dialect.key(from ?? '')} ORDER BY ${column} LIMIT ${sql.lit(limit)}`.execute(
+      this.#database,
+    )
+    return tombstonePage(rows, limit, (name) => name)
   }
 
   /** SQLite wants a table of pairs, which the others read as well, but MySQL. */

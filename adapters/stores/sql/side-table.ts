@@ -5,14 +5,22 @@
  * goes on as before.
  */
 import { type RawBuilder, sql } from 'kysely'
-import type { ListRequest, PurgedRow, RowChange, RowOutcome, StoreRow } from '../../../src/ports/primary-store.ts'
+import type {
+  ListRequest,
+  PurgedRow,
+  RowChange,
+  RowOutcome,
+  StoreRow,
+  TombstonePage,
+  TombstoneRequest,
+} from '../../../src/ports/primary-store.ts'
 import { compareKeys, endOfPrefix } from '../../../src/ports/stores/key-order.ts'
 import { isAsExpected } from '../../../src/ports/stores/rows.ts'
 import { storeError } from '../../../src/ports/stores/store-error.ts'
 import { checkColumns, createdTable } from './columns.ts'
 import { bytesIn, type Dialect, type Names, namesOf, type RawRow, rowOut, tableOf, textOut } from './dialect.ts'
 import type { AnyKysely, SqlSettings } from './options.ts'
-import type { Judge, Rows } from './rows.ts'
+import { type Judge, type NotedRow, type Rows, tombstonePage } from './rows.ts'
 import { isDuplicate } from './sql-errors.ts'
 
 export type SideSettings = SqlSettings & { readonly beside: NonNullable<SqlSettings['beside']> }
@@ -125,6 +133,20 @@ export class SideTable implements Rows {
       this.#database,
     )
     return rows.map(({ key }) => this.#keyOf(textOut(key)))
+  }
+
+  async listTombstones({ from, limit }: TombstoneRequest): Promise<TombstonePage> {
+    const { rows: side, key, token } = this.#names
+    const { rows: users, id, value } = this.#users
+    const column = this.#dialect.exact(sql`m.${key}`)
+    const { rows } = await sql<NotedRow>`
+      SELECT m.${key} AS ${sql.id('key')}, m.${token} AS ${sql.id('token')},
+        CASE WHEN c.${value} IS NULL THEN 1 ELSE 0 END AS ${sql.id('isGone')}
+      FROM ${side} m LEFT JOIN ${users} c ON c.${id} = m.${key}
+      WHERE ${column} > ${this.#dialect.key(from ?? '')} ORDER BY ${column} LIMIT ${sql.lit(limit)}`.execute(
+      this.#database,
+    )
+    return tombstonePage(rows, limit, (name) => this.#keyOf(name))
   }
 
   async #change(change: RowChange, judge: Judge): Promise<RowOutcome> {

@@ -12,6 +12,8 @@ import type {
   StoreCodec,
   StoreRequest,
   StoreRow,
+  TombstonePage,
+  TombstoneRequest,
 } from '../../../src/ports/primary-store.ts'
 import { requestError, runRequest, type StoreFailures } from '../../../src/ports/stores/store-error.ts'
 import type { Dialect } from './dialect.ts'
@@ -107,6 +109,10 @@ class SqlStore implements PrimaryStore {
 
   listKeys(request: ListRequest): Promise<string[]> {
     return this.#request('listing keys', request.signal, () => this.#rows.list(request))
+  }
+
+  listTombstones(request: TombstoneRequest): Promise<TombstonePage> {
+    return this.#request('looking for tombstones', request.signal, () => this.#rows.listTombstones(request))
   }
 
   #request<Answer>(doing: string, signal: AbortSignal, run: () => Promise<Answer>): Promise<Answer> {

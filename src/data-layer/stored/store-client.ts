@@ -9,7 +9,15 @@ import type { Env } from '../../ports/env.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import { randomShare } from '../../ports/random-word.ts'
 import type { Recorder } from '../../ports/recorder.ts'
-import type { PrimaryStore, RowChange, RowOutcome, StoreRequest, StoreRow } from '../../ports/primary-store.ts'
+import type {
+  PrimaryStore,
+  PurgedRow,
+  RowChange,
+  RowOutcome,
+  StoreRequest,
+  StoreRow,
+  TombstonePage,
+} from '../../ports/primary-store.ts'
 import { storeError } from '../../ports/stores/store-error.ts'
 import type { EngineEvent } from '../../store/event.ts'
 import { Breaker } from './breaker.ts'
@@ -40,6 +48,8 @@ interface WantedRow {
 export class StoreClient {
   readonly store: PrimaryStore
   readonly breaker: Breaker
+  /** Told of each row that has been read or written. */
+  onRow: ((key: string, row: StoreRow | undefined) => void) | undefined
   requestsCount = 0
   failuresCount = 0
   readonly #options: StoreClientOptions
@@ -111,7 +121,10 @@ export class StoreClient {
   #readBatch(keys: readonly string[]): Promise<(StoreRow | undefined)[]> {
     return this.#tried(async () => {
       const rows = await this.#request((request) => this.store.readRows(keys, request))
-      if (rows.length === keys.length) return rows
+      if (rows.length === keys.length) {
+        for (const [i, key] of keys.entries()) this.onRow?.(key, rows[i])
+        return rows
+      }
       throw answersWrongly(this.store, `${rows.length} rows for ${keys.length} keys`)
     })
   }
@@ -133,7 +146,10 @@ export class StoreClient {
   async compareAndSet(changes: readonly RowChange[]): Promise<RowOutcome[]> {
     await this.#check()
     const outcomes = await this.#request((request) => this.store.compareAndSet(changes, request))
-    if (outcomes.length === changes.length) return outcomes
+    if (outcomes.length === changes.length) {
+      for (const [i, { key, next }] of changes.entries()) if (outcomes[i]?.kind === 'done') this.onRow?.(key, next)
+      return outcomes
+    }
     throw answersWrongly(this.store, `${outcomes.length} outcomes for ${changes.length} changes`)
   }
 
@@ -145,6 +161,19 @@ export class StoreClient {
       if (after === undefined || !keys.includes(after)) return keys
       throw answersWrongly(this.store, 'a page of keys that begins before the one that it was to begin behind')
     })
+  }
+
+  /** Removes those of the rows that are tombstones with these tokens; answers how many. */
+  purge(rows: readonly PurgedRow[]): Promise<number> {
+    return this.#tried(() => this.#request((request) => this.store.purge(rows, request)))
+  }
+
+  /** Of a store that can list them. */
+  listTombstones(from: string | undefined, limit: number): Promise<TombstonePage> {
+    const none = Promise.resolve({ rows: [] })
+    return this.#tried(() =>
+      this.#request(({ signal }) => this.store.listTombstones?.({ from, limit, signal }) ?? none),
+    )
   }
 
   /** Gives up what is under way, and what waits. */

@@ -3,6 +3,7 @@
  * rules were modelled (test/models/data-layer/store); "Keyspaces with a store" in
  * docs/data-layer-model.md tells each with the schedule that needs it.
  */
+import type { Dot } from '../../../crdt/time/dot.ts'
 import { compareStamps, type Hlc } from '../../../crdt/time/hlc.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { RECORD_KIND } from '../../log/log.ts'
@@ -344,6 +345,14 @@ export class StoredKeys implements StoredOperations {
   #pass({ replica, sequence, hlc }: Pick<Placed, 'replica' | 'sequence' | 'hlc'>): void {
     this.#letGo.raise(replica, sequence)
     this.#letGoStamp = Math.max(this.#letGoStamp, hlc)
+  }
+
+  /** Whether all that is in the log of a key is; `false` where that is more than is looked at at once. */
+  isAllInLog(stored: StoredKey, is: (dot: Dot) => boolean): boolean {
+    const chain = this.#chainOf(stored)
+    if (chain === undefined) return true
+    const positions = this.#chains.positionsAfter(chain.head, chain.cut, SHORT)
+    return positions?.every((position) => is(this.#chains.read(position))) === true
   }
 
   isStored(key: string, operation: Placed): boolean {

@@ -2,7 +2,9 @@
  * The primary stores of an engine: reads of their rows, and writes behind and through. Each store is
  * asked by one client; what is on its way there waits in one queue for each pattern.
  */
+import type { Dot } from '../../../crdt/time/dot.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
+import type { Domain } from '../../keys/domain.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { LoadMany, Source } from '../../keys/source/source.ts'
 import type { StoreSource } from '../../keys/source/store-source.ts'
@@ -23,6 +25,7 @@ import type { OpenOperation } from './rows/open-operation.ts'
 import { StoreClient } from './store-client.ts'
 import { StoredKeys } from './stored-keys.ts'
 import { Through } from './through.ts'
+import { Tombstones } from './tombstones.ts'
 
 export interface StoresOptions {
   readonly store: KeyStore
@@ -36,6 +39,8 @@ export interface StoresOptions {
   readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
   /** All of a key is in its store: its operations may leave the log. */
   readonly stored: (key: string) => void
+  /** Whether every replica has an operation. */
+  readonly isStable: (domain: Domain, dot: Dot) => boolean
 }
 
 /** What is told of one store. */
@@ -51,6 +56,8 @@ export interface StoreCounts {
   readonly refusedCount: number
   /** Writes that the store will never take. */
   readonly rejectedCount: number
+  /** Tombstones that nothing needed any more, and that were removed from here. */
+  readonly purgedCount: number
   /** It fails, and is left alone for a while. */
   readonly isFailing: boolean
 }
@@ -72,6 +79,7 @@ export class Stores {
   readonly #through: Through
   readonly #ways = new Map<StoreSource, Way>()
   readonly #clients = new Map<PrimaryStore, StoreClient>()
+  readonly #tombstones = new Map<StoreClient, Tombstones>()
   #isClosed = false
 
   constructor(options: StoresOptions) {
@@ -94,6 +102,7 @@ export class Stores {
     for (const { source } of this.#options.store.keyspaces.list) {
       if (source?.store !== undefined) await this.#wayOf(source.store).client.open()
     }
+    for (const tombstones of this.#tombstones.values()) tombstones.begin()
     void this.#lookAtLog()
   }
 
@@ -122,6 +131,7 @@ export class Stores {
     if (known !== undefined) return known
     const { env, loads, observe, shared, stored, store } = this.#options
     const client = this.#clientOf(source)
+    this.#tombstones.get(client)?.keepFor(source.tombstoneMs)
     const flusher = new Flusher({
       client,
       source,
@@ -142,9 +152,10 @@ export class Stores {
   #clientOf({ store, timeoutMs }: StoreSource): StoreClient {
     const known = this.#clients.get(store)
     if (known !== undefined) return known
-    const { env, observe, recorder } = this.#options
+    const { env, observe, recorder, isStable } = this.#options
     const client = new StoreClient({ store, env, timeoutMs, observe, recorder })
     this.#clients.set(store, client)
+    this.#tombstones.set(client, new Tombstones({ client, env, store: this.#options.store, keys: this.keys, isStable }))
     users.set(store, (users.get(store) ?? 0) + 1)
     return client
   }
@@ -214,6 +225,7 @@ export class Stores {
         flushedCount: sum(({ flushedCount }) => flushedCount),
         refusedCount: sum(({ refusedCount }) => refusedCount),
         rejectedCount: sum(({ rejectedCount }) => rejectedCount),
+        purgedCount: this.#tombstones.get(client)?.purgedCount ?? 0,
         isFailing: client.breaker.isOpen,
       }
     })
@@ -231,6 +243,7 @@ export class Stores {
     for (const { name, unstoredKeysCount } of this.counts())
       if (unstoredKeysCount > 0) observe({ kind: 'primary:left', store: name, keysCount: unstoredKeysCount })
     for (const { flusher } of this.#ways.values()) flusher.close()
+    for (const tombstones of this.#tombstones.values()) tombstones.close()
     for (const client of this.#clients.values()) {
       client.close()
       await this.#closeStore(client.store)

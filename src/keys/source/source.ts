@@ -163,7 +163,7 @@ export const LOADING_OPTIONS: readonly string[] = optionNames<LoadingOptions>({
 export const STORING_OPTIONS: readonly string[] = optionNames<StoringOptions>({
   ...COPYING,
   ...CLUSTER,
-  ...{ store: true, writes: true, storeTimeoutMs: true, flushDelayMs: true, flushBatch: true },
+  ...{ store: true, writes: true, storeTimeoutMs: true, flushDelayMs: true, flushBatch: true, tombstoneMs: true },
 })
 
 /** Some ways over a network and a load; more than that a load of one's own is worth. */

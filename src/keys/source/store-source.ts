@@ -1,8 +1,8 @@
 /** Keyspaces whose truth is in a primary store: what they say of it, checked once. */
-import { isWholeFrom } from '../../../crdt/checked-options.ts'
+import { isNumberFrom, isWholeFrom } from '../../../crdt/checked-options.ts'
 import { shownKind, shownValue } from '../../../crdt/shown-kind.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import { STORE_BATCH_MAX, STORE_MS_MAX } from '../../limits.ts'
+import { LIFE_MS_MAX, STORE_BATCH_MAX, STORE_MS_MAX } from '../../limits.ts'
 import type { PrimaryStore } from '../../ports/primary-store.ts'
 import { functionStore, type StoreFunctions } from '../../ports/stores/function-store.ts'
 
@@ -28,6 +28,11 @@ export interface StoreOptions {
   readonly flushDelayMs?: number
   /** Keys that one statement writes at most, 1 to 1,000. Default 100. */
   readonly flushBatch?: number
+  /**
+   * So long the row of a deleted key stays in the store at least, as a tombstone, ms: longer than any request
+   * to the store may be on its way, in clients, proxies and servers. `Infinity`: for ever. Default 24 hours.
+   */
+  readonly tombstoneMs?: number
 }
 
 /** The same with what was left out. */
@@ -37,11 +42,14 @@ export interface StoreSource {
   readonly timeoutMs: number
   readonly flushDelayMs: number
   readonly flushBatch: number
+  readonly tombstoneMs: number
 }
 
 const TIMEOUT_MS = 2000
 const FLUSH_DELAY_MS = 50
 const FLUSH_BATCH = 100
+const TOMBSTONE_MS = 86_400_000
+const TOMBSTONE_MS_MIN = 1000
 
 /** Throws `WARP_E_CONFIG`. */
 export function storeSourceOf(what: string, options: StoreOptions): StoreSource {
@@ -54,7 +62,14 @@ export function storeSourceOf(what: string, options: StoreOptions): StoreSource 
     timeoutMs: whole(what, 'storeTimeoutMs', options.storeTimeoutMs ?? TIMEOUT_MS, 1, STORE_MS_MAX),
     flushDelayMs: whole(what, 'flushDelayMs', options.flushDelayMs ?? FLUSH_DELAY_MS, 0, STORE_MS_MAX),
     flushBatch: whole(what, 'flushBatch', options.flushBatch ?? FLUSH_BATCH, 1, STORE_BATCH_MAX),
+    tombstoneMs: tombstoneMsOf(what, options.tombstoneMs ?? TOMBSTONE_MS),
   }
+}
+
+function tombstoneMsOf(what: string, value: unknown): number {
+  if (value === Infinity || isNumberFrom(value, TOMBSTONE_MS_MIN, LIFE_MS_MAX)) return value
+  const remedy = `give ms from ${TOMBSTONE_MS_MIN} to ${LIFE_MS_MAX}, or Infinity`
+  throw refused(what, 'tombstoneMs', shownValue(value), remedy)
 }
 
 /** One object for functions that are given twice: who wrote what is remembered there. */

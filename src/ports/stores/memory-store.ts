@@ -20,6 +20,8 @@ import type {
   StoreCodec,
   StoreRequest,
   StoreRow,
+  TombstonePage,
+  TombstoneRequest,
 } from '../primary-store.ts'
 import { codecOf } from './codecs.ts'
 import { firstKeys } from './key-order.ts'
@@ -55,6 +57,7 @@ export interface MemoryStoreStats {
 export type RowRule = (key: string, value: Uint8Array | undefined) => Error | undefined
 
 export interface MemoryStore extends PrimaryStore {
+  listTombstones(request: TombstoneRequest): Promise<TombstonePage>
   /** Changes how the store behaves, for requests made from now on. Throws `WARP_E_CONFIG`. */
   set(settings: StoreTroubles): void
   /** Nothing is executed until `resume`: a server that hangs. */
@@ -124,6 +127,17 @@ class Rows implements MemoryStore {
       }).length
       this.#counts.purgedRows += purged
       return purged
+    })
+  }
+
+  listTombstones({ signal, from, limit }: TombstoneRequest): Promise<TombstonePage> {
+    return this.#request(signal, () => {
+      const keys = firstKeys(this.#rows.keys(), { prefix: '', after: from, limit })
+      const rows = keys.flatMap((key) => {
+        const { value, meta, token } = this.#rows.get(key) as StoreRow
+        return value === undefined && meta.length > 0 ? [{ key, token }] : []
+      })
+      return { rows, next: keys.length < limit ? undefined : keys.at(-1) }
     })
   }
 

@@ -92,6 +92,7 @@ function delegated(store: MemoryStore): PrimaryStore {
     readRows: (keys, request) => store.readRows(keys, request),
     compareAndSet: (changes, request) => store.compareAndSet(changes, request),
     purge: (rows, request) => store.purge(rows, request),
+    listTombstones: (request) => store.listTombstones(request),
     listKeys: (request) => store.listKeys(request),
   }
 }
@@ -171,6 +172,13 @@ describe('the suite finds a store that', () => {
         ),
     }))
     expect(found).toEqual(['purging removes a tombstone that has this token, and no other row'])
+  })
+
+  test('looks for tombstones in the first rows only', async () => {
+    const found = await failures((store) => ({
+      listTombstones: async (request) => ({ rows: (await store.listTombstones(request)).rows }),
+    }))
+    expect(found).toEqual(['tombstones are found by looking through the rows, page by page'])
   })
 
   test('lists in the order of UTF-16', async () => {
