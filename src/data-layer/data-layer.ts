@@ -314,6 +314,7 @@ export class DataLayer {
       keyspaceOf: (key) => store.keyspaceOf(key),
       loadOf: (keyspace) => this.#loadOf(keyspace),
       rows: new RowFills(this.stores.keys, applied),
+      stored: (rows) => this.stores.told(rows),
       newestWrites: (key) => this.#written.newest(key),
     })
   }

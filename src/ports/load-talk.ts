@@ -1,4 +1,7 @@
-/** How replicas ask each other for a load, so that one of them loads a key for all. */
+/**
+ * How replicas ask each other for a load, so that one of them loads a key for all, and tell each other
+ * what rows of stores hold, so that one of them brings a write there for all.
+ */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 
@@ -37,14 +40,24 @@ export interface FilledRow {
 /** `working`: it is being loaded. `cannot`: load it yourself. */
 export type LoadAnswer = LoadFill | { readonly kind: 'working' } | { readonly kind: 'cannot' }
 
+/** What the row of a key holds in its store. */
+export interface StoredRow {
+  readonly key: string
+  readonly vector: VersionVector
+}
+
 /** Who loads for others. */
 export interface LoadAnswererPort {
   /** `answer` may be called several times; the last time not with `working`. */
   asked(asked: LoadAsked, answer: (answer: LoadAnswer) => void): void
+  /** Another replica has written these rows. */
+  stored(rows: readonly StoredRow[]): void
 }
 
 export interface LoadTalkPort {
   connect(answerer: LoadAnswererPort): void
+  /** Tells all that answer. What is lost they find out by themselves. */
+  tellStored(rows: readonly StoredRow[]): void
   /** Those that are up and answer. */
   answerers(): Iterable<ReplicaId>
   /**

@@ -145,6 +145,10 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
       return encoder.loadFill({ number: 7, answer: fill })
     },
   ],
+  'rows-stored': [
+    `0210${HEAD}` + '01' + '06757365723a31' + '01' + '0102030405060708' + 'ac02',
+    () => encoder.rowsStored([{ key: 'user:1', vector: vector([A, 300]) }]),
+  ],
 }
 
 test('the vectors are those of docs/wire-format.md', () => {

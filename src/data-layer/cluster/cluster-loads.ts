@@ -27,7 +27,14 @@ import { FILL_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
 import type { EndedIds } from '../../operation/ended-ids.ts'
 import { whenAborted } from '../../ports/abort-signals.ts'
 import type { Env } from '../../ports/env.ts'
-import type { LoadAnswer, LoadAnswererPort, LoadAsked, LoadFill, LoadTalkPort } from '../../ports/load-talk.ts'
+import type {
+  LoadAnswer,
+  LoadAnswererPort,
+  LoadAsked,
+  LoadFill,
+  LoadTalkPort,
+  StoredRow,
+} from '../../ports/load-talk.ts'
 import type { Flight } from '../flight.ts'
 import type { Invalidations } from '../invalidations.ts'
 import { MISS, type Keeper } from '../keeper.ts'
@@ -51,6 +58,8 @@ export interface ClusterLoadsOptions {
   readonly loadOf: (keyspace: Keyspace) => Load | undefined
   /** Of keys with a store. */
   readonly rows: RowFills
+  /** Another replica has written rows. */
+  readonly stored: (rows: readonly StoredRow[]) => void
   /** The newest writes of a key that are known here. */
   readonly newestWrites: (key: string) => readonly Dot[]
 }
@@ -117,6 +126,10 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
       return this.#ask(flight, joinable, { request, here, cluster })
     joinable.vector = this.#seenNow(need)
     return here()
+  }
+
+  stored(rows: readonly StoredRow[]): void {
+    this.#options.stored(rows)
   }
 
   asked(asked: LoadAsked, answer: Answer): void {

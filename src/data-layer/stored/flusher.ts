@@ -1,8 +1,8 @@
 /**
  * Writing behind: what the store lacks of a key goes there in batches, on top of the row as it is, by
  * compare-and-set. Nobody has to be told what is stored: rows tell. So any replica may write any key
- * at any time. By thrift whoever wrote an operation brings it to the store; the others look some
- * seconds later whether it is there.
+ * at any time. By thrift whoever wrote an operation brings it to the store, and tells the others; those
+ * that have not heard of it some seconds later look whether it is there.
  */
 import { asError } from '../../../crdt/warp-error.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
@@ -37,6 +37,8 @@ export interface FlusherOptions {
   readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
   /** All that is known of a key is in the store: compaction may look at it. */
   readonly stored: (key: string) => void
+  /** Other replicas may be told what its row holds. */
+  readonly tell: (stored: StoredKey) => void
 }
 
 /** Batches under way at a time. */
@@ -103,6 +105,14 @@ export class Flusher {
       this.#own.set(stored, nowMs + this.#options.source.flushDelayMs)
     } else if (!this.#others.has(stored)) this.#others.set(stored, nowMs + TAKE_OVER_MS)
     this.#schedule()
+  }
+
+  /** Another replica has told what the row of a key holds: there may be nothing left to look for. */
+  told(stored: StoredKey): void {
+    const { keys } = this.#options
+    if (!this.#others.has(stored) || stored.isBusy || !keys.gather(stored) || stored.isDirty) return
+    this.#others.delete(stored)
+    this.#options.stored(stored.key)
   }
 
   /** Nothing is known any more of these keys. */
@@ -286,6 +296,8 @@ export class Flusher {
     if (outcome.kind === 'done') {
       this.flushedCount++
       stored.row = { row: change.next, base }
+      stored.stored.join(base.vector)
+      this.#options.tell(stored)
       land(keys.answerOf(stored, stored.row))
       return
     }

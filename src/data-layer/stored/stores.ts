@@ -10,6 +10,7 @@ import type { LoadMany, Source } from '../../keys/source/source.ts'
 import type { StoreSource } from '../../keys/source/store-source.ts'
 import { Budget } from '../../operation/budget.ts'
 import type { Env } from '../../ports/env.ts'
+import type { LoadTalkPort, StoredRow } from '../../ports/load-talk.ts'
 import { INSTRUMENTS } from '../../ports/instrument-catalogue.ts'
 import type { PrimaryStore } from '../../ports/primary-store.ts'
 import type { Recorder } from '../../ports/recorder.ts'
@@ -23,6 +24,7 @@ import type { Loads } from '../loads.ts'
 import { Flusher } from './flusher.ts'
 import type { OpenOperation } from './rows/open-operation.ts'
 import { StoreClient } from './store-client.ts'
+import type { StoredKey } from './stored-key.ts'
 import { StoredKeys } from './stored-keys.ts'
 import { Through } from './through.ts'
 import { Tombstones } from './tombstones.ts'
@@ -41,6 +43,8 @@ export interface StoresOptions {
   readonly stored: (key: string) => void
   /** Whether every replica has an operation. */
   readonly isStable: (domain: Domain, dot: Dot) => boolean
+  /** Other replicas; `undefined`: there are none. */
+  readonly talk: LoadTalkPort | undefined
 }
 
 /** What is told of one store. */
@@ -72,6 +76,8 @@ export interface Way {
 /** How many engines use a store: the last one closes it. */
 const users = new WeakMap<PrimaryStore, number>()
 const CLOSE_MS = 2000
+/** What rows hold is gathered for so long before others are told. */
+const TELL_MS = 50
 
 export class Stores {
   readonly keys: StoredKeys
@@ -80,13 +86,16 @@ export class Stores {
   readonly #ways = new Map<StoreSource, Way>()
   readonly #clients = new Map<PrimaryStore, StoreClient>()
   readonly #tombstones = new Map<StoreClient, Tombstones>()
+  /** Rows of which others have not been told. */
+  readonly #untold = new Set<StoredKey>()
   #isClosed = false
 
   constructor(options: StoresOptions) {
     this.#options = options
     const { store, env, keeper, invalidations, observe } = options
     this.keys = new StoredKeys(options)
-    this.#through = new Through({ store, env, keys: this.keys, keeper, invalidations, observe })
+    const tell = (stored: StoredKey): void => this.#tell(stored)
+    this.#through = new Through({ store, env, keys: this.keys, keeper, invalidations, observe, tell })
     keeper.catchUp = (key) => this.keys.caughtUp(key)
     keeper.onGone = (key) => this.keys.gone(key)
     store.stored = this.keys
@@ -143,6 +152,7 @@ export class Stores {
       keys: this.keys,
       table: store.table,
       turns: store.turns,
+      tell: (key) => this.#tell(key),
     })
     const way = { client, flusher, loadMany: (keys: readonly string[]) => this.#loadMany(client, keys) }
     this.#ways.set(source, way)
@@ -167,6 +177,31 @@ export class Stores {
     const key = store.keys.keys[slot] as string
     keeper.behind(key)
     this.#wayOf(source.store).flusher.note(this.keys.of(key, keyspace), store.writers.isOwn(replica))
+  }
+
+  /** Tells other replicas what the row of a key holds, a little later with others. */
+  #tell(stored: StoredKey): void {
+    const { talk, env } = this.#options
+    if (talk === undefined || this.#isClosed) return
+    if (this.#untold.size === 0) env.schedule(TELL_MS, () => this.#tellAll(talk))
+    this.#untold.add(stored)
+  }
+
+  #tellAll(talk: LoadTalkPort): void {
+    const rows = [...this.#untold].map(({ key, stored }) => ({ key, vector: stored }))
+    this.#untold.clear()
+    if (!this.#isClosed) talk.tellStored(rows)
+  }
+
+  /** Another replica has written rows. What they hold they hold for ever. */
+  told(rows: readonly StoredRow[]): void {
+    for (const { key, vector } of rows) {
+      const stored = this.keys.find(key)
+      const source = stored?.keyspace.source?.store
+      if (stored === undefined || source === undefined) continue
+      stored.stored.join(vector)
+      this.#wayOf(source).flusher.told(stored)
+    }
   }
 
   /** The row of a key, to be taken in. */

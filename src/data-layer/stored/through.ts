@@ -36,6 +36,8 @@ export interface ThroughOptions {
   readonly keeper: Keeper
   readonly invalidations: Invalidations
   readonly observe: (event: EngineEvent) => void
+  /** Other replicas may be told what its row holds. */
+  readonly tell: (stored: StoredKey) => void
 }
 
 /** Who brings the row to the store, and plans what it holds then. */
@@ -270,6 +272,7 @@ export class Through {
   #enter<Result>(write: ThroughWrite<Result>, { stored, operation }: Pending): Promise<Result> {
     const [rowName] = operation.others as readonly [Dot]
     stored.stored.raise(rowName.replica, rowName.sequence)
+    this.#options.tell(stored)
     return write.enter({ hlc: operation.hlc, fields: { rowName } })
   }
 

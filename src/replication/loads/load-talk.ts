@@ -1,14 +1,14 @@
 /**
- * Asks peers to load, and hands on what peers ask. A question or an answer that is lost is not said again:
- * who asks has a bound, and loads by itself then.
+ * Asks peers to load, and hands on what peers ask; tells them what rows hold. Nothing that is lost is
+ * said again: who asks has a bound, and loads by itself then, and who is not told looks at the row.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { LOADS_MAX } from '../../limits.ts'
-import type { LoadAnswer, LoadAnswererPort, LoadAsked, LoadTalkPort } from '../../ports/load-talk.ts'
+import type { LoadAnswer, LoadAnswererPort, LoadAsked, LoadTalkPort, StoredRow } from '../../ports/load-talk.ts'
 import type { Peer, Peers } from '../peers.ts'
 import type { Post } from '../reception/post.ts'
-import type { LoadFillFrame, LoadRequestFrame } from '../wire/frames.ts'
+import { ROWS_PER_FRAME_MAX, type LoadFillFrame, type LoadRequestFrame } from '../wire/frames.ts'
 
 export interface LoadTalkParts {
   readonly post: Post
@@ -53,6 +53,19 @@ export class LoadTalk implements LoadTalkPort {
     }
     this.#questions.set(number, { peer, heard })
     return () => void this.#questions.delete(number)
+  }
+
+  tellStored(rows: readonly StoredRow[]): void {
+    const { peers, post } = this.#parts
+    for (let from = 0; from < rows.length; from += ROWS_PER_FRAME_MAX) {
+      const some = rows.slice(from, from + ROWS_PER_FRAME_MAX)
+      for (const peer of peers.all()) if (answersLoads(peer)) post.send(peer, post.encoder.rowsStored(some))
+    }
+  }
+
+  /** A peer has written rows. */
+  stored(rows: readonly StoredRow[]): void {
+    this.#answerer?.stored(rows)
   }
 
   /** A peer asks. */

@@ -397,6 +397,9 @@ export class Reception {
       case 'load-fill':
         this.loads.fill(peer, frame)
         return
+      case 'rows-stored':
+        this.loads.stored(frame.rows)
+        return
       default:
         this.#counts.unknown++
     }

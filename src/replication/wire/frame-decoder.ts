@@ -21,7 +21,7 @@ import { readHello } from './hello.ts'
 import { IdReader } from './id-reader.ts'
 import { readConfirmation, readRollCall } from './confirmation.ts'
 import { readLeaseLeft, readLeaseWanted } from './lease-times.ts'
-import { readLoadFill, readLoadRequest } from './load-frames.ts'
+import { readLoadFill, readLoadRequest, readRowsStored } from './load-frames.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -91,6 +91,8 @@ export class FrameDecoder {
         return { kind: 'load-request', sender, ...readLoadRequest(reader, this.#ids) }
       case FRAME_KIND.loadFill:
         return { kind: 'load-fill', sender, ...readLoadFill(reader, this.#ids) }
+      case FRAME_KIND.rowsStored:
+        return { kind: 'rows-stored', sender, rows: readRowsStored(reader, this.#ids) }
       default:
         return { kind: 'unknown', sender, code }
     }

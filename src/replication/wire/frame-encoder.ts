@@ -6,8 +6,9 @@ import { writeDigest, writeDigestChange } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'
 import { writeHello } from './hello.ts'
 import { writeLeaseLeft, writeLeaseWanted } from './lease-times.ts'
-import { writeLoadFill, writeLoadRequest } from './load-frames.ts'
+import { writeLoadFill, writeLoadRequest, writeRowsStored } from './load-frames.ts'
 import type { LeaseLeft } from '../../ports/lease-times.ts'
+import type { StoredRow } from '../../ports/load-talk.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
   CHUNK_FLAG,
@@ -131,6 +132,12 @@ export class FrameEncoder {
 
   loadFill(fill: LoadFillFrame): Uint8Array {
     writeLoadFill(this.#begin(FRAME_KIND.loadFill), fill, this.#table)
+    return this.#finish()
+  }
+
+  /** At most {@link ROWS_PER_FRAME_MAX} of them. */
+  rowsStored(rows: readonly StoredRow[]): Uint8Array {
+    writeRowsStored(this.#begin(FRAME_KIND.rowsStored), rows, this.#table)
     return this.#finish()
   }
 

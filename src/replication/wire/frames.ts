@@ -22,6 +22,7 @@
  *     load-fill        = 15: number:varint flags:u8 [ begin:vector leftMs:varint count:varint tag:text* [ bytes ] [ row ] ] rest
  *     row              = flags:u8 meta:bytes token:bytes known:vector
  *     bytes            = length:varint byte*
+ *     rows-stored      = 16: count:varint (key:text vector)*
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -45,7 +46,7 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import type { LoadAnswer, LoadAsked } from '../../ports/load-talk.ts'
+import type { LoadAnswer, LoadAsked, StoredRow } from '../../ports/load-talk.ts'
 import type { LeaseLeft } from '../../ports/lease-times.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
@@ -67,6 +68,7 @@ export const FRAME_KIND = {
   leaseLeft: 13,
   loadRequest: 14,
   loadFill: 15,
+  rowsStored: 16,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -83,6 +85,9 @@ export const ACKNOWLEDGEMENTS_MAX = 64
 
 /** Leases in one frame that asks how long they have left, or says so. */
 export const LEASES_PER_FRAME_MAX = 1024
+
+/** Rows in one frame that says what they hold. */
+export const ROWS_PER_FRAME_MAX = 256
 
 export const CHUNK_FLAG = { last: 1, vector: 2, refused: 4 } as const
 
@@ -277,6 +282,7 @@ export type Frame =
   | { readonly kind: 'lease-left'; readonly sender: Sender; readonly lefts: readonly LeaseLeft[] }
   | ({ readonly kind: 'load-request'; readonly sender: Sender } & LoadRequestFrame)
   | ({ readonly kind: 'load-fill'; readonly sender: Sender } & LoadFillFrame)
+  | { readonly kind: 'rows-stored'; readonly sender: Sender; readonly rows: readonly StoredRow[] }
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

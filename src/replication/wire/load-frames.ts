@@ -1,12 +1,12 @@
-/** The bodies of the two frames by which one replica loads for others, there and back. */
+/** The bodies of the frames by which one replica loads for others, there and back, and writes rows for them. */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { KEY_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import { writeVector } from '../../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
-import type { FilledRow } from '../../ports/load-talk.ts'
-import type { LoadFillFrame, LoadRequestFrame } from './frames.ts'
+import type { FilledRow, StoredRow } from '../../ports/load-talk.ts'
+import { ROWS_PER_FRAME_MAX, type LoadFillFrame, type LoadRequestFrame } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 
 const SECOND = 1
@@ -34,10 +34,14 @@ export function writeLoadRequest(
 export function readLoadRequest(reader: ByteReader, ids: IdReader): LoadRequestFrame {
   const number = reader.varint()
   const flags = reader.u8()
+  return { number, isSecond: (flags & SECOND) !== 0, key: readKey(reader), need: ids.vector(reader) }
+}
+
+function readKey(reader: ByteReader): string {
   const from = reader.at
   const key = reader.text()
-  if (key === '' || reader.at - from > KEY_BYTES_MAX + 3) throw reader.malformed('a key to load')
-  return { number, isSecond: (flags & SECOND) !== 0, key, need: ids.vector(reader) }
+  if (key === '' || reader.at - from > KEY_BYTES_MAX + 3) throw reader.malformed('a key that is none')
+  return key
 }
 
 export function writeLoadFill(writer: ByteWriter, { number, answer }: LoadFillFrame, table: ReplicaTable): void {
@@ -89,6 +93,22 @@ function readRow(reader: ByteReader, ids: IdReader): FilledRow {
   const isThere = (reader.u8() & IS_THERE) !== 0
   const meta = readBytes(reader)
   return { meta: isThere ? meta : undefined, token: readBytes(reader), known: ids.vector(reader) }
+}
+
+export function writeRowsStored(writer: ByteWriter, rows: readonly StoredRow[], table: ReplicaTable): void {
+  writer.varint(rows.length)
+  for (const { key, vector } of rows) {
+    writer.text(key)
+    writeVector(writer, vector.sorted(), table)
+  }
+}
+
+export function readRowsStored(reader: ByteReader, ids: IdReader): StoredRow[] {
+  const rows: StoredRow[] = []
+  for (let left = reader.count(ROWS_PER_FRAME_MAX, 3); left > 0; left--)
+    rows.push({ key: readKey(reader), vector: ids.vector(reader) })
+  reader.mustBeAtEnd()
+  return rows
 }
 
 function readTag(reader: ByteReader): string {
