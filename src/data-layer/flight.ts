@@ -7,6 +7,7 @@ import { asError, WarpError } from '../../crdt/warp-error.ts'
 import { ignoreOutcome } from '../../crdt/synchronous.ts'
 import type { CopyRules } from '../keys/source/source.ts'
 import type { Env, Timer } from '../ports/env.ts'
+import type { BegunSpan } from '../ports/recorder.ts'
 
 /** What a load has come to. */
 export type Landing =
@@ -36,6 +37,8 @@ export class Flight {
   /** What the loader has said of the value. */
   ttlMs: number | undefined
   tags: readonly string[] = []
+  /** What is measured of it. */
+  span: BegunSpan | undefined
   readonly #controller = new AbortController()
   readonly #timer: Timer
   readonly #env: Env

@@ -125,7 +125,9 @@ export class Loads {
       return this.finish(flight, request, loaded)
     }
     const { cluster } = this
-    flight.begins(cluster === undefined ? here() : cluster.load(flight, request, { here, need }))
+    const work = (): Promise<unknown> =>
+      cluster === undefined ? here() : cluster.load(flight, request, { here, need })
+    flight.begins(flight.span === undefined ? work() : flight.span.within(work))
     return flight
   }
 
@@ -136,10 +138,10 @@ export class Loads {
     const flight = new Flight({ key, begin: invalidations.count, rules, env })
     this.#flights.set(key, flight)
     this.loadsCount++
-    const end = recorder?.begin(INSTRUMENTS.load)
+    flight.span = recorder?.beginAround(INSTRUMENTS.load)
     void flight.landed.then((landing) => {
       this.#landed(flight, landing)
-      end?.({ outcome: landing.kind === 'loaded' ? 'done' : 'failed' })
+      flight.span?.end({ outcome: landing.kind === 'loaded' ? 'done' : 'failed' })
     })
     return flight
   }

@@ -11,6 +11,12 @@ const NO_LABELS: Labels = Object.freeze({})
 const DONE: Labels = Object.freeze({ outcome: 'done' })
 const FAILED: Labels = Object.freeze({ outcome: 'failed' })
 
+/** A span that goes on. */
+export interface BegunSpan {
+  within<Result>(work: () => Promise<Result>): Promise<Result>
+  end(labels: Labels): void
+}
+
 export class Recorder {
   readonly #env: Env
   readonly #onFailed: (error: Error) => void
@@ -43,8 +49,16 @@ export class Recorder {
 
   /** Begins a span; returns how to end it. */
   begin(span: Instrument): (labels: Labels) => void {
+    return this.beginAround(span).end
+  }
+
+  /** Begins a span that ends elsewhere than the work in it; spans that begin within the work are parts of it. */
+  beginAround(span: Instrument): BegunSpan {
     const begun = this.#begin(span)
-    return (labels) => void this.#tell(() => begun?.end(labels))
+    return {
+      within: (work) => within(begun, work),
+      end: (labels) => void this.#tell(() => begun?.end(labels)),
+    }
   }
 
   /**

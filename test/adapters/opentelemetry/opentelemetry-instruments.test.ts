@@ -9,10 +9,12 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { memoryStore } from '../../../adapters/memory/index.ts'
 import { openWarp, type WarpEvent } from '../../../adapters/node/index.ts'
 import { openTelemetryInstruments } from '../../../adapters/opentelemetry/index.ts'
 import { counter } from '../../../crdt/counter.ts'
 import { register } from '../../../crdt/register.ts'
+import type { PrimaryStore } from '../../../src/ports/primary-store.ts'
 import { faultyFiles } from '../../../testing/world/faulty-files.ts'
 import { virtualEnv } from '../../../testing/world/virtual-env.ts'
 
@@ -110,6 +112,43 @@ test('a read that waits is a span, and what begins within it is a part of it', a
   const [outside, inside] = [outer, inner].map(({ name }) => all.find((one) => one.name === name))
   expect(inside?.parentSpanContext?.spanId).toBe(outside?.spanContext().spanId)
   await warp.close()
+})
+
+describe('one cold read of a key with a store is one trace', () => {
+  type Reading = (warp: Awaited<ReturnType<typeof openBefore>>) => Promise<unknown>
+  const reading: Reading = (warp) => warp.get('k:row')
+  const making: Reading = (warp) => warp.getOrSet('k:new', () => 'made')
+  const openBefore = (options: Parameters<typeof openTelemetryInstruments>[0], store: PrimaryStore) =>
+    openWarp({
+      keys: { 'k:*': { strategy: register<string>(), store } },
+      instruments: openTelemetryInstruments(options),
+    })
+
+  test.each([
+    ['get', reading, 'row'],
+    ['getOrSet', making, 'made'],
+  ] as const)('%s: the load, in it the request to the store, and what was brought', async (_, ask, value) => {
+    const { options, spans, tracer } = sdk()
+    const store = memoryStore()
+    store.put('k:row', new TextEncoder().encode('"row"'))
+    const warp = await openBefore(options, store)
+    spans.reset()
+    await tracer.startActiveSpan('request', async (request) => {
+      expect(await ask(warp)).toBe(value)
+      request.end()
+    })
+    const all = spans.getFinishedSpans()
+    const nameOf = (id: string | undefined): string | undefined =>
+      all.find((span) => span.spanContext().spanId === id)?.name
+    expect(all.map(({ name, parentSpanContext }) => `${nameOf(parentSpanContext?.spanId) ?? ''} > ${name}`)).toEqual([
+      'warp.load > warp.store.request',
+      'warp.load > warp.store.fill',
+      'request > warp.load',
+      ' > request',
+    ])
+    expect(new Set(all.map((span) => span.spanContext().traceId)).size).toBe(1)
+    await warp.close()
+  })
 })
 
 test('without a provider it does nothing, and harms nothing', async () => {
