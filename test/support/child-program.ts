@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { fileURLToPath } from 'node:url'
+import { DIST } from './root.ts'
 
 /** What a program can be asked: each verb takes one plain object or nothing. */
 export type Verbs = Readonly<Record<string, (request: never) => unknown>>
@@ -40,10 +40,6 @@ interface Waiting {
   resolve(value: unknown): void
   reject(error: Error): void
 }
-
-/** This file is `test/support/child-program.ts`, or the same below `dist/`. */
-const HERE = fileURLToPath(new URL('../..', import.meta.url))
-const DIST = path.basename(HERE) === 'dist' ? HERE : path.join(HERE, 'dist')
 
 export interface ChildOptions {
   /** Runs it as the last words of that command (`ip netns exec NAME`, say). */

@@ -1,15 +1,21 @@
 /** Each kind of server: what is installed, how it starts, and when it is ready. */
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, readFileSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianPackages, npmPackages, wheel } from './cache.mjs'
 import { answers, dataFolder, freePort, launch, until } from './state.mjs'
 
 /**
+ * @typedef {object} How
+ * @property {import('./state.mjs').Server} [again] - one that has ended, to be started again where it was, with its data
+ * @property {readonly string[]} [parameters] - more of them, for the server
+ */
+
+/**
  * @typedef {object} Kind
  * @property {() => void | Promise<void>} install
- * @property {() => Promise<import('./state.mjs').Server>} start
+ * @property {(how?: How) => Promise<import('./state.mjs').Server>} start
  */
 
 const isRoot = process.getuid?.() === 0
@@ -28,7 +34,7 @@ function ownFolder(name) {
 export const KINDS = {
   postgres: { install: () => void postgresFolder(), start: startPostgres },
   mariadb: { install: () => void mariadbFolder(), start: startMariadb },
-  valkey: { install: () => void valkeyFolder(), start: () => startValkey() },
+  valkey: { install: () => void valkeyFolder(), start: startValkey },
   cluster: { install: () => void valkeyFolder(), start: startCluster },
   sqlite: { install: () => void sqliteFolder(), start: async () => ({ url: sqliteFolder() }) },
 }
@@ -43,13 +49,19 @@ function postgresFolder() {
   })
 }
 
-async function startPostgres() {
+/** @param {How} how */
+async function startPostgres({ again, parameters: more = [] } = {}) {
   const bin = path.join(postgresFolder(), 'embedded_postgres/pginstall/bin')
-  const folder = ownFolder('postgres')
+  const folder = again?.folder ?? ownFolder('postgres')
   const data = path.join(folder, 'data')
-  const port = await freePort()
-  const flags = ['-D', data, '-A', 'trust', '-U', 'postgres', '--no-sync', '-E', 'UTF8', '--locale=C']
-  execFileSync(path.join(bin, 'initdb'), flags, { ...asNobody, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+  const pidFile = path.join(data, 'postmaster.pid')
+  const port = again?.port ?? (await freePort())
+  if (again === undefined) {
+    const flags = ['-D', data, '-A', 'trust', '-U', 'postgres', '--no-sync', '-E', 'UTF8', '--locale=C']
+    execFileSync(path.join(bin, 'initdb'), flags, { ...asNobody, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+  }
+  // One that was killed has left it, and it says that it is ready.
+  rmSync(pidFile, { force: true })
   const settings = {
     port,
     listen_addresses: '127.0.0.1',
@@ -59,15 +71,14 @@ async function startPostgres() {
     max_connections: 100,
   }
   const parameters = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const pidFile = path.join(data, 'postmaster.pid')
   const pid = await launch({
     program: path.join(bin, 'postgres'),
-    parameters: ['-D', data, ...parameters],
+    parameters: ['-D', data, ...parameters, ...more],
     folder,
     options: { ...asNobody, cwd: folder },
     isReady: async () => existsSync(pidFile) && /^ready *$/m.test(readFileSync(pidFile, 'utf8')),
   })
-  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, pid, folder }
+  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, port, pid, folder }
 }
 
 function valkeyFolder() {
@@ -79,10 +90,10 @@ function valkeyFolder() {
   })
 }
 
-/** @param {readonly string[]} more */
-async function startValkey(more = []) {
-  const folder = dataFolder('valkey')
-  const port = await freePort()
+/** @param {How} how */
+async function startValkey({ again, parameters: more = [] } = {}) {
+  const folder = again?.folder ?? dataFolder('valkey')
+  const port = again?.port ?? (await freePort())
   const parameters = [
     '--port',
     String(port),
@@ -107,14 +118,9 @@ async function startValkey(more = []) {
 /** One node that has all slots: keys of one script have to be in one slot, as on any cluster. */
 async function startCluster() {
   const bus = await freePort()
-  const server = await startValkey([
-    '--cluster-enabled',
-    'yes',
-    '--cluster-port',
-    String(bus),
-    '--cluster-announce-ip',
-    '127.0.0.1',
-  ])
+  const settings = { 'cluster-enabled': 'yes', 'cluster-port': bus, 'cluster-announce-ip': '127.0.0.1' }
+  const parameters = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const server = await startValkey({ parameters })
   await answers(server.port, { request: 'CLUSTER ADDSLOTSRANGE 0 16383\r\n', answer: '+OK' })
   const isUp = () => answers(server.port, { request: 'GET none\r\n', answer: '$-1' })
   await until(isUp, (isLate) => (isLate ? 'the cluster does not come up' : undefined))

@@ -19,6 +19,7 @@ import { HOME } from './cache.mjs'
 /**
  * @typedef {object} Server
  * @property {string} url
+ * @property {number} [port]
  * @property {number} [pid] - absent where nothing runs: a library
  * @property {string} [folder] - data and logs; goes when the server is stopped
  */

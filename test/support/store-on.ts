@@ -1,0 +1,33 @@
+/** A primary store on a server of its own, by the client that a service would have. */
+import { Redis } from 'ioredis'
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { redisStore } from '../../adapters/stores/redis/index.ts'
+import { sqlStore } from '../../adapters/stores/sql/index.ts'
+import type { PrimaryStore } from '../../src/ports/primary-store.ts'
+import type { PrivateServerName } from './private-server.ts'
+
+export interface StoreOn {
+  readonly store: PrimaryStore
+  close(): Promise<void>
+}
+
+export function storeOn(server: PrivateServerName, url: string): StoreOn {
+  switch (server) {
+    case 'postgres': {
+      const pool = new pg.Pool({ connectionString: url, max: 4 })
+      // The server is stopped on purpose: whoever asks for a connection is told.
+      pool.on('error', () => undefined)
+      const database = new Kysely<object>({ dialect: new PostgresDialect({ pool }) })
+      return { store: sqlStore(database, { table: 'warp_rows' }), close: () => database.destroy() }
+    }
+    case 'valkey': {
+      const client = new Redis(url)
+      const close = (): Promise<void> => {
+        client.disconnect()
+        return Promise.resolve()
+      }
+      return { store: redisStore(client), close }
+    }
+  }
+}
