@@ -22,6 +22,7 @@ import { requestError, runRequest, storeError, type StoreFailures } from '../../
 import { keyOfMeta, namesOf, patternOf, refusalOf } from './names.ts'
 import { type RedisClient, type RedisSettings, type RedisStoreOptions, redisSettings } from './options.ts'
 import { failureOf, isUnknownScript } from './redis-errors.ts'
+import { NoConnection, RedisConnection } from './redis-connection.ts'
 import { COMPARE_AND_SET, PURGE, READ, type Script } from './scripts.ts'
 
 /** Names that one call of SCAN looks at. */
@@ -40,20 +41,21 @@ class RedisStore implements PrimaryStore {
   readonly #failures: StoreFailures
   readonly #client: RedisClient
   readonly #settings: RedisSettings
-  /** Errors of the connection come with each request as well. */
-  readonly #unheard = (): void => undefined
+  readonly #connection: RedisConnection
 
   constructor(client: RedisClient, options: RedisStoreOptions) {
     this.#settings = redisSettings(client, options)
     this.#client = client
     this.name = `redis:${this.#settings.name}`
-    this.#failures = { store: this.name, failureOf }
+    const isUndone = (cause: unknown): boolean => cause instanceof NoConnection && cause.isUndone
+    const isAway = (cause: unknown): boolean => cause instanceof NoConnection
+    this.#failures = { store: this.name, failureOf, isUndone, isAway }
     this.codec = this.#settings.codec
-    client.on('error', this.#unheard)
+    this.#connection = new RedisConnection(client)
   }
 
   close(): Promise<void> {
-    this.#client.off('error', this.#unheard)
+    this.#connection.close()
     return Promise.resolve()
   }
 
@@ -161,7 +163,7 @@ class RedisStore implements PrimaryStore {
   }
 
   #request<Answer>(doing: string, signal: AbortSignal, run: () => Promise<Answer>): Promise<Answer> {
-    return runRequest(this.#failures, doing, signal, run)
+    return runRequest(this.#failures, doing, signal, () => this.#connection.whileUp(run))
   }
 }
 

@@ -129,14 +129,18 @@ export class StoreClient {
     })
   }
 
-  /** What changes nothing may be asked again. */
+  /** What changes nothing may be asked again. All tries together take no longer than one may. */
   async #tried<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const { env, timeoutMs } = this.#options
+    const since = env.monotonic()
+    const isVain = (tries: number, error: unknown): boolean =>
+      tries === READ_TRIES || isBroken(error) || isAway(error) || env.monotonic() - since >= timeoutMs
     for (let tries = 1; ; tries++) {
       try {
         await this.#check()
         return await ask()
       } catch (error) {
-        if (tries === READ_TRIES || isBroken(error) || this.breaker.isOpen || this.#closing.signal.aborted) throw error
+        if (isVain(tries, error) || this.breaker.isOpen || this.#closing.signal.aborted) throw error
         await this.#pause(tries)
       }
     }
@@ -243,6 +247,11 @@ export class StoreClient {
 export function isBroken(error: unknown): boolean {
   if (isWarpError(error, 'WARP_E_CONFIG')) return true
   return isWarpError(error, 'WARP_E_STORE') && error.details['failure'] === 'broken'
+}
+
+/** Another try at once is of no use. */
+function isAway(error: unknown): boolean {
+  return isWarpError(error, 'WARP_E_STORE') && error.details['isAway'] === true
 }
 
 function leftAlone({ name }: PrimaryStore, waitMs: number): WarpError {

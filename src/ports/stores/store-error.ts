@@ -18,10 +18,13 @@ export interface FailedRequest {
   readonly cause?: unknown
   readonly key?: string | undefined
   readonly outcome?: WarpOutcome
+  /** There is no connection, and none can be made now: another try at once is of no use. */
+  readonly isAway?: boolean
 }
 
-export function storeError({ store, failure, message, cause, key, outcome = 'failed' }: FailedRequest): WarpError {
-  const details = { store, failure, key }
+export function storeError(request: FailedRequest): WarpError {
+  const { store, failure, message, cause, key, outcome = 'failed', isAway = false } = request
+  const details = { store, failure, key, ...(isAway ? { isAway } : {}) }
   return new WarpError('WARP_E_STORE', `${store}: ${message}`, { details, cause, outcome })
 }
 
@@ -32,6 +35,8 @@ export interface StoreFailures {
   failureOf(cause: unknown): StoreFailure
   /** Whether nothing of a request that failed like this was done, though another try may succeed. */
   isUndone?(cause: unknown): boolean
+  /** Whether there is no connection, and none can be made now. */
+  isAway?(cause: unknown): boolean
 }
 
 /** The error of what a client library threw while `doing` something, of one row perhaps. */
@@ -42,7 +47,8 @@ export function requestError(failures: StoreFailures, doing: string, cause: unkn
   const message = `${what} failed: ${asError(cause).message}`
   // What a lost connection has done nobody knows.
   const isOpen = failure === 'transient' && failures.isUndone?.(cause) !== true
-  return storeError({ store, failure, message, cause, key, outcome: isOpen ? 'indeterminate' : 'failed' })
+  const isAway = failures.isAway?.(cause) === true
+  return storeError({ store, failure, message, cause, key, isAway, outcome: isOpen ? 'indeterminate' : 'failed' })
 }
 
 /** A request by a client library: ends when the signal fires, and fails with errors of Warp's own. */

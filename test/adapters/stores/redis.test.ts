@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis'
+import { once } from 'node:events'
 import { afterAll, describe, expect, test } from 'vitest'
 import { primaryStoreSuite } from '../../../adapters/conformance/primary-store/suite.ts'
 import { namesOf, patternOf, refusalOf } from '../../../adapters/stores/redis/names.ts'
@@ -6,6 +7,7 @@ import { redisSettings, type RedisStoreOptions } from '../../../adapters/stores/
 import { redisStore } from '../../../adapters/stores/redis/redis-store.ts'
 import { freePort } from '../../../tools/servers/state.mjs'
 import { describeOn } from '../../support/servers.ts'
+import { TcpProxy } from '../../support/tcp-proxy.ts'
 
 const { signal } = new AbortController()
 const row = (text: string) => ({ value: Buffer.from(text), meta: Buffer.from([1]), token: Buffer.alloc(16, 7) })
@@ -73,6 +75,46 @@ describeOn('valkey', 'Valkey', (url) => {
     const store = redisStore(client)
     await store.compareAndSet([{ key: 'k:1', expected: undefined, next: row('one') }], { signal })
     expect(await store.listKeys({ prefix: '', limit: 10, signal })).toEqual(['k:1'])
+  })
+})
+
+describeOn('valkey', 'the connection to Valkey', (url) => {
+  test('once it is lost and cannot be made again, requests fail at once, those under way as well; it comes back', async () => {
+    const { proxy, url: proxied } = await TcpProxy.before(url)
+    // This client would wait for ever.
+    const client = new Redis(proxied, { maxRetriesPerRequest: null, retryStrategy: () => 5 })
+    const store = redisStore(client, { prefix: 'lost:' })
+    await store.readRows(['a'], { signal })
+    proxy.holdAnswers()
+    const underWay = store.readRows(['a'], { signal })
+    proxy.away()
+    await expect(underWay).rejects.toMatchObject({ details: { failure: 'transient' }, outcome: 'indeterminate' })
+    await expect(store.readRows(['a'], { signal })).rejects.toMatchObject({
+      details: { failure: 'transient', isAway: true },
+      outcome: 'failed',
+    })
+    proxy.release()
+    proxy.back()
+    await once(client, 'ready')
+    expect(await store.readRows(['a'], { signal })).toEqual([undefined])
+    await store.close?.()
+    client.disconnect()
+    await proxy.close()
+  })
+
+  test('a connection that is lost and made again fails nothing', async () => {
+    const { proxy, url: proxied } = await TcpProxy.before(url)
+    const client = new Redis(proxied, { maxRetriesPerRequest: null, retryStrategy: () => 5 })
+    const store = redisStore(client, { prefix: 'again:' })
+    await store.readRows(['a'], { signal })
+    proxy.holdAnswers()
+    const underWay = store.readRows(['a'], { signal })
+    proxy.cut()
+    proxy.release()
+    expect(await underWay).toEqual([undefined])
+    await store.close?.()
+    client.disconnect()
+    await proxy.close()
   })
 })
 
@@ -153,6 +195,15 @@ describe('options', () => {
     expect(refused(client, { tombstoneMs: -1 })).toThrow('tombstoneMs')
     expect(refused(new Redis({ lazyConnect: true, keyPrefix: 'a:' }))).toThrow('keyPrefix')
   })
+})
+
+test('a server that was never there fails requests that the client would keep for it', async () => {
+  const client = new Redis({ port: await freePort(), maxRetriesPerRequest: null })
+  const store = redisStore(client)
+  await expect(store.readRows(['a'], { signal })).rejects.toMatchObject({ details: { failure: 'transient' } })
+  await expect(store.readRows(['a'], { signal })).rejects.toMatchObject({ outcome: 'failed' })
+  await store.close?.()
+  client.disconnect()
 })
 
 test('a server that is not there fails each request, and nothing else', async () => {

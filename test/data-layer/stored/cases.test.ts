@@ -89,6 +89,16 @@ describe('cases', () => {
     expect([world.row('k:1'), world.row('k:2')]).toEqual([1, 'made'])
   })
 
+  test('G: before a store that hangs a maker waits as long as one request may take, however often it is tried', async () => {
+    world = new StoreWorld()
+    const [a] = await world.joinAll(['a'], { storeTimeoutMs: 500 })
+    world.store.stall()
+    const made = a!.getOrSet('k:1', () => 'made')
+    await world.env.advance(600)
+    expect(a!.peek('k:1')).toBe('made')
+    expect(await made).toBe('made')
+  })
+
   test('H: the error of the store reaches the caller, with the key', async () => {
     world = new StoreWorld()
     const [a] = await world.joinAll(['a'])
