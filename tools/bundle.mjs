@@ -51,6 +51,8 @@ async function bundleCode() {
     // Sources lie beside the bundles for who wants to read; names stay, for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
+    // Node shows the whole line that threw: bundles of one line would fill the terminal of whoever has an error.
+    lineLimit: 160,
     platform: 'node',
     target: 'node20.19',
     external: THIRD_PARTIES,

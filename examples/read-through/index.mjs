@@ -20,7 +20,11 @@ const store = database === undefined ? memoryStore() : sqlStore(database, { tabl
 const network = memoryNetwork()
 
 function connect(connectionString) {
-  return new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString }) }) })
+  const pool = new pg.Pool({ connectionString })
+  // A connection that breaks would be an uncaught exception, idle or in use. The requests report it.
+  pool.on('error', (error) => console.warn(error.message))
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return new Kysely({ dialect: new PostgresDialect({ pool }) })
 }
 
 /** A replica: a process of its own in life, with `meshPreset` (docs/presets.md). */

@@ -139,7 +139,7 @@ export class Invalidator {
     const pattern = compilePattern(target)
     const { anyOneCount, anyRunCount } = pattern.specificity
     if (anyOneCount + anyRunCount > 0) {
-      if (!this.#isOfSource(pattern)) throw hasNoSource(call, target)
+      this.#checkSource(call, pattern, target)
       return { of: 'pattern', target, isHard }
     }
     const key = pattern.literalPrefix
@@ -147,12 +147,13 @@ export class Invalidator {
     return { of: 'key', target: key, isHard }
   }
 
-  #isOfSource(pattern: KeyPattern): boolean {
-    const { list } = this.#options.store.keyspaces
-    return list.some(
-      (keyspace) =>
-        keyspace.source !== undefined && intersects(compilePattern(keyspace.pattern), pattern) !== undefined,
+  #checkSource(call: string, pattern: KeyPattern, target: string): void {
+    const { list, unregistered } = this.#options.store.keyspaces
+    const meant = list.filter(
+      (one) => one !== unregistered && intersects(compilePattern(one.pattern), pattern) !== undefined,
     )
+    if (meant.length === 0) throw matchesNone(call, target)
+    if (meant.every(({ source }) => source === undefined)) throw hasNoSource(call, target)
   }
 }
 
@@ -166,6 +167,14 @@ function checkTag(tag: unknown): void {
   throw new WarpError(
     'WARP_E_CONFIG',
     `invalidateTag takes a well-formed text of 1 to ${TAG_LENGTH_MAX} characters, and got ${shownValue(tag)}`,
+  )
+}
+
+function matchesNone(call: string, target: string): WarpError {
+  return new WarpError(
+    'WARP_E_UNREGISTERED_KEY',
+    `${call}: no key pattern of this engine has a key that '${target}' matches; register one in openWarp({ keys })`,
+    { details: { target } },
   )
 }
 

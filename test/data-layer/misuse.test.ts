@@ -132,6 +132,14 @@ test('copies that are void make room before those that are not', async () => {
   for (let i = 0; i < 10; i++) expect(warp.peek(`k:${i}`)).toBe(i)
 })
 
+test('a pattern that matches no key of the engine is refused as such, and not as one whose truth is here', async () => {
+  const warp = await alone({ load: 'caller' })
+  await expect(warp.invalidate('nope:*')).rejects.toMatchObject({
+    code: 'WARP_E_UNREGISTERED_KEY',
+    message: expect.stringContaining("'nope:*'") as string,
+  })
+})
+
 test('options that mean nothing are refused', async () => {
   const warp = await alone({ load: 'caller' })
   await expect(warp.getOrSet('k:1', () => 1, { softTimeoutMs: 20_000 })).rejects.toThrow(/beyond hardTimeoutMs/)

@@ -101,7 +101,11 @@ function bytesOfText(text: string): Uint8Array | undefined {
 }
 
 function refused(what: string): WarpError {
-  return new WarpError('WARP_E_AUTH', `mesh: clusterKey must be ${what}; "warp key" makes one`, {
-    details: { option: 'clusterKey' },
-  })
+  return new WarpError(
+    'WARP_E_AUTH',
+    `mesh: clusterKey (keyring of meshPreset) must be ${what}; "warp key" makes one`,
+    {
+      details: { option: 'clusterKey' },
+    },
+  )
 }

@@ -95,6 +95,8 @@ export class Through {
     const untilMs = env.monotonic() + rules.hardTimeoutMs
     const stored = keys.of(write.key, keyspace)
     this.pendingCount++
+    // Another try comes by a timer, which alone would not keep a program there that awaits the write.
+    const letGo = env.stayAlive?.()
     await stored.acquire()
     let isLeft = false
     try {
@@ -115,6 +117,7 @@ export class Through {
       }
       throw refusedBy(pending, tried)
     } finally {
+      letGo?.()
       if (!isLeft) {
         this.pendingCount--
         stored.release()

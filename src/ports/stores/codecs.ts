@@ -75,8 +75,9 @@ export function isPlain(value: object): boolean {
 
 function unencodable(value: unknown): WarpError {
   const what = typeof value === 'number' ? `the number ${Object.is(value, -0) ? '-0' : value}` : shownKind(value)
-  return new WarpError(
-    'WARP_E_UNENCODABLE',
-    `the codec json cannot keep ${what}; give the store another codec, such as msgpackrCodec()`,
-  )
+  const remedy =
+    (typeof value === 'number' && value !== 0) || value instanceof Uint8Array
+      ? 'give the store another codec, such as msgpackrCodec()'
+      : 'store what JSON has instead (of a Date its toISOString()), or give the store a codec of your own'
+  return new WarpError('WARP_E_UNENCODABLE', `the codec json cannot keep ${what}; ${remedy}`)
 }

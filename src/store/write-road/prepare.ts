@@ -2,12 +2,16 @@
  * The first step of a write: from an intent to a draft. A strategy's verb turns the intent into a
  * payload. Whatever is refused here is refused before anything exists.
  */
+import { normalForm } from '../../../crdt/encoding/normal-form.ts'
+import { detached } from '../../../crdt/encoding/shared-value.ts'
+import { isRegister } from '../../../crdt/register.ts'
 import { hlcToMs, type Hlc } from '../../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { Prepare, Verb } from '../../../crdt/strategy.ts'
 import { isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import { nestedWrite } from '../../keys/key-refusals.ts'
 import type { Slot } from '../../keys/key-table.ts'
+import type { Keyspace } from '../../keys/keyspace.ts'
 import { Resident } from '../../merge/resident.ts'
 import type { KeyStore } from '../key-store.ts'
 import { assertOwner, isPerhapsOthers } from './owner-check.ts'
@@ -93,10 +97,26 @@ export function prepare(
     if (preparation.isUnfolded) throw new FoldFirst(target.key)
     // If the verb has written elsewhere meanwhile, what it made may name a dot that is taken now.
     if (writer.sequence !== before || writer.replica !== preparation.replica) throw nestedWrite(target.key)
+    checkCodec(target.keyspace, payload)
     return payload
   } catch (error) {
     forgetPrepared(store, target)
     throw namingKey(target.key, error)
+  }
+}
+
+/**
+ * Throws `WARP_E_UNENCODABLE` for the value of a register that the codec of its store cannot keep.
+ * Nobody waits for the store where writes go behind, so later there is nobody left to be told.
+ */
+function checkCodec({ strategy, source }: Keyspace, payload: unknown): void {
+  if (source?.store?.writes !== 'behind' || !isRegister(strategy) || payload === undefined) return
+  const { codec } = source.store.store
+  try {
+    codec.encode(payload)
+  } catch {
+    // The store is given what the log makes of it. What the log refuses says so in its own words.
+    codec.encode(normalForm(detached(payload)))
   }
 }
 

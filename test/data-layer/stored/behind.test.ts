@@ -47,6 +47,30 @@ describe('writing behind', () => {
     expect(warp.stats().stores).toMatchObject([{ unstoredKeysCount: 0, flushedCount: 30 }])
   })
 
+  test('what the codec of the store cannot keep is refused before anything exists', async () => {
+    world = new StoreWorld()
+    const { warp, events } = await world.join('a', { alone: true })
+    const handle = warp.key('k:1') as unknown as { set(value: unknown): Promise<unknown> }
+    const refused = expect.objectContaining({ code: 'WARP_E_UNENCODABLE' }) as Error
+    for (const value of [new Date(0), { deep: [Number.NaN] }, 1n, Uint8Array.of(1)]) {
+      await expect(warp.set('k:1', value)).rejects.toThrow(refused)
+      await expect(handle.set(value)).rejects.toThrow(refused)
+      await expect(
+        warp.setMany([
+          ['k:2', 'good'],
+          ['k:1', value],
+        ]),
+      ).rejects.toThrow(refused)
+      expect(() => warp.write('k:1', value)).toThrow(refused)
+    }
+    await expect(warp.set('k:1', (() => 1) as never)).rejects.toThrow(/value is a function/)
+    expect([warp.peek('k:1'), warp.peek('k:2')]).toEqual([undefined, undefined])
+    await warp.set('k:1', { kept: 1, left: undefined })
+    await world.env.advance(1000)
+    expect(world.row('k:1')).toEqual({ kept: 1 })
+    expect(events.filter(({ kind }) => kind === 'primary:rejected')).toEqual([])
+  })
+
   test('a delete leaves a tombstone, and a later write takes its place', async () => {
     world = new StoreWorld()
     const { warp } = await world.join('a', { alone: true })

@@ -46,6 +46,25 @@ describe('writing through', () => {
     expect(seen).toHaveLength(1)
   })
 
+  test('who waits for the store keeps the process alive, also between two tries', async () => {
+    world = new StoreWorld()
+    let heldCount = 0
+    const stayAlive = (): (() => void) => {
+      heldCount++
+      return () => heldCount--
+    }
+    const { warp } = await world.join('a', { alone: true, writes: 'through', stayAlive })
+    await warp.set('k:1', 'before')
+    world.put('k:1', 'of an outsider')
+    const write = warp.set('k:1', 'after')
+    await world.env.advance(5)
+    expect(world.store.stats().writes).toBe(2) // the second one was refused: the row is another one
+    expect(heldCount).toBe(1)
+    await world.env.advance(100)
+    expect(await write).toMatchObject({ version: 2 })
+    expect(heldCount).toBe(0)
+  })
+
   test('a lost answer is no conflict with oneself: the row tells', async () => {
     world = new StoreWorld()
     const [a] = await world.joinAll(['a'], { writes: 'through', strategy: counter() })

@@ -21,6 +21,7 @@ export interface JoinOptions extends Partial<StoringOptions> {
   readonly offsetMs?: number
   /** Without a network. */
   readonly alone?: boolean
+  readonly stayAlive?: () => () => void
 }
 
 export interface Member {
@@ -50,11 +51,14 @@ export class StoreWorld {
   }
 
   async join(name: string, options: JoinOptions = {}): Promise<Member> {
-    const { strategy = register(), copies, log, offsetMs = 0, alone = false, ...storing } = options
+    const { strategy = register(), copies, log, offsetMs = 0, alone = false, stayAlive, ...storing } = options
     const events: WarpEvent[] = []
     const warp = await openWarp({
       keys: { 'k:*': { strategy, store: this.store, ...storing }, 'own:*': register() },
-      env: this.env.fork({ label: name, wallOffsetMs: offsetMs }),
+      env: {
+        ...this.env.fork({ label: name, wallOffsetMs: offsetMs }),
+        ...(stayAlive === undefined ? {} : { stayAlive }),
+      },
       observe: (event) => void events.push(event),
       ...(alone ? {} : { transports: [this.network.transport(name)] }),
       ...(copies === undefined ? {} : { copies }),

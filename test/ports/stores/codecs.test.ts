@@ -53,6 +53,15 @@ describe('json', () => {
     for (const bytes of [new Uint8Array(), Uint8Array.of(0xff), new TextEncoder().encode('{')])
       expect(() => jsonCodec.decode(bytes)).toThrow(expect.objectContaining({ code: 'WARP_E_STORE' }))
   })
+
+  test('a refusal names another codec only where that one keeps the value', () => {
+    for (const value of [Number.NaN, Infinity, Uint8Array.of(1)]) {
+      expect(() => jsonCodec.encode(value)).toThrow(/msgpackrCodec\(\)/)
+      expect(msgpackrCodec().encode(value)).toBeInstanceOf(Uint8Array)
+    }
+    for (const value of [new Date(0), 1n, -0, new Map(), () => 1])
+      expect(() => jsonCodec.encode(value)).toThrow(/store what JSON has instead/)
+  })
 })
 
 describe('msgpackr', () => {
