@@ -2,6 +2,8 @@
  * Who waits for an `AbortSignal`. However many wait, the signal has one listener: Node warns of a
  * leak from the eleventh on, and fifty watches that end together are none.
  */
+import type { Env } from './env.ts'
+
 const waiting = new WeakMap<AbortSignal, Set<() => void>>()
 
 /** Calls `listener` once, when the signal fires. Returns how to stop waiting. */
@@ -28,4 +30,17 @@ function listenersOf(signal: AbortSignal): Set<() => void> {
     { once: true },
   )
   return listeners
+}
+
+/** Resolves when the time is over, or as soon as the signal fires: whoever waits looks which. */
+export function pause(env: Pick<Env, 'schedule'>, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel()
+      stop()
+      resolve()
+    }
+    const timer = env.schedule(delayMs, end)
+    const stop = whenAborted(signal, end)
+  })
 }

@@ -85,6 +85,8 @@ export class Stores {
   readonly #through: Through
   readonly #ways = new Map<StoreSource, Way>()
   readonly #clients = new Map<PrimaryStore, StoreClient>()
+  /** Those whose stores were opened. */
+  readonly #inUse = new Set<StoreClient>()
   readonly #tombstones = new Map<StoreClient, Tombstones>()
   /** Rows of which others have not been told. */
   readonly #untold = new Set<StoredKey>()
@@ -108,8 +110,18 @@ export class Stores {
    * `WARP_E_CONFIG`, `WARP_E_STORE` for a store that no other try can mend.
    */
   async open(): Promise<void> {
-    for (const { source } of this.#options.store.keyspaces.list) {
-      if (source?.store !== undefined) await this.#wayOf(source.store).client.open()
+    const opened: StoreClient[] = []
+    try {
+      for (const { source } of this.#options.store.keyspaces.list) {
+        if (source?.store === undefined) continue
+        const { client } = this.#wayOf(source.store)
+        await client.open()
+        if (this.#use(client)) opened.push(client)
+      }
+    } catch (error) {
+      // Whoever tries again has the same stores: none is closed, and none is counted twice.
+      for (const client of opened) this.#leave(client)
+      throw error
     }
     for (const tombstones of this.#tombstones.values()) tombstones.begin()
     void this.#lookAtLog()
@@ -166,7 +178,6 @@ export class Stores {
     const client = new StoreClient({ store, env, timeoutMs, observe, recorder })
     this.#clients.set(store, client)
     this.#tombstones.set(client, new Tombstones({ client, env, store: this.#options.store, keys: this.keys, isStable }))
-    users.set(store, (users.get(store) ?? 0) + 1)
     return client
   }
 
@@ -281,16 +292,30 @@ export class Stores {
     for (const tombstones of this.#tombstones.values()) tombstones.close()
     for (const client of this.#clients.values()) {
       client.close()
-      await this.#closeStore(client.store)
+      await this.#closeStore(client)
     }
   }
 
+  /** Returns whether the store was not in use here before. */
+  #use(client: StoreClient): boolean {
+    if (this.#inUse.has(client)) return false
+    this.#inUse.add(client)
+    users.set(client.store, (users.get(client.store) ?? 0) + 1)
+    return true
+  }
+
+  /** Returns how many engines still use the store. */
+  #leave(client: StoreClient): number {
+    this.#inUse.delete(client)
+    const left = (users.get(client.store) ?? 1) - 1
+    users.set(client.store, left)
+    return left
+  }
+
   /** The last engine that uses it closes it. */
-  async #closeStore(store: PrimaryStore): Promise<void> {
-    const left = (users.get(store) ?? 1) - 1
-    users.set(store, left)
-    if (left > 0) return
-    const closing = store.close?.()
+  async #closeStore(client: StoreClient): Promise<void> {
+    if (!this.#inUse.has(client) || this.#leave(client) > 0) return
+    const closing = client.store.close?.()
     if (closing === undefined) return
     ignoreOutcome(closing)
     await closing.catch(() => undefined)

@@ -14,7 +14,7 @@ import { replicaIdFromBytes, REPLICA_ID_BYTES, type ReplicaId } from '../../../c
 import { asError, isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { Source } from '../../keys/source/source.ts'
-import { whenAborted } from '../../ports/abort-signals.ts'
+import { pause } from '../../ports/abort-signals.ts'
 import type { Env } from '../../ports/env.ts'
 import type { RowOutcome, StoreRow } from '../../ports/primary-store.ts'
 import type { EngineEvent } from '../../store/event.ts'
@@ -156,7 +156,7 @@ export class Through {
       if (this.#isClosed || pending.write.signal?.aborted === true) return tried
       if (env.monotonic() + delayMs >= pending.untilMs)
         return { kind: 'again', ...(tried.error === undefined ? {} : { error: tried.error }) }
-      await this.#pause(delayMs, pending.write.signal)
+      await pause(env, delayMs, pending.write.signal)
       delayMs = Math.min(AGAIN_MS_MAX, delayMs * 2)
     }
   }
@@ -253,7 +253,7 @@ export class Through {
         const fenced = await this.#fence(pending)
         if (fenced === 'stored') await this.#enter(write, pending)
         if (fenced !== 'unknown') break
-        await this.#pause(delayMs, undefined)
+        await pause(this.#options.env, delayMs, undefined)
         delayMs = Math.min(AGAIN_MS_MAX, delayMs * 2)
       }
     } catch (error) {
@@ -277,20 +277,6 @@ export class Through {
     stored.stored.raise(rowName.replica, rowName.sequence)
     this.#options.tell(stored)
     return write.enter({ hlc: operation.hlc, fields: { rowName } })
-  }
-
-  #pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { env } = this.#options
-    return new Promise((resolve) => {
-      const timer = env.schedule(delayMs, () => {
-        stop()
-        resolve()
-      })
-      const stop = whenAborted(signal, () => {
-        timer.cancel()
-        resolve()
-      })
-    })
   }
 }
 

@@ -4,7 +4,7 @@
  * way between replicas has arrived by then, or is really missing. Healing lowers no version: a copy
  * goes, and what a row lacks goes on top of the row as it is.
  */
-import { whenAborted } from '../../ports/abort-signals.ts'
+import { pause } from '../../ports/abort-signals.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { Budget } from '../../operation/budget.ts'
 import type { Env } from '../../ports/env.ts'
@@ -207,15 +207,7 @@ class Walk {
     const { env } = this.#options
     const { signal } = this.#wanted.wish
     const letGo = env.stayAlive?.()
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        timer.cancel()
-        stop()
-        resolve()
-      }
-      const timer = env.schedule(Math.max(0, untilMs - env.monotonic()), end)
-      const stop = whenAborted(signal, end)
-    })
+    await pause(env, Math.max(0, untilMs - env.monotonic()), signal)
     letGo?.()
     this.#check()
   }
