@@ -6,7 +6,7 @@
 import { describe, test } from 'vitest'
 import { isRunning, readState } from '../../tools/servers/state.mjs'
 
-export type ServerName = 'postgres' | 'mariadb' | 'valkey' | 'cluster' | 'sqlite'
+export type ServerName = 'postgres' | 'mariadb' | 'valkey' | 'cluster' | 'nats' | 'sqlite'
 
 /** Where the server listens; for SQLite, the folder with the compiled better-sqlite3. */
 export function serverUrl(name: ServerName): string | undefined {
