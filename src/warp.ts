@@ -248,7 +248,7 @@ class OpenWarp {
       const residency = this.#residency
       const state = residency.states[slot]
       if (state === HOT_VISITED) return residency.values[slot]
-      if (state === HOT_MORTAL_VISITED && residency.clock.showsBefore(this.#engine.store.keys.expiresAt[slot]!))
+      if (state === HOT_MORTAL_VISITED && residency.clock.showsBefore(this.#engine.store.keys.expiresAt(slot)))
         return residency.values[slot]
     }
     return this.#peekSlowly(key, slot)

@@ -84,7 +84,7 @@ export class Handle implements KeyHandle, Target {
     if (this.#generation === keys.generation) {
       const state = residency.states[slot]
       if (state === HOT_VISITED) return residency.values[slot]
-      if (state === HOT_MORTAL_VISITED && residency.clock.showsBefore(keys.expiresAt[slot]!))
+      if (state === HOT_MORTAL_VISITED && residency.clock.showsBefore(keys.expiresAt(slot)))
         return residency.values[slot]
     }
     return this.#peekSlowly()

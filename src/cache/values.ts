@@ -345,11 +345,13 @@ export class Values {
    * When the value stops being visible, ms; infinity for never. Worked out again after a restart.
    */
   expiresAt(slot: Slot, keyspace: Keyspace): number {
-    const known = this.#keys.expiresAt[slot]!
+    const known = this.#keys.expiresAt(slot)
     if (known > 0) return known
     const ttlMs = this.ttlMs(slot, keyspace)
     if (ttlMs === 0) return Infinity
-    return (this.#keys.expiresAt[slot] = endOfLife(ttlMs, this.#keys.tipHlc[slot]!))
+    const expiresAt = endOfLife(ttlMs, this.#keys.tipHlc[slot]!)
+    this.#keys.setExpiresAt(slot, expiresAt)
+    return expiresAt
   }
 
   /**
@@ -359,8 +361,8 @@ export class Values {
   prolong(slot: Slot, keyspace: Keyspace): void {
     const ttlMs = this.ttlMs(slot, keyspace)
     const expiresAt = ttlMs === 0 ? 0 : endOfLife(ttlMs, this.#keys.tipHlc[slot]!)
-    if (!this.#isSliding(slot, keyspace) || this.#keys.expiresAt[slot]! < expiresAt)
-      this.#keys.expiresAt[slot] = expiresAt
+    if (!this.#isSliding(slot, keyspace) || this.#keys.expiresAt(slot) < expiresAt)
+      this.#keys.setExpiresAt(slot, expiresAt)
   }
 
   /** All keys have been replaced: slots mean something else, and nothing that is here counts. */
@@ -413,7 +415,7 @@ export class Values {
   /** However late the wheel is: a value is never read beyond its life. */
   #isAliveWhenRead(slot: Slot): boolean {
     const nowMs = this.residency.clock.look()
-    if (this.#keys.expiresAt[slot]! <= nowMs) {
+    if (this.#keys.expiresAt(slot) <= nowMs) {
       this.misses++
       this.residency.outdate(slot)
       return false
@@ -426,7 +428,7 @@ export class Values {
   #slide(slot: Slot, keyspace: Keyspace, nowMs: number): void {
     if (keyspace.isTouched && this.isTouchDue(slot, keyspace, nowMs)) this.onTouchDue?.(slot)
     if (!this.#isSliding(slot, keyspace)) return
-    this.#keys.expiresAt[slot] = endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs)
+    this.#keys.setExpiresAt(slot, endOfLife(keyspace.ttlMs, this.#keys.tipHlc[slot]!, nowMs))
   }
 
   #materialise(slot: Slot, within: Extent): unknown {
@@ -446,7 +448,7 @@ export class Values {
     const value = keyspace.isForeign ? detached(read) : shared(read)
     if (nowMs > 0) {
       this.#slide(slot, keyspace, nowMs)
-      this.#expiry.watch(slot, this.#keys.expiresAt[slot]!)
+      this.#expiry.watch(slot, this.#keys.expiresAt(slot))
     }
     // What counts where the truth is elsewhere is the copy (`src/data-layer/`), and not the last write.
     if (keyspace.source !== undefined) return copyLoose(value)
@@ -590,7 +592,7 @@ export class Values {
   /** Asked by the wheel: lets an expired value go cold. Returns when to ask again, 0 for never. */
   #expire(slot: Slot, nowMs: number): number {
     if (this.residency.states[slot] === COLD) return 0
-    const expiresAt = this.#keys.expiresAt[slot]!
+    const expiresAt = this.#keys.expiresAt(slot)
     if (expiresAt > nowMs) return expiresAt
     this.residency.outdate(slot)
     return 0

@@ -32,7 +32,7 @@ export interface KeptPlace {
 
 const CAPACITY_MIN = 64
 /** Keys before the last that has room when columns begin to grow: one for each step. */
-const GROW_AHEAD = 11
+const GROW_AHEAD = 10
 
 export class KeyTable {
   #slots = new SlotIndex()
@@ -91,8 +91,8 @@ export class KeyTable {
   readonly mixed: Set<Slot> = new Set<Slot>()
   /** States that are kept beside the chains of long keys: of few keys, so no column. */
   kept: Map<Slot, KeptPlace> = new Map<Slot, KeptPlace>()
-  /** When the value stops being visible, ms; 0 for never. */
-  expiresAt: Float64Array = new Float64Array(CAPACITY_MIN)
+  /** When the value stops being visible, ms; 0 for never. Has room only where something has a life. */
+  #expiresAt = new Float64Array(0)
   /** Whether any tip ever said how long it lives. */
   hasHadLives = false
   /** How long the tip lives, ms, of the keys whose tip says so itself. */
@@ -131,6 +131,19 @@ export class KeyTable {
     } else if (this.#lives.size > 0) this.#lives.delete(slot)
   }
 
+  /** When the value stops being visible, ms; 0 for never. */
+  expiresAt(slot: Slot): number {
+    return slot < this.#expiresAt.length ? this.#expiresAt[slot]! : 0
+  }
+
+  setExpiresAt(slot: Slot, ms: number): void {
+    if (slot >= this.#expiresAt.length) {
+      if (ms === 0) return
+      this.#expiresAt = grown(this.#expiresAt, new Float64Array(this.#capacity))
+    }
+    this.#expiresAt[slot] = ms
+  }
+
   /** Makes room for so many keys at once. */
   reserve(count: number): void {
     if (count + GROW_AHEAD <= this.#capacity) return
@@ -163,18 +176,10 @@ export class KeyTable {
     this.kept.delete(slot)
     this.mixed.delete(slot)
     this.strategy[slot] = 0
-    for (const column of [
-      this.head,
-      this.tip,
-      this.tipHlc,
-      this.tipSequence,
-      this.version,
-      this.snapshot,
-      this.cut,
-      this.expiresAt,
-    ]) {
+    for (const column of [this.head, this.tip, this.tipHlc, this.tipSequence, this.version, this.snapshot, this.cut]) {
       column[slot] = 0
     }
+    this.setExpiresAt(slot, 0)
     this.#free.push(slot)
     this.generation++
   }
@@ -208,6 +213,7 @@ export class KeyTable {
     this.#used = other.#used
     this.#growth = []
     this.#lives = other.#lives
+    this.#expiresAt = other.#expiresAt
   }
 
   /** Takes over a key from another table, as it is there. Returns its slot. */
@@ -218,6 +224,7 @@ export class KeyTable {
     this.tipReplica[slot] = other.tipReplica[from]
     this.vectors[slot] = other.vectors[from]?.copy()
     this.setLife(slot, other.lifeMs(from))
+    this.setExpiresAt(slot, other.expiresAt(from))
     if (other.mixed.has(from)) this.mixed.add(slot)
     const kept = other.kept.get(from)
     if (kept !== undefined) this.kept.set(slot, kept)
@@ -341,24 +348,12 @@ export class KeyTable {
       () => (this.version = grown(this.version, new Float64Array(capacity))),
       () => (this.snapshot = grown(this.snapshot, new Float64Array(capacity))),
       () => (this.cut = grown(this.cut, new Float64Array(capacity))),
-      () => (this.expiresAt = grown(this.expiresAt, new Float64Array(capacity))),
     ]
   }
 }
 
 /** Columns of one number for each key. */
-const NUMBERS = [
-  'keyspace',
-  'head',
-  'tip',
-  'tipHlc',
-  'tipSequence',
-  'version',
-  'snapshot',
-  'cut',
-  'expiresAt',
-  'strategy',
-] as const
+const NUMBERS = ['keyspace', 'head', 'tip', 'tipHlc', 'tipSequence', 'version', 'snapshot', 'cut', 'strategy'] as const
 
 /** Copies a column into a larger one. */
 export function grown<Column extends Float64Array | Uint32Array | Uint16Array | Uint8Array | Int32Array>(

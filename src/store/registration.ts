@@ -124,7 +124,7 @@ export class Registration {
       if (next.index === index) return
       keys.keyspace[slot] = next.index
       values.forget(slot)
-      keys.expiresAt[slot] = 0
+      keys.setExpiresAt(slot, 0)
       this.#onMoved(slot)
     })
   }
