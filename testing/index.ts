@@ -64,7 +64,7 @@ export type {
   RunSubject,
   Violation,
 } from './checkers/checker.ts'
-export { FAULT_KINDS } from './simulation/faults/fault-plan.ts'
+export { DATA_FAULT_KINDS, FAULT_KINDS } from './simulation/faults/fault-plan.ts'
 export type { FaultKind } from './simulation/faults/fault-plan.ts'
 export type { FoundPhase, FoundViolation } from './simulation/report/found-violations.ts'
 export type {

@@ -91,6 +91,8 @@ function* compareKey(
   const other = b.end.keys.find(key)
   const keyspace = keyspaces.list[keys.keyspace[a.slot] as number] as Keyspace
   if (other === undefined || keyspace === keyspaces.unregistered || !keyspace.domain.isSent) return
+  // Each log holds what it does not know to be in the store.
+  if (keyspace.source?.store !== undefined) return
   if (keys.vector(a.slot).compare(b.end.keys.vector(other)) !== 'equal') return
   const one = yield* a.log.folds.stateOf(a.slot, keyspace, meter)
   const two = yield* b.folds.stateOf(other, keyspace, meter)

@@ -23,7 +23,7 @@ import { VIRTUAL_START_MS } from '../../testing/world/virtual-env.ts'
 import type { Warp, WarpEvent } from '../../src/api/public.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 
-type Answers = Partial<Pick<Warp<KeyMap>, 'get' | 'getAt' | 'log' | 'replica'>>
+type Answers = Partial<Pick<Warp<KeyMap>, 'get' | 'getAt' | 'log' | 'replica' | 'leases'>>
 
 const REPLICA = replicaIdFromBytes(new Uint8Array(REPLICA_ID_BYTES).fill(1))
 
@@ -34,6 +34,7 @@ export class ToldRun {
   readonly #shown = new Map<string, Map<string, unknown>>()
   readonly #answers = new Map<string, Answers>()
   readonly #lives = new Map<string, number>()
+  readonly #known = new Map<string, number>()
   readonly #found: Violation[] = []
   #nowMs = 0
 
@@ -54,6 +55,12 @@ export class ToldRun {
   answers(machine: string, answers: Answers): this {
     this.#answers.set(machine, answers)
     return this.shows(machine, {})
+  }
+
+  /** The machine has taken in the operations up to this one. */
+  knows(machine: string, sequence: number): this {
+    this.#known.set(machine, sequence)
+    return this
   }
 
   /** The machine has begun to take over a state, and has died or had no space. */
@@ -154,6 +161,7 @@ export class ToldRun {
   }
 
   #tell(call: CallRecord): void {
-    this.tell({ kind: 'call', call, peek: (key) => this.#shown.get(call.machine)?.get(key) })
+    const peek = (key: string): unknown => this.#shown.get(call.machine)?.get(key)
+    this.tell({ kind: 'call', call, peek, knows: ({ sequence }) => (this.#known.get(call.machine) ?? 0) >= sequence })
   }
 }

@@ -5,6 +5,7 @@
  * again when every log has been replayed from its beginning. It is made anew for each run, so it
  * may remember.
  */
+import type { Dot } from '../../crdt/time/dot.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Warp } from '../../src/api/public.ts'
 import type { Stats } from '../../src/api/stats.ts'
@@ -30,6 +31,8 @@ export interface CallEvent {
    * is up to date, or if it is not up.
    */
   readonly peek: (key: string) => unknown
+  /** Whether the machine has taken in an operation; `false` if it is not up. */
+  readonly knows: (dot: Dot) => boolean
 }
 
 /** How much a machine holds, told every few virtual seconds. */
@@ -78,6 +81,21 @@ export interface MachineView {
   readonly values: ReadonlyMap<string, Shown>
 }
 
+/** A row of the simulated database, as it was written at a moment. */
+export interface RowView {
+  readonly atMs: number
+  readonly by: 'warp' | 'outsider'
+  /** `undefined`: the key was deleted. */
+  readonly value: unknown
+}
+
+export interface SourcesView {
+  /** All rows that a key has had, the oldest first. */
+  rowsOf(key: string): readonly RowView[]
+  /** What a load of a key gave that read its source at a moment. */
+  versionAt(key: string, atMs: number): number
+}
+
 export interface Moment {
   /**
    * `'compacted'`, after every second seed's `'quiesced'`: every replica has been compacted, and
@@ -92,6 +110,8 @@ export interface Moment {
    * seen: only `values` may be used.
    */
   readonly machines: readonly MachineView[]
+  /** What has been where data is kept elsewhere. */
+  readonly sources?: SourcesView
   /** At `'replayed'`: what the audit of all logs found (see src/audit/check-log.ts). */
   readonly audit?: { readonly report: CheckReport; readonly findings: readonly Finding[] }
 }

@@ -14,7 +14,8 @@ export function convergenceChecker(): Checker {
       const { machines, phase } = moment
       const shared = sharedKeys(moment)
       const violations = phase === 'replayed' ? [] : between(machines, shared)
-      if (phase === 'restarted') violations.push(...machines.flatMap((view) => changed(before.get(view.name), view)))
+      if (phase === 'restarted')
+        violations.push(...machines.flatMap((view) => changed(before.get(view.name), view, new Keyspaces(moment.keys))))
       before = new Map(machines.map((view) => [view.name, view]))
       return violations
     },
@@ -23,10 +24,15 @@ export function convergenceChecker(): Checker {
 
 /**
  * Keys of mode `local` are each machine's own, and so is when a key with a sliding time to live
- * expires (`KeyOptions.ttl`).
+ * expires (`KeyOptions.ttl`), and how old a copy is of what a source has.
  */
 export function isShared(keyspace: Keyspace | undefined): boolean {
-  return keyspace?.domain.isSent !== false && keyspace?.isSliding !== true
+  return keyspace?.domain.isSent !== false && keyspace?.isSliding !== true && !isCopied(keyspace)
+}
+
+/** Its truth is where it is loaded from. */
+function isCopied(keyspace: Keyspace | undefined): boolean {
+  return keyspace?.source !== undefined && keyspace.source.store === undefined
 }
 
 function sharedKeys({ keys, machines }: Moment): string[] {
@@ -46,12 +52,12 @@ function between([first, ...others]: readonly MachineView[], keys: readonly stri
   )
 }
 
-function changed(before: MachineView | undefined, after: MachineView): Violation[] {
+function changed(before: MachineView | undefined, after: MachineView, keyspaces: Keyspaces): Violation[] {
   if (before === undefined) return []
   return [...after.values].flatMap(([key, shown]) => {
     const earlier = before.values.get(key)
     // Time has gone on, and with it a time to live.
-    if (isSameShown(earlier, shown) || shown.kind === 'absent') return []
+    if (isSameShown(earlier, shown) || shown.kind === 'absent' || isCopied(keyspaces.find(key))) return []
     const message = `${after.name} showed ${textOfShown(earlier)} at ${key} and shows ${textOfShown(shown)} when started anew`
     return [{ invariant: 'W25', message, key, machine: after.name }]
   })

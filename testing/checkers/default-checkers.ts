@@ -6,6 +6,10 @@ import type { CheckerFactory } from './checker.ts'
 import { compactionChecker } from './compaction.ts'
 import { convergenceChecker } from './convergence.ts'
 import { counterChecker } from './counters.ts'
+import { knownChangesChecker } from './data/known-changes.ts'
+import { leaseChecker } from './data/leases.ts'
+import { rowChecker } from './data/rows.ts'
+import { storedReadsChecker } from './data/stored-reads.ts'
 import { formatChecker } from './formats.ts'
 import { logChecker } from './logs.ts'
 import { memberChecker } from './members.ts'
@@ -19,5 +23,13 @@ export function defaultCheckers(): readonly CheckerFactory[] {
     ...[convergenceChecker, acknowledgementChecker, counterChecker, removalChecker],
     ...[causalityChecker, readYourWritesChecker, monotonicReadsChecker],
     ...[pastChecker, compactionChecker, boundsChecker, logChecker, formatChecker, memberChecker],
+  ]
+}
+
+/** Those of a run that keeps its data elsewhere. */
+export function dataCheckers(): readonly CheckerFactory[] {
+  return [
+    ...[convergenceChecker, boundsChecker, logChecker, formatChecker, memberChecker],
+    ...[knownChangesChecker, leaseChecker, rowChecker, storedReadsChecker],
   ]
 }

@@ -9,11 +9,17 @@
  * | `logged` | a power failure, and what ends `durable` |
  * | `durable` | a lost disk, an older copy of it, bit rot, a machine that has left for good |
  */
+import type { Ack } from '../../src/store/write-road/receipt.ts'
 import type { CallRecord, LifeEventKind, RunHistory } from '../simulation/report/run-history.ts'
 
 const ENDS_DURABLE: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot', 'left']
 const ENDS_LOGGED: readonly LifeEventKind[] = [...ENDS_DURABLE, 'power failure']
 const ENDS_MEMORY: readonly LifeEventKind[] = [...ENDS_LOGGED, 'killed', 'refused']
+
+/** A call, as far as it has been acknowledged. */
+export interface Acknowledged extends Pick<CallRecord, 'machine' | 'outcome' | 'endedMs'> {
+  readonly receipt?: { readonly ack: Ack }
+}
 
 /** For each machine, when it last suffered something of each class. */
 export class Promises {
@@ -33,7 +39,7 @@ export class Promises {
    * Whether the write has been acknowledged and nothing has happened since that its level does not
    * cover.
    */
-  isOwed({ machine, outcome, receipt, endedMs }: CallRecord): boolean {
+  isOwed({ machine, outcome, receipt, endedMs }: Acknowledged): boolean {
     if (outcome !== 'ok' || receipt === undefined) return false
     return (this.#lastMs.get(machine)?.[receipt.ack] ?? -1) < endedMs
   }

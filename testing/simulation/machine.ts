@@ -15,6 +15,7 @@ import { OVERWRITING_MEMORY } from '../world/overwriting-memory.ts'
 import { type FaultyFiles, faultyFiles } from '../world/faulty-files.ts'
 import type { Random } from '../world/random.ts'
 import type { TimeLine } from '../world/time-line.ts'
+import type { DataSources } from './data/data-sources.ts'
 import { Life } from './life.ts'
 import { MachineClock } from './machine-clock.ts'
 import type { LifeEventKind } from './report/run-history.ts'
@@ -29,6 +30,9 @@ export interface MachineOptions {
   readonly replication: ReplicationOptions
   readonly segmentBytes: number
   readonly cacheEntriesMax: number
+  /** Where the data is, if it is kept elsewhere; `keys` are those of one process, then. */
+  readonly data?: DataSources | undefined
+  readonly copiesMax?: number | undefined
   readonly onLife: (machine: Machine, kind: LifeEventKind, detail?: string) => void
   readonly onEvent: (machine: Machine, event: WarpEvent) => void
   readonly onStep: (machine: Machine, call: string) => void
@@ -114,12 +118,13 @@ export class Machine {
    * Begins a life. Settles when the engine is open or has refused; never if the process dies first.
    */
   async start(): Promise<void> {
-    const { line, keys, replication, segmentBytes, cacheEntriesMax, wire, name } = this.options
+    const { line, replication, segmentBytes, cacheEntriesMax, copiesMax, wire, name, data } = this.options
     const { format } = this
     this.lifeNumber++
     const random = this.#random.fork(`life ${this.lifeNumber}`)
     const life = new Life({ line, clock: this.clock, random, onDeath: () => this.#die('killed', 'death at an await') })
     this.#life = life
+    const keys = data?.keysFor(life) ?? this.options.keys
     this.state = 'opening'
     this.#prepareDisk(life)
     this.options.onLife(this, 'opening')
@@ -132,6 +137,7 @@ export class Machine {
           transports: [wire.transport(name, life, (link) => this.#linked(life, link))],
           replication,
           cache: { entriesMax: cacheEntriesMax },
+          ...(copiesMax === undefined ? {} : { copies: { entriesMax: copiesMax } }),
           observe: (event) => {
             if (!life.isAlive) return
             this.options.onEvent(this, event)

@@ -4,9 +4,24 @@ import type { Handle } from '../../src/api/handle.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import { meddleWith } from '../world/meddling.ts'
 import type { TimeLine } from '../world/time-line.ts'
+import { isDataIntent } from './data/data-intent.ts'
+import type { DataSources } from './data/data-sources.ts'
+import { performData } from './data/perform-data.ts'
+import type { Life } from './life.ts'
 import type { Intent } from './report/run-history.ts'
 
-export async function perform(warp: Warp<KeyMap>, intent: Intent, line: TimeLine): Promise<unknown> {
+/** Where an intent is carried out. */
+export interface Place {
+  readonly line: TimeLine
+  readonly life: Life
+  readonly data: DataSources | undefined
+}
+
+export async function perform(warp: Warp<KeyMap>, intent: Intent, place: Place): Promise<unknown> {
+  if (isDataIntent(intent)) {
+    if (place.data === undefined) throw new TypeError('there are no data elsewhere')
+    return performData(warp, intent, place.data, place.life)
+  }
   switch (intent.kind) {
     case 'write':
       return write(warp, intent)
@@ -24,7 +39,7 @@ export async function perform(warp: Warp<KeyMap>, intent: Intent, line: TimeLine
     case 'compact':
       return warp.compact()
     case 'watch':
-      consume(warp, intent, line)
+      consume(warp, intent, place.line)
       return undefined
   }
 }

@@ -4,11 +4,15 @@
  */
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import type { Warp } from '../../src/api/public.ts'
+import type { Stats } from '../../src/api/stats.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Shown } from '../checkers/checker.ts'
 import { isShared } from '../checkers/convergence.ts'
-import { isSameShown, shownOf } from './report/shown.ts'
+import { isSameShown, shownOf, textOfShown } from './report/shown.ts'
 import type { World } from './world.ts'
+
+/** For a read; longer than any bound of a load. */
+const READ_MS_MAX = 30_000
 
 /**
  * `undefined`, or a sentence that says what is still going on. `mayWait`: operations may wait for
@@ -38,8 +42,9 @@ interface Staying {
 
 /** What one of them still has to do, or to hear. */
 function unfinished({ name, warp, names, mayWait }: Staying): string | undefined {
-  const { isJoined, operations } = warp.stats()
+  const { isJoined, operations, stores } = warp.stats()
   if (names.size > 1 && !isJoined) return `${name} has not joined`
+  if (hasUnstored(stores)) return `${name} has writes that its store lacks`
   if (!mayWait && operations.waitingCount > 0) return `${name} waits for ${operations.waitingCount} operations`
   const peers = new Map(warp.peers().map((peer) => [peer.address, peer]))
   for (const other of names) {
@@ -50,6 +55,15 @@ function unfinished({ name, warp, names, mayWait }: Staying): string | undefined
       return `${other} lacks ${peer.lagCount ?? 'an unknown number of'} operations that ${name} has`
   }
   return undefined
+}
+
+function hasUnstored(stores: Stats['stores']): boolean {
+  return stores?.some(({ unstoredKeysCount }) => unstoredKeysCount > 0) === true
+}
+
+/** What a replica shows of a key, once it has asked whom it has to ask. */
+export async function readAt(world: World, warp: Warp<KeyMap>, key: string): Promise<Shown> {
+  return (await world.await(shownOf(warp, key), READ_MS_MAX)) ?? { kind: 'error', code: 'never answered' }
 }
 
 /**
@@ -64,14 +78,17 @@ async function disagreement(world: World): Promise<string | undefined> {
     for (const machine of up) {
       const { warp, name } = machine
       if (warp === undefined) return `${name} is not up`
-      const shown = await shownOf(warp, key)
+      const shown = await readAt(world, warp, key)
       if (shown.kind === 'error' && shown.code === 'WARP_E_LOG_CORRUPT') {
         world.damaged(machine)
         return `${name} cannot read ${key}`
       }
       if (!isShared(keyspaces.find(key))) continue
       first ??= { name, shown }
-      if (!isSameShown(first.shown, shown)) return `${first.name} and ${name} disagree about ${key}`
+      if (!isSameShown(first.shown, shown)) {
+        const [one, other] = [textOfShown(first.shown), textOfShown(shown)]
+        return `${first.name} shows ${one} at ${key}, ${name} ${other}`
+      }
     }
   }
   return undefined

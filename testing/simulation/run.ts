@@ -12,18 +12,18 @@ import type { Finding } from '../../src/audit/finding.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
-import type { Checker, MachineView, Moment, Shown } from '../checkers/checker.ts'
+import type { Checker, MachineView, Moment, RowView, Shown, SourcesView } from '../checkers/checker.ts'
 import { type Random, seededRandom } from '../world/random.ts'
 import { virtualEnv } from '../world/virtual-env.ts'
+import type { DataSources } from './data/data-sources.ts'
 import { logUniform } from './faults/fault.ts'
 import { FaultDriver } from './faults/fault-driver.ts'
 import { drawFaults, type FaultKind, type PlannedFault } from './faults/fault-plan.ts'
 import type { FoundViolation } from './report/found-violations.ts'
 import type { Machine } from './machine.ts'
 import { checkIntent } from './faults/misuse.ts'
-import { atRest } from './rest.ts'
+import { atRest, readAt } from './rest.ts'
 import type { CallRecord, Intent, LifeEventKind } from './report/run-history.ts'
-import { shownOf } from './report/shown.ts'
 import { isSplit, SPLIT } from './splits.ts'
 import type { Workload } from './workload.ts'
 import { isWrite, World } from './world.ts'
@@ -32,6 +32,8 @@ export interface Scenario {
   readonly seed: number | string
   readonly keys: KeyMap
   readonly workload: Workload
+  /** The keys are those of data/data-keys.ts. */
+  readonly keepsDataElsewhere: boolean
   /** What may be drawn. */
   readonly faults: readonly FaultKind[]
   readonly replicas: number
@@ -84,11 +86,20 @@ class Run {
   #unique = 0
 
   constructor(scenario: Scenario, { checkers, keepsSteps = false, signal }: RunOptions) {
-    const { seed, keys, replicas } = scenario
+    const { seed, keys, replicas, keepsDataElsewhere } = scenario
     this.#keyspaces = new Keyspaces(keys)
     this.#scenario = scenario
     this.#checkers = checkers
-    this.#world = new World({ seed, keys, machines: replicas, checkers, keepsSteps, signal, ...drawSettings(seed) })
+    this.#world = new World({
+      seed,
+      keys,
+      machines: replicas,
+      checkers,
+      keepsSteps,
+      signal,
+      keepsDataElsewhere,
+      ...drawSettings(seed),
+    })
     this.#random = this.#world.random.fork('users')
     this.#driver = new FaultDriver(this.#world)
     // Numbers of their own: what a fault draws changes nothing of what the users do.
@@ -151,8 +162,8 @@ class Run {
     const { wallMs } = machine.clock
     const moment = { random, nowMs: this.#world.nowMs, wallMs, unique: () => ++this.#unique }
     const intent: unknown = this.#scenario.workload(moment)
-    checkIntent(intent, this.#keyspaces)
-    return intent
+    if (!this.#scenario.keepsDataElsewhere) checkIntent(intent, this.#keyspaces)
+    return intent as Intent
   }
 
   /** Tells the checkers now and then how much the machines hold. */
@@ -224,20 +235,23 @@ class Run {
 
   /** Lets time pass until the promise settles. */
   async #drive(promise: Promise<unknown>): Promise<void> {
-    let isDone = false
-    promise.then(
-      () => (isDone = true),
-      () => (isDone = true),
+    const isEnded = await this.#world.await(
+      promise.then(
+        () => true,
+        () => true,
+      ),
+      REST_MS_MAX,
     )
-    const limitMs = this.#world.nowMs + REST_MS_MAX
-    while (!isDone && this.#world.nowMs < limitMs) await this.#world.advanceTo(this.#world.nowMs + 10)
-    if (!isDone) this.#world.violations.add({ invariant: 'W22', message: 'closing does not end' })
+    if (isEnded !== true) this.#world.violations.add({ invariant: 'W22', message: 'closing does not end' })
   }
 
   async #verify(phase: Moment['phase']): Promise<MachineView[]> {
     const world = this.#world
-    const views = await Promise.all(world.up().map((machine) => viewOf(machine, world.keys)))
-    await this.#check({ phase, nowMs: world.nowMs, history: world.history, keys: world.options.keys, machines: views })
+    const views: MachineView[] = []
+    for (const machine of world.up()) views.push(await viewOf(machine, world))
+    const { nowMs, history, options, data } = world
+    const sources = data === undefined ? {} : { sources: sourcesOf(data) }
+    await this.#check({ phase, nowMs, history, keys: options.keys, machines: views, ...sources })
     return views
   }
 
@@ -281,12 +295,18 @@ class Run {
   }
 }
 
-async function viewOf(machine: Machine, keys: ReadonlySet<string>): Promise<MachineView> {
+async function viewOf(machine: Machine, world: World): Promise<MachineView> {
   const { name, warp, lifeNumber, diskNumber } = machine
   if (warp === undefined) throw new TypeError(`${name} is not up`)
   const values = new Map<string, Shown>()
-  for (const key of keys) values.set(key, await shownOf(warp, key))
+  for (const key of world.keys) values.set(key, await readAt(world, warp, key))
   return { name, life: lifeNumber, disk: diskNumber, warp, values }
+}
+
+function sourcesOf({ rows, source }: DataSources): SourcesView {
+  const rowsOf = (key: string): RowView[] =>
+    (rows.written.get(key) ?? []).map((row) => ({ atMs: row.atMs, by: row.by, value: rows.valueOf(row) }))
+  return { rowsOf, versionAt: (key, atMs) => source.versionAt(key, atMs) }
 }
 
 /** By the engine, whatever the disk did. */
@@ -298,6 +318,7 @@ interface Settings {
   readonly replication: ReplicationOptions
   readonly segmentBytes: number
   readonly cacheEntriesMax: number
+  readonly copiesMax: number
 }
 
 /** How the engines are set up differs from run to run as well. */
@@ -306,6 +327,7 @@ function drawSettings(seed: number | string): Settings {
   return {
     segmentBytes: random.pick([4096, 16_384, 65_536]),
     cacheEntriesMax: random.pick([3, 20, 1_000_000]),
+    copiesMax: seededRandom(`${seed} copies`).pick([5, 1_000_000]),
     replication: {
       digestIntervalMs: Math.round(logUniform(random, 500, 3000)),
       peerSilentMs: 5000,

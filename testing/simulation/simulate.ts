@@ -11,9 +11,11 @@ import { checkOptions, isNumberFrom, isWholeFrom, optionNames } from '../../crdt
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { CheckerFactory, Moment } from '../checkers/checker.ts'
-import { defaultCheckers } from '../checkers/default-checkers.ts'
+import { dataCheckers, defaultCheckers } from '../checkers/default-checkers.ts'
+import { DATA_KEYS } from './data/data-keys.ts'
+import { DATA_WORKLOAD } from './data/data-workload.ts'
 import { DEFAULT_KEYS } from './default-keys.ts'
-import { FAULT_KINDS, type FaultKind } from './faults/fault-plan.ts'
+import { DATA_FAULT_KINDS, FAULT_KINDS, type FaultKind } from './faults/fault-plan.ts'
 import type { FoundViolation } from './report/found-violations.ts'
 import { minimiseRun } from './minimise.ts'
 import { run, type RunResult, type Scenario } from './run.ts'
@@ -35,6 +37,11 @@ export interface SimulateOptions {
    * failed call.
    */
   readonly workload?: Workload
+  /**
+   * `'elsewhere'`: what is kept is in a database and behind an API, which are simulated as well, and
+   * Warp holds copies of it and writes on their way there. Keys and workload are given then.
+   */
+  readonly data?: 'here' | 'elsewhere'
   /** What may go wrong; each seed draws some of it. Default: everything. */
   readonly faults?: readonly FaultKind[]
   /** Machines at the beginning. Default 5. */
@@ -111,6 +118,7 @@ const OPTIONS = optionNames<SimulateOptions>({
   seed: true,
   keys: true,
   workload: true,
+  data: true,
   faults: true,
   replicas: true,
   seconds: true,
@@ -125,7 +133,8 @@ const OPTIONS = optionNames<SimulateOptions>({
 export async function simulate(options: SimulateOptions = {}): Promise<Simulated> {
   checkOptions('simulate', options, OPTIONS)
   const scenario = scenarioOf(options)
-  const factories = [...defaultCheckers(), ...(options.checkers ?? []), ownChecker(options)]
+  const ofWarp = scenario.keepsDataElsewhere ? dataCheckers() : defaultCheckers()
+  const factories = [...ofWarp, ...(options.checkers ?? []), ownChecker(options)]
   const play = (one: Scenario, keepsSteps = false): Promise<RunResult> =>
     run(one, { checkers: factories.map((make) => make({ keys: scenario.keys })), keepsSteps, signal: options.signal })
   const result = await play(scenario)
@@ -153,15 +162,28 @@ function abortedAfter({ world, violations }: RunResult, error: WarpError): WarpE
 }
 
 function scenarioOf(options: SimulateOptions): Scenario {
-  const { seed = 1, keys = DEFAULT_KEYS, faults = FAULT_KINDS, replicas = 5, seconds = 120 } = options
-  const { workload = DEFAULT_WORKLOAD } = options
-  if (options.keys !== undefined && options.workload === undefined) {
-    throw refused('keys are given and workload is not; say what users do with them')
-  }
+  const { seed = 1, replicas = 5, seconds = 120 } = options
   checkNumbers(replicas, seconds)
-  const unknown = faults.find((kind) => !FAULT_KINDS.includes(kind))
-  if (unknown !== undefined) throw refused(`there is no fault '${unknown}'; there are ${FAULT_KINDS.join(', ')}`)
-  return { seed, keys, faults, replicas, seconds, workload }
+  const keepsDataElsewhere = isElsewhere(options)
+  const kinds = keepsDataElsewhere ? [...FAULT_KINDS, ...DATA_FAULT_KINDS] : FAULT_KINDS
+  const { faults = kinds } = options
+  const unknown = faults.find((kind) => !kinds.includes(kind))
+  if (unknown !== undefined) throw refused(`there is no fault '${unknown}'; there are ${kinds.join(', ')}`)
+  const used = keepsDataElsewhere ? { keys: DATA_KEYS, workload: DATA_WORKLOAD } : usersOf(options)
+  return { seed, faults, replicas, seconds, keepsDataElsewhere, ...used }
+}
+
+function usersOf({ keys, workload }: SimulateOptions): Pick<Scenario, 'keys' | 'workload'> {
+  if (keys !== undefined && workload === undefined)
+    throw refused('keys are given and workload is not; say what users do with them')
+  return { keys: keys ?? DEFAULT_KEYS, workload: workload ?? DEFAULT_WORKLOAD }
+}
+
+function isElsewhere({ data = 'here', keys, workload }: SimulateOptions): boolean {
+  if (data !== 'here' && data !== 'elsewhere') throw refused(`data is ${shownValue(data)}; use 'here' or 'elsewhere'`)
+  if (data === 'elsewhere' && (keys ?? workload) !== undefined)
+    throw refused(`data is 'elsewhere', where keys and workload are given; leave them out`)
+  return data === 'elsewhere'
 }
 
 function checkNumbers(replicas: number, seconds: number): void {

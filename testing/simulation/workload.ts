@@ -18,27 +18,28 @@ export interface WorkloadMoment {
 
 export type Workload = (moment: WorkloadMoment) => Intent
 
-type Draw = (moment: WorkloadMoment) => Intent
+export type Draw = (moment: WorkloadMoment) => Intent
 
 const KEYS_EACH = 2
 
-function key(space: string, { random }: WorkloadMoment): string {
+/** One of the few keys of a keyspace. */
+export function keyOf(space: string, { random }: WorkloadMoment): string {
   return `${space}:${random.below(KEYS_EACH)}`
 }
 
-function ack({ random }: WorkloadMoment): { readonly ack?: Ack } {
+export function ack({ random }: WorkloadMoment): { readonly ack?: Ack } {
   return random.pick<{ readonly ack?: Ack }>([{}, {}, { ack: 'memory' }, { ack: 'durable' }])
 }
 
-function write(space: string, verb: string, draw: (moment: WorkloadMoment) => readonly unknown[]): Draw {
+export function write(space: string, verb: string, draw: (moment: WorkloadMoment) => readonly unknown[]): Draw {
   return (moment) => ({
-    ...{ kind: 'write', key: key(space, moment), verb, parameters: draw(moment) },
+    ...{ kind: 'write', key: keyOf(space, moment), verb, parameters: draw(moment) },
     ...ack(moment),
   })
 }
 
-function remove(space: string): Draw {
-  return (moment) => ({ kind: 'delete', key: key(space, moment), ...ack(moment) })
+export function removal(space: string): Draw {
+  return (moment) => ({ kind: 'delete', key: keyOf(space, moment), ...ack(moment) })
 }
 
 const unique = (moment: WorkloadMoment): readonly unknown[] => [moment.unique()]
@@ -54,7 +55,7 @@ const AGO_MS_MAX = 20_000
 
 const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [3, write('doc', 'set', unique)],
-  [1, remove('doc')],
+  [1, removal('doc')],
   [2, write('audit', 'set', unique)],
   [3, write('brief', 'set', unique)],
   [1, write('sliding', 'increment', small)],
@@ -65,7 +66,7 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [2, write('stock', 'decrement', small)],
   [3, write('cart', 'add', (moment) => [moment.random.below(12)])],
   [2, write('cart', 'remove', (moment) => [moment.random.below(12)])],
-  [1, remove('cart')],
+  [1, removal('cart')],
   [6, write('seen', 'add', unique)],
   [5, write('kept', 'add', unique)],
   [2, write('record', 'update', (moment) => ['price', 'set', moment.unique()])],
@@ -73,7 +74,7 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [1, write('record', 'update', ({ random }) => ['tags', 'remove', random.below(9)])],
   [2, write('record', 'update', ({ random }) => ['views', 'increment', random.between(1, 5)])],
   [1, write('record', 'remove', ({ random }) => [random.pick(['price', 'tags', 'views'])])],
-  [1, remove('record')],
+  [1, removal('record')],
   [2, write('votes', 'update', ({ random }) => [random.pick(['a', 'b']), 'increment', 1])],
   [3, write('list', 'push', unique)],
   [2, write('list', 'insert', (moment) => [0, moment.unique()])],
@@ -81,33 +82,37 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [3, write('queue', 'push', unique)],
   [3, write('text', 'push', ({ random }) => [random.pick(['ab', 'é', '😀', 'xyz '])])],
   [1, write('text', 'remove', early)],
-  [1, remove('text')],
+  [1, removal('text')],
   [2, write('many', 'set', unique)],
-  [1, remove('many')],
+  [1, removal('many')],
   [2, write('peak', 'set', ({ random }) => [random.below(1000)])],
-  [1, remove('peak')],
+  [1, removal('peak')],
   [3, write('notes', 'set', (moment) => [[moment.unique()]])],
   [3, write('fussy', 'set', ({ random }) => [random.below(100)])],
-  [1, remove('fussy')],
+  [1, removal('fussy')],
   [2, write('own', 'increment', small)],
-  [10, (moment) => ({ kind: 'read', key: key(moment.random.pick(SPACES), moment) })],
+  [10, (moment) => ({ kind: 'read', key: keyOf(moment.random.pick(SPACES), moment) })],
   [
     3,
     (moment) => {
       const timeMs = moment.wallMs - moment.random.below(AGO_MS_MAX)
-      return { kind: 'getAt', key: key(moment.random.pick(SPACES), moment), at: { timeMs } }
+      return { kind: 'getAt', key: keyOf(moment.random.pick(SPACES), moment), at: { timeMs } }
     },
   ],
-  [1, (moment) => ({ kind: 'log', key: key(moment.random.pick(SPACES), moment) })],
+  [1, (moment) => ({ kind: 'log', key: keyOf(moment.random.pick(SPACES), moment) })],
 ]
 
-const TOTAL = DRAWS.reduce((sum, [weight]) => sum + weight, 0)
-
-export const DEFAULT_WORKLOAD: Workload = (moment) => {
-  let ticket = moment.random.below(TOTAL)
-  for (const [weight, draw] of DRAWS) {
-    ticket -= weight
-    if (ticket < 0) return draw(moment)
+/** Draws one of these for each call, the more often the greater its weight. */
+export function weighted(draws: readonly (readonly [weight: number, draw: Draw])[]): Workload {
+  const total = draws.reduce((sum, [weight]) => sum + weight, 0)
+  return (moment) => {
+    let ticket = moment.random.below(total)
+    for (const [weight, draw] of draws) {
+      ticket -= weight
+      if (ticket < 0) return draw(moment)
+    }
+    throw new RangeError('the weights do not add up')
   }
-  throw new RangeError('the weights do not add up')
 }
+
+export const DEFAULT_WORKLOAD: Workload = weighted(DRAWS)

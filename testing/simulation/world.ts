@@ -3,6 +3,7 @@
  * carries out intents and writes down what comes of them; what is wanted, and what goes wrong, come
  * from the workload and from the faults.
  */
+import type { Dot } from '../../crdt/time/dot.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { WarpEvent } from '../../src/api/public.ts'
 import type { Receipt } from '../../src/store/write-road/receipt.ts'
@@ -12,6 +13,8 @@ import type { Checker, RunEvent } from '../checkers/checker.ts'
 import type { FaultyFiles } from '../world/faulty-files.ts'
 import { type Random, seededRandom } from '../world/random.ts'
 import { TimeLine } from '../world/time-line.ts'
+import { isDataIntent } from './data/data-intent.ts'
+import { DataSources } from './data/data-sources.ts'
 import { FoundViolations } from './report/found-violations.ts'
 import { codeOf, Machine } from './machine.ts'
 import { misuseOf } from './faults/misuse.ts'
@@ -29,6 +32,9 @@ export interface WorldOptions {
   readonly replication: ReplicationOptions
   readonly segmentBytes: number
   readonly cacheEntriesMax: number
+  /** Data is kept elsewhere. Default `false`. */
+  readonly keepsDataElsewhere?: boolean
+  readonly copiesMax?: number
   readonly checkers: readonly Checker[]
   /** Keeps the steps of the trace, for people to read. */
   readonly keepsSteps: boolean
@@ -39,6 +45,9 @@ export interface WorldOptions {
 /** What a replica says that has found its log damaged. */
 const DAMAGED = 'WARP_E_LOG_CORRUPT'
 
+/** How long is waited at a time for what somebody has asked for. */
+const STEP_MS = 10
+
 export class World {
   readonly line: TimeLine = new TimeLine()
   readonly history: RunHistory = new RunHistory()
@@ -47,6 +56,8 @@ export class World {
   readonly random: Random
   readonly trace: Trace
   readonly wire: Wire
+  /** Where the truth is of keys that are kept elsewhere. */
+  readonly data: DataSources | undefined
   readonly options: WorldOptions
   /** Keys that anybody has written. */
   readonly keys: Set<string> = new Set()
@@ -75,6 +86,8 @@ export class World {
     const { line, trace, history } = this
     const watches = seededRandom(`${seed} watched network`).chance(0.5)
     this.wire = new Wire({ line, trace, history, random: this.random.fork('wire'), watches })
+    if (options.keepsDataElsewhere === true)
+      this.data = new DataSources({ line, trace, history, random: seededRandom(`${seed} data`) })
     for (let i = 0; i < options.machines; i++) this.add()
   }
 
@@ -89,11 +102,11 @@ export class World {
 
   /** One more machine, not started; with a copy of another one's disk if given. */
   add(disk?: FaultyFiles): Machine {
-    const { keys, replication, segmentBytes, cacheEntriesMax } = this.options
+    const { keys, replication, segmentBytes, cacheEntriesMax, copiesMax } = this.options
     const name = `m${this.machines.length}`
     const machine = new Machine(
       {
-        ...{ name, keys, replication, segmentBytes, cacheEntriesMax },
+        ...{ name, keys, replication, segmentBytes, cacheEntriesMax, copiesMax, data: this.data },
         ...{ line: this.line, wire: this.wire, random: this.random.fork(name) },
         onLife: (of, kind, detail) => this.#life(of, kind, detail),
         onEvent: (of, event) => this.#report(of, event),
@@ -142,7 +155,7 @@ export class World {
     const { warp, life } = machine
     if (warp === undefined || life === undefined) return undefined
     const record = this.#begin(machine, intent)
-    perform(warp, intent, this.line).then(
+    perform(warp, intent, { line: this.line, life, data: this.data }).then(
       (value) => life.isAlive && this.#end(machine, record, { outcome: 'ok', value }),
       (error: unknown) => {
         if (!life.isAlive) return
@@ -160,6 +173,17 @@ export class World {
     const bounds = { waitingOperations, cacheEntries: cacheEntriesMax, peers: this.machines.length - 1 }
     for (const { name, warp } of this.up())
       if (warp !== undefined) this.#tell({ kind: 'load', machine: name, stats: warp.stats(), bounds })
+  }
+
+  /** Lets time pass until what has been asked for is there; `undefined` if that takes too long. */
+  async await<Value>(asked: Promise<Value>, mostMs: number): Promise<Value | undefined> {
+    let isDone = false
+    const end = (): void => void (isDone = true)
+    asked.then(end, end)
+    await this.line.settle()
+    const limitMs = this.nowMs + mostMs
+    while (!isDone && this.nowMs < limitMs) await this.advanceTo(this.nowMs + STEP_MS)
+    return isDone ? asked : undefined
   }
 
   /**
@@ -186,10 +210,8 @@ export class World {
     }
     history.calls.push(record)
     this.openCalls++
-    if (isWrite(intent)) {
-      this.openWrites++
-      this.keys.add(intent.key)
-    }
+    if (isWrite(intent)) this.openWrites++
+    if (isWrite(intent) || (isDataIntent(intent) && 'key' in intent)) this.keys.add(intent.key)
     const open = this.#open.get(machine) ?? new Set()
     this.#open.set(machine, open.add(record))
     this.#tellCall(machine, record)
@@ -272,7 +294,12 @@ export class World {
   }
 
   #tellCall(machine: Machine, call: CallRecord): void {
-    this.#tell({ kind: 'call', call, peek: (key) => peekAt(machine, key) })
+    this.#tell({
+      kind: 'call',
+      call,
+      peek: (key) => peekAt(machine, key),
+      knows: (dot) => knows(machine, dot),
+    })
   }
 
   #tell(event: RunEvent): void {
@@ -290,6 +317,12 @@ function peekAt({ warp }: Machine, key: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/** Whether an operation has been taken in there. */
+function knows({ warp }: Machine, { replica, sequence }: Dot): boolean {
+  const known = warp?.replicas().find((one) => one.replica === replica)
+  return known !== undefined && known.operationsCount >= sequence
 }
 
 interface Ended {

@@ -4,7 +4,8 @@
  * at any time. By thrift whoever wrote an operation brings it to the store, and tells the others; those
  * that have not heard of it some seconds later look whether it is there.
  */
-import { asError } from '../../../crdt/warp-error.ts'
+import { asError, isWarpError } from '../../../crdt/warp-error.ts'
+import { isStorageError } from '../../log/storage-error.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { StoreSource } from '../../keys/source/store-source.ts'
 import type { Env, Timer } from '../../ports/env.ts'
@@ -62,6 +63,8 @@ interface Job {
   readonly flight: Flight
   readonly land: (answer: Answer) => void
   readonly fail: (error: Error) => void
+  /** The row has been read since the flight began, so it is an answer. */
+  isRead: boolean
 }
 
 /** A row that is to be written, and what it is then. */
@@ -203,7 +206,7 @@ export class Flusher {
     let [land, fail] = [(_answer: Answer): void => undefined, (_error: Error): void => undefined]
     const answered = new Promise<Answer>((resolve, reject) => ([land, fail] = [resolve, reject]))
     flight.begins(answered.then((answer) => loads.finish(flight, { key: stored.key, rules, tags: [] }, answer)))
-    return { stored, flight, land, fail }
+    return { stored, flight, land, fail, isRead: false }
   }
 
   /** Never rejects. */
@@ -228,7 +231,11 @@ export class Flusher {
     stored.row = undefined
     fail(error)
     if (isBroken(error)) this.#reject(stored, error)
-    else this.#again(stored, Math.max(this.#options.source.flushDelayMs, this.#options.client.breaker.waitMs))
+    else if (isOfLog(error)) {
+      const { key } = stored
+      this.#options.observe({ kind: 'load:failed', key, error, isBackground: true })
+      this.#again(stored, TAKE_OVER_MS)
+    } else this.#again(stored, Math.max(this.#options.source.flushDelayMs, this.#options.client.breaker.waitMs))
   }
 
   /** What has come meanwhile is due as well; what is clean may be compacted. */
@@ -244,6 +251,7 @@ export class Flusher {
     const rows = await this.#options.client.readRows(jobs.map(({ stored }) => stored.key))
     for (const [i, job] of jobs.entries()) {
       try {
+        job.isRead = true
         job.stored.row = { row: rows[i], base: this.#options.keys.baseOf(job.stored, rows[i]) }
       } catch (error) {
         this.#failed(job, asError(error))
@@ -270,12 +278,14 @@ export class Flusher {
   }
 
   /** The key with its row taken in, if the row lacks anything; otherwise readers have what they wait for. */
-  async #lackingOf({ stored, land }: Job, known: KnownRow): Promise<Taken | undefined> {
+  async #lackingOf({ stored, land, fail, isRead }: Job, known: KnownRow): Promise<Taken | undefined> {
     const { keys } = this.#options
     await keys.gatherSteps(stored)
     const taken = keys.taken(stored, known.base)
     if (taken.open.some((operation) => !isIn(known.base.vector, operation))) return taken
-    land(keys.answerOf(stored, known))
+    if (isRead) land(keys.answerOf(stored, known))
+    // Somebody may have written it since, and said so before the flight began.
+    else fail(new Error('the row was read before that'))
     return undefined
   }
 
@@ -330,4 +340,9 @@ export class Flusher {
 function dueOf(queue: OldestFirst<StoredKey, number>): number {
   const first = queue.oldest()
   return first === undefined ? Infinity : (queue.get(first) as number)
+}
+
+/** The log cannot be read: somebody has to see to it before the store gets what is in there. */
+function isOfLog(error: Error): boolean {
+  return isStorageError(error) || isWarpError(error, 'WARP_E_LOG_CORRUPT')
 }

@@ -32,6 +32,7 @@ export class StoredKey {
   isRejected = false
   /** While its order is not settled, what was loaded last is served until then. */
   servedUntilMs = 0
+  #generation = 0
   readonly #waiting: (() => void)[] = []
   /** The base with the operations on top, as far as they have been looked at. */
   #top: { readonly base: Base; readonly operationsCount: number; readonly folded: Base } | undefined
@@ -39,6 +40,11 @@ export class StoredKey {
   constructor(key: string, keyspace: Keyspace) {
     this.key = key
     this.keyspace = keyspace
+  }
+
+  /** How often all that was known has been forgotten. */
+  get generation(): number {
+    return this.#generation
   }
 
   /** Whether the store is known to hold the operation. */
@@ -83,6 +89,15 @@ export class StoredKey {
   async acquire(): Promise<void> {
     while (this.isBusy) await new Promise<void>((go) => this.#waiting.push(go))
     this.isBusy = true
+  }
+
+  /** Nothing counts any more of what was known, though a write to the store may be under way. */
+  forget(): void {
+    this.forgetRow()
+    this.stored = new VersionVector()
+    this.open = []
+    this.gathered = 0
+    this.#generation++
   }
 
   /** What the row holds is not known any more. */

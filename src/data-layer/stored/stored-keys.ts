@@ -23,7 +23,7 @@ import type { Invalidations } from '../invalidations.ts'
 import { MISS, type Keeper } from '../keeper.ts'
 import { Answer } from '../load-request.ts'
 import { baseOf, type Base } from './rows/base.ts'
-import { isIn, openOperation, type OpenOperation } from './rows/open-operation.ts'
+import { isIn, isPlacedBy, openOperation, type OpenOperation } from './rows/open-operation.ts'
 import { foldOver, isBlind, isUnsettled, orderMatters } from './rows/row-fold.ts'
 import { StoredKey, type KnownRow } from './stored-key.ts'
 
@@ -95,7 +95,11 @@ export class StoredKeys implements StoredOperations {
   forgetAll(): void {
     this.#letGo.join(this.#store.applied)
     this.#letGoStamp = Math.max(this.#letGoStamp, this.#store.clock.last)
-    this.#keys.clear()
+    for (const [key, stored] of this.#keys) {
+      stored.forget()
+      // Who is writing it goes on with what there is now: operations may have other names by then.
+      if (!stored.isBusy) this.#keys.delete(key)
+    }
   }
 
   /**
@@ -117,12 +121,13 @@ export class StoredKeys implements StoredOperations {
       const chain = this.#chainOf(stored)
       if (chain === undefined) return
       const { head, cut } = chain
+      const { generation } = stored
       const hold = this.#store.holds.take(`reading '${stored.key}' for its store`)
       try {
         const after = Math.max(stored.gathered, cut)
         const positions = await budget.finish(this.#chains.positionsSteps({ head }, { after }, budget))
         // In pieces, the oldest first.
-        while (positions.length > 0) {
+        while (positions.length > 0 && stored.generation === generation) {
           const piece = positions.splice(-SHORT.operations)
           this.#add(stored, piece, piece[0] as Position)
           await budget.rest()
@@ -171,7 +176,7 @@ export class StoredKeys implements StoredOperations {
     const chains = this.#chains
     if (base?.name === row.name) {
       const known = stored.known()
-      const isNews = !known.dominates(row.vector) || row.vector.dominates(known)
+      const isNews = !known.dominates(row.vector) || row.vector.dominates(known) || open.some(isPlacedBy(row.vector))
       if (!isNews && !isBlind({ strategy, base, operations: open, chains })) return { base, open }
     }
     if (base !== undefined && !row.vector.dominates(base.vector)) this.#gatherAnew(stored, row)

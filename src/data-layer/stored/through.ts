@@ -107,7 +107,7 @@ export class Through {
       const pending: Pending = { write, way, stored, operation, untilMs, begin: 0, isOpen: false }
       const tried = await this.#try(pending)
       if (tried.kind === 'stored') {
-        const entering = this.#enter(write, pending)
+        const entering = this.#note(write, pending)
         this.#keep(pending)
         return await entering
       }
@@ -271,6 +271,15 @@ export class Through {
     }
   }
 
+  /** The same for who waits: what cannot be written here is in the store all the same. */
+  async #note<Result>(write: ThroughWrite<Result>, pending: Pending): Promise<Result> {
+    try {
+      return await this.#enter(write, pending)
+    } catch (error) {
+      throw notNoted(pending, error)
+    }
+  }
+
   /** The store has it: from now on it is an operation. */
   #enter<Result>(write: ThroughWrite<Result>, { stored, operation }: Pending): Promise<Result> {
     const [rowName] = operation.others as readonly [Dot]
@@ -291,6 +300,18 @@ function isUndone(error: unknown): boolean {
 
 function isUnencodable(error: unknown): boolean {
   return isWarpError(error, 'WARP_E_UNENCODABLE')
+}
+
+/** The row holds it, and the log did not take it: nothing takes it back, and nobody else is told. */
+function notNoted({ write: { key }, way }: Pending, cause: unknown): WarpError {
+  const store = way.client.store.name
+  const code = isWarpError(cause) ? cause.code : 'WARP_E_STORE'
+  return new WarpError(
+    code,
+    `'${key}' was written through to ${store}, and could not be written to the log here: ${asError(cause).message}; ` +
+      'copies elsewhere are what they were until they are loaded again: invalidate the key',
+    { details: { key, store }, outcome: 'indeterminate', cause },
+  )
 }
 
 function refusedBy(

@@ -310,7 +310,17 @@ export class Rounds {
       if (!peer.isUp || !this.presence.has(peer)) continue
       if (peer.replica !== undefined && !peer.isRefused) this.heard(peer.replica, nowMs)
       if ((isWaiting || peer.isUnsettled) && peer.said !== undefined)
-        this.#consider(peer, normalised(peer.said, store.ended), nowMs)
+        this.#reconsider(peer, normalised(peer.said, store.ended), nowMs)
+    }
+  }
+
+  /** What was written first here may have to be read for it: the next round tries again. */
+  #reconsider(peer: Peer, digest: Digest, nowMs: number): void {
+    try {
+      this.#consider(peer, digest, nowMs)
+    } catch (error) {
+      if (!isStorageError(error)) throw error
+      this.#parts.observe({ kind: 'store:unreadable', error })
     }
   }
 

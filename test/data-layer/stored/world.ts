@@ -54,7 +54,7 @@ export class StoreWorld {
     const { strategy = register(), copies, log, offsetMs = 0, alone = false, stayAlive, ...storing } = options
     const events: WarpEvent[] = []
     const warp = await openWarp({
-      keys: { 'k:*': { strategy, store: this.store, ...storing }, 'own:*': register() },
+      keys: { 'k:*': { strategy, store: this.store, ...storing }, 'own:*': { strategy: register(), retain: 'latest' } },
       env: {
         ...this.env.fork({ label: name, wallOffsetMs: offsetMs }),
         ...(stayAlive === undefined ? {} : { stayAlive }),

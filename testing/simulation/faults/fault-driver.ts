@@ -30,6 +30,7 @@ export class FaultDriver {
   begin(plan: readonly PlannedFault[], endMs: number): void {
     this.#endMs = endMs
     for (const { kind, everyMs } of plan) {
+      this.#world.history.planned.add(kind)
       // Of the seed and the kind alone, so that leaving out another kind leaves this one as it was.
       const random = seededRandom(`${this.#world.options.seed} ${kind}`)
       const context: FaultContext = {
@@ -48,7 +49,8 @@ export class FaultDriver {
    * No more faults, and what they did to the surroundings is undone. Data that is lost stays lost.
    */
   heal(): void {
-    const { wire, machines } = this.#world
+    const { wire, machines, history, nowMs: healedMs } = this.#world
+    history.healedMs = healedMs
     this.#world.steady.clear()
     for (const undo of this.#undos) undo()
     this.#undos.clear()

@@ -6,6 +6,7 @@
 import type { Random } from '../../world/random.ts'
 import { APPLICATION_FAULTS, type ApplicationFault } from './application-faults.ts'
 import { CLOCK_FAULTS, type ClockFault } from './clock-faults.ts'
+import { DATA_FAULTS, type DataFault } from './data-faults.ts'
 import { DISK_FAULTS, type DiskFault } from './disk-faults.ts'
 import { type Fault, logUniform } from './fault.ts'
 import { GIVEN_UP_FAULTS, type GivenUpFault } from './given-up.ts'
@@ -15,7 +16,7 @@ import { PROCESS_FAULTS, type ProcessFault } from './process-faults.ts'
 
 /** What may go wrong, or is at least unusual. */
 export type FaultKind =
-  NetworkFault | ProcessFault | DiskFault | ClockFault | MemberFault | ApplicationFault | GivenUpFault
+  NetworkFault | ProcessFault | DiskFault | ClockFault | MemberFault | ApplicationFault | GivenUpFault | DataFault
 
 const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...NETWORK_FAULTS,
@@ -25,9 +26,15 @@ const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...MEMBER_FAULTS,
   ...APPLICATION_FAULTS,
   ...GIVEN_UP_FAULTS,
+  ...DATA_FAULTS,
 }
 
-export const FAULT_KINDS: readonly FaultKind[] = Object.keys(FAULTS) as FaultKind[]
+const ALL_KINDS = Object.keys(FAULTS) as readonly FaultKind[]
+
+/** What befalls a database and an API: only where data is kept elsewhere. */
+export const DATA_FAULT_KINDS: readonly FaultKind[] = Object.keys(DATA_FAULTS) as FaultKind[]
+/** Everything else. */
+export const FAULT_KINDS: readonly FaultKind[] = ALL_KINDS.filter((kind) => !Object.hasOwn(DATA_FAULTS, kind))
 
 export function faultOf(kind: FaultKind): Fault {
   return FAULTS[kind]
@@ -45,7 +52,7 @@ export interface PlannedFault {
 export function drawFaults(random: Random, allowed: readonly FaultKind[]): PlannedFault[] {
   const share = 0.2 + random.float() * 0.6
   const planned: PlannedFault[] = []
-  for (const kind of FAULT_KINDS) {
+  for (const kind of ALL_KINDS) {
     const own = random.fork(kind)
     const isDrawn = own.chance(share)
     const { everyMs } = faultOf(kind)

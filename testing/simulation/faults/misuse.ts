@@ -7,10 +7,11 @@
  */
 import { isWarpError, WarpError, type WarpErrorCode } from '../../../crdt/warp-error.ts'
 import type { Keyspace, Keyspaces } from '../../../src/keys/keyspace.ts'
+import type { DataIntent } from '../data/data-intent.ts'
 import type { CallRecord, Intent } from '../report/run-history.ts'
 import { shortly, textOfIntent } from '../report/shown.ts'
 
-const FORMS: Readonly<Record<Intent['kind'], string>> = {
+const FORMS: Readonly<Record<UsersIntent['kind'], string>> = {
   write: "{ kind: 'write', key, verb, parameters: [...] }",
   delete: "{ kind: 'delete', key }",
   read: "{ kind: 'read', key }",
@@ -19,6 +20,9 @@ const FORMS: Readonly<Record<Intent['kind'], string>> = {
   compact: "{ kind: 'compact' }",
   watch: "{ kind: 'watch', pattern, takeMax }",
 }
+
+/** Those of a workload of the user's. */
+type UsersIntent = Exclude<Intent, DataIntent>
 
 const ACKS: ReadonlySet<unknown> = new Set([undefined, 'memory', 'logged', 'durable'])
 const NAMED_MAX = 20
@@ -29,12 +33,12 @@ const ALWAYS_REFUSED: ReadonlySet<WarpErrorCode> = new Set<WarpErrorCode>([
 ])
 
 /** Throws `WARP_E_CONFIG`, unless `intent` is one that the keys allow. */
-export function checkIntent(intent: unknown, keyspaces: Keyspaces): asserts intent is Intent {
+export function checkIntent(intent: unknown, keyspaces: Keyspaces): asserts intent is UsersIntent {
   const kind: unknown = typeof intent === 'object' && intent !== null && 'kind' in intent ? intent.kind : undefined
   if (typeof kind !== 'string' || !Object.hasOwn(FORMS, kind)) {
     throw refused(`the workload returned ${nameOf(intent)}; it returns one of ${Object.values(FORMS).join(', ')}`)
   }
-  const problem = problemOf(intent as Intent, keyspaces)
+  const problem = problemOf(intent as UsersIntent, keyspaces)
   if (problem !== undefined) throw refused(`the workload wants '${nameOf(intent)}': ${problem}`)
 }
 
@@ -55,7 +59,7 @@ function hasThrown(intent: Intent, error: unknown): boolean {
   return (intent.kind === 'write' || intent.kind === 'watch') && !hasCode
 }
 
-function problemOf(intent: Intent, keyspaces: Keyspaces): string | undefined {
+function problemOf(intent: UsersIntent, keyspaces: Keyspaces): string | undefined {
   if (intent.kind === 'compact') return undefined
   if (intent.kind === 'watch') return typeof intent.takeMax === 'number' ? undefined : `its form is ${FORMS.watch}`
   const keyspace = keyspaces.find(intent.key)

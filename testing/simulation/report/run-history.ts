@@ -11,6 +11,7 @@ import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { WarpEvent } from '../../../src/api/public.ts'
 import type { At } from '../../../src/history/explanation.ts'
 import type { Ack, Receipt } from '../../../src/store/write-road/receipt.ts'
+import type { DataIntent } from '../data/data-intent.ts'
 
 /** What somebody wants to do at a machine. Plain data, so that it can be shown and left out. */
 export type Intent =
@@ -28,6 +29,7 @@ export type Intent =
   | { readonly kind: 'compact' }
   /** `takeMax`: the consumer takes so many changes and then stalls for good. */
   | { readonly kind: 'watch'; readonly pattern: string; readonly takeMax: number }
+  | DataIntent
 
 /**
  * `'ok'`: the promise has settled. `'failed'`: certainly nothing was written. `'indeterminate'`:
@@ -49,7 +51,10 @@ export interface CallRecord {
   outcome: CallOutcome
   /** Of a write that is `ok`. */
   receipt?: Receipt
-  /** What a read, `getAt` or `log` gave: the value, or the records. Frozen where it is plain. */
+  /**
+   * What a read, `getAt` or `log` gave: the value, or the records. Frozen where it is plain. Of what
+   * was said of data that is kept elsewhere: a `Said`.
+   */
   value?: unknown
   /** The error's code, or its name where it has none. */
   error?: string
@@ -113,6 +118,10 @@ export class RunHistory {
    * for. By reason.
    */
   readonly exempted: Map<string, number> = new Map()
+  /** Kinds of faults that may happen until `healedMs`. */
+  readonly planned: Set<string> = new Set()
+  /** Everything was made good then. */
+  healedMs: number = Infinity
 
   count(what: string, by = 1): void {
     this.occurred.set(what, (this.occurred.get(what) ?? 0) + by)

@@ -5,6 +5,7 @@ import type { Warp, WarpEvent } from '../../../src/api/public.ts'
 import type { KeyMap } from '../../../src/keys/typed-keys.ts'
 import type { Shown } from '../../checkers/checker.ts'
 import { codeOf } from '../machine.ts'
+import type { DataIntent } from '../data/data-intent.ts'
 import type { CallRecord, Intent } from './run-history.ts'
 
 /** What a replica shows of a key at this moment. */
@@ -55,14 +56,36 @@ export function textOfIntent(intent: Intent): string {
       return 'compact'
     case 'watch':
       return `watch ${intent.pattern}`
+    default:
+      return textOfDataIntent(intent)
   }
 }
+
+function textOfDataIntent(intent: DataIntent): string {
+  switch (intent.kind) {
+    case 'getOrSet':
+    case 'forget':
+      return `${intent.kind} ${intent.key}`
+    case 'change':
+      return `${intent.key} changes, ${intent.said === undefined ? 'and nobody is told' : `told by ${intent.said}`}`
+    case 'grant':
+      return `grant lease ${intent.lease} for ${intent.ttlMs} ms`
+    case 'attach':
+      return `attach ${intent.target} to lease ${intent.lease}`
+    case 'renew':
+      return `renew lease ${intent.lease}`
+    case 'revoke':
+      return `${intent.keys.join(', ')} changes, told by the end of lease ${intent.lease}`
+  }
+}
+
+const READING: readonly Intent['kind'][] = ['read', 'getAt', 'getOrSet']
 
 /** What a call of `textOfIntent` read. */
 export function textOfAnswer({ intent, outcome, value }: CallRecord): string {
   if (outcome !== 'ok') return ''
   if (intent.kind === 'log') return `, operations: ${(value as readonly unknown[]).length}`
-  return intent.kind === 'read' || intent.kind === 'getAt' ? ` = ${shortly(value)}` : ''
+  return READING.includes(intent.kind) ? ` = ${shortly(value)}` : ''
 }
 
 /** Its kind and its plain fields. */

@@ -1,5 +1,5 @@
 /** What many simulations came to: for the summary of `warp sim`, of a soak and of the test run. */
-import { FAULT_KINDS, type FaultKind } from '../faults/fault-plan.ts'
+import { DATA_FAULT_KINDS, FAULT_KINDS, type FaultKind } from '../faults/fault-plan.ts'
 import { OLD_REFUSED, RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from './version-counts.ts'
 import type { Simulated } from '../simulate.ts'
 
@@ -39,9 +39,9 @@ export class SimulationTotals {
     for (const [why, count] of simulated.exempted) addTo(this.exempted, why, count)
   }
 
-  /** All kinds, those that were never drawn too. */
-  faults(): FaultCount[] {
-    return FAULT_KINDS.map((kind) => {
+  /** All kinds that there are anyway, or of `kinds`: those that were never drawn too. */
+  faults(kinds: readonly FaultKind[] = FAULT_KINDS): FaultCount[] {
+    return kinds.map((kind) => {
       const name = COUNTED_BY_NETWORK[kind] ?? kind
       return {
         kind,
@@ -61,7 +61,7 @@ export class SimulationTotals {
   /** What the runs came to, and a line for each fault that was drawn for any of them. */
   text(): string {
     const hours = (this.virtualMs / 3_600_000).toFixed(2)
-    const drawn = this.faults().filter(({ runsCount }) => runsCount > 0)
+    const drawn = this.faults([...FAULT_KINDS, ...DATA_FAULT_KINDS]).filter(({ runsCount }) => runsCount > 0)
     return [
       `${this.runsCount} runs, ${hours} virtual hours, ${this.callsCount} calls, ${this.failed.length} with violations`,
       ...drawn.map(

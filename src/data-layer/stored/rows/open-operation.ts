@@ -16,6 +16,8 @@ export interface OpenOperation extends Stamp {
   readonly draft?: Draft
   /** Other names under which a row may hold it: its first one, and the one of a write through. */
   readonly others: readonly Dot[]
+  /** It has been issued again, with a later stamp: where a row holds it by its first name, the row knows its place. */
+  readonly isReissued?: boolean
 }
 
 export interface Draft {
@@ -27,12 +29,11 @@ const NONE: readonly Dot[] = []
 
 export function openOperation(reader: OperationReader, position: Position): OpenOperation {
   const { hlc, replica, sequence, kind, strategy } = reader
-  return { hlc, replica, sequence, kind, strategy, position, others: othersOf(reader) }
-}
-
-function othersOf(reader: OperationReader): readonly Dot[] {
-  if (!reader.hasFields) return NONE
-  return [reader.origin(), reader.rowName()].filter((dot) => dot !== undefined)
+  const plain = { hlc, replica, sequence, kind, strategy, position }
+  if (!reader.hasFields) return { ...plain, others: NONE }
+  const origin = reader.origin()
+  const others = [origin, reader.rowName()].filter((dot) => dot !== undefined)
+  return { ...plain, others, isReissued: origin !== undefined }
 }
 
 /** Whether a row with this vector holds it. */
@@ -46,4 +47,10 @@ export function isIn(vector: VersionVector, { replica, sequence, others }: OpenO
 export function putIn(vector: VersionVector, { replica, sequence, others }: OpenOperation): void {
   vector.raise(replica, sequence)
   for (const other of others) vector.raise(other.replica, other.sequence)
+}
+
+/** Whether a row holds it, and in another place among the others than its present stamp would give it. */
+export function isPlacedBy(vector: VersionVector): (operation: OpenOperation) => boolean {
+  return (operation) =>
+    operation.isReissued === true && !vector.includes(operation.replica, operation.sequence) && isIn(vector, operation)
 }

@@ -4,6 +4,7 @@
  * and of the operations those that its writer had seen.
  */
 import { decode } from '../../../../crdt/encoding/encoding.ts'
+import { formatDot } from '../../../../crdt/time/dot.ts'
 import { compareStamps, type Stamp } from '../../../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../../../crdt/time/replica-id.ts'
 import type { AnyStrategy, Applied } from '../../../../crdt/strategy.ts'
@@ -28,13 +29,26 @@ export interface Folding {
 
 /** What the row would hold. */
 export function foldOver({ strategy, base, operations, chains }: Folding): Base {
-  const on = operations.filter((operation) => !isIn(base.vector, operation)).sort(compareStamps)
-  if (on.length === 0) return base
+  const lacking = operations.filter((operation) => !isIn(base.vector, operation)).sort(compareStamps)
+  if (lacking.length === 0) return base
   const vector = base.vector.copy()
-  for (const operation of on) putIn(vector, operation)
+  for (const operation of lacking) putIn(vector, operation)
+  const on = withoutRepeats(lacking)
   const { value, tip } =
     strategy.fold === 'last' ? greatest(strategy, base, on, chains) : merged(strategy, base, on, chains)
   return { value, vector, tip, name: base.name }
+}
+
+/** What was issued again may be here under several names: the first one in canonical order counts. */
+function withoutRepeats(ordered: readonly OpenOperation[]): readonly OpenOperation[] {
+  if (!ordered.some(({ isReissued }) => isReissued)) return ordered
+  const names = new Set<string>()
+  return ordered.filter((operation) => {
+    const own = [operation, ...operation.others].map(formatDot)
+    const isRepeat = own.some((name) => names.has(name))
+    for (const name of own) names.add(name)
+    return !isRepeat
+  })
 }
 
 type Top = Pick<Base, 'value' | 'tip'>
