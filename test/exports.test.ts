@@ -471,6 +471,7 @@ describe('public names', () => {
   test('warp-engine/testing', () => {
     expect(namesOf('./testing')).toMatchInlineSnapshot(`
       [
+        "DATA_FAULT_KINDS",
         "FAULT_KINDS",
         "HistoryRecorder",
         "REFUSED",

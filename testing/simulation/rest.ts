@@ -87,7 +87,7 @@ async function disagreement(world: World): Promise<string | undefined> {
       first ??= { name, shown }
       if (!isSameShown(first.shown, shown)) {
         const [one, other] = [textOfShown(first.shown), textOfShown(shown)]
-        return `${first.name} shows ${one} at ${key}, ${name} ${other}`
+        return `${first.name} and ${name} disagree about ${key}: ${one}, and ${other}`
       }
     }
   }

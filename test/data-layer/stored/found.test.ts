@@ -77,10 +77,12 @@ test('a write that is issued again while it is being flushed is stored once', as
 test('where a row holds a write that was issued again, the row knows its place', async () => {
   world = new StoreWorld()
   const [a, b, c] = (await givenUp({ strategy: register<string>() })) as [AnyWarp, AnyWarp, AnyWarp]
+  world.network.partition([['a'], ['b'], ['c']])
+  expect(await c.get('k:1')).toBeUndefined()
   await b.set('k:1', 'earlier')
-  await world.env.advance(100)
+  await world.env.advance(2000)
   await a.set('k:1', 'later')
-  await world.env.advance(100)
+  await world.env.advance(2000)
   expect(world.row('k:1')).toBe('later')
   world.network.heal()
   await world.env.advance(60_000)

@@ -12,11 +12,13 @@ import type { Random } from '../../world/random.ts'
 import type { TimeLine } from '../../world/time-line.ts'
 import type { Life } from '../life.ts'
 import type { RunHistory } from '../report/run-history.ts'
-import { shortly } from '../report/shown.ts'
 import type { Trace } from '../report/trace.ts'
 
 /** What a database is like in which all is well. */
 export const CALM_STORE = { latencyMs: 1, replyMs: 1, jitterMs: 2, failure: 0, lostReply: 0 } as const
+
+/** Of a row in the trace. */
+const SHORT_MAX = 80
 
 /** Processes that have died while the store was carrying out what they had asked for. */
 export const DIED_READING = 'died while reading rows'
@@ -126,7 +128,7 @@ export class SimulatedRows {
     const rows = this.#written.get(key) ?? []
     this.#written.set(key, rows)
     rows.push({ ...row, atMs, by })
-    const text = `${by} writes the row of ${key}: ${shortly(this.valueOf(row))}`
+    const text = `${by} writes the row of ${key}: ${(JSON.stringify(this.valueOf(row)) ?? 'nothing').slice(0, SHORT_MAX)}`
     this.#options.trace.note(atMs, text, () => ({ kind: 'world', atMs, text }))
   }
 
