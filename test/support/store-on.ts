@@ -16,8 +16,9 @@ export function storeOn(server: PrivateServerName, url: string): StoreOn {
   switch (server) {
     case 'postgres': {
       const pool = new pg.Pool({ connectionString: url, max: 4 })
-      // The server is stopped on purpose: whoever asks for a connection is told.
+      // Otherwise a lost connection would end the process: of one that is idle, and of one that is in use.
       pool.on('error', () => undefined)
+      pool.on('connect', (client) => void client.on('error', () => undefined))
       const database = new Kysely<object>({ dialect: new PostgresDialect({ pool }) })
       return { store: sqlStore(database, { table: 'warp_rows' }), close: () => database.destroy() }
     }
