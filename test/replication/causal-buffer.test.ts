@@ -51,10 +51,24 @@ describe('order', () => {
 })
 
 describe('causes', () => {
+  test('a head that lacks several causes is tried once, when the last of them has been applied', () => {
+    const buffer = bufferOf()
+    add(buffer, A, 1)
+    buffer.park(A, [
+      { replica: B, sequence: 2 },
+      { replica: C, sequence: 1 },
+    ])
+    expect(buffer.released(B, 1)).toEqual([])
+    expect(buffer.released(B, 2)).toEqual([])
+    expect(buffer.next(A, 0)).toBeUndefined()
+    expect(buffer.released(C, 1)).toEqual([A])
+    expect(buffer.next(A, 0)?.sequence).toBe(1)
+  })
+
   test('a parked head stays until its cause has been applied', () => {
     const buffer = bufferOf()
     add(buffer, A, 1)
-    buffer.park(A, { replica: B, sequence: 7 })
+    buffer.park(A, [{ replica: B, sequence: 7 }])
     expect(buffer.next(A, 0)).toBeUndefined()
     expect(buffer.released(B, 6)).toEqual([])
     expect(buffer.released(B, 7)).toEqual([A])
@@ -66,8 +80,8 @@ describe('causes', () => {
     const buffer = bufferOf()
     add(buffer, A, 1)
     add(buffer, B, 1)
-    buffer.park(A, { replica: C, sequence: 3 })
-    buffer.park(B, { replica: C, sequence: 4 })
+    buffer.park(A, [{ replica: C, sequence: 3 }])
+    buffer.park(B, [{ replica: C, sequence: 4 }])
     expect(buffer.released(C, 3)).toEqual([A])
     expect(buffer.released(C, 9)).toEqual([B])
   })
@@ -75,7 +89,7 @@ describe('causes', () => {
   test('a head that was applied by another way no longer waits', () => {
     const buffer = bufferOf()
     add(buffer, A, 1, 2)
-    buffer.park(A, { replica: B, sequence: 1 })
+    buffer.park(A, [{ replica: B, sequence: 1 }])
     expect(buffer.next(A, 1)?.sequence).toBe(2)
     expect(buffer.released(B, 1)).toEqual([])
   })
@@ -120,7 +134,7 @@ describe('heads that waited', () => {
   test('are tried again when all may have changed, though nothing of what they waited for is here', () => {
     const buffer = bufferOf()
     add(buffer, A, 1)
-    buffer.park(A, { replica: B, sequence: 7 })
+    buffer.park(A, [{ replica: B, sequence: 7 }])
     expect(buffer.next(A, 0)).toBeUndefined()
     buffer.releaseAll()
     expect(buffer.next(A, 0)?.sequence).toBe(1)

@@ -6,9 +6,10 @@
  * Works in budgets: `offer` tries one operation, `drain` as many waiting ones as it is allowed to.
  */
 import { asError } from '../../../crdt/warp-error.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
-import { CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
+import { CAUSES_MAX, CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Admission } from '../../store/border.ts'
@@ -173,17 +174,20 @@ export class Admitter {
   }
 
   /**
-   * Parks the operation, the head of its replica, under the first of its causes that is missing.
+   * Parks the operation, the head of its replica, under those of its causes that are missing.
    */
   #park(replica: ReplicaId, bytes: Uint8Array, start: number, end: number): void {
+    const { applied, ended } = this.#store
+    const causes: Dot[] = []
     for (const [cause, sequence] of this.#reader.load(bytes, start, end).dependencies()) {
-      if (this.#store.applied.get(cause) >= sequence || this.#store.ended.isPruned(cause)) continue
-      this.buffer.park(replica, { replica: cause, sequence })
-      return
+      if (applied.get(cause) >= sequence || ended.isPruned(cause)) continue
+      causes.push({ replica: cause, sequence })
+      if (causes.length === CAUSES_MAX) break
     }
     // The store sees a cause that the operation does not name; any progress of its own writer may
     // help.
-    this.buffer.park(replica, { replica, sequence: this.#store.applied.get(replica) + 1 })
+    if (causes.length === 0) causes.push({ replica, sequence: applied.get(replica) + 1 })
+    this.buffer.park(replica, causes)
   }
 
   #report(replica: ReplicaId, sequence: number, admission: 'drift' | 'resync' | 'clone' | 'full'): void {

@@ -5,9 +5,10 @@
  * Only the next operation of a replica can ever be admissible, because each replica's operations
  * are applied in sequence. So the buffer keeps one run of operations per replica, sorted by
  * sequence, and looks at its head alone: a head is tried when its predecessor has been applied, and
- * when it turns out to lack an operation of another replica, it is parked under that replica and
- * tried again when that one has got there. An operation is therefore tried once per cause that it
- * lacked, not once per arrival: O(1) to insert at the end of a run and the distance from it
+ * when it turns out to lack operations of other replicas, it is parked under those replicas and tried
+ * again when all of them have got there. An operation is therefore tried once per `CAUSES_MAX` causes
+ * that it lacked, neither once per arrival nor once per cause: what was written behind some hundred
+ * short-lived replicas names them all. O(1) to insert at the end of a run and the distance from it
  * elsewhere, O(replicas) to release, no rescans.
  *
  * Bounded by count and bytes. When over the bound, the operation that is farthest ahead of what has
@@ -18,6 +19,8 @@ import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 
 /** Gone operations at the start of a run before its array is cut. */
 const HEAD_MAX = 1024
+/** Causes under which a head is parked at a time, so that memory is bounded however many there are. */
+export const CAUSES_MAX = 64
 
 export interface BufferedOperation {
   readonly sequence: number
@@ -36,8 +39,8 @@ interface Run {
   head: number
   /** How far the replica had been applied when it was last looked at. */
   applied: number
-  /** Parked under these: which replica must reach which sequence. */
-  waiting: { readonly replica: ReplicaId; readonly sequence: number } | undefined
+  /** Parked under these: which replica must reach which sequence. Empty: not parked. */
+  readonly waiting: Map<ReplicaId, number>
 }
 
 /** A closed range of sequences. */
@@ -105,7 +108,7 @@ export class CausalBuffer {
     if (run === undefined) return undefined
     run.applied = applied
     while ((run.operations[run.head]?.sequence ?? Infinity) <= applied) this.#removeHead(run)
-    if (run.waiting !== undefined) return undefined
+    if (run.waiting.size > 0) return undefined
     const head = run.operations[run.head]
     return head?.sequence === applied + 1 ? head : undefined
   }
@@ -117,16 +120,18 @@ export class CausalBuffer {
   }
 
   /**
-   * The head of `replica` lacks that operation: it is not tried again before `released` tells of
-   * it.
+   * The head of `replica` lacks these operations, at most `CAUSES_MAX`: it is not tried again before
+   * `released` tells of it.
    */
-  park(replica: ReplicaId, cause: { readonly replica: ReplicaId; readonly sequence: number }): void {
+  park(replica: ReplicaId, causes: Iterable<Dot>): void {
     const run = this.#runs.get(replica)
     if (run === undefined) return
-    run.waiting = cause
-    const parked = this.#parked.get(cause.replica)
-    if (parked === undefined) this.#parked.set(cause.replica, new Set([run]))
-    else parked.add(run)
+    for (const cause of causes) {
+      run.waiting.set(cause.replica, cause.sequence)
+      const parked = this.#parked.get(cause.replica)
+      if (parked === undefined) this.#parked.set(cause.replica, new Set([run]))
+      else parked.add(run)
+    }
   }
 
   /**
@@ -138,27 +143,31 @@ export class CausalBuffer {
     if (parked === undefined) return []
     const free: ReplicaId[] = []
     for (const run of parked) {
-      if (run.waiting !== undefined && run.waiting.sequence > applied) continue
-      run.waiting = undefined
+      if ((run.waiting.get(replica) ?? 0) > applied) continue
+      run.waiting.delete(replica)
       parked.delete(run)
-      free.push(run.replica)
+      if (run.waiting.size === 0) free.push(run.replica)
     }
     if (parked.size === 0) this.#parked.delete(replica)
     return free
   }
 
-  /** Unparks the head of `replica` if what it waits for is such a cause. Returns whether it did. */
+  /** Unparks the head of `replica` if it waits for such a cause. Returns whether it did. */
   releaseIf(replica: ReplicaId, isSuch: (cause: Dot) => boolean): boolean {
     const run = this.#runs.get(replica)
-    if (run?.waiting === undefined || !isSuch(run.waiting)) return false
-    this.#unpark(run)
-    return true
+    if (run === undefined) return false
+    for (const [by, sequence] of run.waiting) {
+      if (!isSuch({ replica: by, sequence })) continue
+      this.#unpark(run)
+      return true
+    }
+    return false
   }
 
   /** Every head is worth trying, whatever it waited for. */
   releaseAll(): void {
     this.#parked.clear()
-    for (const run of this.#runs.values()) run.waiting = undefined
+    for (const run of this.#runs.values()) run.waiting.clear()
   }
 
   /** Which of the operations after `applied` up to `to` are not here, at most `countMax` gaps. */
@@ -195,7 +204,7 @@ export class CausalBuffer {
   #run(replica: ReplicaId): Run {
     let run = this.#runs.get(replica)
     if (run === undefined) {
-      run = { replica, operations: [], head: 0, applied: 0, waiting: undefined }
+      run = { replica, operations: [], head: 0, applied: 0, waiting: new Map() }
       this.#runs.set(replica, run)
     }
     return run
@@ -236,11 +245,12 @@ export class CausalBuffer {
   }
 
   #unpark(run: Run): void {
-    if (run.waiting === undefined) return
-    const parked = this.#parked.get(run.waiting.replica)
-    parked?.delete(run)
-    if (parked?.size === 0) this.#parked.delete(run.waiting.replica)
-    run.waiting = undefined
+    for (const replica of run.waiting.keys()) {
+      const parked = this.#parked.get(replica)
+      parked?.delete(run)
+      if (parked?.size === 0) this.#parked.delete(replica)
+    }
+    run.waiting.clear()
   }
 }
 
