@@ -1,8 +1,8 @@
 /** What both presets say: where the log is, how much stays in memory, who is told of events. */
-import { inspect } from 'node:util'
 import { checkTypeOf, optionNames, refusedOption } from '../../crdt/checked-options.ts'
 import { type CheckedKeys, type EventLogger, type KeyMap, logTo, type WarpOptions } from '../../src/index.ts'
 import { fileLog } from '../file/index.ts'
+import { processWarnings } from './process-warnings.ts'
 
 export interface PresetOptions<K extends KeyMap> {
   /** As in `openWarp`: key pattern → strategy, bare or with options. */
@@ -12,8 +12,8 @@ export interface PresetOptions<K extends KeyMap> {
   /** The folder of a log on disk. Default: the log is in memory, and gone with the process. */
   readonly persist?: string
   /**
-   * Told of events, as by `logTo`. Default: errors and warnings are warnings of the process. `false`:
-   * nobody is told.
+   * Told of events, as by `logTo`. Default: errors and warnings are warnings of the process, ten of
+   * a kind in ten seconds at most. `false`: nobody is told.
    */
   readonly logger?: EventLogger | false
 }
@@ -44,13 +44,7 @@ export function commonOptions<K extends KeyMap>(what: string, options: PresetOpt
 
 function checkedLogger(what: string, logger: EventLogger | undefined): EventLogger {
   const given: unknown = logger
-  if (given === undefined) return WARNINGS
+  if (given === undefined) return processWarnings()
   if (typeof given === 'object' && given !== null) return logger as EventLogger // logTo looks at its methods
   throw refusedOption(what, 'logger', given, 'give a logger such as pino(), or false')
 }
-
-const nothing = (): void => undefined
-const warning = (message: unknown, fields: unknown): void => {
-  process.emitWarning(`${String(message)} ${inspect(fields, { breakLength: Infinity })}`, 'WarpWarning')
-}
-const WARNINGS: EventLogger = { error: warning, warn: warning, info: nothing, debug: nothing }

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { openWarp } from '../../../adapters/node/index.ts'
 import { memoryPreset, meshPreset } from '../../../adapters/presets/index.ts'
 import { meshOptions } from '../../../adapters/presets/mesh-preset.ts'
+import { processWarnings, SHOWN_MAX, WHILE_MS } from '../../../adapters/presets/process-warnings.ts'
 import type { WarpEvent } from '../../../src/index.ts'
 import { register } from '../../../crdt/register.ts'
 import { set } from '../../../crdt/set.ts'
@@ -110,6 +111,25 @@ describe('events', () => {
     await told
     expect(warned.at(-1)).toMatchObject({ name: 'WarpWarning', message: expect.stringContaining('no space') })
     expect(warned.filter(({ message }) => message.includes('compacted'))).toEqual([])
+  })
+
+  test('of one kind are shown a few at a time, and then how many more there were', async () => {
+    let nowMs = 0
+    const warned: string[] = []
+    const listen = ({ message }: Error): void => void warned.push(message)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+    const logger = processWarnings(() => nowMs)
+    for (let i = 0; i < 1000; i++) logger.warn('warp: load:failed', { i })
+    logger.error('warp: primary:failing', {})
+    nowMs += WHILE_MS
+    for (let i = 0; i < 2; i++) logger.warn('warp: load:failed', { i })
+    await new Promise((resolve) => setImmediate(resolve))
+    const failed = warned.filter((message) => message.startsWith('warp: load:failed'))
+    expect(failed).toHaveLength(SHOWN_MAX + 2)
+    expect(failed[SHOWN_MAX]).toContain(`(and ${1000 - SHOWN_MAX} more of this kind`)
+    expect(failed.at(-1)).not.toContain('more of this kind')
+    expect(warned.filter((message) => message.startsWith('warp: primary:failing'))).toHaveLength(1)
   })
 
   test('go to a logger that is given, or to nobody', () => {
