@@ -38,10 +38,11 @@ export const sqlite: Dialect = {
 
 async function update(database: AnyKysely, names: Names, changes: readonly RowChange[]): Promise<ReadonlySet<string>> {
   const { rows: table, key, value, meta, token } = names
+  // A column keeps what it is given: an outsider's text is read as the bytes of it, and has to equal them.
   const { rows } = await sql<{ key: unknown }>`
     WITH n(k, v, m, t, e, b) AS (VALUES ${sql.join(changes.map(updated))})
     UPDATE ${table} AS w SET ${value} = n.v, ${meta} = n.m, ${token} = n.t FROM n
-    WHERE w.${key} = n.k AND w.${token} = n.e AND w.${value} IS n.b
+    WHERE w.${key} = n.k AND w.${token} = n.e AND CAST(w.${value} AS BLOB) IS n.b
     RETURNING ${key} AS key`.execute(database)
   return keysOut(rows)
 }

@@ -2,7 +2,8 @@
 import { Kysely, sql, SqliteDialect } from 'kysely'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { afterAll, describe } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
+import { sqlStore } from '../../../adapters/stores/sql/index.ts'
 import { describeOn } from '../../support/servers.ts'
 import { type Database, sqlSuites } from './sql-suites.ts'
 
@@ -36,6 +37,28 @@ function suites(make: () => unknown): void {
         CREATE TRIGGER ${sql.id(`reject ${table}`)} BEFORE INSERT ON ${sql.id(table)} WHEN NEW.${sql.id(column)} = ${sql.lit(key)}
         BEGIN SELECT RAISE(ABORT, 'a constraint'); END`.execute(kysely)
     },
+  })
+
+  test('a value that an outsider has written as text is replaced like any other', async () => {
+    const kysely = (shared ??= database(make()))
+    const store = sqlStore(kysely, { table: 'written_as_text' })
+    const signal = new AbortController().signal
+    await store.check?.({ signal })
+    const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+    for (const [name, written] of [
+      ['k:1', '{"of":"an outsider"}'],
+      ['k:2', 'ä'],
+    ] as const) {
+      await sql`INSERT INTO written_as_text (key, value) VALUES (${name}, ${written})`.execute(kysely)
+      const [row] = await store.readRows([name], { signal })
+      expect(row?.value).toEqual(bytes(written))
+      const next = { value: bytes('"ours"'), meta: Uint8Array.of(1), token: Uint8Array.of(2) }
+      expect(await store.compareAndSet([{ key: name, expected: row, next }], { signal })).toMatchObject([
+        { kind: 'done' },
+      ])
+      const others = [{ key: name, expected: row, next: { ...next, token: Uint8Array.of(3) } }]
+      expect(await store.compareAndSet(others, { signal })).toMatchObject([{ kind: 'refused' }])
+    }
   })
 }
 
