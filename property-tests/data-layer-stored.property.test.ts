@@ -104,7 +104,14 @@ class History {
     const { kind, writes, durable, loads } = this.#config
     const files = this.#files[i] as ReturnType<typeof memoryFiles>
     const name = NAMES[i] as string
-    const options = { strategy: STRATEGIES[kind](), writes, loads, storeTimeoutMs: 500, hardTimeoutMs: 2000, ttlMs: 20_000 }
+    const options = {
+      strategy: STRATEGIES[kind](),
+      writes,
+      loads,
+      storeTimeoutMs: 500,
+      hardTimeoutMs: 2000,
+      ttlMs: 20_000,
+    }
     const log = durable ? { log: { name: 'memory', open: () => Promise.resolve(files) } } : {}
     return (await this.world.join(name, { ...options, ...log })).warp
   }

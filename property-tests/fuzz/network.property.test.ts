@@ -120,7 +120,12 @@ test('a frame', () => {
           },
         })
         .slice(),
-      encoder.rowsStored([{ key: 'user:1', vector }, { key: 'é', vector: new VersionVector() }]).slice(),
+      encoder
+        .rowsStored([
+          { key: 'user:1', vector },
+          { key: 'é', vector: new VersionVector() },
+        ])
+        .slice(),
       encoder.leaseWanted([LEASE, LEASE]).slice(),
       encoder.leaseLeft([{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }]).slice(),
       encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }).slice(),
