@@ -126,15 +126,30 @@ function checkMethods(option: string, value: unknown, methods: readonly string[]
   throw refusedOption('openWarp', option, value, remedy)
 }
 
+/** Events that say that something written may be lost: told to `warn` where nobody observes. */
+const LOSSES: ReadonlySet<WarpEvent['kind']> = new Set(['primary:rejected', 'primary:left', 'rejoin:lost'])
+
+/** The first of each kind. */
+function lossesTold(warn: (message: string) => void): (event: WarpEvent) => void {
+  const told = new Set<string>()
+  return ({ kind, ...details }) => {
+    if (!LOSSES.has(kind) || told.has(kind)) return
+    told.add(kind)
+    const shown = 'error' in details ? { ...details, error: details.error.message } : details
+    warn(`${kind} ${JSON.stringify(shown)}; give openWarp an observe to be told of each such event`)
+  }
+}
+
 /**
  * As `observe`, but neither what it throws nor how a promise that it returns ends reaches the
- * engine. The first such error is told to `warn`; an observer that fails is called on.
+ * engine. The first such error is told to `warn`; an observer that fails is called on. Without one, the
+ * first event of each kind that says that something may be lost is told to `warn`.
  */
 export function heardOnce(
   observe: ((event: WarpEvent) => unknown) | undefined,
   warn: ((message: string) => void) | undefined,
 ): (event: WarpEvent) => void {
-  if (observe === undefined) return () => undefined
+  if (observe === undefined) return warn === undefined ? () => undefined : lossesTold(warn)
   let isTold = false
   const failed = (error: unknown): void => {
     if (isTold) return

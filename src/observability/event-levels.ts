@@ -20,6 +20,7 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'load:failed': 'warn',
   'lease:ended': 'info',
   'primary:rejected': 'error',
+  'primary:contended': 'warn',
   'primary:failing': 'error',
   'primary:recovered': 'info',
   'primary:left': 'warn',

@@ -84,6 +84,17 @@ export type EngineEvent =
       readonly error: Error
     }
   /**
+   * The store has refused a write behind several times in a row, because the row was another one each
+   * time: others write it all the time, or something rewrites what it is given, a trigger say. It is tried
+   * again, more and more rarely.
+   */
+  | {
+      readonly kind: 'primary:contended'
+      readonly store: string
+      readonly key: string
+      readonly refusalsCount: number
+    }
+  /**
    * A primary store has failed several times in a row: it is left alone for a while, and then asked
    * by one request, until one succeeds (`primary:recovered`). Copies are served meanwhile, writes
    * behind wait.

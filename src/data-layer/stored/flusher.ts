@@ -48,6 +48,10 @@ const BATCHES_MAX = 4
 const TAKE_OVER_MS = 5000
 /** Who has found another row, or a request under way, tries again so much later. */
 const AGAIN_MS = 5
+const AGAIN_MS_MAX = 5000
+/** Refusals in a row before the pauses grow, and before they are told. */
+const AT_ONCE_REFUSALS = 3
+const CONTENDED_REFUSALS = 8
 /**
  * With so many keys on their way each further write counts as so many operations of a step, so that a
  * loop of writes lets the event loop turn in time for them to get there and to leave the log.
@@ -305,6 +309,7 @@ export class Flusher {
     const { keys } = this.#options
     if (outcome.kind === 'done') {
       this.flushedCount++
+      stored.refusalsCount = 0
       stored.row = { row: change.next, base }
       stored.stored.join(base.vector)
       this.#options.tell(stored)
@@ -317,11 +322,21 @@ export class Flusher {
       stored.row = undefined
       if ('row' in outcome) land(keys.answer(stored.key, stored.keyspace, outcome.row))
       else fail(new Error('somebody else has written the row'))
-      this.#again(stored, AGAIN_MS)
+      this.#noteRefusal(stored)
       return
     }
     fail(outcome.error)
     this.#reject(stored, outcome.error)
+  }
+
+  #noteRefusal(stored: StoredKey): void {
+    const { key } = stored
+    const refusalsCount = ++stored.refusalsCount
+    const store = this.#options.source.store.name
+    if (refusalsCount === CONTENDED_REFUSALS)
+      this.#options.observe({ kind: 'primary:contended', store, key, refusalsCount })
+    // At once at first: two replicas that write a key take turns.
+    this.#again(stored, Math.min(AGAIN_MS_MAX, AGAIN_MS * 2 ** Math.max(0, refusalsCount - AT_ONCE_REFUSALS)))
   }
 
   /** It stays in the log, is read on top of the row, and is not tried again until the key is written. */

@@ -30,6 +30,8 @@ export class StoredKey {
   isBusy = false
   /** What the store will never take: until somebody writes the key again. */
   isRejected = false
+  /** How often in a row a write found another row than the one that it was made from. */
+  refusalsCount = 0
   /** While its order is not settled, what was loaded last is served until then. */
   servedUntilMs = 0
   #generation = 0
