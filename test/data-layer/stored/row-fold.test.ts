@@ -16,7 +16,7 @@ const FORMER = '00000000000000aa' as ReplicaId
 const PRESENT = '00000000000000bb' as ReplicaId
 const OTHER = '00000000000000cc' as ReplicaId
 /** Nothing is read: each operation brings its payload along. */
-const NO_LOG = {} as ChainReader
+const NO_LOG = {} as unknown as ChainReader
 const NOTHING: Base = { value: undefined, vector: new VersionVector(), tip: undefined, name: 'n' }
 
 function written(strategy: AnyStrategy, { dot, hlc, payload, origin }: Written): OpenOperation {
