@@ -14,7 +14,7 @@ import { replicaIdFromBytes, REPLICA_ID_BYTES, type ReplicaId } from '../../../c
 import { asError, isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { Source } from '../../keys/source/source.ts'
-import { pause } from '../../ports/abort-signals.ts'
+import { pause, whenAborted } from '../../ports/abort-signals.ts'
 import type { Env } from '../../ports/env.ts'
 import type { RowOutcome, StoreRow } from '../../ports/primary-store.ts'
 import type { EngineEvent } from '../../store/event.ts'
@@ -87,9 +87,20 @@ export class Through {
   /**
    * Resolves with what the write has become once the store has it. Rejects with `WARP_E_STORE`:
    * `outcome: 'failed'` where the store will never have it, `'indeterminate'` where that is not known
-   * yet.
+   * yet. With `WARP_E_ABORTED` as soon as the signal fires, whatever the store is doing: what has been
+   * begun is brought to its end all the same.
    */
-  async write<Result>(write: ThroughWrite<Result>, keyspace: Keyspace, way: Way): Promise<Result> {
+  write<Result>(write: ThroughWrite<Result>, keyspace: Keyspace, way: Way): Promise<Result> {
+    const carried = this.#carryOut(write, keyspace, way)
+    const { signal, key } = write
+    if (signal === undefined) return carried
+    return new Promise((resolve, reject) => {
+      const stop = whenAborted(signal, () => reject(abortedWrite(key, way.client.store.name, signal, 'indeterminate')))
+      carried.then(resolve, reject).finally(stop)
+    })
+  }
+
+  async #carryOut<Result>(write: ThroughWrite<Result>, keyspace: Keyspace, way: Way): Promise<Result> {
     const { keys, env } = this.#options
     const { rules } = keyspace.source as Source
     const untilMs = env.monotonic() + rules.hardTimeoutMs
@@ -100,6 +111,7 @@ export class Through {
     await stored.acquire()
     let isLeft = false
     try {
+      if (write.signal?.aborted === true) throw abortedWrite(write.key, way.client.store.name, write.signal, 'failed')
       // What the verb makes of the key depends on what was written before.
       const prepared = write.prepare()
       if (prepared === undefined) return await write.unchanged()
@@ -314,6 +326,13 @@ function notNoted({ write: { key }, way }: Pending, cause: unknown): WarpError {
   )
 }
 
+function abortedWrite(key: string, store: string, signal: AbortSignal, outcome: 'failed' | 'indeterminate'): WarpError {
+  return new WarpError('WARP_E_ABORTED', `writing '${key}' through to ${store} was given up`, {
+    ...{ details: { key, store }, outcome },
+    cause: signal.reason,
+  })
+}
+
 function refusedBy(
   { write: { key, signal }, way, isOpen }: Pending,
   tried: Exclude<Tried, { kind: 'stored' }>,
@@ -322,11 +341,7 @@ function refusedBy(
   const outcome = isOpen ? 'indeterminate' : 'failed'
   const { error } = tried
   if (tried.kind === 'rejected' && isUnencodable(error)) return error as WarpError
-  if (signal?.aborted === true)
-    return new WarpError('WARP_E_ABORTED', `writing '${key}' through to ${store} was given up`, {
-      ...{ details: { key, store }, outcome },
-      cause: signal.reason,
-    })
+  if (signal?.aborted === true) return abortedWrite(key, store, signal, outcome)
   const failure = tried.kind === 'rejected' ? 'rejected' : 'transient'
   const what = error === undefined ? 'others write the row all the time' : error.message
   const state = isOpen

@@ -27,6 +27,36 @@ describe('writing through', () => {
     expect(await read).toBe(1)
   })
 
+  test('a signal ends the wait at once, and what was begun comes to its end', async () => {
+    world = new StoreWorld()
+    const [a, b] = await world.joinAll(['a', 'b'], { writes: 'through', storeTimeoutMs: 2000 })
+    world.store.stall()
+    const controller = new AbortController()
+    const outcomes: unknown[] = []
+    const given = (error: unknown): void => void outcomes.push(error)
+    a!.set('k:1', 1, { signal: controller.signal }).catch(given)
+    a!.set('k:1', 2, { signal: controller.signal }).catch(given)
+    await world.env.advance(100)
+    controller.abort()
+    await world.env.runUntilIdle()
+    expect(outcomes).toMatchObject([
+      { code: 'WARP_E_ABORTED', outcome: 'indeterminate' },
+      { code: 'WARP_E_ABORTED', outcome: 'indeterminate' },
+    ])
+    world.store.resume()
+    await world.env.advance(20_000)
+    // The first one was with the store, the second one had not begun.
+    const row = world.row('k:1')
+    expect(row).not.toBe(2)
+    for (const warp of [a!, b!]) {
+      const read = warp.get('k:1')
+      await world.env.advance(100)
+      expect(await read).toBe(row)
+    }
+    await a!.set('k:1', 3)
+    expect(world.row('k:1')).toBe(3)
+  })
+
   test('L: what the store refuses was never there, and the error is the one of the store', async () => {
     world = new StoreWorld()
     const [a, b] = await world.joinAll(['a', 'b'], { writes: 'through' })
