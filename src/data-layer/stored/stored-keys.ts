@@ -192,6 +192,18 @@ export class StoredKeys implements StoredOperations {
     this.gather(stored)
   }
 
+  /**
+   * Another replica has told what the row holds: of that, what is here is known stored. The rest says
+   * nothing of what there is here, of which it may lack as much. Returns whether all has been looked at.
+   */
+  told(stored: StoredKey, vector: VersionVector): boolean {
+    if (!this.gather(stored)) return false
+    for (const operation of stored.open)
+      for (const { replica, sequence } of [operation, ...operation.others])
+        if (vector.includes(replica, sequence)) stored.stored.raise(replica, sequence)
+    return true
+  }
+
   /** What the key is with a row taken in. */
   fold(stored: StoredKey, { base, open }: Folded): Base {
     return foldOver({ strategy: stored.keyspace.strategy, base, operations: open, chains: this.#chains })

@@ -204,14 +204,13 @@ export class Stores {
     if (!this.#isClosed) talk.tellStored(rows)
   }
 
-  /** Another replica has written rows. What they hold they hold for ever. */
+  /** Another replica has written rows. */
   told(rows: readonly StoredRow[]): void {
     for (const { key, vector } of rows) {
       const stored = this.keys.find(key)
       const source = stored?.keyspace.source?.store
       if (stored === undefined || source === undefined) continue
-      stored.stored.join(vector)
-      this.#wayOf(source).flusher.told(stored)
+      if (this.keys.told(stored, vector)) this.#wayOf(source).flusher.told(stored)
     }
   }
 

@@ -171,13 +171,23 @@ test.each(CASES)('$name, seed $seed: what is on its way is no drift', async ({ k
   expect(values).toEqual(warps.map(() => rows))
 })
 
-test.each(CASES)('$name, seed $seed: behind a cut nothing but what a row is ahead with', async ({ kind, seed }) => {
-  const { warps, drifts, lowered } = await run(seed, kind, { cuts: true, outsiders: false })
-  expect([drifts.filter(({ kind: drift }) => drift !== 'row-ahead'), lowered]).toEqual([[], []])
-  const { values, drifts: left } = await atRest(warps)
-  const rows = KEYS.map((key) => world.row(key))
-  expect([values, left]).toEqual([warps.map(() => rows), []])
-})
+/** Found in CI: a replica had been told that a row holds what had not come to it yet, and took that for known. */
+const TOLD = {
+  name: 'told of more',
+  kind: KINDS['counters behind'] as Kind,
+  seed: 20118,
+}
+
+test.each([...CASES, TOLD])(
+  '$name, seed $seed: behind a cut nothing but what a row is ahead with',
+  async ({ kind, seed }) => {
+    const { warps, drifts, lowered } = await run(seed, kind, { cuts: true, outsiders: false })
+    expect([drifts.filter(({ kind: drift }) => drift !== 'row-ahead'), lowered]).toEqual([[], []])
+    const { values, drifts: left } = await atRest(warps)
+    const rows = KEYS.map((key) => world.row(key))
+    expect([values, left]).toEqual([warps.map(() => rows), []])
+  },
+)
 
 test.each(CASES)('$name, seed $seed: what others did to rows is healed, and only that', async ({ kind, seed }) => {
   const { warps, drifts, touched, lowered } = await run(seed, kind, { cuts: true, outsiders: true })
