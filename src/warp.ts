@@ -6,6 +6,7 @@
 import { checkOptions, optionNames } from '../crdt/checked-options.ts'
 import type { ReplicaId } from '../crdt/time/replica-id.ts'
 import type { Dot } from '../crdt/time/dot.ts'
+import type { Position } from './operation/position.ts'
 import type { Stamp } from '../crdt/time/hlc.ts'
 import { shownKind } from '../crdt/shown-kind.ts'
 import { ignoreOutcome } from '../crdt/synchronous.ts'
@@ -646,12 +647,19 @@ class OpenWarp {
   }
 
   /**
-   * Settles when a second replica holds what was written here, or a second is over: where logs are in
-   * memory, a process that ends would take with it that the store has changed, and copies would stay.
+   * Settles when what was written here outlives this process: when it is in the log, or, where that is in
+   * memory, when a second replica holds it, or a second is over. A process that ends would take with it
+   * that the store has changed, and copies would stay.
    */
-  async #shared(operations: readonly Stamp[]): Promise<void> {
-    const { replica, log } = this.#engine
-    if (log.persistent || !this.#cluster.peers().some(({ state }) => state === 'up')) return
+  async #shared(operations: readonly (Stamp & { readonly position: Position })[]): Promise<void> {
+    const { replica, log, outlet } = this.#engine
+    if (log.persistent) {
+      // A dot that the row of a store holds must not be used again, as little as one that others know.
+      const last = operations.reduce((most, { position }) => Math.max(most, position), -1)
+      while (outlet.through <= last) await outlet.settled()
+      return
+    }
+    if (!this.#cluster.peers().some(({ state }) => state === 'up')) return
     const last = operations.reduce((most, one) => (one.replica === replica ? Math.max(most, one.sequence) : most), 0)
     if (last === 0) return
     const acks = { replicas: 1, countSelf: false, level: 'memory', timeoutMs: SHARED_MS } as const
