@@ -9,6 +9,10 @@ export interface Dot {
   readonly sequence: number
 }
 
+export function isSameDot(a: Dot, b: Dot): boolean {
+  return a.replica === b.replica && a.sequence === b.sequence
+}
+
 /** `replica:sequence`, for people. */
 export function formatDot(dot: Dot): string {
   return `${dot.replica}:${dot.sequence}`

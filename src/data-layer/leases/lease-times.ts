@@ -11,7 +11,7 @@
  *
  * Modelled in test/models/data-layer/leases; docs/data-layer-model.md, "Leases".
  */
-import type { Dot } from '../../../crdt/time/dot.ts'
+import { isSameDot, type Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { EnteredLeaseNote, LeaseId } from '../../operation/leases/lease-note.ts'
 import type { Env, Timer } from '../../ports/env.ts'
@@ -325,8 +325,4 @@ export class LeaseTimes implements LeaseTimesPort {
     if (!this.#options.hasEnded(booked.owner)) return false
     return this.#options.isSenior() || nowMs - (deadlineMs ?? sinceMs + booked.ttlMs) >= PATIENCE_MS
   }
-}
-
-export function isSameDot(a: Dot, b: Dot): boolean {
-  return a.replica === b.replica && a.sequence === b.sequence
 }

@@ -34,7 +34,7 @@ export interface FlusherOptions {
   readonly table: ReplicaTable
   readonly turns: Turns
   readonly observe: (event: EngineEvent) => void
-  /** Settles when a second replica holds what was written here, or none can be reached. */
+  /** Settles when what was written here outlives this process, as far as can be waited for. */
   readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
   /** All that is known of a key is in the store: compaction may look at it. */
   readonly stored: (key: string) => void
@@ -114,10 +114,12 @@ export class Flusher {
     this.#schedule()
   }
 
-  /** Another replica has told what the row of a key holds: there may be nothing left to look for. */
+  /**
+   * Another replica has told what the row of a key holds: there may be nothing left to look for. All that
+   * has come of the key has been gathered.
+   */
   told(stored: StoredKey): void {
-    const { keys } = this.#options
-    if (!this.#others.has(stored) || stored.isBusy || !keys.gather(stored) || stored.isDirty) return
+    if (!this.#others.has(stored) || stored.isBusy || stored.isDirty) return
     this.#others.delete(stored)
     this.#options.stored(stored.key)
   }

@@ -37,7 +37,7 @@ export interface StoresOptions {
   readonly invalidations: Invalidations
   readonly observe: (event: EngineEvent) => void
   readonly recorder: Recorder | undefined
-  /** Settles when a second replica holds what was written here, or none can be reached. */
+  /** Settles when what was written here outlives this process, as far as can be waited for. */
   readonly shared: (operations: readonly OpenOperation[]) => Promise<void>
   /** All of a key is in its store: its operations may leave the log. */
   readonly stored: (key: string) => void

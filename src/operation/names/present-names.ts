@@ -3,7 +3,7 @@
  * replica issues its operations again in their order, so that names follow each other on both sides
  * mostly. They are kept as runs: a hundred thousand operations are one entry, or few.
  */
-import type { Dot } from '../../../crdt/time/dot.ts'
+import { isSameDot, type Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 
 /** The names `from` to `through` have become those that begin with `present`, in the same order. */
@@ -42,7 +42,7 @@ export class PresentNames {
     const present = { replica: by, sequence: now }
     const run = runs[at]
     if (run !== undefined && run.from <= sequence) {
-      if (isSame(presentIn(run, sequence), present)) return
+      if (isSameDot(presentIn(run, sequence), present)) return
       this.#replace(runs, at, 1, [
         upTo(run, sequence - 1),
         { from: sequence, through: sequence, present },
@@ -51,7 +51,7 @@ export class PresentNames {
       return
     }
     const before = runs[at - 1]
-    if (before?.through === sequence - 1 && isSame(presentIn(before, sequence), present)) before.through = sequence
+    if (before?.through === sequence - 1 && isSameDot(presentIn(before, sequence), present)) before.through = sequence
     else this.#replace(runs, at, 0, [{ from: sequence, through: sequence, present }])
   }
 
@@ -106,8 +106,4 @@ function upTo(run: Run, through: number): Run | undefined {
 function after(run: Run, sequence: number): Run | undefined {
   const from = sequence + 1
   return from > run.through ? undefined : { from, through: run.through, present: presentIn(run, from) }
-}
-
-function isSame(one: Dot, other: Dot): boolean {
-  return one.replica === other.replica && one.sequence === other.sequence
 }

@@ -8,7 +8,7 @@
  * more, or an opening without a checkpoint would find a lease that never ended.
  */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
-import type { Dot } from '../../../crdt/time/dot.ts'
+import { isSameDot, type Dot } from '../../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import type { EnteredLeaseNote, LeaseEndReason, LeaseId, LeaseTarget } from '../../operation/leases/lease-note.ts'
@@ -107,12 +107,12 @@ export class LeaseBook {
   isNeeded({ kind, lease: id, dot, ...rest }: EnteredLeaseNote): boolean {
     const lease = this.#leases.get(id)
     if (lease === undefined) return false
-    if (kind === 'end') return lease.end !== undefined && isSame(lease.end.dot, dot)
+    if (kind === 'end') return lease.end !== undefined && isSameDot(lease.end.dot, dot)
     if (lease.isOver || kind === 'renew') return false
-    if (kind === 'grant') return isSame(lease.grant.dot, dot)
+    if (kind === 'grant') return isSameDot(lease.grant.dot, dot)
     const { of, target } = rest as LeaseTarget
     const attachment = lease.attachments.get(`${of} ${target}`)
-    return attachment !== undefined && isSame(attachment.dot, dot)
+    return attachment !== undefined && isSameDot(attachment.dot, dot)
   }
 
   /**
@@ -220,14 +220,10 @@ export class LeaseBook {
   }
 }
 
-function isSame(a: Dot, b: Dot): boolean {
-  return a.replica === b.replica && a.sequence === b.sequence
-}
-
 function placeIn(lease: BookedLease | undefined, dot: Dot): Position {
   if (lease === undefined) return 0
   const placed = [lease.grant, ...(lease.end === undefined ? [] : [lease.end]), ...lease.attachments.values()]
-  return placed.find((one) => isSame(one.dot, dot))?.position ?? 0
+  return placed.find((one) => isSameDot(one.dot, dot))?.position ?? 0
 }
 
 function writeDot(writer: ByteWriter, { replica, sequence }: Dot, table: ReplicaTable): void {
