@@ -1,0 +1,152 @@
+/**
+ * The port of an ordered log: an engine that keeps every record of a partition in one total order,
+ * and hands that order to everybody who follows. Linearizable operations are records of it, and
+ * each replica judges their conditions at their place (Schneider 1990, state machine replication).
+ * The log itself knows nothing of keys or conditions, and its own compare-and-set is not used.
+ * `memoryOrderedLog` (src/ports/ordered-memory) is the executable specification;
+ * `adapters/conformance` holds the suite that every implementation passes.
+ *
+ * A log may lose answers, may keep a record twice that was appended twice, and may deliver a record
+ * again. It must not reorder, and it must not lose a record that it has acknowledged, or say so:
+ * `OrderedLogReader.broken`.
+ */
+import type { WarpError } from '../../crdt/warp-error.ts'
+
+export interface OrderedLog {
+  readonly kind: 'ordered'
+  /** Names the log in events, `stats` and `capabilities`. */
+  readonly name: string
+  /**
+   * Connects and looks whether the log can keep its promise. Rejects with `WARP_E_BROKER_UNFIT`,
+   * which names the reason, where it cannot, and with `WARP_E_TRANSPORT` where nobody answers.
+   * Called once for each replica.
+   */
+  open(receiver: OrderedLogReceiver): Promise<OrderedLogLink>
+}
+
+/** Given by the engine. Calls never throw and return quickly. */
+export interface OrderedLogReceiver {
+  /** The log is (again) there, or is not: for health, and for whoever waits. */
+  connected(isConnected: boolean): void
+  /** Something that an operator should know. */
+  report?(report: OrderedLogReport): void
+}
+
+export type OrderedLogReport =
+  /** It works, and less well than asked: reconnecting, slow. Once, until that changes. */
+  { readonly kind: 'order:degraded'; readonly error: WarpError }
+
+/** What a log promises, as data: `warp.capabilities()` and the documents show it. */
+export interface OrderedLogPromises {
+  /** Whose word an acknowledgement is: of this process, or of a broker. */
+  readonly acknowledgedBy: 'process' | 'broker'
+  /**
+   * What an acknowledged record outlives: nothing; the end of a server's process; the loss of power
+   * of a minority of servers.
+   */
+  readonly survives: 'nothing' | 'kill' | 'power loss'
+  /** On how many servers a record lies. */
+  readonly copies: number
+  /** Shortcomings that the user has accepted, by name; empty if there are none. */
+  readonly accepted: readonly string[]
+}
+
+/** A record as it lies in its partition. */
+export interface OrderedRecord {
+  /** Its place: rises strictly within a partition, from 1. There may be holes. */
+  readonly offset: number
+  /** The identity under which it was appended. */
+  readonly id: string
+  /** The log's own clock when it took the record, ms since 1970. May go back. */
+  readonly timeMs: number
+  /** Nobody changes them. */
+  readonly bytes: Uint8Array
+}
+
+/** Names the last record that a replica has applied. */
+export type Bookmark = Pick<OrderedRecord, 'offset' | 'id'>
+
+export type AppendOutcome =
+  /** It has a place for good, perhaps for the second time. */
+  | { readonly kind: 'appended'; readonly offset: number }
+  /** It certainly has no place and never will have by this call: too large, not allowed, not sent. */
+  | { readonly kind: 'refused'; readonly error: WarpError }
+  /** It may have a place, now or later: the answer was lost. Appending it again is safe. */
+  | { readonly kind: 'unknown'; readonly error: WarpError }
+
+/** Told by `follow`, in order. Calls of one reader never overlap. */
+export interface OrderedLogReader {
+  /**
+   * The next records, one or more. The log hands over no more until the promise is settled, and
+   * keeps no more than a bounded number of bytes for it meanwhile. Never rejects.
+   */
+  records(batch: readonly OrderedRecord[]): Promise<void> | void
+  /**
+   * Records behind the bookmark were trimmed. The first that is there, or would be next, is
+   * `firstOffset`. Nothing more comes: take a snapshot that reaches to it, and follow from there.
+   */
+  trimmed(firstOffset: number): void
+  /**
+   * The log is not the one that the bookmark is of: recreated, purged, rolled back
+   * (`WARP_E_ORDER_BROKEN`). Nothing more comes.
+   */
+  broken(error: WarpError): void
+}
+
+/** A state of one partition, up to a record of it. */
+export interface OrderedSnapshot {
+  /** The last record that the state holds. */
+  readonly bookmark: Bookmark
+  /** Its bytes, cut as whoever saved it has cut them. */
+  readonly pieces: AsyncIterable<Uint8Array>
+}
+
+export interface OrderedLogLink {
+  /**
+   * Names this log among all others, for as long as its records are there: 8 bytes as 16 lower-case
+   * hexadecimal digits, drawn when the log is made. A log that was made anew has another one.
+   */
+  readonly identity: string
+  /** From 1; does not change during the life of a log. */
+  readonly partitionsCount: number
+  /** The largest record. */
+  readonly recordBytesMax: number
+  readonly promises: OrderedLogPromises
+  /**
+   * Puts a record behind all that have a place. `id` is at most 64 characters of ASCII; a record that is
+   * appended again must have the same id and bytes. Records that one link appends without waiting
+   * get places in the order of the calls, but for those that are appended again. Never rejects.
+   * Waits no longer than the log's own limit; when `signal` fires, the outcome is `unknown`, or
+   * `refused` if nothing was sent.
+   */
+  append(partition: number, id: string, bytes: Uint8Array, signal?: AbortSignal): Promise<AppendOutcome>
+  /**
+   * The place of a record at or behind all records that had been acknowledged to anybody when the
+   * call was made: who has applied it has seen them all (a *barrier*). Rejects with
+   * `WARP_E_TRANSPORT`, `WARP_E_ABORTED`. Must not be answered by a server that may have been
+   * deposed; a log without such an answer appends an empty record whose id begins with `barrier:`,
+   * which followers are handed like any other.
+   */
+  barrier(partition: number, signal?: AbortSignal): Promise<number>
+  /**
+   * Hands over what lies behind the bookmark, or from the beginning of the log, and then whatever
+   * comes, also across reconnections, until the returned function is called. At most one reader for
+   * a partition at a time.
+   */
+  follow(partition: number, after: Bookmark | undefined, reader: OrderedLogReader): () => void
+  /**
+   * Keeps a state. One that was saved before stays until the new one is complete; of two that are
+   * saved at the same time the one that reaches further stays. Rejects with `WARP_E_TRANSPORT`,
+   * and then the former one is there.
+   */
+  saveSnapshot(partition: number, snapshot: OrderedSnapshot): Promise<void>
+  /** The last one that is complete. Its pieces reject when they cannot be had. */
+  loadSnapshot(partition: number): Promise<OrderedSnapshot | undefined>
+  /**
+   * Lets go of the records before `offset`. Refuses, by `WARP_E_CONFIG`, to go beyond the snapshot
+   * that is there: who comes late would find neither.
+   */
+  trim(partition: number, offset: number): Promise<void>
+  /** Answers everything that waits: appends with `unknown`, or `refused` if they were not sent. */
+  close(): Promise<void>
+}
