@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { counter } from '../../../crdt/counter.ts'
 import { memoryFiles } from '../../../src/log/files/memory-files.ts'
+import type { LogFile, LogFiles } from '../../../src/ports/files.ts'
 import { closeAll } from '../../support/close-all.ts'
 import { StoreWorld, add } from './world.ts'
 
@@ -135,4 +136,59 @@ describe('a log that outlives the process', () => {
     expect(world.row('k:stored')).toBe(1)
     expect(warp.stats().stores).toMatchObject([{ unstoredKeysCount: 0 }])
   })
+
+  test('a write behind goes to its store only once it is in the log', async () => {
+    world = new StoreWorld()
+    const disk = new SlowDisk()
+    const log = { name: 'memory', open: () => Promise.resolve(disk.files) }
+    const { warp } = await world.join('a', { alone: true, log })
+    disk.stop()
+    await warp.set('k:1', 'written', { ack: 'memory' })
+    // Its flush is due, reads the row, and waits with the change of it.
+    await world.env.advance(3000)
+    const whileItWaits = { disk: disk.waitingCount, store: world.store.stats(), row: world.row('k:1') }
+    expect(warp.peek('k:1')).toBe('written')
+    disk.goOn()
+    expect(whileItWaits).toMatchObject({ disk: 1, store: { reads: 1, writes: 0 }, row: undefined })
+    await world.env.advance(1000)
+    expect(world.row('k:1')).toBe('written')
+    expect(warp.stats().stores).toMatchObject([{ unstoredKeysCount: 0, flushedCount: 1 }])
+  })
 })
+
+/** Files in memory whose writes can be made to wait: what is written then outlives no process. */
+class SlowDisk {
+  readonly files: LogFiles = memoryFiles({ persistent: true })
+  #waiting: (() => void)[] | undefined
+
+  constructor() {
+    const { files } = this
+    const [open, create] = [files.open.bind(files), files.create.bind(files)]
+    files.open = (name) => this.#slow(open(name))
+    files.create = (name) => this.#slow(create(name))
+  }
+
+  get waitingCount(): number {
+    return this.#waiting?.length ?? 0
+  }
+
+  stop(): void {
+    this.#waiting ??= []
+  }
+
+  goOn(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const go of waiting) go()
+  }
+
+  #slow(file: LogFile): LogFile {
+    const write = file.write.bind(file)
+    file.write = (offset, bytes) => {
+      if (this.#waiting === undefined) return write(offset, bytes)
+      const waiting = this.#waiting
+      return new Promise<void>((go) => waiting.push(go)).then(() => write(offset, bytes))
+    }
+    return file
+  }
+}
