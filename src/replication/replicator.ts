@@ -29,8 +29,8 @@ import type { CompactionBlock, QueueFill } from './replication-report.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicaAcknowledgements } from '../store/write-road/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
-import type { LoadTalkPort } from '../ports/load-talk.ts'
-import type { LeaseTalkPort } from '../ports/lease-times.ts'
+import type { LoadTalkPort } from '../ports/talk/load-talk.ts'
+import type { LeaseTalkPort } from '../ports/talk/lease-times.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
 
 /**

@@ -34,7 +34,7 @@ import type {
   LoadFill,
   LoadTalkPort,
   StoredRow,
-} from '../../ports/load-talk.ts'
+} from '../../ports/talk/load-talk.ts'
 import type { Flight } from '../flight.ts'
 import type { Invalidations } from '../invalidations.ts'
 import { MISS, type Keeper } from '../keeper.ts'

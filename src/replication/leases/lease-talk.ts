@@ -4,7 +4,7 @@
  * with each round again. Who can say, says. A message that is lost is asked for again.
  */
 import type { Env, Timer } from '../../ports/env.ts'
-import type { LeaseLeft, LeaseTalkPort, LeaseTimesPort } from '../../ports/lease-times.ts'
+import type { LeaseLeft, LeaseTalkPort, LeaseTimesPort } from '../../ports/talk/lease-times.ts'
 import type { KnownReplicas } from '../members/known-replicas.ts'
 import type { ReplicationSettings } from '../options.ts'
 import type { Peer, Peers } from '../peers.ts'

@@ -5,7 +5,7 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { LOADS_MAX } from '../../limits.ts'
-import type { LoadAnswer, LoadAnswererPort, LoadAsked, LoadTalkPort, StoredRow } from '../../ports/load-talk.ts'
+import type { LoadAnswer, LoadAnswererPort, LoadAsked, LoadTalkPort, StoredRow } from '../../ports/talk/load-talk.ts'
 import type { Peer, Peers } from '../peers.ts'
 import type { Post } from '../reception/post.ts'
 import { ROWS_PER_FRAME_MAX, type LoadFillFrame, type LoadRequestFrame } from '../wire/frames.ts'

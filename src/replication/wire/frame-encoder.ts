@@ -7,8 +7,8 @@ import { writeFrameHeader } from './frame-header.ts'
 import { writeHello } from './hello.ts'
 import { writeLeaseLeft, writeLeaseWanted } from './lease-times.ts'
 import { writeLoadFill, writeLoadRequest, writeRowsStored } from './load-frames.ts'
-import type { LeaseLeft } from '../../ports/lease-times.ts'
-import type { StoredRow } from '../../ports/load-talk.ts'
+import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
+import type { StoredRow } from '../../ports/talk/load-talk.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
   CHUNK_FLAG,

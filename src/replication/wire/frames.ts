@@ -46,8 +46,8 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import type { LoadAnswer, LoadAsked, StoredRow } from '../../ports/load-talk.ts'
-import type { LeaseLeft } from '../../ports/lease-times.ts'
+import type { LoadAnswer, LoadAsked, StoredRow } from '../../ports/talk/load-talk.ts'
+import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
 

@@ -5,7 +5,7 @@ import { LIFE_MS_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import { isLeaseId, LEASE_ID_BYTES } from '../../operation/leases/lease-note.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
-import type { LeaseLeft } from '../../ports/lease-times.ts'
+import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
 import { LEASES_PER_FRAME_MAX } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 

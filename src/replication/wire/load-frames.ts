@@ -5,7 +5,7 @@ import { KEY_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
 import { writeVector } from '../../operation/envelope/vector-entries.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
-import type { FilledRow, StoredRow } from '../../ports/load-talk.ts'
+import type { FilledRow, StoredRow } from '../../ports/talk/load-talk.ts'
 import { ROWS_PER_FRAME_MAX, type LoadFillFrame, type LoadRequestFrame } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 

@@ -2,8 +2,8 @@
  * How replicas ask each other for a load, so that one of them loads a key for all, and tell each other
  * what rows of stores hold, so that one of them brings a write there for all.
  */
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 
 /** What one replica asks of another one. */
 export interface LoadAsked {

@@ -2,7 +2,7 @@
  * What replicas tell each other of how long leases have left. It is in no operation, for it depends on
  * when it is said.
  */
-import type { Dot } from '../../crdt/time/dot.ts'
+import type { Dot } from '../../../crdt/time/dot.ts'
 
 /** What is left of a lease since that grant or renewal, as its sender reckons. */
 export interface LeaseLeft {
