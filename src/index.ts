@@ -17,6 +17,18 @@ export type {
   TombstonePage,
   TombstoneRequest,
 } from './ports/primary-store.ts'
+export type {
+  AppendOutcome,
+  Bookmark,
+  OrderedLog,
+  OrderedLogLink,
+  OrderedLogPromises,
+  OrderedLogReader,
+  OrderedLogReceiver,
+  OrderedLogReport,
+  OrderedRecord,
+  OrderedSnapshot,
+} from './ports/ordered-log.ts'
 export type { StoreFailure } from './ports/stores/store-error.ts'
 export { functionStore, type FunctionStoreOptions, type StoreFunctions } from './ports/stores/function-store.ts'
 export { INSTRUMENTS } from './ports/instrument-catalogue.ts'

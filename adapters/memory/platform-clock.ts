@@ -1,12 +1,15 @@
-/** Time and timers of the platform, for what lives in memory. */
-import type { NetworkClock } from '../../src/ports/memory-network/directed-link.ts'
+/** Time, timers and randomness of the platform, for what lives in memory. */
+import type { Env } from '../../src/ports/env.ts'
 
 /** Those of now: tests of users replace them later (adapters/node/node-env.ts). */
 const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis
+/** Browsers have none. */
+const nextTurn = globalThis.setImmediate as typeof setImmediate | undefined
 const elapsed = performance.now.bind(performance)
 
-export function platformClock(): NetworkClock {
+export function platformClock(): Omit<Env, 'stayAlive'> {
   return {
+    now: () => Date.now(),
     monotonic: () => elapsed(),
     schedule: (delayMs, callback) => {
       const timer = startTimer(callback, delayMs)
@@ -15,5 +18,7 @@ export function platformClock(): NetworkClock {
       return { cancel: () => stopTimer(timer) }
     },
     defer: (callback) => queueMicrotask(callback),
+    yield: () => new Promise((resolve) => (nextTurn === undefined ? startTimer(resolve, 0) : nextTurn(resolve))),
+    random: (count) => crypto.getRandomValues(new Uint8Array(count)),
   }
 }
