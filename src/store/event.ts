@@ -95,9 +95,9 @@ export type EngineEvent =
       readonly refusalsCount: number
     }
   /**
-   * A primary store has failed several times in a row: it is left alone for a while, and then asked
-   * by one request, until one succeeds (`primary:recovered`). Copies are served meanwhile, writes
-   * behind wait.
+   * A primary store has failed several times in a row: it is left alone, and asked for one row every
+   * few seconds until it answers (`primary:recovered`). Copies are served meanwhile, writes behind
+   * wait.
    */
   | { readonly kind: 'primary:failing'; readonly store: string; readonly error: Error }
   | { readonly kind: 'primary:recovered'; readonly store: string }

@@ -1,7 +1,7 @@
 /**
  * Requests to a primary store, in bounds: a time limit for each, so many at a time, reads of single
  * keys in the same turn as one, and a breaker. What is not sent was not executed; what was given up
- * may be.
+ * may be. A store that is left alone is asked for next to nothing now and then: one row, or one key.
  */
 import { asError, isWarpError, type WarpError } from '../../../crdt/warp-error.ts'
 import { whenAborted } from '../../ports/abort-signals.ts'
@@ -45,6 +45,8 @@ interface WantedRow {
   readonly fail: (error: Error) => void
 }
 
+type Send<Answer> = (request: StoreRequest) => Promise<Answer>
+
 export class StoreClient {
   readonly store: PrimaryStore
   readonly breaker: Breaker
@@ -80,7 +82,8 @@ export class StoreClient {
 
   async #check(): Promise<void> {
     if (this.#isChecked) return
-    await this.#request((request) => this.store.check?.(request) ?? Promise.resolve())
+    const check: Send<void> = (request) => this.store.check?.(request) ?? Promise.resolve()
+    await this.#request(check, check)
     this.#isChecked = true
   }
 
@@ -120,7 +123,7 @@ export class StoreClient {
 
   #readBatch(keys: readonly string[]): Promise<(StoreRow | undefined)[]> {
     return this.#tried(async () => {
-      const rows = await this.#request((request) => this.store.readRows(keys, request))
+      const rows = await this.#request((request) => this.store.readRows(keys, request), this.#readingOf(keys[0]))
       if (rows.length === keys.length) {
         for (const [i, key] of keys.entries()) this.onRow?.(key, rows[i])
         return rows
@@ -149,7 +152,8 @@ export class StoreClient {
   /** Outcomes in the order of the changes. Rejects where it is not known what was done. */
   async compareAndSet(changes: readonly RowChange[]): Promise<RowOutcome[]> {
     await this.#check()
-    const outcomes = await this.#request((request) => this.store.compareAndSet(changes, request))
+    const cheap = this.#readingOf(changes[0]?.key)
+    const outcomes = await this.#request((request) => this.store.compareAndSet(changes, request), cheap)
     if (outcomes.length === changes.length) {
       for (const [i, { key, next }] of changes.entries()) if (outcomes[i]?.kind === 'done') this.onRow?.(key, next)
       return outcomes
@@ -160,7 +164,10 @@ export class StoreClient {
   /** Keys with a value, in order, behind `after`. */
   listKeys(prefix: string, after: string | undefined, limit: number): Promise<string[]> {
     return this.#tried(async () => {
-      const keys = await this.#request(({ signal }) => this.store.listKeys({ prefix, after, limit, signal }))
+      const list = (many: number): Send<string[]> => {
+        return ({ signal }) => this.store.listKeys({ prefix, after, limit: many, signal })
+      }
+      const keys = await this.#request(list(limit), list(1))
       // Who lists page by page would never come to an end.
       if (after === undefined || !keys.includes(after)) return keys
       throw answersWrongly(this.store, 'a page of keys that begins before the one that it was to begin behind')
@@ -169,52 +176,103 @@ export class StoreClient {
 
   /** Removes those of the rows that are tombstones with these tokens; answers how many. */
   purge(rows: readonly PurgedRow[]): Promise<number> {
-    return this.#tried(() => this.#request((request) => this.store.purge(rows, request)))
+    const cheap = this.#readingOf(rows[0]?.key)
+    return this.#tried(() => this.#request((request) => this.store.purge(rows, request), cheap))
   }
 
   /** Of a store that can list them. */
   listTombstones(from: string | undefined, limit: number): Promise<TombstonePage> {
     const none = Promise.resolve({ rows: [] })
-    return this.#tried(() =>
-      this.#request(({ signal }) => this.store.listTombstones?.({ from, limit, signal }) ?? none),
-    )
+    const list = (many: number): Send<TombstonePage> => {
+      return ({ signal }) => this.store.listTombstones?.({ from, limit: many, signal }) ?? none
+    }
+    return this.#tried(() => this.#request(list(limit), list(1)))
+  }
+
+  /** What is asked where the same request would be asked in vain: one row of those that it was about. */
+  #readingOf(key: string | undefined): Send<unknown> {
+    const keys = key === undefined ? [] : [key]
+    return (request) => this.store.readRows(keys, request)
   }
 
   /** Gives up what is under way, and what waits. */
   close(): void {
     this.#closing.abort()
+    this.breaker.close()
     for (const go of this.#waiting.splice(0)) go()
   }
 
-  async #request<Answer>(send: (request: StoreRequest) => Promise<Answer>): Promise<Answer> {
-    if (!this.breaker.admits()) throw leftAlone(this.store, this.breaker.waitMs)
+  /** `cheap`: what may be asked instead, to see whether the store is back. */
+  async #request<Answer>(send: Send<Answer>, cheap: Send<unknown>): Promise<Answer> {
+    this.#assertAsked()
     if (this.#underWay === REQUESTS_MAX) await new Promise<void>((go) => this.#waiting.push(go))
     this.#underWay++
-    this.requestsCount++
     try {
-      const { recorder } = this.#options
-      const work = (): Promise<Answer> => this.#timed(send)
-      const answer = await (recorder === undefined ? work() : recorder.span(INSTRUMENTS.storeRequest, work))
-      if (this.breaker.succeeded()) this.#options.observe({ kind: 'primary:recovered', store: this.store.name })
-      return answer
-    } catch (error) {
-      this.#failed(asError(error))
-      throw error
+      // Those before may have failed meanwhile.
+      this.#assertAsked()
+      return await this.#judged(send, cheap)
     } finally {
       this.#underWay--
       this.#waiting.shift()?.()
     }
   }
 
-  #failed(error: Error): void {
-    if (this.#closing.signal.aborted) return
-    this.failuresCount++
-    // A store that says what is wrong has answered.
-    if (isBroken(error)) this.breaker.succeeded()
-    else if (this.breaker.failed()) this.#options.observe({ kind: 'primary:failing', store: this.store.name, error })
+  #assertAsked(): void {
+    if (this.breaker.isOpen) throw leftAlone(this.store, this.breaker.waitMs)
   }
 
-  async #timed<Answer>(send: (request: StoreRequest) => Promise<Answer>): Promise<Answer> {
+  async #judged<Answer>(send: Send<Answer>, cheap: Send<unknown>): Promise<Answer> {
+    try {
+      const letGo = this.#options.env.stayAlive?.()
+      const answer = await this.#sent(send).finally(letGo)
+      if (this.breaker.succeeded()) this.#isBack()
+      return answer
+    } catch (error) {
+      this.#failed(asError(error), cheap)
+      throw error
+    }
+  }
+
+  #sent<Answer>(send: Send<Answer>): Promise<Answer> {
+    const { recorder } = this.#options
+    this.requestsCount++
+    const work = (): Promise<Answer> => this.#timed(send)
+    return recorder === undefined ? work() : recorder.span(INSTRUMENTS.storeRequest, work)
+  }
+
+  #failed(error: Error, cheap: Send<unknown>): void {
+    if (this.#closing.signal.aborted) return
+    this.failuresCount++
+    const { name } = this.store
+    // A store that says what is wrong has answered.
+    if (isBroken(error)) {
+      if (this.breaker.succeeded()) this.#isBack()
+    } else if (
+      this.breaker.failed(
+        () => this.#isAnswering(cheap),
+        () => this.#isBack(),
+      )
+    )
+      this.#options.observe({ kind: 'primary:failing', store: name, error })
+  }
+
+  #isBack(): void {
+    this.#options.observe({ kind: 'primary:recovered', store: this.store.name })
+  }
+
+  /** Nobody waits for it, so it does not keep the process alive. */
+  async #isAnswering(cheap: Send<unknown>): Promise<boolean> {
+    try {
+      await this.#sent(this.#isChecked ? cheap : (request) => this.store.check?.(request) ?? cheap(request))
+      return true
+    } catch (error) {
+      if (this.#closing.signal.aborted) return false
+      this.failuresCount++
+      return isBroken(error)
+    }
+  }
+
+  async #timed<Answer>(send: Send<Answer>): Promise<Answer> {
     const { env, timeoutMs } = this.#options
     const controller = new AbortController()
     let isLate = false
@@ -224,7 +282,6 @@ export class StoreClient {
     })
     const stop = whenAborted(this.#closing.signal, () => controller.abort())
     if (this.#closing.signal.aborted) controller.abort()
-    const letGo = env.stayAlive?.()
     try {
       return await send({ signal: controller.signal })
     } catch (error) {
@@ -233,7 +290,6 @@ export class StoreClient {
     } finally {
       timer.cancel()
       stop()
-      letGo?.()
     }
   }
 
