@@ -31,7 +31,7 @@ interface Read {
 /** Goes on while time does. */
 async function begin({ warp }: Member, key: string): Promise<Read> {
   const sinceMs = world.env.monotonic()
-  const answer = await warp.get(key).catch(({ cause }: Error) => (cause as Error).message)
+  const answer = await warp.get(key).catch((error: unknown) => ((error as Error).cause as Error).message)
   return { answer, ms: world.env.monotonic() - sinceMs }
 }
 
