@@ -162,3 +162,12 @@ export const LEASE_TARGETS_MAX: number = 1000
  * is to stay is given no life.
  */
 export const LIFE_MS_MAX: number = 3_155_760_000_000
+
+/** Keys that one transaction reads or writes: it is judged and becomes visible in one piece. */
+export const TRANSACTION_KEYS_MAX: number = 256
+
+/** Commands in one record of the ordered log: they are judged in some milliseconds. */
+export const RECORD_COMMANDS_MAX: number = 256
+
+/** Strong writes of one replica that wait for their verdict. More wait before they are sent. */
+export const STRONG_WRITES_MAX: number = 4096

@@ -14,7 +14,7 @@ import { asError, WarpError } from '../crdt/warp-error.ts'
 import { usersCodeDepth } from './merge/users-code.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
-import { ClusterLink } from './api/cluster-link.ts'
+import { ClusterLink } from './api/links/cluster-link.ts'
 import { assessHealth } from './api/health/assess-health.ts'
 import type { Health } from './api/health/health.ts'
 import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
@@ -49,7 +49,9 @@ import { HOT_MORTAL_VISITED, HOT_VISITED, type Residency } from './cache/residen
 import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
-import type { Capabilities, CloseOptions, Warp, WarpEvent, WarpOptions } from './api/public.ts'
+import { StrongLink } from './api/links/strong-link.ts'
+import type { CompareAndSet, UpdateOptions, Versioned } from './strong/strong-calls.ts'
+import type { Capabilities, CloseOptions, Expected, Resolution, Warp, WarpEvent, WarpOptions } from './api/public.ts'
 import type { Stats } from './api/stats.ts'
 import { takeStats } from './api/take-stats.ts'
 import type { Compaction, Drift } from './store/event.ts'
@@ -78,6 +80,8 @@ import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
 
 /** So long a write behind waits for a second replica that holds it. */
 const SHARED_MS = 1000
+const STALE = { consistency: 'stale' } as const
+const RESOLVE_OPTIONS = ['signal']
 const CLOSE_OPTIONS = optionNames<CloseOptions>({ leave: true })
 
 /**
@@ -88,20 +92,24 @@ export async function openWarpOn<K extends KeyMap>(
   platform: ComposedPlatform,
   options: WarpOptions<K>,
 ): Promise<Warp<K>> {
-  const { cache, copies, clockDriftMsMax } = checkOpenOptions(options)
-  const keyspaces = new Keyspaces(options.keys)
+  const { cache, copies, clockDriftMsMax, strongTimeoutMs } = checkOpenOptions(options)
+  const keyspaces = new Keyspaces(options.keys, options.order !== undefined)
   const env = options.env ?? platform.env
   const heard = heardOnce(options.observe, platform.warn)
   const recorder = recorderOf(options.instruments, env, heard)
   const observe = counted(heard, recorder)
   const opening = (): Promise<OpenWarp> =>
-    openOn({ ...platform, env }, { ...options, observe }, { keyspaces, cache, copies, clockDriftMsMax, recorder })
+    openOn(
+      { ...platform, env },
+      { ...options, observe },
+      { keyspaces, cache, copies, clockDriftMsMax, strongTimeoutMs, recorder },
+    )
   const warp = await (recorder === undefined ? opening() : recorder.span(INSTRUMENTS.open, opening))
   recorder?.opened((tell) => warp.observed(tell))
   return warp as unknown as Warp<K>
 }
 
-interface OpenSettings extends Pick<CheckedOptions, 'cache' | 'copies' | 'clockDriftMsMax'> {
+interface OpenSettings extends CheckedOptions {
   readonly keyspaces: Keyspaces
   readonly recorder: Recorder | undefined
 }
@@ -109,7 +117,7 @@ interface OpenSettings extends Pick<CheckedOptions, 'cache' | 'copies' | 'clockD
 async function openOn(
   platform: ComposedPlatform,
   options: WarpOptions<KeyMap> & { readonly observe: (event: WarpEvent) => void },
-  { keyspaces, cache, copies, clockDriftMsMax, recorder }: OpenSettings,
+  { keyspaces, cache, copies, clockDriftMsMax, strongTimeoutMs, recorder }: OpenSettings,
 ): Promise<OpenWarp> {
   const { env, parts = {} } = platform
   const { observe } = options
@@ -132,7 +140,7 @@ async function openOn(
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, options, { env, parts, recorder, copies })
+    const warp = new OpenWarp(engine, options, { env, parts, recorder, copies, strongTimeoutMs })
     await warp.start(platform.openDoor)
     return warp
   } catch (error) {
@@ -165,6 +173,7 @@ interface Surroundings {
   /** `undefined`: nobody measures. */
   readonly recorder: Recorder | undefined
   readonly copies: CopyLimits
+  readonly strongTimeoutMs: number
 }
 
 /** Without the types that follow from the key patterns. */
@@ -186,6 +195,7 @@ class OpenWarp {
   /** `undefined` as long as no keyspace loads. */
   #layer: DataLayer | undefined
   readonly #cluster: ClusterLink
+  readonly #strong: StrongLink
   #door: Door | undefined
   #closing: Promise<void> | undefined
 
@@ -208,8 +218,11 @@ class OpenWarp {
     })
     const history = parts.history === undefined ? new NoHistory() : new parts.history(store)
     const copies = (): DataLayer | undefined => this.#layer
-    this.#context = { store, writer: new Writer(store, options.ack, recorder), history, watches, copies }
-    const { writer } = this.#context
+    const writer = new Writer(store, options.ack, recorder)
+    const { order, observe = ignore } = options
+    const timeoutMs = surroundings.strongTimeoutMs
+    this.#strong = new StrongLink({ engine, writer, env, part: parts.strong, order, timeoutMs, observe })
+    this.#context = { store, writer, history, watches, copies, strong: this.#strong }
     new Renewals(store, { observe: options.observe ?? ignore, written: () => writer.writtenCount++ })
     this.#listing = new EntryListing(store, env)
     this.#registration = new Registration(store, (slot) => {
@@ -234,6 +247,7 @@ class OpenWarp {
     // Also without peers: an import may replace the state.
     this.#engine.onReset(() => this.#rebuildProjections())
     await this.#layer?.open()
+    await this.#strong.open()
     await this.#cluster.start()
     try {
       this.#door = await openDoor?.(this)
@@ -259,6 +273,20 @@ class OpenWarp {
     try {
       checkRead(options)
       const slot = this.#engine.store.keys.find(key)
+      if (this.#strong.isThere || options?.consistency !== undefined) {
+        const readable = this.#strong.readable(key, this.#engine.store.keyspaceOfFound(key, slot), options)
+        if (readable !== undefined)
+          return this.#turns.after(readable.then(() => this.get(key, { ...options, ...STALE })))
+      }
+      return this.#getHere(key, slot, options)
+    } catch (error) {
+      return this.#notRead(error, options)
+    }
+  }
+
+  /** What this replica has. */
+  #getHere(key: string, slot: Slot | undefined, options: ReadOptions | undefined): Promise<unknown> {
+    try {
       if (slot !== undefined && this.#residency.states[slot] === HOT_VISITED)
         return this.#turns.settled(this.#residency.values[slot])
       const hit = this.#layer === undefined ? MISS : this.#layer.hit(key)
@@ -270,11 +298,15 @@ class OpenWarp {
       if (value !== TOO_LONG) return this.#turns.settled(value)
       return readInSteps(this.#engine.store, slot as Slot, () => this.#check(options))
     } catch (error) {
-      const refused = this.#turns.rejected(asAborted(error, options?.signal))
-      // A merge function that reads its own key is told so, and cannot wait for it.
-      if (usersCodeDepth() > 0) ignoreOutcome(refused)
-      return refused
+      return this.#notRead(error, options)
     }
+  }
+
+  #notRead(error: unknown, options: ReadOptions | undefined): Promise<never> {
+    const refused = this.#turns.rejected(asAborted(error, options?.signal))
+    // A merge function that reads its own key is told so, and cannot wait for it.
+    if (usersCodeDepth() > 0) ignoreOutcome(refused)
+    return refused
   }
 
   async getMany(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, unknown>> {
@@ -282,9 +314,15 @@ class OpenWarp {
     checkIterable('getMany', keys, Symbol.iterator, 'a list of keys')
     const { store } = this.#engine
     const parts = { store, env: this.#env, check: () => this.#check(options) }
+    const wanted = [...keys]
+    await this.#allReadable(wanted, options)
     const layer = this.#layer
-    if (layer === undefined) return this.#turns.settled(await readMany(keys, parts))
-    return layer.readMixed(keys, { signal: options?.signal, check: parts.check, others: (own) => readMany(own, parts) })
+    if (layer === undefined) return this.#turns.settled(await readMany(wanted, parts))
+    return layer.readMixed(wanted, {
+      signal: options?.signal,
+      check: parts.check,
+      others: (own) => readMany(own, parts),
+    })
   }
 
   getOrSet(key: string, load: unknown, options?: GetOrSetOptions): Promise<unknown> {
@@ -397,6 +435,44 @@ class OpenWarp {
     }
   }
 
+  async compareAndSet(
+    key: string,
+    expected: Expected<unknown>,
+    next: unknown,
+    options?: WriteOptions,
+  ): Promise<Receipt> {
+    return this.#strong.calls.compareAndSet(key, expected, next, options)
+  }
+
+  async tryCompareAndSet(
+    key: string,
+    expected: Expected<unknown>,
+    next: unknown,
+    options?: WriteOptions,
+  ): Promise<CompareAndSet> {
+    return this.#strong.calls.tryCompareAndSet(key, expected, next, options)
+  }
+
+  async update(
+    key: string,
+    change: (current: unknown) => unknown,
+    options?: UpdateOptions,
+  ): Promise<Receipt | undefined> {
+    return this.#strong.calls.update(key, change, options)
+  }
+
+  async getVersioned(key: string, options?: ReadOptions): Promise<Versioned<unknown>> {
+    checkOptions('getVersioned', options, READ_OPTIONS)
+    this.#check(options)
+    return this.#strong.calls.versioned(key, options)
+  }
+
+  async resolve(dot: Dot, options?: { readonly signal?: AbortSignal }): Promise<Resolution> {
+    checkOptions('resolve', options, RESOLVE_OPTIONS)
+    this.#check(options)
+    return this.#strong.resolve(dot, options?.signal)
+  }
+
   key(key: string): Handle {
     const keyspace = this.#engine.store.keyspaceOf(key)
     const make = (this.#handleMakers[keyspace.index] ??= handleMaker(this.#context, keyspace))
@@ -408,6 +484,7 @@ class OpenWarp {
     await this.#registration.register(pattern, definition)
     this.#openLayer()
     await this.#layer?.open()
+    this.#strong.retry()
     return this
   }
 
@@ -503,6 +580,7 @@ class OpenWarp {
       projections: [...this.#projections.values()].map(({ lag }) => lag),
       standstill: replicator?.compactionBlock().standstill,
       stores: this.#layer?.stores.counts() ?? [],
+      order: this.#strong.trouble,
     })
   }
 
@@ -534,10 +612,11 @@ class OpenWarp {
   capabilities(): Capabilities {
     const { persistent } = this.#engine.log
     return {
-      modes: ['local', 'eventual'],
+      modes: this.#strong.isThere ? ['local', 'eventual', 'strong'] : ['local', 'eventual'],
       acks: persistent ? ['memory', 'logged', 'durable'] : ['memory'],
       persistent,
       transports: (this.#options.transports ?? []).map(({ name, kind }) => ({ name, kind })),
+      ...this.#strong.capabilities(),
     }
   }
 
@@ -564,6 +643,7 @@ class OpenWarp {
     await this.#engine.store.waiting.all()
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
     await this.#layer?.stores.close()
+    await this.#strong.close()
     await this.#cluster.depart(options)
     await this.#cluster.close()
     try {
@@ -593,6 +673,15 @@ class OpenWarp {
     const keyspace = this.#engine.store.keyspaceOfFound(key, slot)
     if (keyspace.source !== undefined) return this.#layer?.peek(key)
     return slot === undefined ? undefined : this.#engine.store.values.peek(slot)
+  }
+
+  /** Settles when the keys may be read as asked. */
+  async #allReadable(keys: readonly string[], options: ReadOptions | undefined): Promise<void> {
+    if (options?.consistency === undefined && !this.#strong.isThere) return
+    const { store } = this.#engine
+    await Promise.all(
+      keys.map((key) => this.#strong.readable(key, store.keyspaceOf(key), options) ?? Promise.resolve()),
+    )
   }
 
   #check(options: Pick<ReadOptions, 'signal'> | undefined): void {
@@ -678,7 +767,13 @@ class OpenWarp {
 function checkRead(options: ReadOptions | undefined): void {
   if (options === undefined) return
   checkOptions('get', options, READ_OPTIONS)
+  checkConsistency(options.consistency)
   options.signal?.throwIfAborted()
+}
+
+function checkConsistency(consistency: unknown): void {
+  if (consistency === undefined || consistency === 'linearizable' || consistency === 'stale') return
+  throw new WarpError('WARP_E_CONFIG', `consistency is ${shownKind(consistency)}; use 'linearizable' or 'stale'`)
 }
 
 function asAborted(error: unknown, signal: AbortSignal | undefined): Error {

@@ -2,6 +2,9 @@
 import { DataLayer } from '../data-layer/data-layer.ts'
 import { History } from '../history/history.ts'
 import { Replicator } from '../replication/replicator.ts'
+import { StrongCalls } from '../strong/strong-calls.ts'
+import { StrongKeys } from '../strong/strong-keys.ts'
+import { StrongWriter } from '../strong/strong-writer.ts'
 import { exportLines } from '../transfer/export-lines.ts'
 import { importLines } from '../transfer/import-lines.ts'
 import type { WarpParts } from './parts.ts'
@@ -11,4 +14,5 @@ export const ALL_PARTS: WarpParts = {
   transfer: { exportLines, importLines },
   history: History,
   dataLayer: DataLayer,
+  strong: { keys: StrongKeys, writer: StrongWriter, calls: StrongCalls },
 }

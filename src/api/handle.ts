@@ -23,6 +23,7 @@ import { TOO_LONG } from '../cache/values.ts'
 import { HOT_MORTAL_VISITED, HOT_VISITED, type Residency } from '../cache/residency.ts'
 import type { HistoryPart } from './parts.ts'
 import type { KeyHandle } from './public.ts'
+import type { StrongLink } from './links/strong-link.ts'
 import { WRITE_OPTIONS, type Receipt, type WriteOptions } from '../store/write-road/receipt.ts'
 import { NO_OPTIONS, rejected, type Target, type Writer } from '../store/write-road/writer.ts'
 
@@ -34,6 +35,8 @@ export interface HandleParts {
   readonly watches: WatchHub
   /** Where keys are read that load. */
   readonly copies: () => CopyReads | undefined
+  /** What reads of strong keys wait for. */
+  readonly strong: Pick<StrongLink, 'readable'>
 }
 
 /** What reads of keys that load go through. */
@@ -98,6 +101,23 @@ export class Handle implements KeyHandle, Target {
         store.assertOpen()
         return (copies() as CopyReads).get(this.key, keyspace)
       }
+      if (keyspace.mode === 'strong') return this.#getStrong()
+      return this.#getHere()
+    } catch (error) {
+      return rejected(this.#context.store, error)
+    }
+  }
+
+  /** Throws what is refused. */
+  async #getStrong(): Promise<unknown> {
+    this.#context.store.assertOpen()
+    await this.#context.strong.readable(this.key, this.#context.keyspace, undefined)
+    return this.#getHere()
+  }
+
+  #getHere(): Promise<unknown> {
+    try {
+      const { store } = this.#context
       const { slot } = this
       if (slot === undefined) {
         store.assertOpen()
@@ -174,9 +194,11 @@ export class Handle implements KeyHandle, Target {
 
   /** For the methods made from queries. */
   protected async runQuery(query: Query<unknown>, parameters: readonly unknown[]): Promise<unknown> {
-    const { slot, keyspace } = this
+    const { keyspace } = this
     const { store } = this.#context
     store.assertOpen()
+    if (keyspace.mode === 'strong') await this.#context.strong.readable(this.key, keyspace, undefined)
+    const { slot } = this
     if (slot !== undefined) await foldUntilShort(store, slot, () => store.assertOpen())
     const state: unknown = slot === undefined ? keyspace.strategy.initial() : store.values.state(slot)
     // An answer may be a piece of the state.

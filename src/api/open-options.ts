@@ -17,7 +17,7 @@ import { weightOf } from '../cache/weight.ts'
 import type { CopyLimits } from '../data-layer/copies.ts'
 import { policyOf } from '../data-layer/policies/policies.ts'
 import { COPIES_MAX } from '../limits.ts'
-import type { CacheOptions, CopiesOptions, WarpEvent, WarpOptions } from './public.ts'
+import type { CacheOptions, CopiesOptions, StrongOptions, WarpEvent, WarpOptions } from './public.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
 
@@ -31,18 +31,22 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   cache: true,
   copies: true,
   replication: true,
+  order: true,
+  strong: true,
   ack: true,
   clockDriftMsMax: true,
   observe: true,
   instruments: true,
 })
 const COPIES_OPTIONS = optionNames<CopiesOptions>({ entriesMax: true, bytesMax: true, weigh: true, policy: true })
+const STRONG_OPTIONS = optionNames<StrongOptions>({ timeoutMs: true })
 const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
 export interface CheckedOptions {
   readonly cache: ResidencyLimits
   readonly copies: CopyLimits
   readonly clockDriftMsMax: number
+  readonly strongTimeoutMs: number
 }
 
 /** Throws `WARP_E_CONFIG`, naming the option, its value and the remedy. */
@@ -55,6 +59,7 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
   checkTypeOf('openWarp', options, 'clockDriftMsMax', 'number')
   checkLog(options.log)
   checkTransports(options.transports)
+  checkMethods('order', options.order, ['open'], 'give an ordered log, such as memoryOrderedLog()')
   checkMethods('env', options.env, ['now', 'monotonic', 'schedule', 'defer', 'yield', 'random'], 'give an Env')
   checkMethods(
     'instruments',
@@ -68,7 +73,12 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
       'WARP_E_CONFIG',
       `clockDriftMsMax is ${shownValue(clockDriftMsMax)}; give milliseconds of at least 0`,
     )
-  return { cache: cacheLimits(options.cache), copies: copyLimits(options.copies), clockDriftMsMax }
+  return {
+    cache: cacheLimits(options.cache),
+    copies: copyLimits(options.copies),
+    clockDriftMsMax,
+    strongTimeoutMs: strongTimeoutMs(options.strong),
+  }
 }
 
 function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
@@ -81,6 +91,19 @@ function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
       throw new WarpError('WARP_E_CONFIG', `cache.${name} is ${shownValue(value)}; give a number of at least 1`)
   }
   return { entriesMax, bytesMax }
+}
+
+const STRONG_TIMEOUT_MS = 10_000
+const STRONG_TIMEOUT_MS_MAX = 300_000
+
+function strongTimeoutMs(options: StrongOptions = {}): number {
+  checkOptions('openWarp: strong', options, STRONG_OPTIONS)
+  const { timeoutMs = STRONG_TIMEOUT_MS } = options
+  if (isNumberFrom(timeoutMs, 1, STRONG_TIMEOUT_MS_MAX)) return timeoutMs
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `strong.timeoutMs is ${shownValue(timeoutMs)}; give milliseconds from 1 to ${STRONG_TIMEOUT_MS_MAX}`,
+  )
 }
 
 /** What is no plain value weighs so much. */

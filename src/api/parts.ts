@@ -8,6 +8,9 @@ import type { Platform } from '../ports/platform.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
 import type { Replicator, ReplicatorOptions } from '../replication/replicator.ts'
 import type { DataLayer } from '../data-layer/data-layer.ts'
+import type { StrongCalls } from '../strong/strong-calls.ts'
+import type { StrongKeys } from '../strong/strong-keys.ts'
+import type { StrongWriter } from '../strong/strong-writer.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { exportLines } from '../transfer/export-lines.ts'
 import type { importLines } from '../transfer/import-lines.ts'
@@ -22,6 +25,8 @@ export interface WarpParts {
   readonly history?: new (store: KeyStore) => HistoryPart
   /** For keyspaces that load. */
   readonly dataLayer?: typeof DataLayer
+  /** For `order`, and for compare-and-set. */
+  readonly strong?: StrongPart
 }
 
 export interface ReplicationPart {
@@ -33,6 +38,12 @@ export interface ReplicationPart {
 export interface TransferPart {
   readonly exportLines: typeof exportLines
   readonly importLines: typeof importLines
+}
+
+export interface StrongPart {
+  readonly keys: typeof StrongKeys
+  readonly writer: typeof StrongWriter
+  readonly calls: typeof StrongCalls
 }
 
 export type HistoryPart = Pick<History, 'log' | 'getAt' | 'explain'>

@@ -31,7 +31,11 @@ import type { ReplicationOptions } from '../replication/options.ts'
 import type { EvictOptions } from '../membership/eviction.ts'
 import type { KnownReplica } from '../membership/name-book.ts'
 import type { PeerReport } from '../replication/replication-stats.ts'
+import type { OrderedLog, OrderedLogPromises } from '../ports/ordered-log.ts'
 import type { Transport } from '../ports/transport.ts'
+import type { WarpError } from '../../crdt/warp-error.ts'
+import type { CompareAndSet, UpdateOptions, Versioned } from '../strong/strong-calls.ts'
+import type { StrongEvent } from '../strong/strong-keys.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
 import type { Health } from './health/health.ts'
 import type { Imported } from '../transfer/imported.ts'
@@ -79,6 +83,13 @@ export interface WarpOptions<K extends KeyMap> {
    * not keep its process alive; one with a mesh does (`meshTransport({ unref })`).
    */
   readonly transports?: readonly Transport[]
+  /**
+   * The ordered log that decides about keys of mode `'strong'`: `memoryOrderedLog()` for the replicas of
+   * one process, `natsOrderedLog(…)` for a cluster. All replicas name the same one, and register the same
+   * strong patterns. Default: none, and strong keys are refused.
+   */
+  readonly order?: OrderedLog
+  readonly strong?: StrongOptions
   /** Time, timers and randomness. Default: the platform's. */
   readonly env?: Env
   readonly cache?: CacheOptions
@@ -103,6 +114,15 @@ export interface WarpOptions<K extends KeyMap> {
   readonly observe?: (event: WarpEvent) => void
   /** Told of what is measured: counters, histograms, spans. Default: nothing is measured. */
   readonly instruments?: Instruments
+}
+
+/** Strong keys. */
+export interface StrongOptions {
+  /**
+   * What bounds a strong write, and a read that waits for the ordered log, ms, from 1 to 300,000.
+   * Default 10,000. A write that was sent by then is `indeterminate`.
+   */
+  readonly timeoutMs?: number
 }
 
 /**
@@ -347,6 +367,60 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   ): Promise<Receipt[]>
 
   /**
+   * Sets a key if it is what the caller expects: `{ version }` as `getVersioned` gives it, `{ value }`, or
+   * `'absent'`. For strong keys the ordered log decides, on every replica alike; of several that expect
+   * the same version one wins at most. For keys of mode `local` the process decides.
+   *
+   *     const { value, version } = await warp.getVersioned('stock:7')
+   *     await warp.compareAndSet('stock:7', { version }, value - 1)
+   *
+   * Rejects with `WARP_E_CAS_CONFLICT` (`details.version`) if the key is another, with `WARP_E_MODE` on
+   * eventual keys, and as `set` does. A strong write whose answer was lost rejects with
+   * `WARP_E_INDETERMINATE`, never with a conflict: `details` name the dot for `resolve`.
+   */
+  compareAndSet<Key extends string>(
+    key: SettableKey<K, Key>,
+    expected: Expected<ValueAt<K, Key>>,
+    next: SettableValue<K, Key>,
+    options?: WriteOptions,
+  ): Promise<Receipt>
+
+  /** As `compareAndSet`; that the key is another is an outcome, not an error. */
+  tryCompareAndSet<Key extends string>(
+    key: SettableKey<K, Key>,
+    expected: Expected<ValueAt<K, Key>>,
+    next: SettableValue<K, Key>,
+    options?: WriteOptions,
+  ): Promise<CompareAndSet>
+
+  /**
+   * Reads a key, has `change` make the next value of it, and writes that if nobody was faster; otherwise
+   * again, up to `triesMax` times. `change` may be called several times. If it gives `undefined`, nothing
+   * is written. Rejects as `compareAndSet` does, and with what `change` throws.
+   *
+   *     await warp.update('stock:7', (count = 0) => count + 1)
+   */
+  update<Key extends string>(
+    key: SettableKey<K, Key>,
+    change: (
+      current: ValueAt<K, Key> | undefined,
+    ) => SettableValue<K, Key> | undefined | Promise<SettableValue<K, Key> | undefined>,
+    options?: UpdateOptions,
+  ): Promise<Receipt | undefined>
+
+  /** The value of a strong or local key, and the version that `compareAndSet` takes. */
+  getVersioned<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<Versioned<ValueAt<K, Key>>>
+
+  /**
+   * What became of a strong write, by its dot, from any replica: for writes that ended with
+   * `WARP_E_INDETERMINATE`. If it has no place in the log yet, it never will count. Rejects with
+   * `WARP_E_TRANSPORT` while the log does not answer.
+   *
+   *     if ((await warp.resolve(dot)).kind === 'failed') await tryAgain()
+   */
+  resolve(dot: Dot, options?: { readonly signal?: AbortSignal }): Promise<Resolution>
+
+  /**
    * Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it,
    * and as `set` does.
    */
@@ -494,6 +568,18 @@ export type LoadedBy<Key extends string, Value> = MaybeLater<Iterable<readonly [
 
 type MaybeLater<T> = T | Promise<T>
 
+/** What became of a strong write. */
+export type Resolution =
+  /** It counts, on every replica. */
+  | { readonly kind: 'ok' }
+  /** It does not count, and never will: a condition was not met, or it did not come in time. */
+  | { readonly kind: 'failed'; readonly error: WarpError }
+  /** It was decided long ago, and nobody remembers how. */
+  | { readonly kind: 'forgotten' }
+
+/** What a caller expects of a key. */
+export type Expected<Value> = { readonly version: number } | { readonly value: Value } | 'absent'
+
 export interface CloseOptions {
   /**
    * This replica does not come back: the others forget it, and its folder begins as a new replica
@@ -511,9 +597,11 @@ export interface Capabilities {
   /** Whether anything outlives the process. */
   readonly persistent: boolean
   readonly transports: readonly { readonly name: string; readonly kind: Transport['kind'] }[]
+  /** The ordered log, and what it promises. */
+  readonly order?: { readonly name: string } & OrderedLogPromises
 }
 
 /**
  * What operators want to know, of the engine, its log and its replication. Never carries values.
  */
-export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent
+export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent | StrongEvent

@@ -3,6 +3,7 @@
  * that are still valid are searched, at every byte of every segment, and what they leave out is
  * reported by dot.
  */
+import { isOrderedId } from '../operation/names/ordered-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Env } from '../ports/env.ts'
 import type { Keyspaces } from '../keys/keyspace.ts'
@@ -106,6 +107,8 @@ class Survey {
   finish(): void {
     // Of what is pruned, nothing says any more what compaction has taken.
     for (const [replica, through] of this.#options.table.ended.stripped(this.#applied).entries()) {
+      // Nothing says of what an ordered log has given whether compaction has taken it.
+      if (isOrderedId(replica)) continue
       const after = replica === this.#local ? 0 : this.#floor.get(replica)
       for (const gap of this.#dots.gaps(replica, after, through)) reportGap(this.#options.report, replica, gap)
     }

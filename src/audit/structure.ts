@@ -126,7 +126,7 @@ export class StructureCheck {
     const { end, keyspaces } = this.#options
     if (position <= (end.keys.cut[slot] as number)) return false
     const { domain } = keyspaces.list[end.keys.keyspace[slot] as number] as Keyspace
-    return domain.isSent || this.#reader.replica === end.meta?.local
+    return domain.isSent || end.staysHere(this.#reader.replica)
   }
 
   #compareWith(position: Position): void {
@@ -198,7 +198,7 @@ export class StructureCheck {
     if (parts !== undefined) this.#divided.push(record.position)
     const beyond = [...vector.entries()].find(
       ([replica, sequence]) =>
-        replica !== end.meta?.local && !end.applied.includes(replica, sequence) && !table.ended.isPruned(replica),
+        !end.staysHere(replica) && !end.applied.includes(replica, sequence) && !table.ended.isPruned(replica),
     )
     if (through > record.position)
       report('snapshot', `the snapshot of '${key}' says that it holds later records`, { key })
@@ -241,7 +241,8 @@ export class StructureCheck {
   *#checkGaps(meter: Meter): Generator<void, void> {
     const { applied, floor, meta } = this.#options.end
     for (const [replica, through] of applied.entries()) {
-      if (replica !== meta?.local) yield* this.#reportGaps(replica, { after: floor.get(replica), through }, meter)
+      if (!this.#options.end.staysHere(replica))
+        yield* this.#reportGaps(replica, { after: floor.get(replica), through }, meter)
     }
     // Nothing says what compaction has dropped of local keys, so holes are holes only where it has
     // dropped nothing.

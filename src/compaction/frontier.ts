@@ -49,7 +49,7 @@ export class Frontier {
 
   /** Whether an operation of that domain is stable; `undefined` if all that are written are. */
   stableIn(domain: Domain): IsStable | undefined {
-    if (domain.stableFrom === 'written') return undefined
+    if (domain.stableFrom !== 'acknowledged') return undefined
     const stable = this.#isReplicated ? this.#stable : this.#applied
     return ({ replica, sequence }) => stable.includes(replica, sequence) || this.#ended.isPruned(replica)
   }
@@ -71,7 +71,7 @@ export class Frontier {
 
   /** Whether other replicas may write its operations. */
   isShared(domain: Domain): boolean {
-    return this.#isReplicated && domain.stableFrom !== 'written'
+    return this.#isReplicated && domain.stableFrom === 'acknowledged'
   }
 
   /** Nothing names what is pruned. */

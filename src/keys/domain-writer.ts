@@ -6,6 +6,7 @@
 import type { Dot } from '../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
+import { isOrderedId } from '../operation/names/ordered-id.ts'
 import { DOMAINS, type Domain } from './domain.ts'
 import type { Env } from '../ports/env.ts'
 import { PresentNames } from '../operation/names/present-names.ts'
@@ -127,7 +128,7 @@ export class DomainWriters {
   readonly shared: DomainWriter
   readonly local: DomainWriter
   /** By the domain's index. */
-  readonly #list: readonly DomainWriter[]
+  readonly #list: (DomainWriter | undefined)[]
 
   constructor(starts: WriterStarts, table: ReplicaTable) {
     this.shared = new DomainWriter(DOMAINS.shared, starts.shared, table)
@@ -135,26 +136,37 @@ export class DomainWriters {
     this.#list = [this.shared, this.local]
   }
 
+  /** Under which id of an ordered log operations are numbered from now on: that of a partition. */
+  order(writer: DomainWriter): void {
+    this.#list[DOMAINS.ordered.index] = writer
+  }
+
   of(domain: Domain): DomainWriter {
     return this.#list[domain.index] as DomainWriter
   }
 
+  /** Whether there may be operations here that replication does not send. */
+  get keepsAny(): boolean {
+    return this.local.sequence > 0 || this.#list[DOMAINS.ordered.index] !== undefined
+  }
+
   /** The writer of an operation; `undefined` if it is none of this replica's. */
   ofDot(dot: Dot): DomainWriter | undefined {
-    return this.#list.find((writer) => writer.hasWritten(dot))
+    return this.#list.find((writer) => writer?.hasWritten(dot) === true)
   }
 
   /** Whether this replica writes under that id. */
   isOwn(replica: ReplicaId): boolean {
-    return this.#list.some((writer) => writer.replica === replica)
+    return this.#list.some((writer) => writer?.replica === replica)
   }
 
   /**
-   * Whether operations under that id may leave this replica: all but those of a writer here whose
-   * domain keeps them.
+   * Whether replication may send operations under that id: all but those of a writer here whose domain
+   * keeps them, and those that an ordered log gives to everybody.
    */
   isSent(replica: ReplicaId): boolean {
-    return replica !== this.local.replica
+    if (replica === this.shared.replica) return true
+    return replica !== this.local.replica && !isOrderedId(replica)
   }
 }
 
@@ -165,5 +177,6 @@ export function newReplicaId(env: Env): ReplicaId {
   const bytes = env.random(REPLICA_ID_BYTES)
   const last = REPLICA_ID_BYTES - 1
   bytes[last] = (bytes[last] as number) & 0xfe
-  return replicaIdFromBytes(bytes)
+  const id = replicaIdFromBytes(bytes)
+  return isOrderedId(id) ? newReplicaId(env) : id
 }

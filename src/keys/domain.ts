@@ -15,8 +15,9 @@ export interface Domain {
   /** Its place among a replica's writers. */
   readonly index: number
   /**
-   * Whether other replicas get its operations. If not, its keys are nobody else's business: what
-   * others write to a key of that name is kept for others and is no part of it.
+   * Whether replication sends its operations to other replicas. If not, what others write to a key of
+   * that name is kept for others and is no part of it: the key is this replica's own, or an ordered
+   * log gives it to all.
    */
   readonly isSent: boolean
   /**
@@ -33,15 +34,15 @@ export interface Domain {
   readonly stableFrom: 'written' | 'acknowledged' | 'decided'
   /**
    * Under which id it is numbered: the replica's own one, or another that is known exactly if that
-   * one is, or to nobody.
+   * one is, or to nobody; or one of the ordered log (`operation/names/ordered-id.ts`).
    */
-  readonly id: 'own' | 'second' | 'private'
+  readonly id: 'own' | 'second' | 'private' | 'the order'
 }
 
-/** Keys of the modes that exist are `local` or `shared`; no keyspace can have the other two yet. */
+/** No keyspace has `through` yet: writes through are shared ones. */
 export const DOMAINS: Readonly<Record<DomainKind, Domain>> = {
   shared: { kind: 'shared', index: 0, isSent: true, sentFrom: 'logged', stableFrom: 'acknowledged', id: 'own' },
   local: { kind: 'local', index: 1, isSent: false, sentFrom: 'never', stableFrom: 'written', id: 'private' },
   through: { kind: 'through', index: 2, isSent: true, sentFrom: 'entered', stableFrom: 'acknowledged', id: 'second' },
-  ordered: { kind: 'ordered', index: 3, isSent: true, sentFrom: 'decided', stableFrom: 'decided', id: 'second' },
+  ordered: { kind: 'ordered', index: 3, isSent: false, sentFrom: 'decided', stableFrom: 'decided', id: 'the order' },
 }

@@ -25,7 +25,7 @@ export interface Keyspace {
   readonly index: number
   readonly pattern: string
   readonly strategy: AnyStrategy
-  readonly mode: Exclude<Mode, 'strong'>
+  readonly mode: Mode
   /** Who orders its operations, and who gets them. */
   readonly domain: Domain
   /** 0: never. */
@@ -76,11 +76,15 @@ export class Keyspaces {
   readonly #index: PatternIndex<Keyspace>
   readonly #all: Keyspace[]
 
-  constructor(keys: KeyMap) {
+  readonly #isOrdered: boolean
+
+  /** `isOrdered`: there is an ordered log, so that keys may be strong. */
+  constructor(keys: KeyMap, isOrdered = false) {
     checkMap(keys)
+    this.#isOrdered = isOrdered
     this.#index = new PatternIndex<Keyspace>()
     const registered = Object.entries(keys).map(([pattern, definition], index) => {
-      const keyspace = defineKeyspace(pattern, definitionOf(pattern, definition), index)
+      const keyspace = defineKeyspace(pattern, definitionOf(pattern, definition), { index, isOrdered })
       this.#index.add(pattern, keyspace)
       return keyspace
     })
@@ -138,7 +142,10 @@ export class Keyspaces {
     compilePattern(pattern)
     if (this.#all.length > KEYSPACES_MAX)
       throw misconfigured(pattern, `is one pattern more than the ${KEYSPACES_MAX} of one opening`, 'open the log again')
-    return defineKeyspace(pattern, definitionOf(pattern, definition), this.#all.length)
+    return defineKeyspace(pattern, definitionOf(pattern, definition), {
+      index: this.#all.length,
+      isOrdered: this.#isOrdered,
+    })
   }
 }
 
@@ -192,8 +199,9 @@ function keyspaceOf(facts: Facts): Keyspace {
     lifeMs: isSliding ? 0 : ttlMs,
     isLast: strategy.fold === 'last',
     isForeign: isForeignCode(strategy.code),
-    // What is written where the truth is elsewhere says what its writer had seen of it.
-    isRegister: isRegister(strategy) && source === undefined,
+    // What is written where the truth is elsewhere says what its writer had seen of it; what is strong
+    // is written by the ordered log.
+    isRegister: isRegister(strategy) && source === undefined && mode !== 'strong',
     code: strategy.code,
     source,
   }
@@ -238,19 +246,26 @@ const ALL_KEY_OPTIONS = [...new Set([...KEY_OPTIONS, ...LOADING_KEY_OPTIONS, ...
 const VERSIONS_OPTION = ['versions']
 const FOR_MS_OPTION = ['forMs']
 
-function defineKeyspace(pattern: string, options: KeyOptions, index: number): Keyspace {
+interface Among {
+  readonly index: number
+  readonly isOrdered: boolean
+}
+
+function defineKeyspace(pattern: string, options: KeyOptions, { index, isOrdered }: Among): Keyspace {
   checkOptions(`the key pattern '${pattern}'`, options, ALL_KEY_OPTIONS)
   const truth = truthOf(options)
   checkKindOfOptions(pattern, options, truth)
   const { strategy, mode = 'eventual' } = options
   const lives = truth === 'here' ? livesOf(pattern, options as LivingOptions) : NO_LIVES
   const { retain = retentionOf(lives, truth) } = options
-  if (mode === 'strong') throw strongUnsupported(pattern)
+  if ((mode as unknown) === 'strong' && !isOrdered) throw strongUnsupported(pattern)
   const domain = DOMAIN_OF_MODE.get(mode)
-  if (domain === undefined) throw misconfigured(pattern, `has mode ${shownKind(mode)}`, `use 'local' or 'eventual'`)
+  if (domain === undefined)
+    throw misconfigured(pattern, `has mode ${shownKind(mode)}`, `use 'local', 'eventual' or 'strong'`)
   checkRetention(pattern, retain)
   if (typeof strategy === 'function') definitionOf(pattern, strategy)
   checkStrategy(pattern, strategy)
+  if (mode === 'strong') checkStrong(pattern, { strategy, truth, lives })
   return keyspaceOf({
     index,
     pattern,
@@ -335,9 +350,35 @@ function loadsNoRegister(pattern: string, { kind }: AnyStrategy): WarpError {
   )
 }
 
+/** Each replica judges a strong write by itself, and all must come to the same. */
+function checkStrong(
+  pattern: string,
+  { strategy, truth, lives }: { readonly strategy: AnyStrategy; readonly truth: Truth; readonly lives: Lives },
+): void {
+  if (truth !== 'here')
+    throw misconfigured(
+      pattern,
+      `has mode 'strong' and ${truth}`,
+      `leave ${truth} out: the truth of strong keys is in the ordered log`,
+    )
+  if (strategy.appliesOnPrepare === true)
+    throw misconfigured(
+      pattern,
+      `has mode 'strong' and strategy '${strategy.kind}', whose writes depend on who runs them`,
+      `use mode 'eventual'; the strategy merges by itself`,
+    )
+  if (lives.isSliding || lives.isTouched)
+    throw misconfigured(
+      pattern,
+      `has mode 'strong' and a life that slides`,
+      `use ttl: 'absolute'; a read of one replica cannot prolong a life on all`,
+    )
+}
+
 const DOMAIN_OF_MODE: ReadonlyMap<Mode, Domain> = new Map([
   ['local', DOMAINS.local],
   ['eventual', DOMAINS.shared],
+  ['strong', DOMAINS.ordered],
 ])
 
 function checkTtl(pattern: string, ttlMs: unknown, ttl: string): void {
@@ -451,8 +492,9 @@ function misconfigured(what: string, problem: string, remedy: string): WarpError
 function strongUnsupported(pattern: string): WarpError {
   return new WarpError(
     'WARP_E_LINEARIZABLE_UNSUPPORTED',
-    `'${pattern}' asks for mode 'strong', which needs a transport with an ordered log; none is configured; ` +
-      `use mode 'eventual' with a strategy that merges, or 'local'`,
+    `'${pattern}' asks for mode 'strong', which needs an ordered log; none is configured; ` +
+      `give openWarp({ order }), such as memoryOrderedLog() or natsOrderedLog(…), or use mode 'eventual' with a ` +
+      `strategy that merges, or 'local'`,
     { details: { pattern } },
   )
 }

@@ -345,7 +345,7 @@ export class Resync {
     const store = this.#store
     let count = 0
     // Of most replicas there are none, and then no key has to be looked at.
-    if (store.writers.local.sequence === 0) return count
+    if (!store.writers.keepsAny) return count
     for (const slot of store.keys.occupied()) {
       if (isShared(store, slot)) continue
       count += this.#operationsOf(slot)

@@ -69,4 +69,11 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'peer:suspect': 'info',
   'peer:skewed': 'warn',
   'packets:refused': 'warn',
+  'order:degraded': 'warn',
+  'order:malformed': 'error',
+  'order:stopped': 'error',
+  'order:resumed': 'info',
+  'order:connected': 'info',
+  'order:disconnected': 'error',
+  'order:broken': 'error',
 }

@@ -3,6 +3,7 @@
  * decisions in the order in which they can be made; an operation that passes is copied into the log
  * as it came and enters its key through the same door as a local one.
  */
+import { isOrderedId } from '../operation/names/ordered-id.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -117,6 +118,9 @@ export class AdmissionDesk {
 
   /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
   #checkForm(operation: OperationReader): void {
+    // Nobody may speak for an ordered log but the log.
+    if (isOrderedId(operation.replica))
+      throw new WarpError('WARP_E_PROTOCOL', 'an operation came from a peer that only an ordered log can give')
     checkSizes(operation)
     if (!isOfKey(operation.kind)) {
       departureIn(operation, this.#store.table)

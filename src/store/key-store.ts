@@ -315,22 +315,29 @@ export class KeyStore {
   /**
    * Appends operations of one domain as a group: all of them or, if one is refused, none, also
    * after a crash. Their numbers follow each other. Readers and subscribers see all at once.
-   * Returns the slots of their keys.
+   * `beside` writes further records of the same group. Returns the slots of their keys.
    */
-  appendAll(drafts: readonly Draft[]): readonly Slot[] {
+  appendAll(drafts: readonly Draft[], beside: () => void = nothing): readonly Slot[] {
     const [first] = drafts
-    if (first === undefined) return []
+    if (first === undefined) {
+      this.log.group(beside)
+      return []
+    }
     this.#assertWritable(first.key)
     this.#isAppending = true
     try {
-      return this.#appendAll(drafts, this.writerOf(first.keyspace))
+      return this.#appendAll(drafts, this.writerOf(first.keyspace), beside)
     } finally {
       this.#isAppending = false
     }
   }
 
-  #appendAll(drafts: readonly Draft[], writer: DomainWriter): readonly Slot[] {
-    const arrivals = this.log.group(() => this.#encodeAll(drafts, writer))
+  #appendAll(drafts: readonly Draft[], writer: DomainWriter, beside: () => void): readonly Slot[] {
+    const arrivals = this.log.group(() => {
+      const encoded = this.#encodeAll(drafts, writer)
+      beside()
+      return encoded
+    })
     for (let i = 0; i < drafts.length; i++) writer.advance()
     // All are part of their keys before anybody is told of one.
     const slots = arrivals.map(({ draft: { key, keyspace, slot }, position, entered }) => {
@@ -543,6 +550,10 @@ export class KeyStore {
   #keyspaceAt(slot: Slot): Keyspace {
     return this.keyspaces.list[this.keys.keyspace[slot]!] as Keyspace
   }
+}
+
+function nothing(): void {
+  // Most groups have no records beside their operations.
 }
 
 function mixedDomains(key: string): WarpError {

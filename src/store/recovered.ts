@@ -31,6 +31,7 @@ import { leaseNoteIn } from '../operation/leases/lease-note.ts'
 import { isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { ReplicaTable } from '../operation/replica-table.ts'
+import { isOrderedId } from '../operation/names/ordered-id.ts'
 import { Reissued } from '../operation/names/reissued.ts'
 import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
@@ -202,6 +203,7 @@ export class Recovered {
     if (hlc > this.hlc) this.hlc = hlc
     if (replica === this.meta?.local) this.localSequence = sequence
     else if (
+      !isOrderedId(replica) &&
       !this.#table.ended.isPruned(replica) &&
       (this.meta?.isResyncing !== true || replica === this.meta.shared)
     ) {
@@ -225,7 +227,7 @@ export class Recovered {
     const known = keys.find(key)
     const keyspace = known === undefined ? this.#keyspaceOf(key) : this.#keyspaces.list[keys.keyspace[known]!]
     // What others wrote to a key that is local here is kept for others (see admission.ts).
-    if (keyspace?.domain.isSent === false && operation.replica !== this.meta?.local) return
+    if (keyspace?.domain.isSent === false && !this.staysHere(operation.replica)) return
     const slot = known ?? keys.add(key, (keyspace as Keyspace).index)
     if (known === undefined) keys.cut[slot] = record.position - 1
     if (record.position <= keys.cut[slot]!) return
@@ -241,6 +243,11 @@ export class Recovered {
     if (note !== undefined || kind === OPERATION_KIND.invalidate) this.asides.note(operation, note, position)
     const lease = leaseNoteIn(operation)
     if (lease !== undefined) this.asides.noteLease({ ...lease, dot: { replica, sequence }, position })
+  }
+
+  /** Whether replication sends nothing of that id. */
+  staysHere(replica: ReplicaId): boolean {
+    return replica === this.meta?.local || isOrderedId(replica)
   }
 
   #isOfLocalKey(record: ReadRecord): boolean {
@@ -323,7 +330,7 @@ export class Recovered {
   #raiseFloor(vector: VersionVector): void {
     if (this.meta?.isResyncing === true) return
     for (const [replica, sequence] of vector.entries()) {
-      if (replica !== this.meta?.local && this.applied.includes(replica, sequence)) this.floor.raise(replica, sequence)
+      if (!this.staysHere(replica) && this.applied.includes(replica, sequence)) this.floor.raise(replica, sequence)
     }
   }
 

@@ -44,6 +44,7 @@ describe('a replica alone', () => {
       'projections',
       'compaction',
       'stores',
+      'order',
     ])
     const closed = warp.close()
     expect(shown(warp)).toEqual(waits('closing'))

@@ -8,8 +8,9 @@
  * | `memory` | any end of the process |
  * | `logged` | a power failure, and what ends `durable` |
  * | `durable` | a lost disk, an older copy of it, bit rot, a machine that has left for good |
+ * | `broker` | nothing: the ordered log has it |
  */
-import type { Ack } from '../../src/store/write-road/receipt.ts'
+import type { ReachedAck } from '../../src/store/write-road/receipt.ts'
 import type { CallRecord, LifeEventKind, RunHistory } from '../simulation/report/run-history.ts'
 
 const ENDS_DURABLE: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot', 'left']
@@ -18,7 +19,7 @@ const ENDS_MEMORY: readonly LifeEventKind[] = [...ENDS_LOGGED, 'killed', 'refuse
 
 /** A call, as far as it has been acknowledged. */
 export interface Acknowledged extends Pick<CallRecord, 'machine' | 'outcome' | 'endedMs'> {
-  readonly receipt?: { readonly ack: Ack }
+  readonly receipt?: { readonly ack: ReachedAck }
 }
 
 /** For each machine, when it last suffered something of each class. */
@@ -41,6 +42,7 @@ export class Promises {
    */
   isOwed({ machine, outcome, receipt, endedMs }: Acknowledged): boolean {
     if (outcome !== 'ok' || receipt === undefined) return false
-    return (this.#lastMs.get(machine)?.[receipt.ack] ?? -1) < endedMs
+    const { ack } = receipt
+    return ack === 'broker' || (this.#lastMs.get(machine)?.[ack] ?? -1) < endedMs
   }
 }

@@ -6,6 +6,7 @@
  * would be left to serve. So a replica that has once caught up stays ready while it lags or is cut
  * off, which a cluster without a leader is made for, and says so.
  */
+import type { WarpError } from '../../../crdt/warp-error.ts'
 import type { Log } from '../../log/log.ts'
 import type { StoreCounts } from '../../data-layer/stored/stores.ts'
 import type { ProjectionLag } from '../../projections/projection.ts'
@@ -20,6 +21,8 @@ export interface AssessedParts {
   readonly replication: ReplicationProgress | undefined
   readonly projections: readonly ProjectionLag[]
   readonly standstill: Standstill | undefined
+  /** Why strong keys are refused or stand still. */
+  readonly order: WarpError | undefined
   readonly stores: readonly Pick<StoreCounts, 'name' | 'isFailing' | 'unstoredKeysCount'>[]
 }
 
@@ -39,6 +42,7 @@ export function assessHealth(parts: AssessedParts): Health {
         ? degraded('too-many-replicas', 'there are more replicas than can be kept track of; nothing is compacted')
         : OK,
     stores: all(parts.stores.map(storeHealth)),
+    order: orderHealth(parts.order),
   }
   const states = new Set(Object.values(assessed).map(({ state }) => state))
   const isLive = !states.has('failed')
@@ -83,6 +87,12 @@ function storeHealth({ name, isFailing, unstoredKeysCount }: AssessedParts['stor
   if (!isFailing) return OK
   const message = `the store ${name} fails; copies are served, and ${unstoredKeysCount} keys wait to be written`
   return degraded('store-failing', message, { name, unstoredKeysCount })
+}
+
+/** Keys of the other modes go on. */
+function orderHealth(trouble: WarpError | undefined): PartHealth {
+  if (trouble === undefined) return OK
+  return degraded('order-failing', `strong keys are refused or wait: ${trouble.message}`, { code: trouble.code })
 }
 
 /** As bad as the worst of them, with the reasons of all. */

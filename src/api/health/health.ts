@@ -14,7 +14,7 @@ export interface Health {
   readonly parts: Readonly<Record<HealthPart, PartHealth>>
 }
 
-export type HealthPart = 'engine' | 'log' | 'replication' | 'projections' | 'compaction' | 'stores'
+export type HealthPart = 'engine' | 'log' | 'replication' | 'projections' | 'compaction' | 'stores' | 'order'
 
 export interface PartHealth {
   /**
@@ -59,6 +59,7 @@ export type HealthReasonCode =
   | 'too-many-replicas'
   /** A primary store fails: copies are served, writes behind wait in the log. */
   | 'store-failing'
+  | 'order-failing'
 
 export interface HealthReason {
   readonly code: HealthReasonCode

@@ -1,6 +1,6 @@
 /** Writes: whole values, deletes, and the verbs of strategies. */
 import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import type { Ack, Receipt } from '../../store/write-road/receipt.ts'
+import type { Ack, ReachedAck, Receipt } from '../../store/write-road/receipt.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { flag, json, list, text } from '../parameters.ts'
 import type { AnyWarp, Question } from '../question.ts'
@@ -13,7 +13,7 @@ import { fromJson, toJson, type Json } from '../tagged-json.ts'
 export interface Written {
   readonly dot: { readonly replica: string; readonly sequence: number } | null
   readonly version: number
-  readonly ack: Ack
+  readonly ack: ReachedAck
 }
 
 export interface WriteParameters {

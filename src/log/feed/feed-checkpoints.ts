@@ -34,10 +34,12 @@ export interface FeedCheckpoint {
 
 export class FeedCheckpoints {
   readonly #positions = new Map<string, Position>()
+  /** The same positions. */
+  readonly #live = new Set<Position>()
 
   /** Takes note of a checkpoint that is in the log. To be called in log order. */
   note({ name, position }: PlacedCheckpoint): void {
-    this.#positions.set(name, position)
+    this.#replace(name, position)
   }
 
   /** Takes note of a record of the log. */
@@ -50,8 +52,7 @@ export class FeedCheckpoints {
   }
 
   isLive(position: Position): boolean {
-    for (const live of this.#positions.values()) if (live === position) return true
-    return false
+    return this.#live.has(position)
   }
 
   /** Throws `WARP_E_LOG_CORRUPT`. */
@@ -90,9 +91,17 @@ export class FeedCheckpoints {
   }
 
   #commit(log: Log, name: string): void {
-    const former = this.#positions.get(name)
-    this.#positions.set(name, log.commit(RECORD_KIND.checkpoint, 0))
+    const former = this.#replace(name, log.commit(RECORD_KIND.checkpoint, 0))
     if (former !== undefined) log.discard(former)
+  }
+
+  /** Returns where the one before lies. */
+  #replace(name: string, position: Position): Position | undefined {
+    const former = this.#positions.get(name)
+    if (former !== undefined) this.#live.delete(former)
+    this.#positions.set(name, position)
+    this.#live.add(position)
+    return former
   }
 }
 

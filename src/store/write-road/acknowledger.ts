@@ -64,7 +64,9 @@ export class Acknowledger {
     if (!domain.isSent) {
       throw new WarpError(
         'WARP_E_MODE',
-        `acks asks other replicas for a key of mode 'local', which never leaves this one; leave acks out, or use 'eventual'`,
+        domain.kind === 'ordered'
+          ? `acks does not count replicas that hold a strong write yet; leave acks out: the ordered log has it when set() settles`
+          : `acks asks other replicas for a key of mode 'local', which never leaves this one; leave acks out, or use 'eventual'`,
       )
     }
     checkShape(acks)

@@ -13,13 +13,16 @@ import type { AckLevel, ReplicaAcks } from './acknowledgement.ts'
 
 export type Ack = AckLevel
 
+/** `'broker'`: an ordered log has the operation, and this replica holds it too, in memory at least. */
+export type ReachedAck = Ack | 'broker'
+
 /** Replicas that held an operation when its promise settled: at least so many. */
 export type ReachedAcks = Required<Omit<ReplicaAcks, 'timeoutMs'>>
 
 /** How safe an operation was when a promise settled. */
 export interface Settlement {
-  /** What was asked for of this replica's log, or more. */
-  readonly ack: Ack
+  /** What was asked for of this replica's log, or more; `'broker'` of strong keys that asked for nothing. */
+  readonly ack: ReachedAck
   /**
    * How many replicas held the operation by then, in how many zones: what `acks` asked for, with
    * its defaults. `level` is what all that counted had reached: `'memory'` where the log of one that
@@ -87,6 +90,12 @@ export interface SettleOptions {
 }
 
 export interface ReadOptions {
+  /**
+   * Of strong keys: `'linearizable'` (their default) shows everything that anybody had been told before
+   * the call; it asks the ordered log, once for all reads that wait. `'stale'` shows what this replica
+   * has, without waiting. On other keys `'linearizable'` is refused (`WARP_E_LINEARIZABLE_UNSUPPORTED`).
+   */
+  readonly consistency?: 'linearizable' | 'stale'
   /** Gives up waiting with `WARP_E_ABORTED`. */
   readonly signal?: AbortSignal
 }
@@ -105,7 +114,7 @@ export interface KeysOptions {
 export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({
   ...{ ttlMs: true, ack: true, acks: true, signal: true },
 })
-export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ signal: true })
+export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ consistency: true, signal: true })
 export const KEYS_OPTIONS: readonly string[] = optionNames<KeysOptions>({ dead: true, signal: true })
 export const SETTLE_OPTIONS: readonly string[] = optionNames<SettleOptions>({ ack: true, acks: true, signal: true })
 export const ACKS_OPTIONS: readonly string[] = optionNames<ReplicaAcks>({

@@ -25,6 +25,7 @@ import type { KeyStore, ThroughWrite } from '../key-store.ts'
 import { renew } from './renewals.ts'
 import { forgetPrepared, prepare, Preparation, setOf } from './prepare.ts'
 import { FoldFirst, type Target } from './target.ts'
+import type { StrongChange, StrongWrites } from './strong-write.ts'
 import { copiesOf, writeInSteps } from './write-in-steps.ts'
 import {
   SETTLE_OPTIONS,
@@ -65,6 +66,8 @@ export class Writer {
   readonly acknowledger: Acknowledger
   /** Writes to keys whose store decides first. */
   through: ((write: ThroughWrite<Receipt>, keyspace: Keyspace) => Promise<Receipt>) | undefined
+  /** Writes to strong keys. */
+  strong: StrongWrites | undefined
   readonly #store: KeyStore
   readonly #recorder: Recorder | undefined
   writtenCount = 0
@@ -79,6 +82,7 @@ export class Writer {
   verb(target: Target, verb: Verb<unknown>, parameters: readonly unknown[], options: WriteOptions): Promise<Receipt> {
     try {
       this.#check(target.keyspace, options)
+      if (target.keyspace.mode === 'strong') return this.#strongVerb(target, verb, parameters, options)
       if (isThrough(target.keyspace)) return this.#verbThrough(target, verb, parameters, options)
       if (!this.#isAwaited(target.key)) return this.#verbNow(target, verb, parameters, options)
     } catch (error) {
@@ -115,6 +119,7 @@ export class Writer {
       this.#check(target.keyspace, options)
       if (options.ttlMs !== undefined) throw deletedFor(target)
       if (target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
+      if (target.keyspace.mode === 'strong') return this.#strongWrite({ ...target, parameters: [] }, options)
       if (isThrough(target.keyspace)) return this.#deleteThrough(target, options)
       if (!this.#isAwaited(target.key)) return this.#deleteNow(target, options)
       return this.#later([target.key], options, ([now]) => this.#deleteNow(now as Target, options))
@@ -128,6 +133,7 @@ export class Writer {
     try {
       this.#check(target.keyspace, options)
       if (options.ttlMs !== undefined) throw touchedFor(target)
+      if (target.keyspace.mode === 'strong') throw strongNot('touch', target.key)
       if (!renew(this.#store, target)) return this.#unchanged(target, options)
       this.writtenCount++
       return this.#settle(target.keyspace, target.slot as Slot, options)
@@ -151,6 +157,36 @@ export class Writer {
       const payload = prepare(this.#store, now, verb, { preparation, parameters: given })
       return payload === undefined ? undefined : { payload }
     })
+  }
+
+  #strongVerb(
+    { key, keyspace }: Target,
+    verb: Verb<unknown>,
+    parameters: readonly unknown[],
+    options: WriteOptions,
+  ): Promise<Receipt> {
+    return this.#strongWrite({ key, keyspace, verb: verbName(keyspace, verb), parameters }, options)
+  }
+
+  #strongWrite(change: StrongChange, options: WriteOptions): Promise<Receipt> {
+    return this.#strongAllOf([change], options).then(([receipt]) => receipt as Receipt)
+  }
+
+  #strongAll(settings: readonly Setting[], options: WriteOptions): Promise<Receipt[]> {
+    const changes = settings.map(({ target, value }) => {
+      const { key, keyspace } = target
+      return { key, keyspace, verb: verbName(keyspace, setOf(target)), parameters: [toPayload(value, 'setMany')] }
+    })
+    return this.#strongAllOf(changes, options).then((receipts) => [...receipts])
+  }
+
+  /** The ordered log decides, and the operations enter when it has. */
+  #strongAllOf(changes: readonly StrongChange[], options: WriteOptions): Promise<readonly Receipt[]> {
+    const store = this.#store
+    const [first] = changes
+    if (first !== undefined && store.refusesWrites) throw nestedWrite(first.key)
+    this.writtenCount += changes.length
+    return store.turns.after((this.strong as StrongWrites).write(changes, options))
   }
 
   #deleteThrough(target: Target, options: WriteOptions): Promise<Receipt> {
@@ -238,6 +274,7 @@ export class Writer {
   write(key: string, keyspace: Keyspace, known: Slot | undefined, value: unknown): Dot | undefined {
     this.#store.assertOpen()
     if (isThrough(keyspace)) throw waitsForStore('write', key)
+    if (keyspace.mode === 'strong') throw strongNot('write', key)
     if (this.#submitSet(key, keyspace, known, value, 0) === UNCHANGED) return undefined
     this.#recorder?.add(INSTRUMENTS.writes, 1, NOT_WAITED_FOR)
     return this.#lastDot(keyspace)
@@ -255,6 +292,7 @@ export class Writer {
         if (isThrough(target.keyspace)) throw waitsForStore('setMany', target.key)
       }
       checkOneDomain(settings)
+      if (settings[0]?.target.keyspace.mode === 'strong') return this.#strongAll(settings, options)
       if (!settings.some(({ target }) => this.#isAwaited(target.key))) return this.#setAllNow(settings, options)
     } catch (error) {
       if (!(error instanceof FoldFirst)) return this.#rejected(error)
@@ -305,6 +343,11 @@ export class Writer {
     } catch (error) {
       return this.#rejected(error)
     }
+  }
+
+  /** For code that may only read. */
+  refuseNested(key: string): never {
+    throw nestedWrite(key)
   }
 
   /** Whether what is written needs no verb, and nobody else's strategy can be in the way. */
@@ -480,6 +523,12 @@ export class Writer {
   }
 }
 
+/** Throws `WARP_E_CONFIG` for options that do not exist. */
+export function checkWriteOptions(call: string, options: WriteOptions): void {
+  checkOptions(call, options, WRITE_OPTIONS)
+  if (options.ttlMs !== undefined) checkedLife(options.ttlMs)
+}
+
 /** What a caller's function threw may be anything. */
 export function rejected({ turns }: KeyStore, error: unknown): Promise<never> {
   return turns.rejected(
@@ -489,6 +538,20 @@ export function rejected({ turns }: KeyStore, error: unknown): Promise<never> {
 
 function isThrough({ source }: Keyspace): boolean {
   return source?.store?.writes === 'through'
+}
+
+/** The name of a verb of a keyspace's strategy. */
+export function verbName({ strategy }: Keyspace, verb: Verb<unknown>): string {
+  const found = Object.entries(strategy.verbs as object).find(([, one]) => one === verb)
+  if (found === undefined) throw new Error(`assertion failed: the strategy '${strategy.kind}' has no such verb`)
+  return found[0]
+}
+
+function strongNot(call: string, key: string): WarpError {
+  const remedy = call === 'write' ? 'use set, which waits for it' : 'set the value again'
+  return new WarpError('WARP_E_MODE', `${call} does not wait for the ordered log, and '${key}' is strong; ${remedy}`, {
+    details: { key },
+  })
 }
 
 function waitsForStore(call: string, key: string): WarpError {

@@ -1,7 +1,7 @@
 /** What users and outsiders do in a world that keeps its data elsewhere, beside reading and writing. */
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { LeaseId } from '../../../src/operation/leases/lease-note.ts'
-import type { Ack } from '../../../src/store/write-road/receipt.ts'
+import type { Ack, ReachedAck } from '../../../src/store/write-road/receipt.ts'
 
 /** How somebody says that a key has changed. */
 export type Saying = 'key' | 'pattern' | 'tag' | 'clear'
@@ -30,7 +30,7 @@ export type DataIntent =
 /** What a call that says something gives: which operation it is, and of which lease. */
 export interface Said {
   readonly dot: Dot
-  readonly ack: Ack
+  readonly ack: ReachedAck
   readonly lease?: LeaseId
   /** What the source had of each key when it was said. */
   readonly versions: ReadonlyMap<string, number>

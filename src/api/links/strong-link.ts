@@ -1,0 +1,124 @@
+/**
+ * What joins an engine to its ordered log: opens it, hands strong writes to it, has strong reads wait
+ * for it, and lets go of it.
+ */
+import type { Dot } from '../../../crdt/time/dot.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import type { Keyspace } from '../../keys/keyspace.ts'
+import type { FeedCheckpoints } from '../../log/feed/feed-checkpoints.ts'
+import type { KeyStore } from '../../store/key-store.ts'
+import type { Env } from '../../ports/env.ts'
+import type { OrderedLog } from '../../ports/ordered-log.ts'
+import type { ReadOptions } from '../../store/write-road/receipt.ts'
+import type { Writer } from '../../store/write-road/writer.ts'
+import type { StrongCalls } from '../../strong/strong-calls.ts'
+import type { StrongEvent, StrongKeys } from '../../strong/strong-keys.ts'
+import { errorOf } from '../../strong/verdict.ts'
+import { missingPart } from '../missing-parts.ts'
+import type { StrongPart } from '../parts.ts'
+import type { Capabilities, Resolution } from '../public.ts'
+
+export interface StrongLinkOptions {
+  readonly engine: { readonly store: KeyStore; readonly feeds: FeedCheckpoints }
+  readonly writer: Writer
+  readonly env: Env
+  readonly part: StrongPart | undefined
+  readonly order: OrderedLog | undefined
+  readonly timeoutMs: number
+  readonly observe: (event: StrongEvent) => void
+}
+
+export class StrongLink {
+  readonly #options: StrongLinkOptions
+  #keys: StrongKeys | undefined
+  #calls: StrongCalls | undefined
+
+  constructor(options: StrongLinkOptions) {
+    this.#options = options
+  }
+
+  /** Whether an ordered log decides about some keys. */
+  get isThere(): boolean {
+    return this.#keys !== undefined
+  }
+
+  /** Why strong keys are refused or stand still; `undefined` if they are well, or there are none. */
+  get trouble(): WarpError | undefined {
+    if (this.#keys?.isConnected === false) return disconnected()
+    return this.#keys?.trouble
+  }
+
+  /** Compare-and-set and its kin. Throws `WARP_E_CONFIG` where the engine was opened without that part. */
+  get calls(): StrongCalls {
+    if (this.#calls === undefined) throw missingPart('strong', 'compareAndSet')
+    return this.#calls
+  }
+
+  /** Throws what opening the ordered log throws. */
+  async open(): Promise<void> {
+    const { engine, writer, part, order, env, timeoutMs, observe } = this.#options
+    const { store, feeds } = engine
+    if (part === undefined) {
+      if (order !== undefined) throw missingPart('strong', 'order')
+      return
+    }
+    const keys =
+      order === undefined ? undefined : await part.keys.open({ order, store, feeds, env, observe, timeoutMs })
+    this.#keys = keys
+    if (keys !== undefined) writer.strong = new part.writer(keys, writer.acknowledger)
+    const strong = keys === undefined ? undefined : { keys, writer: new part.writer(keys, writer.acknowledger) }
+    this.#calls = new part.calls({ store, writer, strong })
+  }
+
+  /**
+   * Settles when a key may be read as the caller asked. `undefined`: at once. Throws
+   * `WARP_E_LINEARIZABLE_UNSUPPORTED`.
+   */
+  readable(key: string, keyspace: Keyspace, options: ReadOptions | undefined): Promise<void> | undefined {
+    if (keyspace.mode !== 'strong') {
+      if (options?.consistency === 'linearizable' && keyspace.mode !== 'local') throw notLinearizable(key, keyspace)
+      return undefined
+    }
+    return options?.consistency === 'stale' ? undefined : this.calls.passed(key, options?.signal)
+  }
+
+  async resolve(dot: Dot, signal: AbortSignal | undefined): Promise<Resolution> {
+    if (this.#keys === undefined)
+      throw new WarpError(
+        'WARP_E_CONFIG',
+        'resolve asks the ordered log, and none is configured; give openWarp({ order }); ' +
+          'what is written to other keys is known when its promise settles',
+      )
+    const verdict = await this.#keys.resolve(dot, signal)
+    if (verdict === undefined) return { kind: 'forgotten' }
+    return verdict.kind === 'done' ? { kind: 'ok' } : { kind: 'failed', error: errorOf(verdict) }
+  }
+
+  capabilities(): Pick<Capabilities, 'order'> {
+    const { order } = this.#options
+    if (order === undefined || this.#keys === undefined) return {}
+    return { order: { name: order.name, ...this.#keys.promises } }
+  }
+
+  /** A pattern has been registered. */
+  retry(): void {
+    this.#keys?.retry()
+  }
+
+  async close(): Promise<void> {
+    await this.#keys?.close(new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again'))
+  }
+}
+
+function disconnected(): WarpError {
+  return new WarpError('WARP_E_TRANSPORT', 'the ordered log does not answer; strong keys wait for it')
+}
+
+function notLinearizable(key: string, { pattern }: Keyspace): WarpError {
+  return new WarpError(
+    'WARP_E_LINEARIZABLE_UNSUPPORTED',
+    `'${key}' is to be read linearizably, and '${pattern}' has mode 'eventual'; use mode 'strong', or leave ` +
+      'consistency out',
+    { details: { key, pattern } },
+  )
+}

@@ -1,0 +1,42 @@
+/**
+ * What a replica keeps of a partition beside its keys: how far it has come, and whose commands have
+ * been judged. It stands in the log beside the operations of each command, in one group with them.
+ */
+import { decode, encode } from '../../crdt/encoding/encoding.ts'
+import { expectArray, expectCount, expectText } from '../../crdt/encoding/stored-state.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
+import { Authors } from './authors.ts'
+
+export class Place {
+  /** Which log it is a place in. */
+  identity = ''
+  /** The last record of which everything has been judged. 0: none. */
+  offset = 0
+  id = ''
+  /** The time of the log: the latest of any record's so far. */
+  timeMs = 0
+  /** The stamp of the last operation. */
+  hlc: Hlc = 0
+  /** How many operations the partition has given. */
+  sequence = 0
+  authors: Authors = new Authors()
+
+  encode(): Uint8Array {
+    const { identity, offset, id, timeMs, hlc, sequence, authors } = this
+    return encode([1, identity, offset, id, timeMs, hlc, sequence, authors.encode()])
+  }
+
+  /** Throws `WARP_E_PROTOCOL`. */
+  static decode(bytes: Uint8Array): Place {
+    const [, identity, offset, id, timeMs, hlc, sequence, authors] = expectArray(decode(bytes))
+    const place = new Place()
+    place.identity = expectText(identity)
+    place.offset = expectCount(offset)
+    place.id = expectText(id)
+    place.timeMs = expectCount(timeMs)
+    place.hlc = expectCount(hlc)
+    place.sequence = expectCount(sequence)
+    place.authors = Authors.decode(authors)
+    return place
+  }
+}

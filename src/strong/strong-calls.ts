@@ -1,0 +1,210 @@
+/**
+ * The calls of users that look at what a key is before they write it: compare-and-set, update, and
+ * reads with a version. On strong keys the ordered log decides. On keys of mode `local` the process
+ * does, in one turn. On eventual keys nobody could.
+ */
+import { checkOptions, isWholeFrom, optionNames } from '../../crdt/checked-options.ts'
+import { encode } from '../../crdt/encoding/encoding.ts'
+import { shownValue } from '../../crdt/shown-kind.ts'
+import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { TOO_LONG } from '../cache/values.ts'
+import type { Keyspace } from '../keys/keyspace.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import { readAtOnce, readInSteps } from '../store/read-steadily.ts'
+import { setOf } from '../store/write-road/prepare.ts'
+import type { Receipt, WriteOptions } from '../store/write-road/receipt.ts'
+import type { Target } from '../store/write-road/target.ts'
+import { checkWriteOptions, verbName, type Writer } from '../store/write-road/writer.ts'
+import { expectationOf, type Expected, type StrongWriter } from './strong-writer.ts'
+import type { StrongKeys } from './strong-keys.ts'
+import { errorOf } from './verdict.ts'
+
+/** How up to date what is read is to be. */
+export type Consistency =
+  /** Everything that anybody had been told before the call. The default of strong keys. */
+  | 'linearizable'
+  /** What this replica has. */
+  | 'stale'
+
+export interface Versioned<Value> {
+  /** `undefined` if the key has none. */
+  readonly value: Value | undefined
+  /**
+   * What `compareAndSet` takes as `{ version }`: 0 if the key has no value. It changes with every write of
+   * the key. Of a strong key it is the same on every replica.
+   */
+  readonly version: number
+}
+
+/** `'conflict'`: the key was not as expected; `version` is its version where that was judged. */
+export type CompareAndSet = { readonly kind: 'ok'; readonly receipt: Receipt } | Conflict
+export interface Conflict {
+  readonly kind: 'conflict'
+  readonly version: number
+}
+
+export interface UpdateOptions extends WriteOptions {
+  /** How often the key is read and written before it is given up. Default 100. */
+  readonly triesMax?: number
+}
+
+export interface StrongParts {
+  readonly store: KeyStore
+  readonly writer: Writer
+  /** `undefined` without an ordered log. */
+  readonly strong: { readonly keys: StrongKeys; readonly writer: StrongWriter } | undefined
+}
+
+const TRIES_MAX = 100
+const UPDATE_OPTIONS = optionNames<Pick<UpdateOptions, 'triesMax'>>({ triesMax: true })
+
+export class StrongCalls {
+  readonly #parts: StrongParts
+
+  constructor(parts: StrongParts) {
+    this.#parts = parts
+  }
+
+  /** Rejects with `WARP_E_CAS_CONFLICT`, and as `tryCompareAndSet` does. */
+  async compareAndSet(key: string, expected: Expected, next: unknown, options: WriteOptions = {}): Promise<Receipt> {
+    const outcome = await this.tryCompareAndSet(key, expected, next, options)
+    if (outcome.kind === 'ok') return outcome.receipt
+    throw errorOf({ ...outcome, key })
+  }
+
+  async tryCompareAndSet(
+    key: string,
+    expected: Expected,
+    next: unknown,
+    options: WriteOptions = {},
+  ): Promise<CompareAndSet> {
+    const target = this.#target(key, 'compareAndSet')
+    checkWriteOptions('compareAndSet', options)
+    const expectation = expectationOf(key, expected)
+    const { keyspace } = target
+    const { strong, store } = this.#parts
+    if (keyspace.mode === 'local') return this.#setLocally(target, expected, { next, options })
+    if (store.refusesWrites) this.#parts.writer.refuseNested(key)
+    const change = { key, keyspace, verb: verbName(keyspace, setOf(target)), parameters: [next] }
+    const outcome = await this.#strong(strong).writer.writeIf([change], { expected: [expectation] }, options)
+    if (outcome.kind === 'conflict') return { kind: 'conflict', version: outcome.version }
+    return { kind: 'ok', receipt: outcome.receipts[0] as Receipt }
+  }
+
+  /**
+   * Reads, has `change` make the next value, and writes that if the key is still what was read;
+   * otherwise again. `undefined` leaves the key alone.
+   */
+  async update(
+    key: string,
+    change: (current: unknown) => unknown,
+    { triesMax = TRIES_MAX, ...options }: UpdateOptions = {},
+  ): Promise<Receipt | undefined> {
+    checkOptions('update', { triesMax }, UPDATE_OPTIONS)
+    if (!isWholeFrom(triesMax, 1)) throw badTries(triesMax)
+    const { keyspace } = this.#target(key, 'update')
+    let consistency: Consistency = keyspace.mode === 'strong' ? 'linearizable' : 'stale'
+    for (let tries = 0; tries < triesMax; tries++) {
+      const { value, version } = await this.versioned(key, { consistency, signal: options.signal })
+      const next = await change(value)
+      if (next === undefined) return undefined
+      const outcome = await this.tryCompareAndSet(key, { version }, next, options)
+      if (outcome.kind === 'ok') return outcome.receipt
+      // This replica has judged the write by now, so it has what stood in its way.
+      consistency = 'stale'
+    }
+    throw new WarpError(
+      'WARP_E_CAS_CONFLICT',
+      `'${key}' has changed each of the ${triesMax} times between reading and writing; nothing was written; ` +
+        'try again later, or give triesMax',
+      { details: { key, triesMax } },
+    )
+  }
+
+  async versioned(
+    key: string,
+    { consistency, signal }: { readonly consistency?: Consistency; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Versioned<unknown>> {
+    const { keyspace } = this.#target(key, 'getVersioned')
+    if (keyspace.mode === 'strong' && consistency !== 'stale') await this.passed(key, signal)
+    const { store } = this.#parts
+    for (;;) {
+      store.assertOpen()
+      const slot = store.keys.find(key)
+      if (slot === undefined) return { value: undefined, version: 0 }
+      const value = readAtOnce(store, slot)
+      if (value !== TOO_LONG) return { value, version: value === undefined ? 0 : this.#versionOf(key, keyspace) }
+      await readInSteps(store, slot, () => store.assertOpen())
+    }
+  }
+
+  /** Settles when this replica has everything of the key that anybody had been told of. */
+  async passed(key: string, signal?: AbortSignal): Promise<void> {
+    const { keys } = this.#strong(this.#parts.strong)
+    await keys.passed(keys.partitionOf(key), signal)
+  }
+
+  #versionOf(key: string, { mode }: Keyspace): number {
+    const { store, strong } = this.#parts
+    if (mode === 'strong') return this.#strong(strong).keys.versionOf(key)
+    const slot = store.keys.find(key)
+    return slot === undefined ? 0 : store.keys.tipSequence[slot]!
+  }
+
+  async #setLocally(
+    { key, keyspace }: Target,
+    expected: Expected,
+    { next, options }: { readonly next: unknown; readonly options: WriteOptions },
+  ): Promise<CompareAndSet> {
+    const { store, writer } = this.#parts
+    const { value, version } = await this.versioned(key)
+    // From here on in one turn.
+    const isAsExpected =
+      expected === 'absent'
+        ? version === 0
+        : 'version' in expected
+          ? expected.version === version
+          : version !== 0 && isEqual(value, expected.value)
+    if (!isAsExpected) return { kind: 'conflict', version }
+    const target = { key, keyspace, slot: store.keys.find(key) }
+    const receipt = await writer.verb(target, setOf(target), [next], options)
+    return { kind: 'ok', receipt: { ...receipt, version: receipt.dot?.sequence ?? version } }
+  }
+
+  /** Throws `WARP_E_MODE` for keys of mode `eventual`. */
+  #target(key: string, call: string): Target {
+    const { store } = this.#parts
+    store.assertOpen()
+    const slot = store.keys.find(key)
+    const keyspace = store.keyspaceOfFound(key, slot)
+    if (keyspace.mode !== 'eventual') return { key, keyspace, slot }
+    throw new WarpError(
+      'WARP_E_MODE',
+      `${call} needs somebody who orders the writes of '${key}', and '${keyspace.pattern}' has mode 'eventual'; ` +
+        `use mode 'strong' (with openWarp({ order })) or 'local', or a strategy that merges`,
+      { details: { key, pattern: keyspace.pattern } },
+    )
+  }
+
+  #strong(strong: StrongParts['strong']): NonNullable<StrongParts['strong']> {
+    if (strong === undefined) throw new Error('assertion failed: a strong key without an ordered log')
+    return strong
+  }
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  try {
+    const [a, b] = [encode(one), encode(other)]
+    return a.length === b.length && a.every((byte, i) => byte === b[i])
+  } catch (error) {
+    if (isWarpError(error, 'WARP_E_UNENCODABLE')) return false
+    throw error
+  }
+}
+
+function badTries(triesMax: unknown): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `update: triesMax is ${shownValue(triesMax)}; give a whole number of at least 1`,
+  )
+}

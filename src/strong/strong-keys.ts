@@ -1,0 +1,283 @@
+/**
+ * The strong keys of one replica: follows the ordered log, hands writes to it, and asks it for
+ * barriers. Which partition a key is in follows from the key: from the part between the first `{` and
+ * the `}` behind it where there is one, so that keys can be kept together (as Redis Cluster has it).
+ */
+import type { Dot } from '../../crdt/time/dot.ts'
+import { hlcFromMs } from '../../crdt/time/hlc.ts'
+import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { asError, WarpError } from '../../crdt/warp-error.ts'
+import { newReplicaId } from '../keys/domain-writer.ts'
+import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
+import { PARTITIONS_MAX } from '../operation/names/ordered-id.ts'
+import { whenAborted } from '../ports/abort-signals.ts'
+import type { Env } from '../ports/env.ts'
+import type { OrderedLog, OrderedLogLink, OrderedLogPromises, OrderedLogReport } from '../ports/ordered-log.ts'
+import type { KeyStore } from '../store/key-store.ts'
+import { Barriers } from './barriers.ts'
+import type { Command } from './commands.ts'
+import { versionAt } from './judge.ts'
+import { Partition, type PartitionEvent } from './partition.ts'
+import { closedVerdict, numberOf, Submitter, type SubmitOptions } from './submitter.ts'
+import type { Verdict } from './verdict.ts'
+
+export type StrongEvent =
+  | PartitionEvent
+  | OrderedLogReport
+  /** The ordered log does not answer, or answers again. */
+  | { readonly kind: 'order:connected' | 'order:disconnected'; readonly name: string }
+  /** The log has lost or changed what it had acknowledged: strong keys are refused from now on. */
+  | { readonly kind: 'order:broken'; readonly partition: number; readonly error: WarpError }
+
+export interface StrongOptions {
+  readonly order: OrderedLog
+  readonly store: KeyStore
+  readonly feeds: FeedCheckpoints
+  readonly env: Env
+  readonly observe: (event: StrongEvent) => void
+  /** What bounds a write or a read that waits for the log. */
+  readonly timeoutMs: number
+}
+
+/** A command that has been decided, and what it was called. */
+export interface Decided {
+  readonly dot: Dot
+  readonly verdict: Verdict
+}
+
+interface Lane {
+  readonly partition: Partition
+  readonly submitter: Submitter
+  readonly barriers: Barriers
+  stopFollowing: () => void
+}
+
+/** A close waits so long for its last word to be taken. */
+const BYE_MS = 500
+
+export class StrongKeys {
+  readonly #options: StrongOptions
+  readonly #link: OrderedLogLink
+  readonly #author: ReplicaId
+  readonly #lanes: readonly Lane[]
+  #broken: WarpError | undefined
+  #isClosed = false
+  #isConnected = true
+
+  /** Throws what `OrderedLog.open` throws, and `WARP_E_ORDER_BROKEN` for another log than before. */
+  static async open(options: StrongOptions): Promise<StrongKeys> {
+    const connection = { isConnected: true, told: (_isConnected: boolean): void => undefined }
+    const link = await options.order.open({
+      connected: (isConnected) => {
+        connection.isConnected = isConnected
+        connection.told(isConnected)
+      },
+      report: (report) => options.observe(report),
+    })
+    try {
+      const strong = new StrongKeys(options, link)
+      connection.told = (isConnected) => strong.#connected(isConnected)
+      connection.told(connection.isConnected)
+      return strong
+    } catch (error) {
+      await link.close()
+      throw error
+    }
+  }
+
+  private constructor(options: StrongOptions, link: OrderedLogLink) {
+    if (link.partitionsCount > PARTITIONS_MAX) throw tooManyPartitions(link.partitionsCount)
+    this.#options = options
+    this.#link = link
+    const { store, feeds, env, observe, timeoutMs } = options
+    this.#author = newReplicaId(env)
+    const author = this.#author
+    this.#lanes = Array.from({ length: link.partitionsCount }, (_, index) => {
+      const judged = (by: ReplicaId, sequence: number, verdict: Verdict): void => {
+        if (by === author) this.#lanes[index]?.submitter.judged(sequence, verdict)
+      }
+      const partition = new Partition({ index, identity: link.identity, store, feeds, observe, judged })
+      const submitter = new Submitter({ env, link, partition, author, timeoutMs })
+      return { partition, submitter, barriers: new Barriers(link, partition), stopFollowing: () => undefined }
+    })
+    for (const lane of this.#lanes) this.#follow(lane)
+  }
+
+  get promises(): OrderedLogPromises {
+    return this.#link.promises
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected
+  }
+
+  /** Why strong keys are refused, or stand still. */
+  get trouble(): WarpError | undefined {
+    return this.#broken ?? this.#lanes.find(({ partition }) => partition.stopped !== undefined)?.partition.stopped
+  }
+
+  partitionOf(key: string): number {
+    return partitionOf(key, this.#lanes.length)
+  }
+
+  /** Hands a command to the partition of a key. Rejects as `Submitter.submit` does. */
+  async submit(partition: number, command: Command, options: SubmitOptions = {}): Promise<Decided> {
+    this.#assertUsable()
+    const { sequence, verdict } = await this.#laneOf(partition).submitter.submit(command, options)
+    return { dot: { replica: this.#author, sequence: numberOf(sequence, partition, this.#lanes.length) }, verdict }
+  }
+
+  /**
+   * Settles when this replica has everything of the partition that had been acknowledged before the
+   * call. Rejects with `WARP_E_TRANSPORT`, `WARP_E_ABORTED`, `WARP_E_ORDER_BROKEN`.
+   */
+  async passed(partition: number, signal?: AbortSignal): Promise<void> {
+    this.#assertUsable()
+    const { barriers } = this.#laneOf(partition)
+    await this.#bounded(barriers.passed(), signal)
+    this.#assertUsable()
+  }
+
+  /** Settles when this replica has come to a place of the partition. */
+  async reached(partition: number, offset: number, signal?: AbortSignal): Promise<void> {
+    this.#assertUsable()
+    await this.#bounded(this.#laneOf(partition).partition.reached(offset), signal)
+  }
+
+  /** How far this replica has come, by partition. */
+  offsets(): readonly number[] {
+    return this.#lanes.map(({ partition }) => partition.offset)
+  }
+
+  /** The version of a key as this replica has it; 0: it has no value. */
+  versionOf(key: string): number {
+    const { store } = this.#options
+    const { place } = this.#laneOf(this.partitionOf(key)).partition
+    return versionAt(store, store.keys.find(key), Math.max(place.hlc, hlcFromMs(this.#options.env.now())))
+  }
+
+  /** What became of a strong write; `undefined`: that was decided long ago, and is not remembered. */
+  async resolve({ replica, sequence }: Dot, signal?: AbortSignal): Promise<Verdict | undefined> {
+    this.#assertUsable()
+    const count = this.#lanes.length
+    const [partition, number] = [sequence % count, Math.floor(sequence / count)]
+    const { submitter } = this.#laneOf(partition)
+    const own = replica === this.#author ? submitter.outcome(number) : undefined
+    if (own !== undefined) return this.#bounded(own, signal)
+    const { verdict } = await submitter.submit({ kind: 'void', author: replica, sequence: number }, { signal })
+    return closedVerdict(verdict)
+  }
+
+  /** A pattern has been registered: what could not be judged perhaps can be. */
+  retry(): void {
+    for (const { partition } of this.#lanes) partition.retry()
+  }
+
+  /** Says good-bye, stops following and lets go of the log. What waits is rejected. */
+  async close(error: WarpError): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (this.#isConnected && this.#broken === undefined) {
+      const byes = this.#lanes.map(({ submitter }) => submitter.submit({ kind: 'bye' }, { timeoutMs: BYE_MS }))
+      await Promise.allSettled(byes)
+    }
+    for (const lane of this.#lanes) {
+      lane.stopFollowing()
+      lane.partition.close()
+      lane.submitter.close(error)
+    }
+    await this.#link.close()
+  }
+
+  #follow(lane: Lane): void {
+    const { partition, submitter } = lane
+    const { offset, id } = partition.place
+    const after = offset === 0 ? undefined : { offset, id }
+    lane.stopFollowing = this.#link.follow(partition.index, after, {
+      records: (batch) => {
+        submitter.noteTime()
+        return partition.take(batch)
+      },
+      trimmed: () => this.#trimmed(lane),
+      broken: (error) => this.#break(partition, error),
+    })
+  }
+
+  #trimmed({ partition }: Lane): void {
+    this.#break(
+      partition,
+      new WarpError(
+        'WARP_E_ORDER_BROKEN',
+        `partition ${partition.index} of the ordered log no longer holds what this replica needs next`,
+      ),
+    )
+  }
+
+  #break({ index }: Partition, error: WarpError): void {
+    this.#broken ??= error
+    this.#options.observe({ kind: 'order:broken', partition: index, error })
+    for (const { submitter } of this.#lanes) submitter.close(error)
+  }
+
+  #connected(isConnected: boolean): void {
+    if (this.#isConnected === isConnected) return
+    this.#isConnected = isConnected
+    const { name } = this.#options.order
+    this.#options.observe({ kind: isConnected ? 'order:connected' : 'order:disconnected', name })
+  }
+
+  #laneOf(partition: number): Lane {
+    return this.#lanes[partition] as Lane
+  }
+
+  #assertUsable(): void {
+    if (this.#broken !== undefined) throw this.#broken
+    if (this.#isClosed) throw new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+  }
+
+  /** Ends the waiting with the time limit or the signal. Nothing is lost by that: it was a read. */
+  #bounded<Result>(promise: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+    const { env, timeoutMs } = this.#options
+    return new Promise((resolve, reject) => {
+      const timer = env.schedule(timeoutMs, () => reject(this.trouble ?? unanswered(timeoutMs)))
+      const stopListening = signal === undefined ? undefined : whenAborted(signal, () => reject(readGivenUp(signal)))
+      promise
+        .then(resolve, (error: unknown) => reject(asError(error)))
+        .finally(() => {
+          timer.cancel()
+          stopListening?.()
+        })
+    })
+  }
+}
+
+/** FNV-1a (Fowler, Noll, Vo), over the units of the text. */
+export function partitionOf(key: string, count: number): number {
+  if (count === 1) return 0
+  const open = key.indexOf('{')
+  const close = open < 0 ? -1 : key.indexOf('}', open + 1)
+  const part = close > open + 1 ? key.slice(open + 1, close) : key
+  let hash = 0x811c9dc5
+  for (let i = 0; i < part.length; i++) hash = Math.imul(hash ^ part.charCodeAt(i), 0x01000193)
+  return (hash >>> 0) % count
+}
+
+function unanswered(timeoutMs: number): WarpError {
+  return new WarpError(
+    'WARP_E_TRANSPORT',
+    `the ordered log has not answered within ${timeoutMs} ms, so it is not known whether this replica is up to date; ` +
+      "try again, or read with { consistency: 'stale' }",
+    { details: { timeoutMs } },
+  )
+}
+
+function readGivenUp(signal: AbortSignal): WarpError {
+  return new WarpError('WARP_E_ABORTED', 'the read was given up', { cause: signal.reason })
+}
+
+function tooManyPartitions(count: number): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    `the ordered log has ${count} partitions, and Warp follows ${PARTITIONS_MAX} at most; use fewer`,
+  )
+}

@@ -1,0 +1,123 @@
+/** Writes of strong keys: from the write road, and those with a condition. */
+import { encode } from '../../crdt/encoding/encoding.ts'
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
+import { TRANSACTION_KEYS_MAX } from '../limits.ts'
+import { checkedLife } from '../operation/envelope/operation-fields.ts'
+import type { Acknowledger } from '../store/write-road/acknowledger.ts'
+import type { Receipt, WriteOptions } from '../store/write-road/receipt.ts'
+import type { StrongChange, StrongWrites } from '../store/write-road/strong-write.ts'
+import type { Change, Expectation } from './commands.ts'
+import type { Decided, StrongKeys } from './strong-keys.ts'
+import { errorOf, type Verdict } from './verdict.ts'
+
+/** What a write expects of keys, some of which it may not change. */
+export interface Conditions {
+  readonly expected?: readonly Expectation[]
+  readonly fence?: number | undefined
+}
+
+export type Outcome =
+  | { readonly kind: 'ok'; readonly receipts: readonly Receipt[] }
+  | { readonly kind: 'conflict'; readonly key: string; readonly version: number }
+
+export class StrongWriter implements StrongWrites {
+  readonly #keys: StrongKeys
+  readonly #acknowledger: Acknowledger
+
+  constructor(keys: StrongKeys, acknowledger: Acknowledger) {
+    this.#keys = keys
+    this.#acknowledger = acknowledger
+  }
+
+  async write(changes: readonly StrongChange[], options: WriteOptions): Promise<readonly Receipt[]> {
+    const outcome = await this.writeIf(changes, {}, options)
+    if (outcome.kind === 'ok') return outcome.receipts
+    throw errorOf(outcome)
+  }
+
+  /**
+   * Writes all of it if every key is as expected. Throws what a verb refuses, and as
+   * `Submitter.submit` rejects.
+   */
+  async writeIf(
+    changes: readonly StrongChange[],
+    { expected = [], fence }: Conditions,
+    options: WriteOptions,
+  ): Promise<Outcome> {
+    const partition = this.#partitionOf([...changes, ...expected].map(({ key }) => key))
+    const lifeMs = options.ttlMs === undefined ? 0 : checkedLife(options.ttlMs)
+    const command = { kind: 'write', expected, changes: changes.map((one) => changeOf(one, lifeMs)), fence } as const
+    const { signal } = options
+    const decided = await this.#keys.submit(partition, command, { signal })
+    const { verdict } = decided
+    if (verdict.kind === 'conflict') return verdict
+    if (verdict.kind !== 'done') throw errorOf(verdict)
+    return { kind: 'ok', receipts: await this.#receipts(decided, verdict, changes.length, options) }
+  }
+
+  async #receipts(
+    { dot }: Decided,
+    { version, versions }: Extract<Verdict, { kind: 'done' }>,
+    count: number,
+    { ack, signal }: WriteOptions,
+  ): Promise<readonly Receipt[]> {
+    // It is part of this replica's log by now: more is waited for only where it is asked for.
+    const settled = ack === undefined ? undefined : await this.#acknowledger.settled(undefined, { ack }, signal)
+    return Array.from({ length: count }, (_, i) => ({
+      ...{ dot, version: versions?.[i] ?? version, ack: settled?.ack ?? 'broker' },
+    }))
+  }
+
+  /** Throws `WARP_E_MODE`, `WARP_E_LIMIT`. */
+  #partitionOf(keys: readonly string[]): number {
+    const [first = ''] = keys
+    if (new Set(keys).size > TRANSACTION_KEYS_MAX) throw tooManyKeys(keys.length)
+    const partition = this.#keys.partitionOf(first)
+    const other = keys.find((key) => this.#keys.partitionOf(key) !== partition)
+    if (other !== undefined) throw twoPartitions(first, other)
+    return partition
+  }
+}
+
+function changeOf({ key, keyspace, verb, parameters }: StrongChange, lifeMs: number): Change {
+  const of = { key, strategy: keyspace.code }
+  if (verb === undefined) return { ...of, parameters: [], lifeMs: 0 }
+  return { ...of, verb, parameters: parameters as readonly Encodable[], lifeMs }
+}
+
+/** What a caller expects of a key. */
+export type Expected = { readonly version: number } | { readonly value: unknown } | 'absent'
+
+/** Throws `WARP_E_CONFIG`, `WARP_E_UNENCODABLE`. */
+export function expectationOf(key: string, expected: Expected): Expectation {
+  if (expected === 'absent') return { key, version: 0 }
+  const given: unknown = expected
+  if (typeof given === 'object' && given !== null) {
+    if ('version' in given && Number.isSafeInteger(given.version) && (given.version as number) >= 0)
+      return { key, version: given.version as number }
+    if ('value' in given && given.value !== undefined) return { key, value: encode(given.value) }
+  }
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `compareAndSet of '${key}' expects { version } (a whole number from 0), { value } or 'absent'`,
+    { details: { key } },
+  )
+}
+
+function tooManyKeys(count: number): WarpError {
+  return new WarpError(
+    'WARP_E_LIMIT',
+    `a strong write names ${count} keys, and ${TRANSACTION_KEYS_MAX} are the most; nothing was written; use several`,
+    { details: { count, limit: TRANSACTION_KEYS_MAX } },
+  )
+}
+
+function twoPartitions(one: string, other: string): WarpError {
+  return new WarpError(
+    'WARP_E_MODE',
+    `'${one}' and '${other}' are in different partitions of the ordered log, and cannot be written as one; ` +
+      'give them a part in braces in common, such as {order:7}:total and {order:7}:items',
+    { details: { one, other } },
+  )
+}

@@ -1,0 +1,66 @@
+/** How a command was decided at its place. Every replica comes to the same. */
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import { expectArray, expectCount, expectText } from '../../crdt/encoding/stored-state.ts'
+import { WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
+
+export type Verdict =
+  /**
+   * It counts. `version`: the newest version that it made of a key; `versions`: of each key that it
+   * names, known where it was judged; `given`: what it has given beside.
+   */
+  | {
+      readonly kind: 'done'
+      readonly version: number
+      readonly versions?: readonly number[]
+      readonly given?: Encodable
+    }
+  /** A key was not as expected. */
+  | { readonly kind: 'conflict'; readonly key: string; readonly version: number }
+  /** A verb, a fence or a lock refused it. */
+  | { readonly kind: 'failed'; readonly code: WarpErrorCode; readonly message: string }
+  /** It came too late, or was closed before it came: it does not count and never will. */
+  | { readonly kind: 'void' }
+
+export function encodeVerdict(verdict: Verdict): Encodable {
+  switch (verdict.kind) {
+    case 'done':
+      return verdict.given === undefined ? [1, verdict.version] : [1, verdict.version, verdict.given]
+    case 'conflict':
+      return [2, verdict.key, verdict.version]
+    case 'failed':
+      return [3, verdict.code, verdict.message]
+    default:
+      return [4]
+  }
+}
+
+/** Throws `WARP_E_PROTOCOL`. */
+export function decodeVerdict(encoded: Encodable | undefined): Verdict {
+  const [kind, a, b] = expectArray(encoded)
+  if (kind === 1) return { kind: 'done', version: expectCount(a), ...(b === undefined ? {} : { given: b }) }
+  if (kind === 2) return { kind: 'conflict', key: expectText(a), version: expectCount(b) }
+  if (kind === 3) return { kind: 'failed', code: expectText(a) as WarpErrorCode, message: expectText(b) }
+  return { kind: 'void' }
+}
+
+/** What the caller of a refused command is told. */
+export function errorOf(verdict: Exclude<Verdict, { kind: 'done' }>): WarpError {
+  switch (verdict.kind) {
+    case 'conflict': {
+      const { key, version } = verdict
+      return new WarpError(
+        'WARP_E_CAS_CONFLICT',
+        `'${key}' is not as expected: its version is ${version}${version === 0 ? ' (it has no value)' : ''}; ` +
+          'nothing was written; read it again, or use update()',
+        { details: { key, version } },
+      )
+    }
+    case 'failed':
+      return new WarpError(verdict.code, verdict.message)
+    default:
+      return new WarpError(
+        'WARP_E_ABORTED',
+        'the write came to the ordered log too late, or was given up before; it does not count; write it again',
+      )
+  }
+}
