@@ -24,6 +24,7 @@ describe('public names', () => {
       './file',
       './memory',
       './mesh',
+      './nats',
       './presets',
       './sql',
       './redis',
@@ -354,6 +355,19 @@ describe('public names', () => {
         "type OnDatagram",
         "type StreamHandlers",
         "type StreamListener",
+      ]
+    `)
+  })
+
+  test('warp-engine/nats', () => {
+    expect(namesOf('./nats')).toMatchInlineSnapshot(`
+      [
+        "natsOrderedLog",
+        "type NatsClock",
+        "type NatsConnectOptions",
+        "type NatsOrderedLogOptions",
+        "type NatsServersOptions",
+        "type NatsShortcoming",
       ]
     `)
   })

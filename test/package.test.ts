@@ -126,6 +126,7 @@ describe('the packed tarball', () => {
       'msgpackr',
       'prom-client',
       '@opentelemetry',
+      '@nats-io',
       'ws',
       'unstorage',
       'express-session',

@@ -12,6 +12,7 @@ export const ENTRIES = {
   file: 'adapters/file/index.ts',
   memory: 'adapters/memory/index.ts',
   mesh: 'adapters/mesh/index.ts',
+  nats: 'adapters/nats/index.ts',
   presets: 'adapters/presets/index.ts',
   sql: 'adapters/stores/sql/index.ts',
   redis: 'adapters/stores/redis/index.ts',
@@ -41,5 +42,5 @@ export const PROGRAMS = {
 export const THIRD_PARTIES = [
   ...['yjs', '@automerge/automerge', 'fast-check', 'commander'],
   ...['kysely', 'ioredis', 'keyv', 'msgpackr', 'express-session', 'unstorage'],
-  ...['prom-client', '@opentelemetry/api', 'ws'],
+  ...['prom-client', '@opentelemetry/api', 'ws', '@nats-io/transport-node', '@nats-io/jetstream'],
 ]

@@ -62,7 +62,7 @@ class Check {
     this.#options = options
     this.#env = options.env ?? env
     this.#format = format
-    this.#keyspaces = new Keyspaces(options.keys ?? { '*': { ...OPAQUE, code: ANY_CODE } }, true)
+    this.#keyspaces = new Keyspaces(options.keys ?? { '*': { ...OPAQUE, code: ANY_CODE } })
   }
 
   async run(): Promise<CheckReport> {

@@ -21,6 +21,7 @@ const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--ignore-scri
 const LINKED = [
   ...['yjs', '@automerge/automerge', 'fast-check', 'kysely', 'ioredis', 'keyv', 'msgpackr'],
   ...['prom-client', '@opentelemetry/api', 'ws', 'express-session', '@types/express-session', 'unstorage'],
+  ...['@nats-io/transport-node', '@nats-io/jetstream'],
   '@types/node',
 ]
 
