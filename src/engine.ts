@@ -33,6 +33,7 @@ import type { LogFiles } from './ports/files.ts'
 import { INSTRUMENTS } from './ports/instrument-catalogue.ts'
 import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
+import { forgetKey } from './compaction/forgotten.ts'
 import { Pruning } from './compaction/pruning.ts'
 import { Maintenance } from './compaction/maintenance.ts'
 import { awayPayload, evictPayload, type Departures } from './operation/departures.ts'
@@ -342,6 +343,17 @@ export class Engine implements ReplicationStore, Departing {
     return () => this.#resetListeners.delete(listener)
   }
 
+  /** What is done to keys otherwise than by operations. */
+  readonly whole: {
+    readonly forget: (slot: Slot) => void
+    readonly replaced: (slot: Slot) => void
+    readonly reset: () => void
+  } = {
+    forget: (slot) => this.#garbage.note(forgetKey(this.store, slot)),
+    replaced: (slot) => this.compactor.look(slot),
+    reset: () => this.#replaced(),
+  }
+
   compact(signal?: AbortSignal): Promise<Compaction> {
     return this.compactor.run(signal)
   }
@@ -400,13 +412,15 @@ export class Engine implements ReplicationStore, Departing {
     return new KeyStore(parts)
   }
 
+  #replaced(): void {
+    this.store.expirations.restart()
+    for (const listener of this.#resetListeners) listener()
+  }
+
   #openResync(): Resync {
     const { store, floor, holds, compactor, admission, outlet, identity } = this
     const { observe } = this.#options
-    const onReplaced = (): void => {
-      store.expirations.restart()
-      for (const listener of this.#resetListeners) listener()
-    }
+    const onReplaced = (): void => this.#replaced()
     const [tally, garbage] = [this.#tally, this.#garbage]
     const pruning = this.#pruning
     const parts = {

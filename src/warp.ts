@@ -18,7 +18,7 @@ import { ClusterLink } from './api/links/cluster-link.ts'
 import { assessHealth } from './api/health/assess-health.ts'
 import type { Health } from './api/health/health.ts'
 import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
-import { heardOnce, checkOpenOptions, type CheckedOptions } from './api/open-options.ts'
+import { heardOnce, checkOpenOptions, type CheckedOptions, type StrongLimits } from './api/open-options.ts'
 import type { ComposedPlatform, WarpParts } from './api/parts.ts'
 import type { Env } from './ports/env.ts'
 import { INSTRUMENTS } from './ports/instrument-catalogue.ts'
@@ -92,7 +92,7 @@ export async function openWarpOn<K extends KeyMap>(
   platform: ComposedPlatform,
   options: WarpOptions<K>,
 ): Promise<Warp<K>> {
-  const { cache, copies, clockDriftMsMax, strongTimeoutMs } = checkOpenOptions(options)
+  const { cache, copies, clockDriftMsMax, strong } = checkOpenOptions(options)
   const keyspaces = new Keyspaces(options.keys, options.order !== undefined)
   const env = options.env ?? platform.env
   const heard = heardOnce(options.observe, platform.warn)
@@ -102,7 +102,7 @@ export async function openWarpOn<K extends KeyMap>(
     openOn(
       { ...platform, env },
       { ...options, observe },
-      { keyspaces, cache, copies, clockDriftMsMax, strongTimeoutMs, recorder },
+      { keyspaces, cache, copies, clockDriftMsMax, strong, recorder },
     )
   const warp = await (recorder === undefined ? opening() : recorder.span(INSTRUMENTS.open, opening))
   recorder?.opened((tell) => warp.observed(tell))
@@ -117,7 +117,7 @@ interface OpenSettings extends CheckedOptions {
 async function openOn(
   platform: ComposedPlatform,
   options: WarpOptions<KeyMap> & { readonly observe: (event: WarpEvent) => void },
-  { keyspaces, cache, copies, clockDriftMsMax, strongTimeoutMs, recorder }: OpenSettings,
+  { keyspaces, cache, copies, clockDriftMsMax, strong, recorder }: OpenSettings,
 ): Promise<OpenWarp> {
   const { env, parts = {} } = platform
   const { observe } = options
@@ -140,7 +140,7 @@ async function openOn(
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, options, { env, parts, recorder, copies, strongTimeoutMs })
+    const warp = new OpenWarp(engine, options, { env, parts, recorder, copies, strong })
     await warp.start(platform.openDoor)
     return warp
   } catch (error) {
@@ -173,7 +173,7 @@ interface Surroundings {
   /** `undefined`: nobody measures. */
   readonly recorder: Recorder | undefined
   readonly copies: CopyLimits
-  readonly strongTimeoutMs: number
+  readonly strong: StrongLimits
 }
 
 /** Without the types that follow from the key patterns. */
@@ -220,8 +220,8 @@ class OpenWarp {
     const copies = (): DataLayer | undefined => this.#layer
     const writer = new Writer(store, options.ack, recorder)
     const { order, observe = ignore } = options
-    const timeoutMs = surroundings.strongTimeoutMs
-    this.#strong = new StrongLink({ engine, writer, env, part: parts.strong, order, timeoutMs, observe })
+    const limits = surroundings.strong
+    this.#strong = new StrongLink({ engine, writer, env, part: parts.strong, order, limits, observe })
     this.#context = { store, writer, history, watches, copies, strong: this.#strong }
     new Renewals(store, { observe: options.observe ?? ignore, written: () => writer.writtenCount++ })
     this.#listing = new EntryListing(store, env)

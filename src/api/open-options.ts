@@ -4,6 +4,7 @@ import {
   checkOptions,
   checkTypeOf,
   isNumberFrom,
+  isWholeFrom,
   optionNames,
   refusedOption,
   requireOptions,
@@ -39,15 +40,17 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   instruments: true,
 })
 const COPIES_OPTIONS = optionNames<CopiesOptions>({ entriesMax: true, bytesMax: true, weigh: true, policy: true })
-const STRONG_OPTIONS = optionNames<StrongOptions>({ timeoutMs: true })
+const STRONG_OPTIONS = optionNames<StrongOptions>({ timeoutMs: true, snapshotEvery: true })
 const CACHE_OPTIONS = optionNames<CacheOptions>({ entriesMax: true, bytesMax: true })
 
 export interface CheckedOptions {
   readonly cache: ResidencyLimits
   readonly copies: CopyLimits
   readonly clockDriftMsMax: number
-  readonly strongTimeoutMs: number
+  readonly strong: StrongLimits
 }
+
+export type StrongLimits = Readonly<Required<StrongOptions>>
 
 /** Throws `WARP_E_CONFIG`, naming the option, its value and the remedy. */
 export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
@@ -77,7 +80,7 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
     cache: cacheLimits(options.cache),
     copies: copyLimits(options.copies),
     clockDriftMsMax,
-    strongTimeoutMs: strongTimeoutMs(options.strong),
+    strong: strongLimits(options.strong),
   }
 }
 
@@ -96,14 +99,23 @@ function cacheLimits(options: CacheOptions = {}): ResidencyLimits {
 const STRONG_TIMEOUT_MS = 10_000
 const STRONG_TIMEOUT_MS_MAX = 300_000
 
-function strongTimeoutMs(options: StrongOptions = {}): number {
+const SNAPSHOT_EVERY = 10_000
+const SNAPSHOT_EVERY_MAX = 1_000_000
+
+function strongLimits(options: StrongOptions = {}): StrongLimits {
   checkOptions('openWarp: strong', options, STRONG_OPTIONS)
-  const { timeoutMs = STRONG_TIMEOUT_MS } = options
-  if (isNumberFrom(timeoutMs, 1, STRONG_TIMEOUT_MS_MAX)) return timeoutMs
-  throw new WarpError(
-    'WARP_E_CONFIG',
-    `strong.timeoutMs is ${shownValue(timeoutMs)}; give milliseconds from 1 to ${STRONG_TIMEOUT_MS_MAX}`,
-  )
+  const { timeoutMs = STRONG_TIMEOUT_MS, snapshotEvery = SNAPSHOT_EVERY } = options
+  if (!isNumberFrom(timeoutMs, 1, STRONG_TIMEOUT_MS_MAX))
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `strong.timeoutMs is ${shownValue(timeoutMs)}; give milliseconds from 1 to ${STRONG_TIMEOUT_MS_MAX}`,
+    )
+  if (!isWholeFrom(snapshotEvery, 10, SNAPSHOT_EVERY_MAX))
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `strong.snapshotEvery is ${shownValue(snapshotEvery)}; give a number of records from 10 to ${SNAPSHOT_EVERY_MAX}`,
+    )
+  return { timeoutMs, snapshotEvery }
 }
 
 /** What is no plain value weighs so much. */

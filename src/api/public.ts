@@ -123,6 +123,11 @@ export interface StrongOptions {
    * Default 10,000. A write that was sent by then is `indeterminate`.
    */
   readonly timeoutMs?: number
+  /**
+   * After so many records of a partition of the ordered log one of the replicas saves a snapshot of it
+   * there, and records before it go: from 10 to 1,000,000. Default 10,000.
+   */
+  readonly snapshotEvery?: number
 }
 
 /**

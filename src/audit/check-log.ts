@@ -62,7 +62,7 @@ class Check {
     this.#options = options
     this.#env = options.env ?? env
     this.#format = format
-    this.#keyspaces = new Keyspaces(options.keys ?? { '*': { ...OPAQUE, code: ANY_CODE } })
+    this.#keyspaces = new Keyspaces(options.keys ?? { '*': { ...OPAQUE, code: ANY_CODE } }, true)
   }
 
   async run(): Promise<CheckReport> {

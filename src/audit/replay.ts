@@ -80,7 +80,7 @@ export async function* replayLogOn(
   options: ReplayOptions,
 ): AsyncGenerator<ReplayedKey, void, undefined> {
   checkOptions('replayLog', options, OPTIONS)
-  const [before, after] = [new Keyspaces(options.keys), new Keyspaces(options.with)]
+  const [before, after] = [new Keyspaces(options.keys, true), new Keyspaces(options.with, true)]
   const env = options.env ?? platform.env
   const below = await options.log.open()
   const replay = new Replay(env, before)

@@ -76,4 +76,7 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'order:connected': 'info',
   'order:disconnected': 'error',
   'order:broken': 'error',
+  'order:saved': 'info',
+  'order:save-failed': 'warn',
+  'order:restored': 'info',
 }

@@ -3,7 +3,8 @@
  * other; each is judged by itself, at its place, on every replica alike.
  *
  *     record  = [version, author, first, floor, basisMs, [command:bytes*]]
- *     command = [kind, …]         kind 1 writes, 2 closes a number, 3 says good-bye, 4 locks
+ *     command = [kind, …]         kind 1 writes, 2 closes a number, 3 says good-bye, 4 locks,
+ *                              5 says that a snapshot has been saved
  *
  * The commands of a record have the numbers `first`, `first + 1` and so on. All numbers of the author
  * below `floor` have been decided, or will never come. `basisMs` is the time of the log as the author
@@ -60,6 +61,13 @@ export interface ByeCommand {
   readonly kind: 'bye'
 }
 
+/** A snapshot holds so many records, of so many bytes, of those that were behind the one before. */
+export interface SavedCommand {
+  readonly kind: 'saved'
+  readonly recordsCount: number
+  readonly recordsBytes: number
+}
+
 /** Of locks: see `locks/`. */
 export interface LockCommand {
   readonly kind: 'lock'
@@ -68,7 +76,7 @@ export interface LockCommand {
   readonly parameters: readonly Encodable[]
 }
 
-export type Command = WriteCommand | VoidCommand | ByeCommand | LockCommand
+export type Command = WriteCommand | VoidCommand | ByeCommand | LockCommand | SavedCommand
 
 export interface CommandRecord {
   readonly author: ReplicaId
@@ -78,7 +86,7 @@ export interface CommandRecord {
   readonly commands: readonly Command[]
 }
 
-const KIND = { write: 1, void: 2, bye: 3, lock: 4 } as const
+const KIND = { write: 1, void: 2, bye: 3, lock: 4, saved: 5 } as const
 
 /** `commands`: each as `encodeCommand` gives it. */
 export function encodeRecord(
@@ -103,6 +111,8 @@ function partsOf(command: Command): Encodable {
       return [KIND.void, command.author, command.sequence]
     case 'bye':
       return [KIND.bye]
+    case 'saved':
+      return [KIND.saved, command.recordsCount, command.recordsBytes]
     default:
       return [KIND.lock, command.name, command.act, [...command.parameters]]
   }
@@ -145,6 +155,8 @@ function decodeCommand(encoded: Encodable): Command {
       return { kind: 'void', author: expectReplica(a), sequence: expectCount(b) }
     case KIND.bye:
       return { kind: 'bye' }
+    case KIND.saved:
+      return { kind: 'saved', recordsCount: expectCount(a), recordsBytes: expectCount(b) }
     case KIND.lock:
       return { kind: 'lock', name: expectText(a), act: expectText(b), parameters: expectArray(c) }
     default:

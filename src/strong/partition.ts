@@ -20,6 +20,7 @@ import type { Draft } from '../store/write-road/draft.ts'
 import { LATE_MS } from './authors.ts'
 import { decodeRecord, isLater, type Command, type CommandRecord, type VoidCommand } from './commands.ts'
 import { cannotJudge, judgeWrite } from './judge.ts'
+import { installPartition, type ReadState, type WholeState } from './snapshots/partition-state.ts'
 import { Place } from './place.ts'
 import { encodeVerdict, type Verdict } from './verdict.ts'
 
@@ -42,6 +43,8 @@ export interface PartitionOptions {
   readonly observe: (event: PartitionEvent) => void
   /** A command has been judged, here and now. */
   readonly judged: (author: ReplicaId, sequence: number, verdict: Verdict) => void
+  /** A record of that author has been judged whole. */
+  readonly passed: (author: ReplicaId) => void
 }
 
 /** After so long a record that could not be judged is tried again. */
@@ -62,6 +65,10 @@ export class Partition {
   #waiting: readonly { readonly offset: number; readonly reached: () => void }[] = []
   #retry: (() => void) | undefined
   #isClosed = false
+  /** While somebody looks at all of it. */
+  #standstill: Promise<void> | undefined
+  /** The record that is being judged. */
+  #taking: Promise<void> = Promise.resolve()
 
   constructor(options: PartitionOptions) {
     const { index, identity, store, feeds } = options
@@ -81,10 +88,45 @@ export class Partition {
   /** Takes records, in order. Settles when all have been judged. Never rejects. */
   async take(batch: readonly OrderedRecord[]): Promise<void> {
     for (const record of batch) {
+      while (this.#standstill !== undefined) await this.#standstill
       if (this.#isClosed) return
       if (record.offset <= this.offset) continue
-      await this.#takeOne(record)
+      await (this.#taking = this.#takeOne(record))
     }
+  }
+
+  /** Does work while the partition takes no record, and nothing of its keys changes. */
+  async standingStill<Result>(work: () => Promise<Result>): Promise<Result> {
+    while (this.#standstill !== undefined) await this.#standstill
+    let goOn: () => void = () => undefined
+    this.#standstill = new Promise((resolve) => {
+      goOn = resolve
+    })
+    try {
+      await this.#taking
+      return await work()
+    } finally {
+      this.#standstill = undefined
+      goOn()
+    }
+  }
+
+  /**
+   * Puts a state in the place of what this replica has. It is further on: the log no longer has the
+   * records between the two. Rejects with `CannotJudge`, and then it is to be done again.
+   */
+  async install(state: ReadState, whole: WholeState): Promise<number> {
+    const { store } = this.#options
+    return this.standingStill(async () => {
+      const count = await installPartition({ store, writer: this.writer }, state, whole)
+      const timeMs = Math.max(this.place.timeMs, state.place.timeMs)
+      Object.assign(this.place, state.place, { timeMs })
+      this.writer.sequence = state.place.sequence
+      store.appendAll([], () => this.#note())
+      whole.reset()
+      this.#pass(state.place)
+      return count
+    })
   }
 
   /** Settles when everything up to there has been judged. */
@@ -157,6 +199,7 @@ export class Partition {
       budget.spend(1, record.bytes.length / commands.length)
       if (budget.isSpent) await budget.rest()
     }
+    this.#options.passed(author)
   }
 
   /** Judges one command, and makes it part of the log and of its keys, or throws and has done neither. */
@@ -171,6 +214,12 @@ export class Partition {
     if (isLast) {
       place.offset = record.offset
       place.id = record.id
+      place.recordsCount++
+      place.recordsBytes += record.bytes.length
+    }
+    if (command?.kind === 'saved') {
+      place.recordsCount = Math.max(0, place.recordsCount - command.recordsCount)
+      place.recordsBytes = Math.max(0, place.recordsBytes - command.recordsBytes)
     }
     try {
       this.#options.store.appendAll(drafts, () => {
@@ -231,7 +280,7 @@ export class Partition {
     }
   }
 
-  #pass({ offset, timeMs }: OrderedRecord): void {
+  #pass({ offset, timeMs }: Pick<OrderedRecord, 'offset' | 'timeMs'>): void {
     this.offset = offset
     this.place.timeMs = Math.max(this.place.timeMs, Math.floor(timeMs))
     if (this.#waiting.length === 0) return

@@ -20,15 +20,21 @@ export class Place {
   /** How many operations the partition has given. */
   sequence = 0
   authors: Authors = new Authors()
+  /** Records since the last snapshot that was saved. */
+  recordsCount = 0
+  /** The bytes of these. */
+  recordsBytes = 0
 
   encode(): Uint8Array {
-    const { identity, offset, id, timeMs, hlc, sequence, authors } = this
-    return encode([1, identity, offset, id, timeMs, hlc, sequence, authors.encode()])
+    const { identity, offset, id, timeMs, hlc, sequence, authors, recordsCount, recordsBytes } = this
+    return encode([1, identity, offset, id, timeMs, hlc, sequence, authors.encode(), recordsCount, recordsBytes])
   }
 
   /** Throws `WARP_E_PROTOCOL`. */
   static decode(bytes: Uint8Array): Place {
-    const [, identity, offset, id, timeMs, hlc, sequence, authors] = expectArray(decode(bytes))
+    const [, identity, offset, id, timeMs, hlc, sequence, authors, recordsCount, recordsBytes] = expectArray(
+      decode(bytes),
+    )
     const place = new Place()
     place.identity = expectText(identity)
     place.offset = expectCount(offset)
@@ -37,6 +43,8 @@ export class Place {
     place.hlc = expectCount(hlc)
     place.sequence = expectCount(sequence)
     place.authors = Authors.decode(authors)
+    place.recordsCount = expectCount(recordsCount)
+    place.recordsBytes = expectCount(recordsBytes)
     return place
   }
 }

@@ -6,24 +6,34 @@
 import type { Dot } from '../../crdt/time/dot.ts'
 import { hlcFromMs } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import { asError, WarpError } from '../../crdt/warp-error.ts'
+import { ignoreOutcome } from '../../crdt/synchronous.ts'
+import { asError, isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { newReplicaId } from '../keys/domain-writer.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { PARTITIONS_MAX } from '../operation/names/ordered-id.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
 import type { Env } from '../ports/env.ts'
-import type { OrderedLog, OrderedLogLink, OrderedLogPromises, OrderedLogReport } from '../ports/ordered-log.ts'
+import type {
+  Bookmark,
+  OrderedLog,
+  OrderedLogLink,
+  OrderedLogPromises,
+  OrderedLogReport,
+} from '../ports/ordered-log.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { Barriers } from './barriers.ts'
 import type { Command } from './commands.ts'
 import { versionAt } from './judge.ts'
 import { Partition, type PartitionEvent } from './partition.ts'
+import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
+import type { WholeState } from './snapshots/partition-state.ts'
 import { closedVerdict, numberOf, Submitter, type SubmitOptions } from './submitter.ts'
 import type { Verdict } from './verdict.ts'
 
 export type StrongEvent =
   | PartitionEvent
   | OrderedLogReport
+  | SaverEvent
   /** The ordered log does not answer, or answers again. */
   | { readonly kind: 'order:connected' | 'order:disconnected'; readonly name: string }
   /** The log has lost or changed what it had acknowledged: strong keys are refused from now on. */
@@ -37,6 +47,9 @@ export interface StrongOptions {
   readonly observe: (event: StrongEvent) => void
   /** What bounds a write or a read that waits for the log. */
   readonly timeoutMs: number
+  /** So many records of a partition make a snapshot worth its while. */
+  readonly snapshotEvery: number
+  readonly whole: WholeState
 }
 
 /** A command that has been decided, and what it was called. */
@@ -49,6 +62,7 @@ interface Lane {
   readonly partition: Partition
   readonly submitter: Submitter
   readonly barriers: Barriers
+  readonly saver: PartitionSaver
   stopFollowing: () => void
 }
 
@@ -89,18 +103,23 @@ export class StrongKeys {
     if (link.partitionsCount > PARTITIONS_MAX) throw tooManyPartitions(link.partitionsCount)
     this.#options = options
     this.#link = link
-    const { store, feeds, env, observe, timeoutMs } = options
+    const { store, feeds, env, observe, timeoutMs, whole, snapshotEvery: every } = options
     this.#author = newReplicaId(env)
     const author = this.#author
     this.#lanes = Array.from({ length: link.partitionsCount }, (_, index) => {
       const judged = (by: ReplicaId, sequence: number, verdict: Verdict): void => {
         if (by === author) this.#lanes[index]?.submitter.judged(sequence, verdict)
       }
-      const partition = new Partition({ index, identity: link.identity, store, feeds, observe, judged })
+      const passed = (by: ReplicaId): void => {
+        if (by === author) this.#lanes[index]?.saver.noteOwn()
+      }
+      const partition = new Partition({ index, identity: link.identity, store, feeds, observe, judged, passed })
       const submitter = new Submitter({ env, link, partition, author, timeoutMs })
-      return { partition, submitter, barriers: new Barriers(link, partition), stopFollowing: () => undefined }
+      const saver = new PartitionSaver({ env, link, store, partition, submitter, whole, observe, every })
+      const barriers = new Barriers(link, partition)
+      return { partition, submitter, barriers, saver, stopFollowing: () => undefined }
     })
-    for (const lane of this.#lanes) this.#follow(lane)
+    for (const lane of this.#lanes) this.#follow(lane, bookmarkOf(lane.partition))
   }
 
   get promises(): OrderedLogPromises {
@@ -183,34 +202,34 @@ export class StrongKeys {
     }
     for (const lane of this.#lanes) {
       lane.stopFollowing()
+      lane.saver.close()
       lane.partition.close()
       lane.submitter.close(error)
     }
     await this.#link.close()
   }
 
-  #follow(lane: Lane): void {
+  #follow(lane: Lane, after: Bookmark | undefined): void {
     const { partition, submitter } = lane
-    const { offset, id } = partition.place
-    const after = offset === 0 ? undefined : { offset, id }
     lane.stopFollowing = this.#link.follow(partition.index, after, {
       records: (batch) => {
         submitter.noteTime()
         return partition.take(batch)
       },
-      trimmed: () => this.#trimmed(lane),
+      trimmed: (firstOffset) => ignoreOutcome(this.#restore(lane, firstOffset)),
       broken: (error) => this.#break(partition, error),
     })
   }
 
-  #trimmed({ partition }: Lane): void {
-    this.#break(
-      partition,
-      new WarpError(
-        'WARP_E_ORDER_BROKEN',
-        `partition ${partition.index} of the ordered log no longer holds what this replica needs next`,
-      ),
-    )
+  /** The log no longer has the next record. */
+  async #restore(lane: Lane, firstOffset: number): Promise<void> {
+    lane.stopFollowing()
+    try {
+      const bookmark = await lane.saver.restore(firstOffset)
+      if (!this.#isClosed) this.#follow(lane, bookmark)
+    } catch (error) {
+      if (!this.#isClosed && isWarpError(error)) this.#break(lane.partition, error)
+    }
   }
 
   #break({ index }: Partition, error: WarpError): void {
@@ -249,6 +268,10 @@ export class StrongKeys {
         })
     })
   }
+}
+
+function bookmarkOf({ place: { offset, id } }: Partition): Bookmark | undefined {
+  return offset === 0 ? undefined : { offset, id }
 }
 
 /** FNV-1a (Fowler, Noll, Vo), over the units of the text. */

@@ -11,20 +11,22 @@ import type { Env } from '../../ports/env.ts'
 import type { OrderedLog } from '../../ports/ordered-log.ts'
 import type { ReadOptions } from '../../store/write-road/receipt.ts'
 import type { Writer } from '../../store/write-road/writer.ts'
+import type { WholeState } from '../../strong/snapshots/partition-state.ts'
 import type { StrongCalls } from '../../strong/strong-calls.ts'
 import type { StrongEvent, StrongKeys } from '../../strong/strong-keys.ts'
 import { errorOf } from '../../strong/verdict.ts'
 import { missingPart } from '../missing-parts.ts'
+import type { StrongLimits } from '../open-options.ts'
 import type { StrongPart } from '../parts.ts'
 import type { Capabilities, Resolution } from '../public.ts'
 
 export interface StrongLinkOptions {
-  readonly engine: { readonly store: KeyStore; readonly feeds: FeedCheckpoints }
+  readonly engine: { readonly store: KeyStore; readonly feeds: FeedCheckpoints; readonly whole: WholeState }
   readonly writer: Writer
   readonly env: Env
   readonly part: StrongPart | undefined
   readonly order: OrderedLog | undefined
-  readonly timeoutMs: number
+  readonly limits: StrongLimits
   readonly observe: (event: StrongEvent) => void
 }
 
@@ -56,14 +58,14 @@ export class StrongLink {
 
   /** Throws what opening the ordered log throws. */
   async open(): Promise<void> {
-    const { engine, writer, part, order, env, timeoutMs, observe } = this.#options
-    const { store, feeds } = engine
+    const { engine, writer, part, order, env, limits, observe } = this.#options
+    const { store, feeds, whole } = engine
     if (part === undefined) {
       if (order !== undefined) throw missingPart('strong', 'order')
       return
     }
-    const keys =
-      order === undefined ? undefined : await part.keys.open({ order, store, feeds, env, observe, timeoutMs })
+    const given = { store, feeds, env, observe, whole, ...limits }
+    const keys = order === undefined ? undefined : await part.keys.open({ order, ...given })
     this.#keys = keys
     if (keys !== undefined) writer.strong = new part.writer(keys, writer.acknowledger)
     const strong = keys === undefined ? undefined : { keys, writer: new part.writer(keys, writer.acknowledger) }

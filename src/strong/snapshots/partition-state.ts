@@ -1,0 +1,248 @@
+/**
+ * The state of a partition as bytes, for a replica that comes too late for the records: the place, and
+ * each key that has a value. It is of one moment: the partition stands still while it is encoded, and
+ * goes on before anything is sent.
+ *
+ *     state = (bytes:u32 item)*        cut anywhere
+ *     item  = [1, place:bytes] first, then [key, strategy, count, hlc, sequence, lifeMs, state]
+ */
+import { decode, encode } from '../../../crdt/encoding/encoding.ts'
+import type { Encodable } from '../../../crdt/encoding/encodable.ts'
+import { expectArray, expectCount, expectText } from '../../../crdt/encoding/stored-state.ts'
+import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
+import { VersionVector } from '../../../crdt/time/version-vector.ts'
+import { WarpError } from '../../../crdt/warp-error.ts'
+import type { Slot } from '../../keys/key-table.ts'
+import { RECORD_KIND } from '../../log/log.ts'
+import { encodeStateSteps } from '../../merge/state-encoding.ts'
+import { writeSnapshotHead } from '../../merge/snapshot-record.ts'
+import { Budget, type Meter } from '../../operation/budget.ts'
+import type { KeyStore } from '../../store/key-store.ts'
+import { installSnapshot } from '../../store/recovered.ts'
+import { foldUntilShort } from '../../store/read-steadily.ts'
+import { cannotJudge, targetOf } from '../judge.ts'
+import { Place } from '../place.ts'
+import type { DomainWriter } from '../../keys/domain-writer.ts'
+
+const VERSION = 1
+const PIECE_BYTES_MAX = 262_144
+/** Of an item: how long it is. */
+const HEADER_BYTES = 4
+
+export interface PartitionKeys {
+  readonly store: KeyStore
+  readonly writer: DomainWriter
+}
+
+/** What a partition of the engine lets be done to its keys as a whole. */
+export interface WholeState {
+  /** A key is gone. */
+  forget(slot: Slot): void
+  /** A key has another state now. */
+  replaced(slot: Slot): void
+  /** All of it has been done: who follows the keys begins anew. */
+  reset(): void
+}
+
+/** The keys of the partition, encoded in steps. Nothing of it may change meanwhile. */
+export async function encodePartition(
+  { store, writer }: PartitionKeys,
+  place: Place,
+  pieceBytes: number,
+): Promise<readonly Uint8Array[]> {
+  const pieces = new Pieces(Math.min(pieceBytes, PIECE_BYTES_MAX))
+  const budget = new Budget(store.env)
+  pieces.add(encode([VERSION, place.encode()]))
+  for (const slot of slotsOf(store, writer)) {
+    if (!store.values.isShort(slot)) await foldUntilShort(store, slot, nothing)
+    const bytes = await budget.finish(encodeKey(store, slot, budget))
+    if (bytes !== undefined) pieces.add(bytes)
+    budget.spend(1, bytes?.length ?? 0)
+    if (budget.isSpent) await budget.rest()
+  }
+  return pieces.end()
+}
+
+/** All of them: the list is made at once, since the table may grow meanwhile. */
+function slotsOf(store: KeyStore, writer: DomainWriter): readonly Slot[] {
+  return [...store.keys.occupied()].filter((slot) => store.keys.tipReplica[slot] === writer.replica)
+}
+
+function* encodeKey(store: KeyStore, slot: Slot, meter: Meter): Generator<void, Uint8Array | undefined> {
+  const { keys, values } = store
+  const resident = values.resident(slot)
+  if (!resident.present) return undefined
+  const state = yield* encodeStateSteps(store.strategyAt(slot), resident.state, { meter })
+  const writer = new ByteWriter()
+  state?.writeTo(writer)
+  const bytes = writer.bytes.slice(0, writer.at)
+  const { hlc, sequence, lifeMs } = resident
+  return encode([keys.keys[slot], store.keyspaceFor('', slot).code, keys.version[slot], hlc, sequence, lifeMs, bytes])
+}
+
+/** Cuts items into pieces of one length. */
+class Pieces {
+  readonly #pieces: Uint8Array[] = []
+  readonly #bytes: number
+  #piece: Uint8Array
+  #at = 0
+
+  constructor(bytes: number) {
+    this.#bytes = bytes
+    this.#piece = new Uint8Array(bytes)
+  }
+
+  add(item: Uint8Array): void {
+    const header = new Uint8Array(HEADER_BYTES)
+    new DataView(header.buffer).setUint32(0, item.length)
+    for (const bytes of [header, item]) this.#copy(bytes)
+  }
+
+  end(): readonly Uint8Array[] {
+    if (this.#at > 0) this.#pieces.push(this.#piece.slice(0, this.#at))
+    return this.#pieces
+  }
+
+  #copy(bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length;) {
+      const count = Math.min(bytes.length - from, this.#bytes - this.#at)
+      this.#piece.set(bytes.subarray(from, from + count), this.#at)
+      this.#at += count
+      from += count
+      if (this.#at < this.#bytes) continue
+      this.#pieces.push(this.#piece)
+      this.#piece = new Uint8Array(this.#bytes)
+      this.#at = 0
+    }
+  }
+}
+
+/** A state that has been read whole, and not been looked into. */
+export interface ReadState {
+  readonly place: Place
+  readonly items: readonly Uint8Array[]
+}
+
+/** Throws `WARP_E_PROTOCOL`, and what the pieces reject with. */
+export async function readPartition(pieces: AsyncIterable<Uint8Array>): Promise<ReadState> {
+  const items = new Items()
+  for await (const piece of pieces) items.add(piece)
+  const [first, ...rest] = items.end()
+  const [version, place] = expectArray(decode(first ?? new Uint8Array(0)))
+  if (version !== VERSION || !(place instanceof Uint8Array)) throw malformed('is of another version')
+  return { place: Place.decode(place), items: rest }
+}
+
+/** Puts items together again from pieces. Copies each byte a bounded number of times. */
+class Items {
+  readonly #items: Uint8Array[] = []
+  #waiting: Uint8Array[] = []
+  #waitingBytes = 0
+  /** With less nothing can be taken out. */
+  #needed = HEADER_BYTES
+
+  add(piece: Uint8Array): void {
+    this.#waiting.push(piece)
+    this.#waitingBytes += piece.length
+    if (this.#waitingBytes < this.#needed) return
+    const bytes = joined(this.#waiting, this.#waitingBytes)
+    let at = 0
+    for (;;) {
+      const left = bytes.length - at
+      this.#needed = HEADER_BYTES + (left < HEADER_BYTES ? 0 : new DataView(bytes.buffer).getUint32(at))
+      if (left < this.#needed) break
+      this.#items.push(bytes.slice(at + HEADER_BYTES, at + this.#needed))
+      at += this.#needed
+    }
+    this.#waiting = [bytes.subarray(at)]
+    this.#waitingBytes = bytes.length - at
+  }
+
+  end(): readonly Uint8Array[] {
+    if (this.#waitingBytes > 0) throw malformed('ends in the middle')
+    return this.#items
+  }
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+/**
+ * Puts the state in the place of what is here, in steps. A crash in the middle leaves the old place
+ * with keys of either state, and the state is taken again. Throws `CannotJudge`.
+ */
+export async function installPartition(
+  { store, writer }: PartitionKeys,
+  { items }: ReadState,
+  whole: WholeState,
+): Promise<number> {
+  const budget = new Budget(store.env)
+  const kept = new Set<string>()
+  try {
+    for (const item of items) {
+      kept.add(installKey(store, writer, item, whole))
+      budget.spend(1, item.length)
+      if (budget.isSpent) await budget.rest()
+    }
+    for (const slot of slotsOf(store, writer)) {
+      if (!kept.has(store.keys.keys[slot] as string)) whole.forget(slot)
+      budget.spend(1, 0)
+      if (budget.isSpent) await budget.rest()
+    }
+  } catch (error) {
+    throw cannotJudge(error)
+  }
+  return kept.size
+}
+
+function installKey(store: KeyStore, { replica }: DomainWriter, item: Uint8Array, whole: WholeState): string {
+  const [text, strategy, count, hlc, sequence, lifeMs, state] = expectArray(decode(item))
+  const key = expectText(text)
+  const { keyspace, slot: known } = targetOf(store, key)
+  if (keyspace.code !== strategy) throw otherStrategy(key)
+  const { log, keys } = store
+  const through = log.end
+  const slot = known ?? store.addKey(key, keyspace, through)
+  const version = Math.max(expectCount(count), keys.version[slot]!)
+  const snapshot = {
+    ...{ key, strategy: keyspace.code, present: true, through, baseVersion: version, version },
+    ...{ hlc: expectCount(hlc), replica, sequence: expectCount(sequence), lifeMs: expectCount(lifeMs) },
+    vector: VersionVector.from([[replica, expectCount(sequence)]]),
+  }
+  const writer = log.begin()
+  writeSnapshotHead(writer, snapshot, store.table)
+  writer.raw(bytesOf(state))
+  const position = log.commit(RECORD_KIND.snapshot, 0)
+  store.values.drop(slot)
+  installSnapshot(keys, slot, snapshot, position)
+  whole.replaced(slot)
+  return key
+}
+
+function bytesOf(state: Encodable | undefined): Uint8Array {
+  if (state instanceof Uint8Array) return state
+  throw malformed('has a key without a state')
+}
+
+function malformed(what: string): WarpError {
+  return new WarpError('WARP_E_PROTOCOL', `the snapshot of a partition of the ordered log ${what}`)
+}
+
+function otherStrategy(key: string): WarpError {
+  return new WarpError(
+    'WARP_E_STRATEGY',
+    `'${key}' is in the snapshot of the ordered log with another strategy than it is registered with here`,
+    { details: { key } },
+  )
+}
+
+function nothing(): void {
+  // A state is encoded to its end.
+}
