@@ -47,15 +47,20 @@ export type {
   CloseOptions,
   Capabilities,
   CopiesOptions,
+  Expected,
   HandleFor,
   HandleOptions,
   KeyHandle,
   Loadable,
   LoadedBy,
+  Resolution,
+  StrongOptions,
   Warp,
   WarpEvent,
   WarpOptions,
 } from './api/public.ts'
+export type { CompareAndSet, Conflict, Consistency, UpdateOptions, Versioned } from './strong/strong-calls.ts'
+export type { StrongEvent } from './strong/strong-keys.ts'
 export type { Stats } from './api/stats.ts'
 export type { Health, HealthPart, HealthReason, HealthReasonCode, PartHealth } from './api/health/health.ts'
 export type { EntriesOptions, Entry } from './api/entry-listing.ts'
@@ -88,6 +93,7 @@ export type { ReplicaAcks } from './store/write-road/acknowledgement.ts'
 export type {
   Ack,
   KeysOptions,
+  ReachedAck,
   ReachedAcks,
   ReadOptions,
   Receipt,

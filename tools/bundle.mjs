@@ -48,7 +48,7 @@ async function bundleCode() {
     bundle: true,
     splitting: true,
     format: 'esm',
-    // Sources lie beside the bundles for who wants to read; names stay, for stack traces.
+    // Names stay, for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
     // Node shows the whole line that threw: bundles of one line would fill the terminal of whoever has an error.
