@@ -171,3 +171,27 @@ export const RECORD_COMMANDS_MAX: number = 256
 
 /** Strong writes of one replica that wait for their verdict. More wait before they are sent. */
 export const STRONG_WRITES_MAX: number = 4096
+
+/**
+ * Requests that hold or wait for locks of one partition of the ordered log: some 100 bytes each. Each
+ * command about a lock writes the entries of a 64th part of them.
+ */
+export const LOCK_REQUESTS_MAX: number = 16_384
+
+/** Requests that wait for one lock: each of them writes all, some 100 bytes each. */
+export const LOCK_WAITERS_MAX: number = 1024
+
+/** Who may hold a semaphore at once. */
+export const LOCK_PERMITS_MAX: number = 1024
+
+/** The shortest time that a lock is held for, ms: a request and its answer take as long on a slow network. */
+export const LOCK_TTL_MS_MIN: number = 100
+
+/** The longest time of a lock, ms: a day. What is held for longer is renewed. */
+export const LOCK_MS_MAX: number = 86_400_000
+
+/**
+ * Keys of one partition of which the token is remembered that wrote them last: some 100 bytes each.
+ * Of further ones the greatest that was forgotten counts.
+ */
+export const FENCED_KEYS_MAX: number = 65_536

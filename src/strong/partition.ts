@@ -5,6 +5,7 @@
  *
  * A record that this replica cannot judge stops the partition here, and nothing is skipped.
  */
+import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { hlcFromMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -18,10 +19,19 @@ import type { KeyStore } from '../store/key-store.ts'
 import { foldUntilShort } from '../store/read-steadily.ts'
 import type { Draft } from '../store/write-road/draft.ts'
 import { LATE_MS } from './authors.ts'
-import { decodeRecord, isLater, type Command, type CommandRecord, type VoidCommand } from './commands.ts'
+import {
+  decodeRecord,
+  isLater,
+  type Command,
+  type CommandRecord,
+  type VoidCommand,
+  type WriteCommand,
+} from './commands.ts'
 import { cannotJudge, judgeWrite } from './judge.ts'
-import { installPartition, type ReadState, type WholeState } from './snapshots/partition-state.ts'
+import type { LockEvent } from './locks/lock-state.ts'
+import { PartitionTables } from './locks/partition-tables.ts'
 import { Place } from './place.ts'
+import { installPartition, type ReadState, type WholeState } from './snapshots/partition-state.ts'
 import { encodeVerdict, type Verdict } from './verdict.ts'
 
 export type PartitionEvent =
@@ -45,6 +55,8 @@ export interface PartitionOptions {
   readonly judged: (author: ReplicaId, sequence: number, verdict: Verdict) => void
   /** A record of that author has been judged whole. */
   readonly passed: (author: ReplicaId) => void
+  /** What has become of a lock. */
+  readonly locked: (event: LockEvent) => void
 }
 
 /** After so long a record that could not be judged is tried again. */
@@ -55,6 +67,8 @@ export class Partition {
   readonly writer: DomainWriter
   /** What this replica has of it. */
   readonly place: Place
+  /** Locks and fences, as far as it has come. */
+  readonly tables: PartitionTables
   /** The last record that has been looked at, whether or not it is noted in the log. */
   offset: number
   /** Why it goes no further. */
@@ -79,6 +93,7 @@ export class Partition {
     if (this.place.identity !== '' && this.place.identity !== identity) throw otherLog(this.place.identity, identity)
     this.place.identity = identity
     this.#written = this.place.encode()
+    this.tables = new PartitionTables(nameOf(index), (name) => feeds.find(store.log, name)?.state)
     this.offset = this.place.offset
     const { sequence } = this.place
     this.writer = new DomainWriter(DOMAINS.ordered, { replica: orderedIdOf(identity, index), sequence }, store.table)
@@ -122,11 +137,24 @@ export class Partition {
       const timeMs = Math.max(this.place.timeMs, state.place.timeMs)
       Object.assign(this.place, state.place, { timeMs })
       this.writer.sequence = state.place.sequence
-      store.appendAll([], () => this.#note())
+      this.#replaceTables(state.tables)
       whole.reset()
       this.#pass(state.place)
       return count
     })
+  }
+
+  /** And writes the place beside them. */
+  #replaceTables(encoded: Encodable | undefined): void {
+    const { tables } = this
+    try {
+      tables.replace(encoded)
+      this.#options.store.appendAll([], () => this.#note())
+    } catch (error) {
+      tables.undo()
+      throw cannotJudge(error)
+    }
+    this.#tellLocks()
   }
 
   /** Settles when everything up to there has been judged. */
@@ -204,53 +232,77 @@ export class Partition {
 
   /** Judges one command, and makes it part of the log and of its keys, or throws and has done neither. */
   #judge(command: Command | undefined, { author, sequence, floor, isLast, record }: JudgedCommand): Verdict {
-    const { place } = this
-    const first = Math.max(place.hlc + 1, hlcFromMs(place.timeMs))
-    const { verdict, drafts, versions = [] } = this.#decide(command, first)
-    const count = drafts.length
-    place.sequence += count
-    if (count > 0) place.hlc = first + count - 1
-    const judged: Verdict = verdict ?? { kind: 'done', version: count === 0 ? 0 : place.sequence, versions }
-    if (isLast) {
-      place.offset = record.offset
-      place.id = record.id
-      place.recordsCount++
-      place.recordsBytes += record.bytes.length
-    }
-    if (command?.kind === 'saved') {
-      place.recordsCount = Math.max(0, place.recordsCount - command.recordsCount)
-      place.recordsBytes = Math.max(0, place.recordsBytes - command.recordsBytes)
-    }
+    const { place, tables } = this
+    let judged: Verdict
     try {
+      tables.locks.pass(place.timeMs)
+      const first = Math.max(place.hlc + 1, hlcFromMs(place.timeMs))
+      const { verdict, drafts, versions = [] } = this.#decide(command, author, first)
+      const count = drafts.length
+      place.sequence += count
+      if (count > 0) place.hlc = first + count - 1
+      judged = verdict ?? { kind: 'done', version: count === 0 ? 0 : place.sequence, versions }
+      if (isLast) {
+        place.offset = record.offset
+        place.id = record.id
+        place.recordsCount++
+        place.recordsBytes += record.bytes.length
+      }
+      if (command?.kind === 'saved') {
+        place.recordsCount = Math.max(0, place.recordsCount - command.recordsCount)
+        place.recordsBytes = Math.max(0, place.recordsBytes - command.recordsBytes)
+      }
+      const outcome = judged
       this.#options.store.appendAll(drafts, () => {
         // Once the operations are in the log, whose turn it was stands beside them.
-        place.authors.note(author, sequence, judged, place.timeMs)
+        place.authors.note(author, sequence, outcome, place.timeMs)
         if (command?.kind === 'bye') place.authors.forget(author)
         else place.authors.raise(author, floor)
         if (isLast) place.authors.forgetSilent(place.timeMs)
         this.#note()
       })
     } catch (error) {
-      // As the log has it: the command is judged again.
-      Object.assign(place, Place.decode(this.#written))
+      // As the log has it: the command is judged again. What time it is does not go back.
+      Object.assign(place, Place.decode(this.#written), { timeMs: place.timeMs })
+      tables.undo()
       throw cannotJudge(error)
     }
+    this.#tellLocks()
     return judged
   }
 
-  #decide(command: Command | undefined, first: Hlc): Decision {
+  #tellLocks(): void {
+    for (const event of this.tables.counts()) this.#options.locked(event)
+  }
+
+  #decide(command: Command | undefined, author: ReplicaId, first: Hlc): Decision {
+    const { locks } = this.tables
+    const { timeMs } = this.place
     switch (command?.kind) {
       case undefined:
         return { verdict: LATE, drafts: [] }
-      case 'write': {
-        const judged = judgeWrite(this.#options.store, command, { first, sequence: this.place.sequence })
-        return judged.verdict === undefined ? judged : { verdict: judged.verdict, drafts: [] }
-      }
+      case 'write':
+        return this.#decideWrite(command, first)
       case 'void':
         return { verdict: this.#closeNumber(command), drafts: [] }
+      case 'lock':
+        return { verdict: locks.judge(command, author, timeMs), drafts: [] }
+      case 'bye':
+        locks.forget(author, timeMs)
+        return { drafts: [] }
       default:
         return { drafts: [] }
     }
+  }
+
+  #decideWrite(command: WriteCommand, first: Hlc): Decision {
+    const { fences } = this.tables
+    const refused = fences.refusal(command)
+    if (refused !== undefined) return { verdict: refused, drafts: [] }
+    const judged = judgeWrite(this.#options.store, command, { first, sequence: this.place.sequence })
+    if (judged.verdict !== undefined) return { verdict: judged.verdict, drafts: [] }
+    fences.note(command)
+    return judged
   }
 
   /** What has come by now counts, what has not never will. */
@@ -265,7 +317,8 @@ export class Partition {
   #note(): void {
     const { store, feeds } = this.#options
     const bytes = this.place.encode()
-    feeds.write(store.log, { name: nameOf(this.index), version: '1', mark: '' }, bytes)
+    const place = { name: nameOf(this.index), version: '1', mark: '', state: bytes }
+    feeds.writeAll(store.log, [place, ...this.tables.changed()])
     this.#written = bytes
   }
 

@@ -79,7 +79,7 @@ export class StrongCalls {
     options: WriteOptions = {},
   ): Promise<CompareAndSet> {
     const target = this.#target(key, 'compareAndSet')
-    checkWriteOptions('compareAndSet', options)
+    checkWriteOptions('compareAndSet', options, target.keyspace)
     const expectation = expectationOf(key, expected)
     const { keyspace } = target
     const { strong, store } = this.#parts

@@ -24,6 +24,8 @@ import type { KeyStore } from '../store/key-store.ts'
 import { Barriers } from './barriers.ts'
 import type { Command } from './commands.ts'
 import { versionAt } from './judge.ts'
+import type { LockEvent } from './locks/lock-state.ts'
+import type { LockTable } from './locks/lock-table.ts'
 import { Partition, type PartitionEvent } from './partition.ts'
 import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
 import type { WholeState } from './snapshots/partition-state.ts'
@@ -77,6 +79,7 @@ export class StrongKeys {
   #broken: WarpError | undefined
   #isClosed = false
   #isConnected = true
+  #lockTold: ((partition: number, event: LockEvent) => void) | undefined
 
   /** Throws what `OrderedLog.open` throws, and `WARP_E_ORDER_BROKEN` for another log than before. */
   static async open(options: StrongOptions): Promise<StrongKeys> {
@@ -113,13 +116,25 @@ export class StrongKeys {
       const passed = (by: ReplicaId): void => {
         if (by === author) this.#lanes[index]?.saver.noteOwn()
       }
-      const partition = new Partition({ index, identity: link.identity, store, feeds, observe, judged, passed })
+      const locked = (event: LockEvent): void => this.#lockTold?.(index, event)
+      const partition = new Partition({
+        ...{ index, identity: link.identity, store, feeds, observe, judged, passed, locked },
+      })
       const submitter = new Submitter({ env, link, partition, author, timeoutMs })
       const saver = new PartitionSaver({ env, link, store, partition, submitter, whole, observe, every })
       const barriers = new Barriers(link, partition)
       return { partition, submitter, barriers, saver, stopFollowing: () => undefined }
     })
     for (const lane of this.#lanes) this.#follow(lane, bookmarkOf(lane.partition))
+  }
+
+  /** As whom this opening of the log writes. */
+  get author(): ReplicaId {
+    return this.#author
+  }
+
+  get partitionsCount(): number {
+    return this.#lanes.length
   }
 
   get promises(): OrderedLogPromises {
@@ -155,6 +170,21 @@ export class StrongKeys {
     const { barriers } = this.#laneOf(partition)
     await this.#bounded(barriers.passed(), signal)
     this.#assertUsable()
+  }
+
+  /** The locks of a partition, as far as this replica has come. */
+  locksOf(partition: number): LockTable {
+    return this.#laneOf(partition).partition.tables.locks
+  }
+
+  /** The time of the log, which is not less by now. */
+  timeMs(partition: number): number {
+    return this.#laneOf(partition).submitter.timeMs
+  }
+
+  /** From now on `told` hears what becomes of locks, of whoever. */
+  followLocks(told: (partition: number, event: LockEvent) => void): void {
+    this.#lockTold = told
   }
 
   /** Settles when this replica has come to a place of the partition. */

@@ -14,7 +14,6 @@ import { errorOf, type Verdict } from './verdict.ts'
 /** What a write expects of keys, some of which it may not change. */
 export interface Conditions {
   readonly expected?: readonly Expectation[]
-  readonly fence?: number | undefined
 }
 
 export type Outcome =
@@ -42,13 +41,13 @@ export class StrongWriter implements StrongWrites {
    */
   async writeIf(
     changes: readonly StrongChange[],
-    { expected = [], fence }: Conditions,
+    { expected = [] }: Conditions,
     options: WriteOptions,
   ): Promise<Outcome> {
     const partition = this.#partitionOf([...changes, ...expected].map(({ key }) => key))
     const lifeMs = options.ttlMs === undefined ? 0 : checkedLife(options.ttlMs)
+    const { signal, fence } = options
     const command = { kind: 'write', expected, changes: changes.map((one) => changeOf(one, lifeMs)), fence } as const
-    const { signal } = options
     const decided = await this.#keys.submit(partition, command, { signal })
     const { verdict } = decided
     if (verdict.kind === 'conflict') return verdict

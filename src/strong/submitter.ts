@@ -225,7 +225,7 @@ export class Submitter {
     for (const pending of commands) this.#sent.set(pending.sequence, pending)
     const first = (commands[0] as Pending).sequence
     const bytes = encodeRecord(
-      { author, first, floor: this.#floor(), basisMs: this.#basisMs() },
+      { author, first, floor: this.#floor(), basisMs: this.timeMs },
       commands.map((pending) => pending.bytes),
     )
     ignoreOutcome(this.#append({ id: `${author}-${this.#recordsCount++}`, bytes, commands }))
@@ -280,7 +280,7 @@ export class Submitter {
   }
 
   /** The time of the log now, as far as it is known. */
-  #basisMs(): number {
+  get timeMs(): number {
     const { env, partition } = this.#options
     const { timeMs } = partition.place
     if (timeMs === 0) return env.now()

@@ -9,7 +9,6 @@
  * Form 2 has a mark, form 1 has none. Form 0, which earlier builds wrote, has no state, and says that
  * those before it do not count any more. What a mark means is for who wrote it to know.
  */
-import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
 import type { Position } from '../../operation/position.ts'
 import { RECORD_KIND, type Log, type RecordView } from '../log.ts'
@@ -20,6 +19,14 @@ const FORM_MARKED = 2
 export interface PlacedCheckpoint {
   readonly name: string
   readonly position: Position
+}
+
+export interface NewCheckpoint {
+  readonly name: string
+  readonly version: string
+  /** What its writer puts beside it; empty if nothing. */
+  readonly mark: string
+  readonly state: Uint8Array
 }
 
 export interface FeedCheckpoint {
@@ -38,8 +45,8 @@ export class FeedCheckpoints {
   readonly #live = new Set<Position>()
 
   /** Takes note of a checkpoint that is in the log. To be called in log order. */
-  note({ name, position }: PlacedCheckpoint): void {
-    this.#replace(name, position)
+  note(checkpoint: PlacedCheckpoint): void {
+    this.#replace(checkpoint)
   }
 
   /** Takes note of a record of the log. */
@@ -72,42 +79,43 @@ export class FeedCheckpoints {
 
   /**
    * Writes that `name` has seen everything that is in the log now, and what it made of it. Throws
-   * what `writeState` throws and what `Log.commit` throws, and then the checkpoint before still
+   * what `Log.commit` throws, and then the checkpoint before still
    * counts.
    */
-  write(
-    log: Log,
-    { name, version, mark }: { readonly name: string; readonly version: string; readonly mark: string },
-    state: Uint8Array,
-  ): Position {
+  write(log: Log, of: Omit<NewCheckpoint, 'state'>, state: Uint8Array): Position {
+    return this.writeAll(log, [{ ...of, state }])
+  }
+
+  /**
+   * The same of several names, all of them or none. In a group of records it comes last: what throws
+   * behind it would take the records back, and not this note of them.
+   */
+  writeAll(log: Log, checkpoints: readonly NewCheckpoint[]): Position {
     const through = log.end
-    const writer = begin(log, name, through)
-    writer.u8(FORM_MARKED)
-    writer.text(version)
-    writer.text(mark)
-    writer.raw(state, 0, state.length)
-    this.#commit(log, name)
+    const placed = checkpoints.map((checkpoint) => writeOne(log, checkpoint, through))
+    for (const { name } of placed) {
+      const former = this.#positions.get(name)
+      if (former !== undefined) log.discard(former)
+    }
+    for (const checkpoint of placed) this.#replace(checkpoint)
     return through
   }
 
-  #commit(log: Log, name: string): void {
-    const former = this.#replace(name, log.commit(RECORD_KIND.checkpoint, 0))
-    if (former !== undefined) log.discard(former)
-  }
-
-  /** Returns where the one before lies. */
-  #replace(name: string, position: Position): Position | undefined {
+  #replace({ name, position }: PlacedCheckpoint): void {
     const former = this.#positions.get(name)
     if (former !== undefined) this.#live.delete(former)
     this.#positions.set(name, position)
     this.#live.add(position)
-    return former
   }
 }
 
-function begin(log: Log, name: string, through: Position): ByteWriter {
+function writeOne(log: Log, { name, version, mark, state }: NewCheckpoint, through: Position): PlacedCheckpoint {
   const writer = log.begin()
   writer.text(name)
   writer.f64(through)
-  return writer
+  writer.u8(FORM_MARKED)
+  writer.text(version)
+  writer.text(mark)
+  writer.raw(state, 0, state.length)
+  return { name, position: log.commit(RECORD_KIND.checkpoint, 0) }
 }

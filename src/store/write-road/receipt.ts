@@ -70,6 +70,12 @@ export interface WriteOptions {
    */
   readonly acks?: ReplicaAcks
   /**
+   * The token of the lock under which this is written, of strong keys alone (else `WARP_E_MODE`): refused
+   * with `WARP_E_FENCED` if a write with a greater token has been there before. Judged at its place in the
+   * ordered log, on every replica alike. A write without a fence is not looked at.
+   */
+  readonly fence?: number
+  /**
    * Gives up waiting with `WARP_E_ABORTED`. Aborted before the call, nothing is written
    * (`outcome: 'failed'`); later, the operation is in the log and only the waiting ends
    * (`outcome: 'indeterminate'`).
@@ -112,7 +118,7 @@ export interface KeysOptions {
 }
 
 export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({
-  ...{ ttlMs: true, ack: true, acks: true, signal: true },
+  ...{ ttlMs: true, ack: true, acks: true, fence: true, signal: true },
 })
 export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ consistency: true, signal: true })
 export const KEYS_OPTIONS: readonly string[] = optionNames<KeysOptions>({ dead: true, signal: true })

@@ -5,7 +5,7 @@
  * anything exists.
  */
 import { checkOptions } from '../../../crdt/checked-options.ts'
-import { shownKind } from '../../../crdt/shown-kind.ts'
+import { shownKind, shownValue } from '../../../crdt/shown-kind.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { Verb } from '../../../crdt/strategy.ts'
@@ -512,6 +512,7 @@ export class Writer {
     if (options === NO_OPTIONS) return
     checkOptions('write', options, WRITE_OPTIONS)
     if (options.ttlMs !== undefined) checkedLife(options.ttlMs)
+    if (options.fence !== undefined) checkFence(options.fence, keyspace)
     this.checkWish(options, keyspace.domain)
   }
 
@@ -523,10 +524,22 @@ export class Writer {
   }
 }
 
-/** Throws `WARP_E_CONFIG` for options that do not exist. */
-export function checkWriteOptions(call: string, options: WriteOptions): void {
+/** Throws `WARP_E_CONFIG` for options that do not exist, and for a fence that is none; `WARP_E_MODE`. */
+export function checkWriteOptions(call: string, options: WriteOptions, keyspace: Keyspace): void {
   checkOptions(call, options, WRITE_OPTIONS)
   if (options.ttlMs !== undefined) checkedLife(options.ttlMs)
+  if (options.fence !== undefined) checkFence(options.fence, keyspace)
+}
+
+function checkFence(fence: unknown, { mode, pattern }: Keyspace): void {
+  if (!Number.isSafeInteger(fence) || (fence as number) < 1)
+    throw new WarpError('WARP_E_CONFIG', `a write has the fence ${shownValue(fence)}; give the token of a lock`)
+  if (mode === 'strong') return
+  throw new WarpError(
+    'WARP_E_MODE',
+    `a write to '${pattern}' has a fence, and its mode is '${mode}', where nobody could judge it; use mode 'strong'`,
+    { details: { pattern } },
+  )
 }
 
 /** What a caller's function threw may be anything. */

@@ -85,7 +85,7 @@ export class PartitionSaver {
     const { index, writer, place } = partition
     try {
       const { pieces, bookmark, counts } = await partition.standingStill(async () => ({
-        pieces: await encodePartition({ store, writer }, place, link.recordBytesMax),
+        pieces: await encodePartition({ store, writer }, partition, link.recordBytesMax),
         bookmark: { offset: place.offset, id: place.id },
         counts: { recordsCount: place.recordsCount, recordsBytes: place.recordsBytes },
       }))

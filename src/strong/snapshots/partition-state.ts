@@ -4,7 +4,7 @@
  * goes on before anything is sent.
  *
  *     state = (bytes:u32 item)*        cut anywhere
- *     item  = [1, place:bytes] first, then [key, strategy, count, hlc, sequence, lifeMs, state]
+ *     item  = [1, place:bytes, tables] first, then [key, strategy, count, hlc, sequence, lifeMs, state]
  */
 import { decode, encode } from '../../../crdt/encoding/encoding.ts'
 import type { Encodable } from '../../../crdt/encoding/encodable.ts'
@@ -34,6 +34,12 @@ export interface PartitionKeys {
   readonly writer: DomainWriter
 }
 
+/** What there is beside the keys. */
+export interface BesideKeys {
+  readonly place: Place
+  readonly tables: { encode(): Encodable }
+}
+
 /** What a partition of the engine lets be done to its keys as a whole. */
 export interface WholeState {
   /** A key is gone. */
@@ -47,12 +53,12 @@ export interface WholeState {
 /** The keys of the partition, encoded in steps. Nothing of it may change meanwhile. */
 export async function encodePartition(
   { store, writer }: PartitionKeys,
-  place: Place,
+  { place, tables }: BesideKeys,
   pieceBytes: number,
 ): Promise<readonly Uint8Array[]> {
   const pieces = new Pieces(Math.min(pieceBytes, PIECE_BYTES_MAX))
   const budget = new Budget(store.env)
-  pieces.add(encode([VERSION, place.encode()]))
+  pieces.add(encode([VERSION, place.encode(), tables.encode()]))
   for (const slot of slotsOf(store, writer)) {
     if (!store.values.isShort(slot)) await foldUntilShort(store, slot, nothing)
     const bytes = await budget.finish(encodeKey(store, slot, budget))
@@ -120,6 +126,7 @@ class Pieces {
 /** A state that has been read whole, and not been looked into. */
 export interface ReadState {
   readonly place: Place
+  readonly tables: Encodable | undefined
   readonly items: readonly Uint8Array[]
 }
 
@@ -128,9 +135,9 @@ export async function readPartition(pieces: AsyncIterable<Uint8Array>): Promise<
   const items = new Items()
   for await (const piece of pieces) items.add(piece)
   const [first, ...rest] = items.end()
-  const [version, place] = expectArray(decode(first ?? new Uint8Array(0)))
+  const [version, place, tables] = expectArray(decode(first ?? new Uint8Array(0)))
   if (version !== VERSION || !(place instanceof Uint8Array)) throw malformed('is of another version')
-  return { place: Place.decode(place), items: rest }
+  return { place: Place.decode(place), tables, items: rest }
 }
 
 /** Puts items together again from pieces. Copies each byte a bounded number of times. */
