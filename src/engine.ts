@@ -104,6 +104,7 @@ export class Engine implements ReplicationStore, Departing {
   readonly #options: EngineOptions
   readonly #reader: OperationReader
   readonly #resetListeners = new Set<() => void>()
+  readonly #orderedListeners = new Set<() => void>()
   readonly #invalidationListeners = new Set<(invalidation: EnteredInvalidation) => void>()
   readonly #leaseListeners = new Set<(note: EnteredLeaseNote) => void>()
   readonly #asides: AsideRecords
@@ -249,6 +250,14 @@ export class Engine implements ReplicationStore, Departing {
 
   get applied(): VersionVector {
     return this.store.applied
+  }
+
+  orderedThrough(replica: ReplicaId): number {
+    return this.identity.writers.orderedThrough(replica)
+  }
+
+  onOrdered(listener: () => void): void {
+    this.#orderedListeners.add(listener)
   }
 
   get end(): Position {
@@ -507,7 +516,7 @@ export class Engine implements ReplicationStore, Departing {
     if (this.identity.writers.isSent(entered.replica)) {
       this.#dots.note(entered.replica, entered.sequence, entered.position)
       this.#frontier.note(entered)
-    }
+    } else if (entered.keyspace.domain.kind === 'ordered') for (const listener of this.#orderedListeners) listener()
     if (this.compactor.note(entered.slot, entered.keyspace))
       this.#maintenance.noteFoldable(this.compactor.notedCount, store.keys.size)
     this.#maintenance.noteRecord()

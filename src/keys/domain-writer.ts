@@ -129,6 +129,7 @@ export class DomainWriters {
   readonly local: DomainWriter
   /** By the domain's index. */
   readonly #list: (DomainWriter | undefined)[]
+  readonly #ordered = new Map<ReplicaId, DomainWriter>()
 
   constructor(starts: WriterStarts, table: ReplicaTable) {
     this.shared = new DomainWriter(DOMAINS.shared, starts.shared, table)
@@ -139,6 +140,12 @@ export class DomainWriters {
   /** Under which id of an ordered log operations are numbered from now on: that of a partition. */
   order(writer: DomainWriter): void {
     this.#list[DOMAINS.ordered.index] = writer
+    this.#ordered.set(writer.replica, writer)
+  }
+
+  /** How many operations an ordered log has given under that id; 0 for ids that are none of its. */
+  orderedThrough(replica: ReplicaId): number {
+    return this.#ordered.get(replica)?.sequence ?? 0
   }
 
   of(domain: Domain): DomainWriter {

@@ -25,6 +25,10 @@ export interface ReplicationStore {
    * what you keep.
    */
   readonly applied: VersionVector
+  /** How many operations under that id an ordered log has given to this replica. */
+  orderedThrough?(replica: ReplicaId): number
+  /** Told when an ordered log has given operations. */
+  onOrdered?(listener: () => void): void
   /** Operations at or below may be gone, folded into snapshots. Live. */
   readonly floor: VersionVector
   /** Ids that have come to an end. Live. */

@@ -193,6 +193,11 @@ export class StrongKeys {
     await this.#bounded(this.#laneOf(partition).partition.reached(offset), signal)
   }
 
+  /** The id under which the operations of a command are numbered on every replica. */
+  orderedId({ sequence }: Dot): ReplicaId {
+    return this.#laneOf(sequence % this.#lanes.length).partition.writer.replica
+  }
+
   /** How far this replica has come, by partition. */
   offsets(): readonly number[] {
     return this.#lanes.map(({ partition }) => partition.offset)

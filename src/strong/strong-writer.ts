@@ -1,11 +1,12 @@
 /** Writes of strong keys: from the write road, and those with a condition. */
 import { encode } from '../../crdt/encoding/encoding.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { TRANSACTION_KEYS_MAX } from '../limits.ts'
 import { checkedLife } from '../operation/envelope/operation-fields.ts'
 import type { Acknowledger } from '../store/write-road/acknowledger.ts'
-import type { Receipt, WriteOptions } from '../store/write-road/receipt.ts'
+import type { Receipt, Settlement, WriteOptions } from '../store/write-road/receipt.ts'
 import type { StrongChange, StrongWrites } from '../store/write-road/strong-write.ts'
 import type { Change, Expectation } from './commands.ts'
 import type { Decided, StrongKeys } from './strong-keys.ts'
@@ -59,13 +60,21 @@ export class StrongWriter implements StrongWrites {
     { dot }: Decided,
     { version, versions }: Extract<Verdict, { kind: 'done' }>,
     count: number,
-    { ack, signal }: WriteOptions,
+    options: WriteOptions,
   ): Promise<readonly Receipt[]> {
-    // It is part of this replica's log by now: more is waited for only where it is asked for.
-    const settled = ack === undefined ? undefined : await this.#acknowledger.settled(undefined, { ack }, signal)
-    return Array.from({ length: count }, (_, i) => ({
-      ...{ dot, version: versions?.[i] ?? version, ack: settled?.ack ?? 'broker' },
-    }))
+    const settled = await this.#settled(dot, version, options)
+    return Array.from({ length: count }, (_, i) => ({ ...settled, dot, version: versions?.[i] ?? version }))
+  }
+
+  /**
+   * It is part of this replica's log by now: more is waited for only where it is asked for. Other
+   * replicas hold it under the name that the ordered log gives it.
+   */
+  async #settled(dot: Dot, version: number, { ack, acks, signal }: WriteOptions): Promise<Settlement> {
+    if (ack === undefined && acks === undefined) return { ack: 'broker' }
+    const ordered = version === 0 ? undefined : { replica: this.#keys.orderedId(dot), sequence: version }
+    const settled = await this.#acknowledger.settled(ordered, { ack: ack ?? 'memory', acks }, signal)
+    return ack === undefined ? { ...settled, ack: 'broker' } : settled
   }
 
   /** Throws `WARP_E_MODE`, `WARP_E_LIMIT`. */

@@ -80,7 +80,7 @@ export class Holdings {
   /** Also of an id that nobody names any more: who wrote under it may still wait. */
   #applied(replica: ReplicaId): number {
     const { applied, ended } = this.#store
-    return applied.get(replica) || ended.prunedEnd(replica)
+    return applied.get(replica) || (this.#store.orderedThrough?.(replica) ?? 0) || ended.prunedEnd(replica)
   }
 
   /**

@@ -69,6 +69,8 @@ export class Reception {
   readonly acknowledgements: Acknowledgements
   readonly #answerer: AcknowledgementAnswerer
   readonly #holdings: Holdings
+  readonly #defer: (work: () => void) => void
+  #isHoldingMore = false
   readonly #introductions: Introductions
   readonly leases: LeaseTalk
   readonly loads: LoadTalk
@@ -117,6 +119,8 @@ export class Reception {
     })
     this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
     this.#holdings = holdings
+    this.#defer = (work) => env.defer(work)
+    store.onOrdered?.(() => this.#heldMoreSoon())
     this.#introductions = new Introductions(post, settings)
     this.loads = new LoadTalk({ post, peers: this.peers })
     const members = (): KnownReplicas => this.#rounds.stability.known
@@ -285,6 +289,17 @@ export class Reception {
     this.#holdings.progressed()
     this.#answerer.progressed()
     return this.#current !== undefined || !this.#admitter.isDrained
+  }
+
+  /** An ordered log has given operations, perhaps many in this turn. */
+  #heldMoreSoon(): void {
+    if (this.#isHoldingMore) return
+    this.#isHoldingMore = true
+    this.#defer(() => {
+      this.#isHoldingMore = false
+      this.#holdings.progressed()
+      this.#answerer.progressed()
+    })
   }
 
   #workOff(work: FrameWork, budget: number): number {

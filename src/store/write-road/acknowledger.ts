@@ -61,12 +61,10 @@ export class Acknowledger {
    * replica gets.
    */
   checkAcks(acks: ReplicaAcks, domain: Domain): void {
-    if (!domain.isSent) {
+    if (domain.kind === 'local') {
       throw new WarpError(
         'WARP_E_MODE',
-        domain.kind === 'ordered'
-          ? `acks does not count replicas that hold a strong write yet; leave acks out: the ordered log has it when set() settles`
-          : `acks asks other replicas for a key of mode 'local', which never leaves this one; leave acks out, or use 'eventual'`,
+        `acks asks other replicas for a key of mode 'local', which never leaves this one; leave acks out, or use 'eventual'`,
       )
     }
     checkShape(acks)
