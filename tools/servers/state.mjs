@@ -22,6 +22,7 @@ import { HOME } from './cache.mjs'
  * @property {number} [port]
  * @property {number} [pid] - absent where nothing runs: a library
  * @property {string} [folder] - data and logs; goes when the server is stopped
+ * @property {readonly Server[]} [nodes] - of a cluster, whose folder holds theirs
  */
 
 const STATE = path.join(HOME, 'running.json')
@@ -50,7 +51,8 @@ export function writeState(state) {
  *
  * @param {Server} server
  */
-export function isRunning({ url, pid, folder }) {
+export function isRunning({ url, pid, folder, nodes }) {
+  if (nodes !== undefined) return nodes.every(isRunning)
   if (pid === undefined) return existsSync(url)
   try {
     process.kill(pid, 0)
@@ -62,7 +64,8 @@ export function isRunning({ url, pid, folder }) {
 
 /** @param {Server} server */
 export async function stopServer(server) {
-  const { pid, folder } = server
+  const { pid, folder, nodes = [] } = server
+  await Promise.all(nodes.map(stopServer))
   if (pid !== undefined && isRunning(server)) process.kill(pid, 'SIGTERM')
   for (let waited = 0; pid !== undefined && isRunning(server); waited += STEP_MS) {
     if (waited === STOP_MS) process.kill(pid, 'SIGKILL')

@@ -4,7 +4,7 @@
  * and takes nothing.
  */
 import type { Timer } from '../../../src/index.ts'
-import type { WarpError } from '../../../src/index.ts'
+import type { WarpError, WarpErrorCode } from '../../../src/index.ts'
 import type { OrderedLogReceiver } from '../../../src/ports/ordered-log.ts'
 import { type NatsClock, withJitter } from '../platform-clock.ts'
 
@@ -22,7 +22,8 @@ export class LogHealth {
   #isUp = true
   #isAnswering = true
   #wasTold = true
-  #isDegraded = false
+  /** Of what was told; `undefined` while it is well. */
+  #degradedBy: WarpErrorCode | undefined
   #timer: Timer | undefined
   #isClosed = false
 
@@ -55,15 +56,15 @@ export class LogHealth {
     this.#probe()
   }
 
-  /** Once, until it is well again. */
+  /** Once for each kind of trouble, until it is well again. */
   degraded(error: WarpError): void {
-    if (this.#isDegraded || this.#isClosed) return
-    this.#isDegraded = true
+    if (this.#degradedBy === error.code || this.#isClosed) return
+    this.#degradedBy = error.code
     this.#options.receiver.report?.({ kind: 'order:degraded', error })
   }
 
   well(): void {
-    if (this.#isUp && this.#isAnswering) this.#isDegraded = false
+    if (this.#isUp && this.#isAnswering) this.#degradedBy = undefined
   }
 
   close(): void {
@@ -75,7 +76,7 @@ export class LogHealth {
     const isThere = this.#isUp && this.#isAnswering
     if (isThere === this.#wasTold || this.#isClosed) return
     this.#wasTold = isThere
-    if (isThere) this.#isDegraded = false
+    if (isThere) this.#degradedBy = undefined
     this.#options.receiver.connected(isThere)
   }
 
