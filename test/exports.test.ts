@@ -486,10 +486,14 @@ describe('public names', () => {
     expect(namesOf('./conformance')).toMatchInlineSnapshot(`
       [
         "logFilesSuite",
+        "orderedLogSuite",
         "primaryStoreSuite",
         "transportSuite",
         "type LogFilesSubject",
         "type LogFilesSuiteOptions",
+        "type OrderedLogOperator",
+        "type OrderedLogSubject",
+        "type OrderedLogSuiteOptions",
         "type PrimaryStoreSubject",
         "type PrimaryStoreSuiteOptions",
         "type TransportSubject",

@@ -31,6 +31,8 @@ export class Reading {
   /** The last record that was handed over, and where the next batch begins: further back perhaps. */
   #last: Bookmark | undefined
   #cursor: number
+  /** Where the reader began: what lies before was never handed to it. */
+  readonly #floor: number
   #isBusy = false
   /** A record came since the reader's place was compared last. */
   #isDue = true
@@ -40,7 +42,7 @@ export class Reading {
     this.#world = world
     this.#reader = reader
     this.#last = after
-    this.#cursor = after?.offset ?? 0
+    this.#cursor = this.#floor = after?.offset ?? 0
     this.#begin()
   }
 
@@ -115,7 +117,7 @@ export class Reading {
     const { redelivered } = this.#world.troubles()
     if (redelivered === 0 || this.#world.chance() >= redelivered) return
     const count = 1 + Math.floor(this.#world.chance() * AGAIN_RECORDS_MAX)
-    this.#cursor = this.#world.partition().before(offset, count)
+    this.#cursor = Math.max(this.#floor, this.#world.partition().before(offset, count))
     this.#world.redelivered(count)
   }
 }
