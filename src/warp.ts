@@ -728,6 +728,7 @@ class OpenWarp {
         if (slot !== undefined) engine.noteStored(slot)
       },
       talk: this.#cluster.replicator?.loads,
+      copyTalk: this.#cluster.replicator?.copies,
     })
     engine.onLease((note) => layer.enteredLease(note))
     engine.onInvalidated((invalidation) => layer.entered(invalidation))

@@ -204,6 +204,7 @@ describe('public names', () => {
         "type WarmOptions",
         "type WarmProgress",
         "type Warmed",
+        "type WarmedPeer",
         "type Warp",
         "type WarpErrorCode",
         "type WarpErrorDetails",

@@ -155,6 +155,7 @@ export type {
   ValueAt,
   ValueChange,
   Warmed,
+  WarmedPeer,
   WarmOptions,
   WarmProgress,
   Warp,

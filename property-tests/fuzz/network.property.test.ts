@@ -93,6 +93,7 @@ test('a frame', () => {
             readsConfirmations: true,
             readsLeases: true,
             answersLoads: true,
+            tellsCopies: true,
           },
           ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
         })
@@ -125,6 +126,29 @@ test('a frame', () => {
           { key: 'user:1', vector },
           { key: 'é', vector: new VersionVector() },
         ])
+        .slice(),
+      encoder.holdingsWanted({ number: 7, wanted: { kind: 'keys', pattern: 'user:*', from: 300 } }).slice(),
+      encoder.holdingsWanted({ number: 8, wanted: { kind: 'copies', keys: ['user:1', 'é'] } }).slice(),
+      encoder.holdingsTold({ number: 7, told: { kind: 'keys', keys: ['user:1', 'é'], next: 300 } }).slice(),
+      encoder
+        .holdingsTold({
+          number: 8,
+          told: {
+            ...{ kind: 'copies', begin: vector, lookedCount: 3 },
+            copies: [
+              [0, { value: Uint8Array.of(0xa1, 0x78), leftMs: 5000, tags: ['a', 'é'] }],
+              [
+                2,
+                {
+                  value: undefined,
+                  leftMs: 0,
+                  tags: [],
+                  row: { meta: undefined, token: new Uint8Array(0), known: vector },
+                },
+              ],
+            ],
+          },
+        })
         .slice(),
       encoder.leaseWanted([LEASE, LEASE]).slice(),
       encoder.leaseLeft([{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }]).slice(),

@@ -268,13 +268,15 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   invalidateLocal(keyOrPattern: string): void
 
   /**
-   * Loads the keys that the primary store lists, before anybody asks: those that the pattern matches and
-   * that are not in memory. It ends where there is no room for more copies.
+   * Brings copies here before anybody asks: of the keys that the primary store lists, or, with
+   * `from: 'peers'`, of those that other replicas have in memory. Keys that the pattern matches and that are
+   * not in memory. It ends where there is no room for more copies.
    *
    *     const { loadedCount, end } = await warp.warm('user:*', { concurrency: 8 })
+   *     const { peers } = await warp.warm('page:*', { from: 'peers' })
    *
-   * Rejects with `WARP_E_CONFIG` where nothing that is meant has a store, `WARP_E_PATTERN`,
-   * `WARP_E_ABORTED`, and with what fails when the store does (`WARP_E_STORE`, `WARP_E_LOAD`,
+   * Rejects with `WARP_E_CONFIG` where nothing that is meant has a store (or, from peers, a load), or there
+   * are no transports, `WARP_E_PATTERN`, `WARP_E_ABORTED`, and with what fails when the store does (`WARP_E_STORE`, `WARP_E_LOAD`,
    * `WARP_E_LOAD_TIMEOUT`); what has been loaded stays.
    */
   warm(pattern: string, options?: WarmOptions): Promise<Warmed>

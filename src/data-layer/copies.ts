@@ -106,6 +106,11 @@ export class Copies {
     return this.#keys[slot] as string
   }
 
+  /** The slots of all copies are below it. A slot without a copy has an empty key. */
+  get slotsUsed(): number {
+    return this.#used
+  }
+
   /** In the order in which they came. Copies may come and go meanwhile. */
   keys(): IterableIterator<string> {
     return this.#slots.keys()

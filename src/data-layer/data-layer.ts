@@ -23,6 +23,7 @@ import { REMEMBERED_INVALIDATIONS_MAX } from '../limits.ts'
 import type { EnteredInvalidation, Invalidation } from '../operation/invalidation.ts'
 import type { EnteredLeaseNote } from '../operation/leases/lease-note.ts'
 import type { Env } from '../ports/env.ts'
+import type { CopyTalkPort } from '../ports/talk/copy-talk.ts'
 import type { LoadTalkPort } from '../ports/talk/load-talk.ts'
 import type { LeaseTalkPort } from '../ports/talk/lease-times.ts'
 import type { Recorder } from '../ports/recorder.ts'
@@ -36,6 +37,8 @@ import { Invalidations } from './invalidations.ts'
 import { Invalidator } from './invalidator.ts'
 import { Keeper, MISS } from './keeper.ts'
 import { ClusterLoads } from './cluster/cluster-loads.ts'
+import { CopyTeller } from './cluster/copy-teller.ts'
+import { Fills } from './cluster/fills.ts'
 import { checkTags, type LoadRequest } from './load-request.ts'
 import { Loads } from './loads.ts'
 import type { OpenOperation } from './stored/rows/open-operation.ts'
@@ -109,6 +112,8 @@ export interface DataLayerOptions {
   readonly leases: LeasePorts
   /** Other replicas, as far as they load for this one; `undefined`: there are none. */
   readonly talk: LoadTalkPort | undefined
+  /** The same, as far as they tell what copies they hold. */
+  readonly copyTalk: CopyTalkPort | undefined
 }
 
 /** What leases need of the engine and of other replicas. */
@@ -133,6 +138,7 @@ export class DataLayer {
   readonly invalidator: Invalidator
   readonly leases: LeaseDesk
   readonly stores: Stores
+  readonly #fills: Fills
   #cluster: ClusterLoads | undefined
   readonly warmUp: WarmUp
   readonly validator: Validator
@@ -146,7 +152,7 @@ export class DataLayer {
   #missesCount = 0
 
   constructor(options: DataLayerOptions) {
-    const { store, env, limits, observe, recorder, applied } = options
+    const { store, env, limits, observe, recorder, applied, copyTalk } = options
     const { invalidations } = this
     this.#options = options
     this.#store = store
@@ -162,8 +168,11 @@ export class DataLayer {
     this.#written = new WrittenCopies({ store, keeper, loads: this.loads, invalidations })
     this.stores = new Stores({ ...options, keeper, invalidations, loads: this.loads })
     this.#making = new Making({ ...options, keeper, invalidations, stores: this.stores })
-    const upkeep = { store, env, observe, keeper, loads: this.loads, stores: this.stores }
-    this.warmUp = new WarmUp(upkeep)
+    this.#fills = this.#openFills()
+    const { loads, stores } = this
+    const upkeep = { store, env, observe, keeper, loads, stores }
+    this.warmUp = new WarmUp({ ...upkeep, copyTalk, fills: this.#fills })
+    if (copyTalk !== undefined) new CopyTeller({ env, talk: copyTalk, applied, keeper, loads, fills: this.#fills })
     this.validator = new Validator({
       ...{ ...upkeep, applied },
       voids: (key) => this.#note({ of: 'key', target: key, isHard: true }, undefined),
@@ -305,6 +314,17 @@ export class DataLayer {
     this.#note(invalidation, invalidation)
   }
 
+  #openFills(): Fills {
+    const { env, applied, store } = this.#options
+    const { keeper, loads, invalidations } = this
+    return new Fills({
+      ...{ env, keeper, loads, invalidations, ended: store.table.ended },
+      keyspaceOf: (key) => store.keyspaceOf(key),
+      rows: new RowFills(this.stores.keys, applied),
+      newestWrites: (key) => this.#written.newest(key),
+    })
+  }
+
   #openCluster(): ClusterLoads | undefined {
     const { env, talk, applied, store, leases } = this.#options
     if (talk === undefined) return undefined
@@ -313,9 +333,8 @@ export class DataLayer {
       ...{ env, talk, applied, keeper, loads, invalidations, ended: store.table.ended, self: leases.self },
       keyspaceOf: (key) => store.keyspaceOf(key),
       loadOf: (keyspace) => this.#loadOf(keyspace),
-      rows: new RowFills(this.stores.keys, applied),
+      fills: this.#fills,
       stored: (rows) => this.stores.told(rows),
-      newestWrites: (key) => this.#written.newest(key),
     })
   }
 

@@ -36,6 +36,8 @@ export class Flight {
   isBackground = false
   /** What the loader has said of the value. */
   ttlMs: number | undefined
+  /** It is a copy of one that ends then, so nothing is added to that. */
+  endsThen = false
   tags: readonly string[] = []
   /** What is measured of it. */
   span: BegunSpan | undefined

@@ -24,6 +24,8 @@ export interface Brought {
   readonly tags: readonly string[]
   /** How long it is to live, ms, if that is said of this value. */
   readonly lifeMs?: number | undefined
+  /** It is a copy of one that ends after `lifeMs`: nothing is added to that. */
+  readonly endsThen?: boolean
 }
 
 export class Keeper {
@@ -76,6 +78,11 @@ export class Keeper {
     if (copies.endsAtMs[slot]! <= this.#env.monotonic()) return MISS
     if ((copies.flags[slot]! & BEHIND) !== 0 && !this.#isCaughtUp(slot)) return MISS
     return copies.values[slot]
+  }
+
+  /** Whether a read would not be given it, as far as can be seen at once. */
+  isOver(slot: CopySlot): boolean {
+    return (this.copies.flags[slot]! & (VOID | GONE)) !== 0 || this.copies.endsAtMs[slot]! <= this.#env.monotonic()
   }
 
   /** Whether nobody could be given it any more, not even as a stale copy. */
@@ -157,7 +164,8 @@ export class Keeper {
       if (slot !== undefined) this.copies.remove(slot)
       return true
     }
-    const endsAtMs = this.#env.monotonic() + lifeMs + (lifeMs === Infinity ? 0 : this.#jitter(rules))
+    const hasJitter = lifeMs !== Infinity && brought.endsThen !== true
+    const endsAtMs = this.#env.monotonic() + lifeMs + (hasJitter ? this.#jitter(rules) : 0)
     const kept = { value, begin, endsAtMs, lifeMs, rules, tags: tags.length === 0 ? undefined : tags }
     this.copies.install(key, kept, isLoose(value))
     if (slot !== undefined) this.#throttled.delete(slot)

@@ -171,7 +171,8 @@ export class Loads {
     const value = this.#valueOf(key, answer === undefined ? loaded : answer.value())
     const tags = [...request.tags, ...flight.tags, ...(value === undefined ? [] : this.#tagsOf(key, rules, value))]
     if (!flight.isOver && !flight.isVoid) {
-      flight.isVoid = !keeper.keep(key, { value, begin: flight.begin, rules, tags, lifeMs: flight.ttlMs })
+      const { begin, ttlMs: lifeMs, endsThen } = flight
+      flight.isVoid = !keeper.keep(key, { value, begin, rules, tags, lifeMs, endsThen })
       if (flight.isVoid) this.#leave(flight)
       else answer?.kept()
     }

@@ -26,6 +26,7 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'primary:left': 'warn',
   'validator:drift': 'error',
   'warm:failed': 'warn',
+  'warm:skipped': 'info',
   'keys:unregistered': 'warn',
   'strategy:changed': 'error',
   'strategy:differs': 'error',

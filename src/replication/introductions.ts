@@ -11,6 +11,12 @@ import type { Hello } from './wire/frames.ts'
 /** Rounds between two requests for a hello, at most. */
 const PATIENCE_MAX = 64
 
+/** What a hello says of its sender. */
+const SAID: readonly (keyof Hello)[] = [
+  ...(['name', 'zone', 'isPersistent', 'highest', 'written'] as const),
+  ...(['readsChanges', 'readsConfirmations', 'readsLeases', 'answersLoads', 'tellsCopies'] as const),
+]
+
 export class Introductions {
   readonly #post: Post
   readonly #settings: ReplicationSettings
@@ -37,17 +43,7 @@ export class Introductions {
     // A hello that is lost is asked for again, so answering too seldom does no harm; too often
     // would.
     if (hello.asks && nowMs - peer.saidHelloMs >= this.#settings.digestIntervalMs / 4) this.#say(peer, false, nowMs)
-    return (
-      before?.name !== hello.name ||
-      before.zone !== hello.zone ||
-      before.isPersistent !== hello.isPersistent ||
-      before.readsChanges !== hello.readsChanges ||
-      before.readsConfirmations !== hello.readsConfirmations ||
-      before.readsLeases !== hello.readsLeases ||
-      before.answersLoads !== hello.answersLoads ||
-      before.highest !== hello.highest ||
-      before.written !== hello.written
-    )
+    return SAID.some((what) => before?.[what] !== hello[what])
   }
 
   /** With each round. */

@@ -29,6 +29,7 @@ import type { CompactionBlock, QueueFill } from './replication-report.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { ReplicaAcknowledgements } from '../store/write-road/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
+import type { CopyTalkPort } from '../ports/talk/copy-talk.ts'
 import type { LoadTalkPort } from '../ports/talk/load-talk.ts'
 import type { LeaseTalkPort } from '../ports/talk/lease-times.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
@@ -143,6 +144,11 @@ export class Replicator {
   /** Asks others to load, and hands on what they ask. */
   get loads(): LoadTalkPort {
     return this.#reception.loads
+  }
+
+  /** Asks others what copies they hold, and hands on what they ask. */
+  get copies(): CopyTalkPort {
+    return this.#reception.copies
   }
 
   peers(): PeerReport[] {

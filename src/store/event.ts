@@ -114,6 +114,16 @@ export type EngineEvent =
   /** A later round of a warm-up has failed; the next one comes all the same. */
   | { readonly kind: 'warm:failed'; readonly pattern: string; readonly error: Error }
   /**
+   * A warm-up from other replicas has passed one of them over: its build cannot tell what it holds, or it
+   * has not answered.
+   */
+  | {
+      readonly kind: 'warm:skipped'
+      readonly pattern: string
+      readonly replica: ReplicaId
+      readonly reason: 'older-build' | 'silent'
+    }
+  /**
    * This replica met its own identity elsewhere, or may have lost what it wrote last, and has taken
    * a new one.
    */

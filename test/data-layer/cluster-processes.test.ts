@@ -66,3 +66,19 @@ test('and at most twice where the one that loads it is killed in the middle', { 
   expect(await got(left)).toEqual(left.map(() => [`value of ${KEY}`]))
   expect(await loadsCount(left)).toBeLessThanOrEqual(1)
 })
+
+test('what one process holds is brought to one that starts, without a load', { timeout: TIMEOUT_MS }, async () => {
+  const [first, , , last] = (await readers(0, 20_000)) as [Reader, Reader, Reader, Reader]
+  await first.program.ask('readAll', { count: 3000 })
+  const before = await last.program.ask('loadsCount')
+  const heldBefore = await last.program.ask('held', { count: 3000 })
+  const warmed = await last.program.ask('warm', { pattern: 'page:*' })
+  expect(warmed).toMatchObject({ end: 'complete' })
+  expect((warmed as { peers: unknown[] }).peers).toHaveLength(COUNT - 1)
+  expect((warmed as { loadedCount: number }).loadedCount).toBe(3000 - heldBefore)
+  expect(await last.program.ask('held', { count: 3000 })).toBe(3000)
+  expect(await last.program.ask('loadsCount')).toBe(before)
+  await first.program.end('SIGKILL')
+  // Two of three are there, or all are still believed to be: nobody waits without end.
+  expect(await last.program.ask('warm', { pattern: 'page:*' })).toMatchObject({ end: 'complete', loadedCount: 0 })
+})

@@ -90,6 +90,18 @@ const verbs = {
     while (loadsCount === 0) await pause(2)
   },
 
+  /** Reads pages 1 to `count`. */
+  async readAll({ count }: { count: number }): Promise<void> {
+    await warp.getMany(Array.from({ length: count }, (_, i) => `page:${i + 1}` as const))
+  },
+
+  /** Brings what others hold, and says what came of it. */
+  warm: ({ pattern }: { pattern: string }): Promise<unknown> => warp.warm(pattern, { from: 'peers' }),
+
+  /** How many of pages 1 to `count` are in memory. */
+  held: ({ count }: { count: number }): number =>
+    Array.from({ length: count }, (_, i) => warp.peek(`page:${i + 1}`)).filter((page) => page !== undefined).length,
+
   get: ({ key }: { key: StoredKey }): Promise<unknown> => warp.get(key),
 
   peek: ({ key }: { key: StoredKey }): unknown => warp.peek(key),

@@ -7,6 +7,7 @@ import { openWarp, type WarpEvent } from '../../adapters/node/index.ts'
 import { register } from '../../crdt/register.ts'
 import type { LoadContext, LoadingOptions } from '../../src/keys/source/source.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
+import type { Transport } from '../../src/ports/transport.ts'
 import type { CopiesOptions, Warp } from '../../src/api/public.ts'
 import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'
 import { closeAll } from '../support/close-all.ts'
@@ -30,6 +31,12 @@ export interface Member {
   readonly env: VirtualEnv
 }
 
+interface Joining {
+  readonly copies?: CopiesOptions
+  readonly alone?: boolean
+  readonly through?: (transport: Transport) => Transport
+}
+
 export class SourceWorld {
   readonly env: VirtualEnv
   readonly source = new Map<string, unknown>()
@@ -47,11 +54,11 @@ export class SourceWorld {
     this.network = memoryNetwork({ env: this.env, seed })
   }
 
-  /** `copies`: bounds; `alone`: without a network. */
+  /** `copies`: bounds; `alone`: without a network; `through`: what lies between it and the network. */
   async join(
     name: string,
     options: Partial<LoadingOptions> = {},
-    { copies, alone = false }: { copies?: CopiesOptions; alone?: boolean } = {},
+    { copies, alone = false, through = (it) => it }: Joining = {},
   ): Promise<Member> {
     const events: WarpEvent[] = []
     const load = (key: string, context: LoadContext): Promise<unknown> => this.#load(name, key, context)
@@ -60,7 +67,7 @@ export class SourceWorld {
       keys: { 'k:*': { strategy: register(), load, ...options }, 'own:*': { strategy: register(), retain: 'latest' } },
       env,
       observe: (event) => void events.push(event),
-      ...(alone ? {} : { transports: [this.network.transport(name)] }),
+      ...(alone ? {} : { transports: [through(this.network.transport(name))] }),
       ...(copies === undefined ? {} : { copies }),
     })
     const member = { name, warp: warp as unknown as AnyWarp, events, env }

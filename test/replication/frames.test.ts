@@ -95,7 +95,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     },
   ],
   hello: [
-    `0207${HEAD}37` + '02' + '02' + '057765622d31' + '026575',
+    `0207${HEAD}77` + '02' + '02' + '057765622d31' + '026575',
     () =>
       encoder.hello({
         ...{
@@ -105,6 +105,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
           readsConfirmations: false,
           readsLeases: true,
           answersLoads: true,
+          tellsCopies: true,
         },
         ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
       }),
@@ -148,6 +149,30 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
   'rows-stored': [
     `0210${HEAD}` + '01' + '06757365723a31' + '01' + '0102030405060708' + 'ac02',
     () => encoder.rowsStored([{ key: 'user:1', vector: vector([A, 300]) }]),
+  ],
+  'holdings-wanted': [
+    `0211${HEAD}` + '07' + '01' + '06757365723a2a' + 'ac02',
+    () => encoder.holdingsWanted({ number: 7, wanted: { kind: 'keys', pattern: 'user:*', from: 300 } }),
+  ],
+  'holdings-told': [
+    `0212${HEAD}` +
+      '07' +
+      '02' +
+      '01' +
+      '0102030405060708' +
+      'ac02' +
+      '02' +
+      '01' +
+      '01' +
+      '04' +
+      '8827' +
+      '00' +
+      '02a178',
+    () => {
+      const copy = { value: Uint8Array.of(0xa1, 0x78), leftMs: 5000, tags: [] }
+      const told = { kind: 'copies', begin: vector([A, 300]), lookedCount: 2, copies: [[1, copy]] } as const
+      return encoder.holdingsTold({ number: 7, told })
+    },
   ],
 }
 
@@ -241,6 +266,14 @@ describe('refused with WARP_E_PROTOCOL', () => {
     ['a load of no key', () => bytesOf(`020e${HEAD}` + '07' + '00' + '00' + '00')],
     ['an answer of a kind that there is not', () => bytesOf(`020f${HEAD}` + '07' + '03')],
     ['more groups than a value may have', () => bytesOf(`020f${HEAD}` + '07' + '02' + '00' + '00' + 'ff7f')],
+    ['a question for what there is not', () => bytesOf(`0211${HEAD}` + '07' + '03')],
+    ['a question for no pattern', () => bytesOf(`0211${HEAD}` + '07' + '01' + '00' + '00')],
+    ['more keys than may be asked for', () => bytesOf(`0211${HEAD}` + '07' + '02' + '8108' + '0161'.repeat(1025))],
+    ['more copies than bytes', () => bytesOf(`0212${HEAD}` + '07' + '02' + '00' + '00' + '05')],
+    [
+      'a copy that lives for ever and a day',
+      () => bytesOf(`0212${HEAD}` + '07' + '02' + '00' + '01' + '01' + '00' + '00' + 'ffffffffffff07' + '00'),
+    ],
     ['a value beyond the end', () => bytesOf(`020f${HEAD}` + '07' + '06' + '00' + '00' + '00' + '0561')],
     ['a lease with a name that is none', () => bytesOf(`020c${HEAD}` + '01' + '10' + '5a'.repeat(16))],
     [

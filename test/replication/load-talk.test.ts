@@ -16,7 +16,7 @@ const [SELF, B, C] = ['a0', 'b0', 'c0'].map((digits) => parseReplicaId(`00000000
 ]
 const HELLO: Hello = {
   ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: '', zone: '' },
-  ...{ readsChanges: true, readsConfirmations: true, readsLeases: true, answersLoads: true },
+  ...{ readsChanges: true, readsConfirmations: true, readsLeases: true, answersLoads: true, tellsCopies: true },
 }
 
 function talk(): { talk: LoadTalk; b: Peer; c: Peer; sent: [Peer, Frame][] } {

@@ -231,6 +231,7 @@ test('a member of an older build gets whole digests, with each round, and never 
     readsConfirmations: false,
     readsLeases: false,
     answersLoads: false,
+    tellsCopies: false,
     highest: 2,
     written: 2,
     name: '',

@@ -5,25 +5,18 @@
  *
  * The question says what the asker has seen, and what it remembers no more (`need`). A load that begins
  * then counts as having seen it: the asker knew it, and the load began later. The answer says what its
- * load had seen when it *began*, and the asker judges: every invalidation of the key that is remembered
- * here, all that is not remembered, and every write of the key have to be in that. Otherwise it loads here.
+ * load had seen when it *began*, and the asker judges (`fills.ts`). What may not be kept is loaded here.
  *
  * Waits are bounded. Who is asked says *cannot*, or says again and again that it works on it. One that
  * falls silent is taken for gone: the next one is asked, once, and whoever has to wait longer than
  * `clusterWaitMs` for one of them loads here.
  *
- * Of a key with a store replicas tell each other the row (`stored/row-fills.ts`).
- *
  * Modelled in test/models/data-layer (load-only, store); docs/data-layer-model.md.
  */
-import { decode, encode } from '../../../crdt/encoding/encoding.ts'
-import { shared } from '../../../crdt/encoding/shared-value.ts'
-import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
-import type { ClusterRules, CopyRules, Load } from '../../keys/source/source.ts'
-import { FILL_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
+import type { ClusterRules, Load } from '../../keys/source/source.ts'
 import type { EndedIds } from '../../operation/ended-ids.ts'
 import { whenAborted } from '../../ports/abort-signals.ts'
 import type { Env } from '../../ports/env.ts'
@@ -40,7 +33,7 @@ import type { Invalidations } from '../invalidations.ts'
 import { MISS, type Keeper } from '../keeper.ts'
 import type { LoadRequest } from '../load-request.ts'
 import type { Loads, LoadsElsewhere } from '../loads.ts'
-import type { RowFills, ToldRow } from '../stored/row-fills.ts'
+import type { Fills } from './fills.ts'
 import { rendezvous } from './rendezvous.ts'
 
 export interface ClusterLoadsOptions {
@@ -56,12 +49,9 @@ export interface ClusterLoadsOptions {
   readonly keyspaceOf: (key: string) => Keyspace
   /** What brings the value of a key without anybody who calls; `undefined`: nobody here knows how. */
   readonly loadOf: (keyspace: Keyspace) => Load | undefined
-  /** Of keys with a store. */
-  readonly rows: RowFills
+  readonly fills: Fills
   /** Another replica has written rows. */
   readonly stored: (rows: readonly StoredRow[]) => void
-  /** The newest writes of a key that are known here. */
-  readonly newestWrites: (key: string) => readonly Dot[]
 }
 
 type Answer = (answer: LoadAnswer) => void
@@ -194,8 +184,11 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
         }
       })
       if (outcome.kind === 'fill') {
-        const filled = await this.#take(flight, request, outcome)
-        if (filled !== MISS) return filled
+        const filled = await this.#options.fills.take(flight, request, outcome)
+        if (filled !== MISS) {
+          this.fillsCount++
+          return filled
+        }
       }
       if (outcome.kind !== 'silent') break
       this.#avoided.set(owner, this.#options.env.monotonic() + AVOIDED_MS)
@@ -239,58 +232,6 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
     return end
   }
 
-  /** Judges what another replica says, and keeps it. `MISS` if it may not be used. */
-  async #take(flight: Flight, request: LoadRequest, fill: LoadFill): Promise<unknown> {
-    const keyspace = this.#options.keyspaceOf(request.key)
-    // Of two that say otherwise of the pattern neither understands the other one.
-    if ((keyspace.source?.store === undefined) !== (fill.row === undefined)) return MISS
-    if (fill.row !== undefined) return this.#takeRow(flight, request, { ...fill, row: fill.row }, keyspace)
-    const { key, rules } = request
-    const { invalidations, keeper } = this.#options
-    const value = valueOf(fill)
-    if (value === MISS) return MISS
-    const tags = this.#tagsOf(request, fill, value)
-    if (!this.#isSeen(key, tags, fill.begin)) return MISS
-    this.fillsCount++
-    // From now on: whatever comes later voids it.
-    if (!flight.isOver && !flight.isVoid)
-      keeper.keep(key, { value, begin: invalidations.count, rules, tags, lifeMs: lifeOf(fill.leftMs, rules) })
-    return value
-  }
-
-  /** The same of a row, with what is here of the key on top. */
-  async #takeRow(flight: Flight, request: LoadRequest, fill: LoadFill & ToldRow, keyspace: Keyspace): Promise<unknown> {
-    const { key, rules, tags } = request
-    const { rows, loads } = this.#options
-    try {
-      await rows.gather(key, keyspace)
-      const answer = rows.answer(key, keyspace, fill)
-      const value = answer?.value()
-      if (answer === undefined || (value === undefined && request.isMade === true)) return MISS
-      if (!this.#isSeen(key, this.#tagsOf(request, fill, value), fill.begin)) return MISS
-      flight.ttlMs = lifeOf(fill.leftMs, rules)
-      const kept = loads.finish(flight, { key, rules, tags: [...tags, ...fill.tags] }, answer)
-      this.fillsCount++
-      return kept
-    } catch {
-      // A row that cannot be read here: whoever asks the store for it is told why.
-      return MISS
-    }
-  }
-
-  #tagsOf({ key, rules, tags }: LoadRequest, fill: LoadFill, value: unknown): string[] {
-    const ofPattern = value === undefined ? [] : (rules.tags?.(key, value) ?? [])
-    return [...new Set([...fill.tags, ...tags, ...ofPattern])]
-  }
-
-  /** Whether a load that had seen `begin` counts here. */
-  #isSeen(key: string, tags: readonly string[], begin: VersionVector): boolean {
-    const { invalidations, ended, newestWrites } = this.#options
-    const hasSeen = ({ replica, sequence }: Dot): boolean =>
-      begin.includes(replica, sequence) || ended.includes(replica, sequence)
-    return invalidations.isSeenByFill(key, tags, hasSeen) && newestWrites(key).every(hasSeen)
-  }
-
   #answerFromCopy(key: string, answer: Answer): boolean {
     const { keeper, applied } = this.#options
     const slot = keeper.copies.find(key)
@@ -307,24 +248,9 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
     for (const answer of askers.splice(0)) answer(said)
   }
 
-  /** What is kept here of the key, as an answer: its groups and its life are known by the copy. */
   #fill(key: string, value: unknown, begin: VersionVector): LoadAnswer {
-    const { keeper, keyspaceOf, rows } = this.#options
-    const { copies } = keeper
-    const slot = copies.find(key)
-    const isStored = keyspaceOf(key).source?.store !== undefined
-    const told = isStored ? rows.told(key) : { value: value === undefined ? undefined : encode(value) }
-    if (told === undefined || (slot === undefined && value !== undefined)) return { kind: 'cannot' }
-    const tags = slot === undefined ? [] : (copies.tags[slot] ?? [])
-    const leftMs = slot === undefined ? 0 : this.#leftMs(copies.endsAtMs[slot]!)
-    const fill: LoadFill = { kind: 'fill', begin: begin.copy(), leftMs, tags, ...told }
-    return sizeOf(fill) > FILL_BYTES_MAX ? { kind: 'cannot' } : fill
-  }
-
-  /** 0: it never ends. */
-  #leftMs(endsAtMs: number): number {
-    if (endsAtMs === Infinity) return 0
-    return Math.min(LIFE_MS_MAX, Math.max(1, Math.floor(endsAtMs - this.#options.env.monotonic())))
+    const copy = this.#options.fills.of(key, value)
+    return copy === undefined ? { kind: 'cannot' } : { kind: 'fill', begin: begin.copy(), ...copy }
   }
 
   /** Says that it is being worked on, until it is not. */
@@ -365,26 +291,4 @@ export class ClusterLoads implements LoadAnswererPort, LoadsElsewhere {
       if (!applied.includes(replica, sequence) && !ended.includes(replica, sequence)) return false
     return true
   }
-}
-
-/** Bytes on the wire, about. */
-function sizeOf({ value, tags, row }: LoadFill): number {
-  const ofTags = tags.reduce((sum, tag) => sum + 3 * tag.length, 0)
-  return ofTags + (value?.length ?? 0) + (row?.meta?.length ?? 0)
-}
-
-function valueOf({ value }: LoadFill): unknown {
-  if (value === undefined) return undefined
-  try {
-    return shared(decode(value, 0, value.length))
-  } catch {
-    // Bytes that are no value, of a peer that is broken or of a later build.
-    return MISS
-  }
-}
-
-/** It ends with the copy that it was made of, or before by what is said here. */
-function lifeOf(leftMs: number, { ttlMs }: CopyRules): number | undefined {
-  if (leftMs === 0) return undefined
-  return ttlMs === 0 ? leftMs : Math.min(leftMs, ttlMs)
 }

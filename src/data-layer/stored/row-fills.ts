@@ -6,7 +6,7 @@
  */
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
-import type { FilledRow } from '../../ports/talk/load-talk.ts'
+import type { FilledRow } from '../../ports/talk/copy-talk.ts'
 import type { StoreRow } from '../../ports/primary-store.ts'
 import type { Answer } from '../load-request.ts'
 import type { StoredKey } from './stored-key.ts'

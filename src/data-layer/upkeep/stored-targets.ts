@@ -1,4 +1,4 @@
-/** What a pattern means to those who look after copies: keyspaces with a store, and their keys. */
+/** What a pattern means to those who look after copies: keyspaces, and their keys. */
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import { compilePattern } from '../../keys/pattern.ts'
@@ -26,7 +26,7 @@ export function storedTargets(call: string, text: string, store: KeyStore): Stor
     if (intersects(own, pattern) === undefined) continue
     // One of them begins with the other.
     const [a, b] = [own.literalPrefix, pattern.literalPrefix]
-    const isMeant = (key: string): boolean => pattern.matches(key) && isOf(key, keyspace, store)
+    const isMeant = (key: string): boolean => pattern.matches(key) && keyspaceOf(key, store) === keyspace
     targets.push({ keyspace, prefix: a.length > b.length ? a : b, isMeant })
   }
   if (targets.length > 0) return targets
@@ -38,12 +38,32 @@ export function storedTargets(call: string, text: string, store: KeyStore): Stor
   )
 }
 
-/** Others may write into the store what could be no key here. */
-function isOf(key: string, keyspace: Keyspace, store: KeyStore): boolean {
+/**
+ * Of each key its keyspace, if the pattern means it and its truth is elsewhere. Throws `WARP_E_PATTERN`, and
+ * `WARP_E_CONFIG` where that is so of none.
+ */
+export function meantSource(call: string, text: string, store: KeyStore): (key: string) => Keyspace | undefined {
+  const pattern = compilePattern(text)
+  const isMeant = ({ pattern: own, source }: Keyspace): boolean =>
+    source !== undefined && intersects(compilePattern(own), pattern) !== undefined
+  if (!store.keyspaces.list.some(isMeant))
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `${call}: the truth of every key of '${text}' is here, so there are no copies of it; give the pattern a load or a store`,
+      { details: { pattern: text } },
+    )
+  return (key) => {
+    const keyspace = pattern.matches(key) ? keyspaceOf(key, store) : undefined
+    return keyspace?.source === undefined ? undefined : keyspace
+  }
+}
+
+/** Others may name what could be no key here. */
+function keyspaceOf(key: string, store: KeyStore): Keyspace | undefined {
   try {
-    return store.keyspaceOf(key) === keyspace
+    return store.keyspaceOf(key)
   } catch {
-    return false
+    return undefined
   }
 }
 

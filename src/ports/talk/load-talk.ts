@@ -4,6 +4,7 @@
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
+import type { ToldCopy } from './copy-talk.ts'
 
 /** What one replica asks of another one. */
 export interface LoadAsked {
@@ -15,26 +16,10 @@ export interface LoadAsked {
 }
 
 /** A value that a load has brought, or a copy of it. */
-export interface LoadFill {
+export interface LoadFill extends ToldCopy {
   readonly kind: 'fill'
   /** What was seen when the load began. */
   readonly begin: VersionVector
-  /** The value encoded; `undefined`: the source has none. */
-  readonly value: Uint8Array | undefined
-  /** How long it lives from now on, ms; 0: for ever. */
-  readonly leftMs: number
-  readonly tags: readonly string[]
-  /** Where the truth is in a store, `value` is that of the row, and this the rest. */
-  readonly row?: FilledRow | undefined
-}
-
-/** What is told of a row beside its value. */
-export interface FilledRow {
-  /** `undefined`: there is no row. */
-  readonly meta: Uint8Array | undefined
-  readonly token: Uint8Array
-  /** All that is known of the key where the row was read. */
-  readonly known: VersionVector
 }
 
 /** `working`: it is being loaded. `cannot`: load it yourself. */

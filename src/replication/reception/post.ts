@@ -68,8 +68,9 @@ export class Post {
     const { persistent: isPersistent, table } = this.#store
     const { formats } = table
     const { highest, seen: written } = formats
-    const reads = { readsChanges: true, readsConfirmations: true, readsLeases: true, answersLoads: true }
-    return this.encoder.hello({ asks, isPersistent, ...reads, highest, written, name, zone })
+    const reads = { readsChanges: true, readsConfirmations: true, readsLeases: true }
+    const answers = { answersLoads: true, tellsCopies: true }
+    return this.encoder.hello({ asks, isPersistent, ...reads, ...answers, highest, written, name, zone })
   }
 
   broadcast(frame: Uint8Array): void {

@@ -25,6 +25,7 @@ import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
 import type { KnownReplicas } from '../members/known-replicas.ts'
 import { LeaseTalk } from '../leases/lease-talk.ts'
+import { CopyTalk } from '../loads/copy-talk.ts'
 import { LoadTalk } from '../loads/load-talk.ts'
 import { Introductions } from '../introductions.ts'
 import type { ReplicationSettings } from '../options.ts'
@@ -74,6 +75,7 @@ export class Reception {
   readonly #introductions: Introductions
   readonly leases: LeaseTalk
   readonly loads: LoadTalk
+  readonly copies: CopyTalk
   #current: FrameWork | undefined
   /** The highest format that has been told to be written. */
   #told: number = FORMAT_LOWEST
@@ -91,14 +93,12 @@ export class Reception {
     })
     const limits = { operationsMax: settings.bufferOperationsMax, bytesMax: settings.bufferBytesMax }
     this.#admitter = new Admitter(store, { limits, observe })
-    const { buffer } = this.#admitter
-    this.#antiEntropy = new AntiEntropy({ store, env, settings, buffer, peers: this.peers, observe, post })
-    this.#answers = new Answers({ store, env, settings, observe, post })
+    const parts = { store, env, settings, observe, post }
+    this.#antiEntropy = new AntiEntropy({ ...parts, buffer: this.#admitter.buffer, peers: this.peers })
+    this.#answers = new Answers(parts)
     this.#offers = new SnapshotOffers(store, {
-      chunkBytes: settings.snapshotChunkBytes,
-      exportsMax: settings.snapshotExportsMax,
+      ...{ env, chunkBytes: settings.snapshotChunkBytes, exportsMax: settings.snapshotExportsMax },
       idleMs: settings.snapshotIdleMs,
-      env,
       send: (peer, chunk) => post.send(peer, post.encoder.snapshotChunk(chunk)),
       failed: (peer, error) => {
         this.#forget(peer)
@@ -123,11 +123,11 @@ export class Reception {
     store.onOrdered?.(() => this.#heldMoreSoon())
     this.#introductions = new Introductions(post, settings)
     this.loads = new LoadTalk({ post, peers: this.peers })
+    this.copies = new CopyTalk({ post, peers: this.peers, progress: () => this.progress() })
     const members = (): KnownReplicas => this.#rounds.stability.known
     this.leases = new LeaseTalk({ store, env, settings, post, peers: this.peers, members })
     this.#rounds = new Rounds({
-      ...{ store, env, settings, observe, post, peers: this.peers },
-      ...{ antiEntropy: this.#antiEntropy, fetch: this.#fetch },
+      ...{ ...parts, peers: this.peers, antiEntropy: this.#antiEntropy, fetch: this.#fetch },
       host: {
         beat: (nowMs) => this.#beat(nowMs),
         joined: () => this.#resume(),
@@ -397,7 +397,7 @@ export class Reception {
     }
   }
 
-  /** What replicas tell each other of leases and loads. */
+  /** What replicas tell each other of leases, loads and copies. */
   #converseOfCopies(peer: Peer, frame: Frame): void {
     switch (frame.kind) {
       case 'lease-wanted':
@@ -414,6 +414,12 @@ export class Reception {
         return
       case 'rows-stored':
         this.loads.stored(frame.rows)
+        return
+      case 'holdings-wanted':
+        this.copies.wanted(peer, frame)
+        return
+      case 'holdings-told':
+        this.copies.told(peer, frame)
         return
       default:
         this.#counts.unknown++
@@ -518,6 +524,7 @@ export class Reception {
     this.#offers.forget(peer)
     this.#fetch.forget(peer)
     this.loads.forget(peer)
+    this.copies.forget(peer)
   }
 
   #malformed(peer: Pick<Peer, 'name'>, error: unknown): void {

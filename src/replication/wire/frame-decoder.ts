@@ -21,7 +21,7 @@ import { readHello } from './hello.ts'
 import { IdReader } from './id-reader.ts'
 import { readConfirmation, readRollCall } from './confirmation.ts'
 import { readLeaseLeft, readLeaseWanted } from './lease-times.ts'
-import { readLoadFill, readLoadRequest, readRowsStored } from './load-frames.ts'
+import { readHoldingsTold, readHoldingsWanted, readLoadFill, readLoadRequest, readRowsStored } from './load-frames.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -93,6 +93,18 @@ export class FrameDecoder {
         return { kind: 'load-fill', sender, ...readLoadFill(reader, this.#ids) }
       case FRAME_KIND.rowsStored:
         return { kind: 'rows-stored', sender, rows: readRowsStored(reader, this.#ids) }
+      default:
+        return this.#holdings(code, sender, reader)
+    }
+  }
+
+  /** What replicas ask and tell each other of copies. */
+  #holdings(code: number, sender: Sender, reader: ByteReader): Frame {
+    switch (code) {
+      case FRAME_KIND.holdingsWanted:
+        return { kind: 'holdings-wanted', sender, ...readHoldingsWanted(reader) }
+      case FRAME_KIND.holdingsTold:
+        return { kind: 'holdings-told', sender, ...readHoldingsTold(reader, this.#ids) }
       default:
         return { kind: 'unknown', sender, code }
     }

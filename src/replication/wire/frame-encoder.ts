@@ -6,13 +6,21 @@ import { writeDigest, writeDigestChange } from './digest.ts'
 import { writeFrameHeader } from './frame-header.ts'
 import { writeHello } from './hello.ts'
 import { writeLeaseLeft, writeLeaseWanted } from './lease-times.ts'
-import { writeLoadFill, writeLoadRequest, writeRowsStored } from './load-frames.ts'
+import {
+  writeHoldingsTold,
+  writeHoldingsWanted,
+  writeLoadFill,
+  writeLoadRequest,
+  writeRowsStored,
+} from './load-frames.ts'
 import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
 import type { StoredRow } from '../../ports/talk/load-talk.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
   CHUNK_FLAG,
   FRAME_KIND,
+  type HoldingsToldFrame,
+  type HoldingsWantedFrame,
   type LoadFillFrame,
   type LoadRequestFrame,
   type Digest,
@@ -138,6 +146,16 @@ export class FrameEncoder {
   /** At most {@link ROWS_PER_FRAME_MAX} of them. */
   rowsStored(rows: readonly StoredRow[]): Uint8Array {
     writeRowsStored(this.#begin(FRAME_KIND.rowsStored), rows, this.#table)
+    return this.#finish()
+  }
+
+  holdingsWanted(wanted: HoldingsWantedFrame): Uint8Array {
+    writeHoldingsWanted(this.#begin(FRAME_KIND.holdingsWanted), wanted)
+    return this.#finish()
+  }
+
+  holdingsTold(told: HoldingsToldFrame): Uint8Array {
+    writeHoldingsTold(this.#begin(FRAME_KIND.holdingsTold), told, this.#table)
     return this.#finish()
   }
 

@@ -23,6 +23,10 @@
  *     row              = flags:u8 meta:bytes token:bytes known:vector
  *     bytes            = length:varint byte*
  *     rows-stored      = 16: count:varint (key:text vector)*
+ *     holdings-wanted  = 17: number:varint flags:u8 ( pattern:text from:varint | count:varint (key:text)* ) rest
+ *     holdings-told    = 18: number:varint flags:u8 [ keys | copies ] rest
+ *     keys             = next:varint count:varint (key:text)*
+ *     copies           = begin:vector looked:varint count:varint (index:varint flags:u8 leftMs:varint count:varint tag:text* [ bytes ] [ row ])*
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -31,7 +35,7 @@
  * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest`
  * of a digest, a change, a hello, a confirmation, a roll call and of the frames of loads belongs to later versions; kinds that
  * are not known are counted and left alone. A `digest-change` goes to those only that say in their
- * hello that they read it, and so do confirmations, roll calls and what is said of leases. A hello is written in the oldest
+ * hello that they read it, and so do confirmations, roll calls, and what is said of leases and copies. A hello is written in the oldest
  * format that is read anywhere, and its body keeps its meaning, because it says which formats its
  * sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
  * offset and never the content: the frame is dropped, the replica goes on. Every count is checked
@@ -46,6 +50,7 @@
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
+import type { HoldingsTold, HoldingsWanted } from '../../ports/talk/copy-talk.ts'
 import type { LoadAnswer, LoadAsked, StoredRow } from '../../ports/talk/load-talk.ts'
 import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
@@ -69,6 +74,8 @@ export const FRAME_KIND = {
   loadRequest: 14,
   loadFill: 15,
   rowsStored: 16,
+  holdingsWanted: 17,
+  holdingsTold: 18,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -88,6 +95,9 @@ export const LEASES_PER_FRAME_MAX = 1024
 
 /** Rows in one frame that says what they hold. */
 export const ROWS_PER_FRAME_MAX = 256
+
+/** Keys in one frame that lists what is held, or asks for it. */
+export const HELD_KEYS_PER_FRAME_MAX = 1024
 
 export const CHUNK_FLAG = { last: 1, vector: 2, refused: 4 } as const
 
@@ -188,6 +198,8 @@ export interface Hello {
   readonly readsLeases: boolean
   /** Whether it loads for others that ask. */
   readonly answersLoads: boolean
+  /** Whether it tells of copies that it holds. */
+  readonly tellsCopies: boolean
   /** For people; empty if it has none. */
   readonly name: string
   /** Empty if it says none. */
@@ -249,6 +261,17 @@ export interface LoadFillFrame {
   readonly answer: LoadAnswer
 }
 
+export interface HoldingsWantedFrame {
+  /** The asker's, for the answer. */
+  readonly number: number
+  readonly wanted: HoldingsWanted
+}
+
+export interface HoldingsToldFrame {
+  readonly number: number
+  readonly told: HoldingsTold
+}
+
 export interface OperationsFrame {
   readonly kind: 'operations'
   readonly sender: Sender
@@ -283,6 +306,8 @@ export type Frame =
   | ({ readonly kind: 'load-request'; readonly sender: Sender } & LoadRequestFrame)
   | ({ readonly kind: 'load-fill'; readonly sender: Sender } & LoadFillFrame)
   | { readonly kind: 'rows-stored'; readonly sender: Sender; readonly rows: readonly StoredRow[] }
+  | ({ readonly kind: 'holdings-wanted'; readonly sender: Sender } & HoldingsWantedFrame)
+  | ({ readonly kind: 'holdings-told'; readonly sender: Sender } & HoldingsToldFrame)
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

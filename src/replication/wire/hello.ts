@@ -11,6 +11,7 @@ const FLAG_READS_CHANGES = 4
 const FLAG_READS_CONFIRMATIONS = 8
 const FLAG_READS_LEASES = 16
 const FLAG_ANSWERS_LOADS = 32
+const FLAG_TELLS_COPIES = 64
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   const asks = hello.asks ? FLAG_ASKS : 0
@@ -19,7 +20,8 @@ export function writeHello(writer: ByteWriter, hello: Hello): void {
     (hello.readsChanges ? FLAG_READS_CHANGES : 0) |
     (hello.readsConfirmations ? FLAG_READS_CONFIRMATIONS : 0) |
     (hello.readsLeases ? FLAG_READS_LEASES : 0) |
-    (hello.answersLoads ? FLAG_ANSWERS_LOADS : 0)
+    (hello.answersLoads ? FLAG_ANSWERS_LOADS : 0) |
+    (hello.tellsCopies ? FLAG_TELLS_COPIES : 0)
   writer.u8(asks | isPersistent | reads)
   writer.u8(hello.highest)
   writer.u8(hello.written)
@@ -38,6 +40,7 @@ export function readHello(reader: ByteReader): Hello {
     readsConfirmations: (flags & FLAG_READS_CONFIRMATIONS) !== 0,
     readsLeases: (flags & FLAG_READS_LEASES) !== 0,
     answersLoads: (flags & FLAG_ANSWERS_LOADS) !== 0,
+    tellsCopies: (flags & FLAG_TELLS_COPIES) !== 0,
     ...{ highest, written, name, zone },
   }
 }
