@@ -112,3 +112,25 @@ describe('a replica with a folder', () => {
     await expect(open()).rejects.toMatchObject({ code: 'WARP_E_ORDER_BROKEN' })
   })
 })
+
+describe('a pattern that was of another mode before', () => {
+  const asLocal = { 'hits:*': { strategy: counter(), mode: 'local' } } as const
+
+  it('is refused as a strong one: what one replica wrote alone would be on no other', async () => {
+    const path = temporaryFolder()
+    const local = await openWarp({ keys: asLocal, log: fileLog({ path }) })
+    await local.key('hits:1').increment(5)
+    await local.close()
+    const strong = openWarp({ keys: KEYS, order: memoryOrderedLog(), log: fileLog({ path }) })
+    await expect(strong).rejects.toMatchObject({ code: 'WARP_E_CONFIG', details: { key: 'hits:1' } })
+  })
+
+  it('is refused as another one once it was strong', async () => {
+    const path = temporaryFolder()
+    const strong = await openWarp({ keys: KEYS, order: memoryOrderedLog(), log: fileLog({ path }) })
+    await strong.key('hits:1').increment(5)
+    await strong.close()
+    const local = openWarp({ keys: asLocal, log: fileLog({ path }) })
+    await expect(local).rejects.toMatchObject({ code: 'WARP_E_CONFIG', details: { key: 'hits:1' } })
+  })
+})

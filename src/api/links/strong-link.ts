@@ -7,6 +7,7 @@ import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { FeedCheckpoints } from '../../log/feed/feed-checkpoints.ts'
 import type { KeyStore } from '../../store/key-store.ts'
+import { isOrderedId } from '../../operation/names/ordered-id.ts'
 import type { Env } from '../../ports/env.ts'
 import type { OrderedLog } from '../../ports/ordered-log.ts'
 import type { ReadOptions } from '../../store/write-road/receipt.ts'
@@ -60,6 +61,7 @@ export class StrongLink {
   async open(): Promise<void> {
     const { engine, writer, part, order, env, limits, observe } = this.#options
     const { store, feeds, whole } = engine
+    checkModes(store)
     if (part === undefined) {
       if (order !== undefined) throw missingPart('strong', 'order')
       return
@@ -109,6 +111,23 @@ export class StrongLink {
 
   async close(): Promise<void> {
     await this.#keys?.close(new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again'))
+  }
+}
+
+/** Throws `WARP_E_CONFIG` for a key that was strong and is not any more, or the other way round. */
+function checkModes({ keys, keyspaces }: KeyStore): void {
+  for (const slot of keys.occupied()) {
+    const tip = keys.tipReplica[slot]
+    const { pattern, mode } = keyspaces.list[keys.keyspace[slot]!] as Keyspace
+    if (tip === undefined || pattern === '' || isOrderedId(tip) === (mode === 'strong')) continue
+    const key = keys.keys[slot] as string
+    const [was, remedy] = mode === 'strong' ? ['other than strong', "'local' or 'eventual'"] : ['strong', "'strong'"]
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `'${key}' was written in a mode ${was}, and '${pattern}' has mode '${mode}'; use ${remedy} as before, or write ` +
+        'the values to keys of another pattern',
+      { details: { key, pattern } },
+    )
   }
 }
 
