@@ -90,6 +90,19 @@ export type { WarmProgress } from './data-layer/upkeep/warm-round.ts'
 export type { Warmed, WarmOptions } from './data-layer/upkeep/warm-up.ts'
 export type { CopyPolicy, PolicyFacts, PolicyName } from './data-layer/policies/policy.ts'
 export type { Invalidated, InvalidateOptions } from './data-layer/invalidator.ts'
+export type {
+  AcquireOptions,
+  ElectOptions,
+  Held,
+  Lock,
+  LockHolder,
+  LockInfo,
+  LockOptions,
+  LockParty,
+  Locks,
+  Term,
+  WithLockOptions,
+} from './strong/locks/lock-types.ts'
 export type { CheckedKeys, KeyMap, KeyOptions, Mode, Retention, ValueAt } from './keys/typed-keys.ts'
 export type { ReplicaAcks } from './store/write-road/acknowledgement.ts'
 export type {

@@ -50,6 +50,8 @@ import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
 import { StrongLink } from './api/links/strong-link.ts'
+import { locksOf } from './strong/locks/locks-facade.ts'
+import type { ElectOptions, Locks, Term } from './strong/locks/lock-types.ts'
 import type { CompareAndSet, UpdateOptions, Versioned } from './strong/strong-calls.ts'
 import type { Capabilities, CloseOptions, Expected, Resolution, Warp, WarpEvent, WarpOptions } from './api/public.ts'
 import type { Stats } from './api/stats.ts'
@@ -196,6 +198,7 @@ class OpenWarp {
   #layer: DataLayer | undefined
   readonly #cluster: ClusterLink
   readonly #strong: StrongLink
+  #locks: Locks | undefined
   #door: Door | undefined
   #closing: Promise<void> | undefined
 
@@ -221,7 +224,10 @@ class OpenWarp {
     const writer = new Writer(store, options.ack, recorder)
     const { order, observe = ignore } = options
     const limits = surroundings.strong
-    this.#strong = new StrongLink({ engine, writer, env, part: parts.strong, order, limits, observe })
+    this.#strong = new StrongLink({
+      ...{ engine, writer, env, part: parts.strong, order, limits, observe, name: options.name },
+      isReplicated: (options.transports ?? []).length > 0,
+    })
     this.#context = { store, writer, history, watches, copies, strong: this.#strong }
     new Renewals(store, { observe: options.observe ?? ignore, written: () => writer.writtenCount++ })
     this.#listing = new EntryListing(store, env)
@@ -377,6 +383,20 @@ class OpenWarp {
     if (this.#layer === undefined) throw this.#loadsNothing(`leases.${call}`)
     return this.#layer.leases
   })
+
+  /** The same object each time. */
+  get locks(): Locks {
+    this.#locks ??= locksOf(this.#turns, (call) => {
+      this.#assertOpen()
+      return this.#strong.locks(call)
+    })
+    return this.#locks
+  }
+
+  elect(name: string, options: ElectOptions): AsyncGenerator<Term, void, undefined> {
+    this.#assertOpen()
+    return this.#strong.locks('elect').elect(name, options)
+  }
 
   entries(pattern: string, options: EntriesOptions = {}): AsyncGenerator<Entry, void, undefined> {
     checkOptions('entries', options, ENTRIES_OPTIONS)
@@ -628,6 +648,7 @@ class OpenWarp {
     }
     this.#engine.store.refuseCalls()
     this.#layer?.close(this.#closed())
+    this.#strong.endLocks(this.#closed())
     this.#closing ??= this.#close(options)
     return this.#closing
   }

@@ -2,6 +2,8 @@
 import { DataLayer } from '../data-layer/data-layer.ts'
 import { History } from '../history/history.ts'
 import { Replicator } from '../replication/replicator.ts'
+import { OwnLockDesk } from '../strong/locks/lock-desk.ts'
+import { ReplicaLocks } from '../strong/locks/replica-locks.ts'
 import { StrongCalls } from '../strong/strong-calls.ts'
 import { StrongKeys } from '../strong/strong-keys.ts'
 import { StrongWriter } from '../strong/strong-writer.ts'
@@ -14,5 +16,5 @@ export const ALL_PARTS: WarpParts = {
   transfer: { exportLines, importLines },
   history: History,
   dataLayer: DataLayer,
-  strong: { keys: StrongKeys, writer: StrongWriter, calls: StrongCalls },
+  strong: { keys: StrongKeys, writer: StrongWriter, calls: StrongCalls, locks: ReplicaLocks, lockDesk: OwnLockDesk },
 }

@@ -8,6 +8,8 @@ import type { Platform } from '../ports/platform.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
 import type { Replicator, ReplicatorOptions } from '../replication/replicator.ts'
 import type { DataLayer } from '../data-layer/data-layer.ts'
+import type { OwnLockDesk } from '../strong/locks/lock-desk.ts'
+import type { ReplicaLocks } from '../strong/locks/replica-locks.ts'
 import type { StrongCalls } from '../strong/strong-calls.ts'
 import type { StrongKeys } from '../strong/strong-keys.ts'
 import type { StrongWriter } from '../strong/strong-writer.ts'
@@ -25,7 +27,7 @@ export interface WarpParts {
   readonly history?: new (store: KeyStore) => HistoryPart
   /** For keyspaces that load. */
   readonly dataLayer?: typeof DataLayer
-  /** For `order`, and for compare-and-set. */
+  /** For `order`, for compare-and-set, and for locks. */
   readonly strong?: StrongPart
 }
 
@@ -44,6 +46,8 @@ export interface StrongPart {
   readonly keys: typeof StrongKeys
   readonly writer: typeof StrongWriter
   readonly calls: typeof StrongCalls
+  readonly locks: typeof ReplicaLocks
+  readonly lockDesk: typeof OwnLockDesk
 }
 
 export type HistoryPart = Pick<History, 'log' | 'getAt' | 'explain'>

@@ -35,6 +35,7 @@ import type { OrderedLog, OrderedLogPromises } from '../ports/ordered-log.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { WarpError } from '../../crdt/warp-error.ts'
 import type { CompareAndSet, UpdateOptions, Versioned } from '../strong/strong-calls.ts'
+import type { ElectOptions, Locks, Term } from '../strong/locks/lock-types.ts'
 import type { StrongEvent } from '../strong/strong-keys.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
 import type { Health } from './health/health.ts'
@@ -302,6 +303,26 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    *     await warp.leases.revoke(lease.id)
    */
   readonly leases: Leases
+
+  /**
+   * Locks that the ordered log gives, with tokens that fence writes: see docs/locks.md. A single replica
+   * without transports needs no ordered log.
+   *
+   *     await using lock = await warp.locks.acquire('invoices', { ttlMs: 10_000 })
+   *     await warp.set('invoice:7', next, { fence: lock.token })
+   */
+  readonly locks: Locks
+
+  /**
+   * Elects a leader: campaigns, and gives a term each time that this replica is elected. A term is renewed
+   * by itself; when it is lost, the next campaign begins once the next term is asked for. Leaving the
+   * loop, or the signal, resigns. Waits out a log that does not answer. The leader holds the lock of
+   * that name. Throws `WARP_E_LINEARIZABLE_UNSUPPORTED`, `WARP_E_CONFIG`, `WARP_E_LIMIT`; the iteration
+   * rejects with `WARP_E_ORDER_BROKEN`.
+   *
+   *     for await (const { token, signal } of warp.elect('scheduler', { ttlMs: 10_000 })) await lead(token, signal)
+   */
+  elect(name: string, options: ElectOptions): AsyncIterable<Term>
 
   /**
    * The values of several keys, by key, in the order in which the keys are given; keys without a

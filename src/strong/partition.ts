@@ -28,8 +28,8 @@ import {
   type WriteCommand,
 } from './commands.ts'
 import { cannotJudge, judgeWrite } from './judge.ts'
-import type { LockEvent } from './locks/lock-state.ts'
-import { PartitionTables } from './locks/partition-tables.ts'
+import type { LockEvent } from './locks/tables/lock-state.ts'
+import { PartitionTables } from './locks/tables/partition-tables.ts'
 import { Place } from './place.ts'
 import { installPartition, type ReadState, type WholeState } from './snapshots/partition-state.ts'
 import { encodeVerdict, type Verdict } from './verdict.ts'

@@ -24,8 +24,8 @@ import type { KeyStore } from '../store/key-store.ts'
 import { Barriers } from './barriers.ts'
 import type { Command } from './commands.ts'
 import { versionAt } from './judge.ts'
-import type { LockEvent } from './locks/lock-state.ts'
-import type { LockTable } from './locks/lock-table.ts'
+import type { LockEvent } from './locks/tables/lock-state.ts'
+import type { LockTable } from './locks/tables/lock-table.ts'
 import { Partition, type PartitionEvent } from './partition.ts'
 import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
 import type { WholeState } from './snapshots/partition-state.ts'
@@ -131,6 +131,11 @@ export class StrongKeys {
   /** As whom this opening of the log writes. */
   get author(): ReplicaId {
     return this.#author
+  }
+
+  /** What bounds a write or a read that waits for the log. */
+  get timeoutMs(): number {
+    return this.#options.timeoutMs
   }
 
   get partitionsCount(): number {
@@ -271,6 +276,7 @@ export class StrongKeys {
     this.#broken ??= error
     this.#options.observe({ kind: 'order:broken', partition: index, error })
     for (const { submitter } of this.#lanes) submitter.close(error)
+    for (const lane of this.#lanes) this.#lockTold?.(lane.partition.index, { kind: 'ended', error })
   }
 
   #connected(isConnected: boolean): void {

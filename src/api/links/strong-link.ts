@@ -12,6 +12,7 @@ import type { Env } from '../../ports/env.ts'
 import type { OrderedLog } from '../../ports/ordered-log.ts'
 import type { ReadOptions } from '../../store/write-road/receipt.ts'
 import type { Writer } from '../../store/write-road/writer.ts'
+import type { ReplicaLocks } from '../../strong/locks/replica-locks.ts'
 import type { WholeState } from '../../strong/snapshots/partition-state.ts'
 import type { StrongCalls } from '../../strong/strong-calls.ts'
 import type { StrongEvent, StrongKeys } from '../../strong/strong-keys.ts'
@@ -29,12 +30,17 @@ export interface StrongLinkOptions {
   readonly order: OrderedLog | undefined
   readonly limits: StrongLimits
   readonly observe: (event: StrongEvent) => void
+  /** What people call this replica. */
+  readonly name: string | undefined
+  /** There are other replicas. */
+  readonly isReplicated: boolean
 }
 
 export class StrongLink {
   readonly #options: StrongLinkOptions
   #keys: StrongKeys | undefined
   #calls: StrongCalls | undefined
+  #locks: ReplicaLocks | undefined
 
   constructor(options: StrongLinkOptions) {
     this.#options = options
@@ -55,6 +61,21 @@ export class StrongLink {
   get calls(): StrongCalls {
     if (this.#calls === undefined) throw missingPart('strong', 'compareAndSet')
     return this.#calls
+  }
+
+  /** Throws `WARP_E_LINEARIZABLE_UNSUPPORTED` where there are other replicas, and nobody orders. */
+  locks(call: string): ReplicaLocks {
+    if (this.#locks !== undefined) return this.#locks
+    const { part, env, name, isReplicated } = this.#options
+    if (part === undefined) throw missingPart('strong', call)
+    if (this.#keys === undefined && isReplicated) throw nobodyOrders(call)
+    this.#locks = new part.locks({ env, name, desk: this.#keys ?? new part.lockDesk(env) })
+    return this.#locks
+  }
+
+  /** Nobody waits for a lock any more, and none is held. */
+  endLocks(error: WarpError): void {
+    this.#locks?.close(error)
   }
 
   /** Throws what opening the ordered log throws. */
@@ -129,6 +150,14 @@ function checkModes({ keys, keyspaces }: KeyStore): void {
       { details: { key, pattern } },
     )
   }
+}
+
+function nobodyOrders(call: string): WarpError {
+  return new WarpError(
+    'WARP_E_LINEARIZABLE_UNSUPPORTED',
+    `${call} needs somebody who orders, and transports that only spread messages cannot; ` +
+      'give openWarp({ order }), such as natsOrderedLog(…); a single replica without transports needs nothing',
+  )
 }
 
 function disconnected(): WarpError {

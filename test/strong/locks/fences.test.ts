@@ -4,7 +4,7 @@ import { memoryOrderedLog } from '../../../adapters/memory/index.ts'
 import { openWarp } from '../../../adapters/node/index.ts'
 import { counter, register } from '../../../crdt/index.ts'
 import { FENCED_KEYS_MAX } from '../../../src/limits.ts'
-import { FenceTable } from '../../../src/strong/locks/fence-table.ts'
+import { FenceTable } from '../../../src/strong/locks/tables/fence-table.ts'
 import type { WriteCommand } from '../../../src/strong/commands.ts'
 
 const KEYS = {

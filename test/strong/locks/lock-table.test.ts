@@ -1,7 +1,7 @@
 /** What becomes of locks, command by command: the rules that every replica follows. */
 import { describe, expect, it } from 'vitest'
-import { READ } from '../../../src/strong/locks/lock-state.ts'
-import { LockTable } from '../../../src/strong/locks/lock-table.ts'
+import { READ } from '../../../src/strong/locks/tables/lock-state.ts'
+import { LockTable } from '../../../src/strong/locks/tables/lock-table.ts'
 import { LOCK_REQUESTS_MAX, LOCK_WAITERS_MAX } from '../../../src/limits.ts'
 import { A, B, C, START_MS, TableBench } from './table-bench.ts'
 

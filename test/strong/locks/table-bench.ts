@@ -1,8 +1,8 @@
 /** A table of locks without a log: commands at times that the test says. */
 import { parseReplicaId, type ReplicaId } from '../../../crdt/time/replica-id.ts'
-import { decodeAnswer, lockCommand, type LockAct, type LockAnswer } from '../../../src/strong/locks/lock-acts.ts'
-import type { LockEvent } from '../../../src/strong/locks/lock-state.ts'
-import { LockTable } from '../../../src/strong/locks/lock-table.ts'
+import { decodeAnswer, lockCommand, type LockAct, type LockAnswer } from '../../../src/strong/locks/tables/lock-acts.ts'
+import type { LockEvent } from '../../../src/strong/locks/tables/lock-state.ts'
+import { LockTable } from '../../../src/strong/locks/tables/lock-table.ts'
 import type { Verdict } from '../../../src/strong/verdict.ts'
 
 export const [A, B, C] = ['a', 'b', 'c'].map((digit) => parseReplicaId(`000000000000000${digit}`)) as [

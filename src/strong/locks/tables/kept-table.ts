@@ -7,10 +7,10 @@
  *
  * The mark is a number that only grows; the greatest of all buckets counts.
  */
-import { decode, encode } from '../../../crdt/encoding/encoding.ts'
-import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import { expectArray, expectCount, expectText, fromChunks, toChunks } from '../../../crdt/encoding/stored-state.ts'
-import type { NewCheckpoint } from '../../log/feed/feed-checkpoints.ts'
+import { decode, encode } from '../../../../crdt/encoding/encoding.ts'
+import type { Encodable } from '../../../../crdt/encoding/encodable.ts'
+import { expectArray, expectCount, expectText, fromChunks, toChunks } from '../../../../crdt/encoding/stored-state.ts'
+import type { NewCheckpoint } from '../../../log/feed/feed-checkpoints.ts'
 
 export interface KeptTableOptions<Value> {
   /** What the names of its checkpoints begin with. */

@@ -5,12 +5,12 @@
  * Tokens come from one counter for all locks of the partition, which runs ahead of the log's time: so
  * they also rise over a log that was made anew, as far as clocks do.
  */
-import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
-import { isWarpError } from '../../../crdt/warp-error.ts'
-import { LOCK_REQUESTS_MAX, LOCK_WAITERS_MAX } from '../../limits.ts'
-import type { LockCommand } from '../commands.ts'
-import type { Verdict } from '../verdict.ts'
+import type { Encodable } from '../../../../crdt/encoding/encodable.ts'
+import type { ReplicaId } from '../../../../crdt/time/replica-id.ts'
+import { isWarpError } from '../../../../crdt/warp-error.ts'
+import { LOCK_REQUESTS_MAX, LOCK_WAITERS_MAX } from '../../../limits.ts'
+import type { LockCommand } from '../../commands.ts'
+import type { Verdict } from '../../verdict.ts'
 import { KeptTable } from './kept-table.ts'
 import { encodeAnswer, readAct, type LockAct, type LockAnswer } from './lock-acts.ts'
 import {

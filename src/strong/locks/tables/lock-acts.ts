@@ -7,12 +7,12 @@
  *     release  [request]                                neither holds it nor waits
  *     look     []                                       nothing: what is due by now becomes of locks
  */
-import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import { expectArray, expectCount, expectText } from '../../../crdt/encoding/stored-state.ts'
-import { isWholeFrom } from '../../../crdt/checked-options.ts'
-import { WarpError } from '../../../crdt/warp-error.ts'
-import { HELLO_TEXT_BYTES_MAX, KEY_BYTES_MAX, LOCK_MS_MAX, LOCK_PERMITS_MAX, LOCK_TTL_MS_MIN } from '../../limits.ts'
-import type { LockCommand } from '../commands.ts'
+import type { Encodable } from '../../../../crdt/encoding/encodable.ts'
+import { expectArray, expectCount, expectText } from '../../../../crdt/encoding/stored-state.ts'
+import { isWholeFrom } from '../../../../crdt/checked-options.ts'
+import { WarpError } from '../../../../crdt/warp-error.ts'
+import { HELLO_TEXT_BYTES_MAX, KEY_BYTES_MAX, LOCK_MS_MAX, LOCK_PERMITS_MAX, LOCK_TTL_MS_MIN } from '../../../limits.ts'
+import type { LockCommand } from '../../commands.ts'
 
 export type LockAct =
   | {

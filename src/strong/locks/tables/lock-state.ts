@@ -5,9 +5,10 @@
  * A request is named by its author and a number that the author gives. It asks for the lock alone
  * (`permits` 1), as one of so many (a semaphore), or to read together with others (0).
  */
-import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import { expectArray, expectCount, expectReplica, expectText } from '../../../crdt/encoding/stored-state.ts'
-import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import type { Encodable } from '../../../../crdt/encoding/encodable.ts'
+import { expectArray, expectCount, expectReplica, expectText } from '../../../../crdt/encoding/stored-state.ts'
+import type { ReplicaId } from '../../../../crdt/time/replica-id.ts'
+import type { WarpError } from '../../../../crdt/warp-error.ts'
 
 /** A request that asks to read has no bound of its own. */
 export const READ = 0
@@ -49,6 +50,8 @@ export type LockEvent =
   | { readonly kind: 'dropped'; readonly name: string; readonly waiter: Waiter }
   /** All locks are others: a snapshot has taken their place. */
   | { readonly kind: 'replaced' }
+  /** Nobody judges any more. */
+  | { readonly kind: 'ended'; readonly error: WarpError }
 
 export const FREE: LockState = Object.freeze({ holders: [], waiters: [] })
 

@@ -2,9 +2,9 @@
  * What a partition keeps beside its place: locks, and the tokens that have written its keys. It is
  * written in one group of records with the command that has changed it.
  */
-import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import { expectArray } from '../../../crdt/encoding/stored-state.ts'
-import type { NewCheckpoint } from '../../log/feed/feed-checkpoints.ts'
+import type { Encodable } from '../../../../crdt/encoding/encodable.ts'
+import { expectArray } from '../../../../crdt/encoding/stored-state.ts'
+import type { NewCheckpoint } from '../../../log/feed/feed-checkpoints.ts'
 import { FenceTable } from './fence-table.ts'
 import type { LockEvent } from './lock-state.ts'
 import { LockTable } from './lock-table.ts'

@@ -7,11 +7,11 @@
  * refused that could be let in, and none is let in that has to be refused. Tokens follow the log's
  * time (`LockTable`), so what is old in one partition is old in all.
  */
-import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import { expectCount } from '../../../crdt/encoding/stored-state.ts'
-import { FENCED_KEYS_MAX } from '../../limits.ts'
-import type { WriteCommand } from '../commands.ts'
-import type { Verdict } from '../verdict.ts'
+import type { Encodable } from '../../../../crdt/encoding/encodable.ts'
+import { expectCount } from '../../../../crdt/encoding/stored-state.ts'
+import { FENCED_KEYS_MAX } from '../../../limits.ts'
+import type { WriteCommand } from '../../commands.ts'
+import type { Verdict } from '../../verdict.ts'
 import { KeptTable } from './kept-table.ts'
 
 const BUCKETS = 1024
