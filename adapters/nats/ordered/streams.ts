@@ -51,6 +51,9 @@ function partitionStream(stream: string, partition: number): string {
   return `${stream}-${partition}`
 }
 
+/** Between two looks for a stream that has just been made. */
+const LOOK_AGAIN_MS = 100
+
 /** Rejects with `WARP_E_BROKER_UNFIT`, `WARP_E_CONFIG` and `WARP_E_TRANSPORT`. */
 export async function openStreams(context: StreamsContext): Promise<LogStreams> {
   const { settings, server } = context
@@ -155,8 +158,14 @@ async function openStream(context: StreamsContext, wanted: Wanted): Promise<Stre
     // Of several replicas that make it, one is the first.
     if (error.code !== NAME_IN_USE) throw unfit(`stream '${wanted.stream}' cannot be made: ${error.message}`, error)
   }
-  const made = await streamInfo(manager, wanted.stream)
-  if (made !== undefined) return made
+  // Servers of a cluster hear of it one after the other.
+  const { clock, timeoutMs } = settings
+  const until = clock.monotonic() + timeoutMs
+  do {
+    const made = await streamInfo(manager, wanted.stream)
+    if (made !== undefined) return made
+    await new Promise<void>((resolve) => clock.schedule(LOOK_AGAIN_MS, resolve))
+  } while (clock.monotonic() < until)
   throw new WarpError('WARP_E_TRANSPORT', `stream '${wanted.stream}' was made and is not there; try again`)
 }
 
