@@ -375,11 +375,13 @@ describe('public names', () => {
     expect(namesOf('./nats')).toMatchInlineSnapshot(`
       [
         "natsOrderedLog",
+        "natsTransport",
         "type NatsClock",
         "type NatsConnectOptions",
         "type NatsOrderedLogOptions",
         "type NatsServersOptions",
         "type NatsShortcoming",
+        "type NatsTransportOptions",
       ]
     `)
   })

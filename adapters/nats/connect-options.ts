@@ -16,6 +16,8 @@ const OURS = [
   'reconnectDelayHandler',
   'waitOnFirstConnect',
   'ignoreAuthErrorAbort',
+  'inboxPrefix',
+  'noEcho',
 ] as const
 
 /** Options of the client's `connect`: credentials, TLS, a name. How it reconnects is decided here. */
@@ -31,11 +33,6 @@ export interface NatsServersOptions {
   readonly servers?: string | readonly string[]
   /** What else `connect` of `@nats-io/transport-node` takes: `user`, `pass`, `token`, `authenticator`, `tls`. */
   readonly connect?: NatsConnectOptions
-  /**
-   * The beginning of the subjects on which answers come, where permissions ask for one. Default
-   * `_INBOX`.
-   */
-  readonly inboxPrefix?: string
 }
 
 /** One attempt a second at each server. */
@@ -46,7 +43,7 @@ const CONNECT_MS = 5000
 
 /** Throws `WARP_E_CONFIG`. */
 export function checkServers(what: string, options: NatsServersOptions): void {
-  const { connection, servers, connect, inboxPrefix } = options
+  const { connection, servers, connect } = options
   if (connection !== undefined) {
     if (!isConnection(connection))
       throw refusedOption(what, 'connection', connection, 'give one that connect of @nats-io/transport-node returned')
@@ -57,8 +54,6 @@ export function checkServers(what: string, options: NatsServersOptions): void {
   const isList = Array.isArray(servers) && servers.length > 0 && servers.every((one) => typeof one === 'string')
   if (servers !== undefined && typeof servers !== 'string' && !isList)
     throw refusedOption(what, 'servers', servers, "give an address such as 'nats://127.0.0.1:4222', or a list")
-  if (inboxPrefix !== undefined && !isSubject(inboxPrefix))
-    throw refusedOption(what, 'inboxPrefix', inboxPrefix, "give a subject without wildcards, such as '_INBOX_warp'")
   checkConnect(what, connect)
 }
 
@@ -85,19 +80,28 @@ function isConnection(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as NatsConnection).publish === 'function'
 }
 
-/** For `connect`: reconnects for ever, also when it is not let in for a while. */
-export function connectionOptions(options: NatsServersOptions, clock: NatsClock): NodeConnectionOptions {
-  const { servers, connect = {}, inboxPrefix } = options
+/** For `connect`: reconnects for ever, also when it is not let in for a while. `ours`: what an adapter wants besides. */
+export function connectionOptions(
+  { servers, connect = {} }: NatsServersOptions,
+  clock: NatsClock,
+  ours: Pick<NodeConnectionOptions, 'inboxPrefix' | 'noEcho'> = {},
+): NodeConnectionOptions {
   return {
     pingInterval: PING_MS,
     timeout: CONNECT_MS,
     noAsyncTraces: true,
     ...connect,
     ...(servers === undefined ? {} : { servers: typeof servers === 'string' ? servers : [...servers] }),
-    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+    ...ours,
     reconnect: true,
     maxReconnectAttempts: -1,
     ignoreAuthErrorAbort: true,
     reconnectDelayHandler: () => withJitter(clock, RECONNECT_MS),
   }
+}
+
+/** Without what is there and undefined, as callers without a compiler write it. */
+export function serversOf({ connection, servers, connect }: NatsServersOptions): NatsServersOptions {
+  const given = Object.entries({ connection, servers, connect }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given)
 }

@@ -12,6 +12,14 @@ import type { NatsClock } from './platform-clock.ts'
 /** How long a borrowed connection may take to answer when it is opened. */
 const ANSWER_MS = 5000
 
+export interface ConnectionSettings {
+  /** For errors. */
+  readonly what: string
+  readonly servers: NatsServersOptions
+  readonly clock: NatsClock
+  readonly ours?: Parameters<typeof connectionOptions>[2]
+}
+
 export interface ConnectionListener {
   up(): void
   down(error: WarpError): void
@@ -34,10 +42,10 @@ export class Connection {
   }
 
   /** Rejects with `WARP_E_TRANSPORT` or `WARP_E_AUTH`. */
-  static async open(what: string, options: NatsServersOptions, clock: NatsClock): Promise<Connection> {
+  static async open({ what, servers: options, clock, ours }: ConnectionSettings): Promise<Connection> {
     const { connection } = options
     try {
-      if (connection === undefined) return new Connection(await connect(connectionOptions(options, clock)), true)
+      if (connection === undefined) return new Connection(await connect(connectionOptions(options, clock, ours)), true)
       await answered(connection, clock)
       return new Connection(connection, false)
     } catch (error) {

@@ -61,7 +61,7 @@ export class NatsLogLink implements OrderedLogLink {
     this.partitionsCount = streams.partitions.length
     this.recordBytesMax = (connection.server?.max_payload ?? 0) - RECORD_OVERHEAD_BYTES
     this.promises = promisesOf(streams, settings.syncAlways)
-    this.#inbox = new Inbox(connection.nats, settings.servers.inboxPrefix)
+    this.#inbox = new Inbox(connection.nats, settings.inboxPrefix)
     const window = { count: settings.appendsMax, bytes: settings.appendBytesMax }
     this.#appender = this.#makeAppender(window, QUEUE)
     this.#pieces = this.#makeAppender(PIECES, PIECES)
@@ -152,9 +152,9 @@ export class NatsLogLink implements OrderedLogLink {
 
   #makePartition(at: PartitionStream, partition: number): Partition {
     const { connection, manager, settings } = this.#options
-    const { clock, readBytesMax, servers } = settings
+    const { clock, readBytesMax, inboxPrefix } = settings
     return new Partition({
-      ...{ at, connection, manager, clock, readBytesMax, inboxPrefix: servers.inboxPrefix },
+      ...{ at, connection, manager, clock, readBytesMax, inboxPrefix },
       appender: this.#appender,
       snapshot: () => this.#snapshots.bookmark(partition),
       reading: {

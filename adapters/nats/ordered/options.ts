@@ -1,6 +1,6 @@
 /** What `natsOrderedLog` takes, with defaults and bounds. */
 import { checkTypeOf, isWholeFrom, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
-import { checkServers, isSubject, type NatsServersOptions } from '../connect-options.ts'
+import { checkServers, isSubject, type NatsServersOptions, serversOf } from '../connect-options.ts'
 import { type NatsClock, platformClock } from '../platform-clock.ts'
 
 /**
@@ -36,6 +36,11 @@ export interface NatsOrderedLogOptions extends NatsServersOptions {
   readonly name?: string
   /** The JetStream domain. Default: that of the servers. */
   readonly domain?: string
+  /**
+   * The beginning of the subjects on which answers come, where permissions ask for one. Default
+   * `_INBOX`.
+   */
+  readonly inboxPrefix?: string
   /** What an append, or another question, is waited for. 100 ms to 5 min; default 5,000. */
   readonly timeoutMs?: number
   /** Appends under way at a time. 1 to 10,000; default 512. More wait. */
@@ -58,6 +63,7 @@ export interface NatsOrderedLogSettings {
   readonly accept: readonly NatsShortcoming[]
   readonly name: string
   readonly domain: string | undefined
+  readonly inboxPrefix: string | undefined
   readonly timeoutMs: number
   readonly appendsMax: number
   readonly appendBytesMax: number
@@ -110,11 +116,10 @@ export function orderedLogSettings(options: NatsOrderedLogOptions): NatsOrderedL
   requireOptions(WHAT, options, OPTIONS, "{ servers: 'nats://127.0.0.1:4222', stream: 'orders' }")
   checkServers(WHAT, options)
   checkLog(options)
-  const { stream, replicas, accept = [], domain, create = true, syncAlways = false } = options
-  const { connection, servers, connect, inboxPrefix } = options
+  const { stream, replicas, accept = [], domain, inboxPrefix, create = true, syncAlways = false } = options
   return {
-    servers: defined({ connection, servers, connect, inboxPrefix }),
-    ...{ stream, replicas, create, syncAlways, accept, domain, name: options.name ?? `nats:${stream}` },
+    servers: serversOf(options),
+    ...{ stream, replicas, create, syncAlways, accept, domain, inboxPrefix, name: options.name ?? `nats:${stream}` },
     partitions: numberOf(options, 'partitions'),
     timeoutMs: numberOf(options, 'timeoutMs'),
     appendsMax: numberOf(options, 'appendsMax'),
@@ -125,18 +130,24 @@ export function orderedLogSettings(options: NatsOrderedLogOptions): NatsOrderedL
 }
 
 function checkLog(options: NatsOrderedLogOptions): void {
-  const { stream, replicas, accept = [], domain } = options
+  const { stream, replicas, accept = [] } = options
   for (const flag of ['create', 'syncAlways']) checkTypeOf(WHAT, options, flag, 'boolean')
   checkTypeOf(WHAT, options, 'name', 'string')
   if (typeof stream !== 'string' || !STREAM.test(stream))
     throw refusedOption(WHAT, 'stream', stream, 'give up to 64 letters, digits, - and _')
   if (replicas !== undefined && ![1, 3, 5].includes(replicas))
     throw refusedOption(WHAT, 'replicas', replicas, 'give 1, 3 or 5')
-  if (domain !== undefined && (!isSubject(domain) || domain.includes('.')))
-    throw refusedOption(WHAT, 'domain', domain, 'give the name of a JetStream domain')
   const names: readonly string[] = accept
   if (!Array.isArray(accept) || !names.every((one) => SHORTCOMINGS.includes(one)))
     throw refusedOption(WHAT, 'accept', accept, `give a list of ${SHORTCOMINGS.join(', ')}`)
+  checkSubjects(options)
+}
+
+function checkSubjects({ domain, inboxPrefix }: NatsOrderedLogOptions): void {
+  if (domain !== undefined && (!isSubject(domain) || domain.includes('.')))
+    throw refusedOption(WHAT, 'domain', domain, 'give the name of a JetStream domain')
+  if (inboxPrefix !== undefined && !isSubject(inboxPrefix))
+    throw refusedOption(WHAT, 'inboxPrefix', inboxPrefix, "give a subject without wildcards, such as '_INBOX_warp'")
 }
 
 function numberOf(options: NatsOrderedLogOptions, name: keyof typeof BOUNDS): number {
@@ -144,11 +155,4 @@ function numberOf(options: NatsOrderedLogOptions, name: keyof typeof BOUNDS): nu
   const value = options[name] ?? fallback
   if (!isWholeFrom(value, min, max)) throw refusedOption(WHAT, name, value, `give a whole number from ${min} to ${max}`)
   return value
-}
-
-/** Without what is there and undefined. */
-function defined(options: {
-  [Name in keyof NatsServersOptions]-?: NatsServersOptions[Name] | undefined
-}): NatsServersOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

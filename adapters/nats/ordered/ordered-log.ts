@@ -25,8 +25,9 @@ export function natsOrderedLog(options: NatsOrderedLogOptions): OrderedLog {
 }
 
 async function open(settings: NatsOrderedLogSettings, receiver: OrderedLogReceiver): Promise<OrderedLogLink> {
-  const { name, clock, domain, timeoutMs } = settings
-  const connection = await Connection.open(name, settings.servers, clock)
+  const { name, clock, domain, timeoutMs, inboxPrefix, servers } = settings
+  const ours = inboxPrefix === undefined ? {} : { inboxPrefix }
+  const connection = await Connection.open({ what: name, servers, clock, ours })
   try {
     const manager = await jetstreamManager(connection.nats, {
       checkAPI: false,
