@@ -12,6 +12,8 @@ const PARTITIONS = 'warp.partitions'
 const STREAM_NOT_FOUND = 10_059
 /** Another replica was faster: name in use with another configuration. */
 const NAME_IN_USE = 10_058
+/** The servers have no leader, or none yet. */
+const UNSETTLED: readonly number[] = [10_008, 10_009, 10_010]
 const NO_LIMIT = -1
 
 /**
@@ -154,7 +156,7 @@ async function openStream(context: StreamsContext, wanted: Wanted): Promise<Stre
   try {
     await manager.streams.add(configOf(context, wanted))
   } catch (error) {
-    if (!(error instanceof JetStreamApiError)) throw error
+    if (!(error instanceof JetStreamApiError) || UNSETTLED.includes(error.code)) throw error
     // Of several replicas that make it, one is the first.
     if (error.code !== NAME_IN_USE) throw unfit(`stream '${wanted.stream}' cannot be made: ${error.message}`, error)
   }
