@@ -110,12 +110,18 @@ export const DELIVERY: Readonly<Record<string, Check>> = {
 
   'a reader that stops within a batch is called no more': async (place) => {
     const [a, b] = await place.three()
-    const follower = place.follow(b, undefined, { records: () => follower.stop() })
+    const gate = new Gate()
+    const atOnce = place.follow(a, undefined, { records: () => atOnce.stop() })
+    const slow = place.follow(b, undefined, { records: () => gate.passed() })
     await place.append(a, 'one')
-    await place.until('the first batch comes', () => follower.batchesCount === 1)
+    await place.until('the first batches come', () => atOnce.batchesCount === 1 && slow.batchesCount === 1)
     await place.appendAll(a, ['two', 'three'])
+    slow.stop()
+    gate.open()
+    await place.append(a, 'four')
     await place.rest()
-    assertEqual(follower.batchesCount, 1, 'batches after stopping')
+    assertEqual(atOnce.batchesCount, 1, 'batches after stopping from within')
+    assertEqual(slow.batchesCount, 1, 'batches after stopping while more waits')
   },
 
   'a partition has one reader of a link at a time': async (place) => {

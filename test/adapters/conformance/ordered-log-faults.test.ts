@@ -232,6 +232,22 @@ describe('the suite finds a log that', () => {
       'two records with the same bytes and different ids are two records',
     ],
     [
+      'keeps the buffers of those who append',
+      (link) => ({
+        append: (partition, id, bytes, signal) => {
+          buffers.set(id, bytes)
+          return link.append(partition, id, bytes, signal)
+        },
+        follow: (partition, after, reader) =>
+          link.follow(partition, after, {
+            ...delegatedReader(reader),
+            records: (batch) =>
+              reader.records(batch.map((record) => ({ ...record, bytes: buffers.get(record.id) ?? record.bytes }))),
+          }),
+      }),
+      'bytes come back as they were, whatever happens to the buffer afterwards',
+    ],
+    [
       'tells each link the time of its own clock',
       (link) => {
         const own = Math.floor(link.identity.length * 1000 + ++clocks)
@@ -349,6 +365,17 @@ describe('the suite finds a log that', () => {
       'who comes late is told so, and goes on from the snapshot',
     ],
     [
+      'sends away who has missed nothing',
+      (link, log) => ({
+        follow: (partition, after, reader) => {
+          const first = log.records(partition)[0]?.offset ?? Infinity
+          if (after === undefined || after.offset >= first) return link.follow(partition, after, reader)
+          return link.follow(partition, undefined, reader)
+        },
+      }),
+      'who is at the last record that was trimmed misses nothing',
+    ],
+    [
       'looks at the offset of a bookmark alone',
       (link, log) => ({
         follow: (partition, after, reader) => {
@@ -435,6 +462,7 @@ describe('the suite finds a log that', () => {
 })
 
 let clocks = 0
+const buffers = new Map<string, Uint8Array>()
 const lastSnapshots = new Map<string, { readonly bookmark: Bookmark; readonly all: readonly Uint8Array[] }>()
 
 function delegatedReader(reader: OrderedLogReader): OrderedLogReader {

@@ -1,62 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { memoryOrderedLog } from '../../../adapters/memory/memory-ordered-log.ts'
-import type { Bookmark, OrderedLogLink, OrderedLogReader, OrderedRecord } from '../../../src/ports/ordered-log.ts'
 import {
-  type MemoryOrderedLog,
   memoryOrderedLogOn,
   type MemoryOrderedLogSettings,
 } from '../../../src/ports/ordered-memory/memory-ordered-log.ts'
-import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
+import { virtualEnv } from '../../../testing/world/virtual-env.ts'
+import { bytesOf, followed, idsIn, logWorld, piecesOf } from '../../support/memory-log-world.ts'
 import { refused } from '../../support/refused.ts'
-
-interface World {
-  readonly env: VirtualEnv
-  readonly log: MemoryOrderedLog
-  readonly a: OrderedLogLink
-  readonly b: OrderedLogLink
-  /** What links were told of their connection. */
-  readonly connections: string[]
-}
-
-async function world(settings: MemoryOrderedLogSettings = {}): Promise<World> {
-  const env = virtualEnv()
-  const log = memoryOrderedLogOn(env, settings)
-  const connections: string[] = []
-  const open = (name: string): Promise<OrderedLogLink> =>
-    log.named(name).open({ connected: (isConnected) => connections.push(`${name} ${isConnected ? 'up' : 'down'}`) })
-  return { env, log, connections, a: await open('a'), b: await open('b') }
-}
-
-interface Told {
-  readonly records: OrderedRecord[]
-  readonly batches: number[]
-  /** Anything else, in words. */
-  readonly said: string[]
-  readonly stop: () => void
-}
-
-function follow(link: OrderedLogLink, after?: Bookmark, records?: OrderedLogReader['records']): Told {
-  const told: Told = { records: [], batches: [], said: [], stop: () => stop() }
-  const stop = link.follow(0, after, {
-    records: (batch) => {
-      told.records.push(...batch)
-      told.batches.push(batch.length)
-      return records?.(batch)
-    },
-    trimmed: (firstOffset) => told.said.push(`trimmed ${firstOffset}`),
-    broken: ({ code }) => told.said.push(code),
-  })
-  return told
-}
-
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
-const idsOf = ({ records }: Told): string => records.map(({ id }) => id).join(' ')
 
 describe('the ordered log in memory', () => {
   test('acknowledges a record in a later turn, and hands it over in one after that', async () => {
-    const { log, a, b } = await world()
+    const { log, a, b } = await logWorld()
     const said: string[] = []
-    follow(b, undefined, (batch) => void said.push(...batch.map(({ id }) => `${id} handed over`)))
+    followed(b, undefined, (batch) => void said.push(...batch.map(({ id }) => `${id} handed over`)))
     const outcome = a.append(0, 'x', bytesOf('x')).then(({ kind }) => said.push(`x ${kind}`))
     await Promise.resolve()
     expect(log.records(0)).toEqual([])
@@ -67,8 +23,8 @@ describe('the ordered log in memory', () => {
   })
 
   test('tells the time of its own clock, which may go back', async () => {
-    const { env, a, b } = await world()
-    const told = follow(b)
+    const { env, a, b } = await logWorld()
+    const told = followed(b)
     env.setWall(2000)
     await a.append(0, 'x', bytesOf('x'))
     env.setWall(1000)
@@ -78,19 +34,19 @@ describe('the ordered log in memory', () => {
   })
 
   test('hands over at most 512 records, and a mebibyte unless one record has more', async () => {
-    const { env, a, b } = await world()
+    const { env, a, b } = await logWorld()
     for (let index = 0; index < 600; index++) void a.append(0, `small-${index}`, bytesOf('.'))
     for (const id of ['x', 'y', 'z']) void a.append(0, id, new Uint8Array(700_000))
     void a.append(0, 'large', new Uint8Array(3_000_000))
     await env.runUntilIdle()
-    const told = follow(b)
+    const told = followed(b)
     await env.runUntilIdle()
     expect(told.batches).toEqual([512, 89, 1, 1, 1])
     expect(told.records.length).toBe(604)
   })
 
   test('keeps no more bytes than it may, until somebody trims behind a snapshot', async () => {
-    const { env, log, a } = await world({ keptBytesMax: 2000 })
+    const { env, log, a } = await logWorld({ keptBytesMax: 2000 })
     for (const id of ['x', 'y']) expect((await a.append(0, id, new Uint8Array(800))).kind).toBe('appended')
     const full = await a.append(0, 'z', new Uint8Array(800))
     expect(full).toMatchObject({ kind: 'refused', error: { code: 'WARP_E_STORAGE_FULL', outcome: 'failed' } })
@@ -101,8 +57,32 @@ describe('the ordered log in memory', () => {
     expect(log.stats()).toMatchObject({ appendedRecords: 3, refusedRecords: 1, trimmedRecords: 1, keptRecords: 2 })
   })
 
+  test('works in turns: a thousand requests, and a mebibyte of a snapshot, in each', async () => {
+    const env = virtualEnv()
+    let turns = 0
+    const counted = {
+      ...env,
+      yield: () => {
+        turns++
+        return env.yield()
+      },
+    }
+    const log = memoryOrderedLogOn(counted)
+    const link = await log.open({ connected: () => undefined })
+    turns = 0
+    await Promise.all(Array.from({ length: 5000 }, (_, index) => link.append(0, `record-${index}`, bytesOf('.'))))
+    expect(turns).toBe(5)
+    const state = new Uint8Array(8 * 1024 * 1024)
+    await link.saveSnapshot(0, { bookmark: { offset: 1, id: 'record-0' }, pieces: piecesOf(state) })
+    expect(turns).toBeGreaterThanOrEqual(5 + 8)
+    turns = 0
+    let bytes = 0
+    for await (const piece of (await link.loadSnapshot(0))?.pieces ?? piecesOf()) bytes += piece.length
+    expect([bytes, turns]).toEqual([state.length, 1 + 8])
+  })
+
   test('survives the links of its replicas', async () => {
-    const { log, a, b } = await world()
+    const { log, a, b } = await logWorld()
     await a.append(0, 'x', bytesOf('x'))
     await a.close()
     await b.close()
@@ -126,9 +106,9 @@ describe('the ordered log in memory', () => {
   test('works on the clock of the platform', async () => {
     const log = memoryOrderedLog({ delayMs: 1 })
     const link = await log.open({ connected: () => undefined })
-    const told = follow(link)
+    const told = followed(link)
     expect(await link.append(0, 'x', bytesOf('x'))).toEqual({ kind: 'appended', offset: 1 })
-    await expect.poll(() => idsOf(told)).toBe('x')
+    await expect.poll(() => idsIn(told.records)).toBe('x')
     expect(told.records[0]?.timeMs).toBeGreaterThan(1_600_000_000_000)
   })
 
@@ -149,7 +129,3 @@ describe('the ordered log in memory', () => {
     expect(error.message).toMatch(message)
   })
 })
-
-async function* piecesOf(...pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces
-}
