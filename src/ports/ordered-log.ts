@@ -94,9 +94,10 @@ export interface OrderedLogReader {
    */
   trimmed(firstOffset: number): void
   /**
-   * The log is not the one that the bookmark is of: recreated, purged, rolled back
-   * (`WARP_E_ORDER_BROKEN`). Told at the latest instead of the next record. Nothing more comes, and
-   * the partition has no reader any more.
+   * The log is not the one that the bookmark is of: recreated, rolled back, or purged of records that
+   * no snapshot holds (`WARP_E_ORDER_BROKEN`). Told at the latest instead of the next record; of a
+   * purge, a reader that had been handed all that went may be told nothing, for it misses nothing.
+   * Nothing more comes, and the partition has no reader any more.
    */
   broken(error: WarpError): void
 }

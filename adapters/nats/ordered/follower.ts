@@ -35,6 +35,7 @@ export class Follower {
   #isAtBatch = false
   /** Told when the reader has dealt with its batch. */
   #proof: WarpError | undefined
+  #warned: string | undefined
   #lookedMs = 0
   #againMs = AGAIN_MS
 
@@ -139,13 +140,22 @@ export class Follower {
     const verdict: Verdict = await this.#options.check.check(this.#last)
     this.#lookedMs = this.#options.pull.clock.monotonic()
     if (this.#hasEnded) return false
-    if (verdict.kind === 'there') return true
+    if (verdict.kind === 'there') {
+      this.#warn(verdict.warning)
+      return true
+    }
     if (verdict.kind === 'broken') this.#tellBroken(verdict.error)
     else {
       this.end()
       this.#reader.trimmed(verdict.firstOffset)
     }
     return false
+  }
+
+  /** Once. */
+  #warn(warning: WarpError | undefined): void {
+    if (warning !== undefined && warning.message !== this.#warned) this.#options.interrupted(warning)
+    this.#warned = warning?.message
   }
 
   #tellBroken(error: WarpError): void {

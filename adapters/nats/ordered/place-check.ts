@@ -11,7 +11,8 @@ import { storedId } from './records.ts'
 import { type PartitionStream, streamInfo } from './streams.ts'
 
 export type Verdict =
-  | { readonly kind: 'there' }
+  /** `warning`: others would not find it whole. */
+  | { readonly kind: 'there'; readonly warning?: WarpError }
   | { readonly kind: 'trimmed'; readonly firstOffset: number }
   | { readonly kind: 'broken'; readonly error: WarpError }
 
@@ -73,11 +74,19 @@ export class PlaceCheck {
   async #besideSnapshot(after: Bookmark | undefined, gone: number): Promise<Verdict | string | undefined> {
     const kept = await this.#options.snapshot()
     const offset = after?.offset ?? 0
-    if (offset < gone && gone > (kept?.offset ?? 0))
-      return `records up to ${gone} were purged, and no snapshot has them`
-    if (offset < gone) return { kind: 'trimmed', firstOffset: gone + 1 }
+    const isPurged = gone > (kept?.offset ?? 0)
+    const what = `records up to ${gone} were purged, and no snapshot has them`
+    if (offset < gone) return isPurged ? what : { kind: 'trimmed', firstOffset: gone + 1 }
+    if (isPurged) return this.#warned(after, gone, what)
     if (kept?.offset !== offset) return undefined
     return kept.id === after?.id ? THERE : `the snapshot has another record ${offset}`
+  }
+
+  async #warned(after: Bookmark | undefined, gone: number, what: string): Promise<Verdict | string> {
+    const verdict = after === undefined || after.offset === gone ? THERE : await this.#compare(after)
+    if (typeof verdict === 'string' || verdict.kind !== 'there') return verdict
+    const message = `stream '${this.#options.stream}': ${what}; this replica has them, and others do not get them before it saves one`
+    return { kind: 'there', warning: new WarpError('WARP_E_ORDER_BROKEN', message) }
   }
 
   async #compare({ offset, id }: Bookmark): Promise<Verdict | string> {
