@@ -1,12 +1,17 @@
 /** `natsOrderedLog`: the options, checked, and the log that is opened with them. */
 import { jetstreamManager } from '@nats-io/jetstream'
-import { WarpError } from '../../../src/index.ts'
+import { isWarpError, WarpError } from '../../../src/index.ts'
 import type { OrderedLog, OrderedLogLink, OrderedLogReceiver } from '../../../src/ports/ordered-log.ts'
 import { Connection } from '../connection.ts'
 import { request } from '../requests.ts'
 import { NatsLogLink } from './log-link.ts'
 import { type NatsOrderedLogOptions, type NatsOrderedLogSettings, orderedLogSettings } from './options.ts'
-import { openStreams } from './streams.ts'
+import { openStreams, type LogStreams, type StreamsContext } from './streams.ts'
+
+/** So many times `timeoutMs` is waited for servers that do not answer questions about streams. */
+const OPENING_TIMES = 3
+/** Between two tries. */
+const AGAIN_MS = 250
 
 /**
  * An ordered log in NATS JetStream: a stream for each partition, which is made if it is not there, and
@@ -36,7 +41,7 @@ async function open(settings: NatsOrderedLogSettings, receiver: OrderedLogReceiv
     })
     const { server } = connection
     if (server === undefined) throw connection.error
-    const streams = await request(`${name}: opening the streams`, () => openStreams({ settings, manager, server }))
+    const streams = await openPatiently({ settings, manager, server })
     return new NatsLogLink({ settings, connection, manager, streams, receiver })
   } catch (error) {
     await connection.close()
@@ -44,10 +49,28 @@ async function open(settings: NatsOrderedLogSettings, receiver: OrderedLogReceiv
   }
 }
 
+/** A cluster that is choosing its leader, after a start or a loss, answers nobody for some seconds. */
+async function openPatiently(context: StreamsContext): Promise<LogStreams> {
+  const { clock, name, timeoutMs } = context.settings
+  const until = clock.monotonic() + OPENING_TIMES * timeoutMs
+  for (;;) {
+    try {
+      return await request(`${name}: opening the streams`, () => openStreams(context))
+    } catch (error) {
+      const mayPass = isWarpError(error, 'WARP_E_TRANSPORT') && !isWithoutJetStream(error)
+      if (!mayPass || clock.monotonic() >= until) throw error
+    }
+    await new Promise<void>((resolve) => clock.schedule(AGAIN_MS, resolve))
+  }
+}
+
+function isWithoutJetStream({ message }: WarpError): boolean {
+  return /jetstream (?:is )?not enabled/i.test(message)
+}
+
 /** Nobody answers questions about streams where JetStream is off. */
 function withoutJetStream(error: unknown, name: string): unknown {
-  const isOff =
-    error instanceof WarpError && error.code === 'WARP_E_TRANSPORT' && /jetstream is not enabled/i.test(error.message)
+  const isOff = isWarpError(error, 'WARP_E_TRANSPORT') && isWithoutJetStream(error)
   if (!isOff) return error
   const remedy = 'start nats-server with jetstream { store_dir: … }, and allow it to the account'
   return new WarpError('WARP_E_BROKER_UNFIT', `${name}: the server has no JetStream; ${remedy}`, { cause: error })
