@@ -631,12 +631,12 @@ class OpenWarp {
 
   capabilities(): Capabilities {
     const { persistent } = this.#engine.log
+    const { transports = [] } = this.#options
     return {
-      modes: this.#strong.isThere ? ['local', 'eventual', 'strong'] : ['local', 'eventual'],
       acks: persistent ? ['memory', 'logged', 'durable'] : ['memory'],
       persistent,
-      transports: (this.#options.transports ?? []).map(({ name, kind }) => ({ name, kind })),
-      ...this.#strong.capabilities(),
+      transports: transports.map(({ name, kind }) => ({ name, kind })),
+      ...this.#strong.capabilities(transports.length > 0),
     }
   }
 

@@ -625,6 +625,12 @@ export interface Capabilities {
   /** Whether anything outlives the process. */
   readonly persistent: boolean
   readonly transports: readonly { readonly name: string; readonly kind: Transport['kind'] }[]
+  /** Which keys may be written under a condition, by mode: compare-and-set and `update`. */
+  readonly compareAndSet: readonly Mode[]
+  /** Which keys are read linearizably, by mode; `'local'` ones within the process. */
+  readonly linearizable: readonly Mode[]
+  /** Whom locks and elections hold against; `'refused'` where others could not be told. */
+  readonly locks: 'cluster' | 'process' | 'refused'
   /** The ordered log, and what it promises. */
   readonly order?: { readonly name: string } & OrderedLogPromises
 }

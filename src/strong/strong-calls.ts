@@ -8,6 +8,7 @@ import { encode } from '../../crdt/encoding/encoding.ts'
 import { shownValue } from '../../crdt/shown-kind.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { TOO_LONG } from '../cache/values.ts'
+import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { readAtOnce, readInSteps } from '../store/read-steadily.ts'
@@ -129,13 +130,21 @@ export class StrongCalls {
     if (keyspace.mode === 'strong' && consistency !== 'stale') await this.passed(key, signal)
     const { store } = this.#parts
     for (;;) {
-      store.assertOpen()
-      const slot = store.keys.find(key)
-      if (slot === undefined) return { value: undefined, version: 0 }
-      const value = readAtOnce(store, slot)
-      if (value !== TOO_LONG) return { value, version: value === undefined ? 0 : this.#versionOf(key, keyspace) }
-      await readInSteps(store, slot, () => store.assertOpen())
+      const now = this.#now(key, keyspace)
+      if (now !== TOO_LONG) return now
+      await readInSteps(store, store.keys.find(key) as Slot, () => store.assertOpen())
     }
+  }
+
+  /** What the key is in this moment; `TOO_LONG` if that takes more than one step to find out. */
+  #now(key: string, keyspace: Keyspace): Versioned<unknown> | typeof TOO_LONG {
+    const { store } = this.#parts
+    store.assertOpen()
+    const slot = store.keys.find(key)
+    if (slot === undefined) return { value: undefined, version: 0 }
+    const value = readAtOnce(store, slot)
+    if (value === TOO_LONG) return TOO_LONG
+    return { value, version: value === undefined ? 0 : this.#versionOf(key, keyspace) }
   }
 
   /** Settles when this replica has everything of the key that anybody had been told of. */
@@ -156,9 +165,19 @@ export class StrongCalls {
     expected: Expected,
     { next, options }: { readonly next: unknown; readonly options: WriteOptions },
   ): Promise<CompareAndSet> {
+    for (let now = this.#now(key, keyspace); ; now = this.#now(key, keyspace)) {
+      if (now !== TOO_LONG) return this.#setAtOnce({ key, keyspace }, expected, { ...now, next, options })
+      await this.versioned(key)
+    }
+  }
+
+  /** Nothing may come between looking and writing, so nothing here waits before the write has been made. */
+  async #setAtOnce(
+    { key, keyspace }: Omit<Target, 'slot'>,
+    expected: Expected,
+    { value, version, next, options }: Versioned<unknown> & { readonly next: unknown; readonly options: WriteOptions },
+  ): Promise<CompareAndSet> {
     const { store, writer } = this.#parts
-    const { value, version } = await this.versioned(key)
-    // From here on in one turn.
     const isAsExpected =
       expected === 'absent'
         ? version === 0

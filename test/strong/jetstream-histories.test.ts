@@ -17,7 +17,7 @@ import { checkLinearizability } from '../../testing/linearizability/check-linear
 import { registerModel } from '../../testing/linearizability/models.ts'
 import { seededRandom, type Random } from '../../testing/world/random.ts'
 import { byExtent } from '../support/extent.ts'
-import { NatsServers } from '../support/nats-servers.ts'
+import { type NatsNode, NatsServers } from '../support/nats-servers.ts'
 import { describeOn } from '../support/servers.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 
@@ -183,7 +183,7 @@ async function makeTrouble(
   { random, isOver }: { readonly random: Random; readonly isOver: () => boolean },
 ): Promise<void> {
   const node = random.below(4) === 0 ? servers.nodes[random.below(3)] : undefined
-  await node?.end(random.below(2) === 0 ? 'SIGKILL' : 'SIGTERM')
+  const server = node === undefined ? undefined : away(node, random)
   while (!isOver()) {
     const place = places[random.below(places.length)] as Place
     place.proxy.holdAnswers()
@@ -193,7 +193,13 @@ async function makeTrouble(
     if (random.below(10) === 0) await place.replace().catch(() => undefined)
     await pause(30 + random.below(120))
   }
-  await node?.startAgain()
+  await server
+}
+
+async function away(node: NatsNode, random: Random): Promise<void> {
+  await node.end(random.below(2) === 0 ? 'SIGKILL' : 'SIGTERM')
+  await pause(500 + random.below(1000))
+  await node.startAgain()
 }
 
 function keep(seed: number, text: string): void {

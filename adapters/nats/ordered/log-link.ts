@@ -242,7 +242,11 @@ export class NatsLogLink implements OrderedLogLink {
   }
 }
 
-function promisesOf(streams: LogStreams, syncAlways: boolean): OrderedLogPromises {
+/** What a log promises that lies in such streams. */
+export function promisesOf(
+  streams: Pick<LogStreams, 'copies' | 'accepted' | 'isInMemory'>,
+  syncAlways: boolean,
+): OrderedLogPromises {
   const { copies, accepted, isInMemory } = streams
   const onDisk = syncAlways ? 'power loss' : 'kill'
   return { acknowledgedBy: 'broker', survives: isInMemory ? 'nothing' : onDisk, copies, accepted }

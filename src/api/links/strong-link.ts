@@ -36,6 +36,8 @@ export interface StrongLinkOptions {
   readonly isReplicated: boolean
 }
 
+type StrongCapabilities = Pick<Capabilities, 'modes' | 'compareAndSet' | 'linearizable' | 'locks' | 'order'>
+
 export class StrongLink {
   readonly #options: StrongLinkOptions
   #keys: StrongKeys | undefined
@@ -119,10 +121,17 @@ export class StrongLink {
     return verdict.kind === 'done' ? { kind: 'ok' } : { kind: 'failed', error: errorOf(verdict) }
   }
 
-  capabilities(): Pick<Capabilities, 'order'> {
+  capabilities(hasTransports: boolean): StrongCapabilities {
     const { order } = this.#options
-    if (order === undefined || this.#keys === undefined) return {}
-    return { order: { name: order.name, ...this.#keys.promises } }
+    if (order === undefined || this.#keys === undefined) {
+      const locks = hasTransports ? 'refused' : 'process'
+      return { modes: ['local', 'eventual'], compareAndSet: ['local'], linearizable: ['local'], locks }
+    }
+    const decided = ['local', 'strong'] as const
+    return {
+      ...{ modes: ['local', 'eventual', 'strong'], compareAndSet: decided, linearizable: decided, locks: 'cluster' },
+      order: { name: order.name, ...this.#keys.promises },
+    }
   }
 
   /** A pattern has been registered. */

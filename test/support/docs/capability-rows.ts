@@ -1,0 +1,67 @@
+/** Engines of each kind, and what they say of themselves: the rows of docs/guarantees.md. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileLog } from '../../../adapters/file/index.ts'
+import { memoryNetwork, memoryOrderedLog } from '../../../adapters/memory/index.ts'
+import { meshTransport } from '../../../adapters/mesh/index.ts'
+import { promisesOf } from '../../../adapters/nats/ordered/log-link.ts'
+import { openWarp } from '../../../adapters/node/index.ts'
+import { register } from '../../../crdt/index.ts'
+import type { Capabilities, OrderedLog, OrderedLogPromises, WarpOptions } from '../../../src/index.ts'
+import { freePort } from '../free-port.ts'
+
+export interface CapabilityRow {
+  readonly name: string
+  readonly capabilities: Capabilities
+}
+
+type Options = Omit<WarpOptions<Record<string, never>>, 'keys'>
+
+export async function capabilityRows(): Promise<CapabilityRow[]> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'warp-capabilities-'))
+  const mesh = meshTransport({ port: await freePort(), insecure: true })
+  const rows: readonly (readonly [string, Options])[] = [
+    ['nothing: all in memory', {}],
+    ['`fileLog`', { log: fileLog({ path: folder }) }],
+    ['`memoryNetwork`', { transports: [memoryNetwork().transport('a')] }],
+    ['`meshTransport`', { transports: [mesh] }],
+    ['`memoryOrderedLog`', { order: memoryOrderedLog() }],
+    ['`natsOrderedLog`, one server', { order: promising('NATS', natsPromises(1, false)) }],
+    ['`natsOrderedLog`, three servers', { order: promising('NATS', natsPromises(3, false)) }],
+    ['`natsOrderedLog`, three servers, `syncAlways`', { order: promising('NATS', natsPromises(3, true)) }],
+  ]
+  try {
+    const found: CapabilityRow[] = []
+    for (const [name, options] of rows) {
+      await using warp = await openWarp({ keys: { '*': register() }, ...options })
+      found.push({ name, capabilities: warp.capabilities() })
+    }
+    return found
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function natsPromises(copies: number, syncAlways: boolean): OrderedLogPromises {
+  return promisesOf({ copies, accepted: [], isInMemory: false }, syncAlways)
+}
+
+/** A log that promises what one of NATS would: for this table no server is needed. */
+function promising(name: string, promises: OrderedLogPromises): OrderedLog {
+  const log = memoryOrderedLog()
+  return {
+    kind: 'ordered',
+    name,
+    open: async (receiver) => {
+      const link = await log.open(receiver)
+      return new Proxy(link, {
+        get: (target, property) => {
+          if (property === 'promises') return promises
+          const value: unknown = Reflect.get(target, property, target)
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value
+        },
+      })
+    },
+  }
+}
