@@ -75,7 +75,10 @@ export interface MemoryOrderedLog extends OrderedLog {
   reconnect(name?: string): void
   /** The process of `name` is gone: its links end, and nobody is told of anything. */
   abandon(name: string): void
-  /** What an operator does who removes all records, whether a snapshot holds them or not. */
+  /**
+   * What an operator does who removes all records, whether a snapshot holds them or not. Whoever
+   * misses some that no snapshot holds is told that the log is broken.
+   */
   purge(partition: number): void
   /** The log as it was when `offset` was its last record: a backup, or a server that was behind. */
   rollBack(partition: number, offset: number): void

@@ -73,13 +73,18 @@ export class Partition {
   /** Whether everything behind the bookmark is there, and the bookmark is of this log. */
   continuationOf(after: Bookmark | undefined): Continuation {
     const { offset, id } = after ?? NONE
-    const kept = this.#snapshot?.bookmark.offset ?? 0
-    if (this.#gone.offset > kept) return this.#broken(`records up to ${this.#gone.offset} were purged`)
     if (offset > this.#lastOffset)
       return this.#broken(`there is no record ${offset}, the last one is ${this.#lastOffset}`)
-    if (offset < this.#gone.offset) return { kind: 'trimmed', firstOffset: this.#gone.offset + 1 }
+    if (offset < this.#gone.offset) return this.#behindWhatIsGone()
     if (this.has({ offset, id })) return THERE
     return this.#broken(`the record at ${offset} is not the one that was there`)
+  }
+
+  /** Who has all that was purged misses nothing, and may save a snapshot for the others. */
+  #behindWhatIsGone(): Continuation {
+    const gone = this.#gone.offset
+    if (gone <= (this.#snapshot?.bookmark.offset ?? 0)) return { kind: 'trimmed', firstOffset: gone + 1 }
+    return this.#broken(`records up to ${gone} were purged, and no snapshot holds them`)
   }
 
   isBehind(offset: number): boolean {

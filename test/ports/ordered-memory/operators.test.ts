@@ -132,7 +132,6 @@ describe('acts of an operator', () => {
   }
 
   test.each<[string, (world: LogWorld) => void]>([
-    ['purge', ({ log }) => log.purge(0)],
     ['rolling back', ({ log }) => log.rollBack(0, 2)],
     ['making anew', ({ log }) => log.recreate()],
   ])('%s is told with the next record, and not before it; a barrier notices at once', async (_, act) => {
@@ -147,6 +146,28 @@ describe('acts of an operator', () => {
     await world.env.runUntilIdle()
     expect(told.said).toEqual(['WARP_E_ORDER_BROKEN'])
     expect(told.records.length).toBe(5)
+  })
+
+  test('a purge is told to whoever misses what no snapshot holds; who has it all goes on', async () => {
+    const { env, log, a, b, open } = await started({ batchRecords: 2 })
+    let release: (() => void) | undefined
+    const gate = new Promise<void>((resolve) => (release = resolve))
+    const [whole, slow] = [followed(a), followed(b, undefined, () => gate)]
+    await env.runUntilIdle()
+    log.purge(0)
+    await expect(b.barrier(0)).rejects.toMatchObject({ code: 'WARP_E_ORDER_BROKEN' })
+    expect(await a.barrier(0)).toBe(5)
+    await a.append(0, 'next', bytesOf('x'))
+    release?.()
+    await env.runUntilIdle()
+    const late = followed(await open('c'))
+    await env.runUntilIdle()
+    expect([whole.said, slow.said, late.said]).toEqual([[], ['WARP_E_ORDER_BROKEN'], ['WARP_E_ORDER_BROKEN']])
+    expect([whole.records.length, slow.records.length, late.records.length]).toEqual([6, 2, 0])
+    await a.saveSnapshot(0, { bookmark: { offset: 6, id: 'next' }, pieces: piecesOf() })
+    const later = followed(await open('d'))
+    await env.runUntilIdle()
+    expect(later.said).toEqual(['trimmed 6'])
   })
 
   test('a purge of what the snapshot holds is a trim', async () => {
