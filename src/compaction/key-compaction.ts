@@ -287,15 +287,17 @@ export class KeyCompaction {
    * else writes it. Others keep a snapshot: a replica whose clock is behind could still write into
    * the life that is over here (see merge/lives.ts), and would have to find it. The same goes for a
    * touch, until none can come any more. A life that slides is over here alone, and what is written
-   * next goes on from what was there.
+   * next goes on from what was there. Of what an ordered log has given, what comes next may still be
+   * written into a life that is over by this replica's clock: there the time of the log counts.
    */
   #isAlive(slot: Slot, keyspace: Keyspace, isPresent: boolean): boolean {
     if (!isPresent) return false
-    const { values, env } = this.#store
+    const { values, env, keys, writers } = this.#store
     const isOursAlone = !this.#options.frontier.isShared(keyspace.domain)
     const mayGo = values.lifeMs(slot, keyspace) > 0 ? keyspace.isLast || isOursAlone : keyspace.isLast && isOursAlone
     const expiresAt = values.expiresAt(slot, keyspace)
-    if (!mayGo || expiresAt > env.now()) return true
+    const nowMs = keyspace.domain.kind === 'ordered' ? writers.reachedMs(keys.tipReplica[slot]!) : env.now()
+    if (!mayGo || expiresAt > nowMs) return true
     return keyspace.isTouched && expiresAt > this.#options.frontier.stableMs(keyspace.domain)
   }
 }

@@ -40,6 +40,8 @@ export class DomainWriter {
   bytes: Uint8Array
   /** Operations written so far under this id. */
   sequence: number
+  /** By the time of an ordered log: no operation stamped before is still to come. 0: that is not known. */
+  reachedMs = 0
   /** Ids that it had earlier in this process, and how far it had written under them. */
   readonly #former = new Map<ReplicaId, number>()
   /** What it has issued again in this process: by the names that it had, the present ones. */
@@ -129,6 +131,7 @@ export class DomainWriters {
   readonly local: DomainWriter
   /** By the domain's index. */
   readonly #list: (DomainWriter | undefined)[]
+  /** Those of an ordered log, one for each of its partitions. */
   readonly #ordered = new Map<ReplicaId, DomainWriter>()
 
   constructor(starts: WriterStarts, table: ReplicaTable) {
@@ -146,6 +149,11 @@ export class DomainWriters {
   /** How many operations an ordered log has given under that id; 0 for ids that are none of its. */
   orderedThrough(replica: ReplicaId): number {
     return this.#ordered.get(replica)?.sequence ?? 0
+  }
+
+  /** How far the time of the ordered log has come that has given an operation under that id; 0: not known. */
+  reachedMs(replica: ReplicaId): number {
+    return this.#ordered.get(replica)?.reachedMs ?? 0
   }
 
   of(domain: Domain): DomainWriter {

@@ -2,7 +2,8 @@
  * Which commands of whom have been judged, so that each counts once however often its record comes.
  * Numbers below an author's floor have been decided; of those from there on, the ones that came are
  * listed. An author that has written nothing for an hour is forgotten: what it sent before comes too
- * late by then (`LATE_MS`).
+ * late by then (`LATE_MS`). So is, sooner, one that has said good-bye: not at once, for a log may keep
+ * a record twice, and the second one may lie behind the good-bye.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { expectArray, expectCount, expectReplica } from '../../crdt/encoding/stored-state.ts'
@@ -12,6 +13,10 @@ import { decodeVerdict, encodeVerdict, type Verdict } from './verdict.ts'
 /** A record that comes so much later than its author thought counts for nothing. */
 export const LATE_MS = 600_000
 const FORGOTTEN_MS = 3_600_000
+/** Of an author that has said good-bye: a record that counted can come once more for so long. */
+const LEFT_MS = 2 * LATE_MS
+/** What was sent since then cannot have been decided and forgotten. */
+const FRESH_MS = FORGOTTEN_MS - LATE_MS
 /** So many numbers that somebody has closed are remembered of an author. */
 const CLOSED_MAX = 64
 
@@ -21,6 +26,8 @@ class Author {
   through = 0
   /** When something of it was judged last, by the time of the log. */
   lastMs = 0
+  /** It has said good-bye. */
+  hasLeft = false
   /** From the floor on: what was not done, or came before one with a smaller number. */
   readonly others = new Map<number, Verdict>()
   /** Below the floor: those that somebody has asked for. */
@@ -103,18 +110,26 @@ export class Authors {
     known.close(sequence, verdict)
   }
 
-  forget(author: ReplicaId): void {
-    this.#authors.delete(author)
+  /** The author writes no more. Records of it may come once more for a while. */
+  leave(author: ReplicaId): void {
+    const known = this.#authors.get(author)
+    if (known !== undefined) known.hasLeft = true
+  }
+
+  /** Whether a command that was sent at that time may have been decided, and nobody remembers anything of its author. */
+  isForgotten(author: ReplicaId, sinceMs: number, timeMs: number): boolean {
+    return !this.#authors.has(author) && timeMs - sinceMs > FRESH_MS
   }
 
   /** Forgets who has been silent for an hour. Judged by the log's time, on every replica alike. */
   forgetSilent(timeMs: number): void {
-    for (const [author, { lastMs }] of this.#authors) if (timeMs - lastMs > FORGOTTEN_MS) this.#authors.delete(author)
+    for (const [author, { lastMs, hasLeft }] of this.#authors)
+      if (timeMs - lastMs > (hasLeft ? LEFT_MS : FORGOTTEN_MS)) this.#authors.delete(author)
   }
 
   encode(): Encodable {
-    return [...this.#authors].map(([author, { floor, through, lastMs, others, closed }]) => [
-      ...[author, floor, through, lastMs],
+    return [...this.#authors].map(([author, { floor, through, lastMs, hasLeft, others, closed }]) => [
+      ...[author, floor, through, lastMs, hasLeft],
       ...[pairs(others), pairs(closed)],
     ])
   }
@@ -123,11 +138,12 @@ export class Authors {
   static decode(encoded: Encodable | undefined): Authors {
     const authors = new Authors()
     for (const item of expectArray(encoded)) {
-      const [replica, floor, through, lastMs, others, closed] = expectArray(item)
+      const [replica, floor, through, lastMs, hasLeft, others, closed] = expectArray(item)
       const author = new Author()
       author.floor = expectCount(floor)
       author.through = expectCount(through)
       author.lastMs = expectCount(lastMs)
+      author.hasLeft = hasLeft === true
       fill(author.others, others)
       fill(author.closed, closed)
       authors.#authors.set(expectReplica(replica), author)

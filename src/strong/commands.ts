@@ -54,9 +54,11 @@ export interface VoidCommand {
   readonly kind: 'void'
   readonly author: ReplicaId
   readonly sequence: number
+  /** The time of the log when the command of that number was first sent, about; 0: not known. */
+  readonly sinceMs: number
 }
 
-/** The author writes no more: nothing has to be remembered of it. */
+/** The author writes no more: soon nothing has to be remembered of it. */
 export interface ByeCommand {
   readonly kind: 'bye'
 }
@@ -108,7 +110,7 @@ function partsOf(command: Command): Encodable {
       return [KIND.write, expected.map(encodeExpectation), changes.map(encodeChange), fence ?? 0]
     }
     case 'void':
-      return [KIND.void, command.author, command.sequence]
+      return [KIND.void, command.author, command.sequence, command.sinceMs]
     case 'bye':
       return [KIND.bye]
     case 'saved':
@@ -152,7 +154,7 @@ function decodeCommand(encoded: Encodable): Command {
     case KIND.write:
       return decodeWrite(a, b, c)
     case KIND.void:
-      return { kind: 'void', author: expectReplica(a), sequence: expectCount(b) }
+      return { kind: 'void', author: expectReplica(a), sequence: expectCount(b), sinceMs: expectCount(c) }
     case KIND.bye:
       return { kind: 'bye' }
     case KIND.saved:

@@ -54,7 +54,9 @@ function isThere(store: KeyStore, slot: Slot, hlc: Hlc): boolean {
   const replica = keys.tipReplica[slot]
   if (replica === undefined || !isOrderedId(replica)) return false
   if (values.isOver(slot, hlcToMs(hlc))) return false
-  return !store.strategyAt(slot).isEmpty(values.state(slot))
+  // Not as it is to be seen by this replica's clock.
+  const { present, state } = values.resident(slot)
+  return present && !store.strategyAt(slot).isEmpty(state)
 }
 
 /**
@@ -104,9 +106,9 @@ function isAsExpected(
   }
 }
 
-/** The value of a key that is there. */
+/** The value of a key that is there, whatever this replica's clock says. */
 export function valueAt(store: KeyStore, slot: Slot): unknown {
-  return store.strategyAt(slot).read(store.values.state(slot))
+  return store.strategyAt(slot).read(store.values.resident(slot).state)
 }
 
 function draftOf(

@@ -97,6 +97,7 @@ export class Partition {
     this.offset = this.place.offset
     const { sequence } = this.place
     this.writer = new DomainWriter(DOMAINS.ordered, { replica: orderedIdOf(identity, index), sequence }, store.table)
+    this.writer.reachedMs = this.place.timeMs
     store.writers.order(this.writer)
   }
 
@@ -256,8 +257,8 @@ export class Partition {
       this.#options.store.appendAll(drafts, () => {
         // Once the operations are in the log, whose turn it was stands beside them.
         place.authors.note(author, sequence, outcome, place.timeMs)
-        if (command?.kind === 'bye') place.authors.forget(author)
-        else place.authors.raise(author, floor)
+        place.authors.raise(author, floor)
+        if (command?.kind === 'bye') place.authors.leave(author)
         if (isLast) place.authors.forgetSilent(place.timeMs)
         this.#note()
       })
@@ -305,13 +306,18 @@ export class Partition {
     return judged
   }
 
-  /** What has come by now counts, what has not never will. */
-  #closeNumber({ author, sequence }: VoidCommand): Verdict {
-    const { place } = this
-    const known = place.authors.verdictOf(author, sequence)
-    const verdict: Verdict = known === undefined || known === 'before' ? { kind: 'void' } : known
-    if (known !== 'before') place.authors.close(author, sequence, verdict, place.timeMs)
-    return { kind: 'done', version: 0, given: known === 'before' ? [] : encodeVerdict(verdict) }
+  /**
+   * What has come by now counts, what has not never will. Given is the verdict, or nothing where that is
+   * not remembered.
+   */
+  #closeNumber({ author, sequence, sinceMs }: VoidCommand): Verdict {
+    const { authors, timeMs } = this.place
+    const known = authors.verdictOf(author, sequence)
+    if (known === 'before') return FORGOTTEN
+    const isForgotten = authors.isForgotten(author, sinceMs, timeMs)
+    const verdict: Verdict = known ?? { kind: 'void' }
+    authors.close(author, sequence, verdict, timeMs)
+    return isForgotten ? FORGOTTEN : { kind: 'done', version: 0, given: encodeVerdict(verdict) }
   }
 
   #note(): void {
@@ -336,6 +342,7 @@ export class Partition {
   #pass({ offset, timeMs }: Pick<OrderedRecord, 'offset' | 'timeMs'>): void {
     this.offset = offset
     this.place.timeMs = Math.max(this.place.timeMs, Math.floor(timeMs))
+    this.writer.reachedMs = this.place.timeMs
     if (this.#waiting.length === 0) return
     const due = this.#waiting.filter((one) => one.offset <= offset)
     this.#waiting = this.#waiting.filter((one) => one.offset > offset)
@@ -373,6 +380,8 @@ interface JudgedCommand {
 }
 
 const LATE: Verdict = Object.freeze({ kind: 'void' })
+/** It has been decided, and nobody knows how. */
+const FORGOTTEN: Verdict = Object.freeze({ kind: 'done', version: 0, given: [] })
 
 function nameOf(index: number): string {
   return `warp:order/${index}`

@@ -104,7 +104,7 @@ export class StrongCalls {
     checkOptions('update', { triesMax }, UPDATE_OPTIONS)
     if (!isWholeFrom(triesMax, 1)) throw badTries(triesMax)
     const { keyspace } = this.#target(key, 'update')
-    let consistency: Consistency = keyspace.mode === 'strong' ? 'linearizable' : 'stale'
+    let consistency: Consistency | 'judged' = keyspace.mode === 'strong' ? 'linearizable' : 'stale'
     for (let tries = 0; tries < triesMax; tries++) {
       const { value, version } = await this.versioned(key, { consistency, signal: options.signal })
       const next = await change(value)
@@ -112,7 +112,7 @@ export class StrongCalls {
       const outcome = await this.tryCompareAndSet(key, { version }, next, options)
       if (outcome.kind === 'ok') return outcome.receipt
       // This replica has judged the write by now, so it has what stood in its way.
-      consistency = 'stale'
+      if (keyspace.mode === 'strong') consistency = 'judged'
     }
     throw new WarpError(
       'WARP_E_CAS_CONFLICT',
@@ -122,42 +122,41 @@ export class StrongCalls {
     )
   }
 
+  /** `'judged'`: as the next write will find it, whatever this replica's clock says. */
   async versioned(
     key: string,
-    { consistency, signal }: { readonly consistency?: Consistency; readonly signal?: AbortSignal | undefined } = {},
+    {
+      consistency,
+      signal,
+    }: { readonly consistency?: Consistency | 'judged'; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Versioned<unknown>> {
     const { keyspace } = this.#target(key, 'getVersioned')
-    if (keyspace.mode === 'strong' && consistency !== 'stale') await this.passed(key, signal)
+    const isStrong = keyspace.mode === 'strong'
+    if (isStrong && (consistency === undefined || consistency === 'linearizable')) await this.passed(key, signal)
     const { store } = this.#parts
     for (;;) {
-      const now = this.#now(key, keyspace)
+      const now = this.#now(key, keyspace, consistency === 'judged')
       if (now !== TOO_LONG) return now
       await readInSteps(store, store.keys.find(key) as Slot, () => store.assertOpen())
     }
   }
 
   /** What the key is in this moment; `TOO_LONG` if that takes more than one step to find out. */
-  #now(key: string, keyspace: Keyspace): Versioned<unknown> | typeof TOO_LONG {
-    const { store } = this.#parts
+  #now(key: string, { mode }: Keyspace, asJudged = false): Versioned<unknown> | typeof TOO_LONG {
+    const { store, strong } = this.#parts
     store.assertOpen()
     const slot = store.keys.find(key)
     if (slot === undefined) return { value: undefined, version: 0 }
     const value = readAtOnce(store, slot)
     if (value === TOO_LONG) return TOO_LONG
-    return { value, version: value === undefined ? 0 : this.#versionOf(key, keyspace) }
+    if (mode === 'strong') return this.#strong(strong).keys.versioned(key, slot, asJudged ? undefined : { value })
+    return { value, version: value === undefined ? 0 : store.keys.tipSequence[slot]! }
   }
 
   /** Settles when this replica has everything of the key that anybody had been told of. */
   async passed(key: string, signal?: AbortSignal): Promise<void> {
     const { keys } = this.#strong(this.#parts.strong)
     await keys.passed(keys.partitionOf(key), signal)
-  }
-
-  #versionOf(key: string, { mode }: Keyspace): number {
-    const { store, strong } = this.#parts
-    if (mode === 'strong') return this.#strong(strong).keys.versionOf(key)
-    const slot = store.keys.find(key)
-    return slot === undefined ? 0 : store.keys.tipSequence[slot]!
   }
 
   async #setLocally(

@@ -3,12 +3,14 @@
  * barriers. Which partition a key is in follows from the key: from the part between the first `{` and
  * the `}` behind it where there is one, so that keys can be kept together (as Redis Cluster has it).
  */
+import { isWholeFrom } from '../../crdt/checked-options.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
-import { hlcFromMs } from '../../crdt/time/hlc.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
+import { hlcFromMs, hlcToMs } from '../../crdt/time/hlc.ts'
+import { isReplicaId, type ReplicaId } from '../../crdt/time/replica-id.ts'
 import { ignoreOutcome } from '../../crdt/synchronous.ts'
 import { asError, isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { newReplicaId } from '../keys/domain-writer.ts'
+import type { Slot } from '../keys/key-table.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { PARTITIONS_MAX } from '../operation/names/ordered-id.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
@@ -23,13 +25,13 @@ import type {
 import type { KeyStore } from '../store/key-store.ts'
 import { Barriers } from './barriers.ts'
 import type { Command } from './commands.ts'
-import { versionAt } from './judge.ts'
+import { valueAt, versionAt } from './judge.ts'
 import type { LockEvent } from './locks/tables/lock-state.ts'
 import type { LockTable } from './locks/tables/lock-table.ts'
 import { Partition, type PartitionEvent } from './partition.ts'
 import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
 import type { WholeState } from './snapshots/partition-state.ts'
-import { closedVerdict, numberOf, Submitter, type SubmitOptions } from './submitter.ts'
+import { numberOf, Submitter, type SubmitOptions } from './submitter.ts'
 import type { Verdict } from './verdict.ts'
 
 export type StrongEvent =
@@ -122,7 +124,7 @@ export class StrongKeys {
       })
       const submitter = new Submitter({ env, link, partition, author, timeoutMs })
       const saver = new PartitionSaver({ env, link, store, partition, submitter, whole, observe, every })
-      const barriers = new Barriers(link, partition)
+      const barriers = new Barriers({ env, link, partition })
       return { partition, submitter, barriers, saver, stopFollowing: () => undefined }
     })
     for (const lane of this.#lanes) this.#follow(lane, bookmarkOf(lane.partition))
@@ -208,23 +210,39 @@ export class StrongKeys {
     return this.#lanes.map(({ partition }) => partition.offset)
   }
 
-  /** The version of a key as this replica has it; 0: it has no value. */
-  versionOf(key: string): number {
-    const { store } = this.#options
+  /**
+   * A key and its version, 0 if it has no value. `seen`: what it is by this replica's clock; else as the
+   * next command will find it, by the time of the log alone.
+   */
+  versioned(
+    key: string,
+    slot: Slot,
+    seen: { readonly value: unknown } | undefined,
+  ): { readonly value: unknown; readonly version: number } {
+    const { store, env } = this.#options
     const { place } = this.#laneOf(this.partitionOf(key)).partition
-    return versionAt(store, store.keys.find(key), Math.max(place.hlc, hlcFromMs(this.#options.env.now())))
+    const judged = Math.max(place.hlc, hlcFromMs(place.timeMs))
+    const hlc = seen === undefined ? judged : Math.max(judged, hlcFromMs(env.now()))
+    // A value whose life is over for the log has no version to go with it.
+    if (store.values.isOver(slot, hlcToMs(hlc))) return { value: undefined, version: 0 }
+    const version = versionAt(store, slot, hlc)
+    if (seen !== undefined) return { ...seen, version }
+    return { value: store.values.resident(slot).present ? valueAt(store, slot) : undefined, version }
   }
 
-  /** What became of a strong write; `undefined`: that was decided long ago, and is not remembered. */
-  async resolve({ replica, sequence }: Dot, signal?: AbortSignal): Promise<Verdict | undefined> {
+  /**
+   * What became of a strong write; `undefined`: that is not remembered. Rejects with `WARP_E_TRANSPORT`,
+   * `WARP_E_ABORTED`, and with `WARP_E_CONFIG` for what names no strong write.
+   */
+  async resolve(dot: Dot, signal?: AbortSignal): Promise<Verdict | undefined> {
     this.#assertUsable()
     const count = this.#lanes.length
+    // A hostile caller has types as well.
+    const { replica, sequence } = dot ?? {}
+    if (!isReplicaId(replica) || !isWholeFrom(sequence, count)) throw notADot()
     const [partition, number] = [sequence % count, Math.floor(sequence / count)]
-    const { submitter } = this.#laneOf(partition)
-    const own = replica === this.#author ? submitter.outcome(number) : undefined
-    if (own !== undefined) return this.#bounded(own, signal)
-    const { verdict } = await submitter.submit({ kind: 'void', author: replica, sequence: number }, { signal })
-    return closedVerdict(verdict)
+    const outcome = this.#laneOf(partition).submitter.outcome(replica, number)
+    return this.#bounded(outcome, signal, { late: unresolved, givenUp: resolvingGivenUp })
   }
 
   /** A pattern has been registered: what could not be judged perhaps can be. */
@@ -266,6 +284,7 @@ export class StrongKeys {
     lane.stopFollowing()
     try {
       const bookmark = await lane.saver.restore(firstOffset)
+      lane.submitter.restored()
       if (!this.#isClosed) this.#follow(lane, bookmark)
     } catch (error) {
       if (!this.#isClosed && isWarpError(error)) this.#break(lane.partition, error)
@@ -296,11 +315,15 @@ export class StrongKeys {
   }
 
   /** Ends the waiting with the time limit or the signal. Nothing is lost by that: it was a read. */
-  #bounded<Result>(promise: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  #bounded<Result>(
+    promise: Promise<Result>,
+    signal: AbortSignal | undefined,
+    { late, givenUp }: WaitErrors = { late: unanswered, givenUp: readGivenUp },
+  ): Promise<Result> {
     const { env, timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
-      const timer = env.schedule(timeoutMs, () => reject(this.trouble ?? unanswered(timeoutMs)))
-      const stopListening = signal === undefined ? undefined : whenAborted(signal, () => reject(readGivenUp(signal)))
+      const timer = env.schedule(timeoutMs, () => reject(this.trouble ?? late(timeoutMs)))
+      const stopListening = signal === undefined ? undefined : whenAborted(signal, () => reject(givenUp(signal)))
       promise
         .then(resolve, (error: unknown) => reject(asError(error)))
         .finally(() => {
@@ -326,6 +349,12 @@ export function partitionOf(key: string, count: number): number {
   return (hash >>> 0) % count
 }
 
+/** What who waits is told when it has been too long. */
+interface WaitErrors {
+  readonly late: (timeoutMs: number) => WarpError
+  readonly givenUp: (signal: AbortSignal) => WarpError
+}
+
 function unanswered(timeoutMs: number): WarpError {
   return new WarpError(
     'WARP_E_TRANSPORT',
@@ -337,6 +366,26 @@ function unanswered(timeoutMs: number): WarpError {
 
 function readGivenUp(signal: AbortSignal): WarpError {
   return new WarpError('WARP_E_ABORTED', 'the read was given up', { cause: signal.reason })
+}
+
+function unresolved(timeoutMs: number): WarpError {
+  return new WarpError(
+    'WARP_E_TRANSPORT',
+    `the ordered log has not answered within ${timeoutMs} ms, so it is not known yet what became of the write; ask again`,
+    { details: { timeoutMs } },
+  )
+}
+
+function notADot(): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    'resolve: this is not the name of a strong write; give { replica, sequence } as they stand in the details of ' +
+      'WARP_E_INDETERMINATE',
+  )
+}
+
+function resolvingGivenUp(signal: AbortSignal): WarpError {
+  return new WarpError('WARP_E_ABORTED', 'asking what became of a write was given up', { cause: signal.reason })
 }
 
 function tooManyPartitions(count: number): WarpError {

@@ -31,6 +31,8 @@ export interface Submitted {
 interface Pending {
   readonly bytes: Uint8Array
   readonly sequence: number
+  /** The time of the log when it was first handed over. */
+  sinceMs: number
   settle: (verdict: Verdict) => void
   fail: (error: WarpError) => void
 }
@@ -71,6 +73,8 @@ export class Submitter {
   readonly #open = new OldestFirst<number, true>()
   /** What became of those whose callers did not wait for it. */
   readonly #outcomes = new OldestFirst<number, Promise<Verdict | undefined>>()
+  /** Numbers of others that are being closed. */
+  readonly #closing = new Map<string, Promise<Verdict | undefined>>()
   readonly #commandBytesMax: number
   #next = 1
   #recordsCount = 0
@@ -95,19 +99,40 @@ export class Submitter {
    * (`failed`: it has no place and never will), with `WARP_E_INDETERMINATE` and `WARP_E_ABORTED`
    * (`indeterminate`, with the dot in `details`).
    */
-  async submit(command: Command, options: SubmitOptions = {}): Promise<Submitted> {
+  async submit(
+    command: Command,
+    { signal, timeoutMs = this.#options.timeoutMs }: SubmitOptions = {},
+  ): Promise<Submitted> {
+    const { env } = this.#options
+    const startMs = env.monotonic()
     for (let tries = 1; ; tries++) {
-      const submitted = await this.#submitOnce(command, options)
+      // All tries together take no longer than one may.
+      const leftMs = Math.max(1, startMs + timeoutMs - env.monotonic())
+      const submitted = await this.#submitOnce(command, { signal, timeoutMs: leftMs })
       if (submitted.verdict.kind !== 'void' || tries === LATE_TRIES) return submitted
     }
   }
 
-  /** What became of a command that was given up; `undefined` if none of that number was. */
-  outcome(sequence: number): Promise<Verdict | undefined> | undefined {
-    return this.#outcomes.get(sequence)
+  /**
+   * What became of a command; `undefined`: that is not remembered. If it has not come yet, it never will
+   * count. Settles when the log has said so, however long that takes, or rejects when this is closed:
+   * who cannot wait stops waiting, and asks again for the same answer.
+   */
+  outcome(author: ReplicaId, sequence: number): Promise<Verdict | undefined> {
+    const own = author === this.#options.author ? this.#outcomes.get(sequence) : undefined
+    if (own !== undefined) return own
+    const name = `${author}:${sequence}`
+    const known = this.#closing.get(name)
+    if (known !== undefined) return known
+    const closing = this.#close(author, sequence, 0).finally(() => this.#closing.delete(name))
+    this.#closing.set(name, closing)
+    return closing
   }
 
-  #submitOnce(command: Command, { signal, timeoutMs = this.#options.timeoutMs }: SubmitOptions): Promise<Submitted> {
+  #submitOnce(
+    command: Command,
+    { signal, timeoutMs }: SubmitOptions & { readonly timeoutMs: number },
+  ): Promise<Submitted> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== undefined) throw this.#closed
       if (signal?.aborted === true) throw givenUp(signal)
@@ -116,7 +141,7 @@ export class Submitter {
       if (this.waitingCount >= STRONG_WRITES_MAX && timeoutMs !== Infinity) throw tooMany()
       const sequence = this.#next++
       const pending: Pending = {
-        ...{ bytes, sequence },
+        ...{ bytes, sequence, sinceMs: 0 },
         settle: (verdict) => {
           stop()
           resolve({ sequence, verdict })
@@ -155,6 +180,22 @@ export class Submitter {
     this.#seenMs = this.#options.env.monotonic()
   }
 
+  /**
+   * The partition has taken a snapshot in the place of records, and nobody has been told of the verdicts
+   * in these. Of a write that was done it is not known which version it made.
+   */
+  restored(): void {
+    const { author, partition } = this.#options
+    this.noteTime()
+    for (const pending of [...this.#sent.values()]) {
+      const known = partition.place.authors.verdictOf(author, pending.sequence)
+      if (known === undefined) continue
+      if (known === 'before' || (known.kind === 'done' && known.given === undefined))
+        this.#giveUp(pending, passedOver())
+      else this.judged(pending.sequence, known)
+    }
+  }
+
   /** Rejects what waits. */
   close(error: WarpError): void {
     this.#closed = error
@@ -174,15 +215,27 @@ export class Submitter {
       return
     }
     pending.fail(this.#indeterminate(pending, error))
-    const { author } = this.#options
-    // Closes the number as soon as the log is there: then its outcome is known, and can be asked for.
-    const outcome = this.#submitOnce({ kind: 'void', author, sequence }, { timeoutMs: Infinity }).then(({ verdict }) =>
-      closedVerdict(verdict),
-    )
+    // As soon as the log is there its outcome is known, and can be asked for.
+    const outcome = this.#close(this.#options.author, sequence, pending.sinceMs)
     ignoreOutcome(outcome)
     this.#outcomes.set(sequence, outcome)
     if (this.#outcomes.size > OUTCOMES_MAX) this.#outcomes.delete(this.#outcomes.oldest() as number)
     outcome.then(() => this.#open.delete(sequence)).catch(nothing)
+  }
+
+  /** Has a number closed. A log that refuses that, because it is full say, is asked again. */
+  async #close(author: ReplicaId, sequence: number, sinceMs: number): Promise<Verdict | undefined> {
+    for (;;) {
+      try {
+        const closing = { kind: 'void', author, sequence, sinceMs } as const
+        const { verdict } = await this.#submitOnce(closing, { timeoutMs: Infinity })
+        // If it came too late itself, nothing has been said of the other.
+        if (verdict.kind === 'done') return closedVerdict(verdict)
+      } catch (error) {
+        if (this.#closed !== undefined) throw error
+        await this.#pause()
+      }
+    }
   }
 
   #indeterminate(pending: Pending, cause: WarpError): WarpError {
@@ -222,10 +275,14 @@ export class Submitter {
 
   #send(commands: readonly Pending[]): void {
     const { author } = this.#options
-    for (const pending of commands) this.#sent.set(pending.sequence, pending)
+    const basisMs = this.timeMs
+    for (const pending of commands) {
+      pending.sinceMs ||= basisMs
+      this.#sent.set(pending.sequence, pending)
+    }
     const first = (commands[0] as Pending).sequence
     const bytes = encodeRecord(
-      { author, first, floor: this.#floor(), basisMs: this.timeMs },
+      { author, first, floor: this.#floor(), basisMs },
       commands.map((pending) => pending.bytes),
     )
     ignoreOutcome(this.#append({ id: `${author}-${this.#recordsCount++}`, bytes, commands }))
@@ -293,14 +350,10 @@ export function numberOf(sequence: number, partition: number, count: number): nu
   return sequence * count + partition
 }
 
-/**
- * What was given with a number that was closed: the verdict of the command that had it; `undefined` if
- * that was forgotten long ago.
- */
-export function closedVerdict(verdict: Verdict): Verdict | undefined {
-  if (verdict.kind !== 'done' || verdict.given === undefined) return verdict
-  const isLongAgo = Array.isArray(verdict.given) && verdict.given.length === 0
-  return isLongAgo ? undefined : decodeVerdict(verdict.given)
+/** What was given with a number that was closed: the verdict of the command that had it, if that is known. */
+function closedVerdict({ given }: Extract<Verdict, { kind: 'done' }>): Verdict | undefined {
+  const isForgotten = Array.isArray(given) && given.length === 0
+  return isForgotten ? undefined : decodeVerdict(given)
 }
 
 function givenUp(signal: AbortSignal): WarpError {
@@ -314,6 +367,10 @@ function late(timeoutMs: number): WarpError {
       'it does not count; try again when the log is there',
     { details: { timeoutMs } },
   )
+}
+
+function passedOver(): WarpError {
+  return new WarpError('WARP_E_TRANSPORT', 'this replica had fallen behind what the ordered log keeps')
 }
 
 function tooLarge(bytes: number, limit: number): WarpError {

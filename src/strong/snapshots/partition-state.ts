@@ -229,6 +229,8 @@ function installKey(store: KeyStore, { replica }: DomainWriter, item: Uint8Array
   const position = log.commit(RECORD_KIND.snapshot, 0)
   store.values.drop(slot)
   installSnapshot(keys, slot, snapshot, position)
+  // How long the key that was here lived says nothing about this one.
+  store.values.prolong(slot, keyspace)
   whole.replaced(slot)
   return key
 }
