@@ -79,6 +79,7 @@ export class Submitter {
   #next = 1
   #recordsCount = 0
   #isFlushing = false
+  #isFlushingLater = false
   /** When the time of the log was last seen, by the monotonic clock. */
   #seenMs: number
   #closed: WarpError | undefined
@@ -318,13 +319,23 @@ export class Submitter {
     const waiting = commands.filter(({ sequence }) => this.#sent.delete(sequence))
     if (isAway) {
       this.#queue = [...waiting, ...this.#queue].sort((a, b) => a.sequence - b.sequence)
-      this.#options.env.schedule(AGAIN_MS, () => this.#flushSoon())
+      this.#flushLater()
       return
     }
     for (const pending of waiting) {
       this.#open.delete(pending.sequence)
       pending.fail(error)
     }
+  }
+
+  /** Once for all that wait: each record that is refused comes here. */
+  #flushLater(): void {
+    if (this.#isFlushingLater) return
+    this.#isFlushingLater = true
+    this.#options.env.schedule(AGAIN_MS, () => {
+      this.#isFlushingLater = false
+      this.#flushSoon()
+    })
   }
 
   #pause(): Promise<void> {

@@ -3,6 +3,7 @@ import { counter, register, set } from '../../crdt/index.ts'
 import { fileLog } from '../../adapters/file/index.ts'
 import { checkLog, openWarp } from '../../adapters/node/index.ts'
 import { memoryOrderedLog } from '../../adapters/memory/index.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const KEYS = {
@@ -41,6 +42,27 @@ describe('strong keys of two replicas', () => {
     await Promise.all(Array.from({ length: 50 }, (_, i) => add(i % 2 === 0 ? a : b)))
     expect(await a.get('stock:1')).toBe(50)
     expect(await b.get('stock:1')).toBe(50)
+  })
+})
+
+describe('an ordered log that is away', () => {
+  it('is tried again once for all that wait, however many they are', async () => {
+    const env = virtualEnv()
+    const order = memoryOrderedLog({ env })
+    const warp = await openWarp({ keys: KEYS, order, env, strong: { timeoutMs: 60_000 } })
+    order.disconnect()
+    const writes: Promise<unknown>[] = []
+    for (let i = 0; i < 20; i++) {
+      writes.push(warp.set(`stock:${i}`, i))
+      await env.advance(130)
+    }
+    await env.advance(20_000)
+    // A time limit for each of them, and one more.
+    expect(env.timerCount).toBeLessThan(30)
+    order.reconnect()
+    await env.advance(200)
+    await Promise.all(writes)
+    await warp.close()
   })
 })
 
