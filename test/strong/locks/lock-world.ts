@@ -44,16 +44,18 @@ export class LockWorld {
     this.#open.delete(name)
   }
 
-  /** Lets time go on until a promise settles. */
+  /** Lets time go on until a promise settles, for ten minutes at most. */
   async during<Result>(promise: Promise<Result>): Promise<Result> {
     let isSettled = false
     const settled = (): void => {
       isSettled = true
     }
     promise.then(settled, settled)
+    const endMs = this.env.monotonic() + 600_000
     for (;;) {
       await this.env.runUntilIdle()
       if (isSettled) return promise
+      if (this.env.monotonic() > endMs) throw new Error('waited for ten minutes in vain')
       if (!(await this.env.advanceToNextTimer())) throw new Error('nothing is left to wait for')
     }
   }
