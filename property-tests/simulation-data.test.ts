@@ -12,17 +12,17 @@ import {
   type Simulated,
   type SimulateOptions,
 } from '../testing/index.ts'
-import { HOLDING_UP } from '../testing/checkers/data/leases.ts'
+import { UNNOTICED } from '../testing/checkers/data/leases.ts'
 import { DIED_READING, DIED_WRITING } from '../testing/simulation/data/simulated-rows.ts'
 
 const SEEDS = byExtent({ some: 8, all: 32, soak: 1000 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = 8
-/** Where nothing holds up messages, clocks or processes it is known when a lease must be dead. */
+/** Where processes notice how much time passes it is known when a lease must be dead. */
 const PUNCTUAL: Partial<SimulateOptions> = {
-  faults: [...FAULT_KINDS, ...DATA_FAULT_KINDS].filter((kind) => !HOLDING_UP.includes(kind)),
+  faults: [...FAULT_KINDS, ...DATA_FAULT_KINDS].filter((kind) => !UNNOTICED.includes(kind)),
 }
-const PUNCTUAL_EVERY = 4
+const PUNCTUAL_EVERY = 2
 /** What must have happened, besides every fault of the database and the API. */
 const SEEN = [
   DIED_READING,

@@ -150,8 +150,10 @@ test('a frame', () => {
           },
         })
         .slice(),
-      encoder.leaseWanted([LEASE, LEASE]).slice(),
-      encoder.leaseLeft([{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }]).slice(),
+      encoder.leaseWanted({ number: 7, leases: [LEASE, LEASE] }).slice(),
+      encoder
+        .leaseLeft({ number: 7, lefts: [{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }] })
+        .slice(),
       encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }).slice(),
       encoder.rollCall({ anchor: 300, acknowledged: 300, stable: 292, announced: 290, through: [[0, 7]] }).slice(),
     ],

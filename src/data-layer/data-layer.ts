@@ -344,7 +344,6 @@ export class DataLayer {
     const desk = new LeaseDesk({
       ...{ store, env, writer, observe, written, ...engine },
       isSenior: () => talk?.isSenior ?? true,
-      renewed: (lease) => talk?.renewed(lease),
       named: (call, target) => {
         const { of, target: named } = this.invalidator.named(call, target, true)
         return { of: of === 'key' ? 'key' : 'pattern', target: named }

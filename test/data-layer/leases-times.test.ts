@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { LeaseTimes } from '../../src/data-layer/leases/lease-times.ts'
+import type { LeaseLeft } from '../../src/ports/talk/lease-times.ts'
 import type { EnteredLeaseNote } from '../../src/operation/leases/lease-note.ts'
 import { LeaseBook } from '../../src/store/aside/lease-book.ts'
 import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'
@@ -22,7 +23,10 @@ class Replica {
   hasEnded = false
   isSenior = true
 
+  readonly #env: VirtualEnv
+
   constructor(env: VirtualEnv, self: Dot['replica']) {
+    this.#env = env
     this.times = new LeaseTimes({
       ...{ env, book: this.#book, self: () => self },
       hasEnded: () => this.hasEnded,
@@ -38,8 +42,18 @@ class Replica {
     if (this.#book.take({ ...note, position: 0 })) this.times.entered(note)
   }
 
+  /** What the other one says, at once. */
   hear(other: Replica): void {
-    this.times.hear(other.times.leftOf([LEASE]))
+    this.heard(other.asked())
+  }
+
+  /** What it would say, to one who has asked just now. */
+  asked(): { readonly lefts: readonly LeaseLeft[]; readonly askedMs: number } {
+    return { lefts: this.times.leftOf([LEASE]), askedMs: this.#env.monotonic() }
+  }
+
+  heard({ lefts, askedMs }: ReturnType<Replica['asked']>): void {
+    this.times.hear(lefts, askedMs)
   }
 
   get isShown(): boolean {
@@ -73,10 +87,10 @@ test('an owner that dies after a renewal: those who tell each other of it do not
   c.hear(a)
   expect([b.isShown, c.isShown]).toEqual([true, true])
   for (let i = 0; i < 20; i++) {
-    const [ofB, ofC] = [b.times.leftOf([LEASE]), c.times.leftOf([LEASE])]
+    const [ofB, ofC] = [b.asked(), c.asked()]
     await env.advance(100)
-    b.times.hear(ofC)
-    c.times.hear(ofB)
+    b.heard(ofC)
+    c.heard(ofB)
   }
   expect([b.isShown, c.isShown]).toEqual([false, false])
   expect([b.expired, c.expired]).toEqual([[], []])
@@ -90,7 +104,7 @@ test('a renewal that is known, and of which nobody has said what is left, neithe
   b.hasEnded = true
   expect(b.isShown).toBe(true)
   expect(b.times.leftOf([LEASE])).toEqual([])
-  expect(b.times.unknown(10)).toEqual([LEASE])
+  expect(b.times.unknown(10)).toEqual([{ lease: LEASE, owner: A }])
   await env.advance(TTL / 2)
   expect([b.isShown, b.expired]).toEqual([false, []])
   b.hear(a)
@@ -99,7 +113,28 @@ test('a renewal that is known, and of which nobody has said what is left, neithe
   expect([b.isShown, b.expired]).toEqual([true, [LEASE]])
 })
 
-test('what is said of a renewal that has not come yet counts from when it was said', async () => {
+test('an answer that comes late counts from when it was asked for, and of two the one that gives more', async () => {
+  const { env, a, b } = replicas()
+  await env.advance(TTL / 4)
+  const early = b.asked()
+  const asked = a.asked()
+  await env.advance(TTL / 4)
+  b.heard(early)
+  expect(b.isShown).toBe(false)
+  // The process of b was suspended meanwhile, or the message was.
+  await env.advance(TTL / 4)
+  b.heard(asked)
+  expect(b.isShown).toBe(true)
+  b.heard({ ...asked, askedMs: asked.askedMs - TTL / 4 })
+  await env.advance(TTL / 4 - 1)
+  expect(b.isShown).toBe(true)
+  await env.advance(1)
+  expect(b.isShown).toBe(false)
+  b.heard(asked)
+  expect(b.isShown).toBe(false)
+})
+
+test('what is said of a renewal that has not come yet counts from when it was asked for', async () => {
   const { env, a, b } = replicas()
   const renewal = { kind: 'renew', lease: LEASE, dot: { replica: A, sequence: 3 } } as const
   await env.advance(TTL / 2)

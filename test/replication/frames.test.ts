@@ -95,7 +95,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     },
   ],
   hello: [
-    `0207${HEAD}77` + '02' + '02' + '057765622d31' + '026575',
+    `0207${HEAD}e7` + '02' + '02' + '057765622d31' + '026575',
     () =>
       encoder.hello({
         ...{
@@ -125,14 +125,6 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
   'roll-call': [
     `020b${HEAD}` + '09' + 'ac02' + 'a402' + 'a202' + '01' + '0007',
     () => encoder.rollCall({ anchor: 9, acknowledged: 300, stable: 292, announced: 290, through: [[0, 7]] }),
-  ],
-  'lease-wanted': [
-    `020c${HEAD}01` + '10' + '30303131323233333434353536366666',
-    () => encoder.leaseWanted(['00112233445566ff']),
-  ],
-  'lease-left': [
-    `020d${HEAD}01` + '10' + '30303131323233333434353536366666' + '0102030405060708' + 'ac02' + '8827',
-    () => encoder.leaseLeft([{ lease: '00112233445566ff', renewal: { replica: A, sequence: 300 }, leftMs: 5000 }]),
   ],
   'load-request': [
     `020e${HEAD}` + '07' + '01' + '06757365723a31' + '01' + '0102030405060708' + 'ac02',
@@ -172,6 +164,17 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
       const copy = { value: Uint8Array.of(0xa1, 0x78), leftMs: 5000, tags: [] }
       const told = { kind: 'copies', begin: vector([A, 300]), lookedCount: 2, copies: [[1, copy]] } as const
       return encoder.holdingsTold({ number: 7, told })
+    },
+  ],
+  'lease-wanted': [
+    `0213${HEAD}` + '07' + '01' + '10' + '30303131323233333434353536366666',
+    () => encoder.leaseWanted({ number: 7, leases: ['00112233445566ff'] }),
+  ],
+  'lease-left': [
+    `0214${HEAD}` + '07' + '01' + '10' + '30303131323233333434353536366666' + '0102030405060708' + 'ac02' + '8827',
+    () => {
+      const left = { lease: '00112233445566ff', renewal: { replica: A, sequence: 300 }, leftMs: 5000 }
+      return encoder.leaseLeft({ number: 7, lefts: [left] })
     },
   ],
 }
@@ -275,10 +278,10 @@ describe('refused with WARP_E_PROTOCOL', () => {
       () => bytesOf(`0212${HEAD}` + '07' + '02' + '00' + '01' + '01' + '00' + '00' + 'ffffffffffff07' + '00'),
     ],
     ['a value beyond the end', () => bytesOf(`020f${HEAD}` + '07' + '06' + '00' + '00' + '00' + '0561')],
-    ['a lease with a name that is none', () => bytesOf(`020c${HEAD}` + '01' + '10' + '5a'.repeat(16))],
+    ['a lease with a name that is none', () => bytesOf(`0213${HEAD}` + '07' + '01' + '10' + '5a'.repeat(16))],
     [
       'a lease that was renewed by nothing',
-      () => bytesOf(`020d${HEAD}` + '01' + '10' + '30'.repeat(16) + entry(1) + '0001'),
+      () => bytesOf(`0214${HEAD}` + '07' + '01' + '10' + '30'.repeat(16) + entry(1) + '0001'),
     ],
     ['a name beyond the limit', () => bytesOf(`0207${HEAD}000202` + '8102' + '61'.repeat(257) + '00')],
     ['a name that moves a cursor', () => bytesOf(`0207${HEAD}000202` + '041b5b3241' + '00')],

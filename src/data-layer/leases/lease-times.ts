@@ -1,8 +1,8 @@
 /**
  * How long each lease has left, as this replica reckons it. No wall clock is asked, here or elsewhere:
- * the owner reckons from its own renewals, and the others from what they are told is left, *and never
- * more than was reckoned here before* for the same renewal. Else two replicas keep the lease of a dead
- * owner alive by telling each other. After a start nothing is known.
+ * the owner reckons from its own renewals, and the others from what they are told is left, *from when
+ * they have asked for it*. So nobody believes in more than the owner does, however late messages come, and
+ * however many have handed it on. After a start nothing is known.
  *
  * While the time since the newest renewal is not known, that since an earlier one counts: it is less. It
  * shows keys, and ends nothing. A lease that may have run out is hidden by everybody. Its owner ends it.
@@ -16,7 +16,7 @@ import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { EnteredLeaseNote, LeaseId } from '../../operation/leases/lease-note.ts'
 import type { Env, Timer } from '../../ports/env.ts'
 import { OldestFirst } from '../../../crdt/oldest-first.ts'
-import type { LeaseLeft, LeaseTimesPort } from '../../ports/talk/lease-times.ts'
+import type { LeaseLeft, LeaseTimesPort, UnknownLease } from '../../ports/talk/lease-times.ts'
 import type { BookedLease, LeaseBook } from '../../store/aside/lease-book.ts'
 import { CoarseClock } from '../coarse-clock.ts'
 import { DueQueue } from './due-queue.ts'
@@ -153,10 +153,11 @@ export class LeaseTimes implements LeaseTimesPort {
 
   // -- what replicas tell each other -----------------------------------------------------------------
 
-  unknown(countMax: number): LeaseId[] {
-    const unknown: LeaseId[] = []
+  unknown(countMax: number): UnknownLease[] {
+    const unknown: UnknownLease[] = []
     for (const lease of this.#unknown) {
-      unknown.push(lease)
+      const owner = this.#running.get(lease)?.booked.owner
+      if (owner !== undefined) unknown.push({ lease, owner })
       if (unknown.length === countMax) break
     }
     return unknown
@@ -173,13 +174,13 @@ export class LeaseTimes implements LeaseTimesPort {
     return lefts
   }
 
-  hear(lefts: readonly LeaseLeft[]): void {
-    const nowMs = this.#options.env.monotonic()
+  hear(lefts: readonly LeaseLeft[], askedMs: number): void {
     for (const { lease, renewal, leftMs } of lefts) {
       const running = this.#running.get(lease)
       if (running?.isOwn === true) continue
       const ttlMs = running?.booked.ttlMs ?? Infinity
-      const deadlineMs = nowMs + Math.min(leftMs, ttlMs)
+      const deadlineMs = askedMs + Math.min(leftMs, ttlMs)
+      // A renewal that has not come yet may never count: its owner may have ended before it.
       if (running !== undefined && isSameDot(running.booked.renewal, renewal)) this.#told(running, deadlineMs)
       else this.#note(lease, renewal, deadlineMs)
     }
@@ -192,18 +193,17 @@ export class LeaseTimes implements LeaseTimesPort {
     this.#running.clear()
   }
 
-  /** What is left never gets more by being told again. */
+  /** Of two words the one that gives more is nearer to what the owner knows. */
   #told(running: RunningLease, deadlineMs: number): void {
-    const { isKnown, deadlineMs: mine = deadlineMs } = running
     running.isKnown = true
     this.#unknown.delete(running.booked.id)
-    this.#lives(running, isKnown ? Math.min(mine, deadlineMs) : deadlineMs)
+    this.#lives(running, Math.max(running.deadlineMs ?? -Infinity, deadlineMs))
   }
 
   /** The operation is still on its way. */
   #note(lease: LeaseId, renewal: Dot, deadlineMs: number): void {
     const before = this.#early.get(lease)
-    if (before !== undefined && isSameDot(before.renewal, renewal) && before.deadlineMs <= deadlineMs) return
+    if (before !== undefined && isSameDot(before.renewal, renewal) && before.deadlineMs >= deadlineMs) return
     this.#early.delete(lease)
     this.#early.set(lease, { renewal, deadlineMs })
     if (this.#early.size <= EARLY_MAX) return
@@ -239,7 +239,7 @@ export class LeaseTimes implements LeaseTimesPort {
     const early = this.#early.get(booked.id)
     if (early !== undefined && isSameDot(early.renewal, renewal)) {
       this.#early.delete(booked.id)
-      this.#told(running, Math.min(early.deadlineMs, nowMs + booked.ttlMs))
+      this.#told(running, early.deadlineMs)
       return
     }
     if (running.deadlineMs === undefined || running.deadlineMs <= nowMs) this.#hide(running)

@@ -50,8 +50,6 @@ export interface LeaseDeskOptions {
   readonly write: (note: LeaseNote) => Dot
   /** Something has been written that is to be sent. */
   readonly written: () => void
-  /** Others are to hear soon what is left of this one. */
-  readonly renewed: (lease: LeaseId) => void
   /** What a lease is about: throws `WARP_E_CONFIG` where nothing that is meant loads. */
   readonly named: (call: string, target: string) => LeaseTarget
   /** Copies that are void from now on. `late`: the end of their lease has been known before. */
@@ -225,7 +223,6 @@ export class LeaseDesk implements Leases {
   #say(note: LeaseNote): void {
     this.#options.write(note)
     this.#options.written()
-    if (note.kind === 'grant') this.#options.renewed(note.lease)
   }
 
   #tell({ booked }: RunningLease, reason: LeaseEnd['reason']): void {
@@ -245,12 +242,11 @@ export class LeaseDesk implements Leases {
   }
 
   async #write(note: LeaseNote, wish: SettleOptions): Promise<LeaseReceipt> {
-    const { store, writer, write, written, renewed } = this.#options
+    const { store, writer, write, written } = this.#options
     writer.checkWish(wish, DOMAINS.shared)
     if (store.refusesWrites) throw readsOnly(note)
     const dot = write(note)
     written()
-    if (note.kind === 'grant' || note.kind === 'renew') renewed(note.lease)
     return { id: note.lease, dot, ...(await writer.settled(dot, wish)) }
   }
 

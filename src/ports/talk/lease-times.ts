@@ -3,6 +3,7 @@
  * when it is said.
  */
 import type { Dot } from '../../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 
 /** What is left of a lease since that grant or renewal, as its sender reckons. */
 export interface LeaseLeft {
@@ -11,20 +12,25 @@ export interface LeaseLeft {
   readonly leftMs: number
 }
 
+/** A lease of which it is not known how long it has left. */
+export interface UnknownLease {
+  readonly lease: string
+  readonly owner: ReplicaId
+}
+
 /** Who reckons. */
 export interface LeaseTimesPort {
   /** Leases of others of which it is not known how long they have left. */
-  unknown(countMax: number): string[]
+  unknown(countMax: number): UnknownLease[]
   /** Of these, those of which it is known. */
   leftOf(leases: Iterable<string>): LeaseLeft[]
-  hear(lefts: readonly LeaseLeft[]): void
+  /** `askedMs`: when that was asked for, by the monotonic clock. What is left counts from then. */
+  hear(lefts: readonly LeaseLeft[], askedMs: number): void
 }
 
 /** Who talks with other replicas about it. */
 export interface LeaseTalkPort {
   connect(times: LeaseTimesPort): void
-  /** Others are to hear soon what is left of a lease of this replica's own. */
-  renewed(lease: string): void
   /** Whether this is the member with the least id. */
   readonly isSenior: boolean
 }

@@ -401,10 +401,10 @@ export class Reception {
   #converseOfCopies(peer: Peer, frame: Frame): void {
     switch (frame.kind) {
       case 'lease-wanted':
-        this.leases.wanted(peer, frame.leases)
+        this.leases.wanted(peer, frame)
         return
       case 'lease-left':
-        this.leases.left(frame.lefts)
+        this.leases.left(peer, frame)
         return
       case 'load-request':
         this.loads.request(peer, frame)
@@ -525,6 +525,7 @@ export class Reception {
     this.#fetch.forget(peer)
     this.loads.forget(peer)
     this.copies.forget(peer)
+    this.leases.forget(peer)
   }
 
   #malformed(peer: Pick<Peer, 'name'>, error: unknown): void {

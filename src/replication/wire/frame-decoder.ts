@@ -84,9 +84,9 @@ export class FrameDecoder {
       case FRAME_KIND.rollCall:
         return { kind: 'roll-call', sender, ...readRollCall(reader) }
       case FRAME_KIND.leaseWanted:
-        return { kind: 'lease-wanted', sender, leases: readLeaseWanted(reader) }
+        return { kind: 'lease-wanted', sender, ...readLeaseWanted(reader) }
       case FRAME_KIND.leaseLeft:
-        return { kind: 'lease-left', sender, lefts: readLeaseLeft(reader, this.#ids) }
+        return { kind: 'lease-left', sender, ...readLeaseLeft(reader, this.#ids) }
       case FRAME_KIND.loadRequest:
         return { kind: 'load-request', sender, ...readLoadRequest(reader, this.#ids) }
       case FRAME_KIND.loadFill:

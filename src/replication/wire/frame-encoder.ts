@@ -13,7 +13,6 @@ import {
   writeLoadRequest,
   writeRowsStored,
 } from './load-frames.ts'
-import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
 import type { StoredRow } from '../../ports/talk/load-talk.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
@@ -21,6 +20,8 @@ import {
   FRAME_KIND,
   type HoldingsToldFrame,
   type HoldingsWantedFrame,
+  type LeaseLeftFrame,
+  type LeaseWantedFrame,
   type LoadFillFrame,
   type LoadRequestFrame,
   type Digest,
@@ -122,14 +123,14 @@ export class FrameEncoder {
   }
 
   /** At most {@link LEASES_PER_FRAME_MAX} of them. */
-  leaseWanted(leases: readonly string[]): Uint8Array {
-    writeLeaseWanted(this.#begin(FRAME_KIND.leaseWanted), leases)
+  leaseWanted(wanted: LeaseWantedFrame): Uint8Array {
+    writeLeaseWanted(this.#begin(FRAME_KIND.leaseWanted), wanted)
     return this.#finish()
   }
 
   /** At most {@link LEASES_PER_FRAME_MAX} of them. */
-  leaseLeft(lefts: readonly LeaseLeft[]): Uint8Array {
-    writeLeaseLeft(this.#begin(FRAME_KIND.leaseLeft), lefts, this.#table)
+  leaseLeft(left: LeaseLeftFrame): Uint8Array {
+    writeLeaseLeft(this.#begin(FRAME_KIND.leaseLeft), left, this.#table)
     return this.#finish()
   }
 

@@ -16,8 +16,6 @@
  *     confirmation     = 10: replica:8 applied:varint own:varint stable:varint rest
  *     roll-call        = 11: anchor:varint acknowledged:varint stable:varint announced:varint
  *                        count:varint (index:varint sequence:varint)* rest
- *     lease-wanted     = 12: count:varint (lease:text)*
- *     lease-left       = 13: count:varint (lease:text replica:8 sequence:varint leftMs:varint)*
  *     load-request     = 14: number:varint flags:u8 key:text need:vector rest
  *     load-fill        = 15: number:varint flags:u8 [ begin:vector leftMs:varint count:varint tag:text* [ bytes ] [ row ] ] rest
  *     row              = flags:u8 meta:bytes token:bytes known:vector
@@ -27,6 +25,8 @@
  *     holdings-told    = 18: number:varint flags:u8 [ keys | copies ] rest
  *     keys             = next:varint count:varint (key:text)*
  *     copies           = begin:vector looked:varint count:varint (index:varint flags:u8 leftMs:varint count:varint tag:text* [ bytes ] [ row ])*
+ *     lease-wanted     = 19: number:varint count:varint (lease:text)* rest
+ *     lease-left       = 20: number:varint count:varint (lease:text replica:8 sequence:varint leftMs:varint)* rest
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -69,13 +69,14 @@ export const FRAME_KIND = {
   held: 9,
   confirmation: 10,
   rollCall: 11,
-  leaseWanted: 12,
-  leaseLeft: 13,
+  // 12 and 13 are of builds that told what is left of leases unasked.
   loadRequest: 14,
   loadFill: 15,
   rowsStored: 16,
   holdingsWanted: 17,
   holdingsTold: 18,
+  leaseWanted: 19,
+  leaseLeft: 20,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -251,6 +252,17 @@ export interface RollCall {
   readonly through: readonly (readonly [index: number, sequence: number])[]
 }
 
+export interface LeaseWantedFrame {
+  /** The asker's, for the answer. */
+  readonly number: number
+  readonly leases: readonly string[]
+}
+
+export interface LeaseLeftFrame {
+  readonly number: number
+  readonly lefts: readonly LeaseLeft[]
+}
+
 export interface LoadRequestFrame extends LoadAsked {
   /** The asker's, for the answer. */
   readonly number: number
@@ -301,8 +313,8 @@ export type Frame =
   | { readonly kind: 'held'; readonly sender: Sender; readonly held: readonly HeldOperations[] }
   | ({ readonly kind: 'confirmation'; readonly sender: Sender } & Confirmation)
   | ({ readonly kind: 'roll-call'; readonly sender: Sender } & RollCall)
-  | { readonly kind: 'lease-wanted'; readonly sender: Sender; readonly leases: readonly string[] }
-  | { readonly kind: 'lease-left'; readonly sender: Sender; readonly lefts: readonly LeaseLeft[] }
+  | ({ readonly kind: 'lease-wanted'; readonly sender: Sender } & LeaseWantedFrame)
+  | ({ readonly kind: 'lease-left'; readonly sender: Sender } & LeaseLeftFrame)
   | ({ readonly kind: 'load-request'; readonly sender: Sender } & LoadRequestFrame)
   | ({ readonly kind: 'load-fill'; readonly sender: Sender } & LoadFillFrame)
   | { readonly kind: 'rows-stored'; readonly sender: Sender; readonly rows: readonly StoredRow[] }

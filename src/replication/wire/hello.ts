@@ -9,9 +9,10 @@ const FLAG_ASKS = 1
 const FLAG_PERSISTENT = 2
 const FLAG_READS_CHANGES = 4
 const FLAG_READS_CONFIRMATIONS = 8
-const FLAG_READS_LEASES = 16
+/** 16 is of builds that told what is left of leases unasked. */
 const FLAG_ANSWERS_LOADS = 32
 const FLAG_TELLS_COPIES = 64
+const FLAG_READS_LEASES = 128
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   const asks = hello.asks ? FLAG_ASKS : 0

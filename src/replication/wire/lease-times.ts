@@ -6,24 +6,26 @@ import type { ByteReader } from '../../operation/byte-reader.ts'
 import { isLeaseId, LEASE_ID_BYTES } from '../../operation/leases/lease-note.ts'
 import type { ReplicaTable } from '../../operation/replica-table.ts'
 import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
-import { LEASES_PER_FRAME_MAX } from './frames.ts'
+import { LEASES_PER_FRAME_MAX, type LeaseLeftFrame, type LeaseWantedFrame } from './frames.ts'
 import type { IdReader } from './id-reader.ts'
 
 const LEASE_TEXT_BYTES = 2 * LEASE_ID_BYTES + 1
 
-export function writeLeaseWanted(writer: ByteWriter, leases: readonly string[]): void {
+export function writeLeaseWanted(writer: ByteWriter, { number, leases }: LeaseWantedFrame): void {
+  writer.varint(number)
   writer.varint(leases.length)
   for (const lease of leases) writer.text(lease)
 }
 
-export function readLeaseWanted(reader: ByteReader): string[] {
+export function readLeaseWanted(reader: ByteReader): LeaseWantedFrame {
+  const number = reader.varint()
   const leases: string[] = []
   for (let left = reader.count(LEASES_PER_FRAME_MAX, LEASE_TEXT_BYTES); left > 0; left--) leases.push(readLease(reader))
-  reader.mustBeAtEnd()
-  return leases
+  return { number, leases }
 }
 
-export function writeLeaseLeft(writer: ByteWriter, lefts: readonly LeaseLeft[], table: ReplicaTable): void {
+export function writeLeaseLeft(writer: ByteWriter, { number, lefts }: LeaseLeftFrame, table: ReplicaTable): void {
+  writer.varint(number)
   writer.varint(lefts.length)
   for (const { lease, renewal, leftMs } of lefts) {
     writer.text(lease)
@@ -33,7 +35,8 @@ export function writeLeaseLeft(writer: ByteWriter, lefts: readonly LeaseLeft[], 
   }
 }
 
-export function readLeaseLeft(reader: ByteReader, ids: IdReader): LeaseLeft[] {
+export function readLeaseLeft(reader: ByteReader, ids: IdReader): LeaseLeftFrame {
+  const number = reader.varint()
   const lefts: LeaseLeft[] = []
   const bytesEach = LEASE_TEXT_BYTES + REPLICA_ID_BYTES + 2
   for (let left = reader.count(LEASES_PER_FRAME_MAX, bytesEach); left > 0; left--) {
@@ -43,8 +46,7 @@ export function readLeaseLeft(reader: ByteReader, ids: IdReader): LeaseLeft[] {
     if (renewal.sequence === 0 || leftMs > LIFE_MS_MAX) throw reader.malformed('what is left of a lease')
     lefts.push({ lease, renewal, leftMs })
   }
-  reader.mustBeAtEnd()
-  return lefts
+  return { number, lefts }
 }
 
 function readLease(reader: ByteReader): string {

@@ -3,9 +3,9 @@
  * the source that nobody has been told of: once a lease must be dead, nobody serves what was loaded
  * while it lived.
  *
- * When the owner renewed it last is known; how long the word of it may have been under way is known
- * where no fault holds up messages, clocks or processes. In other runs it is asked what is shown some
- * time after everything was made good.
+ * When the owner renewed it last is known, and no message makes it longer. Only where machines sleep, so that
+ * their processes do not know how much time has passed, it is asked what is shown some time after everything
+ * was made good.
  */
 import type { LeaseId } from '../../../src/operation/leases/lease-note.ts'
 import type { Said } from '../../simulation/data/data-intent.ts'
@@ -15,20 +15,11 @@ import type { CallEvent, Checker, Moment, ReportEvent, RunEvent, SourcesView, Vi
 import { Attachments } from './attachments.ts'
 
 const NAME = 'W42'
-/** Ways of the messages that tell of a renewal, and clocks that go wrong by half a thousandth. */
-const TOLD_MS = 10_000
+/** A look at the clock is as old as that at most, and clocks go wrong by half a thousandth. */
+const LOOK_MS = 5
 const DRIFT_MS = 50
-/** Words of long ago may arrive, or somebody does not know how much time has passed. */
-export const HOLDING_UP: readonly string[] = [
-  'late repeat',
-  'delay',
-  'bandwidth',
-  'pause',
-  'slow',
-  'suspend',
-  'freeze',
-  'reorder',
-]
+/** Time that processes do not notice. */
+export const UNNOTICED: readonly string[] = ['suspend']
 
 interface Followed {
   readonly id: LeaseId
@@ -132,8 +123,8 @@ class LeaseChecker implements Checker {
 /** From when on a lease is dead everywhere. */
 function deadMs({ renewedMs, renewing, ttlMs, isRevoked }: Followed, { planned, healedMs }: RunHistory): number {
   if (renewing.size > 0 || isRevoked) return Infinity
-  const isHeldUp = HOLDING_UP.some((kind) => planned.has(kind))
-  return (isHeldUp ? Math.max(renewedMs, healedMs) : renewedMs) + ttlMs + TOLD_MS
+  const isUnnoticed = UNNOTICED.some((kind) => planned.has(kind))
+  return (isUnnoticed ? Math.max(renewedMs, healedMs) : renewedMs) + ttlMs + LOOK_MS
 }
 
 function judge({ call, key, leases }: Read, { history }: Moment, sources: SourcesView): Violation[] {

@@ -1,20 +1,23 @@
 /** Replicas crash, start, are cut off and evicted, and exchange what they have. */
 import { hear, leftsOf, receive } from './operations.ts'
-import { DELAY, type Message, RESTART, type Replica, TTL, type World, freshReplica } from './world.ts'
+import { type Message, RESTART, type Replica, TTL, type World, freshReplica } from './world.ts'
 
 export function sync(w: World, from: Replica, to: Replica): void {
   const operations = [...from.log]
   w.net.push({ from: from.id, to: to.id, at: w.now, operations, lefts: leftsOf(w, from), applied: { ...from.applied } })
 }
 
-/** What was on its way for too long is gone with its connection. */
+/**
+ * It may have been on its way for any time. What is left of leases was asked for: that the question was asked no earlier
+ * than the answer was sent is the worst that there is.
+ */
 export function deliver(w: World, message: Message): void {
   w.net.splice(w.net.indexOf(message), 1)
   const [from, to] = [w.replica(message.from), w.replica(message.to)]
-  if (!to?.up || !from || w.now - message.at > DELAY) return
+  if (!to?.up || !from) return
   if ([from, to].some((r) => r.isolated || w.ended.has(r.id))) return
   for (const o of message.operations) receive(w, to, o)
-  for (const left of message.lefts) hear(w, to, left)
+  for (const left of message.lefts) hear(w, to, left, message.at)
   if (message.applied) to.acks.set(message.from, { ...message.applied })
 }
 
@@ -36,7 +39,6 @@ export function start(w: World, r: Replica): void {
     return
   }
   r.up = true
-  w.starts.push(w.now)
   for (const lease of r.leases.values()) {
     lease.deadline = w.is('start-counts-in-full') ? w.now + TTL : undefined
     lease.isKnown = lease.deadline !== undefined
@@ -82,6 +84,5 @@ function joinAnew(w: World, r: Replica): void {
     })
     if (!lease.end) joiner.metAlive.add(lease.id)
   }
-  w.starts.push(w.now)
   w.replicas[r.slot] = joiner
 }

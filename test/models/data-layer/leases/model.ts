@@ -24,7 +24,7 @@ export const leases = explorerOf<Config>({
   directed: DIRECTED,
   mutants: {
     'second-hand-in-full': 'a renewal that comes from another replica has what that one says is left',
-    'statement-extends': 'what another says is left never gives more than was reckoned here',
+    'counts-from-the-answer': 'what is left counts from when it was asked for',
     'earlier-deadline-ends': 'what is left since an earlier renewal shows keys, and ends nothing',
     'start-counts-in-full': 'after a start nobody knows how long a lease has left until somebody says so',
     'joiner-counts-in-full': 'who joins does not know how long a lease has left until somebody says so',

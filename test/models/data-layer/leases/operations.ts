@@ -14,9 +14,9 @@ export function write(
   const o: Operation = { kind, lease, target, r: r.id, s, context: { ...r.applied }, at: w.now }
   w.operations.push(o)
   enter(w, r, o)
-  const lefts = leftsOf(w, r).filter((left) => left.lease === lease)
+  // What is left is asked for.
   for (const x of w.others(r))
-    w.net.push({ from: r.id, to: x.id, at: w.now, operations: [o], lefts, applied: undefined })
+    w.net.push({ from: r.id, to: x.id, at: w.now, operations: [o], lefts: [], applied: undefined })
   return o
 }
 
@@ -94,7 +94,7 @@ const ENTERS: Readonly<Record<Kind, (w: World, r: Replica, o: Operation) => void
     if (!lease) return
     if (w.is('renewal-revives') && lease.end) lease.end = undefined
     const isFirstHand = o.r === r.id || w.is('second-hand-in-full')
-    renewWith(w, lease, o, isFirstHand ? TTL : undefined)
+    renewWith(w, lease, o, isFirstHand ? w.now + TTL : undefined)
   },
   attach: (w, r, o) => {
     const lease = r.leases.get(o.lease)
@@ -130,15 +130,16 @@ export function leftsOf(w: World, r: Replica): Left[] {
   })
 }
 
-/** A renewal that comes second-hand has what its sender says is left, and never more than was reckoned here before. */
-export function hear(w: World, r: Replica, { lease: id, renewal, left }: Left): void {
+/**
+ * A renewal that comes second-hand has what its sender says is left, from when that was asked for on.
+ */
+export function hear(w: World, r: Replica, { lease: id, renewal, left }: Left, askedAt: number): void {
   const lease = r.leases.get(id)
   if (!lease || left === undefined || !has(r.applied, renewal)) return
-  renewWith(w, lease, renewal, left)
+  renewWith(w, lease, renewal, (w.is('counts-from-the-answer') ? w.now : askedAt) + left)
 }
 
-function renewWith(w: World, lease: Lease, renewal: Dot, left: number | undefined): void {
-  const deadline = left === undefined ? undefined : w.now + left
+function renewWith(w: World, lease: Lease, renewal: Dot, deadline: number | undefined): void {
   const isSame = lease.renewal.r === renewal.r && lease.renewal.s === renewal.s
   if (!isSame) {
     if (renewal.r === lease.renewal.r && renewal.s < lease.renewal.s) return
@@ -146,11 +147,11 @@ function renewWith(w: World, lease: Lease, renewal: Dot, left: number | undefine
     lease.unknownSince = w.now
     lease.isKnown = deadline !== undefined || w.is('earlier-deadline-ends')
     // Until it is known what is left since the later one, what was left since the one before holds: it is less.
-    lease.deadline = deadline ?? lease.deadline
+    if (deadline !== undefined) lease.deadline = Math.max(lease.deadline ?? 0, deadline)
   } else if (deadline !== undefined) {
-    const mine = lease.isKnown ? (lease.deadline ?? deadline) : deadline
     lease.isKnown = true
-    lease.deadline = w.is('statement-extends') ? Math.max(mine, deadline) : Math.min(mine, deadline)
+    // Of two words the one that gives more is nearer to what the owner knows.
+    lease.deadline = Math.max(lease.deadline ?? 0, deadline)
   }
 }
 

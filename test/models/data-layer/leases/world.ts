@@ -7,8 +7,6 @@ import { KEYS, type Key, matches } from '../keys.ts'
 import { type Dot, type Vector } from '../vectors.ts'
 
 export const TTL = 100
-/** The longest that a message is on its way: who hears nothing for so long closes the connection, and what was on it is gone. */
-export const DELAY = 15
 /** No process starts faster than this. */
 export const RESTART = 30
 
@@ -97,8 +95,6 @@ export class World {
   readonly ended = new Map<string, number>()
   readonly replicas: Replica[] = []
   readonly operations: Operation[] = []
-  /** Ghost: when replicas were started. */
-  readonly starts: number[] = []
   readonly counts: Counts = { grants: 0, renewals: 0, ends: 0, reads: 0, visible: 0, hidden: 0, evictions: 0 }
 
   readonly config: Config
