@@ -88,12 +88,23 @@ function isSignal(value: unknown): boolean {
 }
 
 function unknownOption(what: string, name: string, known: readonly string[]): WarpError {
-  const meant = closest(name, known)
+  const meant = within(name, known) ?? closest(name, known)
   const remedy = meant === undefined ? `it takes ${known.join(', ')}` : `did you mean '${meant}'?`
   return new WarpError('WARP_E_CONFIG', `${what}: there is no option '${name}'; ${remedy}`, {
     details: meant === undefined ? { option: name } : { option: name, meant },
   })
 }
+
+/** The longest of the names that is a part of this one: whoever writes `keyPrefix` means `prefix`, not `metaPrefix`. */
+function within(name: string, known: readonly string[]): string | undefined {
+  const parts = known.filter(
+    (part) => part.length >= PART_LENGTH_MIN && name.toLowerCase().includes(part.toLowerCase()),
+  )
+  return parts.sort((a, b) => b.length - a.length)[0]
+}
+
+/** Shorter ones are parts of anything. */
+const PART_LENGTH_MIN = 4
 
 /**
  * The name that is fewest edits away, if that is close: a third of its characters, at least two.

@@ -37,6 +37,11 @@ test.each([
     "the key pattern '*': there is no option 'ttl_ms'; did you mean 'ttlMs'?",
   ],
   [
+    'an option with a word too many',
+    () => openWarp(anything({ keys, copies: { cacheBytesMax: 5 } })),
+    "'cacheBytesMax'; did you mean 'bytesMax'?",
+  ],
+  [
     'a key pattern without its strategy',
     () => openWarp({ keys: anything({ '*': { stratgy: counter() } }) }),
     "'stratgy'; did you mean 'strategy'?",

@@ -50,7 +50,7 @@ export function redisSettings(client: RedisClient, options: RedisStoreOptions): 
     if (typeof value !== 'string') throw refusedOption('redisStore', option, value, 'give a string')
   // A brace would be taken for the beginning of a hash tag.
   if (metaPrefix === '' || metaPrefix.includes('{'))
-    throw refusedOption('redisStore', 'metaPrefix', metaPrefix, 'give a string without {')
+    throw refusedOption('redisStore', 'metaPrefix', metaPrefix, 'give a string of one character or more, without {')
   if (!isWholeFrom(tombstoneMs, 0))
     throw refusedOption('redisStore', 'tombstoneMs', tombstoneMs, 'give milliseconds, or 0 for never')
   return {

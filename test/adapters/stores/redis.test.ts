@@ -191,6 +191,7 @@ describe('options', () => {
   test('what does not fit is refused', () => {
     expect(refused({})).toThrow('give a client of ioredis')
     expect(refused(client, { prefx: 'a' })).toThrow("did you mean 'prefix'?")
+    expect(refused(client, { keyPrefix: 'a:' })).toThrow("did you mean 'prefix'?")
     expect(refused(client, { metaPrefix: 'a{' })).toThrow('without {')
     expect(refused(client, { tombstoneMs: -1 })).toThrow('tombstoneMs')
     expect(refused(new Redis({ lazyConnect: true, keyPrefix: 'a:' }))).toThrow('keyPrefix')
