@@ -45,7 +45,7 @@ export type WarpErrorCode =
   | 'WARP_E_STRATEGY' // the key was written by another strategy than the one that it is registered with
   | 'WARP_E_TOKEN_BEHIND' // this replica has not yet seen what the session has
   | 'WARP_E_TRANSPORT' // a network cannot be joined: the port is taken, the address is not ours, nobody answers
-  | 'WARP_E_TXN_ABORTED' // a transaction read what has changed since, or its function threw; nothing was written
+  | 'WARP_E_TXN_ABORTED' // a transaction read what has changed since, or expected something else; nothing was written
   | 'WARP_E_UNENCODABLE' // a value that cannot be carried
   | 'WARP_E_UNKNOWN_OP' // the key holds an operation that this version cannot fold
   | 'WARP_E_UNREGISTERED_KEY' // no key pattern matches

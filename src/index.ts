@@ -61,6 +61,13 @@ export type {
 } from './api/public.ts'
 export type { CompareAndSet, Conflict, Consistency, UpdateOptions, Versioned } from './strong/strong-calls.ts'
 export type { StrongEvent } from './strong/strong-keys.ts'
+export type { Transaction, TransactionKey } from './api/transactions/typed-transaction.ts'
+export type {
+  TransactionOptions,
+  TransactionOutcome,
+  TransactionReceipt,
+  TransactionWriteOptions,
+} from './strong/transactions/transaction-types.ts'
 export type { Stats } from './api/stats.ts'
 export type { Health, HealthPart, HealthReason, HealthReasonCode, PartHealth } from './api/health/health.ts'
 export type { EntriesOptions, Entry } from './api/entry-listing.ts'
@@ -126,7 +133,16 @@ export type {
   LogOptions,
 } from './history/explanation.ts'
 export type { OperationRecord } from './store/kept-operation.ts'
-export type { Change, Cursor, ExpiredChange, ValueChange, Watch, WatchGap, WatchOptions } from './watch/change.ts'
+export type {
+  Change,
+  Cursor,
+  ExpiredChange,
+  ValueChange,
+  Watch,
+  WatchBatch,
+  WatchGap,
+  WatchOptions,
+} from './watch/change.ts'
 export type {
   ProjectedOperation,
   Projection,

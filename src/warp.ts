@@ -53,6 +53,11 @@ import { StrongLink } from './api/links/strong-link.ts'
 import { locksOf } from './strong/locks/locks-facade.ts'
 import type { ElectOptions, Locks, Term } from './strong/locks/lock-types.ts'
 import type { CompareAndSet, UpdateOptions, Versioned } from './strong/strong-calls.ts'
+import type {
+  TransactionFunction,
+  TransactionOptions,
+  TransactionOutcome,
+} from './strong/transactions/transaction-types.ts'
 import type { Capabilities, CloseOptions, Expected, Resolution, Warp, WarpEvent, WarpOptions } from './api/public.ts'
 import type { Stats } from './api/stats.ts'
 import { takeStats } from './api/take-stats.ts'
@@ -455,18 +460,13 @@ class OpenWarp {
     }
   }
 
-  async compareAndSet(
-    key: string,
-    expected: Expected<unknown>,
-    next: unknown,
-    options?: WriteOptions,
-  ): Promise<Receipt> {
+  async compareAndSet(key: string, expected: Expected, next: unknown, options?: WriteOptions): Promise<Receipt> {
     return this.#strong.calls.compareAndSet(key, expected, next, options)
   }
 
   async tryCompareAndSet(
     key: string,
-    expected: Expected<unknown>,
+    expected: Expected,
     next: unknown,
     options?: WriteOptions,
   ): Promise<CompareAndSet> {
@@ -479,6 +479,22 @@ class OpenWarp {
     options?: UpdateOptions,
   ): Promise<Receipt | undefined> {
     return this.#strong.calls.update(key, change, options)
+  }
+
+  transaction(run: TransactionFunction, options?: TransactionOptions): Promise<unknown> {
+    try {
+      return this.#turns.after(this.#strong.transactions.run(run, options))
+    } catch (error) {
+      return this.#turns.rejected(asError(error))
+    }
+  }
+
+  tryTransaction(run: TransactionFunction, options?: TransactionOptions): Promise<TransactionOutcome<unknown>> {
+    try {
+      return this.#turns.after(this.#strong.transactions.tryRun(run, options))
+    } catch (error) {
+      return this.#turns.rejected(asError(error))
+    }
   }
 
   async getVersioned(key: string, options?: ReadOptions): Promise<Versioned<unknown>> {

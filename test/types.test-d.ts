@@ -308,3 +308,40 @@ operationsOf(counter(), { increment: [fc.string()] })
 operationsOf(counter(), { add: [fc.nat()] })
 // @ts-expect-error elements of this set are texts
 operationsOf(set<string>(), { add: [fc.nat()] })
+
+// A transaction has keys of one mode, and its type follows from the map or from what is said.
+const mixed = await open({
+  keys: {
+    'account:*': { strategy: register<number>(), mode: 'strong' },
+    'hits:*': { strategy: counter(), mode: 'strong' },
+    'note:*': { strategy: register<number>(), mode: 'local' },
+    'user:*': register<User>(),
+  },
+})
+const moved: string = await mixed.transaction(async (tx) => {
+  const left: number | undefined = await tx.get(`account:${id}`)
+  tx.set('account:1', (left ?? 0) - 1)
+  tx.key('hits:1').increment(2)
+  await tx.compareAndSet('account:2', { value: 1 }, 2)
+  // @ts-expect-error -- of another mode
+  await tx.get('note:1')
+  // @ts-expect-error -- of another mode
+  tx.set('user:1', { name: 'Alice' })
+  // @ts-expect-error -- not the type of the value
+  tx.set('account:1', 'much')
+  // @ts-expect-error -- a counter has no set
+  tx.set('hits:1', 1)
+  // @ts-expect-error -- no pattern
+  tx.delete('nothing:1')
+  return 'moved'
+})
+const tried = await mixed.tryTransaction((tx) => tx.set('note:1', 1), { mode: 'local', triesMax: 3 })
+// @ts-expect-error -- of another mode
+await mixed.transaction((tx) => tx.set('account:1', 1), { mode: 'local' })
+// @ts-expect-error -- no such mode
+await mixed.transaction(() => 1, { mode: 'weak' })
+const localOnly = await open({ keys: { 'note:*': { strategy: register<number>(), mode: 'local' } } })
+await localOnly.transaction((tx) => tx.set('note:1', 1))
+declare const anyWarp: Warp<KeyMap>
+await anyWarp.transaction((tx) => tx.set(anyKey, 1))
+export const transacted: unknown[] = [moved, tried.kind === 'ok' ? tried.receipt.dot : tried.version]

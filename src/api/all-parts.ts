@@ -7,6 +7,7 @@ import { ReplicaLocks } from '../strong/locks/replica-locks.ts'
 import { StrongCalls } from '../strong/strong-calls.ts'
 import { StrongKeys } from '../strong/strong-keys.ts'
 import { StrongWriter } from '../strong/strong-writer.ts'
+import { Transactions } from '../strong/transactions/transactions.ts'
 import { exportLines } from '../transfer/export-lines.ts'
 import { importLines } from '../transfer/import-lines.ts'
 import type { WarpParts } from './parts.ts'
@@ -16,5 +17,8 @@ export const ALL_PARTS: WarpParts = {
   transfer: { exportLines, importLines },
   history: History,
   dataLayer: DataLayer,
-  strong: { keys: StrongKeys, writer: StrongWriter, calls: StrongCalls, locks: ReplicaLocks, lockDesk: OwnLockDesk },
+  strong: {
+    ...{ keys: StrongKeys, writer: StrongWriter, calls: StrongCalls, transactions: Transactions },
+    ...{ locks: ReplicaLocks, lockDesk: OwnLockDesk },
+  },
 }

@@ -13,6 +13,7 @@ import type { ReplicaLocks } from '../strong/locks/replica-locks.ts'
 import type { StrongCalls } from '../strong/strong-calls.ts'
 import type { StrongKeys } from '../strong/strong-keys.ts'
 import type { StrongWriter } from '../strong/strong-writer.ts'
+import type { Transactions } from '../strong/transactions/transactions.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { exportLines } from '../transfer/export-lines.ts'
 import type { importLines } from '../transfer/import-lines.ts'
@@ -48,6 +49,7 @@ export interface StrongPart {
   readonly calls: typeof StrongCalls
   readonly locks: typeof ReplicaLocks
   readonly lockDesk: typeof OwnLockDesk
+  readonly transactions: typeof Transactions
 }
 
 export type HistoryPart = Pick<History, 'log' | 'getAt' | 'explain'>

@@ -37,6 +37,9 @@ import type { WarpError } from '../../crdt/warp-error.ts'
 import type { CompareAndSet, UpdateOptions, Versioned } from '../strong/strong-calls.ts'
 import type { ElectOptions, Locks, Term } from '../strong/locks/lock-types.ts'
 import type { StrongEvent } from '../strong/strong-keys.ts'
+import type { Expected } from '../strong/strong-writer.ts'
+import type { TransactionOptions, TransactionOutcome } from '../strong/transactions/transaction-types.ts'
+import type { ModeOfTransaction, Transaction } from './transactions/typed-transaction.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
 import type { Health } from './health/health.ts'
 import type { Imported } from '../transfer/imported.ts'
@@ -436,6 +439,40 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
     options?: UpdateOptions,
   ): Promise<Receipt | undefined>
 
+  /**
+   * Reads and writes several keys as one: nothing of it is seen before all of it, and all of it is
+   * written or nothing. Strong keys of one partition: strictly serializable over all replicas, by one
+   * record of the ordered log. Keys of mode `local`: serializable in this process. `run` is called
+   * again when a key that it has read has changed meanwhile, so it should do nothing else that counts.
+   * Gives what `run` returns.
+   *
+   *     await warp.transaction(async (tx) => {
+   *       const [from = 0, to = 0] = [await tx.get('account:{7}:a'), await tx.get('account:{7}:b')]
+   *       if (from < 10) throw new Error('not enough')
+   *       tx.set('account:{7}:a', from - 10)
+   *       tx.set('account:{7}:b', to + 10)
+   *     })
+   *
+   * Rejects with what `run` throws, and then nothing is written; with `WARP_E_TXN_ABORTED`
+   * (`details.key`) after `triesMax` tries, or where a key is not as `tx.expect` says; with
+   * `WARP_E_MODE` for keys of several modes or partitions; and as `set` does. One whose answer was lost
+   * rejects with `WARP_E_INDETERMINATE` and is not tried again: `resolve` says of its dot (`details`)
+   * whether all of it was written, or nothing.
+   */
+  transaction<Value, M extends Mode = ModeOfTransaction<K>>(
+    run: (tx: Transaction<K, M>) => Value | PromiseLike<Value>,
+    options?: TransactionOptions<M>,
+  ): Promise<Value>
+
+  /**
+   * As `transaction`; that a key has changed, or is not as expected, is an outcome and not an error.
+   * `run` is called once, unless `triesMax` says otherwise.
+   */
+  tryTransaction<Value, M extends Mode = ModeOfTransaction<K>>(
+    run: (tx: Transaction<K, M>) => Value | PromiseLike<Value>,
+    options?: TransactionOptions<M>,
+  ): Promise<TransactionOutcome<Value>>
+
   /** The value of a strong or local key, and the version that `compareAndSet` takes. */
   getVersioned<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<Versioned<ValueAt<K, Key>>>
 
@@ -605,8 +642,7 @@ export type Resolution =
   /** It was decided long ago, and nobody remembers how. */
   | { readonly kind: 'forgotten' }
 
-/** What a caller expects of a key. */
-export type Expected<Value> = { readonly version: number } | { readonly value: Value } | 'absent'
+export type { Expected }
 
 export interface CloseOptions {
   /**

@@ -81,6 +81,8 @@ export class Partition {
   #isClosed = false
   /** While somebody looks at all of it. */
   #standstill: Promise<void> | undefined
+  /** While one state takes the place of another: some keys are of the one, some of the other. */
+  #installing: Promise<unknown> | undefined
   /** The record that is being judged. */
   #taking: Promise<void> = Promise.resolve()
 
@@ -131,9 +133,9 @@ export class Partition {
    * Puts a state in the place of what this replica has. It is further on: the log no longer has the
    * records between the two. Rejects with `CannotJudge`, and then it is to be done again.
    */
-  async install(state: ReadState, whole: WholeState): Promise<number> {
+  install(state: ReadState, whole: WholeState): Promise<number> {
     const { store } = this.#options
-    return this.standingStill(async () => {
+    const installing = this.standingStill(async () => {
       const count = await installPartition({ store, writer: this.writer }, state, whole)
       const timeMs = Math.max(this.place.timeMs, state.place.timeMs)
       Object.assign(this.place, state.place, { timeMs })
@@ -143,6 +145,16 @@ export class Partition {
       this.#pass(state.place)
       return count
     })
+    const ended = installing.then(nothing, nothing).finally(() => {
+      if (this.#installing === ended) this.#installing = undefined
+    })
+    this.#installing = ended
+    return installing
+  }
+
+  /** What readers of several keys have to wait for: `undefined` as long as all keys are of one moment. */
+  get installing(): Promise<unknown> | undefined {
+    return this.#installing
   }
 
   /** And writes the place beside them. */
@@ -362,6 +374,10 @@ export class Partition {
     })
     this.#retry = undefined
   }
+}
+
+function nothing(): void {
+  // Whoever waits looks at what there is.
 }
 
 interface Decision {

@@ -210,7 +210,8 @@ export class StrongCalls {
   }
 }
 
-function isEqual(one: unknown, other: unknown): boolean {
+/** Whether two values are written alike. */
+export function isEqual(one: unknown, other: unknown): boolean {
   try {
     const [a, b] = [encode(one), encode(other)]
     return a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -200,6 +200,11 @@ export class StrongKeys {
     await this.#bounded(this.#laneOf(partition).partition.reached(offset), signal)
   }
 
+  /** What readers of several keys of a partition have to wait for, if anything. */
+  installing(partition: number): Promise<unknown> | undefined {
+    return this.#laneOf(partition).partition.installing
+  }
+
   /** The id under which the operations of a command are numbered on every replica. */
   orderedId({ sequence }: Dot): ReplicaId {
     return this.#laneOf(sequence % this.#lanes.length).partition.writer.replica
@@ -228,6 +233,11 @@ export class StrongKeys {
     const version = versionAt(store, slot, hlc)
     if (seen !== undefined) return { ...seen, version }
     return { value: store.values.resident(slot).present ? valueAt(store, slot) : undefined, version }
+  }
+
+  /** How many operations the partition has given here. As many give the same keys on every replica. */
+  sequenceOf(partition: number): number {
+    return this.#laneOf(partition).partition.writer.sequence
   }
 
   /**

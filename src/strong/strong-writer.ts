@@ -88,14 +88,15 @@ export class StrongWriter implements StrongWrites {
   }
 }
 
-function changeOf({ key, keyspace, verb, parameters }: StrongChange, lifeMs: number): Change {
+function changeOf(change: StrongChange, lifeMs: number): Change {
+  const { key, keyspace, verb, parameters } = change
   const of = { key, strategy: keyspace.code }
   if (verb === undefined) return { ...of, parameters: [], lifeMs: 0 }
-  return { ...of, verb, parameters: parameters as readonly Encodable[], lifeMs }
+  return { ...of, verb, parameters: parameters as readonly Encodable[], lifeMs: change.lifeMs ?? lifeMs }
 }
 
 /** What a caller expects of a key. */
-export type Expected = { readonly version: number } | { readonly value: unknown } | 'absent'
+export type Expected<Value = unknown> = { readonly version: number } | { readonly value: Value } | 'absent'
 
 /** Throws `WARP_E_CONFIG`, `WARP_E_UNENCODABLE`. */
 export function expectationOf(key: string, expected: Expected): Expectation {
@@ -121,7 +122,7 @@ function tooManyKeys(count: number): WarpError {
   )
 }
 
-function twoPartitions(one: string, other: string): WarpError {
+export function twoPartitions(one: string, other: string): WarpError {
   return new WarpError(
     'WARP_E_MODE',
     `'${one}' and '${other}' are in different partitions of the ordered log, and cannot be written as one; ` +

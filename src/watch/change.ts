@@ -57,6 +57,20 @@ export interface WatchGap {
 
 export type Change<Value = unknown> = ValueChange<Value> | ExpiredChange | WatchGap
 
+/**
+ * All that has changed since the batch before, as of one moment: `value` of each change is what the key
+ * had then. No transaction is in it by half, nor what `setMany` writes.
+ */
+export interface WatchBatch<Value = unknown> {
+  /**
+   * The last change of each key, in their order; or one gap and nothing else: then read afresh what
+   * matters, and go on.
+   */
+  readonly changes: readonly Change<Value>[]
+  /** Behind all of them. */
+  readonly cursor: Cursor
+}
+
 export interface WatchOptions {
   /**
    * Continues behind this cursor of an earlier change, or behind this version of the one key
@@ -64,7 +78,9 @@ export interface WatchOptions {
    * Default: from now on.
    */
   readonly from?: Cursor | { readonly version: number }
-  /** Changes held for a slow consumer before it is told of a gap. Default 1,024. */
+  /**
+   * Changes held for a slow consumer before it is told of a gap, and keys in one batch. Default 1,024.
+   */
   readonly pendingCountMax?: number
   /** Ends the watch: the iteration finishes without an error. */
   readonly signal?: AbortSignal
@@ -81,6 +97,14 @@ export interface Watch<Value = unknown> extends AsyncIterable<Change<Value>> {
    * began: a consumer that is cut off, before the first change too, resumes from here.
    */
   readonly cursor: Cursor
+  /**
+   * The changes in batches, instead of one by one: for whoever keeps something that depends on several
+   * keys.
+   *
+   *     for await (const { changes } of warp.watch('account:*').batches())
+   *       for (const change of changes) if (change.kind === 'value') balances.set(change.key, change.value)
+   */
+  batches(): AsyncIterable<WatchBatch<Value>>
   /** Ends the iteration. Idempotent. */
   close(): void
 }

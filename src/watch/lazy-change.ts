@@ -2,6 +2,7 @@
  * One change, computed as far as it is looked at: a consumer that only wants to know which key
  * changed pays for no more.
  */
+import { asError } from '../../crdt/warp-error.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { OperationRecord } from '../store/kept-operation.ts'
 import type { ExpiryMark } from '../store/expirations/expiry-mark.ts'
@@ -36,6 +37,8 @@ export class LazyChange implements ValueChange {
   readonly #position: Position
   readonly #expiry: ExpiryPlace
   #operation: OperationRecord | undefined
+  /** What the value is, or why it cannot be read, if it is that of an earlier moment. */
+  #settled: (() => unknown) | undefined
 
   constructor(
     source: ChangeSource,
@@ -55,6 +58,23 @@ export class LazyChange implements ValueChange {
   }
 
   get value(): unknown {
+    return this.#settled === undefined ? this.#read() : this.#settled()
+  }
+
+  /** From now on the value is the one of now. */
+  settle(): void {
+    try {
+      const value = this.#read()
+      this.#settled = () => value
+    } catch (error) {
+      const reason = asError(error)
+      this.#settled = () => {
+        throw reason
+      }
+    }
+  }
+
+  #read(): unknown {
     const { store } = this.#source
     const slot = store.keys.find(this.key)
     return slot === undefined ? undefined : store.values.read(slot)

@@ -7,11 +7,13 @@
  */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
-import type { Change, Cursor, WatchGap, WatchLag, Watch, WatchOptions } from './change.ts'
+import { batchesOf, type BatchSource } from './batches.ts'
+import type { Change, Cursor, WatchBatch, WatchGap, WatchLag, Watch, WatchOptions } from './change.ts'
 import { bytesBetween, type Follower, type Holds } from '../log/holds.ts'
 import { Feed, type Interest, type Place } from '../log/feed/feed.ts'
 import { Budget } from '../operation/budget.ts'
 import type { Position } from '../operation/position.ts'
+import type { KeyStore } from '../store/key-store.ts'
 import { ExpiredSince } from '../store/expirations/expired-since.ts'
 import type { Expired } from '../store/expirations/expirations.ts'
 import { isTold, markBehind, NOTHING_TOLD, type ExpiryMark } from '../store/expirations/expiry-mark.ts'
@@ -47,7 +49,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export class RunningWatch implements Watch, Follower, AsyncIterator<Change, undefined> {
+export class RunningWatch implements Watch, Follower, BatchSource, AsyncIterator<Change, undefined> {
   readonly name: string
   readonly #hub: WatchSource
   readonly #interest: Interest
@@ -77,6 +79,8 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   #isClosed = false
   /** What it has handed out last, or resumes from. */
   #handedOut: Pick<Change, 'cursor'> | undefined
+  /** What its consumer has been shown, if that is less: batches are gathered first. */
+  #shown: (() => Cursor) | undefined
   /** Where it began: the number of the next operation in the ring, and what had been told. */
   readonly #began: { readonly next: number; readonly expiry: ExpiryPlace }
 
@@ -102,6 +106,11 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
   }
 
   get cursor(): Cursor {
+    const shown = this.#shown
+    return shown === undefined ? this.#cursorNow() : shown()
+  }
+
+  #cursorNow(): Cursor {
     const { ring } = this.#hub
     const isLive = !this.#isReplaying && this.#expired === undefined && this.#queue.length === 0
     // It has passed by what is none of its keys', which need not be read again.
@@ -136,6 +145,48 @@ export class RunningWatch implements Watch, Follower, AsyncIterator<Change, unde
 
   [Symbol.asyncIterator](): AsyncIterator<Change, undefined> {
     return this
+  }
+
+  /** What has been gathered for a batch has not been shown yet. */
+  batches(): AsyncGenerator<WatchBatch, void, undefined> {
+    this.shown()
+    return batchesOf(this)
+  }
+
+  shown(): Cursor {
+    const cursor = this.#cursorNow()
+    this.#shown = () => cursor
+    return cursor
+  }
+
+  get store(): KeyStore {
+    return this.#hub.store
+  }
+
+  get pendingCountMax(): number {
+    return this.#pendingCountMax
+  }
+
+  get isCatchingUp(): boolean {
+    return this.#isReplaying || this.#expired !== undefined || this.#isContinuing
+  }
+
+  more(): Change | undefined {
+    if (this.#isClosed) return undefined
+    // The next step comes in a turn of its own.
+    if (this.#isContinuing && this.#queue.length === 0) return undefined
+    try {
+      const change = this.#take()
+      if (change !== undefined) this.#handedOut = change
+      return change
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  skip(): WatchGap {
+    return (this.#handedOut = this.#startAfresh(undefined))
   }
 
   next(): Promise<IteratorResult<Change, undefined>> {

@@ -16,6 +16,7 @@ import type { ReplicaLocks } from '../../strong/locks/replica-locks.ts'
 import type { WholeState } from '../../strong/snapshots/partition-state.ts'
 import type { StrongCalls } from '../../strong/strong-calls.ts'
 import type { StrongEvent, StrongKeys } from '../../strong/strong-keys.ts'
+import type { Transactions } from '../../strong/transactions/transactions.ts'
 import { errorOf } from '../../strong/verdict.ts'
 import { missingPart } from '../missing-parts.ts'
 import type { StrongLimits } from '../open-options.ts'
@@ -42,6 +43,7 @@ export class StrongLink {
   readonly #options: StrongLinkOptions
   #keys: StrongKeys | undefined
   #calls: StrongCalls | undefined
+  #transactions: Transactions | undefined
   #locks: ReplicaLocks | undefined
 
   constructor(options: StrongLinkOptions) {
@@ -63,6 +65,12 @@ export class StrongLink {
   get calls(): StrongCalls {
     if (this.#calls === undefined) throw missingPart('strong', 'compareAndSet')
     return this.#calls
+  }
+
+  /** Throws `WARP_E_CONFIG` as `calls` does. */
+  get transactions(): Transactions {
+    if (this.#transactions === undefined) throw missingPart('strong', 'transaction')
+    return this.#transactions
   }
 
   /** Throws `WARP_E_LINEARIZABLE_UNSUPPORTED` where there are other replicas, and nobody orders. */
@@ -95,6 +103,7 @@ export class StrongLink {
     if (keys !== undefined) writer.strong = new part.writer(keys, writer.acknowledger)
     const strong = keys === undefined ? undefined : { keys, writer: new part.writer(keys, writer.acknowledger) }
     this.#calls = new part.calls({ store, writer, strong })
+    this.#transactions = new part.transactions({ store, writer, strong })
   }
 
   /**

@@ -11,6 +11,8 @@ export interface StrongChange {
   /** The name of the strategy's verb; absent: the key is deleted. */
   readonly verb?: string
   readonly parameters: readonly unknown[]
+  /** How long what it writes lives, ms. Absent: as the options of the write say. */
+  readonly lifeMs?: number
 }
 
 export interface StrongWrites {

@@ -47,10 +47,21 @@ export interface Setting {
   readonly value: unknown
 }
 
-interface Prepared extends Setting {
+/** One of several writes that are made as one. */
+export interface Intent {
+  readonly target: Target
+  /** Absent: the key is deleted. */
+  readonly verb?: Verb<unknown> | undefined
+  readonly parameters: readonly unknown[]
+  /** 0: as the key's pattern says. */
+  readonly lifeMs: number
+}
+
+interface Prepared extends Intent {
   readonly preparation: Preparation
-  /** `undefined` if nothing has to be written. */
   readonly payload: unknown
+  /** `undefined` if nothing has to be written. */
+  readonly kind: number | undefined
 }
 
 type LeftBehind = Pick<Preparation, 'fresh' | 'hlc'>
@@ -306,11 +317,33 @@ export class Writer {
   }
 
   #setAllNow(settings: readonly Setting[], options: WriteOptions): Promise<Receipt[]> {
+    const lifeMs = lifeOf(options)
+    const intents = settings.map(({ target, value }) => ({
+      ...{ target, lifeMs, verb: setOf(target), parameters: [value] },
+    }))
+    return this.#writeAllNow(intents, options)
+  }
+
+  /**
+   * Makes several writes in this turn, each of another key of one domain: all of them or, if one is
+   * refused, none, as `setAll` does. Throws what is refused, and `FoldFirst`; the promise is the
+   * acknowledgement of all.
+   */
+  together(intents: readonly Intent[], options: WriteOptions): Promise<Receipt[]> {
+    for (const { target, verb } of intents) {
+      this.#check(target.keyspace, options)
+      if (verb === undefined && target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
+    }
+    checkOneDomain(intents)
+    return this.#writeAllNow(intents, options)
+  }
+
+  #writeAllNow(intents: readonly Intent[], options: WriteOptions): Promise<Receipt[]> {
     const prepared: Prepared[] = []
     let slots: readonly Slot[] = []
     try {
-      this.#prepareAll(settings, prepared)
-      slots = this.#store.appendAll(draftsOf(prepared, lifeOf(options)))
+      this.#prepareAll(intents, prepared)
+      slots = this.#store.appendAll(draftsOf(prepared))
     } catch (error) {
       for (const { target } of prepared) forgetPrepared(this.#store, target)
       throw error
@@ -393,17 +426,19 @@ export class Writer {
     return slot
   }
 
-  #prepareAll(settings: readonly Setting[], prepared: Prepared[]): void {
+  #prepareAll(intents: readonly Intent[], prepared: Prepared[]): void {
     const store = this.#store
     let ahead = 0
-    for (const { target, value } of settings) {
+    for (const intent of intents) {
+      const { target, verb, parameters } = intent
       const preparation = new Preparation(store, target, { ahead, canWait: this.#canWait })
       // Stamps ascend with the numbers, also where a verb needs its stamp before the others have
       // theirs.
       preparation.hlc = store.clock.tick()
-      const payload = prepare(store, target, setOf(target), { preparation, parameters: [value] })
-      prepared.push({ target, value, preparation, payload })
-      if (payload !== undefined) ahead++
+      const payload = verb === undefined ? undefined : prepare(store, target, verb, { preparation, parameters })
+      const kind = kindOf(intent, payload)
+      prepared.push({ ...intent, preparation, payload, kind })
+      if (kind !== undefined) ahead++
     }
   }
 
@@ -411,10 +446,10 @@ export class Writer {
     const store = this.#store
     this.writtenCount += slots.length
     let written = 0
-    const receipts = prepared.map(({ target, preparation, payload }) => {
-      if (payload === undefined) return { dot: undefined, version: this.#versionOf(target.slot) }
+    const receipts = prepared.map(({ target, preparation, payload, kind }) => {
+      if (kind === undefined) return { dot: undefined, version: this.#versionOf(target.slot) }
       const slot = slots[written++] as Slot
-      if (target.keyspace.strategy.appliesOnPrepare === true) {
+      if (target.keyspace.strategy.appliesOnPrepare === true && payload !== undefined) {
         if (preparation.fresh !== undefined) store.values.adopt(slot, preparation.fresh)
         store.values.markFolded(slot)
       }
@@ -582,19 +617,22 @@ function lifeOf({ ttlMs }: WriteOptions): number {
   return ttlMs === undefined ? 0 : checkedLife(ttlMs)
 }
 
-function draftsOf(prepared: readonly Prepared[], lifeMs: number): Draft[] {
-  return prepared
-    .filter(({ payload }) => payload !== undefined)
-    .map(({ target: { key, keyspace, slot }, payload, preparation: { hlc } }) => ({
-      ...{ key, keyspace, slot, payload, hlc, lifeMs },
-      kind: OPERATION_KIND.update,
-    }))
+function draftsOf(prepared: readonly Prepared[]): Draft[] {
+  return prepared.flatMap(({ target: { key, keyspace, slot }, payload, kind, lifeMs, preparation: { hlc } }) =>
+    kind === undefined ? [] : [{ key, keyspace, slot, kind, payload, hlc, lifeMs }],
+  )
 }
 
-function checkOneDomain(settings: readonly Setting[]): void {
-  const [first] = settings
+/** `undefined`: the verb has nothing to write, or there is nothing to delete. */
+function kindOf({ target, verb }: Intent, payload: unknown): number | undefined {
+  if (verb !== undefined) return payload === undefined ? undefined : OPERATION_KIND.update
+  return target.slot === undefined ? undefined : OPERATION_KIND.delete
+}
+
+function checkOneDomain(targets: readonly Pick<Intent, 'target'>[]): void {
+  const [first] = targets
   const seen = new Set<string>()
-  for (const { target } of settings) {
+  for (const { target } of targets) {
     if (seen.has(target.key)) {
       throw new WarpError('WARP_E_CONFIG', `'${target.key}' is to be set twice at once; give each key one value`)
     }
