@@ -41,7 +41,7 @@ export interface Sent extends LawOperation {
   readonly isSound: boolean
 }
 
-const STRANGER = parseReplicaId('f'.repeat(16))
+const STRANGER = parseReplicaId('fffffffe'.padEnd(16, 'f'))
 const HISTORY_MS = 1000
 
 export class Member {

@@ -264,7 +264,7 @@ class Play {
 
   /** The stranger's operations depend on each other, like everybody's: somebody who lacks an earlier one cannot show it the next. */
   #hasStrangers(member: Member): boolean {
-    const former = this.#sent.filter(({ replica }) => replica.startsWith('f'.repeat(16)))
+    const former = this.#sent.filter(({ replica }) => replica.startsWith('fffffffe'))
     return former.every((sent) => member.held.includes(sent))
   }
 

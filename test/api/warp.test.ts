@@ -114,6 +114,9 @@ test('an engine says what it can do and how it is', async () => {
     acks: ['memory'],
     persistent: false,
     transports: [],
+    compareAndSet: ['local'],
+    linearizable: ['local'],
+    locks: 'process',
   })
   await warp.set('user:1', { name: 'A' })
   warp.peek('user:1')

@@ -100,7 +100,7 @@ class Play {
 
   /** Another strategy's operation, by somebody who has seen what this member has. */
   #other(member: Member, ms: number): void {
-    const former = this.sent.filter(({ replica }) => replica.startsWith('f'.repeat(16)))
+    const former = this.sent.filter(({ replica }) => replica.startsWith('fffffffe'))
     if (!former.every((sent) => member.held.includes(sent))) return
     const body = { kind: 1, strategy: OTHER, payload: payloadBytes(['x']), isSound: true }
     const sent = this.#fleet.strange(member, ms, body)
@@ -158,7 +158,7 @@ test.each<[string, () => AnyStrategy, (member: Member, random: Random) => Sent |
       expect(audited(member)).toEqual([])
     }
     if (first?.startsWith('of ') === true) seen.others++
-    else if (play.sent.some(({ replica }) => replica.startsWith('f'.repeat(16)))) seen.own++
+    else if (play.sent.some(({ replica }) => replica.startsWith('fffffffe'))) seen.own++
   }
   expect(seen.others).toBeGreaterThan(5)
   expect(seen.own).toBeGreaterThan(5)
