@@ -259,7 +259,9 @@ export class StrongReplica {
       this.disk = this.disk.kill()
       if (!isWarpError(error, 'WARP_E_TRANSPORT'))
         this.#fleet.problems.push(`${this.name} does not open: ${String(error)}`)
-      line.schedule(300, () => void this.open())
+      line.schedule(300, () => {
+        if (this.life === life) void this.open()
+      })
     }
   }
 

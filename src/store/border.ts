@@ -95,6 +95,8 @@ export class AdmissionDesk {
   #judge(operation: OperationReader): Admission | undefined {
     const { applied, writers, clock } = this.#store
     const { replica, sequence } = operation
+    // Nobody may speak for an ordered log but the log: before it is asked whose id that is.
+    if (isOrderedId(replica)) throw ofOrder()
     const isOwn = writers.isOwn(replica)
     if (applied.includes(replica, sequence)) return isOwn ? this.#judgeOwn(operation) : this.#duplicate()
     // A late frame of a replica that has left.
@@ -118,9 +120,6 @@ export class AdmissionDesk {
 
   /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
   #checkForm(operation: OperationReader): void {
-    // Nobody may speak for an ordered log but the log.
-    if (isOrderedId(operation.replica))
-      throw new WarpError('WARP_E_PROTOCOL', 'an operation came from a peer that only an ordered log can give')
     checkSizes(operation)
     if (!isOfKey(operation.kind)) {
       departureIn(operation, this.#store.table)
@@ -288,6 +287,10 @@ export class AdmissionDesk {
     if (isUnderstood(kind)) return
     this.#observe({ kind: 'operation:unknown', key, dot: { replica, sequence } })
   }
+}
+
+function ofOrder(): WarpError {
+  return new WarpError('WARP_E_PROTOCOL', 'an operation came from a peer that only an ordered log can give')
 }
 
 function equalBytes(a: OperationReader, b: OperationReader): boolean {

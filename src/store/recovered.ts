@@ -11,6 +11,7 @@
  *     key        = key:text head:f64 tip:f64 hlc:f64 replica:8 sequence:varint lifeMs:varint version:varint snapshot:f64 cut:f64 vector
  */
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../crdt/time/replica-id.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
@@ -200,7 +201,7 @@ export class Recovered {
   #operation(record: ReadRecord): void {
     const operation = this.#reader.load(record.bytes, record.start, record.end)
     const { replica, sequence, hlc } = operation
-    if (hlc > this.hlc) this.hlc = hlc
+    this.#noteStamp(replica, hlc)
     if (replica === this.meta?.local) this.localSequence = sequence
     else if (
       !isOrderedId(replica) &&
@@ -214,6 +215,11 @@ export class Recovered {
     }
     this.operationsCount++
     this.#chain(record, operation)
+  }
+
+  /** The clock goes on behind it. An ordered log has a clock of its own, which moves no other. */
+  #noteStamp(replica: ReplicaId, hlc: Hlc): void {
+    if (hlc > this.hlc && !isOrderedId(replica)) this.hlc = hlc
   }
 
   /** Makes an operation part of its key. */
@@ -276,7 +282,7 @@ export class Recovered {
 
   #snapshot(record: ReadRecord): void {
     const snapshot = readSnapshotHead(record.bytes, record.start, record.end, this.#table)
-    if (snapshot.hlc > this.hlc) this.hlc = snapshot.hlc
+    this.#noteStamp(snapshot.replica, snapshot.hlc)
     for (const { position } of snapshot.parts ?? []) this.orphans.delete(position)
     this.#raiseFloor(snapshot.vector)
     installSnapshot(this.keys, this.#slotOf(snapshot.key), snapshot, record.position)

@@ -16,7 +16,8 @@ import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { expectArray, expectCount, expectReplica, expectText } from '../../crdt/encoding/stored-state.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
-import { RECORD_COMMANDS_MAX, TRANSACTION_KEYS_MAX } from '../limits.ts'
+import { checkKey } from '../keys/key-refusals.ts'
+import { RECORD_COMMANDS_MAX, TRANSACTION_KEYS_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 
 export const RECORD_VERSION = 1
 
@@ -129,8 +130,8 @@ function encodeChange({ key, strategy, verb, parameters, lifeMs }: Change): Enco
 }
 
 /**
- * Throws `WARP_E_PROTOCOL` for what no replica takes for a record, and `WARP_E_UNKNOWN_OP` for what a
- * later version wrote.
+ * Throws `WARP_E_PROTOCOL`, `WARP_E_LIMIT`, `WARP_E_UNENCODABLE` for what no replica takes for a record,
+ * and `WARP_E_UNKNOWN_OP` for what a later version wrote.
  */
 export function decodeRecord(bytes: Uint8Array): CommandRecord {
   const [version, author, first, floor, basisMs, commands] = expectArray(decode(bytes))
@@ -162,7 +163,7 @@ function decodeCommand(encoded: Encodable): Command {
     case KIND.lock:
       return { kind: 'lock', name: expectText(a), act: expectText(b), parameters: expectArray(c) }
     default:
-      throw later(typeof kind === 'number' ? `a command of kind ${kind}` : 'a command of no kind')
+      throw typeof kind === 'number' ? later(`a command of kind ${kind}`) : malformed('kind of command')
   }
 }
 
@@ -182,15 +183,39 @@ function decodeWrite(expected?: Encodable, changes?: Encodable, fence?: Encodabl
 
 function decodeExpectation(encoded: Encodable): Expectation {
   const [key, wanted] = expectArray(encoded)
-  if (wanted instanceof Uint8Array) return { key: expectText(key), value: wanted }
-  return { key: expectText(key), version: expectCount(wanted) }
+  if (wanted instanceof Uint8Array) return { key: expectKey(key), value: wanted }
+  return { key: expectKey(key), version: expectCount(wanted) }
 }
 
 function decodeChange(encoded: Encodable): Change {
   const [key, strategy, lifeMs, verb, parameters] = expectArray(encoded)
-  const of = { key: expectText(key), strategy: expectCount(strategy) }
+  const of = { key: expectKey(key), strategy: expectCount(strategy) }
   if (verb === undefined) return { ...of, parameters: [], lifeMs: 0 }
   return { ...of, lifeMs: expectCount(lifeMs), verb: expectText(verb), parameters: expectArray(parameters) }
+}
+
+/** Throws what no replica takes for a key. */
+function expectKey(encoded: Encodable | undefined): string {
+  const key = expectText(encoded)
+  checkKey(key)
+  return key
+}
+
+/**
+ * Throws `WARP_E_LIMIT` for a value that no replica would take, before it is sent to all of them.
+ * `bytes`: of the whole command.
+ */
+export function checkSizes(command: Command, bytes: number): void {
+  if (command.kind !== 'write' || bytes <= VALUE_BYTES_MAX) return
+  for (const { key, parameters } of command.changes) {
+    const size = encode([...parameters]).length
+    if (size <= VALUE_BYTES_MAX) continue
+    throw new WarpError(
+      'WARP_E_LIMIT',
+      `what is written to '${key}' takes ${size} bytes, more than ${VALUE_BYTES_MAX}; split it over several keys`,
+      { details: { key, bytes: size, limit: VALUE_BYTES_MAX } },
+    )
+  }
 }
 
 function malformed(what: string): WarpError {

@@ -165,6 +165,11 @@ export function refusal(error: unknown): Extract<Verdict, { kind: 'failed' }> {
   throw cannotJudge(error)
 }
 
+/** What a write makes is too large for an operation, or cannot be carried: it is the same bytes everywhere. */
+export function isBeyondBounds(error: unknown): boolean {
+  return isWarpError(error, 'WARP_E_LIMIT') || isWarpError(error, 'WARP_E_UNENCODABLE')
+}
+
 export function cannotJudge(error: unknown): CannotJudge {
   if (error instanceof CannotJudge) return error
   if (isWarpError(error)) return new CannotJudge(error)

@@ -27,7 +27,7 @@ import {
   type VoidCommand,
   type WriteCommand,
 } from './commands.ts'
-import { cannotJudge, judgeWrite } from './judge.ts'
+import { cannotJudge, isBeyondBounds, judgeWrite, refusal } from './judge.ts'
 import type { LockEvent } from './locks/tables/lock-state.ts'
 import { PartitionTables } from './locks/tables/partition-tables.ts'
 import { Place } from './place.ts'
@@ -243,14 +243,22 @@ export class Partition {
     this.#options.passed(author)
   }
 
-  /** Judges one command, and makes it part of the log and of its keys, or throws and has done neither. */
-  #judge(command: Command | undefined, { author, sequence, floor, isLast, record }: JudgedCommand): Verdict {
+  /**
+   * Judges one command, and makes it part of the log and of its keys, or throws and has done neither.
+   * `refused`: that has been tried, and no replica can.
+   */
+  #judge(command: Command | undefined, of: JudgedCommand, refused?: Verdict): Verdict {
+    const { author, sequence, floor, isLast, record } = of
     const { place, tables } = this
     let judged: Verdict
     try {
       tables.locks.pass(place.timeMs)
       const first = Math.max(place.hlc + 1, hlcFromMs(place.timeMs))
-      const { verdict, drafts, versions = [] } = this.#decide(command, author, first)
+      const {
+        verdict,
+        drafts,
+        versions = [],
+      } = refused === undefined ? this.#decide(command, author, first) : { verdict: refused, drafts: [] }
       const count = drafts.length
       place.sequence += count
       if (count > 0) place.hlc = first + count - 1
@@ -278,6 +286,7 @@ export class Partition {
       // As the log has it: the command is judged again. What time it is does not go back.
       Object.assign(place, Place.decode(this.#written), { timeMs: place.timeMs })
       tables.undo()
+      if (refused === undefined && isBeyondBounds(error)) return this.#judge(command, of, refusal(error))
       throw cannotJudge(error)
     }
     this.#tellLocks()

@@ -12,7 +12,7 @@ import { whenAborted } from '../ports/abort-signals.ts'
 import type { Env } from '../ports/env.ts'
 import type { AppendOutcome, OrderedLogLink } from '../ports/ordered-log.ts'
 import { ignoreOutcome } from '../../crdt/synchronous.ts'
-import { encodeCommand, encodeRecord, type Command } from './commands.ts'
+import { checkSizes, encodeCommand, encodeRecord, type Command } from './commands.ts'
 import type { Partition } from './partition.ts'
 import { decodeVerdict, type Verdict } from './verdict.ts'
 
@@ -138,6 +138,7 @@ export class Submitter {
       if (this.#closed !== undefined) throw this.#closed
       if (signal?.aborted === true) throw givenUp(signal)
       const bytes = encodeCommand(command)
+      checkSizes(command, bytes.length)
       if (bytes.length > this.#commandBytesMax) throw tooLarge(bytes.length, this.#commandBytesMax)
       if (this.waitingCount >= STRONG_WRITES_MAX && timeoutMs !== Infinity) throw tooMany()
       const sequence = this.#next++

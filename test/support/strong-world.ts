@@ -31,6 +31,13 @@ export interface Opened<K extends KeyMap> {
   readonly events: WarpEvent[]
 }
 
+export interface ReplicaSettings {
+  /** Its clock is so far ahead of the log's. Default 0. */
+  readonly aheadMs?: number
+  /** Whether it has the ordered log at all. Default `true`. */
+  readonly isOrdered?: boolean
+}
+
 export const AUTHOR: ReplicaId = parseReplicaId('a'.repeat(16))
 
 export class StrongWorld {
@@ -43,16 +50,17 @@ export class StrongWorld {
     this.order = memoryOrderedLogOn(this.env, settings)
   }
 
-  /** A replica that is called `name` by the log, with a clock that is so far ahead of the log's. */
+  /** A replica that is called `name` by the log. */
   async open<const K extends KeyMap>(
     name: string,
     keys: K & WarpOptions<K>['keys'],
-    { aheadMs = 0, ...options }: Partial<WarpOptions<K>> & { readonly aheadMs?: number } = {},
+    { aheadMs = 0, isOrdered = true, ...options }: Partial<WarpOptions<K>> & ReplicaSettings = {},
   ): Promise<Opened<K>> {
     const env = this.env.fork({ label: name, wallOffsetMs: aheadMs })
     const events: WarpEvent[] = []
     const observe = (event: WarpEvent): void => void events.push(event)
-    const opening = openWarp({ keys, env, order: this.order.named(name), observe, ...options } as WarpOptions<KeyMap>)
+    const order = isOrdered ? { order: this.order.named(name) } : {}
+    const opening = openWarp({ keys, env, observe, ...order, ...options } as WarpOptions<KeyMap>)
     return { warp: (await this.drive(opening)) as unknown as Warp<K>, env, events }
   }
 
