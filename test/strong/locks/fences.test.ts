@@ -49,6 +49,23 @@ describe('a write with a fence', () => {
     expect(await b.get('job:3')).toBeUndefined()
   })
 
+  it('of a transaction is judged for each key that it writes, and nothing is written by halves', async () => {
+    await using warp = await openWarp({ keys: KEYS, order: memoryOrderedLog() })
+    await warp.set('job:1', 'new', { fence: 8 })
+    const both = (value: string, fence: number): Promise<unknown> =>
+      warp.transaction(
+        async (tx) => {
+          await tx.set('job:2', value)
+          await tx.set('job:1', value)
+        },
+        { fence },
+      )
+    await expect(both('late', 7)).rejects.toThrow(FENCED)
+    expect([await warp.get('job:1'), await warp.get('job:2')]).toEqual(['new', undefined])
+    await both('newer', 9)
+    await expect(warp.set('job:2', 'late', { fence: 8 })).rejects.toThrow(FENCED)
+  })
+
   it('counts for its key when it counts at all', async () => {
     await using warp = await openWarp({ keys: KEYS, order: memoryOrderedLog() })
     await warp.set('job:1', 'x', { fence: 5 })
