@@ -45,8 +45,10 @@ export class Snapshots {
     this.#options = options
   }
 
-  async save(partition: number, { bookmark, pieces }: OrderedSnapshot): Promise<void> {
+  async save(partition: number, { bookmark: { offset, id }, pieces }: OrderedSnapshot): Promise<void> {
     const { clock } = this.#options
+    // Alone: a whole record is a bookmark, too.
+    const bookmark = { offset, id }
     const save = `${bookmark.offset}-${randomHex(clock, 8)}`
     try {
       const written = await this.#write(partition, save, pieces)
