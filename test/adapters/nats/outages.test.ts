@@ -169,6 +169,33 @@ describeOn('nats', 'a single server', () => {
   })
 })
 
+describeOn('nats', 'a server that takes nothing', (url) => {
+  test('is sent no more than the window allows, and no more waits than there is room for', async () => {
+    const { proxy, url: proxied } = await TcpProxy.before(url)
+    open.push(proxy)
+    const a = await client({ servers: proxied, stream: `window-${process.pid}`, appendsMax: 5, timeoutMs: 60_000 })
+    proxy.hold()
+    const appends = Array.from({ length: 20_100 }, (_, i) => a.link.append(0, `r${i}`, new Uint8Array()))
+    expect(await appends.at(-1)).toMatchObject({ kind: 'refused', error: { code: 'WARP_E_LIMIT' } })
+    proxy.cut()
+    proxy.release()
+    const outcomes = await Promise.all(appends)
+    const unknown = outcomes.flatMap(({ kind }, i) => (kind === 'unknown' ? [i] : []))
+    expect(unknown).toEqual([0, 1, 2, 3, 4])
+    expect(outcomes.filter(({ kind }) => kind === 'refused')).toHaveLength(20_095)
+    await until(() => a.connections.at(-1) === true)
+    await a.append('last')
+    const reader = a.follow()
+    await until(() => reader.ids.includes('last'))
+    // What was refused is not there, and what is unknown is there or not.
+    expect(reader.ids.filter((id) => !['r0', 'r1', 'r2', 'r3', 'r4', 'last'].includes(id))).toEqual([])
+    const nats = await connect({ servers: url })
+    const { streams } = await jetstreamManager(nats)
+    for (const part of ['0', 'snapshots']) await streams.delete(`window-${process.pid}-${part}`)
+    await nats.close()
+  })
+})
+
 describeOn('nats-cluster', 'a cluster of three', () => {
   async function leaderOf(urls: readonly string[]): Promise<string | undefined> {
     const nats = await connect({ servers: [...urls] })
