@@ -10,6 +10,7 @@ import type {
 } from '../../../src/ports/ordered-log.ts'
 
 const STEP_MS = 5
+const PATIENCE_MS = 45_000
 
 export class LogReader {
   readonly records: OrderedRecord[] = []
@@ -70,7 +71,12 @@ export class LogClient {
   }
 }
 
-/** Looks again and again; the test's own limit ends what does not come. */
+/** Looks again and again, for much longer than anything takes. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await pause(STEP_MS)
+  const begun = performance.now()
+  while (!isSo()) {
+    if (performance.now() - begun > PATIENCE_MS)
+      throw new Error(`it has not come to be so in ${PATIENCE_MS} ms: ${String(isSo)}`)
+    await pause(STEP_MS)
+  }
 }

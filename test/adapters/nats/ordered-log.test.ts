@@ -284,6 +284,28 @@ describeOn('nats', 'an ordered log in JetStream', (url) => {
       expect(await (await open()).link.loadSnapshot(0)).toBeUndefined()
     })
 
+    test('let a trim go as far as they reach, and no further', async () => {
+      const client = await open()
+      for (const id of ['one', 'two', 'three']) await client.append(id)
+      await client.link.saveSnapshot(0, { bookmark: { offset: 1, id: 'one' }, pieces: piecesOf('state') })
+      await expect(client.link.trim(0, 3)).rejects.toThrow(expect.objectContaining({ code: 'WARP_E_CONFIG' }))
+      await client.link.trim(0, 2)
+      expect((await manager.streams.info(`${stream}-0`)).state).toMatchObject({ first_seq: 2, last_seq: 3 })
+    })
+
+    test('that are being saved end when the log is closed', async () => {
+      const client = await open()
+      await client.append('one')
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        yield Buffer.from('begun')
+        await new Promise(() => undefined)
+      }
+      const saving = client.link.saveSnapshot(0, { bookmark: { offset: 1, id: 'one' }, pieces: endless() })
+      const closed = expect(saving).rejects.toThrow(expect.objectContaining({ code: 'WARP_E_CLOSED' }))
+      await client.link.close()
+      await closed
+    })
+
     test('whose pieces are gone reject, and are not half', async () => {
       const client = await open()
       await client.append('one')

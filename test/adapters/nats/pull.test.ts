@@ -96,6 +96,7 @@ test('a server that says nothing ends it, and one that says that nothing comes d
   }
   expect(pull.hasFailed).toBe(false)
   clock.advance(4000)
+  expect(pull.hasFailed).toBe(true)
   await expect(taken).rejects.toThrow('has said nothing')
 })
 

@@ -50,7 +50,8 @@ describeOn('nats', 'the transport over NATS', (url) => {
     async function open(options: Partial<NatsTransportOptions>): Promise<Heard> {
       const [ups, downs]: [string[], string[]] = [[], []]
       const [reports, frames]: [TransportReport[], Heard['frames'][number][]] = [[], []]
-      const link = await natsTransport({ servers: url, ...options }).open({
+      const servers = options.connection === undefined ? { servers: url } : {}
+      const link = await natsTransport({ ...servers, ...options }).open({
         receive: (from, bytes) => void frames.push({ from, bytes }),
         peerUp: (peer) => void ups.push(peer),
         peerDown: (peer) => void downs.push(peer),
@@ -113,6 +114,21 @@ describeOn('nats', 'the transport over NATS', (url) => {
       await until(() => a.link.send(a.ups[0]!, Uint8Array.of(7)))
       await until(() => b.frames.at(-1)?.bytes[0] === 7)
       await proxy.close()
+    })
+
+    test('on a connection that is shared nobody hears themselves', async () => {
+      const connection = await connect({ servers: url })
+      const subject = `test.${process.pid}.${++count}`
+      const [a, b] = [await open({ connection, subject }), await open({ connection, subject })]
+      await until(() => a.ups.length === 1 && b.ups.length === 1)
+      a.link.broadcast(Uint8Array.of(1))
+      await until(() => b.frames.length === 1)
+      await connection.flush()
+      expect(a.frames).toEqual([])
+      expect(a.ups).toHaveLength(1)
+      for (const link of links.splice(0)) await link.close()
+      expect(connection.isClosed()).toBe(false)
+      await connection.close()
     })
 
     test('a frame that is too large is an error of the caller', async () => {
