@@ -54,9 +54,9 @@ describe('a write with a fence', () => {
     await warp.set('job:1', 'new', { fence: 8 })
     const both = (value: string, fence: number): Promise<unknown> =>
       warp.transaction(
-        async (tx) => {
-          await tx.set('job:2', value)
-          await tx.set('job:1', value)
+        (tx) => {
+          tx.set('job:2', value)
+          tx.set('job:1', value)
         },
         { fence },
       )
