@@ -20,6 +20,7 @@ const NODES = ['n1', 'n2', 'n3']
  * @typedef {object} NatsSettings
  * @property {string} [version] - one of the above, or `debian`
  * @property {boolean} [syncAlways] - default `true`
+ * @property {string} [domain] - of JetStream
  * @property {readonly string[]} [lines] - more of them, for the configuration
  */
 
@@ -87,16 +88,17 @@ export async function startNatsAgain(server) {
  * @param {{ name: string, folder: string, settings: NatsSettings, cluster?: string }} node
  * @returns {Promise<NatsServer>}
  */
-async function prepared({ name, folder, settings: { version, syncAlways = true, lines = [] }, cluster }) {
+async function prepared({ name, folder, settings: { version, syncAlways = true, domain, lines = [] }, cluster }) {
   mkdirSync(folder, { recursive: true })
   const [port, questions] = [await freePort(), await freePort()]
   const store = JSON.stringify(path.join(folder, 'jetstream'))
   const sync = syncAlways ? ', sync_interval: always' : ''
+  const named = domain === undefined ? '' : `, domain: ${domain}`
   const configuration = [
     `server_name: ${name}`,
     `listen: "127.0.0.1:${port}"`,
     `http: "127.0.0.1:${questions}"`,
-    `jetstream { store_dir: ${store}, max_mem: 64MB, max_file: 1GB${sync} }`,
+    `jetstream { store_dir: ${store}, max_mem: 64MB, max_file: 1GB${sync}${named} }`,
     ...(cluster === undefined ? [] : [cluster]),
     ...lines,
   ]

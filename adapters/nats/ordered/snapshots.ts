@@ -37,6 +37,9 @@ interface Manifest {
 
 /** What is under way for so long, by the server's clock, was given up. */
 const GIVEN_UP_MS = 3_600_000
+const LOOKS_MAX = 5
+/** Pieces under way at a time: they come in their order, or the snapshot fails. */
+const UNDER_WAY_MAX = 8
 
 export class Snapshots {
   readonly #options: SnapshotsOptions
@@ -83,14 +86,21 @@ export class Snapshots {
     const subject = this.#piecesSubject(partition, save)
     const most = this.#options.messageBytesMax()
     let [messages, total] = [0, 0]
+    const underWay: Promise<void>[] = []
     for await (const piece of pieces) {
       for (let at = 0; at === 0 || at < piece.length; at += most) {
-        const part = piece.subarray(at, at + most)
-        await this.#append(subject, part)
+        // A copy: the piece is the caller's again before it is sent.
+        const part = new Uint8Array(piece.subarray(at, at + most))
+        const appended = this.#append(subject, part)
+        // Whoever fails first is waited for; of the others nobody asks then.
+        appended.catch(() => undefined)
+        underWay.push(appended)
+        if (underWay.length >= UNDER_WAY_MAX) await underWay.shift()
         messages++
         total += part.length
       }
     }
+    await Promise.all(underWay)
     return { messages, bytes: total }
   }
 
@@ -117,11 +127,15 @@ export class Snapshots {
   /** Of the one that reaches furthest. */
   async #manifest(partition: number): Promise<Manifest | undefined> {
     const { manager, stream } = this.#options
-    const offset = furthest(await this.#subjects(partition), this.#manifestSubject(partition, ''))
-    if (offset === undefined) return undefined
-    const message = await manager.streams.getMessage(stream, { last_by_subj: this.#manifestSubject(partition, offset) })
-    // Another replica has just replaced it by a further one.
-    return message === null ? this.#manifest(partition) : parsed(message, stream)
+    for (let look = 0; look < LOOKS_MAX; look++) {
+      const offset = furthest(await this.#subjects(partition), this.#manifestSubject(partition, ''))
+      if (offset === undefined) return undefined
+      const subject = this.#manifestSubject(partition, offset)
+      const message = await manager.streams.getMessage(stream, { last_by_subj: subject })
+      if (message !== null) return parsed(message, stream)
+      // Another replica has just replaced it by a further one.
+    }
+    throw new WarpError('WARP_E_TRANSPORT', `stream '${stream}' names a snapshot and does not show it; try again`)
   }
 
   async #removeOthers(partition: number): Promise<void> {

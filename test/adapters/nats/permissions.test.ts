@@ -1,9 +1,12 @@
 /** Who may do what: servers that let only some in, and those only to some subjects. */
+import { execFileSync } from 'node:child_process'
+import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { natsOrderedLog, natsTransport, type NatsConnectOptions } from '../../../adapters/nats/index.ts'
 import type { TransportReport } from '../../../src/index.ts'
 import { NatsServers } from '../../support/nats-servers.ts'
 import { describeOn } from '../../support/servers.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { LogClient, until } from './log-client.ts'
 
 const open: { close(): Promise<void> }[] = []
@@ -96,6 +99,37 @@ describeOn('nats', 'permissions', (_url) => {
     await a.append('one')
     await until(() => reader.ids.length === 1)
     expect(a.reports).toEqual([])
+  })
+
+  test('the way may be encrypted, and the server has to be who it says', async () => {
+    const folder = temporaryFolder()
+    const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(folder, name)) as [string, string]
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
+    const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    execFileSync('openssl', [...request, ...names, '-keyout', key, '-out', cert], { stdio: 'ignore' })
+    const servers = await NatsServers.single({ lines: [`tls { cert_file: "${cert}", key_file: "${key}" }`] })
+    open.push(servers)
+    const a = await client(servers.node.url, { tls: { caFile: cert } })
+    const reader = a.follow()
+    await a.append('one')
+    await until(() => reader.ids.length === 1)
+    await expect(client(servers.node.url, { tls: {} })).rejects.toThrow(
+      expect.objectContaining({ code: 'WARP_E_TRANSPORT' }),
+    )
+  })
+
+  test('JetStream may be that of a domain', async () => {
+    const servers = await NatsServers.single({ domain: 'hub' })
+    open.push(servers)
+    const opened = (domain: string): Promise<LogClient> =>
+      LogClient.open(natsOrderedLog({ servers: servers.urls, stream: 'orders', domain, timeoutMs: 300 }))
+    const a = await opened('hub')
+    open.push({ close: () => a.link.close() })
+    const reader = a.follow()
+    await a.append('one')
+    await until(() => reader.ids.length === 1)
+    expect(reader.records[0]).toMatchObject({ offset: 1, id: 'one' })
+    await expect(opened('elsewhere')).rejects.toThrow(expect.objectContaining({ code: 'WARP_E_BROKER_UNFIT' }))
   })
 })
 
