@@ -121,6 +121,7 @@ export type {
   Receipt,
   SettleOptions,
   Settlement,
+  WaitOptions,
   WriteOptions,
 } from './store/write-road/receipt.ts'
 export type {

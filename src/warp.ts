@@ -70,6 +70,7 @@ import {
   type ReadOptions,
   type Receipt,
   type SettleOptions,
+  type WaitOptions,
   type Settlement,
   type WriteOptions,
 } from './store/write-road/receipt.ts'
@@ -88,7 +89,7 @@ import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
 /** So long a write behind waits for a second replica that holds it. */
 const SHARED_MS = 1000
 const STALE = { consistency: 'stale' } as const
-const RESOLVE_OPTIONS = ['signal']
+const WAIT_OPTIONS = optionNames<WaitOptions>({ signal: true })
 const CLOSE_OPTIONS = optionNames<CloseOptions>({ leave: true })
 
 /**
@@ -321,19 +322,16 @@ class OpenWarp {
   }
 
   async getMany(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, unknown>> {
-    checkOptions('getMany', options, READ_OPTIONS)
+    checkReadOptions('getMany', options)
     checkIterable('getMany', keys, Symbol.iterator, 'a list of keys')
     const { store } = this.#engine
     const parts = { store, env: this.#env, check: () => this.#check(options) }
-    const wanted = [...keys]
-    await this.#allReadable(wanted, options)
+    const wanted = this.#strong.isThere || options?.consistency !== undefined ? [...keys] : keys
+    if (wanted !== keys) await this.#allReadable(wanted, options)
     const layer = this.#layer
     if (layer === undefined) return this.#turns.settled(await readMany(wanted, parts))
-    return layer.readMixed(wanted, {
-      signal: options?.signal,
-      check: parts.check,
-      others: (own) => readMany(own, parts),
-    })
+    const { check } = parts
+    return layer.readMixed(wanted, { signal: options?.signal, check, others: (own) => readMany(own, parts) })
   }
 
   getOrSet(key: string, load: unknown, options?: GetOrSetOptions): Promise<unknown> {
@@ -498,13 +496,13 @@ class OpenWarp {
   }
 
   async getVersioned(key: string, options?: ReadOptions): Promise<Versioned<unknown>> {
-    checkOptions('getVersioned', options, READ_OPTIONS)
+    checkReadOptions('getVersioned', options)
     this.#check(options)
     return this.#strong.calls.versioned(key, options)
   }
 
-  async resolve(dot: Dot, options?: { readonly signal?: AbortSignal }): Promise<Resolution> {
-    checkOptions('resolve', options, RESOLVE_OPTIONS)
+  async resolve(dot: Dot, options?: WaitOptions): Promise<Resolution> {
+    checkOptions('resolve', options, WAIT_OPTIONS)
     this.#check(options)
     return this.#strong.resolve(dot, options?.signal)
   }
@@ -534,8 +532,8 @@ class OpenWarp {
     yield* this.#context.history.log(key, options)
   }
 
-  async getAt(key: string, at: At, options?: ReadOptions): Promise<unknown> {
-    checkOptions('getAt', options, READ_OPTIONS)
+  async getAt(key: string, at: At, options?: WaitOptions): Promise<unknown> {
+    checkOptions('getAt', options, WAIT_OPTIONS)
     this.#check(options)
     this.#assertReadable(key)
     return this.#context.history.getAt(key, at, options?.signal)
@@ -573,20 +571,20 @@ class OpenWarp {
     return runner
   }
 
-  async compact(options?: ReadOptions): Promise<Compaction> {
-    checkOptions('compact', options, READ_OPTIONS)
+  async compact(options?: WaitOptions): Promise<Compaction> {
+    checkOptions('compact', options, WAIT_OPTIONS)
     this.#assertOpen()
     return this.#engine.compact(options?.signal)
   }
 
-  export(options?: ReadOptions): AsyncGenerator<string, void, undefined> {
-    checkOptions('export', options, READ_OPTIONS)
+  export(options?: WaitOptions): AsyncGenerator<string, void, undefined> {
+    checkOptions('export', options, WAIT_OPTIONS)
     const { exportLines } = this.#parts.transfer ?? NO_TRANSFER
     return exportLines(this.#engine, { env: this.#env, check: () => this.#check(options) })
   }
 
-  async import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported> {
-    checkOptions('import', options, READ_OPTIONS)
+  async import(pieces: AsyncIterable<string | Uint8Array>, options?: WaitOptions): Promise<Imported> {
+    checkOptions('import', options, WAIT_OPTIONS)
     checkIterable(
       'import',
       pieces,
@@ -713,11 +711,10 @@ class OpenWarp {
   }
 
   /** Settles when the keys may be read as asked. */
-  async #allReadable(keys: readonly string[], options: ReadOptions | undefined): Promise<void> {
-    if (options?.consistency === undefined && !this.#strong.isThere) return
+  async #allReadable(keys: Iterable<string>, options: ReadOptions | undefined): Promise<void> {
     const { store } = this.#engine
     await Promise.all(
-      keys.map((key) => this.#strong.readable(key, store.keyspaceOf(key), options) ?? Promise.resolve()),
+      Array.from(keys, (key) => this.#strong.readable(key, store.keyspaceOf(key), options) ?? Promise.resolve()),
     )
   }
 
@@ -804,12 +801,13 @@ class OpenWarp {
 
 function checkRead(options: ReadOptions | undefined): void {
   if (options === undefined) return
-  checkOptions('get', options, READ_OPTIONS)
-  checkConsistency(options.consistency)
+  checkReadOptions('get', options)
   options.signal?.throwIfAborted()
 }
 
-function checkConsistency(consistency: unknown): void {
+function checkReadOptions(call: string, options: ReadOptions | undefined): void {
+  checkOptions(call, options, READ_OPTIONS)
+  const consistency: unknown = options?.consistency
   if (consistency === undefined || consistency === 'linearizable' || consistency === 'stale') return
   throw new WarpError('WARP_E_CONFIG', `consistency is ${shownKind(consistency)}; use 'linearizable' or 'stale'`)
 }

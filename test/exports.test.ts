@@ -217,6 +217,7 @@ describe('public names', () => {
         "type Validated",
         "type ValueAt",
         "type ValueChange",
+        "type WaitOptions",
         "type WarmOptions",
         "type WarmProgress",
         "type Warmed",

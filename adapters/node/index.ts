@@ -170,6 +170,7 @@ export type {
   ValidateOptions,
   ValueAt,
   ValueChange,
+  WaitOptions,
   Warmed,
   WarmedPeer,
   WarmOptions,

@@ -24,6 +24,7 @@ import type {
   Receipt,
   SettleOptions,
   Settlement,
+  WaitOptions,
   WriteOptions,
 } from '../store/write-road/receipt.ts'
 import type { ReplicationEvent } from '../replication/events.ts'
@@ -37,7 +38,7 @@ import type { WarpError } from '../../crdt/warp-error.ts'
 import type { CompareAndSet, UpdateOptions, Versioned } from '../strong/strong-calls.ts'
 import type { ElectOptions, Locks, Term } from '../strong/locks/lock-types.ts'
 import type { StrongEvent } from '../strong/strong-keys.ts'
-import type { Expected } from '../strong/strong-writer.ts'
+import type { Expected } from '../strong/expectation.ts'
 import type { TransactionOptions, TransactionOutcome } from '../strong/transactions/transaction-types.ts'
 import type { ModeOfTransaction, Transaction } from './transactions/typed-transaction.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
@@ -483,7 +484,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    *
    *     if ((await warp.resolve(dot)).kind === 'failed') await tryAgain()
    */
-  resolve(dot: Dot, options?: { readonly signal?: AbortSignal }): Promise<Resolution>
+  resolve(dot: Dot, options?: WaitOptions): Promise<Resolution>
 
   /**
    * Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it,
@@ -513,7 +514,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * steps. Throws `WARP_E_HISTORY` for a moment whose operations have been compacted away, and
    * `WARP_E_ABORTED`.
    */
-  getAt<Key extends string>(key: KnownKey<K, Key>, at: At, options?: ReadOptions): Promise<ValueAt<K, Key> | undefined>
+  getAt<Key extends string>(key: KnownKey<K, Key>, at: At, options?: WaitOptions): Promise<ValueAt<K, Key> | undefined>
 
   /**
    * Which operations made the value, which were concurrent, and what the strategy did about it.
@@ -599,14 +600,14 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * Folds what is stable and not retained into snapshots and gives its space back, in steps that do
    * not hold up writes.
    */
-  compact(options?: ReadOptions): Promise<Compaction>
+  compact(options?: WaitOptions): Promise<Compaction>
 
   /**
    * Everything that is shared, as pieces of text in lines of JSON (form:
    * src/transfer/export-format.ts). Settled when the iteration begins; compaction waits until it
    * ends. Keys of mode `local` are left out. Throws `WARP_E_RESYNC_REQUIRED`, `WARP_E_ABORTED`.
    */
-  export(options?: ReadOptions): AsyncIterable<string>
+  export(options?: WaitOptions): AsyncIterable<string>
 
   /**
    * Takes in what another `export` wrote, in pieces cut anywhere. What is here already stays, so
@@ -615,7 +616,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * `WARP_E_ABORTED` (operations of lines before stay), and `WARP_E_RESYNC_REQUIRED` if this log
    * has compacted what the export does not know of.
    */
-  import(pieces: AsyncIterable<string | Uint8Array>, options?: ReadOptions): Promise<Imported>
+  import(pieces: AsyncIterable<string | Uint8Array>, options?: WaitOptions): Promise<Imported>
 
   /**
    * Flushes, says good-bye, leaves the networks, lets go of the log. Idempotent. Writes in progress

@@ -16,7 +16,8 @@ import { textOf } from '../operation/text.ts'
 import type { Position } from '../operation/position.ts'
 import { PausedWork, type Meter } from '../operation/budget.ts'
 import type { DotTable } from './dot-table.ts'
-import { equalBytes, type FoldCheck } from './fold-check.ts'
+import { equalBytes } from '../ports/stores/rows.ts'
+import type { FoldCheck } from './fold-check.ts'
 import { sameEnvelope, type Report } from './structure.ts'
 
 /** A log that has been checked by itself. */

@@ -6,6 +6,7 @@
  * The operations that a snapshot stands for are folded too, if they are still in the log, and must
  * give the snapshot.
  */
+import { equalBytes } from '../ports/stores/rows.ts'
 import { compareStamps } from '../../crdt/time/hlc.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { formatDot } from '../../crdt/time/dot.ts'
@@ -245,10 +246,6 @@ function isEqualValue(a: unknown, b: unknown): boolean {
 /** It does not decode, or a part of it is missing. */
 function isUndecodable(error: unknown): error is WarpError {
   return isWarpError(error, 'WARP_E_PROTOCOL') || isWarpError(error, 'WARP_E_LOG_CORRUPT')
-}
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
 function ignore(): void {

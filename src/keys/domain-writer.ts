@@ -142,6 +142,7 @@ export class DomainWriters {
 
   /** Under which id of an ordered log operations are numbered from now on: that of a partition. */
   order(writer: DomainWriter): void {
+    if (this.#list[DOMAINS.ordered.index] === writer) return
     this.#list[DOMAINS.ordered.index] = writer
     this.#ordered.set(writer.replica, writer)
   }

@@ -1,4 +1,4 @@
-/** Keys as text. */
+/** Keys as text, and hashes of texts. */
 import { WarpError } from '../../crdt/warp-error.ts'
 
 const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -32,4 +32,19 @@ function decodeText(bytes: Uint8Array): string {
   } catch {
     throw new WarpError('WARP_E_PROTOCOL', `an operation whose key of ${bytes.length} bytes is not UTF-8`)
   }
+}
+
+/** FNV-1a (Fowler, Noll, Vo), over the units of the text; a signed number of 32 bits. */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
+}
+
+/** The last step of MurmurHash3: each bit of the outcome depends on each bit. From 0 to 2^32 - 1. */
+export function mixed(hash: number): number {
+  let h = hash
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
 }

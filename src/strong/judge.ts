@@ -2,7 +2,6 @@
  * Judges a command at its place, against the keys as everything before it has left them. What is
  * looked at is the same on every replica: values, versions, and the time of the log.
  */
-import { encode } from '../../crdt/encoding/encoding.ts'
 import { hlcToMs, type Hlc } from '../../crdt/time/hlc.ts'
 import { isWarpError, WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
 import type { Slot } from '../keys/key-table.ts'
@@ -14,6 +13,7 @@ import type { Draft } from '../store/write-road/draft.ts'
 import { prepare, Preparation } from '../store/write-road/prepare.ts'
 import type { Target } from '../store/write-road/target.ts'
 import type { Change, Expectation, WriteCommand } from './commands.ts'
+import { isMet } from './expectation.ts'
 import type { Verdict } from './verdict.ts'
 
 /** What a command comes to: nothing has been written yet. */
@@ -71,7 +71,7 @@ export function judgeWrite(
   for (const expected of command.expected) {
     const { slot } = targetOf(store, expected.key)
     const version = versionHere(store, slot, first)
-    if (isAsExpected(store, slot, { expected, version })) continue
+    if (isMetHere(store, slot, expected, version)) continue
     return { verdict: { kind: 'conflict', key: expected.key, version } }
   }
   const drafts: Draft[] = []
@@ -90,18 +90,12 @@ export function judgeWrite(
   }
 }
 
-function isAsExpected(
-  store: KeyStore,
-  slot: Slot | undefined,
-  { expected, version }: { readonly expected: Expectation; readonly version: number },
-): boolean {
-  if ('version' in expected) return expected.version === version
-  if (version === 0 || slot === undefined) return false
+/** Throws `CannotJudge` where the value cannot be read. */
+function isMetHere(store: KeyStore, slot: Slot | undefined, expected: Expectation, version: number): boolean {
   try {
-    return equalBytes(encode(valueAt(store, slot)), expected.value)
+    // A key with a version has a slot.
+    return isMet(expected, version, () => valueAt(store, slot as Slot))
   } catch (error) {
-    // Values that cannot be carried are never expected.
-    if (isWarpError(error, 'WARP_E_UNENCODABLE')) return false
     throw cannotJudge(error)
   }
 }
@@ -191,8 +185,4 @@ function otherStrategy({ key, keyspace }: Target, code: number): WarpError {
       `'${keyspace.strategy.kind}' (${keyspace.code}) here; use one strategy on every replica`,
     { details: { key, pattern: keyspace.pattern } },
   )
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

@@ -13,7 +13,7 @@ import { DOMAINS } from '../keys/domain.ts'
 import { DomainWriter } from '../keys/domain-writer.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { Budget } from '../operation/budget.ts'
-import { orderedIdOf } from '../operation/names/ordered-id.ts'
+import { ORDERED_PLACES, orderedIdOf } from '../operation/names/ordered-id.ts'
 import type { OrderedRecord } from '../ports/ordered-log.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { foldUntilShort } from '../store/read-steadily.ts'
@@ -409,7 +409,7 @@ const LATE: Verdict = Object.freeze({ kind: 'void' })
 const FORGOTTEN: Verdict = Object.freeze({ kind: 'done', version: 0, given: [] })
 
 function nameOf(index: number): string {
-  return `warp:order/${index}`
+  return `${ORDERED_PLACES}${index}`
 }
 
 function otherLog(was: string, is: string): WarpError {

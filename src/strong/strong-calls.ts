@@ -4,9 +4,8 @@
  * does, in one turn. On eventual keys nobody could.
  */
 import { checkOptions, isWholeFrom, optionNames } from '../../crdt/checked-options.ts'
-import { encode } from '../../crdt/encoding/encoding.ts'
 import { shownValue } from '../../crdt/shown-kind.ts'
-import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
+import { WarpError } from '../../crdt/warp-error.ts'
 import { TOO_LONG } from '../cache/values.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
@@ -16,7 +15,9 @@ import { setOf } from '../store/write-road/prepare.ts'
 import type { Receipt, WriteOptions } from '../store/write-road/receipt.ts'
 import type { Target } from '../store/write-road/target.ts'
 import { checkWriteOptions, verbName, type Writer } from '../store/write-road/writer.ts'
-import { expectationOf, type Expected, type StrongWriter } from './strong-writer.ts'
+import type { Expectation } from './commands.ts'
+import { expectationOf, isMet, type Expected } from './expectation.ts'
+import type { StrongWriter } from './strong-writer.ts'
 import type { StrongKeys } from './strong-keys.ts'
 import { errorOf } from './verdict.ts'
 
@@ -83,11 +84,11 @@ export class StrongCalls {
     checkWriteOptions('compareAndSet', options, target.keyspace)
     const expectation = expectationOf(key, expected)
     const { keyspace } = target
-    const { strong, store } = this.#parts
-    if (keyspace.mode === 'local') return this.#setLocally(target, expected, { next, options })
+    const { store } = this.#parts
+    if (keyspace.mode === 'local') return this.#setLocally(target, expectation, { next, options })
     if (store.refusesWrites) this.#parts.writer.refuseNested(key)
     const change = { key, keyspace, verb: verbName(keyspace, setOf(target)), parameters: [next] }
-    const outcome = await this.#strong(strong).writer.writeIf([change], { expected: [expectation] }, options)
+    const outcome = await this.#strong.writer.writeIf([change], { expected: [expectation] }, options)
     if (outcome.kind === 'conflict') return { kind: 'conflict', version: outcome.version }
     return { kind: 'ok', receipt: outcome.receipts[0] as Receipt }
   }
@@ -143,25 +144,25 @@ export class StrongCalls {
 
   /** What the key is in this moment; `TOO_LONG` if that takes more than one step to find out. */
   #now(key: string, { mode }: Keyspace, asJudged = false): Versioned<unknown> | typeof TOO_LONG {
-    const { store, strong } = this.#parts
+    const { store } = this.#parts
     store.assertOpen()
     const slot = store.keys.find(key)
     if (slot === undefined) return { value: undefined, version: 0 }
     const value = readAtOnce(store, slot)
     if (value === TOO_LONG) return TOO_LONG
-    if (mode === 'strong') return this.#strong(strong).keys.versioned(key, slot, asJudged ? undefined : { value })
+    if (mode === 'strong') return this.#strong.keys.versioned(key, slot, asJudged ? undefined : { value })
     return { value, version: value === undefined ? 0 : store.keys.tipSequence[slot]! }
   }
 
   /** Settles when this replica has everything of the key that anybody had been told of. */
   async passed(key: string, signal?: AbortSignal): Promise<void> {
-    const { keys } = this.#strong(this.#parts.strong)
+    const { keys } = this.#strong
     await keys.passed(keys.partitionOf(key), signal)
   }
 
   async #setLocally(
     { key, keyspace }: Target,
-    expected: Expected,
+    expected: Expectation,
     { next, options }: { readonly next: unknown; readonly options: WriteOptions },
   ): Promise<CompareAndSet> {
     for (let now = this.#now(key, keyspace); ; now = this.#now(key, keyspace)) {
@@ -173,17 +174,11 @@ export class StrongCalls {
   /** Nothing may come between looking and writing, so nothing here waits before the write has been made. */
   async #setAtOnce(
     { key, keyspace }: Omit<Target, 'slot'>,
-    expected: Expected,
+    expected: Expectation,
     { value, version, next, options }: Versioned<unknown> & { readonly next: unknown; readonly options: WriteOptions },
   ): Promise<CompareAndSet> {
     const { store, writer } = this.#parts
-    const isAsExpected =
-      expected === 'absent'
-        ? version === 0
-        : 'version' in expected
-          ? expected.version === version
-          : version !== 0 && isEqual(value, expected.value)
-    if (!isAsExpected) return { kind: 'conflict', version }
+    if (!isMet(expected, version, () => value)) return { kind: 'conflict', version }
     const target = { key, keyspace, slot: store.keys.find(key) }
     const receipt = await writer.verb(target, setOf(target), [next], options)
     return { kind: 'ok', receipt: { ...receipt, version: receipt.dot?.sequence ?? version } }
@@ -204,20 +199,10 @@ export class StrongCalls {
     )
   }
 
-  #strong(strong: StrongParts['strong']): NonNullable<StrongParts['strong']> {
+  get #strong(): NonNullable<StrongParts['strong']> {
+    const { strong } = this.#parts
     if (strong === undefined) throw new Error('assertion failed: a strong key without an ordered log')
     return strong
-  }
-}
-
-/** Whether two values are written alike. */
-export function isEqual(one: unknown, other: unknown): boolean {
-  try {
-    const [a, b] = [encode(one), encode(other)]
-    return a.length === b.length && a.every((byte, i) => byte === b[i])
-  } catch (error) {
-    if (isWarpError(error, 'WARP_E_UNENCODABLE')) return false
-    throw error
   }
 }
 

@@ -12,6 +12,7 @@ import { asError, isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { newReplicaId } from '../keys/domain-writer.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
+import { fnv1a } from '../operation/text.ts'
 import { PARTITIONS_MAX } from '../operation/names/ordered-id.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
 import type { Env } from '../ports/env.ts'
@@ -194,12 +195,6 @@ export class StrongKeys {
     this.#lockTold = told
   }
 
-  /** Settles when this replica has come to a place of the partition. */
-  async reached(partition: number, offset: number, signal?: AbortSignal): Promise<void> {
-    this.#assertUsable()
-    await this.#bounded(this.#laneOf(partition).partition.reached(offset), signal)
-  }
-
   /** What readers of several keys of a partition have to wait for, if anything. */
   installing(partition: number): Promise<unknown> | undefined {
     return this.#laneOf(partition).partition.installing
@@ -208,11 +203,6 @@ export class StrongKeys {
   /** The id under which the operations of a command are numbered on every replica. */
   orderedId({ sequence }: Dot): ReplicaId {
     return this.#laneOf(sequence % this.#lanes.length).partition.writer.replica
-  }
-
-  /** How far this replica has come, by partition. */
-  offsets(): readonly number[] {
-    return this.#lanes.map(({ partition }) => partition.offset)
   }
 
   /**
@@ -348,15 +338,13 @@ function bookmarkOf({ place: { offset, id } }: Partition): Bookmark | undefined 
   return offset === 0 ? undefined : { offset, id }
 }
 
-/** FNV-1a (Fowler, Noll, Vo), over the units of the text. */
+/** Which of so many partitions a key is in. */
 export function partitionOf(key: string, count: number): number {
   if (count === 1) return 0
   const open = key.indexOf('{')
   const close = open < 0 ? -1 : key.indexOf('}', open + 1)
   const part = close > open + 1 ? key.slice(open + 1, close) : key
-  let hash = 0x811c9dc5
-  for (let i = 0; i < part.length; i++) hash = Math.imul(hash ^ part.charCodeAt(i), 0x01000193)
-  return (hash >>> 0) % count
+  return (fnv1a(part) >>> 0) % count
 }
 
 /** What who waits is told when it has been too long. */

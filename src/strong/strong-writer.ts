@@ -1,5 +1,4 @@
 /** Writes of strong keys: from the write road, and those with a condition. */
-import { encode } from '../../crdt/encoding/encoding.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -93,25 +92,6 @@ function changeOf(change: StrongChange, lifeMs: number): Change {
   const of = { key, strategy: keyspace.code }
   if (verb === undefined) return { ...of, parameters: [], lifeMs: 0 }
   return { ...of, verb, parameters: parameters as readonly Encodable[], lifeMs: change.lifeMs ?? lifeMs }
-}
-
-/** What a caller expects of a key. */
-export type Expected<Value = unknown> = { readonly version: number } | { readonly value: Value } | 'absent'
-
-/** Throws `WARP_E_CONFIG`, `WARP_E_UNENCODABLE`. */
-export function expectationOf(key: string, expected: Expected): Expectation {
-  if (expected === 'absent') return { key, version: 0 }
-  const given: unknown = expected
-  if (typeof given === 'object' && given !== null) {
-    if ('version' in given && Number.isSafeInteger(given.version) && (given.version as number) >= 0)
-      return { key, version: given.version as number }
-    if ('value' in given && given.value !== undefined) return { key, value: encode(given.value) }
-  }
-  throw new WarpError(
-    'WARP_E_CONFIG',
-    `compareAndSet of '${key}' expects { version } (a whole number from 0), { value } or 'absent'`,
-    { details: { key } },
-  )
 }
 
 function tooManyKeys(count: number): WarpError {

@@ -169,7 +169,7 @@ export class Submitter {
 
   /** A command of this author has been judged. */
   judged(sequence: number, verdict: Verdict): void {
-    this.#seenMs = this.#options.env.monotonic()
+    this.noteTime()
     const pending = this.#sent.get(sequence)
     // What was given up stays open until its outcome can be asked for: below the floor it is forgotten.
     if (pending !== undefined || !this.#outcomes.has(sequence)) this.#open.delete(sequence)

@@ -53,6 +53,18 @@ describe('an ordered log decides about strong keys alone', () => {
     await expect(openWarp({ keys: KEYS })).rejects.toMatchObject({ code })
   })
 
+  test('a consistency that is none is refused by all that read, and by what does not read as a whole', async () => {
+    await using warp = await opened()
+    const options = { consistency: 'strong' } as never
+    const code = 'WARP_E_CONFIG'
+    await expect(warp.get('local:1', options)).rejects.toMatchObject({ code })
+    await expect(warp.getMany(['local:1'], options)).rejects.toMatchObject({ code })
+    await expect(warp.getVersioned('local:1', options)).rejects.toMatchObject({ code })
+    await expect(warp.getAt('local:1', { version: 1 }, { consistency: 'stale' } as never)).rejects.toMatchObject({
+      code,
+    })
+  })
+
   test('compare-and-set of a local key is decided by the process', async () => {
     await using warp = await opened()
     const receipt = await warp.compareAndSet('local:1', 'absent', 1)

@@ -7,7 +7,7 @@ import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Keyspace } from '../../keys/keyspace.ts'
 import type { FeedCheckpoints } from '../../log/feed/feed-checkpoints.ts'
 import type { KeyStore } from '../../store/key-store.ts'
-import { isOrderedId } from '../../operation/names/ordered-id.ts'
+import { isOrderedId, ORDERED_PLACES } from '../../operation/names/ordered-id.ts'
 import type { Env } from '../../ports/env.ts'
 import type { OrderedLog } from '../../ports/ordered-log.ts'
 import type { ReadOptions } from '../../store/write-road/receipt.ts'
@@ -92,7 +92,7 @@ export class StrongLink {
   async open(): Promise<void> {
     const { engine, writer, part, order, env, limits, observe } = this.#options
     const { store, feeds, whole } = engine
-    checkModes(store)
+    checkModes(store, feeds)
     if (part === undefined) {
       if (order !== undefined) throw missingPart('strong', 'order')
       return
@@ -100,8 +100,8 @@ export class StrongLink {
     const given = { store, feeds, env, observe, whole, ...limits }
     const keys = order === undefined ? undefined : await part.keys.open({ order, ...given })
     this.#keys = keys
-    if (keys !== undefined) writer.strong = new part.writer(keys, writer.acknowledger)
     const strong = keys === undefined ? undefined : { keys, writer: new part.writer(keys, writer.acknowledger) }
+    writer.strong = strong?.writer
     this.#calls = new part.calls({ store, writer, strong })
     this.#transactions = new part.transactions({ store, writer, strong })
   }
@@ -154,7 +154,10 @@ export class StrongLink {
 }
 
 /** Throws `WARP_E_CONFIG` for a key that was strong and is not any more, or the other way round. */
-function checkModes({ keys, keyspaces }: KeyStore): void {
+function checkModes({ keys, keyspaces }: KeyStore, feeds: FeedCheckpoints): void {
+  const wasOrdered = feeds.list().some(({ name }) => name.startsWith(ORDERED_PLACES))
+  // Of most logs no key has to be looked at.
+  if (!wasOrdered && !keyspaces.list.some(({ mode }) => mode === 'strong')) return
   for (const slot of keys.occupied()) {
     const tip = keys.tipReplica[slot]
     const { pattern, mode } = keyspaces.list[keys.keyspace[slot]!] as Keyspace

@@ -12,7 +12,7 @@ import type {
   StrategyAt,
   ValueAt,
 } from '../../keys/typed-keys.ts'
-import type { Expected } from '../../strong/strong-writer.ts'
+import type { Expected } from '../../strong/expectation.ts'
 import type { TransactionWriteOptions } from '../../strong/transactions/transaction-types.ts'
 
 /**

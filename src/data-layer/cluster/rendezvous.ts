@@ -4,32 +4,18 @@
  * and when one goes only its keys move.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { fnv1a, mixed } from '../../operation/text.ts'
 
 /** `undefined` if there is nobody. */
 export function rendezvous(key: string, replicas: Iterable<ReplicaId>): ReplicaId | undefined {
-  const ofKey = hashOf(key)
+  const ofKey = mixed(fnv1a(key))
   let best: ReplicaId | undefined
   let bestScore = -1
   for (const replica of replicas) {
-    const score = mixed(ofKey ^ hashOf(replica))
+    const score = mixed(ofKey ^ mixed(fnv1a(replica)))
     if (score < bestScore || (score === bestScore && best !== undefined && replica > best)) continue
     best = replica
     bestScore = score
   }
   return best
-}
-
-/** FNV-1a, of UTF-16 units. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return mixed(hash)
-}
-
-/** The last step of MurmurHash3: each bit of the outcome depends on each bit. */
-function mixed(hash: number): number {
-  let h = hash
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
 }

@@ -2,6 +2,8 @@
  * How often keys are asked for, about: a count-min sketch of four rows (Cormode and Muthukrishnan 2005), whose
  * counters end at 15 and are halved after ten times as many additions as there are keys, so that it forgets.
  */
+import { fnv1a } from '../../operation/text.ts'
+
 const ROWS = 4
 const COUNT_MAX = 15
 const WIDTH_MIN = 64
@@ -57,7 +59,6 @@ export class FrequencySketch {
 
 /** FNV-1a of the key's characters, mixed. */
 export function hashOf(key: string): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
+  const hash = fnv1a(key)
   return Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) | 0
 }

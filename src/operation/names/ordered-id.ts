@@ -17,6 +17,9 @@ export function orderedIdOf(identity: string, partition: number): ReplicaId {
   return replicaIdFromBytes(bytes)
 }
 
+/** The beginning of the names under which a log keeps its places in an ordered log. */
+export const ORDERED_PLACES = 'warp:order/'
+
 export function isOrderedId(replica: ReplicaId): boolean {
   return replica.startsWith(PREFIX)
 }

@@ -95,15 +95,19 @@ export interface SettleOptions {
   readonly signal?: AbortSignal
 }
 
-export interface ReadOptions {
+/** Of calls that wait, and can be given up. */
+export interface WaitOptions {
+  /** Gives up waiting with `WARP_E_ABORTED`. */
+  readonly signal?: AbortSignal
+}
+
+export interface ReadOptions extends WaitOptions {
   /**
    * Of strong keys: `'linearizable'` (their default) shows everything that anybody had been told before
    * the call; it asks the ordered log, once for all reads that wait. `'stale'` shows what this replica
    * has, without waiting. On other keys `'linearizable'` is refused (`WARP_E_LINEARIZABLE_UNSUPPORTED`).
    */
   readonly consistency?: 'linearizable' | 'stale'
-  /** Gives up waiting with `WARP_E_ABORTED`. */
-  readonly signal?: AbortSignal
 }
 
 /** What `keys` lists. */

@@ -19,8 +19,7 @@ import type { KeyStore } from '../../store/key-store.ts'
 import { foldUntilShort } from '../../store/read-steadily.ts'
 import { setOf } from '../../store/write-road/prepare.ts'
 import type { Target } from '../../store/write-road/target.ts'
-import { isEqual } from '../strong-calls.ts'
-import { expectationOf, type Expected } from '../strong-writer.ts'
+import { expectationOf, isMet, type Expected } from '../expectation.ts'
 import type { Ground, Looked } from './ground.ts'
 import {
   notAsExpected,
@@ -147,11 +146,10 @@ export class Attempt {
 
   async expect(key: string, expected: Expected): Promise<void> {
     const target = this.#target(key)
-    const { version: wanted, value: wantedValue } = wantedOf(key, expected)
+    const expectation = expectationOf(key, expected)
     this.writes.assertUnwritten(key)
     const { value, version } = await this.#look(target)
-    const isAsExpected = wanted === undefined ? version !== 0 && isEqual(value, wantedValue) : wanted === version
-    if (isAsExpected) return
+    if (isMet(expectation, version, () => value)) return
     this.#doom ??= { key, version, isFinal: true }
     throw notAsExpected({ key, version })
   }
@@ -309,11 +307,4 @@ class View implements AnyTransaction {
     await this.#attempt.expect(key, expected)
     this.set(key, next, options)
   }
-}
-
-/** Throws `WARP_E_CONFIG`, `WARP_E_UNENCODABLE`. */
-function wantedOf(key: string, expected: Expected): { readonly version?: number; readonly value?: unknown } {
-  const expectation = expectationOf(key, expected)
-  if ('version' in expectation) return { version: expectation.version }
-  return { value: (expected as { readonly value: unknown }).value }
 }

@@ -4,7 +4,7 @@ import type { Dot } from '../../../crdt/time/dot.ts'
 import { shownKind, shownValue } from '../../../crdt/shown-kind.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Mode } from '../../keys/typed-keys.ts'
-import type { Expected } from '../strong-writer.ts'
+import type { Expected } from '../expectation.ts'
 import { SETTLE_OPTIONS, type Settlement, type SettleOptions } from '../../store/write-road/receipt.ts'
 
 export interface TransactionOptions<M extends Mode = Mode> extends SettleOptions {

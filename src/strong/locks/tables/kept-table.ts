@@ -7,6 +7,7 @@
  *
  * The mark is a number that only grows; the greatest of all buckets counts.
  */
+import { fnv1a, mixed } from '../../../operation/text.ts'
 import { decode, encode } from '../../../../crdt/encoding/encoding.ts'
 import type { Encodable } from '../../../../crdt/encoding/encodable.ts'
 import { expectArray, expectCount, expectText, fromChunks, toChunks } from '../../../../crdt/encoding/stored-state.ts'
@@ -149,23 +150,15 @@ export class KeptTable<Value> {
     return this.#buckets[this.#indexOf(name)] as Map<string, Value>
   }
 
+  /**
+   * The keys of a partition have the last digits of FNV-1a in common: without the mixing they would all
+   * be in one bucket.
+   */
   #indexOf(name: string): number {
-    return mixedHash(name) % this.#buckets.length
+    return mixed(fnv1a(name)) % this.#buckets.length
   }
 
   #nameOf(index: number): string {
     return `${this.#options.name}/${index}`
   }
-}
-
-/**
- * FNV-1a, and the last step of MurmurHash3. The keys of a partition have the last digits of FNV-1a in
- * common: without that step they would all be in one bucket.
- */
-function mixedHash(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }
