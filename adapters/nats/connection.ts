@@ -1,6 +1,6 @@
 /**
  * The connection to NATS, made here or borrowed, and whether it is up. The client reconnects by
- * itself, and throws away what it was handed in between; so nothing is handed to it while it is down.
+ * itself. It drops messages that it is given while the connection is down, so it is given none then.
  */
 import { AuthorizationError, PermissionViolationError, UserAuthenticationExpiredError } from '@nats-io/transport-node'
 import { connect, type NatsConnection, type ServerInfo, type Status } from '@nats-io/transport-node'

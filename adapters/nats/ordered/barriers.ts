@@ -1,6 +1,6 @@
 /**
  * Barriers of one partition: the place of a record that was appended after the question. A record that
- * was already under way proves nothing, so whoever asks meanwhile shares the next one.
+ * was sent before a question is no answer to it. Such questions wait, and share the next record.
  */
 import { WarpError } from '../../../src/index.ts'
 import type { AppendOutcome } from '../../../src/ports/ordered-log.ts'

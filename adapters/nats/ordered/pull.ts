@@ -1,7 +1,7 @@
 /**
  * One consumer of a stream, from a place on: records are asked for as long as there is room for
- * them, and wait here until they are taken. The consumer is the server's and forgets itself; where it
- * is, and what it has delivered, matters to nobody, for a new one begins where the last record was.
+ * them, and wait here until they are taken. The server keeps the consumer, and removes it when nobody
+ * asks. No state of it is needed: a new consumer begins behind the last record that was taken.
  */
 import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node'
 import type { JetStreamManager } from '@nats-io/jetstream'
@@ -163,8 +163,8 @@ export class Pull {
   }
 
   /**
-   * A status of the server, of the request that is under way: one that is used up is told of, too, when
-   * the next one has been made.
+   * The server tells a status of a request. The request may be an earlier one: the server also says when
+   * a request is used up, and the next may have been made by then.
    */
   #told(message: Msg): void {
     const { code = 0, description = '' } = message.headers ?? {}

@@ -1,7 +1,7 @@
 /**
  * Snapshots of partitions, in a stream of their own: the pieces of each under a subject of its own,
- * then a manifest, with which it is complete. Of all that are complete the one that reaches furthest
- * counts, so nobody has to compare and set; whoever saves removes the others.
+ * then a manifest. With its manifest a snapshot is complete. Of several complete ones the snapshot with
+ * the greatest offset counts, so no compare-and-set is needed. Each save removes the other snapshots.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
