@@ -27,7 +27,7 @@ const SEED = Number(process.env['SEED'] ?? 1)
 const CLIENTS = 8
 const CALLS = 25
 const KEYS = { 'k:*': { strategy: register<number>(), mode: 'strong' } } as const
-const TEST_MS = 1_800_000
+const TEST_MS = byExtent({ some: 300_000, all: 1_800_000, soak: 7_200_000 })
 
 type Replica = Awaited<ReturnType<typeof openWarp<typeof KEYS>>>
 
