@@ -10,9 +10,11 @@ export class TcpProxy {
   #isHolding = false
   #isHoldingAnswers = false
   #isAway = false
+  #connectionsCount = 0
 
   private constructor(host: string, port: number) {
     this.#server = net.createServer((client) => {
+      this.#connectionsCount++
       if (this.#isAway) {
         client.destroy()
         return
@@ -33,6 +35,11 @@ export class TcpProxy {
     await once(proxy.#server, 'listening')
     address.port = String((proxy.#server.address() as AddressInfo).port)
     return { proxy, url: address.toString() }
+  }
+
+  /** How often somebody has connected, also while nobody listens behind it. */
+  get connectionsCount(): number {
+    return this.#connectionsCount
   }
 
   /** Connections stay open and nothing passes: a server that stands still. */

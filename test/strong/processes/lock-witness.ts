@@ -1,10 +1,13 @@
 /** Reads beside the replicas what they say of locks in the ordered log, and when, by the log's own time. */
 import { natsOrderedLog } from '../../../adapters/nats/index.ts'
 import { decodeRecord } from '../../../src/strong/commands.ts'
+import { readAct, type LockAct } from '../../../src/strong/locks/tables/lock-acts.ts'
 import { LogClient, type LogReader, until } from '../../adapters/nats/log-client.ts'
 
 interface Act {
-  readonly act: string
+  readonly act: LockAct['act']
+  /** Of who asks, what people call its replica. */
+  readonly by: string
   readonly timeMs: number
 }
 
@@ -32,16 +35,26 @@ export class LockWitness {
     return until(() => this.#acts(name).filter(({ act }) => act === 'acquire').length >= times)
   }
 
+  /** Who asked for the lock first. To be called when it was had. */
+  async firstToAsk(name: string): Promise<string | undefined> {
+    await this.#catchUp()
+    return this.#acts(name).find(({ act }) => act === 'acquire')?.by
+  }
+
   /**
    * When the lock was last renewed before that moment, or else asked for, by the time of the log. 0: neither.
    * Renewals that a replica sent too late come behind the moment at which somebody else has it.
    */
   async lastRenewedMs(name: string, beforeMs: number): Promise<number> {
-    const head = await this.#client.link.barrier(0)
-    await until(() => (this.#reader.last?.offset ?? 0) >= head)
+    await this.#catchUp()
     const acts = this.#acts(name).filter(({ timeMs }) => timeMs <= beforeMs)
     const renewed = acts.findLast(({ act }) => act === 'renew') ?? acts.find(({ act }) => act === 'acquire')
     return renewed?.timeMs ?? 0
+  }
+
+  async #catchUp(): Promise<void> {
+    const head = await this.#client.link.barrier(0)
+    await until(() => (this.#reader.last?.offset ?? 0) >= head)
   }
 
   /** Each record is looked at once. */
@@ -52,7 +65,8 @@ export class LockWitness {
       for (const one of decodeRecord(bytes).commands) {
         if (one.kind !== 'lock') continue
         const acts = this.#found.get(one.name) ?? []
-        acts.push({ act: one.act, timeMs })
+        const act = readAct(one)
+        acts.push({ act: act.act, by: act.act === 'acquire' ? act.by : '', timeMs })
         this.#found.set(one.name, acts)
       }
     }
