@@ -59,22 +59,26 @@ export type {
   LoadEvent,
   MachineView,
   Moment,
+  OrderView,
   RunEvent,
   Shown,
   RunSubject,
   Violation,
 } from './checkers/checker.ts'
-export { DATA_FAULT_KINDS, FAULT_KINDS } from './simulation/faults/fault-plan.ts'
+export { DATA_FAULT_KINDS, FAULT_KINDS, ORDER_FAULT_KINDS } from './simulation/faults/fault-plan.ts'
 export type { FaultKind } from './simulation/faults/fault-plan.ts'
 export type { FoundPhase, FoundViolation } from './simulation/report/found-violations.ts'
 export type {
   CallOutcome as SimulatedCallOutcome,
   CallRecord,
   EngineReport,
+  FencedWrite,
+  Hold,
   Intent as SimulatedIntent,
   LifeEvent,
   LifeEventKind,
   RunHistory,
+  SeenSum,
 } from './simulation/report/run-history.ts'
 export { simulate } from './simulation/simulate.ts'
 export type { Explanation, SimulateOptions, Simulated } from './simulation/simulate.ts'

@@ -234,8 +234,8 @@ export class Submitter {
         const { verdict } = await this.#submitOnce(closing, { timeoutMs: Infinity })
         // If it came too late itself, nothing has been said of the other.
         if (verdict.kind === 'done') return closedVerdict(verdict)
-      } catch (error) {
-        if (this.#closed !== undefined) throw error
+      } catch {
+        if (this.#closed !== undefined) throw this.#closed
         await this.#pause()
       }
     }

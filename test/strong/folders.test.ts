@@ -3,6 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { counter, register, set } from '../../crdt/index.ts'
 import { checkLog } from '../../adapters/node/index.ts'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
+import { ALL_PARTS } from '../../src/api/all-parts.ts'
+import { checkLogOn } from '../../src/audit/check-log.ts'
+import type { KeyMap } from '../../src/keys/typed-keys.ts'
+import { FORMAT_VERSION } from '../../src/operation/envelope/format.ts'
+import { openWarpOn } from '../../src/warp.ts'
+import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { faultyFiles, type FaultyFiles } from '../../testing/world/faulty-files.ts'
 import { StrongWorld } from '../support/strong-world.ts'
 
@@ -57,6 +63,33 @@ describe('a folder with strong keys', () => {
       expect(report).toMatchObject({ isSound: true, damageCount: 0 })
     },
   )
+})
+
+describe('folders of two builds', () => {
+  // As on two sides of the moment at which a cluster begins to write a later format.
+  it('hold the same operations in the formats that each was writing, and an audit finds them in order', async () => {
+    const world = new StrongWorld()
+    const old = faultyFiles()
+    const { warp: a } = await world.open('a', KEYS, { log: old.store() })
+    const later = faultyFiles()
+    const opening = openWarpOn(
+      { env: world.env.fork({ label: 'b' }), format: FORMAT_VERSION + 1, parts: ALL_PARTS },
+      { keys: KEYS as KeyMap, log: later.store(), order: world.order.named('b') },
+    )
+    const b = await world.drive(opening)
+    await world.drive(a.set('stock:1', 1))
+    await world.drive(b.set('stock:1', 2))
+    expect(await world.drive(a.get('stock:1'))).toBe(2)
+    await world.drive(Promise.all([a.close(), b.close()]))
+    const findings: string[] = []
+    const logs = [old.kill(), later.kill()].map((disk) => disk.store())
+    const report = await checkLogOn(
+      { env: virtualEnv(), format: FORMAT_VERSION + 1 },
+      { logs, keys: KEYS, onFinding: ({ message }) => findings.push(message) },
+    )
+    expect(findings).toEqual([])
+    expect(report.isSound).toBe(true)
+  })
 })
 
 describe('peers', () => {

@@ -146,6 +146,16 @@ describe('a write whose answer is lost', () => {
     expect(await world.drive(b.get('stock:2'))).toBeUndefined()
   })
 
+  it('stays unknown to who asks while the replica closes, and no other write is named to him', async () => {
+    const world = new StrongWorld()
+    const { warp } = await world.open('a', KEYS)
+    world.order.troubles({ delayMs: 1000 }, 'a')
+    const asking = refusalOf(warp.resolve({ replica: AUTHOR, sequence: 7 }))
+    await world.env.advance(10)
+    await world.drive(warp.close())
+    expect(await world.drive(asking)).toMatchObject({ code: 'WARP_E_CLOSED', outcome: 'failed' })
+  })
+
   it('never counts later, once somebody was told that it does not', async () => {
     const world = new StrongWorld()
     const { warp } = await world.open('a', KEYS)

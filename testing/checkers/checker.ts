@@ -96,6 +96,12 @@ export interface SourcesView {
   versionAt(key: string, atMs: number): number
 }
 
+/** What the ordered log holds, whatever the replicas say. */
+export interface OrderView {
+  /** Whether it has ever had the command that a write was called by. */
+  holds(dot: Dot): boolean
+}
+
 export interface Moment {
   /**
    * `'compacted'`, after every second seed's `'quiesced'`: every replica has been compacted, and
@@ -112,6 +118,8 @@ export interface Moment {
   readonly machines: readonly MachineView[]
   /** What has been where data is kept elsewhere. */
   readonly sources?: SourcesView
+  /** Where the world has an ordered log. */
+  readonly order?: OrderView
   /** At `'replayed'`: what the audit of all logs found (see src/audit/check-log.ts). */
   readonly audit?: { readonly report: CheckReport; readonly findings: readonly Finding[] }
 }

@@ -18,7 +18,7 @@ interface Before {
 }
 
 export function compactionChecker(subject: RunSubject): Checker {
-  const keyspaces = new Keyspaces(subject.keys)
+  const keyspaces = new Keyspaces(subject.keys, true)
   let values: ReadonlyMap<string, MachineView> = new Map()
   let pasts: readonly Before[] = []
 

@@ -15,7 +15,9 @@ export function convergenceChecker(): Checker {
       const shared = sharedKeys(moment)
       const violations = phase === 'replayed' ? [] : between(machines, shared)
       if (phase === 'restarted')
-        violations.push(...machines.flatMap((view) => changed(before.get(view.name), view, new Keyspaces(moment.keys))))
+        violations.push(
+          ...machines.flatMap((view) => changed(before.get(view.name), view, new Keyspaces(moment.keys, true))),
+        )
       before = new Map(machines.map((view) => [view.name, view]))
       return violations
     },
@@ -36,7 +38,7 @@ function isCopied(keyspace: Keyspace | undefined): boolean {
 }
 
 function sharedKeys({ keys, machines }: Moment): string[] {
-  const keyspaces = new Keyspaces(keys)
+  const keyspaces = new Keyspaces(keys, true)
   return [...(machines[0]?.values.keys() ?? [])].filter((key) => isShared(keyspaces.find(key)))
 }
 

@@ -26,7 +26,7 @@ export function counterChecker(): Checker {
 }
 
 function boundsOf({ history, keys }: Moment): Map<string, Bounds> {
-  const keyspaces = new Keyspaces(keys)
+  const keyspaces = new Keyspaces(keys, true)
   const promises = new Promises(history)
   const all = new Map<string, Bounds>()
   const excluded = new Set<string>()

@@ -17,6 +17,15 @@ import { monotonicReadsChecker } from './monotonic-reads.ts'
 import { pastChecker } from './past.ts'
 import { readYourWritesChecker } from './read-your-writes.ts'
 import { removalChecker } from './removals.ts'
+import { strongStateChecker } from './strong/equal-strong.ts'
+import { fenceChecker } from './strong/fenced.ts'
+import { holderChecker } from './strong/held.ts'
+import { isolationChecker } from './strong/isolated.ts'
+import { linearizabilityChecker } from './strong/linearizable.ts'
+import { outcomeChecker } from './strong/outcomes.ts'
+import { sumChecker } from './strong/sums.ts'
+import { tokenChecker } from './strong/tokens.ts'
+import { versionChecker } from './strong/versions.ts'
 
 export function defaultCheckers(): readonly CheckerFactory[] {
   return [
@@ -31,5 +40,14 @@ export function dataCheckers(): readonly CheckerFactory[] {
   return [
     ...[convergenceChecker, boundsChecker, logChecker, formatChecker, memberChecker],
     ...[knownChangesChecker, leaseChecker, rowChecker, storedReadsChecker],
+  ]
+}
+
+/** Those of a run with an ordered log. */
+export function orderCheckers(): readonly CheckerFactory[] {
+  return [
+    ...[convergenceChecker, acknowledgementChecker, counterChecker, boundsChecker, logChecker, memberChecker],
+    ...[linearizabilityChecker, versionChecker, sumChecker, isolationChecker, outcomeChecker],
+    ...[tokenChecker, fenceChecker, holderChecker, strongStateChecker],
   ]
 }

@@ -17,7 +17,7 @@ export class GrownKeys {
   readonly #excluded = new Set<string>()
 
   constructor(keys: KeyMap) {
-    this.#keyspaces = new Keyspaces(keys)
+    this.#keyspaces = new Keyspaces(keys, true)
   }
 
   get adds(): ReadonlyMap<string, Adds> {

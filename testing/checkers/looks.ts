@@ -38,7 +38,7 @@ export class Looks {
 
   constructor({ keys }: RunSubject) {
     this.grown = new GrownKeys(keys)
-    this.#keyspaces = new Keyspaces(keys)
+    this.#keyspaces = new Keyspaces(keys, true)
   }
 
   /** What an event lets one see of keys that only grow, and of registers. */

@@ -19,7 +19,7 @@ import { rottenMachines } from './rotten.ts'
 import { type Sample, sampled } from './samples.ts'
 
 export function pastChecker({ keys }: RunSubject): Checker {
-  const keyspaces = new Keyspaces(keys)
+  const keyspaces = new Keyspaces(keys, true)
   return {
     name: 'W28',
     async verify(moment) {

@@ -22,7 +22,7 @@ interface Taken {
 }
 
 export function removalChecker({ keys }: RunSubject): Checker {
-  const keyspaces = new Keyspaces(keys)
+  const keyspaces = new Keyspaces(keys, true)
   /** By key and element: the calls that may have put it there. */
   const writes = new Remembered<CallRecord[]>(() => [])
   const taken: Taken[] = []

@@ -4,6 +4,9 @@
  * and stops while the machine is suspended. Each machine has its own.
  */
 
+/** What the clocks of the world begin with. */
+export const WALL_START_MS = 1_700_000_000_000
+
 export class MachineClock {
   readonly #nowMs: () => number
   #wallAtMs: number
@@ -11,6 +14,8 @@ export class MachineClock {
   /** Wall milliseconds per virtual one. */
   #rate = 1
   #monotonicOffsetMs: number
+  /** How long the machine has slept in all. */
+  sleptMs = 0
   /** The latest time that anybody has read. */
   latestMs = 0
 
@@ -48,6 +53,7 @@ export class MachineClock {
 
   /** The monotonic clock did not notice that so much time has passed. */
   slept(ms: number): void {
+    this.sleptMs += ms
     this.#monotonicOffsetMs -= ms
   }
 

@@ -5,7 +5,7 @@
  */
 import type { AnyStrategy } from '../../crdt/strategy.ts'
 import { ALL_PARTS } from '../../src/api/all-parts.ts'
-import type { CloseOptions, WarpEvent, Warp } from '../../src/api/public.ts'
+import type { CloseOptions, WarpEvent, Warp, WarpOptions } from '../../src/api/public.ts'
 import type { ReplicationOptions } from '../../src/replication/options.ts'
 import type { TransportLink } from '../../src/ports/transport.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
@@ -17,7 +17,8 @@ import type { Random } from '../world/random.ts'
 import type { TimeLine } from '../world/time-line.ts'
 import type { DataSources } from './data/data-sources.ts'
 import { Life } from './life.ts'
-import { MachineClock } from './machine-clock.ts'
+import { MachineClock, WALL_START_MS } from './machine-clock.ts'
+import type { SimulatedOrder } from './order/simulated-order.ts'
 import type { LifeEventKind } from './report/run-history.ts'
 import type { Wire } from './wire.ts'
 
@@ -33,6 +34,8 @@ export interface MachineOptions {
   /** Where the data is, if it is kept elsewhere; `keys` are those of one process, then. */
   readonly data?: DataSources | undefined
   readonly copiesMax?: number | undefined
+  /** The ordered log, if the world has one. */
+  readonly order?: SimulatedOrder | undefined
   readonly onLife: (machine: Machine, kind: LifeEventKind, detail?: string) => void
   readonly onEvent: (machine: Machine, event: WarpEvent) => void
   readonly onStep: (machine: Machine, call: string) => void
@@ -43,8 +46,6 @@ export interface MachineOptions {
   /** The process cannot go on: its log is poisoned, or could not be opened. */
   readonly onStuck: (machine: Machine, code: string) => void
 }
-
-export const WALL_START_MS = 1_700_000_000_000
 
 /** How a process may end. */
 export type Ending = 'killed' | 'power failure'
@@ -118,7 +119,7 @@ export class Machine {
    * Begins a life. Settles when the engine is open or has refused; never if the process dies first.
    */
   async start(): Promise<void> {
-    const { line, replication, segmentBytes, cacheEntriesMax, copiesMax, wire, name, data } = this.options
+    const { line, replication, segmentBytes, cacheEntriesMax, copiesMax, wire, name, data, order } = this.options
     const { format } = this
     this.lifeNumber++
     const random = this.#random.fork(`life ${this.lifeNumber}`)
@@ -138,6 +139,7 @@ export class Machine {
           replication,
           cache: { entriesMax: cacheEntriesMax },
           ...(copiesMax === undefined ? {} : { copies: { entriesMax: copiesMax } }),
+          ...(order === undefined ? {} : orderedBy(order, name, life)),
           observe: (event) => {
             if (!life.isAlive) return
             this.options.onEvent(this, event)
@@ -262,10 +264,16 @@ export class Machine {
   }
 
   #ended(): void {
+    this.options.order?.gone(this.name)
     this.state = 'down'
     this.#warp = undefined
     this.#life = undefined
   }
+}
+
+function orderedBy(order: SimulatedOrder, name: string, life: Life): Pick<WarpOptions<KeyMap>, 'order' | 'strong'> {
+  const { timeoutMs, snapshotEvery } = order
+  return { order: order.orderFor(name, life), strong: { timeoutMs, snapshotEvery } }
 }
 
 export function codeOf(error: unknown): string {

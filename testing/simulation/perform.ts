@@ -4,24 +4,29 @@ import type { Handle } from '../../src/api/handle.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import { meddleWith } from '../world/meddling.ts'
 import type { TimeLine } from '../world/time-line.ts'
-import { isDataIntent } from './data/data-intent.ts'
+import { type DataIntent, isDataIntent } from './data/data-intent.ts'
 import type { DataSources } from './data/data-sources.ts'
 import { performData } from './data/perform-data.ts'
 import type { Life } from './life.ts'
-import type { Intent } from './report/run-history.ts'
+import type { Machine } from './machine.ts'
+import { isOrderIntent } from './order/order-intent.ts'
+import { performOrder } from './order/perform-order.ts'
+import type { Intent, RunHistory } from './report/run-history.ts'
 
 /** Where an intent is carried out. */
 export interface Place {
   readonly line: TimeLine
   readonly life: Life
   readonly data: DataSources | undefined
+  readonly machine: Machine
+  readonly history: RunHistory
+  /** The number of the call. */
+  readonly call: number
 }
 
 export async function perform(warp: Warp<KeyMap>, intent: Intent, place: Place): Promise<unknown> {
-  if (isDataIntent(intent)) {
-    if (place.data === undefined) throw new TypeError('there are no data elsewhere')
-    return performData(warp, intent, place.data, place.life)
-  }
+  if (isDataIntent(intent)) return performThere(warp, intent, place)
+  if (isOrderIntent(intent)) return performOrder(warp, intent, place)
   switch (intent.kind) {
     case 'write':
       return write(warp, intent)
@@ -42,6 +47,11 @@ export async function perform(warp: Warp<KeyMap>, intent: Intent, place: Place):
       consume(warp, intent, place.line)
       return undefined
   }
+}
+
+async function performThere(warp: Warp<KeyMap>, intent: DataIntent, { data, life }: Place): Promise<unknown> {
+  if (data === undefined) throw new TypeError('there are no data elsewhere')
+  return performData(warp, intent, data, life)
 }
 
 async function write(warp: Warp<KeyMap>, intent: Intent & { kind: 'write' }): Promise<unknown> {

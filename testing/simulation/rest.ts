@@ -71,7 +71,7 @@ export async function readAt(world: World, warp: Warp<KeyMap>, key: string): Pro
  * log is damaged.
  */
 async function disagreement(world: World): Promise<string | undefined> {
-  const keyspaces = new Keyspaces(world.options.keys)
+  const keyspaces = new Keyspaces(world.options.keys, world.order !== undefined)
   const up = world.up()
   for (const key of world.keys) {
     let first: { readonly name: string; readonly shown: Shown } | undefined

@@ -21,6 +21,7 @@ import { FaultDriver } from './faults/fault-driver.ts'
 import { drawFaults, type FaultKind, type PlannedFault } from './faults/fault-plan.ts'
 import type { FoundViolation } from './report/found-violations.ts'
 import type { Machine } from './machine.ts'
+import { questionsAtRest } from './order/questions.ts'
 import { checkIntent } from './faults/misuse.ts'
 import { atRest, readAt } from './rest.ts'
 import type { CallRecord, Intent, LifeEventKind } from './report/run-history.ts'
@@ -34,6 +35,8 @@ export interface Scenario {
   readonly workload: Workload
   /** The keys are those of data/data-keys.ts. */
   readonly keepsDataElsewhere: boolean
+  /** There is an ordered log; the keys are those of order/order-keys.ts. */
+  readonly isOrdered: boolean
   /** What may be drawn. */
   readonly faults: readonly FaultKind[]
   readonly replicas: number
@@ -86,8 +89,8 @@ class Run {
   #unique = 0
 
   constructor(scenario: Scenario, { checkers, keepsSteps = false, signal }: RunOptions) {
-    const { seed, keys, replicas, keepsDataElsewhere } = scenario
-    this.#keyspaces = new Keyspaces(keys)
+    const { seed, keys, replicas, keepsDataElsewhere, isOrdered } = scenario
+    this.#keyspaces = new Keyspaces(keys, isOrdered)
     this.#scenario = scenario
     this.#checkers = checkers
     this.#world = new World({
@@ -98,6 +101,7 @@ class Run {
       keepsSteps,
       signal,
       keepsDataElsewhere,
+      isOrdered,
       ...drawSettings(seed),
     })
     this.#random = this.#world.random.fork('users')
@@ -132,13 +136,32 @@ class Run {
     const isAtRest = await this.#comeToRest('after the faults')
     this.#restMs = world.nowMs - startMs
     if (!isAtRest) return
+    if (!(await this.#ask())) return
     await this.#verify('quiesced')
     await this.#compactAll()
     await this.#restartAll()
     if (!(await this.#comeToRest('after all were restarted'))) return
+    if (!(await this.#ask())) return
     const views = await this.#verify('restarted')
     await this.#closeAll()
     await this.#audit(views)
+  }
+
+  /** What is known only by asking. Returns whether all are at rest behind it. */
+  async #ask(): Promise<boolean> {
+    const world = this.#world
+    if (world.order === undefined) return true
+    world.history.restedMs = Math.min(world.history.restedMs, world.nowMs)
+    world.history.askedMs = world.nowMs
+    for (const questions of questionsAtRest(world.order)) {
+      for (const { machine, intent } of questions(world)) world.call(machine, intent)
+      const limitMs = world.nowMs + REST_MS_MAX
+      while (world.openCalls > 0 && world.nowMs < limitMs) await world.advanceTo(world.nowMs + 10)
+      if (world.openCalls > 0)
+        world.violations.add({ invariant: 'W41', message: 'what is asked at rest is not answered' })
+    }
+    // Who was about to leave has left meanwhile, say.
+    return this.#comeToRest('after all were asked')
   }
 
   /** Users come in bursts; each goes to any machine that is up. */
@@ -162,6 +185,8 @@ class Run {
     const { wallMs } = machine.clock
     const moment = { random, nowMs: this.#world.nowMs, wallMs, unique: () => ++this.#unique }
     const intent: unknown = this.#scenario.workload(moment)
+    const { order } = this.#world
+    if (order !== undefined) return order.made(machine.name, intent as Intent)
     if (!this.#scenario.keepsDataElsewhere) checkIntent(intent, this.#keyspaces)
     return intent as Intent
   }
@@ -249,9 +274,10 @@ class Run {
     const world = this.#world
     const views: MachineView[] = []
     for (const machine of world.up()) views.push(await viewOf(machine, world))
-    const { nowMs, history, options, data } = world
+    const { nowMs, history, options, data, order } = world
     const sources = data === undefined ? {} : { sources: sourcesOf(data) }
-    await this.#check({ phase, nowMs, history, keys: options.keys, machines: views, ...sources })
+    const log = order === undefined ? {} : { order }
+    await this.#check({ phase, nowMs, history, keys: options.keys, machines: views, ...sources, ...log })
     return views
   }
 

@@ -11,13 +11,15 @@ import { checkOptions, isNumberFrom, isWholeFrom, optionNames } from '../../crdt
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { CheckerFactory, Moment } from '../checkers/checker.ts'
-import { dataCheckers, defaultCheckers } from '../checkers/default-checkers.ts'
+import { dataCheckers, defaultCheckers, orderCheckers } from '../checkers/default-checkers.ts'
 import { DATA_KEYS } from './data/data-keys.ts'
 import { DATA_WORKLOAD } from './data/data-workload.ts'
 import { DEFAULT_KEYS } from './default-keys.ts'
-import { DATA_FAULT_KINDS, FAULT_KINDS, type FaultKind } from './faults/fault-plan.ts'
+import { DATA_FAULT_KINDS, FAULT_KINDS, ORDER_FAULT_KINDS, type FaultKind } from './faults/fault-plan.ts'
 import type { FoundViolation } from './report/found-violations.ts'
 import { minimiseRun } from './minimise.ts'
+import { ORDER_KEYS } from './order/order-keys.ts'
+import { ORDER_WORKLOAD } from './order/order-workload.ts'
 import { run, type RunResult, type Scenario } from './run.ts'
 import type { RunHistory } from './report/run-history.ts'
 import { shortly } from './report/shown.ts'
@@ -42,6 +44,11 @@ export interface SimulateOptions {
    * Warp holds copies of it and writes on their way there. Keys and workload are given then.
    */
   readonly data?: 'here' | 'elsewhere'
+  /**
+   * `'simulated'`: there is an ordered log, which is simulated as well, with what brokers do to those who
+   * use one. Users have strong keys, transactions and locks. Keys and workload are given then.
+   */
+  readonly order?: 'none' | 'simulated'
   /** What may go wrong; each seed draws some of it. Default: everything. */
   readonly faults?: readonly FaultKind[]
   /** Machines at the beginning. Default 5. */
@@ -119,6 +126,7 @@ const OPTIONS = optionNames<SimulateOptions>({
   keys: true,
   workload: true,
   data: true,
+  order: true,
   faults: true,
   replicas: true,
   seconds: true,
@@ -133,8 +141,7 @@ const OPTIONS = optionNames<SimulateOptions>({
 export async function simulate(options: SimulateOptions = {}): Promise<Simulated> {
   checkOptions('simulate', options, OPTIONS)
   const scenario = scenarioOf(options)
-  const ofWarp = scenario.keepsDataElsewhere ? dataCheckers() : defaultCheckers()
-  const factories = [...ofWarp, ...(options.checkers ?? []), ownChecker(options)]
+  const factories = [...checkersOf(scenario), ...(options.checkers ?? []), ownChecker(options)]
   const play = (one: Scenario, keepsSteps = false): Promise<RunResult> =>
     run(one, { checkers: factories.map((make) => make({ keys: scenario.keys })), keepsSteps, signal: options.signal })
   const result = await play(scenario)
@@ -165,15 +172,26 @@ function scenarioOf(options: SimulateOptions): Scenario {
   const { seed = 1, replicas = 5, seconds = 120 } = options
   checkNumbers(replicas, seconds)
   const keepsDataElsewhere = isElsewhere(options)
-  const kinds = keepsDataElsewhere ? [...FAULT_KINDS, ...DATA_FAULT_KINDS] : FAULT_KINDS
+  const isOrdered = hasOrder(options)
+  const kinds = [
+    ...FAULT_KINDS,
+    ...(keepsDataElsewhere ? DATA_FAULT_KINDS : []),
+    ...(isOrdered ? ORDER_FAULT_KINDS : []),
+  ]
   const { faults = kinds } = options
   const unknown = faults.find((kind) => !kinds.includes(kind))
   if (unknown !== undefined) throw refused(`there is no fault '${unknown}'; there are ${kinds.join(', ')}`)
-  const used = keepsDataElsewhere ? { keys: DATA_KEYS, workload: DATA_WORKLOAD } : usersOf(options)
-  return { seed, faults, replicas, seconds, keepsDataElsewhere, ...used }
+  return { seed, faults, replicas, seconds, keepsDataElsewhere, isOrdered, ...usersOf(options) }
 }
 
-function usersOf({ keys, workload }: SimulateOptions): Pick<Scenario, 'keys' | 'workload'> {
+function checkersOf({ keepsDataElsewhere, isOrdered }: Scenario): readonly CheckerFactory[] {
+  if (isOrdered) return orderCheckers()
+  return keepsDataElsewhere ? dataCheckers() : defaultCheckers()
+}
+
+function usersOf({ data, order, keys, workload }: SimulateOptions): Pick<Scenario, 'keys' | 'workload'> {
+  if (data === 'elsewhere') return { keys: DATA_KEYS, workload: DATA_WORKLOAD }
+  if (order === 'simulated') return { keys: ORDER_KEYS, workload: ORDER_WORKLOAD }
   if (keys !== undefined && workload === undefined)
     throw refused('keys are given and workload is not; say what users do with them')
   return { keys: keys ?? DEFAULT_KEYS, workload: workload ?? DEFAULT_WORKLOAD }
@@ -184,6 +202,17 @@ function isElsewhere({ data = 'here', keys, workload }: SimulateOptions): boolea
   if (data === 'elsewhere' && (keys ?? workload) !== undefined)
     throw refused(`data is 'elsewhere', where keys and workload are given; leave them out`)
   return data === 'elsewhere'
+}
+
+function hasOrder({ order = 'none', data, keys, workload }: SimulateOptions): boolean {
+  if (order !== 'none' && order !== 'simulated')
+    throw refused(`order is ${shownValue(order)}; use 'none' or 'simulated'`)
+  if (order === 'none') return false
+  if ((keys ?? workload) !== undefined)
+    throw refused(`order is 'simulated', where keys and workload are given; leave them out`)
+  if (data === 'elsewhere')
+    throw refused(`order is 'simulated' and data is 'elsewhere'; simulate one of them at a time`)
+  return true
 }
 
 function checkNumbers(replicas: number, seconds: number): void {

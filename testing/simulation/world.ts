@@ -18,6 +18,10 @@ import { DataSources } from './data/data-sources.ts'
 import { FoundViolations } from './report/found-violations.ts'
 import { codeOf, Machine } from './machine.ts'
 import { misuseOf } from './faults/misuse.ts'
+import { look } from './order/lookers.ts'
+import { isOrderIntent } from './order/order-intent.ts'
+import { STRONG_KEYS } from './order/order-keys.ts'
+import { SimulatedOrder } from './order/simulated-order.ts'
 import { perform } from './perform.ts'
 import { type CallRecord, type Intent, type LifeEvent, type LifeEventKind, RunHistory } from './report/run-history.ts'
 import { textOfAnswer, textOfEvent, textOfIntent } from './report/shown.ts'
@@ -35,6 +39,8 @@ export interface WorldOptions {
   /** Data is kept elsewhere. Default `false`. */
   readonly keepsDataElsewhere?: boolean
   readonly copiesMax?: number
+  /** There is an ordered log. Default `false`. */
+  readonly isOrdered?: boolean
   readonly checkers: readonly Checker[]
   /** Keeps the steps of the trace, for people to read. */
   readonly keepsSteps: boolean
@@ -58,6 +64,7 @@ export class World {
   readonly wire: Wire
   /** Where the truth is of keys that are kept elsewhere. */
   readonly data: DataSources | undefined
+  readonly order: SimulatedOrder | undefined
   readonly options: WorldOptions
   /** Keys that anybody has written. */
   readonly keys: Set<string> = new Set()
@@ -88,6 +95,10 @@ export class World {
     this.wire = new Wire({ line, trace, history, random: this.random.fork('wire'), watches })
     if (options.keepsDataElsewhere === true)
       this.data = new DataSources({ line, trace, history, random: seededRandom(`${seed} data`) })
+    if (options.isOrdered === true) {
+      this.order = new SimulatedOrder({ line, history, random: seededRandom(`${seed} order`) })
+      for (const key of STRONG_KEYS) this.keys.add(key)
+    }
     for (let i = 0; i < options.machines; i++) this.add()
   }
 
@@ -106,7 +117,8 @@ export class World {
     const name = `m${this.machines.length}`
     const machine = new Machine(
       {
-        ...{ name, keys, replication, segmentBytes, cacheEntriesMax, copiesMax, data: this.data },
+        ...{ name, keys, replication, segmentBytes, cacheEntriesMax, copiesMax },
+        ...{ data: this.data, order: this.order },
         ...{ line: this.line, wire: this.wire, random: this.random.fork(name) },
         onLife: (of, kind, detail) => this.#life(of, kind, detail),
         onEvent: (of, event) => this.#report(of, event),
@@ -155,7 +167,8 @@ export class World {
     const { warp, life } = machine
     if (warp === undefined || life === undefined) return undefined
     const record = this.#begin(machine, intent)
-    perform(warp, intent, { line: this.line, life, data: this.data }).then(
+    const { line, data, history } = this
+    perform(warp, intent, { line, life, data, machine, history, call: record.id }).then(
       (value) => life.isAlive && this.#end(machine, record, { outcome: 'ok', value }),
       (error: unknown) => {
         if (!life.isAlive) return
@@ -211,7 +224,8 @@ export class World {
     history.calls.push(record)
     this.openCalls++
     if (isWrite(intent)) this.openWrites++
-    if (isWrite(intent) || (isDataIntent(intent) && 'key' in intent)) this.keys.add(intent.key)
+    if (isWrite(intent) || ((isDataIntent(intent) || isOrderIntent(intent)) && 'key' in intent))
+      this.keys.add(intent.key)
     const open = this.#open.get(machine) ?? new Set()
     this.#open.set(machine, open.add(record))
     this.#tellCall(machine, record)
@@ -226,6 +240,7 @@ export class World {
     if (end.error !== undefined) record.error = codeOf(end.error)
     if (isWrite(record.intent)) this.#endWrite(record, end)
     else record.value = end.value
+    this.order?.ended(record, end.error)
     const sequence = record.receipt?.dot?.sequence
     const text = `${textOfIntent(record.intent)} ${end.outcome} ${record.error ?? sequence ?? ''}`
     this.trace.note(this.nowMs, `${machine.name} ${text}`, () => ({
@@ -244,6 +259,7 @@ export class World {
 
   #life(machine: Machine, kind: LifeEventKind, detail: string | undefined): void {
     if (kind === 'opened') this.#opened(machine)
+    if (kind === 'opened' && this.order !== undefined) this.#look(machine)
     const { name, format, lifeNumber: life, diskNumber: disk } = machine
     const event: LifeEvent = {
       ...{ atMs: this.nowMs, machine: name, life, disk, kind, format },
@@ -257,6 +273,11 @@ export class World {
       ...{ kind: 'life', atMs: this.nowMs, machine: machine.name, text },
     }))
     this.#tell({ kind: 'life', life: event })
+  }
+
+  #look({ name, warp, life }: Machine): void {
+    const { history, line } = this
+    if (warp !== undefined && life !== undefined) look({ machine: name, warp, life, history, nowMs: () => line.nowMs })
   }
 
   /** Whether the build has been exchanged. */

@@ -124,7 +124,11 @@ class OneCall {
   /** A write of a value that may be the one that is there. */
   #written(state: StrongKeyState, next: Json): Step<StrongKeyState> {
     const told = this.#output?.is ?? null
-    if (typeof told !== 'number') return { accepts: true, state: this.#with(state, next, 'unknown') }
+    if (typeof told !== 'number') {
+      // What is not there cannot be taken away, and that makes no version.
+      if (this.#call.f === 'remove' && isEqual(next, state.value ?? [])) return { accepts: true, state }
+      return { accepts: true, state: this.#with(state, next, 'unknown') }
+    }
     if (isUnchanged(state, next, told)) return { accepts: true, state }
     return told > state.last ? { accepts: true, state: this.#with(state, next, told) } : REFUSED
   }

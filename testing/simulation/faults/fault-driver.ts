@@ -55,6 +55,7 @@ export class FaultDriver {
     for (const undo of this.#undos) undo()
     this.#undos.clear()
     wire.heal()
+    this.#world.order?.heal()
     const nowMs = Math.max(...machines.map(({ clock }) => Math.max(clock.latestMs, clock.wallMs))) + 1000
     for (const machine of machines) {
       machine.clock.drift(0)

@@ -12,11 +12,20 @@ import { type Fault, logUniform } from './fault.ts'
 import { GIVEN_UP_FAULTS, type GivenUpFault } from './given-up.ts'
 import { MEMBER_FAULTS, type MemberFault } from './member-faults.ts'
 import { NETWORK_FAULTS, type NetworkFault } from './network-faults.ts'
+import { ORDER_FAULTS, type OrderFault } from './order-faults.ts'
 import { PROCESS_FAULTS, type ProcessFault } from './process-faults.ts'
 
 /** What may go wrong, or is at least unusual. */
 export type FaultKind =
-  NetworkFault | ProcessFault | DiskFault | ClockFault | MemberFault | ApplicationFault | GivenUpFault | DataFault
+  | NetworkFault
+  | ProcessFault
+  | DiskFault
+  | ClockFault
+  | MemberFault
+  | ApplicationFault
+  | GivenUpFault
+  | DataFault
+  | OrderFault
 
 const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...NETWORK_FAULTS,
@@ -27,14 +36,19 @@ const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   ...APPLICATION_FAULTS,
   ...GIVEN_UP_FAULTS,
   ...DATA_FAULTS,
+  ...ORDER_FAULTS,
 }
 
 const ALL_KINDS = Object.keys(FAULTS) as readonly FaultKind[]
 
 /** What befalls a database and an API: only where data is kept elsewhere. */
 export const DATA_FAULT_KINDS: readonly FaultKind[] = Object.keys(DATA_FAULTS) as FaultKind[]
+/** What befalls an ordered log: only where there is one. */
+export const ORDER_FAULT_KINDS: readonly FaultKind[] = Object.keys(ORDER_FAULTS) as FaultKind[]
 /** Everything else. */
-export const FAULT_KINDS: readonly FaultKind[] = ALL_KINDS.filter((kind) => !Object.hasOwn(DATA_FAULTS, kind))
+export const FAULT_KINDS: readonly FaultKind[] = ALL_KINDS.filter(
+  (kind) => !Object.hasOwn(DATA_FAULTS, kind) && !Object.hasOwn(ORDER_FAULTS, kind),
+)
 
 export function faultOf(kind: FaultKind): Fault {
   return FAULTS[kind]

@@ -5,7 +5,7 @@
 import { MIXED_VERSIONS } from './mixed-versions.ts'
 import { type Fault, type FaultContext, logUniform, victim } from './fault.ts'
 import { laterOperation } from '../later-version.ts'
-import { WALL_START_MS } from '../machine.ts'
+import { WALL_START_MS } from '../machine-clock.ts'
 
 export type MemberFault =
   'join' | 'leave' | 'short life' | 'long absence' | 'restart in order' | 'later version' | 'mixed versions'

@@ -8,6 +8,7 @@
 import { isWarpError, WarpError, type WarpErrorCode } from '../../../crdt/warp-error.ts'
 import type { Keyspace, Keyspaces } from '../../../src/keys/keyspace.ts'
 import type { DataIntent } from '../data/data-intent.ts'
+import type { OrderIntent } from '../order/order-intent.ts'
 import type { CallRecord, Intent } from '../report/run-history.ts'
 import { shortly, textOfIntent } from '../report/shown.ts'
 
@@ -22,7 +23,7 @@ const FORMS: Readonly<Record<UsersIntent['kind'], string>> = {
 }
 
 /** Those of a workload of the user's. */
-type UsersIntent = Exclude<Intent, DataIntent>
+type UsersIntent = Exclude<Intent, DataIntent | OrderIntent>
 
 const ACKS: ReadonlySet<unknown> = new Set([undefined, 'memory', 'logged', 'durable'])
 const NAMED_MAX = 20

@@ -7,11 +7,13 @@
  * Machines are named `m0`, `m1`, …; lives and disks of a machine are counted from 1. Times are
  * virtual milliseconds since the start.
  */
+import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { WarpEvent } from '../../../src/api/public.ts'
 import type { At } from '../../../src/history/explanation.ts'
 import type { Ack, Receipt } from '../../../src/store/write-road/receipt.ts'
 import type { DataIntent } from '../data/data-intent.ts'
+import type { OrderIntent } from '../order/order-intent.ts'
 
 /** What somebody wants to do at a machine. Plain data, so that it can be shown and left out. */
 export type Intent =
@@ -30,6 +32,7 @@ export type Intent =
   /** `takeMax`: the consumer takes so many changes and then stalls for good. */
   | { readonly kind: 'watch'; readonly pattern: string; readonly takeMax: number }
   | DataIntent
+  | OrderIntent
 
 /**
  * `'ok'`: the promise has settled. `'failed'`: certainly nothing was written. `'indeterminate'`:
@@ -53,9 +56,13 @@ export interface CallRecord {
   receipt?: Receipt
   /**
    * What a read, `getAt` or `log` gave: the value, or the records. Frozen where it is plain. Of what
-   * was said of data that is kept elsewhere: a `Said`.
+   * was said of data that is kept elsewhere: a `Said`. Of what needs an ordered log: order/order-intent.ts.
    */
   value?: unknown
+  /** From its beginning to its end the machine had no connection to the ordered log. */
+  isCutOff?: boolean
+  /** By this it can be asked what became of a write of which nobody was told that. */
+  dot?: Dot
   /** The error's code, or its name where it has none. */
   error?: string
 }
@@ -104,10 +111,53 @@ export interface EngineReport {
   readonly event: WarpEvent
 }
 
+/** Somebody holds a lock, as far as its process knows. */
+export interface Hold {
+  readonly call: number
+  readonly machine: string
+  readonly life: number
+  readonly name: string
+  readonly token: number
+  /** 0: together with others that read. */
+  readonly permits: number
+  /** When it was asked for, and when its process had it. */
+  readonly askedMs: number
+  readonly fromMs: number
+  /** Until when it is held for certain, unless it ends sooner; `Infinity` where nobody says. */
+  untilMs: number
+  /** Released or lost, as far as its process knows. */
+  endedMs: number
+}
+
+/** A write under a fence that was acknowledged. */
+export interface FencedWrite {
+  readonly key: string
+  readonly token: number
+  readonly number: number
+  readonly dot: Dot | undefined
+}
+
+/** All accounts, as somebody has seen them at one moment. */
+export interface SeenSum {
+  readonly atMs: number
+  readonly machine: string
+  readonly by: string
+  readonly sum: number
+  readonly count: number
+}
+
 export class RunHistory {
   readonly calls: CallRecord[] = []
   readonly lives: LifeEvent[] = []
   readonly reports: EngineReport[] = []
+  readonly holds: Hold[] = []
+  readonly sums: SeenSum[] = []
+  /** Writes under a fence that were acknowledged. */
+  readonly fenced: FencedWrite[] = []
+  /** A replica has taken in a write under a fence behind one with a greater token. */
+  readonly outOfOrder: { readonly machine: string; readonly key: string; readonly tokens: readonly number[] }[] = []
+  /** When the clock of the ordered log was set, and by how much. */
+  readonly orderJumps: { readonly atMs: number; readonly byMs: number }[] = []
   /**
    * How often each kind of fault and each rare moment has really occurred; `… during writes` beside
    * it counts those while a call was open.
@@ -122,6 +172,9 @@ export class RunHistory {
   readonly planned: Set<string> = new Set()
   /** Everything was made good then. */
   healedMs: number = Infinity
+  /** Where there is an ordered log: since when what is asked is asked at rest, and the last questions. */
+  restedMs: number = Infinity
+  askedMs: number = Infinity
 
   count(what: string, by = 1): void {
     this.occurred.set(what, (this.occurred.get(what) ?? 0) + by)

@@ -6,6 +6,8 @@ import type { KeyMap } from '../../../src/keys/typed-keys.ts'
 import type { Shown } from '../../checkers/checker.ts'
 import { codeOf } from '../machine.ts'
 import type { DataIntent } from '../data/data-intent.ts'
+import { isOrderIntent } from '../order/order-intent.ts'
+import { textOfOrderAnswer, textOfOrderIntent } from '../order/order-text.ts'
 import type { CallRecord, Intent } from './run-history.ts'
 
 /** What a replica shows of a key at this moment. */
@@ -42,6 +44,7 @@ export function textOfValue(value: unknown): string {
 }
 
 export function textOfIntent(intent: Intent): string {
+  if (isOrderIntent(intent)) return textOfOrderIntent(intent)
   switch (intent.kind) {
     case 'write':
       return `${intent.key} ${intent.verb}(${intent.parameters.map(shortly).join(', ')}) ${intent.ack ?? ''}`.trimEnd()
@@ -84,6 +87,7 @@ const READING: readonly Intent['kind'][] = ['read', 'getAt', 'getOrSet']
 /** What a call of `textOfIntent` read. */
 export function textOfAnswer({ intent, outcome, value }: CallRecord): string {
   if (outcome !== 'ok') return ''
+  if (isOrderIntent(intent)) return textOfOrderAnswer(value)
   if (intent.kind === 'log') return `, operations: ${(value as readonly unknown[]).length}`
   return READING.includes(intent.kind) ? ` = ${shortly(value)}` : ''
 }

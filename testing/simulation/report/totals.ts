@@ -1,5 +1,5 @@
 /** What many simulations came to: for the summary of `warp sim`, of a soak and of the test run. */
-import { DATA_FAULT_KINDS, FAULT_KINDS, type FaultKind } from '../faults/fault-plan.ts'
+import { DATA_FAULT_KINDS, FAULT_KINDS, ORDER_FAULT_KINDS, type FaultKind } from '../faults/fault-plan.ts'
 import { OLD_REFUSED, RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from './version-counts.ts'
 import type { Simulated } from '../simulate.ts'
 
@@ -61,7 +61,9 @@ export class SimulationTotals {
   /** What the runs came to, and a line for each fault that was drawn for any of them. */
   text(): string {
     const hours = (this.virtualMs / 3_600_000).toFixed(2)
-    const drawn = this.faults([...FAULT_KINDS, ...DATA_FAULT_KINDS]).filter(({ runsCount }) => runsCount > 0)
+    const drawn = this.faults([...FAULT_KINDS, ...DATA_FAULT_KINDS, ...ORDER_FAULT_KINDS]).filter(
+      ({ runsCount }) => runsCount > 0,
+    )
     return [
       `${this.runsCount} runs, ${hours} virtual hours, ${this.callsCount} calls, ${this.failed.length} with violations`,
       ...drawn.map(
