@@ -54,6 +54,8 @@ export type {
   Loadable,
   LoadedBy,
   Resolution,
+  Session,
+  SessionHandle,
   StrongOptions,
   Warp,
   WarpEvent,
@@ -61,6 +63,7 @@ export type {
 } from './api/public.ts'
 export type { CompareAndSet, Conflict, Consistency, UpdateOptions, Versioned } from './strong/strong-calls.ts'
 export type { StrongEvent } from './strong/strong-keys.ts'
+export type { SessionOptions } from './api/sessions/session-types.ts'
 export type { Transaction, TransactionKey } from './api/transactions/typed-transaction.ts'
 export type {
   TransactionOptions,

@@ -50,6 +50,9 @@ import type { ProjectionSource } from './projections/projection-source.ts'
 import { ProjectionRunner } from './projections/runner.ts'
 import { WatchHub } from './watch/watch.ts'
 import { StrongLink } from './api/links/strong-link.ts'
+import { OpenSession } from './api/sessions/session.ts'
+import { SessionGround } from './api/sessions/session-ground.ts'
+import type { SessionOptions } from './api/sessions/session-types.ts'
 import { locksOf } from './strong/locks/locks-facade.ts'
 import type { ElectOptions, Locks, Term } from './strong/locks/lock-types.ts'
 import type { CompareAndSet, UpdateOptions, Versioned } from './strong/strong-calls.ts'
@@ -65,6 +68,7 @@ import type { Compaction, Drift } from './store/event.ts'
 import {
   KEYS_OPTIONS,
   READ_OPTIONS,
+  WAIT_OPTIONS,
   type Ack,
   type KeysOptions,
   type ReadOptions,
@@ -89,7 +93,7 @@ import { NO_OPTIONS, Writer, type Setting } from './store/write-road/writer.ts'
 /** So long a write behind waits for a second replica that holds it. */
 const SHARED_MS = 1000
 const STALE = { consistency: 'stale' } as const
-const WAIT_OPTIONS = optionNames<WaitOptions>({ signal: true })
+const CONSISTENCIES: readonly unknown[] = ['linearizable', 'session', 'stale']
 const CLOSE_OPTIONS = optionNames<CloseOptions>({ leave: true })
 
 /**
@@ -204,6 +208,7 @@ class OpenWarp {
   #layer: DataLayer | undefined
   readonly #cluster: ClusterLink
   readonly #strong: StrongLink
+  readonly #sessionGround: SessionGround
   #locks: Locks | undefined
   #door: Door | undefined
   #closing: Promise<void> | undefined
@@ -234,6 +239,7 @@ class OpenWarp {
       ...{ engine, writer, env, part: parts.strong, order, limits, observe, name: options.name },
       isReplicated: (options.transports ?? []).length > 0,
     })
+    this.#sessionGround = new SessionGround({ env, store, strong: this.#strong })
     this.#context = { store, writer, history, watches, copies, strong: this.#strong }
     new Renewals(store, { observe: options.observe ?? ignore, written: () => writer.writtenCount++ })
     this.#listing = new EntryListing(store, env)
@@ -284,6 +290,7 @@ class OpenWarp {
   get(key: string, options?: ReadOptions): Promise<unknown> {
     try {
       checkRead(options)
+      if (options?.consistency === 'session') return this.#turns.after(this.#inSession(options).get(key, here(options)))
       const slot = this.#engine.store.keys.find(key)
       if (this.#strong.isThere || options?.consistency !== undefined) {
         const readable = this.#strong.readable(key, this.#engine.store.keyspaceOfFound(key, slot), options)
@@ -323,6 +330,7 @@ class OpenWarp {
 
   async getMany(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, unknown>> {
     checkReadOptions('getMany', options)
+    if (options?.consistency === 'session') return this.#inSession(options).getMany(keys, here(options))
     checkIterable('getMany', keys, Symbol.iterator, 'a list of keys')
     const { store } = this.#engine
     const parts = { store, env: this.#env, check: () => this.#check(options) }
@@ -497,8 +505,10 @@ class OpenWarp {
 
   async getVersioned(key: string, options?: ReadOptions): Promise<Versioned<unknown>> {
     checkReadOptions('getVersioned', options)
+    const { consistency, signal } = options ?? {}
+    if (consistency === 'session') return this.#inSession(options!).getVersioned(key, here(options!))
     this.#check(options)
-    return this.#strong.calls.versioned(key, options)
+    return this.#strong.calls.versioned(key, { ...(consistency === undefined ? {} : { consistency }), signal })
   }
 
   async resolve(dot: Dot, options?: WaitOptions): Promise<Resolution> {
@@ -511,6 +521,15 @@ class OpenWarp {
     const keyspace = this.#engine.store.keyspaceOf(key)
     const make = (this.#handleMakers[keyspace.index] ??= handleMaker(this.#context, keyspace))
     return make(key)
+  }
+
+  session(token?: string, options?: SessionOptions): OpenSession {
+    this.#assertOpen()
+    return new OpenSession(this.#sessionGround, this, token, options)
+  }
+
+  #inSession({ token }: ReadOptions): OpenSession {
+    return new OpenSession(this.#sessionGround, this, token)
   }
 
   async register(pattern: string, definition: unknown): Promise<this> {
@@ -808,8 +827,27 @@ function checkRead(options: ReadOptions | undefined): void {
 function checkReadOptions(call: string, options: ReadOptions | undefined): void {
   checkOptions(call, options, READ_OPTIONS)
   const consistency: unknown = options?.consistency
-  if (consistency === undefined || consistency === 'linearizable' || consistency === 'stale') return
-  throw new WarpError('WARP_E_CONFIG', `consistency is ${shownKind(consistency)}; use 'linearizable' or 'stale'`)
+  const token: unknown = options?.token
+  if ((token === undefined) === (consistency === 'session')) throw tokenNeeded(call, token)
+  if (consistency === undefined || CONSISTENCIES.includes(consistency)) return
+  throw new WarpError(
+    'WARP_E_CONFIG',
+    `consistency is ${shownKind(consistency)}; use 'linearizable', 'session' or 'stale'`,
+  )
+}
+
+function tokenNeeded(call: string, token: unknown): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    token === undefined
+      ? `${call}: consistency is 'session', and there is no token; give the session's: { consistency: 'session', token }`
+      : `${call}: a token is used with consistency 'session' alone; add it, or leave the token out`,
+  )
+}
+
+/** What this replica has, once it has what the session has seen. */
+function here({ signal }: ReadOptions): ReadOptions {
+  return signal === undefined ? {} : { signal }
 }
 
 function asAborted(error: unknown, signal: AbortSignal | undefined): Error {

@@ -40,6 +40,7 @@ import type { ElectOptions, Locks, Term } from '../strong/locks/lock-types.ts'
 import type { StrongEvent } from '../strong/strong-keys.ts'
 import type { Expected } from '../strong/expectation.ts'
 import type { TransactionOptions, TransactionOutcome } from '../strong/transactions/transaction-types.ts'
+import type { SessionCall, SessionOptions, SessionPlace, Unwaited } from './sessions/session-types.ts'
 import type { ModeOfTransaction, Transaction } from './transactions/typed-transaction.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
 import type { Health } from './health/health.ts'
@@ -503,6 +504,18 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    */
   touch<Key extends string>(key: KnownKey<K, Key>, options?: Omit<WriteOptions, 'ttlMs'>): Promise<Receipt>
 
+  /**
+   * A session: read your writes and monotonic reads, also where its calls come to several replicas. Give it
+   * the token that the caller has brought, and hand its token back.
+   *
+   *     const session = warp.session(request.headers['x-session'])
+   *     await session.set('cart:7', cart)
+   *     response.setHeader('x-session', session.token)
+   *
+   * Throws `WARP_E_PROTOCOL` for a token that is malformed, `WARP_E_LIMIT`, `WARP_E_CONFIG`.
+   */
+  session(token?: string, options?: SessionOptions): Session<K>
+
   /** A handle to one key. Hold it where the key is used often. */
   key<Key extends string>(key: KnownKey<K, Key>): HandleFor<K, Key>
 
@@ -624,6 +637,26 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * `{ leave: true }`, or if its log is in memory. Waits up to 2 s for one of them to have heard it.
    */
   close(options?: CloseOptions): Promise<void>
+}
+
+/** A handle whose calls go through a session. */
+export type SessionHandle<K extends KeyMap, Key extends string> = Omit<HandleFor<K, Key>, Unwaited> & {
+  /** The same key with these options for every call. */
+  with(options: HandleOptions): SessionHandle<K, Key>
+}
+
+/**
+ * Calls that see the session's own earlier writes (read your writes), and nothing older than the session
+ * has seen (monotonic reads), on whatever replica they are made; what is written comes behind what the
+ * session has seen, everywhere (monotonic writes, writes follow reads; Terry et al. 1994). Each call waits
+ * until this replica has what the session has seen, for `timeoutMs` at most, and then rejects with
+ * `WARP_E_TOKEN_BEHIND`; nothing was done. Reads of strong keys ask no log for that.
+ *
+ * The promises hold between calls that follow each other. Keys of mode `local` are this replica's own.
+ */
+export interface Session<K extends KeyMap> extends Pick<Warp<K>, SessionCall>, SessionPlace {
+  /** A handle whose calls go through the session. Queries of strong keys ask the ordered log, as always. */
+  key<Key extends string>(key: KnownKey<K, Key>): SessionHandle<K, Key>
 }
 
 /** What a loader may give: the value, `undefined` if there is none, or `context.notModified()`. */

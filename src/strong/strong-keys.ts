@@ -141,6 +141,11 @@ export class StrongKeys {
     return this.#options.timeoutMs
   }
 
+  /** Which log it is. */
+  get identity(): string {
+    return this.#link.identity
+  }
+
   get partitionsCount(): number {
     return this.#lanes.length
   }

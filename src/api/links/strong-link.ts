@@ -55,6 +55,11 @@ export class StrongLink {
     return this.#keys !== undefined
   }
 
+  /** `undefined` without an ordered log. */
+  get keys(): StrongKeys | undefined {
+    return this.#keys
+  }
+
   /** Why strong keys are refused or stand still; `undefined` if they are well, or there are none. */
   get trouble(): WarpError | undefined {
     if (this.#keys?.isConnected === false) return disconnected()

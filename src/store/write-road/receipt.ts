@@ -106,8 +106,11 @@ export interface ReadOptions extends WaitOptions {
    * Of strong keys: `'linearizable'` (their default) shows everything that anybody had been told before
    * the call; it asks the ordered log, once for all reads that wait. `'stale'` shows what this replica
    * has, without waiting. On other keys `'linearizable'` is refused (`WARP_E_LINEARIZABLE_UNSUPPORTED`).
+   * `'session'`, of all keys: at least what the session of `token` has seen, as `warp.session(token).get`.
    */
-  readonly consistency?: 'linearizable' | 'stale'
+  readonly consistency?: 'linearizable' | 'stale' | 'session'
+  /** What a session has seen: `session.token`, from whichever replica. With `consistency: 'session'`. */
+  readonly token?: string
 }
 
 /** What `keys` lists. */
@@ -124,7 +127,10 @@ export interface KeysOptions {
 export const WRITE_OPTIONS: readonly string[] = optionNames<WriteOptions>({
   ...{ ttlMs: true, ack: true, acks: true, fence: true, signal: true },
 })
-export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({ consistency: true, signal: true })
+export const READ_OPTIONS: readonly string[] = optionNames<ReadOptions>({
+  ...{ consistency: true, signal: true, token: true },
+})
+export const WAIT_OPTIONS: readonly string[] = optionNames<WaitOptions>({ signal: true })
 export const KEYS_OPTIONS: readonly string[] = optionNames<KeysOptions>({ dead: true, signal: true })
 export const SETTLE_OPTIONS: readonly string[] = optionNames<SettleOptions>({ ack: true, acks: true, signal: true })
 export const ACKS_OPTIONS: readonly string[] = optionNames<ReplicaAcks>({
