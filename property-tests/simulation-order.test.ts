@@ -15,6 +15,8 @@ import {
 import { FENCED_OFF, LATE_HOLDER } from '../testing/simulation/order/perform-locks.ts'
 
 const SEEDS = byExtent({ some: 8, all: 32, soak: 1000 })
+/** At whose end the log loses what it had acknowledged. */
+const BROKEN_SEEDS = byExtent({ some: 4, all: 16, soak: 300 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = 8
 /** What `npm test` has time for. */
@@ -50,6 +52,18 @@ for (let first = 1; first <= SEEDS; first += PER_TEST) {
     expect(violations.join('\n')).toBe('')
   }, 600_000)
 }
+
+test('whoever has lost something of the log notices it, and nobody else', async () => {
+  const violations: string[] = []
+  let noticed = 0
+  for (let seed = 1; seed <= BROKEN_SEEDS; seed++) {
+    const simulated = await simulate({ ...SIZE, seconds: 20, order: 'broken', seed, minimise: violations.length === 0 })
+    noticed += simulated.occurred.get('reported: order:broken') ?? 0
+    violations.push(...told(simulated))
+  }
+  expect(violations.join('\n')).toBe('')
+  expect(noticed).toBeGreaterThan(BROKEN_SEEDS)
+}, 600_000)
 
 test('every fault of the log has happened, and what the checkers are about has happened as well', () => {
   expect(totals.faults(ORDER_FAULT_KINDS).filter(({ count: times }) => times === 0)).toEqual([])

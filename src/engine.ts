@@ -33,7 +33,6 @@ import type { LogFiles } from './ports/files.ts'
 import { INSTRUMENTS } from './ports/instrument-catalogue.ts'
 import type { LogMemory } from './ports/platform.ts'
 import type { Recorder } from './ports/recorder.ts'
-import { forgetKey } from './compaction/forgotten.ts'
 import { Pruning } from './compaction/pruning.ts'
 import { Maintenance } from './compaction/maintenance.ts'
 import { awayPayload, evictPayload, type Departures } from './operation/departures.ts'
@@ -49,7 +48,7 @@ import type { Compaction } from './store/event.ts'
 import { UnreadableKeys } from './store/opening/unreadable-keys.ts'
 import { Outlet } from './log/outlet.ts'
 import { CheckpointBody } from './store/checkpoint-body.ts'
-import { Recovered } from './store/recovered.ts'
+import { Recovered, type Forgotten } from './store/recovered.ts'
 import type { ResidencyLimits } from './cache/residency.ts'
 import type { ReplicationStore } from './replication/store.ts'
 import type { Admission } from './store/border.ts'
@@ -354,11 +353,14 @@ export class Engine implements ReplicationStore, Departing {
 
   /** What is done to keys otherwise than by operations. */
   readonly whole: {
-    readonly forget: (slot: Slot) => void
+    readonly forget: (slot: Slot, written: Forgotten) => void
     readonly replaced: (slot: Slot) => void
     readonly reset: () => void
   } = {
-    forget: (slot) => this.#garbage.note(forgetKey(this.store, slot)),
+    forget: (slot, written) => {
+      this.store.removeKey(slot)
+      this.#garbage.note(written)
+    },
     replaced: (slot) => this.compactor.look(slot),
     reset: () => this.#replaced(),
   }

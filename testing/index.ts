@@ -73,7 +73,7 @@ export type {
   CallRecord,
   EngineReport,
   FencedWrite,
-  Hold,
+  Hold as SimulatedHold,
   Intent as SimulatedIntent,
   LifeEvent,
   LifeEventKind,

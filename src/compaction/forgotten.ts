@@ -12,15 +12,19 @@ import type { Forgotten } from '../store/recovered.ts'
  * forgets it.
  */
 export function forgetKey(store: KeyStore, slot: Slot): Forgotten {
-  const { keys, log } = store
+  const forgotten = writeForgotten(store, slot)
+  store.removeKey(slot)
+  return forgotten
+}
+
+/** The same, for a caller who forgets it as soon as that is written. */
+export function writeForgotten({ keys, log }: KeyStore, slot: Slot): Forgotten {
   const writer = log.begin()
   writer.text(keys.keys[slot] as string)
   // Records of the key lie up to here: a snapshot may come behind the operations that it holds.
   const through = Math.max(keys.head[slot]!, keys.snapshot[slot]!)
   writer.f64(through)
-  const position = log.commit(RECORD_KIND.forget, 0)
-  store.removeKey(slot)
-  return { position, through }
+  return { position: log.commit(RECORD_KIND.forget, 0), through }
 }
 
 /**

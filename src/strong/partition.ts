@@ -5,7 +5,6 @@
  *
  * A record that this replica cannot judge stops the partition here, and nothing is skipped.
  */
-import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { hlcFromMs, type Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
@@ -31,7 +30,8 @@ import { cannotJudge, isBeyondBounds, judgeWrite, refusal } from './judge.ts'
 import type { LockEvent } from './locks/tables/lock-state.ts'
 import { PartitionTables } from './locks/tables/partition-tables.ts'
 import { Place } from './place.ts'
-import { installPartition, type ReadState, type WholeState } from './snapshots/partition-state.ts'
+import { installPartition, type WholeState } from './snapshots/install-partition.ts'
+import type { ReadState } from './snapshots/partition-state.ts'
 import { encodeVerdict, type Verdict } from './verdict.ts'
 
 export type PartitionEvent =
@@ -136,12 +136,11 @@ export class Partition {
   install(state: ReadState, whole: WholeState): Promise<number> {
     const { store } = this.#options
     const installing = this.standingStill(async () => {
-      const count = await installPartition({ store, writer: this.writer }, state, whole)
-      const timeMs = Math.max(this.place.timeMs, state.place.timeMs)
-      Object.assign(this.place, state.place, { timeMs })
+      const note = (): void => this.#noteState(state)
+      const count = await installPartition({ store, writer: this.writer }, state, { whole, note })
       this.writer.sequence = state.place.sequence
-      this.#replaceTables(state.tables)
       whole.reset()
+      this.#tellLocks()
       this.#pass(state.place)
       return count
     })
@@ -157,17 +156,19 @@ export class Partition {
     return this.#installing
   }
 
-  /** And writes the place beside them. */
-  #replaceTables(encoded: Encodable | undefined): void {
-    const { tables } = this
+  /** Takes over what there is beside the keys, and writes it: all of it or nothing. */
+  #noteState({ place: next, tables: encoded }: ReadState): void {
+    const { place, tables } = this
+    const timeMs = Math.max(place.timeMs, next.timeMs)
     try {
       tables.replace(encoded)
-      this.#options.store.appendAll([], () => this.#note())
+      Object.assign(place, next, { timeMs })
+      this.#note()
     } catch (error) {
+      Object.assign(place, Place.decode(this.#written), { timeMs })
       tables.undo()
-      throw cannotJudge(error)
+      throw error
     }
-    this.#tellLocks()
   }
 
   /** Settles when everything up to there has been judged. */

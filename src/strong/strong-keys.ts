@@ -31,7 +31,7 @@ import type { LockEvent } from './locks/tables/lock-state.ts'
 import type { LockTable } from './locks/tables/lock-table.ts'
 import { Partition, type PartitionEvent } from './partition.ts'
 import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
-import type { WholeState } from './snapshots/partition-state.ts'
+import type { WholeState } from './snapshots/install-partition.ts'
 import { numberOf, Submitter, type SubmitOptions } from './submitter.ts'
 import type { Verdict } from './verdict.ts'
 

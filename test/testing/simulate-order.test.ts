@@ -12,6 +12,15 @@ test.each([1, 2, 3, 4, 5, 6])(
   },
 )
 
+test.each([1, 2, 3, 4, 5, 6])(
+  'who has lost something of the log notices it with the next word of it (seed %i)',
+  async (seed) => {
+    const { violations, occurred } = await simulate({ ...SMALL, order: 'broken', seconds: 15, seed })
+    expect(violations).toEqual([])
+    expect(occurred.get('log broken')).toBe(1)
+  },
+)
+
 test('the same seed gives the same run', async () => {
   const [one, other] = [await simulate({ ...SMALL, seed: 7 }), await simulate({ ...SMALL, seed: 7 })]
   expect(one.hash).toBe(other.hash)

@@ -13,6 +13,7 @@ import type { ReplicationOptions } from '../../src/replication/options.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'
 import type { KeyMap } from '../../src/keys/typed-keys.ts'
 import type { Checker, MachineView, Moment, RowView, Shown, SourcesView } from '../checkers/checker.ts'
+import { brokenLogViolations } from '../checkers/strong/broken-log.ts'
 import { type Random, seededRandom } from '../world/random.ts'
 import { virtualEnv } from '../world/virtual-env.ts'
 import type { DataSources } from './data/data-sources.ts'
@@ -21,6 +22,7 @@ import { FaultDriver } from './faults/fault-driver.ts'
 import { drawFaults, type FaultKind, type PlannedFault } from './faults/fault-plan.ts'
 import type { FoundViolation } from './report/found-violations.ts'
 import type { Machine } from './machine.ts'
+import { breakLog } from './order/break-log.ts'
 import { questionsAtRest } from './order/questions.ts'
 import { checkIntent } from './faults/misuse.ts'
 import { atRest, readAt } from './rest.ts'
@@ -37,6 +39,8 @@ export interface Scenario {
   readonly keepsDataElsewhere: boolean
   /** There is an ordered log; the keys are those of order/order-keys.ts. */
   readonly isOrdered: boolean
+  /** It loses what it had acknowledged, and the run ends there. */
+  readonly breaksOrder: boolean
   /** What may be drawn. */
   readonly faults: readonly FaultKind[]
   readonly replicas: number
@@ -62,6 +66,9 @@ const WARM_UP = 0.1
 const REST_MS_MAX = 120_000
 const LOOK_MS = 500
 const LOAD_MS = 4000
+/** Before an ordered log breaks, and from then on. */
+const BEHIND_MS = 3000
+const BROKEN_MS = 10_000
 /** So long operations may wait for what may still come. */
 const WAITING_MS = 30_000
 const LOSSES: readonly LifeEventKind[] = ['disk lost', 'restored', 'bit rot', 'left', 'power failure']
@@ -138,6 +145,7 @@ class Run {
     if (!isAtRest) return
     if (!(await this.#ask())) return
     await this.#verify('quiesced')
+    if (this.#scenario.breaksOrder) return this.#breakOrder()
     await this.#compactAll()
     await this.#restartAll()
     if (!(await this.#comeToRest('after all were restarted'))) return
@@ -162,6 +170,26 @@ class Run {
     }
     // Who was about to leave has left meanwhile, say.
     return this.#comeToRest('after all were asked')
+  }
+
+  /** Some replicas are behind when it happens. Then all go on, and everybody who has lost something notices. */
+  async #breakOrder(): Promise<void> {
+    const world = this.#world
+    if (world.order === undefined) return
+    const random = seededRandom(`${this.#scenario.seed} break`)
+    const behind = world.up().flatMap(({ name }) => (random.chance(0.4) ? [name] : []))
+    world.order.cut(behind.slice(1))
+    this.#users(world.nowMs + BEHIND_MS + BROKEN_MS)
+    await world.advanceTo(world.nowMs + BEHIND_MS)
+    const names = world.up().map(({ name }) => name)
+    const breakage = breakLog({ order: world.order, random, names, keys: world.keys, nowMs: world.nowMs })
+    world.struck('log broken', `${breakage.kind} of partition ${breakage.partition}`)
+    world.order.mend(behind)
+    await world.advanceTo(world.nowMs + BROKEN_MS)
+    // Whoever has heard nothing of that partition asks now.
+    for (const machine of world.up()) world.call(machine, { kind: 'versioned', key: breakage.key })
+    await world.advanceTo(world.nowMs + BROKEN_MS)
+    for (const violation of brokenLogViolations(world.history, breakage)) world.violations.add(violation)
   }
 
   /** Users come in bursts; each goes to any machine that is up. */

@@ -47,8 +47,9 @@ export interface SimulateOptions {
   /**
    * `'simulated'`: there is an ordered log, which is simulated as well, with what brokers do to those who
    * use one. Users have strong keys, transactions and locks. Keys and workload are given then.
+   * `'broken'`: the same, and in the end the log loses what it had acknowledged.
    */
-  readonly order?: 'none' | 'simulated'
+  readonly order?: 'none' | 'simulated' | 'broken'
   /** What may go wrong; each seed draws some of it. Default: everything. */
   readonly faults?: readonly FaultKind[]
   /** Machines at the beginning. Default 5. */
@@ -181,7 +182,8 @@ function scenarioOf(options: SimulateOptions): Scenario {
   const { faults = kinds } = options
   const unknown = faults.find((kind) => !kinds.includes(kind))
   if (unknown !== undefined) throw refused(`there is no fault '${unknown}'; there are ${kinds.join(', ')}`)
-  return { seed, faults, replicas, seconds, keepsDataElsewhere, isOrdered, ...usersOf(options) }
+  const breaksOrder = options.order === 'broken'
+  return { seed, faults, replicas, seconds, keepsDataElsewhere, isOrdered, breaksOrder, ...usersOf(options) }
 }
 
 function checkersOf({ keepsDataElsewhere, isOrdered }: Scenario): readonly CheckerFactory[] {
@@ -191,7 +193,7 @@ function checkersOf({ keepsDataElsewhere, isOrdered }: Scenario): readonly Check
 
 function usersOf({ data, order, keys, workload }: SimulateOptions): Pick<Scenario, 'keys' | 'workload'> {
   if (data === 'elsewhere') return { keys: DATA_KEYS, workload: DATA_WORKLOAD }
-  if (order === 'simulated') return { keys: ORDER_KEYS, workload: ORDER_WORKLOAD }
+  if (order === 'simulated' || order === 'broken') return { keys: ORDER_KEYS, workload: ORDER_WORKLOAD }
   if (keys !== undefined && workload === undefined)
     throw refused('keys are given and workload is not; say what users do with them')
   return { keys: keys ?? DEFAULT_KEYS, workload: workload ?? DEFAULT_WORKLOAD }
@@ -205,13 +207,13 @@ function isElsewhere({ data = 'here', keys, workload }: SimulateOptions): boolea
 }
 
 function hasOrder({ order = 'none', data, keys, workload }: SimulateOptions): boolean {
-  if (order !== 'none' && order !== 'simulated')
-    throw refused(`order is ${shownValue(order)}; use 'none' or 'simulated'`)
+  if (!['none', 'simulated', 'broken'].includes(order))
+    throw refused(`order is ${shownValue(order)}; use 'none', 'simulated' or 'broken'`)
   if (order === 'none') return false
   if ((keys ?? workload) !== undefined)
-    throw refused(`order is 'simulated', where keys and workload are given; leave them out`)
+    throw refused(`order is '${order}', where keys and workload are given; leave them out`)
   if (data === 'elsewhere')
-    throw refused(`order is 'simulated' and data is 'elsewhere'; simulate one of them at a time`)
+    throw refused(`order is '${order}' and data is 'elsewhere'; simulate one of them at a time`)
   return true
 }
 

@@ -9,7 +9,8 @@ import type { Env } from '../../ports/env.ts'
 import type { Bookmark, OrderedLogLink } from '../../ports/ordered-log.ts'
 import type { KeyStore } from '../../store/key-store.ts'
 import type { Partition } from '../partition.ts'
-import { encodePartition, readPartition, type WholeState } from './partition-state.ts'
+import type { WholeState } from './install-partition.ts'
+import { encodePartition, readPartition } from './partition-state.ts'
 import type { Submitter } from '../submitter.ts'
 
 export type SaverEvent =

@@ -8,19 +8,14 @@
  */
 import { decode, encode } from '../../../crdt/encoding/encoding.ts'
 import type { Encodable } from '../../../crdt/encoding/encodable.ts'
-import { expectArray, expectCount, expectText } from '../../../crdt/encoding/stored-state.ts'
+import { expectArray } from '../../../crdt/encoding/stored-state.ts'
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
-import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Slot } from '../../keys/key-table.ts'
-import { RECORD_KIND } from '../../log/log.ts'
 import { encodeStateSteps } from '../../merge/state-encoding.ts'
-import { writeSnapshotHead } from '../../merge/snapshot-record.ts'
 import { Budget, type Meter } from '../../operation/budget.ts'
 import type { KeyStore } from '../../store/key-store.ts'
-import { installSnapshot } from '../../store/recovered.ts'
 import { foldUntilShort } from '../../store/read-steadily.ts'
-import { cannotJudge, targetOf } from '../judge.ts'
 import { Place } from '../place.ts'
 import type { DomainWriter } from '../../keys/domain-writer.ts'
 
@@ -38,16 +33,6 @@ export interface PartitionKeys {
 export interface BesideKeys {
   readonly place: Place
   readonly tables: { encode(): Encodable }
-}
-
-/** What a partition of the engine lets be done to its keys as a whole. */
-export interface WholeState {
-  /** A key is gone. */
-  forget(slot: Slot): void
-  /** A key has another state now. */
-  replaced(slot: Slot): void
-  /** All of it has been done: who follows the keys begins anew. */
-  reset(): void
 }
 
 /** The keys of the partition, encoded in steps. Nothing of it may change meanwhile. */
@@ -70,7 +55,7 @@ export async function encodePartition(
 }
 
 /** All of them: the list is made at once, since the table may grow meanwhile. */
-function slotsOf(store: KeyStore, writer: DomainWriter): readonly Slot[] {
+export function slotsOf(store: KeyStore, writer: DomainWriter): readonly Slot[] {
   return [...store.keys.occupied()].filter((slot) => store.keys.tipReplica[slot] === writer.replica)
 }
 
@@ -136,7 +121,7 @@ export async function readPartition(pieces: AsyncIterable<Uint8Array>): Promise<
   for await (const piece of pieces) items.add(piece)
   const [first, ...rest] = items.end()
   const [version, place, tables] = expectArray(decode(first ?? new Uint8Array(0)))
-  if (version !== VERSION || !(place instanceof Uint8Array)) throw malformed('is of another version')
+  if (version !== VERSION || !(place instanceof Uint8Array)) throw malformedState('is of another version')
   return { place: Place.decode(place), tables, items: rest }
 }
 
@@ -166,7 +151,7 @@ class Items {
   }
 
   end(): readonly Uint8Array[] {
-    if (this.#waitingBytes > 0) throw malformed('ends in the middle')
+    if (this.#waitingBytes > 0) throw malformedState('ends in the middle')
     return this.#items
   }
 }
@@ -181,75 +166,8 @@ function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayB
   return all
 }
 
-/**
- * Puts the state in the place of what is here, in steps. A crash in the middle leaves the old place
- * with keys of either state, and the state is taken again. Throws `CannotJudge`.
- */
-export async function installPartition(
-  { store, writer }: PartitionKeys,
-  { items }: ReadState,
-  whole: WholeState,
-): Promise<number> {
-  const budget = new Budget(store.env)
-  const kept = new Set<string>()
-  try {
-    for (const item of items) {
-      kept.add(installKey(store, writer, item, whole))
-      budget.spend(1, item.length)
-      if (budget.isSpent) await budget.rest()
-    }
-    for (const slot of slotsOf(store, writer)) {
-      if (!kept.has(store.keys.keys[slot] as string)) whole.forget(slot)
-      budget.spend(1, 0)
-      if (budget.isSpent) await budget.rest()
-    }
-  } catch (error) {
-    throw cannotJudge(error)
-  }
-  return kept.size
-}
-
-function installKey(store: KeyStore, { replica }: DomainWriter, item: Uint8Array, whole: WholeState): string {
-  const [text, strategy, count, hlc, sequence, lifeMs, state] = expectArray(decode(item))
-  const key = expectText(text)
-  const { keyspace, slot: known } = targetOf(store, key)
-  if (keyspace.code !== strategy) throw otherStrategy(key)
-  const { log, keys } = store
-  const through = log.end
-  const slot = known ?? store.addKey(key, keyspace, through)
-  const version = Math.max(expectCount(count), keys.version[slot]!)
-  const snapshot = {
-    ...{ key, strategy: keyspace.code, present: true, through, baseVersion: version, version },
-    ...{ hlc: expectCount(hlc), replica, sequence: expectCount(sequence), lifeMs: expectCount(lifeMs) },
-    vector: VersionVector.from([[replica, expectCount(sequence)]]),
-  }
-  const writer = log.begin()
-  writeSnapshotHead(writer, snapshot, store.table)
-  writer.raw(bytesOf(state))
-  const position = log.commit(RECORD_KIND.snapshot, 0)
-  store.values.drop(slot)
-  installSnapshot(keys, slot, snapshot, position)
-  // How long the key that was here lived says nothing about this one.
-  store.values.prolong(slot, keyspace)
-  whole.replaced(slot)
-  return key
-}
-
-function bytesOf(state: Encodable | undefined): Uint8Array {
-  if (state instanceof Uint8Array) return state
-  throw malformed('has a key without a state')
-}
-
-function malformed(what: string): WarpError {
+export function malformedState(what: string): WarpError {
   return new WarpError('WARP_E_PROTOCOL', `the snapshot of a partition of the ordered log ${what}`)
-}
-
-function otherStrategy(key: string): WarpError {
-  return new WarpError(
-    'WARP_E_STRATEGY',
-    `'${key}' is in the snapshot of the ordered log with another strategy than it is registered with here`,
-    { details: { key } },
-  )
 }
 
 function nothing(): void {

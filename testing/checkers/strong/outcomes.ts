@@ -3,9 +3,10 @@
  * and the log bears it out; what was acknowledged stands in the log; nobody succeeds at a machine that is
  * cut off from it; and every error says what it is.
  */
-import type { CallRecord, Intent, RunHistory } from '../../simulation/report/run-history.ts'
+import type { CallRecord, RunHistory } from '../../simulation/report/run-history.ts'
 import { textOfIntent } from '../../simulation/report/shown.ts'
 import type { Checker, OrderView, Violation } from '../checker.ts'
+import { needsLog } from './needs-log.ts'
 import { Resolutions } from './resolved.ts'
 
 const NAME = 'W38'
@@ -60,22 +61,10 @@ function isOrdered({ receipt }: CallRecord): boolean {
   return receipt?.ack === 'broker'
 }
 
-/** What needs no word of the log, or may be known from before. */
-const ALONE: ReadonlySet<Intent['kind']> = new Set<Intent['kind']>([
-  ...(['stale', 'locks', 'resolve', 'elect', 'compact', 'watch', 'log', 'getAt'] as const),
-])
-
 function whileCutOff(call: CallRecord): Violation[] {
-  const { outcome, intent, isCutOff = false, receipt } = call
-  if (!isCutOff || outcome !== 'ok' || ALONE.has(intent.kind)) return []
-  if (intent.kind === 'balances' && intent.how === 'stale') return []
-  const isWrite = intent.kind === 'write' || intent.kind === 'delete'
-  if (isWrite ? receipt?.ack !== 'broker' : intent.kind === 'read' && !isStrong(intent.key)) return []
+  const { outcome, isCutOff = false } = call
+  if (!isCutOff || outcome !== 'ok' || !needsLog(call)) return []
   return [violation(call, 'was done while the machine was cut off from the log')]
-}
-
-function isStrong(key: string): boolean {
-  return !key.startsWith('seen:') && !key.startsWith('count:')
 }
 
 /** Of a call that a user may make anything may come that has a code; who changes his mind says so himself. */
