@@ -297,6 +297,10 @@ export class Engine implements ReplicationStore, Departing {
     return this.admission.admit(bytes, start, end)
   }
 
+  admitAll(envelopes: readonly Uint8Array[]): Admission {
+    return this.#resync.isHalfDone ? 'early' : this.admission.admitAll(envelopes)
+  }
+
   scanOperations(from: Position, visit: (operation: OperationReader) => boolean, meter?: Meter): Position {
     const { writers } = this.identity
     const visitShared = (operation: OperationReader): boolean => {

@@ -64,7 +64,13 @@ export type {
 export type { CompareAndSet, Conflict, Consistency, UpdateOptions, Versioned } from './strong/strong-calls.ts'
 export type { StrongEvent } from './strong/strong-keys.ts'
 export type { SessionOptions } from './api/sessions/session-types.ts'
-export type { Transaction, TransactionKey } from './api/transactions/typed-transaction.ts'
+export type {
+  EventualTransaction,
+  Transaction,
+  TransactionBase,
+  TransactionKey,
+  TransactionOf,
+} from './api/transactions/typed-transaction.ts'
 export type {
   TransactionOptions,
   TransactionOutcome,

@@ -166,6 +166,18 @@ export const LIFE_MS_MAX: number = 3_155_760_000_000
 /** Keys that one transaction reads or writes: it is judged and becomes visible in one piece. */
 export const TRANSACTION_KEYS_MAX: number = 256
 
+/**
+ * Bytes of the records of one transaction on local or eventual keys: as many as one `setMany` writes.
+ * A receiver holds all of them before the first becomes visible.
+ */
+export const TRANSACTION_BYTES_MAX: number = SET_MANY_BYTES_MAX
+
+/**
+ * Bytes of a transaction that a receiver holds though there is less room for what waits: what is
+ * issued again says more of what its writer had seen, and is longer.
+ */
+export const TRANSACTION_WAITING_BYTES_MAX: number = 4 * TRANSACTION_BYTES_MAX
+
 /** Commands in one record of the ordered log: they are judged in some milliseconds. */
 export const RECORD_COMMANDS_MAX: number = 256
 

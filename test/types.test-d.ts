@@ -340,8 +340,22 @@ const tried = await mixed.tryTransaction((tx) => tx.set('note:1', 1), { mode: 'l
 await mixed.transaction((tx) => tx.set('account:1', 1), { mode: 'local' })
 // @ts-expect-error -- no such mode
 await mixed.transaction(() => 1, { mode: 'weak' })
+// One on eventual keys says by its type that nothing can be expected of a key.
+const whole: string = await mixed.transaction(
+  async (tx) => {
+    tx.set('user:1', { name: 'Alice' })
+    // @ts-expect-error -- nobody could compare
+    await tx.compareAndSet('user:1', 'absent', { name: 'Bob' })
+    // @ts-expect-error -- nobody could compare
+    await tx.expect('user:1', 'absent')
+    // @ts-expect-error -- of another mode
+    tx.set('note:1', 1)
+    return 'whole'
+  },
+  { mode: 'eventual' },
+)
 const localOnly = await open({ keys: { 'note:*': { strategy: register<number>(), mode: 'local' } } })
 await localOnly.transaction((tx) => tx.set('note:1', 1))
 declare const anyWarp: Warp<KeyMap>
 await anyWarp.transaction((tx) => tx.set(anyKey, 1))
-export const transacted: unknown[] = [moved, tried.kind === 'ok' ? tried.receipt.dot : tried.version]
+export const transacted: unknown[] = [whole, moved, tried.kind === 'ok' ? tried.receipt.dot : tried.version]

@@ -41,7 +41,7 @@ import type { StrongEvent } from '../strong/strong-keys.ts'
 import type { Expected } from '../strong/expectation.ts'
 import type { TransactionOptions, TransactionOutcome } from '../strong/transactions/transaction-types.ts'
 import type { SessionCall, SessionOptions, SessionPlace, Unwaited } from './sessions/session-types.ts'
-import type { ModeOfTransaction, Transaction } from './transactions/typed-transaction.ts'
+import type { ModeOfTransaction, TransactionOf } from './transactions/typed-transaction.ts'
 import type { EntriesOptions, Entry } from './entry-listing.ts'
 import type { Health } from './health/health.ts'
 import type { Imported } from '../transfer/imported.ts'
@@ -446,7 +446,8 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * written or nothing. Strong keys of one partition: strictly serializable over all replicas, by one
    * record of the ordered log. Keys of mode `local`: serializable in this process. `run` is called
    * again when a key that it has read has changed meanwhile, so it should do nothing else that counts.
-   * Gives what `run` returns.
+   * Eventual keys: seen as a whole on every replica, and no more (`EventualTransaction`). Gives what
+   * `run` returns.
    *
    *     await warp.transaction(async (tx) => {
    *       const [from = 0, to = 0] = [await tx.get('account:{7}:a'), await tx.get('account:{7}:b')]
@@ -462,7 +463,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * whether all of it was written, or nothing.
    */
   transaction<Value, M extends Mode = ModeOfTransaction<K>>(
-    run: (tx: Transaction<K, M>) => Value | PromiseLike<Value>,
+    run: (tx: TransactionOf<K, M>) => Value | PromiseLike<Value>,
     options?: TransactionOptions<M>,
   ): Promise<Value>
 
@@ -471,7 +472,7 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * `run` is called once, unless `triesMax` says otherwise.
    */
   tryTransaction<Value, M extends Mode = ModeOfTransaction<K>>(
-    run: (tx: Transaction<K, M>) => Value | PromiseLike<Value>,
+    run: (tx: TransactionOf<K, M>) => Value | PromiseLike<Value>,
     options?: TransactionOptions<M>,
   ): Promise<TransactionOutcome<Value>>
 

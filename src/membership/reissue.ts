@@ -9,6 +9,7 @@
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode } from '../../crdt/encoding/encoding.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
+import type { Hlc } from '../../crdt/time/hlc.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { LostAtRejoin } from '../store/event.ts'
@@ -21,6 +22,7 @@ import type { Meter } from '../operation/budget.ts'
 import type { HybridClock } from '../operation/clock.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 import { FIELD } from '../operation/envelope/format.ts'
+import { goesOn, type TransactionPart } from '../operation/envelope/operation-fields.ts'
 import { isApplied, isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
@@ -47,8 +49,8 @@ export interface IssueTarget {
   readonly hasLocalKeys: boolean
   /** Returns the name that the operation has got. */
   append(draft: Draft): Dot
-  /** Takes the operation as it is, if that may be. */
-  admit(envelope: Uint8Array): void
+  /** Takes the operations of one transaction, or a single one, as they are, if that may be; otherwise none. */
+  admit(envelopes: readonly Uint8Array[]): void
   /** What has been folded into the key's snapshot, if it has one. */
   foldedOf(slot: Slot): VersionVector | undefined
   /** What is here of the key behind that; `undefined` if it is more than `max` operations. */
@@ -69,11 +71,17 @@ export interface ReentryOptions {
   readonly meter: Meter
 }
 
-/** Lets the leftovers enter again, one after the other. */
+/**
+ * Lets the leftovers enter again, one after the other, those of a transaction together: they follow
+ * each other in the log. What is left of one after some could not be carried over is one as well.
+ */
 export class Reentry {
   readonly #options: ReentryOptions
   readonly #reader: OperationReader
   readonly #reissue: Reissue
+  /** Of one transaction, and what the last of them says of it. */
+  #gathered: Leftover[] = []
+  #part: TransactionPart | undefined
 
   constructor(options: ReentryOptions) {
     this.#options = options
@@ -82,18 +90,44 @@ export class Reentry {
   }
 
   /** Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`. */
-  take({ envelope, isOwn, isThere }: Leftover): void {
-    const { target, issued } = this.#options
-    const operation = this.#reader.load(envelope, 0, envelope.length)
-    const { replica, sequence, kind } = operation
-    if (isThere || target.reissued.has(operation.origin() ?? operation)) {
+  take(leftover: Leftover): void {
+    const { envelope } = leftover
+    const part = this.#reader.load(envelope, 0, envelope.length).part()
+    if (this.#part !== undefined && !goesOn(this.#part, part)) this.takeGathered()
+    this.#gathered.push(leftover)
+    this.#part = part
+    if (part === undefined || part.index === part.count - 1) this.takeGathered()
+  }
+
+  /** All leftovers have been told: nothing more comes of the last transaction. Throws as `take` does. */
+  takeGathered(): void {
+    const gathered = this.#gathered
+    this.#gathered = []
+    this.#part = undefined
+    const { target } = this.#options
+    const left = gathered.filter(({ envelope, isThere }) => {
+      const operation = this.#load(envelope)
+      if (!isThere && !target.reissued.has(operation.origin() ?? operation)) return true
       this.#reissue.isThere(operation)
-      return
-    }
-    if (!isOwn) target.admit(envelope)
-    if (target.applied.includes(replica, sequence)) issued.note(operation)
+      return false
+    })
+    const foreign = left.filter(({ isOwn }) => !isOwn).map(({ envelope }) => envelope)
+    if (foreign.length > 0) target.admit(foreign)
+    this.#reissue.issue(left.filter((leftover) => !this.#isAdmitted(leftover)))
+  }
+
+  #isAdmitted({ envelope }: Leftover): boolean {
+    const { target, issued } = this.#options
+    const operation = this.#load(envelope)
+    const { replica, sequence, kind } = operation
+    const isAdmitted = target.applied.includes(replica, sequence)
+    if (isAdmitted) issued.note(operation)
     // What is of no key said something of its writer's own, whose id has come to its end.
-    else if (isOfKey(kind)) this.#reissue.issue(operation, isOwn)
+    return isAdmitted || !isOfKey(kind)
+  }
+
+  #load(envelope: Uint8Array): OperationReader {
+    return this.#reader.load(envelope, 0, envelope.length)
   }
 }
 
@@ -132,10 +166,12 @@ class Reissue {
   readonly #target: IssueTarget
   readonly #keys = new Map<string, RenamedOfKey>()
   readonly #present = new PresentNames()
+  readonly #reader: OperationReader
 
   constructor(options: ReentryOptions) {
     this.#options = options
     this.#target = options.target
+    this.#reader = new OperationReader(options.target.table)
   }
 
   get #writer(): ReplicaId {
@@ -148,33 +184,61 @@ class Reissue {
     this.#note(operation, this.#presentOf(first))
   }
 
-  issue(operation: OperationReader, isOwn: boolean): void {
-    const { onLost } = this.#options
+  /** Of one transaction, or a single one. */
+  issue(leftovers: readonly Leftover[]): void {
+    const left = leftovers.filter(({ envelope, isOwn }) => this.#mayBeIssued(this.#load(envelope), isOwn))
+    const [first] = left
+    if (first === undefined) return
+    const count = left.length
+    const id = this.#load(first.envelope).part()?.id
+    // They are of one moment, as they were before.
+    const hlc = count > 1 ? this.#target.clock.ticks(count) : undefined
+    for (const [index, { envelope }] of left.entries()) {
+      const isPart = count > 1 && id !== undefined && hlc !== undefined
+      this.#append(this.#load(envelope), isPart ? { part: { id, index, count }, hlc: hlc + index } : {})
+    }
+  }
+
+  #load(envelope: Uint8Array): OperationReader {
+    return this.#reader.load(envelope, 0, envelope.length)
+  }
+
+  #mayBeIssued(operation: OperationReader, isOwn: boolean): boolean {
+    const { onLost, meter } = this.#options
     const target = this.#target
-    const { reissued } = target
+    const key = keyOf(operation)
+    const keyspace = target.keyspaceFor(key, target.keys.find(key))
+    // What others have written to a key that is local here is no part of it.
+    if (!keyspace.domain.isSent && !(isOwn && target.hasLocalKeys)) return false
+    const first = dotOf(operation.origin() ?? operation)
+    meter.spend(ISSUED_COST, 0)
+    const cancels = isCanceller(keyspace.strategy, operation)
+    if (cancels && !this.#mayCancel(key, operation)) onLost({ key, reason: 'delete', names: [first] })
+    else if (target.reissued.mayBeForgotten(operation.hlc)) onLost({ key, reason: 'forgotten', names: [first] })
+    else return true
+    return false
+  }
+
+  #append(operation: OperationReader, { part, hlc }: { readonly part?: TransactionPart; readonly hlc?: Hlc }): void {
+    const target = this.#target
     const { bytes, kind, strategy, payloadStart, end, lifeMs } = operation
     const key = keyOf(operation)
     const slot = target.keys.find(key)
     const keyspace = target.keyspaceFor(key, slot)
-    // What others have written to a key that is local here is no part of it.
-    if (!keyspace.domain.isSent && !(isOwn && target.hasLocalKeys)) return
     const first = dotOf(operation.origin() ?? operation)
-    this.#options.meter.spend(ISSUED_COST, 0)
-    const cancels = isCanceller(keyspace.strategy, operation)
-    if (cancels && !this.#mayCancel(key, operation)) onLost({ key, reason: 'delete', names: [first] })
-    else if (reissued.mayBeForgotten(operation.hlc)) onLost({ key, reason: 'forgotten', names: [first] })
-    else {
-      const payload = kind === OPERATION_KIND.update ? this.#payload(keyspace, operation) : undefined
-      const opaque = isApplied(kind) ? undefined : bytes.slice(payloadStart, end)
-      // A delete had seen all that is here, as one of now has.
-      const seen = cancels ? {} : this.#seen(key, operation)
-      const fields = { origin: first, others: operation.fieldsBeside(REWRITTEN) }
-      const renamed = this.#ofKey(key)
-      const present = target.append({ key, keyspace, slot, kind, strategy, payload, opaque, ...seen, fields, lifeMs })
-      reissued.add(first, target.clock.last)
-      renamed.heights.raise(operation.replica, operation.sequence)
-      this.#note(operation, present)
-    }
+    const payload = kind === OPERATION_KIND.update ? this.#payload(keyspace, operation) : undefined
+    const opaque = isApplied(kind) ? undefined : bytes.slice(payloadStart, end)
+    // A delete had seen all that is here, as one of now has.
+    const seen = isCanceller(keyspace.strategy, operation) ? {} : this.#seen(key, operation)
+    const rewritten = operation.isPart ? [...REWRITTEN, FIELD.condition] : REWRITTEN
+    const condition = part === undefined ? undefined : { transaction: part }
+    const fields = { origin: first, others: operation.fieldsBeside(rewritten), condition }
+    const renamed = this.#ofKey(key)
+    const draft = { key, keyspace, slot, kind, strategy, payload, opaque, ...seen, fields, lifeMs, hlc }
+    const present = target.append(draft)
+    target.reissued.add(first, target.clock.last)
+    renamed.heights.raise(operation.replica, operation.sequence)
+    this.#note(operation, present)
   }
 
   #note(operation: OperationReader, present: Dot): void {

@@ -137,6 +137,7 @@ export class Resync {
         onLost: (one) => lost.push(one),
       })
       for (const leftover of found) reentry.take(leftover)
+      reentry.takeGathered()
     } finally {
       onReissued()
       for (const one of lost) observe({ kind: 'rejoin:lost', ...one })
@@ -159,9 +160,9 @@ export class Resync {
         const { replica, sequence } = store.writerOf(draft.keyspace)
         return { replica, sequence }
       },
-      admit: (envelope) => {
+      admit: (envelopes) => {
         // What a half installed snapshot already contains must not be applied on top of it.
-        if (!this.isHalfDone) admission.admit(envelope, 0, envelope.length)
+        if (!this.isHalfDone) admission.admitAll(envelopes)
       },
       foldedOf: (slot) => {
         const { snapshot } = store.chain(slot)
@@ -219,6 +220,7 @@ export class Resync {
       if (group.isOvertaken || !leftovers.isBehind) return
       meter.times = Math.min(HASTE_MAX, meter.times * 2)
       yield* leftovers.steps((leftover) => reentry.take(leftover), meter)
+      reentry.takeGathered()
     }
   }
 
@@ -258,6 +260,7 @@ export class Resync {
     const leftovers = new Leftovers(parts)
     const reentry = new Reentry({ target: state, issued, folded, onLost, meter })
     yield* leftovers.steps((leftover) => reentry.take(leftover), meter)
+    reentry.takeGathered()
     return { state, leftovers, reentry, lost }
   }
 

@@ -8,7 +8,7 @@
  * were and lead the clock until it comes there; that is told as well, since other replicas do not
  * admit what lies further ahead than their bound.
  */
-import { HLC_LOGICAL_STEPS, hlcToMs, nextHlc, type Hlc } from '../../crdt/time/hlc.ts'
+import { HLC_LOGICAL_STEPS, hlcFromMs, hlcToMs, nextHlc, type Hlc } from '../../crdt/time/hlc.ts'
 import type { Env } from '../ports/env.ts'
 
 export type ClockEvent =
@@ -56,6 +56,15 @@ export class HybridClock {
     this.#last = nextHlc(this.#last, nowMs)
     if (this.aheadMs > 0 || this.#last > (nowMs + this.#driftMsMax + 1) * HLC_LOGICAL_STEPS) this.#lead(nowMs)
     return this.#last
+  }
+
+  /** The first of so many stamps that follow each other, all of one millisecond: at most 2,048. */
+  ticks(count: number): Hlc {
+    const first = this.tick()
+    const ms = hlcToMs(first)
+    const from = hlcToMs(first + count - 1) === ms ? first : hlcFromMs(ms + 1)
+    this.#last = from + count - 1
+    return from
   }
 
   #compare(nowMs: number): void {

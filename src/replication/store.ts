@@ -73,6 +73,11 @@ export interface ReplicationStore {
   /** Offers one envelope, `bytes[start, end)`. The bytes are copied if kept. */
   admit(bytes: Uint8Array, start: number, end: number): Admission
   /**
+   * The same of all operations of a transaction, or all that are left of one, in the order of their
+   * numbers: they become visible in one turn, or none does. Each is of a key.
+   */
+  admitAll(envelopes: readonly Uint8Array[]): Admission
+  /**
    * Visits the shared operations (never those of `local` keys) in log order, from `from` up to
    * `sendable`, until `visit` returns `false` or the step is over (default: it never is). The reader is a flyweight: envelope bytes are
    * `reader.bytes[start, end)`. Returns where to continue.

@@ -10,8 +10,8 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
 import type { Aside } from './aside/aside.ts'
 import { KeyFinder } from '../keys/key-finder.ts'
-import type { KeyStore } from './key-store.ts'
-import { KEY_BYTES_MAX, DOCUMENT_BYTES_MAX } from '../limits.ts'
+import type { Arrival, KeyStore } from './key-store.ts'
+import { KEY_BYTES_MAX, DOCUMENT_BYTES_MAX, TRANSACTION_KEYS_MAX } from '../limits.ts'
 import { RECORD_KIND } from '../log/log.ts'
 import type { Keyspace } from '../keys/keyspace.ts'
 import { compilePattern } from '../keys/pattern.ts'
@@ -49,6 +49,10 @@ export interface AdmissionOptions {
   readonly observe: (event: EngineEvent) => void
   readonly identity: ReplicaIdentity
   readonly aside: Aside
+}
+
+interface Arrived extends Arrival {
+  readonly operation: OperationReader
 }
 
 /** So many are remembered. */
@@ -91,6 +95,20 @@ export class AdmissionDesk {
     return verdict ?? this.#take(operation)
   }
 
+  /** See `ReplicationStore.admitAll`. */
+  admitAll(envelopes: readonly Uint8Array[]): Admission {
+    const [only] = envelopes as readonly [Uint8Array, ...Uint8Array[]]
+    if (envelopes.length === 1) return this.admit(only, 0, only.length)
+    const { table } = this.#store
+    const operations = envelopes.map((bytes) => new OperationReader(table).load(bytes, 0, bytes.length))
+    const [first, ...others] = operations as [OperationReader, ...OperationReader[]]
+    if (!operations.every(({ kind }) => isOfKey(kind)))
+      throw new WarpError('WARP_E_PROTOCOL', 'an operation of a transaction is of no key')
+    let verdict = this.#judge(first)
+    for (const other of others) verdict ??= this.#judgeBehind(other, first)
+    return verdict ?? this.#takeAll(operations)
+  }
+
   /** `undefined` if nothing speaks against it. */
   #judge(operation: OperationReader): Admission | undefined {
     const { applied, writers, clock } = this.#store
@@ -105,17 +123,26 @@ export class AdmissionDesk {
     if (sequence > this.#retired.endOf(replica)) return 'resync'
     const known = applied.get(replica)
     if (sequence !== known + 1) return 'early'
-    if (!this.#hasCauses(operation)) return this.#withoutCauses(operation)
+    if (!this.#hasCauses(operation)) return this.#withoutCauses(operation, operation)
     if (clock.isAhead(operation.hlc)) return this.#drift()
     if (known === 0 && !this.#knowsFloor(operation)) return this.#end(operation)
     this.#checkForm(operation)
-    return this.#judgeNames(operation)
+    return this.#judgeNames(operation, operation)
+  }
+
+  /** One of a transaction behind its first operation. What speaks against it speaks against all of them. */
+  #judgeBehind(operation: OperationReader, first: OperationReader): Admission | undefined {
+    if (operation.sequence > this.#retired.endOf(operation.replica)) return 'resync'
+    if (!this.#hasCauses(operation)) return this.#withoutCauses(operation, first)
+    if (this.#store.clock.isAhead(operation.hlc)) return this.#drift()
+    this.#checkForm(operation)
+    return this.#judgeNames(operation, first)
   }
 
   /** By what it says of ids that have ended, and by the name that it had first. */
-  #judgeNames(operation: OperationReader): Admission | undefined {
+  #judgeNames(operation: OperationReader, first: OperationReader): Admission | undefined {
     if (this.#exceedsEnds(operation)) return 'resync'
-    return this.#isEndedAsBefore(operation) ? this.#end(operation) : undefined
+    return this.#isEndedAsBefore(operation) ? this.#end(first) : undefined
   }
 
   /** Throws `WARP_E_PROTOCOL` for what is malformed behind its header. */
@@ -127,6 +154,9 @@ export class AdmissionDesk {
       checkLease(operation)
     }
     if (operation.hasFields) operation.checkFields()
+    const { count = 0 } = operation.part() ?? {}
+    if (count > TRANSACTION_KEYS_MAX)
+      throw new WarpError('WARP_E_PROTOCOL', `a transaction of ${count} operations is beyond the limits`)
   }
 
   #take(operation: OperationReader): Admission {
@@ -141,12 +171,55 @@ export class AdmissionDesk {
     const isKept = !keyspace.domain.isSent
     const position = this.#copy(operation, slot === undefined || isKept ? 0 : store.keys.head[slot]!)
     if (position === undefined) return 'full'
-    this.#noticeUnknown(key, operation)
-    if (operation.strategy !== keyspace.code) this.#noticeOther(key, keyspace, operation)
+    this.#notice(key, keyspace, operation)
     if (isKept) this.#aside.keep(operation, position)
     else store.enter(key, slot, keyspace, position, operation)
     this.#noteFirstName(operation)
     return 'applied'
+  }
+
+  /** All of a transaction, as a group in the log and in one turn. All are of keys. */
+  #takeAll(operations: readonly OperationReader[]): Admission {
+    const store = this.#store
+    let arrivals: Arrived[]
+    try {
+      arrivals = store.log.group(() => this.#writeAll(operations))
+    } catch (error) {
+      if (error instanceof WarpError && error.code === 'WARP_E_STORAGE_FULL') return 'full'
+      throw error
+    }
+    for (const { key, operation, entered } of arrivals) {
+      this.#copied(operation)
+      this.#notice(key, entered.keyspace, operation)
+      if (!entered.keyspace.domain.isSent) this.#aside.keep(operation, entered.position)
+    }
+    store.enterAll(arrivals.filter(({ entered }) => entered.keyspace.domain.isSent))
+    for (const { operation } of arrivals) this.#noteFirstName(operation)
+    return 'applied'
+  }
+
+  #writeAll(operations: readonly OperationReader[]): Arrived[] {
+    const store = this.#store
+    /** Where the group has got to in the chains of its keys. */
+    const heads = new Map<string, Position>()
+    return operations.map((operation) => {
+      const { bytes, start, end, keyStart, keyEnd } = operation
+      const key = textOf(bytes, keyStart, keyEnd)
+      const slot = store.keys.find(key)
+      const keyspace = store.keyspaceFor(key, slot)
+      const head = heads.get(key) ?? (slot === undefined ? 0 : store.keys.head[slot]!)
+      store.log.begin().raw(bytes, start, end)
+      const position = store.log.commit(RECORD_KIND.operation, keyspace.domain.isSent ? head : 0)
+      heads.set(key, position)
+      const { kind, strategy, hlc, replica, sequence, lifeMs } = operation
+      const entered = { slot: 0, keyspace, position, kind, strategy, hlc, replica, sequence, lifeMs, version: 0 }
+      return { key, slot, entered, operation }
+    })
+  }
+
+  #notice(key: string, keyspace: Keyspace, operation: OperationReader): void {
+    this.#noticeUnknown(key, operation)
+    if (operation.strategy !== keyspace.code) this.#noticeOther(key, keyspace, operation)
   }
 
   /** It belongs to no key: kept for those who know what to do with it. */
@@ -171,10 +244,15 @@ export class AdmissionDesk {
       if (error instanceof WarpError && error.code === 'WARP_E_STORAGE_FULL') return undefined
       throw error
     }
-    store.clock.observe(operation.hlc)
-    store.writers.shared.noteApplied(operation.replica)
-    this.admittedCount++
+    this.#copied(operation)
     return position
+  }
+
+  #copied({ hlc, replica }: OperationReader): void {
+    const { clock, writers } = this.#store
+    clock.observe(hlc)
+    writers.shared.noteApplied(replica)
+    this.admittedCount++
   }
 
   /** Nobody here issues it again any more. */
@@ -191,11 +269,12 @@ export class AdmissionDesk {
     return operation.dependencies().every(isHere)
   }
 
-  #withoutCauses(operation: OperationReader): Admission {
+  /** `first`: with which its transaction begins, or itself. */
+  #withoutCauses(operation: OperationReader, first: OperationReader): Admission {
     const { ended } = this.#store.table
     const dependencies = operation.dependencies()
     const isVoid = dependencies.some(([replica, sequence]) => ended.isBeyond(replica, sequence))
-    return isVoid || this.#retired.voidIn(dependencies).length > 0 ? this.#end(operation) : 'early'
+    return isVoid || this.#retired.voidIn(dependencies).length > 0 ? this.#end(first) : 'early'
   }
 
   /**

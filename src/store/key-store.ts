@@ -18,7 +18,7 @@ import type { DomainWriter, DomainWriters } from '../keys/domain-writer.ts'
 import { checkKey, closed, nestedWrite, payloadBytesMax, payloadTooLarge } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot, TipOperation } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
-import { SET_MANY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
+import { SET_MANY_BYTES_MAX, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 import type { Holds } from '../log/holds.ts'
 import { RECORD_KIND, type Log } from '../log/log.ts'
 import type { Chain } from '../merge/chain.ts'
@@ -88,13 +88,24 @@ export interface TakenOperation extends TipOperation {
 }
 
 /** An operation of a group that is in the log and enters next. */
-interface Arrival {
-  readonly draft: Draft
-  readonly position: Position
+export interface Arrival {
+  readonly key: string
+  /** The key's slot, if it has one. */
+  readonly slot: Slot | undefined
+  /** Its slot and version are filled in when it enters. */
   readonly entered: Mutable<Entered>
 }
 
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+/** How much a group may be, and what is said of more. */
+interface GroupBounds {
+  readonly call: string
+  readonly bytesMax: number
+}
+
+const SET_MANY: GroupBounds = { call: 'setMany', bytesMax: SET_MANY_BYTES_MAX }
+const TRANSACTION: GroupBounds = { call: 'transaction', bytesMax: TRANSACTION_BYTES_MAX }
+
+export type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 export class KeyStore {
   readonly keys: KeyTable
@@ -318,6 +329,23 @@ export class KeyStore {
    * `beside` writes further records of the same group. Returns the slots of their keys.
    */
   appendAll(drafts: readonly Draft[], beside: () => void = nothing): readonly Slot[] {
+    return this.#appendGroup(drafts, beside, SET_MANY)
+  }
+
+  /** The same of a transaction: where its operations are sent, they say so, and all replicas see them at once. */
+  appendTransaction(drafts: readonly Draft[]): readonly Slot[] {
+    const [first] = drafts
+    if (first === undefined || drafts.length === 1 || !first.keyspace.domain.isSent)
+      return this.#appendGroup(drafts, nothing, TRANSACTION)
+    const { replica, sequence } = this.writerOf(first.keyspace)
+    const [id, count] = [{ replica, sequence: sequence + 1 }, drafts.length]
+    const parts = drafts.map((draft, index) => {
+      return { ...draft, fields: { ...draft.fields, condition: { transaction: { id, index, count } } } }
+    })
+    return this.#appendGroup(parts, nothing, TRANSACTION)
+  }
+
+  #appendGroup(drafts: readonly Draft[], beside: () => void, bounds: GroupBounds): readonly Slot[] {
     const [first] = drafts
     if (first === undefined) {
       this.log.group(beside)
@@ -326,32 +354,46 @@ export class KeyStore {
     this.#assertWritable(first.key)
     this.#isAppending = true
     try {
-      return this.#appendAll(drafts, this.writerOf(first.keyspace), beside)
+      return this.#appendAll(drafts, { writer: this.writerOf(first.keyspace), beside, bounds })
     } finally {
       this.#isAppending = false
     }
   }
 
-  #appendAll(drafts: readonly Draft[], writer: DomainWriter, beside: () => void): readonly Slot[] {
+  #appendAll(
+    drafts: readonly Draft[],
+    {
+      writer,
+      beside,
+      bounds,
+    }: { readonly writer: DomainWriter; readonly beside: () => void; readonly bounds: GroupBounds },
+  ): readonly Slot[] {
     const arrivals = this.log.group(() => {
-      const encoded = this.#encodeAll(drafts, writer)
+      const encoded = this.#encodeAll(drafts, writer, bounds)
       beside()
       return encoded
     })
     for (let i = 0; i < drafts.length; i++) writer.advance()
-    // All are part of their keys before anybody is told of one.
-    const slots = arrivals.map(({ draft: { key, keyspace, slot }, position, entered }) => {
-      entered.slot = this.take(key, slot ?? this.keys.find(key), keyspace, position, entered)
-      entered.version = this.keys.version[entered.slot]!
-      return entered.slot
-    })
-    if (writer.domain.isSent) this.applied.raise(writer.replica, writer.sequence)
-    this.expirations.beforeTelling()
-    for (const { entered } of arrivals) this.#tell(entered)
-    return slots
+    this.enterAll(arrivals)
+    return arrivals.map(({ entered }) => entered.slot)
   }
 
-  #encodeAll(drafts: readonly Draft[], writer: DomainWriter): Arrival[] {
+  /**
+   * The door for several operations of one writer that are in the log, in the order of their numbers:
+   * all are part of their keys before anybody is told of one.
+   */
+  enterAll(arrivals: readonly Arrival[]): void {
+    for (const { key, slot, entered } of arrivals) {
+      entered.slot = this.take(key, slot ?? this.keys.find(key), entered.keyspace, entered.position, entered)
+      entered.version = this.keys.version[entered.slot]!
+    }
+    const last = arrivals.at(-1)?.entered
+    if (last !== undefined && this.writers.isSent(last.replica)) this.applied.raise(last.replica, last.sequence)
+    this.expirations.beforeTelling()
+    for (const { entered } of arrivals) this.#tell(entered)
+  }
+
+  #encodeAll(drafts: readonly Draft[], writer: DomainWriter, bounds: GroupBounds): Arrival[] {
     const header = this.#header
     const { sequence, replica } = writer
     /** Where the group has got to in the chains of its keys. */
@@ -368,7 +410,7 @@ export class KeyStore {
       const position = this.#encode(draft, writer, previous)
       heads.set(key, position)
       bytes += this.#encodedBytes
-      if (bytes > SET_MANY_BYTES_MAX) throw tooManyBytes(i + 1, drafts.length)
+      if (bytes > bounds.bytesMax) throw tooManyBytes(bounds, i + 1, drafts.length)
       const { lifeMs = 0 } = draft
       const entered = {
         slot: 0,
@@ -382,7 +424,7 @@ export class KeyStore {
         lifeMs,
         version: 0,
       }
-      return { draft, position, entered }
+      return { key, slot, entered }
     })
   }
 
@@ -563,11 +605,11 @@ function mixedDomains(key: string): WarpError {
   )
 }
 
-function tooManyBytes(count: number, of: number): WarpError {
+function tooManyBytes({ call, bytesMax }: GroupBounds, count: number, of: number): WarpError {
   return new WarpError(
     'WARP_E_LIMIT',
-    `setMany: the first ${count} of ${of} keys have more than ${SET_MANY_BYTES_MAX} bytes with their values, ` +
-      'the most that is set at once; nothing was written; set them in several calls',
-    { details: { limit: SET_MANY_BYTES_MAX } },
+    `${call}: the first ${count} of ${of} keys have more than ${bytesMax} bytes with their values, ` +
+      'the most that is written at once; nothing was written; write them in several calls',
+    { details: { limit: bytesMax } },
   )
 }

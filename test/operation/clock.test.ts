@@ -1,5 +1,7 @@
 /** A wall clock that is set under a running writer. */
 import { expect, test } from 'vitest'
+import { hlcToMs } from '../../crdt/time/hlc.ts'
+import { HybridClock } from '../../src/operation/clock.ts'
 import { TestEngine } from '../engine/engine-fixture.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 
@@ -75,4 +77,18 @@ test('who is told of a step may write', async () => {
   await Promise.all(written)
   expect([replica.get('reg:1'), replica.get('reg:told')]).toEqual([1, 'clock:stepped'])
   await replica.engine.close()
+})
+
+test('stamps that belong together are of one millisecond, and behind all others', () => {
+  const env = virtualEnv()
+  const clock = new HybridClock(env, BOUND_MS)
+  let before = clock.tick()
+  for (let i = 0; i < 30; i++) {
+    const first = clock.ticks(256)
+    expect(first).toBeGreaterThan(before)
+    expect(hlcToMs(first)).toBe(hlcToMs(first + 255))
+    before = first + 255
+    expect(clock.last).toBe(before)
+  }
+  expect(clock.tick()).toBeGreaterThan(before)
 })

@@ -167,6 +167,11 @@ export class NaiveStore implements ReplicationStore {
     this.onAppend()
   }
 
+  admitAll(envelopes: readonly Uint8Array[]): Admission {
+    const verdicts = envelopes.map((bytes) => this.admit(bytes, 0, bytes.length))
+    return verdicts.find((verdict) => verdict !== 'applied') ?? 'applied'
+  }
+
   admit(bytes: Uint8Array, start: number, end: number): Admission {
     const reader = new OperationReader(this.table).load(bytes, start, end)
     const { replica, sequence } = reader

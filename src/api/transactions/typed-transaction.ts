@@ -15,11 +15,53 @@ import type {
 import type { Expected } from '../../strong/expectation.ts'
 import type { TransactionWriteOptions } from '../../strong/transactions/transaction-types.ts'
 
+/** What the function of a transaction is handed, by the mode of its keys. */
+export type TransactionOf<K extends KeyMap, M extends Mode> = [M] extends ['eventual']
+  ? EventualTransaction<K>
+  : Transaction<K, M>
+
 /**
- * What the function of a transaction is handed: keys of one mode, and of strong keys those of one
- * partition. Everything that it reads was true at one moment, with its own writes on top.
+ * A transaction on eventual keys: *atomic visibility* with *causal consistency*, and no isolation. On
+ * every replica all of it is seen or nothing, never before what it has seen itself. It is never
+ * refused for what others write at the same time: both count, and merge by the strategy of each key.
+ * So what it has read may be out of date when it is written. Nothing can be expected of a key, and
+ * where that matters the key's mode has to be `'strong'`; where sums matter, its strategy a counter.
+ *
+ *     await warp.transaction((tx) => {
+ *       tx.key('balance:ann').decrement(10)
+ *       tx.key('balance:bob').increment(10)
+ *     })
+ *
+ * Bailis et al. 2014, "Scalable Atomic Visibility with RAMP Transactions"; Lloyd et al. 2013,
+ * "Stronger Semantics for Low-Latency Geo-Replicated Storage"; Akkoorath et al. 2016, "Cure".
  */
-export interface Transaction<K extends KeyMap, M extends Mode> {
+export type EventualTransaction<K extends KeyMap> = TransactionBase<K, 'eventual'>
+
+/**
+ * A transaction on strong keys of one partition (*strictly serializable*), or on local ones
+ * (*serializable* in this process).
+ */
+export interface Transaction<K extends KeyMap, M extends Mode> extends TransactionBase<K, M> {
+  /**
+   * Ends the transaction with `WARP_E_TXN_ABORTED` (`tryTransaction`: `'conflict'`), without another
+   * try, if the key is not what the caller expects: for what was read before the transaction.
+   */
+  expect<Key extends string>(key: KeyIn<K, Key, M>, expected: Expected<ValueAt<K, Key>>): Promise<void>
+
+  /** As `expect`, and then `set`. */
+  compareAndSet<Key extends string>(
+    key: SettableIn<K, Key, M>,
+    expected: Expected<ValueAt<K, Key>>,
+    next: SettableValue<K, Key>,
+    options?: TransactionWriteOptions,
+  ): Promise<void>
+}
+
+/**
+ * What every transaction can do: keys of one mode, and of strong keys those of one partition. Everything
+ * that it reads was true at one moment, with its own writes on top.
+ */
+export interface TransactionBase<K extends KeyMap, M extends Mode> {
   /**
    * Fires when this try has come to nothing: a key that was read has changed, or the transaction was
    * given up. For what the function waits for beside it.
@@ -29,7 +71,7 @@ export interface Transaction<K extends KeyMap, M extends Mode> {
   /**
    * The value, with what this transaction has written of it; `undefined` if there is none. Rejects with
    * `WARP_E_TXN_ABORTED` once something that it has read has changed: let that go through, and it is
-   * tried again. Throws `WARP_E_MODE` behind a verb of the key (`set` of a register and `delete` aside).
+   * tried again. On eventual keys nothing that changes does that. Throws `WARP_E_MODE` behind a verb of the key (`set` of a register and `delete` aside).
    */
   get<Key extends string>(key: KeyIn<K, Key, M>): Promise<ValueAt<K, Key> | undefined>
 
@@ -57,20 +99,6 @@ export interface Transaction<K extends KeyMap, M extends Mode> {
    *     tx.key('stock:7').decrement(2)
    */
   key<Key extends string>(key: KeyIn<K, Key, M>): TransactionKey<K, Key>
-
-  /**
-   * Ends the transaction with `WARP_E_TXN_ABORTED` (`tryTransaction`: `'conflict'`), without another
-   * try, if the key is not what the caller expects: for what was read before the transaction.
-   */
-  expect<Key extends string>(key: KeyIn<K, Key, M>, expected: Expected<ValueAt<K, Key>>): Promise<void>
-
-  /** As `expect`, and then `set`. */
-  compareAndSet<Key extends string>(
-    key: SettableIn<K, Key, M>,
-    expected: Expected<ValueAt<K, Key>>,
-    next: SettableValue<K, Key>,
-    options?: TransactionWriteOptions,
-  ): Promise<void>
 }
 
 /** One key in a transaction. */

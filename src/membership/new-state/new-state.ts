@@ -243,10 +243,15 @@ export class NewState implements IssueTarget {
     return { replica, sequence }
   }
 
-  /** Takes in an operation of another replica as it is, if the state may have it. */
-  admit(envelope: Uint8Array): void {
+  /** Takes in operations of another replica as they are, if the state may have all of them. */
+  admit(envelopes: readonly Uint8Array[]): void {
+    const takes = (envelope: Uint8Array, ahead: number): boolean =>
+      this.#takes(this.#reader.load(envelope, 0, envelope.length), ahead)
+    if (envelopes.every(takes)) for (const envelope of envelopes) this.#admitOne(envelope)
+  }
+
+  #admitOne(envelope: Uint8Array): void {
     const operation = this.#reader.load(envelope, 0, envelope.length)
-    if (!this.#takes(operation)) return
     const { replica, sequence } = operation
     this.#records.write((writer) => writer.raw(envelope))
     if (isOfKey(operation.kind)) {
@@ -266,16 +271,19 @@ export class NewState implements IssueTarget {
     this.writer.noteApplied(replica)
   }
 
-  /** What the border asks (`src/store/border.ts`), of an operation that has passed it once. */
-  #takes(operation: OperationReader): boolean {
+  /**
+   * What the border asks (`src/store/border.ts`), of an operation that has passed it once. So many of
+   * its transaction come before it: they end where that begins.
+   */
+  #takes(operation: OperationReader, ahead: number): boolean {
     const { applied, ended, retired } = this
     const { replica, sequence } = operation
     if (applied.includes(replica, sequence) || ended.isPruned(replica)) return false
-    if (sequence > retired.endOf(replica) || sequence !== applied.get(replica) + 1) return false
+    if (sequence > retired.endOf(replica) || sequence !== applied.get(replica) + 1 + ahead) return false
     const dependencies = operation.hasDependencies ? operation.dependencies() : []
     const isWithout = this.#lacks(dependencies)
-    const isOver = isWithout ? this.#areVoid(dependencies) : this.#isOver(operation, dependencies)
-    if (isOver) retired.retire(replica, sequence - 1)
+    const isOver = isWithout ? this.#areVoid(dependencies) : this.#isOver(operation, dependencies, ahead)
+    if (isOver) retired.retire(replica, sequence - 1 - ahead)
     return !isOver && !isWithout && !this.#exceedsEnds(operation)
   }
 
@@ -290,9 +298,9 @@ export class NewState implements IssueTarget {
   }
 
   /** Its writer has not seen what has been compacted, or that its first name has come to its end. */
-  #isOver(operation: OperationReader, dependencies: VectorEntries): boolean {
+  #isOver(operation: OperationReader, dependencies: VectorEntries, ahead: number): boolean {
     const { applied, ended, floor } = this
-    const isNewcomer = applied.get(operation.replica) === 0
+    const isNewcomer = applied.get(operation.replica) === 0 && ahead === 0
     if (isNewcomer && !ended.normalised(VersionVector.from(dependencies)).dominates(floor)) return true
     const origin = operation.origin()
     return origin !== undefined && ended.includes(origin.replica, origin.sequence)

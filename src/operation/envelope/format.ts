@@ -34,7 +34,10 @@ export const FIELD = {
    * through. `writer:8 sequence:varint`.
    */
   rowName: 7,
-  /** Under what condition it counts. This build does not decide conditions. */
+  /**
+   * Under what condition it counts. This build decides none, and knows what it is for an operation to be
+   * part of a transaction.
+   */
   condition: 128,
   /**
    * When it was written, where that is not its stamp: `hlc:u64`. This build does not order by it.
@@ -45,8 +48,8 @@ export const FIELD = {
 } as const
 
 /**
- * From this tag on who does not apply a field cannot apply the operation. This build applies none
- * of them.
+ * From this tag on who does not apply a field cannot apply the operation. This build applies of them
+ * a condition that is a part in a transaction, and nothing else.
  */
 export const FIELD_BINDING_MIN = 128
 

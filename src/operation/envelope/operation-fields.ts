@@ -6,7 +6,7 @@ import { shownValue } from '../../../crdt/shown-kind.ts'
 import { isNumberFrom } from '../../../crdt/checked-options.ts'
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { Hlc } from '../../../crdt/time/hlc.ts'
-import type { Dot } from '../../../crdt/time/dot.ts'
+import { isSameDot, type Dot } from '../../../crdt/time/dot.ts'
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { FIELDS_BYTES_MAX, LIFE_MS_MAX } from '../../limits.ts'
@@ -23,11 +23,25 @@ export interface Condition {
   readonly version?: number
   /** The token of the lock that its writer holds. */
   readonly fence?: number
-  /**
-   * All operations of a transaction count, or none of them. `id` is the dot that its writer gave to
-   * it; `index` counts from 0.
-   */
-  readonly transaction?: { readonly id: Dot; readonly index: number; readonly count: number }
+  /** All operations of a transaction count, or none of them. */
+  readonly transaction?: TransactionPart
+}
+
+/**
+ * What an operation is of a transaction. Its operations have consecutive numbers, and become visible
+ * together.
+ */
+export interface TransactionPart {
+  /** Names the transaction: its first operation, as it was issued first. */
+  readonly id: Dot
+  /** From 0. */
+  readonly index: number
+  readonly count: number
+}
+
+/** Whether the operation behind the one with `part` is the next one of its transaction. */
+export function goesOn(part: TransactionPart, next: TransactionPart | undefined): boolean {
+  return next !== undefined && next.index === part.index + 1 && next.count === part.count && isSameDot(next.id, part.id)
 }
 
 /** For whom a member has written. */
@@ -67,7 +81,7 @@ export interface OperationFields {
 const ALL = new ByteWriter()
 const BODY = new ByteWriter()
 
-const CONDITION_PART = { version: 1, fence: 2, transaction: 4 } as const
+export const CONDITION_PART = { version: 1, fence: 2, transaction: 4 } as const
 const CONDITION_PARTS_KNOWN = 7
 
 /**

@@ -11,7 +11,14 @@ import { CausalContext } from './causal-context.ts'
 import { ENVELOPE_BYTES_MIN, FIELD, FIELD_BINDING_MIN, FLAG, FLAGS_KNOWN } from './format.ts'
 import type { Formats } from './formats.ts'
 import { UNDERSTOOD_NOT } from './kinds.ts'
-import { checkField, FieldBody, type Condition, type Provenance } from './operation-fields.ts'
+import {
+  checkField,
+  CONDITION_PART,
+  FieldBody,
+  type Condition,
+  type Provenance,
+  type TransactionPart,
+} from './operation-fields.ts'
 import { sameReplica, word, type ReplicaTable } from '../replica-table.ts'
 
 const TWO_POW_32 = 4294967296
@@ -37,6 +44,8 @@ export class OperationReader {
   keyStart = 0
   keyEnd = 0
   payloadStart = 0
+  /** Whether it is part of a transaction, by what it says. */
+  isPart = false
   #contextStart = 0
   #dotsStart = 0
   #dependenciesStart = 0
@@ -77,6 +86,7 @@ export class OperationReader {
     this.keyEnd = this.keyStart + keyBytes
     if (this.keyEnd > end) throw malformed('key beyond the end', this.keyStart - start)
     this.#at = this.keyEnd
+    this.isPart = false
     this.#isExact = (flags & FLAG.exact) !== 0
     this.#contextStart = (flags & FLAG.context) === 0 ? 0 : this.#skipVector()
     this.#dotsStart = (flags & FLAG.dots) === 0 ? 0 : this.#skipVector()
@@ -181,6 +191,11 @@ export class OperationReader {
 
   condition(): Condition | undefined {
     return this.#field(FIELD.condition, (body) => body.condition())
+  }
+
+  /** What it is of a transaction that all replicas see as one. */
+  part(): TransactionPart | undefined {
+    return this.isPart ? this.condition()?.transaction : undefined
   }
 
   writtenAt(): Hlc | undefined {
@@ -316,12 +331,18 @@ export class OperationReader {
     if (fieldsBytes > this.end - this.#at) throw malformed('fields beyond the end', this.#at - this.start)
     if (fieldsBytes > FIELDS_BYTES_MAX) throw malformed(`fields of ${fieldsBytes} bytes`, start - this.start)
     for (const end = this.#at + fieldsBytes; this.#at < end;) {
-      if (this.bytes[this.#at++]! >= FIELD_BINDING_MIN) this.kind |= UNDERSTOOD_NOT
+      const tag = this.bytes[this.#at++]!
       const bytes = this.#varint()
       if (bytes > end - this.#at) throw malformed('a field beyond the end', this.#at - this.start)
+      if (tag >= FIELD_BINDING_MIN) this.#noteBinding(tag, bytes)
       this.#at += bytes
     }
     return start
+  }
+
+  #noteBinding(tag: number, bytes: number): void {
+    if (tag === FIELD.condition && bytes > 0 && this.bytes[this.#at] === CONDITION_PART.transaction) this.isPart = true
+    else this.kind |= UNDERSTOOD_NOT
   }
 
   #stamp(): Hlc {

@@ -3,13 +3,18 @@
  * early until their causes have been applied, and says what the store refused. Duplicates end here:
  * dots name operations, keys do not.
  *
+ * The operations of a transaction are offered together, when all of them are here.
+ *
  * Works in budgets: `offer` tries one operation, `drain` as many waiting ones as it is allowed to.
  */
 import { asError } from '../../../crdt/warp-error.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { TRANSACTION_KEYS_MAX } from '../../limits.ts'
+import { isOfKey } from '../../operation/envelope/kinds.ts'
+import { goesOn } from '../../operation/envelope/operation-fields.ts'
 import { OperationReader } from '../../operation/envelope/operation-reader.ts'
-import { CAUSES_MAX, CausalBuffer, type CausalBufferLimits } from './causal-buffer.ts'
+import { CAUSES_MAX, CausalBuffer, type BufferedOperation, type CausalBufferLimits } from './causal-buffer.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Admission } from '../../store/border.ts'
@@ -29,6 +34,13 @@ export interface AdmissionCounts {
 export interface AdmitterOptions {
   readonly limits: CausalBufferLimits
   readonly observe: ReplicationObserver
+}
+
+/** One operation of a replica, or those from the first to the last. */
+interface Offered {
+  readonly replica: ReplicaId
+  readonly first: number
+  readonly last: number
 }
 
 export class Admitter {
@@ -69,10 +81,14 @@ export class Admitter {
     const { replica, sequence } = operation
     const applied = this.#store.applied.get(replica)
     // Our own id is the store's business, whatever the sequence: it tells a clone.
-    const isAhead = sequence > applied + 1 && replica !== this.#store.replica
-    if (isAhead && !this.#store.ended.isPruned(replica)) {
+    const isForeign = replica !== this.#store.replica && !this.#store.ended.isPruned(replica)
+    if (isForeign && sequence > applied + 1) {
       this.counts.early++
       this.buffer.add({ replica, sequence }, applied, bytes.subarray(start, end))
+      if (this.buffer.isGroupReady(replica)) this.#retryHead(replica)
+    } else if (isForeign && sequence === applied + 1 && lastOf(operation) > sequence) {
+      this.buffer.add({ replica, sequence }, applied, bytes.subarray(start, end))
+      if (this.buffer.group(replica, lastOf(operation)) !== undefined) this.#retryHead(replica)
     } else {
       const admission = this.#admit(operation)
       if (admission === 'early') {
@@ -92,14 +108,13 @@ export class Admitter {
     for (const replica of this.#ready) {
       let next = this.buffer.next(replica, this.#store.applied.get(replica))
       while (next !== undefined && left > 0) {
-        left--
-        this.#retry(replica, next.sequence, next.bytes)
+        left -= this.#retry(replica, next)
         next = this.buffer.next(replica, this.#store.applied.get(replica))
       }
       if (next !== undefined) return 0
       this.#ready.delete(replica)
     }
-    return left
+    return Math.max(0, left)
   }
 
   /**
@@ -141,16 +156,65 @@ export class Admitter {
     for (const replica of this.buffer.replicas()) this.#ready.add(replica)
   }
 
-  #retry(replica: ReplicaId, sequence: number, bytes: Uint8Array): void {
+  /** What came in between might take the room of what comes next. */
+  #retryHead(replica: ReplicaId): void {
+    const next = this.buffer.next(replica, this.#store.applied.get(replica))
+    if (next !== undefined) this.#retry(replica, next)
+  }
+
+  /** Returns how many operations that were. */
+  #retry(replica: ReplicaId, { sequence, bytes }: BufferedOperation): number {
+    const operation = this.#reader.load(bytes, 0, bytes.length)
+    const last = lastOf(operation)
+    const all = last > sequence ? this.buffer.group(replica, last) : undefined
+    // From now on the buffer waits for the others.
+    if (last > sequence && all === undefined) return 1
+    if (all !== undefined && this.#areOne(all)) return this.#retryAll(replica, all)
     const admission = this.#admit(this.#reader.load(bytes, 0, bytes.length))
     if (admission === 'early') this.#park(replica, bytes, 0, bytes.length)
     else this.buffer.forget({ replica, sequence })
+    return 1
+  }
+
+  #retryAll(replica: ReplicaId, all: readonly BufferedOperation[]): number {
+    const envelopes = all.map(({ bytes }) => bytes)
+    const [first, last] = [all[0] as BufferedOperation, all.at(-1) as BufferedOperation]
+    const admission = this.#try({ replica, first: first.sequence, last: last.sequence }, () =>
+      this.#store.admitAll(envelopes),
+    )
+    if (admission === 'early') {
+      const lacking = envelopes.find((bytes) => this.#lacks(bytes)) ?? first.bytes
+      this.#park(replica, lacking, 0, lacking.length)
+    } else this.buffer.forget({ replica, sequence: first.sequence })
+    return all.length
+  }
+
+  /** Whether what they say of their transaction agrees. If not, nobody knows what it was. */
+  #areOne(all: readonly BufferedOperation[]): boolean {
+    const operations = all.map(({ bytes }) => {
+      const { kind } = this.#reader.load(bytes, 0, bytes.length)
+      return { part: this.#reader.part(), isOfKey: isOfKey(kind) }
+    })
+    return operations.every(({ part, isOfKey: isFit }, i) => {
+      const next = operations[i + 1]
+      return isFit && part !== undefined && (next === undefined || goesOn(part, next.part))
+    })
+  }
+
+  #lacks(bytes: Uint8Array): boolean {
+    const { applied, ended } = this.#store
+    const causes = this.#reader.load(bytes, 0, bytes.length).dependencies()
+    return causes.some(([cause, sequence]) => applied.get(cause) < sequence && !ended.isPruned(cause))
   }
 
   #admit({ replica, sequence, bytes, start, end }: OperationReader): Admission | 'failed' {
+    return this.#try({ replica, first: sequence, last: sequence }, () => this.#store.admit(bytes, start, end))
+  }
+
+  #try({ replica, first, last }: Offered, admit: () => Admission): Admission | 'failed' {
     let admission: Admission
     try {
-      admission = this.#store.admit(bytes, start, end)
+      admission = admit()
     } catch (error) {
       this.counts.failed++
       this.#observe({
@@ -160,9 +224,9 @@ export class Admitter {
       })
       return 'failed'
     }
-    this.counts[admission]++
-    if (admission === 'applied') this.#applied(replica, sequence)
-    else if (admission !== 'early' && admission !== 'duplicate') this.#report(replica, sequence, admission)
+    this.counts[admission] += last - first + 1
+    if (admission === 'applied') this.#applied(replica, last)
+    else if (admission !== 'early' && admission !== 'duplicate') this.#report(replica, first, admission)
     return admission
   }
 
@@ -209,4 +273,12 @@ export class Admitter {
         this.#observe({ kind: 'store:refused', replica })
     }
   }
+}
+
+/** The number of the last operation of its transaction, as far as it says; its own, if it is of none. */
+function lastOf(operation: OperationReader): number {
+  const { sequence } = operation
+  const part = operation.part()
+  if (part === undefined || part.count > TRANSACTION_KEYS_MAX) return sequence
+  return sequence + part.count - 1 - part.index
 }

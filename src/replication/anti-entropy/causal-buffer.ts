@@ -11,11 +11,18 @@
  * short-lived replicas names them all. O(1) to insert at the end of a run and the distance from it
  * elsewhere, O(replicas) to release, no rescans.
  *
+ * The operations of a transaction come out together: while a run begins with one of which not all is
+ * here, its head is not tried.
+ *
  * Bounded by count and bytes. When over the bound, the operation that is farthest ahead of what has
- * been applied goes: it is the last one that could be used, and anti-entropy fetches it again.
+ * been applied goes, or of the transaction with which its run begins: it is the last one that could be
+ * used, and anti-entropy fetches it again. Where there is nothing but such beginnings, one is drawn:
+ * two that come in turn would take each other's place for ever by any rule. The last one stays, so
+ * each transaction gets in, however little is to wait here.
  */
 import type { Dot } from '../../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { TRANSACTION_WAITING_BYTES_MAX } from '../../limits.ts'
 
 /** Gone operations at the start of a run before its array is cut. */
 const HEAD_MAX = 1024
@@ -39,6 +46,9 @@ interface Run {
   head: number
   /** How far the replica had been applied when it was last looked at. */
   applied: number
+  /** The last operation of the transaction that the head is the next part of; 0 if it is of none. */
+  through: number
+  bytes: number
   /** Parked under these: which replica must reach which sequence. Empty: not parked. */
   readonly waiting: Map<ReplicaId, number>
 }
@@ -56,6 +66,7 @@ export class CausalBuffer {
   #count = 0
   #bytes = 0
   #droppedCount = 0
+  #drawn = 1
 
   constructor(limits: CausalBufferLimits) {
     this.#limits = limits
@@ -94,9 +105,31 @@ export class CausalBuffer {
     const at = lowerBound(run, dot.sequence)
     if (run.operations[at]?.sequence === dot.sequence) return
     run.operations.splice(at, 0, { sequence: dot.sequence, bytes: bytes.slice() })
+    run.bytes += bytes.length
     this.#count++
     this.#bytes += bytes.length
-    while (this.#count > this.#limits.operationsMax || this.#bytes > this.#limits.bytesMax) this.#dropFarthest()
+    while (this.#isOver && this.#dropOne());
+  }
+
+  get #isOver(): boolean {
+    return this.#count > this.#limits.operationsMax || this.#bytes > this.#limits.bytesMax
+  }
+
+  /**
+   * The operations of `replica` from its head on up to `through`, the last one of the transaction of
+   * which the head is the next part. `undefined` if not all are here: until then `next` does not give it.
+   */
+  group(replica: ReplicaId, through: number): readonly BufferedOperation[] | undefined {
+    const run = this.#runs.get(replica)
+    if (run === undefined) return undefined
+    run.through = through
+    return isWhole(run) ? run.operations.slice(run.head, indexIn(run, through) + 1) : undefined
+  }
+
+  /** Whether the transaction with which the run of `replica` begins has come as a whole, and does not wait for causes. */
+  isGroupReady(replica: ReplicaId): boolean {
+    const run = this.#runs.get(replica)
+    return run !== undefined && run.through > run.applied && run.waiting.size === 0 && isWhole(run)
   }
 
   /**
@@ -110,7 +143,8 @@ export class CausalBuffer {
     while ((run.operations[run.head]?.sequence ?? Infinity) <= applied) this.#removeHead(run)
     if (run.waiting.size > 0) return undefined
     const head = run.operations[run.head]
-    return head?.sequence === applied + 1 ? head : undefined
+    if (head?.sequence !== applied + 1) return undefined
+    return run.through > applied && !isWhole(run) ? undefined : head
   }
 
   /** Forgets the head of `replica` if it has that sequence: the store does not want it now. */
@@ -204,29 +238,46 @@ export class CausalBuffer {
   #run(replica: ReplicaId): Run {
     let run = this.#runs.get(replica)
     if (run === undefined) {
-      run = { replica, operations: [], head: 0, applied: 0, waiting: new Map() }
+      run = { replica, operations: [], head: 0, applied: 0, through: 0, bytes: 0, waiting: new Map() }
       this.#runs.set(replica, run)
     }
     return run
   }
 
-  #dropFarthest(): void {
+  /** Returns whether anything could go. */
+  #dropOne(): boolean {
+    const run = this.#farthest() ?? this.#drawnOne()
+    const dropped = run?.operations.pop()
+    if (run === undefined || dropped === undefined) return false
+    this.#droppedCount++
+    this.#removed(run, dropped)
+    return true
+  }
+
+  #farthest(): Run | undefined {
     let farthest: Run | undefined
-    let distance = -Infinity
+    let distance = 0
     for (const run of this.#runs.values()) {
-      const ahead = (run.operations[run.operations.length - 1]?.sequence ?? 0) - run.applied
+      const last = run.operations[run.operations.length - 1]?.sequence ?? 0
+      const ahead = last - Math.max(run.applied, run.through)
       if (ahead <= distance) continue
       farthest = run
       distance = ahead
     }
-    const dropped = farthest?.operations.pop()
-    if (farthest === undefined || dropped === undefined) return
-    this.#droppedCount++
-    this.#removed(farthest, dropped)
+    return farthest
+  }
+
+  /** One of those that are nothing but the beginning of a transaction, unless it is the only one. */
+  #drawnOne(): Run | undefined {
+    const runs = [...this.#runs.values()]
+    this.#drawn = (Math.imul(this.#drawn, 1_103_515_245) + 12_345) >>> 0
+    if (runs.length > 1) return runs[(this.#drawn >>> 16) % runs.length]
+    return runs.find(({ bytes }) => bytes > TRANSACTION_WAITING_BYTES_MAX)
   }
 
   #removeHead(run: Run): void {
     const removed = run.operations[run.head++]
+    run.through = 0
     // Shifting an array is linear in its length; moving the head and cutting now and then is not.
     if (run.head >= HEAD_MAX && run.head * 2 >= run.operations.length) {
       run.operations = run.operations.slice(run.head)
@@ -238,6 +289,7 @@ export class CausalBuffer {
 
   #removed(run: Run, operation: BufferedOperation): void {
     this.#count--
+    run.bytes -= operation.bytes.length
     this.#bytes -= operation.bytes.length
     if (run.head < run.operations.length) return
     this.#unpark(run)
@@ -252,6 +304,16 @@ export class CausalBuffer {
     }
     run.waiting.clear()
   }
+}
+
+/** Each is there once and they are sorted: so where the last one has to lie, all between are there. */
+function isWhole(run: Run): boolean {
+  return run.operations[indexIn(run, run.through)]?.sequence === run.through
+}
+
+/** Where the operation lies if all from the head on are there. */
+function indexIn({ operations, head }: Run, sequence: number): number {
+  return head + sequence - (operations[head]?.sequence ?? 0)
 }
 
 function lowerBound(run: Run, sequence: number): number {

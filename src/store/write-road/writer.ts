@@ -8,6 +8,7 @@ import { checkOptions } from '../../../crdt/checked-options.ts'
 import { shownKind, shownValue } from '../../../crdt/shown-kind.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
+import type { Hlc } from '../../../crdt/time/hlc.ts'
 import type { Verb } from '../../../crdt/strategy.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { toPayload } from '../../../crdt/encoding/payload.ts'
@@ -335,17 +336,20 @@ export class Writer {
       if (verb === undefined && target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
     }
     checkOneDomain(intents)
-    return this.#writeAllNow(intents, options)
+    return this.#writeAllNow(intents, options, true)
   }
 
-  #writeAllNow(intents: readonly Intent[], options: WriteOptions): Promise<Receipt[]> {
+  #writeAllNow(intents: readonly Intent[], options: WriteOptions, isTransaction = false): Promise<Receipt[]> {
+    const store = this.#store
     const prepared: Prepared[] = []
     let slots: readonly Slot[] = []
     try {
-      this.#prepareAll(intents, prepared)
-      slots = this.#store.appendAll(draftsOf(prepared))
+      // The past has a transaction at one moment or not at all.
+      this.#prepareAll(intents, prepared, isTransaction ? store.clock.ticks(intents.length) : undefined)
+      const drafts = draftsOf(prepared)
+      slots = isTransaction ? store.appendTransaction(drafts) : store.appendAll(drafts)
     } catch (error) {
-      for (const { target } of prepared) forgetPrepared(this.#store, target)
+      for (const { target } of prepared) forgetPrepared(store, target)
       throw error
     }
     return this.#settleAll(prepared, slots, options)
@@ -426,15 +430,15 @@ export class Writer {
     return slot
   }
 
-  #prepareAll(intents: readonly Intent[], prepared: Prepared[]): void {
+  #prepareAll(intents: readonly Intent[], prepared: Prepared[], firstStamp: Hlc | undefined): void {
     const store = this.#store
     let ahead = 0
-    for (const intent of intents) {
+    for (const [i, intent] of intents.entries()) {
       const { target, verb, parameters } = intent
       const preparation = new Preparation(store, target, { ahead, canWait: this.#canWait })
       // Stamps ascend with the numbers, also where a verb needs its stamp before the others have
       // theirs.
-      preparation.hlc = store.clock.tick()
+      preparation.hlc = firstStamp === undefined ? store.clock.tick() : firstStamp + i
       const payload = verb === undefined ? undefined : prepare(store, target, verb, { preparation, parameters })
       const kind = kindOf(intent, payload)
       prepared.push({ ...intent, preparation, payload, kind })

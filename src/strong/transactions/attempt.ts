@@ -2,6 +2,9 @@
  * One try of a transaction: what it has read, what it is going to write, and what its function is
  * handed.
  *
+ * On eventual keys everything is read as of one moment, and nothing that has changed since is in the
+ * way. Of other keys:
+ *
  * Everything that the function reads was true at one moment: as soon as something has been read that
  * is no longer so, the next read fails, and the transaction is tried again (as in NOrec: Dalessandro,
  * Spear, Scott 2010; the property is opacity: Guerraoui, Kapałka 2008). So the function never meets
@@ -20,7 +23,7 @@ import { foldUntilShort } from '../../store/read-steadily.ts'
 import { setOf } from '../../store/write-road/prepare.ts'
 import type { Target } from '../../store/write-road/target.ts'
 import { expectationOf, isMet, type Expected } from '../expectation.ts'
-import type { Ground, Looked } from './ground.ts'
+import { MomentGone, type Ground, type Looked } from './ground.ts'
 import {
   notAsExpected,
   otherMode,
@@ -29,6 +32,7 @@ import {
   readBehindVerb,
   sourced,
   tooManyKeys,
+  uncompared,
   type Changed,
 } from './refusals.ts'
 import {
@@ -99,6 +103,7 @@ export class Attempt {
   /** The function has ended: nothing more is read or written. */
   end(): void {
     this.#isOver = true
+    this.#ground?.end?.()
     this.#stopListening?.()
     if (this.#doom !== undefined) this.#controller?.abort(overtaken(this.#doom.key))
   }
@@ -137,15 +142,32 @@ export class Attempt {
     const target = this.#target(key)
     if (this.writes.has(key)) throw readBehindVerb(target)
     const { version } = await this.#look(target)
+    const former = this.#ground?.formerState?.(key)
+    const state = former === undefined ? this.#stateOf(target, version) : await this.#former(key, former)
+    return detached(query(state, ...parameters))
+  }
+
+  #stateOf({ key, keyspace }: Target, version: number): unknown {
     const { store } = this.#parts
     const slot = store.keys.find(key)
-    const { strategy } = target.keyspace
-    const state: unknown = slot === undefined || version === 0 ? strategy.initial() : store.values.state(slot)
-    return detached(query(state, ...parameters))
+    return slot === undefined || version === 0 ? keyspace.strategy.initial() : store.values.state(slot)
+  }
+
+  /** What is read of the past. If that is gone, another try begins with the present. */
+  async #former<Result>(key: string, read: Promise<Result>): Promise<Result> {
+    try {
+      return await read
+    } catch (error) {
+      if (!(error instanceof MomentGone)) throw error
+      this.#doom ??= { key, version: 0, isFinal: false }
+      this.#controller?.abort(overtaken(key))
+      throw overtaken(key)
+    }
   }
 
   async expect(key: string, expected: Expected): Promise<void> {
     const target = this.#target(key)
+    if (target.keyspace.mode === 'eventual') throw uncompared(target)
     const expectation = expectationOf(key, expected)
     this.writes.assertUnwritten(key)
     const { value, version } = await this.#look(target)
@@ -181,6 +203,7 @@ export class Attempt {
       while (ground.unsettled !== undefined) await ground.unsettled
       this.#assertRunning()
       const looked = ground.look(key)
+      if (looked instanceof Promise) return this.#former(key, looked)
       if (looked !== TOO_LONG) return this.#note(target, looked)
       const slot = store.keys.find(key)
       if (slot !== undefined) await foldUntilShort(store, slot, () => this.#assertRunning())
@@ -210,7 +233,7 @@ export class Attempt {
     for (const [key, { mark }] of this.#seen) {
       if (ground.markOf(key) === mark) continue
       const now = ground.look(key)
-      return { key, version: now === TOO_LONG ? 0 : now.version }
+      return { key, version: now === TOO_LONG || now instanceof Promise ? 0 : now.version }
     }
     this.#writesCount = writesCount
     return undefined

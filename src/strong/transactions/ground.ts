@@ -1,6 +1,6 @@
 /**
  * Where the keys of a transaction are, and who decides it: the ordered log for strong keys, this
- * process for local ones.
+ * process for local ones. Nobody decides about eventual ones (`eventual-ground.ts`): they merge.
  */
 import { TOO_LONG } from '../../cache/values.ts'
 import type { Slot } from '../../keys/key-table.ts'
@@ -43,8 +43,12 @@ export interface Ground {
   passed(signal: AbortSignal | undefined): Promise<void>
   /** What has to be waited for before anything is looked at: not all keys are of one moment. */
   readonly unsettled: Promise<unknown> | undefined
-  /** `TOO_LONG`: it has to be folded in steps first. */
-  look(key: string): Looked | typeof TOO_LONG
+  /** `TOO_LONG`: it has to be folded in steps first. A promise: of what the key was. Rejects with `MomentGone`. */
+  look(key: string): Looked | typeof TOO_LONG | Promise<Looked>
+  /** The state that the key had, if that is not the present one. Rejects with `MomentGone`. */
+  formerState?(key: string): Promise<unknown> | undefined
+  /** The try is over. */
+  end?(): void
   /** The mark of a key as it is now. */
   markOf(key: string): number
   /** As long as this is the same number, no mark has changed but by the end of a life. */
@@ -53,7 +57,10 @@ export interface Ground {
   commit(seen: Seen, writes: readonly Written[], options: CommitOptions): Promise<Committed>
 }
 
-const NOTHING: Looked = { value: undefined, version: 0, mark: 0 }
+/** What has been read as of one moment can be read no more. */
+export class MomentGone extends Error {}
+
+export const NOTHING: Looked = { value: undefined, version: 0, mark: 0 }
 
 export interface StrongGroundOptions {
   readonly store: KeyStore
@@ -178,28 +185,9 @@ export class LocalGround implements Ground {
     return values.expiresAt(slot, keyspace) <= env.now() ? 0 : keys.head[slot]!
   }
 
-  async commit(seen: Seen, writes: readonly Written[], options: CommitOptions): Promise<Committed> {
-    const store = this.#store
-    for (;;) {
-      store.assertOpen()
-      // What was asked for before comes before.
-      for (const { target } of writes) while (store.waiting.has(target.key)) await store.waiting.rest(target.key)
-      // From here on in one turn.
-      const changed = this.#changedOf(seen)
-      if (changed !== undefined) return { kind: 'conflict', ...changed }
-      const intents = writes.map(({ target: { key, keyspace }, ...written }) => ({
-        ...written,
-        target: { key, keyspace, slot: store.keys.find(key) },
-      }))
-      try {
-        const receipts = await this.#writer.together(intents, options)
-        return { kind: 'ok', receipt: receiptOf(writes, receipts) }
-      } catch (error) {
-        if (!(error instanceof FoldFirst)) throw error
-        const slot = store.keys.find(error.key)
-        if (slot !== undefined) await foldUntilShort(store, slot, () => store.assertOpen())
-      }
-    }
+  commit(seen: Seen, writes: readonly Written[], options: CommitOptions): Promise<Committed> {
+    const here = { store: this.#store, writer: this.#writer, changed: () => this.#changedOf(seen) }
+    return writtenHere(here, writes, options)
   }
 
   #changedOf(seen: Seen): Changed | undefined {
@@ -209,6 +197,41 @@ export class LocalGround implements Ground {
       return { key, version: now === TOO_LONG ? 0 : now.version }
     }
     return undefined
+  }
+}
+
+interface Here {
+  readonly store: KeyStore
+  readonly writer: Writer
+  /** What was read and is no longer so. */
+  readonly changed: () => Changed | undefined
+}
+
+/** Writes as one what this process may decide, in one turn. */
+export async function writtenHere(
+  { store, writer, changed }: Here,
+  writes: readonly Written[],
+  options: CommitOptions,
+): Promise<Committed> {
+  for (;;) {
+    store.assertOpen()
+    // What was asked for before comes before.
+    for (const { target } of writes) while (store.waiting.has(target.key)) await store.waiting.rest(target.key)
+    // From here on in one turn.
+    const conflict = changed()
+    if (conflict !== undefined) return { kind: 'conflict', ...conflict }
+    const intents = writes.map(({ target: { key, keyspace }, ...written }) => ({
+      ...written,
+      target: { key, keyspace, slot: store.keys.find(key) },
+    }))
+    try {
+      const receipts = await writer.together(intents, options)
+      return { kind: 'ok', receipt: receiptOf(writes, receipts) }
+    } catch (error) {
+      if (!(error instanceof FoldFirst)) throw error
+      const slot = store.keys.find(error.key)
+      if (slot !== undefined) await foldUntilShort(store, slot, () => store.assertOpen())
+    }
   }
 }
 

@@ -80,11 +80,13 @@ export function sourced({ key, keyspace }: Target): WarpError {
   )
 }
 
-export function unordered({ key, keyspace: { pattern } }: Target): WarpError {
+/** Nobody decides about eventual keys. */
+export function uncompared({ key, keyspace: { pattern } }: Target): WarpError {
   return new WarpError(
     'WARP_E_MODE',
-    `nobody orders the writes of '${key}': '${pattern}' has mode 'eventual', and its operations reach other replicas ` +
-      `one by one; nothing was written; use mode 'strong' (with openWarp({ order })) or 'local', or setMany`,
+    `nobody can say what '${key}' will be when it is written: '${pattern}' has mode 'eventual', where writes merge and ` +
+      `none is refused for another one; nothing was written; use mode 'strong' (with openWarp({ order })) or 'local', ` +
+      'or a strategy whose writes may meet, as counter() or set()',
     { details: { key, pattern } },
   )
 }

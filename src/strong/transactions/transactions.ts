@@ -1,7 +1,8 @@
 /**
  * Transactions: a function reads and says what is to be written, and then all of that is written as
  * one, if everything that it has read is still so; otherwise the function is run again. Of strong
- * keys the ordered log decides, by one record; of local ones this process, in one turn.
+ * keys the ordered log decides, by one record; of local ones this process, in one turn. Of eventual
+ * ones nobody: they are written as one whatever has been read, and merge.
  */
 import { whenAborted, pause } from '../../ports/abort-signals.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
@@ -9,8 +10,9 @@ import type { Target } from '../../store/write-road/target.ts'
 import { checkWriteOptions } from '../../store/write-road/writer.ts'
 import type { StrongParts } from '../strong-calls.ts'
 import { Attempt, type Doom } from './attempt.ts'
+import { EventualGround } from './eventual-ground.ts'
 import { LocalGround, StrongGround, type CommitOptions, type Ground } from './ground.ts'
-import { givenUp, notAsExpected, otherMode, triedInVain, unordered } from './refusals.ts'
+import { givenUp, notAsExpected, otherMode, triedInVain } from './refusals.ts'
 import {
   checkTransaction,
   TRIES_MAX,
@@ -130,7 +132,7 @@ class Beginning {
     checkWriteOptions('transaction', commitOptions(this.#options), keyspace)
     writer.checkWish(this.#options, keyspace.domain)
     if (keyspace.mode === 'local') return new LocalGround(store, writer)
-    if (keyspace.mode === 'eventual') throw unordered(target)
+    if (keyspace.mode === 'eventual') return new EventualGround(store, writer)
     if (strong === undefined) throw new Error('assertion failed: a strong key without an ordered log')
     return new StrongGround({ ...strong, store, first: key, asJudged: this.tries > 1 })
   }
