@@ -34,6 +34,8 @@ interface Frames {
   readonly window: number
   /** Frames that are sent before the event loop turns. */
   readonly perTurn: number
+  /** Each frame is put together from operations of so many bytes. Default: the same frame again and again. */
+  readonly operationBytes?: number
 }
 
 const creditWindow = await CreditWindow.open()
@@ -63,9 +65,10 @@ const verbs = {
     while (peers === 0) await pause(5)
   },
 
-  async send({ frames, frameBytes, window, perTurn }: Frames): Promise<void> {
-    const frame = new Uint8Array(frameBytes).fill(7)
+  async send({ frames, frameBytes, window, perTurn, operationBytes }: Frames): Promise<void> {
+    const whole = new Uint8Array(frameBytes).fill(7)
     for (let i = 0; i < frames; i++) {
+      const frame = operationBytes === undefined ? whole : packed(whole, operationBytes)
       await creditWindow.until(++sentCount - window)
       while (!carrier.send(frame)) await turn()
       if ((i + 1) % perTurn === 0) await turn()
@@ -80,6 +83,14 @@ const verbs = {
 
 /** What the bench may ask this program. */
 export type CarrierProgram = typeof verbs
+
+/** A frame of its own: operations, copied one behind the other. */
+function packed(whole: Uint8Array, operationBytes: number): Uint8Array {
+  const frame = new Uint8Array(whole.length)
+  const operation = whole.subarray(0, operationBytes)
+  for (let at = 0; at + operationBytes <= frame.length; at += operationBytes) frame.set(operation, at)
+  return frame
+}
 
 function arrived(): void {
   arrivedCount++

@@ -1,10 +1,11 @@
 /**
- * A replica with a mesh, to be asked for what the mesh's benches need. Everything is on loopback,
- * under the key that `insecure` stands for.
+ * A replica with a mesh, or over NATS, to be asked for what the benches of transports need. Everything
+ * is on loopback, the mesh under the key that `insecure` stands for.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileLog } from '../adapters/file/index.ts'
 import { meshTransport } from '../adapters/mesh/index.ts'
+import { natsTransport } from '../adapters/nats/index.ts'
 import { nodeNetwork } from '../adapters/mesh/sockets/node-network.ts'
 import { type Warp, openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
@@ -24,6 +25,8 @@ const KEYS = {
 
 interface Opening {
   readonly peers: readonly string[]
+  /** Where a NATS listens, and under which subject replicas meet there. Absent: by the mesh. */
+  readonly nats?: { readonly servers: string; readonly subject: string }
   /** On disk in this folder. Default: in memory. */
   readonly folder?: string
   readonly replication?: ReplicationOptions
@@ -60,11 +63,11 @@ const verbs = {
   creditPort: () => creditWindow.port,
 
   /** Returns the address. */
-  async open({ peers, folder, replication = {}, credit: told }: Opening): Promise<string> {
+  async open({ peers, nats, folder, replication = {}, credit: told }: Opening): Promise<string> {
     if (told !== undefined) credit = await CreditSource.open(told.port, told.every)
     const port = await freePort()
     const mesh = meshTransport({ port, peers, insecure: true, multicast: false, network })
-    transport = new PreparedTransport(mesh)
+    transport = new PreparedTransport(nats === undefined ? mesh : natsTransport(nats))
     warp = await openWarp({
       keys: KEYS,
       transports: [transport],

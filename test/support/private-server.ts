@@ -14,7 +14,7 @@ type Tools = typeof kinds & typeof state
 type Server = Awaited<ReturnType<Tools['KINDS'][string]['start']>>
 
 /** What keeps data over a kill. */
-const PARAMETERS = { postgres: [], valkey: ['--appendonly', 'yes', '--appendfsync', 'always'] } as const
+const PARAMETERS = { postgres: [], valkey: ['--appendonly', 'yes', '--appendfsync', 'always'], nats: [] } as const
 const STEP_MS = 5
 
 export type PrivateServerName = keyof typeof PARAMETERS

@@ -35,12 +35,6 @@ export class LockWitness {
     return until(() => this.#acts(name).filter(({ act }) => act === 'acquire').length >= times)
   }
 
-  /** Who asked for the lock first. To be called when it was had. */
-  async firstToAsk(name: string): Promise<string | undefined> {
-    await this.#catchUp()
-    return this.#acts(name).find(({ act }) => act === 'acquire')?.by
-  }
-
   /**
    * When the lock was last renewed before that moment, or else asked for, by the time of the log. 0: neither.
    * Renewals that a replica sent too late come behind the moment at which somebody else has it.
@@ -50,6 +44,14 @@ export class LockWitness {
     const acts = this.#acts(name).filter(({ timeMs }) => timeMs <= beforeMs)
     const renewed = acts.findLast(({ act }) => act === 'renew') ?? acts.find(({ act }) => act === 'acquire')
     return renewed?.timeMs ?? 0
+  }
+
+  /** When somebody last asked for the lock or renewed it before `by` asked for it. 0: nobody did. */
+  async lastBeforeMs(name: string, by: string): Promise<number> {
+    await this.#catchUp()
+    const acts = this.#acts(name)
+    const own = acts.findIndex((act) => act.by === by)
+    return own <= 0 ? 0 : acts[own - 1]!.timeMs
   }
 
   async #catchUp(): Promise<void> {
