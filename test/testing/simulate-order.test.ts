@@ -1,18 +1,31 @@
 /** Small simulations of an ordered log: the rules of strong keys, transactions and locks have their mutants here. */
 import { expect, test } from 'vitest'
-import { simulate } from '../../testing/index.ts'
+import { type FaultKind, simulate } from '../../testing/index.ts'
 
-const SMALL = { order: 'simulated', seconds: 30, replicas: 3, minimise: false } as const
+const SMALL = { order: 'simulated', seconds: 25, replicas: 3, minimise: false } as const
+const LOST_OR_CUT: readonly FaultKind[] = [
+  ...(['lost answers of the log', 'lost appends', 'late answers of the log'] as const),
+  ...(['cut off from the log', 'log away', 'kill'] as const),
+]
+const DYING: readonly FaultKind[] = ['power failure', 'death in a disk step', 'slow disk', 'disk full']
 
-test.each([1, 2, 3, 4, 5, 6])(
-  'nothing that the ordered log promises is broken, under all faults (seed %i)',
-  async (seed) => {
-    const { violations } = await simulate({ ...SMALL, seed })
-    expect(violations).toEqual([])
-  },
-)
+test.each([1, 2, 3, 4])('nothing that the ordered log promises is broken, under all faults (seed %i)', async (seed) => {
+  const { violations } = await simulate({ ...SMALL, seed })
+  expect(violations).toEqual([])
+})
 
-test.each([1, 2, 3, 4, 5, 6])(
+// Fewer kinds are met by more of what users do.
+test.each([1, 2, 3])('nor where answers are lost and connections cut in the middle of it (seed %i)', async (seed) => {
+  const { violations } = await simulate({ ...SMALL, seed, faults: LOST_OR_CUT })
+  expect(violations).toEqual([])
+})
+
+test.each([1, 2, 3])('nor where machines die in the middle of what they write (seed %i)', async (seed) => {
+  const { violations } = await simulate({ ...SMALL, seed, faults: DYING })
+  expect(violations).toEqual([])
+})
+
+test.each([2, 3, 4])(
   'who has lost something of the log notices it with the next word of it (seed %i)',
   async (seed) => {
     const { violations, occurred } = await simulate({ ...SMALL, order: 'broken', seconds: 15, seed })
@@ -22,7 +35,10 @@ test.each([1, 2, 3, 4, 5, 6])(
 )
 
 test('the same seed gives the same run', async () => {
-  const [one, other] = [await simulate({ ...SMALL, seed: 7 }), await simulate({ ...SMALL, seed: 7 })]
+  const [one, other] = [
+    await simulate({ ...SMALL, seconds: 10, seed: 7 }),
+    await simulate({ ...SMALL, seconds: 10, seed: 7 }),
+  ]
   expect(one.hash).toBe(other.hash)
   expect(one.history.calls.length).toBe(other.history.calls.length)
 })

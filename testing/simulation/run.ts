@@ -195,7 +195,10 @@ class Run {
   /** Users come in bursts; each goes to any machine that is up. */
   #users(endMs: number): void {
     const world = this.#world
-    const { callsPerSecond = logUniform(this.#random, 2, 12) } = this.#scenario
+    const { isOrdered } = this.#scenario
+    // What is strong shows what is wrong with it where several want the same at one time.
+    const [least, most] = isOrdered ? [6, 24] : [2, 12]
+    const { callsPerSecond = logUniform(this.#random, least, most) } = this.#scenario
     const next = (): void => {
       if (world.nowMs >= endMs) return
       for (let burst = this.#random.chance(0.05) ? 10 : 1; burst > 0; burst--) {

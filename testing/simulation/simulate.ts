@@ -212,8 +212,7 @@ function hasOrder({ order = 'none', data, keys, workload }: SimulateOptions): bo
   if (order === 'none') return false
   if ((keys ?? workload) !== undefined)
     throw refused(`order is '${order}', where keys and workload are given; leave them out`)
-  if (data === 'elsewhere')
-    throw refused(`order is '${order}' and data is 'elsewhere'; simulate one of them at a time`)
+  if (data === 'elsewhere') throw refused(`order is '${order}' and data is 'elsewhere'; simulate one of them at a time`)
   return true
 }
 

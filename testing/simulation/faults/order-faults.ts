@@ -21,6 +21,9 @@ export type OrderFault =
 
 const LASTS_MS = [200, 15_000] as const
 const CUT_MS = [50, 12_000] as const
+/** So many are under way when a connection is cut, and so far. */
+const CALLS_CUT = 3
+const UNDER_WAY_MS = 6
 
 export const ORDER_FAULTS: Readonly<Record<OrderFault, Fault>> = {
   'lost appends': ofLog('lost appends', ({ random }) => ({ appendsLost: random.pick([0.1, 0.4, 1]) })),
@@ -92,11 +95,20 @@ function ofLog(kind: OrderFault, draw: (context: FaultContext) => OrderedLogTrou
   }
 }
 
+/** In the middle of what its users are doing. */
 function cut(context: FaultContext, kind: OrderFault, names: readonly string[]): boolean {
-  return strike(context, kind, CUT_MS, (order) => {
-    order.cut(names)
-    return () => order.mend(names)
+  const { world, random } = context
+  for (const machine of world.up())
+    if (names.includes(machine.name)) for (let i = 0; i < CALLS_CUT; i++) world.call(machine, world.drawIntent(machine))
+  const afterMs = random.pick([0, random.float() * UNDER_WAY_MS])
+  world.after(afterMs, () => {
+    if (world.nowMs >= context.endMs) return
+    strike(context, kind, CUT_MS, (order) => {
+      order.cut(names)
+      return () => order.mend(names)
+    })
   })
+  return true
 }
 
 /** `begin` returns what ends it. */

@@ -31,7 +31,7 @@ export const TOTAL: number = BALANCE * ACCOUNTS.length
 export const DONE: readonly string[] = ['done:{bank}:one', 'done:{bank}:other']
 
 /** Transactions at random read these, and append to them. */
-export const LISTS: readonly string[] = Array.from({ length: 4 }, (_, i) => `list:{lists}:${i}`)
+export const LISTS: readonly string[] = Array.from({ length: 3 }, (_, i) => `list:{lists}:${i}`)
 
 /** What is done under a lock is written here, with the lock's token as its fence. */
 export function jobOf(lock: string): string {

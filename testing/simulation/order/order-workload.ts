@@ -36,7 +36,7 @@ const move: Draw = (moment) => {
   const [from = '', ...to] = random.shuffled(ACCOUNTS).slice(0, random.between(2, 5))
   return {
     ...{ kind: 'move', number: moment.unique(), from, to, amount: random.between(1, 9) },
-    ...{ isGivenUp: random.chance(GIVEN_UP), pauseMs: random.chance(0.3) ? random.between(1, 40) : 0 },
+    ...{ isGivenUp: random.chance(GIVEN_UP), pauseMs: random.chance(0.4) ? random.between(1, 150) : 0 },
   }
 }
 
@@ -46,7 +46,7 @@ const lists: Draw = (moment) => {
     const key = random.pick(LISTS)
     return random.chance(0.5) ? (['r', key, null] as const) : (['append', key, moment.unique()] as const)
   })
-  return { kind: 'lists', steps, pauseMs: random.chance(0.2) ? random.between(1, 20) : 0 }
+  return { kind: 'lists', steps, pauseMs: random.chance(0.5) ? random.between(1, 150) : 0 }
 }
 
 const lock: Draw = (moment) => {
@@ -74,7 +74,9 @@ const elect: Draw = (moment) => ({
 
 const REGISTERS = ['doc']
 
-export const ORDER_WORKLOAD: Workload = weighted([
+type Weighted = readonly (readonly [weight: number, draw: Draw])[]
+
+const SINGLE_KEYS: Weighted = [
   [5, write('doc', 'set', unique)],
   [1, removal('doc')],
   [3, write('sum', 'increment', ({ random }) => [random.pick([1, 2, 3])])],
@@ -91,14 +93,32 @@ export const ORDER_WORKLOAD: Workload = weighted([
     }, REGISTERS),
   ],
   [3, judged((key, moment) => ({ kind: 'update', key, add: moment.random.between(1000, 9000) }), REGISTERS)],
-  [4, ({ random }) => ({ kind: 'resolve', back: random.below(4) })],
+]
+const MONEY: Weighted = [
   [10, move],
   [4, ({ random }) => ({ kind: 'balances', how: random.pick(['linearizable', 'stale', 'transaction'] as const) })],
-  [7, lists],
+]
+const READS_AND_APPENDS: Weighted = [[7, lists]]
+const LOCKS: Weighted = [
   [5, lock],
   [2, withLock],
   [1, elect],
+]
+const OTHERS: Weighted = [
+  [4, ({ random }) => ({ kind: 'resolve', back: random.below(4) })],
   [3, write('seen', 'add', unique)],
   [2, write('count', 'increment', ({ random }) => [random.between(1, 9)])],
   [2, (moment) => ({ kind: 'read', key: keyOf(moment.random.pick(['seen', 'count']), moment) })],
-])
+]
+
+const ALL: Workload = weighted([...SINGLE_KEYS, ...MONEY, ...READS_AND_APPENDS, ...LOCKS, ...OTHERS])
+/** One of them is what most users are about for a while, so that they meet. */
+const THEMES: readonly Workload[] = [SINGLE_KEYS, MONEY, READS_AND_APPENDS, LOCKS].map(weighted)
+const THEME_MS = 1000
+const ON_THEME = 0.6
+
+export const ORDER_WORKLOAD: Workload = (moment) => {
+  const { random, nowMs } = moment
+  const theme = THEMES[Math.floor(nowMs / THEME_MS) % THEMES.length]
+  return random.chance(ON_THEME) && theme !== undefined ? theme(moment) : ALL(moment)
+}
