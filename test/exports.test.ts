@@ -592,7 +592,6 @@ describe('public names', () => {
         "type HistoryEvent",
         "type HistoryHeader",
         "type HistoryOptions",
-        "type Hold",
         "type IsolationLevel",
         "type IsolationOptions",
         "type IsolationVerdict",
