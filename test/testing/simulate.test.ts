@@ -54,7 +54,7 @@ test('an own check sees what each replica shows at each verification', async () 
 
 test('one replica alone, and a cluster without faults, come to rest at once', async () => {
   for (const replicas of [1, 4]) {
-    const { isClean, faults, restMs } = await simulate({ replicas, faults: [], seconds: 5 })
+    const { isClean, faults, restMs } = await simulate({ replicas, faults: [], seconds: 5, seed: 4 })
     expect([isClean, faults, restMs <= 5000]).toEqual([true, [], true])
   }
 })

@@ -17,6 +17,7 @@ import { monotonicReadsChecker } from './monotonic-reads.ts'
 import { pastChecker } from './past.ts'
 import { readYourWritesChecker } from './read-your-writes.ts'
 import { removalChecker } from './removals.ts'
+import { transferChecker } from './transfers.ts'
 import { strongStateChecker } from './strong/equal-strong.ts'
 import { fenceChecker } from './strong/fenced.ts'
 import { holderChecker } from './strong/held.ts'
@@ -29,7 +30,7 @@ import { versionChecker } from './strong/versions.ts'
 
 export function defaultCheckers(): readonly CheckerFactory[] {
   return [
-    ...[convergenceChecker, acknowledgementChecker, counterChecker, removalChecker],
+    ...[convergenceChecker, acknowledgementChecker, counterChecker, removalChecker, transferChecker],
     ...[causalityChecker, readYourWritesChecker, monotonicReadsChecker],
     ...[pastChecker, compactionChecker, boundsChecker, logChecker, formatChecker, memberChecker],
   ]

@@ -40,5 +40,6 @@ export const DEFAULT_KEYS: KeyMap = {
   'peak:*': { strategy: max<number>(), retain: 'latest' },
   'notes:*': custom<number[]>((old, next) => [...old.slice(-12), ...next]),
   'fussy:*': { strategy: custom(fussyMerge), retain: { versions: 4 } },
+  'purse:*': { strategy: counter(), retain: 'latest' },
   'own:*': { strategy: counter(), mode: 'local' },
 }

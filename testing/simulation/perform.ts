@@ -9,9 +9,10 @@ import type { DataSources } from './data/data-sources.ts'
 import { performData } from './data/perform-data.ts'
 import type { Life } from './life.ts'
 import type { Machine } from './machine.ts'
-import { isOrderIntent } from './order/order-intent.ts'
+import { isOrderIntent, type OrderIntent } from './order/order-intent.ts'
 import { performOrder } from './order/perform-order.ts'
 import type { Intent, RunHistory } from './report/run-history.ts'
+import { isTransferIntent, performTransfer, type TransferIntent } from './transfers.ts'
 
 /** Where an intent is carried out. */
 export interface Place {
@@ -27,6 +28,12 @@ export interface Place {
 export async function perform(warp: Warp<KeyMap>, intent: Intent, place: Place): Promise<unknown> {
   if (isDataIntent(intent)) return performThere(warp, intent, place)
   if (isOrderIntent(intent)) return performOrder(warp, intent, place)
+  return isTransferIntent(intent) ? performTransfer(warp, intent) : performOne(warp, intent, place)
+}
+
+type One = Exclude<Intent, DataIntent | OrderIntent | TransferIntent>
+
+async function performOne(warp: Warp<KeyMap>, intent: One, place: Place): Promise<unknown> {
   switch (intent.kind) {
     case 'write':
       return write(warp, intent)

@@ -51,6 +51,14 @@ const SPACES = [
   ...['list', 'queue', 'text', 'many', 'peak', 'notes', 'fussy', 'own'],
 ]
 
+/** Among these amounts go round. */
+const PURSES = ['purse:0', 'purse:1', 'purse:2', 'purse:3']
+
+function transferred({ random }: WorkloadMoment): Intent {
+  const [from, ...others] = random.shuffled(PURSES) as [string, ...string[]]
+  return { kind: 'transfer', from, to: others.slice(0, random.between(1, 3)), amount: random.between(1, 9) }
+}
+
 const AGO_MS_MAX = 20_000
 
 const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
@@ -91,6 +99,8 @@ const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
   [3, write('fussy', 'set', ({ random }) => [random.below(100)])],
   [1, removal('fussy')],
   [2, write('own', 'increment', small)],
+  [4, transferred],
+  [2, ({ random }) => ({ kind: 'sum', keys: PURSES, how: random.pick(['keys', 'transaction'] as const) })],
   [10, (moment) => ({ kind: 'read', key: keyOf(moment.random.pick(SPACES), moment) })],
   [
     3,

@@ -22,6 +22,7 @@ import { look } from './order/lookers.ts'
 import { isOrderIntent } from './order/order-intent.ts'
 import { STRONG_KEYS } from './order/order-keys.ts'
 import { SimulatedOrder } from './order/simulated-order.ts'
+import { isTransferIntent, keysOfTransfer } from './transfers.ts'
 import { perform } from './perform.ts'
 import { type CallRecord, type Intent, type LifeEvent, type LifeEventKind, RunHistory } from './report/run-history.ts'
 import { textOfAnswer, textOfEvent, textOfIntent } from './report/shown.ts'
@@ -226,6 +227,7 @@ export class World {
     if (isWrite(intent)) this.openWrites++
     if (isWrite(intent) || ((isDataIntent(intent) || isOrderIntent(intent)) && 'key' in intent))
       this.keys.add(intent.key)
+    if (isTransferIntent(intent)) for (const key of keysOfTransfer(intent)) this.keys.add(key)
     const open = this.#open.get(machine) ?? new Set()
     this.#open.set(machine, open.add(record))
     this.#tellCall(machine, record)

@@ -11,6 +11,7 @@ import type { DataIntent } from '../data/data-intent.ts'
 import type { OrderIntent } from '../order/order-intent.ts'
 import type { CallRecord, Intent } from '../report/run-history.ts'
 import { shortly, textOfIntent } from '../report/shown.ts'
+import { isTransferIntent, keysOfTransfer, type TransferIntent } from '../transfers.ts'
 
 const FORMS: Readonly<Record<UsersIntent['kind'], string>> = {
   write: "{ kind: 'write', key, verb, parameters: [...] }",
@@ -20,6 +21,8 @@ const FORMS: Readonly<Record<UsersIntent['kind'], string>> = {
   log: "{ kind: 'log', key }",
   compact: "{ kind: 'compact' }",
   watch: "{ kind: 'watch', pattern, takeMax }",
+  transfer: "{ kind: 'transfer', from, to: [...], amount }",
+  sum: "{ kind: 'sum', keys: [...], how }",
 }
 
 /** Those of a workload of the user's. */
@@ -63,6 +66,12 @@ function hasThrown(intent: Intent, error: unknown): boolean {
 function problemOf(intent: UsersIntent, keyspaces: Keyspaces): string | undefined {
   if (intent.kind === 'compact') return undefined
   if (intent.kind === 'watch') return typeof intent.takeMax === 'number' ? undefined : `its form is ${FORMS.watch}`
+  return isTransferIntent(intent) ? problemOfTransfer(intent, keyspaces) : problemOfKey(intent, keyspaces)
+}
+
+type OfKey = Exclude<UsersIntent, TransferIntent | { readonly kind: 'compact' | 'watch' }>
+
+function problemOfKey(intent: OfKey, keyspaces: Keyspaces): string | undefined {
   const keyspace = keyspaces.find(intent.key)
   if (keyspace === undefined) {
     const patterns = keyspaces.list.flatMap(({ pattern }) => (pattern === '' ? [] : [`'${pattern}'`]))
@@ -74,6 +83,16 @@ function problemOf(intent: UsersIntent, keyspaces: Keyspaces): string | undefine
   if (intent.kind === 'delete' && keyspace.strategy.deletes === 'refused')
     return `'${keyspace.pattern}' is a ${keyspace.strategy.kind}, which cannot be deleted; use ${verbsOf(keyspace)}`
   return undefined
+}
+
+function problemOfTransfer(intent: TransferIntent, keyspaces: Keyspaces): string | undefined {
+  const isFit = (key: unknown): boolean => {
+    const keyspace = typeof key === 'string' ? keyspaces.find(key) : undefined
+    return keyspace?.strategy.kind === 'counter' && keyspace.mode === 'eventual'
+  }
+  const named: unknown = intent.kind === 'sum' ? intent.keys : intent.to
+  const isOfCounters = Array.isArray(named) && keysOfTransfer(intent).every(isFit)
+  return isOfCounters ? undefined : `its keys are no eventual counters; its form is ${FORMS[intent.kind]}`
 }
 
 function problemOfWrite({ verb, parameters }: Intent & { kind: 'write' }, keyspace: Keyspace): string | undefined {

@@ -14,6 +14,7 @@ import type { At } from '../../../src/history/explanation.ts'
 import type { Ack, Receipt } from '../../../src/store/write-road/receipt.ts'
 import type { DataIntent } from '../data/data-intent.ts'
 import type { OrderIntent } from '../order/order-intent.ts'
+import type { TransferIntent } from '../transfers.ts'
 
 /** What somebody wants to do at a machine. Plain data, so that it can be shown and left out. */
 export type Intent =
@@ -31,6 +32,7 @@ export type Intent =
   | { readonly kind: 'compact' }
   /** `takeMax`: the consumer takes so many changes and then stalls for good. */
   | { readonly kind: 'watch'; readonly pattern: string; readonly takeMax: number }
+  | TransferIntent
   | DataIntent
   | OrderIntent
 

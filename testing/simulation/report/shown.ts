@@ -8,6 +8,7 @@ import { codeOf } from '../machine.ts'
 import type { DataIntent } from '../data/data-intent.ts'
 import { isOrderIntent } from '../order/order-intent.ts'
 import { textOfOrderAnswer, textOfOrderIntent } from '../order/order-text.ts'
+import { isTransferIntent, textOfTransfer } from '../transfers.ts'
 import type { CallRecord, Intent } from './run-history.ts'
 
 /** What a replica shows of a key at this moment. */
@@ -45,6 +46,7 @@ export function textOfValue(value: unknown): string {
 
 export function textOfIntent(intent: Intent): string {
   if (isOrderIntent(intent)) return textOfOrderIntent(intent)
+  if (isTransferIntent(intent)) return textOfTransfer(intent)
   switch (intent.kind) {
     case 'write':
       return `${intent.key} ${intent.verb}(${intent.parameters.map(shortly).join(', ')}) ${intent.ack ?? ''}`.trimEnd()
