@@ -390,7 +390,7 @@ describe('public names', () => {
       [
         "natsOrderedLog",
         "natsTransport",
-        "type NatsClock",
+        "type BrokerClock",
         "type NatsConnectOptions",
         "type NatsOrderedLogOptions",
         "type NatsServersOptions",

@@ -15,7 +15,7 @@ export const ENTRIES = {
   nats: 'adapters/nats/index.ts',
   presets: 'adapters/presets/index.ts',
   sql: 'adapters/stores/sql/index.ts',
-  redis: 'adapters/stores/redis/index.ts',
+  redis: 'adapters/redis/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',
   'express-session': 'adapters/express-session/index.ts',
   unstorage: 'adapters/unstorage/index.ts',

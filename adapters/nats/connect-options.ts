@@ -2,7 +2,7 @@
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import { checkOptions, refusedOption } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../src/index.ts'
-import { type NatsClock, withJitter } from './platform-clock.ts'
+import { type BrokerClock, withJitter } from '../broker/platform-clock.ts'
 
 /** What of the client's `connect` is decided here. */
 const OURS = [
@@ -83,7 +83,7 @@ function isConnection(value: unknown): boolean {
 /** For `connect`: reconnects for ever, also when it is not let in for a while. `ours`: what an adapter wants besides. */
 export function connectionOptions(
   { servers, connect = {} }: NatsServersOptions,
-  clock: NatsClock,
+  clock: BrokerClock,
   ours: Pick<NodeConnectionOptions, 'inboxPrefix' | 'noEcho'> = {},
 ): NodeConnectionOptions {
   return {

@@ -7,7 +7,7 @@ import { connect, type NatsConnection, type ServerInfo, type Status } from '@nat
 import { asError } from '../../crdt/warp-error.ts'
 import { WarpError } from '../../src/index.ts'
 import { connectionOptions, type NatsServersOptions } from './connect-options.ts'
-import type { NatsClock } from './platform-clock.ts'
+import type { BrokerClock } from '../broker/platform-clock.ts'
 
 /** How long a borrowed connection may take to answer when it is opened. */
 const ANSWER_MS = 5000
@@ -16,7 +16,7 @@ export interface ConnectionSettings {
   /** For errors. */
   readonly what: string
   readonly servers: NatsServersOptions
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   readonly ours?: Parameters<typeof connectionOptions>[2]
 }
 
@@ -138,7 +138,7 @@ function shownServers({ servers = '127.0.0.1:4222' }: NatsServersOptions): strin
     .join(', ')
 }
 
-async function answered(connection: NatsConnection, clock: NatsClock): Promise<void> {
+async function answered(connection: NatsConnection, clock: BrokerClock): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const timer = clock.schedule(ANSWER_MS, () => reject(new Error(`no answer within ${ANSWER_MS} ms`)))
     void connection

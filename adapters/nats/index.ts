@@ -4,4 +4,4 @@ export type { NatsOrderedLogOptions, NatsShortcoming } from './ordered/options.t
 export { natsTransport } from './transport/nats-transport.ts'
 export type { NatsTransportOptions } from './transport/options.ts'
 export type { NatsConnectOptions, NatsServersOptions } from './connect-options.ts'
-export type { NatsClock } from './platform-clock.ts'
+export type { BrokerClock as NatsClock } from '../broker/platform-clock.ts'

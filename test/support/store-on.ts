@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
-import { redisStore } from '../../adapters/stores/redis/index.ts'
+import { redisStore } from '../../adapters/redis/index.ts'
 import { sqlStore } from '../../adapters/stores/sql/index.ts'
 import type { PrimaryStore } from '../../src/ports/primary-store.ts'
 import type { PrivateServerName } from './private-server.ts'

@@ -9,7 +9,7 @@ import type { Timer } from '../../../src/index.ts'
 import type { AppendOutcome } from '../../../src/ports/ordered-log.ts'
 import type { Connection } from '../connection.ts'
 import type { Inbox, ReplyPlace } from '../inbox.ts'
-import type { NatsClock } from '../platform-clock.ts'
+import type { BrokerClock } from '../../broker/platform-clock.ts'
 import { outcomeOf } from './answers.ts'
 
 /** What is to be stored where. */
@@ -23,7 +23,7 @@ export interface Entry {
 export interface AppenderOptions {
   readonly connection: Connection
   readonly inbox: Inbox
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   readonly timeoutMs: number
   readonly window: Bounds
   readonly queue: Bounds

@@ -6,7 +6,7 @@
 import { asError } from '../../../crdt/warp-error.ts'
 import type { Bookmark, OrderedLogReader, OrderedRecord } from '../../../src/ports/ordered-log.ts'
 import { WarpError } from '../../../src/index.ts'
-import { withJitter } from '../platform-clock.ts'
+import { withJitter } from '../../broker/platform-clock.ts'
 import type { PlaceCheck, Verdict } from './place-check.ts'
 import { Pull, type PullOptions } from './pull.ts'
 

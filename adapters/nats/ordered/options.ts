@@ -1,7 +1,7 @@
 /** What `natsOrderedLog` takes, with defaults and bounds. */
 import { checkTypeOf, isWholeFrom, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
 import { checkServers, isSubject, type NatsServersOptions, serversOf } from '../connect-options.ts'
-import { type NatsClock, platformClock } from '../platform-clock.ts'
+import { type BrokerClock, platformClock } from '../../broker/platform-clock.ts'
 
 /**
  * A shortcoming that may be accepted by name: a server of a version that loses records (`version`),
@@ -50,7 +50,7 @@ export interface NatsOrderedLogOptions extends NatsServersOptions {
   /** Bytes of each partition that are kept for a reader that is busy. 64 KiB to 1 GiB; default 4 MiB. */
   readonly readBytesMax?: number
   /** Time and randomness: for tests. Default: the platform's. */
-  readonly clock?: NatsClock
+  readonly clock?: BrokerClock
 }
 
 export interface NatsOrderedLogSettings {
@@ -68,7 +68,7 @@ export interface NatsOrderedLogSettings {
   readonly appendsMax: number
   readonly appendBytesMax: number
   readonly readBytesMax: number
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
 }
 
 const WHAT = 'natsOrderedLog'

@@ -4,9 +4,9 @@ import { isWarpError } from '../../../crdt/warp-error.ts'
 import { WarpError } from '../../../src/index.ts'
 import type { AppendOutcome, Bookmark, OrderedLogReader } from '../../../src/ports/ordered-log.ts'
 import type { Connection } from '../connection.ts'
-import { type NatsClock, randomHex } from '../platform-clock.ts'
+import { type BrokerClock, randomHex } from '../../broker/platform-clock.ts'
 import type { Appender } from './appender.ts'
-import { Barriers } from './barriers.ts'
+import { Barriers } from '../../broker/barriers.ts'
 import { Follower, type FollowerOptions } from './follower.ts'
 import { orderBroken, PlaceCheck, type Verdict } from './place-check.ts'
 import { BARRIER, recordHeaders } from './records.ts'
@@ -16,7 +16,7 @@ export interface PartitionOptions {
   readonly at: PartitionStream
   readonly connection: Connection
   readonly manager: JetStreamManager
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   readonly appender: Appender
   readonly inboxPrefix: string | undefined
   readonly readBytesMax: number

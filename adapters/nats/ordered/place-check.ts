@@ -6,7 +6,7 @@
 import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import { WarpError } from '../../../src/index.ts'
 import type { Bookmark } from '../../../src/ports/ordered-log.ts'
-import type { NatsClock } from '../platform-clock.ts'
+import type { BrokerClock } from '../../broker/platform-clock.ts'
 import { storedId } from './records.ts'
 import { type PartitionStream, streamInfo } from './streams.ts'
 
@@ -18,7 +18,7 @@ export type Verdict =
 
 export interface PlaceCheckOptions extends PartitionStream {
   readonly manager: JetStreamManager
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   /** The last record of the snapshot that reaches furthest. */
   readonly snapshot: () => Promise<Bookmark | undefined>
   /** The place of a new record, behind everything that was acknowledged before. */

@@ -9,14 +9,14 @@ import { WarpError } from '../../../src/index.ts'
 import type { Timer } from '../../../src/index.ts'
 import type { OrderedRecord } from '../../../src/ports/ordered-log.ts'
 import type { Connection } from '../connection.ts'
-import { type NatsClock, randomHex } from '../platform-clock.ts'
+import { type BrokerClock, randomHex } from '../../broker/platform-clock.ts'
 import { deliveryOf } from './records.ts'
 
 export interface PullOptions {
   readonly connection: Connection
   readonly manager: JetStreamManager
   readonly inboxPrefix: string | undefined
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   readonly stream: string
   /** Bytes that are asked for at a time, and so kept here. */
   readonly bytesMax: number

@@ -7,7 +7,7 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
 import { WarpError } from '../../../src/index.ts'
 import type { Bookmark, OrderedSnapshot } from '../../../src/ports/ordered-log.ts'
-import { type NatsClock, randomHex } from '../platform-clock.ts'
+import { type BrokerClock, randomHex } from '../../broker/platform-clock.ts'
 import { request } from '../requests.ts'
 import type { Appender } from './appender.ts'
 
@@ -15,7 +15,7 @@ export interface SnapshotsOptions {
   readonly manager: JetStreamManager
   /** Its own: a snapshot is not to wait behind records, nor they behind it. */
   readonly appender: Appender
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   /** The stream that holds them. */
   readonly stream: string
   /**

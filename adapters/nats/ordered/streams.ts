@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream'
 import type { ServerInfo } from '@nats-io/transport-node'
 import { WarpError } from '../../../src/index.ts'
-import { randomHex } from '../platform-clock.ts'
+import { randomHex } from '../../broker/platform-clock.ts'
 import { refuseUnaccepted, type Shortcoming, streamShortcomings, versionShortcoming } from './fitness.ts'
 import type { NatsOrderedLogSettings, NatsShortcoming } from './options.ts'
 

@@ -3,13 +3,13 @@
  * sender's address (8 bytes), two bytes for what the kind needs. A frame that is larger than what the
  * server takes goes in parts, one behind the other.
  *
- * Part: head, number of the frame (4), its bytes in all (4), where the part begins (4), the part.
+ * Part: head, and the part as `adapters/broker/frame-parts.ts` writes it.
  */
-import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
+import { PART_HEAD_BYTES, partsOf, readPart, writePart } from '../../broker/frame-parts.ts'
 
 export const FORMAT = 1
 const HEAD_BYTES = 12
-const PART_BYTES = HEAD_BYTES + 12
+const PART_BYTES = HEAD_BYTES + PART_HEAD_BYTES
 const ADDRESS_BYTES = 8
 
 const KINDS = ['frame', 'part', 'here', 'asking', 'bye'] as const
@@ -60,16 +60,10 @@ export function* messagesOf(
     yield sign('frame', address, frame)
     return
   }
-  const most = messageBytesMax - PART_BYTES
-  for (let at = 0; at < frame.length; at += most) {
-    const part = frame.subarray(at, at + most)
-    const result = new Uint8Array(PART_BYTES + part.length)
+  for (const part of partsOf(frame, number, messageBytesMax - PART_BYTES)) {
+    const result = new Uint8Array(PART_BYTES + part.bytes.length)
     writeHead(result, 'part', address)
-    const view = new DataView(result.buffer)
-    view.setUint32(HEAD_BYTES, number)
-    view.setUint32(HEAD_BYTES + 4, frame.length)
-    view.setUint32(HEAD_BYTES + 8, at)
-    result.set(part, PART_BYTES)
+    writePart(result, HEAD_BYTES, part)
     yield result
   }
 }
@@ -86,20 +80,8 @@ export function readMessage(bytes: Uint8Array): Message | undefined {
     const isSized = kind === 'frame' || bytes.length === HEAD_BYTES
     return isSized ? { kind, from, bytes: bytes.subarray(HEAD_BYTES), frame: 0, frameBytes: 0, at: 0 } : undefined
   }
-  return readPart(bytes, from)
-}
-
-function readPart(bytes: Uint8Array, from: string): Message | undefined {
-  if (bytes.length <= PART_BYTES) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const [frame, frameBytes, at] = [0, 4, 8].map((offset) => view.getUint32(HEAD_BYTES + offset)) as [
-    number,
-    number,
-    number,
-  ]
-  const part = bytes.subarray(PART_BYTES)
-  if (frameBytes > FRAME_BYTES_MAX || at + part.length > frameBytes) return undefined
-  return { kind: 'part', from, bytes: part, frame, frameBytes, at }
+  const part = readPart(bytes.subarray(HEAD_BYTES))
+  return part === undefined ? undefined : { kind: 'part', from, ...part }
 }
 
 function writeHead(bytes: Uint8Array, kind: MessageKind, address: string): void {

@@ -2,7 +2,7 @@
 import { checkOptions, checkTypeOf, isWholeFrom, optionNames, refusedOption } from '../../../crdt/checked-options.ts'
 import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
 import { checkServers, isSubject, type NatsServersOptions, serversOf } from '../connect-options.ts'
-import { type NatsClock, platformClock } from '../platform-clock.ts'
+import { type BrokerClock, platformClock } from '../../broker/platform-clock.ts'
 
 export interface NatsTransportOptions extends NatsServersOptions {
   /**
@@ -17,7 +17,7 @@ export interface NatsTransportOptions extends NatsServersOptions {
   /** Names the transport in events and in `warp.peers()`. Default `'nats'`. */
   readonly name?: string
   /** Time and randomness: for tests. Default: the platform's. */
-  readonly clock?: NatsClock
+  readonly clock?: BrokerClock
 }
 
 export interface NatsTransportSettings {
@@ -26,7 +26,7 @@ export interface NatsTransportSettings {
   readonly heartbeatMs: number
   readonly queueBytesMax: number
   readonly name: string
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
 }
 
 const WHAT = 'natsTransport'

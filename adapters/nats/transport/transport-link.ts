@@ -1,22 +1,16 @@
 /** An open transport: frames in messages, to all and to one, and who is there. */
 import type { Msg, Subscription } from '@nats-io/transport-node'
-import { WarpError, type WarpErrorCode } from '../../../src/index.ts'
-import type { Timer } from '../../../src/index.ts'
+import { WarpError } from '../../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
-import type {
-  PeerAddress,
-  TransportLink,
-  TransportPeer,
-  TransportReceiver,
-  TransportReport,
-} from '../../../src/ports/transport.ts'
+import type { PeerAddress, TransportLink, TransportPeer, TransportReceiver } from '../../../src/ports/transport.ts'
 import type { Connection } from '../connection.ts'
-import { randomHex } from '../platform-clock.ts'
+import { randomHex } from '../../broker/platform-clock.ts'
 import { FORMAT, type Message, messagesOf, OtherFormat, readMessage, sign } from './messages.ts'
 import type { NatsTransportSettings } from './options.ts'
 import { Outgoing } from './outgoing.ts'
-import { Presence } from './presence.ts'
-import { Reassembly } from './reassembly.ts'
+import { Presence } from '../../broker/presence.ts'
+import { Reassembly } from '../../broker/reassembly.ts'
+import { TransportTroubles } from '../../broker/transport-troubles.ts'
 
 const ADDRESS_BYTES = 8
 const ADDRESS = /^[0-9a-f]{16}$/
@@ -24,8 +18,6 @@ const ADDRESS = /^[0-9a-f]{16}$/
 const MESSAGE_BYTES_MAX = 512 * 1024
 /** A frame would go in too many parts. */
 const MESSAGE_BYTES_MIN = 1024
-/** Between two reports of what was refused. */
-const REPORT_MS = 60_000
 /** What closing waits for what was said last. */
 const CLOSE_MS = 1000
 
@@ -38,28 +30,25 @@ export class NatsTransportLink implements TransportLink {
   readonly #outgoing: Outgoing
   readonly #presence: Presence
   readonly #reassembly = new Reassembly()
+  readonly #troubles: TransportTroubles
   readonly #stopListening: () => void
   #subscriptions: readonly Subscription[] = []
   #framesCount = 0
-  /** Of what was told; `undefined` while it is well. */
-  #degradedBy: WarpErrorCode | undefined
-  #malformedCount = 0
-  #reportTimer: Timer | undefined
-  readonly #refused = new Set<string>()
   #isClosed = false
 
   constructor(settings: NatsTransportSettings, connection: Connection, receiver: TransportReceiver) {
     this.#settings = settings
     this.#connection = connection
     this.#receiver = receiver
-    const { clock, heartbeatMs, queueBytesMax } = settings
+    const { clock, heartbeatMs, queueBytesMax, subject } = settings
+    this.#troubles = new TransportTroubles({ clock, receiver, where: `the subject ${subject}`, format: FORMAT })
     this.#address = randomHex(clock, ADDRESS_BYTES)
     this.#outgoing = new Outgoing(connection, queueBytesMax)
     this.#presence = new Presence({ clock, heartbeatMs, receiver, beat: () => this.#say('here') })
     this.#stopListening = connection.listen({
       up: () => this.#rose(),
       down: (error) => this.#fell(error),
-      refused: (error) => this.#degraded(error),
+      refused: (error) => this.#troubles.degraded(error),
     })
   }
 
@@ -99,7 +88,7 @@ export class NatsTransportLink implements TransportLink {
     this.#isClosed = true
     this.#stopListening()
     this.#presence.close()
-    this.#reportTimer?.cancel()
+    this.#troubles.close()
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
     await this.#saidAll()
     await this.#connection.close()
@@ -114,10 +103,10 @@ export class NatsTransportLink implements TransportLink {
     if (!this.#outgoing.hasRoomFor(length)) {
       const { queueBytesMax, name } = this.#settings
       const message = `${name}: more than ${queueBytesMax} bytes wait to be sent, so frames are dropped; replication repairs that later`
-      this.#degraded(new WarpError('WARP_E_LIMIT', message))
+      this.#troubles.degraded(new WarpError('WARP_E_LIMIT', message))
       return false
     }
-    if (this.#degradedBy === 'WARP_E_LIMIT') this.#degradedBy = undefined
+    this.#troubles.well('WARP_E_LIMIT')
     const most = Math.min(MESSAGE_BYTES_MAX, this.#connection.server?.max_payload ?? Infinity)
     const subject = `${this.#settings.subject}.${of}`
     const number = (this.#framesCount = (this.#framesCount + 1) >>> 0)
@@ -140,10 +129,10 @@ export class NatsTransportLink implements TransportLink {
   #read(data: Uint8Array): Message | undefined {
     try {
       const message = readMessage(data)
-      if (message === undefined) this.#malformed()
+      if (message === undefined) this.#troubles.malformed()
       return message
     } catch (error) {
-      if (error instanceof OtherFormat) this.#otherFormat(error.format)
+      if (error instanceof OtherFormat) this.#troubles.otherFormat(error.format)
       return undefined
     }
   }
@@ -155,7 +144,7 @@ export class NatsTransportLink implements TransportLink {
     // Copies: a message is a view of what came from the socket.
     else if (kind === 'frame') this.#receiver.receive(from, new Uint8Array(message.bytes))
     else if (kind === 'part') {
-      const frame = this.#reassembly.add(message)
+      const frame = this.#reassembly.add(from, message)
       if (frame !== undefined) this.#receiver.receive(from, frame)
     }
   }
@@ -169,43 +158,12 @@ export class NatsTransportLink implements TransportLink {
   #fell(error: WarpError): void {
     this.#outgoing.lost()
     this.#presence.suspectAll()
-    this.#degraded(error)
+    this.#troubles.degraded(error)
   }
 
   #rose(): void {
-    this.#degradedBy = undefined
+    this.#troubles.well()
     this.#say('asking')
-  }
-
-  /** Once for each kind of trouble, until it is well again. */
-  #degraded(error: WarpError): void {
-    if (this.#degradedBy === error.code || this.#isClosed) return
-    this.#degradedBy = error.code
-    this.#report({ kind: 'transport:degraded', error })
-  }
-
-  #malformed(): void {
-    this.#malformedCount++
-    this.#reportTimer ??= this.#settings.clock.schedule(REPORT_MS, () => {
-      this.#reportTimer = undefined
-      const malformedCount = this.#malformedCount
-      this.#malformedCount = 0
-      this.#report({ kind: 'packets:refused', forgedCount: 0, replayedCount: 0, malformedCount })
-    })
-  }
-
-  /** Once for each format: the sender's address may stand elsewhere in it. */
-  #otherFormat(format: number): void {
-    const address = `format ${format}`
-    if (this.#refused.has(address)) return
-    this.#refused.add(address)
-    const { subject } = this.#settings
-    const message = `somebody on the subject ${subject} speaks format ${format}, and this is ${FORMAT}; use the same version, or another subject`
-    this.#report({ kind: 'peer:refused', address, error: new WarpError('WARP_E_PROTOCOL', message) })
-  }
-
-  #report(report: TransportReport): void {
-    this.#receiver.report?.(report)
   }
 
   async #saidAll(): Promise<void> {

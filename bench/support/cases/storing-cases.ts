@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { memoryStore } from '../../../adapters/memory/index.ts'
 import { openWarp } from '../../../adapters/node/index.ts'
-import { redisStore } from '../../../adapters/stores/redis/index.ts'
+import { redisStore } from '../../../adapters/redis/index.ts'
 import { counter, register } from '../../../crdt/index.ts'
 import { RedisClients } from '../rivals/redis-clients.ts'
 import { openOnMesh } from '../rivals/warp-mesh.ts'

@@ -1,6 +1,6 @@
 /** Warp, on a mesh of its own: before the source, or with Redis as the store that it writes. */
 import { nodeEnv, openWarp } from '../../../adapters/node/index.ts'
-import { redisStore } from '../../../adapters/stores/redis/index.ts'
+import { redisStore } from '../../../adapters/redis/index.ts'
 import { register } from '../../../crdt/index.ts'
 import type { Cluster, ClusterOptions, Contestant } from './contestant.ts'
 import { RedisClients } from './redis-clients.ts'

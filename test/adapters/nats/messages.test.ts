@@ -1,16 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { type Message, messagesOf, OtherFormat, readMessage, sign } from '../../../adapters/nats/transport/messages.ts'
-import { Presence } from '../../../adapters/nats/transport/presence.ts'
-import { Reassembly, UNFINISHED_BYTES_MAX } from '../../../adapters/nats/transport/reassembly.ts'
+import { Presence } from '../../../adapters/broker/presence.ts'
+import { Reassembly, UNFINISHED_BYTES_MAX } from '../../../adapters/broker/reassembly.ts'
 import { FRAME_BYTES_MAX, PEERS_MAX } from '../../../src/limits.ts'
 import { seededRandom } from '../../../testing/world/random.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../broker/fake-clock.ts'
 
 const ADDRESS = '0123456789abcdef'
 const random = seededRandom('messages')
 const frameOf = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7 + length) & 0xff)
 const partsOf = (frame: Uint8Array, max: number, number = 1, from = ADDRESS): Message[] =>
   [...messagesOf(frame, from, number, max)].map((bytes) => readMessage(bytes)!)
+
+const added = (reassembly: Reassembly, part: Message): Uint8Array | undefined => reassembly.add(part.from, part)
 
 describe('messages', () => {
   test('say what they say', () => {
@@ -32,7 +34,7 @@ describe('messages', () => {
       expect(Math.max(...messages.map(({ length: size }) => size))).toBeLessThanOrEqual(max)
       const read = messages.map((bytes) => readMessage(bytes)!)
       const reassembly = new Reassembly()
-      const whole = read[0]?.kind === 'frame' ? read[0].bytes : read.map((part) => reassembly.add(part)).at(-1)
+      const whole = read[0]?.kind === 'frame' ? read[0].bytes : read.map((part) => added(reassembly, part)).at(-1)
       expect(Buffer.compare(Buffer.from(whole!), Buffer.from(frame))).toBe(0)
     }
   })
@@ -63,8 +65,8 @@ describe('frames that come in parts', () => {
   test('are dropped when a part is missing, and the next one is whole', () => {
     const reassembly = new Reassembly()
     const [first, , third, ...rest] = partsOf(frameOf(5000), 1024)
-    for (const part of [first!, third!, ...rest]) expect(reassembly.add(part)).toBeUndefined()
-    const again = partsOf(frameOf(3000), 1024, 2).map((part) => reassembly.add(part))
+    for (const part of [first!, third!, ...rest]) expect(added(reassembly, part)).toBeUndefined()
+    const again = partsOf(frameOf(3000), 1024, 2).map((part) => added(reassembly, part))
     expect(again.at(-1)).toEqual(frameOf(3000))
   })
 
@@ -73,13 +75,13 @@ describe('frames that come in parts', () => {
     const one = partsOf(frameOf(3000), 1024, 1)
     const two = partsOf(frameOf(3000), 1024, 2)
     const other = partsOf(frameOf(2500), 1024, 1, 'fedcba9876543210')
-    reassembly.add(one[0]!)
-    reassembly.add(other[0]!)
-    for (const part of [...two.slice(1), ...one.slice(1)]) expect(reassembly.add(part)).toBeUndefined()
+    added(reassembly, one[0]!)
+    added(reassembly, other[0]!)
+    for (const part of [...two.slice(1), ...one.slice(1)]) expect(added(reassembly, part)).toBeUndefined()
     expect(
       other
         .slice(1)
-        .map((part) => reassembly.add(part))
+        .map((part) => added(reassembly, part))
         .at(-1),
     ).toEqual(frameOf(2500))
   })
@@ -88,9 +90,9 @@ describe('frames that come in parts', () => {
     const reassembly = new Reassembly()
     const [first, ...rest] = partsOf(frameOf(FRAME_BYTES_MAX), 512 * 1024, 1, '0'.repeat(16))
     const senders = Array.from({ length: 100 }, (_, i) => String(i))
-    for (const from of senders) reassembly.add({ ...first!, from })
+    for (const from of senders) added(reassembly, { ...first!, from })
     // Only what was kept can be brought to its end.
-    const ended = senders.filter((from) => rest.map((part) => reassembly.add({ ...part, from })).some(Boolean))
+    const ended = senders.filter((from) => rest.map((part) => added(reassembly, { ...part, from })).some(Boolean))
     expect(ended).toHaveLength(UNFINISHED_BYTES_MAX / FRAME_BYTES_MAX)
   })
 })

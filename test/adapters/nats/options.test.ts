@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { natsOrderedLog, type NatsOrderedLogOptions } from '../../../adapters/nats/index.ts'
 import { connectionOptions } from '../../../adapters/nats/connect-options.ts'
-import { platformClock } from '../../../adapters/nats/platform-clock.ts'
+import { platformClock } from '../../../adapters/broker/platform-clock.ts'
 
 const refused = (options: unknown) => () => natsOrderedLog(options as NatsOrderedLogOptions)
 

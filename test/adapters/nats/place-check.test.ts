@@ -4,7 +4,7 @@ import { headers } from '@nats-io/transport-node'
 import { describe, expect, test } from 'vitest'
 import { PlaceCheck } from '../../../adapters/nats/ordered/place-check.ts'
 import type { Bookmark } from '../../../src/ports/ordered-log.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../broker/fake-clock.ts'
 
 interface View {
   readonly first?: number

@@ -4,7 +4,7 @@ import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import { expect, test } from 'vitest'
 import type { Connection } from '../../../adapters/nats/connection.ts'
 import { Pull } from '../../../adapters/nats/ordered/pull.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../broker/fake-clock.ts'
 
 interface Request {
   readonly reply: string

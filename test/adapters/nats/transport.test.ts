@@ -5,7 +5,7 @@ import { natsTransport, type NatsTransportOptions } from '../../../adapters/nats
 import type { TransportLink, TransportReport } from '../../../src/index.ts'
 import { describeOn } from '../../support/servers.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '../broker/fake-clock.ts'
 import { until } from './log-client.ts'
 
 let count = 0

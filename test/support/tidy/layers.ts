@@ -40,6 +40,8 @@ function violation(edge: Import): string | undefined {
 function adapterViolation(edge: Import): string | undefined {
   const [own, other] = [adapterOf(edge.from), adapterOf(edge.to)]
   if (own === other || other === 'conformance') return undefined
+  // What all that speak to a broker have in common.
+  if (other === 'broker') return undefined
   // `openWarp({ control })` opens the engine with its door.
   if (own === 'node' && other === 'control') return undefined
   // To put adapters together is what a preset is.

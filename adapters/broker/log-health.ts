@@ -3,13 +3,13 @@
  * counts as away until a record of ours has a place: a server that has lost its majority is connected
  * and takes nothing.
  */
-import type { Timer } from '../../../src/index.ts'
-import type { WarpError, WarpErrorCode } from '../../../src/index.ts'
-import type { OrderedLogReceiver } from '../../../src/ports/ordered-log.ts'
-import { type NatsClock, withJitter } from '../platform-clock.ts'
+import type { Timer } from '../../src/index.ts'
+import type { WarpError, WarpErrorCode } from '../../src/index.ts'
+import type { OrderedLogReceiver } from '../../src/ports/ordered-log.ts'
+import { type BrokerClock, withJitter } from './platform-clock.ts'
 
 export interface LogHealthOptions {
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   readonly receiver: OrderedLogReceiver
   /** Appends an empty record; `true` once it has a place. */
   readonly probe: () => Promise<boolean>

@@ -2,8 +2,8 @@
  * Barriers of one partition: the place of a record that was appended after the question. A record that
  * was sent before a question is no answer to it. Such questions wait, and share the next record.
  */
-import { WarpError } from '../../../src/index.ts'
-import type { AppendOutcome } from '../../../src/ports/ordered-log.ts'
+import { WarpError } from '../../src/index.ts'
+import type { AppendOutcome } from '../../src/ports/ordered-log.ts'
 
 export class Barriers {
   readonly #append: () => Promise<AppendOutcome>

@@ -2,7 +2,7 @@
  * Puts frames together from their parts. A sender's parts come in order or not at all, so there is one
  * unfinished frame for each sender; a gap drops it. Bounded: beyond it the oldest goes.
  */
-import type { Message } from './messages.ts'
+import type { FramePart } from './frame-parts.ts'
 
 interface Unfinished {
   readonly frame: number
@@ -18,7 +18,7 @@ export class Reassembly {
   #bytes = 0
 
   /** The frame, with its last part. It is the caller's. */
-  add({ from, frame, frameBytes, at, bytes }: Message): Uint8Array | undefined {
+  add(from: string, { frame, frameBytes, at, bytes }: FramePart): Uint8Array | undefined {
     let unfinished = this.#bySender.get(from)
     if (at === 0) unfinished = this.#begin(from, frame, frameBytes)
     if (unfinished === undefined) return undefined

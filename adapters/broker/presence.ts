@@ -2,13 +2,13 @@
  * Who is there. Each replica says so every second; whoever says nothing three times is suspected, and
  * down after five. One that goes says goodbye. What is heard of anybody is a sign of life.
  */
-import type { Timer } from '../../../src/index.ts'
-import { PEERS_MAX } from '../../../src/limits.ts'
-import type { TransportPeer, TransportReceiver } from '../../../src/ports/transport.ts'
-import { type NatsClock, withJitter } from '../platform-clock.ts'
+import type { Timer } from '../../src/index.ts'
+import { PEERS_MAX } from '../../src/limits.ts'
+import type { TransportPeer, TransportReceiver } from '../../src/ports/transport.ts'
+import { type BrokerClock, withJitter } from './platform-clock.ts'
 
 export interface PresenceOptions {
-  readonly clock: NatsClock
+  readonly clock: BrokerClock
   readonly heartbeatMs: number
   readonly receiver: TransportReceiver
   /** Says that we are there. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { LogHealth } from '../../../adapters/nats/ordered/log-health.ts'
+import { LogHealth } from '../../../adapters/broker/log-health.ts'
 import { WarpError } from '../../../src/index.ts'
 import { FakeClock } from './fake-clock.ts'
 

@@ -1,12 +1,12 @@
 /** Time that passes when it is told to, and bytes that are drawn from a count. */
-import type { NatsClock } from '../../../adapters/nats/index.ts'
+import type { BrokerClock } from '../../../adapters/broker/platform-clock.ts'
 
 interface Scheduled {
   readonly dueMs: number
   readonly callback: () => void
 }
 
-export class FakeClock implements NatsClock {
+export class FakeClock implements BrokerClock {
   #nowMs = 0
   #drawn = 0
   readonly #scheduled = new Set<Scheduled>()

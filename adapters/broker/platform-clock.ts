@@ -1,14 +1,14 @@
-/** Time, timers and randomness of Node for what speaks to NATS. Timers keep no process alive. */
+/** Time, timers and randomness of Node for what speaks to brokers. Timers keep no process alive. */
 import { randomBytes } from 'node:crypto'
 import type { Env } from '../../src/index.ts'
 
-export type NatsClock = Pick<Env, 'now' | 'monotonic' | 'schedule' | 'random'>
+export type BrokerClock = Pick<Env, 'now' | 'monotonic' | 'schedule' | 'random'>
 
 /** Those of now: tests of users replace them later (adapters/node/node-env.ts). */
 const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis
 const elapsed = performance.now.bind(performance)
 
-export function platformClock(): NatsClock {
+export function platformClock(): BrokerClock {
   return {
     now: () => Date.now(),
     monotonic: () => elapsed(),
@@ -21,11 +21,11 @@ export function platformClock(): NatsClock {
 }
 
 /** `count` random bytes as lower-case hexadecimal digits. */
-export function randomHex(clock: NatsClock, count: number): string {
+export function randomHex(clock: BrokerClock, count: number): string {
   return Array.from(clock.random(count), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** `ms` and up to a quarter more: many that lost the same server do not come back in the same moment. */
-export function withJitter(clock: NatsClock, ms: number): number {
+export function withJitter(clock: BrokerClock, ms: number): number {
   return ms + (ms / 4) * (clock.random(1)[0]! / 256)
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Barriers } from '../../../adapters/nats/ordered/barriers.ts'
+import { Barriers } from '../../../adapters/broker/barriers.ts'
 import { WarpError } from '../../../src/index.ts'
 import type { AppendOutcome } from '../../../src/ports/ordered-log.ts'
 

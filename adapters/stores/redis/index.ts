@@ -1,3 +1,0 @@
-/** `warp-engine/redis`: rows in Redis or Valkey, on an ioredis client of the user's. */
-export { redisStore } from './redis-store.ts'
-export type { RedisClient, RedisStoreOptions } from './options.ts'
