@@ -390,7 +390,7 @@ describe('public names', () => {
       [
         "natsOrderedLog",
         "natsTransport",
-        "type BrokerClock",
+        "type NatsClock",
         "type NatsConnectOptions",
         "type NatsOrderedLogOptions",
         "type NatsServersOptions",
@@ -416,8 +416,13 @@ describe('public names', () => {
     expect(namesOf('./redis')).toMatchInlineSnapshot(`
       [
         "redisStore",
+        "redisTransport",
         "type RedisClient",
+        "type RedisClock",
+        "type RedisConnectOptions",
+        "type RedisServerOptions",
         "type RedisStoreOptions",
+        "type RedisTransportOptions",
       ]
     `)
   })

@@ -18,6 +18,8 @@ export interface PresenceOptions {
 interface Peer {
   state: TransportPeer['state']
   heardMs: number
+  /** Of what was heard last; 0 where it is not numbered. */
+  number: number
 }
 
 const SUSPECT_BEATS = 3
@@ -36,18 +38,23 @@ export class Presence {
     this.#arm()
   }
 
-  /** A message came. Returns whether it is of somebody who may be listened to. */
-  heard(address: string): boolean {
+  /**
+   * A message came. Returns whether it is of somebody who may be listened to. `number`: of messages that
+   * are numbered; where one is missing something was missed, and the peer is up anew.
+   */
+  heard(address: string, number = 0): boolean {
     const heardMs = this.#options.clock.monotonic()
     const peer = this.#peers.get(address)
     if (peer === undefined) {
       if (this.#peers.size >= PEERS_MAX && !this.#forgetOneDown()) return false
-      this.#peers.set(address, { state: 'up', heardMs })
+      this.#peers.set(address, { state: 'up', heardMs, number })
       this.#options.receiver.peerUp?.(address)
       return true
     }
     peer.heardMs = heardMs
-    if (peer.state === 'up') return true
+    const isWhole = followsOn(peer.number, number)
+    if (number !== 0) peer.number = number
+    if (peer.state === 'up' && isWhole) return true
     peer.state = 'up'
     this.#options.receiver.peerUp?.(address)
     return true
@@ -111,4 +118,9 @@ export class Presence {
     }
     return false
   }
+}
+
+/** Behind the largest number comes 1. */
+function followsOn(before: number, number: number): boolean {
+  return number === 0 || before === 0 || number === ((before + 1) >>> 0 || 1)
 }

@@ -22,6 +22,8 @@ export class TransportTroubles {
   #degradedBy: WarpErrorCode | undefined
   #malformedCount = 0
   #timer: Timer | undefined
+  #droppedCount = 0
+  #dropTimer: Timer | undefined
   readonly #formats = new Set<number>()
   #isClosed = false
 
@@ -36,9 +38,25 @@ export class TransportTroubles {
     this.#options.receiver.report?.({ kind: 'transport:degraded', error })
   }
 
-  /** `code`: that kind of trouble is over; by default every kind. */
-  well(code?: WarpErrorCode): void {
-    if (code === undefined || this.#degradedBy === code) this.#degradedBy = undefined
+  well(): void {
+    this.#degradedBy = undefined
+  }
+
+  /** A frame was dropped. Told at once, and then once a minute with how many they were. */
+  dropped(reason: string): void {
+    this.#droppedCount++
+    if (this.#dropTimer !== undefined || this.#isClosed) return
+    const droppedCount = this.#droppedCount
+    this.#droppedCount = 0
+    const message = `${reason}, so frames are dropped (${droppedCount}); replication repairs that later`
+    const error = new WarpError('WARP_E_LIMIT', message, { details: { droppedCount } })
+    this.#options.receiver.report?.({ kind: 'transport:degraded', error })
+    this.#dropTimer = this.#options.clock.schedule(REPORT_MS, () => {
+      this.#dropTimer = undefined
+      if (this.#droppedCount === 0) return
+      this.#droppedCount--
+      this.dropped(reason)
+    })
   }
 
   malformed(): void {
@@ -65,5 +83,6 @@ export class TransportTroubles {
   close(): void {
     this.#isClosed = true
     this.#timer?.cancel()
+    this.#dropTimer?.cancel()
   }
 }

@@ -1,3 +1,7 @@
-/** `warp-engine/redis`: rows in Redis or Valkey, on an ioredis client of the user's. */
+/** `warp-engine/redis`: rows in Redis or Valkey, and replicas that hear each other over it. */
 export { redisStore } from './store/redis-store.ts'
 export type { RedisClient, RedisStoreOptions } from './store/options.ts'
+export { redisTransport } from './transport/redis-transport.ts'
+export type { RedisTransportOptions } from './transport/options.ts'
+export type { RedisConnectOptions, RedisServerOptions } from './server-options.ts'
+export type { BrokerClock as RedisClock } from '../broker/platform-clock.ts'

@@ -102,11 +102,9 @@ export class NatsTransportLink implements TransportLink {
     if (this.#isClosed || !this.#connection.isUp) return false
     if (!this.#outgoing.hasRoomFor(length)) {
       const { queueBytesMax, name } = this.#settings
-      const message = `${name}: more than ${queueBytesMax} bytes wait to be sent, so frames are dropped; replication repairs that later`
-      this.#troubles.degraded(new WarpError('WARP_E_LIMIT', message))
+      this.#troubles.dropped(`${name}: more than ${queueBytesMax} bytes wait to be sent`)
       return false
     }
-    this.#troubles.well('WARP_E_LIMIT')
     const most = Math.min(MESSAGE_BYTES_MAX, this.#connection.server?.max_payload ?? Infinity)
     const subject = `${this.#settings.subject}.${of}`
     const number = (this.#framesCount = (this.#framesCount + 1) >>> 0)

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { natsOrderedLog, type NatsOrderedLogOptions } from '../../../adapters/nats/index.ts'
 import type { WarpError } from '../../../src/index.ts'
 import { describeOn } from '../../support/servers.ts'
-import { LogClient, until } from './log-client.ts'
+import { LogClient, until } from '../broker/log-client.ts'
 
 let count = 0
 

@@ -11,7 +11,7 @@ import { byExtent } from '../../support/extent.ts'
 import { NatsServers } from '../../support/nats-servers.ts'
 import { describeOn } from '../../support/servers.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
-import { LogClient, type LogReader, until } from './log-client.ts'
+import { LogClient, type LogReader, until } from '../broker/log-client.ts'
 
 /** Leaders that end, one after the other. A new one is elected within some five seconds. */
 const LEADERS = byExtent({ some: 1, all: 3, soak: 20 })

@@ -7,7 +7,7 @@ import type { TransportReport } from '../../../src/index.ts'
 import { NatsServers } from '../../support/nats-servers.ts'
 import { describeOn } from '../../support/servers.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
-import { LogClient, until } from './log-client.ts'
+import { LogClient, until } from '../broker/log-client.ts'
 
 const open: { close(): Promise<void> }[] = []
 afterEach(async () => {

@@ -6,7 +6,7 @@ import type { TransportLink, TransportReport } from '../../../src/index.ts'
 import { describeOn } from '../../support/servers.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
 import { FakeClock } from '../broker/fake-clock.ts'
-import { until } from './log-client.ts'
+import { until } from '../broker/log-client.ts'
 
 let count = 0
 

@@ -5,7 +5,7 @@ import { NatsServers } from '../../support/nats-servers.ts'
 import { describeOn } from '../../support/servers.ts'
 import { byExtent } from '../../support/extent.ts'
 import { FakeNats } from './fake-nats.ts'
-import { LogClient, until } from './log-client.ts'
+import { LogClient, until } from '../broker/log-client.ts'
 
 const open: { close(): Promise<void> }[] = []
 afterEach(async () => {

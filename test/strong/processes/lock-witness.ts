@@ -2,7 +2,7 @@
 import { natsOrderedLog } from '../../../adapters/nats/index.ts'
 import { decodeRecord } from '../../../src/strong/commands.ts'
 import { readAct, type LockAct } from '../../../src/strong/locks/tables/lock-acts.ts'
-import { LogClient, type LogReader, until } from '../../adapters/nats/log-client.ts'
+import { LogClient, type LogReader, until } from '../../adapters/broker/log-client.ts'
 
 interface Act {
   readonly act: LockAct['act']

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest'
+import { Presence } from '../../../adapters/broker/presence.ts'
+import { PART_HEAD_BYTES, readPart } from '../../../adapters/broker/frame-parts.ts'
+import { Reassembly } from '../../../adapters/broker/reassembly.ts'
+import { Outgoing, PACKET_BYTES } from '../../../adapters/redis/transport/outgoing.ts'
+import {
+  type Entry,
+  numberBehind,
+  OtherFormat,
+  type Packet,
+  readPacket,
+  writePacket,
+} from '../../../adapters/redis/transport/packets.ts'
+import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
+import { seededRandom } from '../../../testing/world/random.ts'
+import { FakeClock } from '../broker/fake-clock.ts'
+
+const FROM = '0123456789abcdef'
+const SEED = 'packets'
+const random = seededRandom(SEED)
+const frameOf = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7 + length) & 0xff)
+const entryOf = (kind: Entry['kind'], bytes: Uint8Array = new Uint8Array()): Entry => ({ kind, bytes })
+
+function shown(packet: Packet | undefined): unknown {
+  return packet && { ...packet, entries: packet.entries.map(({ kind, bytes }) => [kind, ...bytes]) }
+}
+
+describe('packets', () => {
+  test('say what they say', () => {
+    const entries = [entryOf('asking'), entryOf('frame', frameOf(10)), entryOf('frame'), entryOf('bye')]
+    const packet = { from: FROM, number: 0xfffffffe, entries }
+    expect(shown(readPacket(writePacket(packet)))).toEqual(shown(packet))
+  })
+
+  test(`that are cut, grown or changed are refused or read, and never more than that (seed ${SEED})`, () => {
+    const entries = [entryOf('frame', frameOf(50)), entryOf('part', frameOf(30)), entryOf('here')]
+    const whole = writePacket({ from: FROM, number: 7, entries })
+    for (let i = 0; i < 20_000; i++) {
+      const bytes = Buffer.from(whole)
+      for (let n = random.below(4); n > 0; n--) bytes[random.below(bytes.length)] = random.below(256)
+      const cut = bytes.subarray(0, random.below(2) === 0 ? bytes.length : random.below(bytes.length + 1))
+      try {
+        const read = readPacket(cut)
+        if (read === undefined) continue
+        // Whole entries, and nothing besides.
+        expect(read.entries.reduce((sum, one) => sum + 5 + one.bytes.length, 14)).toBe(cut.length)
+      } catch (error) {
+        expect(error).toBeInstanceOf(OtherFormat)
+      }
+    }
+  })
+
+  test('are numbered from 1 again behind the largest number', () => {
+    expect([0, 1, 0xffffffff].map(numberBehind)).toEqual([1, 2, 1])
+  })
+})
+
+describe('what waits to be published', () => {
+  function played(bytesMax = 64 * 1024 * 1024) {
+    const published: { readonly channel: string; readonly packet: Packet; readonly bytes: number }[] = []
+    const answers: (() => void)[] = []
+    const outgoing = new Outgoing({
+      address: FROM,
+      numbered: 'all',
+      bytesMax,
+      publish: (channel, packet) => {
+        published.push({ channel, packet: readPacket(packet)!, bytes: packet.length })
+        return new Promise<void>((resolve) => answers.push(resolve))
+      },
+      refused: () => undefined,
+    })
+    const answer = async (): Promise<void> => {
+      for (const one of answers.splice(0)) one()
+      for (let i = 0; i < 5; i++) await Promise.resolve()
+    }
+    return { outgoing, published, answer }
+  }
+
+  test('goes alone and at once while nothing is under way, and together behind it', async () => {
+    const { outgoing, published, answer } = played()
+    for (let i = 0; i < 10; i++) outgoing.frame('all', frameOf(i))
+    expect(published.map(({ packet }) => packet.entries.length)).toEqual([1])
+    await answer()
+    expect(published.map(({ packet }) => packet.entries.length)).toEqual([1, 9])
+    await answer()
+    expect(outgoing.bytes).toBe(0)
+  })
+
+  test('keeps its order over channels, and numbers what goes to all', async () => {
+    const { outgoing, published, answer } = played()
+    for (const channel of ['all', 'all', 'one', 'all', 'all']) outgoing.frame(channel, frameOf(1))
+    for (let i = 0; i < 5; i++) await answer()
+    expect(published.map(({ channel, packet }) => [channel, packet.number, packet.entries.length])).toEqual([
+      ['all', 1, 1],
+      ['all', 2, 1],
+      ['one', 0, 1],
+      ['all', 3, 2],
+    ])
+  })
+
+  test('goes in packets that are not too large, of which a few are under way at a time', async () => {
+    const { outgoing, published, answer } = played()
+    const frame = frameOf(FRAME_BYTES_MAX)
+    outgoing.frame('all', frame)
+    expect(published.length).toBeLessThanOrEqual(5)
+    for (let i = 0; i < 20; i++) await answer()
+    expect(Math.max(...published.map(({ bytes }) => bytes))).toBeLessThanOrEqual(PACKET_BYTES)
+    const reassembly = new Reassembly()
+    const parts = published.flatMap(({ packet }) => packet.entries)
+    const read = parts.map(({ bytes }) => reassembly.add(FROM, readPart(bytes)!))
+    expect(Buffer.compare(read.at(-1)!, frame)).toBe(0)
+    expect(parts.every(({ bytes }) => bytes.length > PART_HEAD_BYTES)).toBe(true)
+  })
+
+  test('counts until it is answered, and no more when the connection is lost', async () => {
+    const { outgoing, answer } = played(1000)
+    outgoing.frame('all', frameOf(500))
+    outgoing.frame('all', frameOf(300))
+    expect(outgoing.hasRoomFor(500)).toBe(false)
+    outgoing.lost()
+    expect(outgoing.bytes).toBe(0)
+    outgoing.frame('all', frameOf(500))
+    await answer()
+    expect(outgoing.bytes).toBe(0)
+  })
+})
+
+test('who misses a numbered message is told that the peer is up anew, once', () => {
+  const clock = new FakeClock()
+  const ups: string[] = []
+  const receiver = { receive: () => undefined, peerUp: (peer: string) => void ups.push(peer) }
+  const presence = new Presence({ clock, heartbeatMs: 1000, receiver, beat: () => undefined })
+  for (const number of [5, 6, 0, 7]) presence.heard('a', number)
+  expect(ups).toEqual(['a'])
+  presence.heard('a', 9)
+  expect(ups).toEqual(['a', 'a'])
+  for (const number of [10, 0, 11]) presence.heard('a', number)
+  expect(ups).toEqual(['a', 'a'])
+  presence.close()
+})
