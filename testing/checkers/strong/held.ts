@@ -18,6 +18,8 @@ const TOLD_MS = 5
 /** A process that ends so lets go of everything. */
 const ENDS: readonly LifeEventKind[] = ['closed', 'left', 'killed', 'power failure', 'refused']
 const STANDS_STILL: readonly LifeEventKind[] = ['paused']
+/** Who has asked was about to leave. */
+const GONE: ReadonlySet<string> = new Set(['WARP_E_CLOSED', 'Error'])
 /** Callbacks come late, and nobody knows how late. */
 const LATE_CALLBACKS = 'slow'
 
@@ -87,17 +89,29 @@ function endOf(hold: Hold, lived: readonly LifeEvent[], { orderJumps }: RunHisto
 }
 
 function judgeWait(call: CallRecord, history: RunHistory): Violation[] {
-  const { intent, startedMs, machine, outcome, value } = call
+  const { intent } = call
   if (intent.kind !== 'lock' || intent.waitMs === 0) return []
+  if (call.startedMs >= history.restedMs) return hadAtRest(call)
   const hold = history.holds.find((one) => one.call === call.id)
-  if (call.startedMs >= history.restedMs && (outcome !== 'ok' || value !== true))
-    return [violation(call, `cannot be had at rest: ${call.error ?? outcome}`)]
-  if (hold === undefined || hold.fromMs <= startedMs + intent.waitMs + TOLD_MS) return []
+  return hold === undefined ? [] : hadInTime(call, hold, intent.waitMs, history)
+}
+
+function hadAtRest(call: CallRecord): Violation[] {
+  const { outcome, value, error } = call
+  const isGone = error !== undefined && GONE.has(error)
+  return isGone || (outcome === 'ok' && value === true)
+    ? []
+    : [violation(call, `cannot be had at rest: ${error ?? outcome}`)]
+}
+
+function hadInTime(call: CallRecord, { fromMs }: Hold, waitMs: number, history: RunHistory): Violation[] {
+  const { startedMs, machine } = call
+  if (fromMs <= startedMs + waitMs + TOLD_MS) return []
   const stoodStill = history.lives.some(
-    (life) => life.machine === machine && life.kind === 'paused' && life.atMs >= startedMs && life.atMs <= hold.fromMs,
+    (life) => life.machine === machine && life.kind === 'paused' && life.atMs >= startedMs && life.atMs <= fromMs,
   )
   if (stoodStill || history.planned.has(LATE_CALLBACKS)) return []
-  return [violation(call, `was given ${(hold.fromMs - startedMs).toFixed(0)} ms after it was asked for`)]
+  return [violation(call, `was given ${(fromMs - startedMs).toFixed(0)} ms after it was asked for`)]
 }
 
 function livesOf({ lives }: RunHistory): ReadonlyMap<string, readonly LifeEvent[]> {

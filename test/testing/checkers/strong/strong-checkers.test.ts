@@ -297,6 +297,10 @@ describe('locks', () => {
     never.history.restedMs = 0
     never.end(never.begin('m0', { kind: 'lock', ...of }), { outcome: 'failed', error: 'WARP_E_LOCK' })
     expect(await never.violations()).toMatchObject([{ invariant: 'W41', machine: 'm0' }])
+    const leaving = told(holderChecker)
+    leaving.history.restedMs = 0
+    leaving.end(leaving.begin('m0', { kind: 'lock', ...of }), { outcome: 'failed', error: 'WARP_E_CLOSED' })
+    expect(await leaving.violations()).toEqual([])
   })
 })
 
