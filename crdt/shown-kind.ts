@@ -22,5 +22,11 @@ function shownObject(value: object): string {
   if (Array.isArray(value)) return 'an array'
   const prototype = Object.getPrototypeOf(value) as { readonly constructor?: unknown } | null
   const made: unknown = prototype === null ? undefined : prototype.constructor
-  return typeof made === 'function' && made !== Object && made.name !== '' ? `a ${made.name}` : 'an object'
+  return typeof made === 'function' && made !== Object && made.name !== ''
+    ? `${article(made.name)} ${made.name}`
+    : 'an object'
+}
+
+function article(name: string): string {
+  return /^[AEIO]/i.test(name) ? 'an' : 'a'
 }

@@ -19,7 +19,7 @@ export type WarpErrorCode =
   | 'WARP_E_FENCED' // a holder with a greater token has written since
   | 'WARP_E_HISTORY' // the asked-for moment lies outside what retention kept
   | 'WARP_E_IDENTITY_CLONED' // this replica's identity is in use elsewhere
-  | 'WARP_E_INDETERMINATE' // the operation may have happened or may happen still; `warp.resolve(dot)` says
+  | 'WARP_E_INDETERMINATE' // the operation may have happened or may happen still; `warp.resolve(error)` says
   | 'WARP_E_LAW' // a strategy breaks a law (warp-engine/testing); the message is a counterexample
   | 'WARP_E_LEASE' // a lease has ended, is not known here, or is renewed by another replica than its owner
   | 'WARP_E_LIMIT' // a named limit was exceeded

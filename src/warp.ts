@@ -511,10 +511,10 @@ class OpenWarp {
     return this.#strong.calls.versioned(key, { ...(consistency === undefined ? {} : { consistency }), signal })
   }
 
-  async resolve(dot: Dot, options?: WaitOptions): Promise<Resolution> {
+  async resolve(write: Dot | WarpError, options?: WaitOptions): Promise<Resolution> {
     checkOptions('resolve', options, WAIT_OPTIONS)
     this.#check(options)
-    return this.#strong.resolve(dot, options?.signal)
+    return this.#strong.resolve(write, options?.signal)
   }
 
   key(key: string): Handle {

@@ -405,11 +405,11 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * the same version one wins at most. For keys of mode `local` the process decides.
    *
    *     const { value, version } = await warp.getVersioned('stock:7')
-   *     await warp.compareAndSet('stock:7', { version }, value - 1)
+   *     await warp.compareAndSet('stock:7', { version }, (value ?? 0) - 1)
    *
    * Rejects with `WARP_E_CAS_CONFLICT` (`details.version`) if the key is another, with `WARP_E_MODE` on
    * eventual keys, and as `set` does. A strong write whose answer was lost rejects with
-   * `WARP_E_INDETERMINATE`, never with a conflict: `details` name the dot for `resolve`.
+   * `WARP_E_INDETERMINATE`, never with a conflict: give the error to `resolve`.
    */
   compareAndSet<Key extends string>(
     key: SettableKey<K, Key>,
@@ -459,8 +459,8 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
    * Rejects with what `run` throws, and then nothing is written; with `WARP_E_TXN_ABORTED`
    * (`details.key`) after `triesMax` tries, or where a key is not as `tx.expect` says; with
    * `WARP_E_MODE` for keys of several modes or partitions; and as `set` does. One whose answer was lost
-   * rejects with `WARP_E_INDETERMINATE` and is not tried again: `resolve` says of its dot (`details`)
-   * whether all of it was written, or nothing.
+   * rejects with `WARP_E_INDETERMINATE` and is not tried again: `resolve`, given the error,
+   * says whether all of it was written, or nothing.
    */
   transaction<Value, M extends Mode = ModeOfTransaction<K>>(
     run: (tx: TransactionOf<K, M>) => Value | PromiseLike<Value>,
@@ -480,13 +480,15 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   getVersioned<Key extends string>(key: KnownKey<K, Key>, options?: ReadOptions): Promise<Versioned<ValueAt<K, Key>>>
 
   /**
-   * What became of a strong write, by its dot, from any replica: for writes that ended with
-   * `WARP_E_INDETERMINATE`. If it has no place in the log yet, it never will count. Rejects with
-   * `WARP_E_TRANSPORT` while the log does not answer.
+   * What became of a strong write whose answer was lost. Give the error, or the dot that stands in its
+   * `details` (`{ replica, sequence }`); any replica may ask. If the write has no place in the log yet, it
+   * never will count. Rejects with `WARP_E_TRANSPORT` while the log does not answer.
    *
-   *     if ((await warp.resolve(dot)).kind === 'failed') await tryAgain()
+   *     if (isWarpError(error) && error.outcome === 'indeterminate') {
+   *       if ((await warp.resolve(error)).kind === 'failed') await tryAgain()
+   *     }
    */
-  resolve(dot: Dot, options?: WaitOptions): Promise<Resolution>
+  resolve(write: Dot | WarpError, options?: WaitOptions): Promise<Resolution>
 
   /**
    * Deletes what this replica has seen of the key. Throws `WARP_E_MODE` if the strategy refuses it,

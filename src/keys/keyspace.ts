@@ -91,7 +91,9 @@ export class Keyspaces {
     this.unregistered = keyspaceOf({ ...UNREGISTERED, index: registered.length })
     this.#all = [...registered, this.unregistered]
     this.list = this.#all
-    if (registered.length === 0) throw misconfigured('keys', 'is empty', 'register at least one key pattern')
+    // Locks need no keys.
+    if (registered.length === 0 && !isOrdered)
+      throw misconfigured('keys', 'is empty', 'register at least one key pattern')
   }
 
   find(key: string): Keyspace | undefined {

@@ -32,6 +32,16 @@ function listenersOf(signal: AbortSignal): Set<() => void> {
   return listeners
 }
 
+/** Keeps the process alive while somebody waits for what a timer may end. */
+export async function awake<Result>(env: Pick<Env, 'stayAlive'>, waited: Promise<Result>): Promise<Result> {
+  const letGo = env.stayAlive?.()
+  try {
+    return await waited
+  } finally {
+    letGo?.()
+  }
+}
+
 /** Resolves when the time is over, or as soon as the signal fires: whoever waits looks which. */
 export function pause(env: Pick<Env, 'schedule'>, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {

@@ -101,7 +101,31 @@ export function encodeRecord(
 
 /** Throws `WARP_E_UNENCODABLE` for what cannot be carried. */
 export function encodeCommand(command: Command): Uint8Array {
-  return encode(partsOf(command))
+  try {
+    return encode(partsOf(command))
+  } catch (error) {
+    throw command.kind === 'write' && isWarpError(error, 'WARP_E_UNENCODABLE') ? namedIn(command, error) : error
+  }
+}
+
+/** What cannot be carried, by its key and its place in what the caller gave, not by that in the record. */
+function namedIn({ changes }: WriteCommand, error: WarpError): WarpError {
+  for (const { key, parameters } of changes) {
+    const refused = parameters.map(refusalOf).find((one) => one !== undefined)
+    if (refused === undefined) continue
+    const { code, message, details } = refused
+    return new WarpError(code, `what is written to '${key}': ${message}`, { details: { ...details, key } })
+  }
+  return error
+}
+
+function refusalOf(parameter: Encodable): WarpError | undefined {
+  try {
+    encode(parameter)
+    return undefined
+  } catch (error) {
+    return isWarpError(error, 'WARP_E_UNENCODABLE') ? error : undefined
+  }
 }
 
 function partsOf(command: Command): Encodable {

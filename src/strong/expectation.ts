@@ -1,5 +1,6 @@
 /** What a write expects of a key: as callers say it, as records carry it, and whether it is so. */
 import { encode } from '../../crdt/encoding/encoding.ts'
+import { shownKind } from '../../crdt/shown-kind.ts'
 import { isWarpError, WarpError } from '../../crdt/warp-error.ts'
 import { equalBytes } from '../ports/stores/rows.ts'
 import type { Expectation } from './commands.ts'
@@ -18,7 +19,8 @@ export function expectationOf(key: string, expected: Expected): Expectation {
   }
   throw new WarpError(
     'WARP_E_CONFIG',
-    `compareAndSet of '${key}' expects { version } (a whole number from 0), { value } or 'absent'`,
+    `what is expected of '${key}' is ${shownKind(expected)}; ` +
+      "give one of { version } (a whole number from 0), { value } and 'absent'",
     { details: { key } },
   )
 }

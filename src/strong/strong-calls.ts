@@ -12,7 +12,7 @@ import type { Keyspace } from '../keys/keyspace.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import { readAtOnce, readInSteps } from '../store/read-steadily.ts'
 import { setOf } from '../store/write-road/prepare.ts'
-import type { Receipt, WriteOptions } from '../store/write-road/receipt.ts'
+import { WRITE_OPTIONS, type Receipt, type WriteOptions } from '../store/write-road/receipt.ts'
 import type { Target } from '../store/write-road/target.ts'
 import { checkWriteOptions, verbName, type Writer } from '../store/write-road/writer.ts'
 import type { Expectation } from './commands.ts'
@@ -57,8 +57,14 @@ export interface StrongParts {
   readonly strong: { readonly keys: StrongKeys; readonly writer: StrongWriter } | undefined
 }
 
+interface SetIf {
+  readonly key: string
+  readonly expected: Expected
+  readonly next: unknown
+}
+
 const TRIES_MAX = 100
-const UPDATE_OPTIONS = optionNames<Pick<UpdateOptions, 'triesMax'>>({ triesMax: true })
+const UPDATE_OPTIONS = [...WRITE_OPTIONS, ...optionNames<Pick<UpdateOptions, 'triesMax'>>({ triesMax: true })]
 
 export class StrongCalls {
   readonly #parts: StrongParts
@@ -80,8 +86,12 @@ export class StrongCalls {
     next: unknown,
     options: WriteOptions = {},
   ): Promise<CompareAndSet> {
-    const target = this.#target(key, 'compareAndSet')
-    checkWriteOptions('compareAndSet', options, target.keyspace)
+    return this.#setIf('compareAndSet', { key, expected, next }, options)
+  }
+
+  async #setIf(call: string, { key, expected, next }: SetIf, options: WriteOptions): Promise<CompareAndSet> {
+    const target = this.#target(key, call)
+    checkWriteOptions(call, options, target.keyspace)
     const expectation = expectationOf(key, expected)
     const { keyspace } = target
     const { store } = this.#parts
@@ -100,9 +110,10 @@ export class StrongCalls {
   async update(
     key: string,
     change: (current: unknown) => unknown,
-    { triesMax = TRIES_MAX, ...options }: UpdateOptions = {},
+    given: UpdateOptions = {},
   ): Promise<Receipt | undefined> {
-    checkOptions('update', { triesMax }, UPDATE_OPTIONS)
+    checkOptions('update', given, UPDATE_OPTIONS)
+    const { triesMax = TRIES_MAX, ...options } = given
     if (!isWholeFrom(triesMax, 1)) throw badTries(triesMax)
     const { keyspace } = this.#target(key, 'update')
     let consistency: Consistency | 'judged' = keyspace.mode === 'strong' ? 'linearizable' : 'stale'
@@ -110,7 +121,7 @@ export class StrongCalls {
       const { value, version } = await this.versioned(key, { consistency, signal: options.signal })
       const next = await change(value)
       if (next === undefined) return undefined
-      const outcome = await this.tryCompareAndSet(key, { version }, next, options)
+      const outcome = await this.#setIf('update', { key, expected: { version }, next }, options)
       if (outcome.kind === 'ok') return outcome.receipt
       // This replica has judged the write by now, so it has what stood in its way.
       if (keyspace.mode === 'strong') consistency = 'judged'

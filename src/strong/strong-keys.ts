@@ -14,7 +14,7 @@ import type { Slot } from '../keys/key-table.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { fnv1a } from '../operation/text.ts'
 import { PARTITIONS_MAX } from '../operation/names/ordered-id.ts'
-import { whenAborted } from '../ports/abort-signals.ts'
+import { awake, whenAborted } from '../ports/abort-signals.ts'
 import type { Env } from '../ports/env.ts'
 import type {
   Bookmark,
@@ -33,7 +33,7 @@ import { Partition, type PartitionEvent } from './partition.ts'
 import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
 import type { WholeState } from './snapshots/install-partition.ts'
 import { numberOf, Submitter, type SubmitOptions } from './submitter.ts'
-import type { Verdict } from './verdict.ts'
+import { notADot, readGivenUp, resolvingGivenUp, standsStill, unanswered, unresolved, type Verdict } from './verdict.ts'
 
 export type StrongEvent =
   | PartitionEvent
@@ -170,7 +170,8 @@ export class StrongKeys {
   /** Hands a command to the partition of a key. Rejects as `Submitter.submit` does. */
   async submit(partition: number, command: Command, options: SubmitOptions = {}): Promise<Decided> {
     this.#assertUsable()
-    const { sequence, verdict } = await this.#laneOf(partition).submitter.submit(command, options)
+    const submitted = this.#laneOf(partition).submitter.submit(command, options)
+    const { sequence, verdict } = await awake(this.#options.env, submitted)
     return { dot: { replica: this.#author, sequence: numberOf(sequence, partition, this.#lanes.length) }, verdict }
   }
 
@@ -181,7 +182,7 @@ export class StrongKeys {
   async passed(partition: number, signal?: AbortSignal): Promise<void> {
     this.#assertUsable()
     const { barriers } = this.#laneOf(partition)
-    await this.#bounded(barriers.passed(), signal)
+    await this.#bounded(partition, barriers.passed(), signal)
     this.#assertUsable()
   }
 
@@ -239,15 +240,15 @@ export class StrongKeys {
    * What became of a strong write; `undefined`: that is not remembered. Rejects with `WARP_E_TRANSPORT`,
    * `WARP_E_ABORTED`, and with `WARP_E_CONFIG` for what names no strong write.
    */
-  async resolve(dot: Dot, signal?: AbortSignal): Promise<Verdict | undefined> {
+  async resolve(write: Dot | WarpError, signal?: AbortSignal): Promise<Verdict | undefined> {
     this.#assertUsable()
     const count = this.#lanes.length
     // A hostile caller has types as well.
-    const { replica, sequence } = dot ?? {}
+    const { replica, sequence } = isWarpError(write) ? write.details : (write ?? {})
     if (!isReplicaId(replica) || !isWholeFrom(sequence, count)) throw notADot()
     const [partition, number] = [sequence % count, Math.floor(sequence / count)]
     const outcome = this.#laneOf(partition).submitter.outcome(replica, number)
-    return this.#bounded(outcome, signal, { late: unresolved, givenUp: resolvingGivenUp })
+    return this.#bounded(partition, outcome, signal, { late: unresolved, givenUp: resolvingGivenUp })
   }
 
   /** A pattern has been registered: what could not be judged perhaps can be. */
@@ -321,13 +322,15 @@ export class StrongKeys {
 
   /** Ends the waiting with the time limit or the signal. Nothing is lost by that: it was a read. */
   #bounded<Result>(
+    partition: number,
     promise: Promise<Result>,
     signal: AbortSignal | undefined,
     { late, givenUp }: WaitErrors = { late: unanswered, givenUp: readGivenUp },
   ): Promise<Result> {
     const { env, timeoutMs } = this.#options
-    return new Promise((resolve, reject) => {
-      const timer = env.schedule(timeoutMs, () => reject(this.trouble ?? late(timeoutMs)))
+    const tooLate = (): WarpError => this.#broken ?? this.#stoppedAt(partition) ?? late(timeoutMs)
+    const waited = new Promise<Result>((resolve, reject) => {
+      const timer = env.schedule(timeoutMs, () => reject(tooLate()))
       const stopListening = signal === undefined ? undefined : whenAborted(signal, () => reject(givenUp(signal)))
       promise
         .then(resolve, (error: unknown) => reject(asError(error)))
@@ -336,6 +339,13 @@ export class StrongKeys {
           stopListening?.()
         })
     })
+    return awake(env, waited)
+  }
+
+  /** Why a partition stands still here, as who waits for another key of it has to be told. */
+  #stoppedAt(partition: number): WarpError | undefined {
+    const { stopped } = this.#laneOf(partition).partition
+    return stopped === undefined ? undefined : standsStill(stopped)
   }
 }
 
@@ -356,39 +366,6 @@ export function partitionOf(key: string, count: number): number {
 interface WaitErrors {
   readonly late: (timeoutMs: number) => WarpError
   readonly givenUp: (signal: AbortSignal) => WarpError
-}
-
-function unanswered(timeoutMs: number): WarpError {
-  return new WarpError(
-    'WARP_E_TRANSPORT',
-    `the ordered log has not answered within ${timeoutMs} ms, so it is not known whether this replica is up to date; ` +
-      "try again, or read with { consistency: 'stale' }",
-    { details: { timeoutMs } },
-  )
-}
-
-function readGivenUp(signal: AbortSignal): WarpError {
-  return new WarpError('WARP_E_ABORTED', 'the read was given up', { cause: signal.reason })
-}
-
-function unresolved(timeoutMs: number): WarpError {
-  return new WarpError(
-    'WARP_E_TRANSPORT',
-    `the ordered log has not answered within ${timeoutMs} ms, so it is not known yet what became of the write; ask again`,
-    { details: { timeoutMs } },
-  )
-}
-
-function notADot(): WarpError {
-  return new WarpError(
-    'WARP_E_CONFIG',
-    'resolve: this is not the name of a strong write; give { replica, sequence } as they stand in the details of ' +
-      'WARP_E_INDETERMINATE',
-  )
-}
-
-function resolvingGivenUp(signal: AbortSignal): WarpError {
-  return new WarpError('WARP_E_ABORTED', 'asking what became of a write was given up', { cause: signal.reason })
 }
 
 function tooManyPartitions(count: number): WarpError {

@@ -53,6 +53,9 @@ export interface SubmitterOptions {
   readonly timeoutMs: number
 }
 
+/** Why a caller waits no longer. What has been sent is not told of as if it had not. */
+type Why = (isSent: boolean) => WarpError
+
 /** Between two tries to append a record whose answer was lost. */
 const AGAIN_MS = 200
 /** What a record needs beside its commands, at most. */
@@ -108,7 +111,7 @@ export class Submitter {
     const startMs = env.monotonic()
     for (let tries = 1; ; tries++) {
       // All tries together take no longer than one may.
-      const leftMs = Math.max(1, startMs + timeoutMs - env.monotonic())
+      const leftMs = Math.max(1, Math.ceil(startMs + timeoutMs - env.monotonic()))
       const submitted = await this.#submitOnce(command, { signal, timeoutMs: leftMs })
       if (submitted.verdict.kind !== 'void' || tries === LATE_TRIES) return submitted
     }
@@ -153,10 +156,12 @@ export class Submitter {
           reject(error)
         },
       }
-      const end = (error: WarpError): void => this.#giveUp(pending, error)
-      const stopListening = signal === undefined ? nothing : whenAborted(signal, () => end(givenUp(signal)))
+      const end = (why: Why): void => this.#giveUp(pending, why)
+      const stopListening =
+        signal === undefined ? nothing : whenAborted(signal, () => end((isSent) => givenUp(signal, isSent)))
       const { env } = this.#options
-      const timer = timeoutMs === Infinity ? undefined : env.schedule(timeoutMs, () => end(late(timeoutMs)))
+      const timer =
+        timeoutMs === Infinity ? undefined : env.schedule(timeoutMs, () => end((isSent) => late(timeoutMs, isSent)))
       const stop = (): void => {
         stopListening()
         timer?.cancel()
@@ -193,8 +198,7 @@ export class Submitter {
     for (const pending of [...this.#sent.values()]) {
       const known = partition.place.authors.verdictOf(author, pending.sequence)
       if (known === undefined) continue
-      if (known === 'before' || (known.kind === 'done' && known.given === undefined))
-        this.#giveUp(pending, passedOver())
+      if (known === 'before' || (known.kind === 'done' && known.given === undefined)) this.#giveUp(pending, passedOver)
       else this.judged(pending.sequence, known)
     }
   }
@@ -209,15 +213,15 @@ export class Submitter {
   }
 
   /** Its caller waits no longer. What has been sent may count all the same. */
-  #giveUp(pending: Pending, error: WarpError): void {
+  #giveUp(pending: Pending, why: Why): void {
     const { sequence } = pending
     if (!this.#sent.delete(sequence)) {
       this.#queue = this.#queue.filter((one) => one !== pending)
       this.#open.delete(sequence)
-      pending.fail(error)
+      pending.fail(why(false))
       return
     }
-    pending.fail(this.#indeterminate(pending, error))
+    pending.fail(this.#indeterminate(pending, why(true)))
     // As soon as the log is there its outcome is known, and can be asked for.
     const outcome = this.#close(this.#options.author, sequence, pending.sinceMs)
     ignoreOutcome(outcome)
@@ -248,7 +252,7 @@ export class Submitter {
     return new WarpError(
       code,
       `the write ${replica}:${sequence} was sent to the ordered log, and has not come back yet; ` +
-        'it may count, now or later; ask warp.resolve(dot)',
+        'it may count, now or later; ask warp.resolve(error)',
       { details: { replica, sequence }, outcome: 'indeterminate', cause },
     )
   }
@@ -369,15 +373,16 @@ function closedVerdict({ given }: Extract<Verdict, { kind: 'done' }>): Verdict |
   return isForgotten ? undefined : decodeVerdict(given)
 }
 
-function givenUp(signal: AbortSignal): WarpError {
-  return new WarpError('WARP_E_ABORTED', 'the write was given up; nothing was sent', { cause: signal.reason })
+function givenUp(signal: AbortSignal, isSent = false): WarpError {
+  const message = isSent ? 'waiting for the write was given up' : 'the write was given up; nothing was sent'
+  return new WarpError('WARP_E_ABORTED', message, { cause: signal.reason })
 }
 
-function late(timeoutMs: number): WarpError {
+function late(timeoutMs: number, isSent: boolean): WarpError {
   return new WarpError(
     'WARP_E_TRANSPORT',
-    `the ordered log has not answered within ${timeoutMs} ms, and the write was not sent; ` +
-      'it does not count; try again when the log is there',
+    `the ordered log has not answered within ${timeoutMs} ms` +
+      (isSent ? '' : ', and the write was not sent; it does not count; try again when the log is there'),
     { details: { timeoutMs } },
   )
 }

@@ -1,4 +1,4 @@
-/** How a command was decided at its place. Every replica comes to the same. */
+/** How a command was decided at its place: every replica comes to the same. And what is told to those who wait in vain. */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { expectArray, expectCount, expectText } from '../../crdt/encoding/stored-state.ts'
 import { WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
@@ -63,4 +63,49 @@ export function errorOf(verdict: Exclude<Verdict, { kind: 'done' }>): WarpError 
         'the write came to the ordered log too late, or was given up before; it does not count; write it again',
       )
   }
+}
+
+export function unanswered(timeoutMs: number): WarpError {
+  return new WarpError(
+    'WARP_E_TRANSPORT',
+    `the ordered log has not answered within ${timeoutMs} ms, so it is not known whether this replica is up to date; ` +
+      "try again, or read with { consistency: 'stale' }",
+    { details: { timeoutMs } },
+  )
+}
+
+const BY_PATTERN: readonly WarpErrorCode[] = ['WARP_E_UNREGISTERED_KEY', 'WARP_E_STRATEGY']
+
+export function standsStill(cause: WarpError): WarpError {
+  const { code, message, details } = cause
+  return new WarpError(
+    code,
+    `this replica stands still before a record of the ordered log that it cannot judge: ${message}` +
+      (BY_PATTERN.includes(code) ? '; replicas of one log have the same strong patterns and strategies' : ''),
+    { details, cause },
+  )
+}
+
+export function readGivenUp(signal: AbortSignal): WarpError {
+  return new WarpError('WARP_E_ABORTED', 'the read was given up', { cause: signal.reason })
+}
+
+export function unresolved(timeoutMs: number): WarpError {
+  return new WarpError(
+    'WARP_E_TRANSPORT',
+    `the ordered log has not answered within ${timeoutMs} ms, so it is not known yet what became of the write; ask again`,
+    { details: { timeoutMs } },
+  )
+}
+
+export function notADot(): WarpError {
+  return new WarpError(
+    'WARP_E_CONFIG',
+    'resolve: this names no strong write; give the error whose outcome was indeterminate, or { replica, sequence } ' +
+      'as they stand in its details',
+  )
+}
+
+export function resolvingGivenUp(signal: AbortSignal): WarpError {
+  return new WarpError('WARP_E_ABORTED', 'asking what became of a write was given up', { cause: signal.reason })
 }

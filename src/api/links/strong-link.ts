@@ -123,14 +123,14 @@ export class StrongLink {
     return options?.consistency === 'stale' ? undefined : this.calls.passed(key, options?.signal)
   }
 
-  async resolve(dot: Dot, signal: AbortSignal | undefined): Promise<Resolution> {
+  async resolve(write: Dot | WarpError, signal: AbortSignal | undefined): Promise<Resolution> {
     if (this.#keys === undefined)
       throw new WarpError(
         'WARP_E_CONFIG',
         'resolve asks the ordered log, and none is configured; give openWarp({ order }); ' +
           'what is written to other keys is known when its promise settles',
       )
-    const verdict = await this.#keys.resolve(dot, signal)
+    const verdict = await this.#keys.resolve(write, signal)
     if (verdict === undefined) return { kind: 'forgotten' }
     return verdict.kind === 'done' ? { kind: 'ok' } : { kind: 'failed', error: errorOf(verdict) }
   }

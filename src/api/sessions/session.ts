@@ -223,6 +223,7 @@ function tokenBehind(
   waitedMs: number,
   cause: unknown,
 ): WarpError {
+  const waited = Math.round(waitedMs)
   const whose = replica === undefined ? `partition ${partition} of the ordered log` : `replica ${replica.slice(0, 8)}`
   const remedy = isLost
     ? 'that never comes: the log is another one, or the operation did not count; begin a new session'
@@ -230,8 +231,11 @@ function tokenBehind(
   return new WarpError(
     'WARP_E_TOKEN_BEHIND',
     `the session has seen ${needed} operations of ${whose}, and this replica has ${here} of them after ` +
-      `${Math.round(waitedMs)} ms; ${remedy}`,
-    { details: { ...(replica === undefined ? { partition } : { replica }), needed, here, waitedMs, isLost }, cause },
+      `${waited} ms; ${remedy}`,
+    {
+      details: { ...(replica === undefined ? { partition } : { replica }), needed, here, waitedMs: waited, isLost },
+      cause,
+    },
   )
 }
 

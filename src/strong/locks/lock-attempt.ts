@@ -124,7 +124,9 @@ export class Attempt implements Waiting {
     if (letGo !== undefined) this.#stops.push(letGo)
     if (signal !== undefined) this.#stops.push(whenAborted(signal, () => this.#giveUp(givenUp(this.#asked, signal))))
     if (deadlineMs !== Infinity && !isTry) {
-      const timer = this.#env.schedule(deadlineMs - this.#sentMs, () => this.#giveUp(tooLong(this.#asked)))
+      const timer = this.#env.schedule(deadlineMs - this.#sentMs, () =>
+        this.#giveUp(this.#isQueued ? tooLong(this.#asked) : notAnswered(this.#asked)),
+      )
       this.#stops.push(() => timer.cancel())
     }
     const command = { request: this.#request, partition, leaseMs: isTry ? 0 : this.#leaseMs() }
@@ -239,6 +241,16 @@ export function tooLong({ name }: Pick<Asked, 'name'>): WarpError {
   return new WarpError(
     'WARP_E_LOCK',
     `the lock '${name}' was not to be had in the time given; others hold it or came before; wait longer, or try again`,
+    { details: { name } },
+  )
+}
+
+/** It is not known whether anybody holds it. */
+function notAnswered({ name }: Asked): WarpError {
+  return new WarpError(
+    'WARP_E_LOCK',
+    `the lock '${name}' was not to be had in the time given: the ordered log has not answered; ` +
+      'wait longer, or try again when warp.health() says that it is there',
     { details: { name } },
   )
 }

@@ -83,7 +83,7 @@ export class ReplicaLocks implements Locks {
     const over = overWith(lock, signal)
     try {
       const result = await run({ token: lock.token, signal: over.signal })
-      if (!lock.isHeld) throw lostMeanwhile(lock)
+      if (!lock.isHeld) throw lostMeanwhile(lock, over.signal.reason)
       return result
     } finally {
       stopRenewing()
@@ -256,12 +256,12 @@ function refused(call: string, what: string, value: unknown, remedy: string): Wa
   })
 }
 
-function lostMeanwhile({ name, token }: HeldLock): WarpError {
+function lostMeanwhile({ name, token }: HeldLock, cause: unknown): WarpError {
   return new WarpError(
     'WARP_E_LOCK',
     `the lock '${name}' was lost before the function was done; what it did without a fence may have met another's; ` +
       'give a longer ttlMs or maxMs, and stop when the signal fires',
-    { details: { name, token }, outcome: 'indeterminate' },
+    { details: { name, token }, outcome: 'indeterminate', cause },
   )
 }
 

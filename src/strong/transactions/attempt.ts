@@ -68,6 +68,8 @@ export class Attempt {
   readonly #seen = new Map<string, Looked>()
   /** Keys that are read or written. */
   readonly #keys = new Set<string>()
+  /** What its function expects, whether it waits for that or not. */
+  readonly #expected: Promise<void>[] = []
   #ground: Ground | undefined
   #first: string | undefined
   /** Of the ground, when all that was seen was found to be so. */
@@ -98,6 +100,17 @@ export class Attempt {
 
   get signal(): AbortSignal {
     return (this.#controller ?? this.#listen()).signal
+  }
+
+  /** An expectation is kept to though the function does not wait for it, or hides that it was not met. */
+  expecting(expected: Promise<void>): Promise<void> {
+    this.#expected.push(expected)
+    return this.settled(expected)
+  }
+
+  /** Rejects with the first expectation that was not met, or was refused. */
+  async expectationsMet(): Promise<void> {
+    await Promise.all(this.#expected)
   }
 
   /** The function has ended: nothing more is read or written. */
@@ -305,11 +318,11 @@ class View implements AnyTransaction {
   }
 
   expect(key: string, expected: Expected): Promise<void> {
-    return this.#attempt.settled(this.#attempt.expect(key, expected))
+    return this.#attempt.expecting(this.#attempt.expect(key, expected))
   }
 
   compareAndSet(key: string, expected: Expected, next: unknown, options?: TransactionWriteOptions): Promise<void> {
-    return this.#attempt.settled(this.#compareAndSet(key, expected, next, options))
+    return this.#attempt.expecting(this.#compareAndSet(key, expected, next, options))
   }
 
   async #getMany(keys: readonly string[]): Promise<Map<string, unknown>> {

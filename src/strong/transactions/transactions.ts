@@ -4,7 +4,7 @@
  * keys the ordered log decides, by one record; of local ones this process, in one turn. Of eventual
  * ones nobody: they are written as one whatever has been read, and merge.
  */
-import { whenAborted, pause } from '../../ports/abort-signals.ts'
+import { awake, pause, whenAborted } from '../../ports/abort-signals.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
 import type { Target } from '../../store/write-road/target.ts'
 import { checkWriteOptions } from '../../store/write-road/writer.ts'
@@ -69,7 +69,7 @@ export class Transactions {
       if (signal?.aborted === true) throw givenUp(signal)
       const tried = await this.#try(run, beginning, options)
       if (tried.kind === 'ok' || tried.doom.isFinal || tries >= triesMax) return tried
-      await pause(store.env, this.#backOffMs(tries), signal)
+      await awake(store.env, pause(store.env, this.#backOffMs(tries), signal))
     }
   }
 
@@ -78,7 +78,11 @@ export class Transactions {
     const attempt = new Attempt({ store: this.#parts.store, signal, beginning })
     let value: unknown
     try {
-      value = await untilAborted(async () => run(attempt.view), signal)
+      value = await untilAborted(async () => {
+        const returned = await run(attempt.view)
+        await attempt.expectationsMet()
+        return returned
+      }, signal)
     } catch (error) {
       // What the function makes of a read that failed is no reason of its own.
       if (attempt.doom === undefined || signal?.aborted === true) throw error
