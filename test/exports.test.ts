@@ -415,11 +415,13 @@ describe('public names', () => {
   test('warp-engine/redis', () => {
     expect(namesOf('./redis')).toMatchInlineSnapshot(`
       [
+        "redisOrderedLog",
         "redisStore",
         "redisTransport",
         "type RedisClient",
         "type RedisClock",
         "type RedisConnectOptions",
+        "type RedisOrderedLogOptions",
         "type RedisServerOptions",
         "type RedisStoreOptions",
         "type RedisTransportOptions",

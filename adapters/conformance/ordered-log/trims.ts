@@ -54,6 +54,7 @@ export const TRIMS: Readonly<Record<string, Check>> = {
     const [a, b] = await place.three()
     const reader = place.follow(a)
     const [, two] = (await place.appendAll(a, ['one', 'two'])) as [Bookmark, Bookmark]
+    await place.until('the reader is at the last record', () => reader.has('two'))
     await save(place, a, two, [bytesOf('state')])
     await place.answer(a.link.trim(0, two.offset + 1), 'a trim of everything')
     const follower = place.follow(b, two)

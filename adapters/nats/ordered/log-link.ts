@@ -13,7 +13,8 @@ import type {
 import type { Connection } from '../connection.ts'
 import { Inbox } from '../inbox.ts'
 import { request } from '../requests.ts'
-import { Appender, type Bounds } from './appender.ts'
+import { Appender, type Bounds } from '../../broker/appender.ts'
+import { type NatsEntry, sendTo } from './sending.ts'
 import { refuseUnaccepted, versionShortcoming } from './fitness.ts'
 import { LogHealth } from '../../broker/log-health.ts'
 import type { NatsOrderedLogSettings } from './options.ts'
@@ -42,8 +43,8 @@ export class NatsLogLink implements OrderedLogLink {
   readonly promises: OrderedLogPromises
   readonly #options: LogLinkOptions
   readonly #inbox: Inbox
-  readonly #appender: Appender
-  readonly #pieces: Appender
+  readonly #appender: Appender<NatsEntry>
+  readonly #pieces: Appender<NatsEntry>
   readonly #snapshots: Snapshots
   readonly #health: LogHealth
   readonly #partitions: readonly Partition[]
@@ -131,11 +132,11 @@ export class NatsLogLink implements OrderedLogLink {
     await this.#options.connection.close()
   }
 
-  #makeAppender(window: Bounds, queue: Bounds): Appender {
+  #makeAppender(window: Bounds, queue: Bounds): Appender<NatsEntry> {
     const { settings, connection } = this.#options
     const { clock, timeoutMs } = settings
     return new Appender({
-      ...{ connection, inbox: this.#inbox, clock, timeoutMs, window, queue },
+      ...{ connection, clock, timeoutMs, window, queue, send: sendTo(connection, this.#inbox) },
       answered: () => this.#health.answered(),
       silent: (error) => this.#health.silent(error),
     })

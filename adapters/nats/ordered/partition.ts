@@ -5,7 +5,8 @@ import { WarpError } from '../../../src/index.ts'
 import type { AppendOutcome, Bookmark, OrderedLogReader } from '../../../src/ports/ordered-log.ts'
 import type { Connection } from '../connection.ts'
 import { type BrokerClock, randomHex } from '../../broker/platform-clock.ts'
-import type { Appender } from './appender.ts'
+import type { Appender } from '../../broker/appender.ts'
+import type { NatsEntry } from './sending.ts'
 import { Barriers } from '../../broker/barriers.ts'
 import { Follower, type FollowerOptions } from './follower.ts'
 import { orderBroken, PlaceCheck, type Verdict } from './place-check.ts'
@@ -17,7 +18,7 @@ export interface PartitionOptions {
   readonly connection: Connection
   readonly manager: JetStreamManager
   readonly clock: BrokerClock
-  readonly appender: Appender
+  readonly appender: Appender<NatsEntry>
   readonly inboxPrefix: string | undefined
   readonly readBytesMax: number
   readonly snapshot: () => Promise<Bookmark | undefined>

@@ -9,12 +9,13 @@ import { WarpError } from '../../../src/index.ts'
 import type { Bookmark, OrderedSnapshot } from '../../../src/ports/ordered-log.ts'
 import { type BrokerClock, randomHex } from '../../broker/platform-clock.ts'
 import { request } from '../requests.ts'
-import type { Appender } from './appender.ts'
+import type { Appender } from '../../broker/appender.ts'
+import type { NatsEntry } from './sending.ts'
 
 export interface SnapshotsOptions {
   readonly manager: JetStreamManager
   /** Its own: a snapshot is not to wait behind records, nor they behind it. */
-  readonly appender: Appender
+  readonly appender: Appender<NatsEntry>
   readonly clock: BrokerClock
   /** The stream that holds them. */
   readonly stream: string

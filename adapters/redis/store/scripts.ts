@@ -9,7 +9,7 @@ export interface Script {
   readonly digest: string
 }
 
-function script(source: string): Script {
+export function script(source: string): Script {
   return { source, digest: createHash('sha1').update(source).digest('hex') }
 }
 

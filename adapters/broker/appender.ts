@@ -3,26 +3,24 @@
  * allows. What was sent and not answered in time, or not before the connection was lost, has an
  * unknown outcome; what was not sent by then has none.
  */
-import type { Msg, MsgHdrs } from '@nats-io/transport-node'
-import { WarpError, type WarpErrorCode, type WarpOutcome } from '../../../crdt/warp-error.ts'
-import type { Timer } from '../../../src/index.ts'
-import type { AppendOutcome } from '../../../src/ports/ordered-log.ts'
-import type { Connection } from '../connection.ts'
-import type { Inbox, ReplyPlace } from '../inbox.ts'
-import type { BrokerClock } from '../../broker/platform-clock.ts'
-import { outcomeOf } from './answers.ts'
+import { WarpError, type WarpErrorCode, type WarpOutcome } from '../../crdt/warp-error.ts'
+import type { Timer } from '../../src/index.ts'
+import type { AppendOutcome } from '../../src/ports/ordered-log.ts'
+import type { BrokerClock } from './platform-clock.ts'
 
 /** What is to be stored where. */
-export interface Entry {
+export interface AppenderEntry {
+  /** As messages name it. */
   readonly stream: string
-  readonly subject: string
-  readonly headers: MsgHdrs
   readonly bytes: Uint8Array
 }
 
-export interface AppenderOptions {
-  readonly connection: Connection
-  readonly inbox: Inbox
+export interface AppenderOptions<Entry extends AppenderEntry> {
+  readonly connection: { readonly isUp: boolean; readonly error: WarpError }
+  /**
+   * Sends it, and tells what became of it, at once or later. Returns what ends the wait for that.
+   */
+  readonly send: (entry: Entry, answered: (outcome: AppendOutcome) => void) => () => void
   readonly clock: BrokerClock
   readonly timeoutMs: number
   readonly window: Bounds
@@ -37,25 +35,26 @@ export interface Bounds {
   readonly bytes: number
 }
 
-interface Waiting {
+interface Waiting<Entry> {
   readonly entry: Entry
   /** To be sent by then; once it is sent, to be answered by then. */
   deadlineMs: number
   readonly settle: (outcome: AppendOutcome) => void
-  place?: ReplyPlace
+  isSent: boolean
+  stopWaiting?: () => void
   isSettled: boolean
 }
 
-export class Appender {
-  readonly #options: AppenderOptions
-  readonly #sent = new Set<Waiting>()
-  #queue: Waiting[] = []
+export class Appender<Entry extends AppenderEntry> {
+  readonly #options: AppenderOptions<Entry>
+  readonly #sent = new Set<Waiting<Entry>>()
+  #queue: Waiting<Entry>[] = []
   #queuedBytes = 0
   #sentBytes = 0
   #timer: Timer | undefined
   #isClosed = false
 
-  constructor(options: AppenderOptions) {
+  constructor(options: AppenderOptions<Entry>) {
     this.#options = options
   }
 
@@ -69,13 +68,14 @@ export class Appender {
       return Promise.resolve(refusal('WARP_E_LIMIT', message))
     }
     return new Promise((resolve) => {
-      const waiting: Waiting = {
+      const waiting: Waiting<Entry> = {
         entry,
         deadlineMs: clock.monotonic() + timeoutMs,
         settle: (outcome) => {
           signal?.removeEventListener('abort', abort)
           resolve(outcome)
         },
+        isSent: false,
         isSettled: false,
       }
       const abort = (): void => this.#giveUp(waiting, 'WARP_E_ABORTED', 'the caller has given up')
@@ -120,24 +120,24 @@ export class Appender {
     this.#queuedBytes = 0
   }
 
-  #send(waiting: Waiting): void {
-    const { subject, bytes, headers, stream } = waiting.entry
-    waiting.place = this.#options.inbox.place((message) => this.#answered(waiting, message, stream))
+  #send(waiting: Waiting<Entry>): void {
+    waiting.isSent = true
     waiting.deadlineMs = this.#options.clock.monotonic() + this.#options.timeoutMs
     this.#sent.add(waiting)
-    this.#sentBytes += bytes.length
-    try {
-      this.#options.connection.nats.publish(subject, bytes, { headers, reply: waiting.place.subject })
-    } catch (error) {
-      // The client says so before it sends: too large for the server, or the connection was closed.
-      const isLarge = bytes.length > (this.#options.connection.server?.max_payload ?? Infinity) - 256
-      const message = `the client does not send the record: ${error instanceof Error ? error.message : String(error)}`
-      this.#settle(waiting, refusal(isLarge ? 'WARP_E_LIMIT' : 'WARP_E_TRANSPORT', message))
-    }
+    this.#sentBytes += waiting.entry.bytes.length
+    let isBeingSent = true
+    const stop = this.#options.send(waiting.entry, (outcome) => {
+      // What is known at once makes room as well, and the queue is being gone through.
+      if (isBeingSent) this.#settle(waiting, outcome)
+      else this.#answered(waiting, outcome)
+    })
+    isBeingSent = false
+    if (waiting.isSettled) stop()
+    else waiting.stopWaiting = stop
   }
 
-  #answered(waiting: Waiting, message: Msg, stream: string): void {
-    const outcome = outcomeOf(message, stream)
+  #answered(waiting: Waiting<Entry>, outcome: AppendOutcome): void {
+    if (waiting.isSettled) return
     if (outcome.kind === 'appended') this.#options.answered?.()
     else if (outcome.kind === 'refused' && outcome.error.code === 'WARP_E_TRANSPORT')
       this.#options.silent?.(outcome.error)
@@ -146,17 +146,17 @@ export class Appender {
   }
 
   /** By what was done with it so far. */
-  #giveUp(waiting: Waiting, code: WarpErrorCode, message: string): void {
-    const isSent = waiting.place !== undefined
+  #giveUp(waiting: Waiting<Entry>, code: WarpErrorCode, message: string): void {
+    const { isSent } = waiting
     const kind = isSent ? 'unknown' : 'refused'
     const said = isSent ? message : `${message}; the record was not sent`
     this.#settle(waiting, { kind, error: errorOf(code, said, isSent ? 'indeterminate' : 'failed') })
   }
 
-  #settle(waiting: Waiting, outcome: AppendOutcome): void {
+  #settle(waiting: Waiting<Entry>, outcome: AppendOutcome): void {
     if (waiting.isSettled) return
     waiting.isSettled = true
-    waiting.place?.close()
+    waiting.stopWaiting?.()
     if (this.#sent.delete(waiting)) this.#sentBytes -= waiting.entry.bytes.length
     waiting.settle(outcome)
   }
@@ -191,18 +191,18 @@ export class Appender {
     this.#arm()
   }
 
-  #firstSent(): Waiting | undefined {
+  #firstSent(): Waiting<Entry> | undefined {
     for (const waiting of this.#sent) return waiting
     return undefined
   }
 
-  #firstQueued(): Waiting | undefined {
+  #firstQueued(): Waiting<Entry> | undefined {
     while (this.#queue[0]?.isSettled === true) this.#queuedBytes -= this.#queue.shift()!.entry.bytes.length
     return this.#queue[0]
   }
 }
 
-function refusal(code: WarpErrorCode, message: string): AppendOutcome {
+export function refusal(code: WarpErrorCode, message: string): AppendOutcome {
   return { kind: 'refused', error: errorOf(code, message, 'failed') }
 }
 
