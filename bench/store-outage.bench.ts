@@ -7,8 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import { isWarpError } from '../crdt/warp-error.ts'
-import { PrivateServer, type PrivateServerName } from '../test/support/private-server.ts'
-import { storeOn } from '../test/support/store-on.ts'
+import { PrivateServer } from '../test/support/private-server.ts'
+import { storeOn, type StoreServer } from '../test/support/store-on.ts'
 import type { BenchContext } from './support/bench.ts'
 import { quantile, retainedBytes } from './support/measure.ts'
 import { formatNs } from './support/table.ts'
@@ -66,7 +66,7 @@ interface Measured {
   readonly cells: readonly string[]
 }
 
-async function measure(context: BenchContext, name: PrivateServerName, outage: Outage): Promise<Measured | undefined> {
+async function measure(context: BenchContext, name: StoreServer, outage: Outage): Promise<Measured | undefined> {
   const server = await PrivateServer.startIfAny(name)
   if (server === undefined) return undefined
   const { store, close } = storeOn(name, server.url)

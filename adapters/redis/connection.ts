@@ -198,7 +198,10 @@ export class Connection {
         for (const line of [lines.commands, lines.subscriptions]) line.ping().catch(() => undefined)
         this.#watch(lines, now)
       }
-      if (!isSilent()) { goOn(); return; }
+      if (!isSilent()) {
+        goOn()
+        return
+      }
       // After a long turn of this process the answer may lie in the socket.
       this.#timer = clock.schedule(LAST_LOOK_SHARE * pingMs, () => {
         if (this.#lines !== lines) return

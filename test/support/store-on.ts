@@ -7,12 +7,14 @@ import { sqlStore } from '../../adapters/stores/sql/index.ts'
 import type { PrimaryStore } from '../../src/ports/primary-store.ts'
 import type { PrivateServerName } from './private-server.ts'
 
+export type StoreServer = Extract<PrivateServerName, 'postgres' | 'valkey'>
+
 export interface StoreOn {
   readonly store: PrimaryStore
   close(): Promise<void>
 }
 
-export function storeOn(server: PrivateServerName, url: string): StoreOn {
+export function storeOn(server: StoreServer, url: string): StoreOn {
   switch (server) {
     case 'postgres': {
       const pool = new pg.Pool({ connectionString: url, max: 4 })

@@ -51,7 +51,10 @@ export class Outgoing {
 
   /** Copies it. */
   frame(channel: string, frame: Uint8Array): void {
-    if (frame.length <= PART_BYTES) { this.#add({ channel, kind: 'frame', bytes: new Uint8Array(frame) }); return; }
+    if (frame.length <= PART_BYTES) {
+      this.#add({ channel, kind: 'frame', bytes: new Uint8Array(frame) })
+      return
+    }
     this.#framesCount = (this.#framesCount + 1) >>> 0
     for (const part of partsOf(frame, this.#framesCount, PART_BYTES)) {
       const bytes = new Uint8Array(PART_HEAD_BYTES + part.bytes.length)

@@ -162,7 +162,10 @@ export class RedisTransportLink implements TransportLink {
 
   #takePart(from: string, bytes: Uint8Array): void {
     const part = readPart(bytes)
-    if (part === undefined) { this.#troubles.malformed(); return; }
+    if (part === undefined) {
+      this.#troubles.malformed()
+      return
+    }
     const frame = this.#reassembly.add(from, part)
     if (frame !== undefined) this.#receiver.receive(from, frame)
   }

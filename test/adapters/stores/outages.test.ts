@@ -5,9 +5,9 @@
 import { afterEach, expect, test } from 'vitest'
 import { openWarp, type WarpEvent } from '../../../adapters/node/index.ts'
 import { register } from '../../../crdt/index.ts'
-import { PrivateServer, type PrivateServerName } from '../../support/private-server.ts'
+import { PrivateServer } from '../../support/private-server.ts'
 import { describeOn } from '../../support/servers.ts'
-import { storeOn } from '../../support/store-on.ts'
+import { storeOn, type StoreServer } from '../../support/store-on.ts'
 
 const OUTAGES = [
   ['stands still', (server: PrivateServer) => server.stand(), (server: PrivateServer) => server.goOn()],
@@ -27,7 +27,7 @@ afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close()
 })
 
-function replicaOn(name: PrivateServerName, url: string) {
+function replicaOn(name: StoreServer, url: string) {
   const { store, close } = storeOn(name, url)
   open.push({ close })
   const events: WarpEvent[] = []
@@ -41,7 +41,7 @@ function replicaOn(name: PrivateServerName, url: string) {
 describeEach('postgres')
 describeEach('valkey')
 
-function describeEach(name: PrivateServerName): void {
+function describeEach(name: StoreServer): void {
   describeOn(name, `${name} under load`, () => {
     test.each(OUTAGES)('that %s: copies are read, loads are bounded, nothing is lost', async (_, begin, end) => {
       const unhandled: unknown[] = []

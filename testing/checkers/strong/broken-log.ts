@@ -24,7 +24,8 @@ function judge(machine: string, history: RunHistory, breakage: Breakage): Violat
   const later = history.calls.filter((call) => call.machine === machine && call.startedMs >= atMs)
   const found = later.flatMap((call) => stopped(call))
   const hasLost = losers.has(machine) || (unsure.has(machine) && toldMs !== undefined)
-  if (!hasLost && toldMs !== undefined) found.push(violation(machine, `${kind}: it has lost nothing, and says that it has`))
+  if (!hasLost && toldMs !== undefined)
+    found.push(violation(machine, `${kind}: it has lost nothing, and says that it has`))
   if (!hasLost) return found
   if (toldMs === undefined) found.push(violation(machine, `${kind}: it has lost something, and has not noticed`))
   return [...found, ...later.flatMap((call) => succeeded(call, breakage, toldMs ?? Infinity))]
