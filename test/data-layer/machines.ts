@@ -111,6 +111,11 @@ export class Machine {
     return this.#life?.isPaused === false ? this.#warp : undefined
   }
 
+  /** Whether there is a process, that may be suspended. */
+  get isAlive(): boolean {
+    return this.#life !== undefined
+  }
+
   /** Starts a process. Settles when its engine is open. */
   async start(): Promise<void> {
     const { line } = this.#machines

@@ -9,19 +9,21 @@ import { type Config, World } from './world.ts'
 
 const SKEWS = [0, 0, 250, -250, 500, -500, 3_600_000]
 
+export const configs: fc.Arbitrary<Config> = fc.record({
+  kind: fc.constantFrom(...KINDS),
+  replicas: fc.integer({ min: 2, max: 4 }),
+  outsiders: fc.boolean(),
+  volatile: fc.boolean(),
+  cluster: fc.boolean(),
+  through: fc.boolean(),
+  salt: fc.nat(3),
+  profile: fc.nat(PROFILES.length - 1),
+  skews: fc.array(fc.constantFrom(...SKEWS), { minLength: 4, maxLength: 4 }),
+})
+
 export const primaryStore = explorerOf<Config>({
   name: 'store',
-  configs: fc.record({
-    kind: fc.constantFrom(...KINDS),
-    replicas: fc.integer({ min: 2, max: 4 }),
-    outsiders: fc.boolean(),
-    volatile: fc.boolean(),
-    cluster: fc.boolean(),
-    through: fc.boolean(),
-    salt: fc.nat(3),
-    profile: fc.nat(PROFILES.length - 1),
-    skews: fc.array(fc.constantFrom(...SKEWS), { minLength: 4, maxLength: 4 }),
-  }),
+  configs,
   simpler: [
     { replicas: 2 },
     { replicas: 3 },

@@ -20,6 +20,25 @@ interface Drawn {
   readonly a: number
 }
 
+export type StepName =
+  | 'read'
+  | 'write'
+  | 'flush'
+  | 'execute'
+  | 'reply'
+  | 'deliver'
+  | 'outsider'
+  | 'invalidate'
+  | 'sync'
+  | 'timeout'
+  | 'compact'
+  | 'evict'
+  | 'end of life'
+  | 'crash'
+  | 'view'
+  | 'loss'
+  | 'rare'
+
 /** Does the step and says what it did, or does nothing. */
 type Step = (w: World, drawn: Drawn) => string | undefined
 
@@ -28,27 +47,29 @@ const ifUp =
   (w, drawn) =>
     drawn.r.up ? step(w, drawn) : undefined
 
-const STEPS: readonly (readonly [number, Step])[] = [
-  [9, ifUp(readStep)],
-  [7, ifUp(writeStep)],
-  [6, ifUp((w, { r, key }) => (flush(w, r, key), `${r.id} flushes ${key}`))],
-  [10, executeStep],
-  [9, replyStep],
-  [8, deliverStep],
-  [2, outsiderStep],
-  [3, ifUp(invalidateStep)],
-  [1, ifUp(syncStep)],
-  [1, ifUp((w, { r, key }) => (timeout(w, r, key), `${r.id} times out on ${key}`))],
-  [1, ifUp(compactStep)],
-  [2, ifUp((w, { r, key }) => (evict(w, r, key), `${r.id} evicts ${key}`))],
-  [1, endOfLife],
-  [1, crashOrStart],
-  [1, changeOfView],
-  [1, lossStep],
-  [1, rareStep],
+const STEPS: readonly (readonly [number, StepName, Step])[] = [
+  [9, 'read', ifUp(readsStep)],
+  [7, 'write', ifUp(writeStep)],
+  [6, 'flush', ifUp((w, { r, key }) => (flush(w, r, key), `${r.id} flushes ${key}`))],
+  [10, 'execute', executeStep],
+  [9, 'reply', replyStep],
+  [8, 'deliver', deliverStep],
+  [2, 'outsider', outsiderStep],
+  [3, 'invalidate', ifUp(invalidateStep)],
+  [1, 'sync', ifUp(syncStep)],
+  [1, 'timeout', ifUp((w, { r, key }) => (timeout(w, r, key), `${r.id} times out on ${key}`))],
+  [1, 'compact', ifUp(compactStep)],
+  [2, 'evict', ifUp((w, { r, key }) => (evict(w, r, key), `${r.id} evicts ${key}`))],
+  [1, 'end of life', endOfLife],
+  [1, 'crash', crashOrStart],
+  [1, 'view', changeOfView],
+  [1, 'loss', lossStep],
+  [1, 'rare', rareStep],
 ]
 
-const KINDS: readonly Step[] = STEPS.flatMap(([weight, step]) => Array.from({ length: weight }, () => step))
+const KINDS: readonly { readonly name: StepName; readonly step: Step }[] = STEPS.flatMap(([weight, name, step]) =>
+  Array.from({ length: weight }, () => ({ name, step })),
+)
 
 /** Swarm: each run favours some kinds of steps. */
 const READING = [0, 1, 2, 22, 23, 24, 25, 32, 33, 34, 35, 41, 42, 43, 44, 45, 49, 51, 52, 51, 54, 54, 56, 56, 56, 59]
@@ -73,15 +94,28 @@ export const PROFILES: readonly (readonly number[])[] = [
 ]
 export const LOSES_LOGS = 4
 
+/** What an integer of a schedule means. */
+export interface ReadStep {
+  readonly name: StepName
+  /** Which replica. */
+  readonly r: number
+  readonly key: number
+  readonly a: number
+  readonly step: Step
+}
+
+export function readStep(n: number, profile: number): ReadStep {
+  return { ...KINDS[PROFILES[profile]![n & 63]!]!, r: (n >>> 6) & 3, key: (n >>> 8) & 1, a: n >>> 9 }
+}
+
 export function step(w: World, n: number): void {
   w.now++
-  const r = w.replicas[((n >>> 6) & 3) % w.replicas.length]!
-  const kind = KINDS[PROFILES[w.config.profile]![n & 63]!]!
-  const said = kind(w, { r, key: KEYS[(n >>> 8) & 1]!, a: n >>> 9 })
+  const { r, key, a, step: does } = readStep(n, w.config.profile)
+  const said = does(w, { r: w.replicas[r % w.replicas.length]!, key: KEYS[key]!, a })
   if (said !== undefined) w.say(`${String(w.now).padStart(3)}  ${said}`)
 }
 
-function readStep(w: World, { r, key }: Drawn): string {
+function readsStep(w: World, { r, key }: Drawn): string {
   if (w.config.cluster) ask(w, r, key)
   else read(w, r, key)
   return `${r.id} reads ${key}`
