@@ -32,12 +32,13 @@ function table(rows) {
 }
 
 /** @param {NonNullable<Capabilities['order']>} order */
-function survival({ acknowledgedBy, survives, copies }) {
+function survival({ acknowledgedBy, survives, copies, accepted }) {
   const what =
     survives === 'nothing'
       ? 'nothing: it is in memory'
       : `the ${survives === 'kill' ? 'end of a server' : 'loss of power'}`
-  return `${what}${copies > 1 ? `, and of any ${Math.floor((copies - 1) / 2)} of ${copies} servers` : ''} (says the ${acknowledgedBy})`
+  const unless = accepted.length === 0 ? '' : `; not: ${accepted.join(', ')}`
+  return `${what}${copies > 1 ? `, and of any ${Math.floor((copies - 1) / 2)} of ${copies} servers` : ''} (says the ${acknowledgedBy})${unless}`
 }
 
 /** @param {readonly string[]} words */

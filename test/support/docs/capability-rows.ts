@@ -6,6 +6,7 @@ import { fileLog } from '../../../adapters/file/index.ts'
 import { memoryNetwork, memoryOrderedLog } from '../../../adapters/memory/index.ts'
 import { meshTransport } from '../../../adapters/mesh/index.ts'
 import { promisesOf } from '../../../adapters/nats/ordered/log-link.ts'
+import { promisesOf as redisPromisesOf } from '../../../adapters/redis/ordered/fitness.ts'
 import { openWarp } from '../../../adapters/node/index.ts'
 import { register } from '../../../crdt/index.ts'
 import type { Capabilities, OrderedLog, OrderedLogPromises, WarpOptions } from '../../../src/index.ts'
@@ -30,6 +31,12 @@ export async function capabilityRows(): Promise<CapabilityRow[]> {
     ['`natsOrderedLog`, one server', { order: promising('NATS', natsPromises(1, false)) }],
     ['`natsOrderedLog`, three servers', { order: promising('NATS', natsPromises(3, false)) }],
     ['`natsOrderedLog`, three servers, `syncAlways`', { order: promising('NATS', natsPromises(3, true)) }],
+    ['`redisOrderedLog`, `appendfsync everysec`', { order: promising('Redis', redisPromises('everysec', false)) }],
+    ['`redisOrderedLog`, `appendfsync always`', { order: promising('Redis', redisPromises('always', false)) }],
+    [
+      '`redisOrderedLog` behind Sentinels, `acceptFailoverLoss`',
+      { order: promising('Redis', redisPromises('always', true)) },
+    ],
   ]
   try {
     const found: CapabilityRow[] = []
@@ -47,7 +54,22 @@ function natsPromises(copies: number, syncAlways: boolean): OrderedLogPromises {
   return promisesOf({ copies, accepted: [], isInMemory: false }, syncAlways)
 }
 
-/** A log that promises what one of NATS would: for this table no server is needed. */
+function redisPromises(appendfsync: string, isWatched: boolean): OrderedLogPromises {
+  const info = new Map([
+    ...([
+      ['redis_version', '7.2.0'],
+      ['cluster_enabled', '0'],
+      ['role', 'master'],
+    ] as const),
+    ...([
+      ['aof_enabled', '1'],
+      ['maxmemory_policy', 'noeviction'],
+    ] as const),
+  ])
+  return redisPromisesOf('redis', { info, isWatched, appendfsync }, isWatched)
+}
+
+/** A log that promises what one of a broker would: for this table no server is needed. */
 function promising(name: string, promises: OrderedLogPromises): OrderedLog {
   const log = memoryOrderedLog()
   return {
