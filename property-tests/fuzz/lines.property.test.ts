@@ -2,7 +2,7 @@
 import { test } from 'vitest'
 import { asTexts, readParameters } from '../../src/control/parameters.ts'
 import { QUESTIONS } from '../../src/control/questions.ts'
-import { fromBase64 } from '../../src/transfer/base64.ts'
+import { fromBase64 } from '../../crdt/encoding/base64.ts'
 import { parseHeader, parseLine } from '../../src/transfer/export-format.ts'
 import { fuzz } from './fuzz.ts'
 

@@ -11,7 +11,7 @@
  * themselves; that is the one thing that does not come back.
  */
 import { WarpError } from '../../crdt/warp-error.ts'
-import { fromBase64, toBase64 } from '../transfer/base64.ts'
+import { fromBase64, toBase64 } from '../../crdt/encoding/base64.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 

@@ -20,7 +20,7 @@ import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { textOf } from '../operation/text.ts'
 import { ITEM, itemsIn } from '../membership/snapshot-stream.ts'
 import { ByteWriter } from '../../crdt/encoding/byte-writer.ts'
-import { toBase64 } from './base64.ts'
+import { toBase64 } from '../../crdt/encoding/base64.ts'
 import { readableJson } from './readable-json.ts'
 
 /**

@@ -3,7 +3,7 @@
  * is. One way: what is read back is the envelope.
  */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
-import { toBase64 } from './base64.ts'
+import { toBase64 } from '../../crdt/encoding/base64.ts'
 
 export function readableJson(value: Encodable | undefined): unknown {
   if (value === undefined) return null

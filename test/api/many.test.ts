@@ -79,7 +79,7 @@ test('keys that are set at once are bounded in bytes too, and nothing of what is
   const entries = Array.from({ length: 5 }, (_, i) => [`a:${i}`, long] as const)
   const error: unknown = await warp.setMany(entries).catch((refusal: unknown) => refusal)
   expect(error).toMatchObject({ code: 'WARP_E_LIMIT', details: { limit: 4 * 2 ** 20 } })
-  expect(error).toMatchObject({ message: expect.stringContaining('set them in several calls') as unknown })
+  expect(error).toMatchObject({ message: expect.stringContaining('write them in several calls') as unknown })
   expect([...(await warp.getMany(entries.map(([key]) => key)))]).toEqual([['a:0', 'old']])
   expect(warp.stats().log.operationsCount).toBe(1)
   expect(await warp.setMany(entries.slice(0, 4))).toHaveLength(4)

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { fromBase64 } from '../../src/transfer/base64.ts'
+import { fromBase64 } from '../../crdt/encoding/base64.ts'
 import { presentOperation, presentSnapshot } from '../../src/transfer/format-1.ts'
 import { ReplicaTable } from '../../src/operation/replica-table.ts'
 import { Keyspaces } from '../../src/keys/keyspace.ts'

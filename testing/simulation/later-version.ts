@@ -13,7 +13,7 @@ import { writeEnvelopeHeader } from '../../src/operation/envelope/envelope-write
 import { FORMAT_VERSION } from '../../src/operation/envelope/format.ts'
 import { OPERATION_KIND } from '../../src/operation/envelope/kinds.ts'
 import type { VectorEntries } from '../../src/operation/envelope/vector-entries.ts'
-import { toBase64 } from '../../src/transfer/base64.ts'
+import { toBase64 } from '../../crdt/encoding/base64.ts'
 import { parseHeader } from '../../src/transfer/export-format.ts'
 import type { Random } from '../world/random.ts'
 import type { Machine } from './machine.ts'

@@ -16,7 +16,7 @@ import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
 import { PARTITIONS_MAX } from '../../operation/names/ordered-id.ts'
 import { fnv1a } from '../../operation/text.ts'
-import { fromBase64, toBase64 } from '../../transfer/base64.ts'
+import { fromBase64, toBase64 } from '../../../crdt/encoding/base64.ts'
 import { Seen } from './seen.ts'
 
 const VERSION = 1

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fromBase64, toBase64 } from '../../src/transfer/base64.ts'
+import { fromBase64, toBase64 } from '../../crdt/encoding/base64.ts'
 import { seededRandom } from '../../testing/world/random.ts'
 
 test('is what others make of the same bytes, and comes back', () => {

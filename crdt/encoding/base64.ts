@@ -2,7 +2,7 @@
  * Base64 (RFC 4648, with padding): bytes in lines of text. Every runtime has one, and no two the
  * same.
  */
-import { WarpError } from '../../crdt/warp-error.ts'
+import { WarpError } from '../warp-error.ts'
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const PADDING = 61 // '='
