@@ -25,6 +25,7 @@ import { isolationChecker } from './strong/isolated.ts'
 import { linearizabilityChecker } from './strong/linearizable.ts'
 import { outcomeChecker } from './strong/outcomes.ts'
 import { sumChecker } from './strong/sums.ts'
+import { sessionChecker } from './strong/sessions.ts'
 import { tokenChecker } from './strong/tokens.ts'
 import { versionChecker } from './strong/versions.ts'
 
@@ -49,6 +50,6 @@ export function orderCheckers(): readonly CheckerFactory[] {
   return [
     ...[convergenceChecker, acknowledgementChecker, counterChecker, boundsChecker, logChecker, memberChecker],
     ...[linearizabilityChecker, versionChecker, sumChecker, isolationChecker, outcomeChecker],
-    ...[tokenChecker, fenceChecker, holderChecker, strongStateChecker],
+    ...[tokenChecker, fenceChecker, holderChecker, strongStateChecker, sessionChecker],
   ]
 }

@@ -5,11 +5,11 @@
  */
 import { partitionOf } from '../../../src/strong/strong-keys.ts'
 import type { Breakage } from '../../simulation/order/break-log.ts'
-import { LISTS, ACCOUNTS } from '../../simulation/order/order-keys.ts'
+import { ACCOUNTS, isStrong, LISTS } from '../../simulation/order/order-keys.ts'
 import type { CallRecord, Intent, RunHistory } from '../../simulation/report/run-history.ts'
 import { textOfIntent } from '../../simulation/report/shown.ts'
 import type { Violation } from '../checker.ts'
-import { isStrong, needsLog } from './needs-log.ts'
+import { needsLog } from './needs-log.ts'
 
 const NAME = 'W32'
 const BROKEN = 'WARP_E_ORDER_BROKEN'

@@ -1,4 +1,5 @@
 /** Which calls succeed by a word of the ordered log alone. */
+import { isStrong } from '../../simulation/order/order-keys.ts'
 import type { CallRecord, Intent } from '../../simulation/report/run-history.ts'
 
 /** What needs no word of the log, or may be known from before. */
@@ -16,11 +17,9 @@ export function needsLog({ intent, receipt }: CallRecord): boolean {
       return receipt?.ack === 'broker'
     case 'read':
       return isStrong(intent.key)
+    case 'session':
+      return intent.value !== undefined && isStrong(intent.key)
     default:
       return true
   }
-}
-
-export function isStrong(key: string): boolean {
-  return !key.startsWith('seen:') && !key.startsWith('count:')
 }

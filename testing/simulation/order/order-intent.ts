@@ -68,6 +68,11 @@ export type OrderIntent =
       readonly forMs: number
       readonly steps: readonly LockStep[]
     }
+  /**
+   * One of a user's calls in a session, which goes on at whatever machine the next one is made. `value`:
+   * what is added to the set; without one it is read.
+   */
+  | { readonly kind: 'session'; readonly user: number; readonly key: string; readonly value?: number }
   /** Who holds and who waits, as far as the machine knows. */
   | { readonly kind: 'locks' }
 
@@ -76,7 +81,7 @@ export const READS = 0
 
 const KINDS: Readonly<Record<OrderIntent['kind'], true>> = {
   ...{ stale: true, versioned: true, cas: true, update: true, resolve: true, move: true, balances: true },
-  ...{ lists: true, lock: true, 'with lock': true, elect: true, locks: true },
+  ...{ lists: true, lock: true, 'with lock': true, elect: true, locks: true, session: true },
 }
 
 export function isOrderIntent<Other extends { readonly kind: string }>(

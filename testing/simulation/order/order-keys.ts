@@ -15,7 +15,9 @@ export const ORDER_KEYS: KeyMap = {
   'done:*': { strategy: set<number>(), mode: 'strong' },
   'list:*': { strategy: register<readonly number[]>(), mode: 'strong', retain: 'latest' },
   'job:*': { strategy: register<string>(), mode: 'strong' },
+  'step:*': { strategy: set<number>(), mode: 'strong', retain: 'latest' },
   'seen:*': set<number>(),
+  'visit:*': { strategy: set<number>(), retain: 'latest' },
   'count:*': { strategy: counter(), retain: 'latest' },
 }
 
@@ -32,6 +34,10 @@ export const DONE: readonly string[] = ['done:{bank}:one', 'done:{bank}:other']
 
 /** Transactions at random read these, and append to them. */
 export const LISTS: readonly string[] = Array.from({ length: 3 }, (_, i) => `list:{lists}:${i}`)
+
+/** What users do in sessions: on strong keys, and on others. They only grow. */
+export const SESSION_SPACES: readonly string[] = ['step', 'visit']
+export const SESSION_USERS = 4
 
 /** What is done under a lock is written here, with the lock's token as its fence. */
 export function jobOf(lock: string): string {
@@ -58,3 +64,7 @@ export const LOCKS: readonly string[] = [...FENCED, SHARED, POOL]
 
 /** Keys that are there from the beginning, whether or not anybody has written them yet. */
 export const STRONG_KEYS: readonly string[] = [...ACCOUNTS, ...DONE, ...LISTS, ...FENCED.map(jobOf)]
+
+export function isStrong(key: string): boolean {
+  return !['seen:', 'count:', 'visit:'].some((space) => key.startsWith(space))
+}

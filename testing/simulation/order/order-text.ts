@@ -22,6 +22,7 @@ const TEXTS: Texts = {
   'with lock': ({ name, ttlMs, maxMs, steps }) =>
     `withLock ${name} for ${ttlMs} ms, ${maxMs} at most: ${stepsText(steps)}`,
   elect: ({ name, ttlMs, forMs, steps }) => `elect ${name}, ${ttlMs} ms, takes part for ${forMs}: ${stepsText(steps)}`,
+  session: ({ user, key, value }) => `user ${user} ${value === undefined ? `reads ${key}` : `adds ${value} to ${key}`}`,
   locks: () => 'list locks',
 }
 

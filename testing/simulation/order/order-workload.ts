@@ -4,7 +4,19 @@
  */
 import { keyOf, removal, weighted, type Draw, type Workload, type WorkloadMoment, write } from '../workload.ts'
 import { READS, type LockStep, type OrderIntent } from './order-intent.ts'
-import { ACCOUNTS, ALONE, FENCED, JUDGED, LEADER, LISTS, POOL, POOL_PERMITS, SHARED } from './order-keys.ts'
+import {
+  ACCOUNTS,
+  ALONE,
+  FENCED,
+  JUDGED,
+  LEADER,
+  LISTS,
+  POOL,
+  POOL_PERMITS,
+  SESSION_SPACES,
+  SESSION_USERS,
+  SHARED,
+} from './order-keys.ts'
 
 /** Transfers that their users give up. */
 const GIVEN_UP = 0.3
@@ -72,6 +84,13 @@ const elect: Draw = (moment) => ({
   steps: stepsOf(LEADER, moment),
 })
 
+const inSession: Draw = (moment) => {
+  const { random } = moment
+  const key = keyOf(random.pick(SESSION_SPACES), moment)
+  const value = random.chance(0.4) ? { value: moment.unique() } : {}
+  return { kind: 'session', user: random.below(SESSION_USERS), key, ...value }
+}
+
 const REGISTERS = ['doc']
 
 type Weighted = readonly (readonly [weight: number, draw: Draw])[]
@@ -105,6 +124,7 @@ const LOCKS: Weighted = [
   [1, elect],
 ]
 const OTHERS: Weighted = [
+  [16, inSession],
   [4, ({ random }) => ({ kind: 'resolve', back: random.below(4) })],
   [3, write('seen', 'add', unique)],
   [2, write('count', 'increment', ({ random }) => [random.between(1, 9)])],

@@ -2,12 +2,15 @@
 import type { Warp } from '../../../src/api/public.ts'
 import type { KeyMap } from '../../../src/keys/typed-keys.ts'
 import type { CasAnswer, OrderIntent, VersionedAnswer } from './order-intent.ts'
+import type { RunHistory } from '../report/run-history.ts'
 import type { OrderPlace } from './order-place.ts'
 import { performLock } from './perform-locks.ts'
 import { readBalances, runLists, runMove } from './perform-transactions.ts'
 
 /** Of an update, before it is given up. */
 const UPDATE_TRIES = 4
+/** A call of a session waits so long for what its user has seen. */
+const SESSION_MS = 800
 
 export function performOrder(warp: Warp<KeyMap>, intent: OrderIntent, place: OrderPlace): Promise<unknown> {
   switch (intent.kind) {
@@ -27,6 +30,8 @@ export function performOrder(warp: Warp<KeyMap>, intent: OrderIntent, place: Ord
       return readBalances(warp, intent, place.life)
     case 'lists':
       return runLists(warp, intent, place.life)
+    case 'session':
+      return inSession(warp, intent, place.history)
     default:
       return performLock(warp, intent, place)
   }
@@ -55,6 +60,25 @@ async function update(
 ): Promise<number | undefined> {
   const change = (value: unknown): number => (typeof value === 'number' ? value : 0) + add
   return (await warp.update(key, change, { triesMax: UPDATE_TRIES }))?.version
+}
+
+/** The user has the token of all calls that have been answered; calls may overlap. */
+async function inSession(
+  warp: Warp<KeyMap>,
+  { user, key, value }: Extract<OrderIntent, { readonly kind: 'session' }>,
+  { sessions }: RunHistory,
+): Promise<ReadonlySet<number> | undefined> {
+  const session = warp.session(sessions.get(user), { timeoutMs: SESSION_MS })
+  let seen: unknown
+  if (value === undefined) seen = await session.get(key)
+  else {
+    const { add } = session.key(key) as unknown as { readonly add: (element: number) => Promise<unknown> }
+    await add(value)
+  }
+  const known = sessions.get(user)
+  if (known !== undefined) session.join(known)
+  sessions.set(user, session.token)
+  return seen as ReadonlySet<number> | undefined
 }
 
 async function resolve(

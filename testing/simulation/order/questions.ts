@@ -4,7 +4,7 @@
  */
 import type { Machine } from '../machine.ts'
 import type { Intent } from '../report/run-history.ts'
-import { FENCED, jobOf, LOCKS, POOL, POOL_PERMITS } from './order-keys.ts'
+import { FENCED, isStrong, jobOf, LOCKS, POOL, POOL_PERMITS } from './order-keys.ts'
 import type { SimulatedOrder } from './simulated-order.ts'
 
 export interface Question {
@@ -45,7 +45,6 @@ function resolutions(world: Asked, { unknown }: SimulatedOrder): Question[] {
 }
 
 function holdings(machine: Machine, keys: ReadonlySet<string>): Question[] {
-  const isStrong = (key: string): boolean => !key.startsWith('seen:') && !key.startsWith('count:')
   return [
     ...[...keys].filter(isStrong).map((key) => ({ machine, intent: { kind: 'versioned', key } as const })),
     ...FENCED.map((lock) => ({ machine, intent: { kind: 'log', key: jobOf(lock) } as const })),

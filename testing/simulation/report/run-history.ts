@@ -158,6 +158,8 @@ export class RunHistory {
   readonly fenced: FencedWrite[] = []
   /** A replica has taken in a write under a fence behind one with a greater token. */
   readonly outOfOrder: { readonly machine: string; readonly key: string; readonly tokens: readonly number[] }[] = []
+  /** What each user's session has seen, as its token says. */
+  readonly sessions: Map<number, string> = new Map()
   /** When the clock of the ordered log was set, and by how much. */
   readonly orderJumps: { readonly atMs: number; readonly byMs: number }[] = []
   /**
