@@ -1,6 +1,6 @@
 /**
  * Reads replica ids and vectors out of frames. Ids are interned, and what peers can make us
- * remember has a bound: that of the table, which is not the engine's own.
+ * remember has a bound.
  */
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -9,8 +9,12 @@ import type { ByteReader } from '../../operation/byte-reader.ts'
 import { ReplicaTable } from '../../operation/replica-table.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
 
+/** Ids that are interned before the reader starts afresh. */
+const INTERNED_IDS_MAX = 65_536
+
 export class IdReader {
-  readonly #table = new ReplicaTable()
+  #table = new ReplicaTable()
+  #internedCount = 0
 
   vector(reader: ByteReader): VersionVector {
     return VersionVector.from(this.entries(reader, 1))
@@ -31,6 +35,11 @@ export class IdReader {
   }
 
   replica(reader: ByteReader): ReplicaId {
-    return this.#table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
+    const at = reader.skip(REPLICA_ID_BYTES)
+    if (++this.#internedCount > INTERNED_IDS_MAX) {
+      this.#table = new ReplicaTable()
+      this.#internedCount = 0
+    }
+    return this.#table.read(reader.bytes, at)
   }
 }
