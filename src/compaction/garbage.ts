@@ -83,6 +83,8 @@ export class Garbage {
     const due = log.segments().filter((segment) => isMostlyGarbage(segment))
     for (const { number } of due) {
       if (this.#options.holds.isWhole) return false
+      // When one in front of it was rewritten, the log may have begun anew behind both.
+      if (!log.segments().some((segment) => segment.number === number)) continue
       await log
         .rewrite(number, (record) => this.#isLive(record), signal)
         .catch((error: unknown) => {
