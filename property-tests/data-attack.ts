@@ -539,9 +539,8 @@ export class Attack {
     const place = `${processOf(machine)} ${key}`
     const saidCount = this.#said.get(key) ?? 0
     const underWay = (this.#loading.get(place) ?? []).filter((one) => !one.signal.aborted)
-    // Each that was said meanwhile may have made one of them void.
-    const [first] = underWay
-    if (first !== undefined && underWay.length > saidCount - first.saidCount)
+    // Each that was ever said may have made one of them void: nobody knows here when it has arrived there.
+    if (underWay.length > saidCount)
       this.#wrong.push(`${place} is loaded ${underWay.length + 1} times at once`)
     const own = { saidCount, signal }
     this.#loading.set(place, [...underWay, own])
