@@ -540,8 +540,7 @@ export class Attack {
     const saidCount = this.#said.get(key) ?? 0
     const underWay = (this.#loading.get(place) ?? []).filter((one) => !one.signal.aborted)
     // Each that was ever said may have made one of them void: nobody knows here when it has arrived there.
-    if (underWay.length > saidCount)
-      this.#wrong.push(`${place} is loaded ${underWay.length + 1} times at once`)
+    if (underWay.length > saidCount) this.#wrong.push(`${place} is loaded ${underWay.length + 1} times at once`)
     const own = { saidCount, signal }
     this.#loading.set(place, [...underWay, own])
     try {
