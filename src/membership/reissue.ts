@@ -22,7 +22,8 @@ import type { Meter } from '../operation/budget.ts'
 import type { HybridClock } from '../operation/clock.ts'
 import type { EndedIds } from '../operation/ended-ids.ts'
 import { FIELD } from '../operation/envelope/format.ts'
-import { goesOn, type TransactionPart } from '../operation/envelope/operation-fields.ts'
+import type { TransactionPart } from '../operation/envelope/operation-fields.ts'
+import { TransactionGatherer } from '../operation/envelope/transaction-gatherer.ts'
 import { isApplied, isOfKey, OPERATION_KIND } from '../operation/envelope/kinds.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { VectorEntries } from '../operation/envelope/vector-entries.ts'
@@ -79,9 +80,7 @@ export class Reentry {
   readonly #options: ReentryOptions
   readonly #reader: OperationReader
   readonly #reissue: Reissue
-  /** Of one transaction, and what the last of them says of it. */
-  #gathered: Leftover[] = []
-  #part: TransactionPart | undefined
+  readonly #gatherer = new TransactionGatherer<Leftover>((leftovers) => this.#takeAll(leftovers))
 
   constructor(options: ReentryOptions) {
     this.#options = options
@@ -91,21 +90,18 @@ export class Reentry {
 
   /** Throws `WARP_E_STORAGE_FULL`, `WARP_E_STORAGE_POISONED`. */
   take(leftover: Leftover): void {
-    const { envelope } = leftover
-    const part = this.#reader.load(envelope, 0, envelope.length).part()
-    if (this.#part !== undefined && !goesOn(this.#part, part)) this.takeGathered()
-    this.#gathered.push(leftover)
-    this.#part = part
-    if (part === undefined || part.index === part.count - 1) this.takeGathered()
+    this.#gatherer.add(leftover, this.#load(leftover.envelope).part())
   }
 
   /** All leftovers have been told: nothing more comes of the last transaction. Throws as `take` does. */
   takeGathered(): void {
-    const gathered = this.#gathered
-    this.#gathered = []
-    this.#part = undefined
+    this.#gatherer.end()
+  }
+
+  /** Of one transaction, or a single one. */
+  #takeAll(leftovers: readonly Leftover[]): void {
     const { target } = this.#options
-    const left = gathered.filter(({ envelope, isThere }) => {
+    const left = leftovers.filter(({ envelope, isThere }) => {
       const operation = this.#load(envelope)
       if (!isThere && !target.reissued.has(operation.origin() ?? operation)) return true
       this.#reissue.isThere(operation)

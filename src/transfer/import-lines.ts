@@ -17,7 +17,7 @@ import { readPart } from '../merge/snapshot-parts.ts'
 import { checkSnapshot } from '../merge/snapshot-record.ts'
 import { ByteReader } from '../operation/byte-reader.ts'
 import { EndedIds, holdsAll } from '../operation/ended-ids.ts'
-import { goesOn, type TransactionPart } from '../operation/envelope/operation-fields.ts'
+import { TransactionGatherer } from '../operation/envelope/transaction-gatherer.ts'
 import { OperationReader } from '../operation/envelope/operation-reader.ts'
 import { FORMAT_VERSION } from '../operation/envelope/format.ts'
 import { writeVector } from '../operation/envelope/vector-entries.ts'
@@ -92,9 +92,8 @@ class Intake {
   #linesCount = { snapshots: 0, operations: 0 }
   #appliedCount = 0
   #duplicatesCount = 0
-  /** Operations of one transaction, which come in together, and what the last of them says of it. */
-  #gathered: Uint8Array[] = []
-  #lastPart: TransactionPart | undefined
+  /** Operations of one transaction come in together. */
+  readonly #gatherer = new TransactionGatherer<Uint8Array>((envelopes) => this.#admit(envelopes))
 
   constructor(engine: TransferStore, { version, applied: exported, floor, ended }: ExportHeader) {
     // One operation of a later format would shut out every member that does not read it.
@@ -166,16 +165,8 @@ class Intake {
     if (textOf(bytes, keyStart, keyEnd) !== line.key) throw contradictory('key')
     if (replica !== line.replica || sequence !== line.sequence) throw contradictory('replica and sequence')
     this.#linesCount.operations++
-    if (this.#state === undefined) this.#gather(bytes)
+    if (this.#state === undefined) this.#gatherer.add(bytes, this.#reader.part())
     else this.#putAside(ITEM.operation, bytes)
-  }
-
-  #gather(bytes: Uint8Array): void {
-    const part = this.#reader.part()
-    if (this.#lastPart !== undefined && !goesOn(this.#lastPart, part)) this.#admitGathered()
-    this.#gathered.push(bytes)
-    this.#lastPart = part
-    if (part === undefined || part.index === part.count - 1) this.#admitGathered()
   }
 
   #end(line: ExportLine & { kind: 'end' }): void {
@@ -186,7 +177,7 @@ class Intake {
           `${snapshots} and ${operations}: lines are missing`,
       )
     }
-    this.#admitGathered()
+    this.#gatherer.end()
     this.#isComplete = true
   }
 
@@ -197,21 +188,17 @@ class Intake {
     this.#state.chunk(writer.take())
   }
 
-  #admitGathered(): void {
-    const gathered = this.#gathered
-    if (gathered.length === 0) return
-    this.#gathered = []
-    this.#lastPart = undefined
-    let verdict = this.#engine.admitAll(gathered)
+  #admit(envelopes: readonly Uint8Array[]): void {
+    let verdict = this.#engine.admitAll(envelopes)
     // It is of this replica's own name, and of a life that this log does not know: by now the
     // replica has another one.
-    if (verdict === 'clone') verdict = this.#engine.admitAll(gathered)
+    if (verdict === 'clone') verdict = this.#engine.admitAll(envelopes)
     switch (verdict) {
       case 'applied':
-        this.#appliedCount += gathered.length
+        this.#appliedCount += envelopes.length
         return
       case 'duplicate':
-        this.#duplicatesCount += gathered.length
+        this.#duplicatesCount += envelopes.length
         return
       case 'clone':
         throw new WarpError('WARP_E_IDENTITY_CLONED', 'it is of the name that this replica writes under')
