@@ -29,3 +29,15 @@ export function randomHex(clock: BrokerClock, count: number): string {
 export function withJitter(clock: BrokerClock, ms: number): number {
   return ms + (ms / 4) * (clock.random(1)[0]! / 256)
 }
+
+/** Resolves when the promise has settled, however, or the time is over. */
+export function settledWithin(clock: BrokerClock, limitMs: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.schedule(limitMs, resolve)
+    const done = (): void => {
+      timer.cancel()
+      resolve()
+    }
+    promise.then(done, done)
+  })
+}

@@ -1,6 +1,6 @@
 /** An open log: its partitions and snapshots over one connection. */
 import type { JetStreamManager } from '@nats-io/jetstream'
-import { WarpError } from '../../../src/index.ts'
+import type { WarpError } from '../../../src/index.ts'
 import type {
   AppendOutcome,
   Bookmark,
@@ -10,16 +10,18 @@ import type {
   OrderedLogReceiver,
   OrderedSnapshot,
 } from '../../../src/ports/ordered-log.ts'
+import { checkRecord, type RecordBounds } from '../../../src/ports/ordered-memory/record-check.ts'
 import type { Connection } from '../connection.ts'
 import { Inbox } from '../inbox.ts'
 import { request } from '../requests.ts'
 import { Appender, type Bounds } from '../../broker/appender.ts'
 import { type NatsEntry, sendTo } from './sending.ts'
 import { refuseUnaccepted, versionShortcoming } from './fitness.ts'
+import { LinkWork, noPartition, trimmedTooFar } from '../../broker/link-work.ts'
 import { LogHealth } from '../../broker/log-health.ts'
 import type { NatsOrderedLogSettings } from './options.ts'
 import { Partition } from './partition.ts'
-import { ID_LENGTH_MAX, isRecordId, RECORD_OVERHEAD_BYTES } from './records.ts'
+import { RECORD_OVERHEAD_BYTES } from './records.ts'
 import { Snapshots } from './snapshots.ts'
 import { identityOfLog, type LogStreams, type PartitionStream } from './streams.ts'
 
@@ -49,19 +51,20 @@ export class NatsLogLink implements OrderedLogLink {
   readonly #health: LogHealth
   readonly #partitions: readonly Partition[]
   readonly #stopListening: () => void
-  #waitingForUp: (() => void)[] = []
-  /** Requests that are not to outlive the link. */
-  readonly #underWay = new Set<() => void>()
+  readonly #work: LinkWork
+  readonly #record: RecordBounds
   #unfit: WarpError | undefined
-  #isClosed = false
 
   constructor(options: LogLinkOptions) {
     const { settings, connection, streams, receiver } = options
     this.#options = options
+    this.#work = new LinkWork(() => connection.isUp)
     this.identity = identityOfLog(streams.partitions)
     this.partitionsCount = streams.partitions.length
     this.recordBytesMax = (connection.server?.max_payload ?? 0) - RECORD_OVERHEAD_BYTES
     this.promises = promisesOf(streams, settings.syncAlways)
+    const remedy = 'raise max_payload of the server, or write less at once'
+    this.#record = { name: settings.name, recordBytesMax: this.recordBytesMax, remedy }
     this.#inbox = new Inbox(connection.nats, settings.inboxPrefix)
     const window = { count: settings.appendsMax, bytes: settings.appendBytesMax }
     this.#appender = this.#makeAppender(window, QUEUE)
@@ -79,7 +82,7 @@ export class NatsLogLink implements OrderedLogLink {
 
   async append(partition: number, id: string, bytes: Uint8Array, signal?: AbortSignal): Promise<AppendOutcome> {
     const place = this.#partitions[partition]
-    const error = place === undefined ? noPartition(partition) : this.#refusalOf(id, bytes)
+    const error = place === undefined ? noPartition(partition) : checkRecord(this.#record, id, bytes)
     if (error !== undefined) return { kind: 'refused', error }
     return place!.append(id, bytes, signal)
   }
@@ -94,7 +97,7 @@ export class NatsLogLink implements OrderedLogLink {
 
   async saveSnapshot(partition: number, snapshot: OrderedSnapshot): Promise<void> {
     const place = this.#open(partition)
-    await this.#whileOpen(async () => {
+    await this.#work.whileOpen(async () => {
       const verdict = await request('saving a snapshot', () => place.check(snapshot.bookmark))
       if (verdict.kind === 'broken') throw verdict.error
       await this.#snapshots.save(partition, snapshot)
@@ -103,12 +106,12 @@ export class NatsLogLink implements OrderedLogLink {
 
   async loadSnapshot(partition: number): Promise<OrderedSnapshot | undefined> {
     this.#open(partition)
-    return this.#whileOpen(() => this.#snapshots.load(partition))
+    return this.#work.whileOpen(() => this.#snapshots.load(partition))
   }
 
   async trim(partition: number, offset: number): Promise<void> {
     const { stream } = this.#open(partition)
-    await this.#whileOpen(() =>
+    await this.#work.whileOpen(() =>
       request('trimming', async () => {
         const kept = (await this.#snapshots.bookmark(partition))?.offset ?? 0
         if (offset > kept + 1) throw trimmedTooFar(partition, offset, kept)
@@ -119,15 +122,14 @@ export class NatsLogLink implements OrderedLogLink {
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#work.isClosed) return
+    this.#work.close()
     this.#stopListening()
     for (const partition of this.#partitions) partition.close()
-    this.#rise()
     this.#health.close()
     this.#appender.close()
     this.#pieces.close()
-    for (const end of [...this.#underWay]) end()
+    this.#work.end()
     this.#inbox.close()
     await this.#options.connection.close()
   }
@@ -159,7 +161,7 @@ export class NatsLogLink implements OrderedLogLink {
       appender: this.#appender,
       snapshot: () => this.#snapshots.bookmark(partition),
       reading: {
-        up: () => this.#whenUp(),
+        up: () => this.#work.whenUp(),
         interrupted: (error) => this.#health.degraded(error),
         resumed: () => this.#health.well(),
       },
@@ -167,32 +169,11 @@ export class NatsLogLink implements OrderedLogLink {
     })
   }
 
-  #refusalOf(id: string, bytes: Uint8Array): WarpError | undefined {
-    if (id.length > ID_LENGTH_MAX)
-      return limit(`an id of ${id.length} characters is too long; at most ${ID_LENGTH_MAX}`)
-    if (!isRecordId(id))
-      return new WarpError('WARP_E_CONFIG', `the id ${JSON.stringify(id)} is not 1 to 64 visible characters of ASCII`)
-    if (bytes.length <= this.recordBytesMax) return undefined
-    const most = `at most ${this.recordBytesMax}, by max_payload of the server`
-    return limit(`a record of ${bytes.length} bytes is too large; ${most}`)
-  }
-
-  #whenUp(): Promise<void> {
-    if (this.#options.connection.isUp || this.#isClosed) return Promise.resolve()
-    return new Promise((resolve) => this.#waitingForUp.push(resolve))
-  }
-
-  #rise(): void {
-    const waiting = this.#waitingForUp
-    this.#waitingForUp = []
-    for (const resolve of waiting) resolve()
-  }
-
   #rose(): void {
     this.#unfit = this.#unfitServer()
     if (this.#unfit === undefined) this.#health.up()
     else this.#health.degraded(this.#unfit)
-    this.#rise()
+    this.#work.rise()
   }
 
   #fell(error: WarpError): void {
@@ -225,21 +206,10 @@ export class NatsLogLink implements OrderedLogLink {
 
   /** Throws `WARP_E_CLOSED` and `WARP_E_CONFIG`. */
   #open(partition: number): Partition {
-    if (this.#isClosed) throw closed()
+    this.#work.assertOpen()
     const place = this.#partitions[partition]
     if (place === undefined) throw noPartition(partition)
     return place
-  }
-
-  /** Rejects with `WARP_E_CLOSED` when the link closes, whatever the work waits for. */
-  #whileOpen<Answer>(work: () => Promise<Answer>): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => reject(closed())
-      this.#underWay.add(end)
-      void work()
-        .then(resolve, reject)
-        .finally(() => this.#underWay.delete(end))
-    })
   }
 }
 
@@ -251,21 +221,4 @@ export function promisesOf(
   const { copies, accepted, isInMemory } = streams
   const onDisk = syncAlways ? 'power loss' : 'kill'
   return { acknowledgedBy: 'broker', survives: isInMemory ? 'nothing' : onDisk, copies, accepted }
-}
-
-function noPartition(partition: number): WarpError {
-  return new WarpError('WARP_E_CONFIG', `there is no partition ${partition}`)
-}
-
-function closed(): WarpError {
-  return new WarpError('WARP_E_CLOSED', 'the ordered log has been closed')
-}
-
-function limit(message: string): WarpError {
-  return new WarpError('WARP_E_LIMIT', message)
-}
-
-function trimmedTooFar(partition: number, offset: number, kept: number): WarpError {
-  const remedy = `its snapshot reaches to ${kept}; save one that reaches further`
-  return new WarpError('WARP_E_CONFIG', `partition ${partition} cannot be trimmed before ${offset}: ${remedy}`)
 }

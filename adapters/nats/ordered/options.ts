@@ -1,6 +1,7 @@
 /** What `natsOrderedLog` takes, with defaults and bounds. */
-import { checkTypeOf, isWholeFrom, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
+import { checkTypeOf, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
 import { checkServers, isSubject, type NatsServersOptions, serversOf } from '../connect-options.ts'
+import { boundedNumbers } from '../../broker/bounded-options.ts'
 import { type BrokerClock, platformClock } from '../../broker/platform-clock.ts'
 
 /**
@@ -102,7 +103,6 @@ const STREAM = /^[A-Za-z0-9_-]{1,64}$/
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** Name of a number: default, least and greatest value. */
 const BOUNDS = {
   partitions: [1, 1, 64],
   timeoutMs: [5000, 100, 300_000],
@@ -120,11 +120,7 @@ export function orderedLogSettings(options: NatsOrderedLogOptions): NatsOrderedL
   return {
     servers: serversOf(options),
     ...{ stream, replicas, create, syncAlways, accept, domain, inboxPrefix, name: options.name ?? `nats:${stream}` },
-    partitions: numberOf(options, 'partitions'),
-    timeoutMs: numberOf(options, 'timeoutMs'),
-    appendsMax: numberOf(options, 'appendsMax'),
-    appendBytesMax: numberOf(options, 'appendBytesMax'),
-    readBytesMax: numberOf(options, 'readBytesMax'),
+    ...boundedNumbers(WHAT, options, BOUNDS),
     clock: options.clock ?? platformClock(),
   }
 }
@@ -148,11 +144,4 @@ function checkSubjects({ domain, inboxPrefix }: NatsOrderedLogOptions): void {
     throw refusedOption(WHAT, 'domain', domain, 'give the name of a JetStream domain')
   if (inboxPrefix !== undefined && !isSubject(inboxPrefix))
     throw refusedOption(WHAT, 'inboxPrefix', inboxPrefix, "give a subject without wildcards, such as '_INBOX_warp'")
-}
-
-function numberOf(options: NatsOrderedLogOptions, name: keyof typeof BOUNDS): number {
-  const [fallback, min, max] = BOUNDS[name]
-  const value = options[name] ?? fallback
-  if (!isWholeFrom(value, min, max)) throw refusedOption(WHAT, name, value, `give a whole number from ${min} to ${max}`)
-  return value
 }

@@ -10,10 +10,9 @@ export const RECORD_OVERHEAD_BYTES = 512
 /** Followers pass over a record with such an id. */
 export const BARRIER = 'barrier:'
 
-export const ID_LENGTH_MAX = 64
 const ID = /^[!-~]{1,64}$/
 
-export function isRecordId(id: string): boolean {
+function isRecordId(id: string): boolean {
   return ID.test(id)
 }
 

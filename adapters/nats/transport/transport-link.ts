@@ -4,7 +4,7 @@ import { WarpError } from '../../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
 import type { PeerAddress, TransportLink, TransportPeer, TransportReceiver } from '../../../src/ports/transport.ts'
 import type { Connection } from '../connection.ts'
-import { randomHex } from '../../broker/platform-clock.ts'
+import { randomHex, settledWithin } from '../../broker/platform-clock.ts'
 import { FORMAT, type Message, messagesOf, OtherFormat, readMessage, sign } from './messages.ts'
 import type { NatsTransportSettings } from './options.ts'
 import { Outgoing } from './outgoing.ts'
@@ -166,19 +166,6 @@ export class NatsTransportLink implements TransportLink {
 
   async #saidAll(): Promise<void> {
     if (!this.#connection.isUp) return
-    const { clock } = this.#settings
-    await new Promise<void>((resolve) => {
-      const timer = clock.schedule(CLOSE_MS, resolve)
-      void this.#connection.nats
-        .flush()
-        .then(
-          () => undefined,
-          () => undefined,
-        )
-        .finally(() => {
-          timer.cancel()
-          resolve()
-        })
-    })
+    await settledWithin(this.#settings.clock, CLOSE_MS, this.#connection.nats.flush())
   }
 }

@@ -1,5 +1,5 @@
 /** An open log: its partitions and snapshots over one connection. */
-import { WarpError } from '../../../src/index.ts'
+import type { WarpError } from '../../../src/index.ts'
 import type {
   AppendOutcome,
   Bookmark,
@@ -9,8 +9,9 @@ import type {
   OrderedLogReceiver,
   OrderedSnapshot,
 } from '../../../src/ports/ordered-log.ts'
-import { checkRecord } from '../../../src/ports/ordered-memory/record-check.ts'
+import { checkRecord, type RecordBounds } from '../../../src/ports/ordered-memory/record-check.ts'
 import { Appender, type Bounds } from '../../broker/appender.ts'
+import { LinkWork, noPartition, trimmedTooFar } from '../../broker/link-work.ts'
 import { LogHealth } from '../../broker/log-health.ts'
 import type { Connection } from '../connection.ts'
 import { Asking, textOf } from './asking.ts'
@@ -43,18 +44,18 @@ export class RedisLogLink implements OrderedLogLink {
   readonly #health: LogHealth
   readonly #partitions: readonly Partition[]
   readonly #stopListening: () => void
-  #waitingForUp: (() => void)[] = []
-  /** Requests that are not to outlive the link. */
-  readonly #underWay = new Set<() => void>()
-  #isClosed = false
+  readonly #work: LinkWork
+  readonly #record: RecordBounds
 
   constructor(options: LogLinkOptions) {
     const { settings, connection, receiver, identity, promises } = options
     const { clock, timeoutMs, prefix, name, partitions } = settings
     this.#options = options
+    this.#work = new LinkWork(() => connection.isUp)
     this.identity = identity
     this.partitionsCount = partitions
     this.promises = promises
+    this.#record = { name, recordBytesMax: this.recordBytesMax, remedy: 'write less at once' }
     this.#asking = new Asking({ connection, name, prefix, identity, timeoutMs, clock })
     this.#appender = new Appender({
       ...{ connection, clock, timeoutMs, queue: QUEUE, send: sendEntry },
@@ -80,18 +81,14 @@ export class RedisLogLink implements OrderedLogLink {
 
   async append(partition: number, id: string, bytes: Uint8Array, signal?: AbortSignal): Promise<AppendOutcome> {
     const place = this.#partitions[partition]
-    const { name } = this.#options.settings
-    const error =
-      place === undefined
-        ? noPartition(partition)
-        : checkRecord({ name, recordBytesMax: this.recordBytesMax }, id, bytes)
+    const error = place === undefined ? noPartition(partition) : checkRecord(this.#record, id, bytes)
     if (error !== undefined) return { kind: 'refused', error }
     return place!.append(id, bytes, signal)
   }
 
   async barrier(partition: number, signal?: AbortSignal): Promise<number> {
     const place = this.#open(partition)
-    return this.#whileOpen(() => place.barrier(signal))
+    return this.#work.whileOpen(() => place.barrier(signal))
   }
 
   follow(partition: number, after: Bookmark | undefined, reader: OrderedLogReader): () => void {
@@ -100,17 +97,17 @@ export class RedisLogLink implements OrderedLogLink {
 
   async saveSnapshot(partition: number, snapshot: OrderedSnapshot): Promise<void> {
     this.#open(partition)
-    await this.#whileOpen(() => this.#snapshots.save(partition, snapshot))
+    await this.#work.whileOpen(() => this.#snapshots.save(partition, snapshot))
   }
 
   async loadSnapshot(partition: number): Promise<OrderedSnapshot | undefined> {
     this.#open(partition)
-    return this.#whileOpen(() => this.#snapshots.load(partition))
+    return this.#work.whileOpen(() => this.#snapshots.load(partition))
   }
 
   async trim(partition: number, offset: number): Promise<void> {
     this.#open(partition)
-    await this.#whileOpen(async () => {
+    await this.#work.whileOpen(async () => {
       const asked = { values: [offset] }
       const [kind, kept] = await this.#asking.ask('trimming', () => this.#asking.run(TRIM, partition, undefined, asked))
       if (textOf(kind) === 'far') throw trimmedTooFar(partition, offset, textOf(kept))
@@ -118,14 +115,13 @@ export class RedisLogLink implements OrderedLogLink {
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#work.isClosed) return
+    this.#work.close()
     this.#stopListening()
     for (const partition of this.#partitions) partition.close()
-    this.#rise()
     this.#health.close()
     this.#appender.close()
-    for (const end of [...this.#underWay]) end()
+    this.#work.end()
     this.#options.connection.close()
     await Promise.resolve()
   }
@@ -135,27 +131,16 @@ export class RedisLogLink implements OrderedLogLink {
     return new Partition({
       ...{ partition, name, asking: this.#asking, clock, appender: this.#appender, readBytesMax },
       reading: {
-        up: () => this.#whenUp(),
+        up: () => this.#work.whenUp(),
         interrupted: (error) => this.#health.degraded(error),
         resumed: () => this.#health.well(),
       },
     })
   }
 
-  #whenUp(): Promise<void> {
-    if (this.#options.connection.isUp || this.#isClosed) return Promise.resolve()
-    return new Promise((resolve) => this.#waitingForUp.push(resolve))
-  }
-
-  #rise(): void {
-    const waiting = this.#waitingForUp
-    this.#waitingForUp = []
-    for (const resolve of waiting) resolve()
-  }
-
   #rose(): void {
     this.#health.up()
-    this.#rise()
+    this.#work.rise()
     // What was published meanwhile is lost.
     for (const partition of this.#partitions) partition.wake()
   }
@@ -176,33 +161,9 @@ export class RedisLogLink implements OrderedLogLink {
 
   /** Throws `WARP_E_CLOSED` and `WARP_E_CONFIG`. */
   #open(partition: number): Partition {
-    if (this.#isClosed) throw closed()
+    this.#work.assertOpen()
     const place = this.#partitions[partition]
     if (place === undefined) throw noPartition(partition)
     return place
   }
-
-  /** Rejects with `WARP_E_CLOSED` when the link closes, whatever the work waits for. */
-  #whileOpen<Answer>(work: () => Promise<Answer>): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => reject(closed())
-      this.#underWay.add(end)
-      void work()
-        .then(resolve, reject)
-        .finally(() => this.#underWay.delete(end))
-    })
-  }
-}
-
-function noPartition(partition: number): WarpError {
-  return new WarpError('WARP_E_CONFIG', `there is no partition ${partition}`)
-}
-
-function closed(): WarpError {
-  return new WarpError('WARP_E_CLOSED', 'the ordered log has been closed')
-}
-
-function trimmedTooFar(partition: number, offset: number, kept: string): WarpError {
-  const remedy = `its snapshot reaches to ${kept}; save one that reaches further`
-  return new WarpError('WARP_E_CONFIG', `partition ${partition} cannot be trimmed before ${offset}: ${remedy}`)
 }

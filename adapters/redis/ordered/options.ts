@@ -1,5 +1,6 @@
 /** What `redisOrderedLog` takes, with defaults and bounds. */
-import { checkTypeOf, isWholeFrom, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
+import { checkTypeOf, optionNames, requireOptions } from '../../../crdt/checked-options.ts'
+import { boundedNumbers } from '../../broker/bounded-options.ts'
 import { type BrokerClock, platformClock } from '../../broker/platform-clock.ts'
 import { checkServer, type RedisServerOptions, serverOf } from '../server-options.ts'
 import { checkPrefix } from '../transport/options.ts'
@@ -67,7 +68,6 @@ const OPTIONS = optionNames<RedisOrderedLogOptions>({
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** Name of a number: default, least and greatest value. */
 const BOUNDS = {
   partitions: [1, 1, 64],
   timeoutMs: [5000, 100, 300_000],
@@ -87,19 +87,7 @@ export function orderedLogSettings(options: RedisOrderedLogOptions): RedisOrdere
   checkPrefix(WHAT, prefix)
   return {
     ...{ server: serverOf(options), prefix, acceptFailoverLoss, name: options.name ?? `redis:${prefix}` },
-    partitions: numberOf(options, 'partitions'),
-    timeoutMs: numberOf(options, 'timeoutMs'),
-    pingMs: numberOf(options, 'pingMs'),
-    appendsMax: numberOf(options, 'appendsMax'),
-    appendBytesMax: numberOf(options, 'appendBytesMax'),
-    readBytesMax: numberOf(options, 'readBytesMax'),
+    ...boundedNumbers(WHAT, options, BOUNDS),
     clock: options.clock ?? platformClock(),
   }
-}
-
-function numberOf(options: RedisOrderedLogOptions, name: keyof typeof BOUNDS): number {
-  const [fallback, min, max] = BOUNDS[name]
-  const value = options[name] ?? fallback
-  if (!isWholeFrom(value, min, max)) throw refusedOption(WHAT, name, value, `give a whole number from ${min} to ${max}`)
-  return value
 }

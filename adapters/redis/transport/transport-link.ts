@@ -3,7 +3,7 @@ import { WarpError } from '../../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
 import type { PeerAddress, TransportLink, TransportPeer, TransportReceiver } from '../../../src/ports/transport.ts'
 import { readPart } from '../../broker/frame-parts.ts'
-import { randomHex } from '../../broker/platform-clock.ts'
+import { randomHex, settledWithin } from '../../broker/platform-clock.ts'
 import { Presence } from '../../broker/presence.ts'
 import { Reassembly } from '../../broker/reassembly.ts'
 import { TransportTroubles } from '../../broker/transport-troubles.ts'
@@ -189,13 +189,6 @@ export class RedisTransportLink implements TransportLink {
 
   async #saidAll(): Promise<void> {
     if (!this.#connection.isUp) return
-    await new Promise<void>((resolve) => {
-      const timer = this.#settings.clock.schedule(CLOSE_MS, resolve)
-      const done = (): void => {
-        timer.cancel()
-        resolve()
-      }
-      void this.#lastSaid.then(done, done)
-    })
+    await settledWithin(this.#settings.clock, CLOSE_MS, this.#lastSaid)
   }
 }

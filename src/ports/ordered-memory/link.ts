@@ -14,7 +14,7 @@ import type { LogCore } from './log-core.ts'
 import { orderBroken, requestError } from './order-error.ts'
 import type { KeptSnapshot, Partition } from './partition.ts'
 import { Reading, type ReadingWorld } from './reading.ts'
-import { checkRecord } from './record-check.ts'
+import { checkRecord, type RecordBounds } from './record-check.ts'
 import { type Request, Requests } from './requests.ts'
 import { cutAnew, handedOver } from './snapshot-bytes.ts'
 
@@ -30,6 +30,7 @@ export class MemoryLogLink implements OrderedLogLink {
   readonly identity: string
   readonly partitionsCount: number
   readonly recordBytesMax: number
+  readonly #bounds: RecordBounds
   readonly promises: OrderedLogPromises
   readonly #core: LogCore
   readonly #ends: LinkEnds
@@ -43,6 +44,7 @@ export class MemoryLogLink implements OrderedLogLink {
     this.identity = core.identity
     this.partitionsCount = core.partitions.length
     this.recordBytesMax = core.recordBytesMax
+    this.#bounds = { name: core.name, recordBytesMax: core.recordBytesMax, remedy: 'raise it, or write less at once' }
     this.promises = core.promises
     core.followers.add(this)
   }
@@ -52,7 +54,7 @@ export class MemoryLogLink implements OrderedLogLink {
   }
 
   append(partition: number, id: string, bytes: Uint8Array, signal?: AbortSignal): Promise<AppendOutcome> {
-    const error = this.#refusalOf(partition) ?? checkRecord(this.#core, id, bytes)
+    const error = this.#refusalOf(partition) ?? checkRecord(this.#bounds, id, bytes)
     if (error !== undefined) return Promise.resolve({ kind: 'refused', error })
     const record = { id, bytes: bytes.slice() }
     return new Promise((resolve) => {

@@ -7,9 +7,17 @@ export const RECORD_ID_LENGTH_MAX = 64
 
 const RECORD_ID = /^[!-~]*$/
 
+export interface RecordBounds {
+  /** Of the log. */
+  readonly name: string
+  readonly recordBytesMax: number
+  /** What helps where a record is too large. */
+  readonly remedy: string
+}
+
 /** Why a record cannot be appended; `undefined` if it can. */
 export function checkRecord(
-  { name, recordBytesMax }: { readonly name: string; readonly recordBytesMax: number },
+  { name, recordBytesMax, remedy }: RecordBounds,
   id: unknown,
   bytes: unknown,
 ): WarpError | undefined {
@@ -28,6 +36,6 @@ export function checkRecord(
   if (bytes.length <= recordBytesMax) return undefined
   return requestError(
     'WARP_E_LIMIT',
-    `${name}: a record of ${bytes.length} bytes exceeds the ${recordBytesMax} of recordBytesMax; raise it, or write less at once`,
+    `${name}: a record of ${bytes.length} bytes exceeds the ${recordBytesMax} of recordBytesMax; ${remedy}`,
   )
 }
