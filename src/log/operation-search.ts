@@ -6,12 +6,13 @@ import type { Dot } from '../../crdt/time/dot.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
 import { type Meter, UNBOUNDED } from '../operation/budget.ts'
 import { RECORD_KIND, type Log } from './log.ts'
+import { isOfKey } from '../operation/envelope/kinds.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
 import type { Position } from '../operation/position.ts'
 
 /**
  * Points `reader` at the operation, until something else is read. `false` if it is not in the log
- * any more.
+ * any more. See `isInOrder`.
  */
 export function findOperation(log: Log, dots: DotIndex, dot: Dot, reader: OperationReader): boolean {
   let isFound = false
@@ -20,9 +21,18 @@ export function findOperation(log: Log, dots: DotIndex, dot: Dot, reader: Operat
     const { replica, sequence } = reader.load(record.bytes, record.start, record.end)
     if (replica !== dot.replica) return true
     isFound = sequence === dot.sequence
-    return sequence < dot.sequence
+    return !isFound && (sequence < dot.sequence || !isInOrder(reader))
   })
   return isFound
+}
+
+/**
+ * Whether all operations of its writer that lie behind it in the log are later ones. Those of keys lie
+ * in the order of their numbers. An operation of no key may lie further in front: whoever takes over a
+ * state keeps those that are here where they are, in front of the new state.
+ */
+export function isInOrder({ kind }: OperationReader): boolean {
+  return isOfKey(kind)
 }
 
 export interface ScannedRange {

@@ -10,6 +10,7 @@
 import { asError } from '../../../crdt/warp-error.ts'
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../../ports/env.ts'
+import { isInOrder } from '../../log/operation-search.ts'
 import { Step } from '../../operation/budget.ts'
 import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import { OperationsBatch } from '../wire/operations-batch.ts'
@@ -38,8 +39,8 @@ interface Answer {
   readonly peer: Peer
   readonly number: number
   readonly ranges: Map<ReplicaId, OperationRange[]>
-  /** Replicas whose ranges have not been scanned to their end. */
-  readonly open: Set<ReplicaId>
+  /** Replicas whose ranges have not been scanned to their end, and how many of their operations are yet to be seen. */
+  readonly open: Map<ReplicaId, number>
   readonly batch: OperationsBatch
   position: Position
   sentBytes: number
@@ -86,7 +87,7 @@ export class Answers {
       peer,
       number,
       ranges: new Map(),
-      open: new Set(),
+      open: new Map(),
       batch: new OperationsBatch(this.#store.table),
       position: this.#store.end,
       sentBytes: 0,
@@ -116,7 +117,8 @@ export class Answers {
     const ranges = answer.ranges.get(range.replica)
     if (ranges === undefined) answer.ranges.set(range.replica, [range])
     else ranges.push(range)
-    answer.open.add(range.replica)
+    const count = range.to - range.from + 1
+    answer.open.set(range.replica, (answer.open.get(range.replica) ?? 0) + count)
     answer.position = Math.min(answer.position, this.#store.positionAfter(range.replica, range.from - 1))
   }
 
@@ -181,11 +183,15 @@ export class Answers {
   }
 
   #visit(answer: Answer, operation: OperationReader): void {
-    const ranges = answer.ranges.get(operation.replica)
-    if (ranges === undefined || !answer.open.has(operation.replica)) return
-    const { sequence } = operation
-    if (ranges.some((range) => range.from <= sequence && sequence <= range.to)) this.#add(answer, operation)
-    if (ranges.every((range) => range.to <= sequence)) answer.open.delete(operation.replica)
+    const { replica, sequence } = operation
+    const ranges = answer.ranges.get(replica)
+    const left = answer.open.get(replica)
+    if (ranges === undefined || left === undefined) return
+    const isPassed = isInOrder(operation) && ranges.every((range) => range.to <= sequence)
+    const isAsked = ranges.some((range) => range.from <= sequence && sequence <= range.to)
+    if (isPassed || (isAsked && left === 1)) answer.open.delete(replica)
+    else if (isAsked) answer.open.set(replica, left - 1)
+    if (isAsked) this.#add(answer, operation)
   }
 
   #add(answer: Answer, operation: OperationReader): void {
