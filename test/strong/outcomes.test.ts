@@ -245,6 +245,21 @@ describe('a write whose answer is lost', () => {
     expect(await world.drive(warp.resolve(dot))).toEqual({ kind: 'ok' })
   })
 
+  it('has not failed where the log takes nothing any more when its record is appended again', async () => {
+    const world = new StrongWorld({ answerMs: 100 })
+    let isFull = false
+    const order = refusing(world.order.named('a'), () => isFull)
+    const { warp } = await world.open('a', KEYS, { order })
+    // The record has its place. The answer is lost, and it comes back late: this replica is busy with another one.
+    world.order.troubles({ answersLost: 1, slowMs: 2000 })
+    await world.drive(warp.set('stock:0', 0))
+    const writing = world.drive(warp.set('stock:1', 1))
+    await world.env.advance(50)
+    isFull = true
+    expect(await writing).toMatchObject({ ack: 'broker', dot: { sequence: 2 } })
+    expect(await world.drive(warp.get('stock:1', { consistency: 'stale' }))).toBe(1)
+  })
+
   it('asked for by a name that no write can have is refused at once', async () => {
     const world = new StrongWorld()
     const { warp } = await world.open('a', KEYS)
