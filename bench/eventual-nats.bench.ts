@@ -2,11 +2,11 @@
  * Eventual writes over NATS core, from `set` on one replica until another one has applied them, against bare messages of
  * as many bytes: operations that are ready are put together in batches and published, and the receiver counts them.
  */
-import { execFileSync } from 'node:child_process'
 import { ChildProgram } from '../test/support/child-program.ts'
 import type { CarrierProgram } from './carrier-process.ts'
 import type { MeshProgram } from './mesh-process.ts'
 import type { BenchContext } from './support/bench.ts'
+import { freshName, serverOf } from './support/engines.ts'
 import type { Running } from './support/measure.ts'
 
 export const question = 'How many eventual writes a second go over NATS core, against bare batches that are counted?'
@@ -20,7 +20,7 @@ const WINDOW = 16_384
 const PER_TURN = 512
 
 export async function run(context: BenchContext): Promise<void> {
-  const servers = natsUrl()
+  const servers = serverOf('nats')
   if (servers === undefined) {
     context.report('nothing was measured', ['', ''], [['there is no server', 'scripts/servers start nats']])
     return
@@ -88,11 +88,11 @@ async function openBare({ servers, batchBytes, operations }: Course): Promise<Ru
 async function openWarp({ servers, batchBytes, operations }: Course): Promise<Running> {
   const sender = new ChildProgram<MeshProgram>('bench/mesh')
   const receiver = new ChildProgram<MeshProgram>('bench/mesh')
-  const nats = { servers, subject: `bench-${process.pid}-${Math.trunc(performance.now() * 1000)}` }
+  const over = { engine: 'nats', at: servers, name: freshName() } as const
   const replication = { batchBytes, inboxFramesMax: 100_000 }
-  await sender.ask('open', { peers: [], nats, replication })
+  await sender.ask('open', { peers: [], over, replication })
   const credit = { port: await sender.ask('creditPort'), every: WINDOW / 4 }
-  await receiver.ask('open', { peers: [], nats, replication, credit })
+  await receiver.ask('open', { peers: [], over, replication, credit })
   await Promise.all([sender.ask('met', { count: 1 }), receiver.ask('met', { count: 1 })])
   const textBytes = OPERATION_BYTES - ENVELOPE_BYTES
   const writing = { operations, keys: KEYS, kind: 'note', textBytes, perTurn: PER_TURN, window: WINDOW } as const
@@ -113,12 +113,4 @@ async function openWarp({ servers, batchBytes, operations }: Course): Promise<Ru
       await Promise.all([sender.end(), receiver.end()])
     },
   }
-}
-
-function natsUrl(): string | undefined {
-  const given = process.env['WARP_NATS_URL']
-  if (given !== undefined) return given
-  const said = execFileSync(process.execPath, ['tools/servers.mjs', 'status', '--json'], { encoding: 'utf8' })
-  const { nats } = JSON.parse(said) as { readonly nats?: { readonly url: string } }
-  return nats?.url
 }

@@ -4,10 +4,10 @@
  * NATS goes through its server, in plain text. So this is what each asks of a service that has the
  * choice.
  */
-import { execFileSync } from 'node:child_process'
 import { ChildProgram } from '../test/support/child-program.ts'
 import type { CarrierProgram } from './carrier-process.ts'
 import type { BenchContext } from './support/bench.ts'
+import { serverOf } from './support/engines.ts'
 import type { Running } from './support/measure.ts'
 
 export const question = 'How many frames a second does the mesh carry, against NATS core?'
@@ -21,7 +21,7 @@ interface Course {
 }
 
 export async function run(context: BenchContext): Promise<void> {
-  const nats = natsUrl()
+  const nats = serverOf('nats')
   if (nats === undefined)
     console.error('mesh-nats: NATS IS NOT RUNNING, the mesh is measured alone: scripts/servers start nats')
   const courses: readonly Course[] = [
@@ -72,12 +72,4 @@ async function open({ frames, ...course }: Course, carrier: { readonly nats?: st
 function greatestDivisor(frames: number, atMost: number): number {
   for (let every = atMost; every > 1; every--) if (frames % every === 0) return every
   return 1
-}
-
-function natsUrl(): string | undefined {
-  const given = process.env['WARP_NATS_URL']
-  if (given !== undefined) return given
-  const said = execFileSync(process.execPath, ['tools/servers.mjs', 'status', '--json'], { encoding: 'utf8' })
-  const { nats } = JSON.parse(said) as { readonly nats?: { readonly url: string } }
-  return nats?.url
 }

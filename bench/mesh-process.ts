@@ -1,17 +1,17 @@
 /**
- * A replica with a mesh, or over NATS, to be asked for what the benches of transports need. Everything
+ * A replica with a mesh, or over a broker, to be asked for what the benches of transports need. Everything
  * is on loopback, the mesh under the key that `insecure` stands for.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileLog } from '../adapters/file/index.ts'
 import { meshTransport } from '../adapters/mesh/index.ts'
-import { natsTransport } from '../adapters/nats/index.ts'
 import { nodeNetwork } from '../adapters/mesh/sockets/node-network.ts'
 import { type Warp, openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import type { ReplicationOptions } from '../src/replication/options.ts'
 import { type WireCounts, countedNetwork } from './support/counted-network.ts'
 import { CreditSource, CreditWindow } from './support/credit.ts'
+import { ENGINES, type EngineName } from './support/engines.ts'
 import { PreparedTransport } from './support/prepared-transport.ts'
 import { serve } from '../test/support/child-program.ts'
 import { freePort } from '../test/support/free-port.ts'
@@ -25,8 +25,8 @@ const KEYS = {
 
 interface Opening {
   readonly peers: readonly string[]
-  /** Where a NATS listens, and under which subject replicas meet there. Absent: by the mesh. */
-  readonly nats?: { readonly servers: string; readonly subject: string }
+  /** The broker, where it listens, and the name under which replicas meet there. Absent: by the mesh. */
+  readonly over?: { readonly engine: EngineName; readonly at: string; readonly name: string }
   /** On disk in this folder. Default: in memory. */
   readonly folder?: string
   readonly replication?: ReplicationOptions
@@ -63,11 +63,11 @@ const verbs = {
   creditPort: () => creditWindow.port,
 
   /** Returns the address. */
-  async open({ peers, nats, folder, replication = {}, credit: told }: Opening): Promise<string> {
+  async open({ peers, over, folder, replication = {}, credit: told }: Opening): Promise<string> {
     if (told !== undefined) credit = await CreditSource.open(told.port, told.every)
     const port = await freePort()
     const mesh = meshTransport({ port, peers, insecure: true, multicast: false, network })
-    transport = new PreparedTransport(nats === undefined ? mesh : natsTransport(nats))
+    transport = new PreparedTransport(over === undefined ? mesh : ENGINES[over.engine].transport(over.at, over.name))
     warp = await openWarp({
       keys: KEYS,
       transports: [transport],

@@ -3,7 +3,6 @@
  * as many under way, of as many bytes. A strong write goes to the log, comes back, is judged and applied,
  * and only then its promise settles. And linearizable reads: one barrier serves all that wait.
  */
-import { execFileSync } from 'node:child_process'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { memoryOrderedLog } from '../adapters/memory/index.ts'
@@ -12,6 +11,7 @@ import { openWarp } from '../adapters/node/index.ts'
 import { register } from '../crdt/index.ts'
 import type { OrderedLog } from '../src/ports/ordered-log.ts'
 import type { BenchContext } from './support/bench.ts'
+import { freshName, serverOf } from './support/engines.ts'
 import type { Contestant, Running } from './support/measure.ts'
 
 export const question = 'What does a strong write cost, against a bare publish that is acknowledged?'
@@ -23,7 +23,7 @@ const BARE = 'JetStream publish, 256 under way'
 const STRONG = 'Warp set on JetStream, 256 under way'
 
 export async function run(context: BenchContext): Promise<void> {
-  const nats = natsUrl()
+  const nats = serverOf('nats')
   const operations = context.size(10_000, UNDER_WAY)
   if (nats === undefined)
     console.error('strong-writes: NATS IS NOT RUNNING, only the log in memory is measured: scripts/servers start nats')
@@ -50,7 +50,7 @@ export async function run(context: BenchContext): Promise<void> {
 async function bare(servers: string, operations: number): Promise<Running> {
   const connection = await connect({ servers })
   const manager = await jetstreamManager(connection)
-  const stream = nameOf()
+  const stream = freshName()
   await manager.streams.add({ name: stream, subjects: [`${stream}.>`] })
   const publisher = jetstream(connection)
   const payload = new TextEncoder().encode(VALUE)
@@ -126,18 +126,6 @@ async function reads(context: BenchContext, nats: string): Promise<void> {
 
 type Opened = Awaited<ReturnType<typeof openWarp<typeof KEYS>>>
 
-function nameOf(): string {
-  return `warp-bench-${process.pid}-${Math.trunc(performance.now() * 1000)}`
-}
-
 function logOn(servers: string): OrderedLog {
-  return natsOrderedLog({ servers, stream: nameOf() })
-}
-
-function natsUrl(): string | undefined {
-  const given = process.env['WARP_NATS_URL']
-  if (given !== undefined) return given
-  const said = execFileSync(process.execPath, ['tools/servers.mjs', 'status', '--json'], { encoding: 'utf8' })
-  const { nats } = JSON.parse(said) as { readonly nats?: { readonly url: string } }
-  return nats?.url
+  return natsOrderedLog({ servers, stream: freshName() })
 }
