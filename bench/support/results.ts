@@ -1,8 +1,8 @@
 /**
- * What a bench has found, with what is needed to judge it; and its way into docs/performance.md.
+ * What a bench has found, with what is needed to judge it; and its way into the documents.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +28,8 @@ export interface Machine {
 /** The project's folder; this file runs as `dist/bench/support/results.js`. */
 export const ROOT: string = fileURLToPath(new URL('../../..', import.meta.url))
 const RESULTS = path.join(ROOT, 'bench/results')
-const DOCUMENT = path.join(ROOT, 'docs/performance.md')
+/** Where benches have their places. */
+const DOCUMENTS = ['docs/performance.md', 'docs/deployment.md'].map((name) => path.join(ROOT, name))
 
 export function describeMachine(): Machine {
   const cpus = os.cpus()
@@ -70,17 +71,21 @@ export function formatResult({ question, machine, tables, bench, figures }: Resu
   return [question, ...tables.map(formatTable), ...pictures, origin].join('\n\n')
 }
 
-/** Puts the results between their marks in docs/performance.md and the figures beside it. */
+/** Puts the results between their marks in the document that has them, and the figures beside it. */
 export function writeDocuments(results: readonly Result[]): void {
-  let text = existsSync(DOCUMENT) ? readFileSync(DOCUMENT, 'utf8') : ''
   for (const result of results) {
-    text = replaceMarked(text, result.bench, formatResult(result))
+    const document =
+      DOCUMENTS.findLast((one) => readFileSync(one, 'utf8').includes(openMark(result.bench))) ?? DOCUMENTS[0]!
+    writeFileSync(document, replaceMarked(readFileSync(document, 'utf8'), result.bench, formatResult(result)))
     for (const { name, svg } of result.figures) {
       mkdirSync(path.join(ROOT, 'docs/figures'), { recursive: true })
       writeFileSync(path.join(ROOT, 'docs/figures', `${name}.svg`), svg)
     }
   }
-  writeFileSync(DOCUMENT, text)
+}
+
+function openMark(name: string): string {
+  return `<!-- bench:${name} -->`
 }
 
 /**
@@ -88,7 +93,7 @@ export function writeDocuments(results: readonly Result[]): void {
  * marks are missing.
  */
 export function replaceMarked(text: string, name: string, content: string): string {
-  const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`]
+  const [open, close] = [openMark(name), `<!-- /bench:${name} -->`]
   const start = text.indexOf(open)
   const end = text.indexOf(close)
   if (start < 0 || end < start)

@@ -85,6 +85,13 @@ describe('dashboard and alerts', () => {
     expect(kinds.filter((kind) => !Object.hasOwn(EVENT_LEVELS, kind))).toEqual([])
   })
 
+  test('what to do when each alert fires stands in docs/deployment.md, and nothing of an alert that there is not', () => {
+    const alerts = [...readFile(ALERTS).text.matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name)
+    const told = [...readFile('docs/deployment.md').text.matchAll(/^\| `(Warp\w+)` \|/gm)].map(([, name = '']) => name)
+    expect(alerts.length).toBeGreaterThan(10)
+    expect(told).toEqual(alerts)
+  })
+
   test.each([
     ['warp_nothing_total > 0', 'warp_nothing_total'],
     ['rate(warp_writes{ack="x"}[5m])', 'warp_writes'],
