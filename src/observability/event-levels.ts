@@ -34,6 +34,7 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'members:pruned': 'info',
   compacted: 'debug',
   'projection:rebuilt': 'info',
+  'projection:rebuild-failed': 'warn',
   'projection:checkpoint-failed': 'warn',
   'compaction:refused': 'error',
   'instruments:failed': 'error',

@@ -20,6 +20,8 @@ export interface Pass<State> {
   readonly told: ExpiryMark
   /** By slot. */
   readonly keys: (SeenKey | undefined)[]
+  /** The state of the engine has been replaced since it began. */
+  isOutdated: boolean
   /** What one step of it spends from. */
   readonly budget: Budget
   /** Lives that have ended since it first came to the end of the log. */

@@ -81,7 +81,11 @@ export interface RebuildOptions {
 
 export interface ProjectionHandle<State> extends AsyncDisposable {
   readonly name: string
-  /** Contains every operation before `position`. */
+  /**
+   * Contains every operation before `position`. Where the state of the engine is replaced otherwise
+   * than by operations (a replica takes over that of a peer, or a snapshot of the ordered log), it
+   * stays as it was until it has been made anew.
+   */
   readonly state: State
   /** Where in the log the next operation will be. */
   readonly position: number

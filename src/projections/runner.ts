@@ -25,6 +25,7 @@ import { Budget } from '../operation/budget.ts'
 import type { ProjectionSource } from './projection-source.ts'
 import { CheckpointKeeper } from './checkpoint-keeper.ts'
 import { endOf, SeenKey, type Pass } from './pass.ts'
+import { Renewal } from './renewal.ts'
 import { valueAfter } from './register-pass.ts'
 import { bytesBetween } from '../log/holds.ts'
 import { POSITIONS_PER_SEGMENT, RECORD_KIND, type RecordView } from '../log/log.ts'
@@ -82,6 +83,9 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   #unsubscribe: (() => void) | undefined
   #unfollow: (() => void) | undefined
   readonly #passes = new Set<Pass<State>>()
+  readonly #renewal: Renewal
+  /** A state has been made of the log, and may be looked at. */
+  #hasBegun = false
   #keeper: CheckpointKeeper | undefined
   #isClosed = false
   /** The operation that a rebuild has come to. One object for all of them. */
@@ -106,6 +110,12 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     this.#keys = new KeyFinder(store.keys)
     this.#onClose = onClose
     this.#state = projection.initial()
+    this.#renewal = new Renewal({
+      env: store.env,
+      rebuild: () => this.rebuild(),
+      delayed: (error) => source.observe({ kind: 'projection:rebuild-failed', name: this.name, error }),
+      failed: (error) => this.#failed(error),
+    })
     const { checkpoint } = projection
     if (checkpoint === undefined) return
     this.#keeper = new CheckpointKeeper(source, projection, {
@@ -154,6 +164,11 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   async #readLog(options: RebuildOptions): Promise<void> {
+    while (!(await this.#readLogOnce(options)));
+  }
+
+  /** Returns whether the state is made: not if that of the engine was replaced meanwhile. */
+  async #readLogOnce(options: RebuildOptions): Promise<boolean> {
     const { log } = this.#store
     const pass = this.#beginPass(this.#projection.initial(), { told: NOTHING_TOLD, through: 0 })
     const first = (log.segments()[0]?.number ?? 0) * POSITIONS_PER_SEGMENT
@@ -165,17 +180,23 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
         this.#rebuildRecord(pass, record)
         return !pass.budget.isSpent
       })
-      if (this.#unsubscribe === undefined) this.#position = position
+      if (!this.#hasBegun) this.#position = position
       options.progress?.(Math.min(1, (position - first) / Math.max(1, log.end - first)))
       return position >= log.end
     }
     try {
-      await this.#reachPresent(pass, read, options)
-      this.#become(pass.state)
+      const arrived = (): void => {
+        this.#become(pass.state)
+        this.#keeper?.began()
+      }
+      await this.#reachPresent(pass, { read, arrived }, options)
+      return true
+    } catch (error) {
+      if (error instanceof Lost) return false
+      throw error
     } finally {
       this.#passes.delete(pass)
     }
-    this.#keeper?.began()
   }
 
   #beginPass(state: State, from: { readonly told: ExpiryMark; readonly through: Position }): Pass<State> {
@@ -185,21 +206,26 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
         for (const { gone } of this.#passes) gone.push({ slot, key })
       },
     })
-    const pass = { state, ...from, keys: [], budget: new Budget(this.#store.env), live: undefined, gone: [] }
+    const pass = { state, ...from, isOutdated: false, live: undefined, gone: [], keys: [], budget: new Budget(this.#store.env) }
     this.#passes.add(pass)
     return pass
   }
 
   /**
    * Reads the log to its end, takes in which lives have ended by then, and reads on until both have
-   * come to the present. `read` does a step and says whether the end has been reached. Returns
-   * whether nothing was missing.
+   * come to the present. `read` does a step and says whether the end has been reached; `arrived` is
+   * called in the turn in which both have, so that nothing comes in between. Throws `Lost`.
    */
-  async #reachPresent(pass: Pass<State>, read: () => boolean, { signal }: RebuildOptions): Promise<boolean> {
+  async #reachPresent(
+    pass: Pass<State>,
+    { read, arrived }: { readonly read: () => boolean; readonly arrived: (isComplete: boolean) => void },
+    { signal }: RebuildOptions,
+  ): Promise<void> {
     const { expirations, log } = this.#store
     const untilDone = async (step: () => boolean): Promise<void> => {
       for (;;) {
         this.#check(signal)
+        if (pass.isOutdated) throw new Lost()
         this.#takeInGone(pass)
         if (step()) return
         await pass.budget.pause()
@@ -214,8 +240,11 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     )
     await untilDone(() => expired.find(pass.budget) && this.#takeInEnded(pass, () => expired.next()))
     const { live } = pass
-    await untilDone(() => read() && this.#takeInEnded(pass, () => live.shift()))
-    return expired.isComplete
+    await untilDone(() => {
+      if (!read() || !this.#takeInEnded(pass, () => live.shift())) return false
+      arrived(expired.isComplete)
+      return true
+    })
   }
 
   /** Takes in lives that have ended, a step of it. Returns whether that was all. */
@@ -245,15 +274,27 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
 
   /**
    * The state has been replaced otherwise than by operations: what this projection has made of them
-   * is not to be kept.
+   * is not to be kept. Until it is made anew it stays what it was, and takes in nothing: with what
+   * comes now it would be of two states.
    */
   reset(): void {
     this.#keeper?.pause()
-    this.rebuild().catch(() => undefined)
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
+    for (const pass of this.#passes) pass.isOutdated = true
+    if (this.#hasBegun) this.#renewal.begin()
+  }
+
+  /** It takes in nothing more. */
+  #failed(error: Error): void {
+    if (this.#isClosed) return
+    this.#failure = error
+    this.#unsubscribe ??= this.#store.subscribe((entered) => this.#live(entered))
   }
 
   /** From now on `state` is what the log amounts to, and operations are taken in as they enter. */
   #become(state: State): void {
+    this.#hasBegun = true
     this.#state = state
     this.#failure = undefined
     this.#missedCount = 0
@@ -299,9 +340,16 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       options.progress?.(isAtEnd ? 1 : Math.min(1, (feed.unseenFrom - through) / Math.max(1, log.end - through)))
       return isAtEnd
     }
-    try {
-      if (!(await this.#reachPresent(pass, read, options))) return false
+    let isWhole = false
+    const arrived = (isComplete: boolean): void => {
+      isWhole = isComplete
+      if (!isComplete) return
       this.#become(pass.state)
+      this.#keeper?.wentOn(through, takenCount)
+    }
+    try {
+      await this.#reachPresent(pass, { read, arrived }, options)
+      return isWhole
     } catch (error) {
       if (error instanceof Lost) return false
       throw error
@@ -309,8 +357,6 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       this.#passes.delete(pass)
       letGo()
     }
-    this.#keeper?.wentOn(through, takenCount)
-    return true
   }
 
   #takeIn(pass: Pass<State>, { key, slot, version, position }: Followed): void {
@@ -337,6 +383,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
       this.#isClosed = true
       if (this.#failure === undefined && this.#unsubscribe !== undefined) this.#keeper?.close()
       else this.#keeper?.pause()
+      this.#renewal.end()
       this.#unsubscribe?.()
       this.#unfollow?.()
       this.#onClose()
@@ -569,7 +616,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 }
 
-/** Compaction has taken away what a projection has not seen. */
+/** What a projection has not seen yet has been taken away, by compaction or with the whole state. */
 class Lost extends Error {}
 
 interface Shown {

@@ -212,6 +212,12 @@ export type EngineEvent =
       readonly error?: Error
     }
   /**
+   * The state has been replaced otherwise than by operations (that of a peer, or a snapshot of the
+   * ordered log, has been taken over), and a projection that is made anew could not read the log. It
+   * shows what it was before, and tries again. Told once, until it is made.
+   */
+  | { readonly kind: 'projection:rebuild-failed'; readonly name: string; readonly error: Error }
+  /**
    * A checkpoint of a projection could not be written. The projection works on, and tries again
    * later.
    */

@@ -42,11 +42,23 @@ function journal(options: Partial<Projection<Seen>> & { every?: number } = {}): 
 }
 
 async function run(opened: OpenEngine, projection: Projection<Seen>): Promise<ProjectionRunner<Seen>> {
-  const { store, holds, feeds } = opened.engine
-  const observe = (event: WarpEvent): void => void (opened.events as WarpEvent[]).push(event)
-  const runner = new ProjectionRunner({ store, holds, feeds, observe }, projection, () => undefined)
+  const runner = runnerOf(opened, projection)
   await runner.start()
   return runner
+}
+
+function runnerOf(opened: OpenEngine, projection: Projection<Seen>): ProjectionRunner<Seen> {
+  const { store, holds, feeds } = opened.engine
+  const observe = (event: WarpEvent): void => void (opened.events as WarpEvent[]).push(event)
+  return new ProjectionRunner({ store, holds, feeds, observe }, projection, () => undefined)
+}
+
+/** The state of `from` takes the place of that of `to`. */
+function takeOver(from: OpenEngine, to: OpenEngine): void {
+  const source = from.engine.exportSnapshot(1000)
+  const target = to.engine.beginSnapshot(source.vector)
+  for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) target.chunk(chunk)
+  target.finish()
 }
 
 /** Counts the records that are read from now on. */
@@ -220,12 +232,34 @@ test('after the state has been taken over from a peer a checkpoint of before doe
   await b.write('hits:1', 'increment')
   await running.close()
   await a.write('hits:2', 'increment')
-  const source = a.engine.exportSnapshot(1000)
-  const target = b.engine.beginSnapshot(source.vector)
-  for (let chunk = source.next(); chunk !== undefined; chunk = source.next()) target.chunk(chunk)
-  target.finish()
+  takeOver(a, b)
   const [resumed, fresh] = [await run(b, journal()), await run(b, journal({ name: 'fresh' }))]
   expect(resumed.state.dots).toEqual(fresh.state.dots)
+})
+
+test('a projection that is reading the log when the state is taken over begins again, and shows nothing of before', async () => {
+  const [a, b] = await Promise.all([openEngine(keys), openEngine(keys)])
+  const running = await run(b, journal({ name: 'running' }))
+  for (let i = 0; i < 3000; i++) await b.write('hits:1', 'increment')
+  await a.write('hits:2', 'increment')
+  const [starting, rebuilt] = [runnerOf(b, journal({ name: 'starting' })), runnerOf(b, journal({ name: 'rebuilt' }))]
+  await rebuilt.start()
+  for (const runner of [running, starting, rebuilt]) b.engine.onReset(() => runner.reset())
+  const reading = [starting.start(), rebuilt.rebuild()]
+  await b.env.yield()
+  expect(starting.lag.state).toBe('reading')
+  const former = running.state
+  takeOver(a, b)
+  await b.write('hits:2', 'increment')
+  // Of one moment, until it is made anew.
+  expect([running.state.dots.length, running.lag.state]).toEqual([3000, 'reading'])
+  await b.env.advance(1000)
+  await Promise.all(reading)
+  const { dots } = (await run(b, journal({ name: 'fresh' }))).state
+  expect(dots.length).toBeGreaterThan(1)
+  for (const runner of [running, starting, rebuilt])
+    expect([runner.lag.state, runner.state.dots]).toEqual(['live', dots])
+  expect(running.state).not.toBe(former)
 })
 
 test('a checkpoint that cannot be written is said, and the projection works on', async () => {

@@ -44,6 +44,19 @@ function plain(value: unknown): unknown {
   return Object.entries(value).map(([name, entry]) => [name, plain(entry)])
 }
 
+test('what is written in the turn in which a projection begins is seen, once', async () => {
+  for (let ticks = 0; ticks < 12; ticks++) {
+    const warp = await open()
+    await warp.set('r:a', 1)
+    const starting = warp.project(journal('journal'))
+    for (let i = 0; i < ticks; i++) await Promise.resolve()
+    await warp.set('r:b', 2)
+    const { state } = await starting
+    expect(state.map((line) => (JSON.parse(line) as unknown[])[1]), `${ticks} ticks`).toEqual(['r:a', 'r:b'])
+    await warp.close()
+  }
+})
+
 test('what a projection sees live is what it sees when it is rebuilt, also of operations that arrive late', async () => {
   const random = seededRandom('live = rebuilt')
   const env = virtualEnv()
