@@ -21,13 +21,14 @@ export function brokenLogViolations(history: RunHistory, breakage: Breakage): Vi
 function judge(machine: string, history: RunHistory, breakage: Breakage): Violation[] {
   const { losers, unsure, atMs, kind } = breakage
   const toldMs = history.reports.find((one) => one.machine === machine && one.event.kind === 'order:broken')?.atMs
-  const later = history.calls.filter((call) => call.machine === machine && call.startedMs >= atMs)
-  const found = later.flatMap((call) => stopped(call))
-  const hasLost = losers.has(machine) || (unsure.has(machine) && toldMs !== undefined)
-  if (!hasLost && toldMs !== undefined)
+  const own = history.calls.filter((call) => call.machine === machine)
+  const found = own.filter(({ startedMs }) => startedMs >= atMs).flatMap((call) => stopped(call))
+  const sinceMs = losers.get(machine) ?? (unsure.has(machine) && toldMs !== undefined ? atMs : undefined)
+  if (sinceMs === undefined && toldMs !== undefined)
     found.push(violation(machine, `${kind}: it has lost nothing, and says that it has`))
-  if (!hasLost) return found
+  if (sinceMs === undefined) return found
   if (toldMs === undefined) found.push(violation(machine, `${kind}: it has lost something, and has not noticed`))
+  const later = own.filter(({ startedMs }) => startedMs >= sinceMs)
   return [...found, ...later.flatMap((call) => succeeded(call, breakage, toldMs ?? Infinity))]
 }
 

@@ -6,7 +6,7 @@
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
 import { ignoreOutcome } from '../../../crdt/synchronous.ts'
-import type { OrderedLog, OrderedLogLink, OrderedRecord } from '../../../src/ports/ordered-log.ts'
+import type { Bookmark, OrderedLog, OrderedLogLink } from '../../../src/ports/ordered-log.ts'
 import type { OrderedLogTroubles } from '../../../src/ports/ordered-memory/log-troubles.ts'
 import { type MemoryOrderedLog, memoryOrderedLogOn } from '../../../src/ports/ordered-memory/memory-ordered-log.ts'
 import type { OrderView } from '../../checkers/checker.ts'
@@ -48,8 +48,9 @@ export class SimulatedOrder implements OrderView {
   readonly #cut = new Map<string, number>()
   #troubles: OrderedLogTroubles = CALM_ORDER
   #skewMs = 0
-  /** How far each machine has been handed each partition, by any of its lives. */
-  readonly #handed = new Map<string, number[]>()
+  /** How far each machine has come in each partition. */
+  readonly #reached = new Map<string, number[]>()
+  #told: BeginTold | undefined
 
   constructor({ line, random, history }: SimulatedOrderOptions) {
     this.#history = history
@@ -78,6 +79,10 @@ export class SimulatedOrder implements OrderView {
       this.log.troubles(this.#troubles, machine)
     }
     return processOrder(this.#noting(machine, this.log.named(machine)), life)
+  }
+
+  get nowMs(): number {
+    return this.#line.nowMs
   }
 
   /** The process of that machine is gone. */
@@ -135,9 +140,14 @@ export class SimulatedOrder implements OrderView {
     this.mend([...this.#cut.keys()])
   }
 
-  /** How far a machine has been handed a partition. */
-  handed(machine: string, partition: number): number {
-    return this.#handed.get(machine)?.[partition] ?? 0
+  /** How far a machine has come in a partition: by the records that it was handed, its folder, or a snapshot. */
+  reached(machine: string, partition: number): number {
+    return this.#reached.get(machine)?.[partition] ?? 0
+  }
+
+  /** From now on `told` hears where machines begin to read, when they are opened or have taken a snapshot. */
+  onBegin(told: BeginTold): void {
+    this.#told = told
   }
 
   /** What has been drawn, as somebody at that machine does it: by what has been seen there. */
@@ -161,32 +171,46 @@ export class SimulatedOrder implements OrderView {
   }
 
   #noting(machine: string, order: OrderedLog): OrderedLog {
-    const note = (partition: number, { offset }: OrderedRecord): void => {
-      const handed = this.#handed.get(machine) ?? []
-      this.#handed.set(machine, handed)
-      handed[partition] = offset
+    const reached = this.#reached.get(machine) ?? []
+    this.#reached.set(machine, reached)
+    const watch: ReaderWatch = {
+      begins: (partition, after) => {
+        reached[partition] = after?.offset ?? 0
+        if (after !== undefined) this.#told?.(machine, partition, after)
+      },
+      // Some come once more.
+      handed: (partition, { offset }) => (reached[partition] = Math.max(reached[partition] ?? 0, offset)),
     }
-    return { ...order, open: async (receiver) => noting(await order.open(receiver), note) }
+    return { ...order, open: async (receiver) => watched(await order.open(receiver), watch) }
   }
 }
 
+type BeginTold = (machine: string, partition: number, after: Bookmark) => void
+
+interface ReaderWatch {
+  readonly begins: (partition: number, after: Bookmark | undefined) => void
+  readonly handed: (partition: number, last: Bookmark) => void
+}
+
 /** The same link, whose readers are watched. */
-function noting(link: OrderedLogLink, note: (partition: number, last: OrderedRecord) => void): OrderedLogLink {
+function watched(link: OrderedLogLink, { begins, handed }: ReaderWatch): OrderedLogLink {
   return {
     ...{ identity: link.identity, partitionsCount: link.partitionsCount, recordBytesMax: link.recordBytesMax },
     promises: link.promises,
     append: (...record) => link.append(...record),
     barrier: (...partition) => link.barrier(...partition),
-    follow: (partition, after, reader) =>
-      link.follow(partition, after, {
+    follow(partition, after, reader) {
+      begins(partition, after)
+      return link.follow(partition, after, {
         records: (batch) => {
           const last = batch.at(-1)
-          if (last !== undefined) note(partition, last)
+          if (last !== undefined) handed(partition, last)
           return reader.records(batch)
         },
         trimmed: (firstOffset) => reader.trimmed(firstOffset),
         broken: (error) => reader.broken(error),
-      }),
+      })
+    },
     saveSnapshot: (...snapshot) => link.saveSnapshot(...snapshot),
     loadSnapshot: (partition) => link.loadSnapshot(partition),
     trim: (...place) => link.trim(...place),

@@ -10,9 +10,13 @@ import { ToldRun } from '../../../support/told-run.ts'
 
 const NAMES = ['m0', 'm1']
 
+function since(ms: number, ...names: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(names.map((name) => [name, ms]))
+}
+
 function breakage(more: Partial<Breakage> = {}): Breakage {
   const of = { partition: 0, partitionsCount: 1, key: 'doc:0', names: NAMES }
-  return { kind: 'rollback', atMs: 0, ...of, losers: new Set(NAMES), unsure: new Set(), ...more }
+  return { kind: 'rollback', atMs: 0, ...of, losers: since(0, ...NAMES), unsure: new Set(), ...more }
 }
 
 function noticed(...machines: readonly string[]): ToldRun {
@@ -38,7 +42,7 @@ test('who has lost something and does not notice is found (W32)', () => {
 
 test('who has lost nothing and says so is found, unless nobody can know (W32)', () => {
   const { history } = noticed('m0', 'm1')
-  const losers = new Set(['m0'])
+  const losers = since(0, 'm0')
   expect(brokenLogViolations(history, breakage({ losers }))).toMatchObject([{ invariant: 'W32', machine: 'm1' }])
   expect(brokenLogViolations(history, breakage({ losers, unsure: new Set(['m1']) }))).toEqual([])
 })
@@ -49,7 +53,7 @@ test('a strong key that is read at who has lost something is found (W32)', () =>
   expect(brokenLogViolations(run.history, breakage())).toMatchObject([{ invariant: 'W32', machine: 'm0' }])
   const other = noticed('m0')
   read(other, 'm1')
-  expect(brokenLogViolations(other.history, breakage({ losers: new Set(['m0']) }))).toEqual([])
+  expect(brokenLogViolations(other.history, breakage({ losers: since(0, 'm0') }))).toEqual([])
 })
 
 test('a key that is not strong and is refused is found (W32)', () => {
@@ -57,4 +61,15 @@ test('a key that is not strong and is refused is found (W32)', () => {
   const call = run.begin('m0', { kind: 'write', key: 'seen:0', verb: 'add', parameters: [1] })
   run.end(call, { outcome: 'failed', error: 'WARP_E_ORDER_BROKEN' })
   expect(brokenLogViolations(run.history, breakage())).toMatchObject([{ invariant: 'W32', machine: 'm0' }])
+})
+
+test('who takes a snapshot that holds what is gone has lost it from then on (W32)', () => {
+  const run = noticed('m0', 'm1')
+  const losers = new Map([...since(0, 'm0'), ...since(2, 'm1')])
+  // Before it took the snapshot it was right.
+  Object.assign(read(run, 'm1'), { startedMs: 1 })
+  expect(brokenLogViolations(run.history, breakage({ losers }))).toEqual([])
+  expect(brokenLogViolations(noticed('m0').history, breakage({ losers }))).toMatchObject([{ machine: 'm1' }])
+  Object.assign(read(run, 'm1'), { startedMs: 3 })
+  expect(brokenLogViolations(run.history, breakage({ losers }))).toMatchObject([{ invariant: 'W32', machine: 'm1' }])
 })
