@@ -206,7 +206,15 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
         for (const { gone } of this.#passes) gone.push({ slot, key })
       },
     })
-    const pass = { state, ...from, isOutdated: false, live: undefined, gone: [], keys: [], budget: new Budget(this.#store.env) }
+    const pass = {
+      state,
+      ...from,
+      isOutdated: false,
+      live: undefined,
+      gone: [],
+      keys: [],
+      budget: new Budget(this.#store.env),
+    }
     this.#passes.add(pass)
     return pass
   }

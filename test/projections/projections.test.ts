@@ -52,7 +52,10 @@ test('what is written in the turn in which a projection begins is seen, once', a
     for (let i = 0; i < ticks; i++) await Promise.resolve()
     await warp.set('r:b', 2)
     const { state } = await starting
-    expect(state.map((line) => (JSON.parse(line) as unknown[])[1]), `${ticks} ticks`).toEqual(['r:a', 'r:b'])
+    expect(
+      state.map((line) => (JSON.parse(line) as unknown[])[1]),
+      `${ticks} ticks`,
+    ).toEqual(['r:a', 'r:b'])
     await warp.close()
   }
 })
