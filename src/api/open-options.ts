@@ -18,6 +18,8 @@ import { weightOf } from '../cache/weight.ts'
 import type { CopyLimits } from '../data-layer/copies.ts'
 import { policyOf } from '../data-layer/policies/policies.ts'
 import { COPIES_MAX } from '../limits.ts'
+import type { OrderedLog } from '../ports/ordered-log.ts'
+import type { Transport } from '../ports/transport.ts'
 import type { CacheOptions, CopiesOptions, StrongOptions, WarpEvent, WarpOptions } from './public.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
@@ -62,7 +64,7 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
   checkTypeOf('openWarp', options, 'clockDriftMsMax', 'number')
   checkLog(options.log)
   checkTransports(options.transports)
-  checkMethods('order', options.order, ['open'], 'give an ordered log, such as memoryOrderedLog()')
+  checkOrder(options.order)
   checkMethods('env', options.env, ['now', 'monotonic', 'schedule', 'defer', 'yield', 'random'], 'give an Env')
   checkMethods(
     'instruments',
@@ -141,6 +143,23 @@ function checkLog(log: unknown): void {
   checkMethods('log', log, ['open'], typeof log === 'function' ? `call it: ${log.name}({ path })` : remedy)
 }
 
+/** Both have a method `open`, and what is taken for the other would be found out later, and be hard to read. */
+function checkOrder(order: unknown): void {
+  const remedy = 'give an ordered log: natsOrderedLog(...), redisOrderedLog(...), or memoryOrderedLog() for one process'
+  if (isOfKind(order, 'broadcast'))
+    throw refusedOption(
+      'openWarp',
+      'order',
+      order,
+      `a transport brings messages to others and puts nothing in order; give it in transports, and here ${remedy}`,
+    )
+  checkMethods('order', order, ['open'], typeof order === 'function' ? `call it: ${order.name}(...)` : remedy)
+}
+
+function isOfKind(value: unknown, kind: (Transport | OrderedLog)['kind']): boolean {
+  return typeof value === 'object' && value !== null && (value as { readonly kind?: unknown }).kind === kind
+}
+
 function checkTransports(transports: unknown): void {
   if (transports === undefined) return
   if (!Array.isArray(transports)) throw refusedOption('openWarp', 'transports', transports, 'give a list of transports')
@@ -148,8 +167,11 @@ function checkTransports(transports: unknown): void {
     const remedy =
       typeof transport === 'function'
         ? `call it: ${transport.name}(...)`
-        : 'give a transport, such as meshTransport(...)'
-    if (transport === undefined) throw refusedOption('openWarp', `transports[${i}]`, transport, remedy)
+        : isOfKind(transport, 'ordered')
+          ? 'this is an ordered log; give it as order'
+          : 'give a transport, such as meshTransport(...)'
+    if (transport === undefined || isOfKind(transport, 'ordered'))
+      throw refusedOption('openWarp', `transports[${i}]`, transport, remedy)
     checkMethods(`transports[${i}]`, transport, ['open'], remedy)
   }
 }

@@ -482,7 +482,8 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   /**
    * What became of a strong write whose answer was lost. Give the error, or the dot that stands in its
    * `details` (`{ replica, sequence }`); any replica may ask. If the write has no place in the log yet, it
-   * never will count. Rejects with `WARP_E_TRANSPORT` while the log does not answer.
+   * never will count. Rejects with `WARP_E_TRANSPORT` while the log does not answer, and with
+   * `WARP_E_MODE` for a write of keys that are not strong.
    *
    *     if (isWarpError(error) && error.outcome === 'indeterminate') {
    *       if ((await warp.resolve(error)).kind === 'failed') await tryAgain()

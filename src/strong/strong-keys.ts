@@ -13,7 +13,7 @@ import { newReplicaId } from '../keys/domain-writer.ts'
 import type { Slot } from '../keys/key-table.ts'
 import type { FeedCheckpoints } from '../log/feed/feed-checkpoints.ts'
 import { fnv1a } from '../operation/text.ts'
-import { PARTITIONS_MAX } from '../operation/names/ordered-id.ts'
+import { isOrderedId, PARTITIONS_MAX } from '../operation/names/ordered-id.ts'
 import { awake, whenAborted } from '../ports/abort-signals.ts'
 import type { Env } from '../ports/env.ts'
 import type {
@@ -33,7 +33,8 @@ import { Partition, type PartitionEvent } from './partition.ts'
 import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
 import type { WholeState } from './snapshots/install-partition.ts'
 import { numberOf, Submitter, type SubmitOptions } from './submitter.ts'
-import { notADot, readGivenUp, resolvingGivenUp, standsStill, unanswered, unresolved, type Verdict } from './verdict.ts'
+import { notADot, notOfTheLog, readGivenUp, resolvingGivenUp, standsStill, unanswered, unresolved } from './verdict.ts'
+import type { Verdict } from './verdict.ts'
 
 export type StrongEvent =
   | PartitionEvent
@@ -238,17 +239,32 @@ export class StrongKeys {
 
   /**
    * What became of a strong write; `undefined`: that is not remembered. Rejects with `WARP_E_TRANSPORT`,
-   * `WARP_E_ABORTED`, and with `WARP_E_CONFIG` for what names no strong write.
+   * `WARP_E_ABORTED`, with `WARP_E_CONFIG` for what names no write, and with `WARP_E_MODE` for one that
+   * the log does not decide about.
    */
   async resolve(write: Dot | WarpError, signal?: AbortSignal): Promise<Verdict | undefined> {
     this.#assertUsable()
     const count = this.#lanes.length
     // A hostile caller has types as well.
     const { replica, sequence } = isWarpError(write) ? write.details : (write ?? {})
-    if (!isReplicaId(replica) || !isWholeFrom(sequence, count)) throw notADot()
+    if (!isReplicaId(replica) || !isWholeFrom(sequence, 1)) throw notADot()
+    if (isOrderedId(replica)) return this.#given({ replica, sequence }, signal)
+    const { writers, applied } = this.#options.store
+    if (writers.isOwn(replica) || writers.ofDot({ replica, sequence }) !== undefined || applied.get(replica) > 0)
+      throw notOfTheLog({ replica, sequence })
+    if (sequence < count) throw notADot()
     const [partition, number] = [sequence % count, Math.floor(sequence / count)]
     const outcome = this.#laneOf(partition).submitter.outcome(replica, number)
     return this.#bounded(partition, outcome, signal, { late: unresolved, givenUp: resolvingGivenUp })
+  }
+
+  /** What the log has given a name to counts. */
+  async #given({ replica, sequence }: Dot, signal: AbortSignal | undefined): Promise<Verdict> {
+    const { partition } = this.#lanes.find((lane) => lane.partition.writer.replica === replica) ?? {}
+    if (partition === undefined) throw notADot()
+    if (sequence > partition.writer.sequence) await this.passed(partition.index, signal)
+    if (sequence > partition.writer.sequence) throw notADot()
+    return { kind: 'done', version: sequence }
   }
 
   /** A pattern has been registered: what could not be judged perhaps can be. */

@@ -1,7 +1,11 @@
 /** How a command was decided at its place: every replica comes to the same. And what is told to those who wait in vain. */
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { expectArray, expectCount, expectText } from '../../crdt/encoding/stored-state.ts'
+import type { Dot } from '../../crdt/time/dot.ts'
 import { WarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
+
+/** The `details` of an error. */
+type Facts = Readonly<Record<string, string | number>>
 
 export type Verdict =
   /**
@@ -17,7 +21,12 @@ export type Verdict =
   /** A key was not as expected. */
   | { readonly kind: 'conflict'; readonly key: string; readonly version: number }
   /** A verb, a fence or a lock refused it. */
-  | { readonly kind: 'failed'; readonly code: WarpErrorCode; readonly message: string }
+  | {
+      readonly kind: 'failed'
+      readonly code: WarpErrorCode
+      readonly message: string
+      readonly details?: Facts
+    }
   /** It came too late, or was closed before it came: it does not count and never will. */
   | { readonly kind: 'void' }
 
@@ -27,8 +36,10 @@ export function encodeVerdict(verdict: Verdict): Encodable {
       return verdict.given === undefined ? [1, verdict.version] : [1, verdict.version, verdict.given]
     case 'conflict':
       return [2, verdict.key, verdict.version]
-    case 'failed':
-      return [3, verdict.code, verdict.message]
+    case 'failed': {
+      const { code, message, details } = verdict
+      return details === undefined ? [3, code, message] : [3, code, message, Object.entries(details)]
+    }
     default:
       return [4]
   }
@@ -36,11 +47,22 @@ export function encodeVerdict(verdict: Verdict): Encodable {
 
 /** Throws `WARP_E_PROTOCOL`. */
 export function decodeVerdict(encoded: Encodable | undefined): Verdict {
-  const [kind, a, b] = expectArray(encoded)
+  const [kind, a, b, c] = expectArray(encoded)
   if (kind === 1) return { kind: 'done', version: expectCount(a), ...(b === undefined ? {} : { given: b }) }
   if (kind === 2) return { kind: 'conflict', key: expectText(a), version: expectCount(b) }
-  if (kind === 3) return { kind: 'failed', code: expectText(a) as WarpErrorCode, message: expectText(b) }
+  if (kind === 3) {
+    const details = c === undefined ? {} : { details: decodeFacts(c) }
+    return { kind: 'failed', code: expectText(a) as WarpErrorCode, message: expectText(b), ...details }
+  }
   return { kind: 'void' }
+}
+
+function decodeFacts(encoded: Encodable): Facts {
+  const facts = expectArray(encoded).map((item): [string, string | number] => {
+    const [name, fact] = expectArray(item)
+    return [expectText(name), typeof fact === 'number' ? fact : expectText(fact)]
+  })
+  return Object.fromEntries(facts)
 }
 
 /** What the caller of a refused command is told. */
@@ -56,7 +78,7 @@ export function errorOf(verdict: Exclude<Verdict, { kind: 'done' }>): WarpError 
       )
     }
     case 'failed':
-      return new WarpError(verdict.code, verdict.message)
+      return new WarpError(verdict.code, verdict.message, { details: verdict.details ?? {} })
     default:
       return new WarpError(
         'WARP_E_ABORTED',
@@ -103,6 +125,15 @@ export function notADot(): WarpError {
     'WARP_E_CONFIG',
     'resolve: this names no strong write; give the error whose outcome was indeterminate, or { replica, sequence } ' +
       'as they stand in its details',
+  )
+}
+
+export function notOfTheLog({ replica, sequence }: Dot): WarpError {
+  return new WarpError(
+    'WARP_E_MODE',
+    `resolve asks the ordered log, and ${replica}:${sequence} is a write of keys that it does not decide about; ` +
+      'such a write counts once it is made; the replica that has made it waits for others with settled(dot, { acks })',
+    { details: { replica, sequence } },
   )
 }
 

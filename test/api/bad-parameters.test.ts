@@ -1,7 +1,7 @@
 /** What is wrong is refused with a typed error that names the thing, the value and the remedy. */
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { fileLog } from '../../adapters/file/index.ts'
-import { memoryNetwork } from '../../adapters/memory/index.ts'
+import { memoryNetwork, memoryOrderedLog } from '../../adapters/memory/index.ts'
 import { meshTransport } from '../../adapters/mesh/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
 import { boundedCounter } from '../../crdt/bounded-counter.ts'
@@ -45,6 +45,18 @@ const OPENINGS: readonly (readonly [string, () => unknown, string])[] = [
   ['one transport', () => open({ transports: memoryNetwork().transport('a') }), 'give a list of transports'],
   ['a transport by name', () => open({ transports: ['mesh'] }), 'transports[0] is the string "mesh"; give a transport'],
   ['a transport not called', () => open({ transports: [meshTransport] }), 'call it: meshTransport(...)'],
+  [
+    'an ordered log as transport',
+    () => open({ transports: [memoryOrderedLog()] }),
+    'this is an ordered log; give it as order',
+  ],
+  [
+    'a transport as ordered log',
+    () => open({ order: memoryNetwork().transport('a') }),
+    'a transport brings messages to others and puts nothing in order; give it in transports, and here give an ordered log: natsOrderedLog(...)',
+  ],
+  ['an ordered log not called', () => open({ order: memoryOrderedLog }), 'call it: memoryOrderedLog(...)'],
+  ['an ordered log by name', () => open({ order: 'nats' }), 'order is the string "nats"; give an ordered log'],
   ['observe', () => open({ observe: 5 }), 'observe is the number 5; give a function'],
   ['no env', () => open({ env: {} }), 'env is an object; give an Env'],
   ['instruments', () => open({ instruments: {} }), 'give an object with add, record and begin'],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { register } from '../../crdt/index.ts'
 import { openWarp } from '../../adapters/node/index.ts'
 import { memoryNetwork, memoryOrderedLog } from '../../adapters/memory/index.ts'
-import { isWarpError } from '../../crdt/warp-error.ts'
+import { isWarpError, type WarpError } from '../../crdt/warp-error.ts'
 import { virtualEnv, type VirtualEnv } from '../../testing/world/virtual-env.ts'
 
 const KEYS = { 'stock:*': { strategy: register<number>(), mode: 'strong' } } as const
@@ -51,6 +51,7 @@ describe('a strong write that asks for replicas', () => {
     expect(refused).toMatchObject({ outcome: 'indeterminate' })
     // What the ordered log has counts all the same.
     expect(await until(env, b.get('stock:1'))).toBe(1)
+    for (const one of [a, b]) expect(await until(env, one.resolve(refused as WarpError))).toEqual({ kind: 'ok' })
     await until(env, Promise.all([a.close(), b.close()]))
   })
 })

@@ -142,7 +142,11 @@ describe('a linearizable read', () => {
     for (const call of calls) expect(await codeOfError(world.drive(call()))).toBe('WARP_E_TRANSPORT')
     expect(await world.drive(warp.get('stock:1', { consistency: 'stale' }))).toBe(1)
     expect(warp.peek('stock:1')).toBe(1)
-    expect(warp.health().parts.order).toMatchObject({ state: 'degraded' })
+    const message = 'strong keys are refused or wait: the ordered log does not answer'
+    expect(warp.health().parts.order).toMatchObject({
+      state: 'degraded',
+      reasons: [{ code: 'order-failing', message }],
+    })
     world.order.reconnect('a')
     await world.env.advance(1000)
     expect(await world.drive(warp.getVersioned('stock:1'))).toEqual({ value: 1, version: 1 })

@@ -5,7 +5,7 @@ import type { Dot } from '../../crdt/time/dot.ts'
 import { parseReplicaId } from '../../crdt/time/replica-id.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { OrderedLog, OrderedLogLink } from '../../src/ports/ordered-log.ts'
-import type { Change, Command } from '../../src/strong/commands.ts'
+import type { Change, WriteCommand } from '../../src/strong/commands.ts'
 import { AUTHOR, StrongWorld } from '../support/strong-world.ts'
 
 const KEYS = {
@@ -15,7 +15,7 @@ const KEYS = {
 const MINUTE_MS = 60_000
 const STRANGER = parseReplicaId('b'.repeat(16))
 
-function changes(key: string, verb: string, ...parameters: readonly number[]): Command {
+function changes(key: string, verb: string, ...parameters: readonly number[]): WriteCommand {
   const change: Change = { key, strategy: (verb === 'set' ? register() : counter()).code, verb, parameters, lifeMs: 0 }
   return { kind: 'write', expected: [], changes: [change] }
 }
@@ -203,7 +203,7 @@ describe('a write whose answer is lost', () => {
     const world = new StrongWorld()
     const { warp } = await world.open('a', KEYS)
     await world.drive(warp.set('stock:1', 1))
-    const conflict = { ...changes('stock:1', 'set', 2), expected: [{ key: 'stock:1', version: 7 }] } as Command
+    const conflict = { ...changes('stock:1', 'set', 2), expected: [{ key: 'stock:1', version: 7 }] } as WriteCommand
     await world.write([conflict])
     await world.write([changes('stock:2', 'set', 1)], { first: 2, floor: 2 })
     expect(await world.drive(warp.resolve({ replica: AUTHOR, sequence: 1 }))).toEqual({ kind: 'forgotten' })
@@ -258,6 +258,47 @@ describe('a write whose answer is lost', () => {
     isFull = true
     expect(await writing).toMatchObject({ ack: 'broker', dot: { sequence: 2 } })
     expect(await world.drive(warp.get('stock:1', { consistency: 'stale' }))).toBe(1)
+  })
+
+  it('says which token stood in its way, to whoever asks', async () => {
+    const world = new StrongWorld()
+    const { warp } = await world.open('a', KEYS)
+    await world.write([{ ...changes('stock:1', 'set', 1), fence: 8 }])
+    await world.write([{ ...changes('stock:1', 'set', 2), fence: 7 }], { first: 2 })
+    const details = { key: 'stock:1', fence: 7, token: 8 }
+    for (let times = 0; times < 2; times++)
+      expect(await world.drive(warp.resolve({ replica: AUTHOR, sequence: 2 }))).toMatchObject({
+        ...{ kind: 'failed', error: { code: 'WARP_E_FENCED', details } },
+      })
+  })
+
+  it('of a key that is not strong is refused, and nothing is written into the log', async () => {
+    const world = new StrongWorld()
+    const keys = {
+      ...KEYS,
+      'free:*': register<number>(),
+      'own:*': { strategy: register<number>(), mode: 'local' },
+    } as const
+    const { warp } = await world.open('a', keys)
+    for (const key of ['free:1', 'own:1'] as const) {
+      const { dot } = await world.drive(warp.set(key, 1))
+      expect(await refusalOf(world.drive(warp.resolve(dot as Dot)))).toMatchObject({ code: 'WARP_E_MODE' })
+    }
+    expect(world.order.records(0)).toEqual([])
+  })
+
+  it('that the log has given a name to is asked for by that as well', async () => {
+    const world = new StrongWorld()
+    const [{ warp: a }, { warp: b }] = [await world.open('a', KEYS), await world.open('b', KEYS)]
+    world.order.troubles({ slowMs: 100, delayMs: 50 }, 'b')
+    await world.drive(a.set('stock:1', 1))
+    const { value: operation } = await world.drive(a.log('stock:1')[Symbol.asyncIterator]().next())
+    const { dot } = operation as { readonly dot: Dot }
+    expect(await world.drive(b.resolve(dot))).toEqual({ kind: 'ok' })
+    const next = { ...dot, sequence: dot.sequence + 1 }
+    expect(await refusalOf(world.drive(b.resolve(next)))).toMatchObject({ code: 'WARP_E_CONFIG' })
+    const other = { replica: parseReplicaId('ffffffff00000000'), sequence: 1 }
+    expect(await refusalOf(world.drive(b.resolve(other)))).toMatchObject({ code: 'WARP_E_CONFIG' })
   })
 
   it('asked for by a name that no write can have is refused at once', async () => {

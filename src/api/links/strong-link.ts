@@ -187,7 +187,7 @@ function nobodyOrders(call: string): WarpError {
 }
 
 function disconnected(): WarpError {
-  return new WarpError('WARP_E_TRANSPORT', 'the ordered log does not answer; strong keys wait for it')
+  return new WarpError('WARP_E_TRANSPORT', 'the ordered log does not answer')
 }
 
 function notLinearizable(key: string, { pattern }: Keyspace): WarpError {

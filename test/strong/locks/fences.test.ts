@@ -30,6 +30,9 @@ describe('a write with a fence', () => {
     await expect(a.key('job:1').with({ fence: 7 }).set('late')).rejects.toThrow(FENCED)
     await a.set('job:2', 'another key', { fence: 7 })
     for (const one of [a, b]) expect(await one.get('job:1')).toBe('new')
+    // What a machine has to know stands beside the message.
+    const details = { key: 'job:1', fence: 7, token: 8 }
+    await expect(a.set('job:1', 'late', { fence: 7 })).rejects.toMatchObject({ details })
     // Who gives none is not looked at.
     await a.set('job:1', 'unfenced')
     await b.delete('job:1', { fence: 8 })

@@ -66,5 +66,6 @@ function fenced(key: string, fence: number, token: number): Extract<Verdict, { k
     message:
       `'${key}' has been written by the holder of token ${token} since, and this write has the fence ${fence}; ` +
       'nothing was written; the lock is held by somebody else by now: acquire it again',
+    details: { key, fence, token },
   }
 }
