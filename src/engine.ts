@@ -337,6 +337,7 @@ export class Engine implements ReplicationStore, Departing {
     const { floor, retired, ended, identity } = this
     const { reissued } = identity
     const isAsideNeeded = (operation: OperationReader): boolean => this.#asides.isNeeded(operation, this.store)
+    this.#maintenance.noteSent(this.compactor.waitingCount)
     const parts = { floor, retired, ended, reissued, chunkBytes, isAsideNeeded }
     return new StateExport(this.store, { ...parts, hold: this.holds.take(holder) })
   }

@@ -1,4 +1,4 @@
-/** `npm run short-lives [-- --lives N]`: see test/chaos/short-lives-process.ts. */
+/** `npm run short-lives [-- --lives N] [--pause MS]`: see test/chaos/short-lives-process.ts. */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -17,6 +17,12 @@ const CHECKPOINT_RECORDS = 100_000
  */
 const COMPACTION_OPERATIONS_MIN = 4096
 const COMPACTION_DELAY_MS = 100
+/**
+ * And when so many have just been sent to somebody who takes over the state, so much later. What is
+ * not folded is sent to each newcomer anew, with the names of all who wrote before.
+ */
+const COMPACTION_SENT_MIN = 128
+const COMPACTION_SENT_DELAY_MS = 1000
 
 export interface MaintenanceOptions {
   readonly env: Env
@@ -59,6 +65,11 @@ export class Maintenance {
   /** So many operations may be folded now, of so many keys. */
   noteFoldable(operationsCount: number, keysCount = 0): void {
     if (operationsCount >= Math.max(COMPACTION_OPERATIONS_MIN, keysCount)) this.compactIn(COMPACTION_DELAY_MS)
+  }
+
+  /** A state is sent, with so many operations that may be folded now or soon. */
+  noteSent(operationsCount: number): void {
+    if (operationsCount >= COMPACTION_SENT_MIN) this.compactIn(COMPACTION_SENT_DELAY_MS)
   }
 
   /** There is one record more. */

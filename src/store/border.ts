@@ -4,7 +4,6 @@
  * as it came and enters its key through the same door as a local one.
  */
 import { isOrderedId } from '../operation/names/ordered-id.ts'
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../crdt/time/version-vector.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { DotIndex } from '../operation/dot-index.ts'
@@ -262,19 +261,19 @@ export class AdmissionDesk {
   }
 
   #hasCauses(operation: OperationReader): boolean {
-    if (!operation.hasDependencies) return true
     const { applied, table } = this.#store
-    const isHere = ([replica, sequence]: readonly [ReplicaId, number]): boolean =>
-      applied.includes(replica, sequence) || table.ended.includes(replica, sequence)
-    return operation.dependencies().every(isHere)
+    return operation.everyDependency(
+      (replica, sequence) => applied.includes(replica, sequence) || table.ended.includes(replica, sequence),
+    )
   }
 
   /** `first`: with which its transaction begins, or itself. */
   #withoutCauses(operation: OperationReader, first: OperationReader): Admission {
     const { ended } = this.#store.table
-    const dependencies = operation.dependencies()
-    const isVoid = dependencies.some(([replica, sequence]) => ended.isBeyond(replica, sequence))
-    return isVoid || this.#retired.voidIn(dependencies).length > 0 ? this.#end(first) : 'early'
+    const isValid = operation.everyDependency(
+      (replica, sequence) => !ended.isBeyond(replica, sequence) && sequence <= this.#retired.endOf(replica),
+    )
+    return isValid ? 'early' : this.#end(first)
   }
 
   /**

@@ -3,8 +3,12 @@ import { expect, test } from 'vitest'
 import { openWarp, type WarpEvent } from '../../adapters/node/index.ts'
 import { memoryNetwork } from '../../adapters/memory/index.ts'
 import { counter, custom, set } from '../../crdt/index.ts'
+import { replicaIdFromBytes } from '../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../crdt/time/version-vector.ts'
+import { Joining } from '../../src/replication/members/joining.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { closeAll } from '../support/close-all.ts'
+import { NaiveStore } from '../support/naive-store.ts'
 
 const keys = {
   'count:*': { strategy: counter(), retain: 'latest' as const },
@@ -194,4 +198,36 @@ test('a replica that hears nobody compacts nothing, and takes over what the othe
 test('a newcomer that writes before it has met the others begins anew itself, and nobody else has to', async () => {
   const kinds = await writeTooEarly(11)
   expect(kinds.filter((kind) => /^(resync|identity)/.test(kind))).toEqual([])
+})
+
+// They hear each other as soon as the members, and none of them announces anything.
+test('newcomers that come at once let nobody in past what the members have compacted', async () => {
+  const { env, open } = world(11)
+  const events: WarpEvent[] = []
+  const observe = (event: WarpEvent): void => void events.push(event)
+  const members = [await open('a', observe), await open('c', observe)]
+  for (let i = 0; i < 10; i++) await members[0]?.key('count:1').increment()
+  await env.advance(5000)
+  for (const member of members) expect((await member.compact()).droppedOperationsCount).toBe(10)
+  const newcomers = await Promise.all(Array.from({ length: 8 }, (_, i) => open(`new-${i}`, observe)))
+  for (let waited = 0; waited < 100 && !newcomers.every((warp) => warp.stats().isJoined); waited++)
+    await env.advance(50)
+  for (const warp of newcomers) await warp.key('count:1').increment(100)
+  await env.advance(60_000)
+  expect(events.filter(({ kind }) => kind === 'identity:changed')).toEqual([])
+  expect(events.filter((event) => event.kind === 'resync:required' && event.side === 'peer')).toEqual([])
+  for (const warp of [...members, ...newcomers]) expect(await warp.get('count:1')).toBe(810)
+  await closeAll(env, [...members, ...newcomers])
+})
+
+test('a peer that announces nothing lets a newcomer in only when that has seen what the others announce', () => {
+  const store = new NaiveStore(virtualEnv())
+  const writer = replicaIdFromBytes(Uint8Array.of(2))
+  const announced = VersionVector.from([[writer, 3]])
+  const [none, retired] = [new VersionVector(), []]
+  const empty = { ...{ reply: false, floor: none, stable: none, heard: [], retired }, applied: new VersionVector() }
+  const joining = new Joining(store)
+  expect(joining.meet(empty, () => [announced])).toBe('wait')
+  store.applied.raise(writer, 3)
+  expect(joining.meet(empty, () => [announced])).toBe('joined')
 })

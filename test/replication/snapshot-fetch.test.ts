@@ -42,7 +42,10 @@ function fetching() {
     }
     fetch.chunk(peer, parts)
   }
-  return { store, events, fetch, chunk, kinds: () => events.map(({ kind }) => kind) }
+  return {
+    ...{ env, store, sender, events, requests, link, peer, fetch, chunk },
+    kinds: () => events.map(({ kind }) => kind),
+  }
 }
 
 test('chunks are taken in in their order, whatever order they come in', () => {
@@ -88,4 +91,29 @@ test('what kept a snapshot from being taken in is said, with what can be done ab
     kind: 'resync:failed',
     error: { cause, message: expect.stringContaining('the record is damaged; restore it from a backup') as string },
   })
+})
+
+test('the peer is told when all chunks are here, so that it need not keep them', () => {
+  const { chunk, requests } = fetching()
+  for (const index of [0, 1, 2]) chunk(index, 1)
+  expect(requests.at(-1)).toMatchObject({ acknowledged: 3, from: 3, count: 1 })
+})
+
+test('a peer that has others to serve is left alone for a while, and another one is asked at once', async () => {
+  const { env, fetch, peer, sender, requests, link } = fetching()
+  const other = new Peer({ index: 0, name: 'test', link }, 'other', 0)
+  other.heard({ replica: sender.replica, session: 2 }, 0)
+  const refuse = (from: Peer): void => {
+    const none = { offer: 0, index: 0, last: false, refused: true, vector: undefined, bytes: new Uint8Array(0) }
+    fetch.chunk(from, { transfer: requests.at(-1)?.transfer ?? 0, ...none })
+  }
+  refuse(peer)
+  fetch.require(peer)
+  expect(requests.length).toBe(1)
+  fetch.require(other)
+  expect(requests.length).toBe(2)
+  refuse(other)
+  await env.advance(500)
+  fetch.require(peer)
+  expect(requests.length).toBe(3)
 })

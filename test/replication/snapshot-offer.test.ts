@@ -10,6 +10,8 @@ interface Offered {
   /** Indices of the chunks sent, `-1` for a refusal. */
   readonly sent: number[]
   ask(acknowledged: number, from: number, count: number, transfer?: number): void
+  /** The same by another peer. */
+  askElse(acknowledged: number, from: number, count: number): void
 }
 
 function offering(): Offered {
@@ -28,10 +30,15 @@ function offering(): Offered {
     send: (_, chunk) => sent.push(chunk.refused ? -1 : chunk.index) > 0,
   })
   const link = { frameBytesMax: 1e6, broadcast: () => undefined, send: () => true, close: () => Promise.resolve() }
-  const peer = new Peer({ index: 0, name: 'test', link }, 'peer', 0)
+  const [peer, other] = ['peer', 'other'].map((name) => new Peer({ index: 0, name: 'test', link }, name, 0)) as [
+    Peer,
+    Peer,
+  ]
   const ask: Offered['ask'] = (acknowledged, from, count, transfer = 7) =>
     offers.request(peer, { transfer, acknowledged, from, count }, 0)
-  return { store, offers, sent, ask }
+  const askElse: Offered['askElse'] = (acknowledged, from, count) =>
+    offers.request(other, { transfer: 9, acknowledged, from, count }, 0)
+  return { store, offers, sent, ask, askElse }
 }
 
 test('a request behind one that was lost is served, and the chunks between can still be had', () => {
@@ -66,4 +73,16 @@ test('a transfer that is not known and does not begin is refused', () => {
   const { sent, ask, store } = offering()
   ask(3, 3, 1)
   expect([sent, store.snapshotsTaken]).toEqual([[-1], 0])
+})
+
+test('who has all chunks makes room for another one at once, and what still comes of it begins nothing', () => {
+  const { sent, ask, askElse, store } = offering()
+  for (const from of [0, 16, 32]) ask(from, from, 16)
+  const all = sent.splice(0)
+  askElse(0, 0, 1)
+  ask(all.length, all.length, 1)
+  askElse(0, 0, 1)
+  ask(0, 0, 1)
+  expect([all.at(-1), sent]).toEqual([all.length - 1, [-1, 0, -1]])
+  expect([store.snapshotsTaken, store.snapshotsOpen]).toEqual([2, 1])
 })

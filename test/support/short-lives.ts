@@ -24,11 +24,27 @@ export interface ShortLives {
   readonly livesCount: number
   /** So many at once. */
   readonly waveSize: number
+  /**
+   * Between two waves. What comes within the horizon of one that died is kept until that is over, and
+   * all who come meanwhile are given it. So a life costs what came within the horizon, squared, and
+   * has nothing to do with how many have come in all.
+   */
+  readonly pauseMs?: number
   /** One in so many dies: nobody hears its good-bye. */
   readonly deathEvery: number
-  readonly onWave?: (livesCount: number) => void
+  /** Those who stay compact after each wave, and not only when there is enough to do. */
+  readonly compacts?: boolean
+  readonly onWave?: (livesCount: number, held: Held) => void
   /** Measures the memory when all is quiet. */
   readonly onRest?: () => number
+}
+
+/** What the three that stay hold when a wave has gone. */
+export interface Held {
+  /** The most that one of the three has. */
+  readonly vectorEntries: number
+  /** What all three have sent since the beginning. */
+  readonly sentBytes: number
 }
 
 /** What the three that stayed hold when all is quiet. */
@@ -67,7 +83,8 @@ function world(seed: number) {
   return { env, network, open, pruned, stayers: STAYERS.map(open) }
 }
 
-export async function afterShortLives({ livesCount, waveSize, deathEvery, onWave, onRest }: ShortLives): Promise<Rest> {
+export async function afterShortLives(lives: ShortLives): Promise<Rest> {
+  const { livesCount, waveSize, pauseMs = 0, deathEvery, compacts = false, onWave, onRest } = lives
   const at = world(3)
   const stayers = await Promise.all(at.stayers)
   await at.env.advance(3000)
@@ -87,9 +104,16 @@ export async function afterShortLives({ livesCount, waveSize, deathEvery, onWave
       at.network.partition([[name], [...STAYERS, ...names.filter((other) => other !== name)]])
     }
     await closed(at.env, short)
-    onWave?.(begun + names.length)
+    await at.env.advance(pauseMs)
+    if (compacts) for (const stayer of stayers) await stayer.compact()
+    onWave?.(begun + names.length, held(stayers))
   }
   return rest({ at, stayers, deathsCount, onRest })
+}
+
+function held(stayers: readonly Replica[]): Held {
+  const sentBytes = stayers.reduce((bytes, stayer) => bytes + sentOf(stayer).bytes, 0)
+  return { vectorEntries: Math.max(...stayers.map(entriesOf)), sentBytes }
 }
 
 /** The same writes, by those who stay. */
@@ -110,8 +134,9 @@ async function writeAs(replica: Replica, life: number): Promise<void> {
   await replica.key('set:lives').add(life % 64)
 }
 
+/** By one that stays: what only others have that leave as well is gone with them. */
 function isHeard(replica: Replica): boolean {
-  return replica.peers().some(({ state, lagCount }) => state === 'up' && lagCount === 0)
+  return replica.peers().some(({ address, lagCount }) => STAYERS.includes(address) && lagCount === 0)
 }
 
 async function until(env: ReturnType<typeof virtualEnv>, isSo: () => boolean): Promise<void> {
@@ -146,7 +171,7 @@ async function rest({ at, stayers, deathsCount, onRest }: Stayed): Promise<Rest>
   const most = (of: (stayer: Replica, i: number) => number): number => Math.max(...stayers.map(of))
   const result: Rest = {
     countsSum: counts.reduce<number>((sum, count) => sum + (count ?? 0), 0),
-    vectorEntries: most((stayer) => stayer.replicas().filter(({ operationsCount }) => operationsCount > 0).length),
+    vectorEntries: most(entriesOf),
     digestBytes: most((stayer, i) => {
       const [sent, was] = [sentOf(stayer), before[i] ?? { frames: 0, bytes: 0 }]
       return Math.round((sent.bytes - was.bytes) / Math.max(1, sent.frames - was.frames))
@@ -160,6 +185,10 @@ async function rest({ at, stayers, deathsCount, onRest }: Stayed): Promise<Rest>
   }
   await closed(at.env, stayers)
   return result
+}
+
+function entriesOf(stayer: Replica): number {
+  return stayer.replicas().filter(({ operationsCount }) => operationsCount > 0).length
 }
 
 function sentOf(stayer: Replica): { readonly frames: number; readonly bytes: number } {

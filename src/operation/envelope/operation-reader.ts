@@ -147,6 +147,21 @@ export class OperationReader {
     return this.#dependenciesStart === 0 ? [] : this.#readVector(this.#dependenciesStart)
   }
 
+  /**
+   * Whether all dependencies are so. Stops at the first that is not, and makes no list of them: there
+   * may be thousands, and they are asked each time that the operation is tried.
+   */
+  everyDependency(isSo: (replica: ReplicaId, sequence: number) => boolean): boolean {
+    if (this.#dependenciesStart === 0) return true
+    this.#at = this.#dependenciesStart
+    for (let left = this.#varint(); left > 0; left--) {
+      const replica = this.#table.read(this.bytes, this.#at)
+      this.#at += REPLICA_ID_BYTES
+      if (!isSo(replica, this.#varint())) return false
+    }
+    return true
+  }
+
   /** Whether it has fields at all. */
   get hasFields(): boolean {
     return this.#fieldsStart !== 0

@@ -238,16 +238,19 @@ export class Admitter {
   }
 
   /**
-   * Parks the operation, the head of its replica, under those of its causes that are missing.
+   * Parks the operation, the head of its replica, under the last of its causes that are missing.
+   * Writers name them about in the order in which they came, so the last ones depend on most of the
+   * others: when they are here, those are too.
    */
   #park(replica: ReplicaId, bytes: Uint8Array, start: number, end: number): void {
     const { applied, ended } = this.#store
     const causes: Dot[] = []
-    for (const [cause, sequence] of this.#reader.load(bytes, start, end).dependencies()) {
-      if (applied.get(cause) >= sequence || ended.isPruned(cause)) continue
-      causes.push({ replica: cause, sequence })
-      if (causes.length === CAUSES_MAX) break
-    }
+    let missingCount = 0
+    this.#reader.load(bytes, start, end).everyDependency((cause, sequence) => {
+      if (applied.get(cause) < sequence && !ended.isPruned(cause))
+        causes[missingCount++ % CAUSES_MAX] = { replica: cause, sequence }
+      return true
+    })
     // The store sees a cause that the operation does not name; any progress of its own writer may
     // help.
     if (causes.length === 0) causes.push({ replica, sequence: applied.get(replica) + 1 })

@@ -9,6 +9,10 @@
  * this identity was written. A newcomer that has written too early takes over a snapshot and issues
  * its operations again, under another identity; since nobody has seen the old ones, nothing counts
  * twice. See stability.ts for why the announcement of one peer is enough.
+ *
+ * A peer that announces nothing may be a newcomer itself, and lets nobody in past what another peer
+ * is known to announce. Else of ten that come at once most would join each other, and write what the
+ * members have to refuse.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -31,13 +35,13 @@ export class Joining {
   /**
    * A peer's digest has come. `'snapshot'`: what has been written here has to be issued again, on
    * top of the peer's state. `'wait'`: nothing has been written yet; as soon as enough has been
-   * applied, it may be.
+   * applied, it may be. `announced`: what all peers that are up announce as stable.
    */
-  meet(digest: Digest): 'joined' | 'wait' | 'snapshot' {
+  meet(digest: Digest, announced: () => Iterable<VersionVector>): 'joined' | 'wait' | 'snapshot' {
     if (this.isJoined) return 'joined'
     const { replica, firstSaw, applied } = this.#store
     const isKnown = digest.applied.get(replica) > 0
-    if (isKnown || firstSaw === undefined || firstSaw.dominates(digest.stable)) {
+    if (isKnown || firstSaw === undefined || hasSeen(firstSaw, digest.stable, announced)) {
       this.#joinedAs = replica
       return 'joined'
     }
@@ -49,4 +53,10 @@ export class Joining {
     if (this.isJoined) return applied
     return VersionVector.from([...applied.entries()].filter(([replica]) => replica !== this.#store.replica))
   }
+}
+
+function hasSeen(firstSaw: VersionVector, stable: VersionVector, announced: () => Iterable<VersionVector>): boolean {
+  if (stable.size > 0) return firstSaw.dominates(stable)
+  for (const vector of announced()) if (!firstSaw.dominates(vector)) return false
+  return true
 }

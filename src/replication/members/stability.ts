@@ -14,6 +14,10 @@
  * replica that has met no other one announces what it has compacted, and may compact all that it
  * has. One that has, and hears nobody any more, compacts nothing: it is the one that is cut off,
  * and could not be told afterwards what the others did with what it has folded.
+ *
+ * A newcomer announces at once what the one announces through which it joins (`joined`). It cannot
+ * ask the dead what they had acknowledged: if it waited for them for the horizon, and died before
+ * that was over, it would hold all others back with them, and so would the next one.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -106,6 +110,19 @@ export class Stability {
     if (member !== undefined) member.said = { applied: digest.applied, retired: digest.retired }
     if (digest.applied.dominates(this.#store.floor)) this.known.returned(replica)
     this.known.forget(this.#store.replica)
+  }
+
+  /**
+   * This replica, which is new, has joined, and hears `sponsor`. If it has seen what that announces,
+   * it announces it as well: so who joins through it from now on must have seen it, too. Not if it
+   * knows of operations by somebody whom the sponsor does not know: that one may have seen less.
+   */
+  joined(sponsor: ReplicaId, { stable, heard, applied }: Digest, seen: VersionVector | undefined): void {
+    if (seen?.dominates(stable) !== true) return
+    const waitedFor = new Set([sponsor, ...heard])
+    for (const { replica, sequence } of this.known.present())
+      if (sequence > 0 && !waitedFor.has(replica) && applied.get(replica) === 0) return
+    this.#stable.join(stable)
   }
 
   /** `replica` has sent a confirmation for this replica's operations. */

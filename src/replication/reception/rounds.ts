@@ -208,11 +208,28 @@ export class Rounds {
     this.#clones.digest(peer, digest)
     if (peer.replica !== undefined) this.#stability.digest(peer.replica, digest, now)
     const wasJoined = this.isJoined
-    const joining = this.#joining.meet(digest)
-    if (!wasJoined && this.isJoined) host.joined()
+    const joining = this.#joining.meet(digest, () => this.#announced())
+    if (!wasJoined && this.isJoined) {
+      if (digest.applied.get(store.replica) === 0) this.#joinedAnew()
+      host.joined()
+    }
     const holdsVoid = heedEnds(store, peer, digest, this.isJoined)
     const isMissing = this.#fetchFrom(peer, holdsVoid || joining === 'snapshot')
     peer.isUnsettled = isMissing || joining !== 'joined' || peer.replica === store.replica
+  }
+
+  /** What each peer that is up announces as stable. */
+  *#announced(): IterableIterator<VersionVector> {
+    const { peers, store } = this.#parts
+    for (const { isUp, said } of peers.all()) if (isUp && said !== undefined) yield store.ended.normalised(said.stable)
+  }
+
+  /** Nobody has known this replica before. Whoever of its peers lets it in, it has seen what most of them announce. */
+  #joinedAnew(): void {
+    const { peers, store } = this.#parts
+    for (const { isUp, said, replica } of peers.all())
+      if (isUp && said !== undefined && replica !== undefined)
+        this.#stability.joined(replica, normalised(said, store.ended), store.firstSaw)
   }
 
   /** Sees to what the peer has and this replica lacks. Returns whether there is anything. */

@@ -3,8 +3,9 @@
  * time, over a transport that loses, repeats and reorders: we ask for a window of chunks from the
  * first that we lack, keep what comes early within the window, take chunks in strictly in order,
  * and ask again when nothing came for a while. The transfer carries a number of our choosing, so
- * chunks of an abandoned one are recognised and ignored. If the peer refuses, goes away or stalls,
- * the transfer is abandoned and started again later, perhaps with another peer. So it is if the
+ * chunks of an abandoned one are recognised and ignored. If the peer goes away or stalls,
+ * the transfer is abandoned and started again later, perhaps with another peer. A peer that refuses
+ * has others to serve: it is left alone for a while, and another one is asked at once. So it is if the
  * peer has had to make its snapshot anew, because it had given us up: chunks of both may be under
  * way, and say which they are of. Chunks are taken in in steps, and so is the whole state once all
  * are here; from then on the peer is not needed any more.
@@ -70,6 +71,8 @@ export class SnapshotFetch {
   #timer: Timer | undefined
   #number: number
   #notBeforeMs = 0
+  /** Until when peers that have refused are not asked again. */
+  readonly #busyUntilMs = new WeakMap<Peer, number>()
   #failedCount = 0
   #reported: ReplicaId | undefined
   #isClosed = false
@@ -91,6 +94,7 @@ export class SnapshotFetch {
     const { env, observe } = this.#options
     const now = env.monotonic()
     if (this.#isClosed || this.#transfer !== undefined || now < this.#notBeforeMs || peer.replica === undefined) return
+    if (now < (this.#busyUntilMs.get(peer) ?? 0)) return
     if (this.#reported !== peer.replica) observe({ kind: 'resync:required', side: 'us', replica: peer.replica })
     if (this.#lacksFloor(peer)) {
       if (this.#reported !== peer.replica)
@@ -136,7 +140,7 @@ export class SnapshotFetch {
     if (transfer === undefined || transfer.peer !== peer || transfer.number !== chunk.transfer) return
     if (transfer.isComplete) return
     if (chunk.refused) {
-      this.#fail(transfer, 'the peer hands out no snapshot now')
+      this.#refused(transfer)
       return
     }
     transfer.offer ??= chunk.offer
@@ -210,6 +214,8 @@ export class SnapshotFetch {
     transfer.isComplete = last
     if (last) {
       this.#timer?.cancel()
+      // All is here: the peer need not keep it.
+      this.#ask(transfer, transfer.next, transfer.next + 1)
       return
     }
     const end = transfer.next + WINDOW_CHUNKS
@@ -268,13 +274,24 @@ export class SnapshotFetch {
     this.#options.onEnd()
   }
 
+  #refused(transfer: Transfer): void {
+    const { env, settings } = this.#options
+    this.#busyUntilMs.set(transfer.peer, env.monotonic() + settings.requestTimeoutMs)
+    this.#abandon(transfer, 'the peer hands out no snapshot now')
+  }
+
   #fail(transfer: Transfer, reason: string, cause?: unknown): void {
-    const { env, settings, observe } = this.#options
+    const { env, settings } = this.#options
+    const delayMs = settings.requestTimeoutMs * 2 ** Math.min(this.#failedCount++, 20)
+    this.#notBeforeMs = env.monotonic() + Math.min(settings.retryDelayMsMax, delayMs)
+    this.#abandon(transfer, reason, cause)
+  }
+
+  #abandon(transfer: Transfer, reason: string, cause?: unknown): void {
+    const { observe } = this.#options
     this.#end()
     transfer.measured?.({ outcome: 'failed' })
     transfer.import?.abandon()
-    const delayMs = settings.requestTimeoutMs * 2 ** Math.min(this.#failedCount++, 20)
-    this.#notBeforeMs = env.monotonic() + Math.min(settings.retryDelayMsMax, delayMs)
     const isSplit = isWarpError(cause) && cause.details['bothCompacted'] === true
     const error = isSplit ? unmergeable(transfer.replica) : notTakenIn(transfer, reason, cause)
     observe({ kind: 'resync:failed', replica: transfer.replica, error })

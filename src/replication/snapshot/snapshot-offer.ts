@@ -4,8 +4,9 @@
  * forgotten. Chunks that have been sent are kept until they are acknowledged, so lost ones can be
  * sent again; the window bounds the memory.
  *
- * Few at one time: others are refused and come again. One that stops asking is dropped after a
- * while. Chunks are made and sent in steps between which the event loop turns.
+ * Few at one time: others are refused and come again. One that has all chunks makes room at once, or
+ * of many newcomers most would wait for those before them to be forgotten; one that stops asking is
+ * dropped after a while. Chunks are made and sent in steps between which the event loop turns.
  */
 import { asError } from '../../../crdt/warp-error.ts'
 import { Budget } from '../../operation/budget.ts'
@@ -61,6 +62,8 @@ export class SnapshotOffers {
   readonly #store: ReplicationStore
   readonly #options: SnapshotOffersOptions
   readonly #offers = new Map<Peer, Offer>()
+  /** The last transfer of which a peer has all: what still comes of it is late. */
+  readonly #done = new WeakMap<Peer, number>()
   #chunkCount = 0
   #madeCount = 0
 
@@ -82,6 +85,11 @@ export class SnapshotOffers {
     if (offer === undefined) {
       const { transfer, from: index } = wanted
       this.#options.send(peer, { ...REFUSAL, transfer, index })
+      return
+    }
+    if (wanted.acknowledged >= (offer.length ?? Infinity)) {
+      this.#done.set(peer, wanted.transfer)
+      this.forget(peer)
       return
     }
     offer.usedMs = nowMs
@@ -128,7 +136,7 @@ export class SnapshotOffers {
   #find(peer: Peer, { transfer, acknowledged, from }: SnapshotRequest): Offer | undefined {
     const known = this.#offers.get(peer)
     if (known?.transfer === transfer) return acknowledged <= known.base + known.chunks.length ? known : undefined
-    if (from !== 0) return undefined
+    if (from !== 0 || this.#done.get(peer) === transfer) return undefined
     // Numbers go up: a request of an earlier transfer that was under way for long does not end the
     // present one.
     if (known !== undefined && ((transfer - known.transfer) | 0) < 0) return undefined

@@ -1,6 +1,6 @@
 /**
  * Reads replica ids and vectors out of frames. Ids are interned, and what peers can make us
- * remember has a bound.
+ * remember has a bound: that of the table, which is not the engine's own.
  */
 import { REPLICA_ID_BYTES, type ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { VersionVector } from '../../../crdt/time/version-vector.ts'
@@ -9,12 +9,8 @@ import type { ByteReader } from '../../operation/byte-reader.ts'
 import { ReplicaTable } from '../../operation/replica-table.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
 
-/** Ids that are interned before the reader starts afresh. */
-const INTERNED_IDS_MAX = 65_536
-
 export class IdReader {
-  #table = new ReplicaTable()
-  #internedCount = 0
+  readonly #table = new ReplicaTable()
 
   vector(reader: ByteReader): VersionVector {
     return VersionVector.from(this.entries(reader, 1))
@@ -35,11 +31,6 @@ export class IdReader {
   }
 
   replica(reader: ByteReader): ReplicaId {
-    const at = reader.skip(REPLICA_ID_BYTES)
-    if (++this.#internedCount > INTERNED_IDS_MAX) {
-      this.#table = new ReplicaTable()
-      this.#internedCount = 0
-    }
-    return this.#table.read(reader.bytes, at)
+    return this.#table.read(reader.bytes, reader.skip(REPLICA_ID_BYTES))
   }
 }
