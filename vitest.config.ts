@@ -17,6 +17,8 @@ export default defineConfig(({ mode }) => ({
     // How much the random tests try: test/support/extent.ts.
     env: mode === 'soak' || mode === 'all' ? { EXTENT: mode } : {},
     pool: 'forks',
+    // Files share what has been loaded: half of the work of a run would be loading it again for each of them.
+    isolate: false,
     maxWorkers: 2,
     sequence: { sequencer: SeedsFirst },
     execArgv: ['--expose-gc'],

@@ -89,7 +89,7 @@ describeOn('nats', 'the version of the server', () => {
           const outcomes = await Promise.all(ids.map((id) => a.link.append(0, id, Buffer.from(id))))
           expect(outcomes).toEqual(ids.map((_, i) => ({ kind: 'appended', offset: i + 1 })))
           const barrier = await b.link.barrier(0)
-          await until(() => readers.every(({ last }) => last!.offset >= barrier))
+          await until(() => readers.every(({ last }) => (last?.offset ?? 0) >= barrier))
           for (const reader of readers) expect(reader.ids).toEqual(ids)
           const bookmark = { offset: 400, id: 'record-399' }
           await a.link.saveSnapshot(0, { bookmark, pieces: piecesOf(new Uint8Array(3_000_000).fill(7)) })
