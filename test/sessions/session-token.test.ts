@@ -61,14 +61,24 @@ describe('a token', () => {
   })
 
   it('of a later version says so', () => {
-    const bytes = [2, 0, 0]
-    let hash = 0x811c9dc5
-    for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
-    const check = [24, 16, 8, 0].map((shift) => (hash >>> shift) & 255)
-    const token = Buffer.from([...bytes, ...check]).toString('base64url')
-    expect(() => decodeToken(token)).toThrow('made by a newer build')
+    expect(() => decodeToken(checked([2, 0, 0]))).toThrow('made by a newer build')
+  })
+
+  it('ends with the CRC-32C of what stands before it', () => {
+    expect(encodeToken(new Seen())).toBe(checked([1, 0, 0]))
   })
 })
+
+/** By the definition, a bit at a time (RFC 3720, B.4). */
+function checked(bytes: readonly number[]): string {
+  let crc = 0xffffffff
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0)
+  }
+  const check = [24, 16, 8, 0].map((shift) => (~crc >>> shift) & 255)
+  return Buffer.from([...bytes, ...check]).toString('base64url')
+}
 
 function codeOf(text: string): string | undefined {
   try {

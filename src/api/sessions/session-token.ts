@@ -5,7 +5,7 @@
  *     order  = count:varint [ log:u32 (partition:varint operations:varint)* ]
  *     vector = count:varint (replica:8 sequence:varint)*
  *
- * `check` is a hash of what stands before it, against texts that were cut or mistyped on the way. A
+ * `check` is the CRC-32C of what stands before it, against texts that were cut or mistyped on the way. A
  * token is no secret and proves nothing: who makes one up only waits for what never comes.
  */
 import { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
@@ -13,9 +13,9 @@ import { REPLICA_ID_BYTES, replicaIdFromBytes, type ReplicaId } from '../../../c
 import { shownKind } from '../../../crdt/shown-kind.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import { VECTOR_ENTRIES_MAX } from '../../limits.ts'
+import { crc32c } from '../../log/segments/crc32c.ts'
 import { ByteReader } from '../../operation/byte-reader.ts'
 import { PARTITIONS_MAX } from '../../operation/names/ordered-id.ts'
-import { fnv1a } from '../../operation/text.ts'
 import { fromBase64, toBase64 } from '../../../crdt/encoding/base64.ts'
 import { Seen } from './seen.ts'
 
@@ -40,7 +40,7 @@ export function encodeToken({ vector, order }: Seen): string {
     writeId(writer, replica)
     writer.varint(sequence)
   }
-  writer.u32(checkOf(writer.bytes.subarray(0, writer.at)))
+  writer.u32(crc32c(writer.bytes, 0, writer.at))
   return toBase64(writer.take()).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }
 
@@ -61,7 +61,7 @@ export function decodeToken(token: unknown): Seen {
   }
   const bytes = bytesOf(token)
   const end = bytes.length - CHECK_BYTES
-  if (end < 1 || new ByteReader(bytes, end).u32() !== checkOf(bytes.subarray(0, end))) throw malformed()
+  if (end < 1 || new ByteReader(bytes, end).u32() !== crc32c(bytes, 0, end)) throw malformed()
   const reader = new ByteReader(bytes, 0, end)
   const version = reader.u8()
   if (version !== VERSION) throw laterVersion(version)
@@ -101,12 +101,6 @@ function bytesOf(token: string): Uint8Array {
   } catch (error) {
     throw malformed(error)
   }
-}
-
-function checkOf(bytes: Uint8Array): number {
-  let text = ''
-  for (const byte of bytes) text += String.fromCharCode(byte)
-  return fnv1a(text) >>> 0
 }
 
 function malformed(cause?: unknown): WarpError {
