@@ -32,6 +32,9 @@ export const setTexts: fc.Arbitrary<VerbCall> = intent(
   fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 }),
 )
 
+/** Of different sizes, so that what has to go is now much, now little. */
+export const append: fc.Arbitrary<VerbCall> = intent('append', fc.uint8Array({ maxLength: 9 }))
+
 export const count: fc.Arbitrary<VerbCall> = fc.oneof(intent('increment', small), intent('decrement', small))
 export const countWidely: fc.Arbitrary<VerbCall> = fc.oneof(intent('increment', wide), intent('decrement', wide))
 

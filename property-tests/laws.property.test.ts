@@ -6,8 +6,10 @@ import { custom } from '../crdt/custom.ts'
 import { max, min } from '../crdt/extremum.ts'
 import { map } from '../crdt/map.ts'
 import { multiValue } from '../crdt/multi-value.ts'
+import { recent } from '../crdt/recent.ts'
 import { register } from '../crdt/register.ts'
 import { set } from '../crdt/set.ts'
+import { HLC_LOGICAL_STEPS } from '../crdt/time/hlc.ts'
 import { checkLaws } from './check-laws.ts'
 import * as intents from './intents.ts'
 import * as oracles from './oracles.ts'
@@ -29,6 +31,9 @@ describe('every law holds for', () => {
   test('set', () => checkLaws(set(), intents.changeSet, { expected: oracles.unremoved }))
   test('max', () => checkLaws(max(), intents.setOrdered, { expected: oracles.greatest }))
   test('min', () => checkLaws(min(), intents.setOrdered))
+  test('recent', () => checkLaws(recent(oracles.RECENT), intents.append, { expected: oracles.newest }))
+  test('recent for a time', () =>
+    checkLaws(recent({ countMax: Infinity, forMs: 3 / HLC_LOGICAL_STEPS, bytesMax: Infinity }), intents.append))
   test('custom', () => checkLaws(append(), intents.setTexts, { expected: oracles.concatenation }))
   test('custom with an initial value', () =>
     checkLaws(

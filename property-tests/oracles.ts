@@ -49,6 +49,21 @@ export function greatest(live: Live): unknown {
   return best.at(-1)
 }
 
+export const RECENT = { countMax: 4, forMs: Infinity, bytesMax: 12 }
+
+/** From the newest back, until there are too many, or too many bytes. */
+export function newest(live: Live): unknown {
+  const stay: unknown[] = []
+  let left = RECENT.bytesMax
+  for (const { hlc, replica, sequence, payload } of live.toReversed()) {
+    const bytes = payload as Uint8Array
+    left -= bytes.length
+    if (left < 0 || stay.length === RECENT.countMax) break
+    stay.unshift({ hlc, replica, sequence, bytes })
+  }
+  return stay.length === 0 ? undefined : stay
+}
+
 export function concatenation(live: Live): unknown {
   return live.length === 0 ? undefined : live.flatMap(({ payload }) => payload)
 }

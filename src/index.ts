@@ -97,6 +97,21 @@ export type {
 } from './keys/source/source.ts'
 export type { StoreOptions, Writes } from './keys/source/store-source.ts'
 export type { StoreCounts } from './data-layer/stored/stores.ts'
+export type {
+  Channel,
+  ChannelCounts,
+  ChannelEvent,
+  ChannelGap,
+  ChannelMap,
+  ChannelMessage,
+  ChannelNews,
+  ChannelOptions,
+  Published,
+  PublishOptions,
+  Replay,
+  SubscribeOptions,
+  Subscription,
+} from './channels/channel-types.ts'
 export type { CopyCounts, GetOrSetOptions } from './data-layer/data-layer.ts'
 export type { GrantOptions, Lease, LeaseCounts, LeaseReceipt, Leases } from './data-layer/leases/lease-types.ts'
 export type { Drift, DriftKind, LeaseEnd } from './store/event.ts'

@@ -207,3 +207,45 @@ export const LOCK_MS_MAX: number = 86_400_000
  * Of further ones the greatest that was forgotten counts.
  */
 export const FENCED_KEYS_MAX: number = 65_536
+
+/** UTF-16 units of the name or pattern of a channel: with a prefix it is a key pattern. */
+export const CHANNEL_LENGTH_MAX: number = PATTERN_LENGTH_MAX - 16
+
+/** Bytes of it in UTF-8. */
+export const CHANNEL_BYTES_MAX: number = CHANNEL_LENGTH_MAX * 3
+
+/** Bytes of one encoded message: those of a value, less what wraps a kept one. */
+export const MESSAGE_BYTES_MAX: number = VALUE_BYTES_MAX - 16
+
+/** Messages that a channel may be told to keep. */
+export const KEPT_MESSAGES_MAX: number = 10_000
+
+/**
+ * Bytes of what one channel keeps; of more the oldest go. It is the state of one key, which is written
+ * in one piece in some 10 ms.
+ */
+export const KEPT_BYTES_MAX: number = 8 * 1024 * 1024
+
+/**
+ * Channels whose messages a publisher numbers, and numbers of publishers that a replica follows: some
+ * 150 bytes each. Those that nobody has used for longest are forgotten, and begin anew.
+ */
+export const MESSAGE_STREAMS_MAX: number = 65_536
+
+/** Messages of one publisher and channel that wait for one before them that has not arrived. */
+export const HELD_MESSAGES_MAX: number = 256
+
+/** Bytes of all messages that wait so. */
+export const HELD_BYTES_MAX: number = 16 * 1024 * 1024
+
+/**
+ * So long is waited for a message that others have overtaken, ms: a slower transport may bring it. Then
+ * it is told as missed.
+ */
+export const OVERTAKEN_MS_MAX: number = 200
+
+/** Channels in one frame that says how far their publisher has come. */
+export const HEADS_PER_FRAME_MAX: number = 1024
+
+/** Bytes of messages that wait for one slow subscriber, unless it says otherwise. */
+export const PENDING_BYTES_MAX: number = 16 * 1024 * 1024

@@ -19,7 +19,10 @@ import { assessHealth } from './api/health/assess-health.ts'
 import type { Health } from './api/health/health.ts'
 import { missingPart, NoHistory, NO_TRANSFER } from './api/missing-parts.ts'
 import { heardOnce, checkOpenOptions, type CheckedOptions, type StrongLimits } from './api/open-options.ts'
-import type { ComposedPlatform, WarpParts } from './api/parts.ts'
+import type { ChannelsPart, ComposedPlatform, WarpParts } from './api/parts.ts'
+import type { DeclaredChannels } from './channels/channel-options.ts'
+import type { Channel, ChannelMap } from './channels/channel-types.ts'
+import type { Channels } from './channels/channels.ts'
 import type { Env } from './ports/env.ts'
 import { INSTRUMENTS } from './ports/instrument-catalogue.ts'
 import type { Instruments, Tell } from './ports/instruments.ts'
@@ -105,7 +108,8 @@ export async function openWarpOn<K extends KeyMap>(
   options: WarpOptions<K>,
 ): Promise<Warp<K>> {
   const { cache, copies, clockDriftMsMax, strong } = checkOpenOptions(options)
-  const keyspaces = new Keyspaces(options.keys, options.order !== undefined)
+  const declared = declaredChannels(platform.parts?.channels, options.channels)
+  const keyspaces = new Keyspaces(options.keys, options.order !== undefined, declared?.keys())
   const env = options.env ?? platform.env
   const heard = heardOnce(options.observe, platform.warn)
   const recorder = recorderOf(options.instruments, env, heard)
@@ -114,22 +118,33 @@ export async function openWarpOn<K extends KeyMap>(
     openOn(
       { ...platform, env },
       { ...options, observe },
-      { keyspaces, cache, copies, clockDriftMsMax, strong, recorder },
+      { keyspaces, cache, copies, clockDriftMsMax, strong, recorder, declared },
     )
   const warp = await (recorder === undefined ? opening() : recorder.span(INSTRUMENTS.open, opening))
   recorder?.opened((tell) => warp.observed(tell))
   return warp as unknown as Warp<K>
 }
 
+/** `undefined`: the engine has no channels. */
+function declaredChannels(
+  part: ChannelsPart | undefined,
+  channels: ChannelMap | undefined,
+): DeclaredChannels | undefined {
+  if (part !== undefined) return new part.declared(channels)
+  if (channels !== undefined) throw missingPart('channels', 'channels')
+  return undefined
+}
+
 interface OpenSettings extends CheckedOptions {
   readonly keyspaces: Keyspaces
+  readonly declared: DeclaredChannels | undefined
   readonly recorder: Recorder | undefined
 }
 
 async function openOn(
   platform: ComposedPlatform,
   options: WarpOptions<KeyMap> & { readonly observe: (event: WarpEvent) => void },
-  { keyspaces, cache, copies, clockDriftMsMax, strong, recorder }: OpenSettings,
+  { keyspaces, cache, copies, clockDriftMsMax, strong, recorder, declared }: OpenSettings,
 ): Promise<OpenWarp> {
   const { env, parts = {} } = platform
   const { observe } = options
@@ -152,7 +167,7 @@ async function openOn(
     throw error
   }
   try {
-    const warp = new OpenWarp(engine, options, { env, parts, recorder, copies, strong })
+    const warp = new OpenWarp(engine, options, { env, parts, recorder, copies, strong, declared })
     await warp.start(platform.openDoor)
     return warp
   } catch (error) {
@@ -186,6 +201,7 @@ interface Surroundings {
   readonly recorder: Recorder | undefined
   readonly copies: CopyLimits
   readonly strong: StrongLimits
+  readonly declared: DeclaredChannels | undefined
 }
 
 /** Without the types that follow from the key patterns. */
@@ -209,6 +225,8 @@ class OpenWarp {
   readonly #cluster: ClusterLink
   readonly #strong: StrongLink
   readonly #sessionGround: SessionGround
+  /** `undefined`: the part was left out. */
+  readonly #channels: Channels | undefined
   #locks: Locks | undefined
   #door: Door | undefined
   #closing: Promise<void> | undefined
@@ -250,6 +268,7 @@ class OpenWarp {
     this.#cluster = new ClusterLink({ engine, env, parts, recorder, options })
     const { acknowledgements } = this.#cluster
     if (acknowledgements !== undefined) this.#context.writer.acknowledger.connect(acknowledgements)
+    this.#channels = this.#openChannels(watches, writer)
     this.#openLayer()
   }
 
@@ -564,6 +583,12 @@ class OpenWarp {
     return this.#context.history.explain(key, options)
   }
 
+  channel(name: string): Channel {
+    this.#assertOpen()
+    if (this.#channels === undefined) throw missingPart('channels', 'channel')
+    return this.#channels.channel(name)
+  }
+
   watch(pattern: string, options?: WatchOptions): Watch {
     this.#assertOpen()
     return this.#context.watches.watch(pattern, options)
@@ -622,7 +647,7 @@ class OpenWarp {
     return takeStats({
       ...{ engine: this.#engine, name: this.name, replicator: this.#cluster.replicator },
       ...{ writer, watches, projections, copies: this.#layer?.counts(), leases: this.#layer?.leases.counts() },
-      stores: this.#layer?.stores.counts(),
+      ...{ stores: this.#layer?.stores.counts(), channels: this.#channels?.counts() },
     })
   }
 
@@ -693,6 +718,7 @@ class OpenWarp {
   async #close(options: CloseOptions): Promise<void> {
     await this.#door?.close()
     this.#context.watches.close()
+    this.#channels?.close()
     for (const projection of [...this.#projections.values()]) await projection.close()
     await this.#engine.store.waiting.all()
     if (this.#engine.log.persistent) await this.#engine.log.settled('logged').catch(ignore)
@@ -753,6 +779,17 @@ class OpenWarp {
 
   #closed(): WarpError {
     return new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+  }
+
+  #openChannels(watches: WatchHub, writer: Writer): Channels | undefined {
+    const { parts, declared, env } = this.#surroundings
+    if (parts.channels === undefined || declared === undefined) return undefined
+    const engine = this.#engine
+    return new parts.channels.channels({
+      ...{ declared, env, store: engine.store, writer, watches, talk: this.#cluster.replicator?.messages },
+      self: () => engine.replica,
+      observe: this.#options.observe ?? ignore,
+    })
   }
 
   /** Once a keyspace loads. */

@@ -359,3 +359,25 @@ await localOnly.transaction((tx) => tx.set('note:1', 1))
 declare const anyWarp: Warp<KeyMap>
 await anyWarp.transaction((tx) => tx.set(anyKey, 1))
 export const transacted: unknown[] = [whole, moved, tried.kind === 'ok' ? tried.receipt.dot : tried.version]
+
+const room = anyWarp.channel<{ readonly text: string }>('chat:1')
+await room.publish({ text: 'hello' }, { ack: 'memory' })
+// @ts-expect-error -- not the payload of this channel
+await room.publish('hello')
+// @ts-expect-error -- no such option
+await room.publish({ text: 'hello' }, { ttlMs: 5 })
+// @ts-expect-error -- what is kept, or the newest so many
+room.subscribe({ replay: 'all' })
+// @ts-expect-error -- a number, or a time
+await open({ keys: { 'user:*': register<string>() }, channels: { 'chat:*': { replay: {} } } })
+for await (const news of room.subscribe({ replay: 20 })) {
+  const shown: string | number | undefined = news.kind === 'message' ? news.payload.text : news.missedCount
+  // @ts-expect-error -- a gap has no payload
+  void [shown, news.payload]
+}
+for await (const news of anyWarp.channel('chat:*').subscribe())
+  if (news.kind === 'message') {
+    // @ts-expect-error -- nobody said what it is
+    const payload: string = news.payload
+    void payload
+  }

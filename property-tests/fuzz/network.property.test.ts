@@ -94,6 +94,7 @@ test('a frame', () => {
             readsLeases: true,
             answersLoads: true,
             tellsCopies: true,
+            readsMessages: true,
           },
           ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
         })
@@ -154,6 +155,10 @@ test('a frame', () => {
       encoder
         .leaseLeft({ number: 7, lefts: [{ lease: LEASE, renewal: { replica: A, sequence: 300 }, leftMs: 1_800_000 }] })
         .slice(),
+      encoder
+        .message({ channel: 'é', stream: 2, number: 300, timeMs: 1_700_000_000_000, bytes: Uint8Array.of(1) })
+        .slice(),
+      encoder.messageHeads([{ channel: 'chat:1', stream: 2, number: 300, agoMs: 5000 }]).slice(),
       encoder.confirmation({ replica: B, applied: 300, own: 5, stable: 290 }).slice(),
       encoder.rollCall({ anchor: 300, acknowledged: 300, stable: 292, announced: 290, through: [[0, 7]] }).slice(),
     ],

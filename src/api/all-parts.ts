@@ -1,4 +1,6 @@
 /** Every part there is, for entry points that leave nothing out. */
+import { DeclaredChannels } from '../channels/channel-options.ts'
+import { Channels } from '../channels/channels.ts'
 import { DataLayer } from '../data-layer/data-layer.ts'
 import { History } from '../history/history.ts'
 import { Replicator } from '../replication/replicator.ts'
@@ -21,4 +23,5 @@ export const ALL_PARTS: WarpParts = {
     ...{ keys: StrongKeys, writer: StrongWriter, calls: StrongCalls, transactions: Transactions },
     ...{ locks: ReplicaLocks, lockDesk: OwnLockDesk },
   },
+  channels: { declared: DeclaredChannels, channels: Channels },
 }

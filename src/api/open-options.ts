@@ -26,6 +26,7 @@ const CLOCK_DRIFT_MS_MAX = 500
 
 const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   keys: true,
+  channels: true,
   name: true,
   zone: true,
   log: true,

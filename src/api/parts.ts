@@ -3,6 +3,8 @@
  * does not carry its code. Types only; `all-parts.ts` composes all of them, `missing-parts.ts`
  * answers for those that were left out.
  */
+import type { DeclaredChannels } from '../channels/channel-options.ts'
+import type { Channels } from '../channels/channels.ts'
 import type { History } from '../history/history.ts'
 import type { Platform } from '../ports/platform.ts'
 import type { ReplicationOptions } from '../replication/options.ts'
@@ -30,6 +32,8 @@ export interface WarpParts {
   readonly dataLayer?: typeof DataLayer
   /** For `order`, for compare-and-set, and for locks. */
   readonly strong?: StrongPart
+  /** For channels. */
+  readonly channels?: ChannelsPart
 }
 
 export interface ReplicationPart {
@@ -50,6 +54,11 @@ export interface StrongPart {
   readonly locks: typeof ReplicaLocks
   readonly lockDesk: typeof OwnLockDesk
   readonly transactions: typeof Transactions
+}
+
+export interface ChannelsPart {
+  readonly declared: typeof DeclaredChannels
+  readonly channels: typeof Channels
 }
 
 export type HistoryPart = Pick<History, 'log' | 'getAt' | 'explain'>

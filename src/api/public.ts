@@ -6,6 +6,7 @@
  * too long) and, once the engine is closed, `WARP_E_CLOSED`: as a rejection where a promise is
  * returned.
  */
+import type { Channel, ChannelEvent, ChannelMap } from '../channels/channel-types.ts'
 import type { Compaction, Drift, EngineEvent } from '../store/event.ts'
 import type { Dot } from '../../crdt/time/dot.ts'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
@@ -73,6 +74,13 @@ export interface WarpOptions<K extends KeyMap> {
    * `WARP_E_PATTERN`.
    */
   readonly keys: K & CheckedKeys<K>
+  /**
+   * Pattern of channels → what they do with their messages; the most specific wins. All replicas say the
+   * same. Channels that no pattern matches keep nothing. Default: none is kept. See docs/channels.md.
+   *
+   *     channels: { 'chat:*': { replay: { count: 100 } } }
+   */
+  readonly channels?: ChannelMap
   /**
    * What people call this replica: shown by commands, events and tables, here and at its peers,
    * instead of its id. Default: none.
@@ -544,6 +552,18 @@ export interface Warp<K extends KeyMap> extends AsyncDisposable {
   watch<Pattern extends string>(pattern: Pattern, options?: WatchOptions): Watch<WatchedValue<K, Pattern>>
 
   /**
+   * A channel: messages by name, to all that subscribe now, here and at the replicas that can be reached.
+   * A pattern of channels can be subscribed to. They are not kept, unless `openWarp({ channels })` says so.
+   *
+   *     const room = warp.channel<{ text: string }>('chat:room1')
+   *     await room.publish({ text: 'hello' })
+   *     for await (const news of room.subscribe()) if (news.kind === 'message') show(news.payload)
+   *
+   * Throws `WARP_E_PATTERN`, `WARP_E_LIMIT`.
+   */
+  channel<Payload = unknown>(name: string): Channel<Payload>
+
+  /**
    * Adds a key pattern while the engine runs; settles when every known key that it matches is read
    * by it. Keys that came from other replicas and could not be read become readable. Gives this
    * same engine back, with the type of the pattern added. Throws what opening throws for a pattern,
@@ -712,4 +732,4 @@ export interface Capabilities {
 /**
  * What operators want to know, of the engine, its log and its replication. Never carries values.
  */
-export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent | StrongEvent
+export type WarpEvent = EngineEvent | LogEvent | ReplicationEvent | StrongEvent | ChannelEvent

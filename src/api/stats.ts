@@ -4,6 +4,7 @@
  */
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { PeerAddress } from '../ports/transport.ts'
+import type { ChannelCounts } from '../channels/channel-types.ts'
 import type { CopyCounts } from '../data-layer/data-layer.ts'
 import type { LeaseCounts } from '../data-layer/leases/lease-types.ts'
 import type { StoreCounts } from '../data-layer/stored/stores.ts'
@@ -36,6 +37,8 @@ export interface Stats {
   readonly compaction: CompactionCounts
   /** How full each bounded queue of replication is now. Empty without transports. */
   readonly queues: readonly QueueFill[]
+  /** Absent where the engine was opened without the part. */
+  readonly channels?: ChannelCounts
   readonly watchesCount: number
   readonly watches: readonly WatchLag[]
   readonly projections: readonly ProjectionLag[]

@@ -5,6 +5,7 @@
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { VersionVector } from '../../crdt/time/version-vector.ts'
 import type { Values } from '../cache/values.ts'
+import type { ChannelCounts } from '../channels/channel-types.ts'
 import type { CopyCounts } from '../data-layer/data-layer.ts'
 import type { LeaseCounts } from '../data-layer/leases/lease-types.ts'
 import type { StoreCounts } from '../data-layer/stored/stores.ts'
@@ -42,6 +43,7 @@ export interface CountedParts {
   readonly copies: CopyCounts | undefined
   readonly leases: LeaseCounts | undefined
   readonly stores: readonly StoreCounts[] | undefined
+  readonly channels: ChannelCounts | undefined
 }
 
 export function takeStats(parts: CountedParts): Stats {
@@ -55,6 +57,7 @@ export function takeStats(parts: CountedParts): Stats {
     log: logCounts(engine),
     cache: cacheCounts(engine.store.values),
     ...dataLayerCounts(parts),
+    ...(parts.channels === undefined ? {} : { channels: parts.channels }),
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),

@@ -7,6 +7,7 @@ import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
+import { assertNotHidden } from './hidden/hidden-keys.ts'
 import { PatternIndex } from './pattern-index.ts'
 import { comparePatterns, compilePattern } from './pattern.ts'
 import {
@@ -78,12 +79,13 @@ export class Keyspaces {
 
   readonly #isOrdered: boolean
 
-  /** `isOrdered`: there is an ordered log, so that keys may be strong. */
-  constructor(keys: KeyMap, isOrdered = false) {
+  /** `isOrdered`: there is an ordered log, so that keys may be strong. `hidden`: the engine's own key patterns. */
+  constructor(keys: KeyMap, isOrdered = false, hidden: KeyMap = {}) {
     checkMap(keys)
+    for (const pattern of Object.keys(keys)) assertNotHidden(pattern)
     this.#isOrdered = isOrdered
     this.#index = new PatternIndex<Keyspace>()
-    const registered = Object.entries(keys).map(([pattern, definition], index) => {
+    const registered = Object.entries({ ...keys, ...hidden }).map(([pattern, definition], index) => {
       const keyspace = defineKeyspace(pattern, definitionOf(pattern, definition), { index, isOrdered })
       this.#index.add(pattern, keyspace)
       return keyspace
@@ -142,6 +144,7 @@ export class Keyspaces {
   #define(pattern: string, definition: unknown): Keyspace {
     // Before it is named in any other refusal.
     compilePattern(pattern)
+    assertNotHidden(pattern)
     if (this.#all.length > KEYSPACES_MAX)
       throw misconfigured(pattern, `is one pattern more than the ${KEYSPACES_MAX} of one opening`, 'open the log again')
     return defineKeyspace(pattern, definitionOf(pattern, definition), {

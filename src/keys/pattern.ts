@@ -22,6 +22,7 @@
 import { shownKind } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { PATTERN_LENGTH_MAX } from '../limits.ts'
+import { isHidden, mayMeetHidden } from './hidden/hidden-keys.ts'
 
 /** A code point, or one of the two below. */
 export type PatternToken = number
@@ -83,8 +84,18 @@ export function compilePattern(text: string): KeyPattern {
       anyOneCount: tokens.filter((token) => token === ANY_ONE).length,
       anyRunCount: tokens.filter((token) => token === ANY_RUN).length,
     },
-    matches: matcher(literalPrefix, tokens.slice(prefix.length), literalSuffix),
+    matches: visible(matcher(literalPrefix, tokens.slice(prefix.length), literalSuffix), literalPrefix, wildcardAt),
   }
+}
+
+/** Keys that the engine writes for itself match where the pattern spells their prefix out. */
+function visible(
+  matches: (key: string) => boolean,
+  literalPrefix: string,
+  wildcardAt: number,
+): (key: string) => boolean {
+  if (wildcardAt < 0 || !mayMeetHidden(literalPrefix)) return matches
+  return (key) => matches(key) && !isHidden(key)
 }
 
 /** Negative if `a` is more specific, so that sorting puts it first; zero if neither is. */

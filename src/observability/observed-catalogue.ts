@@ -68,6 +68,15 @@ type Entry =
   | 'compactionLacking'
   | 'compactionOldestLack'
   | 'compactionStandstill'
+  | 'subscriptions'
+  | 'publishedMessages'
+  | 'receivedMessages'
+  | 'repeatedMessages'
+  | 'missedMessages'
+  | 'droppedMessages'
+  | 'malformedMessages'
+  | 'heldMessages'
+  | 'pendingMessages'
   | 'watches'
   | 'watchesBehind'
   | 'projections'
@@ -220,6 +229,31 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
     '1',
     '1 if nothing more can be folded for now, for this reason, otherwise 0.',
     'reason',
+  ),
+  subscriptions: gauge('warp.channels.subscriptions', '{subscription}', 'Subscriptions of channels that run.'),
+  publishedMessages: counter('warp.channels.published', '{message}', 'Messages published here.'),
+  receivedMessages: counter(
+    'warp.channels.received',
+    '{message}',
+    'Messages of others that came for subscriptions here; kept ones are operations, and not counted.',
+  ),
+  repeatedMessages: counter(
+    'warp.channels.repeated',
+    '{message}',
+    'Of these, those that came again, or after they had been told as missed.',
+  ),
+  missedMessages: counter('warp.channels.missed', '{message}', 'Messages of others that never came, or too late.'),
+  droppedMessages: counter(
+    'warp.channels.dropped',
+    '{message}',
+    'Messages that a slow consumer was not shown, for each consumer.',
+  ),
+  malformedMessages: counter('warp.channels.malformed', '{message}', 'Messages whose bytes are no payload.'),
+  heldMessages: gauge('warp.channels.held', '{message}', 'Messages that wait for one before them.'),
+  pendingMessages: gauge(
+    'warp.channels.pending',
+    '{message}',
+    'Messages that wait for slow consumers, kept ones not counted.',
   ),
   watches: gauge('warp.watches', '{watch}', 'Watches that run.'),
   watchesBehind: gauge('warp.watches.behind', 'By', 'Bytes of the log that the slowest watch has not been asked past.'),

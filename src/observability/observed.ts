@@ -35,6 +35,7 @@ export function tellObserved({ stats, health, nowMs }: ObservedEngine, tell: Tel
   tellQueues(stats, tell)
   tellCompaction(stats, nowMs, tell, one)
   tellFollowers(stats, tell, one)
+  tellChannels(stats, one)
 }
 
 type One = (instrument: Instrument, value: number | undefined) => void
@@ -89,6 +90,19 @@ function tellLeases({ leases }: Stats, one: One): void {
   one(OBSERVED.leases, leases.leasesCount)
   one(OBSERVED.hiddenLeases, leases.hiddenCount)
   one(OBSERVED.endedLeases, leases.endedCount)
+}
+
+function tellChannels({ channels }: Stats, one: One): void {
+  if (channels === undefined) return
+  one(OBSERVED.subscriptions, channels.subscriptionsCount)
+  one(OBSERVED.publishedMessages, channels.publishedCount)
+  one(OBSERVED.receivedMessages, channels.receivedCount)
+  one(OBSERVED.repeatedMessages, channels.repeatedCount)
+  one(OBSERVED.missedMessages, channels.missedCount)
+  one(OBSERVED.droppedMessages, channels.droppedCount)
+  one(OBSERVED.malformedMessages, channels.malformedCount)
+  one(OBSERVED.heldMessages, channels.heldCount)
+  one(OBSERVED.pendingMessages, channels.pendingCount)
 }
 
 function tellStores({ stores = [] }: Stats, tell: Tell): void {

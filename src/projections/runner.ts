@@ -70,7 +70,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   readonly #source: ProjectionSource
   readonly #store: KeyStore
   readonly #projection: Projection<State>
-  readonly #pattern: KeyPattern | undefined
+  readonly #pattern: KeyPattern
   readonly #flyweight = new Flyweight()
   readonly #reader: OperationReader
   readonly #keys: KeyFinder
@@ -105,7 +105,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     this.#source = source
     this.#store = store
     this.#projection = projection
-    this.#pattern = projection.keys === undefined ? undefined : compilePattern(projection.keys)
+    this.#pattern = compilePattern(projection.keys ?? '*')
     this.#reader = new OperationReader(store.table)
     this.#keys = new KeyFinder(store.keys)
     this.#onClose = onClose
@@ -121,7 +121,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     this.#keeper = new CheckpointKeeper(source, projection, {
       every: checkpoint.every,
       encode: () => encode(checkpoint.encode(this.#state)),
-      follows: (key) => this.#pattern?.matches(key) !== false,
+      follows: (key) => this.#pattern.matches(key),
     })
   }
 
@@ -243,7 +243,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     pass.live = []
     const expired = new ExpiredSince(
       this.#store,
-      { key: undefined, matches: (key) => this.#pattern?.matches(key) !== false },
+      { key: undefined, matches: (key) => this.#pattern.matches(key) },
       { since: pass.told, until: expirations.told, unseenFrom: pass.through, before: log.end },
     )
     await untilDone(() => expired.find(pass.budget) && this.#takeInEnded(pass, () => expired.next()))
@@ -330,7 +330,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
    */
   async #resume(pass: Pass<State>, through: Position, options: RebuildOptions): Promise<boolean> {
     const { log } = this.#store
-    const follows = (key: string): boolean => this.#pattern?.matches(key) !== false
+    const follows = (key: string): boolean => this.#pattern.matches(key)
     const feed = new Feed(this.#store, { text: this.#projection.keys ?? '*', matches: follows, key: undefined })
     feed.moveTo({ position: through, isSeen: false })
     const follower = { name: `projection '${this.name}'`, follows, unseenFrom: through }
@@ -411,7 +411,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const { keys } = this.#store
     const key = keys.keys[slot] as string
     this.#position = position + 1
-    if (this.#pattern?.matches(key) === false) return
+    if (!this.#pattern.matches(key)) return
     const shown = {
       key,
       position,
@@ -433,7 +433,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
   }
 
   #noteExpired(expired: Expired): void {
-    if (this.#pattern?.matches(expired.key) === false) return
+    if (!this.#pattern.matches(expired.key)) return
     for (const { live } of this.#passes) live?.push(expired)
     if (this.#unsubscribe === undefined || this.#failure !== undefined) return
     this.#takeInLive(() => this.#showEnd(this.#state, expired))
@@ -455,7 +455,7 @@ export class ProjectionRunner<State> implements ProjectionHandle<State> {
     const { keys } = this.#store
     const slot = this.#slotOf(record)
     const key = slot === undefined ? undefined : keys.keys[slot]
-    if (slot === undefined || key === undefined || this.#pattern?.matches(key) === false) return
+    if (slot === undefined || key === undefined || !this.#pattern.matches(key)) return
     const { position, kind } = record
     const seen = this.#seen(pass, key, slot)
     if (kind !== RECORD_KIND.operation || position <= keys.cut[slot]!) return

@@ -68,6 +68,13 @@ export type ReplicationEvent =
       readonly sequence: number
       readonly bytes: number
     }
+  /** A message larger than a transport's frames; it is not sent there. */
+  | {
+      readonly kind: 'message:oversize'
+      readonly transport: string
+      readonly channel: string
+      readonly bytes: number
+    }
   /**
    * The store could not take an operation of `replica` in, or, if that is this one, not note what is
    * stable or who has ended; tried again later. `error` is absent when there is no space for an

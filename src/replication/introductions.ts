@@ -14,7 +14,7 @@ const PATIENCE_MAX = 64
 /** What a hello says of its sender. */
 const SAID: readonly (keyof Hello)[] = [
   ...(['name', 'zone', 'isPersistent', 'highest', 'written'] as const),
-  ...(['readsChanges', 'readsConfirmations', 'readsLeases', 'answersLoads', 'tellsCopies'] as const),
+  ...(['readsChanges', 'readsConfirmations', 'readsLeases', 'answersLoads', 'tellsCopies', 'readsMessages'] as const),
 ]
 
 export class Introductions {

@@ -32,6 +32,7 @@ import type { ReplicationStore } from './store.ts'
 import type { CopyTalkPort } from '../ports/talk/copy-talk.ts'
 import type { LoadTalkPort } from '../ports/talk/load-talk.ts'
 import type { LeaseTalkPort } from '../ports/talk/lease-times.ts'
+import type { MessageTalkPort } from '../ports/talk/message-talk.ts'
 import type { Transport, TransportLink, TransportReceiver } from '../ports/transport.ts'
 
 /**
@@ -149,6 +150,11 @@ export class Replicator {
   /** Asks others what copies they hold, and hands on what they ask. */
   get copies(): CopyTalkPort {
     return this.#reception.copies
+  }
+
+  /** Sends messages of channels, and hands on what comes. */
+  get messages(): MessageTalkPort {
+    return this.#reception.messages
   }
 
   peers(): PeerReport[] {

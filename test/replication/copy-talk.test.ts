@@ -15,7 +15,14 @@ const [SELF, B, C] = ['a0', 'b0', 'c0'].map((digits) => parseReplicaId(`00000000
 ]
 const HELLO: Hello = {
   ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: 'bee', zone: '' },
-  ...{ readsChanges: true, readsConfirmations: true, readsLeases: true, answersLoads: true, tellsCopies: true },
+  ...{
+    readsChanges: true,
+    readsConfirmations: true,
+    readsLeases: true,
+    answersLoads: true,
+    tellsCopies: true,
+    readsMessages: true,
+  },
 }
 
 function talk(): { copies: CopyTalk; peers: Peers; via: Link; b: Peer; c: Peer; sent: [Peer, Frame][] } {

@@ -95,7 +95,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     },
   ],
   hello: [
-    `0207${HEAD}e7` + '02' + '02' + '057765622d31' + '026575',
+    `0207${HEAD}e7` + '02' + '02' + '057765622d31' + '026575' + '01',
     () =>
       encoder.hello({
         ...{
@@ -106,6 +106,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
           readsLeases: true,
           answersLoads: true,
           tellsCopies: true,
+          readsMessages: true,
         },
         ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
       }),
@@ -177,6 +178,17 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
       return encoder.leaseLeft({ number: 7, lefts: [left] })
     },
   ],
+  message: [
+    `0215${HEAD}` + '06636861743a31' + '02' + 'ac02' + '808080808020' + '02a178',
+    () => {
+      const bytes = Uint8Array.of(0xa1, 0x78)
+      return encoder.message({ channel: 'chat:1', stream: 2, number: 300, timeMs: 2 ** 40, bytes })
+    },
+  ],
+  'message-heads': [
+    `0216${HEAD}` + '01' + '06636861743a31' + '02' + 'ac02' + '8827',
+    () => encoder.messageHeads([{ channel: 'chat:1', stream: 2, number: 300, agoMs: 5000 }]),
+  ],
 }
 
 test('the vectors are those of docs/wire-format.md', () => {
@@ -198,7 +210,9 @@ describe.each(Object.entries(VECTORS))('%s', (kind, [expected, encode]) => {
   // Operations may be fewer: whoever asked for them asks again. A chunk cut short at the end of an item was taken for whole once.
   test('cut short anywhere it is refused, unless it is of operations, and nothing else is thrown', () => {
     const frame = encode().slice()
-    for (let length = 0; length < frame.length; length++) {
+    // A hello without its last byte is one of a build that does not know of channels.
+    const shortest = kind === 'hello' ? frame.length - 1 : frame.length
+    for (let length = 0; length < shortest; length++) {
       const cut = (): Frame => decode(frame.subarray(0, length))
       if (kind !== 'operations' || length < 16)
         expect(cut).toThrow(expect.objectContaining({ code: 'WARP_E_PROTOCOL' }))

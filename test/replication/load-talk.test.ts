@@ -16,7 +16,14 @@ const [SELF, B, C] = ['a0', 'b0', 'c0'].map((digits) => parseReplicaId(`00000000
 ]
 const HELLO: Hello = {
   ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: '', zone: '' },
-  ...{ readsChanges: true, readsConfirmations: true, readsLeases: true, answersLoads: true, tellsCopies: true },
+  ...{
+    readsChanges: true,
+    readsConfirmations: true,
+    readsLeases: true,
+    answersLoads: true,
+    tellsCopies: true,
+    readsMessages: true,
+  },
 }
 
 function talk(): { talk: LoadTalk; b: Peer; c: Peer; sent: [Peer, Frame][] } {

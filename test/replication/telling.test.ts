@@ -232,6 +232,7 @@ test('a member of an older build gets whole digests, with each round, and never 
     readsLeases: false,
     answersLoads: false,
     tellsCopies: false,
+    readsMessages: false,
     highest: 2,
     written: 2,
     name: '',

@@ -68,7 +68,7 @@ export class Post {
     const { persistent: isPersistent, table } = this.#store
     const { formats } = table
     const { highest, seen: written } = formats
-    const reads = { readsChanges: true, readsConfirmations: true, readsLeases: true }
+    const reads = { readsChanges: true, readsConfirmations: true, readsLeases: true, readsMessages: true }
     const answers = { answersLoads: true, tellsCopies: true }
     return this.encoder.hello({ asks, isPersistent, ...reads, ...answers, highest, written, name, zone })
   }

@@ -23,10 +23,10 @@ import { CatchingUp, type ReplicationProgress } from './catching-up.ts'
 import { FrameWork } from './frame-work.ts'
 import { type ArrivedFrame, Inbox } from './inbox.ts'
 import { FORMAT_LOWEST } from '../../operation/envelope/formats.ts'
-import type { KnownReplicas } from '../members/known-replicas.ts'
 import { LeaseTalk } from '../leases/lease-talk.ts'
 import { CopyTalk } from '../loads/copy-talk.ts'
 import { LoadTalk } from '../loads/load-talk.ts'
+import { MessageTalk } from '../messages/message-talk.ts'
 import { Introductions } from '../introductions.ts'
 import type { ReplicationSettings } from '../options.ts'
 import { type Link, type Peer, Peers } from '../peers.ts'
@@ -76,6 +76,7 @@ export class Reception {
   readonly leases: LeaseTalk
   readonly loads: LoadTalk
   readonly copies: CopyTalk
+  readonly messages: MessageTalk
   #current: FrameWork | undefined
   /** The highest format that has been told to be written. */
   #told: number = FORMAT_LOWEST
@@ -112,20 +113,20 @@ export class Reception {
       onEnd: (): void => this.#resume(),
     }
     this.#fetch = new SnapshotFetch(fetch, randomWord(env))
-    const holdings = new Holdings(store)
+    const holdings = (this.#holdings = new Holdings(store))
     this.acknowledgements = new Acknowledgements({
       ...{ store, env, settings, post, holdings },
       members: () => this.#rounds.formats.members(),
     })
     this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
-    this.#holdings = holdings
     this.#defer = (work) => env.defer(work)
     store.onOrdered?.(() => this.#heldMoreSoon())
     this.#introductions = new Introductions(post, settings)
-    this.loads = new LoadTalk({ post, peers: this.peers })
-    this.copies = new CopyTalk({ post, peers: this.peers, progress: () => this.progress() })
-    const members = (): KnownReplicas => this.#rounds.stability.known
-    this.leases = new LeaseTalk({ store, env, settings, post, peers: this.peers, members })
+    const talk = { post, peers: this.peers }
+    this.loads = new LoadTalk(talk)
+    this.copies = new CopyTalk({ ...talk, progress: () => this.progress() })
+    this.messages = new MessageTalk({ ...talk, observe })
+    this.leases = new LeaseTalk({ store, env, settings, ...talk, members: () => this.#rounds.stability.known })
     this.#rounds = new Rounds({
       ...{ ...parts, peers: this.peers, antiEntropy: this.#antiEntropy, fetch: this.#fetch },
       host: {
@@ -397,7 +398,7 @@ export class Reception {
     }
   }
 
-  /** What replicas tell each other of leases, loads and copies. */
+  /** What replicas tell each other of leases, loads, copies and channels. */
   #converseOfCopies(peer: Peer, frame: Frame): void {
     switch (frame.kind) {
       case 'lease-wanted':
@@ -420,6 +421,12 @@ export class Reception {
         return
       case 'holdings-told':
         this.copies.told(peer, frame)
+        return
+      case 'message':
+        this.messages.message(peer, frame.message)
+        return
+      case 'message-heads':
+        this.messages.heads(peer, frame.heads)
         return
       default:
         this.#counts.unknown++
@@ -483,6 +490,7 @@ export class Reception {
     this.#offers.expire(now)
     this.#introductions.beat(this.peers.all(), now)
     this.leases.beat()
+    this.messages.beat()
     this.#settleFormat(true)
     this.#catchingUp.look()
   }
@@ -500,6 +508,7 @@ export class Reception {
   #up(peer: Peer): void {
     if (peer.isUp) return
     peer.isUp = true
+    this.messages.met(peer)
     this.#options.observe({ kind: 'peer:up', peer: peer.name })
   }
 

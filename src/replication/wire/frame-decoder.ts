@@ -22,6 +22,7 @@ import { IdReader } from './id-reader.ts'
 import { readConfirmation, readRollCall } from './confirmation.ts'
 import { readLeaseLeft, readLeaseWanted } from './lease-times.ts'
 import { readHoldingsTold, readHoldingsWanted, readLoadFill, readLoadRequest, readRowsStored } from './load-frames.ts'
+import { readMessage, readMessageHeads } from '../messages/message-frames.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -98,13 +99,17 @@ export class FrameDecoder {
     }
   }
 
-  /** What replicas ask and tell each other of copies. */
+  /** What replicas ask and tell each other of copies, and messages. */
   #holdings(code: number, sender: Sender, reader: ByteReader): Frame {
     switch (code) {
       case FRAME_KIND.holdingsWanted:
         return { kind: 'holdings-wanted', sender, ...readHoldingsWanted(reader) }
       case FRAME_KIND.holdingsTold:
         return { kind: 'holdings-told', sender, ...readHoldingsTold(reader, this.#ids) }
+      case FRAME_KIND.message:
+        return { kind: 'message', sender, message: readMessage(reader) }
+      case FRAME_KIND.messageHeads:
+        return { kind: 'message-heads', sender, heads: readMessageHeads(reader) }
       default:
         return { kind: 'unknown', sender, code }
     }

@@ -13,7 +13,9 @@ import {
   writeLoadRequest,
   writeRowsStored,
 } from './load-frames.ts'
+import { writeMessage, writeMessageHeads } from '../messages/message-frames.ts'
 import type { StoredRow } from '../../ports/talk/load-talk.ts'
+import type { SentMessage, ToldHead } from '../../ports/talk/message-talk.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
 import {
   CHUNK_FLAG,
@@ -157,6 +159,17 @@ export class FrameEncoder {
 
   holdingsTold(told: HoldingsToldFrame): Uint8Array {
     writeHoldingsTold(this.#begin(FRAME_KIND.holdingsTold), told, this.#table)
+    return this.#finish()
+  }
+
+  message(message: SentMessage): Uint8Array {
+    writeMessage(this.#begin(FRAME_KIND.message), message)
+    return this.#finish()
+  }
+
+  /** At most {@link HEADS_PER_FRAME_MAX} of them. */
+  messageHeads(heads: readonly ToldHead[]): Uint8Array {
+    writeMessageHeads(this.#begin(FRAME_KIND.messageHeads), heads)
     return this.#finish()
   }
 

@@ -10,7 +10,7 @@
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
  *     snapshot-chunk   = 5: flags:u8 transfer:u32 offer:u32 index:varint [ vector ] length:varint bytes
  *     digest-change    = 6: flags:u8 anchor:varint count:varint applied:vector floor:vector stable:vector rest
- *     hello            = 7: flags:u8 highest:u8 written:u8 name:text zone:text rest
+ *     hello            = 7: flags:u8 highest:u8 written:u8 name:text zone:text [ more:u8 ] rest
  *     wanted           = 8: count:varint (replica:8 level:u8 through:varint)*
  *     held             = 9: count:varint (replica:8 memory:varint logged:varint durable:varint)*
  *     confirmation     = 10: replica:8 applied:varint own:varint stable:varint rest
@@ -27,6 +27,9 @@
  *     copies           = begin:vector looked:varint count:varint (index:varint flags:u8 leftMs:varint count:varint tag:text* [ bytes ] [ row ])*
  *     lease-wanted     = 19: number:varint count:varint (lease:text)* rest
  *     lease-left       = 20: number:varint count:varint (lease:text replica:8 sequence:varint leftMs:varint)* rest
+ *     message          = 21: head timeMs:varint bytes rest
+ *     message-heads    = 22: count:varint (head agoMs:varint)* rest
+ *     head             = channel:text stream:varint number:varint
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -35,7 +38,7 @@
  * `session` is drawn anew each time that a replica starts, so that a restart is noticed. The `rest`
  * of a digest, a change, a hello, a confirmation, a roll call and of the frames of loads belongs to later versions; kinds that
  * are not known are counted and left alone. A `digest-change` goes to those only that say in their
- * hello that they read it, and so do confirmations, roll calls, and what is said of leases and copies. A hello is written in the oldest
+ * hello that they read it, and so do confirmations, roll calls, and what is said of leases, copies and channels. A hello is written in the oldest
  * format that is read anywhere, and its body keeps its meaning, because it says which formats its
  * sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
  * offset and never the content: the frame is dropped, the replica goes on. Every count is checked
@@ -53,6 +56,7 @@ import { WarpError } from '../../../crdt/warp-error.ts'
 import type { HoldingsTold, HoldingsWanted } from '../../ports/talk/copy-talk.ts'
 import type { LoadAnswer, LoadAsked, StoredRow } from '../../ports/talk/load-talk.ts'
 import type { LeaseLeft } from '../../ports/talk/lease-times.ts'
+import type { SentMessage, ToldHead } from '../../ports/talk/message-talk.ts'
 import type { AckLevel } from '../../store/write-road/acknowledgement.ts'
 import type { VectorEntries } from '../../operation/envelope/vector-entries.ts'
 
@@ -77,6 +81,8 @@ export const FRAME_KIND = {
   holdingsTold: 18,
   leaseWanted: 19,
   leaseLeft: 20,
+  message: 21,
+  messageHeads: 22,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -201,6 +207,8 @@ export interface Hello {
   readonly answersLoads: boolean
   /** Whether it tells of copies that it holds. */
   readonly tellsCopies: boolean
+  /** Whether it reads messages of channels. */
+  readonly readsMessages: boolean
   /** For people; empty if it has none. */
   readonly name: string
   /** Empty if it says none. */
@@ -320,6 +328,8 @@ export type Frame =
   | { readonly kind: 'rows-stored'; readonly sender: Sender; readonly rows: readonly StoredRow[] }
   | ({ readonly kind: 'holdings-wanted'; readonly sender: Sender } & HoldingsWantedFrame)
   | ({ readonly kind: 'holdings-told'; readonly sender: Sender } & HoldingsToldFrame)
+  | { readonly kind: 'message'; readonly sender: Sender; readonly message: SentMessage }
+  | { readonly kind: 'message-heads'; readonly sender: Sender; readonly heads: readonly ToldHead[] }
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

@@ -13,6 +13,8 @@ const FLAG_READS_CONFIRMATIONS = 8
 const FLAG_ANSWERS_LOADS = 32
 const FLAG_TELLS_COPIES = 64
 const FLAG_READS_LEASES = 128
+/** In the byte behind the zone, which builds before channels leave out. */
+const MORE_READS_MESSAGES = 1
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   const asks = hello.asks ? FLAG_ASKS : 0
@@ -28,12 +30,14 @@ export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.u8(hello.written)
   writer.text(hello.name)
   writer.text(hello.zone)
+  writer.u8(hello.readsMessages ? MORE_READS_MESSAGES : 0)
 }
 
 export function readHello(reader: ByteReader): Hello {
   const flags = reader.u8()
   const [highest, written] = [reader.u8(), reader.u8()]
   const [name, zone] = [readText(reader, 'name'), readText(reader, 'zone')]
+  const more = reader.isAtEnd ? 0 : reader.u8()
   return {
     asks: (flags & FLAG_ASKS) !== 0,
     isPersistent: (flags & FLAG_PERSISTENT) !== 0,
@@ -42,6 +46,7 @@ export function readHello(reader: ByteReader): Hello {
     readsLeases: (flags & FLAG_READS_LEASES) !== 0,
     answersLoads: (flags & FLAG_ANSWERS_LOADS) !== 0,
     tellsCopies: (flags & FLAG_TELLS_COPIES) !== 0,
+    readsMessages: (more & MORE_READS_MESSAGES) !== 0,
     ...{ highest, written, name, zone },
   }
 }

@@ -8,9 +8,11 @@ import { set } from '../../../crdt/set.ts'
 import { ALL_PARTS, openWarpOn, type Transport, type Warp, type WarpEvent } from '../../../src/index.ts'
 import { FakeMeshNetwork, type FakeMeshNetworkOptions } from '../../support/fake-mesh-network.ts'
 import { type VirtualEnv, virtualEnv } from '../../../testing/world/virtual-env.ts'
+import { listen } from '../../channels/world.ts'
 import { KEY_TEXT, OTHER_KEY_TEXT } from './contact-fixture.ts'
 
 const KEYS = { 'user:*': register<string>(), 'visits:*': counter(), 'cart:*': set<string>() }
+const CHANNELS = { 'kept:*': { replay: { count: 2 } } } as const
 const HOSTS = ['10.0.0.1', '10.0.0.2', '10.0.0.3']
 
 interface Place {
@@ -57,7 +59,7 @@ class Cluster {
     }
     const warp = await openWarpOn(
       { env, parts: ALL_PARTS },
-      { keys: KEYS, transports: [overheard], observe: (event) => events.push(event) },
+      { keys: KEYS, channels: CHANNELS, transports: [overheard], observe: (event) => events.push(event) },
     )
     const place = { host, env, transport, warp, events, ups }
     this.places.push(place)
@@ -275,5 +277,36 @@ describe('what goes wrong is told', () => {
     const world = started()
     const opening = world.open('10.0.0.1', { network: world.network.machine('10.0.0.2') })
     await expect(opening).rejects.toMatchObject({ code: 'WARP_E_TRANSPORT' })
+  })
+})
+
+describe('channels', () => {
+  test('of a network that loses, repeats and reorders show each message once, in order, or a gap', async () => {
+    const world = started({ seed: 5, loss: 0.1, repeat: 0.2, reorder: 0.2, delayMs: 3, jitterMs: 3 })
+    const [a, b] = (await world.openAll()) as [Place, Place, Place]
+    await world.until(() => upCount(a) === 2 && upCount(b) === 2)
+    const heard = listen(b.warp.channel('chat:*').subscribe())
+    const kept = listen(b.warp.channel('kept:1').subscribe())
+    for (let i = 1; i <= 200; i++) {
+      // Now and then larger than a datagram: that goes by stream.
+      await a.warp.channel('chat:1').publish([i, i % 10 === 0 ? 'x'.repeat(3000) : ''])
+      if (i % 20 === 0) await a.warp.channel('kept:1').publish(i)
+      await world.env.advance(10)
+    }
+    await world.until(() => kept.shown.length === 10)
+    await world.env.advance(70_000)
+    let next = 1
+    let missedCount = 0
+    for (const news of heard.news) {
+      if (news.kind === 'gap') {
+        missedCount += news.missedCount as number
+        next += news.missedCount as number
+        continue
+      }
+      expect((news.payload as readonly [number])[0]).toBe(next++)
+    }
+    expect(next).toBe(201)
+    expect(missedCount).toBeGreaterThan(0)
+    expect(kept.shown).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 20))
   })
 })
