@@ -10,7 +10,18 @@ const RANK: Readonly<Record<string, number>> = { crdt: 0, src: 1, testing: 2, ad
 /** The rooms of `src/`, from low to high. A file may import its own room and lower ones. `docs/architecture.md` says what each is for. */
 export const ROOMS: readonly string[] = [
   ...['limits', 'ports', 'operation', 'keys', 'log', 'merge', 'cache', 'store', 'history', 'watch', 'projections'],
-  ...['compaction', 'membership', 'replication', 'data-layer', 'strong', 'audit', 'transfer', 'channels', 'api', 'observability'],
+  ...[
+    'compaction',
+    'membership',
+    'replication',
+    'data-layer',
+    'strong',
+    'audit',
+    'transfer',
+    'channels',
+    'api',
+    'observability',
+  ],
   ...['control'],
   ...['engine', 'warp', 'index'],
 ]
