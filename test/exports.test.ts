@@ -519,6 +519,7 @@ describe('public names', () => {
     expect(namesOf('./http')).toMatchInlineSnapshot(`
       [
         "type AskedRoute",
+        "type ChannelHttpMessage",
         "type HttpPermission",
         "type MetricsRegistry",
         "type WarpHttp",

@@ -4,8 +4,7 @@
  * moves the place from which the consumer would resume, though no event comes.
  */
 import type { ServerResponse } from 'node:http'
-import type { WatchMessage } from './watch-messages.ts'
-import { ConsumerGone, type Outlet } from './watch-pump.ts'
+import { ConsumerGone, type HttpMessage, type Outlet } from './watch-pump.ts'
 
 /** `EventSource` waits so long before it comes again. */
 const RETRY_MS = 2000
@@ -24,15 +23,16 @@ export class EventStream implements Outlet {
     response.write(`retry: ${RETRY_MS}\n\n`)
   }
 
-  send(message: WatchMessage): Promise<void> {
+  send(message: HttpMessage): Promise<void> {
     const { kind, ...fields } = message
-    const id = 'cursor' in fields ? `id: ${fields.cursor}\n` : ''
+    const id = 'cursor' in fields && fields.cursor !== undefined ? `id: ${fields.cursor}\n` : ''
     return this.#write(`${id}event: ${kind === 'error' ? 'failure' : kind}\ndata: ${JSON.stringify(fields)}\n\n`)
   }
 
-  beat(cursor: string): void {
+  beat(cursor: string | undefined): void {
     const response = this.#response
-    if (!response.destroyed && !response.writableNeedDrain) response.write(`: alive\nid: ${cursor}\n\n`)
+    const id = cursor === undefined ? '' : `id: ${cursor}\n`
+    if (!response.destroyed && !response.writableNeedDrain) response.write(`: alive\n${id}\n`)
   }
 
   cutOff(): void {

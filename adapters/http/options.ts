@@ -1,11 +1,12 @@
 /** The options of `warpHttp`: defaults, bounds and checks. */
 import type { IncomingMessage } from 'node:http'
 import { checkTypeOf, isWholeFrom, optionNames, refusedOption, requireOptions } from '../../crdt/checked-options.ts'
-import type { Health, Watch, WatchOptions } from '../../src/index.ts'
+import type { Channel, Health, Watch, WatchOptions } from '../../src/index.ts'
 
 /** What the handler uses of an engine. */
 export interface WatchedEngine {
   watch(pattern: string, options?: WatchOptions): Watch
+  channel(name: string): Pick<Channel, 'subscribe'>
   health(): Health
 }
 
@@ -17,9 +18,11 @@ export interface MetricsRegistry {
 
 /** What somebody wants, before it is answered. */
 export interface AskedRoute {
-  readonly route: 'watch' | 'metrics' | 'health'
+  readonly route: 'watch' | 'channel' | 'metrics' | 'health'
   /** The key or pattern, if changes are wanted. */
   readonly keys?: string
+  /** The channel or pattern of channels, if messages are wanted. */
+  readonly channel?: string
   /** As it came: headers, address, what a middleware has put there. */
   readonly request: IncomingMessage
   /** Fastify's own request, where Fastify asks. */
@@ -33,19 +36,19 @@ export type HttpPermission = boolean | 'unauthenticated'
 
 export interface WarpHttpOptions {
   /**
-   * Says who may have what, for each request: changes carry values. What it throws is told to
+   * Says who may have what, for each request: changes carry values, and messages payloads. What it throws is told to
    * `onError`, and the answer is 500. `() => true` lets everybody have everything.
    */
   readonly authorise: (asked: AskedRoute) => HttpPermission | Promise<HttpPermission>
-  /** In front of `/watch`, `/metrics` and `/health`, where no router takes it away. Default `''`. */
+  /** In front of `/watch`, `/channel`, `/metrics` and `/health`, where no router takes it away. Default `''`. */
   readonly prefix?: string
   /** For `/metrics`. Default: there is no such route. */
   readonly registry?: MetricsRegistry
-  /** Consumers of `/watch` at a time; who comes beyond is answered 503. Default 1,000. */
+  /** Consumers of `/watch` and `/channel` at a time; who comes beyond is answered 503. Default 1,000. */
   readonly watchesMax?: number
-  /** Changes that wait for a slow consumer before it is told of a gap. Default 1,024. */
+  /** Changes or messages that wait for a slow consumer before it is told of a gap. Default 1,024. */
   readonly pendingCountMax?: number
-  /** Between two signs of life to a consumer of `/watch`. Default 15,000. */
+  /** Between two signs of life to a consumer. Default 15,000. */
   readonly heartbeatMs?: number
   /** A consumer that takes nothing for so long is cut off; it resumes where it was. Default 60,000. */
   readonly stalledMsMax?: number

@@ -16,17 +16,21 @@ import {
   wrongMethod,
 } from './refusals.ts'
 import { closing } from './watch-pump.ts'
-import type { WatchDesk, WatchWish } from './watch-desk.ts'
+import type { WatchDesk, Wish } from './watch-desk.ts'
 
-export type RouteName = '/watch' | '/metrics' | '/health' | '/health/live' | '/health/ready'
+export type RouteName = '/watch' | '/channel' | '/metrics' | '/health' | '/health/live' | '/health/ready'
 
 const ROUTES: Readonly<Record<RouteName, AskedRoute['route']>> = {
   '/watch': 'watch',
+  '/channel': 'channel',
   '/metrics': 'metrics',
   '/health': 'health',
   '/health/live': 'health',
   '/health/ready': 'health',
 }
+
+/** Where consumers follow something. */
+export type StreamName = '/watch' | '/channel'
 
 /** The route at a path; `undefined` if it is none of ours. */
 export function routeOf(url: string | undefined, prefix: string): RouteName | undefined {
@@ -67,12 +71,12 @@ export class Routes {
     const controller = this.#begin()
     response.on('close', () => controller.abort())
     try {
-      if (request.method !== 'GET' && (request.method !== 'HEAD' || name === '/watch'))
-        throw wrongMethod(request.method)
-      const wish = name === '/watch' ? wishOf(request) : undefined
+      const isStream = name === '/watch' || name === '/channel'
+      if (request.method !== 'GET' && (request.method !== 'HEAD' || isStream)) throw wrongMethod(request.method)
+      const wish = isStream ? wishOf(name, request) : undefined
       await this.#authorise({
         ...{ route: ROUTES[name], request, signal: controller.signal },
-        ...(wish === undefined ? {} : { keys: wish.keys }),
+        ...(wish === undefined ? {} : wantedOf(wish)),
         ...(fastifyRequest === undefined ? {} : { fastifyRequest }),
       })
       if (wish !== undefined) await this.#desk.stream(this.#open(), wish, response)
@@ -85,13 +89,16 @@ export class Routes {
     }
   }
 
-  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async upgrade(
+    name: StreamName,
+    { request, socket, head }: { request: IncomingMessage; socket: Duplex; head: Buffer },
+  ): Promise<void> {
     socket.on('error', () => undefined)
     const controller = this.#begin()
     socket.on('close', () => controller.abort())
     try {
-      const wish = wishOf(request)
-      await this.#authorise({ route: 'watch', keys: wish.keys, request, signal: controller.signal })
+      const wish = wishOf(name, request)
+      await this.#authorise({ route: wish.route, ...wantedOf(wish), request, signal: controller.signal })
       await this.#desk.upgrade(this.#open(), wish, { request, socket, head })
     } catch (error) {
       refuseUpgrade(socket, this.#refusal(error))
@@ -183,10 +190,25 @@ function healthOf(engine: Opening): Pick<Health, 'live' | 'ready'> & { readonly 
   return engine.health()
 }
 
+/** What the user's function is asked about. */
+function wantedOf(wish: Wish): Pick<AskedRoute, 'keys' | 'channel'> {
+  return wish.route === 'watch' ? { keys: wish.keys } : { channel: wish.channel }
+}
+
 /** What a consumer wants, and from where: `Last-Event-ID` is the later word. */
-function wishOf({ url = '/', headers }: IncomingMessage): WatchWish {
+function wishOf(name: StreamName, { url = '/', headers }: IncomingMessage): Wish {
   const query = new URLSearchParams(url.split('?', 2)[1] ?? '')
   const last = headers['last-event-id']
   const from = (typeof last === 'string' ? last : undefined) ?? query.get('from') ?? undefined
-  return { keys: query.get('keys') ?? '*', ...(from === undefined || from === '' ? {} : { from }) }
+  const place = from === undefined || from === '' ? {} : { from }
+  if (name === '/watch') return { route: 'watch', keys: query.get('keys') ?? '*', ...place }
+  // Who comes back has been shown what was kept.
+  const beginning = 'from' in place ? place : replayOf(query.get('replay'))
+  return { route: 'channel', channel: query.get('name') ?? '*', ...beginning }
+}
+
+/** `replay=20` or `replay=true`; what else stands there is refused by the engine. */
+function replayOf(text: string | null): { readonly replay?: true | number } {
+  if (text === null) return {}
+  return { replay: text === 'true' || Number(text) }
 }

@@ -35,10 +35,10 @@ export interface WarpHttp {
   close(): Promise<void>
 }
 
-const PATHS: readonly RouteName[] = ['/watch', '/metrics', '/health', '/health/live', '/health/ready']
+const PATHS: readonly RouteName[] = ['/watch', '/channel', '/metrics', '/health', '/health/live', '/health/ready']
 
 /**
- * Shows an engine over HTTP: `/watch` (server-sent events and WebSockets), `/metrics`, `/health`,
+ * Shows an engine over HTTP: `/watch` and `/channel` (server-sent events and WebSockets), `/metrics`, `/health`,
  * `/health/live` and `/health/ready`. Given the promise of `openWarp`, it answers before the engine
  * is open: alive, and not ready. Throws `WARP_E_CONFIG`.
  *
@@ -64,7 +64,8 @@ export function warpHttp(warp: WatchedEngine | PromiseLike<WatchedEngine>, optio
     (prefix: string): WarpHttp['upgrade'] =>
     (request, socket, head) => {
       // Others may listen for other paths.
-      if (routeOf(request.url, prefix) === '/watch') void routes.upgrade(request, socket, head)
+      const route = routeOf(request.url, prefix)
+      if (route === '/watch' || route === '/channel') void routes.upgrade(route, { request, socket, head })
     }
   const fastify: WarpHttp['fastify'] = (instance, _options, done) => {
     for (const path of PATHS) {

@@ -1,4 +1,4 @@
-/** The consumers of `/watch`: how many there may be, and how they are let go. */
+/** The consumers of `/watch` and `/channel`: how many there may be, and how they are let go. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocketServer } from 'ws'
@@ -6,14 +6,29 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import type { HttpSettings, WatchedEngine } from './options.ts'
 import { EventStream } from './event-stream.ts'
 import { Refusal, unavailable } from './refusals.ts'
+import { channelMessageOf } from './channel-messages.ts'
+import { messageOf } from './watch-messages.ts'
 import { type Outlet, WatchPump } from './watch-pump.ts'
 import { WebSocketStream } from './web-socket-stream.ts'
 
+/** What somebody wants to follow. */
+export type Wish = WatchWish | ChannelWish
+
 export interface WatchWish {
+  readonly route: 'watch'
   /** A key or a pattern. */
   readonly keys: string
   /** The cursor of an earlier message. */
   readonly from?: string
+}
+
+export interface ChannelWish {
+  readonly route: 'channel'
+  /** A channel or a pattern. */
+  readonly channel: string
+  readonly from?: string
+  /** What is kept to begin with: all of it, or the newest so many messages of each channel. */
+  readonly replay?: true | number
 }
 
 export interface Upgrade {
@@ -27,10 +42,19 @@ const CLOSING_MS_MAX = 1000
 /** Nothing that a consumer says is read; more than this is cut off. */
 const HEARD_BYTES_MAX = 1024
 
+/** Of whatever it pumps. */
+type Pump = Pick<WatchPump<unknown>, 'run' | 'close'>
+
 interface Consumer {
-  readonly pump: WatchPump
+  readonly pump: Pump
   readonly outlet: Outlet
   readonly over: Promise<void>
+}
+
+/** A watch or a subscription that somebody has asked for. */
+interface Following {
+  close(): void
+  pumpTo(outlet: Outlet): Pump
 }
 
 export class WatchDesk {
@@ -43,27 +67,26 @@ export class WatchDesk {
   }
 
   /** Server-sent events, until either side ends them. Throws what the answer should be instead. */
-  async stream(engine: WatchedEngine, wish: WatchWish, response: ServerResponse): Promise<void> {
+  async stream(engine: WatchedEngine, wish: Wish, response: ServerResponse): Promise<void> {
     if (response.destroyed) return
-    const watch = this.#watch(engine, wish)
-    const consumer = this.#serve(watch, new EventStream(response))
+    const consumer = this.#serve(this.#follow(engine, wish), new EventStream(response))
     response.on('close', () => consumer.pump.close())
     await consumer.over
   }
 
   /** The same over a WebSocket. */
-  async upgrade(engine: WatchedEngine, wish: WatchWish, { request, socket, head }: Upgrade): Promise<void> {
+  async upgrade(engine: WatchedEngine, wish: Wish, { request, socket, head }: Upgrade): Promise<void> {
     this.#assertRoom()
     const server = await this.#socketServer()
     if (socket.destroyed) return
-    const watch = this.#watch(engine, wish)
+    const following = this.#follow(engine, wish)
     // `ws` answers by itself what is no handshake, and does not call back then.
-    socket.once('close', () => watch.close())
+    socket.once('close', () => following.close())
     await new Promise<void>((resolve) => {
       socket.once('close', resolve)
       server.handleUpgrade(request, socket, head, (webSocket) => {
         webSocket.on('error', () => undefined)
-        const consumer = this.#serve(watch, new WebSocketStream(webSocket))
+        const consumer = this.#serve(following, new WebSocketStream(webSocket))
         webSocket.on('close', () => consumer.pump.close())
         void consumer.over.then(resolve)
       })
@@ -82,14 +105,29 @@ export class WatchDesk {
     this.#sockets?.close()
   }
 
-  #watch(engine: WatchedEngine, { keys, from }: WatchWish): ReturnType<WatchedEngine['watch']> {
+  /** It runs from here on. */
+  #follow(engine: WatchedEngine, wish: Wish): Following {
     this.#assertRoom()
-    const { pendingCountMax } = this.#settings
-    return engine.watch(keys, { pendingCountMax, ...(from === undefined ? {} : { from }) })
+    const settings = this.#settings
+    const { pendingCountMax } = settings
+    const options = { pendingCountMax, ...(wish.from === undefined ? {} : { from: wish.from }) }
+    if (wish.route === 'watch') {
+      const source = engine.watch(wish.keys, options)
+      return {
+        close: () => source.close(),
+        pumpTo: (outlet) => new WatchPump({ source, shown: messageOf }, outlet, settings),
+      }
+    }
+    const replay = wish.replay === undefined ? {} : { replay: wish.replay }
+    const source = engine.channel(wish.channel).subscribe({ ...options, ...replay })
+    return {
+      close: () => source.close(),
+      pumpTo: (outlet) => new WatchPump({ source, shown: channelMessageOf }, outlet, settings),
+    }
   }
 
-  #serve(watch: ReturnType<WatchedEngine['watch']>, outlet: Outlet): Consumer {
-    const pump = new WatchPump(watch, outlet, this.#settings)
+  #serve(following: Following, outlet: Outlet): Consumer {
+    const pump = following.pumpTo(outlet)
     const over = pump.run().then(() => void this.#consumers.delete(consumer))
     const consumer: Consumer = { pump, outlet, over }
     this.#consumers.add(consumer)

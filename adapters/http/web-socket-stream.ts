@@ -3,8 +3,7 @@
  * not answer it before the next one is cut off. What the consumer says is not listened to.
  */
 import type { WebSocket } from 'ws'
-import type { WatchMessage } from './watch-messages.ts'
-import { ConsumerGone, type Outlet } from './watch-pump.ts'
+import { ConsumerGone, type HttpMessage, type Outlet } from './watch-pump.ts'
 
 /** RFC 6455, section 7.4.1. */
 const GOING_AWAY = 1001
@@ -19,7 +18,7 @@ export class WebSocketStream implements Outlet {
     socket.on('pong', () => (this.#hasAnswered = true))
   }
 
-  send(message: WatchMessage): Promise<void> {
+  send(message: HttpMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       // Called when the operating system has taken it, so a full socket holds the next one back.
       this.#socket.send(JSON.stringify(message), (error) => {

@@ -143,7 +143,7 @@ test('a signal closes the handler, and everything is answered 503 from then on',
 
 describe('what is wrong is refused', () => {
   const any = (value: unknown): never => value as never
-  const warp = { watch: () => any(1), health: () => any(1) }
+  const warp = { watch: () => any(1), channel: () => any(1), health: () => any(1) }
   const authorise = () => true
   test.each<readonly [string, () => unknown, string]>([
     ['no engine', () => warpHttp(any(undefined), { authorise }), 'give an engine'],
