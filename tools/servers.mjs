@@ -1,7 +1,7 @@
 /**
  * Private servers for the tests of adapters, on free ports of the loopback interface:
  *
- *     scripts/servers start postgres mariadb valkey nats nats-cluster [--json]
+ *     scripts/servers start postgres mariadb valkey nats nats-cluster kafka [--json]
  *     scripts/servers status [--json]
  *     scripts/servers stop [NAME...]
  *     scripts/servers install NAME...

@@ -6,9 +6,9 @@
 import { describe, test } from 'vitest'
 import { isRunning, readState } from '../../tools/servers/state.mjs'
 
-export type ServerName = 'postgres' | 'mariadb' | 'valkey' | 'cluster' | 'nats' | 'nats-cluster' | 'sqlite'
+export type ServerName = 'postgres' | 'mariadb' | 'valkey' | 'cluster' | 'nats' | 'nats-cluster' | 'kafka' | 'sqlite'
 
-/** Where the server listens; for SQLite, the folder with the compiled better-sqlite3. */
+/** Where the server listens; for Kafka, its brokers with commas between; for SQLite, the folder with the compiled better-sqlite3. */
 export function serverUrl(name: ServerName): string | undefined {
   const given = process.env[`WARP_${name.toUpperCase().replaceAll('-', '_')}_URL`]
   if (given !== undefined) return given

