@@ -28,6 +28,7 @@ describe('public names', () => {
       './presets',
       './sql',
       './redis',
+      './kafka',
       './keyv',
       './express-session',
       './unstorage',
@@ -421,6 +422,22 @@ describe('public names', () => {
         "type SqlDialect",
         "type SqlStoreOptions",
         "type UsersTable",
+      ]
+    `)
+  })
+
+  test('warp-engine/kafka', () => {
+    expect(namesOf('./kafka')).toMatchInlineSnapshot(`
+      [
+        "kafkaOrderedLog",
+        "kafkaTransport",
+        "type KafkaBrokersOptions",
+        "type KafkaClock",
+        "type KafkaConnectOptions",
+        "type KafkaOrderedLogOptions",
+        "type KafkaShortcoming",
+        "type KafkaSocketFactory",
+        "type KafkaTransportOptions",
       ]
     `)
   })

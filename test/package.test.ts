@@ -118,6 +118,7 @@ describe('the packed tarball', () => {
     const peers = [
       'kysely',
       'ioredis',
+      'kafkajs',
       'keyv',
       'msgpackr',
       'prom-client',

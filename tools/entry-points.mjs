@@ -16,6 +16,7 @@ export const ENTRIES = {
   presets: 'adapters/presets/index.ts',
   sql: 'adapters/stores/sql/index.ts',
   redis: 'adapters/redis/index.ts',
+  kafka: 'adapters/kafka/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',
   'express-session': 'adapters/express-session/index.ts',
   unstorage: 'adapters/unstorage/index.ts',
@@ -41,6 +42,6 @@ export const PROGRAMS = {
 /** Packages that a bundle imports instead of holding. */
 export const THIRD_PARTIES = [
   ...['yjs', '@automerge/automerge', 'fast-check', 'commander'],
-  ...['kysely', 'ioredis', 'keyv', 'msgpackr', 'express-session', 'unstorage'],
+  ...['kysely', 'ioredis', 'kafkajs', 'keyv', 'msgpackr', 'express-session', 'unstorage'],
   ...['prom-client', '@opentelemetry/api', 'ws', '@nats-io/transport-node', '@nats-io/jetstream'],
 ]

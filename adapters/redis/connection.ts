@@ -7,7 +7,8 @@ import type { Redis } from 'ioredis'
 import { asError, isWarpError } from '../../crdt/warp-error.ts'
 import { WarpError } from '../../src/index.ts'
 import type { Timer } from '../../src/index.ts'
-import { type BrokerClock, withJitter } from '../broker/platform-clock.ts'
+import type { BrokerClock } from '../broker/platform-clock.ts'
+import { type ConnectionListener, Reconnection } from '../broker/reconnection.ts'
 import { newClient, type RedisServerOptions, shownServer } from './server-options.ts'
 
 export interface Lines {
@@ -25,13 +26,6 @@ export interface ConnectionSettings {
   readonly prepare: (lines: Lines) => Promise<void>
 }
 
-export interface ConnectionListener {
-  up(): void
-  down(error: WarpError): void
-  /** It is down, and the last try failed. */
-  failed?(error: WarpError): void
-}
-
 /** What a try to connect may take. */
 const CONNECT_MS = 5000
 /** Between two tries: at first, and at most. */
@@ -43,64 +37,55 @@ const LAST_LOOK_SHARE = 0.1
 
 export class Connection {
   readonly #settings: ConnectionSettings
-  readonly #listeners = new Set<ConnectionListener>()
-  #lines: Lines | undefined
+  readonly #made: Reconnection<Lines>
   #trying: Lines | undefined
-  #error: WarpError | undefined
-  #againMs = AGAIN_MS
-  #timer: Timer | undefined
-  #isClosed = false
+  #watching: Timer | undefined
 
   constructor(settings: ConnectionSettings) {
     this.#settings = settings
+    const { clock } = settings
+    this.#made = new Reconnection({
+      ...{ clock, end, againMs: AGAIN_MS, againMsMax: AGAIN_MS_MAX },
+      connect: () => this.#connect(),
+      errorOf: (thrown) => (isWarpError(thrown) ? thrown : connectionError(asError(thrown).message, thrown)),
+    })
   }
 
   /** The first try. Rejects with `WARP_E_TRANSPORT`, `WARP_E_AUTH`, and with what `prepare` rejects with. */
   async open(): Promise<void> {
-    const { what, server } = this.#settings
-    try {
-      await this.#connect()
-    } catch (error) {
-      this.#isClosed = true
-      if (isWarpError(error)) throw error
-      throw connectionError(`${what}: ${shownServer(server)} does not answer: ${asError(error).message}`, error)
-    }
+    await this.#made.open()
   }
 
   get isUp(): boolean {
-    return this.#lines !== undefined
+    return this.lines !== undefined
   }
 
   get lines(): Lines | undefined {
-    return this.#lines
+    return this.#made.lines
   }
 
   /** Why it is down. */
   get error(): WarpError {
-    return this.#error ?? connectionError('the connection to Redis is lost', undefined)
+    return this.#made.error
   }
 
   /** Returns what ends it. */
   listen(listener: ConnectionListener): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
+    return this.#made.listen(listener)
   }
 
   /** Gives the lines up, if they are still those, and makes new ones. */
   cut(lines: Lines | undefined, why: string): void {
-    if (lines !== undefined && lines === this.#lines) this.#fell(lines, connectionError(why, undefined))
+    if (lines !== undefined) this.#made.fell(lines, connectionError(why, undefined))
   }
 
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#listeners.clear()
-    this.#timer?.cancel()
-    for (const lines of [this.#lines, this.#trying]) if (lines !== undefined) end(lines)
-    this.#lines = undefined
+    this.#made.close()
+    this.#watching?.cancel()
+    if (this.#trying !== undefined) end(this.#trying)
   }
 
-  async #connect(): Promise<void> {
+  async #connect(): Promise<Lines> {
     const lines = this.#newLines()
     this.#trying = lines
     let lost = (_error: Error): void => undefined
@@ -118,17 +103,17 @@ export class Connection {
     const late = this.#settings.clock.schedule(CONNECT_MS, () => lost(new Error(`no answer within ${CONNECT_MS} ms`)))
     try {
       await Promise.race([this.#begin(lines), isLost])
-      if (this.#isClosed) throw new Error('it was closed meanwhile')
     } catch (error) {
       end(lines)
-      throw error
+      if (isWarpError(error)) throw error
+      const { what, server } = this.#settings
+      throw connectionError(`${what}: ${shownServer(server)} does not answer: ${asError(error).message}`, error)
     } finally {
       late.cancel()
       this.#trying = undefined
     }
-    this.#lines = lines
-    this.#againMs = AGAIN_MS
     this.#watch(lines, [-1, -1])
+    return lines
   }
 
   #newLines(): Lines {
@@ -149,49 +134,16 @@ export class Connection {
   }
 
   #ended(lines: Lines, cause: unknown): void {
-    if (lines !== this.#lines) return
     const { server } = this.#settings
-    this.#fell(
-      lines,
-      connectionError(`the connection to ${shownServer(server)} is lost; it is being made again`, cause),
-    )
-  }
-
-  #fell(lines: Lines, error: WarpError): void {
-    this.#lines = undefined
-    end(lines)
-    if (this.#isClosed) return
-    this.#error = error
-    for (const { down } of [...this.#listeners]) down(error)
-    this.#again()
-  }
-
-  #again(): void {
-    const { clock } = this.#settings
-    if (this.#isClosed) return
-    const waitMs = this.#againMs
-    this.#againMs = Math.min(2 * waitMs, AGAIN_MS_MAX)
-    this.#timer = clock.schedule(withJitter(clock, waitMs), () => void this.#retry())
-  }
-
-  async #retry(): Promise<void> {
-    try {
-      await this.#connect()
-    } catch (error) {
-      if (this.#isClosed) return
-      this.#error = isWarpError(error) ? error : connectionError(asError(error).message, error)
-      for (const { failed } of [...this.#listeners]) failed?.(this.#error)
-      this.#again()
-      return
-    }
-    for (const { up } of [...this.#listeners]) up()
+    const message = `the connection to ${shownServer(server)} is lost; it is being made again`
+    this.#made.fell(lines, connectionError(message, cause))
   }
 
   /** Whether each line has been told anything since the last look, when it was asked. */
   #watch(lines: Lines, before: readonly number[]): void {
     const { clock, pingMs } = this.#settings
-    this.#timer = clock.schedule(LOOK_SHARE * pingMs, () => {
-      if (this.#lines !== lines) return
+    this.#watching = clock.schedule(LOOK_SHARE * pingMs, () => {
+      if (this.lines !== lines) return
       const isSilent = (): boolean => readBytes(lines).some((count, i) => count === before[i])
       const goOn = (): void => {
         const now = readBytes(lines)
@@ -203,8 +155,8 @@ export class Connection {
         return
       }
       // After a long turn of this process the answer may lie in the socket.
-      this.#timer = clock.schedule(LAST_LOOK_SHARE * pingMs, () => {
-        if (this.#lines !== lines) return
+      this.#watching = clock.schedule(LAST_LOOK_SHARE * pingMs, () => {
+        if (this.lines !== lines) return
         if (isSilent()) this.cut(lines, `the server has said nothing for ${pingMs} ms, though it was asked`)
         else goOn()
       })

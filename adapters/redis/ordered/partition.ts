@@ -1,12 +1,12 @@
 /** One partition of an open log: what its appends, its barriers and its reader learn of each other. */
 import { isWarpError, asError } from '../../../crdt/warp-error.ts'
 import { WarpError } from '../../../src/index.ts'
-import type { AppendOutcome, Bookmark, OrderedLogReader } from '../../../src/ports/ordered-log.ts'
+import type { AppendOutcome, Bookmark, OrderedLogReader, OrderedRecord } from '../../../src/ports/ordered-log.ts'
 import { type Appender, type AppenderEntry, type AppenderOptions } from '../../broker/appender.ts'
 import { Barriers } from '../../broker/barriers.ts'
+import { LogFollower, type LogFollowerOptions, type LogRead } from '../../broker/log-follower.ts'
 import type { BrokerClock } from '../../broker/platform-clock.ts'
-import { type Asking, isFull, isRefusal, orderBroken, textOf } from './asking.ts'
-import { Follower, type FollowerOptions } from './follower.ts'
+import { type Answer, type Asking, isFull, isRefusal, orderBroken, textOf } from './asking.ts'
 import { APPEND, BARRIER, READ } from './scripts.ts'
 
 export interface RedisEntry extends AppenderEntry {
@@ -22,13 +22,16 @@ export interface PartitionOptions {
   readonly clock: BrokerClock
   readonly appender: Appender<RedisEntry>
   readonly readBytesMax: number
-  readonly reading: Pick<FollowerOptions, 'up' | 'interrupted' | 'resumed'>
+  readonly reading: Pick<LogFollowerOptions, 'up' | 'interrupted' | 'resumed'>
 }
+
+/** Appends wake the reader over pub/sub; where that is lost, it looks by itself. */
+const LOOK_MS = 1000
 
 export class Partition {
   readonly #options: PartitionOptions
   readonly #barriers = new Barriers(() => this.#askBarrier())
-  #follower: Follower | undefined
+  #follower: LogFollower | undefined
   /** The furthest record that was acknowledged to this link. */
   #acknowledged: Bookmark | undefined
   #broken: WarpError | undefined
@@ -69,10 +72,10 @@ export class Partition {
       const message = `partition ${partition} of ${name} has a reader; end it before another one begins`
       throw new WarpError('WARP_E_CONFIG', message)
     }
-    const read: FollowerOptions['read'] = (last) =>
-      asking.ask('reading', () => asking.run(READ, partition, last, { values: [readBytesMax] }))
+    const read: LogFollowerOptions['read'] = async (last) =>
+      readOf(await asking.ask('reading', () => asking.run(READ, partition, last, { values: [readBytesMax] })))
     const bookmark = after === undefined ? undefined : { offset: after.offset, id: after.id }
-    const follower = new Follower({ ...reading, clock, read }, bookmark, reader)
+    const follower = new LogFollower({ ...reading, clock, read, lookMs: LOOK_MS }, bookmark, reader)
     this.#follower = follower
     return () => follower.end()
   }
@@ -131,4 +134,20 @@ function failed(name: string, error: unknown): AppendOutcome {
   const outcome = isSaid ? 'failed' : 'indeterminate'
   const failure = new WarpError('WARP_E_TRANSPORT', message, { cause: error, outcome })
   return { kind: isSaid ? 'refused' : 'unknown', error: failure }
+}
+
+function readOf(answer: Answer): LogRead {
+  if (textOf(answer[0]) === 'trimmed') return { kind: 'trimmed', firstOffset: Number(textOf(answer[1])) }
+  return { kind: 'records', records: recordsOf(answer) }
+}
+
+function recordsOf(answer: Answer): OrderedRecord[] {
+  const records: OrderedRecord[] = []
+  for (let at = 1; at + 2 < answer.length; at += 3) {
+    const [offset, timeMs] = textOf(answer[at]).split('-').map(Number)
+    // A copy: the answer is a view of what came from the socket.
+    const bytes = new Uint8Array(answer[at + 2]!)
+    records.push({ offset: offset!, timeMs: timeMs!, id: textOf(answer[at + 1]), bytes })
+  }
+  return records
 }

@@ -1,6 +1,7 @@
 /** What `redisTransport` takes, with defaults and bounds. */
-import { checkOptions, checkTypeOf, isWholeFrom, optionNames, refusedOption } from '../../../crdt/checked-options.ts'
-import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
+import { checkOptions, checkTypeOf, optionNames, refusedOption } from '../../../crdt/checked-options.ts'
+import { boundedNumbers } from '../../broker/bounded-options.ts'
+import { packetQueueBytes } from '../../broker/packets/packet-link.ts'
 import { type BrokerClock, platformClock } from '../../broker/platform-clock.ts'
 import { checkServer, type RedisServerOptions, serverOf } from '../server-options.ts'
 
@@ -47,24 +48,19 @@ const OPTIONS = optionNames<RedisTransportOptions>({
   name: true,
   clock: true,
 })
-const MIB = 1024 * 1024
-/** The largest frame, and what its parts take besides. */
-const QUEUE_BYTES_MIN = FRAME_BYTES_MAX + MIB
-
 /** Throws `WARP_E_CONFIG`. */
 export function transportSettings(options: RedisTransportOptions): RedisTransportSettings {
   checkOptions(WHAT, options, OPTIONS)
   checkServer(WHAT, options)
   checkTypeOf(WHAT, options, 'name', 'string')
-  const { prefix = 'warp', heartbeatMs = 1000, pingMs = 5000, queueBytesMax = 8 * MIB, name = 'redis' } = options
+  const { prefix = 'warp', name = 'redis' } = options
   checkPrefix(WHAT, prefix)
-  for (const [option, value] of Object.entries({ heartbeatMs, pingMs }))
-    if (!isWholeFrom(value, 100, 60_000))
-      throw refusedOption(WHAT, option, value, 'give milliseconds, from 100 to 60000')
-  if (!isWholeFrom(queueBytesMax, QUEUE_BYTES_MIN, 1024 * MIB))
-    throw refusedOption(WHAT, 'queueBytesMax', queueBytesMax, `give bytes, from ${QUEUE_BYTES_MIN} to ${1024 * MIB}`)
-  const clock = options.clock ?? platformClock()
-  return { server: serverOf(options), prefix, heartbeatMs, pingMs, queueBytesMax, name, clock }
+  const numbers = boundedNumbers(WHAT, options, {
+    heartbeatMs: [1000, 100, 60_000],
+    pingMs: [5000, 100, 60_000],
+    queueBytesMax: packetQueueBytes,
+  })
+  return { server: serverOf(options), prefix, ...numbers, name, clock: options.clock ?? platformClock() }
 }
 
 /** Braces would decide on which server of a cluster something lies; a star would be a pattern in rules of access. */

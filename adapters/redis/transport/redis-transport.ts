@@ -1,7 +1,8 @@
 /** `redisTransport`: the options, checked, and the transport that is opened with them. */
 import type { Transport } from '../../../src/index.ts'
 import { type RedisTransportOptions, transportSettings } from './options.ts'
-import { RedisTransportLink } from './transport-link.ts'
+import { PacketLink } from '../../broker/packets/packet-link.ts'
+import { RedisWay } from './redis-way.ts'
 
 /**
  * Replicas that hear each other over pub/sub of Redis or Valkey, of one server, one behind Sentinels, or
@@ -20,7 +21,9 @@ export function redisTransport(options: RedisTransportOptions = {}): Transport {
     kind: 'broadcast',
     name: settings.name,
     open: async (receiver) => {
-      const link = new RedisTransportLink(settings, receiver)
+      const where = `the prefix ${settings.prefix}`
+      const way = (address: string, heard: (packet: Buffer) => void): RedisWay => new RedisWay(settings, address, heard)
+      const link = new PacketLink({ ...settings, where, way }, receiver)
       await link.begin()
       return link
     },

@@ -16,7 +16,7 @@ test.each<[string, unknown, string]>([
   ['an empty prefix', { prefix: '' }, 'visible characters without'],
   ['beats without a pause', { heartbeatMs: 10 }, 'from 100 to 60000'],
   ['pings without a pause', { pingMs: 10 }, 'from 100 to 60000'],
-  ['a queue that takes no frame', { queueBytesMax: 1000 }, 'give bytes, from'],
+  ['a queue that takes no frame', { queueBytesMax: 1000 }, 'give a whole number from'],
 ])('%s is refused', (_, options, message) => {
   expect(refused(options)).toThrow(expect.objectContaining({ code: 'WARP_E_CONFIG' }))
   expect(refused(options)).toThrow(message)

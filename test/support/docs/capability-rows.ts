@@ -6,6 +6,7 @@ import { fileLog } from '../../../adapters/file/index.ts'
 import { memoryNetwork, memoryOrderedLog } from '../../../adapters/memory/index.ts'
 import { meshTransport } from '../../../adapters/mesh/index.ts'
 import { promisesOf } from '../../../adapters/nats/ordered/log-link.ts'
+import { promisesOf as kafkaPromisesOf } from '../../../adapters/kafka/ordered/log-topics.ts'
 import { promisesOf as redisPromisesOf } from '../../../adapters/redis/ordered/fitness.ts'
 import { openWarp } from '../../../adapters/node/index.ts'
 import { register } from '../../../crdt/index.ts'
@@ -37,6 +38,12 @@ export async function capabilityRows(): Promise<CapabilityRow[]> {
       '`redisOrderedLog` behind Sentinels, `acceptFailoverLoss`',
       { order: promising('Redis', redisPromises('always', true)) },
     ],
+    ['`kafkaOrderedLog`, three copies', { order: promising('Kafka', kafkaPromises(3, false)) }],
+    ['`kafkaOrderedLog`, three copies, `flush.messages=1`', { order: promising('Kafka', kafkaPromises(3, true)) }],
+    [
+      "`kafkaOrderedLog`, one broker, `acceptUnfit: ['replicas']`",
+      { order: promising('Kafka', kafkaPromises(1, false)) },
+    ],
   ]
   try {
     const found: CapabilityRow[] = []
@@ -52,6 +59,10 @@ export async function capabilityRows(): Promise<CapabilityRow[]> {
 
 function natsPromises(copies: number, syncAlways: boolean): OrderedLogPromises {
   return promisesOf({ copies, accepted: [], isInMemory: false }, syncAlways)
+}
+
+function kafkaPromises(copies: number, isFlushed: boolean): OrderedLogPromises {
+  return kafkaPromisesOf({ copies, isFlushed, accepted: copies < 3 ? ['replicas'] : [] })
 }
 
 function redisPromises(appendfsync: string, isWatched: boolean): OrderedLogPromises {

@@ -19,7 +19,7 @@ const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--ignore-scri
 
 /** Optional peers, taken from this checkout, and the types of Node. */
 const LINKED = [
-  ...['yjs', '@automerge/automerge', 'fast-check', 'kysely', 'ioredis', 'keyv', 'msgpackr'],
+  ...['yjs', '@automerge/automerge', 'fast-check', 'kysely', 'ioredis', 'kafkajs', 'keyv', 'msgpackr'],
   ...['prom-client', '@opentelemetry/api', 'ws', 'express-session', '@types/express-session', 'unstorage'],
   ...['@nats-io/transport-node', '@nats-io/jetstream'],
   '@types/node',

@@ -1,29 +1,65 @@
-/** An open transport: frames in packets, to all and to one, and who is there. */
+/** An open transport over a broker that sees bytes only: frames in packets, to all and to one, and who is there. */
+import { asError } from '../../../crdt/warp-error.ts'
 import { WarpError } from '../../../src/index.ts'
 import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
 import type { PeerAddress, TransportLink, TransportPeer, TransportReceiver } from '../../../src/ports/transport.ts'
-import { readPart } from '../../broker/frame-parts.ts'
-import { randomHex, settledWithin } from '../../broker/platform-clock.ts'
-import { Presence } from '../../broker/presence.ts'
-import { Reassembly } from '../../broker/reassembly.ts'
-import { TransportTroubles } from '../../broker/transport-troubles.ts'
-import { Connection, connectionError, type Lines } from '../connection.ts'
-import type { RedisTransportSettings } from './options.ts'
+import { readPart } from '../frame-parts.ts'
+import { type BrokerClock, randomHex, settledWithin } from '../platform-clock.ts'
+import { Presence } from '../presence.ts'
+import { Reassembly } from '../reassembly.ts'
+import type { ConnectionListener } from '../reconnection.ts'
+import { TransportTroubles } from '../transport-troubles.ts'
 import { Outgoing } from './outgoing.ts'
 import { type Entry, FORMAT, OtherFormat, type Packet, readPacket } from './packets.ts'
 
+/** How packets go over a broker. */
+export interface PacketWay {
+  readonly isUp: boolean
+  /** Why it is down. */
+  readonly error: WarpError
+  /** Settles when what comes to `ALL` and to the address is heard. Rejects with a `WarpError`. */
+  open(): Promise<void>
+  listen(listener: ConnectionListener): () => void
+  /** To everybody, or to one address. Settles when the broker has it; in the order of the calls. */
+  publish(to: string, packet: Buffer): Promise<unknown>
+  close(): void
+}
+
+export interface PacketLinkSettings {
+  readonly name: string
+  readonly heartbeatMs: number
+  readonly queueBytesMax: number
+  readonly clock: BrokerClock
+  /** Where others are heard: `the prefix warp`. */
+  readonly where: string
+  /** `heard` is to be called with each packet; those of one's own may be among them. */
+  readonly way: (address: string, heard: (packet: Buffer) => void) => PacketWay
+}
+
+const MIB = 1024 * 1024
+/**
+ * Bounds of `queueBytesMax`, for `boundedNumbers`: at least the largest frame, and what its parts take
+ * besides.
+ */
+export const packetQueueBytes: readonly [fallback: number, min: number, max: number] = [
+  8 * MIB,
+  FRAME_BYTES_MAX + MIB,
+  1024 * MIB,
+]
+
+/** No address is like it. */
+export const ALL = 'all'
 const ADDRESS_BYTES = 8
 const ADDRESS = /^[0-9a-f]{16}$/
 /** What closing waits for what was said last. */
 const CLOSE_MS = 1000
 
-export class RedisTransportLink implements TransportLink {
+export class PacketLink implements TransportLink {
   readonly frameBytesMax: number = FRAME_BYTES_MAX
-  readonly #settings: RedisTransportSettings
-  readonly #connection: Connection
+  readonly #settings: PacketLinkSettings
+  readonly #way: PacketWay
   readonly #receiver: TransportReceiver
   readonly #address: string
-  readonly #all: string
   readonly #outgoing: Outgoing
   readonly #reassembly = new Reassembly()
   readonly #troubles: TransportTroubles
@@ -31,28 +67,27 @@ export class RedisTransportLink implements TransportLink {
   #lastSaid: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
-  constructor(settings: RedisTransportSettings, receiver: TransportReceiver) {
+  constructor(settings: PacketLinkSettings, receiver: TransportReceiver) {
     this.#settings = settings
     this.#receiver = receiver
-    const { clock, queueBytesMax, prefix, name: what, server, pingMs } = settings
-    this.#troubles = new TransportTroubles({ clock, receiver, where: `the prefix ${prefix}`, format: FORMAT })
+    const { clock, queueBytesMax, where, way } = settings
+    this.#troubles = new TransportTroubles({ clock, receiver, where, format: FORMAT })
     this.#address = randomHex(clock, ADDRESS_BYTES)
-    this.#all = `${prefix}:all`
-    this.#connection = new Connection({ what, server, clock, pingMs, prepare: (lines) => this.#prepare(lines) })
+    this.#way = way(this.#address, (packet) => this.#heard(packet))
     this.#outgoing = new Outgoing({
       address: this.#address,
-      numbered: this.#all,
+      numbered: ALL,
       bytesMax: queueBytesMax,
-      publish: (channel, packet) => this.#publish(channel, packet),
+      publish: (to, packet) => this.#publish(to, packet),
       refused: (error) => this.#refused(error),
     })
   }
 
-  /** Settles when the server knows what we want to hear. Rejects with `WARP_E_TRANSPORT` and `WARP_E_AUTH`. */
+  /** Settles when the broker knows what we want to hear. Rejects with `WARP_E_TRANSPORT` and `WARP_E_AUTH`. */
   async begin(): Promise<void> {
     const { clock, heartbeatMs } = this.#settings
-    await this.#connection.open()
-    this.#connection.listen({
+    await this.#way.open()
+    this.#way.listen({
       up: () => this.#rose(),
       down: (error) => this.#fell(error),
       failed: (error) => this.#troubles.degraded(error),
@@ -63,11 +98,11 @@ export class RedisTransportLink implements TransportLink {
   }
 
   broadcast(bytes: Uint8Array): void {
-    this.#send(this.#all, bytes)
+    this.#send(ALL, bytes)
   }
 
   send(to: PeerAddress, bytes: Uint8Array): boolean {
-    return !ADDRESS.test(to) || this.#send(this.#channelOf(to), bytes)
+    return !ADDRESS.test(to) || this.#send(to, bytes)
   }
 
   peers(): readonly TransportPeer[] {
@@ -81,55 +116,38 @@ export class RedisTransportLink implements TransportLink {
     this.#presence?.close()
     this.#troubles.close()
     await this.#saidAll()
-    this.#connection.close()
-  }
-
-  async #prepare({ subscriptions }: Lines): Promise<void> {
-    subscriptions.on('messageBuffer', (_channel: Buffer, packet: Buffer) => this.#heard(packet))
-    try {
-      await subscriptions.subscribe(this.#all, this.#channelOf(this.#address))
-    } catch (error) {
-      const { name, prefix } = this.#settings
-      throw connectionError(`${name}: subscribing to channels of '${prefix}:' did not succeed: ${String(error)}`, error)
-    }
-  }
-
-  #channelOf(address: string): string {
-    return `${this.#settings.prefix}:to:${address}`
+    this.#way.close()
   }
 
   /** Whether there was room. */
-  #send(channel: string, bytes: Uint8Array): boolean {
+  #send(to: string, bytes: Uint8Array): boolean {
     const { length } = bytes
     if (length > FRAME_BYTES_MAX)
       throw new WarpError('WARP_E_LIMIT', `a frame of ${length} bytes exceeds the ${FRAME_BYTES_MAX} of frameBytesMax`)
-    if (this.#isClosed || !this.#connection.isUp) return false
+    if (this.#isClosed || !this.#way.isUp) return false
     if (!this.#outgoing.hasRoomFor(length)) {
       const { queueBytesMax, name } = this.#settings
       this.#troubles.dropped(`${name}: more than ${queueBytesMax} bytes would wait to be sent`)
       return false
     }
-    this.#outgoing.frame(channel, bytes)
+    this.#outgoing.frame(to, bytes)
     return true
   }
 
-  #say(kind: 'here' | 'asking' | 'bye', channel = this.#all): void {
-    if (!this.#isClosed && this.#connection.isUp) this.#outgoing.say(channel, kind)
+  #say(kind: 'here' | 'asking' | 'bye', to = ALL): void {
+    if (!this.#isClosed && this.#way.isUp) this.#outgoing.say(to, kind)
   }
 
-  #publish(channel: string, packet: Buffer): Promise<unknown> {
-    const { lines } = this.#connection
-    if (lines === undefined) return Promise.reject(this.#connection.error)
-    // How many have received it is no answer: Redis counts connections of this server, and no replicas.
-    this.#lastSaid = lines.commands.publish(channel, packet)
+  #publish(to: string, packet: Buffer): Promise<unknown> {
+    this.#lastSaid = this.#way.publish(to, packet)
     return this.#lastSaid
   }
 
-  #refused(error: unknown): void {
-    if (!this.#connection.isUp) return
-    this.#troubles.degraded(
-      connectionError(`${this.#settings.name}: publishing did not succeed: ${String(error)}`, error),
-    )
+  #refused(thrown: unknown): void {
+    if (!this.#way.isUp) return
+    const message = `${this.#settings.name}: publishing did not succeed: ${asError(thrown).message}`
+    const code = thrown instanceof WarpError ? thrown.code : 'WARP_E_TRANSPORT'
+    this.#troubles.degraded(new WarpError(code, message, { cause: thrown }))
   }
 
   #heard(bytes: Buffer): void {
@@ -154,7 +172,7 @@ export class RedisTransportLink implements TransportLink {
 
   #take(from: string, { kind, bytes }: Entry): void {
     // Who has just come is told at once, and alone.
-    if (kind === 'asking') this.#say('here', this.#channelOf(from))
+    if (kind === 'asking') this.#say('here', from)
     // Copies: a packet is a view of what came from the socket.
     else if (kind === 'frame') this.#receiver.receive(from, new Uint8Array(bytes))
     else if (kind === 'part') this.#takePart(from, bytes)
@@ -188,7 +206,7 @@ export class RedisTransportLink implements TransportLink {
   }
 
   async #saidAll(): Promise<void> {
-    if (!this.#connection.isUp) return
+    if (!this.#way.isUp) return
     await settledWithin(this.#settings.clock, CLOSE_MS, this.#lastSaid)
   }
 }

@@ -3,7 +3,7 @@
  * for one channel comes together until an answer is there, or a packet is full. So few go alone, and
  * in a burst many share a packet.
  */
-import { PART_HEAD_BYTES, partsOf, writePart } from '../../broker/frame-parts.ts'
+import { PART_HEAD_BYTES, partsOf, writePart } from '../frame-parts.ts'
 import { ENTRY_HEAD_BYTES, type Entry, type EntryKind, HEAD_BYTES, numberBehind, writePacket } from './packets.ts'
 
 export interface OutgoingOptions {

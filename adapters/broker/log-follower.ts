@@ -1,31 +1,36 @@
 /**
  * Follows one partition for one reader. Each read looks whether the log goes on behind the record that
- * was handed over last, in the same step in which it takes what follows. Appends wake it over pub/sub;
- * where that is lost, it looks by itself every second.
+ * was handed over last, and takes what follows. Where a read does not wait for something to come,
+ * appends wake it; where that is lost, it looks by itself after a while.
  */
-import type { WarpError } from '../../../src/index.ts'
-import type { Timer } from '../../../src/index.ts'
-import type { Bookmark, OrderedLogReader, OrderedRecord } from '../../../src/ports/ordered-log.ts'
-import { isWarpError } from '../../../crdt/warp-error.ts'
-import { type BrokerClock, withJitter } from '../../broker/platform-clock.ts'
-import { type Answer, textOf } from './asking.ts'
+import type { WarpError } from '../../src/index.ts'
+import type { Timer } from '../../src/index.ts'
+import type { Bookmark, OrderedLogReader, OrderedRecord } from '../../src/ports/ordered-log.ts'
+import { isWarpError } from '../../crdt/warp-error.ts'
+import { type BrokerClock, withJitter } from './platform-clock.ts'
 
-export interface FollowerOptions {
+export type LogRead =
+  /** Perhaps none. */
+  | { readonly kind: 'records'; readonly records: readonly OrderedRecord[] }
+  | { readonly kind: 'trimmed'; readonly firstOffset: number }
+
+export interface LogFollowerOptions {
   readonly clock: BrokerClock
   /** What lies behind the bookmark. Rejects with `WARP_E_ORDER_BROKEN`, or where nobody answers. */
-  readonly read: (after: Bookmark | undefined) => Promise<Answer>
+  readonly read: (after: Bookmark | undefined) => Promise<LogRead>
+  /** After a read that found nothing. 0 where reads wait for something to come. */
+  readonly lookMs: number
   /** Settles when the connection is up. */
   readonly up: () => Promise<void>
   readonly interrupted: (error: WarpError) => void
   readonly resumed: () => void
 }
 
-const LOOK_MS = 1000
 /** After a read that failed. */
 const AGAIN_MS = 250
 
-export class Follower {
-  readonly #options: FollowerOptions
+export class LogFollower {
+  readonly #options: LogFollowerOptions
   readonly #reader: OrderedLogReader
   #last: Bookmark | undefined
   #hasEnded = false
@@ -35,7 +40,7 @@ export class Follower {
   #wasWoken = false
   #wake: (() => void) | undefined
 
-  constructor(options: FollowerOptions, after: Bookmark | undefined, reader: OrderedLogReader) {
+  constructor(options: LogFollowerOptions, after: Bookmark | undefined, reader: OrderedLogReader) {
     this.#options = options
     this.#last = after
     this.#reader = reader
@@ -75,10 +80,10 @@ export class Follower {
       if (this.#hasEnded) return
       this.#wasWoken = false
       try {
-        const answer = await this.#options.read(this.#last)
+        const read = await this.#options.read(this.#last)
         if (this.#hasEnded) return
         this.#options.resumed()
-        if (!(await this.#take(answer))) await this.#pause(LOOK_MS)
+        if (!(await this.#take(read))) await this.#pause(this.#options.lookMs)
       } catch (error) {
         if (this.#hasEnded) return
         this.#failed(error)
@@ -88,18 +93,17 @@ export class Follower {
   }
 
   /** Whether there may be more already. */
-  async #take(answer: Answer): Promise<boolean> {
-    if (textOf(answer[0]) === 'trimmed') {
+  async #take(read: LogRead): Promise<boolean> {
+    if (read.kind === 'trimmed') {
       this.end()
-      this.#reader.trimmed(Number(textOf(answer[1])))
+      this.#reader.trimmed(read.firstOffset)
       return true
     }
-    const batch = recordsOf(answer)
-    const last = batch.at(-1)
+    const last = read.records.at(-1)
     if (last === undefined) return false
     this.#last = { offset: last.offset, id: last.id }
     this.#isAtBatch = true
-    await this.#reader.records(batch)
+    await this.#reader.records(read.records)
     this.#isAtBatch = false
     if (this.#proof !== undefined && !this.#hasEnded) this.#tellBroken(this.#proof)
     return true
@@ -116,7 +120,7 @@ export class Follower {
   }
 
   async #pause(delayMs: number): Promise<void> {
-    if (this.#wasWoken || this.#hasEnded) return
+    if (this.#wasWoken || this.#hasEnded || delayMs === 0) return
     const { clock } = this.#options
     let timer: Timer | undefined
     await new Promise<void>((resolve) => {
@@ -126,15 +130,4 @@ export class Follower {
     timer?.cancel()
     this.#wake = undefined
   }
-}
-
-function recordsOf(answer: Answer): OrderedRecord[] {
-  const records: OrderedRecord[] = []
-  for (let at = 1; at + 2 < answer.length; at += 3) {
-    const [offset, timeMs] = textOf(answer[at]).split('-').map(Number)
-    // A copy: the answer is a view of what came from the socket.
-    const bytes = new Uint8Array(answer[at + 2]!)
-    records.push({ offset: offset!, timeMs: timeMs!, id: textOf(answer[at + 1]), bytes })
-  }
-  return records
 }

@@ -1,5 +1,5 @@
 /**
- * What replicas say to each other over Redis. A packet holds what one replica says to one channel, as
+ * What replicas say to each other over a broker that sees bytes only. A packet holds what one replica says to one channel, as
  * much as has come together: format (1 byte), reserved (1), the sender's address (8), the packet's
  * number (4), then entries: kind (1), bytes (4), the bytes. A frame that is too large for one packet
  * goes in parts (`adapters/broker/frame-parts.ts`).

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Presence } from '../../../adapters/broker/presence.ts'
 import { PART_HEAD_BYTES, readPart } from '../../../adapters/broker/frame-parts.ts'
 import { Reassembly } from '../../../adapters/broker/reassembly.ts'
-import { Outgoing, PACKET_BYTES } from '../../../adapters/redis/transport/outgoing.ts'
+import { Outgoing, PACKET_BYTES } from '../../../adapters/broker/packets/outgoing.ts'
 import {
   type Entry,
   numberBehind,
@@ -10,7 +10,7 @@ import {
   type Packet,
   readPacket,
   writePacket,
-} from '../../../adapters/redis/transport/packets.ts'
+} from '../../../adapters/broker/packets/packets.ts'
 import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
 import { seededRandom } from '../../../testing/world/random.ts'
 import { FakeClock } from '../broker/fake-clock.ts'
