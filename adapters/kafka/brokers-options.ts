@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { SASLOptions } from 'kafkajs'
 import { checkOptions, optionNames, refusedOption } from '../../crdt/checked-options.ts'
 import type { KafkaSocketFactory } from './kafkajs.ts'
-import type { BrokerAddress } from './line.ts'
+import type { BrokerAddress } from './metadata.ts'
 
 /** How to be let in. How connections are made again is decided here. */
 export interface KafkaConnectOptions {

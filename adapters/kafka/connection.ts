@@ -11,8 +11,8 @@ import type { BrokerClock } from '../broker/platform-clock.ts'
 import { type ConnectionListener, Reconnection } from '../broker/reconnection.ts'
 import { type KafkaBrokers, shownAddress, shownBrokers } from './brokers-options.ts'
 import { typeOfError } from './kafkajs.ts'
-import { type BrokerAddress, KafkaLine, type PlaceOfTopic } from './line.ts'
-import type { ClusterView, PartitionView } from './metadata.ts'
+import { KafkaLine, type PlaceOfTopic } from './line.ts'
+import type { BrokerAddress, ClusterView, PartitionView } from './metadata.ts'
 
 export interface ConnectionSettings {
   /** For errors. */

@@ -16,12 +16,7 @@ import {
   SILENT,
   typeOfError,
 } from './kafkajs.ts'
-import { type ClusterView, metadataRequest } from './metadata.ts'
-
-export interface BrokerAddress {
-  readonly host: string
-  readonly port: number
-}
+import { type BrokerAddress, type ClusterView, metadataRequest } from './metadata.ts'
 
 export interface LineOptions {
   readonly address: BrokerAddress

@@ -7,8 +7,12 @@
  * controller, topics (error, name, id, whether it is internal, partitions (error, number, leader, term,
  * copies, those in sync, those away, tags), what is allowed, tags), tags.
  */
-import type { BrokerAddress } from './line.ts'
 import type { Decoder, KafkajsParts, Protocol } from './kafkajs.ts'
+
+export interface BrokerAddress {
+  readonly host: string
+  readonly port: number
+}
 
 export interface PartitionView {
   readonly partition: number
