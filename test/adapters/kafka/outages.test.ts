@@ -167,6 +167,7 @@ describeOn('kafka', 'connections to three brokers', (brokers) => {
     test('that was made anew is another log, and one with another record in the place of the bookmark, too', async () => {
       const topic = newTopic()
       const a = await client({ brokers, topic, pingMs: 1000 })
+      const whoHasSeenNothing = await client({ brokers, topic, pingMs: 60_000 })
       const reader = a.follow()
       await a.append('one')
       await until(() => reader.records.length === 1)
@@ -174,6 +175,7 @@ describeOn('kafka', 'connections to three brokers', (brokers) => {
       const b = await client({ brokers, topic })
       expect(b.link.identity).not.toBe(a.link.identity)
       const offset = await b.append('other')
+      expect((await whoHasSeenNothing.link.append(0, 'theirs', Buffer.from('x'))).kind).not.toBe('appended')
       await until(() => reader.broken !== undefined)
       expect(reader.ids).toEqual(['one'])
       const returning = b.follow({ offset, id: 'one' })
