@@ -101,7 +101,10 @@ export const FIRST_NAMES_MAX: number = 16_384
 /** Peers that are remembered, and names of replicas: as many as a version vector has entries. */
 export const PEERS_MAX: number = 4096
 
-/** Bytes in UTF-8 of a name or a zone: people read them, and every hello carries both. */
+/** Regions in which one replica sits: its hello names them, and it takes part in all. */
+export const REGIONS_PER_RELAY_MAX: number = 16
+
+/** Bytes in UTF-8 of a name, a zone or a region: people read them, and every hello carries them. */
 export const HELLO_TEXT_BYTES_MAX: number = 256
 
 /** Key patterns of one engine. A key's first use asks each of them at most once. */

@@ -689,7 +689,8 @@ class OpenWarp {
 
   capabilities(): Capabilities {
     const { persistent } = this.#engine.log
-    const { transports = [] } = this.#options
+    const { transports: own = [], relays = [] } = this.#options
+    const transports = [...own, ...relays.flatMap(({ to }) => to.transports)]
     return {
       acks: persistent ? ['memory', 'logged', 'durable'] : ['memory'],
       persistent,

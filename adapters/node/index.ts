@@ -14,6 +14,7 @@ export {
   logTo,
   memoryFiles,
   overlayLog,
+  relay,
 } from '../../src/index.ts'
 export type {
   Ack,
@@ -127,6 +128,10 @@ export type {
   PartHealth,
   PeerAddress,
   PeerReport,
+  RegionReport,
+  Relay,
+  RelayEnd,
+  RelayOptions,
   PolicyFacts,
   PolicyName,
   PrimaryStore,

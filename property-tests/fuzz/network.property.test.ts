@@ -96,7 +96,7 @@ test('a frame', () => {
             tellsCopies: true,
             readsMessages: true,
           },
-          ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
+          ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu', region: 'eu', relayed: ['eu', 'us'] },
         })
         .slice(),
       encoder.wanted([{ replica: A, level: 'durable', through: 300 }]).slice(),

@@ -16,10 +16,10 @@ import type { KeyMap } from '../keys/typed-keys.ts'
 import { assertName } from '../membership/name-book.ts'
 import { weightOf } from '../cache/weight.ts'
 import type { CopyLimits } from '../data-layer/copies.ts'
+import { checkMethods, checkTransports, isPortOfKind } from '../ports/checked-transports.ts'
 import { policyOf } from '../data-layer/policies/policies.ts'
 import { COPIES_MAX } from '../limits.ts'
-import type { OrderedLog } from '../ports/ordered-log.ts'
-import type { Transport } from '../ports/transport.ts'
+import { regionPlan } from './links/relay.ts'
 import type { CacheOptions, CopiesOptions, StrongOptions, WarpEvent, WarpOptions } from './public.ts'
 
 const CLOCK_DRIFT_MS_MAX = 500
@@ -30,7 +30,9 @@ const WARP_OPTIONS = optionNames<WarpOptions<KeyMap>>({
   name: true,
   zone: true,
   log: true,
+  region: true,
   transports: true,
+  relays: true,
   env: true,
   cache: true,
   copies: true,
@@ -60,19 +62,21 @@ export function checkOpenOptions(options: WarpOptions<KeyMap>): CheckedOptions {
   requireOptions('openWarp', options, WARP_OPTIONS, "{ keys: { 'user:*': register() } }")
   assertName('name', options.name)
   assertName('zone', options.zone)
+  assertName('region', options.region)
   checkTypeOf('openWarp', options, 'observe', 'function')
   checkTypeOf('openWarp', options, 'ack', 'string')
   checkTypeOf('openWarp', options, 'clockDriftMsMax', 'number')
   checkLog(options.log)
-  checkTransports(options.transports)
+  checkTransports('openWarp', 'transports', options.transports)
+  regionPlan(options)
   checkOrder(options.order)
-  checkMethods('env', options.env, ['now', 'monotonic', 'schedule', 'defer', 'yield', 'random'], 'give an Env')
-  checkMethods(
-    'instruments',
-    options.instruments,
-    ['add', 'record', 'begin'],
-    'give an object with add, record and begin',
-  )
+  const { env, instruments } = options
+  const asked = ['now', 'monotonic', 'schedule', 'defer', 'yield', 'random']
+  checkMethods('openWarp', 'env', { value: env, methods: asked, remedy: 'give an Env' })
+  checkMethods('openWarp', 'instruments', {
+    ...{ value: instruments, methods: ['add', 'record', 'begin'] },
+    remedy: 'give an object with add, record and begin',
+  })
   const { clockDriftMsMax = CLOCK_DRIFT_MS_MAX } = options
   if (!isNumberFrom(clockDriftMsMax, 0))
     throw new WarpError(
@@ -141,47 +145,21 @@ function copyLimits(options: CopiesOptions = {}): CopyLimits {
 
 function checkLog(log: unknown): void {
   const remedy = typeof log === 'string' ? `give fileLog({ path: ${JSON.stringify(log)} })` : 'give fileLog({ path })'
-  checkMethods('log', log, ['open'], typeof log === 'function' ? `call it: ${log.name}({ path })` : remedy)
+  const given = typeof log === 'function' ? `call it: ${log.name}({ path })` : remedy
+  checkMethods('openWarp', 'log', { value: log, methods: ['open'], remedy: given })
 }
 
-/** Both have a method `open`, and what is taken for the other would be found out later, and be hard to read. */
 function checkOrder(order: unknown): void {
   const remedy = 'give an ordered log: natsOrderedLog(...), redisOrderedLog(...), or memoryOrderedLog() for one process'
-  if (isOfKind(order, 'broadcast'))
+  if (isPortOfKind(order, 'broadcast'))
     throw refusedOption(
       'openWarp',
       'order',
       order,
       `a transport brings messages to others and puts nothing in order; give it in transports, and here ${remedy}`,
     )
-  checkMethods('order', order, ['open'], typeof order === 'function' ? `call it: ${order.name}(...)` : remedy)
-}
-
-function isOfKind(value: unknown, kind: (Transport | OrderedLog)['kind']): boolean {
-  return typeof value === 'object' && value !== null && (value as { readonly kind?: unknown }).kind === kind
-}
-
-function checkTransports(transports: unknown): void {
-  if (transports === undefined) return
-  if (!Array.isArray(transports)) throw refusedOption('openWarp', 'transports', transports, 'give a list of transports')
-  for (const [i, transport] of (transports as readonly unknown[]).entries()) {
-    const remedy =
-      typeof transport === 'function'
-        ? `call it: ${transport.name}(...)`
-        : isOfKind(transport, 'ordered')
-          ? 'this is an ordered log; give it as order'
-          : 'give a transport, such as meshTransport(...)'
-    if (transport === undefined || isOfKind(transport, 'ordered'))
-      throw refusedOption('openWarp', `transports[${i}]`, transport, remedy)
-    checkMethods(`transports[${i}]`, transport, ['open'], remedy)
-  }
-}
-
-function checkMethods(option: string, value: unknown, methods: readonly string[], remedy: string): void {
-  if (value === undefined) return
-  const has = (method: string): boolean => typeof (value as Readonly<Record<string, unknown>>)[method] === 'function'
-  if (typeof value === 'object' && value !== null && methods.every(has)) return
-  throw refusedOption('openWarp', option, value, remedy)
+  const given = typeof order === 'function' ? `call it: ${order.name}(...)` : remedy
+  checkMethods('openWarp', 'order', { value: order, methods: ['open'], remedy: given })
 }
 
 /** Events that say that something written may be lost: told to `warn` where nobody observes. */

@@ -65,6 +65,7 @@ import type { Leases } from '../data-layer/leases/lease-types.ts'
 import type { Validated, ValidateOptions } from '../data-layer/upkeep/validate-options.ts'
 import type { Warmed, WarmOptions } from '../data-layer/upkeep/warm-up.ts'
 import type { LoadContext, LoadManyContext, NotModified } from '../keys/source/source.ts'
+import type { Relay } from './links/relay.ts'
 import type { Stats } from './stats.ts'
 import type { MethodsOf, WriteMethod } from './typed-handle.ts'
 
@@ -90,6 +91,12 @@ export interface WarpOptions<K extends KeyMap> {
    * Where this replica runs, as its peers see it: `acks: { zones }` counts zones. Default: none.
    */
   readonly zone?: string
+  /**
+   * In which region this replica is at home, as its peers see it. The replicas of a region hear each
+   * other over their `transports`; what other regions write comes by relays. Needed with `relays`.
+   * Default: none.
+   */
+  readonly region?: string
   /** Where operations are kept. Default: in memory, gone with the process. */
   readonly log?: LogStore
   /**
@@ -97,6 +104,12 @@ export interface WarpOptions<K extends KeyMap> {
    * not keep its process alive; one with a mesh does (`meshTransport({ unref })`).
    */
   readonly transports?: readonly Transport[]
+  /**
+   * Makes this replica a relay: it sits in other regions as well, and what is written in one of them
+   * reaches the others through it, both ways. Of several relays between two regions one works, and
+   * another one takes over. Give each region two. Default: none. See docs/federation.md.
+   */
+  readonly relays?: readonly Relay[]
   /**
    * The ordered log that decides about keys of mode `'strong'`: `memoryOrderedLog()` for the replicas of
    * one process, `natsOrderedLog(…)` for a cluster. All replicas name the same one, and register the same

@@ -10,6 +10,7 @@ import type { LeaseCounts } from '../data-layer/leases/lease-types.ts'
 import type { StoreCounts } from '../data-layer/stored/stores.ts'
 import type { ProjectionLag } from '../projections/projection.ts'
 import type { CompactionBlock, QueueFill } from '../replication/replication-report.ts'
+import type { RegionReport } from '../replication/regions/region-table.ts'
 import type { WatchLag } from '../watch/change.ts'
 
 export interface Stats {
@@ -34,6 +35,8 @@ export interface Stats {
   readonly replication?: ReplicationCounts
   /** Known now. */
   readonly peers: readonly { readonly address: PeerAddress; readonly transport: string; readonly up: boolean }[]
+  /** Regions of which a replica is known, this one's own among them. Empty where there are none. */
+  readonly regions: readonly RegionReport[]
   readonly compaction: CompactionCounts
   /** How full each bounded queue of replication is now. Empty without transports. */
   readonly queues: readonly QueueFill[]
@@ -110,6 +113,8 @@ export interface ReplicationCounts {
     readonly operationsCount: number
     /** Operations that a peer had asked for. */
     readonly answeredOperationsCount: number
+    /** Operations that this relay carried from one region into another. */
+    readonly relayedOperationsCount: number
     readonly digestsCount: number
     readonly requestsCount: number
     readonly snapshotChunksCount: number

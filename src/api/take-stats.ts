@@ -61,7 +61,10 @@ export function takeStats(parts: CountedParts): Stats {
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),
-    peers: peers.map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' })),
+    peers: peers
+      .filter(({ isRelayed }) => isRelayed !== true)
+      .map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' })),
+    regions: replicator?.regions() ?? [],
     compaction: compactionCounts(engine, replicator),
     queues: replicator?.queues() ?? [],
     watchesCount: watches.count,
@@ -122,6 +125,7 @@ function replicationCounts(counts: ReplicationStats): ReplicationCounts {
       bytes: counts.sentBytes,
       operationsCount: counts.broadcastOperations,
       answeredOperationsCount: counts.answeredOperations,
+      relayedOperationsCount: counts.relayedOperations,
       digestsCount: counts.sentDigests,
       requestsCount: counts.requests,
       snapshotChunksCount: counts.snapshotChunks,

@@ -13,8 +13,8 @@ export const UNPRINTABLE: RegExp = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 /** A character of UTF-8 has at most three bytes a unit of UTF-16. */
 const NAME_LENGTH_MAX = Math.floor((HELLO_TEXT_BYTES_MAX - 2) / 3)
 
-/** What peers are told and people read: `name` and `zone`. Throws `WARP_E_CONFIG`. */
-export function assertName(option: 'name' | 'zone', text: string | undefined): void {
+/** What peers are told and people read: `name`, `zone` and `region`. Throws `WARP_E_CONFIG`. */
+export function assertName(option: 'name' | 'zone' | 'region', text: string | undefined): void {
   if (text === undefined) return
   const isName = typeof text === 'string' && text !== '' && text.length <= NAME_LENGTH_MAX && !UNPRINTABLE.test(text)
   if (isName) return

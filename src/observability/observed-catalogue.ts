@@ -49,6 +49,10 @@ type Entry =
   | 'storeRows'
   | 'joined'
   | 'peers'
+  | 'regionLag'
+  | 'regionSilence'
+  | 'regionReplicas'
+  | 'regionRelays'
   | 'sentOperations'
   | 'sentDigests'
   | 'sentRequests'
@@ -158,10 +162,34 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
     'transport',
     'state',
   ),
+  regionLag: gauge(
+    'warp.region.lag',
+    '{operation}',
+    'Operations that are here and that the replica of a region lacks which is furthest behind, as far as it has told.',
+    'region',
+  ),
+  regionSilence: gauge(
+    'warp.region.silence',
+    'ms',
+    'Since something was last heard of a replica of a region, by itself or through a relay.',
+    'region',
+  ),
+  regionReplicas: gauge(
+    'warp.region.replicas',
+    '{replica}',
+    'Replicas of a region that are up, this one not counted.',
+    'region',
+  ),
+  regionRelays: gauge(
+    'warp.region.relays',
+    '{replica}',
+    'Relays that are up and sit in a region, this one not counted.',
+    'region',
+  ),
   sentOperations: counter(
     'warp.replication.sent.operations',
     '{operation}',
-    'Operations sent unasked, and because a peer had asked.',
+    'Operations sent unasked: written here, or relayed from another region; and because a peer had asked.',
     'reason',
   ),
   sentDigests: counter('warp.replication.sent.digests', '{digest}', 'Digests sent.'),

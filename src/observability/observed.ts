@@ -32,6 +32,7 @@ export function tellObserved({ stats, health, nowMs }: ObservedEngine, tell: Tel
   tellLeases(stats, one)
   tellStores(stats, tell)
   tellReplication(stats, tell, one)
+  tellRegions(stats, tell)
   tellQueues(stats, tell)
   tellCompaction(stats, nowMs, tell, one)
   tellFollowers(stats, tell, one)
@@ -118,6 +119,16 @@ function tellStores({ stores = [] }: Stats, tell: Tell): void {
   }
 }
 
+/** What is known of each region; nothing where there are none. */
+function tellRegions({ regions }: Stats, tell: Tell): void {
+  for (const { region, lagCount, upCount, relaysCount, silentMs } of regions) {
+    if (lagCount !== undefined) tell(OBSERVED.regionLag, lagCount, { region })
+    tell(OBSERVED.regionSilence, silentMs, { region })
+    tell(OBSERVED.regionReplicas, upCount, { region })
+    tell(OBSERVED.regionRelays, relaysCount, { region })
+  }
+}
+
 function tellReplication({ replication, isJoined, peers, operations }: Stats, tell: Tell, one: One): void {
   if (replication === undefined) return
   one(OBSERVED.joined, isJoined ? 1 : 0)
@@ -130,6 +141,7 @@ function tellReplication({ replication, isJoined, peers, operations }: Stats, te
   const { sent, received, dropped } = replication
   tell(OBSERVED.sentOperations, sent.operationsCount, { reason: 'written' })
   tell(OBSERVED.sentOperations, sent.answeredOperationsCount, { reason: 'asked' })
+  tell(OBSERVED.sentOperations, sent.relayedOperationsCount, { reason: 'relayed' })
   one(OBSERVED.sentDigests, sent.digestsCount)
   one(OBSERVED.sentRequests, sent.requestsCount)
   one(OBSERVED.sentSnapshotChunks, sent.snapshotChunksCount)

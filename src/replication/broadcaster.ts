@@ -1,12 +1,12 @@
 /**
- * The way out for our own operations: follows the log from a cursor and broadcasts what this
- * replica wrote, in batches. Others' operations are not relayed unasked; whoever lacks them asks
- * (anti-entropy). Nothing is queued here: the log is the queue, so a dead peer costs nothing.
+ * The way out for operations that nobody has asked for: follows the log from a cursor and broadcasts
+ * what its source wants, in batches: what this replica wrote (`own-operations.ts`), or what a relay
+ * carries into a region (`regions/lane.ts`). Whoever lacks anything else asks (anti-entropy). Nothing
+ * is queued here: the log is the queue, so a dead peer costs nothing.
  *
  * Only records that are safe in the log are sent (`sendable`), so a flush may stop short; it is
  * then tried again soon.
  */
-import type { ReplicaId } from '../../crdt/time/replica-id.ts'
 import type { Env, Timer } from '../ports/env.ts'
 import { Step } from '../operation/budget.ts'
 import type { OperationReader } from '../operation/envelope/operation-reader.ts'
@@ -15,8 +15,8 @@ import { asError } from '../../crdt/warp-error.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 import type { ReplicationObserver } from './events.ts'
 import type { ReplicationSettings } from './options.ts'
+import type { Link } from './peers.ts'
 import type { Post } from './reception/post.ts'
-import type { Reception } from './reception/reception.ts'
 import type { ReplicationStore } from './store.ts'
 import type { Position } from '../operation/position.ts'
 
@@ -25,27 +25,40 @@ import type { Position } from '../operation/position.ts'
  */
 const UNSENDABLE_RETRY_MS = 20
 
+/** What goes out, and where. */
+export interface BroadcastSource {
+  readonly links: readonly Link[]
+  /** Nothing is sent for now; `wake` is called when that ends. */
+  isPaused(): boolean
+  /** Nothing of what has been appended since the last time goes out. */
+  isSent(): boolean
+  /** Whether it goes out. Asked once of each operation, and again after a `rewind`. */
+  wants(operation: OperationReader): boolean
+  /** All that there is has gone out. */
+  caughtUp(): void
+  /** Some of it has gone out. */
+  sent(): void
+}
+
 export interface BroadcasterParts {
   readonly store: ReplicationStore
   readonly env: Env
   readonly settings: ReplicationSettings
   readonly observe: ReplicationObserver
   readonly post: Post
-  readonly reception: Reception
+  readonly source: BroadcastSource
 }
 
 export class Broadcaster {
   readonly #store: ReplicationStore
   readonly #env: Env
   readonly #parts: BroadcasterParts
-  /** The largest frame that all transports take. */
+  readonly #source: BroadcastSource
+  /** The largest frame that all of its transports take. */
   readonly #frameBytesMax: number
   readonly #batch: OperationsBatch
   readonly #run = (): void => this.#slice()
   #cursor: Position
-  /** Who we were, and how far we had written, when everything had been sent. */
-  #sentAs: ReplicaId | undefined
-  #sentThrough = 0
   #isScheduled = false
   #isClosed = false
   #timer: Timer | undefined
@@ -53,11 +66,12 @@ export class Broadcaster {
   #operationCount = 0
 
   constructor(parts: BroadcasterParts) {
-    const { store, env, post } = parts
+    const { store, env, source } = parts
     this.#parts = parts
+    this.#source = source
     this.#store = store
     this.#env = env
-    this.#frameBytesMax = Math.min(FRAME_BYTES_MAX, ...post.links.map(({ link }) => link.frameBytesMax))
+    this.#frameBytesMax = Math.min(FRAME_BYTES_MAX, ...source.links.map(({ link }) => link.frameBytesMax))
     this.#batch = new OperationsBatch(store.table)
     this.#cursor = store.sendable
   }
@@ -74,6 +88,12 @@ export class Broadcaster {
     this.#env.defer(this.#run)
   }
 
+  /** Begins again from there, if that is before what comes next. */
+  rewind(position: Position): void {
+    this.#cursor = Math.min(this.#cursor, position)
+    this.wake()
+  }
+
   /** Sends what one slice can, and no more. */
   close(): void {
     this.#slice()
@@ -83,12 +103,11 @@ export class Broadcaster {
 
   #slice(): void {
     if (this.#isClosed) return
-    if (this.#isPaused) {
+    if (this.#source.isPaused()) {
       this.#isScheduled = false
       return
     }
-    if (this.#isSent()) {
-      // What has been appended since is others': they broadcast it.
+    if (this.#source.isSent()) {
       this.#cursor = this.#store.sendable
       this.#isScheduled = false
       return
@@ -113,24 +132,12 @@ export class Broadcaster {
       })
     } else {
       this.#isScheduled = false
-      this.#sentAs = this.#store.replica
-      this.#sentThrough = this.#store.applied.get(this.#sentAs)
+      this.#source.caughtUp()
     }
   }
 
-  /** Nothing is sent for now; `wake` is called when that ends. */
-  get #isPaused(): boolean {
-    const { reception } = this.#parts
-    return reception.isImporting || !reception.isJoined
-  }
-
-  #isSent(): boolean {
-    const { replica, applied } = this.#store
-    return replica === this.#sentAs && applied.get(replica) === this.#sentThrough
-  }
-
   readonly #visit = (operation: OperationReader): boolean => {
-    if (operation.replica === this.#store.replica) this.#add(operation)
+    if (this.#source.wants(operation)) this.#add(operation)
     return true
   }
 
@@ -148,17 +155,16 @@ export class Broadcaster {
   #flush(): void {
     if (this.#batch.count === 0) return
     this.#operationCount += this.#batch.count
-    this.#parts.post.broadcast(this.#batch.finish(false))
-    // Whom it did not reach learns from the digest that it is missing.
-    this.#parts.reception.changed()
+    const frame = this.#batch.finish(false)
+    for (const via of this.#source.links) this.#parts.post.broadcastOver(via, frame)
+    this.#source.sent()
     this.#batch.begin(this.#parts.post.sender, 0)
   }
 
   #oversize(sequence: number, bytes: number): void {
-    const { post, observe } = this.#parts
-    for (const via of post.links) {
+    for (const via of this.#source.links) {
       if (via.link.frameBytesMax >= bytes) continue
-      observe({ kind: 'operation:oversize', transport: via.name, sequence, bytes })
+      this.#parts.observe({ kind: 'operation:oversize', transport: via.name, sequence, bytes })
     }
   }
 }

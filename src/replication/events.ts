@@ -114,6 +114,19 @@ export type ReplicationEvent =
    * per session.
    */
   | { readonly kind: 'format:refused'; readonly side: 'us' | 'peer'; readonly peer: PeerName; readonly error: Error }
+  /** A replica of another region, or another one of this region, has been heard, itself or through a relay. */
+  | { readonly kind: 'region:up'; readonly region: string }
+  /** None of its replicas is heard any more. It catches up when it is. */
+  | { readonly kind: 'region:down'; readonly region: string }
+  /**
+   * A peer that is heard over the transports of the region `here` says that it is of `region`, and is
+   * no relay between the two: a transport of the wrong region, or two regions of one name. Once per session.
+   */
+  | { readonly kind: 'region:conflict'; readonly peer: PeerName; readonly region: string; readonly here: string }
+  /** This relay carries what is written in the region `from` into `to` from now on. */
+  | { readonly kind: 'relay:works'; readonly from: string; readonly to: string; readonly replica: ReplicaId }
+  /** It does so no more: `replica` does. */
+  | { readonly kind: 'relay:rests'; readonly from: string; readonly to: string; readonly replica: ReplicaId }
   | { readonly kind: 'transport:failed'; readonly transport: string; readonly error: Error }
   | (TransportReport & { readonly transport: string })
 

@@ -79,6 +79,11 @@ export class Peer {
     return this.sender?.replica
   }
 
+  /** Whether it sits in several regions. */
+  get isRelay(): boolean {
+    return (this.hello?.relayed.length ?? 0) > 1
+  }
+
   get name(): PeerName {
     const place = { transport: this.via.name, address: this.address }
     if (this.sender === undefined) return place

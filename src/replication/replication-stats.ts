@@ -20,6 +20,8 @@ export interface ReplicationStats {
   /** Own operations sent unasked, and operations sent because a peer asked. */
   readonly broadcastOperations: number
   readonly answeredOperations: number
+  /** Operations that this relay carried from one region into another. */
+  readonly relayedOperations: number
   readonly receivedFrames: number
   readonly receivedBytes: number
   /**
@@ -65,7 +67,10 @@ export interface ReplicationStats {
 }
 
 /** The part that concerns what arrives. */
-export type ReceptionStats = Omit<ReplicationStats, 'sentFrames' | 'sentBytes' | 'broadcastOperations'>
+export type ReceptionStats = Omit<
+  ReplicationStats,
+  'sentFrames' | 'sentBytes' | 'broadcastOperations' | 'relayedOperations'
+>
 
 export interface ReceptionParts {
   readonly admitter: Admitter
@@ -137,6 +142,12 @@ export interface PeerReport extends PeerName {
    * the peer has said it.
    */
   readonly format?: number
+  /** Its region, as it says itself; absent if it has none or has not said yet. */
+  readonly region?: string
+  /** The regions in which it sits, if it is a relay. */
+  readonly relayed?: readonly string[]
+  /** Only a relay hears it, the one at that address. Its lag is what the relay last told. */
+  readonly isRelayed?: true
   /** Where it runs: as it says itself, else as its transport says. */
   readonly zone?: string
   /** Smoothed; absent where the transport does not measure it. */
@@ -181,7 +192,7 @@ function heardOf(
   peer: Peer,
   applied: VersionVector,
   nowMs: number,
-): PeerName & Pick<PeerReport, 'isLagging' | 'lagCount' | 'silentMs' | 'zone' | 'format'> {
+): PeerName & Pick<PeerReport, 'isLagging' | 'lagCount' | 'silentMs' | 'zone' | 'format' | 'region' | 'relayed'> {
   const hasTold = peer.floor !== undefined
   return {
     ...peer.name,
@@ -189,6 +200,12 @@ function heardOf(
     silentMs: nowMs - peer.heardMs,
     ...(peer.hello === undefined ? {} : { format: peer.hello.highest }),
     ...(peer.hello === undefined || peer.hello.zone === '' ? {} : { zone: peer.hello.zone }),
+    ...regionOf(peer),
     ...(hasTold ? { lagCount: missingCount(peer.has, applied) } : {}),
   }
+}
+
+function regionOf({ hello, isRelay }: Peer): Pick<PeerReport, 'region' | 'relayed'> {
+  if (hello === undefined || hello.region === '') return {}
+  return isRelay ? { region: hello.region, relayed: hello.relayed } : { region: hello.region }
 }

@@ -23,10 +23,13 @@ import type { ReplicationEvent, ReplicationObserver } from './events.ts'
 import { type ReplicationOptions, type ReplicationSettings, replicationSettings } from './options.ts'
 import type { Link } from './peers.ts'
 import type { ReplicationProgress } from './reception/catching-up.ts'
+import { OwnOperations } from './own-operations.ts'
 import { Post } from './reception/post.ts'
 import { Reception } from './reception/reception.ts'
 import type { CompactionBlock, QueueFill } from './replication-report.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
+import type { RegionReport } from './regions/region-table.ts'
+import type { RegionPlan } from './regions/region-plan.ts'
 import type { ReplicaAcknowledgements } from '../store/write-road/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
 import type { CopyTalkPort } from '../ports/talk/copy-talk.ts'
@@ -45,6 +48,8 @@ export interface ReplicatorOptions {
   readonly store: ReplicationStore
   readonly env: Env
   readonly transports: readonly Transport[]
+  /** Its region, and how to reach others, if it relays. Default: it knows of no regions. */
+  readonly regions?: RegionPlan
   readonly options?: ReplicationOptions
   /** For people, at most 64 characters; shown by peers. */
   readonly name?: string
@@ -78,11 +83,13 @@ export class Replicator {
     this.#settings = replicationSettings(options.options)
     this.#options = options
     const { store, env } = options
-    const self = { name: options.name ?? '', zone: options.zone ?? '' }
+    const { region = '', ends = [] } = options.regions ?? {}
+    const relayed = ends.length > 1 ? ends.map((end) => end.region) : []
+    const self = { name: options.name ?? '', zone: options.zone ?? '', region, relayed }
     this.#post = new Post({ store, env, self, observe: this.#observe, recorder: options.recorder })
     this.#reception = new Reception({
       ...{ store, env, settings: this.#settings, observe: this.#observe, post: this.#post },
-      onResume: () => this.#broadcaster?.wake(),
+      onResume: () => this.appended(),
     })
   }
 
@@ -94,9 +101,13 @@ export class Replicator {
     if (this.#state !== 'new') throw new WarpError('WARP_E_CLOSED', 'a replicator is started once')
     this.#state = 'starting'
     try {
-      for (const transport of this.#options.transports) {
-        throwIfAborted(signal)
-        await this.#open(transport)
+      const { transports, regions } = this.#options
+      const [, ...others] = regions?.ends ?? []
+      for (const end of [{ region: regions?.region ?? '', transports }, ...others]) {
+        for (const transport of end.transports) {
+          throwIfAborted(signal)
+          await this.#open(transport, end.region)
+        }
       }
       throwIfAborted(signal)
     } catch (error) {
@@ -110,6 +121,7 @@ export class Replicator {
   /** The store has appended, or records have become sendable. Cheap; call it each time. */
   appended(): void {
     this.#broadcaster?.wake()
+    this.#reception.regions.appended()
   }
 
   /** Sends what can be sent, says good-bye to the transports, settles everything. Idempotent. */
@@ -159,7 +171,13 @@ export class Replicator {
 
   peers(): PeerReport[] {
     const { env, store } = this.#options
-    return peerReports(this.#reception.peers.all(), this.#post.links, store.applied, env.monotonic())
+    const heard = peerReports(this.#reception.peers.all(), this.#post.links, store.applied, env.monotonic())
+    return [...heard, ...this.#reception.regions.peerReports()]
+  }
+
+  /** Every region of which a replica is known, and how far it is behind. */
+  regions(): RegionReport[] {
+    return this.#reception.regions.reports()
   }
 
   /** Every replica that has taken part, or may, but this one. */
@@ -172,6 +190,7 @@ export class Replicator {
       sentFrames: this.#post.sentFrames,
       sentBytes: this.#post.sentBytes,
       broadcastOperations: this.#broadcaster?.operationCount ?? 0,
+      relayedOperations: this.#reception.regions.carriedCount,
       ...this.#reception.stats(),
     }
   }
@@ -196,12 +215,12 @@ export class Replicator {
     this.#state = 'running'
     this.#broadcaster = new Broadcaster({
       ...{ store, env, settings: this.#settings, observe: this.#observe, post: this.#post },
-      reception: this.#reception,
+      source: new OwnOperations(store, this.#reception, this.#post.links),
     })
     this.#reception.start()
   }
 
-  async #open(transport: Transport): Promise<void> {
+  async #open(transport: Transport, region: string): Promise<void> {
     // What comes before `open` has resolved is lost, as on any bad day; digests repeat it.
     const index = this.#post.links.length
     const reception = this.#reception
@@ -219,7 +238,7 @@ export class Replicator {
       await link.close()
       throw closedMeanwhile()
     }
-    this.#post.links.push({ index, name: transport.name, link })
+    this.#post.opened({ index, name: transport.name, link }, region)
     checkLink(transport, link)
   }
 

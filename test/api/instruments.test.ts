@@ -201,9 +201,9 @@ test('what is asked for is told as the catalogue says it, each series once, and 
   const [a, b] = [
     await openWarp({
       ...{ keys: { ...keys, ...LOADED }, env: env.fork({ label: 'a' }), transports: [network.transport('a')] },
-      ...{ instruments: kept, ...bounded },
+      ...{ instruments: kept, region: 'eu', ...bounded },
     }),
-    await openWarp({ keys, env: env.fork({ label: 'b' }), transports: [network.transport('b')] }),
+    await openWarp({ keys, env: env.fork({ label: 'b' }), region: 'eu', transports: [network.transport('b')] }),
   ]
   await a.project({ name: 'all', initial: () => 0, apply: (state: number) => state + 1 })
   await env.advance(5000)

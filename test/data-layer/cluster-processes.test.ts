@@ -1,7 +1,7 @@
 /** One load in the cluster as it is used: a process per replica, a mesh on loopback. */
 import { expect, onTestFinished, test } from 'vitest'
 import type { ReplicaId } from '../../crdt/time/replica-id.ts'
-import { rendezvous } from '../../src/data-layer/cluster/rendezvous.ts'
+import { rendezvous } from '../../src/replication/members/rendezvous.ts'
 import { ChildProgram } from '../support/child-program.ts'
 import { freePort } from '../support/free-port.ts'
 import type { ReaderProgram } from './reader-process.ts'

@@ -1,6 +1,6 @@
 /** One load in the cluster, on virtual time and the memory network. */
 import { afterEach, describe, expect, test } from 'vitest'
-import { rendezvous } from '../../src/data-layer/cluster/rendezvous.ts'
+import { rendezvous } from '../../src/replication/members/rendezvous.ts'
 import { SourceWorld, type AnyWarp, type Member } from './world.ts'
 
 let world: SourceWorld

@@ -49,7 +49,10 @@ async function answered({ engine, env }: TestEngine, replica: ReplicaId, from: n
   }
   const via = { index: 0, name: 'test', link: { ...link, close: () => Promise.resolve() } }
   const parts = { store: engine, env, settings: replicationSettings(), observe: () => undefined }
-  const answers = new Answers({ ...parts, post: new Post({ ...parts, self: { name: '', zone: '' } }) })
+  const answers = new Answers({
+    ...parts,
+    post: new Post({ ...parts, self: { name: '', zone: '', region: '', relayed: [] } }),
+  })
   answers.answer(new Peer(via, 'peer', 0), 1, [{ replica, from, to }])
   await env.advance(1000)
   expect(answers.count).toBe(0)

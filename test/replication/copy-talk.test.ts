@@ -14,7 +14,7 @@ const [SELF, B, C] = ['a0', 'b0', 'c0'].map((digits) => parseReplicaId(`00000000
   ReplicaId,
 ]
 const HELLO: Hello = {
-  ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: 'bee', zone: '' },
+  ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: 'bee', zone: '', region: '', relayed: [] },
   ...{
     readsChanges: true,
     readsConfirmations: true,

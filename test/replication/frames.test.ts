@@ -108,7 +108,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
           tellsCopies: true,
           readsMessages: true,
         },
-        ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu' },
+        ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu', region: '', relayed: [] },
       }),
   ],
   wanted: [
@@ -189,7 +189,45 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     `0216${HEAD}` + '01' + '06636861743a31' + '02' + 'ac02' + '8827',
     () => encoder.messageHeads([{ channel: 'chat:1', stream: 2, number: 300, agoMs: 5000 }]),
   ],
+  members: [
+    `0217${HEAD}01` +
+      ('1112131415161718' + '01' + '02' + 'e807' + '057765622d32' + '00' + '026575' + '07') +
+      ('01' + '0102030405060708' + 'ac02') +
+      ('01' + '0102030405060708' + '05') +
+      ('01' + '2122232425262728' + '09'),
+    () =>
+      encoder.members([
+        {
+          ...{ replica: B, isPersistent: true, format: 2, silentMs: 1000, name: 'web-2', zone: '', region: 'eu' },
+          ...{ through: 7, acknowledged: vector([A, 300]), stable: vector([A, 5]) },
+          ended: [[parseReplicaId('2122232425262728'), 9]],
+        },
+      ]),
+  ],
 }
+
+test('a hello with a region says where its sender sits, and one that ends before that says nothing of it', () => {
+  const plain = { asks: false, isPersistent: false, readsChanges: true, readsConfirmations: true, readsLeases: true }
+  const reads = { answersLoads: true, tellsCopies: true, readsMessages: true }
+  const hello = { ...plain, ...reads, highest: 2, written: 2, name: '', zone: '' }
+  const at = (region: string, relayed: readonly string[]): Uint8Array =>
+    encoder.hello({ ...hello, region, relayed }).slice()
+  expect(hex(at('eu', ['eu', 'us']))).toBe(
+    `0207${HEAD}ec` + '0202' + '0000' + '01' + '026575' + '02' + '026575' + '027573',
+  )
+  expect(decode(at('eu', ['eu', 'us']))).toMatchObject({ region: 'eu', relayed: ['eu', 'us'] })
+  expect(decode(at('eu', []))).toMatchObject({ region: 'eu', relayed: [] })
+  expect(decode(at('', []))).toMatchObject({ region: '', relayed: [] })
+  expect(() => decode(at('eu', ['eu', 'us']).subarray(0, -1))).toThrow('malformed')
+  expect(() =>
+    decode(
+      at(
+        'eu',
+        Array.from({ length: 17 }, () => 'r'),
+      ),
+    ),
+  ).toThrow('a relay of 17 regions')
+})
 
 test('the vectors are those of docs/wire-format.md', () => {
   const text = readFileSync(new URL('../../docs/wire-format.md', import.meta.url), 'utf8')

@@ -15,7 +15,7 @@ const [SELF, B, C] = ['a0', 'b0', 'c0'].map((digits) => parseReplicaId(`00000000
   ReturnType<typeof parseReplicaId>,
 ]
 const HELLO: Hello = {
-  ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: '', zone: '' },
+  ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: '', zone: '', region: '', relayed: [] },
   ...{
     readsChanges: true,
     readsConfirmations: true,

@@ -10,7 +10,7 @@ import type { Hello } from '../../src/replication/wire/frames.ts'
 
 const MESSAGE = { channel: 'c', stream: 1, number: 1, timeMs: 0, bytes: new Uint8Array(100) }
 const SAID: Hello = {
-  ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: '', zone: '' },
+  ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: '', zone: '', region: '', relayed: [] },
   ...{ readsChanges: true, readsConfirmations: true, readsLeases: true },
   ...{ answersLoads: true, tellsCopies: true, readsMessages: true },
 }

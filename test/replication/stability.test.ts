@@ -79,6 +79,53 @@ describe('the stable vector', () => {
     expect(stability.known.get(B)?.stable.get(A)).toBe(0)
   })
 
+  test('what a relay tells of a member is used, once the operations of the member before it have been applied here', () => {
+    const store = new NaiveStore(virtualEnv({ seed: 1 }))
+    const gone: ReplicaId[] = []
+    const stability = new Stability(store, { horizonMs: HORIZON_MS, digestIntervalMs: 100 }, (event) => {
+      if (event.kind === 'member:gone') gone.push(event.replica)
+    })
+    const row = {
+      ...{ replica: B, isPersistent: true, format: 2, name: 'b', zone: '', region: 'eu', through: 2 },
+      ...{ acknowledged: vector([[A, 4]]), stable: vector([[A, 3]]), ended: [[C, 7]] as const },
+    }
+    stability.relayed({ ...row, silentMs: 50 }, 0)
+    const member = stability.known.get(B)
+    expect(member).toMatchObject({ name: 'b', format: 2, isVolatile: false, heardDirectly: true, gone: false })
+    expect(stability.heardReplicas()).toEqual([B])
+    stability.known.settle(
+      vector([
+        [A, 4],
+        [B, 1],
+      ]),
+    )
+    expect(member?.acknowledged.get(A)).toBe(0)
+    stability.known.settle(
+      vector([
+        [A, 4],
+        [B, 2],
+      ]),
+    )
+    expect(member?.acknowledged.get(A)).toBe(4)
+    expect(member?.stable.get(A)).toBe(3)
+    expect(member?.said?.retired).toEqual([[C, 7]])
+    expect(member?.said?.applied.get(C)).toBe(7)
+    // It is heard as long as the relay hears it, and comes back when the relay hears it again.
+    stability.known.expire(HORIZON_MS)
+    expect(gone).toEqual([])
+    stability.known.expire(HORIZON_MS + 1)
+    expect(gone).toEqual([B])
+    stability.relayed({ ...row, silentMs: 1001 }, 1)
+    expect(member?.gone).toBe(true)
+    stability.relayed({ ...row, silentMs: 1000 }, HORIZON_MS)
+    expect(member?.gone).toBe(false)
+    stability.known.expire(HORIZON_MS * 2)
+    expect(gone).toEqual([B])
+    // Nobody is told of itself.
+    stability.relayed({ ...row, replica: store.replica, silentMs: 0 }, 0)
+    expect(stability.known.get(store.replica)).toBeUndefined()
+  })
+
   test('a roll call says what the least of those has acknowledged and announced', () => {
     const store = new NaiveStore(virtualEnv({ seed: 1 }))
     const stability = new Stability(store, { horizonMs: HORIZON_MS, digestIntervalMs: 100 }, () => undefined)

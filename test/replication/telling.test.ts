@@ -237,6 +237,8 @@ test('a member of an older build gets whole digests, with each round, and never 
     written: 2,
     name: '',
     zone: '',
+    region: '',
+    relayed: [],
   }
   link.broadcast(encoder.hello(hello))
   await world.env.advance(1500)

@@ -48,6 +48,7 @@ function listsOf(stats: Stats, names: ReplicaNames): StatsTable[] {
       rows: compaction.holds.map(({ name, sinceMs }) => [printable(name), moment(sinceMs)]),
     },
     waitsForTable(stats, names),
+    regionsTable(stats),
     {
       head: ['queue', 'count', 'of', 'bytes', 'of'],
       rows: queues.map(({ name, count, countMax, bytes, bytesMax }) => [
@@ -71,6 +72,16 @@ function listsOf(stats: Stats, names: ReplicaNames): StatsTable[] {
       rows: peers.map(({ address, transport, up }) => [printable(address), printable(transport), up ? 'up' : 'down']),
     },
   ]
+}
+
+/** How far each region is behind. */
+export function regionsTable({ regions }: Pick<Stats, 'regions'>): StatsTable {
+  return {
+    head: ['region', 'lag', 'silent', 'replicas up', 'relays up'],
+    rows: regions.map(({ region, lagCount, silentMs, upCount, relaysCount }) => [
+      ...[printable(region), number(lagCount), `${number(silentMs)} ms`, number(upCount), number(relaysCount)],
+    ]),
+  }
 }
 
 /** Which replicas have to say something before compaction can go on. */

@@ -25,7 +25,7 @@ export interface ConfigFlags {
 /** What goes to the engine as it is. */
 export type EngineSettings = Pick<
   WarpOptions<KeyMap>,
-  'name' | 'zone' | 'ack' | 'cache' | 'clockDriftMsMax' | 'replication'
+  'name' | 'zone' | 'region' | 'ack' | 'cache' | 'clockDriftMsMax' | 'replication'
 >
 
 export interface Config {
@@ -46,7 +46,7 @@ export interface Config {
 const NAME = 'warp.config.json'
 const MODULES = ['warp.config.mjs', 'warp.config.js']
 const DATA_DEFAULT = './data'
-const ENGINE_SETTINGS = ['name', 'zone', 'ack', 'cache', 'clockDriftMsMax', 'replication'] as const
+const ENGINE_SETTINGS = ['name', 'zone', 'region', 'ack', 'cache', 'clockDriftMsMax', 'replication'] as const
 const SETTINGS: ReadonlySet<string> = new Set(['data', 'keys', 'mesh', ...ENGINE_SETTINGS])
 
 /** Throws `UsageError` for flags, `WARP_E_CONFIG` for the file. */

@@ -17,9 +17,11 @@ import type { Env } from '../../ports/env.ts'
 import type { Recorder } from '../../ports/recorder.ts'
 import type { ReplicaAcknowledgements } from '../../store/write-road/acknowledgement.ts'
 import type { PeerReport } from '../../replication/replication-stats.ts'
+import type { RegionReport } from '../../replication/regions/region-table.ts'
 import type { Replicator } from '../../replication/replicator.ts'
 import type { ReplicationStore } from '../../replication/store.ts'
 import type { KeyStore } from '../../store/key-store.ts'
+import { regionPlan } from './relay.ts'
 import { missingPart } from '../missing-parts.ts'
 import type { WarpParts } from '../parts.ts'
 import type { CloseOptions, WarpEvent, WarpOptions } from '../public.ts'
@@ -43,7 +45,10 @@ export interface ClusterLinkParts {
   readonly env: Env
   readonly parts: WarpParts
   readonly recorder: Recorder | undefined
-  readonly options: Pick<WarpOptions<KeyMap>, 'transports' | 'replication' | 'observe' | 'name' | 'zone'>
+  readonly options: Pick<
+    WarpOptions<KeyMap>,
+    'transports' | 'replication' | 'observe' | 'name' | 'zone' | 'region' | 'relays'
+  >
 }
 
 export class ClusterLink {
@@ -130,7 +135,7 @@ export class ClusterLink {
   /** Settles when another replica has it, or soon. */
   async #told(replicator: Replicator, dot: Dot): Promise<void> {
     this.#appended()
-    const isHeard = (): boolean => replicator.peers().some((peer) => peer.state === 'up' && !this.#isGoing(peer))
+    const isHeard = (): boolean => replicator.peers().some((peer) => canAnswer(peer) && !this.#isGoing(peer))
     if (!isHeard()) return
     const enough = new AbortController()
     const untilMs = this.#env.monotonic() + FAREWELL_MS
@@ -150,6 +155,10 @@ export class ClusterLink {
 
   peers(): PeerReport[] {
     return this.replicator?.peers() ?? []
+  }
+
+  regions(): RegionReport[] {
+    return this.replicator?.regions() ?? []
   }
 
   replicas(): KnownReplica[] {
@@ -180,6 +189,7 @@ export class ClusterLink {
       ...{ store: engine, env, transports, recorder },
       ...(name === undefined ? {} : { name }),
       ...(zone === undefined ? {} : { zone }),
+      ...(options.region === undefined ? {} : { regions: regionPlan(options) }),
       ...(replication === undefined ? {} : { options: replication }),
       observe: (event: WarpEvent) => {
         if ('peer' in event) this.#names.learn(event.peer)
@@ -210,4 +220,9 @@ export class ClusterLink {
       () => (this.#isFlushing = false),
     )
   }
+}
+
+/** Who is heard through a relay only cannot be asked. */
+function canAnswer({ state, isRelayed }: PeerReport): boolean {
+  return state === 'up' && isRelayed !== true
 }

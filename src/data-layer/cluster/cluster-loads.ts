@@ -34,7 +34,7 @@ import { MISS, type Keeper } from '../keeper.ts'
 import type { LoadRequest } from '../load-request.ts'
 import type { Loads, LoadsElsewhere } from '../loads.ts'
 import type { Fills } from './fills.ts'
-import { rendezvous } from './rendezvous.ts'
+import { rendezvous } from '../../replication/members/rendezvous.ts'
 
 export interface ClusterLoadsOptions {
   readonly env: Env

@@ -9,6 +9,8 @@
  * - An answer covers a window of bytes and says when it ends; the rest is asked for then. Without
  *   an answer, or with one that brought nothing, the writer's ranges wait twice as long as last
  *   time before they are asked for again, elsewhere if possible.
+ * - What only relays have of other regions is asked for when it has not come for a while, and by one of
+ *   a region first: see patience.ts.
  * - A peer whose floor we do not dominate cannot serve us by operations: see snapshot-fetch.ts.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -17,6 +19,7 @@ import type { CausalBuffer } from './causal-buffer.ts'
 import type { ReplicationObserver } from '../events.ts'
 import { REQUEST_RANGES_MAX, type OperationRange } from '../wire/frames.ts'
 import type { ReplicationSettings } from '../options.ts'
+import { Patience } from './patience.ts'
 import type { Peer, Peers } from '../peers.ts'
 import type { Post } from '../reception/post.ts'
 import { randomShare } from '../../ports/random-word.ts'
@@ -55,6 +58,7 @@ export class AntiEntropy {
   readonly #requests = new Map<Peer, Request>()
   readonly #asked = new Map<ReplicaId, Request>()
   readonly #failures = new Map<ReplicaId, Failure>()
+  readonly #patience: Patience
   readonly #gapsReported = new Map<ReplicaId, number>()
   #number = 0
   #timer: Timer | undefined
@@ -66,6 +70,7 @@ export class AntiEntropy {
 
   constructor(options: AntiEntropyOptions) {
     this.#options = options
+    this.#patience = new Patience(options)
   }
 
   /** Requests that wait for their answers. */
@@ -139,8 +144,15 @@ export class AntiEntropy {
   #plan(now: number): Map<Peer, OperationRange[]> {
     const { store, peers } = this.#options
     const plan = new Map<Peer, OperationRange[]>()
-    for (const [replica, owners] of whoHasWhatWeLack(store, peers)) {
+    const lacking = whoHasWhatWeLack(store, peers)
+    this.#patience.look(lacking)
+    for (const [replica, { owners, isFar }] of lacking) {
       if (this.#asked.has(replica)) continue
+      const dueMs = isFar ? this.#patience.dueMs(replica, now) : 0
+      if (dueMs > now) {
+        this.#lookAt(dueMs)
+        continue
+      }
       const failure = this.#failures.get(replica)
       if (failure !== undefined && failure.notBeforeMs > now) {
         this.#lookAt(failure.notBeforeMs)
@@ -194,6 +206,7 @@ export class AntiEntropy {
     const { settings, post } = this.#options
     const before = new Map<ReplicaId, number>()
     for (const { replica } of ranges) before.set(replica, this.#progress(replica))
+    if (peer.isRelay) for (const replica of before.keys()) this.#patience.asked(replica)
     const number = ++this.#number
     const request: Request = { number, peer, before, deadlineMs: now + settings.requestTimeoutMs }
     this.#requests.set(peer, request)
@@ -230,9 +243,20 @@ export class AntiEntropy {
   }
 }
 
-/** For each writer of which we lack operations, the peers that can send the most of them. */
-function whoHasWhatWeLack(store: ReplicationStore, peers: Peers): Map<ReplicaId, Peer[]> {
-  const lacking = new Map<ReplicaId, Peer[]>()
+/** Who can send operations that are missing here. */
+export interface Lacking {
+  /** Those that have the most. */
+  owners: Peer[]
+  /** All of them are relays, and none is the writer. */
+  isFar: boolean
+}
+
+/**
+ * For each writer of which we lack operations, the peers that can send the most of them: near ones, if
+ * there are any, however little they have.
+ */
+function whoHasWhatWeLack(store: ReplicationStore, peers: Peers): Map<ReplicaId, Lacking> {
+  const lacking = new Map<ReplicaId, Lacking>()
   for (const peer of peers.all()) {
     if (!canServe(peer, store)) continue
     for (const [replica, sequence] of peer.has.entries()) {
@@ -247,10 +271,16 @@ function canServe(peer: Peer, { applied }: ReplicationStore): boolean {
   return peer.isUp && peer.floor !== undefined && applied.dominates(peer.floor)
 }
 
-function noteOwner(lacking: Map<ReplicaId, Peer[]>, replica: ReplicaId, peer: Peer): void {
-  const owners = lacking.get(replica)
-  const most = owners?.[0]?.has.get(replica) ?? 0
+function noteOwner(lacking: Map<ReplicaId, Lacking>, replica: ReplicaId, peer: Peer): void {
+  const known = lacking.get(replica)
+  const isFar = peer.isRelay && peer.replica !== replica
+  if (known === undefined || (known.isFar && !isFar)) {
+    lacking.set(replica, { owners: [peer], isFar })
+    return
+  }
+  if (isFar && !known.isFar) return
+  const most = known.owners[0]?.has.get(replica) ?? 0
   const sequence = peer.has.get(replica)
-  if (owners === undefined || sequence > most) lacking.set(replica, [peer])
-  else if (sequence === most) owners.push(peer)
+  if (sequence > most) known.owners = [peer]
+  else if (sequence === most) known.owners.push(peer)
 }

@@ -85,7 +85,9 @@ export class Confirmations {
 
   /** Whether what is new of `writer`'s operations is told otherwise than by digests to everybody. */
   tells(writer: ReplicaId): boolean {
-    return writer === this.#parts.store.replica || this.#writers.has(writer)
+    if (writer === this.#parts.store.replica) return true
+    // What is written in one region is news in the others, which do not hear the writer.
+    return this.#writers.has(writer) && !this.#parts.post.isRelay
   }
 
   /** With each round, before this replica's digest is taken. */

@@ -128,6 +128,15 @@ export class KnownReplicas {
     member.heardDirectly = true
   }
 
+  /** A relay has heard the replica: its words come through the relay. */
+  relayed(replica: ReplicaId, heardMs: number): KnownReplica | undefined {
+    const member = this.#learn(replica, heardMs)
+    if (member === undefined) return undefined
+    member.heardMs = Math.max(member.heardMs, heardMs)
+    member.heardDirectly = true
+    return member
+  }
+
   /** The replica itself says what it reads, what people call it, and whether its log lasts. */
   says(replica: ReplicaId, { highest, name, isPersistent }: Pick<Hello, 'highest' | 'name' | 'isPersistent'>): void {
     const member = this.#members.get(replica)

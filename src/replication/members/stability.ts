@@ -24,7 +24,7 @@ import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import { MEMBERS_MANY, VECTOR_ENTRIES_MAX } from '../../limits.ts'
 import type { ReplicationObserver } from '../events.ts'
 import type { ReplicationSettings } from '../options.ts'
-import type { Digest, Confirmation, RollCall } from '../wire/frames.ts'
+import type { Digest, Confirmation, MemberRow, RollCall } from '../wire/frames.ts'
 import { KnownReplicas, MEMBERS_MAX, strip, type GoneReason, type KnownReplica, type Lack } from './known-replicas.ts'
 import type { ReplicationStore } from '../store.ts'
 
@@ -33,6 +33,9 @@ const VOLATILE_HORIZON_MS = 10 * 60_000
 
 /** Rounds of silence after which who was given up by an operator is waited for no more. */
 const EVICTED_ROUNDS = 10
+
+/** A relay hears a member of which it has heard something within so many rounds. */
+const HEARD_ROUNDS = 10
 
 export type StabilitySettings = Pick<ReplicationSettings, 'horizonMs' | 'digestIntervalMs'>
 
@@ -123,6 +126,30 @@ export class Stability {
     for (const { replica, sequence } of this.known.present())
       if (sequence > 0 && !waitedFor.has(replica) && applied.get(replica) === 0) return
     this.#stable.join(stable)
+  }
+
+  /**
+   * A relay has told what a member says that it hears: what has risen in what that member has
+   * acknowledged and announced. It is taken as if the member had said it here.
+   */
+  relayed(row: MemberRow, heardMs: number): void {
+    const { ended, floor, replica: self } = this.#store
+    const { replica, isPersistent, name, through } = row
+    if (replica === self || ended.isPruned(replica)) return
+    const member = this.known.relayed(replica, heardMs)
+    if (member === undefined) return
+    this.known.says(replica, { highest: row.format, name, isPersistent })
+    const acknowledged = ended.stripped(row.acknowledged).copy()
+    acknowledged.raise(replica, through)
+    this.known.acknowledgedSome(replica, acknowledged)
+    member.stable.join(ended.stripped(row.stable))
+    const retired = row.ended.filter(([id]) => !ended.isPruned(id))
+    member.said = { applied: VersionVector.from(retired.filter(([, end]) => end > 0)), retired }
+    // The relay may wait longer for who is silent than this replica does.
+    if (row.silentMs > this.#settings.digestIntervalMs * HEARD_ROUNDS) return
+    const all = member.acknowledged.copy()
+    all.join(acknowledged)
+    if (all.dominates(floor)) this.known.returned(replica)
   }
 
   /** `replica` has sent a confirmation for this replica's operations. */

@@ -2,6 +2,7 @@
 import type { Admitter } from '../anti-entropy/admitter.ts'
 import type { OperationsFrame } from '../wire/frames.ts'
 import type { Peer } from '../peers.ts'
+import type { Regions } from '../regions/regions.ts'
 
 export class FrameWork {
   readonly peer: Peer
@@ -24,11 +25,15 @@ export class FrameWork {
   }
 
   /**
-   * Offers up to `budget` operations, while `mayGoOn` says so. Returns what is left of the budget.
+   * Offers up to `budget` operations, while `mayGoOn` says so, and says that they have come. Returns what is left of the budget.
    * Throws `WARP_E_PROTOCOL`.
    */
-  offerTo(admitter: Admitter, budget: number, mayGoOn: () => boolean): number {
-    const { bounds, bytes } = this.frame
+  offerTo(
+    admitter: Admitter,
+    budget: number,
+    { mayGoOn, regions }: { readonly mayGoOn: () => boolean; readonly regions: Pick<Regions, 'arrived'> },
+  ): number {
+    const { bounds, bytes, number } = this.frame
     let left = budget
     while (left > 0 && !this.isDone && mayGoOn()) {
       const start = bounds[this.#at]!
@@ -37,7 +42,9 @@ export class FrameWork {
       left--
       const { replica, sequence } = admitter.offer(bytes, start, end)
       // Whoever sends an operation has everything of its writer before it.
-      if (!admitter.isLate(replica)) this.peer.has.raise(replica, sequence)
+      if (admitter.isLate(replica)) continue
+      this.peer.has.raise(replica, sequence)
+      regions.arrived(this.peer, number !== 0, replica, sequence)
     }
     return left
   }

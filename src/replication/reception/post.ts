@@ -20,6 +20,10 @@ export interface Self {
   readonly name: string
   /** Empty: none. */
   readonly zone: string
+  /** Empty: none. */
+  readonly region: string
+  /** The regions in which it sits, if it is a relay; else none. */
+  readonly relayed: readonly string[]
 }
 
 export interface PostParts {
@@ -38,6 +42,8 @@ export class Post {
   readonly recorder: Recorder | undefined
   sentFrames = 0
   sentBytes = 0
+  /** By the index of the link. */
+  readonly #regions = new Map<number, string>()
   readonly #store: ReplicationStore
   readonly #observe: ReplicationObserver
   /** Drawn anew each time that a replica starts. */
@@ -62,15 +68,42 @@ export class Post {
     return sender.session === this.#session && sender.replica === this.#store.replica
   }
 
+  /** Whether this replica sits in several regions. */
+  get isRelay(): boolean {
+    return this.self.relayed.length > 1
+  }
+
+  /** Whose transport that is: the region of the replicas that hear each other over it. Empty: not known. */
+  regionOf(via: Link): string {
+    return this.#regions.get(via.index) ?? this.self.region
+  }
+
+  /** A transport has been opened: that of a region. */
+  opened(via: Link, region: string): void {
+    this.links.push(via)
+    this.#regions.set(via.index, region)
+  }
+
   /** A hello of this replica: a view that is valid until the next frame is encoded. */
   hello(asks: boolean): Uint8Array {
-    const { name, zone } = this.self
+    const { name, zone, region, relayed } = this.self
     const { persistent: isPersistent, table } = this.#store
     const { formats } = table
     const { highest, seen: written } = formats
     const reads = { readsChanges: true, readsConfirmations: true, readsLeases: true, readsMessages: true }
     const answers = { answersLoads: true, tellsCopies: true }
-    return this.encoder.hello({ asks, isPersistent, ...reads, ...answers, highest, written, name, zone })
+    return this.encoder.hello({
+      asks,
+      isPersistent,
+      ...reads,
+      ...answers,
+      highest,
+      written,
+      name,
+      zone,
+      region,
+      relayed,
+    })
   }
 
   broadcast(frame: Uint8Array): void {

@@ -34,6 +34,7 @@ import type { Post } from './post.ts'
 import { type CompactionBlock, compactionBlock, queuesOf, type QueueFill } from '../replication-report.ts'
 import { type ReceptionParts, type ReceptionStats, receptionStats } from '../replication-stats.ts'
 import { strip } from '../members/known-replicas.ts'
+import { Regions, type RegionsParts } from '../regions/regions.ts'
 import { Rounds } from './rounds.ts'
 import { SnapshotFetch } from '../snapshot/snapshot-fetch.ts'
 import { SnapshotOffers } from '../snapshot/snapshot-offer.ts'
@@ -77,6 +78,7 @@ export class Reception {
   readonly loads: LoadTalk
   readonly copies: CopyTalk
   readonly messages: MessageTalk
+  readonly regions: Regions
   #current: FrameWork | undefined
   /** The highest format that has been told to be written. */
   #told: number = FORMAT_LOWEST
@@ -126,7 +128,7 @@ export class Reception {
     this.loads = new LoadTalk(talk)
     this.copies = new CopyTalk({ ...talk, progress: () => this.progress() })
     this.messages = new MessageTalk({ ...talk, observe })
-    this.leases = new LeaseTalk({ store, env, settings, ...talk, members: () => this.#rounds.stability.known })
+    this.leases = new LeaseTalk({ ...parts, peers: this.peers, members: () => this.#rounds.stability.known })
     this.#rounds = new Rounds({
       ...{ ...parts, peers: this.peers, antiEntropy: this.#antiEntropy, fetch: this.#fetch },
       host: {
@@ -136,6 +138,7 @@ export class Reception {
         peerUp: (via, address) => this.peerUp(via, address),
       },
     })
+    this.regions = this.#regionsOf(parts)
     this.#catchingUp = new CatchingUp({
       ...{ store, env, settings, peers: this.peers },
       isFetching: () => this.isImporting,
@@ -143,10 +146,19 @@ export class Reception {
     })
   }
 
+  #regionsOf(parts: Omit<RegionsParts, 'peers' | 'stability' | 'isPaused'>): Regions {
+    return new Regions({
+      ...{ ...parts, peers: this.peers },
+      stability: () => this.#rounds.stability,
+      isPaused: () => this.isImporting || !this.isJoined,
+    })
+  }
+
   /** The transports are open. */
   start(): void {
     this.#options.store.onPruned(() => this.#forgetPruned())
     this.#catchingUp.start()
+    this.regions.start()
     this.#rounds.start()
   }
 
@@ -162,6 +174,7 @@ export class Reception {
       if (floor !== undefined) strip(floor, ended)
     }
     this.#rounds.forgetPruned()
+    this.regions.forgetPruned()
     this.#admitter.forgetPruned()
     this.#inbox.wake()
   }
@@ -212,6 +225,7 @@ export class Reception {
 
   close(): void {
     this.#inbox.close()
+    this.regions.close()
     this.#rounds.close()
     this.#antiEntropy.close()
     this.#answers.close()
@@ -283,6 +297,7 @@ export class Reception {
     if (appliedCount > 0) {
       this.#rounds.applied()
       this.leases.applied()
+      this.regions.appended()
     }
     recorder?.add(INSTRUMENTS.appliedOperations, appliedCount)
     recorder?.record(INSTRUMENTS.waitingOperations, this.#admitter.buffer.count)
@@ -306,7 +321,7 @@ export class Reception {
   #workOff(work: FrameWork, budget: number): number {
     let left = budget
     try {
-      left = work.offerTo(this.#admitter, budget, () => !this.isImporting)
+      left = work.offerTo(this.#admitter, budget, { mayGoOn: () => !this.isImporting, regions: this.regions })
     } catch (error) {
       this.#malformed(work.peer, error)
       work.giveUp()
@@ -379,6 +394,7 @@ export class Reception {
       case 'hello':
         if (this.#introductions.hello(peer, frame, this.#now())) this.acknowledgements.met(peer)
         this.#rounds.hello(peer, frame)
+        this.regions.hello(peer)
         this.#settleFormat(false)
         return
       case 'wanted':
@@ -427,6 +443,9 @@ export class Reception {
         return
       case 'message-heads':
         this.messages.heads(peer, frame.heads)
+        return
+      case 'members':
+        this.regions.members(peer, frame.members)
         return
       default:
         this.#counts.unknown++
@@ -491,6 +510,7 @@ export class Reception {
     this.#introductions.beat(this.peers.all(), now)
     this.leases.beat()
     this.messages.beat()
+    this.regions.beat(now)
     this.#settleFormat(true)
     this.#catchingUp.look()
   }
@@ -510,6 +530,7 @@ export class Reception {
     peer.isUp = true
     this.messages.met(peer)
     this.#options.observe({ kind: 'peer:up', peer: peer.name })
+    this.regions.up(peer)
   }
 
   #down(peer: Peer, reason: 'transport' | 'silent' | 'replaced' | 'closed'): void {
@@ -519,6 +540,7 @@ export class Reception {
     if (!peer.isUp) return
     peer.isUp = false
     this.#options.observe({ kind: 'peer:down', peer: peer.name, reason })
+    if (reason !== 'closed') this.regions.down()
   }
 
   /** A peer with that id is not there any more; over another transport it may be. */

@@ -23,6 +23,7 @@ import { readConfirmation, readRollCall } from './confirmation.ts'
 import { readLeaseLeft, readLeaseWanted } from './lease-times.ts'
 import { readHoldingsTold, readHoldingsWanted, readLoadFill, readLoadRequest, readRowsStored } from './load-frames.ts'
 import { readMessage, readMessageHeads } from '../messages/message-frames.ts'
+import { readMembers } from '../regions/member-rows.ts'
 import { decodeOperations } from './operations-batch.ts'
 
 /** Decodes frames. Throws `WARP_E_PROTOCOL`. */
@@ -99,7 +100,7 @@ export class FrameDecoder {
     }
   }
 
-  /** What replicas ask and tell each other of copies, and messages. */
+  /** What replicas ask and tell each other of copies, messages, and relays of members. */
   #holdings(code: number, sender: Sender, reader: ByteReader): Frame {
     switch (code) {
       case FRAME_KIND.holdingsWanted:
@@ -110,6 +111,8 @@ export class FrameDecoder {
         return { kind: 'message', sender, message: readMessage(reader) }
       case FRAME_KIND.messageHeads:
         return { kind: 'message-heads', sender, heads: readMessageHeads(reader) }
+      case FRAME_KIND.members:
+        return { kind: 'members', sender, members: readMembers(reader, this.#ids) }
       default:
         return { kind: 'unknown', sender, code }
     }

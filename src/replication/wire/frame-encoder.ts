@@ -14,6 +14,7 @@ import {
   writeRowsStored,
 } from './load-frames.ts'
 import { writeMessage, writeMessageHeads } from '../messages/message-frames.ts'
+import { writeMembers } from '../regions/member-rows.ts'
 import type { StoredRow } from '../../ports/talk/load-talk.ts'
 import type { SentMessage, ToldHead } from '../../ports/talk/message-talk.ts'
 import { writeConfirmation, writeRollCall } from './confirmation.ts'
@@ -26,6 +27,7 @@ import {
   type LeaseWantedFrame,
   type LoadFillFrame,
   type LoadRequestFrame,
+  type MemberRow,
   type Digest,
   type DigestChange,
   type HeldOperations,
@@ -170,6 +172,11 @@ export class FrameEncoder {
   /** At most {@link HEADS_PER_FRAME_MAX} of them. */
   messageHeads(heads: readonly ToldHead[]): Uint8Array {
     writeMessageHeads(this.#begin(FRAME_KIND.messageHeads), heads)
+    return this.#finish()
+  }
+
+  members(members: readonly MemberRow[]): Uint8Array {
+    writeMembers(this.#begin(FRAME_KIND.members), members, this.#table)
     return this.#finish()
   }
 

@@ -10,7 +10,7 @@
  *     snapshot-request = 4: transfer:u32 acknowledged:varint from:varint count:varint
  *     snapshot-chunk   = 5: flags:u8 transfer:u32 offer:u32 index:varint [ vector ] length:varint bytes
  *     digest-change    = 6: flags:u8 anchor:varint count:varint applied:vector floor:vector stable:vector rest
- *     hello            = 7: flags:u8 highest:u8 written:u8 name:text zone:text [ more:u8 ] rest
+ *     hello            = 7: flags:u8 highest:u8 written:u8 name:text zone:text [ more:u8 [ region:text count:u8 region:text* ] ] rest
  *     wanted           = 8: count:varint (replica:8 level:u8 through:varint)*
  *     held             = 9: count:varint (replica:8 memory:varint logged:varint durable:varint)*
  *     confirmation     = 10: replica:8 applied:varint own:varint stable:varint rest
@@ -30,6 +30,9 @@
  *     message          = 21: head timeMs:varint bytes rest
  *     message-heads    = 22: count:varint (head agoMs:varint)* rest
  *     head             = channel:text stream:varint number:varint
+ *     members          = 23: count:varint member* rest
+ *     member           = replica:8 flags:u8 format:u8 silentMs:varint name:text zone:text region:text through:varint
+ *                        acknowledged:vector stable:vector ended:ends
  *     vector           = count:varint (replica:8 sequence:varint)*      ascending by replica, sequences from 1
  *     ids              = count:varint (replica:8)*
  *     ends             = count:varint (replica:8 sequence:varint)*      as a vector, sequences from 0
@@ -40,7 +43,8 @@
  * are not known are counted and left alone. A `digest-change` goes to those only that say in their
  * hello that they read it, and so do confirmations, roll calls, and what is said of leases, copies and channels. A hello is written in the oldest
  * format that is read anywhere, and its body keeps its meaning, because it says which formats its
- * sender reads. Anything else out of place is `WARP_E_PROTOCOL`, with the
+ * sender reads. `members` is broadcast by relays; a build that knows of no regions counts it and leaves
+ * it alone. Anything else out of place is `WARP_E_PROTOCOL`, with the
  * offset and never the content: the frame is dropped, the replica goes on. Every count is checked
  * against the bytes that are there before anything is allocated for it. Test vectors:
  * docs/wire-format.md.
@@ -83,6 +87,8 @@ export const FRAME_KIND = {
   leaseLeft: 20,
   message: 21,
   messageHeads: 22,
+  /** What a relay has heard of members that its hearers do not hear themselves. */
+  members: 23,
 } as const
 export const FRAME_HEADER_BYTES = 14
 
@@ -102,6 +108,9 @@ export const LEASES_PER_FRAME_MAX = 1024
 
 /** Rows in one frame that says what they hold. */
 export const ROWS_PER_FRAME_MAX = 256
+
+/** Entries of vectors in one frame that tells of members, about; one member's are never parted. */
+export const MEMBER_ENTRIES_PER_FRAME = 4096
 
 /** Keys in one frame that lists what is held, or asks for it. */
 export const HELD_KEYS_PER_FRAME_MAX = 1024
@@ -213,6 +222,10 @@ export interface Hello {
   readonly name: string
   /** Empty if it says none. */
   readonly zone: string
+  /** Its region; empty: it knows of none. */
+  readonly region: string
+  /** The regions on whose transports it sits, its own among them, if it is a relay; else none. */
+  readonly relayed: readonly string[]
 }
 
 /**
@@ -258,6 +271,26 @@ export interface RollCall {
    * those that the digest says to have been applied.
    */
   readonly through: readonly (readonly [index: number, sequence: number])[]
+}
+
+/** What a relay has heard of one member, in that member's words. */
+export interface MemberRow {
+  readonly replica: ReplicaId
+  readonly isPersistent: boolean
+  /** The highest format that it reads. */
+  readonly format: number
+  /** Since the relay, or who told the relay, heard it. */
+  readonly silentMs: number
+  readonly name: string
+  readonly zone: string
+  readonly region: string
+  /** The last operation of its own when it acknowledged that. */
+  readonly through: number
+  /** What has risen in what it has acknowledged, and in what it has announced. */
+  readonly acknowledged: VersionVector
+  readonly stable: VersionVector
+  /** Ids that have ended for it, and all of whose operations up to there it has. */
+  readonly ended: VectorEntries
 }
 
 export interface LeaseWantedFrame {
@@ -330,6 +363,7 @@ export type Frame =
   | ({ readonly kind: 'holdings-told'; readonly sender: Sender } & HoldingsToldFrame)
   | { readonly kind: 'message'; readonly sender: Sender; readonly message: SentMessage }
   | { readonly kind: 'message-heads'; readonly sender: Sender; readonly heads: readonly ToldHead[] }
+  | { readonly kind: 'members'; readonly sender: Sender; readonly members: readonly MemberRow[] }
   | { readonly kind: 'unknown'; readonly sender: Sender; readonly code: number }
 
 export function malformedFrame(what: string, offset: number): WarpError {

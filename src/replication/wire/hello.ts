@@ -1,7 +1,7 @@
 /** The body of a hello, there and back. Later versions may add to it and change nothing of it. */
 import type { ByteWriter } from '../../../crdt/encoding/byte-writer.ts'
 import type { ByteReader } from '../../operation/byte-reader.ts'
-import { HELLO_TEXT_BYTES_MAX } from '../../limits.ts'
+import { HELLO_TEXT_BYTES_MAX, REGIONS_PER_RELAY_MAX } from '../../limits.ts'
 import { UNPRINTABLE } from '../../membership/name-book.ts'
 import type { Hello } from './frames.ts'
 
@@ -31,13 +31,18 @@ export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.text(hello.name)
   writer.text(hello.zone)
   writer.u8(hello.readsMessages ? MORE_READS_MESSAGES : 0)
+  if (hello.region === '') return
+  writer.text(hello.region)
+  writer.u8(hello.relayed.length)
+  for (const region of hello.relayed) writer.text(region)
 }
 
 export function readHello(reader: ByteReader): Hello {
   const flags = reader.u8()
   const [highest, written] = [reader.u8(), reader.u8()]
-  const [name, zone] = [readText(reader, 'name'), readText(reader, 'zone')]
+  const [name, zone] = [readName(reader, 'name'), readName(reader, 'zone')]
   const more = reader.isAtEnd ? 0 : reader.u8()
+  const { region, relayed } = reader.isAtEnd ? NOWHERE : readRegions(reader)
   return {
     asks: (flags & FLAG_ASKS) !== 0,
     isPersistent: (flags & FLAG_PERSISTENT) !== 0,
@@ -47,12 +52,20 @@ export function readHello(reader: ByteReader): Hello {
     answersLoads: (flags & FLAG_ANSWERS_LOADS) !== 0,
     tellsCopies: (flags & FLAG_TELLS_COPIES) !== 0,
     readsMessages: (more & MORE_READS_MESSAGES) !== 0,
-    ...{ highest, written, name, zone },
+    ...{ highest, written, name, zone, region, relayed },
   }
 }
 
+const NOWHERE = { region: '', relayed: [] } as const
+
+function readRegions(reader: ByteReader): Pick<Hello, 'region' | 'relayed'> {
+  const [region, count] = [readName(reader, 'region'), reader.u8()]
+  if (count > REGIONS_PER_RELAY_MAX) throw reader.malformed(`a relay of ${count} regions`)
+  return { region, relayed: Array.from({ length: count }, () => readName(reader, 'region')) }
+}
+
 /** Shown to people in terminals: nothing in it may move a cursor or turn text round. */
-function readText(reader: ByteReader, what: string): string {
+export function readName(reader: ByteReader, what: string): string {
   const begin = reader.at
   const text = reader.text()
   if (reader.at - begin > HELLO_TEXT_BYTES_MAX) throw reader.malformed(`a ${what} of ${reader.at - begin} bytes`)

@@ -1,7 +1,7 @@
 /** One load in the cluster, of keys with a store: replicas tell each other rows. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { counter } from '../../../crdt/counter.ts'
-import { rendezvous } from '../../../src/data-layer/cluster/rendezvous.ts'
+import { rendezvous } from '../../../src/replication/members/rendezvous.ts'
 import { StoreWorld, add, type AnyWarp } from './world.ts'
 
 let world: StoreWorld
