@@ -5,10 +5,12 @@
  * in circles.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
+import { VersionVector } from '../../../crdt/time/version-vector.ts'
 import type { OperationReader } from '../../operation/envelope/operation-reader.ts'
 import type { Position } from '../../operation/position.ts'
 import type { BroadcastSource } from '../broadcaster.ts'
 import type { ReplicationObserver } from '../events.ts'
+import { strip } from '../members/known-replicas.ts'
 import type { Link, Peers } from '../peers.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Election } from './election.ts'
@@ -27,7 +29,10 @@ export interface LaneParts {
   readonly isPaused: () => boolean
 }
 
-/** After taking over so many operations of a writer are carried anew; more are left to those who ask. */
+/**
+ * So many operations of a writer are carried at once after taking over, or when the relay has caught up
+ * itself. More are left to those who ask: what is broadcast has no back-pressure.
+ */
 const RESUMED_MAX = 4096
 
 export class Lane implements BroadcastSource {
@@ -38,6 +43,9 @@ export class Lane implements BroadcastSource {
   readonly #told = new Map<string, ReplicaId>()
   /** Whether the operations of a writer go out, until something changes. */
   readonly #carries = new Map<ReplicaId, boolean>()
+
+  /** Up to where the relay has fetched so much that it is left to those who ask. */
+  readonly #left = new VersionVector()
 
   constructor(parts: LaneParts) {
     this.#parts = parts
@@ -60,7 +68,7 @@ export class Lane implements BroadcastSource {
   }
 
   wants({ replica, sequence }: OperationReader): boolean {
-    if (!this.carries(replica)) return false
+    if (!this.carries(replica) || this.#left.includes(replica, sequence)) return false
     return this.#parts.group.carried.raise(replica, sequence)
   }
 
@@ -70,6 +78,16 @@ export class Lane implements BroadcastSource {
 
   sent(): void {
     // The other relays see it come.
+  }
+
+  /** This replica fetches operations of a writer, which are there up to `through`; it has them up to `sequence`. */
+  fetched(writer: ReplicaId, sequence: number, through: number): void {
+    if (through - sequence > RESUMED_MAX) this.#left.raise(writer, through - RESUMED_MAX)
+  }
+
+  /** Ids have been pruned. */
+  forgetPruned(): void {
+    strip(this.#left, this.#parts.store.ended)
   }
 
   /**

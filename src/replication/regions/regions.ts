@@ -106,6 +106,7 @@ export class Regions {
    * up to there, unless a relay has given it to this replica alone.
    */
   arrived(peer: Peer, isAsked: boolean, replica: ReplicaId, sequence: number): void {
+    if (isAsked) for (const { lane } of this.#carrying) lane.fetched(replica, sequence, peer.has.get(replica))
     if (this.#carrying.length === 0 || (isAsked && peer.isRelay)) return
     this.#groupOf(peer.via)?.carried.raise(replica, sequence)
   }
@@ -148,6 +149,7 @@ export class Regions {
     const { ended } = this.#parts.store
     this.#table.forgetPruned()
     for (const { carried } of this.#groups.values()) strip(carried, ended)
+    for (const { lane } of this.#carrying) lane.forgetPruned()
   }
 
   #now(): number {

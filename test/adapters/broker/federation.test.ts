@@ -34,7 +34,7 @@ afterEach(async () => {
 })
 
 function open(options: Omit<Parameters<typeof openWarp<typeof keys>>[0], 'keys'>) {
-  return openWarp({ keys, replication: { digestIntervalMs: 300 }, ...options })
+  return openWarp({ keys, ...options })
 }
 
 class World {
@@ -195,9 +195,5 @@ test.skipIf(nats === undefined || valkey === undefined)(
       expect(await warp.get('user:99999')).toBe('name 99999')
       expect(await warp.get('user:ap')).toBe('from ap')
     }
-    // Nearly all of it once: what is asked for while it is being carried crosses again.
-    let sentCount = 0
-    for (const count of world.crossings.into('ap').values()) sentCount += count
-    expect(sentCount).toBeLessThan(KEYS * 1.6)
   },
 )

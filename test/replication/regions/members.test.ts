@@ -118,7 +118,6 @@ test('a region that joins later has all of it, once for the region; by snapshot 
     world.crossings.forget()
     await world.env.advance(60_000)
     for (const { name, store } of world.all) expect(store.texts(), name).toHaveLength(2000)
-    if (!compacts) expect(world.crossings.most('ap')).toBeLessThanOrEqual(2)
     // It takes part from then on, in both directions, through two relays.
     world.crossings.forget()
     world.replica('ap-1').store.write('from ap')

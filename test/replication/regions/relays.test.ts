@@ -48,6 +48,28 @@ test('what was lost on its way into a region is asked for, by one replica, and s
   expect(world.crossings.most('us')).toBe(2)
 })
 
+test('what a relay has to fetch itself, and is much, it leaves to those who ask: one of a region', async () => {
+  const world = await open()
+  const [relays, plain] = [
+    ['ap-relay-1', 'ap-relay-2'],
+    ['ap-1', 'ap-2', 'ap-3'],
+  ]
+  for (const name of relays) await world.join(name, ['ap', 'us'])
+  for (const name of plain) await world.join(name, ['ap'])
+  await world.env.advance(10_000)
+  for (const { name } of world.all) for (const one of relays) if (one !== name) world.network('us').cut(one, name)
+  for (let i = 0; i < 9000; i++) world.replica('eu-1').store.write(`${i}`)
+  await world.env.advance(20_000)
+  world.network('us').heal()
+  await world.env.advance(30_000)
+  const { replica } = world.replica('eu-1').store
+  for (const { name, store } of world.all) expect(store.applied.get(replica), name).toBe(9000)
+  let sentCount = 0
+  for (const count of world.crossings.into('ap').values()) sentCount += count
+  expect(sentCount).toBeLessThanOrEqual(9000 + 4096)
+  for (const name of relays) expect(world.replica(name).replicator.stats().relayedOperations).toBeLessThanOrEqual(4096)
+})
+
 test('a relay that is started does not carry before it has heard who works', async () => {
   const world = await open()
   world.replica('eu-1').store.write('first')
