@@ -49,7 +49,6 @@ export interface CountedParts {
 export function takeStats(parts: CountedParts): Stats {
   const { engine, name, replicator, watches, projections } = parts
   const replication = replicator?.stats()
-  const peers = replicator?.peers() ?? []
   return {
     replica: engine.replica,
     ...(name === undefined ? {} : { name }),
@@ -61,16 +60,20 @@ export function takeStats(parts: CountedParts): Stats {
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),
-    peers: peers
-      .filter(({ isRelayed }) => isRelayed !== true)
-      .map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' })),
-    regions: replicator?.regions() ?? [],
+    ...othersOf(replicator),
     compaction: compactionCounts(engine, replicator),
     queues: replicator?.queues() ?? [],
     watchesCount: watches.count,
     watches: watches.lags(),
     projections: [...projections].map(({ lag }) => lag),
   }
+}
+
+/** Who is heard, and what is known of regions. */
+function othersOf(replicator: Replicator | undefined): Pick<Stats, 'peers' | 'regions'> {
+  const heard = replicator?.peers().filter(({ isRelayed }) => isRelayed !== true) ?? []
+  const peers = heard.map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' }))
+  return { peers, regions: replicator?.regions() ?? [] }
 }
 
 /** Of keys whose truth is elsewhere, where there are any. */
