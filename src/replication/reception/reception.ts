@@ -71,7 +71,6 @@ export class Reception {
   readonly acknowledgements: Acknowledgements
   readonly #answerer: AcknowledgementAnswerer
   readonly #holdings: Holdings
-  readonly #defer: (work: () => void) => void
   #isHoldingMore = false
   readonly #introductions: Introductions
   readonly leases: LeaseTalk
@@ -121,7 +120,6 @@ export class Reception {
       members: () => this.#rounds.formats.members(),
     })
     this.#answerer = new AcknowledgementAnswerer(store, post, holdings)
-    this.#defer = (work) => env.defer(work)
     store.onOrdered?.(() => this.#heldMoreSoon())
     this.#introductions = new Introductions(post, settings)
     const talk = { post, peers: this.peers }
@@ -311,7 +309,7 @@ export class Reception {
   #heldMoreSoon(): void {
     if (this.#isHoldingMore) return
     this.#isHoldingMore = true
-    this.#defer(() => {
+    this.#options.env.defer(() => {
       this.#isHoldingMore = false
       this.#holdings.progressed()
       this.#answerer.progressed()
