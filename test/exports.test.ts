@@ -408,13 +408,19 @@ describe('public names', () => {
     expect(namesOf('./nats')).toMatchInlineSnapshot(`
       [
         "natsOrderedLog",
+        "natsPreset",
         "natsTransport",
+        "type BrokerPreset",
+        "type BrokerPresetOptions",
         "type NatsClock",
         "type NatsConnectOptions",
         "type NatsOrderedLogOptions",
+        "type NatsPresetOptions",
         "type NatsServersOptions",
         "type NatsShortcoming",
         "type NatsTransportOptions",
+        "type PresetDefaults",
+        "type PresetOptions",
       ]
     `)
   })
@@ -435,14 +441,20 @@ describe('public names', () => {
     expect(namesOf('./kafka')).toMatchInlineSnapshot(`
       [
         "kafkaOrderedLog",
+        "kafkaPreset",
         "kafkaTransport",
+        "type BrokerPreset",
+        "type BrokerPresetOptions",
         "type KafkaBrokersOptions",
         "type KafkaClock",
         "type KafkaConnectOptions",
         "type KafkaOrderedLogOptions",
+        "type KafkaPresetOptions",
         "type KafkaShortcoming",
         "type KafkaSocketFactory",
         "type KafkaTransportOptions",
+        "type PresetDefaults",
+        "type PresetOptions",
       ]
     `)
   })
@@ -451,12 +463,18 @@ describe('public names', () => {
     expect(namesOf('./redis')).toMatchInlineSnapshot(`
       [
         "redisOrderedLog",
+        "redisPreset",
         "redisStore",
         "redisTransport",
+        "type BrokerPreset",
+        "type BrokerPresetOptions",
+        "type PresetDefaults",
+        "type PresetOptions",
         "type RedisClient",
         "type RedisClock",
         "type RedisConnectOptions",
         "type RedisOrderedLogOptions",
+        "type RedisPresetOptions",
         "type RedisServerOptions",
         "type RedisStoreOptions",
         "type RedisTransportOptions",
@@ -485,6 +503,7 @@ describe('public names', () => {
         "type MemoryPresetOptions",
         "type MeshPreset",
         "type MeshPresetOptions",
+        "type PresetDefaults",
         "type PresetOptions",
       ]
     `)

@@ -23,13 +23,13 @@ export const PRESET_OPTIONS: readonly string[] = optionNames<PresetOptions<KeyMa
 })
 
 /** What a preset gives of the options of `openWarp`, besides the networks. */
-export type Common<K extends KeyMap> = Pick<WarpOptions<K>, 'keys' | 'name' | 'log' | 'observe'> &
+export type PresetDefaults<K extends KeyMap> = Pick<WarpOptions<K>, 'keys' | 'name' | 'log' | 'observe'> &
   Required<Pick<WarpOptions<K>, 'ack' | 'cache' | 'copies'>>
 
 const MIB = 1024 * 1024
 
 /** Throws `WARP_E_CONFIG`. Of the keys, opening says what is wrong. */
-export function commonOptions<K extends KeyMap>(what: string, options: PresetOptions<K>): Common<K> {
+export function commonOptions<K extends KeyMap>(what: string, options: PresetOptions<K>): PresetDefaults<K> {
   checkTypeOf(what, options, 'persist', 'string')
   const { keys, name, persist, logger } = options
   return {

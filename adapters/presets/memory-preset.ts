@@ -1,11 +1,11 @@
 /** One process by itself, with all it has in memory: no network, and a log on disk only where it is asked for. */
 import { requireOptions } from '../../crdt/checked-options.ts'
 import type { KeyMap } from '../../src/index.ts'
-import { type Common, commonOptions, PRESET_OPTIONS, type PresetOptions } from './common.ts'
+import { type PresetDefaults, commonOptions, PRESET_OPTIONS, type PresetOptions } from './common.ts'
 
 export type MemoryPresetOptions<K extends KeyMap> = PresetOptions<K>
 /** Options of `openWarp`. */
-export type MemoryPreset<K extends KeyMap> = Common<K>
+export type MemoryPreset<K extends KeyMap> = PresetDefaults<K>
 
 /**
  * The options of an engine without a network:

@@ -2,7 +2,7 @@
 import { optionNames, requireOptions } from '../../crdt/checked-options.ts'
 import { type KeyMap, WarpError, type WarpOptions } from '../../src/index.ts'
 import { type ClusterKeyInput, type MeshOptions, type MeshTransport, meshTransport } from '../mesh/index.ts'
-import { type Common, commonOptions, PRESET_OPTIONS, type PresetOptions } from './common.ts'
+import { type PresetDefaults, commonOptions, PRESET_OPTIONS, type PresetOptions } from './common.ts'
 
 export interface MeshPresetOptions<K extends KeyMap>
   extends PresetOptions<K>, Pick<MeshOptions, 'host' | 'port' | 'peers' | 'multicast' | 'cluster'> {
@@ -16,7 +16,7 @@ export interface MeshPresetOptions<K extends KeyMap>
 }
 
 /** Options of `openWarp`. The mesh is there for `transports[0].useKeys(…)` and `members()`. */
-export type MeshPreset<K extends KeyMap> = Common<K> &
+export type MeshPreset<K extends KeyMap> = PresetDefaults<K> &
   Pick<WarpOptions<K>, 'zone'> &
   Required<Pick<WarpOptions<K>, 'replication'>> & { readonly transports: readonly [MeshTransport] }
 

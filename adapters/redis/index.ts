@@ -7,3 +7,6 @@ export type { RedisConnectOptions, RedisServerOptions } from './server-options.t
 export type { BrokerClock as RedisClock } from '../broker/platform-clock.ts'
 export { redisOrderedLog } from './ordered/ordered-log.ts'
 export type { RedisOrderedLogOptions } from './ordered/options.ts'
+export { redisPreset, type RedisPresetOptions } from './redis-preset.ts'
+export type { BrokerPreset, BrokerPresetOptions } from '../presets/broker-preset.ts'
+export type { PresetDefaults, PresetOptions } from '../presets/common.ts'
