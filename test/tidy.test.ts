@@ -61,6 +61,7 @@ describe('imports point bin -> adapters -> src -> crdt, and from higher rooms of
     ['the conformance suites', 'adapters/file/a.ts', `import { b } from '../conformance/b.ts'`],
     ['what brokers have in common', 'adapters/nats/a.ts', `import { b } from '../broker/b.ts'`],
     ['the adapters that a preset puts together', 'adapters/presets/a.ts', `import { b } from '../mesh/b.ts'`],
+    ['what presets have in common', 'adapters/nats/a.ts', `import { b } from '../presets/b.ts'`],
     ['a lower room', 'src/store/a.ts', `import { b } from '../log/b.ts'`],
     ['its own folder', 'adapters/file/a.ts', `import { b } from './b.ts'`],
     ['Node, at the edge', 'adapters/file/a.ts', `import fs from 'node:fs'`],

@@ -33,6 +33,8 @@ const LIBRARY_STRATEGIES = ['crdt/documents/yjs.ts', 'crdt/documents/yjs-content
 const RANDOM_CASES = { files: ['testing/arbitraries.ts', 'testing/check-strategy.ts'], library: 'fast-check' }
 
 /** The one dependency at run time parses command lines, and nothing but the command line may know it. */
+/** Adapters that speak to a broker, and have a preset. */
+const BROKERS: readonly string[] = ['nats', 'redis', 'kafka']
 const COMMAND_LINE = { folder: 'bin/cli/', library: 'commander' }
 
 export function layerViolations(files: readonly TextFile[]): string[] {
@@ -57,6 +59,8 @@ function adapterViolation(edge: Import): string | undefined {
   if (own === 'node' && other === 'control') return undefined
   // To put adapters together is what a preset is.
   if (own === 'presets' && ['file', 'mesh'].includes(other)) return undefined
+  // The preset of a broker comes with its adapter: who has no such client installed does not load it.
+  if (BROKERS.includes(own) && other === 'presets') return undefined
   return `${edge.from}: an adapter may not import another one: ${edge.to}`
 }
 
