@@ -57,6 +57,11 @@ export class PrivateServer {
     return this.#server.url
   }
 
+  /** What it keeps. */
+  get folder(): string {
+    return this.#server.folder!
+  }
+
   /** Stops it where it stands: the system takes connections for it, and nobody answers. */
   stand(): void {
     for (const pid of this.#pids()) signal(pid, 'SIGSTOP')
@@ -66,14 +71,18 @@ export class PrivateServer {
     for (const pid of this.#pids()) signal(pid, 'SIGCONT')
   }
 
-  /** Settles when all of its processes are gone. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.end('SIGKILL')
+  }
+
+  /** Settles when all of its processes are gone. One that is asked to end asks its own. */
+  async end(how: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const pids = this.#pids()
-    for (const pid of pids) signal(pid, 'SIGKILL')
+    for (const pid of how === 'SIGKILL' ? pids : [this.#pid]) signal(pid, how)
     while (pids.some(isThere)) await pause(STEP_MS)
   }
 
-  /** After `kill`, at the same port and with the same data. */
+  /** After `kill` or `end`, at the same port and with the same data. */
   async startAgain(): Promise<void> {
     const parameters = PARAMETERS[this.#name]
     this.#server = await this.#tools.KINDS[this.#name]!.start({ again: this.#server, parameters })

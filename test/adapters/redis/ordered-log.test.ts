@@ -1,5 +1,7 @@
 /** An ordered log in Redis, over what happens to a server that is this test's alone. */
 import { Redis } from 'ioredis'
+import { rmSync } from 'node:fs'
+import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { redisOrderedLog, type RedisOrderedLogOptions } from '../../../adapters/redis/index.ts'
 import { promisesOf, type ServerFacts } from '../../../adapters/redis/ordered/fitness.ts'
@@ -79,6 +81,28 @@ describe.skipIf(probe === undefined)('an ordered log in a Redis', () => {
       })
     await until(() => reader.broken !== undefined)
     expect(await redis.dbsize()).toBe(0)
+  })
+
+  test('that is started again without what was in its file is told to be broken by the first message', async () => {
+    const [a, whoHasSeenNothing] = [await open(), await open()]
+    const reader = a.follow()
+    await a.append('one')
+    await until(() => reader.records.length === 1)
+    await server.kill()
+    rmSync(path.join(server.folder, 'appendonlydir'), { recursive: true })
+    await server.startAgain()
+    // Somebody comes first who takes it for a new log, and so it has a record at each place again.
+    await (await open()).append('another')
+    for (const { link, connections } of [a, whoHasSeenNothing]) {
+      await until(() => connections.at(-1) === true)
+      expect(await link.append(0, 'two', Buffer.from('x'))).toMatchObject({
+        kind: 'refused',
+        error: { code: 'WARP_E_ORDER_BROKEN' },
+      })
+    }
+    await until(() => reader.broken !== undefined)
+    expect(reader.broken).toMatchObject({ code: 'WARP_E_ORDER_BROKEN' })
+    expect(reader.records.map(({ id }) => id)).toEqual(['one'])
   })
 
   test('that comes back without its append-only file is not used', async () => {
