@@ -35,6 +35,12 @@ describe.skipIf(probe === undefined)('an ordered log in a Redis', () => {
     return client
   }
 
+  test('answers a barrier with a place at or behind all that was acknowledged, whoever has read it', async () => {
+    const [a, b] = [await open(), await open()]
+    const offset = await b.append('by-another-replica')
+    expect(await a.link.barrier(0)).toBeGreaterThanOrEqual(offset)
+  })
+
   test('that is killed and started again with its file has all that was acknowledged', async () => {
     const a = await open()
     const reader = a.follow()
