@@ -148,6 +148,7 @@ export class Connection {
       const view = await this.#led(first)
       const lines = await this.#lines(view, opened)
       if (!lines.all.includes(first)) first.close()
+      await this.#hosted(lines, view)
       for (const line of lines.all) line.onLost((error) => this.#lost(lines, line, error))
       this.#watch(lines)
       return lines
@@ -242,6 +243,20 @@ export class Connection {
     for (const [place, { epoch }] of found) this.#epochs.set(place, epoch)
     const used = new Set([...found.values()].flatMap((one) => [one.asks, one.follows ?? one.asks]))
     return new Lines(found, [...used])
+  }
+
+  /** Brokers say of a topic that was just made who leads its partitions before these have begun to. */
+  async #hosted(lines: Lines, { topics }: ClusterView): Promise<void> {
+    const places = this.#settings.topics.flatMap((topic) =>
+      (topics.get(topic)?.partitions ?? []).map(({ partition }) => ({ topic, partition })),
+    )
+    for (let looks = 1; ; looks++) {
+      const asked = await Promise.allSettled(places.map((place) => lines.asks(place).offset(place, 'next')))
+      const failed = asked.find((one) => one.status === 'rejected')
+      if (failed === undefined) return
+      if (looks >= LOOKS_MAX || !LED_ELSEWHERE.has(typeOfError(failed.reason))) throw failed.reason
+      await new Promise<void>((resolve) => this.#settings.clock.schedule(LOOK_AGAIN_MS, resolve))
+    }
   }
 
   #lost(lines: Lines, { address }: KafkaLine, cause: Error): void {
