@@ -3,6 +3,7 @@
  * (`scripts/servers`). For benches that ask the same of all.
  */
 import { execFileSync } from 'node:child_process'
+import { kafkaOrderedLog, kafkaTransport } from '../../adapters/kafka/index.ts'
 import { natsOrderedLog, natsTransport } from '../../adapters/nats/index.ts'
 import { redisOrderedLog, redisTransport } from '../../adapters/redis/index.ts'
 import type { OrderedLog } from '../../src/ports/ordered-log.ts'
@@ -21,11 +22,15 @@ export const ENGINES = {
     transport: (url: string, name: string): Transport => redisTransport({ url, prefix: name }),
     order: (url: string, name: string): OrderedLog => redisOrderedLog({ url, prefix: name }),
   },
+  kafka: {
+    server: 'kafka',
+    variable: 'WARP_KAFKA_URL',
+    transport: (url: string, name: string): Transport => kafkaTransport({ brokers: url, topic: name }),
+    order: (url: string, name: string): OrderedLog => kafkaOrderedLog({ brokers: url, topic: name }),
+  },
 } as const
 
 export type EngineName = keyof typeof ENGINES
-
-export const ENGINE_NAMES = Object.keys(ENGINES) as readonly EngineName[]
 
 /** Where a server of that kind listens that has been started for everybody; `undefined` if there is none. */
 export function serverOf(engine: EngineName): string | undefined {
