@@ -50,9 +50,10 @@ describe.each([{ isWatched: false }, { isWatched: true }])('who is there is said
     world.replica('us-1').store.write('b')
     await world.env.advance(10_000)
     expect(world.replica('us-1').store.stable.includes(world.replica('us-1').store.replica, 2)).toBe(false)
-    await world.env.advance(40_000)
+    // Not for the horizon of the relays and then for its own.
+    await world.env.advance(18_000)
     expect(goneAt(world, 'us-1')).toEqual([killed.store.replica])
-    await world.env.advance(30_000)
+    await world.env.advance(52_000)
     expect(world.replica('us-1').store.stable.includes(world.replica('us-1').store.replica, 2)).toBe(true)
   })
 })
