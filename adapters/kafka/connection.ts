@@ -185,7 +185,7 @@ export class Connection {
 
   /** What the broker sees, once each partition has a leader. */
   async #led(line: KafkaLine): Promise<ClusterView> {
-    const { topics, look, clock, what } = this.#settings
+    const { topics, look, what } = this.#settings
     // Another one comes first at the next try: this one may be behind.
     this.#begins++
     let missing = ''
@@ -196,7 +196,7 @@ export class Connection {
       const unled = isMade ? `${topics.join(' and ')}, just made` : this.#unled(view)
       if (unled === undefined) return view
       missing = unled
-      await new Promise<void>((resolve) => clock.schedule(LOOK_AGAIN_MS, resolve))
+      await this.#beforeNextLook()
     }
     throw connectionError(`${what}: nobody leads ${missing}`, undefined)
   }
@@ -255,8 +255,12 @@ export class Connection {
       const failed = asked.find((one) => one.status === 'rejected')
       if (failed === undefined) return
       if (looks >= LOOKS_MAX || !LED_ELSEWHERE.has(typeOfError(failed.reason))) throw failed.reason
-      await new Promise<void>((resolve) => this.#settings.clock.schedule(LOOK_AGAIN_MS, resolve))
+      await this.#beforeNextLook()
     }
+  }
+
+  #beforeNextLook(): Promise<void> {
+    return new Promise((resolve) => void this.#settings.clock.schedule(LOOK_AGAIN_MS, resolve))
   }
 
   #lost(lines: Lines, { address }: KafkaLine, cause: Error): void {

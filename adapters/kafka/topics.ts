@@ -1,6 +1,6 @@
 /** Topics: their names, and how one is made. */
 import { asError } from '../../crdt/warp-error.ts'
-import { refusedOption } from '../../crdt/checked-options.ts'
+import { isWholeFrom, refusedOption } from '../../crdt/checked-options.ts'
 import { WarpError } from '../../src/index.ts'
 import { connectionError } from './connection.ts'
 import { typeOfError } from './kafkajs.ts'
@@ -17,6 +17,12 @@ const MAKE_MS = 5000
 export function checkTopic(what: string, topic: unknown): void {
   if (typeof topic !== 'string' || !TOPIC.test(topic) || /^\.{1,2}$/.test(topic))
     throw refusedOption(what, 'topic', topic, "give up to 200 letters, digits, ., _ and -, such as 'orders'")
+}
+
+/** On how many brokers a topic lies that is made here. Throws `WARP_E_CONFIG`. */
+export function checkReplicas(what: string, replicas: unknown): void {
+  if (replicas !== undefined && !isWholeFrom(replicas, 1, 9))
+    throw refusedOption(what, 'replicas', replicas, 'give a whole number from 1 to 9')
 }
 
 /** Throws what keeps topics from being asked about. */

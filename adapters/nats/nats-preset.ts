@@ -7,7 +7,7 @@ import {
   type BrokerPreset,
   type BrokerPresetOptions,
 } from '../presets/broker-preset.ts'
-import type { NatsServersOptions } from './connect-options.ts'
+import { type NatsServersOptions, serversOf } from './connect-options.ts'
 import { natsOrderedLog } from './ordered/ordered-log.ts'
 import { natsTransport } from './transport/nats-transport.ts'
 
@@ -29,12 +29,7 @@ const OPTIONS: readonly string[] = [
  */
 export function natsPreset<const K extends KeyMap>(options: NatsPresetOptions<K>): BrokerPreset<K> {
   requireOptions('natsPreset', options, OPTIONS, "{ keys: { 'cart:*': set() }, servers: [...] }")
-  const { connection, servers, connect } = options
-  const way = {
-    ...(connection === undefined ? {} : { connection }),
-    ...(servers === undefined ? {} : { servers }),
-    ...(connect === undefined ? {} : { connect }),
-  }
+  const way = serversOf(options)
   return brokerOptions<K>('natsPreset', options, {
     transport: (subject) => natsTransport({ ...way, subject }),
     order: (stream) => natsOrderedLog({ ...way, stream, replicas: 3 }),

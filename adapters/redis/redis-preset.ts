@@ -8,7 +8,7 @@ import {
   type BrokerPresetOptions,
 } from '../presets/broker-preset.ts'
 import { redisOrderedLog } from './ordered/ordered-log.ts'
-import type { RedisServerOptions } from './server-options.ts'
+import { type RedisServerOptions, serverOf } from './server-options.ts'
 import { redisTransport } from './transport/redis-transport.ts'
 
 export type RedisPresetOptions<K extends KeyMap> = BrokerPresetOptions<K> & RedisServerOptions
@@ -29,12 +29,7 @@ const OPTIONS: readonly string[] = [
  */
 export function redisPreset<const K extends KeyMap>(options: RedisPresetOptions<K>): BrokerPreset<K> {
   requireOptions('redisPreset', options, OPTIONS, "{ keys: { 'cart:*': set() }, url: 'redis://…' }")
-  const { client, url, connect } = options
-  const way = {
-    ...(client === undefined ? {} : { client }),
-    ...(url === undefined ? {} : { url }),
-    ...(connect === undefined ? {} : { connect }),
-  }
+  const way = serverOf(options)
   return brokerOptions<K>('redisPreset', options, {
     transport: (prefix) => redisTransport({ ...way, prefix }),
     order: (prefix) => redisOrderedLog({ ...way, prefix }),

@@ -1,9 +1,9 @@
 /** What `kafkaOrderedLog` takes, with defaults and bounds. */
-import { checkTypeOf, isWholeFrom, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
+import { checkTypeOf, optionNames, refusedOption, requireOptions } from '../../../crdt/checked-options.ts'
 import { boundedNumbers } from '../../broker/bounded-options.ts'
 import { type BrokerClock, platformClock } from '../../broker/platform-clock.ts'
 import { type KafkaBrokers, type KafkaBrokersOptions, brokersOf } from '../brokers-options.ts'
-import { checkTopic } from '../topics.ts'
+import { checkReplicas, checkTopic } from '../topics.ts'
 
 /**
  * A shortcoming that may be accepted by name: fewer than three copies of a record, or fewer than two that
@@ -102,8 +102,7 @@ export function orderedLogSettings(options: KafkaOrderedLogOptions): KafkaOrdere
   checkTypeOf(WHAT, options, 'create', 'boolean')
   checkTypeOf(WHAT, options, 'name', 'string')
   checkTopic(WHAT, topic)
-  if (replicas !== undefined && !isWholeFrom(replicas, 1, 9))
-    throw refusedOption(WHAT, 'replicas', replicas, 'give a whole number from 1 to 9')
+  checkReplicas(WHAT, replicas)
   const names: readonly string[] = acceptUnfit
   if (!Array.isArray(acceptUnfit) || !names.every((one) => SHORTCOMINGS.includes(one)))
     throw refusedOption(WHAT, 'acceptUnfit', acceptUnfit, `give a list of ${SHORTCOMINGS.join(', ')}`)

@@ -1,10 +1,10 @@
 /** What `kafkaTransport` takes, with defaults and bounds. */
-import { checkOptions, checkTypeOf, isWholeFrom, optionNames, refusedOption } from '../../../crdt/checked-options.ts'
+import { checkOptions, checkTypeOf, optionNames } from '../../../crdt/checked-options.ts'
 import { boundedNumbers } from '../../broker/bounded-options.ts'
 import { packetQueueBytes } from '../../broker/packets/packet-link.ts'
 import { type BrokerClock, platformClock } from '../../broker/platform-clock.ts'
 import { type KafkaBrokers, type KafkaBrokersOptions, brokersOf } from '../brokers-options.ts'
-import { checkTopic } from '../topics.ts'
+import { checkReplicas, checkTopic } from '../topics.ts'
 
 export interface KafkaTransportOptions extends KafkaBrokersOptions {
   /** Clusters with different ones do not hear each other. Default `'warp'`. */
@@ -68,8 +68,7 @@ export function transportSettings(options: KafkaTransportOptions): KafkaTranspor
   checkTypeOf(WHAT, options, 'name', 'string')
   checkTypeOf(WHAT, options, 'create', 'boolean')
   checkTopic(WHAT, topic)
-  if (replicas !== undefined && !isWholeFrom(replicas, 1, 9))
-    throw refusedOption(WHAT, 'replicas', replicas, 'give a whole number from 1 to 9')
+  checkReplicas(WHAT, replicas)
   const numbers = boundedNumbers(WHAT, options, {
     partitions: [4, 1, 64],
     heartbeatMs: [1000, 100, 60_000],
