@@ -13,7 +13,7 @@ import { TestEngine } from '../test/engine/engine-fixture.ts'
 import { byExtent } from '../test/support/extent.ts'
 import { SEED } from './seed.ts'
 
-const SCHEDULES = byExtent({ some: 30, all: 150, soak: 20_000 })
+const SCHEDULES = byExtent({ some: 15, all: 150, soak: 20_000 })
 const STEPS = 60
 const KEYS = ['set:1', 'set:2']
 

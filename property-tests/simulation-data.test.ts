@@ -15,9 +15,9 @@ import {
 import { UNNOTICED } from '../testing/checkers/data/leases.ts'
 import { DIED_READING, DIED_WRITING } from '../testing/simulation/data/simulated-rows.ts'
 
-const SEEDS = byExtent({ some: 8, all: 32, soak: 1000 })
+const SEEDS = byExtent({ some: 4, all: 32, soak: 1000 })
 /** Seeds of one test: a failure stops no other one. */
-const PER_TEST = 8
+const PER_TEST = Math.min(8, SEEDS)
 /** Where processes notice how much time passes it is known when a lease must be dead. */
 const PUNCTUAL: Partial<SimulateOptions> = {
   faults: [...FAULT_KINDS, ...DATA_FAULT_KINDS].filter((kind) => !UNNOTICED.includes(kind)),

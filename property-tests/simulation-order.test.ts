@@ -14,11 +14,11 @@ import {
 } from '../testing/index.ts'
 import { FENCED_OFF, LATE_HOLDER } from '../testing/simulation/order/perform-locks.ts'
 
-const SEEDS = byExtent({ some: 8, all: 32, soak: 1000 })
+const SEEDS = byExtent({ some: 4, all: 32, soak: 1000 })
 /** At whose end the log loses what it had acknowledged. */
-const BROKEN_SEEDS = byExtent({ some: 4, all: 16, soak: 300 })
+const BROKEN_SEEDS = byExtent({ some: 2, all: 16, soak: 300 })
 /** Seeds of one test: a failure stops no other one. */
-const PER_TEST = 8
+const PER_TEST = Math.min(8, SEEDS)
 /** What `npm test` has time for. */
 const SIZE: SimulateOptions = byExtent({ some: { seconds: 15, replicas: 3 }, all: {}, soak: {} })
 /** A few short runs need not meet everything. */
