@@ -39,7 +39,7 @@ function editAutomerge(draft: Draft, { kind, at, count, pick }: DocumentEdit): v
 const automergeLaws: Partial<CheckStrategyOptions> = { stepsMax: 3, encodable: (value) => value as Encodable }
 
 /** Of these a fifth in `npm test`, as of all laws. */
-const RUNS = byExtent({ some: 1500, all: 10_000, soak: 10_000 })
+const RUNS = byExtent({ some: 1200, all: 6000, soak: 10_000 })
 
 const DOCUMENTS_KEPT = 1000
 

@@ -14,9 +14,9 @@ import {
 } from '../testing/index.ts'
 import { FENCED_OFF, LATE_HOLDER } from '../testing/simulation/order/perform-locks.ts'
 
-const SEEDS = byExtent({ some: 4, all: 32, soak: 1000 })
+const SEEDS = byExtent({ some: 4, all: 16, soak: 1000 })
 /** At whose end the log loses what it had acknowledged. */
-const BROKEN_SEEDS = byExtent({ some: 2, all: 16, soak: 300 })
+const BROKEN_SEEDS = byExtent({ some: 2, all: 8, soak: 300 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = Math.min(8, SEEDS)
 /** What `npm test` has time for. */
