@@ -16,6 +16,7 @@ import { STREAM_SETTINGS } from '../adapters/mesh/streams/stream-settings.ts'
 import { type Random, seededRandom } from '../testing/world/random.ts'
 import { virtualEnv } from '../testing/world/virtual-env.ts'
 import { byExtent } from '../test/support/extent.ts'
+import { leastKeptBytes, PARTS } from '../test/support/kept-bytes.ts'
 import { SEED, runs } from './seed.ts'
 
 const RECORD_STREAMS = runs(80_000).numRuns
@@ -82,28 +83,19 @@ function isBeginning(received: readonly Uint8Array[], sent: readonly Uint8Array[
   return received.every((frame, i) => sent[i] !== undefined && Buffer.compare(frame, sent[i]) === 0)
 }
 
-function heldBytes(): number {
-  globalThis.gc?.()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
-
-/** Runs `one` many times, and sees to it that memory is where it was. What the collector puts off once is no leak: a leak grows each time. */
-function often(count: number, one: (random: Random) => void): void {
+/** Runs `one` many times, and sees to it that memory is where it was. */
+async function often(count: number, one: (random: Random) => void): Promise<void> {
   const random = seededRandom(`streams ${SEED}`)
-  for (let i = 0; i < count / 10; i++) one(random)
-  const grown = (): number => {
-    const before = heldBytes()
-    for (let i = 0; i < count; i++) one(random)
-    return heldBytes() - before
+  const run = (times: number): void => {
+    for (let i = 0; i < times; i++) one(random)
   }
-  const first = grown()
-  if (first >= HELD_BYTES_MAX) expect(grown()).toBeLessThan(HELD_BYTES_MAX)
+  run(count / 10)
+  expect(await leastKeptBytes(() => run(count / PARTS))).toBeLessThan(HELD_BYTES_MAX / PARTS)
 }
 
-test('no spoilt record stream becomes a frame, throws, or leaves memory behind', () => {
+test('no spoilt record stream becomes a frame, throws, or leaves memory behind', async () => {
   let refusedCount = 0
-  often(RECORD_STREAMS, (random) => {
+  await often(RECORD_STREAMS, (random) => {
     const sent = frames(random)
     const received: Uint8Array[] = []
     const reader = new RecordReader({ key, frameBytesMax: 10_000, onFrame: (frame) => received.push(frame) })
@@ -167,9 +159,9 @@ function take(end: End): Uint8Array {
   return Buffer.concat(end.written.splice(0))
 }
 
-test('no spoilt beginning of a stream delivers a frame, throws, or leaves memory or a timer behind', () => {
+test('no spoilt beginning of a stream delivers a frame, throws, or leaves memory or a timer behind', async () => {
   let closedCount = 0
-  often(BEGINNINGS, (random) => {
+  await often(BEGINNINGS, (random) => {
     const opener = endOf(openerHandshake(contact, session, (count) => random.bytes(count)))
     const answerer = endOf(
       answererHandshake(

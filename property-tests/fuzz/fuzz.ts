@@ -4,8 +4,9 @@
  */
 import { expect } from 'vitest'
 import { isWarpError, type WarpErrorCode } from '../../crdt/warp-error.ts'
-import { seededRandom, type Random } from '../../testing/world/random.ts'
+import { seededRandom } from '../../testing/world/random.ts'
 import { toHex } from '../../test/support/hex.ts'
+import { leastKeptBytes, PARTS } from '../../test/support/kept-bytes.ts'
 import { SEED, runs } from '../seed.ts'
 import { mutated } from './mutator.ts'
 
@@ -32,42 +33,34 @@ const PROTOTYPES = [Object, Array, Map, Set, Uint8Array, String, Number, Date, E
   ({ prototype }) => prototype as object,
 )
 
-export function fuzz({ name, corpus, decode, refusals = ['WARP_E_PROTOCOL'], ...rest }: FuzzedDecoder): void {
+export async function fuzz({
+  name,
+  corpus,
+  decode,
+  refusals = ['WARP_E_PROTOCOL'],
+  ...rest
+}: FuzzedDecoder): Promise<void> {
   const random = seededRandom(`${SEED} ${name}`)
   const inputs = runs(rest.inputs ?? INPUTS).numRuns
   const prototypes = describePrototypes()
   const counts = { taken: 0, refused: 0 }
   for (const valid of corpus) expect(attempt(decode, valid, refusals), `a valid input: ${toHex(valid)}`).toBe('taken')
-  let keptBytes = 0
-  for (let i = 0; i < inputs; i++) {
-    // By then every table has grown that may.
-    if (i === inputs / 4) keptBytes = heapBytes()
-    const bytes = mutated(random, corpus)
-    const from = performance.now()
-    const outcome = attempt(decode, bytes, refusals)
-    if (performance.now() - from > INPUT_MS_MAX)
-      expect(isAlwaysSlow(decode, bytes), `slow: ${toHex(bytes)}`).toBe(false)
-    if (outcome !== 'taken' && outcome !== 'refused') throw new Error(`input ${i}, ${toHex(bytes)}: ${outcome}`)
-    counts[outcome]++
+  const feed = (times: number): void => {
+    for (let i = 0; i < times; i++) {
+      const bytes = mutated(random, corpus)
+      const from = performance.now()
+      const outcome = attempt(decode, bytes, refusals)
+      if (performance.now() - from > INPUT_MS_MAX)
+        expect(isAlwaysSlow(decode, bytes), `slow: ${toHex(bytes)}`).toBe(false)
+      if (outcome !== 'taken' && outcome !== 'refused') throw new Error(`${toHex(bytes)}: ${outcome}`)
+      counts[outcome]++
+    }
   }
+  // By then every table has grown that may.
+  feed(inputs / 4)
+  expect(await leastKeptBytes(() => feed((inputs * 3) / 4 / PARTS))).toBeLessThan(KEPT_BYTES_MAX / PARTS)
   expect(describePrototypes()).toBe(prototypes)
-  expect(stillGrows({ random, corpus, decode, refusals, inputs }, heapBytes() - keptBytes)).toBe(false)
   expect(Math.min(counts.taken, counts.refused), JSON.stringify(counts)).toBeGreaterThan(inputs / 1000)
-}
-
-interface Fed extends Required<Pick<FuzzedDecoder, 'corpus' | 'decode' | 'refusals' | 'inputs'>> {
-  readonly random: Random
-}
-
-/** What is kept grows with each input. What the runtime takes for itself does not. */
-function stillGrows({ random, corpus, decode, refusals, inputs }: Fed, grownBytes: number): boolean {
-  let grown = grownBytes
-  for (let again = 0; grown >= KEPT_BYTES_MAX && again < ATTEMPTS; again++) {
-    const before = heapBytes()
-    for (let i = 0; i < (inputs * 3) / 4; i++) attempt(decode, mutated(random, corpus), refusals)
-    grown = heapBytes() - before
-  }
-  return grown >= KEPT_BYTES_MAX
 }
 
 /** `taken`, `refused`, or what is wrong. */
@@ -91,10 +84,4 @@ function isAlwaysSlow(decode: FuzzedDecoder['decode'], bytes: Uint8Array): boole
 
 function describePrototypes(): string {
   return PROTOTYPES.map((prototype) => Reflect.ownKeys(prototype).map(String).join()).join('\n')
-}
-
-function heapBytes(): number {
-  ;(globalThis as { gc?: () => void }).gc?.()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
 }

@@ -15,8 +15,8 @@ function linesOf(...lines: readonly object[]): Uint8Array[] {
   return lines.map((line) => ENCODER.encode(JSON.stringify(line)))
 }
 
-test('the header of an export', () => {
-  fuzz({
+test('the header of an export', async () => {
+  await fuzz({
     name: 'export header',
     corpus: linesOf(
       { kind: 'warp-export', version: 1, replica: A, timeMs: 5, applied: { [A]: 12 }, floor: {} },
@@ -27,8 +27,8 @@ test('the header of an export', () => {
   })
 })
 
-test('a line of an export, and the bytes in it', () => {
-  fuzz({
+test('a line of an export, and the bytes in it', async () => {
+  await fuzz({
     name: 'export line',
     corpus: linesOf(
       { kind: 'snapshot', key: 'cart:7', strategy: 'set', operationsCount: 3, timeMs: 5, record: 'AQIDBA==' },
@@ -53,7 +53,7 @@ test('a line of an export, and the bytes in it', () => {
 })
 
 /** As a body of JSON brings them, and as the query of a URL does. */
-test('the parameters of a question', () => {
+test('the parameters of a question', async () => {
   const asked = [
     { ask: 'keys', with: { pattern: '*', dead: true } },
     { ask: 'set', with: { key: 'a', value: ['__proto__', { a: 1 }], durable: false } },
@@ -62,7 +62,7 @@ test('the parameters of a question', () => {
     { ask: 'watch', with: { pattern: 'a', from: 2 } },
   ]
   for (const form of ['json', 'text'] as const) {
-    fuzz({
+    await fuzz({
       name: `question as ${form}`,
       corpus: linesOf(...asked.map((one) => ({ ...one, with: form === 'json' ? one.with : textsOf(one.with) }))),
       decode(bytes) {

@@ -44,7 +44,7 @@ beforeAll(async () => {
   recorded = await recordedLog()
 })
 
-test('a frame', () => {
+test('a frame', async () => {
   const table = new ReplicaTable()
   const sender = { replica: A, session: 7 }
   const encoder = new FrameEncoder(table, () => sender)
@@ -65,7 +65,7 @@ test('a frame', () => {
     bytes: recorded.stream.subarray(0, 50),
   }
   const decoder = new FrameDecoder()
-  fuzz({
+  await fuzz({
     name: 'frame',
     corpus: [
       encoder
@@ -177,7 +177,7 @@ test('a stream of snapshots', async () => {
     const target = await TestEngine.open({ env: virtualEnv({ seed: 5 }) })
     await target.set('reg:own', 'as it was')
     const before = target.state()
-    fuzz({
+    await fuzz({
       name: `snapshot stream ${round}`,
       inputs: INPUTS / ROUNDS,
       corpus: pieces,
@@ -218,7 +218,7 @@ const readers: Readonly<Partial<Record<number, (body: Uint8Array) => unknown>>> 
   [MESSAGE.records]: decodeRecords,
 }
 
-test('the messages of a datagram, and the members that they tell of', () => {
+test('the messages of a datagram, and the members that they tell of', async () => {
   const packed = (...messages: readonly (readonly [MessageKind, Uint8Array])[]): Uint8Array => {
     const bytes = new Uint8Array(1200)
     const end = messages.reduce((at, [kind, body]) => writeMessage(bytes, at, kind, body), 0)
@@ -228,7 +228,7 @@ test('the messages of a datagram, and the members that they tell of', () => {
   const ack = encodeAck({ sequence: 2, wallMs: 1e12, records: [] })
   const request = encodePingRequest({ sequence: 3, target: B, records: members.slice(1) })
   const [records = ping] = encodeRecords(members)
-  fuzz({
+  await fuzz({
     name: 'messages',
     corpus: [
       packed([MESSAGE.ping, ping], [MESSAGE.frame, Uint8Array.of(1, 2, 3)]),
@@ -250,7 +250,7 @@ test('the packets of a handshake', async () => {
   const before = [a.contacts.counts.contacts, b.contacts.counts.contacts]
   const at = { key: KEYS.primary, knock: knockIn(knock), own: { profile: a.with(b).profile, index: 1 } }
   const agreed = { version: MESH_VERSIONS.newest, greeter: MESH_VERSIONS, greeted: MESH_VERSIONS }
-  fuzz({
+  await fuzz({
     name: 'handshake',
     inputs: INPUTS / 20,
     corpus: packets,
@@ -263,7 +263,7 @@ test('the packets of a handshake', async () => {
       return readHead(bytes) !== undefined
     },
   })
-  fuzz({
+  await fuzz({
     name: 'greeting',
     inputs: INPUTS / 20,
     corpus: [greeting],
@@ -276,18 +276,18 @@ test('the packets of a handshake', async () => {
   expect([a.contacts.counts.contacts, b.contacts.counts.contacts]).toEqual(before)
 })
 
-test('the beginning of a stream', () => {
+test('the beginning of a stream', async () => {
   const random = (count: number): Uint8Array => new Uint8Array(count).fill(1)
   const session = { index: 5, secret: new Uint8Array(32).fill(2), version: 2 }
   const { preamble } = new Opening(session, random)
-  fuzz({
+  await fuzz({
     name: 'preamble',
     inputs: INPUTS / 50,
     corpus: [preamble],
     decode: (bytes) => indexIn(bytes) === 5 && answerTo(bytes, session, random) !== undefined,
   })
   const answer = answerTo(preamble, session, random)?.answer ?? preamble
-  fuzz({
+  await fuzz({
     name: 'answer to a preamble',
     inputs: INPUTS / 50,
     corpus: [answer],
@@ -295,7 +295,7 @@ test('the beginning of a stream', () => {
   })
 })
 
-test('the records of a stream', () => {
+test('the records of a stream', async () => {
   const key = createSecretKey(new Uint8Array(32).fill(7))
   const sealed = (...frames: readonly Uint8Array[]): Uint8Array => {
     const writer = new RecordWriter(key)
@@ -305,7 +305,7 @@ test('the records of a stream', () => {
     return Uint8Array.from(chunks.flatMap((chunk) => [...chunk]))
   }
   let frames = 0
-  fuzz({
+  await fuzz({
     name: 'stream records',
     corpus: [sealed(Uint8Array.of(1, 2, 3)), sealed(new Uint8Array(200), Uint8Array.of(4)), sealed()],
     decode: (bytes) =>

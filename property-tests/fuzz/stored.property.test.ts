@@ -31,7 +31,7 @@ beforeAll(async () => {
 })
 
 /** What it takes, it writes again to the same bytes as the second time. */
-test('a payload', () => {
+test('a payload', async () => {
   const values = [
     null,
     [true, -1, 300, 70_000, 2 ** 40, 0.5, NaN, 7n, -(2n ** 63n)],
@@ -40,7 +40,7 @@ test('a payload', () => {
     new Uint8Array(300),
     Array.from({ length: 20 }, (_, i) => ({ id: i, name: `n${i}` })),
   ]
-  fuzz({
+  await fuzz({
     name: 'payload',
     corpus: values.map(encode),
     decode: (bytes) => expectStable(encode(decode(bytes))),
@@ -51,9 +51,9 @@ function expectStable(bytes: Uint8Array): void {
   if (Buffer.compare(encode(decode(bytes)), bytes) !== 0) throw new Error('encoded otherwise the second time')
 }
 
-test('an operation', () => {
+test('an operation', async () => {
   const reader = new OperationReader(new ReplicaTable())
-  fuzz({
+  await fuzz({
     name: 'operation',
     corpus: [...recorded.envelopes, ...envelopesWithFields()],
     decode(bytes) {
@@ -104,9 +104,9 @@ function envelopesWithFields(): Uint8Array[] {
   })
 }
 
-test('what a log says of itself', () => {
+test('what a log says of itself', async () => {
   const table = new ReplicaTable()
-  fuzz({
+  await fuzz({
     name: 'meta',
     corpus: recorded.metas,
     decode: (bytes) => readMeta(new ByteReader(bytes), table),
@@ -114,11 +114,11 @@ test('what a log says of itself', () => {
   })
 })
 
-test('a snapshot, and the state in it', () => {
+test('a snapshot, and the state in it', async () => {
   const table = new ReplicaTable()
   const made: AnyStrategy[] = [register(), counter(), set(), multiValue(), text(), custom((_, next) => next)]
   const strategies = new Map(made.map((strategy) => [strategy.code, strategy]))
-  fuzz({
+  await fuzz({
     name: 'snapshot',
     corpus: recorded.snapshots,
     decode(bytes) {
@@ -134,8 +134,8 @@ test('a snapshot, and the state in it', () => {
   })
 })
 
-test('a segment, record by record', () => {
-  fuzz({
+test('a segment, record by record', async () => {
+  await fuzz({
     name: 'segment',
     corpus: recorded.segments,
     decode(bytes) {
@@ -154,8 +154,8 @@ test('a segment, record by record', () => {
 })
 
 /** Each as it is, and with checksums that say that all is well. */
-test('a checkpoint', () => {
-  fuzz({
+test('a checkpoint', async () => {
+  await fuzz({
     name: 'checkpoint',
     corpus: recorded.checkpoints,
     decode(bytes) {
