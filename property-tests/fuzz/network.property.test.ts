@@ -95,6 +95,7 @@ test('a frame', async () => {
             answersLoads: true,
             tellsCopies: true,
             readsMessages: true,
+            carriesNothing: true,
           },
           ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu', region: 'eu', relayed: ['eu', 'us'] },
         })

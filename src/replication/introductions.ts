@@ -1,7 +1,8 @@
 /**
  * Who is who: each replica says its name, its zone and what it can read, in a hello. One is sent to
  * whoever comes up and to whoever is heard for the first time in a session; who has not said its
- * own is asked for it with each round, ever more seldom.
+ * own is asked for it with each round, ever more seldom. Relays have to know of each other who works:
+ * one that has said that it carries nothing is asked with each round until it does.
  */
 import type { ReplicationSettings } from './options.ts'
 import type { Peer } from './peers.ts'
@@ -49,8 +50,9 @@ export class Introductions {
   /** With each round. */
   beat(peers: Iterable<Peer>, nowMs: number): void {
     for (const peer of peers) {
-      if (peer.hello !== undefined || !peer.isUp) continue
-      const patienceMs = this.#settings.digestIntervalMs * Math.min(PATIENCE_MAX, 2 ** peer.helloCount)
+      if (!peer.isUp || !this.#awaits(peer)) continue
+      const rounds = peer.hello === undefined ? Math.min(PATIENCE_MAX, 2 ** peer.helloCount) : 1
+      const patienceMs = this.#settings.digestIntervalMs * rounds
       if (nowMs - peer.saidHelloMs >= patienceMs) this.#say(peer, true, nowMs)
     }
   }
@@ -58,6 +60,11 @@ export class Introductions {
   #say(peer: Peer, asks: boolean, nowMs: number): void {
     peer.saidHelloMs = nowMs
     peer.helloCount++
-    this.#post.send(peer, this.#post.hello(asks && peer.hello === undefined))
+    this.#post.send(peer, this.#post.hello(asks && this.#awaits(peer)))
+  }
+
+  /** Whether a hello of it has yet to come. */
+  #awaits({ hello }: Peer): boolean {
+    return hello === undefined || (hello.carriesNothing && this.#post.isRelay)
   }
 }

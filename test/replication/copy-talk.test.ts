@@ -22,6 +22,7 @@ const HELLO: Hello = {
     answersLoads: true,
     tellsCopies: true,
     readsMessages: true,
+    carriesNothing: false,
   },
 }
 

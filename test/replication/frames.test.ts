@@ -107,6 +107,7 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
           answersLoads: true,
           tellsCopies: true,
           readsMessages: true,
+          carriesNothing: false,
         },
         ...{ highest: 2, written: 2, name: 'web-1', zone: 'eu', region: '', relayed: [] },
       }),
@@ -198,7 +199,8 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
     () =>
       encoder.members([
         {
-          ...{ replica: B, isPersistent: true, format: 2, silentMs: 1000, name: 'web-2', zone: '', region: 'eu' },
+          ...{ replica: B, isPersistent: true, isDown: false, format: 2, silentMs: 1000 },
+          ...{ name: 'web-2', zone: '', region: 'eu' },
           ...{ through: 7, acknowledged: vector([A, 300]), stable: vector([A, 5]) },
           ended: [[parseReplicaId('2122232425262728'), 9]],
         },
@@ -208,15 +210,16 @@ const VECTORS: Readonly<Record<string, readonly [string, () => Uint8Array]>> = {
 
 test('a hello with a region says where its sender sits, and one that ends before that says nothing of it', () => {
   const plain = { asks: false, isPersistent: false, readsChanges: true, readsConfirmations: true, readsLeases: true }
-  const reads = { answersLoads: true, tellsCopies: true, readsMessages: true }
+  const reads = { answersLoads: true, tellsCopies: true, readsMessages: true, carriesNothing: false }
   const hello = { ...plain, ...reads, highest: 2, written: 2, name: '', zone: '' }
-  const at = (region: string, relayed: readonly string[]): Uint8Array =>
-    encoder.hello({ ...hello, region, relayed }).slice()
+  const at = (region: string, relayed: readonly string[], carriesNothing = false): Uint8Array =>
+    encoder.hello({ ...hello, carriesNothing, region, relayed }).slice()
   expect(hex(at('eu', ['eu', 'us']))).toBe(
     `0207${HEAD}ec` + '0202' + '0000' + '01' + '026575' + '02' + '026575' + '027573',
   )
   expect(decode(at('eu', ['eu', 'us']))).toMatchObject({ region: 'eu', relayed: ['eu', 'us'] })
-  expect(decode(at('eu', []))).toMatchObject({ region: 'eu', relayed: [] })
+  expect(decode(at('eu', []))).toMatchObject({ region: 'eu', relayed: [], carriesNothing: false })
+  expect(decode(at('eu', ['eu', 'us'], true))).toMatchObject({ readsMessages: true, carriesNothing: true })
   expect(decode(at('', []))).toMatchObject({ region: '', relayed: [] })
   expect(() => decode(at('eu', ['eu', 'us']).subarray(0, -1))).toThrow('malformed')
   expect(() =>
@@ -227,6 +230,12 @@ test('a hello with a region says where its sender sits, and one that ends before
       ),
     ),
   ).toThrow('a relay of 17 regions')
+})
+
+test.each([true, false])('a relay says whether a member is known to be down: %s', (isDown) => {
+  const empty = { acknowledged: vector(), stable: vector(), ended: [] }
+  const row = { replica: B, isPersistent: false, isDown, format: 2, silentMs: 0, name: '', zone: '', region: 'eu' }
+  expect(decode(encoder.members([{ ...row, through: 0, ...empty }]))).toMatchObject({ members: [row] })
 })
 
 test('the vectors are those of docs/wire-format.md', () => {

@@ -23,6 +23,7 @@ const HELLO: Hello = {
     answersLoads: true,
     tellsCopies: true,
     readsMessages: true,
+    carriesNothing: false,
   },
 }
 

@@ -12,7 +12,7 @@ const MESSAGE = { channel: 'c', stream: 1, number: 1, timeMs: 0, bytes: new Uint
 const SAID: Hello = {
   ...{ asks: false, isPersistent: false, highest: 2, written: 2, name: '', zone: '', region: '', relayed: [] },
   ...{ readsChanges: true, readsConfirmations: true, readsLeases: true },
-  ...{ answersLoads: true, tellsCopies: true, readsMessages: true },
+  ...{ answersLoads: true, tellsCopies: true, readsMessages: true, carriesNothing: false },
 }
 
 function world() {

@@ -86,7 +86,7 @@ describe('the stable vector', () => {
       if (event.kind === 'member:gone') gone.push(event.replica)
     })
     const row = {
-      ...{ replica: B, isPersistent: true, format: 2, name: 'b', zone: '', region: 'eu', through: 2 },
+      ...{ replica: B, isPersistent: true, isDown: false, format: 2, name: 'b', zone: '', region: 'eu', through: 2 },
       ...{ acknowledged: vector([[A, 4]]), stable: vector([[A, 3]]), ended: [[C, 7]] as const },
     }
     stability.relayed({ ...row, silentMs: 50 }, 0)

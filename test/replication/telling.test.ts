@@ -233,6 +233,7 @@ test('a member of an older build gets whole digests, with each round, and never 
     answersLoads: false,
     tellsCopies: false,
     readsMessages: false,
+    carriesNothing: false,
     highest: 2,
     written: 2,
     name: '',

@@ -40,6 +40,8 @@ export class Post {
   readonly self: Self
   /** Told of what goes out and, by others, of what comes in. */
   readonly recorder: Recorder | undefined
+  /** Whether this relay carries nothing for now, as its hellos say. `Regions` sees to it. */
+  carriesNothing: boolean
   sentFrames = 0
   sentBytes = 0
   /** By the index of the link. */
@@ -52,6 +54,7 @@ export class Post {
   constructor({ store, env, self, observe, recorder }: PostParts) {
     this.recorder = recorder
     this.self = self
+    this.carriesNothing = self.relayed.length > 1
     this.#store = store
     this.#observe = observe
     this.#session = randomWord(env)
@@ -97,6 +100,7 @@ export class Post {
       isPersistent,
       ...reads,
       ...answers,
+      carriesNothing: this.carriesNothing,
       highest,
       written,
       name,

@@ -144,12 +144,18 @@ export class Reception {
     })
   }
 
-  #regionsOf(parts: Omit<RegionsParts, 'peers' | 'stability' | 'isPaused'>): Regions {
+  #regionsOf(parts: Omit<RegionsParts, 'peers' | 'stability' | 'isPaused' | 'tell'>): Regions {
     return new Regions({
       ...{ ...parts, peers: this.peers },
       stability: () => this.#rounds.stability,
       isPaused: () => this.isImporting || !this.isJoined,
+      tell: () => this.#sayHello(),
     })
+  }
+
+  /** What this replica says of itself has changed. */
+  #sayHello(): void {
+    for (const peer of this.peers.all()) this.#introductions.changed(peer)
   }
 
   /** The transports are open. */
@@ -519,7 +525,7 @@ export class Reception {
     this.#rounds.formats.settle([...this.peers.all()], isRound)
     // Everybody has to know what has been written, or a newcomer that cannot read it would be let
     // in somewhere.
-    if (this.#told < before) for (const peer of this.peers.all()) this.#introductions.changed(peer)
+    if (this.#told < before) this.#sayHello()
     this.#told = before
   }
 
@@ -538,7 +544,7 @@ export class Reception {
     if (!peer.isUp) return
     peer.isUp = false
     this.#options.observe({ kind: 'peer:down', peer: peer.name, reason })
-    if (reason !== 'closed') this.regions.down()
+    if (reason !== 'closed') this.regions.down(peer)
   }
 
   /** A peer with that id is not there any more; over another transport it may be. */

@@ -2,7 +2,7 @@
  * Which relay works: of those that sit in a region and hear each other there, one carries into it what
  * comes from another region. All of them choose alike, by what they hear, without a word: the one for
  * which a hash is greatest (`members/rendezvous.ts`), among those that sit in both regions if there
- * are any. When it goes, the next one follows; for a while two may work, or none. Neither does harm:
+ * are any. One that says that it carries nothing yet is not counted. When it goes, the next one follows; for a while two may work, or none. Neither does harm:
  * what comes twice is known by its dot, and what does not come is asked for.
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
@@ -38,6 +38,7 @@ export class Election {
 function* candidates(peers: Iterable<Peer>, region: string): IterableIterator<Candidate> {
   for (const { replica, hello } of peers) {
     const relayed = hello?.relayed ?? []
-    if (replica !== undefined && relayed.length > 1 && relayed.includes(region)) yield { replica, relayed }
+    if (replica === undefined || hello?.carriesNothing !== false) continue
+    if (relayed.length > 1 && relayed.includes(region)) yield { replica, relayed }
   }
 }

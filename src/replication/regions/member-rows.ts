@@ -10,6 +10,7 @@ import { readName } from '../wire/hello.ts'
 import type { IdReader } from '../wire/id-reader.ts'
 
 const FLAG_PERSISTENT = 1
+const FLAG_DOWN = 2
 /** With empty names and vectors. */
 const ROW_BYTES_MIN = REPLICA_ID_BYTES + 10
 
@@ -17,7 +18,7 @@ export function writeMembers(writer: ByteWriter, members: readonly MemberRow[], 
   writer.varint(members.length)
   for (const member of members) {
     writer.raw(table.bytes(member.replica))
-    writer.u8(member.isPersistent ? FLAG_PERSISTENT : 0)
+    writer.u8((member.isPersistent ? FLAG_PERSISTENT : 0) | (member.isDown ? FLAG_DOWN : 0))
     writer.u8(member.format)
     writer.varint(member.silentMs)
     for (const text of [member.name, member.zone, member.region]) writer.text(text)
@@ -37,13 +38,14 @@ export function readMembers(reader: ByteReader, ids: IdReader): MemberRow[] {
 
 function readMember(reader: ByteReader, ids: IdReader): MemberRow {
   const replica = ids.replica(reader)
-  const isPersistent = (reader.u8() & FLAG_PERSISTENT) !== 0
+  const flags = reader.u8()
+  const [isPersistent, isDown] = [(flags & FLAG_PERSISTENT) !== 0, (flags & FLAG_DOWN) !== 0]
   const [format, silentMs] = [reader.u8(), reader.varint()]
   const [name, zone] = [readName(reader, 'name'), readName(reader, 'zone')]
   const [region, through] = [readName(reader, 'region'), reader.varint()]
   const [acknowledged, stable] = [ids.vector(reader), ids.vector(reader)]
   return {
-    ...{ replica, isPersistent, format, silentMs, name, zone, region, through, acknowledged, stable },
+    ...{ replica, isPersistent, isDown, format, silentMs, name, zone, region, through, acknowledged, stable },
     ended: ids.entries(reader, 0),
   }
 }

@@ -3,7 +3,7 @@
  * what they have acknowledged and announced, in their own words. Compaction waits for all members of
  * all regions, and a member that nobody spoke of would be given up after the horizon.
  *
- * With each round what has risen; every few rounds that they are still there; and now and then, and
+ * With each round what has risen, and who has gone down or come back; every few rounds that they are still there; and now and then, and
  * when somebody has come, the whole, since any frame may be lost. Words of members only rise, so it does no
  * harm to hear them twice, late, or by two relays. Only the relay that works tells.
  */
@@ -19,11 +19,12 @@ const WHOLE_ROUNDS = 30
 export interface DescribedMember {
   readonly region: string
   readonly zone: string
+  readonly isDown: boolean
 }
 
 export interface MemberTellingParts {
   readonly members: () => KnownReplicas
-  readonly describe: (replica: ReplicaId) => DescribedMember
+  readonly describe: (replica: ReplicaId, nowMs: number) => DescribedMember
   /** Whether that member is told of here by this replica. */
   readonly tells: (replica: ReplicaId) => boolean
   readonly send: (rows: readonly MemberRow[]) => void
@@ -32,8 +33,9 @@ export interface MemberTellingParts {
 interface Told {
   readonly acknowledged: VersionVector
   readonly stable: VersionVector
-  through: number
-  rounds: number
+  readonly through: number
+  readonly isDown: boolean
+  readonly rounds: number
 }
 
 export class MemberTelling {
@@ -78,14 +80,18 @@ export class MemberTelling {
     const known = this.#told.get(replica)
     const acknowledged = risen(known?.acknowledged, member.acknowledged)
     const stable = risen(known?.stable, member.stable)
-    const isNew = known === undefined || acknowledged.size > 0 || stable.size > 0 || through > known.through
+    const described = this.#parts.describe(replica, nowMs)
+    const { isDown } = described
+    const hasRisen = acknowledged.size > 0 || stable.size > 0 || through > (known?.through ?? 0)
+    const isNew = known === undefined || hasRisen || isDown !== known.isDown
     const rounds = isNew ? 0 : known.rounds + 1
     const isDue = isNew || rounds % ALIVE_ROUNDS === 0
-    told.set(replica, { acknowledged: member.acknowledged.copy(), stable: member.stable.copy(), through, rounds })
+    const vectors = { acknowledged: member.acknowledged.copy(), stable: member.stable.copy() }
+    told.set(replica, { ...vectors, through, isDown, rounds })
     if (!isDue) return undefined
     return {
       ...{ replica, isPersistent: !isVolatile, format, name, through, acknowledged, stable },
-      ...this.#parts.describe(replica),
+      ...described,
       silentMs: Math.max(0, Math.round(nowMs - member.heardMs)),
       ended: endedFor(member),
     }

@@ -8,6 +8,7 @@ import type { ReplicationObserver } from '../events.ts'
 import type { KnownReplicas } from '../members/known-replicas.ts'
 import { strip } from '../members/known-replicas.ts'
 import { missingCount, type Peer, type Peers } from '../peers.ts'
+import type { DescribedMember } from './member-telling.ts'
 import type { PeerReport } from '../replication-stats.ts'
 import type { ReplicationStore } from '../store.ts'
 import type { Hello, MemberRow } from '../wire/frames.ts'
@@ -39,12 +40,24 @@ export interface RegionReport {
   readonly relaysCount: number
 }
 
+/** Of two rows that differ by less, the later one counts: what they say was under way for unlike times. */
+const JITTER_MS = 1000
+
 /** A member that is heard through a relay. */
 interface Distant {
   readonly row: Pick<MemberRow, 'name' | 'zone' | 'region' | 'format'>
   readonly has: VersionVector
   readonly by: Peer
   readonly heardMs: number
+  /** The relay says so. */
+  readonly isDown: boolean
+}
+
+/** What is heard without a relay in between. */
+interface View {
+  readonly seen: ReadonlySet<ReplicaId>
+  /** The regions in which relays sit that are heard. */
+  readonly relayed: ReadonlySet<string>
 }
 
 interface Seen {
@@ -59,6 +72,8 @@ export class RegionTable {
   readonly #distant = new Map<ReplicaId, Distant>()
   /** Hellos; kept while their senders are members. */
   readonly #said = new Map<ReplicaId, Pick<Hello, 'region' | 'zone'>>()
+  /** Those that were heard here and went down, and when. */
+  readonly #lost = new Map<ReplicaId, number>()
   /** The regions of which somebody was up at the last look. */
   #up: ReadonlySet<string> = new Set()
 
@@ -82,14 +97,28 @@ export class RegionTable {
     return regions
   }
 
-  /** Empty if it is not known, or there is none. */
-  zoneOf(replica: ReplicaId): string {
-    return (this.#said.get(replica) ?? this.#distant.get(replica)?.row)?.zone ?? ''
+  /** What others are told of a member; its region and zone are empty if they are not known. */
+  describe(replica: ReplicaId, nowMs: number): DescribedMember {
+    const zone = (this.#said.get(replica) ?? this.#distant.get(replica)?.row)?.zone ?? ''
+    return { region: this.regionOf(replica), zone, isDown: this.#isDown(replica, nowMs) }
+  }
+
+  /** Of a member that was neither heard nor told of since the start it is not known. */
+  #isDown(replica: ReplicaId, nowMs: number): boolean {
+    const view = this.#view()
+    if (view.seen.has(replica)) return false
+    const distant = this.#distant.get(replica)
+    return distant === undefined ? this.#lost.has(replica) : !this.#mayBeUp(replica, distant, { nowMs, ...view })
   }
 
   /** `peer` has said who it is. */
   hello({ replica, hello }: Peer): void {
     if (replica !== undefined && hello !== undefined) this.#said.set(replica, hello)
+  }
+
+  /** `peer` is down. */
+  down({ replica }: Peer, nowMs: number): void {
+    if (replica !== undefined) this.#lost.set(replica, nowMs)
   }
 
   /** A relay has told of a member. */
@@ -100,18 +129,20 @@ export class RegionTable {
     const has = known?.has ?? new VersionVector()
     has.join(row.acknowledged)
     has.raise(row.replica, row.through)
-    const isNewer = known === undefined || heardMs >= known.heardMs
-    const { name, zone, region, format } = row
-    if (isNewer) this.#distant.set(row.replica, { row: { name, zone, region, format }, has, by, heardMs })
+    if (known !== undefined && heardMs < known.heardMs - JITTER_MS) return
+    const { name, zone, region, format, isDown } = row
+    const lastMs = Math.max(heardMs, known?.heardMs ?? -Infinity)
+    this.#distant.set(row.replica, { row: { name, zone, region, format }, has, by, heardMs: lastMs, isDown })
   }
 
-  /** With each round: forgets who is no member, and tells which regions have come and gone. */
+  /** With each round: forgets who is no member, and tells which other regions have come and gone. */
   look(nowMs: number): void {
     const members = this.#parts.members()
-    for (const table of [this.#distant, this.#said])
+    for (const table of [this.#distant, this.#said, this.#lost])
       for (const replica of [...table.keys()]) if (members.get(replica)?.gone !== false) table.delete(replica)
     const up = new Set<string>()
     for (const { region, upCount } of this.reports(nowMs)) if (upCount > 0) up.add(region)
+    up.delete(this.#parts.region)
     for (const region of up) if (!this.#up.has(region)) this.#parts.observe({ kind: 'region:up', region })
     for (const region of this.#up) if (!up.has(region)) this.#parts.observe({ kind: 'region:down', region })
     this.#up = up
@@ -170,12 +201,35 @@ export class RegionTable {
     readonly silentMs: number
     readonly has: VersionVector
   }> {
-    const { peers, silentMs: silentMsMax } = this.#parts
+    const view = this.#view()
     for (const [replica, distant] of this.#distant) {
-      if (peers.isSeen(replica)) continue
-      const silentMs = nowMs - distant.heardMs
-      yield { replica, distant, isUp: silentMs <= silentMsMax, silentMs, has: distant.has }
+      if (view.seen.has(replica)) continue
+      const isUp = this.#mayBeUp(replica, distant, { nowMs, ...view })
+      yield { replica, distant, isUp, silentMs: nowMs - distant.heardMs, has: distant.has }
     }
+  }
+
+  /**
+   * Whether a member is up, by all that is known: its relay has not said otherwise, and not long ago, and a
+   * relay is there that could say so. Where none is, the member is out of reach at once.
+   */
+  #mayBeUp(replica: ReplicaId, distant: Distant, { nowMs, relayed }: View & { readonly nowMs: number }): boolean {
+    const { row, by, isDown, heardMs } = distant
+    if (isDown || nowMs - heardMs > this.#parts.silentMs) return false
+    // It was heard here, and is lost: a relay may hear it on.
+    if ((this.#lost.get(replica) ?? -Infinity) > heardMs - JITTER_MS) return false
+    // Who told of it may sit in its region, or have heard of it from a relay further on.
+    return by.hello?.relayed.includes(row.region) === true ? relayed.has(row.region) : relayed.size > 0
+  }
+
+  #view(): View {
+    const [seen, relayed] = [new Set<ReplicaId>(), new Set<string>()]
+    for (const { replica, isUp, isRelay, hello } of this.#parts.peers.all()) {
+      if (replica === undefined || !isUp) continue
+      seen.add(replica)
+      if (isRelay) for (const region of hello?.relayed ?? []) relayed.add(region)
+    }
+    return { seen, relayed }
   }
 }
 

@@ -13,7 +13,7 @@
  * (`anti-entropy/patience.ts`).
  */
 import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
-import type { Env } from '../../ports/env.ts'
+import type { Env, Timer } from '../../ports/env.ts'
 import { Broadcaster } from '../broadcaster.ts'
 import type { ReplicationObserver } from '../events.ts'
 import { strip, type KnownReplicas } from '../members/known-replicas.ts'
@@ -40,6 +40,8 @@ export interface RegionsParts {
   readonly stability: () => Stability
   /** Nothing is sent for now. */
   readonly isPaused: () => boolean
+  /** What this replica says of itself has changed. */
+  readonly tell: () => void
 }
 
 /** By then the hellos and digests of those that are there have come: who relays, and who has what. */
@@ -59,6 +61,7 @@ export class Regions {
   #carrying: readonly Carrying[] = []
   readonly #conflicts = new WeakSet<Peer>()
   #startedMs = Infinity
+  #ready: Timer | undefined
 
   constructor(parts: RegionsParts) {
     const { store, peers, observe, post, settings } = parts
@@ -76,9 +79,11 @@ export class Regions {
     for (const region of post.self.relayed) this.#groups.set(region, new Group(region))
     for (const via of post.links) this.#groupOf(via)?.links.push(via)
     this.#carrying = [...this.#groups.values()].map((group) => this.#carry(group))
+    this.#ready = this.#parts.env.schedule(this.#readyMs, () => this.#settle())
   }
 
   close(): void {
+    this.#ready?.cancel()
     for (const { broadcaster } of this.#carrying) broadcaster.close()
   }
 
@@ -98,6 +103,7 @@ export class Regions {
 
   /** Something may have become sendable. Cheap. */
   appended(): void {
+    this.#settle()
     for (const { broadcaster } of this.#carrying) broadcaster.wake()
   }
 
@@ -133,15 +139,17 @@ export class Regions {
     this.#look()
   }
 
-  down(): void {
+  down(peer: Peer): void {
+    this.#table.down(peer, this.#now())
     this.#look()
   }
 
   /** With each round, when this replica has said what it has to. */
   beat(nowMs: number): void {
     this.#table.look(nowMs)
+    this.#settle()
     this.#look()
-    if (this.#isPaused()) return
+    if (this.#parts.post.carriesNothing) return
     for (const { telling } of this.#carrying) telling.beat(nowMs)
   }
 
@@ -163,8 +171,25 @@ export class Regions {
 
   /** A relay that has just come up does not know yet who works. */
   #isPaused(): boolean {
-    const { settings, isPaused } = this.#parts
-    return isPaused() || this.#now() - this.#startedMs < settings.digestIntervalMs * READY_ROUNDS
+    return this.#parts.isPaused() || this.#now() - this.#startedMs < this.#readyMs
+  }
+
+  get #readyMs(): number {
+    return this.#parts.settings.digestIntervalMs * READY_ROUNDS
+  }
+
+  /**
+   * Whether this relay carries, and whether others may count on it, is one thing: they are told in the
+   * turn in which it begins or stops. Until they have heard it two carry, and none does harm.
+   */
+  #settle(): void {
+    const { post, tell } = this.#parts
+    const carriesNothing = post.isRelay && this.#isPaused()
+    if (post.carriesNothing === carriesNothing) return
+    post.carriesNothing = carriesNothing
+    tell()
+    this.#look()
+    for (const { broadcaster } of this.#carrying) broadcaster.wake()
   }
 
   #look(): void {
@@ -181,11 +206,11 @@ export class Regions {
       ...{ store, peers, election, group, observe },
       regionOf: (replica) => this.#table.regionOf(replica),
       regions: () => this.#table.regions(),
-      isPaused: () => this.#isPaused(),
+      isPaused: () => post.carriesNothing || this.#isPaused(),
     })
     const telling = new MemberTelling({
       members: () => this.#parts.stability().known,
-      describe: (replica) => ({ region: this.#table.regionOf(replica), zone: this.#table.zoneOf(replica) }),
+      describe: (replica, nowMs) => this.#table.describe(replica, nowMs),
       tells: (replica) => lane.carries(replica),
       send: (rows) => {
         const frame = post.encoder.members(rows)

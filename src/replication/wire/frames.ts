@@ -218,6 +218,8 @@ export interface Hello {
   readonly tellsCopies: boolean
   /** Whether it reads messages of channels. */
   readonly readsMessages: boolean
+  /** A relay that carries nothing for now: it starts, or takes over a state. Nobody counts on it. */
+  readonly carriesNothing: boolean
   /** For people; empty if it has none. */
   readonly name: string
   /** Empty if it says none. */
@@ -277,6 +279,8 @@ export interface RollCall {
 export interface MemberRow {
   readonly replica: ReplicaId
   readonly isPersistent: boolean
+  /** It is known to be down: nobody need wait for it to have been silent for long. */
+  readonly isDown: boolean
   /** The highest format that it reads. */
   readonly format: number
   /** Since the relay, or who told the relay, heard it. */

@@ -15,6 +15,7 @@ const FLAG_TELLS_COPIES = 64
 const FLAG_READS_LEASES = 128
 /** In the byte behind the zone, which builds before channels leave out. */
 const MORE_READS_MESSAGES = 1
+const MORE_CARRIES_NOTHING = 2
 
 export function writeHello(writer: ByteWriter, hello: Hello): void {
   const asks = hello.asks ? FLAG_ASKS : 0
@@ -30,7 +31,7 @@ export function writeHello(writer: ByteWriter, hello: Hello): void {
   writer.u8(hello.written)
   writer.text(hello.name)
   writer.text(hello.zone)
-  writer.u8(hello.readsMessages ? MORE_READS_MESSAGES : 0)
+  writer.u8((hello.readsMessages ? MORE_READS_MESSAGES : 0) | (hello.carriesNothing ? MORE_CARRIES_NOTHING : 0))
   if (hello.region === '') return
   writer.text(hello.region)
   writer.u8(hello.relayed.length)
@@ -52,6 +53,7 @@ export function readHello(reader: ByteReader): Hello {
     answersLoads: (flags & FLAG_ANSWERS_LOADS) !== 0,
     tellsCopies: (flags & FLAG_TELLS_COPIES) !== 0,
     readsMessages: (more & MORE_READS_MESSAGES) !== 0,
+    carriesNothing: (more & MORE_CARRIES_NOTHING) !== 0,
     ...{ highest, written, name, zone, region, relayed },
   }
 }

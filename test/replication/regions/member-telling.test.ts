@@ -8,6 +8,7 @@ import { MEMBER_ENTRIES_PER_FRAME, type MemberRow } from '../../../src/replicati
 const [A, B] = [1, 2].map((i) => replicaIdFromBytes(Uint8Array.of(i))) as [ReplicaId, ReplicaId]
 
 function told() {
+  const isDown = { now: false }
   const frames: (readonly MemberRow[])[] = []
   const known = new KnownReplicas({
     ...{ horizonMs: 1000, whyGone: () => undefined, onGone: () => undefined },
@@ -15,11 +16,11 @@ function told() {
   })
   const telling = new MemberTelling({
     members: () => known,
-    describe: () => ({ region: 'eu', zone: 'a' }),
+    describe: () => ({ region: 'eu', zone: 'a', isDown: isDown.now }),
     tells: (replica) => replica !== B,
     send: (rows) => frames.push(rows),
   })
-  return { known, telling, frames, rows: () => frames.splice(0).flat() }
+  return { isDown, known, telling, frames, rows: () => frames.splice(0).flat() }
 }
 
 test('what has risen is told, and every few rounds that the member is there', () => {
@@ -37,6 +38,20 @@ test('what has risen is told, and every few rounds that the member is there', ()
     return rows().length
   })
   expect(counts).toEqual([0, 0, 0, 1, 0, 0, 0, 1])
+})
+
+test('that a member has gone down is told at once, and that it has come back', () => {
+  const { isDown, known, telling, rows } = told()
+  known.heard(A, 0)
+  telling.beat(0)
+  expect(rows()).toMatchObject([{ isDown: false }])
+  for (const now of [true, false]) {
+    isDown.now = now
+    telling.beat(0)
+    expect(rows()).toMatchObject([{ replica: A, isDown: now }])
+    telling.beat(0)
+    expect(rows()).toEqual([])
+  }
 })
 
 test('now and then all of it is told again, and at once when somebody has come', () => {

@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { federation, type Federation, type FederationOptions, twoRegions } from '../../support/federation.ts'
+import {
+  type FederatedReplica,
+  federation,
+  type Federation,
+  type FederationOptions,
+  twoRegions,
+} from '../../support/federation.ts'
 
 const worlds: Federation[] = []
 afterEach(async () => {
@@ -95,7 +101,6 @@ test('how far a region is behind is told, and that none of it is heard', async (
   expect(us).toMatchObject({ region: 'us', upCount: 0, lagCount: 30, relaysCount: 0 })
   expect(us?.silentMs).toBeGreaterThan(20_000)
   expect(eu.events.filter(({ kind }) => kind.startsWith('region:'))).toEqual([
-    { kind: 'region:up', region: 'eu' },
     { kind: 'region:up', region: 'us' },
     { kind: 'region:down', region: 'us' },
   ])
@@ -105,6 +110,47 @@ test('how far a region is behind is told, and that none of it is heard', async (
       .replicator.peers()
       .find(({ name }) => name === 'us-1')?.state,
   ).toBe('down')
+})
+
+describe.each([{ isWatched: false }, { isWatched: true }])('who is there is said: $isWatched', ({ isWatched }) => {
+  /** The networks say it after three seconds; else a replica is down when it has been silent for so long. */
+  const SILENT_MS = isWatched ? 3000 : 10_000
+  const ROUNDS_MS = 2500
+
+  async function downAfter(world: Federation, name: string, killed: (one: FederatedReplica) => boolean) {
+    const { events } = world.replica(name)
+    const told = (): unknown[] => events.filter(({ kind }) => kind.startsWith('region:'))
+    expect(told()).toEqual([{ kind: 'region:up', region: 'us' }])
+    for (const one of world.all.filter(killed)) await one.kill()
+    let ms = 0
+    for (; told().length === 1 && ms < 60_000; ms += 100) await world.env.advance(100)
+    expect(told()[1]).toEqual({ kind: 'region:down', region: 'us' })
+    await world.env.advance(60_000)
+    expect(told()).toHaveLength(2)
+    return ms
+  }
+
+  test('a region of which no replica is left is down as soon as its relays know it', async () => {
+    const world = await open({ isWatched })
+    const ms = await downAfter(world, 'eu-1', ({ region }) => region === 'us')
+    expect(ms).toBeLessThanOrEqual(SILENT_MS + ROUNDS_MS)
+  })
+
+  test('a region without relays is down as soon as they are, and its own region never is', async () => {
+    const world = await open({ isWatched })
+    const ms = await downAfter(world, 'eu-1', ({ name }) => name !== 'eu-1')
+    expect(ms).toBeLessThanOrEqual(SILENT_MS + ROUNDS_MS)
+  })
+
+  test('while one relay takes over from another one, no region is down', async () => {
+    const world = await open({ isWatched })
+    for (const name of ['eu-relay-1', 'us-relay-1', 'us-relay-2']) {
+      await world.replica(name).kill()
+      await world.env.advance(30_000)
+    }
+    const kinds = world.replica('eu-1').events.map(({ kind }) => kind)
+    expect(kinds.filter((kind) => kind.startsWith('region:'))).toEqual(['region:up'])
+  })
 })
 
 test('a region that joins later has all of it, once for the region; by snapshot behind what was compacted', async () => {

@@ -1,6 +1,7 @@
 import { FRAME_KIND } from '../../../src/replication/wire/frames.ts'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type FederatedReplica, type Federation, twoRegions, type FederationOptions } from '../../support/federation.ts'
+import { workers } from '../../support/relay-workers.ts'
 
 const worlds: Federation[] = []
 afterEach(async () => {
@@ -17,15 +18,6 @@ async function open(options: FederationOptions & { readonly members?: number } =
 
 function expectEqual(world: Federation, texts: readonly string[]): void {
   for (const { name, store } of world.all) expect(store.texts(), name).toEqual([...texts].sort())
-}
-
-/** Who carries from one region into another, by what the relays have said. */
-function workers(world: Federation, from: string, to: string): FederatedReplica[] {
-  return world.all.filter(({ events, sits }) => {
-    if (sits.length < 2) return false
-    const last = events.filter((event) => 'from' in event && 'to' in event && event.from === from && event.to === to)
-    return last.at(-1)?.kind === 'relay:works'
-  })
 }
 
 test('what was lost on its way into a region is asked for, by one replica, and soon', async () => {
