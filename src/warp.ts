@@ -14,6 +14,7 @@ import { asError, WarpError } from '../crdt/warp-error.ts'
 import { usersCodeDepth } from './merge/users-code.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
+import { DIRECT, DirectKeys } from './api/direct/direct-keys.ts'
 import { ClusterLink } from './api/links/cluster-link.ts'
 import { assessHealth } from './api/health/assess-health.ts'
 import type { Health } from './api/health/health.ts'
@@ -660,6 +661,11 @@ class OpenWarp {
       stores: this.#layer?.stores.counts() ?? [],
       order: this.#strong.trouble,
     })
+  }
+
+  /** For fronts that speak another protocol. */
+  [DIRECT](): DirectKeys {
+    return new DirectKeys(this.#engine.store, this.#context.writer)
   }
 
   /** Tells whoever measures how the engine is now; nothing once it is being closed. */

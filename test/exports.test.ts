@@ -28,6 +28,7 @@ describe('public names', () => {
       './presets',
       './sql',
       './redis',
+      './resp',
       './kafka',
       './keyv',
       './express-session',
@@ -433,6 +434,18 @@ describe('public names', () => {
         "type SqlDialect",
         "type SqlStoreOptions",
         "type UsersTable",
+      ]
+    `)
+  })
+
+  test('warp-engine/resp', () => {
+    expect(namesOf('./resp')).toMatchInlineSnapshot(`
+      [
+        "respServer",
+        "type RespServer",
+        "type RespServerOptions",
+        "type ServedEngine",
+        "type UserRules",
       ]
     `)
   })

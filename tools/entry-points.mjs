@@ -16,6 +16,7 @@ export const ENTRIES = {
   presets: 'adapters/presets/index.ts',
   sql: 'adapters/stores/sql/index.ts',
   redis: 'adapters/redis/index.ts',
+  resp: 'adapters/resp/index.ts',
   kafka: 'adapters/kafka/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',
   'express-session': 'adapters/express-session/index.ts',

@@ -1,0 +1,104 @@
+/** What all connections of a server have in common. */
+import { directKeys, type DirectKeys } from '../../../src/api/direct/direct-keys.ts'
+import type { AnyWarp } from '../../../src/control/question.ts'
+import type { Env } from '../../../src/ports/env.ts'
+import { CommandKeys } from '../call/command-keys.ts'
+import type { Call, Command, Commands, Core, RespCounts } from '../call/command.ts'
+import type { RespSettings } from '../options.ts'
+import type { Client } from './client.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { PubSub } from './pub-sub.ts'
+import { Users } from './users.ts'
+import { Waiters } from './waiters.ts'
+
+export class RespCore implements Core {
+  readonly warp: AnyWarp
+  readonly settings: RespSettings
+  readonly table: Commands
+  readonly env: Env
+  readonly keys: CommandKeys
+  readonly users: Users
+  readonly pubSub: PubSub
+  readonly dispatcher: Dispatcher
+  readonly waiters: Waiters
+  readonly beganMs: number
+  readonly clients: Map<number, Client> = new Map<number, Client>()
+  readonly counts: RespCounts = {
+    connections: 0,
+    rejected: 0,
+    commands: 0,
+    errors: 0,
+    receivedBytes: 0,
+    sentBytes: 0,
+    tooSlow: 0,
+  }
+  /** The wall clock as of the chunk or wait that is being handled, ms. */
+  nowMs: number
+  #lastId = 0
+  readonly #unsubscribe: () => void
+  readonly #toFlush = new Set<{ flush(): void }>()
+
+  constructor(warp: AnyWarp, settings: RespSettings, table: Commands) {
+    const direct: DirectKeys = directKeys('respServer', warp)
+    this.warp = warp
+    this.settings = settings
+    this.table = table
+    this.env = direct.env
+    this.nowMs = this.env.now()
+    this.beganMs = this.nowMs
+    this.keys = new CommandKeys(direct)
+    this.users = new Users(settings.password, settings.users)
+    this.pubSub = new PubSub(warp, (error) => this.failed(error))
+    this.dispatcher = new Dispatcher(this)
+    this.waiters = new Waiters(this.env)
+    this.#unsubscribe = direct.onEntered((key) => this.waiters.touched(key))
+  }
+
+  nextId(): number {
+    return ++this.#lastId
+  }
+
+  forget(client: Client): void {
+    this.clients.delete(client.id)
+    this.pubSub.unsubscribeAll(client)
+  }
+
+  /** A chunk, or what waited, is handled from here on: at one moment. */
+  beginTurn(): void {
+    this.nowMs = this.env.now()
+  }
+
+  /** What was written may be what somebody waits for. */
+  endTurn(): void {
+    this.waiters.serve()
+  }
+
+  find(args: readonly string[]): Command {
+    return this.dispatcher.find(args)
+  }
+
+  run(call: Call, command: Command, args: readonly string[]): void | Promise<void> {
+    return this.dispatcher.run(call, command, args)
+  }
+
+  /** Writes what has been pushed, with all that comes in the same turn. */
+  flushLater(connection: { flush(): void }): void {
+    this.#toFlush.add(connection)
+    if (this.#toFlush.size > 1) return
+    this.env.defer(() => {
+      const all = [...this.#toFlush]
+      this.#toFlush.clear()
+      for (const one of all) one.flush()
+    })
+  }
+
+  /** A fault of the program, or of what it stands on: whoever runs the server is told. */
+  failed(error: unknown): void {
+    this.settings.onError(error instanceof Error ? error : new Error('something was thrown that is no Error'))
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    this.pubSub.close()
+  }
+}
