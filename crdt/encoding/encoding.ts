@@ -91,7 +91,8 @@ export function identityOf(value: Encodable): string {
   return identity
 }
 
-function latin1(bytes: Uint8Array, start: number, end: number): string {
+/** One character for each byte. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = ''
   for (let at = start; at < end; at += LATIN1_CHUNK_BYTES) {
     text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + LATIN1_CHUNK_BYTES)))

@@ -17,7 +17,7 @@ const OWN = [
     'list',
     'text',
   ],
-  ...['yjs', 'automerge'],
+  ...['yjs', 'automerge', 'recent', 'redis'],
 ]
 
 /** What a strategy is called; of one of a user's own that is not registered here, its code. */

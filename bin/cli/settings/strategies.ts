@@ -6,7 +6,19 @@
  */
 import type { KeyMap, KeyOptions } from '../../../adapters/node/index.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
-import { boundedCounter, counter, list, map, max, min, multiValue, register, set, text } from '../../../crdt/index.ts'
+import {
+  boundedCounter,
+  counter,
+  list,
+  map,
+  max,
+  min,
+  multiValue,
+  redis,
+  register,
+  set,
+  text,
+} from '../../../crdt/index.ts'
 import type { AnyStrategy } from '../../../crdt/index.ts'
 
 const PLAIN: Readonly<Record<string, () => AnyStrategy>> = {
@@ -17,6 +29,7 @@ const PLAIN: Readonly<Record<string, () => AnyStrategy>> = {
   set: () => set(),
   list: () => list(),
   text: () => text(),
+  redis: () => redis(),
   max: () => max(),
   min: () => min(),
 }
