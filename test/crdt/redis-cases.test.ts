@@ -57,6 +57,7 @@ const strings: readonly Case[] = [
     '101',
   ],
   ['S4 also if the SET is earlier', [SET('10')], [at(LATE, 'add', 1)], [at(EARLY, 'put', '100')], '101'],
+  ['S5 of one replica those that it had seen', [INCR(5)], [INCR(2)], [SET('0')], '2'],
   ['S5 a SET takes away the INCRs that it had seen', [INCR(2), INCR(3)], [SET('0')], [INCR(2)], '2'],
   [
     'S6 a SET that loses takes away what it had seen, too',
@@ -219,6 +220,7 @@ const collections: readonly Case[] = [
 ]
 
 const lists: readonly Case[] = [
+  ['L1 of two LPUSHes the later first', [], [LPUSH('a')], [LPUSH('b')], ['b', 'a']],
   ['L1 LPUSH before what it had seen', [RPUSH('hello')], [], [LPUSH('world')], ['world', 'hello']],
   [
     'L2 both insertions, in one order',
@@ -309,6 +311,21 @@ describe('lives', () => {
     a.write('join', [NOW_MS, ['x']])
     expect(viewOf(a).untilMs).toBe(Infinity)
   })
+})
+
+test('of two SETs that had seen parts of what one replica added, the one that saw more counts', () => {
+  // a: +1 ──► c: SET 0   ∥   a: +10 ──► b: SET 0   ∥   a: +100
+  const { a, b, c } = threeReplicas(redis())
+  a.write('add', [NOW_MS, 1])
+  c.deliverAll(a.operations.values())
+  a.write('add', [NOW_MS, 10])
+  b.deliverAll(a.operations.values())
+  a.write('add', [NOW_MS, 100])
+  const further = b.write('put', [NOW_MS, '0'])
+  const nearer = c.write('put', [NOW_MS, '0'])
+  for (const put of [further, nearer]) a.deliver(put as never)
+  expect(a.value).toBe('100')
+  expect(exchange(a, b, c)).toEqual(['100', '100', '100'])
 })
 
 describe('leftovers', () => {

@@ -86,6 +86,7 @@ describe('orders and tables', () => {
       if (gone !== undefined) table.remove(gone)
       table.add(entry(`comes ${i}`))
     }
+    expect(table.entries().map(({ name }) => table.get(name)?.place)).toEqual([...table.entries().keys()])
     expect([...met].filter((name) => name.startsWith('stays'))).toHaveLength(20)
   })
 })
