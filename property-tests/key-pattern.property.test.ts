@@ -98,7 +98,7 @@ describe('a key pattern', () => {
           const index = new PatternIndex<string>()
           const added = texts.filter((text) => isAdded(index, text))
           const expected = added
-            .map(compilePattern)
+            .map((text) => compilePattern(text))
             .sort(comparePatterns)
             .find((entry) => entry.matches(candidate))
           expect(index.find(candidate)).toBe(expected?.text)

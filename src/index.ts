@@ -101,6 +101,7 @@ export type {
   Channel,
   ChannelCounts,
   ChannelEvent,
+  ChannelsDiffer,
   ChannelGap,
   ChannelMap,
   ChannelMessage,

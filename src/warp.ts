@@ -110,7 +110,8 @@ export async function openWarpOn<K extends KeyMap>(
 ): Promise<Warp<K>> {
   const { cache, copies, clockDriftMsMax, strong } = checkOpenOptions(options)
   const declared = declaredChannels(platform.parts?.channels, options.channels)
-  const keyspaces = new Keyspaces(options.keys, options.order !== undefined, declared?.keys())
+  const hidden = options.channels === undefined ? undefined : declared?.keys()
+  const keyspaces = new Keyspaces(options.keys, options.order !== undefined, hidden)
   const env = options.env ?? platform.env
   const heard = heardOnce(options.observe, platform.warn)
   const recorder = recorderOf(options.instruments, env, heard)

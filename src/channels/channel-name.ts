@@ -1,8 +1,10 @@
 /** Names and patterns of channels: the language of key patterns. */
 import { WarpError } from '../../crdt/warp-error.ts'
 import { CHANNEL_KEY_PREFIX } from '../keys/hidden/hidden-keys.ts'
-import { compilePattern } from '../keys/pattern.ts'
+import { compilePattern, type PatternWords } from '../keys/pattern.ts'
 import { CHANNEL_LENGTH_MAX } from '../limits.ts'
+
+const OF_CHANNELS: PatternWords = { pattern: 'channel name', one: 'channel', example: 'chat:room1' }
 
 export interface ChannelName {
   /** As it was asked for. */
@@ -14,7 +16,7 @@ export interface ChannelName {
 
 /** Throws `WARP_E_PATTERN`, `WARP_E_LIMIT`. */
 export function channelName(text: string): ChannelName {
-  const { literalPrefix, specificity, matches } = compilePattern(text)
+  const { literalPrefix, specificity, matches } = compilePattern(text, OF_CHANNELS)
   const isPattern = specificity.anyOneCount > 0 || specificity.anyRunCount > 0
   if (text.length > CHANNEL_LENGTH_MAX)
     throw new WarpError(

@@ -10,6 +10,7 @@ import type { KeyMap } from '../keys/typed-keys.ts'
 import { KEPT_BYTES_MAX, KEPT_MESSAGES_MAX, LIFE_MS_MAX, PENDING_BYTES_MAX } from '../limits.ts'
 import { aborted } from '../store/write-road/acknowledger.ts'
 import { SETTLE_OPTIONS } from '../store/write-road/receipt.ts'
+import { isCursor } from '../watch/watch.ts'
 import { channelName, keyOf } from './channel-name.ts'
 import type { ChannelMap, ChannelOptions, PublishOptions, Replay, SubscribeOptions } from './channel-types.ts'
 
@@ -41,6 +42,11 @@ export class DeclaredChannels {
       this.#index.add(pattern, declared)
       if (declared.countMax > 0) this.#kept.push(declared)
     }
+  }
+
+  /** The pattern that declares a channel, if one does. */
+  patternOf(channel: string): string | undefined {
+    return this.#index.find(channel)?.pattern
   }
 
   isKept(channel: string): boolean {
@@ -136,6 +142,12 @@ function checkBeginning(from: unknown, replay: unknown): void {
     throw refusedOption('subscribe', 'replay', replay, 'give true, or a whole number of at least 1')
   if (from !== undefined)
     throw new WarpError('WARP_E_CONFIG', 'subscribe: from and replay are two beginnings; leave one of them out')
+}
+
+/** Throws `WARP_E_CONFIG` for what is no cursor. One of another log is answered with a gap. */
+export function checkCursor(from: unknown): void {
+  if (from !== undefined && !isCursor(from))
+    throw refusedOption('subscribe', 'from', from, 'give the cursor of a message, or of a subscription')
 }
 
 /** Throws `WARP_E_CONFIG`, `WARP_E_ABORTED`. */

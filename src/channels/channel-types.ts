@@ -149,7 +149,7 @@ export interface ChannelCounts {
  * Messages that are not kept were missed: lost on their way, or by a slow consumer. At most once in ten seconds
  * for each reason.
  */
-export interface ChannelEvent {
+export interface MessagesMissed {
   readonly kind: 'messages:missed'
   readonly reason: 'lost' | 'slow'
   /** Since the last such event; those of which nobody knows the number are not in it. */
@@ -157,3 +157,20 @@ export interface ChannelEvent {
   /** The last channel, or pattern that was subscribed to, in which it happened. */
   readonly channel: string
 }
+
+/**
+ * A replica keeps the messages of a channel, and another one does not: what is kept is not the whole. Declare the
+ * channel alike on all replicas. Once for each peer and pattern; `channel` is the first one in which it was noticed.
+ */
+export interface ChannelsDiffer {
+  readonly kind: 'channel:differs'
+  readonly channel: string
+  /** The peer. */
+  readonly replica: ReplicaId
+  /** What this replica declares. */
+  readonly here: 'kept' | 'not kept'
+  /** What the peer declares. */
+  readonly there: 'kept' | 'not kept'
+}
+
+export type ChannelEvent = MessagesMissed | ChannelsDiffer

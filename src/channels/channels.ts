@@ -21,7 +21,7 @@ import type { Writer } from '../store/write-road/writer.ts'
 import type { WatchHub } from '../watch/watch.ts'
 import { Arrivals } from './arrivals.ts'
 import { channelName, keyOf, type ChannelName } from './channel-name.ts'
-import { checkedWish, checkPublish, type DeclaredChannels, type Wish } from './channel-options.ts'
+import { checkCursor, checkedWish, checkPublish, type DeclaredChannels, type Wish } from './channel-options.ts'
 import type {
   Channel,
   ChannelCounts,
@@ -37,6 +37,7 @@ import { ArrivedMessage, LiveQueue } from './live-queue.ts'
 import { MissedTeller } from './missed-teller.ts'
 import { Numbering } from './numbering.ts'
 import { RunningSubscription } from './running-subscription.ts'
+import { UnlikeReplicas } from './unlike-replicas.ts'
 
 export interface ChannelsParts {
   readonly declared: DeclaredChannels
@@ -56,6 +57,7 @@ export class Channels {
   readonly #listeners = new Listeners()
   readonly #arrivals: Arrivals
   readonly #teller: MissedTeller
+  readonly #unlike: UnlikeReplicas
   readonly #counts = { published: 0, missed: 0, dropped: 0, malformed: 0 }
 
   constructor(parts: ChannelsParts) {
@@ -66,8 +68,16 @@ export class Channels {
         this.#deliver(channel, { publisher: publisher.replica, timeMs }, bytes),
       missed: (publisher, channel, missedCount) => this.#missed(publisher, channel, missedCount),
     })
+    this.#unlike = new UnlikeReplicas({
+      ...{ store: parts.store, observe: parts.observe },
+      patternOf: (channel) => parts.declared.patternOf(channel),
+      isListenedTo: (channel) => this.#listeners.has(channel),
+      arrived: (channel, facts, bytes) => this.#deliver(channel, facts, bytes),
+      malformed: () => this.#counts.malformed++,
+    })
     parts.talk?.connect({
       message: (publisher, message) => {
+        if (parts.declared.isKept(message.channel)) this.#unlike.notKeptThere(publisher.replica, message.channel)
         if (this.#listeners.has(message.channel)) this.#arrivals.message(publisher, message)
       },
       head: (publisher, head) => this.#head(publisher, head),
@@ -89,7 +99,7 @@ export class Channels {
   counts(): ChannelCounts {
     const { published, missed, dropped, malformed } = this.#counts
     let pendingCount = 0
-    for (const { live } of this.#listeners.all()) pendingCount += live?.count ?? 0
+    for (const { live } of this.#listeners.all()) pendingCount += live.count
     return {
       ...{ subscriptionsCount: this.#listeners.count, publishedCount: published, pendingCount },
       ...{ receivedCount: this.#arrivals.receivedCount, repeatedCount: this.#arrivals.repeatedCount },
@@ -130,7 +140,7 @@ export class Channels {
   #keep(channel: string, bytes: Uint8Array, options: WriteOptions): Promise<Receipt> {
     const { store, writer } = this.#parts
     const key = keyOf(channel)
-    const keyspace = store.keyspaceOf(key)
+    const keyspace = store.registeredAt(key, store.keys.find(key))
     const append = (keyspace.strategy.verbs as { readonly append: Verb<unknown> }).append
     return writer.verb({ key, keyspace, slot: store.keys.find(key) }, append, [bytes], options)
   }
@@ -146,7 +156,7 @@ export class Channels {
     let message: ArrivedMessage | undefined
     for (const subscription of this.#listeners.of(channel)) {
       message ??= new ArrivedMessage({ kind: 'message', channel, ...facts }, bytes)
-      const live = subscription.live as LiveQueue
+      const { live } = subscription
       const before = live.droppedCount
       if (live.push(message)) {
         const droppedCount = live.droppedCount - before
@@ -161,7 +171,7 @@ export class Channels {
     this.#counts.missed += missedCount ?? 0
     this.#teller.missed('lost', channel, missedCount ?? 0)
     for (const subscription of this.#listeners.of(channel)) {
-      subscription.live?.gap(channel, replica, missedCount)
+      subscription.live.gap(channel, replica, missedCount)
       subscription.wake()
     }
   }
@@ -183,16 +193,19 @@ export class Channels {
     const wish = checkedWish(options)
     const mayKeep = name.exact === undefined ? declared.mayKeep(name.text) : declared.isKept(name.exact)
     if (wish.from !== undefined && !mayKeep) throw resumesNothing(name.text)
-    const isAllKept = name.exact !== undefined && mayKeep
+    checkCursor(wish.from)
     const subscription: RunningSubscription = new RunningSubscription({
       ...{ name, sinceMs: env.monotonic(), signal: wish.signal },
-      live: isAllKept ? undefined : new LiveQueue(wish),
+      live: new LiveQueue(wish),
       kept: mayKeep ? this.#keptFeed(name, wish) : undefined,
       malformed: () => this.#counts.malformed++,
       onClose: () => this.#closed(subscription),
     })
     if (wish.signal?.aborted === true) subscription.close()
-    else this.#listeners.add(subscription)
+    else {
+      this.#listeners.add(subscription)
+      this.#unlike.follow()
+    }
     return subscription
   }
 
@@ -212,7 +225,7 @@ export class Channels {
 
   #closed(subscription: RunningSubscription): void {
     this.#listeners.remove(subscription)
-    if (subscription.live === undefined) return
+    if (this.#listeners.count === 0) this.#unlike.rest()
     const { exact } = subscription.name
     const isListenedTo = (channel: string): boolean => this.#listeners.has(channel)
     this.#arrivals.forget(isListenedTo, exact === undefined ? undefined : [exact])

@@ -17,8 +17,6 @@ export class Listeners {
 
   add(subscription: RunningSubscription): void {
     this.#all.add(subscription)
-    // What is kept is no message here.
-    if (subscription.live === undefined) return
     const { exact } = subscription.name
     if (exact === undefined) {
       this.#patterns.add(subscription)

@@ -1,24 +1,24 @@
 /** Tells the observer of messages that were missed: seldom, however many they are. */
 import type { Env } from '../ports/env.ts'
-import type { ChannelEvent } from './channel-types.ts'
+import type { MessagesMissed } from './channel-types.ts'
 
 /** Between two events of one reason. */
 const TOLD_EVERY_MS = 10_000
 
 export class MissedTeller {
   readonly #env: Pick<Env, 'monotonic'>
-  readonly #observe: (event: ChannelEvent) => void
+  readonly #observe: (event: MessagesMissed) => void
   readonly #reasons = {
     lost: { toldMs: -Infinity, missedCount: 0 },
     slow: { toldMs: -Infinity, missedCount: 0 },
   }
 
-  constructor(env: Pick<Env, 'monotonic'>, observe: (event: ChannelEvent) => void) {
+  constructor(env: Pick<Env, 'monotonic'>, observe: (event: MessagesMissed) => void) {
     this.#env = env
     this.#observe = observe
   }
 
-  missed(reason: ChannelEvent['reason'], channel: string, missedCount: number): void {
+  missed(reason: MessagesMissed['reason'], channel: string, missedCount: number): void {
     const now = this.#env.monotonic()
     const own = this.#reasons[reason]
     own.missedCount += missedCount

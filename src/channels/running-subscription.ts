@@ -1,6 +1,6 @@
 /**
- * One running subscription: what its channels do not keep comes from a queue, what they keep from the
- * log. Where it has both, they take turns. Nothing is read ahead of its consumer but one kept message.
+ * One running subscription: what comes as messages comes from a queue, what is kept from the log. Where it
+ * has both, they take turns. Nothing is read ahead of its consumer but one kept message.
  */
 import { asError } from '../../crdt/warp-error.ts'
 import { whenAborted } from '../ports/abort-signals.ts'
@@ -23,8 +23,7 @@ export interface RunningSubscriptionParts {
   readonly name: ChannelName
   /** When it began, by the monotonic clock. */
   readonly sinceMs: number
-  /** `undefined`: everything that it subscribes to is kept. */
-  readonly live: LiveQueue | undefined
+  readonly live: LiveQueue
   /** `undefined`: nothing that it subscribes to is kept. */
   readonly kept: KeptFeed | undefined
   readonly signal: AbortSignal | undefined
@@ -35,7 +34,7 @@ export interface RunningSubscriptionParts {
 export class RunningSubscription implements Subscription, AsyncIterator<ChannelNews, undefined> {
   readonly name: ChannelName
   readonly sinceMs: number
-  readonly live: LiveQueue | undefined
+  readonly live: LiveQueue
   readonly #parts: RunningSubscriptionParts
   readonly #stopWaiting: () => void
   #waiting: Waiting[] = []
@@ -65,7 +64,7 @@ export class RunningSubscription implements Subscription, AsyncIterator<ChannelN
     if (this.#isClosed) return
     this.#isClosed = true
     this.#stopWaiting()
-    this.live?.clear()
+    this.live.clear()
     this.#ready = undefined
     this.#parts.kept?.close()
     this.#parts.onClose(this)
@@ -109,7 +108,7 @@ export class RunningSubscription implements Subscription, AsyncIterator<ChannelN
   }
 
   #takeLive(): ChannelNews | undefined {
-    const item = this.live?.take()
+    const item = this.live.take()
     if (item === undefined) return undefined
     this.#wasLive = true
     return item instanceof ArrivedMessage ? this.#shown(item) : item

@@ -2,6 +2,7 @@
 import { shownValue } from '../../crdt/shown-kind.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { AnyStrategy } from '../../crdt/strategy.ts'
+import { CHANNEL_KEY_PREFIX } from './hidden/hidden-keys.ts'
 import { DOCUMENT_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
 
 const ENCODER = new TextEncoder()
@@ -22,6 +23,17 @@ export function checkKey(key: string): void {
 
 export function closed(): WarpError {
   return new WarpError('WARP_E_CLOSED', 'this Warp has been closed; open it again')
+}
+
+/** Of a key that the engine writes for itself. */
+export function hiddenKey(key: string): WarpError {
+  const channel = key.slice(CHANNEL_KEY_PREFIX.length)
+  return new WarpError(
+    'WARP_E_UNREGISTERED_KEY',
+    `the key ${JSON.stringify(key.slice(0, 40))} holds what the channel '${channel.slice(0, 40)}' keeps, and is the ` +
+      `engine's own; publish and subscribe by warp.channel`,
+    { details: { channel } },
+  )
 }
 
 export function nestedWrite(key: string): WarpError {

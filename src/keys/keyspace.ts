@@ -7,7 +7,7 @@ import { shownKind, shownValue } from '../../crdt/shown-kind.ts'
 import { LIFE_MS_MAX } from '../limits.ts'
 import { WarpError } from '../../crdt/warp-error.ts'
 import { DOMAINS, type Domain } from './domain.ts'
-import { assertNotHidden } from './hidden/hidden-keys.ts'
+import { assertNotHidden, isHidden } from './hidden/hidden-keys.ts'
 import { PatternIndex } from './pattern-index.ts'
 import { comparePatterns, compilePattern } from './pattern.ts'
 import {
@@ -53,6 +53,8 @@ export interface Keyspace {
   readonly isRegister: boolean
   /** The strategy's code. */
   readonly code: number
+  /** Its keys are the engine's own: nobody reads or writes them by name. */
+  readonly isHidden: boolean
   /** Where its truth is, if that is not here: then what is in memory are copies. */
   readonly source: Source | undefined
 }
@@ -79,8 +81,11 @@ export class Keyspaces {
 
   readonly #isOrdered: boolean
 
-  /** `isOrdered`: there is an ordered log, so that keys may be strong. `hidden`: the engine's own key patterns. */
-  constructor(keys: KeyMap, isOrdered = false, hidden: KeyMap = {}) {
+  /**
+   * `isOrdered`: there is an ordered log, so that keys may be strong. `hidden`: the engine's own key patterns, where
+   * channels are declared.
+   */
+  constructor(keys: KeyMap, isOrdered = false, hidden?: KeyMap) {
     checkMap(keys)
     for (const pattern of Object.keys(keys)) assertNotHidden(pattern)
     this.#isOrdered = isOrdered
@@ -93,9 +98,9 @@ export class Keyspaces {
     this.unregistered = keyspaceOf({ ...UNREGISTERED, index: registered.length })
     this.#all = [...registered, this.unregistered]
     this.list = this.#all
-    // Locks need no keys.
-    if (registered.length === 0 && !isOrdered)
-      throw misconfigured('keys', 'is empty', 'register at least one key pattern')
+    // Locks need no keys, and neither do channels.
+    if (registered.length === 0 && !isOrdered && hidden === undefined)
+      throw misconfigured('keys', 'is empty', 'register at least one key pattern, or declare channels')
   }
 
   find(key: string): Keyspace | undefined {
@@ -182,7 +187,7 @@ const UNREGISTERED: Omit<Facts, 'index'> = {
 }
 
 /** What the rest of a keyspace follows from. */
-type Facts = Omit<Keyspace, 'lifeMs' | 'isLast' | 'isForeign' | 'isRegister' | 'code'>
+type Facts = Omit<Keyspace, 'lifeMs' | 'isLast' | 'isForeign' | 'isRegister' | 'code' | 'isHidden'>
 
 /**
  * All keyspaces have one hidden class: a literal without a spread. V8 gives what is made by a spread
@@ -208,6 +213,7 @@ function keyspaceOf(facts: Facts): Keyspace {
     // is written by the ordered log.
     isRegister: isRegister(strategy) && source === undefined && mode !== 'strong',
     code: strategy.code,
+    isHidden: isHidden(pattern),
     source,
   }
 }

@@ -60,15 +60,27 @@ export interface KeyPattern {
   matches(key: string): boolean
 }
 
+/** What a refusal calls a pattern, and what the pattern names. */
+export interface PatternWords {
+  readonly pattern: string
+  readonly one: string
+  readonly example: string
+}
+
+const OF_KEYS: PatternWords = { pattern: 'key pattern', one: 'key', example: 'user:*' }
+
 /**
  * Throws `WARP_E_PATTERN` for a pattern that is empty, too long, not Unicode, or ends in the middle
  * of an escape.
  */
-export function compilePattern(text: string): KeyPattern {
+export function compilePattern(text: string, words: PatternWords = OF_KEYS): KeyPattern {
   if (typeof text !== 'string') {
-    throw new WarpError('WARP_E_PATTERN', `a key pattern is a text, such as 'user:*', and not ${shownKind(text)}`)
+    throw new WarpError(
+      'WARP_E_PATTERN',
+      `a ${words.pattern} is a text, such as '${words.example}', and not ${shownKind(text)}`,
+    )
   }
-  const tokens = normalise(parse(text))
+  const tokens = normalise(parse(text, words))
   const wildcardAt = tokens.findIndex(isWildcard)
   const prefix = wildcardAt < 0 ? tokens : tokens.slice(0, wildcardAt)
   const literalPrefix = spell(prefix)
@@ -110,32 +122,33 @@ export function comparePatterns(a: KeyPattern, b: KeyPattern): number {
   )
 }
 
-function parse(text: string): PatternToken[] {
-  if (text.length === 0) throw malformed(text, 'is empty; write * to match every key')
+function parse(text: string, words: PatternWords): PatternToken[] {
+  const malformed = (what: string): WarpError => refused(text, what, words)
+  if (text.length === 0) throw malformed(`is empty; write * to match every ${words.one}`)
   if (text.length > PATTERN_LENGTH_MAX) {
-    throw malformed(text, `has ${text.length} characters, more than the ${PATTERN_LENGTH_MAX} allowed; shorten it`)
+    throw malformed(`has ${text.length} characters, more than the ${PATTERN_LENGTH_MAX} allowed; shorten it`)
   }
-  if (/\p{Surrogate}/u.test(text)) throw malformed(text, 'contains half of a surrogate pair; remove it')
+  if (/\p{Surrogate}/u.test(text)) throw malformed('contains half of a surrogate pair; remove it')
   const characters = Array.from(text)
   const tokens: PatternToken[] = []
   for (let i = 0; i < characters.length; i++) {
     const character = characters[i]
     if (character === '*') tokens.push(ANY_RUN)
     else if (character === '?') tokens.push(ANY_ONE)
-    else tokens.push(codePoint(character === '\\' ? characters[++i] : character, text))
+    else tokens.push(codePoint(character === '\\' ? characters[++i] : character, malformed))
   }
   return tokens
 }
 
-function codePoint(character: string | undefined, text: string): number {
+function codePoint(character: string | undefined, malformed: (what: string) => WarpError): number {
   const value = character?.codePointAt(0)
-  if (value === undefined) throw malformed(text, 'ends with a single backslash; write \\\\ for a backslash')
+  if (value === undefined) throw malformed('ends with a single backslash; write \\\\ for a backslash')
   return value
 }
 
-function malformed(text: string, what: string): WarpError {
+function refused(text: string, what: string, { pattern }: PatternWords): WarpError {
   const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text
-  return new WarpError('WARP_E_PATTERN', `the key pattern "${shown}" ${what}`, { details: { pattern: shown } })
+  return new WarpError('WARP_E_PATTERN', `the ${pattern} "${shown}" ${what}`, { details: { pattern: shown } })
 }
 
 function normalise(tokens: readonly PatternToken[]): PatternToken[] {

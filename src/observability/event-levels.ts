@@ -66,6 +66,7 @@ export const EVENT_LEVELS: Readonly<Record<WarpEvent['kind'], EventLevel>> = {
   'format:raised': 'info',
   'format:refused': 'error',
   'messages:missed': 'warn',
+  'channel:differs': 'warn',
   'region:up': 'info',
   'region:down': 'error',
   'region:conflict': 'error',

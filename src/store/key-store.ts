@@ -15,7 +15,7 @@ import { Subscribers, type Draft, type Entered, type Subscriber } from './write-
 import type { Env } from '../ports/env.ts'
 import type { Recorder } from '../ports/recorder.ts'
 import type { DomainWriter, DomainWriters } from '../keys/domain-writer.ts'
-import { checkKey, closed, nestedWrite, payloadBytesMax, payloadTooLarge } from '../keys/key-refusals.ts'
+import { checkKey, closed, hiddenKey, nestedWrite, payloadBytesMax, payloadTooLarge } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot, TipOperation } from '../keys/key-table.ts'
 import type { Keyspace, Keyspaces } from '../keys/keyspace.ts'
 import { SET_MANY_BYTES_MAX, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX } from '../limits.ts'
@@ -212,13 +212,20 @@ export class KeyStore {
     throw nestedWrite(key)
   }
 
-  /** The keyspace of a key. Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`. */
+  /** The keyspace of a key of users. Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`. */
   keyspaceOf(key: string): Keyspace {
     return this.keyspaceOfFound(key, this.keys.find(key))
   }
 
   /** The same of a key that has been looked up. */
   keyspaceOfFound(key: string, slot: Slot | undefined): Keyspace {
+    const keyspace = this.registeredAt(key, slot)
+    if (keyspace.isHidden) throw hiddenKey(key)
+    return keyspace
+  }
+
+  /** The same, of the engine's own keys as well. */
+  registeredAt(key: string, slot: Slot | undefined): Keyspace {
     if (slot === undefined) checkKey(key)
     const keyspace = slot === undefined ? this.keyspaces.find(key) : this.#keyspaceAt(slot)
     if (keyspace !== undefined && keyspace !== this.keyspaces.unregistered) return keyspace

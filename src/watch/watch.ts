@@ -211,6 +211,13 @@ export class WatchHub implements WatchSource {
   }
 }
 
+/** Whether it looks like a cursor, of whatever log: the log, a place in it, and more behind that. */
+export function isCursor(text: unknown): boolean {
+  if (typeof text !== 'string') return false
+  const [name = '', place = '', ...rest] = text.split('@')
+  return name !== '' && (place === '-' ? rest.length === 0 : DIGITS.test(place) && rest.length > 0)
+}
+
 /** A cursor is opaque: one of another log is answered with a gap. A version is a whole number. */
 function checkFrom(from: unknown): void {
   if (from === undefined || typeof from === 'string') return

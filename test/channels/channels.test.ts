@@ -225,12 +225,34 @@ test('a closed engine refuses', async () => {
   expect(await failureOf(() => warp.channel('n'))).toMatchObject({ code: 'WARP_E_CLOSED' })
 })
 
+test('more at once than a replica takes is told as missed, and so is the last one', async () => {
+  const world = channelWorld()
+  const [a, b] = [await world.open('a'), await world.open('b')]
+  await world.env.advance(2000)
+  const heard = listen(b.channel('n').subscribe({ pendingCountMax: 10_000 }))
+  for (const isKnown of [false, true]) {
+    const before = heard.shown.length
+    const published = Array.from({ length: 5000 }, (_, i) => a.channel('n').publish(i))
+    await world.env.advance(3000)
+    await Promise.all(published)
+    const news = heard.news.slice(before)
+    const missedCount = news.reduce((sum, one) => sum + (one.kind === 'gap' ? (one.missedCount ?? NaN) : 0), 0)
+    expect(news.filter(({ kind }) => kind === 'message').length + missedCount, `known: ${isKnown}`).toBe(5000)
+    expect(news.at(-1)).toMatchObject({ kind: 'gap', channel: 'n', publisher: a.replica })
+  }
+  await world.close()
+})
+
 test('what cannot be published, or asked for, is refused, and says what to do', async () => {
   const { warp } = await alone()
   const chat = warp.channel('chat:1')
   const refusals: [() => unknown, string, string][] = [
     [() => warp.channel('chat:*').publish(1), 'WARP_E_PATTERN', 'is a pattern'],
-    [() => warp.channel(''), 'WARP_E_PATTERN', 'is empty'],
+    [() => warp.channel(''), 'WARP_E_PATTERN', 'the channel name "" is empty; write * to match every channel'],
+    [() => warp.channel(7 as never), 'WARP_E_PATTERN', "a channel name is a text, such as 'chat:room1'"],
+    [() => warp.channel('x\\'), 'WARP_E_PATTERN', 'the channel name "x\\" ends with a single backslash'],
+    [() => warp.channel('\ud800'), 'WARP_E_PATTERN', 'the channel name'],
+    [() => warp.channel('x'.repeat(5000)), 'WARP_E_PATTERN', 'the channel name'],
     [() => warp.channel('x'.repeat(241)), 'WARP_E_LIMIT', 'shorten it'],
     [() => chat.publish(undefined), 'WARP_E_UNENCODABLE', 'publish takes no undefined'],
     [() => chat.publish('x'.repeat(MESSAGE_BYTES_MAX)), 'WARP_E_LIMIT', 'publish it in several'],

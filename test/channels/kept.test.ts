@@ -130,6 +130,22 @@ test('who resumes from before what is kept is told of a gap', async () => {
   await warp.close()
 })
 
+test('what is no cursor is refused, and one of another log is answered with a gap', async () => {
+  const { env, warp } = await alone()
+  const { warp: other } = await alone()
+  for (const from of ['nonsense', '', 'a@b', '@1@', 'a@-@'])
+    expect(await failureOf(() => warp.channel('kept:1').subscribe({ from })), from).toMatchObject({
+      code: 'WARP_E_CONFIG',
+      message: expect.stringContaining('give the cursor of a message') as string,
+    })
+  await other.channel('kept:1').publish('x')
+  const from = other.channel('kept:1').subscribe().cursor as string
+  const heard = listen(warp.channel('kept:1').subscribe({ from }))
+  await env.runUntilIdle()
+  expect(heard.shown).toEqual(['gap of undefined'])
+  for (const one of [warp, other]) await one.close()
+})
+
 test('a slow consumer of kept messages is told of a gap, as in a watch', async () => {
   const { env, warp } = await alone()
   const subscription = warp.channel('kept:1').subscribe({ pendingCountMax: 10 })

@@ -129,7 +129,7 @@ describe('specificity', () => {
       'user:*a*b',
       'user:*ab',
     ]
-    const sorted = texts.map(compilePattern).sort(comparePatterns)
+    const sorted = texts.map((text) => compilePattern(text)).sort(comparePatterns)
     expect(sorted.map((pattern) => pattern.text)).toEqual([
       'user:1',
       'user:1*',

@@ -59,14 +59,14 @@ async function foldToWrite(store: KeyStore, key: string, slot: Slot, check: () =
   try {
     await foldInSteps(store, slot, check)
   } catch (error) {
-    throw refused(store, { key, keyspace: store.keyspaceOfFound(key, slot) }, error) ?? asError(error)
+    throw refused(store, { key, keyspace: store.registeredAt(key, slot) }, error) ?? asError(error)
   }
 }
 
 /** The key may have been forgotten meanwhile, and its pattern registered anew. */
 function targetOf(store: KeyStore, key: string): Target {
   const slot = store.keys.find(key)
-  return { key, keyspace: store.keyspaceOfFound(key, slot), slot }
+  return { key, keyspace: store.registeredAt(key, slot), slot }
 }
 
 /** What a verb was given, as it is now. What cannot be encoded (a function) is left as it is. */
