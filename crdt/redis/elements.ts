@@ -12,7 +12,7 @@ export interface Element extends Position {
 }
 
 export class Elements {
-  readonly order = new Ordered<Position>(comparePositions)
+  readonly order: Ordered<Position> = new Ordered<Position>(comparePositions)
   #orderMax = 0
 
   get size(): number {

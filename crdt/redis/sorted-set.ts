@@ -12,7 +12,7 @@ export interface ScoredMember extends Placed {
 }
 
 export class SortedSet {
-  readonly table = new Table<ScoredMember>()
+  readonly table: Table<ScoredMember> = new Table<ScoredMember>()
   #order: Ordered<ScoredMember> | undefined
 
   /** The members by score, those of one score by name. */
