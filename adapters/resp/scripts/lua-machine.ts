@@ -1,0 +1,415 @@
+/**
+ * One state of Lua 5.1 in which all scripts of a server run, one after the other, each to its end: with
+ * bounded steps and memory, without a way out of it, and without a trace of the one before.
+ *
+ * The steps are counted by a hook. A script that has used them up cannot catch that: from then on every
+ * line of it fails. When the memory is used up the state is thrown away, and another one is made.
+ *
+ * Known: a pattern that backtracks (`('a?'):rep(30)`) is one step, however long it takes. Redis has the
+ * same weakness.
+ */
+import { createHash } from 'node:crypto'
+import { shownDouble } from '../protocol/numbers.ts'
+import type { ReplyWriter } from '../protocol/reply-writer.ts'
+import { LUA_ERROR_OF_MEMORY, LUA_GLOBALS, LUA_HOOK, LUA_REGISTRY, LUA_TYPE, type LuaModule } from './lua-binding.ts'
+import { pushReply, writeReply } from './lua-replies.ts'
+import { LuaStack } from './lua-stack.ts'
+import { PRELUDE } from './prelude.ts'
+
+/** What a script works with while it runs. */
+export interface ScriptHost {
+  /** Runs a command and returns its reply, as text of the protocol. Throws nothing. */
+  call(args: readonly string[], protocol: 2 | 3): string
+  log(level: number, text: string): void
+}
+
+export interface LuaLimits {
+  /** Instructions of the virtual machine, about; 10,000 at least. */
+  readonly stepsMax: number
+  /** What all scripts together hold, compiled ones too. */
+  readonly bytesMax: number
+}
+
+/** Scripts, and what their faults call them. */
+const CHUNK = '@user_script'
+const STEPS_AT_ONCE = 10_000
+/** The functions between a fault and the script. */
+const LEVELS_MAX = 8
+const ALL_RESULTS_BUT_ONE = 1
+/** The state has room for so much beyond its limit while the host prepares a script. */
+const RESERVE_BYTES = 1024 * 1024
+
+interface Script {
+  readonly source: string
+  /** In the registry of the state of that number. */
+  reference: number
+  ofState: number
+}
+
+export class LuaMachine {
+  readonly #module: LuaModule
+  readonly #limits: LuaLimits
+  readonly #versionText: string
+  readonly #scripts = new Map<string, Script>()
+  readonly #stack: LuaStack
+  readonly #functions: number[] = []
+  readonly #allocatorAt: number
+  readonly #hookAt: number
+  readonly #faultAt: number
+  #state = 0
+  #stateNumber = 0
+  /** In the registry: what begins each script. */
+  #begin = 0
+  #usedBytes = 0
+  #isRunning = false
+  #stepsLeft = 0
+  #host: ScriptHost | undefined
+  #protocol: 2 | 3 = 2
+
+  /** `version`: of Redis, as scripts are told. */
+  constructor(module: LuaModule, limits: LuaLimits, version: string) {
+    this.#module = module
+    this.#limits = limits
+    this.#versionText = version
+    this.#stack = new LuaStack(module)
+    this.#allocatorAt = module.addFunction((_, address, before, after) => this.#allocate(address!, before!, after!), 'iiiii')
+    this.#hookAt = module.addFunction((state) => this.#onSteps(state!), 'vii')
+    this.#faultAt = module.addFunction((state) => this.#onFault(state!), 'ii')
+    this.#open()
+  }
+
+  /** How many scripts are known. */
+  get scriptsCount(): number {
+    return this.#scripts.size
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  has(digest: string): boolean {
+    return this.#scripts.has(digest.toLowerCase())
+  }
+
+  /** Compiles a script, unless it is known, and returns its SHA-1. Throws `LuaFault`. */
+  load(source: string): string {
+    const digest = sha1(source)
+    if (!this.#scripts.has(digest)) {
+      const script = { source, reference: 0, ofState: -1 }
+      this.#compile(script)
+      this.#scripts.set(digest, script)
+    }
+    return digest
+  }
+
+  /** Forgets all scripts. */
+  flush(): void {
+    this.#scripts.clear()
+    this.#reopen()
+  }
+
+  /** Runs a script that is known, and writes its reply. Throws `LuaFault`, and then nothing is written. */
+  run(digest: string, keys: readonly string[], args: readonly string[], host: ScriptHost, reply: ReplyWriter): void {
+    const script = this.#scripts.get(digest.toLowerCase())
+    if (script === undefined) throw new LuaFault('NOSCRIPT No matching script. Please use EVAL.')
+    if (script.ofState !== this.#stateNumber) this.#compile(script)
+    const { length } = reply
+    try {
+      this.#prepare(keys, args)
+      this.#run(script.reference, digest.toLowerCase(), host, reply)
+    } catch (error) {
+      reply.cut(length)
+      throw error
+    } finally {
+      this.#module._lua_settop(this.#state, 0)
+    }
+  }
+
+  close(): void {
+    if (this.#state !== 0) this.#module._lua_close(this.#state)
+    this.#state = 0
+    for (const at of [...this.#functions.splice(0), this.#allocatorAt, this.#hookAt, this.#faultAt]) {
+      this.#module.removeFunction(at)
+    }
+  }
+
+  #prepare(keys: readonly string[], args: readonly string[]): void {
+    const { module: lua, stack, state } = this.#parts()
+    lua._lua_settop(state, 0)
+    lua._lua_rawgeti(state, LUA_REGISTRY, this.#begin)
+    lua._lua_pcall(state, 0, 0, 0)
+    for (const [name, texts] of [
+      ['KEYS', keys],
+      ['ARGV', args],
+    ] as const) {
+      stack.push(state, name)
+      stack.pushTexts(state, texts)
+      lua._lua_rawset(state, LUA_GLOBALS)
+    }
+  }
+
+  #run(reference: number, digest: string, host: ScriptHost, reply: ReplyWriter): void {
+    const { module: lua, stack, state } = this.#parts()
+    this.#host = host
+    this.#protocol = 2
+    this.#stepsLeft = this.#limits.stepsMax
+    lua._lua_sethook(state, this.#hookAt, LUA_HOOK.count, STEPS_AT_ONCE)
+    lua._lua_pushcclosure(state, this.#faultAt, 0)
+    lua._lua_rawgeti(state, LUA_REGISTRY, reference)
+    this.#isRunning = true
+    let outcome: number
+    try {
+      outcome = lua._lua_pcall(state, 0, ALL_RESULTS_BUT_ONE, 1)
+    } finally {
+      this.#isRunning = false
+      this.#host = undefined
+    }
+    lua._lua_sethook(state, 0, 0, 0)
+    if (outcome === 0) {
+      writeReply(stack, state, reply)
+      return
+    }
+    if (outcome === LUA_ERROR_OF_MEMORY) {
+      this.#reopen()
+      throw new LuaFault(`ERR not enough memory script: ${digest}, on @user_script.`)
+    }
+    const text = stack.textField(state, -1, 'err') ?? 'ERR unknown error'
+    const place = stack.textField(state, -1, 'place') ?? 'user_script'
+    throw new LuaFault(`${text} script: ${digest}, on @${place}.`)
+  }
+
+  #parts(): { module: LuaModule; stack: LuaStack; state: number } {
+    return { module: this.#module, stack: this.#stack, state: this.#state }
+  }
+
+  #compile(script: Script): void {
+    const { module: lua, stack, state } = this.#parts()
+    const source = withoutShebang(script.source)
+    if (source.charCodeAt(0) === 0x1b) throw new LuaFault('ERR Error compiling script: binary chunks are refused')
+    // Names of chunks end with a zero byte.
+    const failed = stack.withBytes(`${source}\0${CHUNK}\0`, (at) =>
+      lua._luaL_loadbuffer(state, at, source.length, at + source.length + 1),
+    )
+    if (failed !== 0) {
+      const text = stack.text(state, -1) ?? ''
+      lua._lua_settop(state, 0)
+      throw new LuaFault(`ERR Error compiling script (new function): ${text}`)
+    }
+    script.reference = lua._luaL_ref(state, LUA_REGISTRY)
+    script.ofState = this.#stateNumber
+  }
+
+  #reopen(): void {
+    this.#module._lua_close(this.#state)
+    for (const at of this.#functions.splice(0)) this.#module.removeFunction(at)
+    this.#open()
+  }
+
+  #open(): void {
+    const { module: lua, stack } = this.#parts()
+    this.#usedBytes = 0
+    const state = lua._lua_newstate(this.#allocatorAt, 0)
+    if (state === 0) throw new LuaFault('ERR there is no memory for scripts')
+    this.#state = state
+    this.#stateNumber++
+    for (const open of [lua._luaopen_base, lua._luaopen_table, lua._luaopen_string, lua._luaopen_math]) open(state)
+    lua._lua_settop(state, 0)
+    const failed = stack.withBytes(`${PRELUDE}\0@redis\0`, (at) =>
+      lua._luaL_loadbuffer(state, at, PRELUDE.length, at + PRELUDE.length + 1),
+    )
+    if (failed === 0) this.#pushHost(state)
+    if (failed !== 0 || lua._lua_pcall(state, 1, 1, 0) !== 0) throw new Error(`prelude: ${stack.text(state, -1)}`)
+    this.#begin = lua._luaL_ref(state, LUA_REGISTRY)
+  }
+
+  /** The table of what the prelude cannot do itself. */
+  #pushHost(state: number): void {
+    const { module: lua, stack } = this.#parts()
+    const [major = 0, minor = 0, patch = 0] = this.#versionText.split('.').map(Number)
+    lua._lua_createtable(state, 0, 12)
+    stack.setField(state, 'version', () => stack.push(state, this.#versionText))
+    stack.setField(state, 'versionNumber', () => lua._lua_pushnumber(state, major * 65_536 + minor * 256 + patch))
+    stack.setField(state, 'null', () => lua._lua_pushlightuserdata(state, 0))
+    this.#setFunction(state, 'pcall', (running) => this.#ask(running))
+    this.#setFunction(state, 'call', (running) => {
+      this.#ask(running)
+      // Raised by the host and not by the prelude: then the line is that of the script, tail call or not.
+      return !isFault(stack, running) ? 1 : lua._lua_error(running)
+    })
+    this.#setFunction(state, 'log', (running) => {
+      this.#host?.log(lua._lua_tonumber(running, 1), stack.text(running, 2) ?? '')
+      return 0
+    })
+    this.#setFunction(state, 'setresp', (running) => {
+      this.#protocol = lua._lua_tonumber(running, 1) === 3 ? 3 : 2
+      return 0
+    })
+    this.#setText(state, 'sha1', (running) => sha1(stack.text(running, 1) ?? ''))
+    this.#setText(state, 'fromDouble', (running) => {
+      const bytes = Buffer.alloc(8)
+      bytes.writeDoubleBE(lua._lua_tonumber(running, 1))
+      return bytes.toString('latin1')
+    })
+    this.#setText(state, 'fromWhole', (running) => {
+      const bytes = Buffer.alloc(8)
+      bytes.writeBigInt64BE(BigInt(lua._lua_tonumber(running, 1)))
+      return bytes.toString('latin1')
+    })
+    this.#setNumber(state, 'toDouble', (running) => {
+      const bytes = Buffer.from(stack.text(running, 1) ?? '', 'latin1')
+      return bytes.length === 4 ? bytes.readFloatBE() : bytes.readDoubleBE()
+    })
+    this.#setNumber(state, 'toWhole', (running) =>
+      Number(Buffer.from(stack.text(running, 1) ?? '', 'latin1').readBigInt64BE()),
+    )
+    stack.setField(state, 'bit', () => {
+      lua._lua_createtable(state, 0, 12)
+      for (const [name, run] of Object.entries(BITS)) {
+        this.#setNumber(state, name, (running) => run(this.#bitsOf(running)))
+      }
+      this.#setText(state, 'tohex', (running) => hexOf(this.#bitsOf(running)))
+    })
+  }
+
+  /** The arguments of a function of bits, as numbers of 32 bits with a sign. */
+  #bitsOf(state: number): number[] {
+    const count = this.#module._lua_gettop(state)
+    return Array.from({ length: count }, (_, i) => toBits(this.#module._lua_tonumber(state, i + 1)))
+  }
+
+  #setText(state: number, name: string, run: (running: number) => string): void {
+    this.#setFunction(state, name, (running) => {
+      this.#stack.push(running, run(running))
+      return 1
+    })
+  }
+
+  #setNumber(state: number, name: string, run: (running: number) => number): void {
+    this.#setFunction(state, name, (running) => {
+      this.#module._lua_pushnumber(running, run(running))
+      return 1
+    })
+  }
+
+  #setFunction(state: number, name: string, run: (running: number) => number): void {
+    const at = this.#module.addFunction((running) => run(running!), 'ii')
+    this.#functions.push(at)
+    this.#stack.setField(state, name, () => this.#module._lua_pushcclosure(state, at, 0))
+  }
+
+  /** Runs a command; its reply is on the stack. */
+  #ask(state: number): number {
+    pushReply(this.#stack, state, this.#replyOf(state))
+    return 1
+  }
+
+  #replyOf(state: number): string {
+    const { module: lua, stack } = this.#parts()
+    const count = lua._lua_gettop(state)
+    if (count === 0) return '-ERR Please specify at least one argument for this redis.call() call\r\n'
+    const args: string[] = []
+    for (let place = 1; place <= count; place++) {
+      const type = lua._lua_type(state, place)
+      if (type === LUA_TYPE.string) args.push(stack.text(state, place)!)
+      else if (type === LUA_TYPE.number) args.push(shownDouble(lua._lua_tonumber(state, place)))
+      else return '-ERR Lua redis lib command arguments must be strings or integers\r\n'
+    }
+    return this.#host!.call(args, this.#protocol)
+  }
+
+  #allocate(address: number, before: number, after: number): number {
+    if (after === 0) {
+      this.#usedBytes -= address === 0 ? 0 : before
+      this.#module._free(address)
+      return 0
+    }
+    const used = this.#usedBytes + after - (address === 0 ? 0 : before)
+    const most = this.#limits.bytesMax + (this.#isRunning ? 0 : RESERVE_BYTES)
+    if (after > before && used > most) return 0
+    const moved = this.#module._realloc(address, after)
+    if (moved !== 0) this.#usedBytes = used
+    return moved
+  }
+
+  /** Called after so many steps, and once they are used up before each line. */
+  #onSteps(state: number): void {
+    this.#stepsLeft -= STEPS_AT_ONCE
+    if (this.#stepsLeft > 0) return
+    this.#module._lua_sethook(state, this.#hookAt, LUA_HOOK.line | LUA_HOOK.count, 1)
+    this.#stack.push(state, `the script has taken more than ${this.#limits.stepsMax} steps`)
+    this.#module._lua_error(state)
+  }
+
+  /** What was raised becomes a table with its text, and with the line of the script. */
+  #onFault(state: number): number {
+    const { module: lua, stack } = this.#parts()
+    if (lua._lua_type(state, 1) !== LUA_TYPE.table) {
+      const text = stack.text(state, 1) ?? '(error object is not a string)'
+      lua._lua_settop(state, 0)
+      lua._lua_createtable(state, 0, 2)
+      stack.setField(state, 'err', () => stack.push(state, `ERR ${text}`))
+    }
+    const place = this.#placeOf(state)
+    if (place !== undefined) stack.setField(state, 'place', () => stack.push(state, place))
+    return 1
+  }
+
+  #placeOf(state: number): string | undefined {
+    for (let level = 1; level <= LEVELS_MAX; level++) {
+      this.#module._luaL_where(state, level)
+      const [place] = /^user_script:\d+/.exec(this.#stack.text(state, -1) ?? '') ?? []
+      this.#module._lua_settop(state, -2)
+      if (place !== undefined) return place
+    }
+    return undefined
+  }
+}
+
+/** Whether a reply, which is on top, is an error. */
+function isFault(stack: LuaStack, state: number): boolean {
+  return stack.module._lua_type(state, -1) === LUA_TYPE.table && stack.textField(state, -1, 'err') !== undefined
+}
+
+/** A refusal of a script, in the words of Redis. */
+export class LuaFault extends Error {
+  /** A binary string, its code first. */
+  readonly text: string
+
+  constructor(text: string) {
+    super(text)
+    this.text = text
+  }
+}
+
+export function sha1(binary: string): string {
+  return createHash('sha1').update(binary, 'latin1').digest('hex')
+}
+
+/** The first line of a script may say how it is to run; the lines keep their numbers. */
+function withoutShebang(source: string): string {
+  return source.startsWith('#!') ? source.replace(/^[^\n]*/, '') : source
+}
+
+/** As LuaBitOp: modulo 2^32, with a sign. */
+function toBits(value: number): number {
+  return Number(BigInt.asIntN(32, BigInt(Math.round(Number.isFinite(value) ? value : 0))))
+}
+
+const BITS: Readonly<Record<string, (values: readonly number[]) => number>> = {
+  tobit: ([value = 0]) => value,
+  bnot: ([value = 0]) => ~value,
+  bswap: ([value = 0]) => Buffer.from(Int32Array.of(value).buffer).readInt32BE(),
+  band: (values) => values.reduce((all, value) => all & value),
+  bor: (values) => values.reduce((all, value) => all | value),
+  bxor: (values) => values.reduce((all, value) => all ^ value),
+  lshift: ([value = 0, by = 0]) => value << (by & 31),
+  rshift: ([value = 0, by = 0]) => (value >>> (by & 31)) | 0,
+  arshift: ([value = 0, by = 0]) => value >> (by & 31),
+  rol: ([value = 0, by = 0]) => (value << (by & 31)) | (value >>> (-by & 31)),
+  ror: ([value = 0, by = 0]) => (value >>> (by & 31)) | (value << (-by & 31)),
+}
+
+function hexOf([value = 0, digits = 8]: readonly number[]): string {
+  const text = (value >>> 0).toString(16).padStart(8, '0').slice(-Math.min(8, Math.abs(digits)) || 8)
+  return digits < 0 ? text.toUpperCase() : text
+}
