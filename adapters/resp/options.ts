@@ -9,6 +9,7 @@ import { checkTypeOf, isWholeFrom, optionNames, refusedOption, requireOptions } 
 import { WarpError } from '../../crdt/warp-error.ts'
 import { whenAborted } from '../../src/ports/abort-signals.ts'
 import type { RequestLimits } from './protocol/request-parser.ts'
+import type { LuaLimits } from './scripts/lua-machine.ts'
 import type { UserRules } from './connections/users.ts'
 
 export interface RespServerOptions {
@@ -41,11 +42,23 @@ export interface RespServerOptions {
   readonly authMs?: number
   /** `close` waits so long for commands under way, and for what is not sent yet. Default 2,000. */
   readonly drainMs?: number
+  /**
+   * Whether scripts in Lua run (EVAL), where the package `wasmoon-lua5.1` is installed. Default true.
+   */
+  readonly scripts?: boolean
+  /** Instructions of Lua that one script may take; nobody else is served meanwhile. Default 10,000,000. */
+  readonly scriptStepsMax?: number
+  /** Bytes that all scripts together hold in Lua. Default 64 MiB. */
+  readonly scriptBytesMax?: number
+  /** Told what scripts say by `redis.log`. Default: nobody is told. */
+  readonly onScriptLog?: (level: ScriptLogLevel, text: string) => void
   /** When it fires, the server closes. */
   readonly signal?: AbortSignal
   /** Told of faults, of the server and of what it stands on. Default: nobody is told. */
   readonly onError?: (error: Error) => void
 }
+
+export type ScriptLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'
 
 export interface RespSettings extends RequestLimits {
   readonly port: number
@@ -59,6 +72,9 @@ export interface RespSettings extends RequestLimits {
   readonly requestMs: number
   readonly authMs: number
   readonly drainMs: number
+  /** `undefined`: none run. */
+  readonly scripts: LuaLimits | undefined
+  readonly onScriptLog: (level: ScriptLogLevel, text: string) => void
   readonly signal: AbortSignal | undefined
   readonly onError: (error: Error) => void
 }
@@ -67,6 +83,7 @@ const OPTIONS = optionNames<RespServerOptions>({
   ...{ port: true, host: true, password: true, users: true, tls: true, clientsMax: true },
   ...{ argumentBytesMax: true, requestBytesMax: true, outputBytesMax: true },
   ...{ idleMs: true, requestMs: true, authMs: true, drainMs: true, signal: true, onError: true },
+  ...{ scripts: true, scriptStepsMax: true, scriptBytesMax: true, onScriptLog: true },
 })
 const USER_OPTIONS = optionNames<UserRules>({ password: true, commands: true, keys: true })
 
@@ -81,6 +98,8 @@ const NUMBERS = {
   requestMs: { fallback: 60_000, min: 100, max: DAY_MS },
   authMs: { fallback: 10_000, min: 100, max: DAY_MS },
   drainMs: { fallback: 2000, min: 0, max: DAY_MS },
+  scriptStepsMax: { fallback: 10_000_000, min: 10_000, max: 10_000_000_000 },
+  scriptBytesMax: { fallback: 64 * MEBIBYTE, min: 4 * MEBIBYTE, max: 1024 * MEBIBYTE },
 } as const
 
 type Numbers = { -readonly [Name in keyof typeof NUMBERS]: number }
@@ -88,25 +107,38 @@ type Numbers = { -readonly [Name in keyof typeof NUMBERS]: number }
 /** Throws `WARP_E_CONFIG`, and `WARP_E_AUTH` for an address beyond this machine without a password. */
 export function respSettings(options: RespServerOptions): RespSettings {
   requireOptions('respServer', options, OPTIONS, '{ port: 6379 }')
-  const { host = '127.0.0.1', password, users = {}, tls, signal, onError = () => undefined } = options
+  const { host = '127.0.0.1', password, users = {}, tls, signal } = options
+  const { onError = () => undefined, onScriptLog = () => undefined } = options
   for (const [name, type] of [
     ['host', 'string'],
     ['password', 'string'],
     ['onError', 'function'],
+    ['onScriptLog', 'function'],
+    ['scripts', 'boolean'],
   ] as const)
     checkTypeOf('respServer', options, name, type)
   if (password === '') throw refusedOption('respServer', 'password', password, 'give one that is not empty')
   checkUsers(users)
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
-    throw refusedOption('respServer', 'tls', tls, 'give { cert, key }')
+  checkTls(tls)
   if (!isLoopback(host) && password === undefined && Object.keys(users).length === 0) throw openToAll(host)
-  return { ...numbersOf(options), host, password, users, tls, signal, onError }
+  const numbers = numbersOf(options)
+  const scripts = options.scripts === false ? undefined : limitsOfScripts(numbers)
+  return { ...numbers, host, password, users, tls, scripts, onScriptLog, signal, onError }
+}
+
+function limitsOfScripts({ scriptStepsMax, scriptBytesMax }: Numbers): LuaLimits {
+  return { stepsMax: scriptStepsMax, bytesMax: scriptBytesMax }
 }
 
 /** Calls `close` when the signal of the options fires. */
 export function closeOnAbort({ signal }: RespSettings, close: () => void): void {
   whenAborted(signal, close)
   if (signal?.aborted === true) close()
+}
+
+function checkTls(tls: unknown): void {
+  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
+    throw refusedOption('respServer', 'tls', tls, 'give { cert, key }')
 }
 
 function checkUsers(users: Readonly<Record<string, UserRules>>): void {

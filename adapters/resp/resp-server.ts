@@ -55,6 +55,8 @@ export async function respServer(warp: ServedEngine, options: RespServerOptions)
     core.close()
     throw error
   }
+  // Loaded behind, so that the first script need not wait; and whoever has no scripts does not either.
+  core.scripts.ready().catch((error: unknown) => core.failed(error))
   closeOnAbort(settings, () => void listening.close())
   return listening
 }

@@ -9,6 +9,7 @@ export type Group =
   | 'hyperloglog'
   | 'list'
   | 'pubsub'
+  | 'scripting'
   | 'server'
   | 'set'
   | 'sorted-set'

@@ -8,6 +8,7 @@ import type { Env } from '../../../src/ports/env.ts'
 import type { Client } from '../connections/client.ts'
 import type { PubSub } from '../connections/pub-sub.ts'
 import type { Users } from '../connections/users.ts'
+import type { Scripts } from '../scripts/scripts.ts'
 import type { Waiters } from '../connections/waiters.ts'
 import type { RespSettings } from '../options.ts'
 import type { ReplyWriter } from '../protocol/reply-writer.ts'
@@ -44,12 +45,15 @@ export interface Core {
   readonly users: Users
   readonly pubSub: PubSub
   readonly waiters: Waiters
+  readonly scripts: Scripts
   readonly clients: ReadonlyMap<number, Client>
   readonly counts: RespCounts
   readonly beganMs: number
   readonly nowMs: number
   /** The command of a request. Throws `ReplyError`. */
   find(args: readonly string[]): Command
+  /** Throws `ReplyError` if the client may not run that. */
+  assertMay(client: Client, command: Command, args: readonly string[]): void
   /** Runs a command that has been checked. Whatever it throws is its reply. */
   run(call: Call, command: Command, args: readonly string[]): void | Promise<void>
 }

@@ -75,6 +75,12 @@ export class Dispatcher {
     return found
   }
 
+  /** Throws `ReplyError` if the client may not run that. */
+  assertMay({ user }: Client, command: Command, args: readonly string[]): void {
+    if (user !== undefined) assertMay(user, command, args)
+    else if (!command.flags.includes('no_auth')) throw new ReplyError(NOT_AUTHENTICATED)
+  }
+
   #unknown(args: readonly string[]): ReplyError {
     const [name, sub] = args as [string, string | undefined]
     if (!this.#core.table.isContainer(name)) return unknownCommand(args)
@@ -84,10 +90,7 @@ export class Dispatcher {
 
   #allowed(client: Client, args: readonly string[]): Command {
     const command = this.find(args)
-    const { user } = client
-    if (user === undefined) {
-      if (!command.flags.includes('no_auth')) throw new ReplyError(NOT_AUTHENTICATED)
-    } else assertMay(user, command, args)
+    this.assertMay(client, command, args)
     if (client.outlet.reply.protocol === 2 && client.isSubscribed && !WHILE_SUBSCRIBED.has(command.name))
       throw onlySubscribing(command)
     if (client.gathered !== undefined && command.flags.includes('no_multi'))

@@ -5,6 +5,8 @@ import type { Env } from '../../../src/ports/env.ts'
 import { CommandKeys } from '../call/command-keys.ts'
 import type { Call, Command, Commands, Core, RespCounts } from '../call/command.ts'
 import type { RespSettings } from '../options.ts'
+import { REDIS_VERSION } from '../commands/service/versions.ts'
+import { Scripts } from '../scripts/scripts.ts'
 import type { Client } from './client.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { PubSub } from './pub-sub.ts'
@@ -21,6 +23,7 @@ export class RespCore implements Core {
   readonly pubSub: PubSub
   readonly dispatcher: Dispatcher
   readonly waiters: Waiters
+  readonly scripts: Scripts
   readonly beganMs: number
   readonly clients: Map<number, Client> = new Map<number, Client>()
   readonly counts: RespCounts = {
@@ -51,6 +54,7 @@ export class RespCore implements Core {
     this.pubSub = new PubSub(warp, (error) => this.failed(error))
     this.dispatcher = new Dispatcher(this)
     this.waiters = new Waiters(this.env)
+    this.scripts = new Scripts(settings.scripts, REDIS_VERSION)
     this.#unsubscribe = direct.onEntered((key) => this.waiters.touched(key))
   }
 
@@ -77,6 +81,10 @@ export class RespCore implements Core {
     return this.dispatcher.find(args)
   }
 
+  assertMay(client: Client, command: Command, args: readonly string[]): void {
+    this.dispatcher.assertMay(client, command, args)
+  }
+
   run(call: Call, command: Command, args: readonly string[]): void | Promise<void> {
     return this.dispatcher.run(call, command, args)
   }
@@ -100,5 +108,6 @@ export class RespCore implements Core {
   close(): void {
     this.#unsubscribe()
     this.pubSub.close()
+    this.scripts.close()
   }
 }

@@ -10,7 +10,8 @@ import { WarpError } from '../../../crdt/warp-error.ts'
 export interface LuaModule {
   readonly HEAPU8: Uint8Array
   readonly HEAPU32: Uint32Array
-  addFunction(run: (...parameters: number[]) => number | void, signature: string): number
+  /** `signature`: of the result, then of the parameters; `i` a whole number, `v` nothing. */
+  addFunction(run: (...parameters: [number, number, number, number]) => unknown, signature: string): number
   removeFunction(address: number): void
   _malloc(bytes: number): number
   _realloc(address: number, bytes: number): number
@@ -75,8 +76,12 @@ export async function loadLuaModule(): Promise<LuaModule | undefined> {
   } catch (error) {
     const { code } = error as { readonly code?: unknown }
     if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return undefined
-    throw new WarpError('WARP_E_CONFIG', `the package ${PACKAGE}, which runs scripts, cannot be loaded; install it again`, {
-      cause: error,
-    })
+    throw new WarpError(
+      'WARP_E_CONFIG',
+      `the package ${PACKAGE}, which runs scripts, cannot be loaded; install it again`,
+      {
+        cause: error,
+      },
+    )
   }
 }

@@ -8,19 +8,26 @@
  * Known: a pattern that backtracks (`('a?'):rep(30)`) is one step, however long it takes. Redis has the
  * same weakness.
  */
-import { createHash } from 'node:crypto'
+import { ReplyError } from '../call/reply-error.ts'
 import { shownDouble } from '../protocol/numbers.ts'
 import type { ReplyWriter } from '../protocol/reply-writer.ts'
 import { LUA_ERROR_OF_MEMORY, LUA_GLOBALS, LUA_HOOK, LUA_REGISTRY, LUA_TYPE, type LuaModule } from './lua-binding.ts'
 import { pushReply, writeReply } from './lua-replies.ts'
+import { hostFunctions, pushHost } from './lua-host.ts'
 import { LuaStack } from './lua-stack.ts'
-import { PRELUDE } from './prelude.ts'
+import { PRELUDE } from './prelude/index.ts'
 
 /** What a script works with while it runs. */
 export interface ScriptHost {
   /** Runs a command and returns its reply, as text of the protocol. Throws nothing. */
   call(args: readonly string[], protocol: 2 | 3): string
   log(level: number, text: string): void
+}
+
+/** Binary strings. */
+export interface ScriptCall {
+  readonly keys: readonly string[]
+  readonly args: readonly string[]
 }
 
 export interface LuaLimits {
@@ -72,9 +79,12 @@ export class LuaMachine {
     this.#limits = limits
     this.#versionText = version
     this.#stack = new LuaStack(module)
-    this.#allocatorAt = module.addFunction((_, address, before, after) => this.#allocate(address!, before!, after!), 'iiiii')
-    this.#hookAt = module.addFunction((state) => this.#onSteps(state!), 'vii')
-    this.#faultAt = module.addFunction((state) => this.#onFault(state!), 'ii')
+    this.#allocatorAt = module.addFunction(
+      (_, address, before, after) => this.#allocate(address, before, after),
+      'iiiii',
+    )
+    this.#hookAt = module.addFunction((state) => this.#onSteps(state), 'vii')
+    this.#faultAt = module.addFunction((state) => this.#onFault(state), 'ii')
     this.#open()
   }
 
@@ -91,15 +101,11 @@ export class LuaMachine {
     return this.#scripts.has(digest.toLowerCase())
   }
 
-  /** Compiles a script, unless it is known, and returns its SHA-1. Throws `LuaFault`. */
-  load(source: string): string {
-    const digest = sha1(source)
-    if (!this.#scripts.has(digest)) {
-      const script = { source, reference: 0, ofState: -1 }
-      this.#compile(script)
-      this.#scripts.set(digest, script)
-    }
-    return digest
+  /** Compiles a script that is known by that SHA-1 from now on. Throws `ReplyError`. */
+  load(digest: string, source: string): void {
+    const script = { source, reference: 0, ofState: -1 }
+    this.#compile(script)
+    this.#scripts.set(digest, script)
   }
 
   /** Forgets all scripts. */
@@ -108,10 +114,10 @@ export class LuaMachine {
     this.#reopen()
   }
 
-  /** Runs a script that is known, and writes its reply. Throws `LuaFault`, and then nothing is written. */
-  run(digest: string, keys: readonly string[], args: readonly string[], host: ScriptHost, reply: ReplyWriter): void {
+  /** Runs a script that is known, and writes its reply. Throws `ReplyError`, and then nothing is written. */
+  run(digest: string, { keys, args }: ScriptCall, host: ScriptHost, reply: ReplyWriter): void {
     const script = this.#scripts.get(digest.toLowerCase())
-    if (script === undefined) throw new LuaFault('NOSCRIPT No matching script. Please use EVAL.')
+    if (script === undefined) throw new ReplyError('NOSCRIPT No matching script. Please use EVAL.')
     if (script.ofState !== this.#stateNumber) this.#compile(script)
     const { length } = reply
     try {
@@ -171,11 +177,11 @@ export class LuaMachine {
     }
     if (outcome === LUA_ERROR_OF_MEMORY) {
       this.#reopen()
-      throw new LuaFault(`ERR not enough memory script: ${digest}, on @user_script.`)
+      throw new ReplyError(`ERR not enough memory script: ${digest}, on @user_script.`)
     }
     const text = stack.textField(state, -1, 'err') ?? 'ERR unknown error'
     const place = stack.textField(state, -1, 'place') ?? 'user_script'
-    throw new LuaFault(`${text} script: ${digest}, on @${place}.`)
+    throw new ReplyError(`${text} script: ${digest}, on @${place}.`)
   }
 
   #parts(): { module: LuaModule; stack: LuaStack; state: number } {
@@ -184,8 +190,8 @@ export class LuaMachine {
 
   #compile(script: Script): void {
     const { module: lua, stack, state } = this.#parts()
-    const source = withoutShebang(script.source)
-    if (source.charCodeAt(0) === 0x1b) throw new LuaFault('ERR Error compiling script: binary chunks are refused')
+    const { source } = script
+    if (source.charCodeAt(0) === 0x1b) throw new ReplyError('ERR Error compiling script: binary chunks are refused')
     // Names of chunks end with a zero byte.
     const failed = stack.withBytes(`${source}\0${CHUNK}\0`, (at) =>
       lua._luaL_loadbuffer(state, at, source.length, at + source.length + 1),
@@ -193,7 +199,7 @@ export class LuaMachine {
     if (failed !== 0) {
       const text = stack.text(state, -1) ?? ''
       lua._lua_settop(state, 0)
-      throw new LuaFault(`ERR Error compiling script (new function): ${text}`)
+      throw new ReplyError(`ERR Error compiling script (new function): ${text}`)
     }
     script.reference = lua._luaL_ref(state, LUA_REGISTRY)
     script.ofState = this.#stateNumber
@@ -209,7 +215,7 @@ export class LuaMachine {
     const { module: lua, stack } = this.#parts()
     this.#usedBytes = 0
     const state = lua._lua_newstate(this.#allocatorAt, 0)
-    if (state === 0) throw new LuaFault('ERR there is no memory for scripts')
+    if (state === 0) throw new ReplyError('ERR there is no memory for scripts')
     this.#state = state
     this.#stateNumber++
     for (const open of [lua._luaopen_base, lua._luaopen_table, lua._luaopen_string, lua._luaopen_math]) open(state)
@@ -222,79 +228,14 @@ export class LuaMachine {
     this.#begin = lua._luaL_ref(state, LUA_REGISTRY)
   }
 
-  /** The table of what the prelude cannot do itself. */
+  /** What the prelude cannot do itself. */
   #pushHost(state: number): void {
-    const { module: lua, stack } = this.#parts()
-    const [major = 0, minor = 0, patch = 0] = this.#versionText.split('.').map(Number)
-    lua._lua_createtable(state, 0, 12)
-    stack.setField(state, 'version', () => stack.push(state, this.#versionText))
-    stack.setField(state, 'versionNumber', () => lua._lua_pushnumber(state, major * 65_536 + minor * 256 + patch))
-    stack.setField(state, 'null', () => lua._lua_pushlightuserdata(state, 0))
-    this.#setFunction(state, 'pcall', (running) => this.#ask(running))
-    this.#setFunction(state, 'call', (running) => {
-      this.#ask(running)
-      // Raised by the host and not by the prelude: then the line is that of the script, tail call or not.
-      return !isFault(stack, running) ? 1 : lua._lua_error(running)
+    const functions = hostFunctions(this.#stack, {
+      ask: (running) => this.#ask(running),
+      log: (level, text) => this.#host?.log(level, text),
+      setProtocol: (protocol) => (this.#protocol = protocol),
     })
-    this.#setFunction(state, 'log', (running) => {
-      this.#host?.log(lua._lua_tonumber(running, 1), stack.text(running, 2) ?? '')
-      return 0
-    })
-    this.#setFunction(state, 'setresp', (running) => {
-      this.#protocol = lua._lua_tonumber(running, 1) === 3 ? 3 : 2
-      return 0
-    })
-    this.#setText(state, 'sha1', (running) => sha1(stack.text(running, 1) ?? ''))
-    this.#setText(state, 'fromDouble', (running) => {
-      const bytes = Buffer.alloc(8)
-      bytes.writeDoubleBE(lua._lua_tonumber(running, 1))
-      return bytes.toString('latin1')
-    })
-    this.#setText(state, 'fromWhole', (running) => {
-      const bytes = Buffer.alloc(8)
-      bytes.writeBigInt64BE(BigInt(lua._lua_tonumber(running, 1)))
-      return bytes.toString('latin1')
-    })
-    this.#setNumber(state, 'toDouble', (running) => {
-      const bytes = Buffer.from(stack.text(running, 1) ?? '', 'latin1')
-      return bytes.length === 4 ? bytes.readFloatBE() : bytes.readDoubleBE()
-    })
-    this.#setNumber(state, 'toWhole', (running) =>
-      Number(Buffer.from(stack.text(running, 1) ?? '', 'latin1').readBigInt64BE()),
-    )
-    stack.setField(state, 'bit', () => {
-      lua._lua_createtable(state, 0, 12)
-      for (const [name, run] of Object.entries(BITS)) {
-        this.#setNumber(state, name, (running) => run(this.#bitsOf(running)))
-      }
-      this.#setText(state, 'tohex', (running) => hexOf(this.#bitsOf(running)))
-    })
-  }
-
-  /** The arguments of a function of bits, as numbers of 32 bits with a sign. */
-  #bitsOf(state: number): number[] {
-    const count = this.#module._lua_gettop(state)
-    return Array.from({ length: count }, (_, i) => toBits(this.#module._lua_tonumber(state, i + 1)))
-  }
-
-  #setText(state: number, name: string, run: (running: number) => string): void {
-    this.#setFunction(state, name, (running) => {
-      this.#stack.push(running, run(running))
-      return 1
-    })
-  }
-
-  #setNumber(state: number, name: string, run: (running: number) => number): void {
-    this.#setFunction(state, name, (running) => {
-      this.#module._lua_pushnumber(running, run(running))
-      return 1
-    })
-  }
-
-  #setFunction(state: number, name: string, run: (running: number) => number): void {
-    const at = this.#module.addFunction((running) => run(running!), 'ii')
-    this.#functions.push(at)
-    this.#stack.setField(state, name, () => this.#module._lua_pushcclosure(state, at, 0))
+    this.#functions.push(...pushHost(this.#stack, state, { version: this.#versionText, functions }))
   }
 
   /** Runs a command; its reply is on the stack. */
@@ -363,53 +304,4 @@ export class LuaMachine {
     }
     return undefined
   }
-}
-
-/** Whether a reply, which is on top, is an error. */
-function isFault(stack: LuaStack, state: number): boolean {
-  return stack.module._lua_type(state, -1) === LUA_TYPE.table && stack.textField(state, -1, 'err') !== undefined
-}
-
-/** A refusal of a script, in the words of Redis. */
-export class LuaFault extends Error {
-  /** A binary string, its code first. */
-  readonly text: string
-
-  constructor(text: string) {
-    super(text)
-    this.text = text
-  }
-}
-
-export function sha1(binary: string): string {
-  return createHash('sha1').update(binary, 'latin1').digest('hex')
-}
-
-/** The first line of a script may say how it is to run; the lines keep their numbers. */
-function withoutShebang(source: string): string {
-  return source.startsWith('#!') ? source.replace(/^[^\n]*/, '') : source
-}
-
-/** As LuaBitOp: modulo 2^32, with a sign. */
-function toBits(value: number): number {
-  return Number(BigInt.asIntN(32, BigInt(Math.round(Number.isFinite(value) ? value : 0))))
-}
-
-const BITS: Readonly<Record<string, (values: readonly number[]) => number>> = {
-  tobit: ([value = 0]) => value,
-  bnot: ([value = 0]) => ~value,
-  bswap: ([value = 0]) => Buffer.from(Int32Array.of(value).buffer).readInt32BE(),
-  band: (values) => values.reduce((all, value) => all & value),
-  bor: (values) => values.reduce((all, value) => all | value),
-  bxor: (values) => values.reduce((all, value) => all ^ value),
-  lshift: ([value = 0, by = 0]) => value << (by & 31),
-  rshift: ([value = 0, by = 0]) => (value >>> (by & 31)) | 0,
-  arshift: ([value = 0, by = 0]) => value >> (by & 31),
-  rol: ([value = 0, by = 0]) => (value << (by & 31)) | (value >>> (-by & 31)),
-  ror: ([value = 0, by = 0]) => (value >>> (by & 31)) | (value << (-by & 31)),
-}
-
-function hexOf([value = 0, digits = 8]: readonly number[]): string {
-  const text = (value >>> 0).toString(16).padStart(8, '0').slice(-Math.min(8, Math.abs(digits)) || 8)
-  return digits < 0 ? text.toUpperCase() : text
 }

@@ -28,60 +28,39 @@ class ReplyReader {
   }
 
   push(depth: number): void {
-    const { module } = this.#stack
-    const kind = this.#text[this.#at++]
+    const kind = this.#text[this.#at++]!
     const line = this.#line()
-    switch (kind) {
-      case ':':
-        module._lua_pushnumber(this.#state, Number(line))
-        return
-      case '$':
-        if (line === '-1') this.#pushBoolean(false)
-        else this.#stack.push(this.#state, this.#bytes(Number(line)))
-        return
-      case '+':
-        this.#wrapped('ok', () => this.#stack.push(this.#state, line))
-        return
-      case '-':
-        this.#wrapped('err', () => this.#stack.push(this.#state, line))
-        return
-      case '*':
-        if (line === '-1') this.#pushBoolean(false)
-        else this.#pushArray(Number(line), depth)
-        return
-      case '_':
-        module._lua_pushnil(this.#state)
-        return
-      case '#':
-        this.#pushBoolean(line === 't')
-        return
-      case ',':
-        this.#wrapped('double', () => module._lua_pushnumber(this.#state, doubleOf(line)))
-        return
-      case '(':
-        this.#wrapped('big_number', () => this.#stack.push(this.#state, line))
-        return
-      case '=':
-        this.#wrapped('verbatim_string', () => this.#pushVerbatim(this.#bytes(Number(line))))
-        return
-      case '%':
-        this.#wrapped('map', () => this.#pushMap(Number(line), depth))
-        return
-      case '~':
-        this.#wrapped('set', () => this.#pushSet(Number(line), depth))
-        return
-      default:
-        throw new Error(`a command has replied with '${kind}'`)
+    const { module } = this.#stack
+    if (line === '-1' && (kind === '$' || kind === '*')) this.#pushBoolean(false)
+    else if (kind === ':') module._lua_pushnumber(this.#state, Number(line))
+    else if (kind === '$') this.#stack.push(this.#state, this.#bytes(Number(line)))
+    else if (kind === '*') this.#pushArray(Number(line), depth)
+    else if (kind === '_') module._lua_pushnil(this.#state)
+    else if (kind === '#') this.#pushBoolean(line === 't')
+    else this.#pushNamed(kind, line, depth)
+  }
+
+  /** Kinds that become a table with one field, which says which kind it is. */
+  #pushNamed(kind: string, line: string, depth: number): void {
+    const values: Readonly<Record<string, readonly [name: string, push: () => void]>> = {
+      '+': ['ok', () => this.#stack.push(this.#state, line)],
+      '-': ['err', () => this.#stack.push(this.#state, line)],
+      ',': ['double', () => this.#stack.module._lua_pushnumber(this.#state, doubleOf(line))],
+      '(': ['big_number', () => this.#stack.push(this.#state, line)],
+      '=': ['verbatim_string', () => this.#pushVerbatim(this.#bytes(Number(line)))],
+      '%': ['map', () => this.#pushMap(Number(line), depth)],
+      '~': ['set', () => this.#pushSet(Number(line), depth)],
     }
+    const [name, pushValue] = values[kind] ?? [
+      'err',
+      () => this.#stack.push(this.#state, `ERR a reply of kind ${kind}`),
+    ]
+    this.#stack.module._lua_createtable(this.#state, 0, 1)
+    this.#stack.setField(this.#state, name, pushValue)
   }
 
   #pushBoolean(value: boolean): void {
     this.#stack.module._lua_pushboolean(this.#state, value ? 1 : 0)
-  }
-
-  #wrapped(name: string, pushValue: () => void): void {
-    this.#stack.module._lua_createtable(this.#state, 0, 1)
-    this.#stack.setField(this.#state, name, pushValue)
   }
 
   #pushArray(count: number, depth: number): void {
@@ -210,21 +189,31 @@ const TAGGED: readonly (readonly [name: string, write: TaggedWriter])[] = [
   [
     'map',
     (stack, state, reply, depth) =>
-      writeEntries(stack, state, (count) => reply.map(count), () => {
-        stack.module._lua_pushvalue(state, -2)
-        writeReply(stack, state, reply, depth + 1)
-        stack.module._lua_settop(state, -2)
-        writeReply(stack, state, reply, depth + 1)
-      }),
+      writeEntries(
+        stack,
+        state,
+        (count) => reply.map(count),
+        () => {
+          stack.module._lua_pushvalue(state, -2)
+          writeReply(stack, state, reply, depth + 1)
+          stack.module._lua_settop(state, -2)
+          writeReply(stack, state, reply, depth + 1)
+        },
+      ),
   ],
   [
     'set',
     (stack, state, reply, depth) =>
-      writeEntries(stack, state, (count) => reply.set(count), () => {
-        stack.module._lua_pushvalue(state, -2)
-        writeReply(stack, state, reply, depth + 1)
-        stack.module._lua_settop(state, -2)
-      }),
+      writeEntries(
+        stack,
+        state,
+        (count) => reply.set(count),
+        () => {
+          stack.module._lua_pushvalue(state, -2)
+          writeReply(stack, state, reply, depth + 1)
+          stack.module._lua_settop(state, -2)
+        },
+      ),
   ],
 ]
 
@@ -241,10 +230,19 @@ function wrote(stack: LuaStack, state: number, name: string, write: () => boolea
 function writeEntries({ module }: LuaStack, state: number, head: (count: number) => void, entry: () => void): boolean {
   if (module._lua_type(state, -1) !== LUA_TYPE.table) return false
   let count = 0
-  for (module._lua_pushnil(state); module._lua_next(state, -2) !== 0; module._lua_settop(state, -2)) count++
+  eachEntry(module, state, () => count++)
   head(count)
-  for (module._lua_pushnil(state); module._lua_next(state, -2) !== 0; module._lua_settop(state, -2)) entry()
+  eachEntry(module, state, entry)
   return true
+}
+
+/** Calls `entry` with each key and value of the table on top, the value above. */
+function eachEntry(module: LuaStack['module'], state: number, entry: () => void): void {
+  module._lua_pushnil(state)
+  while (module._lua_next(state, -2) !== 0) {
+    entry()
+    module._lua_settop(state, -2)
+  }
 }
 
 /** Up to the first nil. */

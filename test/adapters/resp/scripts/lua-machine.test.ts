@@ -1,14 +1,15 @@
-/** Scripts on a machine of their own, with commands that answer what the test says. */
+/** Scripts of a server of their own, with commands that answer what the test says. */
 import { afterAll, describe, expect, test } from 'vitest'
-import { loadLuaModule } from '../../../../adapters/resp/scripts/lua-binding.ts'
-import { LuaFault, LuaMachine, sha1 } from '../../../../adapters/resp/scripts/lua-machine.ts'
+import { ReplyError } from '../../../../adapters/resp/call/reply-error.ts'
+import { sha1 } from '../../../../adapters/resp/scripts/lua-host.ts'
+import { Scripts } from '../../../../adapters/resp/scripts/scripts.ts'
 import { ReplyWriter } from '../../../../adapters/resp/protocol/reply-writer.ts'
 
 const MIB = 1024 * 1024
-const module = (await loadLuaModule())!
-const machine = new LuaMachine(module, { stepsMax: 1_000_000, bytesMax: 8 * MIB }, '7.0.15')
+const scripts = new Scripts({ stepsMax: 1_000_000, bytesMax: 8 * MIB }, '7.0.15')
+await scripts.ready()
 
-afterAll(() => machine.close())
+afterAll(() => scripts.close())
 
 interface Run {
   readonly keys?: readonly string[]
@@ -18,6 +19,7 @@ interface Run {
 }
 
 const asked: string[][] = []
+const SILENT = { call: () => '', log: () => undefined }
 
 /** The reply of a script, as text of the protocol. */
 function run(source: string, { keys = [], args = [], protocol = 2, answers = {} }: Run = {}): string {
@@ -25,15 +27,16 @@ function run(source: string, { keys = [], args = [], protocol = 2, answers = {} 
   reply.protocol = protocol
   asked.length = 0
   try {
-    machine.run(machine.load(source), keys, args, {
-      call(command) {
+    const host = {
+      call(command: readonly string[]): string {
         asked.push([...command])
         return answers[command[0]!] ?? '+OK\r\n'
       },
-      log: (level, text) => asked.push(['log', `${level}`, text]),
-    }, reply)
+      log: (level: number, text: string) => void asked.push(['log', `${level}`, text]),
+    }
+    scripts.run(scripts.add(source), { keys, args }, host, reply)
   } catch (error) {
-    if (error instanceof LuaFault) return `-${error.text}`
+    if (error instanceof ReplyError) return `-${error.text}`
     throw error
   }
   return reply.take()
@@ -61,7 +64,7 @@ describe('what a script returns', () => {
     ["return redis.error_reply('MINE it is')", '-MINE it is\r\n'],
     ["return redis.status_reply('FINE')", '+FINE\r\n'],
     ['return {double = 3.14}', '$18\r\n3.1400000000000001\r\n'],
-    ["return {KEYS[1], ARGV[1], #KEYS, #ARGV}", '*4\r\n$1\r\nk\r\n$1\r\nv\r\n:1\r\n:1\r\n'],
+    ['return {KEYS[1], ARGV[1], #KEYS, #ARGV}', '*4\r\n$1\r\nk\r\n$1\r\nv\r\n:1\r\n:1\r\n'],
     ['return math.floor(2^40)', ':1099511627776\r\n'],
   ])('%s', (source, reply) => {
     expect(run(source, { keys: ['k'], args: ['v'] })).toBe(reply)
@@ -69,8 +72,8 @@ describe('what a script returns', () => {
 
   test('in RESP3 has the types of RESP3', () => {
     expect(run('return {double = 0.5}', { protocol: 3 })).toBe(',0.5\r\n')
-    expect(run("return {map = {a = 1}}", { protocol: 3 })).toBe('%1\r\n$1\r\na\r\n:1\r\n')
-    expect(run("return {set = {a = true}}", { protocol: 3 })).toBe('~1\r\n$1\r\na\r\n')
+    expect(run('return {map = {a = 1}}', { protocol: 3 })).toBe('%1\r\n$1\r\na\r\n:1\r\n')
+    expect(run('return {set = {a = true}}', { protocol: 3 })).toBe('~1\r\n$1\r\na\r\n')
     expect(run('return nil', { protocol: 3 })).toBe('_\r\n')
   })
 })
@@ -89,15 +92,19 @@ describe('commands', () => {
     ['$2\r\nab\r\n', 'return type(r) .. r', 'stringab'],
     ['$-1\r\n', 'return tostring(r)', 'false'],
     ['*-1\r\n', 'return tostring(r)', 'false'],
-    ['+hash\r\n', "return type(r) .. r.ok .. #r", 'tablehash0'],
+    ['+hash\r\n', 'return type(r) .. r.ok .. #r', 'tablehash0'],
     ['*3\r\n$1\r\na\r\n$-1\r\n*1\r\n:1\r\n', 'return r[1] .. tostring(r[2]) .. r[3][1]', 'afalse1'],
   ])('a reply of %j', (answer, rest, shown) => {
-    expect(run(`local r = redis.call('GET') ${rest}`, { answers: { GET: answer } })).toBe(`$${shown.length}\r\n${shown}\r\n`)
+    expect(run(`local r = redis.call('GET') ${rest}`, { answers: { GET: answer } })).toBe(
+      `$${shown.length}\r\n${shown}\r\n`,
+    )
   })
 
   test('after setresp(3) reply with the types of RESP3', () => {
     const answers = { HGETALL: '%1\r\n$1\r\nf\r\n,1.5\r\n', GET: '_\r\n' }
-    expect(run("redis.setresp(3) return tostring(redis.call('HGETALL').map.f.double)", { answers })).toBe('$3\r\n1.5\r\n')
+    expect(run("redis.setresp(3) return tostring(redis.call('HGETALL').map.f.double)", { answers })).toBe(
+      '$3\r\n1.5\r\n',
+    )
     expect(run("redis.setresp(3) return tostring(redis.call('GET'))", { answers })).toBe('$3\r\nnil\r\n')
   })
 
@@ -108,8 +115,12 @@ describe('commands', () => {
       `-ERR value is not an integer script: ${digest}, on @user_script:2.`,
     )
     expect(run("return redis.pcall('INCR').err", { answers })).toBe('$27\r\nERR value is not an integer\r\n')
-    expect(run("local ok, e = pcall(redis.call, 'INCR') return e.err", { answers })).toBe('$27\r\nERR value is not an integer\r\n')
-    expect(faultOf("return redis.call({})")).toBe('-ERR Lua redis lib command arguments must be strings or integers, on @user_script:1.')
+    expect(run("local ok, e = pcall(redis.call, 'INCR') return e.err", { answers })).toBe(
+      '$27\r\nERR value is not an integer\r\n',
+    )
+    expect(faultOf('return redis.call({})')).toBe(
+      '-ERR Lua redis lib command arguments must be strings or integers, on @user_script:1.',
+    )
     expect(faultOf('return redis.call()')).toBe(
       '-ERR Please specify at least one argument for this redis.call() call, on @user_script:1.',
     )
@@ -132,15 +143,17 @@ describe('faults', () => {
   })
 
   test('of the text are told when it is loaded', () => {
-    expect(() => machine.load('return return')).toThrow(/^ERR Error compiling script \(new function\): user_script:1: /)
-    expect(() => machine.load('\u001bLua')).toThrow('binary chunks are refused')
+    expect(() => scripts.add('return return')).toThrow(/^ERR Error compiling script \(new function\): user_script:1: /)
+    expect(() => scripts.add('\u001bLua')).toThrow('binary chunks are refused')
   })
 })
 
 test('the libraries of Redis are there, and no other way out', () => {
-  expect(run("return cjson.encode({1, 'a/\"\\n', {b = true}, cjson.null})")).toContain('[1,"a\\/\\"\\n",{"b":true},null]')
-  expect(run("return cjson.encode({})")).toBe('$2\r\n{}\r\n')
-  expect(run("return cjson.encode(1/3)")).toBe('$16\r\n0.33333333333333\r\n')
+  expect(run("return cjson.encode({1, 'a/\"\\n', {b = true}, cjson.null})")).toContain(
+    '[1,"a\\/\\"\\n",{"b":true},null]',
+  )
+  expect(run('return cjson.encode({})')).toBe('$2\r\n{}\r\n')
+  expect(run('return cjson.encode(1/3)')).toBe('$16\r\n0.33333333333333\r\n')
   expect(run(`return cjson.decode('{"a":[1,2.5e1,"\\\\u00e9\\\\ud83d\\\\ude00"],"b":null}').a[3]`)).toBe(
     `$6\r\n${Buffer.from('é😀').toString('latin1')}\r\n`,
   )
@@ -155,12 +168,25 @@ test('the libraries of Redis are there, and no other way out', () => {
     return 'same'`
   expect(run(round)).toBe('$4\r\nsame\r\n')
   expect(run("return {cmsgpack.unpack(cmsgpack.pack(1, 'b'))}")).toBe('*2\r\n:1\r\n$1\r\nb\r\n')
-  expect(run("return {bit.band(0xff, 0x0f), bit.bnot(0), bit.rol(0x12345678, 12), bit.tohex(255, -4)}")).toBe(
+  expect(run('return {bit.band(0xff, 0x0f), bit.bnot(0), bit.rol(0x12345678, 12), bit.tohex(255, -4)}')).toBe(
     '*4\r\n:15\r\n:-1\r\n:1164411171\r\n$4\r\n00FF\r\n',
   )
   expect(run("return redis.sha1hex('')")).toBe('$40\r\nda39a3ee5e6b4b0d3255bfef95601890afd80709\r\n')
   expect(run('return redis.replicate_commands()')).toBe(':1\r\n')
-  const names = ['io', 'os', 'debug', 'package', 'require', 'dofile', 'loadfile', 'print', 'collectgarbage', 'getfenv', 'setfenv', 'newproxy']
+  const names = [
+    'io',
+    'os',
+    'debug',
+    'package',
+    'require',
+    'dofile',
+    'loadfile',
+    'print',
+    'collectgarbage',
+    'getfenv',
+    'setfenv',
+    'newproxy',
+  ]
   const there = names.filter((name) => run(`return rawget(_G, '${name}') ~= nil`) === ':1\r\n')
   expect(there).toEqual([])
   expect(run('return tostring(string.dump)')).toBe('$3\r\nnil\r\n')
@@ -176,20 +202,21 @@ test('a script leaves nothing to the next one', () => {
 })
 
 describe('a script that takes too much ends', () => {
-  test.each(['while true do end', 'while true do pcall(function() while true do end end) end', "for i = 1, 1e9 do local x = i .. '' end"])(
-    '%s',
-    (source) => {
-      expect(run(source)).toContain('ERR the script has taken more than 1000000 steps')
-      expect(run('return 1')).toBe(':1\r\n')
-    },
-  )
+  test.each([
+    'while true do end',
+    'while true do pcall(function() while true do end end) end',
+    "for i = 1, 1e9 do local x = i .. '' end",
+  ])('%s', (source) => {
+    expect(run(source)).toContain('ERR the script has taken more than 1000000 steps')
+    expect(run('return 1')).toBe(':1\r\n')
+  })
 
   test('in memory, and what was compiled is compiled again', () => {
-    const digest = machine.load('return 42')
+    const digest = scripts.add('return 42')
     expect(run("local t = {} for i = 1, 30 do t[i] = ('x' .. i):rep(1e6) end")).toContain('ERR not enough memory')
-    expect(machine.has(digest)).toBe(true)
+    expect(scripts.has(digest)).toBe(true)
     expect(run('return 42')).toBe(':42\r\n')
-    expect(machine.usedBytes).toBeLessThan(MIB)
+    expect(scripts.facts.bytes).toBeLessThan(MIB)
   })
 
   test('in depth', () => {
@@ -200,12 +227,26 @@ describe('a script that takes too much ends', () => {
 })
 
 test('scripts are known by their digest, whatever its case, until they are flushed', () => {
-  const digest = machine.load('return 5')
+  const digest = scripts.add('return 5')
   expect(digest).toBe(sha1('return 5'))
   const reply = new ReplyWriter()
-  machine.run(digest.toUpperCase(), [], [], { call: () => '', log: () => undefined }, reply)
+  scripts.run(digest.toUpperCase(), { keys: [], args: [] }, SILENT, reply)
   expect(reply.take()).toBe(':5\r\n')
-  machine.flush()
-  expect(machine.has(digest)).toBe(false)
-  expect(() => machine.run(digest, [], [], { call: () => '', log: () => undefined }, reply)).toThrow(/^NOSCRIPT /)
+  scripts.flush()
+  expect(scripts.has(digest)).toBe(false)
+  expect(() => scripts.run(digest, { keys: [], args: [] }, SILENT, reply)).toThrow(/^NOSCRIPT /)
+})
+
+test('a first line says how a script is to run, and lines keep their numbers', () => {
+  expect(scripts.isReadOnly(scripts.add('#!lua flags=no-writes\nreturn 1'))).toBe(true)
+  expect(scripts.isReadOnly(scripts.add('#!lua\nreturn 1'))).toBe(false)
+  expect(faultOf("#!lua\nerror('boom')")).toBe('-ERR user_script:2: boom, on @user_script:2.')
+  expect(run('#!foo\nreturn 1')).toBe('-ERR Unexpected engine in script shebang: foo')
+  expect(run('#!lua name=x\nreturn 1')).toBe('-ERR Unknown lua shebang option: name=x')
+  expect(run('#!lua flags=no-write\nreturn 1')).toBe('-ERR Unexpected flag in script shebang: no-write')
+})
+
+test('what a script logs is told', () => {
+  run("redis.log(redis.LOG_WARNING, 'it is', 7)")
+  expect(asked).toEqual([['log', '3', 'it is 7']])
 })
