@@ -1,11 +1,19 @@
 /**
  * Keys as commands name them: bytes. Names are Warp's, which are text, so what is no UTF-8 is refused.
  * Everything here is of this turn: see `DirectKeys`.
+ *
+ * A key of `redis()` and one of another strategy are asked and written in the same words: those of
+ * `redis()` (`crdt/redis/view.ts`, `verbs.ts`).
  */
+import { RedisState } from '../../../crdt/redis/state.ts'
+import { RedisView } from '../../../crdt/redis/view.ts'
 import type { DirectKeys, KeyPage } from '../../../src/api/direct/direct-keys.ts'
-import type { AnyStrategy } from '../../../crdt/strategy.ts'
 import { toText } from '../protocol/bytes.ts'
+import { ownView, type KeyView } from './own-view.ts'
+import { writeOwn } from './own-verbs.ts'
 import { ReplyError } from './reply-error.ts'
+
+const NOTHING = new RedisState()
 
 export class CommandKeys {
   readonly direct: DirectKeys
@@ -14,27 +22,31 @@ export class CommandKeys {
     this.direct = direct
   }
 
-  /** The strategy of the key's pattern. */
-  strategy(key: string): AnyStrategy {
-    return this.direct.strategy(nameOf(key))
+  /** What is under a key at that time. Valid until the key changes. */
+  view(key: string, nowMs: number): KeyView {
+    return this.viewOf(nameOf(key), nowMs)
   }
 
-  /** The state of the key by its strategy; `undefined` if it never had one. Not to be changed. */
-  state(key: string): unknown {
-    return this.direct.state(nameOf(key))
+  /** The same of a key as Warp has it. */
+  viewOf(name: string, nowMs: number): KeyView {
+    const { kind } = this.direct.strategy(name)
+    if (kind === 'redis') return new RedisView((this.direct.state(name) as RedisState | undefined) ?? NOTHING, nowMs)
+    return ownView(kind, this.direct.value(name), this.direct.untilMs(name))
   }
 
-  /** What readers of Warp see. */
-  value(key: string): unknown {
-    return this.direct.value(nameOf(key))
+  /** The name of the key's strategy. */
+  strategy(key: string): string {
+    return this.direct.strategy(nameOf(key)).kind
   }
 
-  /** Runs a verb of the key's strategy. Returns whether anything was written. */
-  write(key: string, verb: string, ...parameters: readonly unknown[]): boolean {
-    return this.direct.write(nameOf(key), verb, parameters)
+  /** Runs a verb of `redis()`, or what fits it of the key's strategy. Returns whether anything was written. */
+  write(key: string, verb: string, nowMs: number, ...parameters: readonly unknown[]): boolean {
+    const name = nameOf(key)
+    const { kind } = this.direct.strategy(name)
+    if (kind === 'redis') return this.direct.write(name, verb, [nowMs, ...parameters])
+    return writeOwn({ direct: this.direct, name, strategy: kind, nowMs }, verb, parameters)
   }
 
-  /** Deletes the key the engine's way. */
   delete(key: string): boolean {
     return this.direct.delete(nameOf(key))
   }

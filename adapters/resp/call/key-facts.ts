@@ -1,17 +1,28 @@
-/** What there is under a key, whatever its strategy. */
+/** What there is under a key, as commands need it. */
 import type { Call } from './command.ts'
+import { wrongType } from './reply-error.ts'
+import type { KeyView } from './own-view.ts'
 
-/** As TYPE answers. */
-export type RedisType = 'none' | 'string' | 'hash' | 'set' | 'zset' | 'list' | 'stream'
+export type { KeyView }
+export type KeyKind = NonNullable<KeyView['kind']>
 
-/** What the values of Warp's own strategies are to a client of Redis; those that are not named are strings (JSON). */
-const TYPES: Readonly<Record<string, RedisType>> = { set: 'set', map: 'hash', list: 'list' }
+/** The key as it is now. */
+export function viewOf({ keys, nowMs }: Call, key: string): KeyView {
+  return keys.view(key, nowMs)
+}
 
-export function typeOf({ keys }: Call, key: string): RedisType {
-  const { kind } = keys.strategy(key)
-  return keys.value(key) === undefined ? 'none' : (TYPES[kind] ?? 'string')
+/** The same of a key that holds nothing, or that type. Throws WRONGTYPE. */
+export function viewAs(call: Call, key: string, kind: KeyKind): KeyView {
+  const view = viewOf(call, key)
+  if (view.kind !== undefined && view.kind !== kind) throw wrongType()
+  return view
 }
 
 export function isThere(call: Call, key: string): boolean {
-  return typeOf(call, key) !== 'none'
+  return viewOf(call, key).kind !== undefined
+}
+
+/** Runs a verb of `redis()` at this moment. */
+export function write(call: Call, key: string, verb: string, ...parameters: readonly unknown[]): boolean {
+  return call.keys.write(key, verb, call.nowMs, ...parameters)
 }

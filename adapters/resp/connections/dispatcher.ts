@@ -6,6 +6,7 @@
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { FoldFirst } from '../../../src/api/direct/direct-keys.ts'
 import { keyPlaces, type Call, type Command, type Core } from '../call/command.ts'
+import { nameOf } from '../call/command-keys.ts'
 import { lowerName } from '../call/command-facts.ts'
 import { ReplyError } from '../call/reply-error.ts'
 import { toBinary } from '../protocol/bytes.ts'
@@ -95,6 +96,7 @@ export class Dispatcher {
       throw onlySubscribing(command)
     if (client.gathered !== undefined && command.flags.includes('no_multi'))
       throw new ReplyError('ERR Command not allowed inside a transaction')
+    if (command.keys !== undefined && command.keys.last !== command.keys.first) assertNames(command, args)
     return command
   }
 
@@ -126,7 +128,9 @@ export function errorText(error: unknown): string {
   if (error instanceof ReplyError) return error.text
   if (error instanceof FoldFirst) return `TRYAGAIN ${toBinary(error.message)}`
   if (!isWarpError(error)) return 'ERR the server failed to answer; its log says more'
-  const { code, message } = error
+  const { code, message, details } = error
+  if (code === 'WARP_E_MODE' && details['holds'] !== undefined)
+    return 'WRONGTYPE Operation against a key holding the wrong kind of value'
   if (code === 'WARP_E_STRATEGY') return 'WRONGTYPE Operation against a key holding the wrong kind of value'
   if (code === 'WARP_E_STORAGE_FULL') return `OOM ${code}: ${toBinary(message)}`
   if (code === 'WARP_E_STORAGE_POISONED') return `READONLY ${code}: ${toBinary(message)}`
@@ -148,6 +152,11 @@ function assertMay(user: NonNullable<Client['user']>, command: Command, args: re
     if (!user.mayName(args[place] as string))
       throw new ReplyError('NOPERM this user has no permissions to access one of the keys used as arguments')
   }
+}
+
+/** One of several keys that cannot be is refused before anything is done to the others. */
+function assertNames(command: Command, args: readonly string[]): void {
+  for (const place of keyPlaces(command, args)) nameOf(args[place] as string)
 }
 
 function onlySubscribing(command: Command): ReplyError {

@@ -65,18 +65,28 @@ export class DirectKeys {
     return store.values.read(slot)
   }
 
-  /** Throws what the verb throws, what writing throws, and as `state` does. Returns whether anything was written. */
-  write(key: string, verb: string, parameters: readonly unknown[]): boolean {
+  /**
+   * Runs a verb of the key's strategy. `lifeMs` is how long what is written lives; 0: as long as the key's
+   * pattern says. Returns whether anything was written. Throws what the verb throws, what writing throws,
+   * and as `state` does.
+   */
+  write(key: string, verb: string, parameters: readonly unknown[], lifeMs = 0): boolean {
     const { keyspace, slot } = this.#found(key)
     const found = (keyspace.strategy.verbs as Readonly<Record<string, Verb<unknown> | undefined>>)[verb]
     if (found === undefined) throw noVerb(key, keyspace, verb)
-    return this.#writer.writeNow({ key, keyspace, slot }, found, parameters)
+    return this.#writer.writeNow({ key, keyspace, slot }, found, parameters, lifeMs)
   }
 
   /** As `write`: deletes what this replica has seen of the key. */
   delete(key: string): boolean {
     const { keyspace, slot } = this.#found(key)
     return slot !== undefined && this.#writer.writeNow({ key, keyspace, slot }, undefined, [])
+  }
+
+  /** When the value ends by its pattern's word, or its write's, ms; `Infinity`: never. */
+  untilMs(key: string): number {
+    const { store, keyspace, slot } = this.#found(key)
+    return slot === undefined ? Infinity : store.values.expiresAt(slot, keyspace)
   }
 
   /** Changes with each operation that enters the key, from wherever. */

@@ -296,12 +296,12 @@ export class Writer {
    * Runs a verb, or without one deletes the key, without waiting for anything. Returns whether anything
    * was written. Throws what is refused, and `FoldFirst`, also where a write of the key waits.
    */
-  writeNow(target: Target, verb: Verb<unknown> | undefined, parameters: readonly unknown[]): boolean {
+  writeNow(target: Target, verb: Verb<unknown> | undefined, parameters: readonly unknown[], lifeMs = 0): boolean {
     this.#store.assertOpen()
     if (this.#isAwaited(target.key)) throw new FoldFirst(target.key)
     if (verb === undefined && target.keyspace.strategy.deletes === 'refused') throw deleteRefused(target)
     if (verb === undefined) this.#submit(target, undefined, NOTHING_PREPARED)
-    else if (this.#submitVerb(target, verb, parameters, 0, this.#canWait) === UNCHANGED) return false
+    else if (this.#submitVerb(target, verb, parameters, lifeMs, this.#canWait) === UNCHANGED) return false
     this.#recorder?.add(INSTRUMENTS.writes, 1, NOT_WAITED_FOR)
     return true
   }

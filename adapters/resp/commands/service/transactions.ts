@@ -121,7 +121,7 @@ function longKeys({ keys, core }: Call, requests: readonly (readonly string[])[]
 
 function isLong(keys: Call['keys'], key: string): boolean {
   try {
-    keys.state(key)
+    keys.view(key, 0)
     return false
   } catch (error) {
     return error instanceof FoldFirst
