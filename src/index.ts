@@ -96,6 +96,7 @@ export type {
   StoringOptions,
 } from './keys/source/source.ts'
 export type { StoreOptions, Writes } from './keys/source/store-source.ts'
+export type { OrderCounts, OrderPartitionCounts } from './strong/place.ts'
 export type { StoreCounts } from './data-layer/stored/stores.ts'
 export type {
   Channel,
@@ -184,6 +185,7 @@ export { relay } from './api/links/relay.ts'
 export type { Relay, RelayOptions } from './api/links/relay.ts'
 export type { RelayEnd } from './replication/regions/region-plan.ts'
 export type { RegionReport } from './replication/regions/region-table.ts'
+export type { CarriedLane } from './replication/regions/regions.ts'
 export type { ReplicationEvent } from './replication/events.ts'
 export type { ReplicationOptions } from './replication/options.ts'
 export type {

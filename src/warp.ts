@@ -650,6 +650,7 @@ class OpenWarp {
       ...{ engine: this.#engine, name: this.name, replicator: this.#cluster.replicator },
       ...{ writer, watches, projections, copies: this.#layer?.counts(), leases: this.#layer?.leases.counts() },
       ...{ stores: this.#layer?.stores.counts(), channels: this.#channels?.counts() },
+      order: this.#strong.keys?.counts(),
     })
   }
 
@@ -661,6 +662,9 @@ class OpenWarp {
       standstill: replicator?.compactionBlock().standstill,
       stores: this.#layer?.stores.counts() ?? [],
       order: this.#strong.trouble,
+      regionsDown: (replicator?.regions() ?? [])
+        .filter(({ region, upCount }) => upCount === 0 && region !== this.#options.region)
+        .map(({ region }) => region),
     })
   }
 

@@ -11,6 +11,8 @@ import type { StoreCounts } from '../data-layer/stored/stores.ts'
 import type { ProjectionLag } from '../projections/projection.ts'
 import type { CompactionBlock, QueueFill } from '../replication/replication-report.ts'
 import type { RegionReport } from '../replication/regions/region-table.ts'
+import type { CarriedLane } from '../replication/regions/regions.ts'
+import type { OrderCounts } from '../strong/place.ts'
 import type { WatchLag } from '../watch/change.ts'
 
 export interface Stats {
@@ -37,11 +39,15 @@ export interface Stats {
   readonly peers: readonly { readonly address: PeerAddress; readonly transport: string; readonly up: boolean }[]
   /** Regions of which a replica is known, this one's own among them. Empty where there are none. */
   readonly regions: readonly RegionReport[]
+  /** What this relay may carry from one region into another, and whether it does; empty where it is none. */
+  readonly relays: readonly CarriedLane[]
   readonly compaction: CompactionCounts
   /** How full each bounded queue of replication is now. Empty without transports. */
   readonly queues: readonly QueueFill[]
   /** Absent where the engine was opened without the part. */
   readonly channels?: ChannelCounts
+  /** The ordered log of strong keys; absent where there is none. */
+  readonly order?: OrderCounts
   readonly watchesCount: number
   readonly watches: readonly WatchLag[]
   readonly projections: readonly ProjectionLag[]

@@ -18,6 +18,7 @@ import type { Replicator } from '../replication/replicator.ts'
 import type { AdmissionDesk } from '../store/border.ts'
 import type { KeyStore } from '../store/key-store.ts'
 import type { Writer } from '../store/write-road/writer.ts'
+import type { OrderCounts } from '../strong/place.ts'
 import type { WatchHub } from '../watch/watch.ts'
 import type { CacheCounts, CompactionCounts, LogCounts, OperationCounts, ReplicationCounts, Stats } from './stats.ts'
 
@@ -44,6 +45,7 @@ export interface CountedParts {
   readonly leases: LeaseCounts | undefined
   readonly stores: readonly StoreCounts[] | undefined
   readonly channels: ChannelCounts | undefined
+  readonly order: OrderCounts | undefined
 }
 
 export function takeStats(parts: CountedParts): Stats {
@@ -57,6 +59,7 @@ export function takeStats(parts: CountedParts): Stats {
     cache: cacheCounts(engine.store.values),
     ...dataLayerCounts(parts),
     ...(parts.channels === undefined ? {} : { channels: parts.channels }),
+    ...(parts.order === undefined ? {} : { order: parts.order }),
     operations: operationCounts(parts, replication),
     isJoined: replicator?.isJoined ?? false,
     ...(replication === undefined ? {} : { replication: replicationCounts(replication) }),
@@ -70,10 +73,10 @@ export function takeStats(parts: CountedParts): Stats {
 }
 
 /** Who is heard, and what is known of regions. */
-function othersOf(replicator: Replicator | undefined): Pick<Stats, 'peers' | 'regions'> {
+function othersOf(replicator: Replicator | undefined): Pick<Stats, 'peers' | 'regions' | 'relays'> {
   const heard = replicator?.peers().filter(({ isRelayed }) => isRelayed !== true) ?? []
   const peers = heard.map(({ address, transport, state }) => ({ address, transport, up: state !== 'down' }))
-  return { peers, regions: replicator?.regions() ?? [] }
+  return { peers, regions: replicator?.regions() ?? [], relays: replicator?.relays() ?? [] }
 }
 
 /** Of keys whose truth is elsewhere, where there are any. */

@@ -53,6 +53,13 @@ type Entry =
   | 'regionSilence'
   | 'regionReplicas'
   | 'regionRelays'
+  | 'relayWorks'
+  | 'orderConnected'
+  | 'orderAway'
+  | 'orderFailing'
+  | 'orderLag'
+  | 'orderWaiting'
+  | 'orderAppends'
   | 'sentOperations'
   | 'sentDigests'
   | 'sentRequests'
@@ -185,6 +192,53 @@ export const OBSERVED: Readonly<Record<Entry, Instrument>> = {
     '{replica}',
     'Relays that are up and sit in a region, this one not counted.',
     'region',
+  ),
+  relayWorks: gauge(
+    'warp.relay.works',
+    '1',
+    '1 if this relay carries from one region into another, 0 if it could, and another relay does.',
+    'from',
+    'to',
+  ),
+  orderConnected: gauge(
+    'warp.order.connected',
+    '1',
+    '1 if the ordered log of strong keys is there, otherwise 0.',
+    'order',
+  ),
+  orderAway: gauge(
+    'warp.order.away',
+    'ms',
+    'For how long the ordered log has been away; 0 while it is there.',
+    'order',
+  ),
+  orderFailing: gauge(
+    'warp.order.failing',
+    '1',
+    '1 if strong keys are refused or a partition of them stands still until somebody does something, otherwise 0.',
+    'order',
+  ),
+  orderLag: gauge(
+    'warp.order.lag',
+    '{record}',
+    'Places by which the ordered log is further than this replica, as far as is known here.',
+    'order',
+    'partition',
+  ),
+  orderWaiting: gauge(
+    'warp.order.waiting',
+    '{write}',
+    'Strong writes that wait for their verdict.',
+    'order',
+    'partition',
+  ),
+  orderAppends: counter(
+    'warp.order.appends',
+    '{record}',
+    'Records that this replica has handed to the ordered log: appended, refused, or without an answer. The latter two are tried again where they may be.',
+    'order',
+    'partition',
+    'outcome',
   ),
   sentOperations: counter(
     'warp.replication.sent.operations',

@@ -33,6 +33,7 @@ export function tellObserved({ stats, health, nowMs }: ObservedEngine, tell: Tel
   tellStores(stats, tell)
   tellReplication(stats, tell, one)
   tellRegions(stats, tell)
+  tellOrder(stats, tell)
   tellQueues(stats, tell)
   tellCompaction(stats, nowMs, tell, one)
   tellFollowers(stats, tell, one)
@@ -120,12 +121,30 @@ function tellStores({ stores = [] }: Stats, tell: Tell): void {
 }
 
 /** What is known of each region; nothing where there are none. */
-function tellRegions({ regions }: Stats, tell: Tell): void {
+function tellRegions({ regions, relays }: Stats, tell: Tell): void {
   for (const { region, lagCount, upCount, relaysCount, silentMs } of regions) {
     if (lagCount !== undefined) tell(OBSERVED.regionLag, lagCount, { region })
     tell(OBSERVED.regionSilence, silentMs, { region })
     tell(OBSERVED.regionReplicas, upCount, { region })
     tell(OBSERVED.regionRelays, relaysCount, { region })
+  }
+  for (const { from, to, isWorking } of relays) tell(OBSERVED.relayWorks, isWorking ? 1 : 0, { from, to })
+}
+
+/** How strong keys are; nothing where there is no ordered log. */
+function tellOrder({ order: told }: Stats, tell: Tell): void {
+  if (told === undefined) return
+  const { name: order, isConnected, awayMs, isFailing, partitions } = told
+  tell(OBSERVED.orderConnected, isConnected ? 1 : 0, { order })
+  tell(OBSERVED.orderAway, awayMs, { order })
+  tell(OBSERVED.orderFailing, isFailing ? 1 : 0, { order })
+  for (const { partition: index, ...counts } of partitions) {
+    const partition = String(index)
+    tell(OBSERVED.orderLag, counts.lagCount, { order, partition })
+    tell(OBSERVED.orderWaiting, counts.waitingCount, { order, partition })
+    tell(OBSERVED.orderAppends, counts.appendedCount, { order, partition, outcome: 'appended' })
+    tell(OBSERVED.orderAppends, counts.refusedCount, { order, partition, outcome: 'refused' })
+    tell(OBSERVED.orderAppends, counts.unansweredCount, { order, partition, outcome: 'unknown' })
   }
 }
 

@@ -29,6 +29,7 @@ import { Reception } from './reception/reception.ts'
 import type { CompactionBlock, QueueFill } from './replication-report.ts'
 import { type PeerReport, type ReplicationStats, peerReports } from './replication-stats.ts'
 import type { RegionReport } from './regions/region-table.ts'
+import type { CarriedLane } from './regions/regions.ts'
 import type { RegionPlan } from './regions/region-plan.ts'
 import type { ReplicaAcknowledgements } from '../store/write-road/acknowledgement.ts'
 import type { ReplicationStore } from './store.ts'
@@ -178,6 +179,11 @@ export class Replicator {
   /** Every region of which a replica is known, and how far it is behind. */
   regions(): RegionReport[] {
     return this.#reception.regions.reports()
+  }
+
+  /** What this relay may carry, and whether it does. */
+  relays(): CarriedLane[] {
+    return this.#reception.regions.lanes()
   }
 
   /** Every replica that has taken part, or may, but this one. */

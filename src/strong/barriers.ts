@@ -22,6 +22,8 @@ const ASKED_MAX = 8
 
 export class Barriers {
   readonly #options: BarrierOptions
+  /** The greatest answer. */
+  headOffset = 0
   #running: Promise<void> | undefined
   /** For those who came while one was under way: it may have been too early for them. */
   #next: Promise<void> | undefined
@@ -64,6 +66,7 @@ export class Barriers {
         link.barrier(partition.index).then(
           (offset) => {
             again?.cancel()
+            this.headOffset = Math.max(this.headOffset, offset)
             resolve(offset)
           },
           (error: unknown) => {

@@ -48,3 +48,34 @@ export class Place {
     return place
   }
 }
+
+/** What the strong half of a replica tells of itself: how the log is, and how far this replica is behind it. */
+export interface OrderCounts {
+  /** The log's. */
+  readonly name: string
+  readonly isConnected: boolean
+  /** For how long it has been away, ms; 0 while it is there. */
+  readonly awayMs: number
+  /** Strong keys are refused, or a partition of them stands still, until somebody does something. */
+  readonly isFailing: boolean
+  readonly partitions: readonly OrderPartitionCounts[]
+}
+
+export interface OrderPartitionCounts {
+  readonly partition: number
+  /** The last record that has been judged here; 0: none. */
+  readonly offset: number
+  /**
+   * So many places the log is further, as far as is known here: by what it has handed over, by records of this
+   * replica and by barriers. Some may be empty.
+   */
+  readonly lagCount: number
+  /** Strong writes that wait for their verdict. */
+  readonly waitingCount: number
+  /** Records that this replica has appended. */
+  readonly appendedCount: number
+  /** Appends that were refused. A log that is away refuses them all, and they are tried again. */
+  readonly refusedCount: number
+  /** Appends whose answer was lost; they are tried again. */
+  readonly unansweredCount: number
+}

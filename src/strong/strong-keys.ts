@@ -31,6 +31,7 @@ import type { LockEvent } from './locks/tables/lock-state.ts'
 import type { LockTable } from './locks/tables/lock-table.ts'
 import { Partition, type PartitionEvent } from './partition.ts'
 import { PartitionSaver, type SaverEvent } from './snapshots/partition-saver.ts'
+import type { OrderCounts, OrderPartitionCounts } from './place.ts'
 import type { WholeState } from './snapshots/install-partition.ts'
 import { numberOf, Submitter, type SubmitOptions } from './submitter.ts'
 import { notADot, notOfTheLog, readGivenUp, resolvingGivenUp, standsStill, unanswered, unresolved } from './verdict.ts'
@@ -69,6 +70,8 @@ interface Lane {
   readonly submitter: Submitter
   readonly barriers: Barriers
   readonly saver: PartitionSaver
+  /** The last record that the log has handed over. */
+  handedOffset: number
   stopFollowing: () => void
 }
 
@@ -83,6 +86,8 @@ export class StrongKeys {
   #broken: WarpError | undefined
   #isClosed = false
   #isConnected = true
+  /** When it went away, by the monotonic clock. */
+  #awaySinceMs = 0
   #lockTold: ((partition: number, event: LockEvent) => void) | undefined
 
   /** Throws what `OrderedLog.open` throws, and `WARP_E_ORDER_BROKEN` for another log than before. */
@@ -127,7 +132,7 @@ export class StrongKeys {
       const submitter = new Submitter({ env, link, partition, author, timeoutMs })
       const saver = new PartitionSaver({ env, link, store, partition, submitter, whole, observe, every })
       const barriers = new Barriers({ env, link, partition })
-      return { partition, submitter, barriers, saver, stopFollowing: () => undefined }
+      return { partition, submitter, barriers, saver, handedOffset: 0, stopFollowing: () => undefined }
     })
     for (const lane of this.#lanes) this.#follow(lane, bookmarkOf(lane.partition))
   }
@@ -162,6 +167,15 @@ export class StrongKeys {
   /** Why strong keys are refused, or stand still. */
   get trouble(): WarpError | undefined {
     return this.#broken ?? this.#lanes.find(({ partition }) => partition.stopped !== undefined)?.partition.stopped
+  }
+
+  counts(): OrderCounts {
+    const { order, env } = this.#options
+    return {
+      ...{ name: order.name, isConnected: this.#isConnected, isFailing: this.trouble !== undefined },
+      awayMs: this.#isConnected ? 0 : Math.round(env.monotonic() - this.#awaySinceMs),
+      partitions: this.#lanes.map(countsOf),
+    }
   }
 
   partitionOf(key: string): number {
@@ -294,6 +308,7 @@ export class StrongKeys {
     lane.stopFollowing = this.#link.follow(partition.index, after, {
       records: (batch) => {
         submitter.noteTime()
+        lane.handedOffset = batch.at(-1)?.offset ?? lane.handedOffset
         return partition.take(batch)
       },
       trimmed: (firstOffset) => ignoreOutcome(this.#restore(lane, firstOffset)),
@@ -323,7 +338,9 @@ export class StrongKeys {
   #connected(isConnected: boolean): void {
     if (this.#isConnected === isConnected) return
     this.#isConnected = isConnected
-    const { name } = this.#options.order
+    const { order, env } = this.#options
+    const { name } = order
+    this.#awaySinceMs = env.monotonic()
     this.#options.observe({ kind: isConnected ? 'order:connected' : 'order:disconnected', name })
   }
 
@@ -362,6 +379,16 @@ export class StrongKeys {
   #stoppedAt(partition: number): WarpError | undefined {
     const { stopped } = this.#laneOf(partition).partition
     return stopped === undefined ? undefined : standsStill(stopped)
+  }
+}
+
+function countsOf({ partition, submitter, barriers, handedOffset }: Lane): OrderPartitionCounts {
+  const { offset } = partition.place
+  const headOffset = Math.max(offset, handedOffset, submitter.headOffset, barriers.headOffset)
+  const { appended, refused, unknown } = submitter.counts
+  return {
+    ...{ partition: partition.index, offset, lagCount: headOffset - offset, waitingCount: submitter.waitingCount },
+    ...{ appendedCount: appended, refusedCount: refused, unansweredCount: unknown },
   }
 }
 

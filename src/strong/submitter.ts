@@ -86,6 +86,10 @@ export class Submitter {
   /** When the time of the log was last seen, by the monotonic clock. */
   #seenMs: number
   #closed: WarpError | undefined
+  /** What became of appends. */
+  readonly counts = { appended: 0, refused: 0, unknown: 0 }
+  /** The greatest place that a record of its own has. */
+  headOffset = 0
 
   constructor(options: SubmitterOptions) {
     this.#options = options
@@ -312,11 +316,15 @@ export class Submitter {
 
   async #appendOnce({ id, bytes }: Sent): Promise<AppendOutcome> {
     const { link, partition } = this.#options
+    let outcome: AppendOutcome
     try {
-      return await link.append(partition.index, id, bytes)
+      outcome = await link.append(partition.index, id, bytes)
     } catch (error) {
-      return { kind: 'unknown', error: new WarpError('WARP_E_TRANSPORT', asError(error).message, { cause: error }) }
+      outcome = { kind: 'unknown', error: new WarpError('WARP_E_TRANSPORT', asError(error).message, { cause: error }) }
     }
+    this.counts[outcome.kind]++
+    if (outcome.kind === 'appended') this.headOffset = Math.max(this.headOffset, outcome.offset)
+    return outcome
   }
 
   /** The record has no place. Where the log is not there, its commands wait for it. */

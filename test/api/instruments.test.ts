@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { memoryNetwork, memoryStore } from '../../adapters/memory/index.ts'
 import {
+  relay,
   INSTRUMENTS,
   OBSERVED,
   memoryFiles,
@@ -13,6 +14,7 @@ import {
 import { counter } from '../../crdt/counter.ts'
 import { register } from '../../crdt/register.ts'
 import { ALL_PARTS, openWarpOn } from '../../src/index.ts'
+import { memoryOrderedLogOn } from '../../src/ports/ordered-memory/memory-ordered-log.ts'
 import { faultyFiles } from '../../testing/world/faulty-files.ts'
 import { virtualEnv } from '../../testing/world/virtual-env.ts'
 import { closeAll } from '../support/close-all.ts'
@@ -201,7 +203,8 @@ test('what is asked for is told as the catalogue says it, each series once, and 
   const [a, b] = [
     await openWarp({
       ...{ keys: { ...keys, ...LOADED }, env: env.fork({ label: 'a' }), transports: [network.transport('a')] },
-      ...{ instruments: kept, region: 'eu', ...bounded },
+      ...{ instruments: kept, region: 'eu', ...bounded, order: memoryOrderedLogOn(env) },
+      relays: [relay({ from: 'eu', to: { region: 'us', transports: [memoryNetwork({ env }).transport('a')] } })],
     }),
     await openWarp({ keys, env: env.fork({ label: 'b' }), region: 'eu', transports: [network.transport('b')] }),
   ]

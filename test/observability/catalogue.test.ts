@@ -154,6 +154,12 @@ tests:
       - { series: 'warp_events_total{job="w",instance="b",kind="rejoin:lost"}', values: '0 0 1x20' }
       - { series: 'warp_replication_peers{job="w",instance="a",transport="mesh",state="up"}', values: '1 1 0x20' }
       - { series: 'warp_replication_joined{job="w",instance="a"}', values: '1x20' }
+      - { series: 'warp_order_away_seconds{job="w",instance="a",order="kafka"}', values: '0 0 30 90 150x16' }
+      - { series: 'warp_region_replicas{job="w",instance="a",region="us"}', values: '2 2 0x20' }
+      - { series: 'warp_region_silence_seconds{job="w",instance="a",region="us"}', values: '0 0 60x20' }
+      - { series: 'warp_relay_works{job="w",instance="a",from="eu",to="us"}', values: '1 1 0x20' }
+      - { series: 'warp_relay_works{job="w",instance="b",from="eu",to="us"}', values: '0x3 1x20' }
+      - { series: 'warp_relay_works{job="w",instance="b",from="us",to="eu"}', values: '1 1 0x20' }
       - { series: 'warp_replication_peers{job="w",instance="c",transport="mesh",state="up"}', values: '0x20' }
       - { series: 'warp_replication_joined{job="w",instance="c"}', values: '0x20' }
     alert_rule_test:
@@ -177,6 +183,30 @@ tests:
             exp_annotations:
               summary: 'b could not carry everything over into the state of its peers'
               description: 'It was away for too long. The events rejoin:lost name the keys to look at.'
+      - eval_time: 2m
+        alertname: WarpOrderAway
+        exp_alerts: []
+      - eval_time: 5m
+        alertname: WarpOrderAway
+        exp_alerts:
+          - exp_labels: { severity: critical, job: w, instance: a, order: kafka }
+            exp_annotations:
+              summary: 'The ordered log kafka has been away from a for a minute'
+              description: 'Strong writes and reads are refused or wait; all others go on. Look at the broker and the way to it.'
+      - eval_time: 5m
+        alertname: WarpRegionDown
+        exp_alerts:
+          - exp_labels: { severity: critical, job: w, instance: a, region: us }
+            exp_annotations:
+              summary: 'The region us is not heard by a'
+              description: 'Both sides go on by themselves and merge later. Look at the relays and at the way between the regions.'
+      - eval_time: 15m
+        alertname: WarpNoRelayWorks
+        exp_alerts:
+          - exp_labels: { severity: warning, job: w, from: us, to: eu }
+            exp_annotations:
+              summary: 'No relay carries from us to eu'
+              description: 'Operations cross only when they are asked for, a second or so late. Give each region two relays, and look at theirs.'
       - eval_time: 15m
         alertname: WarpAlone
         exp_alerts:

@@ -236,6 +236,98 @@ const ROWS = [
     ],
   ],
   [
+    'Strong keys',
+    [
+      {
+        title: 'Behind the ordered log by',
+        about: 'Records, as far as is known on the replica.',
+        unit: 'short',
+        queries: [{ expr: `warp_order_lag${OF}`, legend: '{{instance}} {{order}} {{partition}}' }],
+      },
+      {
+        title: 'The ordered log has been away for',
+        unit: 's',
+        queries: [{ expr: `warp_order_away_seconds${OF}`, legend: '{{instance}} {{order}}' }],
+      },
+      {
+        title: 'Appends',
+        unit: 'ops',
+        queries: [
+          {
+            expr: `sum by (instance, outcome) (rate(warp_order_appends_total${OF}${RATE}))`,
+            legend: '{{instance}} {{outcome}}',
+          },
+        ],
+      },
+      {
+        title: 'Strong writes that wait',
+        unit: 'short',
+        queries: [{ expr: `warp_order_waiting${OF}`, legend: '{{instance}} {{partition}}' }],
+      },
+    ],
+  ],
+  [
+    'Regions',
+    [
+      {
+        title: 'A region is behind by',
+        about: 'Operations that its slowest replica lacks.',
+        unit: 'short',
+        queries: [{ expr: `warp_region_lag${OF}`, legend: '{{instance}} {{region}}' }],
+      },
+      {
+        title: 'A region has been silent for',
+        unit: 's',
+        queries: [{ expr: `warp_region_silence_seconds${OF}`, legend: '{{instance}} {{region}}' }],
+      },
+      {
+        title: 'Relays that work',
+        about: 'One for each direction. Two for a moment, while one takes over.',
+        unit: 'short',
+        queries: [{ expr: `sum by (from, to) (warp_relay_works${OF})`, legend: '{{from}} to {{to}}' }],
+      },
+      {
+        title: 'Operations carried between regions',
+        unit: 'ops',
+        queries: [
+          {
+            expr: `rate(warp_replication_sent_operations_total${of('reason="relayed"')}${RATE})`,
+            legend: '{{instance}}',
+          },
+        ],
+      },
+    ],
+  ],
+  [
+    'Channels',
+    [
+      {
+        title: 'Messages',
+        unit: 'ops',
+        queries: [
+          { expr: `rate(warp_channels_published_total${OF}${RATE})`, legend: '{{instance}} published' },
+          { expr: `rate(warp_channels_received_total${OF}${RATE})`, legend: '{{instance}} received' },
+        ],
+      },
+      {
+        title: 'Messages in gaps',
+        unit: 'ops',
+        queries: [
+          { expr: `rate(warp_channels_missed_total${OF}${RATE})`, legend: '{{instance}} lost' },
+          { expr: `rate(warp_channels_dropped_total${OF}${RATE})`, legend: '{{instance}} slow consumers' },
+        ],
+      },
+      {
+        title: 'Messages that wait',
+        unit: 'short',
+        queries: [
+          { expr: `warp_channels_pending${OF}`, legend: '{{instance}} for consumers' },
+          { expr: `warp_channels_held${OF}`, legend: '{{instance}} for one before them' },
+        ],
+      },
+    ],
+  ],
+  [
     'Watches and projections',
     [
       { title: 'Watches', unit: 'short', queries: [{ expr: `warp_watches${OF}`, legend: '{{instance}}' }] },

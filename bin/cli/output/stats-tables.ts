@@ -49,6 +49,7 @@ function listsOf(stats: Stats, names: ReplicaNames): StatsTable[] {
     },
     waitsForTable(stats, names),
     regionsTable(stats),
+    orderTable(stats),
     {
       head: ['queue', 'count', 'of', 'bytes', 'of'],
       rows: queues.map(({ name, count, countMax, bytes, bytesMax }) => [
@@ -80,6 +81,17 @@ export function regionsTable({ regions }: Pick<Stats, 'regions'>): StatsTable {
     head: ['region', 'lag', 'silent', 'replicas up', 'relays up'],
     rows: regions.map(({ region, lagCount, silentMs, upCount, relaysCount }) => [
       ...[printable(region), number(lagCount), `${number(silentMs)} ms`, number(upCount), number(relaysCount)],
+    ]),
+  }
+}
+
+/** How far this replica is behind the ordered log. */
+function orderTable({ order }: Pick<Stats, 'order'>): StatsTable {
+  return {
+    head: ['ordered log', 'partition', 'offset', 'lag', 'writes that wait', 'away'],
+    rows: (order?.partitions ?? []).map(({ partition, offset, lagCount, waitingCount }) => [
+      ...[printable(order?.name ?? ''), number(partition), number(offset), number(lagCount), number(waitingCount)],
+      `${number(order?.awayMs)} ms`,
     ]),
   }
 }

@@ -21,6 +21,8 @@ export interface AssessedParts {
   readonly replication: ReplicationProgress | undefined
   readonly projections: readonly ProjectionLag[]
   readonly standstill: Standstill | undefined
+  /** Other regions of which no replica is up. */
+  readonly regionsDown: readonly string[]
   /** Why strong keys are refused or stand still. */
   readonly order: WarpError | undefined
   readonly stores: readonly Pick<StoreCounts, 'name' | 'isFailing' | 'unstoredKeysCount'>[]
@@ -35,7 +37,14 @@ export function assessHealth(parts: AssessedParts): Health {
   const assessed: Readonly<Record<HealthPart, PartHealth>> = {
     engine: parts.isClosing ? waiting('closing', 'the engine is being closed, or has been') : OK,
     log: logHealth(parts.log),
-    replication: parts.replication === undefined ? OK : replicationHealth(parts.replication),
+    replication: all([
+      parts.replication === undefined ? OK : replicationHealth(parts.replication),
+      ...parts.regionsDown.map((region) =>
+        degraded('region-down', `no replica of the region ${region} is heard, by itself or through a relay`, {
+          region,
+        }),
+      ),
+    ]),
     projections: all(parts.projections.map(projectionHealth)),
     compaction:
       parts.standstill === 'too-many-replicas'

@@ -59,7 +59,10 @@ export type HealthReasonCode =
   | 'too-many-replicas'
   /** A primary store fails: copies are served, writes behind wait in the log. */
   | 'store-failing'
+  /** The ordered log is away, has lost something, or a partition stands still: strong keys are refused or wait. */
   | 'order-failing'
+  /** No replica of another region is heard, by itself or through a relay: it goes on by itself. */
+  | 'region-down'
 
 export interface HealthReason {
   readonly code: HealthReasonCode

@@ -55,6 +55,11 @@ export class Lane implements BroadcastSource {
     return this.#parts.group.links
   }
 
+  /** Who works, by the region from which it carries, as it has been told. */
+  get winners(): ReadonlyMap<string, ReplicaId> {
+    return this.#told
+  }
+
   get region(): string {
     return this.#parts.group.region
   }

@@ -44,6 +44,14 @@ export interface RegionsParts {
   readonly tell: () => void
 }
 
+/** From one region into another, by this relay. */
+export interface CarriedLane {
+  readonly from: string
+  readonly to: string
+  /** It carries; else another relay does, or it has yet to begin. */
+  readonly isWorking: boolean
+}
+
 /** By then the hellos and digests of those that are there have come: who relays, and who has what. */
 const READY_ROUNDS = 3
 
@@ -94,6 +102,16 @@ export class Regions {
 
   reports(): RegionReport[] {
     return this.#table.reports(this.#now())
+  }
+
+  /** What this relay may carry, as of the last look. */
+  lanes(): CarriedLane[] {
+    const { store, post } = this.#parts
+    return this.#carrying.flatMap(({ group, lane }) =>
+      [...lane.winners].map(([from, winner]) => ({
+        ...{ from, to: group.region, isWorking: !post.carriesNothing && winner === store.replica },
+      })),
+    )
   }
 
   /** Members that are heard through relays only. */
