@@ -1,5 +1,9 @@
 /** All commands, group by group. */
 import { CommandTable } from '../call/command-table.ts'
+import { HASH_COMMANDS } from './collections/hashes.ts'
+import { LIST_WAIT_COMMANDS } from './collections/list-waits.ts'
+import { LIST_COMMANDS } from './collections/lists.ts'
+import { SET_COMMANDS } from './collections/sets.ts'
 import { GENERIC_COMMANDS } from './keys/generic.ts'
 import { LISTING_COMMANDS } from './keys/listing.ts'
 import { STRING_COMMANDS } from './keys/strings.ts'
@@ -8,6 +12,10 @@ import { PUB_SUB_COMMANDS } from './service/pub-sub.ts'
 import { SCRIPTING_COMMANDS } from './service/scripting.ts'
 import { SERVER_COMMANDS } from './service/server.ts'
 import { TRANSACTION_COMMANDS } from './service/transactions.ts'
+import { SORTED_SET_ALGEBRA_COMMANDS } from './sorted-sets/algebra.ts'
+import { SORTED_SET_POP_COMMANDS } from './sorted-sets/pops.ts'
+import { SORTED_SET_RANGE_COMMANDS } from './sorted-sets/range-commands.ts'
+import { SORTED_SET_COMMANDS } from './sorted-sets/sorted-sets.ts'
 
 export function commandTable(): CommandTable {
   return new CommandTable([
@@ -19,5 +27,13 @@ export function commandTable(): CommandTable {
     ...GENERIC_COMMANDS,
     ...LISTING_COMMANDS,
     ...STRING_COMMANDS,
+    ...HASH_COMMANDS,
+    ...LIST_COMMANDS,
+    ...LIST_WAIT_COMMANDS,
+    ...SET_COMMANDS,
+    ...SORTED_SET_COMMANDS,
+    ...SORTED_SET_RANGE_COMMANDS,
+    ...SORTED_SET_ALGEBRA_COMMANDS,
+    ...SORTED_SET_POP_COMMANDS,
   ])
 }

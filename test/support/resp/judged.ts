@@ -11,7 +11,7 @@ export type Request = readonly string[]
 
 /** Replies in which the order says nothing. */
 const UNORDERED: ReadonlySet<string> = new Set([
-  ...['KEYS', 'SMEMBERS', 'SINTER', 'SUNION', 'SDIFF', 'HKEYS', 'HVALS', 'SSCAN', 'HSCAN', 'SCAN', 'PUBSUB'],
+  ...['KEYS', 'SMEMBERS', 'SINTER', 'SUNION', 'SDIFF', 'HKEYS', 'HVALS', 'SSCAN', 'HSCAN', 'ZSCAN', 'SCAN', 'PUBSUB'],
 ])
 /** Replies with pairs in any order. */
 const UNORDERED_PAIRS: ReadonlySet<string> = new Set(['HGETALL'])

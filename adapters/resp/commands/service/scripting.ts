@@ -122,7 +122,7 @@ function evaluate(call: Call, args: readonly string[], kind: Kind): void | Promi
 function foldFirst(call: Call, keys: readonly string[]): void {
   for (const key of keys) {
     try {
-      call.keys.state(key)
+      call.keys.view(key, call.nowMs)
     } catch (error) {
       if (error instanceof FoldFirst) throw error
     }

@@ -1,0 +1,63 @@
+/** Commands that wait until one of their keys has something: BLPOP and its like. */
+import type { Call } from '../../call/command.ts'
+import { nameOf } from '../../call/command-keys.ts'
+import { ReplyError } from '../../call/reply-error.ts'
+
+export interface Wait {
+  readonly keys: readonly string[]
+  /** 0 is for ever. */
+  readonly timeoutMs: number
+  /** Replies if there is something, and says so. */
+  readonly attempt: (call: Call) => boolean
+  /** What is replied where it may not wait; if left out, as when the time is over: no array. */
+  readonly refuse?: () => void
+}
+
+/** Tries now, and then, unless it may not wait, whenever something has entered one of the keys. */
+export function waitFor(call: Call, wait: Wait): void | Promise<void> {
+  if (wait.attempt(call)) return
+  if (!call.mayWait) {
+    if (wait.refuse === undefined) call.reply.nullArray()
+    else wait.refuse()
+    return
+  }
+  return new Promise<void>((resolve, reject) => begin(call, wait, { resolve, reject }))
+}
+
+interface Outcome {
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+function begin(call: Call, { keys, timeoutMs, attempt }: Wait, { resolve, reject }: Outcome): void {
+  const { client, core } = call
+  const stop = (): void => {
+    core.waiters.remove(waiter)
+    timer?.cancel()
+    client.waiting = undefined
+  }
+  const waiter = {
+    keys: keys.map(nameOf),
+    attempt: (): boolean => {
+      try {
+        if (!attempt({ ...call, nowMs: core.nowMs })) return false
+        stop()
+        resolve()
+      } catch (error) {
+        stop()
+        reject(error)
+      }
+      return true
+    },
+  }
+  const end = (error?: string): void => {
+    stop()
+    if (error === undefined) {
+      call.reply.nullArray()
+      resolve()
+    } else reject(new ReplyError(error))
+  }
+  const timer = timeoutMs === 0 ? undefined : core.env.schedule(timeoutMs, () => end())
+  client.waiting = { end }
+  core.waiters.add(waiter)
+}
