@@ -33,6 +33,8 @@ export class LogFollower {
   readonly #options: LogFollowerOptions
   readonly #reader: OrderedLogReader
   #last: Bookmark | undefined
+  /** A read has gone on behind that record. Of a bookmark it is not known at first whether the log has it. */
+  #isProved = false
   #hasEnded = false
   #isAtBatch = false
   /** Told when the reader has dealt with its batch. */
@@ -54,6 +56,11 @@ export class LogFollower {
   /** The last record that the reader has, or is being given. */
   get last(): Bookmark | undefined {
     return this.#last
+  }
+
+  /** The same, if the log is known to have it. */
+  get proved(): Bookmark | undefined {
+    return this.#isProved ? this.#last : undefined
   }
 
   /** There may be more. */
@@ -99,6 +106,7 @@ export class LogFollower {
       this.#reader.trimmed(read.firstOffset)
       return true
     }
+    this.#isProved = true
     const last = read.records.at(-1)
     if (last === undefined) return false
     this.#last = { offset: last.offset, id: last.id }

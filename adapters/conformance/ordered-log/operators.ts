@@ -23,6 +23,24 @@ export const BROKEN: Readonly<Record<string, Check>> = {
     await place.until('the partition can be followed again', () => follower.has('three'))
   },
 
+  'a bookmark of another log says nothing of what this one holds': async (place) => {
+    const [a] = await place.three()
+    const [one] = (await place.appendAll(a, ['one', 'two', 'three'])) as [Bookmark]
+    const b = await place.open()
+    for (const after of [
+      { offset: one.offset + 1_000_000, id: 'another' },
+      { ...one, id: 'another' },
+    ]) {
+      const follower = place.follow(b, after)
+      // At once, before the reader has been told, and afterwards: what has a place is acknowledged.
+      await place.append(b, `beside-${after.offset}`)
+      await isBroken(place, follower)
+      await place.append(b, `behind-${after.offset}`)
+    }
+    const follower = place.follow(b)
+    await place.until('the partition can be followed again', () => follower.has(`behind-${one.offset}`))
+  },
+
   'two logs have two identities': async (place) => {
     const { recreate } = place.subject.operator ?? {}
     if (recreate === undefined) return

@@ -30,6 +30,8 @@ export class Follower {
   readonly #options: FollowerOptions
   readonly #reader: OrderedLogReader
   #last: Bookmark | undefined
+  /** The log has that record: it has been looked at, or handed over. Of a bookmark it is not known at first. */
+  #isProved = false
   #pull: Pull | undefined
   #hasEnded = false
   #isAtBatch = false
@@ -62,6 +64,11 @@ export class Follower {
   /** Of the last record that the reader has, or is about to be given. */
   get offset(): number {
     return this.#last?.offset ?? 0
+  }
+
+  /** The furthest place that it knows to be taken. */
+  get provedOffset(): number {
+    return this.#isProved ? this.offset : 0
   }
 
   end(): void {
@@ -141,6 +148,7 @@ export class Follower {
     this.#lookedMs = this.#options.pull.clock.monotonic()
     if (this.#hasEnded) return false
     if (verdict.kind === 'there') {
+      this.#isProved = true
       this.#warn(verdict.warning)
       return true
     }

@@ -51,7 +51,7 @@ export class Partition {
     const error = this.#broken ?? this.#options.refusal()
     if (error !== undefined) return { kind: 'refused', error }
     const { stream, subject } = this.#options.at
-    const before = Math.max(this.#knownOffset, this.#follower?.offset ?? 0)
+    const before = Math.max(this.#knownOffset, this.#follower?.provedOffset ?? 0)
     const outcome = await this.#options.appender.append({ stream, subject, headers: recordHeaders(id), bytes }, signal)
     if (outcome.kind !== 'appended') return outcome
     this.#knownOffset = Math.max(this.#knownOffset, outcome.offset)

@@ -90,19 +90,24 @@ export class Partition {
 
   /** The furthest record that this link knows to be there. */
   #seen(): Bookmark | undefined {
-    const [read, acknowledged] = [this.#follower?.last, this.#acknowledged]
-    return (read?.offset ?? 0) > (acknowledged?.offset ?? 0) ? read : acknowledged
+    return further(this.#follower?.proved, this.#acknowledged)
   }
 
   async #askBarrier(): Promise<AppendOutcome> {
     if (this.#broken !== undefined) return { kind: 'refused', error: this.#broken }
     const { asking, partition } = this.#options
+    const seen = this.#seen()
+    // Who follows from a bookmark believes that it has seen what lies before it.
+    const wanted = further(this.#follower?.last, seen)
     try {
       const keys = [asking.keyOf(partition, 'none')]
-      const [, offset] = await asking.ask('a barrier', () => asking.run(BARRIER, partition, this.#seen(), { keys }))
+      const [, offset] = await asking.ask('a barrier', () => asking.run(BARRIER, partition, wanted, { keys }))
       return { kind: 'appended', offset: Number(textOf(offset)) }
     } catch (error) {
-      if (isWarpError(error, 'WARP_E_ORDER_BROKEN')) this.#tell(error)
+      if (isWarpError(error, 'WARP_E_ORDER_BROKEN')) {
+        if (wanted === seen) this.#tell(error)
+        else this.#follower?.broken(error)
+      }
       return { kind: 'refused', error: error as WarpError }
     }
   }
@@ -116,6 +121,11 @@ export class Partition {
     this.#follower?.broken(this.#broken)
     return this.#broken
   }
+}
+
+/** Of two records the one behind; the latter of the same place. */
+function further(a: Bookmark | undefined, b: Bookmark | undefined): Bookmark | undefined {
+  return (a?.offset ?? 0) > (b?.offset ?? 0) ? a : b
 }
 
 /** For an appender. */

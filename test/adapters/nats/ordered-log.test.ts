@@ -250,6 +250,14 @@ describeOn('nats', 'an ordered log in JetStream', (url) => {
       })
     })
 
+    test('takes what is appended, though a reader has a bookmark of another log', async () => {
+      const client = await open()
+      const reader = client.follow({ offset: 1_000_000, id: 'another' })
+      expect(await client.link.append(0, 'one', new Uint8Array())).toMatchObject({ kind: 'appended' })
+      await until(() => reader.broken !== undefined)
+      expect(await client.link.append(0, 'two', new Uint8Array())).toMatchObject({ kind: 'appended' })
+    })
+
     test('is told of another record at its bookmark, and of an end before it', async () => {
       await following()
       for (const after of [

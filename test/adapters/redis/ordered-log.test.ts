@@ -74,6 +74,15 @@ describe.skipIf(probe === undefined)('an ordered log in a Redis', () => {
     await expect(a.link.barrier(0)).rejects.toMatchObject({ code: 'WARP_E_ORDER_BROKEN' })
   })
 
+  test('takes what is appended, though a reader has a bookmark of another log', async () => {
+    const a = await open()
+    const reader = a.follow({ offset: 1_000_000, id: 'another' })
+    expect(await a.link.append(0, 'one', Buffer.from('x'))).toEqual({ kind: 'appended', offset: 1 })
+    await expect(a.link.barrier(0)).rejects.toMatchObject({ code: 'WARP_E_ORDER_BROKEN' })
+    await until(() => reader.broken !== undefined)
+    expect(await a.link.append(0, 'two', Buffer.from('x'))).toEqual({ kind: 'appended', offset: 2 })
+  })
+
   test('that is empty is never taken for the one that was there', async () => {
     const [a, whoHasSeenNothing] = [await open(), await open()]
     const reader = a.follow()

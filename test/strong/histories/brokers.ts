@@ -1,10 +1,14 @@
 /** The brokers that histories of strong keys run on: servers of the test's own, which may go and come back. */
+import { kafkaOrderedLog } from '../../../adapters/kafka/index.ts'
 import { natsOrderedLog } from '../../../adapters/nats/index.ts'
 import { redisOrderedLog } from '../../../adapters/redis/index.ts'
 import type { OrderedLog } from '../../../src/ports/ordered-log.ts'
+import { byExtent } from '../../support/extent.ts'
+import { KafkaProxies } from '../../support/kafka-proxies.ts'
+import { KafkaServers } from '../../support/kafka-servers.ts'
 import { NatsServers } from '../../support/nats-servers.ts'
 import { PrivateServer } from '../../support/private-server.ts'
-import type { ServerName } from '../../support/servers.ts'
+import { type ServerName, serverUrl } from '../../support/servers.ts'
 import { TcpProxy } from '../../support/tcp-proxy.ts'
 
 /** A server of a broker. */
@@ -41,6 +45,7 @@ export interface BrokerKind {
 export const BROKERS: readonly BrokerKind[] = [
   { server: 'nats', title: 'a JetStream cluster of three', start: startNats },
   { server: 'valkey', title: 'a Redis that flushes each record', start: startRedis },
+  { server: 'kafka', title: 'a Kafka of three brokers', start: startKafka },
 ]
 
 async function startNats(): Promise<Broker> {
@@ -67,5 +72,23 @@ async function startRedis(): Promise<Broker> {
       return { proxies: [proxy], order: () => redisOrderedLog({ url, prefix }) }
     },
     close: () => server.close(),
+  }
+}
+
+/** Three brokers take half a minute to start: where little is asked for, those that run are used, and none of them goes. */
+async function startKafka(): Promise<Broker> {
+  const isOwn = byExtent({ some: false, all: true, soak: true })
+  const servers = isOwn ? await KafkaServers.start() : undefined
+  const brokers = servers?.urls.join(',') ?? serverUrl('kafka') ?? ''
+  const topicOf = (log: string): string => `${log}-${process.pid}`
+  return {
+    nodes: servers?.nodes ?? [],
+    order: (log) => kafkaOrderedLog({ brokers, topic: topicOf(log) }),
+    way: async (log) => {
+      const proxies = await KafkaProxies.before(brokers)
+      const connect = { socketFactory: proxies.socketFactory }
+      return { proxies: proxies.all, order: () => kafkaOrderedLog({ brokers, topic: topicOf(log), connect }) }
+    },
+    close: async () => servers?.close(),
   }
 }

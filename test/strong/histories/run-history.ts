@@ -55,10 +55,9 @@ export async function runHistory(broker: Broker, { seed, isServerEnded }: Histor
     client(recorder, { name: i, place: places[i % 3] as Place, random: random.fork(`client ${i}`) }),
   )
   const troubles = [troubleAnswers(recorder, places, { trouble, random: random.fork('trouble'), isOver: () => isOver })]
-  if (isServerEnded) {
-    const node = broker.nodes[random.below(broker.nodes.length)] as BrokerNode
+  const node = broker.nodes[random.below(Math.max(1, broker.nodes.length))]
+  if (isServerEnded && node !== undefined)
     troubles.push(troubleServer(node, { trouble, random: random.fork('server') }))
-  }
   await Promise.all(clients)
   isOver = true
   await Promise.all(troubles)
