@@ -57,9 +57,13 @@ export function hostFunctions(stack: LuaStack, { ask, log, setProtocol }: HostPo
         return 0
       },
       sha1: toText((state) => sha1(textOf(state, 1))),
+      // In 4 bytes where they say the same.
       fromDouble: toText((state) => {
-        const bytes = Buffer.alloc(8)
-        bytes.writeDoubleBE(module._lua_tonumber(state, 1))
+        const value = module._lua_tonumber(state, 1)
+        const isFloat = Math.fround(value) === value
+        const bytes = Buffer.alloc(isFloat ? 4 : 8)
+        if (isFloat) bytes.writeFloatBE(value)
+        else bytes.writeDoubleBE(value)
         return bytes.toString('latin1')
       }),
       fromWhole: toText((state) => {

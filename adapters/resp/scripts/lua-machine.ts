@@ -172,7 +172,7 @@ export class LuaMachine {
     }
     lua._lua_sethook(state, 0, 0, 0)
     if (outcome === 0) {
-      writeReply(stack, state, reply)
+      writeReply(stack, state, reply, this.#isForBooleans(reply))
       return
     }
     if (outcome === LUA_ERROR_OF_MEMORY) {
@@ -182,6 +182,11 @@ export class LuaMachine {
     const text = stack.textField(state, -1, 'err') ?? 'ERR unknown error'
     const place = stack.textField(state, -1, 'place') ?? 'user_script'
     throw new ReplyError(`${text} script: ${digest}, on @${place}.`)
+  }
+
+  /** Whether the script has asked for RESP3, and its client as well. */
+  #isForBooleans({ protocol }: ReplyWriter): boolean {
+    return this.#protocol === 3 && protocol === 3
   }
 
   #parts(): { module: LuaModule; stack: LuaStack; state: number } {

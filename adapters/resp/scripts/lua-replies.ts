@@ -2,9 +2,8 @@
  * Replies on their way into a script and out of it: the text of the protocol becomes values of Lua, and
  * what a script returns becomes a reply. The rules are those of Redis (EVAL, "Data type conversion").
  */
-import { shownDouble } from '../protocol/numbers.ts'
 import type { ReplyWriter } from '../protocol/reply-writer.ts'
-import { LUA_TYPE } from './lua-binding.ts'
+import { LUA_TYPE, type LuaModule } from './lua-binding.ts'
 import type { LuaStack } from './lua-stack.ts'
 
 /** Tables in tables that are shown; also what the stack of Lua has room for. */
@@ -125,142 +124,151 @@ function doubleOf(text: string): number {
   return text === '-inf' ? -Infinity : Number(text)
 }
 
-/** Writes what the value on top of the stack says. */
-export function writeReply(stack: LuaStack, state: number, reply: ReplyWriter, depth = 0): void {
-  const { module } = stack
-  switch (module._lua_type(state, -1)) {
-    case LUA_TYPE.string:
-      reply.bulk(stack.text(state, -1) ?? '')
-      return
-    case LUA_TYPE.number:
-      reply.integer(wholeOf(module._lua_tonumber(state, -1)))
-      return
-    case LUA_TYPE.boolean:
-      writeBoolean(reply, module._lua_toboolean(state, -1) !== 0)
-      return
-    case LUA_TYPE.table:
-      writeTable(stack, state, reply, depth)
-      return
-    default:
-      reply.null()
-  }
+/**
+ * Writes what the value on top of the stack says. `hasBooleans`: true and false are replies; otherwise 1 and
+ * null.
+ */
+export function writeReply(stack: LuaStack, state: number, reply: ReplyWriter, hasBooleans: boolean): void {
+  new ReplyMaker(stack, state, reply, hasBooleans).write(0)
 }
 
-function writeBoolean(reply: ReplyWriter, value: boolean): void {
-  if (value) reply.integer(1)
-  else reply.null()
-}
+class ReplyMaker {
+  readonly #stack: LuaStack
+  readonly #module: LuaModule
+  readonly #state: number
+  readonly #reply: ReplyWriter
+  readonly #hasBooleans: boolean
 
-function writeTable(stack: LuaStack, state: number, reply: ReplyWriter, depth: number): void {
-  const { module } = stack
-  if (depth >= NESTED_MAX) {
-    reply.error('ERR reached lua stack limit')
-    return
+  constructor(stack: LuaStack, state: number, reply: ReplyWriter, hasBooleans: boolean) {
+    this.#stack = stack
+    this.#module = stack.module
+    this.#state = state
+    this.#reply = reply
+    this.#hasBooleans = hasBooleans
   }
-  module._luaL_checkstack(state, 8, 0)
-  const error = stack.textField(state, -1, 'err')
-  if (error !== undefined) {
-    reply.error(error)
-    return
-  }
-  const ok = stack.textField(state, -1, 'ok')
-  if (ok !== undefined) {
-    reply.simple(ok.replace(/[\r\n]/g, ' '))
-    return
-  }
-  for (const [name, write] of TAGGED) if (wrote(stack, state, name, () => write(stack, state, reply, depth))) return
-  writeArray(stack, state, reply, depth)
-}
 
-type TaggedWriter = (stack: LuaStack, state: number, reply: ReplyWriter, depth: number) => boolean
+  /** The value on top. */
+  write(depth: number): void {
+    switch (this.#type()) {
+      case LUA_TYPE.string:
+        this.#reply.bulk(this.#stack.text(this.#state, -1) ?? '')
+        return
+      case LUA_TYPE.number:
+        this.#reply.integer(wholeOf(this.#module._lua_tonumber(this.#state, -1)))
+        return
+      case LUA_TYPE.boolean:
+        this.#boolean(this.#module._lua_toboolean(this.#state, -1) !== 0)
+        return
+      case LUA_TYPE.table:
+        this.#table(depth)
+        return
+      default:
+        this.#reply.null()
+    }
+  }
 
-/** Tables that name what they hold; each says whether it does. The value is on top. */
-const TAGGED: readonly (readonly [name: string, write: TaggedWriter])[] = [
-  [
-    'double',
-    ({ module }, state, reply) => {
-      if (module._lua_type(state, -1) !== LUA_TYPE.number) return false
-      const value = module._lua_tonumber(state, -1)
-      if (Number.isNaN(value)) reply.bulk(shownDouble(value))
-      else reply.double(value)
+  #type(): number {
+    return this.#module._lua_type(this.#state, -1)
+  }
+
+  #pop(): void {
+    this.#module._lua_settop(this.#state, -2)
+  }
+
+  #boolean(value: boolean): void {
+    if (this.#hasBooleans) this.#reply.raw(value ? '#t\r\n' : '#f\r\n')
+    else if (value) this.#reply.integer(1)
+    else this.#reply.null()
+  }
+
+  #table(depth: number): void {
+    if (depth >= NESTED_MAX) {
+      this.#reply.error('ERR reached lua stack limit')
+      return
+    }
+    this.#module._luaL_checkstack(this.#state, 8, 0)
+    const error = this.#stack.textField(this.#state, -1, 'err')
+    const ok = this.#stack.textField(this.#state, -1, 'ok')
+    if (error !== undefined) this.#reply.error(error)
+    else if (ok !== undefined) this.#reply.simple(ok.replace(/[\r\n]/g, ' '))
+    else if (!this.#double() && !this.#map(depth) && !this.#set(depth)) this.#array(depth)
+  }
+
+  /** Whether the table on top has a field of that name that `write` can say. */
+  #has(name: string, write: () => boolean): boolean {
+    this.#stack.push(this.#state, name)
+    this.#module._lua_rawget(this.#state, -2)
+    const isWritten = write()
+    this.#pop()
+    return isWritten
+  }
+
+  #double(): boolean {
+    return this.#has('double', () => {
+      if (this.#type() !== LUA_TYPE.number) return false
+      this.#reply.double(this.#module._lua_tonumber(this.#state, -1))
       return true
-    },
-  ],
-  [
-    'map',
-    (stack, state, reply, depth) =>
-      writeEntries(
-        stack,
-        state,
-        (count) => reply.map(count),
-        () => {
-          stack.module._lua_pushvalue(state, -2)
-          writeReply(stack, state, reply, depth + 1)
-          stack.module._lua_settop(state, -2)
-          writeReply(stack, state, reply, depth + 1)
-        },
-      ),
-  ],
-  [
-    'set',
-    (stack, state, reply, depth) =>
-      writeEntries(
-        stack,
-        state,
-        (count) => reply.set(count),
-        () => {
-          stack.module._lua_pushvalue(state, -2)
-          writeReply(stack, state, reply, depth + 1)
-          stack.module._lua_settop(state, -2)
-        },
-      ),
-  ],
-]
-
-/** Whether the table on top has a field of that name that `write` can say. */
-function wrote(stack: LuaStack, state: number, name: string, write: () => boolean): boolean {
-  stack.push(state, name)
-  stack.module._lua_rawget(state, -2)
-  const isWritten = write()
-  stack.module._lua_settop(state, -2)
-  return isWritten
-}
-
-/** The entries of the table on top; each time the key lies below the value. */
-function writeEntries({ module }: LuaStack, state: number, head: (count: number) => void, entry: () => void): boolean {
-  if (module._lua_type(state, -1) !== LUA_TYPE.table) return false
-  let count = 0
-  eachEntry(module, state, () => count++)
-  head(count)
-  eachEntry(module, state, entry)
-  return true
-}
-
-/** Calls `entry` with each key and value of the table on top, the value above. */
-function eachEntry(module: LuaStack['module'], state: number, entry: () => void): void {
-  module._lua_pushnil(state)
-  while (module._lua_next(state, -2) !== 0) {
-    entry()
-    module._lua_settop(state, -2)
+    })
   }
-}
 
-/** Up to the first nil. */
-function writeArray(stack: LuaStack, state: number, reply: ReplyWriter, depth: number): void {
-  const { module } = stack
-  const begun = reply.length
-  let count = 0
-  for (;;) {
-    module._lua_rawgeti(state, -1, count + 1)
-    if (module._lua_type(state, -1) === LUA_TYPE.nil) break
-    writeReply(stack, state, reply, depth + 1)
-    module._lua_settop(state, -2)
-    count++
+  #map(depth: number): boolean {
+    return this.#has('map', () => {
+      if (this.#type() !== LUA_TYPE.table) return false
+      this.#reply.map(this.#eachEntry(() => undefined))
+      this.#eachEntry(() => {
+        this.#key(depth)
+        this.write(depth + 1)
+      })
+      return true
+    })
   }
-  module._lua_settop(state, -2)
-  const elements = reply.takeFrom(begun)
-  reply.array(count)
-  reply.raw(elements)
+
+  #set(depth: number): boolean {
+    return this.#has('set', () => {
+      if (this.#type() !== LUA_TYPE.table) return false
+      this.#reply.set(this.#eachEntry(() => undefined))
+      this.#eachEntry(() => {
+        this.#key(depth)
+      })
+      return true
+    })
+  }
+
+  /** Calls `entry` with each key and value of the table on top, the value above. Returns how many there are. */
+  #eachEntry(entry: () => void): number {
+    let count = 0
+    this.#module._lua_pushnil(this.#state)
+    while (this.#module._lua_next(this.#state, -2) !== 0) {
+      entry()
+      this.#pop()
+      count++
+    }
+    return count
+  }
+
+  /** What lies below the top; a copy, because looking at a number as text would change it in its place. */
+  #key(depth: number): void {
+    this.#module._lua_pushvalue(this.#state, -2)
+    this.write(depth + 1)
+    this.#pop()
+  }
+
+  /** Up to the first nil. */
+  #array(depth: number): void {
+    const begun = this.#reply.length
+    let count = 0
+    for (;;) {
+      this.#module._lua_rawgeti(this.#state, -1, count + 1)
+      if (this.#type() === LUA_TYPE.nil) break
+      this.write(depth + 1)
+      this.#pop()
+      count++
+    }
+    this.#pop()
+    const elements = this.#reply.takeFrom(begun)
+    this.#reply.array(count)
+    this.#reply.raw(elements)
+  }
 }
 
 /** As C makes a whole number of a double. */

@@ -30,7 +30,8 @@ redis.call, redis.pcall = host.call, host.pcall
 
 function redis.error_reply(text)
   if type(text) ~= 'string' then error('wrong number or type of arguments', 2) end
-  return { err = (gsub(text, '^-', '')) }
+  text = gsub(text, '^-', '')
+  return { err = find(text, ' ', 1, true) and text or 'ERR ' .. text }
 end
 
 function redis.status_reply(text)
@@ -44,7 +45,7 @@ function redis.sha1hex(...)
 end
 
 function redis.setresp(version)
-  if version ~= 2 and version ~= 3 then error('RESP version must be 2 or 3.', 2) end
+  if version ~= 2 and version ~= 3 then error('RESP version must be 2 or 3.', 0) end
   host.setresp(version)
 end
 

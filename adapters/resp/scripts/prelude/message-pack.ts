@@ -18,7 +18,10 @@ local function headed(length, small, smallMax, one, two, four)
 end
 
 local function packNumber(value)
-  if value ~= floor(value) or value >= 2 ^ 63 or value < -2 ^ 63 then return char(0xcb) .. host.fromDouble(value) end
+  if value ~= floor(value) or value >= 2 ^ 63 or value < -2 ^ 63 then
+    local bytes = host.fromDouble(value)
+    return char(#bytes == 4 and 0xca or 0xcb) .. bytes
+  end
   if value >= 0 then
     if value < 128 then return char(value) end
     if value < 256 then return char(0xcc, value) end
