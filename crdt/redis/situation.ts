@@ -37,6 +37,8 @@ export interface Written {
   readonly cuts?: readonly PlacedCut[]
 }
 
+const NO_CUTS: readonly PlacedCut[] = Object.freeze([])
+
 export class Situation {
   readonly state: RedisState
   /** Whether there is a key to be seen. */
@@ -75,7 +77,7 @@ export class Situation {
         act,
         isReplacing,
         life: until === 'kept' ? Infinity : until,
-        cuts: KINDS.flatMap((kind) => cutsOf(state, kind)),
+        cuts: allCuts(state),
       })
     const own = KIND_OF[act.act]
     const others = own === undefined ? [] : KINDS.filter((kind) => kind !== own && state[kind] !== undefined)
@@ -89,7 +91,7 @@ export class Situation {
       act,
       isReplacing: false,
       life: 'kept',
-      cuts: KINDS.flatMap((kind) => cutsOf(state, kind)),
+      cuts: allCuts(state),
     })
   }
 
@@ -99,6 +101,13 @@ export class Situation {
     const isLast = state.kind !== undefined && sizeOf(state, state.kind) === count
     return this.payload({ act, cuts, life: isLast && state.lives.length > 0 ? 'none' : 'kept' })
   }
+}
+
+/** Of every part that is there. */
+function allCuts(state: RedisState): readonly PlacedCut[] {
+  const { string, hash, zset } = state
+  const hasRuns = hash !== undefined || zset !== undefined || (string !== undefined && string.runs.length > 0)
+  return hasRuns ? KINDS.flatMap((kind) => cutsOf(state, kind)) : NO_CUTS
 }
 
 function cutsOf(state: RedisState, kind: Kind): PlacedCut[] {

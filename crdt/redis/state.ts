@@ -82,7 +82,8 @@ export class RedisState implements Parts {
     if (hasSeenAll(seen, this.tips)) {
       for (const kind of KINDS) this[kind] = undefined
       this.lives = NO_LIVES
-      this.tips = new VersionVector()
+      // A tip of one's own rises with what is written next.
+      if (this.tips.size > 1 || this.tips.get(seen.stamp.replica) === 0) this.tips = new VersionVector()
       return
     }
     for (const kind of KINDS) this.erasePart(kind, seen)
