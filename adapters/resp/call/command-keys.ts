@@ -7,7 +7,7 @@
  */
 import { RedisState } from '../../../crdt/redis/state.ts'
 import { RedisView } from '../../../crdt/redis/view.ts'
-import type { DirectKeys, KeyPage } from '../../../src/api/direct/direct-keys.ts'
+import { FoldFirst, type DirectKeys, type KeyPage } from '../../../src/api/direct/direct-keys.ts'
 import { toText } from '../protocol/bytes.ts'
 import { ownView, type KeyView } from './own-view.ts'
 import { writeOwn } from './own-verbs.ts'
@@ -49,6 +49,16 @@ export class CommandKeys {
 
   delete(key: string): boolean {
     return this.direct.delete(nameOf(key))
+  }
+
+  /** Whether a key has a history that takes more than a step to fold: `fold` it first. */
+  isLong(key: string): boolean {
+    try {
+      this.view(key, 0)
+      return false
+    } catch (error) {
+      return error instanceof FoldFirst
+    }
   }
 
   /** Waits until a key with a long history has been folded, in steps. */

@@ -120,13 +120,8 @@ function evaluate(call: Call, args: readonly string[], kind: Kind): void | Promi
 
 /** Keys with long histories that are named are folded before the script; for others it ends with TRYAGAIN. */
 function foldFirst(call: Call, keys: readonly string[]): void {
-  for (const key of keys) {
-    try {
-      call.keys.view(key, call.nowMs)
-    } catch (error) {
-      if (error instanceof FoldFirst) throw error
-    }
-  }
+  const long = keys.find((key) => call.keys.isLong(key))
+  if (long !== undefined) throw new FoldFirst(long)
 }
 
 function runScript(call: Call, script: string, given: ScriptCall, { isDigest, isReadOnly }: Kind): void {

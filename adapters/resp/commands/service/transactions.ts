@@ -2,7 +2,6 @@
  * MULTI, EXEC, WATCH: commands that are gathered and run in one turn, so that nobody here reads between
  * two of them; a crash leaves all that they wrote, or nothing.
  */
-import { FoldFirst } from '../../../../src/api/direct/direct-keys.ts'
 import type { Client } from '../../connections/client.ts'
 import type { Call, Command } from '../../call/command.ts'
 import { ALL_KEYS, keyPlaces } from '../../call/command.ts'
@@ -115,17 +114,8 @@ function runAll(call: Call, requests: readonly (readonly string[])[]): void {
 function longKeys({ keys, core }: Call, requests: readonly (readonly string[])[]): string[] {
   const long: string[] = []
   for (const args of requests)
-    for (const place of keyPlaces(core.find(args), args)) if (isLong(keys, args[place]!)) long.push(args[place]!)
+    for (const place of keyPlaces(core.find(args), args)) if (keys.isLong(args[place]!)) long.push(args[place]!)
   return long
-}
-
-function isLong(keys: Call['keys'], key: string): boolean {
-  try {
-    keys.view(key, 0)
-    return false
-  } catch (error) {
-    return error instanceof FoldFirst
-  }
 }
 
 async function foldAll({ keys }: Call, long: readonly string[]): Promise<void> {
