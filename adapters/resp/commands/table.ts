@@ -16,6 +16,8 @@ import { SORTED_SET_ALGEBRA_COMMANDS } from './sorted-sets/algebra.ts'
 import { SORTED_SET_POP_COMMANDS } from './sorted-sets/pops.ts'
 import { SORTED_SET_RANGE_COMMANDS } from './sorted-sets/range-commands.ts'
 import { SORTED_SET_COMMANDS } from './sorted-sets/sorted-sets.ts'
+import { WAIT_COMMANDS } from './service/waits.ts'
+import { WARP_COMMANDS } from './service/warp.ts'
 
 export function commandTable(): CommandTable {
   return new CommandTable([
@@ -35,5 +37,7 @@ export function commandTable(): CommandTable {
     ...SORTED_SET_RANGE_COMMANDS,
     ...SORTED_SET_ALGEBRA_COMMANDS,
     ...SORTED_SET_POP_COMMANDS,
+    ...WAIT_COMMANDS,
+    ...WARP_COMMANDS,
   ])
 }

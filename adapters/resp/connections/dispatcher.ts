@@ -3,13 +3,12 @@
  * many arguments as it takes, has whoever asks said who it is, may it, may it now; then it is gathered (in
  * MULTI) or runs.
  */
-import { isWarpError } from '../../../crdt/warp-error.ts'
 import { FoldFirst } from '../../../src/api/direct/direct-keys.ts'
 import { keyPlaces, type Call, type Command, type Core } from '../call/command.ts'
 import { nameOf } from '../call/command-keys.ts'
+import { errorText } from '../call/error-text.ts'
 import { lowerName } from '../call/command-facts.ts'
 import { ReplyError } from '../call/reply-error.ts'
-import { toBinary } from '../protocol/bytes.ts'
 import type { Client } from './client.ts'
 
 const NOT_AUTHENTICATED = 'NOAUTH Authentication required.'
@@ -121,20 +120,6 @@ export class Dispatcher {
     this.#core.counts.errors++
     reply.error(errorText(error))
   }
-}
-
-/** As the client is told. Faults of the program are not shown to whoever asks. */
-export function errorText(error: unknown): string {
-  if (error instanceof ReplyError) return error.text
-  if (error instanceof FoldFirst) return `TRYAGAIN ${toBinary(error.message)}`
-  if (!isWarpError(error)) return 'ERR the server failed to answer; its log says more'
-  const { code, message, details } = error
-  if (code === 'WARP_E_MODE' && details['holds'] !== undefined)
-    return 'WRONGTYPE Operation against a key holding the wrong kind of value'
-  if (code === 'WARP_E_STRATEGY') return 'WRONGTYPE Operation against a key holding the wrong kind of value'
-  if (code === 'WARP_E_STORAGE_FULL') return `OOM ${code}: ${toBinary(message)}`
-  if (code === 'WARP_E_STORAGE_POISONED') return `READONLY ${code}: ${toBinary(message)}`
-  return `ERR ${code}: ${toBinary(message)}`
 }
 
 function gather(gathered: NonNullable<Client['gathered']>, args: readonly string[], client: Client): void {
