@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls'
 import { WarpError } from '../../crdt/warp-error.ts'
 import type { AnyWarp } from '../../src/control/question.ts'
-import { pause } from '../../src/ports/abort-signals.ts'
+import { awake, pause } from '../../src/ports/abort-signals.ts'
 import type { Timer } from '../../src/ports/env.ts'
 import { commandTable } from './commands/table.ts'
 import { Connection } from './connections/connection.ts'
@@ -106,7 +106,7 @@ class Listening implements RespServer {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= awake(this.#core.env, this.#close())
     return this.#closing
   }
 

@@ -2,18 +2,20 @@
 import { once } from 'node:events'
 import type { MeshOptions, MeshTransport } from '../../../adapters/mesh/index.ts'
 import type { WarpEvent } from '../../../adapters/node/index.ts'
+import type { RespServer, RespServerOptions } from '../../../adapters/resp/index.ts'
 import { command, type AnyCommand } from '../program/command.ts'
 import { loadConfig, type Config } from '../settings/config.ts'
 import { eventJson, eventLine } from '../output/event-line.ts'
 import { EXIT } from '../program/exit-codes.ts'
 import { failureOf } from '../program/failure.ts'
 import { MESH_OPTIONS, clusterKeys, hasKeyFile, meshOptions, type MeshFlags } from '../settings/mesh-settings.ts'
+import { RESP_OPTION, respOptions, withRespKeys, type RespFlags } from '../settings/resp-settings.ts'
 import { DATA_OPTIONS, type DataFlags } from '../settings/shared-options.ts'
 import type { AnyWarp } from '../../../src/control/question.ts'
 import { ReplicaNames } from '../output/replica-names.ts'
 import { whileLocked } from '../target/while-locked.ts'
 
-interface Flags extends DataFlags, MeshFlags {
+interface Flags extends DataFlags, MeshFlags, RespFlags {
   readonly name?: string
   readonly mesh: boolean
 }
@@ -29,18 +31,21 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     ...DATA_OPTIONS,
     { flags: '--name <name>', about: 'what people call this replica: shown here and at its peers instead of its id' },
     ...MESH_OPTIONS,
+    RESP_OPTION,
     { flags: '--no-mesh', about: 'no network: for the processes of this machine that use warp, and nobody else' },
   ],
   examples: [
     'start',
     'start --name web-1 --port 7946',
     'start --data ./a --port 7946 --insecure',
+    'start --no-mesh --resp 127.0.0.1:6379',
     'start --host 10.0.0.1 --peer 10.0.0.2:7946 --key-file cluster.key',
   ],
   async run({ options, output, signal }) {
-    const config = await loadConfig(options)
+    const config = withRespKeys(await loadConfig(options), options)
+    const serving = respOptions(options, process.env)
     const tell = (json: object, line: string): void => void (output.isJson ? output.json(json) : output.line(line))
-    const running: { warp?: AnyWarp } = {}
+    const running: { warp?: AnyWarp; resp?: RespServer | undefined } = {}
     const observe = (event: WarpEvent): void => tell(eventJson(event), eventLine(event, namesOf(running.warp, options)))
     const mesh = options.mesh ? await meshOf(config, options) : undefined
     const transport = mesh === undefined ? {} : { transport: mesh }
@@ -52,8 +57,9 @@ export const START_COMMAND: AnyCommand = command<Flags>({
     const warp = await whileLocked(signal, () => openFolder({ config: { ...config, engine }, observe, ...transport }))
     running.warp = warp
     try {
+      const resp = (running.resp = await serveResp(warp, serving, tell))
       const control = await ControlServer.open(warp, { data: config.data })
-      const place = mesh?.address === undefined ? {} : { address: mesh.address }
+      const place = placesOf(mesh, resp)
       const named = name === undefined ? {} : { name }
       const ready = { ...place, ...named, replica: warp.replica, data: config.data, socket: control.path }
       const shown = { ...ready, replica: new ReplicaNames([], options.fullIds).replica(warp.replica) }
@@ -63,6 +69,7 @@ export const START_COMMAND: AnyCommand = command<Flags>({
       if (!signal.aborted) await once(signal, 'abort')
       await control.close()
     } finally {
+      await running.resp?.close()
       await warp.close()
     }
     return EXIT.ok
@@ -71,6 +78,26 @@ export const START_COMMAND: AnyCommand = command<Flags>({
 
 function namesOf(warp: AnyWarp | undefined, { fullIds }: Flags): ReplicaNames {
   return new ReplicaNames(warp?.replicas() ?? [], fullIds)
+}
+
+/** Where others reach it. */
+function placesOf(mesh: MeshTransport | undefined, resp: RespServer | undefined): { address?: string; resp?: string } {
+  return {
+    ...(mesh?.address === undefined ? {} : { address: mesh.address }),
+    ...(resp === undefined ? {} : { resp: resp.address }),
+  }
+}
+
+/** Loaded when it is needed. Faults are told as events are. */
+async function serveResp(
+  warp: AnyWarp,
+  options: RespServerOptions | undefined,
+  tell: (json: object, line: string) => void,
+): Promise<RespServer | undefined> {
+  if (options === undefined) return undefined
+  const { respServer } = await import('../../../adapters/resp/index.ts')
+  const onError = ({ message }: Error): void => tell({ event: 'resp:failed', message }, `resp:failed (${message})`)
+  return respServer(warp, { ...options, onError })
 }
 
 /** Loaded when it is needed: most commands have no use for a network. */
