@@ -89,6 +89,10 @@ test('requests come out as they went in, in their order', () => {
   )
 })
 
+test('an argument that does not end as it says is refused', () => {
+  expect(parse(['*1\r\n$4\r\nPINGxx']).problem).toContain('invalid CRLF in request')
+})
+
 test('a large value in small pieces is not looked at again for each of them', () => {
   const value = 'x'.repeat(200_000)
   const text = request(['SET', 'k', value])

@@ -172,6 +172,7 @@ describe('a transaction', () => {
 
   test('runs nothing after a watched key has changed, by whomever', async () => {
     const client = await RawClient.open(server.port)
+    await warp.set('w', 'before')
     await client.ask('WATCH', 'w')
     await warp.set('w', 'changed')
     const replies = await client.askAll([['MULTI'], ['PING'], ['EXEC'], ['MULTI'], ['EXEC']])
