@@ -4,6 +4,7 @@ import { HASH_COMMANDS } from './collections/hashes.ts'
 import { LIST_WAIT_COMMANDS } from './collections/list-waits.ts'
 import { LIST_COMMANDS } from './collections/lists.ts'
 import { SET_COMMANDS } from './collections/sets.ts'
+import { GEO_COMMANDS } from './geo/geo.ts'
 import { GENERIC_COMMANDS } from './keys/generic.ts'
 import { LISTING_COMMANDS } from './keys/listing.ts'
 import { STRING_COMMANDS } from './keys/strings.ts'
@@ -34,6 +35,7 @@ export function commandTable(): CommandTable {
     ...LIST_WAIT_COMMANDS,
     ...SET_COMMANDS,
     ...SORTED_SET_COMMANDS,
+    ...GEO_COMMANDS,
     ...SORTED_SET_RANGE_COMMANDS,
     ...SORTED_SET_ALGEBRA_COMMANDS,
     ...SORTED_SET_POP_COMMANDS,

@@ -123,6 +123,20 @@ describe('replies as Redis 7.0 has them, where Valkey has others', () => {
   })
 })
 
+describe('places', () => {
+  test.each([
+    [['GEOPOS', 'g', 'Palermo', 'nowhere'], '*[*["13.36138933897018433" "38.11555639549629859"] nil-array]'],
+    [['GEODIST', 'g', 'Palermo', 'Catania', 'km'], '"166.2742"'],
+    [['GEODIST', 'g', 'Palermo', 'nowhere'], 'nil'],
+    [['GEOHASH', 'g', 'Palermo', 'Catania'], '*["sqc8b49rny0" "sqdtr74hyu0"]'],
+    [['ZSCORE', 'g', 'Palermo'], '"3479099956230698"'],
+    [['GEOADD', 'g', '181', '-0.0', 'x'], '-ERR invalid longitude,latitude pair 181.000000,-0.000000'],
+  ])('%j', async (words, reply) => {
+    await ask('GEOADD', 'g', '13.361389', '38.115556', 'Palermo', '15.087269', '37.502669', 'Catania')
+    expect(await ask(...words)).toBe(reply)
+  })
+})
+
 describe('two replicas', () => {
   test('a push of the other one wakes who waits here, and SADD of what is in is written again', async () => {
     const network = memoryNetwork()

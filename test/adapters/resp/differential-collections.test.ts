@@ -6,6 +6,7 @@ import { respServer, type RespServer } from '../../../adapters/resp/index.ts'
 import { redis, type Redis } from '../../../crdt/index.ts'
 import { byExtent } from '../../support/extent.ts'
 import {
+  GEO_REQUESTS,
   HASH_REQUESTS,
   LIST_REQUESTS,
   NAME_RANGE_REQUESTS,
@@ -25,6 +26,7 @@ const GROUPS = [
   ['sorted sets', SORTED_SET_REQUESTS],
   ['ranges of names', NAME_RANGE_REQUESTS],
   ['lists', LIST_REQUESTS],
+  ['places', GEO_REQUESTS],
 ] as const
 
 describeOn('valkey', 'the sidecar answers as Valkey does', (url) => {

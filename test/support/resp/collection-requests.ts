@@ -181,3 +181,22 @@ export const LIST_REQUESTS: fc.Arbitrary<Request> = fc.oneof(
   words('BLMPOP', '0.001', '2', 'l1', 'l2', END, some(1, words('COUNT', '2'))),
   OTHER,
 )
+
+const LONGITUDE = fc.oneof(
+  { weight: 9, arbitrary: fc.double({ min: -180, max: 180, noNaN: true }).map((n) => n.toFixed(6)) },
+  fc.constantFrom('181', 'x', '180', '-180', '0'),
+)
+const LATITUDE = fc.oneof(
+  { weight: 9, arbitrary: fc.double({ min: -85, max: 85, noNaN: true }).map((n) => n.toFixed(6)) },
+  fc.constantFrom('86', 'x', '0', '-85.05112878'),
+)
+const PLACE = words(LONGITUDE, LATITUDE, ITEM)
+export const GEO_REQUESTS: fc.Arbitrary<Request> = fc.oneof(
+  { weight: 4, arbitrary: words('GEOADD', ZSET, some(2, 'NX', 'XX', 'ch'), PLACE, some(2, PLACE)) },
+  words('GEOADD', ZSET, PLACE, some(1, words(ITEM))),
+  { weight: 2, arbitrary: words('GEOPOS', ZSET, ITEMS) },
+  { weight: 3, arbitrary: words('GEODIST', ZSET, ITEM, ITEM, some(1, 'km', 'MI', 'ft', 'm', 'x')) },
+  words('GEOHASH', ZSET, ITEMS),
+  words('ZRANGE', ZSET, '0', '-1', 'WITHSCORES'),
+  OTHER,
+)

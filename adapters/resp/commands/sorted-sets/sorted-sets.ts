@@ -92,7 +92,7 @@ function modeOf({ words }: Adding): PutMode {
   return words.has('LT') ? 'min' : 'put'
 }
 
-function zadd(call: Call, args: readonly string[]): void {
+export function zadd(call: Call, args: readonly string[]): void {
   const adding = addingOf(args)
   const scores = scoresOf(args, adding.from)
   const [, key] = args as [string, string]
