@@ -14,7 +14,7 @@ import { add, StoreWorld, type AnyWarp, type JoinOptions } from '../stored/world
 const NAMES = ['a', 'b', 'c']
 const KEYS = Array.from({ length: 8 }, (_, at) => `k:${at}`)
 const STEPS = 120
-const RUNS = byExtent({ some: 3, all: 30, soak: 300 })
+const RUNS = byExtent({ some: 6, all: 30, soak: 300 })
 const { signal: NEVER } = new AbortController()
 
 let world: StoreWorld
