@@ -14,12 +14,15 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/**/*.test.ts', 'property-tests/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    // Whatever is random in a test comes from one seed, also where its file does not ask for it.
+    setupFiles: ['property-tests/seed.ts'],
     // How much the random tests try: test/support/extent.ts.
     env: mode === 'soak' || mode === 'all' ? { EXTENT: mode } : {},
     pool: 'forks',
     // Files share what has been loaded: half of the work of a run would be loading it again for each of them.
     isolate: false,
-    maxWorkers: 2,
+    // One more than the cores of CI: many files wait for servers and processes.
+    maxWorkers: 3,
     sequence: { sequencer: SeedsFirst },
     execArgv: ['--expose-gc'],
     // Nothing is timed; this only ends what hangs, also on a machine that is busy otherwise.

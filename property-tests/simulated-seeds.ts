@@ -8,8 +8,8 @@ import { byExtent } from '../test/support/extent.ts'
 import { RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../testing/simulation/report/version-counts.ts'
 import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
-/** In the two files together 10 in `npm test`, 240 in CI, thousands in a soak. */
-const SEEDS_EACH = byExtent({ some: 5, all: 120, soak: 2000 })
+/** In the two files together 10 in `npm test`, 200 in CI, thousands in a soak. */
+const SEEDS_EACH = byExtent({ some: 5, all: 100, soak: 2000 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = Math.min(25, SEEDS_EACH)
 /** Every so many seeds one is run again. */

@@ -1,4 +1,5 @@
 /** What a linter cannot check. Each check is shown a bad example as well: a check that cannot fail proves nothing. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
 import { importCycles } from './support/tidy/cycles.ts'
@@ -22,6 +23,10 @@ const documents = [
 function one(path: string, text: string): { path: string; text: string }[] {
   return [{ path, text }]
 }
+
+test('what is random in a test comes from the seed that the run prints, whether its file asks for it or not', () => {
+  expect(fc.readConfigureGlobal()).toMatchObject({ seed: expect.any(Number) as number })
+})
 
 test('the tree that is checked is the tree that is there', () => {
   expect(product.map((file) => file.path)).toContain('crdt/warp-error.ts')

@@ -15,7 +15,7 @@ import { describeOn } from '../../support/servers.ts'
 import { LogClient, until } from '../broker/log-client.ts'
 import { expectWhole, grows, Load, upTo } from '../broker/log-load.ts'
 
-const CUTS = byExtent({ some: 5, all: 30, soak: 500 })
+const CUTS = byExtent({ some: 5, all: 15, soak: 500 })
 /** Leaders that end, one after the other. */
 const LEADERS = byExtent({ some: 1, all: 3, soak: 20 })
 const TEST_MS = byExtent({ some: 120_000, all: 600_000, soak: 3_600_000 })

@@ -15,8 +15,8 @@ import { describeOn } from '../../support/servers.ts'
 import { type Broker, type BrokerKind, BROKERS } from './brokers.ts'
 import { openReplica, type Replica, runHistory } from './run-history.ts'
 
-const HISTORIES = byExtent({ some: 2, all: 10, soak: 200 })
-const ROUNDS = byExtent({ some: 20, all: 200, soak: 1000 })
+const HISTORIES = byExtent({ some: 2, all: 6, soak: 200 })
+const ROUNDS = byExtent({ some: 20, all: 100, soak: 1000 })
 const SEED = Number(process.env['SEED'] ?? 1)
 /** Of so many histories one sees a server go; the first one does. */
 const SERVER_ENDS_EACH = 4
