@@ -33,6 +33,8 @@ export interface RespServer extends AsyncDisposable {
 /** Between two looks for connections that take too long. */
 const LOOK_MS = 1000
 const DRAIN_LOOK_MS = 5
+/** Whose machine is gone is noticed, also while it waits for a key: as in Redis, after minutes. */
+const KEPT_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 300_000 }
 
 /**
  * Opens a port that speaks Redis's protocol, RESP2 and RESP3: any client of Redis reads and writes the
@@ -73,7 +75,8 @@ class Listening implements RespServer {
     this.#core = core
     const { tls } = core.settings
     const accept = (socket: Socket): void => this.#accept(socket)
-    this.#server = tls === undefined ? createServer({ noDelay: true }, accept) : createTlsServer(tls, accept)
+    this.#server =
+      tls === undefined ? createServer(KEPT_ALIVE, accept) : createTlsServer({ ...KEPT_ALIVE, ...tls }, accept)
     this.#server.on('tlsClientError', (error) => core.failed(error))
   }
 
@@ -136,7 +139,8 @@ class Listening implements RespServer {
     if (this.#connections.size >= settings.clientsMax) {
       counts.rejected++
       socket.on('error', () => undefined)
-      socket.end('-ERR max number of clients reached\r\n')
+      socket.resume()
+      socket.end('-ERR max number of clients reached\r\n', () => socket.destroySoon())
       return
     }
     counts.connections++

@@ -26,7 +26,7 @@ export const NO_PATCHES: readonly Patch[] = Object.freeze([])
 
 export const WIDTH_MAX = 64
 /** Strings of Redis have at most 512 MiB. */
-export const STRING_BYTES_MAX = 536_870_912
+export const STRING_BYTES_MAX = 67_108_864
 
 export function changed(text: string, changes: readonly Change[]): string {
   return changes.reduce(afterChange, text)

@@ -54,6 +54,10 @@ export interface CommandFacts {
   /** The version of Redis that brought it; of Warp's own commands that of Warp. */
   readonly since: string
   readonly keys?: KeyRange
+  /** Names of channels, which a user may be kept from as from keys. */
+  readonly channels?: KeyRange
+  /** Patterns of channels: a user who is kept from some has to give one of those in the rules. */
+  readonly patterns?: KeyRange
   /** Where keys stand that no range says: their places. Throws nothing. */
   readonly findKeys?: (args: readonly string[]) => readonly number[]
 }

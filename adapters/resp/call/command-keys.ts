@@ -43,8 +43,27 @@ export class CommandKeys {
   write(key: string, verb: string, nowMs: number, ...parameters: readonly unknown[]): boolean {
     const name = nameOf(key)
     const { kind } = this.direct.strategy(name)
-    if (kind === 'redis') return this.direct.write(name, verb, [nowMs, ...parameters])
+    if (kind === 'redis') {
+      this.#buryDead(name, nowMs)
+      return this.direct.write(name, verb, [nowMs, ...parameters])
+    }
     return writeOwn({ direct: this.direct, name, strategy: kind, nowMs }, verb, parameters)
+  }
+
+  /**
+   * What `run` writes is in the log as a whole, or not at all, after a crash. What it throws is thrown when
+   * that is done: what it has written by then stays.
+   */
+  together(run: () => void): void {
+    let fault: Error | undefined
+    this.direct.together(() => {
+      try {
+        run()
+      } catch (error) {
+        fault = error as Error
+      }
+    })
+    if (fault !== undefined) throw fault
   }
 
   delete(key: string): boolean {
@@ -72,6 +91,12 @@ export class CommandKeys {
 
   page(from: number, slotsMax: number): KeyPage {
     return this.direct.page(from, slotsMax)
+  }
+
+  /** A key whose life is over goes by a delete, which names nothing of it: a write in its place would. */
+  #buryDead(name: string, nowMs: number): void {
+    const state = this.direct.state(name) as RedisState | undefined
+    if (state?.kind !== undefined && state.untilMs <= nowMs) this.direct.delete(name)
   }
 }
 

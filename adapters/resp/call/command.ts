@@ -52,6 +52,8 @@ export interface Core {
   readonly nowMs: number
   /** The command of a request. Throws `ReplyError`. */
   find(args: readonly string[]): Command
+  /** Tells whoever runs the server of a fault of the program. Throws nothing. */
+  failed(error: unknown): void
   /** Throws `ReplyError` if the client may not run that. */
   assertMay(client: Client, command: Command, args: readonly string[]): void
   /** Runs a command that has been checked. Whatever it throws is its reply. */
@@ -95,7 +97,10 @@ export function countedKeys(place: number): (args: readonly string[]) => readonl
 }
 
 /** The places of a command's keys. */
-export function keyPlaces({ keys, findKeys }: CommandFacts, args: readonly string[]): readonly number[] {
+export function keyPlaces(
+  { keys, findKeys }: Pick<CommandFacts, 'keys' | 'findKeys'>,
+  args: readonly string[],
+): readonly number[] {
   if (findKeys !== undefined) return findKeys(args)
   if (keys === undefined) return []
   const last = keys.last < 0 ? args.length + keys.last : Math.min(keys.last, args.length - 1)

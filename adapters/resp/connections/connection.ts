@@ -24,7 +24,7 @@ export interface Wire {
 /** A reply this long is written before the chunk is done. */
 const WRITE_LENGTH = 1024 * 1024
 /** Commands between two looks at the clock. */
-const COMMANDS_PER_LOOK = 64
+const COMMANDS_PER_LOOK = 8
 /** So long the commands of one chunk may hold the loop. */
 const STEP_MS = 10
 /** Bytes that are taken of whoever waits for the reply to a command. */
@@ -169,6 +169,7 @@ export class Connection implements ClientOutlet {
       if (request === undefined) return
       this.#withinSinceMs = 0
       const waited = this.#handle(request)
+      this.#core.endTurn()
       if (waited !== undefined) {
         this.#isHeld = true
         void waited.then(() => this.#afterWait())

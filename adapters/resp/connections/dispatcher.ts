@@ -3,6 +3,7 @@
  * many arguments as it takes, has whoever asks said who it is, may it, may it now; then it is gathered (in
  * MULTI) or runs.
  */
+import { isWarpError } from '../../../crdt/warp-error.ts'
 import { FoldFirst } from '../../../src/api/direct/direct-keys.ts'
 import { keyPlaces, type Call, type Command, type Core } from '../call/command.ts'
 import { nameOf } from '../call/command-keys.ts'
@@ -55,7 +56,8 @@ export class Dispatcher {
     try {
       const waited = command.run(call, args)
       if (waited === undefined) return
-      return waited.catch((error: unknown) => this.#fail(call, begun, error))
+      // What has been pushed meanwhile stands in the same writer.
+      return waited.catch((error: unknown) => this.#fail(call, reply.length, error))
     } catch (error) {
       if (error instanceof FoldFirst && call.mayWait) {
         reply.cut(begun)
@@ -106,9 +108,10 @@ export class Dispatcher {
 
   /** A key with a long history is folded in steps, and then the command runs, all of it. */
   async #foldAndRun(call: Call, command: Command, args: readonly string[]): Promise<void> {
-    const begun = call.reply.length
+    let begun = call.reply.length
     try {
       for (const place of keyPlaces(command, args)) await call.keys.fold(args[place] as string)
+      begun = call.reply.length
       await command.run(call, args)
     } catch (error) {
       this.#fail(call, begun, error)
@@ -119,6 +122,8 @@ export class Dispatcher {
     reply.cut(begun)
     this.#core.counts.errors++
     reply.error(errorText(error))
+    // A fault of the program, of which the client is told nothing.
+    if (!(error instanceof ReplyError || error instanceof FoldFirst || isWarpError(error))) this.#core.failed(error)
   }
 }
 
@@ -137,6 +142,14 @@ function assertMay(user: NonNullable<Client['user']>, command: Command, args: re
     if (!user.mayName(args[place] as string))
       throw new ReplyError('NOPERM this user has no permissions to access one of the keys used as arguments')
   }
+  const { channels, patterns } = command
+  const mayHear =
+    (channels === undefined ||
+      keyPlaces({ keys: channels }, args).every((place) => user.mayName(args[place] as string))) &&
+    (patterns === undefined ||
+      keyPlaces({ keys: patterns }, args).every((place) => user.mayListen(args[place] as string)))
+  if (!mayHear)
+    throw new ReplyError('NOPERM this user has no permissions to access one of the channels used as arguments')
 }
 
 /** One of several keys that cannot be is refused before anything is done to the others. */

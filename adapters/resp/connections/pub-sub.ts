@@ -19,6 +19,9 @@ export interface ChannelEngine {
 /** Channels of SPUBLISH are other ones than those of PUBLISH. */
 const SHARD_PREFIX = 'redis-shard:'
 
+/** What may wait for one subscription before messages are missed. */
+const WAITING = { pendingCountMax: 1_000_000, pendingBytesMax: 64 * 1024 * 1024 }
+
 export type SubscriptionKind = 'message' | 'pmessage' | 'smessage'
 
 interface Listened {
@@ -101,7 +104,7 @@ export class PubSub {
   #listen(kind: SubscriptionKind, name: string): Listened {
     const asked =
       kind === 'pmessage' ? widened(name) : escaped((kind === 'smessage' ? SHARD_PREFIX : '') + channelText(name))
-    const listened = { clients: new Set<Client>(), subscription: this.#engine.channel(asked).subscribe() }
+    const listened = { clients: new Set<Client>(), subscription: this.#engine.channel(asked).subscribe(WAITING) }
     this.#listened[kind].set(name, listened)
     void this.#deliver(kind, name, listened).catch(this.#failed)
     return listened
@@ -109,7 +112,11 @@ export class PubSub {
 
   async #deliver(kind: SubscriptionKind, name: string, { clients, subscription }: Listened): Promise<void> {
     for await (const news of subscription) {
-      if (news.kind !== 'message') continue
+      if (news.kind !== 'message') {
+        // Who has missed messages is told so as Redis tells it: the connection ends.
+        for (const client of [...clients]) client.outlet.close(false)
+        continue
+      }
       if (kind === 'pmessage' && news.channel.startsWith(SHARD_PREFIX)) continue
       const channel = kind === 'pmessage' ? toBinary(news.channel) : name
       if (kind === 'pmessage' && !this.#globOf(name)(channel)) continue

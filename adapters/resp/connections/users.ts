@@ -18,10 +18,13 @@ export interface UserRules {
 export interface User {
   readonly name: string
   readonly mayRun: (command: CommandFacts) => boolean
-  readonly mayName: (key: string) => boolean
+  /** Keys and channels. */
+  readonly mayName: (name: string) => boolean
+  /** To all channels that a pattern matches. */
+  readonly mayListen: (pattern: string) => boolean
 }
 
-const EVERYTHING: Omit<User, 'name'> = { mayRun: () => true, mayName: () => true }
+const EVERYTHING: Omit<User, 'name'> = { mayRun: () => true, mayName: () => true, mayListen: () => true }
 
 /** What whoever says nothing is called. */
 export const DEFAULT_USER = 'default'
@@ -66,6 +69,7 @@ function userOf(name: string, { commands, keys }: UserRules): User {
     name: toBinary(name),
     mayRun: (command) => wanted === undefined || wordsOf(command).some((word) => wanted.has(word)),
     mayName: (key) => globs === undefined || globs.some((matches) => matches(key)),
+    mayListen: (pattern) => keys === undefined || keys.some((one) => toBinary(one) === pattern),
   }
 }
 

@@ -25,7 +25,7 @@ export function clamped(value: number | bigint): number {
   return value > 0n ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER
 }
 
-const FLOAT = /^[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf(?:inity)?|0[xX][0-9a-fA-F]+)$/i
+const FLOAT = /^[+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|inf(?:inity)?|0[xX][0-9a-fA-F]+)$/i
 
 /** A double as C reads it: decimals, `inf`, hexadecimal digits. `undefined` for other text, NaN and what is too great. */
 export function parseDouble(text: string): number | undefined {

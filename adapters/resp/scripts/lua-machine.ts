@@ -40,11 +40,15 @@ export interface LuaLimits {
 /** Scripts, and what their faults call them. */
 const CHUNK = '@user_script'
 const STEPS_AT_ONCE = 10_000
+/** What a command counts: about what its time would be in steps. */
+const STEPS_PER_COMMAND = 500
 /** The functions between a fault and the script. */
 const LEVELS_MAX = 8
 const ALL_RESULTS_BUT_ONE = 1
 /** The state has room for so much beyond its limit while the host prepares a script. */
 const RESERVE_BYTES = 1024 * 1024
+/** What a string takes beside its bytes, with its place in a table. */
+const BYTES_PER_TEXT = 64
 
 interface Script {
   readonly source: string
@@ -68,6 +72,7 @@ export class LuaMachine {
   /** In the registry: what begins each script. */
   #begin = 0
   #usedBytes = 0
+  #sourceBytes = 0
   #isRunning = false
   #stepsLeft = 0
   #host: ScriptHost | undefined
@@ -106,11 +111,14 @@ export class LuaMachine {
     const script = { source, reference: 0, ofState: -1 }
     this.#compile(script)
     this.#scripts.set(digest, script)
+    this.#sourceBytes += source.length
+    this.#forgetOldest()
   }
 
   /** Forgets all scripts. */
   flush(): void {
     this.#scripts.clear()
+    this.#sourceBytes = 0
     this.#reopen()
   }
 
@@ -123,11 +131,13 @@ export class LuaMachine {
     try {
       this.#prepare(keys, args)
       this.#run(script.reference, digest.toLowerCase(), host, reply)
+      this.#module._lua_settop(this.#state, 0)
     } catch (error) {
       reply.cut(length)
+      if (error instanceof ReplyError) this.#module._lua_settop(this.#state, 0)
+      // The state is worth nothing once the host itself has failed in it.
+      else this.#reopen()
       throw error
-    } finally {
-      this.#module._lua_settop(this.#state, 0)
     }
   }
 
@@ -139,8 +149,22 @@ export class LuaMachine {
     }
   }
 
+  /** Texts of scripts take a quarter of what scripts may hold; who sends one again is told that it is not known. */
+  #forgetOldest(): void {
+    for (const [digest, { source, reference, ofState }] of this.#scripts) {
+      if (this.#sourceBytes <= this.#limits.bytesMax / 4 || this.#scripts.size === 1) return
+      this.#scripts.delete(digest)
+      this.#sourceBytes -= source.length
+      if (ofState === this.#stateNumber) this.#module._luaL_unref(this.#state, LUA_REGISTRY, reference)
+    }
+  }
+
   #prepare(keys: readonly string[], args: readonly string[]): void {
     const { module: lua, stack, state } = this.#parts()
+    // Whatever the host pushes must find room: nobody could take the failure back.
+    const bytes = [...keys, ...args].reduce((sum, { length }) => sum + length + BYTES_PER_TEXT, 0)
+    if (bytes > this.#limits.bytesMax - this.#usedBytes)
+      throw new ReplyError(`ERR not enough memory for ${bytes} bytes of keys and arguments`)
     lua._lua_settop(state, 0)
     lua._lua_rawgeti(state, LUA_REGISTRY, this.#begin)
     lua._lua_pcall(state, 0, 0, 0)
@@ -245,6 +269,8 @@ export class LuaMachine {
 
   /** Runs a command; its reply is on the stack. */
   #ask(state: number): number {
+    this.#stepsLeft -= STEPS_PER_COMMAND
+    if (this.#stepsLeft <= 0) this.#endBySteps(state)
     pushReply(this.#stack, state, this.#replyOf(state))
     return 1
   }
@@ -280,7 +306,10 @@ export class LuaMachine {
   /** Called after so many steps, and once they are used up before each line. */
   #onSteps(state: number): void {
     this.#stepsLeft -= STEPS_AT_ONCE
-    if (this.#stepsLeft > 0) return
+    if (this.#stepsLeft <= 0) this.#endBySteps(state)
+  }
+
+  #endBySteps(state: number): void {
     this.#module._lua_sethook(state, this.#hookAt, LUA_HOOK.line | LUA_HOOK.count, 1)
     this.#stack.push(state, `the script has taken more than ${this.#limits.stepsMax} steps`)
     this.#module._lua_error(state)

@@ -39,11 +39,14 @@ function begin(call: Call, { keys, timeoutMs, attempt }: Wait, { resolve, reject
   const waiter = {
     keys: keys.map(nameOf),
     attempt: (): boolean => {
+      const begun = call.reply.length
       try {
-        if (!attempt({ ...call, nowMs: core.nowMs })) return false
+        // Whoever wrote may be no client, and then no turn of a client has begun.
+        if (!attempt({ ...call, nowMs: core.env.now() })) return false
         stop()
         resolve()
       } catch (error) {
+        call.reply.cut(begun)
         stop()
         reject(error)
       }

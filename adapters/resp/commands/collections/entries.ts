@@ -9,7 +9,7 @@ import { globOf } from '../../protocol/glob.ts'
 /** Smaller collections are shown at once. */
 const SCANNED_AT_ONCE = 512
 /** A choice that repeats is as long as asked for, up to this. */
-const REPEATED_MAX = 2 ** 24
+const REPEATED_MAX = 65_536
 
 /** All names in a collection. */
 export function namesIn({ entries }: KeyView): string[] {

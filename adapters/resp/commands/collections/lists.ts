@@ -168,10 +168,25 @@ function replyMoved(call: Call, order: Move): void {
 export function move(call: Call, { source, target, from, to }: Move): boolean {
   if (listOf(call, source).size === 0) return false
   listOf(call, target)
-  const [value] = pop(call, source as string, from, 1)
-  write(call, target as string, 'push', { to, values: [value] })
+  if (source === target) {
+    const [value] = pop(call, source as string, from, 1)
+    write(call, target as string, 'push', { to, values: [value] })
+    call.reply.bulkOrNull(value)
+    return true
+  }
+  const [value] = peek(call, source as string, from)
+  call.keys.together(() => {
+    // In this order: if the second one is refused the element is there twice, and not gone.
+    write(call, target as string, 'push', { to, values: [value] })
+    pop(call, source as string, from, 1)
+  })
   call.reply.bulkOrNull(value)
   return true
+}
+
+function peek(call: Call, key: string, from: End): string[] {
+  const list = listOf(call, key)
+  return first(from === 'left' ? list.elementsFrom(0) : list.elementsBackFrom(list.size - 1), 1)
 }
 
 function linsert(call: Call, [, key, where, pivot, value]: readonly string[]): void {

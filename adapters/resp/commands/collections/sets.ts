@@ -94,8 +94,11 @@ function smove(call: Call, [, source, target, member]: readonly string[]): void 
   const isIn = setOf(call, source).hasMember(member as string)
   setOf(call, target)
   if (isIn && source !== target) {
-    write(call, source as string, 'leave', member)
-    write(call, target as string, 'join', [member])
+    call.keys.together(() => {
+      // In this order: if the second one is refused the member is there twice, and not gone.
+      write(call, target as string, 'join', [member])
+      write(call, source as string, 'leave', member)
+    })
   }
   call.reply.integer(isIn ? 1 : 0)
 }

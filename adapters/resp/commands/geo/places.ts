@@ -25,7 +25,7 @@ export function scoreOf(place: Place): number {
 }
 
 export function placeOf(score: number): Place {
-  const bits = BigInt(score)
+  const bits = BigInt(Math.floor(score))
   let [longitude, latitude] = [0, 0]
   for (let step = STEPS; step >= 0; step--) {
     longitude = longitude * 2 + Number((bits >> BigInt(step * 2 + 1)) & 1n)

@@ -12,7 +12,6 @@ const READ = { flags: ['readonly', 'fast'], group: 'string', keys: FIRST_KEY } a
 const WRITE = { flags: ['write', 'denyoom', 'fast'], group: 'string', keys: FIRST_KEY } as const
 
 /** Redis's `proto-max-bulk-len`, as it bounds a string. */
-const STRING_BYTES_MAX = 512 * 1024 * 1024
 
 export const STRING_COMMANDS: readonly Command[] = [
   { ...READ, name: 'GET', arity: 2, since: '1.0.0', summary: 'The string of a key.', run: get },
@@ -268,7 +267,7 @@ function assertPairs(args: readonly string[], command: string): void {
 
 function append(call: Call, [, key, bytes]: readonly string[]): void {
   const length = viewAs(call, key!, 'string').text?.length
-  assertLength((length ?? 0) + bytes!.length)
+  assertLength(call, (length ?? 0) + bytes!.length)
   // Of nothing an empty string is made; of a string with nothing behind it that string.
   if (length === undefined) write(call, key!, 'put', bytes!)
   else if (bytes !== '') write(call, key!, 'patch', [{ kind: 'append', bytes }])
@@ -283,13 +282,14 @@ function setRange(call: Call, [, key, from, bytes]: readonly string[]): void {
     call.reply.integer(length)
     return
   }
-  assertLength(offset + bytes!.length)
+  assertLength(call, offset + bytes!.length)
   write(call, key!, 'patch', [{ kind: 'overwrite', offset, bytes }])
   call.reply.integer(Math.max(length, offset + bytes!.length))
 }
 
-function assertLength(bytes: number): void {
-  if (bytes > STRING_BYTES_MAX) throw new ReplyError('ERR string exceeds maximum allowed size (proto-max-bulk-len)')
+function assertLength({ core }: Call, bytes: number): void {
+  if (bytes > core.settings.argumentBytesMax)
+    throw new ReplyError('ERR string exceeds maximum allowed size (proto-max-bulk-len)')
 }
 
 function negative(by: number | bigint): number | bigint {
@@ -316,7 +316,7 @@ export function sumOf(one: number | bigint, other: number | bigint): number | bi
   return sum
 }
 
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 
 const INFINITE = /^[+-]?inf(?:inity)?$/i
 

@@ -1,7 +1,7 @@
 /** Messages: PUBLISH, SUBSCRIBE and their like. */
 import type { Client } from '../../connections/client.ts'
 import { namesOf, type SubscriptionKind } from '../../connections/pub-sub.ts'
-import type { Call, Command, Core } from '../../call/command.ts'
+import { ALL_KEYS, FIRST_KEY, type Call, type Command, type Core } from '../../call/command.ts'
 
 const LISTEN = { flags: ['pubsub', 'noscript', 'loading', 'stale'], group: 'pubsub' } as const
 const ASK = { flags: ['pubsub', 'loading', 'stale'], group: 'pubsub' } as const
@@ -16,6 +16,7 @@ export const PUB_SUB_COMMANDS: readonly Command[] = [
   {
     name: 'PUBLISH',
     arity: 3,
+    channels: FIRST_KEY,
     flags: ['pubsub', 'loading', 'stale', 'fast'],
     group: 'pubsub',
     since: '2.0.0',
@@ -92,6 +93,7 @@ function subscribing(name: string, kind: SubscriptionKind, since: string, summar
   return {
     ...LISTEN,
     ...{ name, since, summary, arity: -2 },
+    ...(kind === 'pmessage' ? { patterns: ALL_KEYS } : { channels: ALL_KEYS }),
     run: (call, args) => subscribeAll(call, kind, word, args.slice(1)),
   }
 }

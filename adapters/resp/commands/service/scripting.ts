@@ -128,16 +128,8 @@ function runScript(call: Call, script: string, given: ScriptCall, { isDigest, is
   const { reply, core } = call
   const digest = isDigest ? script : core.scripts.add(script)
   const host = hostOf(call, isReadOnly || core.scripts.isReadOnly(digest))
-  let fault: Error | undefined
-  call.keys.direct.together(() => {
-    try {
-      core.scripts.run(digest, given, host, reply)
-    } catch (error) {
-      // What it has written by then stays, as in Redis.
-      fault = error as Error
-    }
-  })
-  if (fault !== undefined) throw fault
+  // What it has written when it fails stays, as in Redis.
+  call.keys.together(() => core.scripts.run(digest, given, host, reply))
 }
 
 /** Commands for one run of a script. */

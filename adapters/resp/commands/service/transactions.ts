@@ -2,7 +2,7 @@
  * MULTI, EXEC, WATCH: commands that are gathered and run in one turn, so that nobody here reads between
  * two of them; a crash leaves all that they wrote, or nothing.
  */
-import type { Client } from '../../connections/client.ts'
+import type { Client, Watched } from '../../connections/client.ts'
 import type { Call, Command } from '../../call/command.ts'
 import { ALL_KEYS, keyPlaces } from '../../call/command.ts'
 import { isThere } from '../../call/key-facts.ts'
@@ -77,37 +77,50 @@ function exec(call: Call): void | Promise<void> {
   const { client, reply } = call
   const { gathered } = client
   if (gathered === undefined) throw new ReplyError('ERR EXEC without MULTI')
-  const isChanged = hasChanged(call)
+  const watched = [...client.watched]
   forgetTransaction(client)
   if (gathered.isRefused) throw new ReplyError('EXECABORT Transaction discarded because of previous errors.')
-  if (isChanged) {
-    reply.nullArray()
-    return
+  const run = (): void => {
+    if (hasChanged(call, watched)) reply.nullArray()
+    else runAll(call, gathered.requests)
   }
   const long = longKeys(call, gathered.requests)
   if (long.length === 0) {
-    runAll(call, gathered.requests)
+    run()
     return
   }
-  return foldAll(call, long).then(() => runAll(call, gathered.requests))
+  // Others write meanwhile.
+  return foldAll(call, long).then(run)
 }
 
 /** Whether a watched key is another one than at WATCH: written, or its life is over. */
-function hasChanged(call: Call): boolean {
-  const { client, keys } = call
-  for (const [key, { version, isThere: wasThere }] of client.watched)
-    if (keys.version(key) !== version || isThere(call, key) !== wasThere) return true
-  return false
+function hasChanged(call: Call, watched: readonly (readonly [string, Watched])[]): boolean {
+  const { keys } = call
+  return watched.some(
+    ([key, { version, isThere: wasThere }]) =>
+      keys.version(key) !== version || (!keys.isLong(key) && isThere(call, key) !== wasThere),
+  )
 }
 
+/** Replies that are too long to be held are left out; the commands are carried out. */
 function runAll(call: Call, requests: readonly (readonly string[])[]): void {
   const { reply, keys, core } = call
   const inside = { ...call, mayWait: false }
+  const begun = reply.length
+  let isTooLong = false
   reply.array(requests.length)
-  keys.direct.together(() => {
-    // Whatever a command throws is its reply.
-    for (const args of requests) void core.run(inside, core.find(args), args)
+  keys.together(() => {
+    for (const args of requests) {
+      // Whatever a command throws is its reply.
+      void core.run(inside, core.find(args), args)
+      if (reply.length - begun <= core.settings.outputBytesMax) continue
+      isTooLong = true
+      reply.cut(begun)
+    }
   })
+  if (!isTooLong) return
+  reply.cut(begun)
+  throw new ReplyError('ERR the commands have been carried out, and their replies are too long to be sent')
 }
 
 /** Keys with histories that take more than a step to fold. */

@@ -54,7 +54,7 @@ local texts = getmetatable('')
 texts.__index = string
 texts.__metatable = false
 local libraries = {
-  string = string, table = table, math = math, coroutine = coroutine,
+  string = string, table = table, math = math,
   redis = redis, server = redis, cjson = cjson, cmsgpack = cmsgpack, bit = bit,
 }
 local world = _G
