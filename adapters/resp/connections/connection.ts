@@ -155,7 +155,6 @@ export class Connection implements ClientOutlet {
       this.#refuse(error)
     } finally {
       this.#isHandling = false
-      this.#core.endTurn()
     }
     if (this.#isEnding) this.#finish()
     else this.#flush()

@@ -1,5 +1,6 @@
 /** Commands that wait until one of their keys has something: BLPOP and its like. */
-import type { Call } from '../../call/command.ts'
+import { timeoutMsOf } from '../../call/arguments.ts'
+import type { Call, Command } from '../../call/command.ts'
 import { nameOf } from '../../call/command-keys.ts'
 import { ReplyError } from '../../call/reply-error.ts'
 
@@ -22,6 +23,15 @@ export function waitFor(call: Call, wait: Wait): void | Promise<void> {
     return
   }
   return new Promise<void>((resolve, reject) => begin(call, wait, { resolve, reject }))
+}
+
+/** BLPOP and its like: keys, and then how long to wait. `attempt` replies if one has something, and says so. */
+export function waitingPop(attempt: (now: Call, keys: readonly string[]) => boolean): Command['run'] {
+  return (call, args) => {
+    const timeoutMs = timeoutMsOf(args.at(-1) as string)
+    const keys = args.slice(1, -1)
+    return waitFor(call, { keys, timeoutMs, attempt: (now) => attempt(now, keys) })
+  }
 }
 
 interface Outcome {

@@ -1,7 +1,7 @@
 /** Commands of lists that wait until there is something. */
 import { timeoutMsOf } from '../../call/arguments.ts'
 import { TWO_KEYS, countedKeys, type Call, type Command } from '../../call/command.ts'
-import { waitFor } from './blocking.ts'
+import { waitFor, waitingPop } from './blocking.ts'
 import { POSITIVE_NUMKEYS, numkeysOf } from './counted.ts'
 import { endOf, listOf, move, pop, popOptionsOf, replyPopped, type End, type Move } from './lists.ts'
 
@@ -59,20 +59,12 @@ export const LIST_WAIT_COMMANDS: readonly Command[] = [
 ]
 
 function popping(from: End): Command['run'] {
-  return (call, args) => {
-    const timeoutMs = timeoutMsOf(args.at(-1) as string)
-    const keys = args.slice(1, -1)
-    return waitFor(call, {
-      keys,
-      timeoutMs,
-      attempt: (now) => {
-        const key = keys.find((one) => listOf(now, one).size > 0)
-        if (key === undefined) return false
-        now.reply.bulks([key, ...pop(now, key, from, 1)])
-        return true
-      },
-    })
-  }
+  return waitingPop((now, keys) => {
+    const key = keys.find((one) => listOf(now, one).size > 0)
+    if (key === undefined) return false
+    now.reply.bulks([key, ...pop(now, key, from, 1)])
+    return true
+  })
 }
 
 function blmove(call: Call, [, source, target, from, to, timeout]: readonly string[]): void | Promise<void> {

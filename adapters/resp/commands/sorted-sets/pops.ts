@@ -4,7 +4,7 @@ import { countedKeys, type Call, type Command } from '../../call/command.ts'
 import { viewOf } from '../../call/key-facts.ts'
 import { syntaxError } from '../../call/reply-error.ts'
 import { POSITIVE_NUMKEYS, numkeysOf, popCountOf } from '../collections/counted.ts'
-import { waitFor } from '../collections/blocking.ts'
+import { waitFor, waitingPop } from '../collections/blocking.ts'
 import { writePairs, writeScored, zsetOf, type Scored } from './members.ts'
 import { popScored } from './sorted-sets.ts'
 
@@ -97,22 +97,14 @@ function bzmpop(call: Call, args: readonly string[]): void | Promise<void> {
 }
 
 function bzpop(isReverse: boolean): Command['run'] {
-  return (call, args) => {
-    const timeoutMs = timeoutMsOf(args.at(-1) as string)
-    const keys = args.slice(1, -1)
-    return waitFor(call, {
-      keys,
-      timeoutMs,
-      attempt: (now) => {
-        const popped = popFirst(now, { keys, isReverse, count: 1 })
-        if (popped?.members[0] === undefined) return false
-        now.reply.array(3)
-        now.reply.bulk(popped.key)
-        writeScored(now.reply, popped.members[0])
-        return true
-      },
-    })
-  }
+  return waitingPop((now, keys) => {
+    const popped = popFirst(now, { keys, isReverse, count: 1 })
+    if (popped?.members[0] === undefined) return false
+    now.reply.array(3)
+    now.reply.bulk(popped.key)
+    writeScored(now.reply, popped.members[0])
+    return true
+  })
 }
 
 function hasAny(call: Call, keys: readonly string[]): boolean {
