@@ -12,7 +12,7 @@ import { PrivateServer } from '../test/support/private-server.ts'
 import type { OrderProgram } from './order-process.ts'
 import type { BenchContext } from './support/bench.ts'
 import { quantile, retainedBytes } from './support/measure.ts'
-import { ORDER_KEYS, ORDER_NAMES } from './support/order-keys.ts'
+import { ORDER_KEYS, ORDER_NAMES, countOnceUp } from './support/order-keys.ts'
 import { formatNs } from './support/table.ts'
 
 export const question = 'What does an outage of the broker cost those who write keys of each mode?'
@@ -104,7 +104,7 @@ async function measure(context: BenchContext, outage: Outage): Promise<Measured 
     await other.ask('sees', { key, value })
     const caughtUpMs = performance.now() - sinceMs
     const written = await strong.writtenCount()
-    for (const count of [await warp.get('count:1'), await other.ask('count')])
+    for (const count of [await countOnceUp(warp), await other.ask('count')])
       context.check(count === written, `the strong counter is ${count}, and ${written} increments count`)
     context.check(unhandled.length === 0, `unhandled rejections: ${String(unhandled[0])}`)
     context.check(strong.longestMs < TIMEOUT_MS + 1000, `a strong call took ${strong.longestMs.toFixed(0)} ms`)

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { natsOrderedLog, natsTransport } from '../adapters/nats/index.ts'
 import { openWarp, type Warp } from '../adapters/node/index.ts'
 import { serve } from '../test/support/child-program.ts'
-import { ORDER_KEYS, ORDER_NAMES } from './support/order-keys.ts'
+import { ORDER_KEYS, ORDER_NAMES, countOnceUp } from './support/order-keys.ts'
 
 let warp: Warp<typeof ORDER_KEYS>
 
@@ -22,7 +22,7 @@ const verbs = {
   },
 
   /** What the strong counter says. */
-  count: (): Promise<number | undefined> => warp.get('count:1'),
+  count: (): Promise<number | undefined> => countOnceUp(warp),
 }
 
 /** What the bench may ask this program. */
