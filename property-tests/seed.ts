@@ -6,7 +6,7 @@ import { byExtent } from '../test/support/extent.ts'
 
 const DEFAULT_SEED = 20_111
 const SOAK_FACTOR = 20
-const SOME_SHARE = 1 / 5
+const SOME_SHARE = 1 / 10
 
 export const SEED: number = Number.parseInt(process.env['SEED'] ?? '', 10) || DEFAULT_SEED
 

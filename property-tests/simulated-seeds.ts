@@ -9,7 +9,7 @@ import { RAISED, TAKEN_BACK, UPGRADED, WAY_BACK_REFUSED } from '../testing/simul
 import { FAULT_KINDS, simulate, SimulationTotals, type Simulated, type SimulateOptions } from '../testing/index.ts'
 
 /** In the two files together 10 in `npm test`, 200 in CI, thousands in a soak. */
-const SEEDS_EACH = byExtent({ some: 5, all: 100, soak: 2000 })
+const SEEDS_EACH = byExtent({ some: 3, all: 100, soak: 2000 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = Math.min(25, SEEDS_EACH)
 /** Every so many seeds one is run again. */

@@ -15,7 +15,7 @@ import {
 import { UNNOTICED } from '../testing/checkers/data/leases.ts'
 import { DIED_READING, DIED_WRITING } from '../testing/simulation/data/simulated-rows.ts'
 
-const SEEDS = byExtent({ some: 4, all: 32, soak: 1000 })
+const SEEDS = byExtent({ some: 3, all: 32, soak: 1000 })
 /** Seeds of one test: a failure stops no other one. */
 const PER_TEST = Math.min(8, SEEDS)
 /** Where processes notice how much time passes it is known when a lease must be dead. */
