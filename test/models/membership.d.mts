@@ -29,7 +29,7 @@ export declare class World {
   machines: ModelMachine[]
   net: ModelFrame[]
   /** Acknowledged writes, by name. */
-  acked: Map<string, unknown>
+  acked: Map<string, { readonly ghostSeen?: ReadonlySet<string> }>
   reported: Set<string>
   profile: number
   add(): ModelMachine

@@ -6,7 +6,10 @@ import { KEYS, type Step } from './schedules.ts'
 export interface Outcome {
   /** By key, which writes count: their numbers, in the order in which they were drawn. */
   readonly values: Readonly<Record<string, readonly number[]>>
-  /** Writes that a replica could not keep, and said so. */
+  /**
+   * Writes that a replica could not keep, and said so; and those that a deletion had seen that it could not keep:
+   * whoever can issue it again, as an engine may, is right as well.
+   */
   readonly reported: readonly number[]
   /** How many replicas each of those that are up knows, itself among them. */
   readonly knownCounts: readonly number[]
@@ -96,9 +99,14 @@ export class OnModel {
     const values = KEYS.map((key) => [key, this.#numbersOf(valueOf(first.S, key).keys())] as const)
     return {
       values: Object.fromEntries(values),
-      reported: this.#numbersOf(this.#world.reported),
+      reported: this.#numbersOf(this.#undecided()),
       knownCounts: up.map(({ S }) => S.known.size),
     }
+  }
+
+  #undecided(): Set<string> {
+    const { reported, acked } = this.#world
+    return new Set([...reported].flatMap((name) => [name, ...(acked.get(name)?.ghostSeen ?? [])]))
   }
 
   #add(): ModelMachine {
