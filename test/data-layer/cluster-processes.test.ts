@@ -24,7 +24,7 @@ async function readers(loadMs: number, clusterWaitMs: number): Promise<Reader[]>
     ports.map(async (port) => {
       const program = new ChildProgram<ReaderProgram>('test/data-layer/reader')
       onTestFinished(() => program.end('SIGKILL'))
-      await program.ask('open', { port, peers, loadMs, clusterWaitMs })
+      await program.ask('open', { between: { over: 'mesh', port, peers }, loadMs, clusterWaitMs })
       return { program, replica: (await program.ask('replica')) as ReplicaId }
     }),
   )

@@ -1,23 +1,20 @@
 /**
- * A replica in a process of its own, over a mesh on the real network from which it can be cut off: before a source that
- * is slow, and before the store of the test. Asked by tests; see `ReaderProgram`.
+ * A replica in a process of its own, over the real network from which it can be cut off: before a source that is slow,
+ * and before the store of the test. Asked by tests; see `ReaderProgram`.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { fileLog } from '../../adapters/file/index.ts'
-import { meshTransport } from '../../adapters/mesh/index.ts'
-import { nodeNetwork } from '../../adapters/mesh/sockets/node-network.ts'
 import { nodeEnv, openWarp } from '../../adapters/node/index.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import { counter, register } from '../../crdt/index.ts'
 import { functionStore } from '../../src/index.ts'
 import { serve } from '../support/child-program.ts'
-import { cutNetwork } from '../support/cut-network.ts'
+import { plugged, type Between, type Plugged } from './plugged.ts'
 import { remoteStore } from './remote-store.ts'
 
 interface Opening {
-  readonly port: number
-  readonly peers: readonly string[]
+  readonly between: Between
   readonly loadMs?: number
   readonly clusterWaitMs?: number
   /** Where the test's store is asked. */
@@ -32,10 +29,10 @@ interface Opening {
 let warp: Awaited<ReturnType<typeof openOn>>
 let loadsCount = 0
 let reads: Promise<unknown[]>
-const { network, cut, heal } = cutNetwork(nodeNetwork())
+let plug: Plugged
 
 function openOn(opening: Opening) {
-  const { port, peers, loadMs = 0, clusterWaitMs = 250, storeUrl, flushDelayMs = 50, aheadMs = 0, folder } = opening
+  const { loadMs = 0, clusterWaitMs = 250, storeUrl, flushDelayMs = 50, aheadMs = 0, folder } = opening
   const load = async (key: string): Promise<string> => {
     loadsCount++
     await pause(loadMs)
@@ -53,7 +50,7 @@ function openOn(opening: Opening) {
       'c:*': { strategy: counter(), store, flushDelayMs },
       't:*': { strategy: register<string>(), store, writes: 'through' },
     },
-    transports: [meshTransport({ host: '127.0.0.1', port, peers, insecure: true, multicast: false, network })],
+    transports: [plug.transport],
     env: { ...env, now: () => env.now() + aheadMs },
     ...(folder === undefined ? {} : { log: fileLog({ path: folder }) }),
   })
@@ -63,6 +60,7 @@ type StoredKey = `k:${string}` | `t:${string}`
 
 const verbs = {
   async open(opening: Opening): Promise<void> {
+    plug = await plugged(opening.between)
     warp = await openOn(opening)
   },
 
@@ -135,8 +133,9 @@ const verbs = {
     await warp.invalidateTag(tag)
   },
 
-  cut,
-  heal,
+  cut: () => plug.cut(),
+
+  heal: () => plug.heal(),
 
   close: () => warp.close(),
 }
