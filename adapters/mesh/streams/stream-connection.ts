@@ -18,7 +18,7 @@ import type { Timer } from '../../../src/index.ts'
 import type { Contact, MeshClock } from '../contacts/contact.ts'
 import type { ByteStream, StreamHandlers } from '../sockets/network.ts'
 import type { RefusalKind } from '../contacts/refusals.ts'
-import { deflated } from '../compression.ts'
+import { deflated } from '../../broker/compression.ts'
 import type { Agreement, Handshake } from './stream-handshake.ts'
 import { EMPTY_RECORD_BYTES, RecordReader, RecordWriter } from './stream-records.ts'
 import {

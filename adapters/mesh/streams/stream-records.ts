@@ -22,7 +22,7 @@
  * frame.
  */
 import { type KeyObject, createCipheriv, createDecipheriv } from 'node:crypto'
-import { inflated } from '../compression.ts'
+import { inflated } from '../../broker/compression.ts'
 import type { RefusalKind } from '../contacts/refusals.ts'
 import { Nonces } from '../handshake/noise.ts'
 

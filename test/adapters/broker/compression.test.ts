@@ -1,6 +1,6 @@
 import { deflateRawSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { DEFLATE_BYTES_MIN, INFLATE_RATIO_MAX, deflated, inflated } from '../../../adapters/mesh/compression.ts'
+import { DEFLATE_BYTES_MIN, INFLATE_RATIO_MAX, deflated, inflated } from '../../../adapters/broker/compression.ts'
 import { seededRandom } from '../../../testing/world/random.ts'
 
 const MIB = 1024 * 1024
