@@ -38,7 +38,7 @@ const change: fc.Arbitrary<unknown> = fc.oneof(
   }),
 )
 
-const lives = intent('live', until)
+const lives = fc.oneof({ arbitrary: intent('live', until), weight: 4 }, intent('repeatLife'))
 
 export const strings: fc.Arbitrary<VerbCall> = fc.oneof(
   { arbitrary: intent('put', value, life), weight: 3 },

@@ -26,7 +26,7 @@ import { invalidationPayload, type EnteredInvalidation, type Invalidation } from
 import type { Env } from './ports/env.ts'
 import type { Entered } from './store/write-road/draft.ts'
 import { KeyStore } from './store/key-store.ts'
-import type { Domain } from './keys/domain.ts'
+import { DOMAINS, type Domain } from './keys/domain.ts'
 import type { Keyspaces } from './keys/keyspace.ts'
 import { Log } from './log/log.ts'
 import type { LogFiles } from './ports/files.ts'
@@ -325,6 +325,11 @@ export class Engine implements ReplicationStore, Departing {
 
   metOthers(): void {
     this.identity.metOthers()
+  }
+
+  /** No shared operation stamped before this moment, ms, is still to come; `Infinity` where no other replica writes. */
+  get settledMs(): number {
+    return this.#frontier.stableMs(DOMAINS.shared)
   }
 
   stabilise(stable: VersionVector, away: readonly Away[] = []): void {

@@ -670,7 +670,7 @@ class OpenWarp {
 
   /** For fronts that speak another protocol. */
   [DIRECT](): DirectKeys {
-    return new DirectKeys(this.#engine.store, this.#context.writer)
+    return new DirectKeys(this.#engine.store, this.#context.writer, () => this.#engine.settledMs)
   }
 
   /** Tells whoever measures how the engine is now; nothing once it is being closed. */

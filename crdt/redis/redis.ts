@@ -47,6 +47,7 @@ export interface RedisVerbs {
   readonly add: typeof verbs.add
   readonly patch: typeof verbs.patch
   readonly live: typeof verbs.live
+  readonly repeatLife: typeof verbs.repeatLife
   readonly setFields: typeof verbs.setFields
   readonly addToField: typeof verbs.addToField
   readonly removeFields: typeof verbs.removeFields

@@ -17,7 +17,7 @@ import { STRING_BYTES_MAX, WIDTH_MAX, changed, type Change } from './patches.ts'
 import { additionOf, NO_RUNS, type Run } from './runs.ts'
 import { Situation, checkBinary, checkUntil, cutsIn, refused, type Replacing } from './situation.ts'
 import type { RedisState } from './state.ts'
-import { FIELD_PLACE, MEMBER_PLACE, type FieldChange, type ScoreChange } from './write.ts'
+import { FIELD_PLACE, MEMBER_PLACE, encodeWrite, type FieldChange, type ScoreChange } from './write.ts'
 
 type Made = Encodable | undefined
 type Preparing = Prepare<RedisState>
@@ -75,6 +75,16 @@ export function live(prepare: Preparing, nowMs: number, untilMs: number): Made {
   const situation = new Situation(prepare, nowMs)
   if (!situation.isAlive) return undefined
   return situation.payload({ act: { act: 'live' }, life: checkUntil(untilMs) })
+}
+
+/**
+ * Says of a key whose life is over once more how long it lived: an operation behind the deadline that changes
+ * nothing, by which a replica learns that nothing written before is still to come.
+ */
+export function repeatLife(prepare: Preparing, nowMs: number): Made {
+  const { isAlive, state } = new Situation(prepare, nowMs)
+  if (isAlive || state.lives.length === 0) return undefined
+  return encodeWrite({ act: { act: 'live' }, isReplacing: false, life: state.untilMs, cuts: [] })
 }
 
 /** HSET. */

@@ -17,9 +17,14 @@ const NOTHING = new RedisState()
 
 export class CommandKeys {
   readonly direct: DirectKeys
+  /** Whether a command is writing: what enters a key now is its own. */
+  isWriting = false
+  readonly #onLife: (name: string, untilMs: number) => void
 
-  constructor(direct: DirectKeys) {
+  /** `onLife` is told how long a key of `redis()` lives by what has been written; for ever, where it says nothing. */
+  constructor(direct: DirectKeys, onLife: (name: string, untilMs: number) => void = () => undefined) {
     this.direct = direct
+    this.#onLife = onLife
   }
 
   /** What is under a key at that time. Valid until the key changes. */
@@ -43,11 +48,17 @@ export class CommandKeys {
   write(key: string, verb: string, nowMs: number, ...parameters: readonly unknown[]): boolean {
     const name = nameOf(key)
     const { kind } = this.direct.strategy(name)
-    if (kind === 'redis') {
+    if (kind !== 'redis') return writeOwn({ direct: this.direct, name, strategy: kind, nowMs }, verb, parameters)
+    this.isWriting = true
+    try {
       this.#buryDead(name, nowMs)
-      return this.direct.write(name, verb, [nowMs, ...parameters])
+      if (!this.direct.write(name, verb, [nowMs, ...parameters])) return false
+    } finally {
+      this.isWriting = false
     }
-    return writeOwn({ direct: this.direct, name, strategy: kind, nowMs }, verb, parameters)
+    const untilMs = saidLife(verb, parameters)
+    if (untilMs < Infinity) this.#onLife(name, untilMs)
+    return true
   }
 
   /**
@@ -98,6 +109,16 @@ export class CommandKeys {
     const state = this.direct.state(name) as RedisState | undefined
     if (state?.kind !== undefined && state.untilMs <= nowMs) this.direct.delete(name)
   }
+}
+
+/** Until when a key lives by the parameters of a verb; `Infinity` where they say nothing. */
+function saidLife(verb: string, parameters: readonly unknown[]): number {
+  if (verb === 'put') return typeof parameters[1] === 'number' ? parameters[1] : Infinity
+  if (verb === 'live') return parameters[0] as number
+  const last = parameters.at(-1)
+  if (typeof last !== 'object' || last === null) return Infinity
+  const { replacing = last } = last as { readonly replacing?: object }
+  return (replacing as { readonly untilMs?: number } | undefined)?.untilMs ?? Infinity
 }
 
 /** The name of a key, as Warp has it. */

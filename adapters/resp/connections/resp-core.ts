@@ -6,6 +6,7 @@ import { CommandKeys } from '../call/command-keys.ts'
 import type { Call, Command, Commands, Core, RespCounts } from '../call/command.ts'
 import type { RespSettings } from '../options.ts'
 import { REDIS_VERSION } from '../commands/service/versions.ts'
+import { Sweep } from '../lives/sweep.ts'
 import { Scripts } from '../scripts/scripts.ts'
 import type { Client } from './client.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -19,6 +20,8 @@ export class RespCore implements Core {
   readonly table: Commands
   readonly env: Env
   readonly keys: CommandKeys
+  /** Deletes keys whose lives are over. */
+  readonly sweep: Sweep
   readonly users: Users
   readonly pubSub: PubSub
   readonly dispatcher: Dispatcher
@@ -49,13 +52,17 @@ export class RespCore implements Core {
     this.env = direct.env
     this.nowMs = this.env.now()
     this.beganMs = this.nowMs
-    this.keys = new CommandKeys(direct)
+    this.sweep = new Sweep(direct, (error) => this.failed(error))
+    this.keys = new CommandKeys(direct, (name, untilMs) => this.sweep.watch(name, untilMs))
     this.users = new Users(settings.password, settings.users)
     this.pubSub = new PubSub(warp, (error) => this.failed(error))
     this.dispatcher = new Dispatcher(this)
     this.waiters = new Waiters(this.env)
     this.scripts = new Scripts(settings.scripts, REDIS_VERSION)
-    this.#unsubscribe = direct.onEntered((key) => this.waiters.touched(key))
+    this.#unsubscribe = direct.onEntered((key) => {
+      this.waiters.touched(key)
+      if (!this.keys.isWriting) this.sweep.entered(key)
+    })
   }
 
   nextId(): number {
@@ -107,6 +114,7 @@ export class RespCore implements Core {
 
   close(): void {
     this.#unsubscribe()
+    this.sweep.close()
     this.pubSub.close()
     this.scripts.close()
   }

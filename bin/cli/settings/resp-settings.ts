@@ -13,8 +13,8 @@ export const RESP_OPTION = {
     'serve clients of Redis there; where nothing says what the keys mean, every key is a redis() value; beyond this machine with the password in WARP_RESP_PASSWORD',
 } as const
 
-/** Every key holds what Redis would hold. */
-const EVERY_KEY = { '*': 'redis' }
+/** Every key holds what Redis would hold, and no more: what it held before is not kept. */
+const EVERY_KEY = { '*': { strategy: 'redis', retain: 'latest' } }
 
 /** The settings with keys, for whoever serves clients of Redis. */
 export function withRespKeys(config: Config, { resp }: RespFlags): Config {

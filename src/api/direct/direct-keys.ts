@@ -8,6 +8,7 @@
  */
 import type { AnyStrategy, Verb } from '../../../crdt/strategy.ts'
 import type { Dot } from '../../../crdt/time/dot.ts'
+import type { ReplicaId } from '../../../crdt/time/replica-id.ts'
 import { WarpError } from '../../../crdt/warp-error.ts'
 import type { Env } from '../../ports/env.ts'
 import type { Slot } from '../../keys/key-table.ts'
@@ -32,17 +33,39 @@ export class DirectKeys {
   readonly env: Env
   readonly #store: KeyStore
   readonly #writer: Writer
+  readonly #settledMs: () => number
 
-  constructor(store: KeyStore, writer: Writer) {
+  /** `settledMs`: see there. */
+  constructor(store: KeyStore, writer: Writer, settledMs: () => number) {
     this.env = store.env
     this.#store = store
     this.#writer = writer
+    this.#settledMs = settledMs
+  }
+
+  get replica(): ReplicaId {
+    return this.#store.writers.shared.replica
+  }
+
+  /**
+   * No operation that was stamped before this moment, ms since 1970, is still to come; `Infinity` where no
+   * other replica writes.
+   */
+  get settledMs(): number {
+    return this.#settledMs()
   }
 
   /** Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`, `WARP_E_UNENCODABLE`; `WARP_E_CLOSED`. */
   strategy(key: string): AnyStrategy {
     this.#store.assertOpen()
     return this.#store.keyspaceOf(key).strategy
+  }
+
+  /** The same by name, of keys that can be asked for here; `undefined` for others. Throws nothing. */
+  kindOf(key: string): string | undefined {
+    const keyspace = this.#store.keyspaceFor(key, this.#store.keys.find(key))
+    const isReachable = keyspace !== this.#store.keyspaces.unregistered && !keyspace.isHidden && isHere(keyspace)
+    return isReachable ? keyspace.strategy.kind : undefined
   }
 
   /**

@@ -3,6 +3,8 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import type { Config } from '../../../bin/cli/settings/config.ts'
+import { withRespKeys } from '../../../bin/cli/settings/resp-settings.ts'
 import { startWarp, warp } from '../../support/cli.ts'
 
 function folder(): string {
@@ -74,4 +76,12 @@ test('what is no host and port is refused', async () => {
   const { code, stderr } = await warp(['start', '--no-mesh', '--resp', 'nowhere'])
   expect(code).toBe(2)
   expect(stderr).toContain('--resp nowhere: it is HOST:PORT')
+})
+
+test('what keys held before is kept where the configuration says so, and only there', () => {
+  const keys = { '*': { strategy: 'redis', retain: 'all' } }
+  const config = (given: object): Config => ({ keys: given }) as Config
+  expect(withRespKeys(config({}), { resp: ':0' }).keys).toEqual({ '*': { strategy: 'redis', retain: 'latest' } })
+  expect(withRespKeys(config(keys), { resp: ':0' }).keys).toEqual(keys)
+  expect(withRespKeys(config({}), {}).keys).toEqual({})
 })
