@@ -20,6 +20,15 @@ interface Peer {
   heardMs: number
   /** Of what was heard last; 0 where it is not numbered. */
   number: number
+  /** It has said that it understands what is deflated. */
+  takesDeflated: boolean
+}
+
+/** What a message says of who sent it. */
+export interface Sign {
+  /** Of messages that are numbered. Default: this one is not. */
+  readonly number?: number
+  readonly takesDeflated?: boolean
 }
 
 const SUSPECT_BEATS = 3
@@ -39,25 +48,38 @@ export class Presence {
   }
 
   /**
-   * A message came. Returns whether it is of somebody who may be listened to. `number`: of messages that
-   * are numbered; where one is missing something was missed, and the peer is up anew.
+   * A message came. Returns whether it is of somebody who may be listened to. Where a number is missing
+   * something was missed, and the peer is up anew.
    */
-  heard(address: string, number = 0): boolean {
+  heard(address: string, { number = 0, takesDeflated = false }: Sign = {}): boolean {
     const heardMs = this.#options.clock.monotonic()
     const peer = this.#peers.get(address)
     if (peer === undefined) {
       if (this.#peers.size >= PEERS_MAX && !this.#forgetOneDown()) return false
-      this.#peers.set(address, { state: 'up', heardMs, number })
+      this.#peers.set(address, { state: 'up', heardMs, number, takesDeflated })
       this.#options.receiver.peerUp?.(address)
       return true
     }
     peer.heardMs = heardMs
+    peer.takesDeflated = takesDeflated
     const isWhole = followsOn(peer.number, number)
     if (number !== 0) peer.number = number
     if (peer.state === 'up' && isWhole) return true
     peer.state = 'up'
     this.#options.receiver.peerUp?.(address)
     return true
+  }
+
+  /** Whether the peer understands what is deflated; without one: whether somebody is there, and everybody does. */
+  takesDeflated(address?: string): boolean {
+    if (address !== undefined) return this.#peers.get(address)?.takesDeflated === true
+    let isThere = false
+    for (const { state, takesDeflated } of this.#peers.values()) {
+      if (state === 'down') continue
+      if (!takesDeflated) return false
+      isThere = true
+    }
+    return isThere
   }
 
   left(address: string): void {

@@ -4,7 +4,15 @@
  * in a burst many share a packet.
  */
 import { PART_HEAD_BYTES, partsOf, writePart } from '../frame-parts.ts'
-import { ENTRY_HEAD_BYTES, type Entry, type EntryKind, HEAD_BYTES, numberBehind, writePacket } from './packets.ts'
+import {
+  ENTRY_HEAD_BYTES,
+  type Entry,
+  type EntryKind,
+  HEAD_BYTES,
+  numberBehind,
+  PACKET_BYTES,
+  writePacket,
+} from './packets.ts'
 
 export interface OutgoingOptions {
   readonly address: string
@@ -12,6 +20,8 @@ export interface OutgoingOptions {
   readonly numbered: string
   /** That may wait, or be under way. */
   readonly bytesMax: number
+  /** Whether who hears the channel understands what is deflated. */
+  readonly deflates: (channel: string) => boolean
   readonly publish: (channel: string, packet: Buffer) => Promise<unknown>
   /** A packet did not go: the error of the server. */
   readonly refused: (error: unknown) => void
@@ -21,8 +31,6 @@ interface Waiting extends Entry {
   readonly channel: string
 }
 
-/** A larger packet would hold up what others say. */
-export const PACKET_BYTES: number = 256 * 1024
 /** Full packets under way at a time. */
 const WINDOW_BYTES = 1024 * 1024
 const PART_BYTES = PACKET_BYTES - HEAD_BYTES - ENTRY_HEAD_BYTES - PART_HEAD_BYTES
@@ -92,7 +100,7 @@ export class Outgoing {
   /** What stands first, and what follows it for the same channel. */
   #publish(): void {
     const { channel } = this.#queue[0]!
-    const { numbered, address, publish, refused } = this.#options
+    const { numbered, address, publish, refused, deflates } = this.#options
     let [count, bytes] = [0, HEAD_BYTES]
     for (const waiting of this.#queue) {
       if (waiting.channel !== channel || (count > 0 && bytes + sizeOf(waiting) > PACKET_BYTES)) break
@@ -109,7 +117,8 @@ export class Outgoing {
       this.#underWayBytes -= bytes
       this.#pump()
     }
-    const packet = writePacket({ from: address, number: channel === numbered ? this.#number : 0, entries })
+    const number = channel === numbered ? this.#number : 0
+    const packet = writePacket({ from: address, number, entries }, deflates(channel))
     void publish(channel, packet).then(arrived, (error: unknown) => {
       if (age === this.#age) refused(error)
       arrived()

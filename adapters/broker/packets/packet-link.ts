@@ -29,6 +29,8 @@ export interface PacketLinkSettings {
   readonly name: string
   readonly heartbeatMs: number
   readonly queueBytesMax: number
+  /** Bursts are deflated for those who understand it. */
+  readonly compress: boolean
   readonly clock: BrokerClock
   /** Where others are heard: `the prefix warp`. */
   readonly where: string
@@ -70,7 +72,7 @@ export class PacketLink implements TransportLink {
   constructor(settings: PacketLinkSettings, receiver: TransportReceiver) {
     this.#settings = settings
     this.#receiver = receiver
-    const { clock, queueBytesMax, where, way } = settings
+    const { clock, queueBytesMax, where, way, compress } = settings
     this.#troubles = new TransportTroubles({ clock, receiver, where, format: FORMAT })
     this.#address = randomHex(clock, ADDRESS_BYTES)
     this.#way = way(this.#address, (packet) => this.#heard(packet))
@@ -78,6 +80,7 @@ export class PacketLink implements TransportLink {
       address: this.#address,
       numbered: ALL,
       bytesMax: queueBytesMax,
+      deflates: (to) => compress && this.#presence?.takesDeflated(to === ALL ? undefined : to) === true,
       publish: (to, packet) => this.#publish(to, packet),
       refused: (error) => this.#refused(error),
     })
@@ -154,9 +157,9 @@ export class PacketLink implements TransportLink {
     if (this.#isClosed || this.#presence === undefined) return
     const packet = this.#read(bytes)
     if (packet === undefined || packet.from === this.#address) return
-    const { from, number, entries } = packet
+    const { from, entries } = packet
     if (entries.some(({ kind }) => kind === 'bye')) this.#left(from)
-    else if (this.#presence.heard(from, number)) for (const entry of entries) this.#take(from, entry)
+    else if (this.#presence.heard(from, packet)) for (const entry of entries) this.#take(from, entry)
   }
 
   #read(bytes: Buffer): Packet | undefined {

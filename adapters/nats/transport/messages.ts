@@ -1,7 +1,10 @@
 /**
  * What replicas say to each other over NATS. A message has a head of 12 bytes: format, kind, the
- * sender's address (8 bytes), two bytes for what the kind needs. A frame that is larger than what the
- * server takes goes in parts, one behind the other.
+ * sender's address (8 bytes), marks, and a byte that is 0. A frame that is larger than what the server
+ * takes goes in parts, one behind the other.
+ *
+ * Marks: 1: the frame is deflated, as a whole. 2: the sender understands such frames. Older builds leave
+ * the byte 0 and do not look at it, so frames are deflated only for those who have sent mark 2.
  *
  * Part: head, and the part as `adapters/broker/frame-parts.ts` writes it.
  */
@@ -11,6 +14,9 @@ export const FORMAT = 1
 const HEAD_BYTES = 12
 const PART_BYTES = HEAD_BYTES + PART_HEAD_BYTES
 const ADDRESS_BYTES = 8
+const MARKS_AT = 2 + ADDRESS_BYTES
+const IS_DEFLATED = 1
+const TAKES_DEFLATED = 2
 
 const KINDS = ['frame', 'part', 'here', 'asking', 'bye'] as const
 /** `'here'`: it is there. `'asking'`: the same, and who hears it says so too. `'bye'`: it goes. */
@@ -25,6 +31,9 @@ export interface Message {
   readonly frame: number
   readonly frameBytes: number
   readonly at: number
+  /** The frame is: as a whole, also where this is a part of it. */
+  readonly isDeflated: boolean
+  readonly takesDeflated: boolean
 }
 
 /** Another format, which is not to be guessed at. */
@@ -68,6 +77,12 @@ export function* messagesOf(
   }
 }
 
+/** The same message, which says that its frame is deflated. */
+export function asDeflated(message: Uint8Array): Uint8Array {
+  message[MARKS_AT]! |= IS_DEFLATED
+  return message
+}
+
 /** `undefined` if it is malformed. Throws `OtherFormat`. */
 export function readMessage(bytes: Uint8Array): Message | undefined {
   if (bytes.length < 1) return undefined
@@ -76,16 +91,20 @@ export function readMessage(bytes: Uint8Array): Message | undefined {
   const kind = KINDS[bytes[1]!]
   if (kind === undefined) return undefined
   const from = Array.from(bytes.subarray(2, 2 + ADDRESS_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const marks = bytes[MARKS_AT]!
+  const read = { from, isDeflated: (marks & IS_DEFLATED) !== 0, takesDeflated: (marks & TAKES_DEFLATED) !== 0 }
   if (kind !== 'part') {
     const isSized = kind === 'frame' || bytes.length === HEAD_BYTES
-    return isSized ? { kind, from, bytes: bytes.subarray(HEAD_BYTES), frame: 0, frameBytes: 0, at: 0 } : undefined
+    const whole = { bytes: bytes.subarray(HEAD_BYTES), frame: 0, frameBytes: 0, at: 0 }
+    return isSized ? { kind, ...read, ...whole } : undefined
   }
   const part = readPart(bytes.subarray(HEAD_BYTES))
-  return part === undefined ? undefined : { kind: 'part', from, ...part }
+  return part === undefined ? undefined : { kind: 'part', ...read, ...part }
 }
 
 function writeHead(bytes: Uint8Array, kind: MessageKind, address: string): void {
   bytes[0] = FORMAT
   bytes[1] = KINDS.indexOf(kind)
+  bytes[MARKS_AT] = TAKES_DEFLATED
   for (let i = 0; i < ADDRESS_BYTES; i++) bytes[2 + i] = Number.parseInt(address.slice(2 * i, 2 * i + 2), 16)
 }

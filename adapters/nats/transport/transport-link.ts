@@ -5,7 +5,8 @@ import { FRAME_BYTES_MAX } from '../../../src/limits.ts'
 import type { PeerAddress, TransportLink, TransportPeer, TransportReceiver } from '../../../src/ports/transport.ts'
 import type { Connection } from '../connection.ts'
 import { randomHex, settledWithin } from '../../broker/platform-clock.ts'
-import { FORMAT, type Message, messagesOf, OtherFormat, readMessage, sign } from './messages.ts'
+import { deflated, inflated } from '../../broker/compression.ts'
+import { asDeflated, FORMAT, type Message, messagesOf, OtherFormat, readMessage, sign } from './messages.ts'
 import type { NatsTransportSettings } from './options.ts'
 import { Outgoing } from './outgoing.ts'
 import { Presence } from '../../broker/presence.ts'
@@ -20,6 +21,8 @@ const MESSAGE_BYTES_MAX = 512 * 1024
 const MESSAGE_BYTES_MIN = 1024
 /** What closing waits for what was said last. */
 const CLOSE_MS = 1000
+/** Deflating a larger frame would take longer than the event loop may be held. */
+const DEFLATED_BYTES_MAX = 1024 * 1024
 
 export class NatsTransportLink implements TransportLink {
   readonly frameBytesMax: number = FRAME_BYTES_MAX
@@ -108,8 +111,17 @@ export class NatsTransportLink implements TransportLink {
     const most = Math.min(MESSAGE_BYTES_MAX, this.#connection.server?.max_payload ?? Infinity)
     const subject = `${this.#settings.subject}.${of}`
     const number = (this.#framesCount = (this.#framesCount + 1) >>> 0)
-    for (const message of messagesOf(bytes, this.#address, number, most)) this.#outgoing.publish(subject, message)
+    const smaller = this.#deflated(bytes, of)
+    for (const message of messagesOf(smaller ?? bytes, this.#address, number, most))
+      this.#outgoing.publish(subject, smaller === undefined ? message : asDeflated(message))
     return true
+  }
+
+  /** `undefined` where that is not worth it, or somebody would not understand it. */
+  #deflated(bytes: Uint8Array, of: string): Uint8Array | undefined {
+    if (!this.#settings.compress || bytes.length > DEFLATED_BYTES_MAX) return undefined
+    const to = of === 'all' ? undefined : of.slice('to.'.length)
+    return this.#presence.takesDeflated(to) ? deflated(bytes) : undefined
   }
 
   #say(kind: 'here' | 'asking' | 'bye', of = 'here'): void {
@@ -121,7 +133,7 @@ export class NatsTransportLink implements TransportLink {
     const message = this.#read(data)
     if (message === undefined || message.from === this.#address) return
     if (message.kind === 'bye') this.#left(message.from)
-    else if (this.#presence.heard(message.from)) this.#take(message)
+    else if (this.#presence.heard(message.from, message)) this.#take(message)
   }
 
   #read(data: Uint8Array): Message | undefined {
@@ -140,11 +152,18 @@ export class NatsTransportLink implements TransportLink {
     // Who has just come is told at once, and alone.
     if (kind === 'asking') this.#say('here', `to.${from}`)
     // Copies: a message is a view of what came from the socket.
-    else if (kind === 'frame') this.#receiver.receive(from, new Uint8Array(message.bytes))
+    else if (kind === 'frame')
+      this.#receive(message, message.isDeflated ? message.bytes : new Uint8Array(message.bytes))
     else if (kind === 'part') {
       const frame = this.#reassembly.add(from, message)
-      if (frame !== undefined) this.#receiver.receive(from, frame)
+      if (frame !== undefined) this.#receive(message, frame)
     }
+  }
+
+  #receive({ from, isDeflated }: Message, bytes: Uint8Array): void {
+    const frame = isDeflated ? inflated(bytes, DEFLATED_BYTES_MAX) : bytes
+    if (frame === undefined) this.#troubles.malformed()
+    else this.#receiver.receive(from, frame)
   }
 
   #left(address: string): void {

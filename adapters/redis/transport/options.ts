@@ -20,6 +20,11 @@ export interface RedisTransportOptions extends RedisServerOptions {
   readonly pingMs?: number
   /** Bytes that may wait to be sent. 5 MiB to 1 GiB; default 8 MiB. */
   readonly queueBytesMax?: number
+  /**
+   * Whether bursts are deflated for replicas that understand it, at about 10 ms of processor time a
+   * megabyte. Default `true`.
+   */
+  readonly compress?: boolean
   /** Names the transport in events and in `warp.peers()`. Default `'redis'`. */
   readonly name?: string
   /** Time and randomness: for tests. Default: the platform's. */
@@ -32,6 +37,7 @@ export interface RedisTransportSettings {
   readonly heartbeatMs: number
   readonly pingMs: number
   readonly queueBytesMax: number
+  readonly compress: boolean
   readonly name: string
   readonly clock: BrokerClock
 }
@@ -45,6 +51,7 @@ const OPTIONS = optionNames<RedisTransportOptions>({
   heartbeatMs: true,
   pingMs: true,
   queueBytesMax: true,
+  compress: true,
   name: true,
   clock: true,
 })
@@ -53,14 +60,15 @@ export function transportSettings(options: RedisTransportOptions): RedisTranspor
   checkOptions(WHAT, options, OPTIONS)
   checkServer(WHAT, options)
   checkTypeOf(WHAT, options, 'name', 'string')
-  const { prefix = 'warp', name = 'redis' } = options
+  checkTypeOf(WHAT, options, 'compress', 'boolean')
+  const { prefix = 'warp', name = 'redis', compress = true } = options
   checkPrefix(WHAT, prefix)
   const numbers = boundedNumbers(WHAT, options, {
     heartbeatMs: [1000, 100, 60_000],
     pingMs: [5000, 100, 60_000],
     queueBytesMax: packetQueueBytes,
   })
-  return { server: serverOf(options), prefix, ...numbers, name, clock: options.clock ?? platformClock() }
+  return { server: serverOf(options), prefix, compress, ...numbers, name, clock: options.clock ?? platformClock() }
 }
 
 /** Braces would decide on which server of a cluster something lies; a star would be a pattern in rules of access. */

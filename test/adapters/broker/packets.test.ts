@@ -1,12 +1,14 @@
+import { deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { Presence } from '../../../adapters/broker/presence.ts'
 import { PART_HEAD_BYTES, readPart } from '../../../adapters/broker/frame-parts.ts'
 import { Reassembly } from '../../../adapters/broker/reassembly.ts'
-import { Outgoing, PACKET_BYTES } from '../../../adapters/broker/packets/outgoing.ts'
+import { Outgoing } from '../../../adapters/broker/packets/outgoing.ts'
 import {
   type Entry,
   numberBehind,
   OtherFormat,
+  PACKET_BYTES,
   type Packet,
   readPacket,
   writePacket,
@@ -28,8 +30,46 @@ function shown(packet: Packet | undefined): unknown {
 describe('packets', () => {
   test('say what they say', () => {
     const entries = [entryOf('asking'), entryOf('frame', frameOf(10)), entryOf('frame'), entryOf('bye')]
-    const packet = { from: FROM, number: 0xfffffffe, entries }
+    const packet = { from: FROM, number: 0xfffffffe, entries, takesDeflated: true }
     expect(shown(readPacket(writePacket(packet)))).toEqual(shown(packet))
+  })
+
+  test('are deflated where that is understood, and worth it', () => {
+    const entries = Array.from({ length: 100 }, () => entryOf('frame', frameOf(2000)))
+    const packet = { from: FROM, number: 7, entries, takesDeflated: true }
+    const [plain, smaller] = [writePacket(packet), writePacket(packet, true)]
+    expect(smaller.length).toBeLessThan(plain.length / 4)
+    for (const written of [plain, smaller]) expect(shown(readPacket(written))).toEqual(shown(packet))
+    const few = { ...packet, entries: entries.slice(0, 2) }
+    expect(writePacket(few, true)).toEqual(writePacket(few))
+    const noise = entryOf(
+      'frame',
+      Uint8Array.from({ length: 10_000 }, () => random.below(256)),
+    )
+    expect(writePacket({ ...packet, entries: [noise] }, true)).toHaveLength(10_000 + 19)
+  })
+
+  test('of builds that leave the marks 0 are read, and those understand nothing deflated', () => {
+    const packet = writePacket({ from: FROM, number: 7, entries: [entryOf('here')] })
+    packet[1] = 0
+    expect(readPacket(packet)?.takesDeflated).toBe(false)
+  })
+
+  test('that claim to be deflated and are not, or grow beyond a packet, are refused', () => {
+    const marked = (body: Uint8Array): Buffer => {
+      const head = writePacket({ from: FROM, number: 7, entries: [] })
+      head[1] = 3
+      return Buffer.concat([head, body])
+    }
+    expect(readPacket(marked(frameOf(100)))).toBeUndefined()
+    expect(readPacket(marked(new Uint8Array()))).toBeUndefined()
+    const ofOne = (length: number): Packet | undefined => {
+      const whole = writePacket({ from: FROM, number: 7, entries: [entryOf('frame', frameOf(length))] })
+      return readPacket(marked(deflateRawSync(whole.subarray(14), { level: 0 })))
+    }
+    expect(ofOne(PACKET_BYTES / 2)?.entries).toHaveLength(1)
+    expect(ofOne(PACKET_BYTES)).toBeUndefined()
+    expect(readPacket(marked(deflateRawSync(Buffer.alloc(PACKET_BYTES / 2))))).toBeUndefined()
   })
 
   test(`that are cut, grown or changed are refused or read, and never more than that (seed ${SEED})`, () => {
@@ -65,6 +105,7 @@ describe('what waits to be published', () => {
       address: FROM,
       numbered: 'all',
       bytesMax,
+      deflates: () => false,
       publish: (channel, packet) => {
         published.push({ channel, packet: readPacket(packet)!, bytes: packet.length })
         return new Promise<void>((resolve) => answers.push(resolve))
@@ -132,11 +173,34 @@ test('who misses a numbered message is told that the peer is up anew, once', () 
   const ups: string[] = []
   const receiver = { receive: () => undefined, peerUp: (peer: string) => void ups.push(peer) }
   const presence = new Presence({ clock, heartbeatMs: 1000, receiver, beat: () => undefined })
-  for (const number of [5, 6, 0, 7]) presence.heard('a', number)
+  for (const number of [5, 6, 0, 7]) presence.heard('a', { number })
   expect(ups).toEqual(['a'])
-  presence.heard('a', 9)
+  presence.heard('a', { number: 9 })
   expect(ups).toEqual(['a', 'a'])
-  for (const number of [10, 0, 11]) presence.heard('a', number)
+  for (const number of [10, 0, 11]) presence.heard('a', { number })
   expect(ups).toEqual(['a', 'a'])
+  presence.close()
+})
+
+test('everybody understands what is deflated only where each who is there has said so', () => {
+  const presence = new Presence({
+    ...{ clock: new FakeClock(), heartbeatMs: 1000, beat: () => undefined },
+    receiver: { receive: () => undefined },
+  })
+  expect(presence.takesDeflated()).toBe(false)
+  presence.heard('new', { takesDeflated: true })
+  expect([presence.takesDeflated(), presence.takesDeflated('new'), presence.takesDeflated('unheard')]).toEqual([
+    true,
+    true,
+    false,
+  ])
+  presence.heard('old')
+  expect([presence.takesDeflated(), presence.takesDeflated('new'), presence.takesDeflated('old')]).toEqual([
+    false,
+    true,
+    false,
+  ])
+  presence.left('old')
+  expect(presence.takesDeflated()).toBe(true)
   presence.close()
 })

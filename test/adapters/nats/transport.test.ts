@@ -80,6 +80,32 @@ describeOn('nats', 'the transport over NATS', (url) => {
       await proxy.close()
     })
 
+    test('a burst is deflated for those who understand it, and for nobody else', async () => {
+      const subject = `test.${process.pid}.${++count}`
+      const a = await open({ subject, heartbeatMs: 60_000 })
+      const b = await open({ subject, heartbeatMs: 60_000 })
+      await until(() => a.ups.length === 1 && b.ups.length === 1)
+      const listener = await connect({ servers: url })
+      const sizes: number[] = []
+      listener.subscribe(`${subject}.all`, { callback: (_, { data }) => void sizes.push(data.length) })
+      await listener.flush()
+      const [small, large] = [1000, 40_000].map((length) =>
+        Buffer.from(Array.from({ length }, (_, i) => `invalidate page:${(i * 7919) % 10_007}, `).join('')),
+      ) as [Buffer, Buffer]
+      for (const frame of [small, large]) a.link.broadcast(frame)
+      await until(() => b.frames.length === 2)
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan((small.length + large.length) / 3)
+      // One of an older build comes, which leaves the marks 0.
+      listener.publish(`${subject}.here`, Buffer.from([1, 2, ...new Array<number>(8).fill(7), 0, 0]))
+      await until(() => a.ups.length === 2)
+      sizes.length = 0
+      a.link.broadcast(small)
+      await until(() => b.frames.length === 3 && sizes.length === 1)
+      expect(sizes[0]).toBeGreaterThan(small.length)
+      expect(b.frames.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual([small, large, small].map(String))
+      await listener.close()
+    })
+
     test('after a lost connection each peer is up anew, so that it is told what there is', async () => {
       const subject = `test.${process.pid}.${++count}`
       const { proxy, url: proxied } = await TcpProxy.before(url)
