@@ -11,6 +11,7 @@ export class TcpProxy {
   #isHoldingAnswers = false
   #isAway = false
   #connectionsCount = 0
+  #bytesSaid = 0
 
   private constructor(host: string, port: number) {
     this.#server = net.createServer((client) => {
@@ -21,6 +22,7 @@ export class TcpProxy {
       }
       const upstream = net.connect(port, host)
       this.#carry(client, upstream, this.#clients)
+      client.on('data', ({ length }: Buffer) => void (this.#bytesSaid += length))
       this.#carry(upstream, client, this.#upstreams)
       if (this.#isHolding) client.pause()
       if (this.#isHolding || this.#isHoldingAnswers) upstream.pause()
@@ -40,6 +42,11 @@ export class TcpProxy {
   /** How often somebody has connected, also while nobody listens behind it. */
   get connectionsCount(): number {
     return this.#connectionsCount
+  }
+
+  /** What clients have said to the server. */
+  get bytesSaid(): number {
+    return this.#bytesSaid
   }
 
   /** Connections stay open and nothing passes: a server that stands still. */
