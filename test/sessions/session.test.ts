@@ -40,6 +40,36 @@ describe('a session on eventual keys', () => {
     expect(value).toBe('mine')
   })
 
+  it('goes through transactions: behind what it has seen, and its own are seen elsewhere', async () => {
+    const { a, b, network, env, until } = await opened()
+    network.cut('a', 'b')
+    const session = a.session()
+    await until(session.set('r:1', 'first'))
+    const there = b.session(session.token, { timeoutMs: 500 })
+    const late = await until(errorOf(there.transaction((tx) => tx.set('r:1', 'second'), { mode: 'eventual' })))
+    expect(late).toMatchObject({ code: 'WARP_E_TOKEN_BEHIND' })
+    await until(
+      session.transaction(
+        async (tx) => {
+          tx.set('r:2', `${await tx.get('r:1')} and more`)
+          tx.key('c:1').increment(2)
+        },
+        { mode: 'eventual' },
+      ),
+    )
+    const [waiting, behind] = [b.session(session.token), errorOf(there.getMany(['r:2']))]
+    expect(await until(behind)).toMatchObject({ code: 'WARP_E_TOKEN_BEHIND' })
+    let read: Map<string, unknown> | undefined
+    const reading = waiting.getMany(['r:2', 'c:1']).then((values) => (read = values))
+    await env.advance(1000)
+    expect(read).toBeUndefined()
+    network.heal()
+    expect([...(await until(reading))]).toEqual([
+      ['r:2', 'first and more'],
+      ['c:1', 2],
+    ])
+  })
+
   it('never reads what is older than what it has read elsewhere (W19)', async () => {
     const { a, b, network, env, until } = await opened()
     await until(a.set('r:1', 'old'))
@@ -156,6 +186,20 @@ describe('a session on strong keys', () => {
     expect(await until(there.getVersioned('stock:1'))).toMatchObject({ value: 5 })
     expect((await until(there.getMany(['stock:1', 'r:1']))).get('stock:1')).toBe(5)
     expect(await until(there.key('stock:1').get())).toBe(5)
+  })
+
+  it('has seen what its transactions have', async () => {
+    const { a, b, order, until } = await opened()
+    order.disconnect('b')
+    const session = a.session()
+    const outcome = await until(
+      session.tryTransaction(async (tx) => tx.set('stock:1', ((await tx.get('stock:1')) ?? 0) + 1)),
+    )
+    expect(outcome.kind).toBe('ok')
+    const late = await until(errorOf(b.session(session.token, { timeoutMs: 300 }).get('stock:1')))
+    expect(late).toMatchObject({ code: 'WARP_E_TOKEN_BEHIND', details: { partition: 0, needed: 1, here: 0 } })
+    order.reconnect('b')
+    expect(await until(b.session(session.token).get('stock:1'))).toBe(1)
   })
 
   it('waits for the records that it has seen, and says so when they do not come', async () => {

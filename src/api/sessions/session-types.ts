@@ -21,6 +21,7 @@ export type SessionCall =
   | ('get' | 'getMany' | 'getVersioned')
   | ('set' | 'setMany' | 'delete' | 'touch')
   | ('compareAndSet' | 'tryCompareAndSet' | 'update')
+  | ('transaction' | 'tryTransaction')
 
 /** What needs no wait cannot be promised in a session: it is asked of `warp.key`. */
 export type Unwaited = 'peek' | 'write' | 'log' | 'getAt' | 'explain' | 'watch' | 'with'
@@ -40,8 +41,8 @@ export interface SessionPlace {
   join(token: string): void
 
   /**
-   * Adds what a call beside the session has shown or written: a key, as it is here now (after a
-   * transaction, or what a watch gave), or the receipt of an eventual write or an invalidation. Throws
+   * Adds what a call beside the session has shown or written: a key, as it is here now (what a
+   * watch gave), or the receipt of an eventual write or an invalidation. Throws
    * `WARP_E_CONFIG` for a receipt of no operation that this replica has.
    */
   note(of: string | Pick<Receipt, 'dot'>): void

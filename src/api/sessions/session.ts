@@ -12,10 +12,16 @@ import { WAIT_OPTIONS, type ReadOptions, type Receipt, type WaitOptions } from '
 import type { WriteOptions } from '../../store/write-road/receipt.ts'
 import type { CompareAndSet, UpdateOptions, Versioned } from '../../strong/strong-calls.ts'
 import type { Expected } from '../../strong/expectation.ts'
+import type {
+  TransactionFunction,
+  TransactionOptions,
+  TransactionOutcome,
+} from '../../strong/transactions/transaction-types.ts'
 import type { Handle } from '../handle.ts'
 import { Seen } from './seen.ts'
 import type { Behind, SessionGround } from './session-ground.ts'
 import { sessionHandle } from './session-handle.ts'
+import { noting } from './session-transaction.ts'
 import { decodeToken, encodeToken } from './session-token.ts'
 import {
   SESSION_MS,
@@ -37,6 +43,8 @@ export interface SessionCalls {
   compareAndSet(key: string, expected: Expected, next: unknown, options?: WriteOptions): Promise<Receipt>
   tryCompareAndSet(key: string, expected: Expected, next: unknown, options?: WriteOptions): Promise<CompareAndSet>
   update(key: string, change: (current: unknown) => unknown, options?: UpdateOptions): Promise<Receipt | undefined>
+  transaction(run: TransactionFunction, options?: TransactionOptions): Promise<unknown>
+  tryTransaction(run: TransactionFunction, options?: TransactionOptions): Promise<TransactionOutcome<unknown>>
   key(key: string): Handle
 }
 
@@ -135,6 +143,16 @@ export class OpenSession implements Omit<SessionCalls, 'key'> {
     return this.through(textsOf([key]), options?.signal, () => this.#calls.update(key, change, options))
   }
 
+  transaction(run: TransactionFunction, options?: TransactionOptions): Promise<unknown> {
+    const { keys, noted } = named(run)
+    return this.through(keys, options?.signal, () => this.#calls.transaction(noted, options))
+  }
+
+  tryTransaction(run: TransactionFunction, options?: TransactionOptions): Promise<TransactionOutcome<unknown>> {
+    const { keys, noted } = named(run)
+    return this.through(keys, options?.signal, () => this.#calls.tryTransaction(noted, options))
+  }
+
   key(key: string): object {
     const handle = this.#calls.key(key)
     return sessionHandle(
@@ -146,10 +164,10 @@ export class OpenSession implements Omit<SessionCalls, 'key'> {
 
   /**
    * Makes a call once this replica has what the session has seen. Afterwards the session has seen the
-   * keys of it, also where the call failed: what is in doubt may have been done.
+   * keys of it, also where the call failed: what is in doubt may have been done. `keys` may grow meanwhile.
    */
   async through<Result>(
-    keys: readonly string[],
+    keys: Iterable<string>,
     signal: AbortSignal | undefined,
     call: () => Promise<Result>,
   ): Promise<Result> {
@@ -206,6 +224,14 @@ function asSeen(options: ReadOptions | undefined): ReadOptions {
     'WARP_E_CONFIG',
     "session: consistency is 'stale', which no session is; use warp.get, or leave it out",
   )
+}
+
+/** The keys that a transaction names, while it runs. */
+function named(run: TransactionFunction): { readonly keys: Iterable<string>; readonly noted: TransactionFunction } {
+  const keys = new Set<string>()
+  // The call itself says what it takes.
+  if (typeof run !== 'function') return { keys, noted: run }
+  return { keys, noted: (tx) => run(noting(tx, (key) => keys.add(key))) }
 }
 
 function textsOf(keys: readonly unknown[]): string[] {
