@@ -29,6 +29,7 @@ describe('public names', () => {
       './sql',
       './redis',
       './resp',
+      './y-websocket',
       './kafka',
       './keyv',
       './express-session',
@@ -453,6 +454,22 @@ describe('public names', () => {
         "type RespServerOptions",
         "type ServedEngine",
         "type UserRules",
+      ]
+    `)
+  })
+
+  test('warp-engine/y-websocket', () => {
+    expect(namesOf('./y-websocket')).toMatchInlineSnapshot(`
+      [
+        "type AskedDocument",
+        "type DocumentAccess",
+        "type DocumentPermission",
+        "type DocumentsCounts",
+        "type DocumentsEngine",
+        "type RefusedUpdate",
+        "type YWebsocketServer",
+        "type YWebsocketServerOptions",
+        "yWebsocketServer",
       ]
     `)
   })

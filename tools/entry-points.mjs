@@ -17,6 +17,7 @@ export const ENTRIES = {
   sql: 'adapters/stores/sql/index.ts',
   redis: 'adapters/redis/index.ts',
   resp: 'adapters/resp/index.ts',
+  'y-websocket': 'adapters/y-websocket/index.ts',
   kafka: 'adapters/kafka/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',
   'express-session': 'adapters/express-session/index.ts',

@@ -130,6 +130,13 @@ export class DirectKeys {
     if (slot !== undefined) await foldUntilShort(store, slot, () => store.assertOpen())
   }
 
+  /** Lets go of what is in memory of a key; whoever reads it next folds it again. */
+  release(key: string): void {
+    const { keys, values } = this.#store
+    const slot = keys.find(key)
+    if (slot !== undefined) values.drop(slot)
+  }
+
   /**
    * Keys that are known, those that have been deleted too, from a place in their table on: 0, or `next`
    * of the page before. A key that is there all the time is listed once.
