@@ -59,6 +59,7 @@ export default defineConfig(
       'test/models/*.mjs',
       // Plain JavaScript, without types to lint by; a test runs each of them.
       'examples/',
+      'tools/clients/node/',
     ],
   },
   tseslint.configs.strictTypeChecked,

@@ -66,9 +66,11 @@ export interface RespSettings extends RequestLimits {
   readonly password: string | undefined
   readonly users: Readonly<Record<string, UserRules>>
   readonly tls: TlsOptions | undefined
-  readonly clientsMax: number
+  /** CONFIG SET changes it. */
+  clientsMax: number
   readonly outputBytesMax: number
-  readonly idleMs: number
+  /** CONFIG SET changes it. */
+  idleMs: number
   readonly requestMs: number
   readonly authMs: number
   readonly drainMs: number

@@ -5,6 +5,7 @@
  */
 import type { AnyWarp } from '../../../src/control/question.ts'
 import type { Env } from '../../../src/ports/env.ts'
+import type { Changes } from '../changes/changes.ts'
 import type { Client } from '../connections/client.ts'
 import type { PubSub } from '../connections/pub-sub.ts'
 import type { Users } from '../connections/users.ts'
@@ -46,6 +47,7 @@ export interface Core {
   readonly pubSub: PubSub
   readonly waiters: Waiters
   readonly scripts: Scripts
+  readonly changes: Changes
   readonly clients: ReadonlyMap<number, Client>
   readonly counts: RespCounts
   readonly beganMs: number

@@ -1,5 +1,6 @@
 /** All commands, group by group. */
 import { CommandTable } from '../call/command-table.ts'
+import { CONFIG_COMMANDS } from './admin/config.ts'
 import { HASH_COMMANDS } from './collections/hashes.ts'
 import { LIST_WAIT_COMMANDS } from './collections/list-waits.ts'
 import { LIST_COMMANDS } from './collections/lists.ts'
@@ -24,6 +25,7 @@ export function commandTable(): CommandTable {
   return new CommandTable([
     ...CONNECTION_COMMANDS,
     ...SERVER_COMMANDS,
+    ...CONFIG_COMMANDS,
     ...PUB_SUB_COMMANDS,
     ...TRANSACTION_COMMANDS,
     ...SCRIPTING_COMMANDS,

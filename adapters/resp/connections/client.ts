@@ -1,5 +1,6 @@
 /** What is known of whoever is connected, and what it has under way. */
 import type { ReplyWriter } from '../protocol/reply-writer.ts'
+import type { ClientTracking } from '../changes/tracking.ts'
 import type { User } from './users.ts'
 
 /** `skip-next`: the next reply is left out; `skip`: this one is. */
@@ -57,6 +58,8 @@ export class Client {
   libraryName = ''
   libraryVersion = ''
   lastCommand = 'NULL'
+  /** What it has asked for last; of that it waits for, while it waits. */
+  lastRequest: readonly string[] = []
   /** `undefined`: it has not said who it is, and has to. */
   user: User | undefined
   replyMode: ReplyMode = 'on'
@@ -66,6 +69,8 @@ export class Client {
   readonly patterns: Set<string> = new Set<string>()
   readonly shardChannels: Set<string> = new Set<string>()
   waiting: Waiting | undefined
+  /** What it has its cache hear; `undefined`: nothing. */
+  tracking: ClientTracking | undefined
   isNoEvict = false
   isNoTouch = false
 

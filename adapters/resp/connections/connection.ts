@@ -156,6 +156,7 @@ export class Connection implements ClientOutlet {
     } finally {
       this.#isHandling = false
     }
+    this.#core.flushOthers()
     if (this.#isEnding) this.#finish()
     else this.#flush()
   }

@@ -36,6 +36,7 @@ export class Dispatcher {
     try {
       const command = this.#allowed(client, args)
       client.lastCommand = command.name
+      client.lastRequest = args
       if (client.gathered !== undefined && !command.flags.includes('unqueued')) {
         gather(client.gathered, args, client)
         return
@@ -50,9 +51,15 @@ export class Dispatcher {
 
   /** Runs what has been checked. Whatever it throws is its reply. */
   run(call: Call, command: Command, args: readonly string[]): void | Promise<void> {
+    this.#core.counts.commands++
+    const { changes } = this.#core
+    if (!changes.isHeard) return this.#run(call, command, args)
+    return changes.around(call, [command, args], () => this.#run(call, command, args))
+  }
+
+  #run(call: Call, command: Command, args: readonly string[]): void | Promise<void> {
     const { reply } = call
     const begun = reply.length
-    this.#core.counts.commands++
     try {
       const waited = command.run(call, args)
       if (waited === undefined) return
@@ -112,7 +119,7 @@ export class Dispatcher {
     try {
       for (const place of keyPlaces(command, args)) await call.keys.fold(args[place] as string)
       begun = call.reply.length
-      await command.run(call, args)
+      await this.#core.changes.around(call, [command, args], () => command.run(call, args))
     } catch (error) {
       this.#fail(call, begun, error)
     }

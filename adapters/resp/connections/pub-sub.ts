@@ -80,6 +80,15 @@ export class PubSub {
     return count
   }
 
+  /** Sends a message to the clients of this replica alone, at once. Binary strings. */
+  deliver(channel: string, payload: string): void {
+    const { message, pmessage } = this.#listened
+    const exact = message.get(channel)
+    if (exact !== undefined) tell(exact.clients, { kind: 'message', name: channel, channel, payload })
+    for (const [name, { clients }] of pmessage)
+      if (this.#globOf(name)(channel)) tell(clients, { kind: 'pmessage', name, channel, payload })
+  }
+
   /** Channels that clients of this replica subscribe to, by name. */
   names(kind: 'message' | 'smessage', pattern: string | undefined): string[] {
     const all = [...this.#listened[kind].keys()]
@@ -121,15 +130,7 @@ export class PubSub {
       const channel = kind === 'pmessage' ? toBinary(news.channel) : name
       if (kind === 'pmessage' && !this.#globOf(name)(channel)) continue
       const payload = shownPayload(news.payload)
-      for (const client of clients) {
-        client.outlet.push((reply) => {
-          reply.push(kind === 'pmessage' ? 4 : 3)
-          reply.bulk(kind)
-          if (kind === 'pmessage') reply.bulk(name)
-          reply.bulk(channel)
-          reply.bulk(payload)
-        })
-      }
+      tell(clients, { kind, name, channel, payload })
     }
   }
 
@@ -139,6 +140,26 @@ export class PubSub {
     const glob = globOf(pattern)
     this.#globs.set(pattern, glob)
     return glob
+  }
+}
+
+interface Message {
+  readonly kind: SubscriptionKind
+  /** Of what was subscribed to. */
+  readonly name: string
+  readonly channel: string
+  readonly payload: string
+}
+
+function tell(clients: Iterable<Client>, { kind, name, channel, payload }: Message): void {
+  for (const client of clients) {
+    client.outlet.push((reply) => {
+      reply.push(kind === 'pmessage' ? 4 : 3)
+      reply.bulk(kind)
+      if (kind === 'pmessage') reply.bulk(name)
+      reply.bulk(channel)
+      reply.bulk(payload)
+    })
   }
 }
 

@@ -2,6 +2,7 @@
 import { directKeys, type DirectKeys } from '../../../src/api/direct/direct-keys.ts'
 import type { AnyWarp } from '../../../src/control/question.ts'
 import type { Env } from '../../../src/ports/env.ts'
+import { Changes } from '../changes/changes.ts'
 import { CommandKeys } from '../call/command-keys.ts'
 import type { Call, Command, Commands, Core, RespCounts } from '../call/command.ts'
 import type { RespSettings } from '../options.ts'
@@ -26,6 +27,7 @@ export class RespCore implements Core {
   readonly pubSub: PubSub
   readonly dispatcher: Dispatcher
   readonly waiters: Waiters
+  readonly changes: Changes
   readonly scripts: Scripts
   readonly beganMs: number
   readonly clients: Map<number, Client> = new Map<number, Client>()
@@ -58,10 +60,17 @@ export class RespCore implements Core {
     this.pubSub = new PubSub(warp, (error) => this.failed(error))
     this.dispatcher = new Dispatcher(this)
     this.waiters = new Waiters(this.env)
+    this.changes = new Changes({
+      env: this.env,
+      keys: this.keys,
+      clients: this.clients,
+      deliver: (channel, payload) => this.pubSub.deliver(channel, payload),
+    })
     this.scripts = new Scripts(settings.scripts, REDIS_VERSION)
     this.#unsubscribe = direct.onEntered((key) => {
       this.waiters.touched(key)
       if (!this.keys.isWriting) this.sweep.entered(key)
+      this.changes.entered(key)
     })
   }
 
@@ -71,6 +80,7 @@ export class RespCore implements Core {
 
   forget(client: Client): void {
     this.clients.delete(client.id)
+    this.changes.tracking.off(client)
     this.pubSub.unsubscribeAll(client)
   }
 
@@ -82,6 +92,7 @@ export class RespCore implements Core {
   /** What was written may be what somebody waits for. */
   endTurn(): void {
     this.waiters.serve()
+    if (this.changes.tracking.hasNews) this.changes.tracking.tell()
   }
 
   find(args: readonly string[]): Command {
@@ -100,11 +111,15 @@ export class RespCore implements Core {
   flushLater(connection: { flush(): void }): void {
     this.#toFlush.add(connection)
     if (this.#toFlush.size > 1) return
-    this.env.defer(() => {
-      const all = [...this.#toFlush]
-      this.#toFlush.clear()
-      for (const one of all) one.flush()
-    })
+    this.env.defer(() => this.flushOthers())
+  }
+
+  /** Whoever has been pushed something is sent it before those who caused it are answered. */
+  flushOthers(): void {
+    if (this.#toFlush.size === 0) return
+    const all = [...this.#toFlush]
+    this.#toFlush.clear()
+    for (const one of all) one.flush()
   }
 
   /** A fault of the program, or of what it stands on: whoever runs the server is told. */

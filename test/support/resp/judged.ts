@@ -18,7 +18,7 @@ const UNORDERED_PAIRS: ReadonlySet<string> = new Set(['HGETALL'])
 /** Replies that count what has passed: so much may lie between, in their unit. */
 const CLOCKS: Readonly<Record<string, bigint>> = { TTL: 1n, PTTL: 2000n, EXPIRETIME: 1n, PEXPIRETIME: 2000n }
 /** Files of one run are compared side by side, each worker in a database of its own. */
-const JUDGE_DATABASE = String(1 + (Number(process.env['VITEST_POOL_ID'] ?? 0) % 15))
+export const JUDGE_DATABASE = String(1 + (Number(process.env['VITEST_POOL_ID'] ?? 0) % 15))
 /** Replies that nobody can foresee. */
 const FREE: ReadonlySet<string> = new Set(['RANDOMKEY', 'SRANDMEMBER', 'SPOP', 'HRANDFIELD', 'ZRANDMEMBER', 'TIME'])
 

@@ -41,6 +41,7 @@ interface Outcome {
 
 function begin(call: Call, { keys, timeoutMs, attempt }: Wait, { resolve, reject }: Outcome): void {
   const { client, core } = call
+  const request = client.lastRequest
   const stop = (): void => {
     core.waiters.remove(waiter)
     timer?.cancel()
@@ -52,7 +53,9 @@ function begin(call: Call, { keys, timeoutMs, attempt }: Wait, { resolve, reject
       const begun = call.reply.length
       try {
         // Whoever wrote may be no client, and then no turn of a client has begun.
-        if (!attempt({ ...call, nowMs: core.env.now() })) return false
+        const now = { ...call, nowMs: core.env.now() }
+        const isServed = core.changes.around(now, [core.find(request), request], () => attempt(now))
+        if (!isServed) return false
         stop()
         resolve()
       } catch (error) {

@@ -92,11 +92,11 @@ function smove(call: Call, [, source, target, member]: readonly string[]): void 
     return
   }
   const isIn = setOf(call, source).hasMember(member as string)
-  setOf(call, target)
+  const isThere = setOf(call, target).hasMember(member as string)
   if (isIn && source !== target) {
     call.keys.together(() => {
       // In this order: if the second one is refused the member is there twice, and not gone.
-      write(call, target as string, 'join', [member])
+      if (!isThere || hasPeers(call)) write(call, target as string, 'join', [member])
       write(call, source as string, 'leave', member)
     })
   }

@@ -93,8 +93,11 @@ function flush(call: Call, args: readonly string[]): void | Promise<void> {
   if (args.length > 2 || (how !== 'SYNC' && how !== 'ASYNC')) throw syntaxError()
   return forEachKey(
     call,
-    ({ name }) => void call.keys.direct.delete(name),
-    () => call.reply.ok(),
+    ({ name }) => call.core.changes.quietly(() => void call.keys.direct.delete(name)),
+    () => {
+      call.core.changes.tracking.flushed()
+      call.reply.ok()
+    },
   )
 }
 

@@ -226,7 +226,7 @@ function getDel(call: Call, [, key]: readonly string[]): void {
 function getEx(call: Call, args: readonly string[]): void {
   const key = args[1]!
   const options = optionsOf(args, 2, readGetExOption)
-  const { text } = viewAs(call, key, 'string')
+  const { text, untilMs: before } = viewAs(call, key, 'string')
   if (text === undefined) {
     call.reply.null()
     return
@@ -235,7 +235,7 @@ function getEx(call: Call, args: readonly string[]): void {
   call.reply.bulk(text)
   if (untilMs === undefined) return
   if (untilMs <= call.nowMs) call.keys.delete(key)
-  else write(call, key, 'live', untilMs)
+  else if (untilMs < Infinity || before < Infinity) write(call, key, 'live', untilMs)
 }
 
 function readGetExOption(options: SetOptions, option: string): boolean {

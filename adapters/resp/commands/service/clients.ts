@@ -149,6 +149,7 @@ function lineOf(client: Client, nowMs: number): string {
     ['tot-mem', outlet.heldBytes + outlet.pendingBytes],
     ['cmd', lowerName({ name: client.lastCommand })],
     ['user', client.user?.name ?? '(none)'],
+    ['redir', client.tracking?.redirect ?? -1],
     ['resp', outlet.reply.protocol],
     ['lib-name', client.libraryName],
     ['lib-ver', client.libraryVersion],
@@ -160,7 +161,10 @@ function flagsOf(client: Client): string {
   const flags =
     (client.gathered === undefined ? '' : 'x') +
     (client.waiting === undefined ? '' : 'b') +
-    (client.isSubscribed ? 'P' : '')
+    (client.isSubscribed ? 'P' : '') +
+    (client.tracking === undefined ? '' : 't') +
+    (client.tracking?.isBroken === true ? 'R' : '') +
+    (client.tracking?.mode === 'broadcast' ? 'B' : '')
   return flags === '' ? 'N' : flags
 }
 

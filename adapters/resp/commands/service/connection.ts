@@ -1,5 +1,6 @@
 /** Commands about the connection itself. */
 import { CLIENT_COMMANDS } from './clients.ts'
+import { TRACKING_COMMANDS } from './tracking.ts'
 import type { Call, Command } from '../../call/command.ts'
 import { endSubscriptions } from './pub-sub.ts'
 import { checkedName } from '../../call/arguments.ts'
@@ -78,6 +79,7 @@ export const CONNECTION_COMMANDS: readonly Command[] = [
     run: quit,
   },
   ...CLIENT_COMMANDS,
+  ...TRACKING_COMMANDS,
 ]
 
 function ping({ reply, client }: Call, args: readonly string[]): void {
@@ -113,12 +115,13 @@ interface Hello {
 }
 
 function hello(call: Call, args: readonly string[]): void {
-  const { client, reply } = call
+  const { client, reply, core } = call
   const wanted = helloOf(args)
   if (wanted.credentials !== undefined) authenticate(call, ...wanted.credentials)
   if (client.user === undefined) throw new ReplyError(HELLO_NEEDS_AUTH)
   if (wanted.name !== undefined) client.name = wanted.name
   if (wanted.protocol !== undefined) reply.protocol = wanted.protocol
+  if (wanted.protocol === 2) core.changes.tracking.off(client)
   reply.map(7)
   reply.bulk('server')
   reply.bulk('redis')
@@ -170,6 +173,7 @@ function select({ reply }: Call, [, text]: readonly string[]): void {
 function reset({ reply, client, core }: Call): void {
   forgetTransaction(client)
   endSubscriptions(core, client)
+  core.changes.tracking.off(client)
   client.name = ''
   client.replyMode = 'on'
   client.isNoEvict = false

@@ -23,6 +23,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
       ['connected_clients', clients.length],
       ['maxclients', core.settings.clientsMax],
       ['blocked_clients', clients.filter(({ waiting }) => waiting !== undefined).length],
+      ['tracking_clients', core.changes.tracking.clientsCount],
       ['pubsub_clients', clients.filter(({ isSubscribed }) => isSubscribed).length],
     ]
   },
@@ -44,6 +45,8 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     ['total_net_output_bytes', core.counts.sentBytes],
     ['rejected_connections', core.counts.rejected],
     ['total_error_replies', core.counts.errors],
+    ['tracking_total_keys', core.changes.tracking.keysCount],
+    ['tracking_total_prefixes', core.changes.tracking.prefixesCount],
     ['client_output_buffer_limit_disconnections', core.counts.tooSlow],
   ],
   replication: () => [

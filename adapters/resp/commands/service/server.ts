@@ -48,15 +48,6 @@ export const SERVER_COMMANDS: readonly Command[] = [
     run: ({ reply, nowMs }) => reply.bulks([String(Math.floor(nowMs / 1000)), String((nowMs % 1000) * 1000)]),
   },
   {
-    name: 'CONFIG GET',
-    arity: -3,
-    flags: ['admin', 'noscript', 'loading', 'stale'],
-    group: 'server',
-    since: '2.0.0',
-    summary: 'Settings by their names in Redis, those that there are.',
-    run: configGet,
-  },
-  {
     name: 'ROLE',
     arity: 1,
     flags: ['noscript', 'loading', 'stale', 'fast'],
@@ -189,26 +180,6 @@ function commandKeys({ reply, core }: Call, args: readonly string[]): void {
   const places = keyPlaces(found, request)
   if (places.length === 0) throw new ReplyError('ERR The command has no key arguments')
   reply.bulks(places.map((place) => request[place]!))
-}
-
-function configGet({ reply, core }: Call, args: readonly string[]): void {
-  const patterns = args.slice(2).map((pattern) => globOf(pattern.toLowerCase()))
-  const { settings } = core
-  const all: readonly (readonly [string, string])[] = [
-    ['appendfsync', 'everysec'],
-    ['appendonly', core.warp.capabilities().persistent ? 'yes' : 'no'],
-    ['databases', '1'],
-    ['maxclients', String(settings.clientsMax)],
-    ['maxmemory', '0'],
-    ['maxmemory-policy', 'noeviction'],
-    ['notify-keyspace-events', ''],
-    ['proto-max-bulk-len', String(settings.argumentBytesMax)],
-    ['save', ''],
-    ['timeout', String(Math.ceil(settings.idleMs / 1000))],
-  ]
-  const found = all.filter(([name]) => patterns.some((matches) => matches(name)))
-  reply.map(found.length)
-  for (const pair of found) for (const text of pair) reply.bulk(text)
 }
 
 function role({ reply }: Call): void {

@@ -1,2 +1,5 @@
-/** Whose commands these are, as clients ask: some leave RESP3 alone where the version is below 6. */
-export const REDIS_VERSION = '7.0.15'
+/**
+ * Whose version this says it is, as clients ask: some leave RESP3 alone below 6, and redis-py and Jedis keep
+ * near caches from 7.4 on alone. Replies are those of Redis 7.0.
+ */
+export const REDIS_VERSION = '7.4.0'
