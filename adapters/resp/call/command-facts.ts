@@ -66,3 +66,16 @@ export interface CommandFacts {
 export function lowerName({ name }: Pick<CommandFacts, 'name'>): string {
   return name.toLowerCase().replace(' ', '|')
 }
+
+/** The places of a command's keys. */
+export function keyPlaces(
+  { keys, findKeys }: Pick<CommandFacts, 'keys' | 'findKeys'>,
+  args: readonly string[],
+): readonly number[] {
+  if (findKeys !== undefined) return findKeys(args)
+  if (keys === undefined) return []
+  const last = keys.last < 0 ? args.length + keys.last : Math.min(keys.last, args.length - 1)
+  const places: number[] = []
+  for (let place = keys.first; place <= last; place += keys.step) places.push(place)
+  return places
+}

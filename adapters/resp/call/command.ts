@@ -97,16 +97,3 @@ export function countedKeys(place: number): (args: readonly string[]) => readonl
     return Array.from({ length: Math.max(0, count) }, (_, i) => place + 1 + i)
   }
 }
-
-/** The places of a command's keys. */
-export function keyPlaces(
-  { keys, findKeys }: Pick<CommandFacts, 'keys' | 'findKeys'>,
-  args: readonly string[],
-): readonly number[] {
-  if (findKeys !== undefined) return findKeys(args)
-  if (keys === undefined) return []
-  const last = keys.last < 0 ? args.length + keys.last : Math.min(keys.last, args.length - 1)
-  const places: number[] = []
-  for (let place = keys.first; place <= last; place += keys.step) places.push(place)
-  return places
-}

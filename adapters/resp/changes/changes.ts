@@ -7,7 +7,7 @@
  * key holds when this turn is over.
  */
 import { FoldFirst } from '../../../src/api/direct/direct-keys.ts'
-import { keyPlaces, type Call, type Command } from '../call/command.ts'
+import { keyPlaces, type CommandFacts } from '../call/command-facts.ts'
 import type { CommandKeys } from '../call/command-keys.ts'
 import type { Client } from '../connections/client.ts'
 import { toBinary, toText } from '../protocol/bytes.ts'
@@ -15,6 +15,12 @@ import type { Env } from '../../../src/ports/env.ts'
 import { eventOfKind, eventsOf } from './event-names.ts'
 import { Notifications } from './notifications.ts'
 import { Tracking } from './tracking.ts'
+
+/** What is used of a call. */
+export interface Doing {
+  readonly client: Client
+  readonly nowMs: number
+}
 
 interface Running {
   readonly client: Client
@@ -52,7 +58,7 @@ export class Changes {
   }
 
   /** Runs a command, of which a part may wait, and tells what it read and changed by then. */
-  around<Done>(call: Call, [command, args]: readonly [Command, readonly string[]], run: () => Done): Done {
+  around<Done>(call: Doing, [command, args]: readonly [CommandFacts, readonly string[]], run: () => Done): Done {
     const outer = this.#running
     const running: Running = { client: call.client, changed: new Set() }
     this.#running = running
@@ -97,7 +103,7 @@ export class Changes {
     }
   }
 
-  #remember({ client }: Call, command: Command, args: readonly string[]): void {
+  #remember({ client }: Doing, command: CommandFacts, args: readonly string[]): void {
     if (client.tracking === undefined || !command.flags.includes('readonly')) return
     for (const place of keyPlaces(command, args)) {
       const name = toText(args[place] as string)
@@ -106,7 +112,7 @@ export class Changes {
   }
 
   /** Keys of a command that writes, or that reads, that are not there, as far as somebody wants to know. */
-  #missingBefore(call: Call, command: Command, args: readonly string[]): readonly string[] {
+  #missingBefore(call: Doing, command: CommandFacts, args: readonly string[]): readonly string[] {
     const { flags } = command
     const isAsked = flags.includes('readonly')
       ? this.notifications.isWanted('m') && !command.name.startsWith('OBJECT ')
@@ -117,8 +123,8 @@ export class Changes {
   }
 
   #notify(
-    call: Call,
-    [command, args]: readonly [Command, readonly string[]],
+    call: Doing,
+    [command, args]: readonly [CommandFacts, readonly string[]],
     { changed, missing }: { readonly changed: ReadonlySet<string>; readonly missing: readonly string[] },
   ): void {
     const { notifications } = this

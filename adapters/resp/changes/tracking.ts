@@ -9,22 +9,7 @@
 import { toBinary } from '../protocol/bytes.ts'
 import type { ReplyWriter } from '../protocol/reply-writer.ts'
 import type { Client } from '../connections/client.ts'
-
-export interface TrackingOptions {
-  readonly mode: 'default' | 'broadcast' | 'opt-in' | 'opt-out'
-  /** What the client itself writes is not told to it. */
-  readonly isNoLoop: boolean
-  /** The connection that is told instead; 0: its own. */
-  readonly redirect: number
-  /** Binary strings; empty in other modes than `broadcast`. */
-  readonly prefixes: readonly string[]
-}
-
-export interface ClientTracking extends TrackingOptions {
-  /** CLIENT CACHING said so for the next command. */
-  isSaid: boolean
-  isBroken: boolean
-}
+import type { TrackingOptions } from './tracking-options.ts'
 
 /** Keys that are remembered; beyond, the oldest are told of as if they had changed. */
 const KEYS_MAX = 1_000_000

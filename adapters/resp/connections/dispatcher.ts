@@ -5,10 +5,10 @@
  */
 import { isWarpError } from '../../../crdt/warp-error.ts'
 import { FoldFirst } from '../../../src/api/direct/direct-keys.ts'
-import { keyPlaces, type Call, type Command, type Core } from '../call/command.ts'
+import { type Call, type Command, type Core } from '../call/command.ts'
 import { nameOf } from '../call/command-keys.ts'
 import { errorText } from '../call/error-text.ts'
-import { lowerName } from '../call/command-facts.ts'
+import { keyPlaces, lowerName } from '../call/command-facts.ts'
 import { ReplyError } from '../call/reply-error.ts'
 import type { Client } from './client.ts'
 

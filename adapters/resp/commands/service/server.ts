@@ -1,8 +1,8 @@
 /** Commands about the server: INFO, COMMAND, CONFIG GET and their like. */
 import { categoriesOf } from '../../connections/users.ts'
-import { lowerName } from '../../call/command-facts.ts'
+import { keyPlaces, lowerName } from '../../call/command-facts.ts'
 import { globOf } from '../../protocol/glob.ts'
-import { keyPlaces, type Call, type Command } from '../../call/command.ts'
+import { type Call, type Command } from '../../call/command.ts'
 import { infoText } from './info.ts'
 import { ReplyError, syntaxError } from '../../call/reply-error.ts'
 

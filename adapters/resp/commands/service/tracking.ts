@@ -2,7 +2,7 @@
 import type { Call, Command } from '../../call/command.ts'
 import { ReplyError, syntaxError } from '../../call/reply-error.ts'
 import { wholeOf } from '../../call/arguments.ts'
-import type { ClientTracking, TrackingOptions } from '../../changes/tracking.ts'
+import type { ClientTracking, TrackingOptions } from '../../changes/tracking-options.ts'
 
 const BASE = { flags: ['noscript', 'loading', 'stale'], group: 'connection', since: '6.0.0' } as const
 const FIRST_OFF = 'before disabling tracking for this client, and then re-enabling it with a different mode.'

@@ -4,7 +4,8 @@
  */
 import type { Client, Watched } from '../../connections/client.ts'
 import type { Call, Command } from '../../call/command.ts'
-import { ALL_KEYS, keyPlaces } from '../../call/command.ts'
+import { keyPlaces } from '../../call/command-facts.ts'
+import { ALL_KEYS } from '../../call/command.ts'
 import { isThere } from '../../call/key-facts.ts'
 import { ReplyError } from '../../call/reply-error.ts'
 
