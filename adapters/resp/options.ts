@@ -10,7 +10,7 @@ import { WarpError } from '../../crdt/warp-error.ts'
 import { whenAborted } from '../../src/ports/abort-signals.ts'
 import type { RequestLimits } from './protocol/request-parser.ts'
 import type { LuaLimits } from './scripts/lua-machine.ts'
-import type { UserRules } from './connections/users.ts'
+import type { UserRules } from './access/users.ts'
 
 export interface RespServerOptions {
   /** 0 takes any free one. Default 6379. */

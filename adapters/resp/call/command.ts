@@ -6,9 +6,13 @@
 import type { AnyWarp } from '../../../src/control/question.ts'
 import type { Env } from '../../../src/ports/env.ts'
 import type { Changes } from '../changes/changes.ts'
+import type { Monitors } from '../oversight/monitors.ts'
+import type { Pause } from '../oversight/pause.ts'
+import type { SlowLog } from '../oversight/slow-log.ts'
 import type { Client } from '../connections/client.ts'
 import type { PubSub } from '../connections/pub-sub.ts'
-import type { Users } from '../connections/users.ts'
+import type { Refusals } from '../access/refusals.ts'
+import type { Users } from '../access/users.ts'
 import type { Scripts } from '../scripts/scripts.ts'
 import type { Waiters } from '../connections/waiters.ts'
 import type { RespSettings } from '../options.ts'
@@ -34,6 +38,8 @@ export interface Call {
   readonly nowMs: number
   /** Inside EXEC nothing waits. */
   readonly mayWait: boolean
+  /** Asked for by a script. */
+  readonly isScript?: boolean
 }
 
 /** What commands use of the server. */
@@ -44,20 +50,29 @@ export interface Core {
   readonly env: Env
   readonly keys: CommandKeys
   readonly users: Users
+  /** What was refused to whom. */
+  readonly refusals: Refusals
   readonly pubSub: PubSub
   readonly waiters: Waiters
   readonly scripts: Scripts
   readonly changes: Changes
+  readonly monitors: Monitors
+  readonly slowLog: SlowLog
+  readonly pause: Pause
   readonly clients: ReadonlyMap<number, Client>
   readonly counts: RespCounts
   readonly beganMs: number
   readonly nowMs: number
+  /** What is handled from here on is of one moment. */
+  beginTurn(): void
+  /** Whoever waits for what was done is served. */
+  endTurn(): void
   /** The command of a request. Throws `ReplyError`. */
   find(args: readonly string[]): Command
   /** Tells whoever runs the server of a fault of the program. Throws nothing. */
   failed(error: unknown): void
   /** Throws `ReplyError` if the client may not run that. */
-  assertMay(client: Client, command: Command, args: readonly string[]): void
+  assertMay(client: Client, command: Command, args: readonly string[], isScript?: boolean): void
   /** Runs a command that has been checked. Whatever it throws is its reply. */
   run(call: Call, command: Command, args: readonly string[]): void | Promise<void>
 }

@@ -1,6 +1,8 @@
 /** All commands, group by group. */
 import { CommandTable } from '../call/command-table.ts'
+import { ACL_COMMANDS } from './admin/acl.ts'
 import { CONFIG_COMMANDS } from './admin/config.ts'
+import { OVERSIGHT_COMMANDS } from './admin/oversight.ts'
 import { HASH_COMMANDS } from './collections/hashes.ts'
 import { LIST_WAIT_COMMANDS } from './collections/list-waits.ts'
 import { LIST_COMMANDS } from './collections/lists.ts'
@@ -26,6 +28,8 @@ export function commandTable(): CommandTable {
     ...CONNECTION_COMMANDS,
     ...SERVER_COMMANDS,
     ...CONFIG_COMMANDS,
+    ...ACL_COMMANDS,
+    ...OVERSIGHT_COMMANDS,
     ...PUB_SUB_COMMANDS,
     ...TRANSACTION_COMMANDS,
     ...SCRIPTING_COMMANDS,

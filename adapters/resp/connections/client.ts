@@ -1,7 +1,7 @@
 /** What is known of whoever is connected, and what it has under way. */
 import type { ReplyWriter } from '../protocol/reply-writer.ts'
 import type { ClientTracking } from '../changes/tracking-options.ts'
-import type { User } from './users.ts'
+import type { User } from '../access/user.ts'
 
 /** `skip-next`: the next reply is left out; `skip`: this one is. */
 export type ReplyMode = 'on' | 'off' | 'skip-next' | 'skip'

@@ -10,6 +10,8 @@ import { nameOf } from '../call/command-keys.ts'
 import { errorText } from '../call/error-text.ts'
 import { keyPlaces, lowerName } from '../call/command-facts.ts'
 import { ReplyError } from '../call/reply-error.ts'
+import { refusalText, refusedTo } from '../access/verdict.ts'
+import { lineOf } from './client-line.ts'
 import type { Client } from './client.ts'
 
 const NOT_AUTHENTICATED = 'NOAUTH Authentication required.'
@@ -35,6 +37,7 @@ export class Dispatcher {
     const begun = reply.length
     try {
       const command = this.#allowed(client, args)
+      if (this.#core.pause.isOn && this.#core.pause.holds(command)) return this.#afterPause(client, args)
       client.lastCommand = command.name
       client.lastRequest = args
       if (client.gathered !== undefined && !command.flags.includes('unqueued')) {
@@ -51,10 +54,30 @@ export class Dispatcher {
 
   /** Runs what has been checked. Whatever it throws is its reply. */
   run(call: Call, command: Command, args: readonly string[]): void | Promise<void> {
-    this.#core.counts.commands++
-    const { changes } = this.#core
-    if (!changes.isHeard) return this.#run(call, command, args)
-    return changes.around(call, [command, args], () => this.#run(call, command, args))
+    const { changes, counts, env, monitors, slowLog } = this.#core
+    counts.commands++
+    if (monitors.count > 0 && command.name !== 'EXEC') this.#show(call, command, args)
+    const beganMs = command.flags.includes('fast') ? undefined : env.monotonic()
+    const waited = changes.isHeard
+      ? changes.around(call, [command, args], () => this.#run(call, command, args))
+      : this.#run(call, command, args)
+    if (beganMs !== undefined)
+      slowLog.took(command, args, { client: call.client, nowMs: call.nowMs, tookMs: env.monotonic() - beganMs })
+    // What it gathered comes before it, as in Redis.
+    if (monitors.count > 0 && command.name === 'EXEC') this.#show(call, command, args)
+    return waited
+  }
+
+  #show({ client, nowMs, isScript = false }: Call, command: Command, args: readonly string[]): void {
+    this.#core.monitors.show({ command, args, client, isScript, nowMs })
+  }
+
+  /** Who has gone meanwhile has asked for nothing. */
+  async #afterPause(client: Client, args: readonly string[]): Promise<void> {
+    await this.#core.pause.over()
+    this.#core.beginTurn()
+    if (this.#core.clients.has(client.id)) await this.handle(client, args)
+    this.#core.endTurn()
   }
 
   #run(call: Call, command: Command, args: readonly string[]): void | Promise<void> {
@@ -84,10 +107,20 @@ export class Dispatcher {
     return found
   }
 
-  /** Throws `ReplyError` if the client may not run that. */
-  assertMay({ user }: Client, command: Command, args: readonly string[]): void {
-    if (user !== undefined) assertMay(user, command, args)
-    else if (!command.flags.includes('no_auth')) throw new ReplyError(NOT_AUTHENTICATED)
+  /** Throws `ReplyError` if the client may not run that, and remembers it. */
+  assertMay(client: Client, command: Command, args: readonly string[], isScript = false): void {
+    const { user } = client
+    if (user?.isUnbound === true) return
+    if (user === undefined) {
+      if (command.flags.includes('no_auth')) return
+      throw new ReplyError(NOT_AUTHENTICATED)
+    }
+    const refused = refusedTo(user, command, args)
+    if (refused === undefined) return
+    const context = isScript ? 'lua' : client.gathered === undefined ? 'toplevel' : 'multi'
+    const { nowMs, refusals } = this.#core
+    refusals.add({ ...refused, context, userName: user.name }, lineOf(client, nowMs), nowMs)
+    throw new ReplyError(refusalText(refused))
   }
 
   #unknown(args: readonly string[]): ReplyError {
@@ -139,24 +172,6 @@ function gather(gathered: NonNullable<Client['gathered']>, args: readonly string
   if (gathered.bytes > GATHERED_BYTES_MAX) throw new ReplyError('ERR the transaction is too large')
   gathered.requests.push(args)
   client.outlet.reply.simple('QUEUED')
-}
-
-function assertMay(user: NonNullable<Client['user']>, command: Command, args: readonly string[]): void {
-  if (!user.mayRun(command) && !command.flags.includes('no_auth')) {
-    throw new ReplyError(`NOPERM this user has no permissions to run the '${lowerName(command)}' command`)
-  }
-  for (const place of keyPlaces(command, args)) {
-    if (!user.mayName(args[place] as string))
-      throw new ReplyError('NOPERM this user has no permissions to access one of the keys used as arguments')
-  }
-  const { channels, patterns } = command
-  const mayHear =
-    (channels === undefined ||
-      keyPlaces({ keys: channels }, args).every((place) => user.mayName(args[place] as string))) &&
-    (patterns === undefined ||
-      keyPlaces({ keys: patterns }, args).every((place) => user.mayListen(args[place] as string)))
-  if (!mayHear)
-    throw new ReplyError('NOPERM this user has no permissions to access one of the channels used as arguments')
 }
 
 /** One of several keys that cannot be is refused before anything is done to the others. */

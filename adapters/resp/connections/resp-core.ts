@@ -2,17 +2,21 @@
 import { directKeys, type DirectKeys } from '../../../src/api/direct/direct-keys.ts'
 import type { AnyWarp } from '../../../src/control/question.ts'
 import type { Env } from '../../../src/ports/env.ts'
+import { Refusals } from '../access/refusals.ts'
+import { Users } from '../access/users.ts'
 import { Changes } from '../changes/changes.ts'
 import { CommandKeys } from '../call/command-keys.ts'
 import type { Call, Command, Commands, Core, RespCounts } from '../call/command.ts'
 import type { RespSettings } from '../options.ts'
 import { REDIS_VERSION } from '../commands/service/versions.ts'
 import { Sweep } from '../lives/sweep.ts'
+import { Monitors } from '../oversight/monitors.ts'
+import { Pause } from '../oversight/pause.ts'
+import { SlowLog } from '../oversight/slow-log.ts'
 import { Scripts } from '../scripts/scripts.ts'
 import type { Client } from './client.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { PubSub } from './pub-sub.ts'
-import { Users } from './users.ts'
 import { Waiters } from './waiters.ts'
 
 export class RespCore implements Core {
@@ -24,10 +28,14 @@ export class RespCore implements Core {
   /** Deletes keys whose lives are over. */
   readonly sweep: Sweep
   readonly users: Users
+  readonly refusals: Refusals = new Refusals()
   readonly pubSub: PubSub
   readonly dispatcher: Dispatcher
   readonly waiters: Waiters
   readonly changes: Changes
+  readonly monitors: Monitors = new Monitors()
+  readonly slowLog: SlowLog = new SlowLog()
+  readonly pause: Pause
   readonly scripts: Scripts
   readonly beganMs: number
   readonly clients: Map<number, Client> = new Map<number, Client>()
@@ -56,7 +64,7 @@ export class RespCore implements Core {
     this.beganMs = this.nowMs
     this.sweep = new Sweep(direct, (error) => this.failed(error))
     this.keys = new CommandKeys(direct, (name, untilMs) => this.sweep.watch(name, untilMs))
-    this.users = new Users(settings.password, settings.users)
+    this.users = new Users(table, settings.password, settings.users)
     this.pubSub = new PubSub(warp, (error) => this.failed(error))
     this.dispatcher = new Dispatcher(this)
     this.waiters = new Waiters(this.env)
@@ -66,6 +74,7 @@ export class RespCore implements Core {
       clients: this.clients,
       deliver: (channel, payload) => this.pubSub.deliver(channel, payload),
     })
+    this.pause = new Pause(this.env)
     this.scripts = new Scripts(settings.scripts, REDIS_VERSION)
     this.#unsubscribe = direct.onEntered((key) => {
       this.waiters.touched(key)
@@ -81,6 +90,7 @@ export class RespCore implements Core {
   forget(client: Client): void {
     this.clients.delete(client.id)
     this.changes.tracking.off(client)
+    this.monitors.remove(client)
     this.pubSub.unsubscribeAll(client)
   }
 
@@ -99,8 +109,8 @@ export class RespCore implements Core {
     return this.dispatcher.find(args)
   }
 
-  assertMay(client: Client, command: Command, args: readonly string[]): void {
-    this.dispatcher.assertMay(client, command, args)
+  assertMay(client: Client, command: Command, args: readonly string[], isScript = false): void {
+    this.dispatcher.assertMay(client, command, args, isScript)
   }
 
   run(call: Call, command: Command, args: readonly string[]): void | Promise<void> {
@@ -130,6 +140,7 @@ export class RespCore implements Core {
   close(): void {
     this.#unsubscribe()
     this.sweep.close()
+    this.pause.end()
     this.pubSub.close()
     this.scripts.close()
   }

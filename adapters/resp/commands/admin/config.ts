@@ -49,12 +49,20 @@ interface Parameter {
   readonly set?: (core: Core, text: string) => () => void
 }
 
+const SLOW_COMMANDS_MAX = 10_000
 const SECONDS_MAX = 86_400
 
 const PARAMETERS: Readonly<Record<string, Parameter>> = {
   appendfsync: fixed('everysec'),
   appendonly: { get: ({ warp }) => (warp.capabilities().persistent ? 'yes' : 'no') },
   databases: fixed('1'),
+  'latency-monitor-threshold': {
+    get: ({ slowLog }) => String(slowLog.latencyMs),
+    set({ slowLog }, text) {
+      const ms = wholeBetween(text, 0, Number.MAX_SAFE_INTEGER)
+      return () => (slowLog.latencyMs = ms)
+    },
+  },
   maxclients: {
     get: ({ settings }) => String(settings.clientsMax),
     set(core, text) {
@@ -73,6 +81,20 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
   },
   'proto-max-bulk-len': { get: ({ settings }) => String(settings.argumentBytesMax) },
   save: fixed(''),
+  'slowlog-log-slower-than': {
+    get: ({ slowLog }) => String(slowLog.slowerThanUs),
+    set({ slowLog }, text) {
+      const us = wholeBetween(text, -1, Number.MAX_SAFE_INTEGER)
+      return () => (slowLog.slowerThanUs = us)
+    },
+  },
+  'slowlog-max-len': {
+    get: ({ slowLog }) => String(slowLog.entriesMax),
+    set({ slowLog }, text) {
+      const count = wholeBetween(text, 0, SLOW_COMMANDS_MAX)
+      return () => (slowLog.entriesMax = count)
+    },
+  },
   timeout: {
     get: ({ settings }) => String(Math.ceil(settings.idleMs / 1000)),
     set(core, text) {

@@ -1,8 +1,8 @@
 /** CLIENT …: who is connected. */
+import { lineOf } from '../../connections/client-line.ts'
 import type { Client } from '../../connections/client.ts'
 import type { Call, Command, Core } from '../../call/command.ts'
 import { checkedName } from '../../call/arguments.ts'
-import { lowerName } from '../../call/command-facts.ts'
 import { ReplyError, syntaxError } from '../../call/reply-error.ts'
 import { parseWhole } from '../../protocol/numbers.ts'
 
@@ -127,47 +127,6 @@ function onOrOff(text: string): boolean {
   throw syntaxError()
 }
 
-/** A line of CLIENT LIST. */
-function lineOf(client: Client, nowMs: number): string {
-  const { outlet, gathered } = client
-  const pairs: readonly (readonly [string, string | number])[] = [
-    ['id', client.id],
-    ['addr', client.address],
-    ['laddr', client.localAddress],
-    ['fd', -1],
-    ['name', client.name],
-    ['age', Math.floor((nowMs - client.beganMs) / 1000)],
-    ['idle', Math.floor(Math.max(0, nowMs - client.lastMs) / 1000)],
-    ['flags', flagsOf(client)],
-    ['db', 0],
-    ['sub', client.channels.size],
-    ['psub', client.patterns.size],
-    ['ssub', client.shardChannels.size],
-    ['multi', gathered === undefined ? -1 : gathered.requests.length],
-    ['qbuf', outlet.heldBytes],
-    ['omem', outlet.pendingBytes],
-    ['tot-mem', outlet.heldBytes + outlet.pendingBytes],
-    ['cmd', lowerName({ name: client.lastCommand })],
-    ['user', client.user?.name ?? '(none)'],
-    ['redir', client.tracking?.redirect ?? -1],
-    ['resp', outlet.reply.protocol],
-    ['lib-name', client.libraryName],
-    ['lib-ver', client.libraryVersion],
-  ]
-  return pairs.map(([name, value]) => `${name}=${value}`).join(' ')
-}
-
-function flagsOf(client: Client): string {
-  const flags =
-    (client.gathered === undefined ? '' : 'x') +
-    (client.waiting === undefined ? '' : 'b') +
-    (client.isSubscribed ? 'P' : '') +
-    (client.tracking === undefined ? '' : 't') +
-    (client.tracking?.isBroken === true ? 'R' : '') +
-    (client.tracking?.mode === 'broadcast' ? 'B' : '')
-  return flags === '' ? 'N' : flags
-}
-
 function list({ reply, core, nowMs }: Call, args: readonly string[]): void {
   const wanted = filterOf(args)
   const lines = [...core.clients.values()].filter(wanted).map((client) => `${lineOf(client, nowMs)}\n`)
@@ -234,7 +193,7 @@ function killFilter(core: Core, args: readonly string[]): KillFilter {
     } else if (option === 'ADDR') filters.push(({ address }) => address === value)
     else if (option === 'LADDR') filters.push(({ localAddress }) => localAddress === value)
     else if (option === 'USER') {
-      if (!core.users.names.includes(value)) throw new ReplyError(`ERR No such user '${value}'`)
+      if (core.users.get(value) === undefined) throw new ReplyError(`ERR No such user '${value}'`)
       filters.push(({ user }) => user?.name === value)
     } else if (option === 'TYPE') filters.push((client) => typeOf(client) === value.toLowerCase())
     else if (option === 'SKIPME') skipsOwn = isYes(value)

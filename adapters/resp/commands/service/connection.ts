@@ -1,12 +1,13 @@
 /** Commands about the connection itself. */
 import { CLIENT_COMMANDS } from './clients.ts'
+import { lineOf } from '../../connections/client-line.ts'
 import { TRACKING_COMMANDS } from './tracking.ts'
 import type { Call, Command } from '../../call/command.ts'
 import { endSubscriptions } from './pub-sub.ts'
 import { checkedName } from '../../call/arguments.ts'
 import { ReplyError, syntaxError } from '../../call/reply-error.ts'
 import { parseWhole } from '../../protocol/numbers.ts'
-import { DEFAULT_USER } from '../../connections/users.ts'
+import { DEFAULT_USER } from '../../access/users.ts'
 import { REDIS_VERSION } from './versions.ts'
 import { forgetTransaction } from './transactions.ts'
 
@@ -102,9 +103,13 @@ function auth(call: Call, args: readonly string[]): void {
   call.reply.ok()
 }
 
-function authenticate({ core, client }: Call, name: string, password: string): void {
+function authenticate({ core, client, nowMs }: Call, name: string, password: string): void {
   const user = core.users.find(name, password)
-  if (user === undefined) throw new ReplyError(UNKNOWN_USER)
+  if (user === undefined) {
+    const refusal = { reason: 'auth', context: 'toplevel', object: 'AUTH', userName: name } as const
+    core.refusals.add(refusal, lineOf(client, nowMs), nowMs)
+    throw new ReplyError(UNKNOWN_USER)
+  }
   client.user = user
 }
 
@@ -174,6 +179,7 @@ function reset({ reply, client, core }: Call): void {
   forgetTransaction(client)
   endSubscriptions(core, client)
   core.changes.tracking.off(client)
+  core.monitors.remove(client)
   client.name = ''
   client.replyMode = 'on'
   client.isNoEvict = false

@@ -27,10 +27,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
       ['pubsub_clients', clients.filter(({ isSubscribed }) => isSubscribed).length],
     ]
   },
-  memory: () => [
-    ['maxmemory', 0],
-    ['maxmemory_policy', 'noeviction'],
-  ],
+  memory: () => [...memoryLines(), ['maxmemory', 0], ['maxmemory_policy', 'noeviction']],
   persistence: ({ core }) => [
     ['loading', 0],
     ['async_loading', 0],
@@ -69,6 +66,15 @@ const SECTIONS: Readonly<Record<string, Section>> = {
     const known = core.keys.direct.keysCount
     return known === 0 ? [] : [['db0', `keys=${known},expires=0,avg_ttl=0`]]
   },
+}
+
+/** Of the whole process, which may hold more than this server. */
+function memoryLines(): readonly (readonly [string, number])[] {
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return [
+    ['used_memory', heapUsed + external],
+    ['used_memory_rss', rss],
+  ]
 }
 
 const ALL: ReadonlySet<string> = new Set(['all', 'everything', 'default'])

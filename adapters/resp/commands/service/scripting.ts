@@ -136,7 +136,7 @@ function runScript(call: Call, script: string, given: ScriptCall, { isDigest, is
 function hostOf(call: Call, isReadOnly: boolean): ScriptHost {
   const { core, client } = call
   const reply = new ReplyWriter()
-  const inside: Call = { ...call, reply, mayWait: false }
+  const inside: Call = { ...call, reply, mayWait: false, isScript: true }
   return {
     call(args, protocol) {
       reply.protocol = protocol
@@ -148,7 +148,7 @@ function hostOf(call: Call, isReadOnly: boolean): ScriptHost {
         if (isReadOnly && command.flags.includes('write')) {
           throw new ReplyError('ERR Write commands are not allowed from read-only scripts.')
         }
-        core.assertMay(client, command, args)
+        core.assertMay(client, command, args, true)
         void core.run(inside, command, args)
       } catch (error) {
         // Nothing may be thrown through the machine.

@@ -1,5 +1,5 @@
 /** Commands about the server: INFO, COMMAND, CONFIG GET and their like. */
-import { categoriesOf } from '../../connections/users.ts'
+import { categoriesOf } from '../../access/categories.ts'
 import { keyPlaces, lowerName } from '../../call/command-facts.ts'
 import { globOf } from '../../protocol/glob.ts'
 import { type Call, type Command } from '../../call/command.ts'
@@ -56,24 +56,6 @@ export const SERVER_COMMANDS: readonly Command[] = [
     summary: 'Says `master`: every replica takes writes.',
     run: role,
   },
-  {
-    name: 'ACL WHOAMI',
-    arity: 2,
-    flags: ['noscript', 'loading', 'stale'],
-    group: 'server',
-    since: '6.0.0',
-    summary: 'The user of this connection.',
-    run: ({ reply, client }) => reply.bulkOrNull(client.user?.name),
-  },
-  {
-    name: 'ACL USERS',
-    arity: 2,
-    flags: ['admin', 'noscript', 'loading', 'stale'],
-    group: 'server',
-    since: '6.0.0',
-    summary: 'The users that there are.',
-    run: ({ reply, core }) => reply.bulks(core.users.names),
-  },
 ]
 
 function commandAll({ reply, core }: Call): void {
@@ -108,7 +90,7 @@ function infoOf({ reply, core }: Pick<Call, 'reply' | 'core'>, name: string): vo
   reply.integer(keys.first)
   reply.integer(keys.last)
   reply.integer(keys.step)
-  simples(reply, found === undefined ? [] : categoriesOf(found))
+  simples(reply, found === undefined ? [] : categoriesOf(found).map((one) => `@${one}`))
   reply.array(0)
   reply.array(0)
   reply.array(subs.length)
@@ -165,7 +147,7 @@ function commandList({ reply, core }: Call, args: readonly string[]): void {
     const matches = globOf(value)
     reply.bulks(table.all.map(named).filter((name) => matches(name)))
   } else if (by === 'ACLCAT') {
-    reply.bulks(table.all.filter((command) => categoriesOf(command).includes(`@${value}`)).map(named))
+    reply.bulks(table.all.filter((command) => categoriesOf(command).includes(value)).map(named))
   } else if (by === 'MODULE') reply.bulks([])
   else throw syntaxError()
 }
