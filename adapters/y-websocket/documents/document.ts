@@ -7,7 +7,7 @@
  * which is folded again then.
  */
 import * as Y from 'yjs'
-import { asError, isWarpError } from '../../../crdt/warp-error.ts'
+import { asError, isWarpError, WarpError } from '../../../crdt/warp-error.ts'
 import type { YjsState } from '../../../crdt/documents/yjs.ts'
 import { FoldFirst } from '../../../src/api/direct/direct-keys.ts'
 import type { Client, Core, OpenDocument } from '../contract.ts'
@@ -20,6 +20,9 @@ import { Awareness } from './awareness.ts'
 const MERGED_MAX = 100
 /** Bytes of one operation: what stands around an update in it is less than the rest of a MiB. */
 export const PART_BYTES_MAX: number = 1_000_000
+
+/** So many of the longest updates may wait to be written; whoever sends more is sent away, and comes again. */
+const WAITING_UPDATES = 4
 
 /** What no later attempt would change. */
 const FINAL: ReadonlySet<string> = new Set(['WARP_E_PROTOCOL', 'WARP_E_LIMIT', 'WARP_E_UNENCODABLE'])
@@ -35,6 +38,8 @@ export class Document implements OpenDocument {
   readonly #core: Core
   readonly #clients = new Set<Client>()
   #received: Received[] = []
+  /** Of what waits to be written. */
+  #receivedBytes = 0
   #isRunning = false
   /** The document as the engine has it; another one after it was folded again. */
   #doc: Y.Doc | undefined
@@ -90,6 +95,12 @@ export class Document implements OpenDocument {
   }
 
   receive(from: Client, update: Uint8Array): void {
+    const bytesMax = this.#core.settings.updateBytesMax * WAITING_UPDATES
+    if (this.#receivedBytes + update.length > bytesMax) {
+      from.fail(tooMuchWaits(bytesMax))
+      return
+    }
+    this.#receivedBytes += update.length
     this.#received.push({ from, update })
     this.work()
   }
@@ -144,6 +155,7 @@ export class Document implements OpenDocument {
     this.#hasEntered = false
     const received = this.#received
     this.#received = []
+    this.#receivedBytes = 0
     for (const { from, updates } of batched(received)) await this.#write(from, updates)
     if (hadEntered || received.length > 0) await this.load()
     this.#tellNews()
@@ -288,6 +300,11 @@ export class Document implements OpenDocument {
 
 function* vectorOf(store: Y.Doc['store']): Generator<[client: number, upTo: number]> {
   for (const client of store.clients.keys()) yield [client, Y.getState(store, client)]
+}
+
+function tooMuchWaits(limit: number): WarpError {
+  const problem = `more than ${limit} bytes of updates of one document wait to be written; the client comes again`
+  return new WarpError('WARP_E_LIMIT', problem, { details: { limit } })
 }
 
 /** Stands for a document of which nothing has been written yet. */

@@ -172,6 +172,18 @@ describe('y-websocket', () => {
     expect(bob.closed).toBeUndefined()
   })
 
+  test('what waits to be written is bounded: whoever sends more comes again, and the others stay', async () => {
+    const [ann, bob] = [await editor(), await editor()]
+    for (const one of [ann, bob]) await one.hears('00000100')
+    const long = new Y.Doc()
+    long.getText('t').insert(0, 'x'.repeat(4000))
+    for (let i = 0; i < 100; i++) ann.sendUpdate(Y.encodeStateAsUpdate(long))
+    expect((await ann.isClosed()).code).toBe(1011)
+    bob.send('00020c', HI)
+    await until(() => text().includes('hi'))
+    expect(bob.closed).toBeUndefined()
+  })
+
   test('who may only read writes nothing, and stays', async () => {
     permission = 'read-only'
     const ann = await editor()
