@@ -99,6 +99,11 @@ export interface Strategy<
    * state is worth nothing: the engine drops it and folds again.
    */
   readonly appliesOnPrepare?: boolean
+  /**
+   * What verbs return is what its encoding gives back, and nobody changes it: the engine applies it
+   * when it has been written, and need not read it from the log for that.
+   */
+  readonly appliesAsWritten?: boolean
   initial(): State
   apply(state: State, operation: Applied<Payload>): State
   /**

@@ -86,6 +86,7 @@ export function redis(): Redis {
     foldsAs: 'redis',
     fold: 'any',
     deletes: 'observed',
+    appliesAsWritten: true,
     initial: () => new RedisState(),
     apply(state, operation) {
       applyWrite(state, decodeWrite(operation.payload), seenBy(operation))

@@ -6,7 +6,7 @@ export interface Seen {
   /** The operation's own. One object for all that it puts in. */
   readonly stamp: Stamp
   /** Whether its writer had seen that operation. */
-  observed(replica: ReplicaId, sequence: number): boolean
+  readonly observed: (replica: ReplicaId, sequence: number) => boolean
 }
 
 /** Whether the operation takes away what the other one put in: it had seen it, or is it. */

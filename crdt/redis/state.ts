@@ -124,9 +124,10 @@ const ERASE: Readonly<Record<Kind, (parts: Parts, seen: Seen) => void>> = {
 }
 
 /** Whether the writer had seen the last operation of everybody, and with it those before. */
-function hasSeenAll(seen: Seen, tips: VersionVector): boolean {
-  for (const [replica, sequence] of tips.entries()) if (!isPast(seen, { replica, sequence })) return false
-  return true
+function hasSeenAll({ stamp, observed }: Seen, tips: VersionVector): boolean {
+  return tips.every(
+    (replica, sequence) => observed(replica, sequence) || (stamp.sequence === sequence && stamp.replica === replica),
+  )
 }
 
 function isGone(parts: Parts, kind: Kind): boolean {

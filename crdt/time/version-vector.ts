@@ -96,6 +96,13 @@ export class VersionVector {
     return VersionVector.from(this.entries())
   }
 
+  /** Whether it holds of each entry. */
+  every(test: (replica: ReplicaId, sequence: number) => boolean): boolean {
+    for (let i = 0; i < this.#replicas.length; i++)
+      if (!test(this.#replicas[i] as ReplicaId, this.#sequences[i] ?? 0)) return false
+    return true
+  }
+
   *entries(): IterableIterator<readonly [ReplicaId, number]> {
     for (let i = 0; i < this.#replicas.length; i++) {
       yield [this.#replicas[i] as ReplicaId, this.#sequences[i] ?? 0]

@@ -6,6 +6,7 @@
 import { endOfLife, type Keyspace, type Keyspaces } from '../keys/keyspace.ts'
 import { closed } from '../keys/key-refusals.ts'
 import type { KeyTable, Slot } from '../keys/key-table.ts'
+import type { Applied } from '../../crdt/strategy.ts'
 import { hlcToMs } from '../../crdt/time/hlc.ts'
 import { isWarpError } from '../../crdt/warp-error.ts'
 import type { Log } from '../log/log.ts'
@@ -14,9 +15,10 @@ import { strategyName } from '../merge/strategy-names.ts'
 import type { Chain } from '../merge/chain.ts'
 import { ALL, type Extent } from '../merge/folding/chain-reader.ts'
 import type { Folders } from '../merge/folding/folders.ts'
-import { readInsideItsFold, usersCodeDepth } from '../merge/users-code.ts'
+import { enterUsersCode, leaveUsersCode, readInsideItsFold, usersCodeDepth } from '../merge/users-code.ts'
 import type { Resident } from '../merge/resident.ts'
 import { STEP, type Meter } from '../operation/budget.ts'
+import type { Position } from '../operation/position.ts'
 import type { Turns } from '../operation/turns.ts'
 import type { Env } from '../ports/env.ts'
 import { INSTRUMENTS } from '../ports/instrument-catalogue.ts'
@@ -67,6 +69,11 @@ export const TOO_LONG: unique symbol = Symbol('too long')
 interface WorkedOut {
   readonly value: unknown
   readonly bytes: number
+}
+
+/** Whoever writes has seen all that is here of the key. */
+function everything(): boolean {
+  return true
 }
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
@@ -285,7 +292,52 @@ export class Values {
 
   /** The same, or `undefined` if more operations would have to be folded than one step may. */
   residentShort(slot: Slot): Resident | undefined {
-    return this.#residentWithin(slot, SHORT)
+    const resident = this.#residents[slot]
+    if (resident === undefined || !this.#isReady(slot, resident)) return this.#residentWithin(slot, SHORT)
+    return resident
+  }
+
+  /** Whether nothing has to be done to the state before it is used. */
+  #isReady(slot: Slot, { isSpoilt, folded }: Resident): boolean {
+    if (isSpoilt || folded !== this.#keys.head[slot] || this.#folding.length > 0) return false
+    return this.residency.isListed(slot) && this.#keyspaceAt(slot).strategy.isIntact === undefined
+  }
+
+  /**
+   * Applies what this replica has just written behind `before`, if the state of that moment is there, so
+   * that it need not be read from the log (see `appliesAsWritten`).
+   */
+  applyWritten(slot: Slot, payload: unknown, before: Position): void {
+    const resident = this.#residents[slot]
+    if (resident === undefined || !this.#isPlainlyAt(slot, resident, before)) return
+    const keys = this.#keys
+    const { strategy } = this.#keyspaceAt(slot)
+    const [hlc, replica, sequence] = [keys.tipHlc[slot]!, keys.tipReplica[slot]!, keys.tipSequence[slot]!]
+    this.#folding.push(slot)
+    enterUsersCode()
+    try {
+      const operation = { hlc, replica, sequence, payload, observed: everything } as unknown as Applied<never>
+      resident.state = strategy.apply(resident.state, operation)
+      resident.present = true
+      resident.folded = keys.head[slot]!
+      resident.take({ hlc, replica, sequence, lifeMs: 0 })
+    } catch {
+      // The fold says what is wrong with it.
+      resident.isSpoilt = true
+    } finally {
+      leaveUsersCode()
+      this.#folding.pop()
+    }
+    this.kept.note(slot, resident)
+  }
+
+  /** Whether a state is that of a moment, and the next operation of its own writer is simply applied to it. */
+  #isPlainlyAt(slot: Slot, resident: Resident, before: Position): boolean {
+    const { isSpoilt, folded, repeats, firstNames, hasOwnLives } = resident
+    if (isSpoilt || folded !== before || hasOwnLives || this.#folding.length > 0) return false
+    if (repeats !== undefined || firstNames !== undefined || this.#keys.mixed.has(slot)) return false
+    const keys = this.#keys
+    return this.#keyspaceAt(slot).lifeMs === 0 && keys.lifeMs(slot) === 0 && keys.tip[slot] === keys.head[slot]
   }
 
   #residentWithin(slot: Slot, within: Extent): Resident | undefined {

@@ -266,6 +266,7 @@ export class Compactor {
     const key = this.#store.keys.keys[slot]
     if (key === undefined || this.#isSetAside(key, slot) || this.#isLeftToRest(slot)) return
     const outcome = new KeyOutcome()
+    const begunMs = this.#store.env.monotonic()
     const steps = this.#keys.steps(slot, outcome, budget)
     try {
       await budget.finish(steps)
@@ -274,7 +275,7 @@ export class Compactor {
       this.#refused(key, error)
     } finally {
       steps.return()
-      this.#take(slot, outcome)
+      this.#take(slot, outcome, begunMs)
       await this.#discard(outcome, budget)
     }
     if (budget.isSpent) await budget.pause()
@@ -321,9 +322,10 @@ export class Compactor {
     return true
   }
 
-  #take(slot: Slot, outcome: KeyOutcome): void {
+  #take(slot: Slot, outcome: KeyOutcome, begunMs: number): void {
     const { droppedCount, unstableCount, isDueAgain, isMetaDue, walkedCount: operations, stateBytes } = outcome
-    this.#rests.note(slot, { operations, stateBytes, unstableCount }, this.#store.env.monotonic())
+    const nowMs = this.#store.env.monotonic()
+    this.#rests.note(slot, { operations, stateBytes, unstableCount, tookMs: nowMs - begunMs }, nowMs)
     this.#droppedCount += droppedCount
     if (droppedCount > 0) this.#foldedKeys++
     this.#options.tally.drop(droppedCount)

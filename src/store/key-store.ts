@@ -184,6 +184,11 @@ export class KeyStore {
     this.expirations = new Expirations({ ...options, values: this.values })
   }
 
+  /** Of the record that was encoded last. */
+  get encodedBytes(): number {
+    return this.#encodedBytes
+  }
+
   /** The folder that is not in the middle of a fold. */
   get folder(): Folder {
     return this.#folders.idle

@@ -34,6 +34,9 @@ export class DirectKeys {
   readonly #store: KeyStore
   readonly #writer: Writer
   readonly #settledMs: () => number
+  /** The key that was looked up last, if it was there. */
+  #lastKey: string | undefined
+  #lastSlot: Slot = 0
 
   /** `settledMs`: see there. */
   constructor(store: KeyStore, writer: Writer, settledMs: () => number) {
@@ -58,7 +61,7 @@ export class DirectKeys {
   /** Throws `WARP_E_UNREGISTERED_KEY`, `WARP_E_LIMIT`, `WARP_E_UNENCODABLE`; `WARP_E_CLOSED`. */
   strategy(key: string): AnyStrategy {
     this.#store.assertOpen()
-    return this.#store.keyspaceOf(key).strategy
+    return this.#store.keyspaceOfFound(key, this.#slotOf(key)).strategy
   }
 
   /** The same by name, of keys that can be asked for here; `undefined` for others. Throws nothing. */
@@ -114,7 +117,7 @@ export class DirectKeys {
 
   /** Changes with each operation that enters the key, from wherever. */
   version(key: string): number {
-    const slot = this.#store.keys.find(key)
+    const slot = this.#slotOf(key)
     return slot === undefined ? 0 : this.#store.keys.version[slot]!
   }
 
@@ -179,10 +182,22 @@ export class DirectKeys {
     return sequence === 0 ? undefined : { replica, sequence }
   }
 
+  /** A command asks for a key several times. */
+  #slotOf(key: string): Slot | undefined {
+    const { keys } = this.#store
+    const last = this.#lastSlot
+    if (key === this.#lastKey && keys.keys[last] === key) return last
+    const slot = keys.find(key)
+    if (slot === undefined) return undefined
+    this.#lastKey = key
+    this.#lastSlot = slot
+    return slot
+  }
+
   #found(key: string): { store: KeyStore; keyspace: Keyspace; slot: Slot | undefined } {
     const store = this.#store
     store.assertOpen()
-    const slot = store.keys.find(key)
+    const slot = this.#slotOf(key)
     const keyspace = store.keyspaceOfFound(key, slot)
     if (!isHere(keyspace)) throw elsewhere(key, keyspace)
     return { store, keyspace, slot }

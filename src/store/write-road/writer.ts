@@ -429,6 +429,7 @@ export class Writer {
     const store = this.#store
     const { key, keyspace, slot: known } = target
     const kind = payload === undefined ? OPERATION_KIND.delete : OPERATION_KIND.update
+    const before = known === undefined ? 0 : store.keys.head[known]!
     let slot: Slot
     try {
       slot = store.append({ key, keyspace, slot: known, kind, payload, hlc, lifeMs })
@@ -437,10 +438,15 @@ export class Writer {
       throw error
     }
     this.writtenCount++
-    if (keyspace.strategy.appliesOnPrepare === true && payload !== undefined) {
-      if (fresh !== undefined) store.values.adopt(slot, fresh)
-      store.values.markFolded(slot)
+    if (payload === undefined) return slot
+    const { appliesOnPrepare = false, appliesAsWritten = false } = keyspace.strategy
+    if (!appliesOnPrepare && !appliesAsWritten) return slot
+    if (fresh !== undefined) {
+      fresh.bytes = store.encodedBytes
+      store.values.adopt(slot, fresh)
     }
+    if (appliesOnPrepare) store.values.markFolded(slot)
+    else store.values.applyWritten(slot, payload, before)
     return slot
   }
 
