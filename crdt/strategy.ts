@@ -104,6 +104,8 @@ export interface Strategy<
    * when it has been written, and need not read it from the log for that.
    */
   readonly appliesAsWritten?: boolean
+  /** One write cannot be split over keys: a payload may take as much as a document's. */
+  readonly hasLargePayloads?: boolean
   initial(): State
   apply(state: State, operation: Applied<Payload>): State
   /**

@@ -58,7 +58,8 @@ export function patchCell(cell: Cell<string>, patch: Patch): void {
   if (isLast) {
     const before = cell.text ?? (last === undefined ? textOf(cell) : undefined)
     cell.text = before === undefined ? undefined : changed(before, patch.changes)
-    cell.patches = [...cell.patches, patch]
+    if (cell.patches.length === 0) cell.patches = [patch]
+    else (cell.patches as Patch[]).push(patch) // the cell's own: thousands are no reason to copy them
     return
   }
   cell.text = undefined

@@ -17,6 +17,11 @@ export interface PushOptions {
 /** Elements from an index on. */
 export type Range = readonly [index: number, count: number]
 
+/** Insertions of which each hangs on the one before it. */
+const STEPS_MAX = 32
+const ELEMENT_BYTES = 8
+const STRAIGHTENED_BYTES_MAX = 2_097_152
+
 const SIDES = { left: -1, right: 1 } as const
 
 /** RPUSH, LPUSH: each value is pushed behind, or before, the one before it. */
@@ -41,15 +46,53 @@ export function insertBeside(
 ): Made {
   const situation = new Situation(prepare, nowMs)
   const list = situation.part('list')
-  const pivot = elementAt(list, index)
-  const act = {
-    act: 'insert',
-    pivot,
-    side: sideOf(on),
-    order: orderIn(list, nowMs),
-    value: checkBinary(value),
-  } as const
-  return situation.payload({ act })
+  const [order, text] = [orderIn(list, nowMs), checkBinary(value)]
+  const { pivot, side } = placeBeside(list, index, sideOf(on))
+  if (pivot === undefined) return situation.payload({ act: { act: 'push', side, order, values: [text] } })
+  if (pivot.inserted.length >= STEPS_MAX)
+    return straightened(situation, { list: list as Elements, order, index, on, text })
+  return situation.payload({ act: { act: 'insert', pivot, side, order, value: text } })
+}
+
+/**
+ * What an element hangs on that is inserted beside another one: beside what was inserted itself better on
+ * the neighbour, or, at an end, on nothing. Throws `WARP_E_LIMIT`.
+ */
+function placeBeside(
+  list: Elements | undefined,
+  index: number,
+  side: Side,
+): { readonly pivot: Element | undefined; readonly side: Side } {
+  const beside = elementAt(list, index)
+  const depth = beside.inserted.length
+  if (depth === 0) return { pivot: beside, side }
+  const neighbour = list?.at(index + side)
+  if (neighbour === undefined) return { pivot: undefined, side }
+  if (neighbour.inserted.length >= depth) return { pivot: beside, side }
+  return { pivot: neighbour, side: side === 1 ? -1 : 1 }
+}
+
+interface Insertion {
+  readonly list: Elements
+  readonly order: number
+  readonly index: number
+  readonly on: 'left' | 'right'
+  readonly text: string
+}
+
+/** The list written anew with an element, so that positions are short again. Throws `WARP_E_LIMIT`. */
+function straightened(situation: Situation, { list, order, index, on, text }: Insertion): Encodable {
+  const values = Array.from(list.from(0), ({ value }) => value)
+  values.splice(on === 'left' ? index : index + 1, 0, text)
+  const bytes = values.reduce((sum, { length }) => sum + length + ELEMENT_BYTES, 0)
+  if (bytes > STRAIGHTENED_BYTES_MAX)
+    throw new WarpError(
+      'WARP_E_LIMIT',
+      `something was inserted into one place of the list ${STEPS_MAX} times, and of ${bytes} bytes it cannot be written anew; copy it to another key`,
+      { details: { bytes, limit: STRAIGHTENED_BYTES_MAX } },
+    )
+  const { untilMs } = situation.state
+  return situation.payload({ act: { act: 'push', side: 1, order, values }, replacing: { untilMs } })
 }
 
 /** LSET. Throws `WARP_E_LIMIT` beyond the list. */

@@ -87,6 +87,7 @@ export function redis(): Redis {
     fold: 'any',
     deletes: 'observed',
     appliesAsWritten: true,
+    hasLargePayloads: true,
     initial: () => new RedisState(),
     apply(state, operation) {
       applyWrite(state, decodeWrite(operation.payload), seenBy(operation))

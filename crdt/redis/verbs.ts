@@ -38,6 +38,8 @@ export interface JoinOptions {
 const PATCHES_MAX = 64
 const BYTES_PER_PATCH = 64
 const PATCHES_HARD_MAX = 4096
+/** A string that one operation carries as a whole; of longer ones patches are kept, however many. */
+const WHOLE_BYTES_MAX = 2_097_152
 
 /** SET and its like: takes the place of all that was in the key. `life` is a deadline, `Infinity`, or `'kept'`. */
 export function put(prepare: Preparing, nowMs: number, value: string, life: number | 'kept' = Infinity): Made {
@@ -213,7 +215,8 @@ function numberIn(cell: Cell<string>): Exact {
 function isPatchedMuch(string: Cell<string>): boolean {
   const count = string.patches.length
   if (count < PATCHES_MAX) return false
-  return count >= PATCHES_HARD_MAX || (textOf(string) ?? '').length <= count * BYTES_PER_PATCH
+  const { length } = textOf(string) ?? ''
+  return length <= WHOLE_BYTES_MAX && (count >= PATCHES_HARD_MAX || length <= count * BYTES_PER_PATCH)
 }
 
 function exactAmount(amount: Amount): Exact {

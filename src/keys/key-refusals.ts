@@ -44,8 +44,8 @@ export function nestedWrite(key: string): WarpError {
 }
 
 /** Bytes that one operation of a strategy may carry. */
-export function payloadBytesMax({ appliesOnPrepare }: AnyStrategy): number {
-  return appliesOnPrepare === true ? DOCUMENT_BYTES_MAX : VALUE_BYTES_MAX
+export function payloadBytesMax({ appliesOnPrepare, hasLargePayloads }: AnyStrategy): number {
+  return appliesOnPrepare === true || hasLargePayloads === true ? DOCUMENT_BYTES_MAX : VALUE_BYTES_MAX
 }
 
 export function payloadTooLarge(key: string, strategy: AnyStrategy, bytes: number): WarpError {

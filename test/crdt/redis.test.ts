@@ -4,6 +4,7 @@ import { Ordered } from '../../crdt/redis/ordered.ts'
 import { bitsAt } from '../../crdt/redis/patches.ts'
 import { redis } from '../../crdt/redis/redis.ts'
 import { Table } from '../../crdt/redis/table.ts'
+import type { RedisState } from '../../crdt/redis/state.ts'
 import type { RedisView } from '../../crdt/redis/view.ts'
 import type { Encodable } from '../../crdt/encoding/encodable.ts'
 import { decode, encode } from '../../crdt/encoding/encoding.ts'
@@ -205,6 +206,25 @@ describe('verbs', () => {
     a.write('push', [NOW_MS, { to: 'left', values: ['2', '1'] }])
     expect(a.value).toEqual(['1', '2', 'a', 'ab', 'b', 'c', 'd'])
   })
+})
+
+test('positions stay short, however often something is inserted beside what was inserted last', () => {
+  const { a, b } = threeReplicas(redis())
+  const model = ['a', 'z']
+  a.write('push', [NOW_MS, { to: 'right', values: model }])
+  let last = 0
+  for (let i = 0; i < 400; i++) {
+    // Behind it, before it, and then on either side in turn.
+    const isAfter = i < 100 || (i >= 200 && i % 2 === 0)
+    a.write('insertBeside', [NOW_MS, { index: last, on: isAfter ? 'right' : 'left', value: `i${i}` }])
+    last += isAfter ? 1 : 0
+    model.splice(last, 0, `i${i}`)
+  }
+  expect(a.value).toEqual(model)
+  const depths = [...((a.state as RedisState).list?.from(0) ?? [])].map(({ inserted }) => inserted.length)
+  expect(Math.max(...depths)).toBeLessThanOrEqual(33)
+  b.deliverAll([...a.operations.values()])
+  expect(b.value).toEqual(model)
 })
 
 test('dots in payloads follow operations that are issued again', () => {

@@ -11,7 +11,13 @@ import { FoldFirst, type DirectKeys, type KeyPage } from '../../../src/api/direc
 import { toText } from '../protocol/bytes.ts'
 import { ownView, type KeyView } from './own-view.ts'
 import { writeOwn } from './own-verbs.ts'
+import { isReplacing, piecesOf } from './pieces.ts'
 import { ReplyError } from './reply-error.ts'
+
+/** Parameters of one call. */
+const ENTRIES_PER_CALL = 4096
+/** Of more it is not asked what has been added to each when something takes their place. */
+const LARGE_ENTRIES = 1024
 
 const NOTHING = new RedisState()
 
@@ -51,8 +57,7 @@ export class CommandKeys {
     if (kind !== 'redis') return writeOwn({ direct: this.direct, name, strategy: kind, nowMs }, verb, parameters)
     this.isWriting = true
     try {
-      this.#buryDead(name, nowMs)
-      if (!this.direct.write(name, verb, [nowMs, ...parameters])) return false
+      if (!this.#writeRedis(name, verb, nowMs, parameters)) return false
     } finally {
       this.isWriting = false
     }
@@ -104,11 +109,46 @@ export class CommandKeys {
     return this.direct.page(from, slotsMax)
   }
 
-  /** A key whose life is over goes by a delete, which names nothing of it: a write in its place would. */
-  #buryDead(name: string, nowMs: number): void {
-    const state = this.direct.state(name) as RedisState | undefined
-    if (state?.kind !== undefined && state.untilMs <= nowMs) this.direct.delete(name)
+  /** As `write` of a collection's entries, however many they are. */
+  writeEach(key: string, verb: string, nowMs: number, entries: readonly unknown[]): void {
+    if (entries.length === 0) return
+    const steps = Math.ceil(entries.length / ENTRIES_PER_CALL)
+    if (steps === 1) this.write(key, verb, nowMs, ...entries)
+    else
+      this.together(() => {
+        // From the end on: entries of a list are named by their indexes.
+        for (let i = steps - 1; i >= 0; i--)
+          this.write(key, verb, nowMs, ...entries.slice(i * ENTRIES_PER_CALL, (i + 1) * ENTRIES_PER_CALL))
+      })
   }
+
+  /**
+   * What is over, or large, goes by a delete, which names nothing of it: what is written in its place would
+   * name each addition in it.
+   */
+  #writeRedis(name: string, verb: string, nowMs: number, parameters: readonly unknown[]): boolean {
+    const { direct } = this
+    const state = direct.state(name) as RedisState | undefined
+    if (state?.kind !== undefined && state.untilMs <= nowMs) direct.delete(name)
+    const pieces = piecesOf(verb, parameters)
+    const isCleared = pieces !== undefined && state !== undefined && isLarge(state) && isReplacing(verb, parameters)
+    if (pieces === undefined || (pieces.length === 1 && !isCleared))
+      return direct.write(name, verb, [nowMs, ...parameters])
+    let isWritten = false
+    const { untilMs = Infinity } = state ?? {}
+    this.together(() => {
+      if (isCleared) direct.delete(name)
+      for (const piece of pieces) {
+        const given = isCleared && piece[1] === 'kept' ? [piece[0], untilMs] : piece
+        isWritten = direct.write(name, verb, [nowMs, ...given]) || isWritten
+      }
+    })
+    return isWritten
+  }
+}
+
+function isLarge({ hash, zset }: RedisState): boolean {
+  return Math.max(hash?.size ?? 0, zset?.table.size ?? 0) > LARGE_ENTRIES
 }
 
 /** Until when a key lives by the parameters of a verb; `Infinity` where they say nothing. */

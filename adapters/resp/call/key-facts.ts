@@ -22,6 +22,11 @@ export function isThere(call: Call, key: string): boolean {
   return viewOf(call, key).kind !== undefined
 }
 
+/** As `write` of the entries of a collection, however many they are. */
+export function writeEach({ keys, nowMs }: Call, key: string, verb: string, entries: readonly unknown[]): void {
+  keys.writeEach(key, verb, nowMs, entries)
+}
+
 /** Runs a verb of `redis()` at this moment. */
 export function write(call: Call, key: string, verb: string, ...parameters: readonly unknown[]): boolean {
   return call.keys.write(key, verb, call.nowMs, ...parameters)

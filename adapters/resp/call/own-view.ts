@@ -22,6 +22,7 @@ class OwnView implements KeyView {
   readonly members: undefined = undefined
   readonly #value: unknown
   #names: readonly string[] | undefined
+  #fields: Map<string, unknown> | undefined
 
   constructor(kind: Kind | undefined, value: unknown, untilMs: number) {
     this.kind = kind
@@ -40,8 +41,8 @@ class OwnView implements KeyView {
 
   field(name: string): string | undefined {
     if (this.kind !== 'hash') return undefined
-    const found = Object.entries(this.#value as object).find(([entry]) => toBinary(entry) === name)
-    return found === undefined ? undefined : shownValue(found[1])
+    this.#fields ??= new Map(Object.entries(this.#value as object).map(([entry, value]) => [toBinary(entry), value]))
+    return this.#fields.has(name) ? shownValue(this.#fields.get(name)) : undefined
   }
 
   hasMember(name: string): boolean {

@@ -31,7 +31,7 @@ async function withServer(options: RespServerOptions, use: (port: number) => Pro
 }
 
 test('a key with many sums can be written again when its life is over', async () => {
-  const members = Array.from({ length: 60_000 }, (_, i) => ['ZINCRBY', 'board', '1', `user:${i}`])
+  const members = Array.from({ length: 90_000 }, (_, i) => ['ZINCRBY', 'board', '1', `user:${i}`])
   for (let from = 0; from < members.length; from += 5000) await client.askAll(members.slice(from, from + 5000))
   await asked('PEXPIRE', 'board', '1')
   while ((await asked('EXISTS', 'board')) !== ':0') await new Promise(setImmediate)

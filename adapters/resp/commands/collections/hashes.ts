@@ -1,7 +1,7 @@
 /** Commands of hashes. */
 import { addExact, parseExact, shownExact } from '../../../../crdt/redis/exact.ts'
 import { FIRST_KEY, type Call, type Command } from '../../call/command.ts'
-import { viewAs, write, type KeyView } from '../../call/key-facts.ts'
+import { viewAs, write, writeEach, type KeyView } from '../../call/key-facts.ts'
 import { notFloat, ReplyError } from '../../call/reply-error.ts'
 import { wholeOf } from '../../call/arguments.ts'
 import { chosen, chosenOne, choiceOf, namesIn, scan } from './entries.ts'
@@ -85,7 +85,7 @@ function hsetnx(call: Call, [, key, field, value]: readonly string[]): void {
 function hdel(call: Call, [, key, ...fields]: readonly string[]): void {
   const hash = hashOf(call, key)
   const found = [...new Set(fields)].filter((field) => hash.field(field) !== undefined)
-  if (found.length > 0) write(call, key as string, 'removeFields', ...found)
+  writeEach(call, key as string, 'removeFields', found)
   call.reply.integer(found.length)
 }
 

@@ -1,7 +1,7 @@
 /** Commands of lists that do not wait. */
 import { indexOf, positiveOf, wholeOf } from '../../call/arguments.ts'
 import { FIRST_KEY, TWO_KEYS, countedKeys, type Call, type Command } from '../../call/command.ts'
-import { viewAs, write, type KeyView } from '../../call/key-facts.ts'
+import { viewAs, write, writeEach, type KeyView } from '../../call/key-facts.ts'
 import { noSuchKey, ReplyError, syntaxError } from '../../call/reply-error.ts'
 import { clamped, parseWhole } from '../../protocol/numbers.ts'
 import { POSITIVE_NUMKEYS, numkeysOf, popCountOf } from './counted.ts'
@@ -223,7 +223,12 @@ function lrem(call: Call, [, key, text, value]: readonly string[]): void {
   let found = values.flatMap((one, index) => (one === value ? [index] : []))
   if (count > 0) found = found.slice(0, count)
   if (count < 0) found = found.slice(count)
-  if (found.length > 0) write(call, key as string, 'take', ...found.map((index) => [index, 1] as const))
+  writeEach(
+    call,
+    key as string,
+    'take',
+    found.map((index) => [index, 1] as const),
+  )
   call.reply.integer(found.length)
 }
 

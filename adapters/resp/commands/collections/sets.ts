@@ -1,7 +1,7 @@
 /** Commands of sets. */
 import { positiveOf } from '../../call/arguments.ts'
 import { ALL_KEYS, FIRST_KEY, TWO_KEYS, countedKeys, type Call, type Command } from '../../call/command.ts'
-import { viewAs, viewOf, write, type KeyView } from '../../call/key-facts.ts'
+import { viewAs, viewOf, write, writeEach, type KeyView } from '../../call/key-facts.ts'
 import { syntaxError } from '../../call/reply-error.ts'
 import { hasPeers } from '../../call/peers.ts'
 import { CARD_NUMKEYS, cardLimitOf, numkeysOf } from './counted.ts'
@@ -81,7 +81,7 @@ function sadd(call: Call, [, key, ...members]: readonly string[]): void {
 function srem(call: Call, [, key, ...members]: readonly string[]): void {
   const set = setOf(call, key)
   const found = [...new Set(members)].filter((member) => set.hasMember(member))
-  if (found.length > 0) write(call, key as string, 'leave', ...found)
+  writeEach(call, key as string, 'leave', found)
   call.reply.integer(found.length)
 }
 
@@ -108,7 +108,7 @@ function spop(call: Call, args: readonly string[]): void {
   if (args.length > 3) throw syntaxError()
   const many = count === undefined ? 1 : positiveOf(count)
   const members = chosen(call, setOf(call, key), many)
-  if (members.length > 0) write(call, key as string, 'leave', ...members)
+  writeEach(call, key as string, 'leave', members)
   if (count === undefined) call.reply.bulkOrNull(members[0])
   else writeSet(call, members)
 }

@@ -1,6 +1,6 @@
 /** Commands of ranges of a sorted set. */
 import { FIRST_KEY, TWO_KEYS, type Call, type Command } from '../../call/command.ts'
-import { viewOf, write } from '../../call/key-facts.ts'
+import { viewOf, write, writeEach } from '../../call/key-facts.ts'
 import { ReplyError, syntaxError } from '../../call/reply-error.ts'
 import { pairsOf, writeMembers, zsetOf } from './members.ts'
 import { countIn, limitOf, membersIn, ranksOf, type Limit, type Range, type RangeKind } from './ranges.ts'
@@ -157,7 +157,12 @@ function removing(kind: RangeKind): Command['run'] {
   return (call, [, key, first, last]) => {
     const ranks = ranksOf(kind, [first as string, last as string], false)
     const members = membersIn({ ranks, isReverse: false, offset: 0, count: Infinity }, zsetOf(call, key))
-    if (members.length > 0) write(call, key as string, 'removeScores', ...members.map(({ name }) => name))
+    writeEach(
+      call,
+      key as string,
+      'removeScores',
+      members.map(({ name }) => name),
+    )
     call.reply.integer(members.length)
   }
 }

@@ -2,7 +2,7 @@
 import type { PutMode } from '../../../../crdt/redis/cell.ts'
 import { positiveOf } from '../../call/arguments.ts'
 import { FIRST_KEY, type Call, type Command } from '../../call/command.ts'
-import { write, type KeyView } from '../../call/key-facts.ts'
+import { write, writeEach, type KeyView } from '../../call/key-facts.ts'
 import { hasPeers } from '../../call/peers.ts'
 import { notFloat, ReplyError, syntaxError } from '../../call/reply-error.ts'
 import { parseDouble, shownDouble } from '../../protocol/numbers.ts'
@@ -168,7 +168,7 @@ function zincrby(call: Call, args: readonly string[]): void {
 function zrem(call: Call, [, key, ...names]: readonly string[]): void {
   const zset = zsetOf(call, key)
   const found = [...new Set(names)].filter((name) => zset.score(name) !== undefined)
-  if (found.length > 0) write(call, key as string, 'removeScores', ...found)
+  writeEach(call, key as string, 'removeScores', found)
   call.reply.integer(found.length)
 }
 
@@ -176,7 +176,12 @@ function zrem(call: Call, [, key, ...names]: readonly string[]): void {
 export function popScored(call: Call, key: string, isReverse: boolean, count: number): Scored[] {
   const zset = zsetOf(call, key)
   const taken = membersFrom(zset, { rank: isReverse ? zset.size - 1 : 0, count, isReverse })
-  if (taken.length > 0) write(call, key, 'removeScores', ...taken.map(({ name }) => name))
+  writeEach(
+    call,
+    key,
+    'removeScores',
+    taken.map(({ name }) => name),
+  )
   return taken
 }
 
