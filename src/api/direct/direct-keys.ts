@@ -34,6 +34,8 @@ export class DirectKeys {
   readonly #store: KeyStore
   readonly #writer: Writer
   readonly #settledMs: () => number
+  /** Folds under way. */
+  readonly #folds = new Map<string, Promise<void>>()
   /** The key that was looked up last, if it was there. */
   #lastKey: string | undefined
   #lastSlot: Slot = 0
@@ -126,8 +128,16 @@ export class DirectKeys {
     this.#store.log.group(run)
   }
 
-  /** Folds a key of which `FoldFirst` was thrown. */
-  async fold(key: string): Promise<void> {
+  /** Folds a key of which `FoldFirst` was thrown: once for all who wait for that. */
+  fold(key: string): Promise<void> {
+    const known = this.#folds.get(key)
+    if (known !== undefined) return known
+    const fold = this.#fold(key).finally(() => this.#folds.delete(key))
+    this.#folds.set(key, fold)
+    return fold
+  }
+
+  async #fold(key: string): Promise<void> {
     const store = this.#store
     const slot = store.keys.find(key)
     if (slot !== undefined) await foldUntilShort(store, slot, () => store.assertOpen())
