@@ -45,6 +45,8 @@ export class Changes {
   #isQuiet = false
   #isPlanned = false
   readonly #byOthers = new Set<string>()
+  /** Those of them whose lives are over. */
+  readonly #ended = new Set<string>()
 
   constructor({ env, keys, clients, deliver }: ChangesParts) {
     this.#env = env
@@ -74,15 +76,18 @@ export class Changes {
     }
   }
 
-  /** Something has entered a key. */
-  entered(name: string): void {
+  /** Something has entered a key: that its life `isOver`, or anything else. */
+  entered(name: string, isOver = false): void {
     if (!this.isHeard || this.#isQuiet) return
     this.tracking.changed(name, this.#running?.client)
     if (this.#running !== undefined) {
       this.#running.changed.add(name)
       return
     }
-    if (this.notifications.isOn) this.#byOthers.add(name)
+    if (this.notifications.isOn) {
+      this.#byOthers.add(name)
+      if (isOver) this.#ended.add(name)
+    }
     if (this.#isPlanned) return
     this.#isPlanned = true
     this.#env.defer(() => {
@@ -144,10 +149,15 @@ export class Changes {
   }
 
   #tellOfOthers(): void {
-    const names = [...this.#byOthers]
+    const [names, ended] = [[...this.#byOthers], new Set(this.#ended)]
     this.#byOthers.clear()
-    for (const name of names)
-      this.notifications.tell(eventOfKind(toBinary(name), this.#kindOf(name, this.#env.now())), 0)
+    this.#ended.clear()
+    for (const name of names) {
+      const key = toBinary(name)
+      const kind = this.#kindOf(name, this.#env.now())
+      const isOver = kind === undefined && ended.has(name)
+      this.notifications.tell(isOver ? { eventClass: 'x', event: 'expired', key } : eventOfKind(key, kind), 0)
+    }
   }
 
   #isThere(key: string, nowMs: number): boolean {

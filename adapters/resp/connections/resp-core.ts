@@ -79,7 +79,7 @@ export class RespCore implements Core {
     this.#unsubscribe = direct.onEntered((key) => {
       this.waiters.touched(key)
       if (!this.keys.isWriting) this.sweep.entered(key)
-      this.changes.entered(key)
+      this.changes.entered(key, this.sweep.isBurying)
     })
   }
 

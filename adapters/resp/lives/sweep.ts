@@ -62,6 +62,11 @@ export class Sweep {
     this.#plan(this.#env.now())
   }
 
+  /** Whether what enters a key now is that its life is over. */
+  get isBurying(): boolean {
+    return this.#isBurying
+  }
+
   /** Keys of which a deadline is known. */
   get watchedCount(): number {
     return this.#deadlines.size + this.#dead.size

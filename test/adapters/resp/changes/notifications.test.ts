@@ -163,6 +163,21 @@ test('what another replica and the application write is told by what the key hol
   expect(await pair.nextEvents(1)).toEqual(['event sadd near'])
 })
 
+test('the end of a life is told as such', async () => {
+  // Of two servers on one engine either may be the one that deletes.
+  const engine = await openWarp({ keys: { '*': redis() } })
+  const own = await respServer(engine, { port: 0 })
+  onTestFinished(async () => {
+    await own.close()
+    await engine.close()
+  })
+  const pair = await Pair.open(own.port, '0')
+  await pair.choose('Exg')
+  await pair.speaker.ask('SET', 'short', '1', 'PX', '30')
+  expect(await pair.nextEvents(2)).toEqual(['event expire short', 'event expired short'])
+  pair.close()
+})
+
 test('what was taken for a client that waited is told as its command', async () => {
   const pair = await listening('KEA')
   const waiting = await RawClient.open(server!.port)
