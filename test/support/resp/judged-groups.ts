@@ -9,9 +9,15 @@ import { Judged, type Request } from './judged.ts'
 
 export type Group = readonly [name: string, sequences: fc.Arbitrary<readonly Request[]>]
 
-/** `runs`: sequences of each group and protocol. */
+const JUDGES = { valkey: 'Valkey', redis: 'Redis' } as const
+
+/** `runs`: sequences of each group and protocol, half of them for each judge. */
 export function compareGroups(groups: readonly Group[], runs: number): void {
-  describeOn('valkey', 'the sidecar answers as Valkey does', (url) => {
+  for (const judge of ['valkey', 'redis'] as const) compareWith(judge, groups, Math.ceil(runs / 2))
+}
+
+function compareWith(judge: keyof typeof JUDGES, groups: readonly Group[], runs: number): void {
+  describeOn(judge, `the sidecar answers as ${JUDGES[judge]} does`, (url) => {
     let warp: Warp<{ '*': Redis }>
     let server: RespServer
     let comparedCount = 0
@@ -22,14 +28,14 @@ export function compareGroups(groups: readonly Group[], runs: number): void {
     })
 
     afterAll(async () => {
-      process.stdout.write(`compared with Valkey: ${comparedCount} commands\n`)
+      process.stdout.write(`compared with ${JUDGES[judge]}: ${comparedCount} commands\n`)
       await server.close()
       await warp.close()
     })
 
     for (const protocol of [2, 3] as const) {
       test.each(groups)(`%s, RESP${protocol}`, async (_name, sequences) => {
-        const judged = await Judged.open(Number(new URL(url).port), server.port, protocol)
+        const judged = await Judged.open(JUDGES[judge], Number(new URL(url).port), server.port, protocol)
         await fc.assert(
           fc.asyncProperty(sequences, (all) => judged.compare(all)),
           { numRuns: runs },

@@ -22,9 +22,13 @@ export const JUDGE_DATABASE = String(1 + (Number(process.env['VITEST_POOL_ID'] ?
 /** Replies that nobody can foresee. */
 const FREE: ReadonlySet<string> = new Set(['RANDOMKEY', 'SRANDMEMBER', 'SPOP', 'HRANDFIELD', 'ZRANDMEMBER', 'TIME'])
 
+export type JudgeName = 'Valkey' | 'Redis'
+
 export interface Explained {
   /** In words, for docs/sidecar.md. */
   readonly why: string
+  /** Of both if left out. */
+  readonly of?: JudgeName
   readonly fits: (request: Request, judge: string, own: string) => boolean
 }
 
@@ -35,6 +39,7 @@ const name = (request: Request): string => request[0]!.toUpperCase()
 export const EXPLAINED: readonly Explained[] = [
   {
     why: 'Valkey refuses MULTI and WATCH inside MULTI in other words, and then the transaction',
+    of: 'Valkey',
     fits: (request, judge) => ['MULTI', 'WATCH', 'EXEC'].includes(name(request)) && isError(judge),
   },
   {
@@ -48,7 +53,25 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     why: 'Valkey refuses GETEX with a wrong time also where there is no key',
+    of: 'Valkey',
     fits: (request, judge, own) => name(request) === 'GETEX' && isError(judge) && own === 'nil',
+  },
+  {
+    why: 'Valkey takes one bound of BITCOUNT, and looks at the bounds of BITCOUNT and BITPOS also where there is no key',
+    of: 'Valkey',
+    fits: (request, judge, own) =>
+      (['BITCOUNT', 'BITPOS'].includes(name(request)) && isError(judge)) ||
+      (name(request) === 'BITCOUNT' && request.length === 3 && own === '-ERR syntax error'),
+  },
+  {
+    why: 'OBJECT REFCOUNT: Redis says 2147483647 of small whole numbers, which it keeps once',
+    of: 'Redis',
+    fits: (request, judge, own) => name(request) === 'OBJECT' && judge === ':2147483647' && own === ':1',
+  },
+  {
+    why: 'COMMAND GETKEYS of a name alone: Redis 7.0 wants an argument behind it before it looks at the name',
+    of: 'Redis',
+    fits: (request, judge) => name(request) === 'COMMAND' && request.length === 3 && isError(judge),
   },
   {
     why: 'SCAN: cursors are others, pages hold other keys, and of unknown types Valkey says an error',
@@ -92,23 +115,25 @@ function isNear(request: Request, judge: Reply, own: Reply): boolean {
 }
 
 export class Judged {
+  readonly #name: JudgeName
   readonly #judge: RawClient
   readonly #own: RawClient
   /** How many replies were compared. */
   comparedCount = 0
   readonly explainedCounts: Map<string, number> = new Map<string, number>()
 
-  private constructor(judge: RawClient, own: RawClient) {
+  private constructor(name: JudgeName, judge: RawClient, own: RawClient) {
+    this.#name = name
     this.#judge = judge
     this.#own = own
   }
 
-  static async open(judgePort: number, ownPort: number, protocol: 2 | 3): Promise<Judged> {
+  static async open(of: JudgeName, judgePort: number, ownPort: number, protocol: 2 | 3): Promise<Judged> {
     const [judge, own] = [await RawClient.open(judgePort), await RawClient.open(ownPort)]
     for (const client of [judge, own]) await client.ask('HELLO', String(protocol))
     // Others use the judge as well.
     await judge.ask('SELECT', JUDGE_DATABASE)
-    return new Judged(judge, own)
+    return new Judged(of, judge, own)
   }
 
   /** Sends all of them to both, from nothing, and compares. */
@@ -134,7 +159,7 @@ export class Judged {
   }
 
   #isExplained(request: Request, judge: string, own: string): boolean {
-    const found = EXPLAINED.find(({ fits }) => fits(request, judge, own))
+    const found = EXPLAINED.find(({ of = this.#name, fits }) => of === this.#name && fits(request, judge, own))
     if (found === undefined) return false
     this.explainedCounts.set(found.why, (this.explainedCounts.get(found.why) ?? 0) + 1)
     return true
