@@ -1,5 +1,6 @@
 /** What replicas do to a Redis key: few names and small values, so that they meet; and now and then one whose life is over. */
 import fc from 'fast-check'
+import { streamIdOf } from '../crdt/redis/streams/stream-id.ts'
 import type { VerbCall } from '../testing/laws/law-operation.ts'
 
 const NOW_MS = 100
@@ -78,5 +79,29 @@ export const lists: fc.Arbitrary<VerbCall> = fc.oneof(
   lives,
 )
 
+const register = fc.record({ place: fc.constantFrom(0, 1, 16_384), rank: fc.integer({ min: 1, max: 5 }) })
+
+export const hyperloglogs: fc.Arbitrary<VerbCall> = fc.oneof(
+  { arbitrary: intent('raise', list(register), replacing), weight: 5 },
+  lives,
+)
+
+const id = fc.integer({ min: 1, max: 5 }).map((n) => streamIdOf(0n, BigInt(n)))
+const some = (arbitrary: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> => fc.option(arbitrary, { nil: undefined })
+const entry = fc.tuple(id, fc.tuple(name, value))
+const mark = fc.record({ last: id, deleted: id, gone: fc.integer({ min: 0, max: 9 }) })
+
+export const streams: fc.Arbitrary<VerbCall> = fc.oneof(
+  { arbitrary: intent('changeStream', fc.record({ entries: list(entry), replacing })), weight: 5 },
+  {
+    arbitrary: intent('changeStream', fc.record({ removed: some(list(id)), floor: some(id), mark: some(mark) })),
+    weight: 3,
+  },
+  { arbitrary: intent('note', list(fc.tuple(name, some(value)))), weight: 2 },
+  lives,
+)
+
 /** Every type in one key. */
-export const anything: fc.Arbitrary<VerbCall> = fc.oneof(strings, hashes, sets, sortedSets, lists)
+export const anything: fc.Arbitrary<VerbCall> = fc.oneof(
+  ...[strings, hashes, sets, sortedSets, lists, hyperloglogs, streams],
+)

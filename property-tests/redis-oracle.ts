@@ -7,12 +7,18 @@ import { addExact, doubleOf, parseExact, shownExact, type Exact } from '../crdt/
 import { readable, readableName } from '../crdt/redis/binary.ts'
 import { KIND_OF } from '../crdt/redis/apply.ts'
 import { changed, type Change } from '../crdt/redis/patches.ts'
+import { hyperloglogBytes } from '../crdt/redis/registers/hyperloglog-bytes.ts'
+import { REGISTERS } from '../crdt/redis/registers/registers.ts'
+import { ID_CHARS, shownId } from '../crdt/redis/streams/stream-id.ts'
 import { comparePositions, type Position } from '../crdt/redis/positions.ts'
 import { decodeWrite } from '../crdt/redis/read-write.ts'
 import type { Kind } from '../crdt/redis/state.ts'
 import type { Write } from '../crdt/redis/write.ts'
 import { hasObserved, type LawOperation } from '../testing/laws/law-operation.ts'
 import { compareStamps, type Stamp } from '../crdt/time/hlc.ts'
+
+const NOTE = 'note '
+const MARK = 'mark'
 
 /** Something that an operation put into a place of a part. */
 interface Contribution {
@@ -22,6 +28,8 @@ interface Contribution {
   readonly put?: { readonly value: string | number; readonly mode: string }
   readonly amount?: Exact
   readonly changes?: readonly Change[]
+  readonly rank?: number
+  readonly entry?: readonly string[]
   readonly element?: { readonly position: Position; readonly value: string }
 }
 
@@ -40,7 +48,9 @@ export function shownByRule(live: readonly LawOperation[]): unknown {
   if (left.length === 0) return undefined
   const last = (kind: Kind): Stamp =>
     latest([...ofKind(left, kind).map(({ by }) => by), ...settersOf(acts, left, kind)])
-  const kinds = [...new Set(left.map(({ kind }) => kind))].sort((a, b) => compareStamps(last(a), last(b)))
+  const present = left.filter(({ kind, place }) => kind !== 'stream' || !place.startsWith(NOTE))
+  if (present.length === 0) return undefined
+  const kinds = [...new Set(present.map(({ kind }) => kind))].sort((a, b) => compareStamps(last(a), last(b)))
   const kind = kinds.at(-1) as Kind
   return shown(kind, ofKind(left, kind), acts)
 }
@@ -67,6 +77,20 @@ function contributionsOf({ operation: by, write: { act } }: Act): Contribution[]
         if ('addition' in member) return [{ ...at, amount: member.addition.amount }]
         return member.score === undefined ? [] : [{ ...at, put: { value: member.score, mode: member.mode } }]
       })
+    case 'raise':
+      return act.registers.map(({ place, rank }) => ({ by, kind: 'hll', place: String(place), rank }))
+    case 'stream':
+      return [
+        ...act.entries.map(({ id, fields }, index): Contribution => {
+          const place = id + by.hlc + by.replica + by.sequence + index
+          return { by, kind: 'stream', place, entry: [shownId(id), ...fields] }
+        }),
+        ...(act.mark === undefined ? [] : [{ by, kind: 'stream', place: MARK } as const]),
+      ]
+    case 'notes':
+      return act.notes.flatMap(({ name, value }): Contribution[] =>
+        value === undefined ? [] : [{ by, kind: 'stream', place: NOTE + name }],
+      )
     default:
       return elementsOf(by, act)
   }
@@ -111,6 +135,22 @@ function takes({ write: { act, isReplacing } }: Act, { kind, place }: Contributi
     case 'take':
       return act.positions.some((position) => JSON.stringify(placeOf(position)) === place)
     default:
+      return takesOfLater(act, place)
+  }
+}
+
+function takesOfLater(act: Write['act'], place: string): boolean {
+  switch (act.act) {
+    case 'raise':
+      return act.registers.some((register) => String(register.place) === place)
+    case 'stream': {
+      if (place === MARK) return act.mark !== undefined
+      const id = place.slice(0, ID_CHARS)
+      return !place.startsWith(NOTE) && (act.removed.some((one) => one === id) || (act.floor ?? '') >= id)
+    }
+    case 'notes':
+      return act.notes.some(({ name }) => place === NOTE + name)
+    default:
       return false
   }
 }
@@ -135,6 +175,10 @@ function shown(kind: Kind, left: readonly Contribution[], acts: readonly Act[]):
         .flatMap(({ place, element }) => (element === undefined ? [] : [{ place, ...element }]))
         .sort((a, b) => comparePositions(a.position, b.position))
         .map(({ place, value }) => readable(setValues(acts, place).at(-1)?.value ?? value))
+    case 'hll':
+      return readable(hyperloglogBytes(ranksOf(left)))
+    case 'stream':
+      return entriesOf(left)
   }
 }
 
@@ -155,6 +199,24 @@ function scoreOf(left: readonly Contribution[]): number {
   }, undefined)
   if (base !== undefined && !Number.isFinite(base)) return base
   return doubleOf(left.flatMap(({ amount }) => amount ?? []).reduce(addExact, base ?? 0))
+}
+
+function ranksOf(left: readonly Contribution[]): Uint8Array {
+  const ranks = new Uint8Array(REGISTERS)
+  for (const { place, rank = 0 } of left) {
+    const at = Number(place)
+    if (at < REGISTERS) ranks[at] = Math.max(ranks[at] as number, rank)
+  }
+  return ranks
+}
+
+function entriesOf(left: readonly Contribution[]): unknown {
+  const entries = left.flatMap(({ by, place, entry }) => (entry === undefined ? [] : [{ by, place, entry }]))
+  const order = ({ by, place }: (typeof entries)[number], other: (typeof entries)[number]): number => {
+    const [id, otherId] = [place.slice(0, ID_CHARS), other.place.slice(0, ID_CHARS)]
+    return id < otherId ? -1 : id > otherId ? 1 : compareStamps(by, other.by)
+  }
+  return entries.sort(order).map(({ entry: [id = '', ...fields] }) => [id, ...fields.map(readable)])
 }
 
 function setValues(

@@ -4,7 +4,9 @@ import { Elements, type Element } from './elements.ts'
 import { NOT_INSERTED, type Position } from './positions.ts'
 import { withAddition, withCut, type Addition } from './runs.ts'
 import { isPast, type Seen } from './seen.ts'
+import { Registers } from './registers/registers.ts'
 import { SortedSet } from './sorted-set.ts'
+import { Stream, type Note } from './streams/stream.ts'
 import { KINDS, type Field, type Kind, type Member, type RedisState } from './state.ts'
 import { Table } from './table.ts'
 import type { Stamp } from '../time/hlc.ts'
@@ -15,6 +17,7 @@ import {
   type Act,
   type ActOf,
   type FieldChange,
+  type NoteChange,
   type PlacedCut,
   type ScoreChange,
   type Write,
@@ -34,6 +37,9 @@ export const KIND_OF: Readonly<Record<Act['act'], Kind | undefined>> = {
   insert: 'list',
   set: 'list',
   take: 'list',
+  raise: 'hll',
+  stream: 'stream',
+  notes: 'stream',
 }
 
 /** Changes `state`. */
@@ -114,6 +120,20 @@ const APPLY: { readonly [Name in Act['act']]: ApplyAct<ActOf<Name>> } = {
   take(state, { positions }) {
     for (const position of positions) state.list?.remove(position)
   },
+  raise(state, { registers }, seen) {
+    for (const register of registers) (state.hll ??= new Registers()).raise(register, seen)
+  },
+  stream(state, { entries, removed, floor, mark }, seen) {
+    const stream = (state.stream ??= new Stream())
+    for (const id of removed) stream.removeId(id, seen)
+    // What is added at once is trimmed as well.
+    for (const [index, { id, fields }] of entries.entries()) stream.add({ id, fields, stamp: seen.stamp, index })
+    if (floor !== undefined) stream.trim(floor, seen)
+    if (mark !== undefined) stream.setMark(mark, seen)
+  },
+  notes(state, { notes }, seen) {
+    for (const change of notes) changeNote((state.stream ??= new Stream()), change, seen)
+  },
 }
 
 function addTo(cell: Cell<unknown>, addition: Addition, { stamp }: Seen): void {
@@ -131,6 +151,16 @@ function changeField(hash: Table<Field>, change: FieldChange, seen: Seen): void 
   const isEmpty = isEmptyCell(field.cell)
   if (known === undefined && !isEmpty) hash.add(field)
   if (known !== undefined && isEmpty) hash.remove(known)
+}
+
+function changeNote({ notes }: Stream, { name, value }: NoteChange, seen: Seen): void {
+  const known = notes.find({ name }) as Note | undefined
+  const note = known ?? { name, cell: emptyCell<string>() }
+  if (value === undefined) eraseCell(note.cell, seen)
+  else putInto(note.cell, seen, value)
+  const isEmpty = isEmptyCell(note.cell)
+  if (known === undefined && !isEmpty) notes.add(note)
+  if (known !== undefined && isEmpty) notes.remove(known)
 }
 
 function changeScore(zset: SortedSet, change: ScoreChange, seen: Seen): void {

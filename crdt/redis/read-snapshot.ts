@@ -12,8 +12,12 @@ import { NOT_INSERTED, type Step } from './positions.ts'
 import { decodeChange, isScore } from './read-write.ts'
 import type { Run } from './runs.ts'
 import { SortedSet } from './sorted-set.ts'
+import { isRegister } from './registers/register-verbs.ts'
+import { Registers } from './registers/registers.ts'
 import { PIECE_KINDS } from './snapshot.ts'
 import { KINDS, RedisState, STAMPS, type Field, type Life, type Member } from './state.ts'
+import { isStreamId, type StreamId } from './streams/stream-id.ts'
+import { Stream, type Note } from './streams/stream.ts'
 import { Table } from './table.ts'
 import { modeOf } from './write.ts'
 
@@ -107,6 +111,40 @@ const ENTRIES: Readonly<Record<(typeof PIECE_KINDS)[number], DecodeEntry>> = {
     if (list.find(element) !== undefined) throw malformedState('two elements in one position')
     list.add(element)
   },
+  hll(state, replicas, [encodedPlace, ...encodedRanks]) {
+    const place = expectCount(encodedPlace)
+    const ranks = encodedRanks.map((encoded) => {
+      const [rank, ...stamp] = expectArray(encoded)
+      return { rank: expectCount(rank), stamp: stampOf(replicas, stamp) }
+    })
+    const hll = (state.hll ??= new Registers())
+    if (ranks.length === 0 || hll.has(place) || !ranks.every(({ rank }) => isRegister({ place, rank })))
+      throw malformedState('a register that is none')
+    hll.put(place, ranks)
+  },
+  entries(state, replicas, [id, stamp, index, ...fields]) {
+    const stream = (state.stream ??= new Stream())
+    const entry = {
+      id: idOf(id),
+      fields: fields.map(binaryOf),
+      stamp: stampOf(replicas, expectArray(stamp)),
+      index: expectCount(index),
+    }
+    if (stream.entries.find(entry) !== undefined) throw malformedState('two entries in one place')
+    stream.add(entry)
+  },
+  marks(state, replicas, [last, deleted, gone, ...stamp]) {
+    const mark = { last: idOf(last), deleted: idOf(deleted), gone: expectCount(gone) }
+    const stream = (state.stream ??= new Stream())
+    stream.marks = [...stream.marks, { ...mark, stamp: stampOf(replicas, stamp) }]
+  },
+  notes(state, replicas, [wire, ...rest]) {
+    const { notes } = (state.stream ??= new Stream())
+    const name = binaryOf(wire)
+    if (notes.find({ name }) !== undefined) throw malformedState('two notes of one name')
+    const note: Note = { name, cell: decodeNamed(replicas, rest, binaryOf) }
+    notes.add(note)
+  },
 }
 
 function newName(table: { get(name: string): unknown }, wire: Encodable | undefined): string {
@@ -196,6 +234,12 @@ function nameOf(replicas: Replicas, place: Encodable | undefined): ReplicaId {
   const replica = replicas[place as number]
   if (replica === undefined) throw malformedState('a replica without a name')
   return replica
+}
+
+function idOf(encoded: Encodable | undefined): StreamId {
+  const id = binaryOf(encoded)
+  if (!isStreamId(id)) throw malformedState('no id of a stream')
+  return id
 }
 
 function binaryOf(encoded: Encodable | undefined): string {

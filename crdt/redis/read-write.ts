@@ -6,7 +6,11 @@ import { fromWire } from './binary.ts'
 import { isExact } from './exact.ts'
 import { STRING_BYTES_MAX, WIDTH_MAX, type Change } from './patches.ts'
 import { NOT_INSERTED, type Position, type Side, type Step } from './positions.ts'
+import { isRegister } from './registers/register-verbs.ts'
+import type { Raised } from './registers/registers.ts'
 import type { Addition, Cut } from './runs.ts'
+import { isStreamId, type StreamId } from './streams/stream-id.ts'
+import type { MarkContent } from './streams/stream.ts'
 import {
   ACTS,
   REPLACING,
@@ -15,6 +19,7 @@ import {
   type Act,
   type FieldChange,
   type LifeChange,
+  type NoteChange,
   type PlacedCut,
   type ScoreChange,
   type Write,
@@ -63,6 +68,10 @@ function decodeBody(name: Act['act'], body: Encodable | undefined): Act {
       return { act: name, members: unchunked(body).map(binaryOf) }
     case 'scores':
       return { act: name, members: unchunked(body).map(decodeScore) }
+    case 'raise':
+    case 'stream':
+    case 'notes':
+      return decodeLaterBody(name, body)
     default:
       return decodeListAct(name, body)
   }
@@ -86,6 +95,54 @@ function decodeListAct(name: 'push' | 'insert' | 'set' | 'take', body: Encodable
     case 'take':
       return { act: name, positions: unchunked(body).map(decodePosition) }
   }
+}
+
+function decodeLaterBody(name: 'raise' | 'stream' | 'notes', body: Encodable | undefined): Act {
+  switch (name) {
+    case 'raise':
+      return { act: name, registers: unchunked(body).map(decodeRegister) }
+    case 'notes':
+      return { act: name, notes: unchunked(body).map(decodeNote) }
+    case 'stream': {
+      const [entries, removed, floor, mark] = listOf(body)
+      return {
+        act: name,
+        entries: unchunked(entries).map(decodeEntry),
+        removed: unchunked(removed).map(idOf),
+        floor: floor === null ? undefined : idOf(floor),
+        mark: mark === null ? undefined : decodeMark(mark),
+      }
+    }
+  }
+}
+
+function decodeRegister(encoded: Encodable): Raised {
+  const [place, rank] = listOf(encoded)
+  const register = { place: countOf(place), rank: countOf(rank) }
+  if (!isRegister(register)) throw malformed()
+  return register
+}
+
+function decodeEntry(encoded: Encodable): { readonly id: StreamId; readonly fields: readonly string[] } {
+  const [id, ...fields] = listOf(encoded)
+  return { id: idOf(id), fields: fields.map(binaryOf) }
+}
+
+function decodeNote(encoded: Encodable): NoteChange {
+  const [name, value] = listOf(encoded)
+  return { name: binaryOf(name), value: value === undefined ? undefined : binaryOf(value) }
+}
+
+/** Throws `WARP_E_PROTOCOL`. */
+export function decodeMark(encoded: Encodable | undefined): MarkContent {
+  const [last, deleted, gone] = listOf(encoded)
+  return { last: idOf(last), deleted: idOf(deleted), gone: countOf(gone) }
+}
+
+function idOf(encoded: Encodable | undefined): StreamId {
+  const id = binaryOf(encoded)
+  if (!isStreamId(id)) throw malformed()
+  return id
 }
 
 function decodePlacedCut(encoded: Encodable): PlacedCut {

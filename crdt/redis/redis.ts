@@ -1,6 +1,6 @@
 /**
- * A key of Redis: a string, a hash, a set, a sorted set or a list, whichever was written, with the
- * life that EXPIRE gives it; and what concurrent writes of replicas come to.
+ * A key of Redis: a string, a hash, a set, a sorted set, a list, a stream or a HyperLogLog, whichever was
+ * written, with the life that EXPIRE gives it; and what concurrent writes of replicas come to.
  *
  * One rule: an operation takes away what its writer had seen and what its kind replaces; what he had
  * not seen survives; of what survives in one place the greatest stamp is shown; and additions add up.
@@ -33,11 +33,13 @@ import type { Applied, Strategy } from '../strategy.ts'
 import type { Seen } from './seen.ts'
 import { applyWrite } from './apply.ts'
 import { insertBeside, push, setElement, take } from './list-verbs.ts'
+import { raise } from './registers/register-verbs.ts'
 import { decodeRedis, decodeRedisSteps } from './read-snapshot.ts'
 import { decodeWrite } from './read-write.ts'
 import { rebased } from './rebase.ts'
 import { encodeRedis, encodeRedisSteps } from './snapshot.ts'
 import { KINDS, RedisState, sizeOf } from './state.ts'
+import { changeStream, note } from './streams/stream-verbs.ts'
 import { readRedis, type RedisValue } from './value.ts'
 import * as verbs from './verbs.ts'
 import { RedisView } from './view.ts'
@@ -60,6 +62,9 @@ export interface RedisVerbs {
   readonly insertBeside: typeof insertBeside
   readonly setElement: typeof setElement
   readonly take: typeof take
+  readonly raise: typeof raise
+  readonly changeStream: typeof changeStream
+  readonly note: typeof note
 }
 
 export interface RedisQueries {
@@ -102,7 +107,7 @@ export function redis(): Redis {
     decodeState: decodeRedis,
     decodeStateSteps: decodeRedisSteps,
     rebase: rebased,
-    verbs: { ...verbs, push, insertBeside, setElement, take },
+    verbs: { ...verbs, push, insertBeside, setElement, take, raise, changeStream, note },
     queries: { view: (state, nowMs) => new RedisView(state, nowMs) },
   }
 }

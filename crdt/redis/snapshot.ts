@@ -12,6 +12,9 @@
  *     field  = [name, value, stamp...] | [name, cell]        likewise of scores
  *     member = [name, stamp..., stamp...]
  *     element = [value, position..., 0 or the stamp it came with, stamp of its value]
+ *     register = [place, [rank, stamp...]...]
+ *     entry  = [id, stamp, place among those of its operation, name, value...]     of a stream
+ *     mark   = [last id, deleted id, how many have gone, stamp...];   note = as a field
  *     stamp  = hlc, replica, sequence
  *
  * Replicas are named by their place in the head's, or the piece's, own list of them.
@@ -25,13 +28,15 @@ import { toWire } from './binary.ts'
 import type { Cell, Put } from './cell.ts'
 import type { Element } from './elements.ts'
 import type { Patch } from './patches.ts'
+import type { Rank, Registers } from './registers/registers.ts'
 import type { Run } from './runs.ts'
 import type { Field, Life, Member, RedisState } from './state.ts'
 import type { ScoredMember } from './sorted-set.ts'
 import type { Placed } from './table.ts'
-import { codeOfMode, encodeChange } from './write.ts'
+import type { Mark, Note, StreamEntry } from './streams/stream.ts'
+import { codeOfMode, encodeChange, encodeMark } from './write.ts'
 
-export const PIECE_KINDS = ['hash', 'set', 'zset', 'list'] as const
+export const PIECE_KINDS = ['hash', 'set', 'zset', 'list', 'hll', 'entries', 'marks', 'notes'] as const
 
 const PIECE_ENTRIES = 4096
 /** A piece ends behind so many characters. */
@@ -63,6 +68,16 @@ export function* encodeRedisSteps(state: RedisState): Generator<Encodable | unde
   if (state.set !== undefined) yield* pieces(1, yield* byName(state.set.entries()), encodeMember)
   if (state.zset !== undefined) yield* pieces(2, yield* byName(state.zset.table.entries()), encodeScored)
   if (state.list !== undefined) yield* pieces(3, state.list.from(0), encodeElement)
+  if (state.hll !== undefined) yield* pieces(4, byPlace(state.hll), encodeRegister)
+  if (state.stream === undefined) return
+  const { entries, marks, notes } = state.stream
+  yield* pieces(5, entries.from(0), encodeEntry)
+  yield* pieces(
+    6,
+    [...marks].sort((a, b) => compareDots(a.stamp, b.stamp)),
+    encodeStampedMark,
+  )
+  yield* pieces(7, notes.from(0) as Iterable<Note>, encodeField)
 }
 
 function encodeHead({ lives, string }: RedisState): Encodable {
@@ -100,7 +115,7 @@ function* pieces<Entry>(
 
 type Encoded = { readonly encoded: Encodable; readonly chars: number }
 
-function encodeField(names: Names, { name, cell }: Field): Encoded {
+function encodeField(names: Names, { name, cell }: Pick<Field, 'name' | 'cell'>): Encoded {
   const encoded = encodeNamed(names, name, cell, toWire)
   return { encoded, chars: name.length + cell.puts.reduce((sum, { value }) => sum + value.length, 0) }
 }
@@ -121,6 +136,26 @@ function encodeElement(names: Names, element: Element): Encoded {
   encoded.push(side, order, names.of(replica), sequence, index)
   for (const step of inserted) encoded.push(step.side, step.order, names.of(step.replica), step.sequence)
   return { encoded, chars: value.length }
+}
+
+function byPlace(hll: Registers): (readonly [place: number, ranks: readonly Rank[]])[] {
+  return [...hll.entries()].sort(([a], [b]) => a - b)
+}
+
+function encodeRegister(names: Names, [place, ranks]: readonly [place: number, ranks: readonly Rank[]]): Encoded {
+  const ordered = [...ranks].sort((a, b) => compareStamps(a.stamp, b.stamp))
+  return { encoded: [place, ...ordered.map(({ rank, stamp }) => [rank, ...names.stamp(stamp)])], chars: 0 }
+}
+
+function encodeEntry(names: Names, { id, fields, stamp, index }: StreamEntry): Encoded {
+  return {
+    encoded: [toWire(id), names.stamp(stamp), index, ...fields.map(toWire)],
+    chars: fields.reduce((sum, { length }) => sum + length, 0),
+  }
+}
+
+function encodeStampedMark(names: Names, { stamp, ...mark }: Mark): Encoded {
+  return { encoded: [...encodeMark(mark), ...names.stamp(stamp)], chars: 0 }
 }
 
 /** Of the short form if there is nothing but one plain value. */

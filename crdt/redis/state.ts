@@ -11,12 +11,14 @@ import { VersionVector } from '../time/version-vector.ts'
 import { eraseCell, isEmptyCell, stampsIn, type Cell } from './cell.ts'
 import type { Elements } from './elements.ts'
 import { isPast, type Seen } from './seen.ts'
+import type { Registers } from './registers/registers.ts'
 import type { SortedSet } from './sorted-set.ts'
+import type { Stream } from './streams/stream.ts'
 import type { Table } from './table.ts'
 import { type Placed } from './table.ts'
 
-/** As TYPE calls them. */
-export type Kind = 'string' | 'hash' | 'set' | 'zset' | 'list'
+/** As TYPE calls them; but a HyperLogLog, `hll`, is a string there. */
+export type Kind = 'string' | 'hash' | 'set' | 'zset' | 'list' | 'hll' | 'stream'
 
 export interface Field extends Placed {
   readonly cell: Cell<string>
@@ -40,9 +42,11 @@ export interface Parts {
   set: Table<Member> | undefined
   zset: SortedSet | undefined
   list: Elements | undefined
+  hll: Registers | undefined
+  stream: Stream | undefined
 }
 
-export const KINDS: readonly Kind[] = ['string', 'hash', 'set', 'zset', 'list']
+export const KINDS: readonly Kind[] = ['string', 'hash', 'set', 'zset', 'list', 'hll', 'stream']
 export const NO_LIVES: readonly Life[] = Object.freeze([])
 
 export class RedisState implements Parts {
@@ -51,6 +55,8 @@ export class RedisState implements Parts {
   set: Table<Member> | undefined
   zset: SortedSet | undefined
   list: Elements | undefined
+  hll: Registers | undefined
+  stream: Stream | undefined
   lives: readonly Life[] = NO_LIVES
   /** Of each replica the last operation that may have left something here. */
   tips: VersionVector = new VersionVector()
@@ -121,6 +127,8 @@ const ERASE: Readonly<Record<Kind, (parts: Parts, seen: Seen) => void>> = {
   list({ list }, seen) {
     for (const element of [...(list?.from(0) ?? [])]) if (isPast(seen, element.stamp)) list?.remove(element)
   },
+  hll: ({ hll }, seen) => hll?.erase(seen),
+  stream: ({ stream }, seen) => stream?.erase(seen),
 }
 
 /** Whether the writer had seen the last operation of everybody, and with it those before. */
@@ -132,17 +140,19 @@ function hasSeenAll({ stamp, observed }: Seen, tips: VersionVector): boolean {
 
 function isGone(parts: Parts, kind: Kind): boolean {
   if (kind === 'string') return parts.string !== undefined && isEmptyCell(parts.string)
+  if (kind === 'stream') return parts.stream?.isEmpty === true
   return sizeOf(parts, kind) === 0
 }
 
 /** How much is in a part. */
 export function sizeOf(parts: Parts, kind: Kind): number | undefined {
   if (kind === 'string') return parts.string === undefined ? undefined : 1
-  return kind === 'zset' ? parts.zset?.table.size : parts[kind]?.size
+  if (kind === 'zset') return parts.zset?.table.size
+  return kind === 'stream' ? parts.stream?.entries.size : parts[kind]?.size
 }
 
 function shownKind(parts: Parts): Kind | undefined {
-  const present = KINDS.filter((kind) => parts[kind] !== undefined)
+  const present = KINDS.filter((kind) => parts[kind] !== undefined && (kind !== 'stream' || parts.stream?.isThere))
   if (present.length <= 1) return present[0]
   const last = present.map((kind) => ({ kind, stamp: greatest(STAMPS[kind](parts)) }))
   return last.reduce((one, other) => (compareStamps(one.stamp, other.stamp) < 0 ? other : one)).kind
@@ -166,6 +176,8 @@ export const STAMPS: Readonly<Record<Kind, (parts: Parts) => Iterable<Stamp>>> =
       yield setStamp
     }
   },
+  hll: ({ hll }) => hll?.stamps() ?? [],
+  stream: ({ stream }) => stream?.stamps() ?? [],
 }
 
 function greatest(stamps: Iterable<Stamp>): Stamp {

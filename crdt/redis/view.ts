@@ -10,8 +10,11 @@
 import { textOf, scoreOf, type Cell } from './cell.ts'
 import type { Element } from './elements.ts'
 import type { Ordered } from './ordered.ts'
+import { hyperloglogBytes } from './registers/hyperloglog-bytes.ts'
+import type { Registers } from './registers/registers.ts'
 import type { ScoredMember } from './sorted-set.ts'
 import { sizeOf, type Kind, type RedisState } from './state.ts'
+import type { Stream } from './streams/stream.ts'
 
 /** The entries of a hash, a set or a sorted set by place, for scans and random choices (`table.ts`). */
 export interface Entries {
@@ -19,17 +22,22 @@ export interface Entries {
   at(place: number): { readonly name: string } | undefined
 }
 
+/** A HyperLogLog is a string to those who ask. */
+export type ShownKind = Exclude<Kind, 'hll'>
+
 const NO_ENTRIES: Entries = Object.freeze({ size: 0, at: () => undefined })
 
 export class RedisView {
   /** What TYPE answers; `undefined` where there is no key. */
-  readonly kind: Kind | undefined
+  readonly kind: ShownKind | undefined
+  readonly #held: Kind | undefined
   readonly #state: RedisState
 
   constructor(state: RedisState, nowMs: number) {
     this.#state = state
     const { kind } = state
-    this.kind = kind !== undefined && state.untilMs > nowMs ? kind : undefined
+    this.#held = kind !== undefined && state.untilMs > nowMs ? kind : undefined
+    this.kind = this.#held === 'hll' ? 'string' : this.#held
   }
 
   /** When the key ends, in milliseconds since 1970; `Infinity`: never. */
@@ -37,14 +45,25 @@ export class RedisView {
     return this.#state.untilMs
   }
 
-  /** Entries of the collection; 1 for a string, 0 where there is no key. */
+  /** Entries of the collection or stream; 1 for a string, 0 where there is no key. */
   get size(): number {
-    return this.kind === undefined ? 0 : (sizeOf(this.#state, this.kind) ?? 0)
+    if (this.#held === undefined) return 0
+    return this.#held === 'hll' ? 1 : (sizeOf(this.#state, this.#held) ?? 0)
   }
 
   /** The string; `undefined` where there is none. */
   get text(): string | undefined {
-    return this.kind === 'string' ? textOf(this.#state.string as Cell<string>) : undefined
+    if (this.#held === 'hll') return hyperloglogBytes((this.#state.hll as Registers).ranks())
+    return this.#held === 'string' ? textOf(this.#state.string as Cell<string>) : undefined
+  }
+
+  /** Those of a HyperLogLog that was made by its own commands. */
+  get registers(): Registers | undefined {
+    return this.#held === 'hll' ? this.#state.hll : undefined
+  }
+
+  get stream(): Stream | undefined {
+    return this.#held === 'stream' ? this.#state.stream : undefined
   }
 
   /** The value of a field of the hash. */

@@ -23,8 +23,12 @@
  *     insert          9     [position, side, order, value]
  *     set at          10    [position, value]
  *     take            11    chunks of positions
+ *     raise           12    chunks of [place, rank]
+ *     stream          13    [chunks of [id, name, value, ...], chunks of ids that go, floor?, mark?]
+ *     notes           14    chunks of [name] (out) | [name, value]
  *
  *     addition = [amount] | [amount, replica, sequence, index, before]
+ *     mark     = [last id, greatest deleted id, how many have gone]; null for none, as for a floor
  *     position = [side, order, replica, sequence, index, (side, order, replica, sequence)...]
  *
  * Values, fields and members are text if they are ASCII, and else bytes (`binary.ts`). Dots in a
@@ -36,7 +40,10 @@ import type { PutMode } from './cell.ts'
 import { toWire } from './binary.ts'
 import type { Change } from './patches.ts'
 import type { Position, Side, Step } from './positions.ts'
+import type { Raised } from './registers/registers.ts'
 import type { Addition, Cut } from './runs.ts'
+import type { StreamId } from './streams/stream-id.ts'
+import type { MarkContent } from './streams/stream.ts'
 
 export const REPLACING = 16
 
@@ -54,10 +61,18 @@ export const ACTS = [
   'insert',
   'set',
   'take',
+  'raise',
+  'stream',
+  'notes',
 ] as const
 
 export type FieldChange =
   { readonly name: string; readonly value: string | undefined } | { readonly name: string; readonly addition: Addition }
+
+export interface NoteChange {
+  readonly name: string
+  readonly value: string | undefined
+}
 
 export type ScoreChange =
   | { readonly name: string; readonly score: number | undefined; readonly mode: PutMode }
@@ -82,6 +97,16 @@ export type Act =
     }
   | { readonly act: 'set'; readonly position: Position; readonly value: string }
   | { readonly act: 'take'; readonly positions: readonly Position[] }
+  | { readonly act: 'raise'; readonly registers: readonly Raised[] }
+  | {
+      readonly act: 'stream'
+      readonly entries: readonly { readonly id: StreamId; readonly fields: readonly string[] }[]
+      readonly removed: readonly StreamId[]
+      /** Up to this one all go. */
+      readonly floor: StreamId | undefined
+      readonly mark: MarkContent | undefined
+    }
+  | { readonly act: 'notes'; readonly notes: readonly NoteChange[] }
 
 export type ActOf<Name extends Act['act']> = Extract<Act, { readonly act: Name }>
 
@@ -142,6 +167,14 @@ const ENCODE: { readonly [Name in Act['act']]: (act: ActOf<Name>) => Encodable }
   insert: ({ pivot, side, order, value }) => [encodePosition(pivot), side, order, toWire(value)],
   set: ({ position, value }) => [encodePosition(position), toWire(value)],
   take: ({ positions }) => toChunks(positions.map(encodePosition)),
+  raise: ({ registers }) => toChunks(registers.map(({ place, rank }) => [place, rank])),
+  stream: ({ entries, removed, floor, mark }) => [
+    toChunks(entries.map(({ id, fields }) => [toWire(id), ...fields.map(toWire)])),
+    toChunks(removed.map(toWire)),
+    floor === undefined ? null : toWire(floor),
+    mark === undefined ? null : encodeMark(mark),
+  ],
+  notes: ({ notes }) => toChunks(notes.map(encodeField)),
 }
 
 function encodeBody(act: Act): Encodable {
@@ -158,6 +191,10 @@ export function encodeChange(change: Change): Encodable {
   if (change.kind === 'append') return [toWire(change.bytes)]
   if (change.kind === 'overwrite') return [change.offset, toWire(change.bytes)]
   return [change.offset, change.width, String(change.value), change.kind === 'add-bits']
+}
+
+export function encodeMark({ last, deleted, gone }: MarkContent): Encodable[] {
+  return [toWire(last), toWire(deleted), gone]
 }
 
 function encodeField(field: FieldChange): Encodable {

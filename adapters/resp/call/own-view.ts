@@ -20,6 +20,8 @@ class OwnView implements KeyView {
   readonly kind: Kind | undefined
   readonly untilMs: number
   readonly members: undefined = undefined
+  readonly registers: undefined = undefined
+  readonly stream: undefined = undefined
   readonly #value: unknown
   #names: readonly string[] | undefined
   #fields: Map<string, unknown> | undefined

@@ -13,6 +13,7 @@ import { GEO_COMMANDS } from './geo/geo.ts'
 import { GENERIC_COMMANDS } from './keys/generic.ts'
 import { LISTING_COMMANDS } from './keys/listing.ts'
 import { STRING_COMMANDS } from './keys/strings.ts'
+import { HYPERLOGLOG_COMMANDS } from './registers/hyperloglogs.ts'
 import { CONNECTION_COMMANDS } from './service/connection.ts'
 import { PUB_SUB_COMMANDS } from './service/pub-sub.ts'
 import { SCRIPTING_COMMANDS } from './service/scripting.ts'
@@ -22,6 +23,11 @@ import { SORTED_SET_ALGEBRA_COMMANDS } from './sorted-sets/algebra.ts'
 import { SORTED_SET_POP_COMMANDS } from './sorted-sets/pops.ts'
 import { SORTED_SET_RANGE_COMMANDS } from './sorted-sets/range-commands.ts'
 import { SORTED_SET_COMMANDS } from './sorted-sets/sorted-sets.ts'
+import { STREAM_GROUP_COMMANDS } from './streams/group-commands.ts'
+import { STREAM_INFO_COMMANDS } from './streams/info.ts'
+import { STREAM_PENDING_COMMANDS } from './streams/pending.ts'
+import { STREAM_READ_COMMANDS } from './streams/reads.ts'
+import { STREAM_COMMANDS } from './streams/streams.ts'
 import { WAIT_COMMANDS } from './service/waits.ts'
 import { WARP_COMMANDS } from './service/warp.ts'
 
@@ -40,6 +46,7 @@ export function commandTable(): CommandTable {
     ...STRING_COMMANDS,
     ...BITMAP_COMMANDS,
     ...BIT_FIELD_COMMANDS,
+    ...HYPERLOGLOG_COMMANDS,
     ...HASH_COMMANDS,
     ...LIST_COMMANDS,
     ...LIST_WAIT_COMMANDS,
@@ -49,6 +56,11 @@ export function commandTable(): CommandTable {
     ...SORTED_SET_RANGE_COMMANDS,
     ...SORTED_SET_ALGEBRA_COMMANDS,
     ...SORTED_SET_POP_COMMANDS,
+    ...STREAM_COMMANDS,
+    ...STREAM_READ_COMMANDS,
+    ...STREAM_GROUP_COMMANDS,
+    ...STREAM_PENDING_COMMANDS,
+    ...STREAM_INFO_COMMANDS,
     ...WAIT_COMMANDS,
     ...WARP_COMMANDS,
   ])

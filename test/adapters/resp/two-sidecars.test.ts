@@ -59,6 +59,7 @@ const READS: Readonly<Record<string, (key: string) => string[]>> = {
   '+set': (key) => ['SMEMBERS', key],
   '+zset': (key) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'],
   '+list': (key) => ['LRANGE', key, '0', '-1'],
+  '+stream': (key) => ['XRANGE', key, '-', '+'],
 }
 const FIELDS = ['f0', 'f1', 'f2', 'f3']
 
@@ -77,6 +78,8 @@ function request(random: Random, side: string, i: number): readonly string[] {
     ['ZINCRBY', `scores:${key}`, String(1 + random.below(9)), field],
     ['RPUSH', `list:${key}`, `${side}${i}`],
     ['LPUSH', `list:${key}`, `${side}${i}`],
+    ['XADD', `stream:${key}`, '*', 'from', `${side}${i}`],
+    ['PFADD', `counted:${key}`, `${side}${i}`],
     ['SETBIT', `bits:${key}`, String(random.below(200)), '1'],
     ['BITFIELD', `packed:${key}`, 'INCRBY', 'u16', `#${random.below(4)}`, String(1 + random.below(9))],
   ])

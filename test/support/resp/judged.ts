@@ -74,6 +74,11 @@ export const EXPLAINED: readonly Explained[] = [
     fits: (request, judge) => name(request) === 'COMMAND' && request.length === 3 && isError(judge),
   },
   {
+    why: 'Valkey names the command of an unbalanced XREAD in quotes and in lower case',
+    of: 'Valkey',
+    fits: (_request, judge, own) => judge.startsWith('-ERR Unbalanced') && own.startsWith('-ERR Unbalanced'),
+  },
+  {
     why: 'SCAN: cursors are others, pages hold other keys, and of unknown types Valkey says an error',
     fits: (request) => name(request) === 'SCAN',
   },

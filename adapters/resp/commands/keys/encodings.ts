@@ -19,6 +19,8 @@ export function encodingOf(view: KeyView): string | undefined {
       return isOfIntegers(view) ? 'intset' : 'hashtable'
     case 'hash':
       return view.size <= LISTPACK_ENTRIES_MAX ? 'listpack' : 'hashtable'
+    case 'stream':
+      return 'stream'
     case 'zset':
       return view.size <= LISTPACK_ENTRIES_MAX ? 'listpack' : 'skiplist'
   }
