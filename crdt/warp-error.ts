@@ -37,6 +37,7 @@ export type WarpErrorCode =
   | 'WARP_E_PATTERN' // a key pattern is malformed or ambiguous
   | 'WARP_E_PROTOCOL' // a frame or record is malformed
   | 'WARP_E_QUORUM' // not enough replicas held the operation in the time given
+  | 'WARP_E_REJECTED' // a gateway has refused a guest's write; nothing of it is anywhere
   | 'WARP_E_RESYNC_REQUIRED' // too far behind for operations; a snapshot is needed
   | 'WARP_E_STORAGE' // an I/O error other than the ones below
   | 'WARP_E_STORAGE_FULL' // no space left for the operation; nothing was applied

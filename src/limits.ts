@@ -252,3 +252,15 @@ export const HEADS_PER_FRAME_MAX: number = 1024
 
 /** Bytes of messages that wait for one slow subscriber, unless it says otherwise. */
 export const PENDING_BYTES_MAX: number = 16 * 1024 * 1024
+
+/** Writes of a guest that are sent and not answered yet. */
+export const GUEST_WINDOW: number = 256
+
+/** Writes of a guest that are not answered yet, sent or not. */
+export const GUEST_PENDING_MAX: number = 10_000
+
+/** Guests whose last writes a gateway remembers. */
+export const GUESTS_KNOWN_MAX: number = 1_000_000
+
+/** Patterns that one guest asks for. */
+export const GUEST_PATTERNS_MAX: number = 64

@@ -15,6 +15,7 @@ import { usersCodeDepth } from './merge/users-code.ts'
 import { Engine } from './engine.ts'
 import type { Door, Platform } from './ports/platform.ts'
 import { DIRECT, DirectKeys } from './api/direct/direct-keys.ts'
+import { GUESTS, GuestDesk } from './guests/gateway/guest-desk.ts'
 import { ClusterLink } from './api/links/cluster-link.ts'
 import { assessHealth } from './api/health/assess-health.ts'
 import type { Health } from './api/health/health.ts'
@@ -40,6 +41,7 @@ import { leasesOf } from './data-layer/leases/leases-facade.ts'
 import type { Leases } from './data-layer/leases/lease-types.ts'
 import type { Validated, ValidateOptions } from './data-layer/upkeep/validate-options.ts'
 import type { Warmed, WarmOptions } from './data-layer/upkeep/warm-up.ts'
+import { DOMAINS } from './keys/domain.ts'
 import type { Slot } from './keys/key-table.ts'
 import { Keyspaces, type Keyspace } from './keys/keyspace.ts'
 import { memoryFiles } from './log/files/memory-files.ts'
@@ -671,6 +673,17 @@ class OpenWarp {
   /** For fronts that speak another protocol. */
   [DIRECT](): DirectKeys {
     return new DirectKeys(this.#engine.store, this.#context.writer, () => this.#engine.settledMs)
+  }
+
+  /** For gateways of guests. */
+  [GUESTS](): GuestDesk {
+    const { store, log, outlet, departures, ended } = this.#engine
+    return new GuestDesk({
+      ...{ store, log, outlet, isReplicated: this.#cluster.replicator !== undefined },
+      isStable: (dot) => this.#engine.isStable(DOMAINS.shared, dot),
+      isOver: (replica) => ended.has(replica) || departures.of(replica) !== undefined,
+      onReset: (listener) => this.#engine.onReset(listener),
+    })
   }
 
   /** Tells whoever measures how the engine is now; nothing once it is being closed. */

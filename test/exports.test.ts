@@ -30,6 +30,8 @@ describe('public names', () => {
       './redis',
       './resp',
       './y-websocket',
+      './gateway',
+      './guest',
       './kafka',
       './keyv',
       './express-session',
@@ -470,6 +472,43 @@ describe('public names', () => {
         "type YWebsocketServer",
         "type YWebsocketServerOptions",
         "yWebsocketServer",
+      ]
+    `)
+  })
+
+  test('warp-engine/gateway', () => {
+    expect(namesOf('./gateway')).toMatchInlineSnapshot(`
+      [
+        "guestGateway",
+        "type GatewayEvent",
+        "type GatewayLimits",
+        "type GuestGateway",
+        "type GuestGatewayOptions",
+        "type GuestPermission",
+      ]
+    `)
+  })
+
+  test('warp-engine/guest', () => {
+    expect(namesOf('./guest')).toMatchInlineSnapshot(`
+      [
+        "openGuest",
+        "type Guest",
+        "type GuestConnection",
+        "type GuestEvent",
+        "type GuestHandle",
+        "type GuestOptions",
+        "type GuestStatus",
+        "type GuestWaitOptions",
+        "type GuestWriteOptions",
+        "type GuestWritten",
+        "type IsAny",
+        "type KnownKey",
+        "type OpenGuestOptions",
+        "type ParametersAfterFirst",
+        "type SettableKey",
+        "type SettableValue",
+        "type StrategyAt",
       ]
     `)
   })

@@ -18,6 +18,8 @@ export const ENTRIES = {
   redis: 'adapters/redis/index.ts',
   resp: 'adapters/resp/index.ts',
   'y-websocket': 'adapters/y-websocket/index.ts',
+  gateway: 'adapters/gateway/index.ts',
+  guest: 'adapters/guest/index.ts',
   kafka: 'adapters/kafka/index.ts',
   keyv: 'adapters/stores/keyv/index.ts',
   'express-session': 'adapters/express-session/index.ts',

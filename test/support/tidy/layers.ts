@@ -19,6 +19,7 @@ export const ROOMS: readonly string[] = [
     'audit',
     'transfer',
     'channels',
+    'guests',
     'api',
     'observability',
   ],
