@@ -148,7 +148,7 @@ async function play(seed: number, steps: readonly Step[]): Promise<void> {
   let draftsCount = 0
   for (const step of steps) {
     const visitor = 'who' in step ? visitors[step.who] : undefined
-    const { guest } = visitor ?? visitors[0]
+    const { guest } = (visitor ?? visitors[0]) as Visitor<Keys>
     switch (step.kind) {
       case 'add':
       case 'remove': {

@@ -80,8 +80,9 @@ describe('the packed tarball', () => {
     expect(stderr).toBe('')
   })
 
-  test('is at most a megabyte', () => {
-    expect(statSync(packed.tarball).size).toBeLessThanOrEqual(1_000_000)
+  // A megabyte held until the port for Redis clients had all types and documents and guests came in beside it.
+  test('is at most a megabyte and a quarter', () => {
+    expect(statSync(packed.tarball).size).toBeLessThanOrEqual(1_250_000)
   })
 
   test('holds what is needed and nothing else', () => {
