@@ -128,11 +128,13 @@ test.each([
   let release = (): void => undefined
   const held = new Promise<void>((resolve) => (release = resolve))
   const desk = (warp as unknown as { [GUESTS](): GuestDesk })[GUESTS]()
-  // The disk takes its time.
-  desk[wait] = () => held
+  let isSlow = false
+  desk[wait] = () => (isSlow ? held : Promise.resolve())
   const gateway = new Gateway<string>({ [GUESTS]: () => desk }, gatewaySettings<string>({ authorize: EVERYTHING }))
   const { frames, push } = rawGuest(env, gateway)
   await env.advance(10)
+  // From here on the disk takes its time.
+  isSlow = true
   push(add(1, 'a'))
   await env.advance(10)
   expect(warp.peek('tags:1')).toEqual(new Set(['a']))

@@ -106,15 +106,21 @@ test('an answer that is lost does not count a write twice', () =>
   }))
 
 test('what may be at one gateway waits for its answer, and goes to no other one twice', () =>
-  inWorld(guestWorld(KEYS, { places: 2 }), async ({ places: [a, b], visit, run }) => {
+  inWorld(guestWorld(KEYS, { places: 2 }), async ({ places: [a, b], visit, run, network }) => {
     await run(5000)
     const visitor = visit(0)
     await run(50)
+    // The other gateway does not hear of the write from the first one.
+    network.cut('place-0', 'place-1')
     visitor.guest.key('hits:1').increment(1)
     await run(1)
     visitor.at = 1
     visitor.cut()
     visitor.guest.key('hits:1').increment(1)
+    await run(1000)
+    expect(visitor.guest.status()).toMatchObject({ unsyncedCount: 2, pinnedTo: a!.warp.replica })
+    expect([a!.warp.peek('hits:1'), b!.warp.peek('hits:1')]).toEqual([1, undefined])
+    network.heal()
     await run(5000)
     expect(visitor.guest.status().unsyncedCount).toBe(0)
     expect([a!.warp.peek('hits:1'), b!.warp.peek('hits:1'), visitor.guest.peek('hits:1')]).toEqual([2, 2, 2])
