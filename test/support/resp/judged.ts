@@ -33,6 +33,8 @@ export interface Explained {
 }
 
 const isError = (text: string): boolean => text.startsWith('-')
+/** Of a scan that goes on. */
+const isPage = (text: string): boolean => /^array\["[1-9]/.test(text)
 const name = (request: Request): string => request[0]!.toUpperCase()
 
 /** Valkey differs from Redis 7.0.15 there, which the sidecar follows; or the sidecar differs on purpose. */
@@ -67,6 +69,12 @@ export const EXPLAINED: readonly Explained[] = [
     why: 'OBJECT REFCOUNT: Redis says 2147483647 of small whole numbers, which it keeps once',
     of: 'Redis',
     fits: (request, judge, own) => name(request) === 'OBJECT' && judge === ':2147483647' && own === ':1',
+  },
+  {
+    why: 'SSCAN with COUNT: Redis 7.0 gives small sets of texts in pages, the sidecar and Valkey at once',
+    of: 'Redis',
+    fits: (request, judge, own) =>
+      name(request) === 'SSCAN' && request.length > 3 && isPage(judge) && own.startsWith('array["0"'),
   },
   {
     why: 'COMMAND GETKEYS of a name alone: Redis 7.0 wants an argument behind it before it looks at the name',
