@@ -147,7 +147,7 @@ Faults that are planted on purpose, one at a time, in a copy of the tree: what w
 known to have gone wrong (P..) as far as it applies to what there is. \`npm run mutants\` plants them and runs the tests named here; each
 has to be found. W.. are the rows of [invariants.md](invariants.md).
 
-CI plants those that a change touches and a sample of the rest: \`npm run mutants -- --touched --most 75 --sample 35\`. A change touches a mutant if
+CI plants those that a change touches and a sample of the rest: \`npm run mutants -- --touched --most 60 --sample 30\`. A change touches a mutant if
 the file in which it is planted, a test that is to find it, or the mutant itself differs from where the branch left \`origin/main\` (or
 \`WARP_BASE\`, or 30 commits ago). The sample comes from the commit, so each commit draws another one; the run prints its seed, and
 \`--seed\` repeats it.
