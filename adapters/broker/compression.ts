@@ -9,6 +9,20 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
+/** What heads of messages over brokers say of it, in a byte that older builds leave 0 and do not look at. */
+export const IS_DEFLATED = 1
+export const TAKES_DEFLATED = 2
+
+export interface DeflateMarks {
+  readonly isDeflated: boolean
+  /** The sender understands what is deflated. */
+  readonly takesDeflated: boolean
+}
+
+export function readMarks(marks: number): DeflateMarks {
+  return { isDeflated: (marks & IS_DEFLATED) !== 0, takesDeflated: (marks & TAKES_DEFLATED) !== 0 }
+}
+
 /** Below, the saving is less than the work. */
 export const DEFLATE_BYTES_MIN = 4096
 

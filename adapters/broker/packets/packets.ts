@@ -9,14 +9,12 @@
  *
  * Packets to all are numbered from 1: who finds that one is missing has missed something. 0 is none.
  */
-import { deflated, inflated } from '../compression.ts'
+import { deflated, inflated, IS_DEFLATED, readMarks, TAKES_DEFLATED } from '../compression.ts'
 
 export const FORMAT = 1
 export const HEAD_BYTES = 14
 export const ENTRY_HEAD_BYTES = 5
 const ADDRESS_BYTES = 8
-const IS_DEFLATED = 1
-const TAKES_DEFLATED = 2
 /** A larger packet would hold up what others say. */
 export const PACKET_BYTES: number = 256 * 1024
 
@@ -78,16 +76,16 @@ export function readPacket(packet: Buffer): Packet | undefined {
   if (packet.length < 1) return undefined
   if (packet[0] !== FORMAT) throw new OtherFormat(packet[0]!)
   if (packet.length < HEAD_BYTES) return undefined
-  const marks = packet[1]!
+  const { isDeflated, takesDeflated } = readMarks(packet[1]!)
   const body = packet.subarray(HEAD_BYTES)
-  const whole = (marks & IS_DEFLATED) === 0 ? body : inflated(body, PACKET_BYTES)
+  const whole = isDeflated ? inflated(body, PACKET_BYTES) : body
   const entries = whole && readEntries(Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength))
   return (
     entries && {
       from: packet.toString('hex', 2, 2 + ADDRESS_BYTES),
       number: packet.readUInt32BE(2 + ADDRESS_BYTES),
       entries,
-      takesDeflated: (marks & TAKES_DEFLATED) !== 0,
+      takesDeflated,
     }
   )
 }

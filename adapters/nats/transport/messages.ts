@@ -8,6 +8,7 @@
  *
  * Part: head, and the part as `adapters/broker/frame-parts.ts` writes it.
  */
+import { type DeflateMarks, IS_DEFLATED, readMarks, TAKES_DEFLATED } from '../../broker/compression.ts'
 import { PART_HEAD_BYTES, partsOf, readPart, writePart } from '../../broker/frame-parts.ts'
 
 export const FORMAT = 1
@@ -15,14 +16,13 @@ const HEAD_BYTES = 12
 const PART_BYTES = HEAD_BYTES + PART_HEAD_BYTES
 const ADDRESS_BYTES = 8
 const MARKS_AT = 2 + ADDRESS_BYTES
-const IS_DEFLATED = 1
-const TAKES_DEFLATED = 2
 
 const KINDS = ['frame', 'part', 'here', 'asking', 'bye'] as const
 /** `'here'`: it is there. `'asking'`: the same, and who hears it says so too. `'bye'`: it goes. */
 export type MessageKind = (typeof KINDS)[number]
 
-export interface Message {
+/** `isDeflated`: the frame is, as a whole, also where this is a part of it. */
+export interface Message extends DeflateMarks {
   readonly kind: MessageKind
   readonly from: string
   /** A view: the frame, or the part of it. */
@@ -31,9 +31,6 @@ export interface Message {
   readonly frame: number
   readonly frameBytes: number
   readonly at: number
-  /** The frame is: as a whole, also where this is a part of it. */
-  readonly isDeflated: boolean
-  readonly takesDeflated: boolean
 }
 
 /** Another format, which is not to be guessed at. */
@@ -91,8 +88,7 @@ export function readMessage(bytes: Uint8Array): Message | undefined {
   const kind = KINDS[bytes[1]!]
   if (kind === undefined) return undefined
   const from = Array.from(bytes.subarray(2, 2 + ADDRESS_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  const marks = bytes[MARKS_AT]!
-  const read = { from, isDeflated: (marks & IS_DEFLATED) !== 0, takesDeflated: (marks & TAKES_DEFLATED) !== 0 }
+  const read = { from, ...readMarks(bytes[MARKS_AT]!) }
   if (kind !== 'part') {
     const isSized = kind === 'frame' || bytes.length === HEAD_BYTES
     const whole = { bytes: bytes.subarray(HEAD_BYTES), frame: 0, frameBytes: 0, at: 0 }
