@@ -1,38 +1,21 @@
 /** What somebody who looked for faults has found, each with the outcome that is right. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openWarp, type Warp } from '../../../adapters/node/index.ts'
-import { respServer, type RespServer, type RespServerOptions } from '../../../adapters/resp/index.ts'
-import { redis, register, type Redis } from '../../../crdt/index.ts'
+import { expect, test } from 'vitest'
+import { respServer, type RespServerOptions } from '../../../adapters/resp/index.ts'
+import { redis, register } from '../../../crdt/index.ts'
 import { RawClient, shown } from '../../support/resp/raw-client.ts'
+import { served } from '../../support/resp/served.ts'
 
-let warp: Warp<{ '*': Redis; 'reg:*': ReturnType<typeof register> }>
-let server: RespServer
-let client: RawClient
-
-beforeAll(async () => {
-  warp = await openWarp({ keys: { '*': redis(), 'reg:*': register() } })
-  server = await respServer(warp, { port: 0 })
-  client = await RawClient.open(server.port)
-})
-
-afterAll(async () => {
-  client.close()
-  await server.close()
-  await warp.close()
-})
-
-async function asked(...words: readonly string[]): Promise<string> {
-  return shown(await client.ask(...words))
-}
+const sidecar = served({ '*': redis(), 'reg:*': register() })
+const { ask: asked } = sidecar
 
 async function withServer(options: RespServerOptions, use: (port: number) => Promise<void>): Promise<void> {
-  await using other = await respServer(warp, { port: 0, ...options })
+  await using other = await respServer(sidecar.warp, { port: 0, ...options })
   await use(other.port)
 }
 
 test('a key with many sums can be written again when its life is over', async () => {
   const members = Array.from({ length: 90_000 }, (_, i) => ['ZINCRBY', 'board', '1', `user:${i}`])
-  for (let from = 0; from < members.length; from += 5000) await client.askAll(members.slice(from, from + 5000))
+  for (let from = 0; from < members.length; from += 5000) await sidecar.client.askAll(members.slice(from, from + 5000))
   await asked('PEXPIRE', 'board', '1')
   while ((await asked('EXISTS', 'board')) !== ':0') await new Promise(setImmediate)
   expect(await asked('ZADD', 'board', '1', 'a')).toBe(':1')
@@ -61,7 +44,7 @@ test('replies of EXEC that are too long to be held are left out, and nothing is 
 })
 
 test('a push that comes while a command waits is whole, though the command fails', async () => {
-  const waiting = await RawClient.open(server.port)
+  const waiting = await RawClient.open(sidecar.port)
   await waiting.ask('HELLO', '3')
   const id = shown(await waiting.ask('CLIENT', 'ID')).slice(1)
   expect(shown(await waiting.ask('SUBSCRIBE', 'news'))).toMatch(/^>\["subscribe"/)
@@ -70,7 +53,7 @@ test('a push that comes while a command waits is whole, though the command fails
   expect([shown(await waiting.reply()), shown(await waiting.reply())]).toEqual(['+PONG', 'nil'])
   waiting.send('PING\r\nBLPOP nothing 0\r\n')
   while ((await asked('INFO', 'clients')).includes('blocked_clients:0')) await new Promise(setImmediate)
-  await client.askAll([
+  await sidecar.client.askAll([
     ['PUBLISH', 'news', 'one'],
     ['CLIENT', 'UNBLOCK', id, 'ERROR'],
   ])
@@ -80,10 +63,10 @@ test('a push that comes while a command waits is whole, though the command fails
 })
 
 test('whoever waits gets what the first of several commands in a chunk brought', async () => {
-  const waiting = await RawClient.open(server.port)
+  const waiting = await RawClient.open(sidecar.port)
   waiting.send('BLPOP first 0\r\n')
   while ((await asked('INFO', 'clients')).includes('blocked_clients:0')) await new Promise(setImmediate)
-  await client.askAll([
+  await sidecar.client.askAll([
     ['LPUSH', 'first', 'a'],
     ['LPUSH', 'first', 'b'],
   ])

@@ -1,33 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { openWarp, type Warp } from '../../../adapters/node/index.ts'
 import { memoryNetwork } from '../../../adapters/memory/memory-network.ts'
-import { respServer, type RespServer } from '../../../adapters/resp/index.ts'
+import { respServer } from '../../../adapters/resp/index.ts'
 import { redis, type Redis } from '../../../crdt/index.ts'
 import { RawClient, shown } from '../../support/resp/raw-client.ts'
+import { served } from '../../support/resp/served.ts'
 
-let warp: Warp<{ '*': Redis }>
-let server: RespServer
-let client: RawClient
-
-beforeAll(async () => {
-  warp = await openWarp({ keys: { '*': redis() } })
-  server = await respServer(warp, { port: 0 })
-  client = await RawClient.open(server.port)
-})
-
-afterAll(async () => {
-  client.close()
-  await server.close()
-  await warp.close()
-})
+const sidecar = served()
+const { ask } = sidecar
 
 beforeEach(async () => {
   await ask('FLUSHALL')
 })
-
-async function ask(...words: readonly string[]): Promise<string> {
-  return shown(await client.ask(...words))
-}
 
 /** Until so many connections wait. */
 async function untilWaiting(count: number): Promise<void> {
@@ -36,7 +20,7 @@ async function untilWaiting(count: number): Promise<void> {
 
 describe('who waits', () => {
   test('is served in the order of waiting, when the command that pushes is over', async () => {
-    const [first, second] = [await RawClient.open(server.port), await RawClient.open(server.port)]
+    const [first, second] = [await RawClient.open(sidecar.port), await RawClient.open(sidecar.port)]
     const one = first.ask('BLPOP', 'other', 'queue', '0')
     await untilWaiting(1)
     const other = second.ask('BRPOP', 'queue', '0')
@@ -48,7 +32,7 @@ describe('who waits', () => {
   })
 
   test('hears of what is moved to its key, and of members', async () => {
-    const waiter = await RawClient.open(server.port)
+    const waiter = await RawClient.open(sidecar.port)
     const moved = waiter.ask('BLMOVE', 'a', 'b', 'LEFT', 'RIGHT', '0')
     await untilWaiting(1)
     await ask('RPUSH', 'from', 'x')
@@ -62,7 +46,7 @@ describe('who waits', () => {
   })
 
   test('does not wait in a transaction', async () => {
-    const replies = await client.askAll([
+    const replies = await sidecar.client.askAll([
       ['MULTI'],
       ['BLPOP', 'none', '0'],
       ['BLMOVE', 'none', 'b', 'LEFT', 'LEFT', '0'],
@@ -72,7 +56,7 @@ describe('who waits', () => {
   })
 
   test('takes nothing if it has gone', async () => {
-    const waiter = await RawClient.open(server.port)
+    const waiter = await RawClient.open(sidecar.port)
     waiter.send('*3\r\n$5\r\nBLPOP\r\n$1\r\nq\r\n$1\r\n0\r\n')
     await untilWaiting(1)
     waiter.close()
@@ -91,11 +75,11 @@ describe('a scan', () => {
     const added = (name: string): string[] => (scan === 'SSCAN' ? [name] : scan === 'HSCAN' ? [name, 'v'] : ['1', name])
     const names = Array.from({ length: 700 }, (_, i) => `stays ${i}`)
     const going = Array.from({ length: 700 }, (_, i) => `goes ${i}`)
-    await client.askAll([...going, ...names].map((name) => [add, 'k', ...added(name)]))
+    await sidecar.client.askAll([...going, ...names].map((name) => [add, 'k', ...added(name)]))
     const seen = new Set<string>()
     let [cursor, pages] = ['0', 0]
     do {
-      const page = await client.ask(scan, 'k', cursor, 'COUNT', '50', 'MATCH', 'stays*')
+      const page = await sidecar.client.ask(scan, 'k', cursor, 'COUNT', '50', 'MATCH', 'stays*')
       const [next, items] = 'items' in page ? page.items : []
       cursor = next !== undefined && 'text' in next ? next.text : '0'
       for (const item of items !== undefined && 'items' in items ? items.items : [])
@@ -161,13 +145,13 @@ describe('two replicas', () => {
 })
 
 test('a replica alone writes nothing for what is in', async () => {
-  await client.askAll([
+  await sidecar.client.askAll([
     ['SADD', 'alone-s', 'x'],
     ['SADD', 'alone-s', 'x'],
     ['ZADD', 'alone-z', '1', 'x'],
     ['ZADD', 'alone-z', '1', 'x'],
   ])
-  expect([await operationsOf(warp, 'alone-s'), await operationsOf(warp, 'alone-z')]).toEqual([1, 1])
+  expect([await operationsOf(sidecar.warp, 'alone-s'), await operationsOf(sidecar.warp, 'alone-z')]).toEqual([1, 1])
 })
 
 async function operationsOf(of: Warp<{ '*': Redis }>, key: string): Promise<number> {

@@ -1,33 +1,17 @@
 /** What a command writes may be more than one operation carries. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openWarp, type Warp } from '../../../adapters/node/index.ts'
-import { respServer, type RespServer } from '../../../adapters/resp/index.ts'
-import { map, redis, register, type Redis } from '../../../crdt/index.ts'
+import { expect, test } from 'vitest'
+import { openWarp } from '../../../adapters/node/index.ts'
+import { respServer } from '../../../adapters/resp/index.ts'
+import { map, register } from '../../../crdt/index.ts'
 import { SEED } from '../../../property-tests/seed.ts'
 import { seededRandom } from '../../../testing/world/random.ts'
-import { RawClient, shown } from '../../support/resp/raw-client.ts'
+import { RawClient } from '../../support/resp/raw-client.ts'
+import { served } from '../../support/resp/served.ts'
 
 const MANY = 40_000
 
-let warp: Warp<{ '*': Redis }>
-let server: RespServer
-let client: RawClient
-
-beforeAll(async () => {
-  warp = await openWarp({ keys: { '*': redis() } })
-  server = await respServer(warp, { port: 0 })
-  client = await RawClient.open(server.port)
-})
-
-afterAll(async () => {
-  client.close()
-  await server.close()
-  await warp.close()
-})
-
-async function asked(...words: readonly string[]): Promise<string> {
-  return shown(await client.ask(...words))
-}
+const sidecar = served()
+const { ask: asked } = sidecar
 
 /** Entries by the thousand, with what stands before each. */
 async function fill(command: string, key: string, entryOf: (i: number) => readonly string[]): Promise<void> {
@@ -35,7 +19,7 @@ async function fill(command: string, key: string, entryOf: (i: number) => readon
   const requests: string[][] = []
   for (let from = 0; from < MANY; from += step)
     requests.push([command, key, ...Array.from({ length: step }, (_, i) => entryOf(from + i)).flat()])
-  await client.askAll(requests)
+  await sidecar.client.askAll(requests)
 }
 
 const longName = (i: number): string => `member:${String(i).padStart(30, '0')}`
@@ -61,13 +45,13 @@ test('collections of 40,000 entries are renamed, copied, trimmed, stored and emp
 
 test('what takes the place of many sums is written, and one that is refused changes nothing', async () => {
   const sums = Array.from({ length: 3000 }, (_, i) => ['HINCRBY', 'sums', `f${i}`, '5'])
-  await client.askAll(sums)
+  await sidecar.client.askAll(sums)
   await asked('PEXPIREAT', 'sums', '9999999999999')
   expect(await asked('SET', 'sums', 'x'.repeat(4_000_000), 'KEEPTTL')).toMatch(/^-.*more than 3145728/)
   expect([await asked('HGET', 'sums', 'f2999'), await asked('HLEN', 'sums')]).toEqual(['"5"', ':3000'])
   expect(await asked('SET', 'sums', 'v', 'KEEPTTL')).toBe('+OK')
   expect([await asked('GET', 'sums'), await asked('PEXPIRETIME', 'sums')]).toEqual(['"v"', ':9999999999999'])
-  await client.askAll(sums.map(([, , ...others]) => ['HINCRBY', 'again', ...others] as string[]))
+  await sidecar.client.askAll(sums.map(([, , ...others]) => ['HINCRBY', 'again', ...others] as string[]))
   await asked('HSET', 'few', 'a', '1')
   expect(await asked('COPY', 'few', 'again', 'REPLACE')).toBe(':1')
   expect(await asked('HGETALL', 'again')).toBe('*["a" "1"]')
@@ -76,7 +60,7 @@ test('what takes the place of many sums is written, and one that is refused chan
 test('a string of 2 MiB is set, and appended to thousands of times', async () => {
   const whole = 'x'.repeat(2_200_000)
   expect(await asked('SET', 'text', whole)).toBe('+OK')
-  await client.askAll(Array.from({ length: 4200 }, () => ['APPEND', 'text', 'yy']))
+  await sidecar.client.askAll(Array.from({ length: 4200 }, () => ['APPEND', 'text', 'yy']))
   expect(await asked('STRLEN', 'text')).toBe(`:${whole.length + 8400}`)
   expect(await asked('GETRANGE', 'text', '-3', '-1')).toBe('"yyy"')
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { served } from '../../../support/resp/served.ts'
 
-const ask = served()
+const { ask } = served()
 
 test('BITFIELD makes room for what it would change, also where that fails', async () => {
   expect(await ask('BITFIELD', 'b', 'OVERFLOW', 'FAIL', 'SET', 'u8', '#2', '256')).toBe('*[nil]')
